@@ -1,0 +1,5 @@
+std = "lua54"
+max_line_length = 120
+exclude_files = { "tests/fixtures/**", "build/**" }
+files["tests/lua"] = { read_globals = { "test", "expect" } }
+files["stdlib/meta"] = { ignore = { "1", "2", "6" } }

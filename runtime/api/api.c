@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/api.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "api/internal.h"
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "loop/loop.h"
+#include "script/decl.h"
+
+enum { ROUTES_MAX = 2000, PATTERN_MAX = 512 };
+
+/* ---- who asks ---- */
+
+const struct tn_identity *api_who(const struct tn_http_exchange *x)
+{
+    return tn_http_user(x);
+}
+
+/* The key of a request: Authorization: Bearer or X-API-Key; both only when they agree. */
+static bool token_of(struct tn_http_exchange *x, struct tn_str *token, struct tn_err *err)
+{
+    const struct tn_http_head *head = tn_http_head(x);
+    struct tn_str bearer = tn_http_get(x, "Authorization"), key = tn_http_get(x, "X-API-Key");
+    if (tn_http_head_count(head, "Authorization") > 1 || tn_http_head_count(head, "X-API-Key") > 1)
+        return tn_fail(err, TN_E_syntax, "the request carries two credentials: send one");
+    if (bearer.p) {
+        struct tn_str scheme = {bearer.p, bearer.n < 7 ? bearer.n : 7};
+        if (!tn_str_eq_nocase(scheme, TN_STR("Bearer ")))
+            return tn_fail(err, TN_E_unauthorized,
+                           "the Authorization header has to be 'Bearer' and an API key");
+        *token = tn_str_trim((struct tn_str){bearer.p + 7, bearer.n - 7});
+        if (key.p && !tn_str_eq(*token, key))
+            return tn_fail(err, TN_E_syntax,
+                           "Authorization and X-API-Key carry different keys: send one");
+        return true;
+    }
+    if (!key.p)
+        return tn_fail(err, TN_E_unauthorized,
+                       "an API key is needed: send it as 'Authorization: Bearer <key>'");
+    *token = key;
+    return true;
+}
+
+static bool team_matches(struct tn_http_exchange *x, const struct tn_identity *who,
+                         struct tn_err *err)
+{
+    struct tn_str team = tn_http_get(x, "X-MES-Team-ID");
+    uint64_t number;
+    if (!team.p || (tn_str_u64(team, &number) && (int64_t)number == who->team)) return true;
+    return tn_fail(err, TN_E_forbidden, "the key does not belong to the team of X-MES-Team-ID");
+}
+
+static bool identify(struct tn_api *api, struct tn_http_exchange *x, struct tn_identity *who,
+                     struct tn_err *err)
+{
+    struct tn_str token;
+    uid_t uid;
+    if (tn_http_is_unix(x, &uid)) {
+        if (uid != geteuid() && uid != 0)
+            return tn_fail(err, TN_E_forbidden, "the local socket is for the user that runs Tenon");
+        *who = (struct tn_identity){.team = api->p.team, .permissions = TN_MAY_everything,
+                                    .name = "command line"};
+        return true;
+    }
+    return token_of(x, &token, err) && tn_keys_check(api->p.keys, token, who, err) &&
+           team_matches(x, who, err);
+}
+
+static bool permitted(const struct tn_identity *who, unsigned wanted, struct tn_err *err)
+{
+    unsigned missing = wanted & ~who->permissions;
+    if (!missing) return true;
+    return tn_fail(err, TN_E_forbidden, "the key '%s' lacks the permission %s", who->name,
+                   tn_permission_name(missing));
+}
+
+/* ---- the way of a request ---- */
+
+static void answer_no_route(struct tn_http_exchange *x, enum tn_route_result found)
+{
+    struct tn_err err;
+    const char *allow = tn_http_match(x)->allow;
+    if (found != TN_ROUTE_no_path) tn_http_header(x, "Allow", tn_str(allow));
+    if (found == TN_ROUTE_options) {
+        tn_http_reply(x, 204, NULL, TN_STR(""));
+        return;
+    }
+    if (found == TN_ROUTE_no_method)
+        tn_fail(&err, TN_E_method, "this path takes %s", allow);
+    else
+        tn_fail(&err, TN_E_not_found, "there is no such path: %.*s",
+                TN_FMT(tn_http_path(x)->text));
+    tn_answer_err(x, &err);
+}
+
+/* Before the body: route, key, permission.  So nobody without a key can make us read megabytes. */
+static size_t admit(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    struct tn_err err;
+    enum tn_route_result found = tn_router_match(api->router, x);
+    unsigned flags = found == TN_ROUTE_found ? tn_http_match(x)->route->flags : 0;
+    if (!(flags & TN_ROUTE_open)) {
+        struct tn_identity *who = tn_http_alloc(x, sizeof *who);
+        if (!identify(api, x, who, &err) || !permitted(who, flags, &err)) {
+            tn_answer_err(x, &err);
+            return 0;
+        }
+        tn_http_set_user(x, who, NULL);
+    }
+    if (found == TN_ROUTE_found) return TN_LIMIT_BODY;
+    answer_no_route(x, found);
+    return 0;
+}
+
+static void handle(void *arg, struct tn_http_exchange *x)
+{
+    tn_http_match(x)->route->handle(arg, x);
+}
+
+static void error_body(void *arg, int status, const char *text, const char *request_id,
+                       struct tn_buf *out)
+{
+    (void)arg;
+    tn_answer_err_body(out, status, text, request_id);
+}
+
+static void observe(void *arg, const struct tn_http_exchange *x, int status, uint64_t bytes,
+                    int64_t took_us)
+{
+    struct tn_api *api = arg;
+    api->stats.requests++;
+    api->stats.took_us += took_us;
+    api->stats.by_class[status / 100 % 6]++;
+    if (!tn_log_wants(api->p.log, TN_LOG_debug, "http")) return;
+    const struct tn_identity *who = api_who(x);
+    tn_log(api->p.log, TN_LOG_debug, "http", "%.*s %.*s %d %llu bytes %lld us %s %s",
+           TN_FMT(tn_http_method(x)), TN_FMT(tn_http_path(x)->text), status,
+           (unsigned long long)bytes, (long long)took_us, tn_http_request_id(x),
+           who ? who->name : "-");
+}
+
+void tn_api_serve(struct tn_api *api, struct tn_http_server_options *o)
+{
+    o->handle = handle;
+    o->admit = admit;
+    o->error_body = error_body;
+    o->observe = observe;
+    o->arg = api;
+    o->log = api->p.log;
+}
+
+/* ---- what requests carry ---- */
+
+bool api_body(struct tn_api *api, struct tn_http_exchange *x, struct tn_jval *out)
+{
+    struct tn_err err;
+    struct tn_str type = tn_http_get(x, "Content-Type"), media = type;
+    if (type.p) tn_str_split(&type, ';', &media);
+    media = tn_str_trim(media);
+    if (media.p && !tn_str_eq_nocase(media, TN_STR("application/json")) &&
+        !tn_str_ends(media, "+json")) {
+        tn_fail(&err, TN_E_media_type, "send the body as application/json, not %.*s",
+                TN_FMT(media));
+    } else if (!tn_http_body(x).n) {
+        tn_fail(&err, TN_E_syntax, "the request needs a body: a JSON object");
+    } else if (tn_json_parse(api->json, tn_http_body(x), &err)) {
+        *out = tn_json_root(api->json);
+        if (tn_jis(*out, TN_JSON_object)) return true;
+        tn_fail(&err, TN_E_invalid, "the body has to be a JSON object, not %s",
+                tn_json_type_name(tn_jtype(*out)));
+    }
+    tn_answer_err(x, &err);
+    return false;
+}
+
+bool api_query_int(struct tn_http_exchange *x, const char *name, int64_t otherwise, int64_t min,
+                   int64_t max, int64_t *out)
+{
+    struct tn_err err;
+    unsigned times = 0;
+    uint64_t v;
+    struct tn_str text = tn_http_query(x, name, &times);
+    *out = otherwise;
+    if (!times) return true;
+    if (times == 1 && tn_str_u64(text, &v) && v >= (uint64_t)min) {
+        *out = v > (uint64_t)max ? max : (int64_t)v;
+        return true;
+    }
+    tn_fail(&err, TN_E_invalid, "%s has to be a whole number from %lld, given once", name,
+            (long long)min);
+    tn_fail_field(&err, "%s", name);
+    tn_answer_err(x, &err);
+    return false;
+}
+
+bool api_query_known(struct tn_http_exchange *x, const char *const *names)
+{
+    for (size_t i = 0; i < tn_http_query_count(x); i++) {
+        struct tn_str name, value;
+        struct tn_err err;
+        size_t k = 0;
+        tn_http_query_at(x, i, &name, &value);
+        while (names[k] && !tn_str_is(name, names[k])) k++;
+        if (names[k]) continue;
+        const char *near = tn_str_nearest(name, names);
+        tn_fail(&err, TN_E_invalid, "there is no parameter '%.*s'%s%s%s", TN_FMT(name),
+                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        tn_fail_field(&err, "%.*s", TN_FMT(name));
+        tn_answer_err(x, &err);
+        return false;
+    }
+    return true;
+}
+
+/* ---- routes ---- */
+
+struct rows {
+    struct tn_route list[ROUTES_MAX];
+    size_t n;
+    struct tn_arena texts;
+};
+
+static void add_row(struct rows *rows, struct tn_route row)
+{
+    if (rows->n < ROUTES_MAX) rows->list[rows->n++] = row;
+}
+
+static void add_resource(struct rows *rows, const struct tn_decl *resource)
+{
+    for (size_t i = 0; i < api_resource_route_count; i++) {
+        struct tn_route row = api_resource_routes[i];
+        char pattern[PATTERN_MAX];
+        snprintf(pattern, sizeof pattern, "%s%s", resource->resource.path, row.pattern);
+        row.pattern = tn_arena_strdup(&rows->texts, pattern);
+        row.user = resource;
+        add_row(rows, row);
+    }
+}
+
+static void serve_surface(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    api->p.scripts->serve(api->p.scripts_self, tn_http_match(x)->route->user, x);
+}
+
+static void add_surfaces(struct tn_api *api, struct rows *rows)
+{
+    for (size_t i = 0; i < api->p.scripts->paths(api->p.scripts_self); i++) {
+        struct tn_served_path r;
+        api->p.scripts->path(api->p.scripts_self, i, &r);
+        add_row(rows, (struct tn_route){r.method, r.pattern, serve_surface,
+                                        r.open ? TN_ROUTE_open : TN_MAY_read_records, r.handle});
+    }
+}
+
+bool tn_api_refresh(struct tn_api *api, struct tn_err *err)
+{
+    const struct tn_scripts_ops *scripts = api->p.scripts;
+    struct rows *rows = TN_NEW(struct rows);
+    tn_arena_init(&rows->texts);
+    for (size_t i = 0; i < api_route_count; i++) add_row(rows, api_routes[i]);
+    for (size_t i = 0; i < scripts->resources(api->p.scripts_self); i++)
+        add_resource(rows, scripts->resource(api->p.scripts_self, i));
+    add_surfaces(api, rows);
+    struct tn_router *router = tn_router_new(rows->list, rows->n, err);
+    tn_arena_clear(&rows->texts);
+    tn_free(rows);
+    if (!router) return false;
+    tn_router_keep(router, scripts->hold(api->p.scripts_self), scripts->let_go);
+    tn_router_unref(api->router);
+    api->router = router;
+    return true;
+}
+
+struct tn_api *tn_api_open(const struct tn_api_parts *parts, struct tn_err *err)
+{
+    struct tn_api *api = TN_NEW(struct tn_api);
+    api->p = *parts;
+    api->json = tn_json_new();
+    if (tn_api_refresh(api, err)) return api;
+    tn_api_close(api);
+    return NULL;
+}
+
+void tn_api_close(struct tn_api *api)
+{
+    if (!api) return;
+    tn_router_unref(api->router);
+    tn_json_free(api->json);
+    tn_free(api);
+}

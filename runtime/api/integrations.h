@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* integrations.h - /api/v1/integrations: what is configured, and whether the other side is there. */
+#ifndef TN_API_INTEGRATIONS_H
+#define TN_API_INTEGRATIONS_H
+
+#include "access/integration.h"
+#include "api/internal.h"
+
+void api_integrations_list(void *api, struct tn_http_exchange *x);
+void api_integrations_get(void *api, struct tn_http_exchange *x);
+void api_integrations_create(void *api, struct tn_http_exchange *x);
+void api_integrations_update(void *api, struct tn_http_exchange *x);
+void api_integrations_delete(void *api, struct tn_http_exchange *x);
+void api_integrations_test(void *api, struct tn_http_exchange *x);
+void api_integrations_health(void *api, struct tn_http_exchange *x);
+
+/* The integration that {id} of the path names, by id or name; i was initialised.  False: x is
+ * answered. */
+bool api_integration_of(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i);
+/* The adapter of that name, or NULL. */
+const struct tn_decl *api_adapter(const struct tn_api *api, struct tn_str name);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* internal.h - for the files of api/ alone. */
+#ifndef TN_API_INTERNAL_H
+#define TN_API_INTERNAL_H
+
+#include "access/keys.h"
+#include "access/roles.h"
+#include "api/answer.h"
+#include "api/api.h"
+#include "base/json.h"
+#include "net/http_server.h"
+#include "net/router.h"
+
+struct tn_api_stats {
+    uint64_t by_class[6];          /* answers by status / 100 */
+    uint64_t requests;
+    int64_t took_us;               /* of all answers together */
+};
+
+struct tn_api {
+    struct tn_api_parts p;
+    struct tn_router *router;
+    struct tn_json *json;          /* for bodies: one request is parsed at a time */
+    struct tn_http_server *server; /* for numbers only; may be NULL */
+    struct tn_api_stats stats;
+};
+
+/* Every handler of a route: void fn(void *api, struct tn_http_exchange *x). */
+
+/* What a route asks for, in its flags. */
+enum { TN_ROUTE_open = 1 << 30 };  /* no key needed; the lower bits are permissions */
+
+/* Who asks; valid in every handler but those of open routes. */
+const struct tn_identity *api_who(const struct tn_http_exchange *x);
+
+/* The body as a JSON object; false: x is answered (400, 415). */
+bool api_body(struct tn_api *api, struct tn_http_exchange *x, struct tn_jval *out);
+/* A whole number from the query.  Above max it becomes max; false: x is answered (422). */
+bool api_query_int(struct tn_http_exchange *x, const char *name, int64_t otherwise, int64_t min,
+                   int64_t max, int64_t *out);
+/* False: x is answered with 422 naming the first parameter that is not among names (NULL ends). */
+bool api_query_known(struct tn_http_exchange *x, const char *const *names);
+
+/* The fixed routes, and where a resource's and a surface's requests go. */
+extern const struct tn_route api_routes[];
+extern const size_t api_route_count;
+extern const struct tn_route api_resource_routes[];    /* patterns relative to the resource's path */
+extern const size_t api_resource_route_count;
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/keys.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/time.h"
+#include "store/commit.h"
+#include "store/store.h"
+
+static const char table[] = "key";
+
+/* The members that may be shown: never the HMAC. */
+static bool list_one(void *arg, const struct tn_row *row)
+{
+    struct tn_jw *w = arg;
+    struct tn_json *json = tn_json_new();
+    char id[TN_ID_LEN + 1], created[TN_TIME_LEN + 1];
+    struct tn_err err;
+    tn_id_text(&row->id, id);
+    tn_time_text(row->created_ms, created);
+    if (tn_json_parse(json, row->body, &err)) {
+        static const char *const shown[] = {"name", "role", "prefix"};
+        tn_jw_object(w);
+        tn_jw_kz(w, "id", id);
+        for (int i = 0; i < 3; i++)
+            tn_jw_kraw(w, shown[i], tn_jraw(tn_jget_z(tn_json_root(json), shown[i])));
+        tn_jw_kz(w, "createdAt", created);
+        tn_jw_end(w);
+    }
+    tn_json_free(json);
+    return true;
+}
+
+void api_keys_list(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    struct tn_answer a;
+    struct tn_page page;
+    struct tn_err err;
+    struct tn_query q = {.team = api_who(x)->team, .table = table, .limit = TN_LIMIT_PAGE};
+    tn_page_init(&page);
+    tn_answer_begin(&a, x);
+    tn_jw_object(&a.w);
+    tn_jw_key(&a.w, TN_STR("keys"));
+    tn_jw_array(&a.w);
+    if (tn_store_query(api->p.store, &q, list_one, &a.w, &page, &err)) {
+        tn_jw_end(&a.w);
+        tn_jw_end(&a.w);
+        tn_answer_send(&a, 200);
+    } else {
+        tn_buf_clear(&a.body);
+        tn_answer_err(x, &err);
+    }
+    tn_page_clear(&page);
+}
+
+struct change {
+    struct tn_http_exchange *x;
+    char token[TN_TOKEN_LEN + 1];      /* "" when it is a revocation */
+    char id[TN_ID_LEN + 1];
+    char name[TN_KEY_NAME_MAX + 1], role[32];
+};
+
+static void changed(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    struct change *c = arg;
+    struct tn_answer a;
+    if (err) {
+        tn_answer_err(c->x, err);
+    } else if (!c->token[0]) {
+        bool gone = done->ops[0].kind == TN_DONE_deleted;
+        struct tn_err missing;
+        tn_fail(&missing, TN_E_not_found, "there is no key '%s'", c->id);
+        if (gone) tn_http_reply(c->x, 204, NULL, TN_STR(""));
+        else tn_answer_err(c->x, &missing);
+    } else {
+        tn_http_headerf(c->x, "Location", "/api/v1/keys/%s", c->id);
+        tn_answer_begin(&a, c->x);
+        tn_jw_object(&a.w);
+        tn_jw_kz(&a.w, "id", c->id);
+        tn_jw_kz(&a.w, "name", c->name);
+        tn_jw_kz(&a.w, "role", c->role);
+        tn_jw_kz(&a.w, "key", c->token);
+        tn_jw_kstr(&a.w, "prefix", (struct tn_str){c->token, TN_TOKEN_PREFIX_LEN});
+        tn_jw_end(&a.w);
+        tn_answer_send(&a, 201);
+    }
+    memset(c->token, 0, sizeof c->token);
+    tn_free(c);
+}
+
+/* Nobody gives away more than they have. */
+static bool may_give(const struct tn_identity *who, struct tn_str role, struct tn_err *err)
+{
+    const struct tn_role *r = tn_role_find(role);
+    if (!r || !(r->permissions & ~who->permissions)) return true;
+    return tn_fail(err, TN_E_forbidden, "the role %s may do more than your own key", r->name);
+}
+
+static bool text_member(struct tn_jval body, const char *key, struct tn_arena *arena,
+                        struct tn_str *out, struct tn_err *err)
+{
+    if (tn_jtext(tn_jget_z(body, key), arena, out) && out->n && out->n <= TN_KEY_NAME_MAX)
+        return true;
+    tn_fail(err, TN_E_invalid, "%s has to be a text of 1 to %d characters", key, TN_KEY_NAME_MAX);
+    return tn_fail_field(err, "%s", key);
+}
+
+void api_keys_create(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    const struct tn_identity *who = api_who(x);
+    struct tn_arena arena;
+    struct tn_str name, role;
+    struct tn_jval body;
+    struct tn_err err;
+    struct tn_id id;
+    if (!api_body(api, x, &body)) return;
+    tn_arena_init(&arena);
+    struct change *c = TN_NEW(struct change);
+    struct tn_commit *commit = tn_commit_new(api->p.store);
+    c->x = x;
+    if (text_member(body, "name", &arena, &name, &err) &&
+        text_member(body, "role", &arena, &role, &err) && may_give(who, role, &err) &&
+        tn_keys_make(api->p.keys, commit, who->team, name, role, c->token, &id, &err) &&
+        tn_commit_audit(commit, who->team, who->name, "key.create", "key", TN_STR(""), &err)) {
+        tn_id_text(&id, c->id);
+        snprintf(c->name, sizeof c->name, "%.*s", TN_FMT(name));
+        snprintf(c->role, sizeof c->role, "%.*s", TN_FMT(role));
+        tn_store_commit(api->p.store, commit, changed, c);
+    } else {
+        tn_commit_free(commit);
+        tn_free(c);
+        tn_answer_err(x, &err);
+    }
+    tn_arena_clear(&arena);
+}
+
+void api_keys_revoke(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    const struct tn_identity *who = api_who(x);
+    struct tn_str wanted = tn_http_param(x, "id");
+    struct tn_commit *commit = tn_commit_new(api->p.store);
+    struct change *c = TN_NEW(struct change);
+    struct tn_err err;
+    struct tn_id id;
+    c->x = x;
+    snprintf(c->id, sizeof c->id, "%.*s", TN_FMT(wanted));
+    if (!tn_id_parse(wanted, &id))
+        tn_fail(&err, TN_E_not_found, "there is no key '%.*s'", TN_FMT(wanted));
+    else if (tn_str_is(wanted, who->key_id))
+        tn_fail(&err, TN_E_conflict, "a key cannot revoke itself: use another admin key, or the "
+                                     "command line");
+    else if (tn_commit_delete(commit, who->team, table, &id, TN_ANY, &err) &&
+             tn_commit_audit(commit, who->team, who->name, "key.revoke", c->id, TN_STR(""), &err)) {
+        tn_store_commit(api->p.store, commit, changed, c);
+        return;
+    }
+    tn_commit_free(commit);
+    tn_free(c);
+    tn_answer_err(x, &err);
+}

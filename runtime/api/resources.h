@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* resources.h - the records of every resource: list and get.  What a list may be filtered and
+ * sorted by, and how many rows it has, the resource declares (scripts/resources/). */
+#ifndef TN_API_RESOURCES_H
+#define TN_API_RESOURCES_H
+
+#include "api/internal.h"
+
+void api_resources_list(void *api, struct tn_http_exchange *x);
+void api_resources_get(void *api, struct tn_http_exchange *x);
+
+#endif

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/runs.h"
+
+#include <stdio.h>
+
+#include "api/integrations.h"
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/time.h"
+#include "script/decl.h"
+#include "store/store.h"
+#include "sync/run_view.h"
+#include "sync/runner.h"
+
+enum { LOGS_USUAL = 50, LOGS_MAX = 100 };
+
+/* ---- start ---- */
+
+/* A start that waits for its run. */
+struct starting {
+    struct tn_api *api;
+    struct tn_http_exchange *x;
+    struct tn_runner_wait *wait;
+    int64_t team;
+    bool answer_later;             /* wait: the answer is the result */
+    char integration[TN_ID_LEN + 1];
+};
+
+static void client_gone(void *arg, struct tn_http_exchange *x)
+{
+    struct starting *s = arg;
+    if (s->wait) tn_runner_wait_cancel(s->wait);    /* the run goes on; its log tells the rest */
+    tn_http_abort(x);
+    tn_free(s);
+}
+
+static void ended(void *arg, const struct tn_run_view *v, const struct tn_err *err)
+{
+    struct starting *s = arg;
+    if (err) {
+        tn_answer_err(s->x, err);
+    } else {
+        struct tn_answer a;
+        tn_answer_begin(&a, s->x);
+        tn_run_view_result(v, &a.w);
+        tn_answer_send(&a, 200);
+    }
+    tn_free(s);
+}
+
+static void answer_accepted(struct starting *s, const char *run_id)
+{
+    struct tn_answer a;
+    tn_http_headerf(s->x, "Location", "/api/v1/integrations/%s/logs/%s", s->integration, run_id);
+    tn_answer_begin(&a, s->x);
+    tn_jw_object(&a.w);
+    tn_jw_kz(&a.w, "runId", run_id);
+    tn_jw_kz(&a.w, "status", tn_run_status_name(TN_RUN_running));
+    tn_jw_end(&a.w);
+    tn_answer_send(&a, 202);
+    tn_free(s);
+}
+
+static void started(void *arg, const char *run_id, const struct tn_err *err)
+{
+    struct starting *s = arg;
+    if (err && err->kind != TN_E_none) {
+        tn_answer_err(s->x, err);
+        tn_free(s);
+    } else if (!s->answer_later) {
+        answer_accepted(s, run_id);
+    } else {
+        s->wait = tn_runner_wait(s->api->p.runner, s->team, run_id, ended, s);
+        tn_http_on_gone(s->x, client_gone, s);
+    }
+}
+
+static bool fail_member(struct tn_err *err, const char *field, const char *text)
+{
+    tn_fail(err, TN_E_invalid, "%s", text);
+    return tn_fail_field(err, "%s", field);
+}
+
+static const struct tn_operation *find_operation(const struct tn_adapter *a, struct tn_str name)
+{
+    for (const struct tn_operation *o = a->operations; o && o->name; o++)
+        if (tn_str_is(name, o->name)) return o;
+    return NULL;
+}
+
+static bool unknown_operation(const struct tn_decl *adapter, struct tn_str name,
+                              struct tn_err *err)
+{
+    char known[256] = "";
+    size_t n = 0;
+    for (const struct tn_operation *o = adapter->adapter.operations; o && o->name; o++)
+        if (n < sizeof known)
+            n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", o->name);
+    tn_fail(err, TN_E_invalid, "%s has no operation '%.*s'; it has: %s", adapter->name,
+            TN_FMT(name), known);
+    return tn_fail_field(err, "operation");
+}
+
+/* What the body asks for; texts are in the integration's memory. */
+struct wish {
+    const struct tn_operation *operation;
+    struct tn_str filters;
+    bool dry_run, wait;
+};
+
+static bool take_wish(const struct tn_decl *adapter, struct tn_integration *i, struct tn_jval body,
+                      struct wish *wish, struct tn_err *err)
+{
+    static const char *const members[] = {"operation", "filters", "dryRun", "wait", NULL};
+    struct tn_str name;
+    *wish = (struct wish){.wait = true, .filters = TN_STR("{}")};
+    for (struct tn_jiter it = tn_jiter(body); tn_jnext(&it);) {
+        size_t k = 0;
+        while (members[k] && !tn_str_is(it.key, members[k])) k++;
+        if (members[k]) continue;
+        tn_fail(err, TN_E_invalid, "there is no member '%.*s'", TN_FMT(it.key));
+        return tn_fail_field(err, "%.*s", TN_FMT(it.key));
+    }
+    if (!tn_jtext(tn_jget_z(body, "operation"), &i->memory, &name))
+        return fail_member(err, "operation", "operation is missing, as in \"sync_items\"");
+    wish->operation = find_operation(&adapter->adapter, name);
+    if (!wish->operation) return unknown_operation(adapter, name, err);
+    struct tn_jval filters = tn_jget_z(body, "filters"), flag;
+    if (tn_jis(filters, TN_JSON_object)) {
+        wish->filters = tn_jraw(filters);
+        if (!tn_field_check(wish->operation->filters, wish->operation->n_filters, filters,
+                            "filters", 0, err))
+            return false;
+    } else if (!tn_jis(filters, TN_JSON_absent)) {
+        return fail_member(err, "filters", "filters has to be an object");
+    }
+    flag = tn_jget_z(body, "dryRun");
+    if (!tn_jis(flag, TN_JSON_absent) && !tn_jbool(flag, &wish->dry_run))
+        return fail_member(err, "dryRun", "dryRun has to be true or false");
+    flag = tn_jget_z(body, "wait");
+    if (!tn_jis(flag, TN_JSON_absent) && !tn_jbool(flag, &wish->wait))
+        return fail_member(err, "wait", "wait has to be true or false");
+    return true;
+}
+
+static void start(struct tn_api *api, struct tn_http_exchange *x, const struct tn_integration *i,
+                  const struct wish *wish)
+{
+    struct starting *s = TN_NEW(struct starting);
+    *s = (struct starting){.api = api, .x = x, .team = i->team,
+                           .answer_later = wish->wait || wish->dry_run};
+    tn_id_text(&i->id, s->integration);
+    struct tn_runner_request q = {.team = i->team, .integration = s->integration,
+                                  .operation = wish->operation->name, .filters = wish->filters,
+                                  .trigger = tn_http_is_unix(x, NULL) ? "CLI" : "API",
+                                  .dry_run = wish->dry_run};
+    tn_runner_start(api->p.runner, &q, started, s);
+}
+
+void api_runs_start(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    struct tn_integration i;
+    struct tn_jval body;
+    struct wish wish;
+    struct tn_err err;
+    tn_integration_init(&i);
+    if (!api_body(api, x, &body) || !api_integration_of(api, x, &i)) goto out;
+    const struct tn_decl *adapter = api_adapter(api, i.adapter);
+    if (!adapter)
+        tn_fail(&err, TN_E_unavailable, "the adapter '%.*s' is not installed", TN_FMT(i.adapter));
+    else if (!i.enabled)
+        tn_fail(&err, TN_E_conflict, "integration '%.*s' is disabled", TN_FMT(i.name));
+    else if (take_wish(adapter, &i, body, &wish, &err)) {
+        start(api, x, &i, &wish);
+        goto out;
+    }
+    tn_answer_err(x, &err);
+out:
+    tn_integration_clear(&i);
+}
+
+/* ---- logs ---- */
+
+struct list {
+    struct tn_answer answer;
+    struct tn_err err;
+    bool failed;
+};
+
+static bool list_one(void *arg, const struct tn_row *row)
+{
+    struct list *l = arg;
+    struct tn_run_view v;
+    tn_run_view_init(&v);
+    l->failed = !tn_run_view_decode(row->body, &v, &l->err);
+    if (!l->failed) {
+        tn_id_text(&row->id, v.id);
+        v.created_at = row->created_ms;
+        tn_run_view_row(&v, &l->answer.w);
+    }
+    tn_run_view_clear(&v);
+    return !l->failed;
+}
+
+/* A filter taken from the query; absent: none. */
+struct filters {
+    struct tn_filter list[5];
+    struct tn_str values[5];
+    size_t n;
+};
+
+static void add_filter(struct filters *f, const char *column, enum tn_filter_op op,
+                       struct tn_str value)
+{
+    if (!value.p) return;
+    f->values[f->n] = value;
+    f->list[f->n] = (struct tn_filter){column, op, &f->values[f->n], 1};
+    f->n++;
+}
+
+static bool log_filters(struct tn_http_exchange *x, struct filters *f)
+{
+    static const struct {
+        const char *parameter, *column;
+        enum tn_filter_op op;
+    } dates[] = {{"startDate", "created", TN_FILTER_ge}, {"endDate", "created", TN_FILTER_le}};
+    struct tn_str status = tn_http_query(x, "status", NULL);
+    enum tn_run_status parsed;
+    struct tn_err err;
+    int64_t ms;
+    if (status.p && !tn_run_status_parse(status, &parsed)) {
+        fail_member(&err, "status", "status is one of SUCCESS, PARTIAL, FAILURE, RUNNING");
+        tn_answer_err(x, &err);
+        return false;
+    }
+    add_filter(f, "status", TN_FILTER_eq, status);
+    add_filter(f, "operation", TN_FILTER_eq, tn_http_query(x, "operation", NULL));
+    for (int i = 0; i < 2; i++) {
+        struct tn_str date = tn_http_query(x, dates[i].parameter, NULL);
+        if (date.p && !tn_time_parse(date, &ms)) {
+            tn_fail(&err, TN_E_invalid, "%s has to be a date, as in 2026-01-31T08:00:00Z",
+                    dates[i].parameter);
+            tn_fail_field(&err, "%s", dates[i].parameter);
+            tn_answer_err(x, &err);
+            return false;
+        }
+        add_filter(f, dates[i].column, dates[i].op, date);
+    }
+    return true;
+}
+
+static void answer_list(struct tn_api *api, struct tn_http_exchange *x, struct filters *f,
+                        int64_t number, int64_t limit)
+{
+    struct list l = {.failed = false};
+    struct tn_query q = {.team = api_who(x)->team, .table = "run", .filters = f->list,
+                         .filter_count = f->n, .sort = {{"created", true}}, .sort_count = 1,
+                         .limit = (size_t)limit, .offset = (size_t)((number - 1) * limit),
+                         .total = true};
+    struct tn_page page;
+    tn_page_init(&page);
+    tn_answer_begin(&l.answer, x);
+    tn_jw_object(&l.answer.w);
+    tn_jw_key(&l.answer.w, TN_STR("logs"));
+    tn_jw_array(&l.answer.w);
+    if (!tn_store_query(api->p.store, &q, list_one, &l, &page, &l.err) || l.failed) {
+        tn_buf_clear(&l.answer.body);
+        tn_answer_err(x, &l.err);
+    } else {
+        tn_jw_end(&l.answer.w);
+        tn_jw_kint(&l.answer.w, "total", page.total);
+        tn_jw_kint(&l.answer.w, "page", number);
+        tn_jw_kint(&l.answer.w, "limit", limit);
+        tn_jw_kint(&l.answer.w, "totalPages", (page.total + limit - 1) / limit);
+        tn_jw_end(&l.answer.w);
+        tn_answer_send(&l.answer, 200);
+    }
+    tn_page_clear(&page);
+}
+
+void api_runs_list(void *arg, struct tn_http_exchange *x)
+{
+    static const char *const parameters[] = {"page", "limit", "operation", "status", "startDate",
+                                             "endDate", NULL};
+    struct tn_integration i;
+    struct filters f = {.n = 0};
+    int64_t number, limit;
+    char id[TN_ID_LEN + 1];
+    tn_integration_init(&i);
+    if (api_query_known(x, parameters) &&
+        api_query_int(x, "page", 1, 1, 100000 / LOGS_MAX, &number) &&
+        api_query_int(x, "limit", LOGS_USUAL, 1, LOGS_MAX, &limit) && log_filters(x, &f) &&
+        api_integration_of(arg, x, &i)) {
+        tn_id_text(&i.id, id);
+        add_filter(&f, "integration", TN_FILTER_eq, tn_str(id));
+        answer_list(arg, x, &f, number, limit);
+    }
+    tn_integration_clear(&i);
+}
+
+/* The run of the path; false: x is answered.  v was initialised. */
+static bool run_of(struct tn_api *api, struct tn_http_exchange *x, struct tn_run_view *v)
+{
+    struct tn_integration i;
+    struct tn_str run = tn_http_param(x, "run");
+    struct tn_err err;
+    struct tn_id id;
+    char text[TN_ID_LEN + 1], owner[TN_ID_LEN + 1];
+    bool ok = false;
+    tn_integration_init(&i);
+    if (!api_integration_of(api, x, &i)) goto out;
+    tn_id_text(&i.id, owner);
+    if (tn_id_parse(run, &id)) {
+        tn_id_text(&id, text);
+        ok = tn_runner_read(api->p.runner, i.team, text, v, &err);
+    } else {
+        err.kind = TN_E_not_found;
+    }
+    if (ok && strcmp(v->integration, owner) != 0) {
+        ok = false;
+        err.kind = TN_E_not_found;
+    }
+    if (!ok && err.kind == TN_E_not_found)
+        tn_fail(&err, TN_E_not_found, "integration '%.*s' has no run '%.*s'", TN_FMT(i.name),
+                TN_FMT(run));
+    if (!ok) tn_answer_err(x, &err);
+out:
+    tn_integration_clear(&i);
+    return ok;
+}
+
+void api_runs_get(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_run_view v;
+    struct tn_answer a;
+    tn_run_view_init(&v);
+    if (run_of(arg, x, &v)) {
+        tn_answer_begin(&a, x);
+        tn_run_view_detail(&v, &a.w);
+        tn_answer_send(&a, 200);
+    }
+    tn_run_view_clear(&v);
+}
+
+static void cancelled(void *arg, const struct tn_err *err)
+{
+    struct tn_http_exchange *x = arg;
+    if (err && err->kind != TN_E_none)
+        tn_answer_err(x, err);
+    else
+        tn_http_reply(x, 204, NULL, TN_STR(""));
+}
+
+void api_runs_cancel(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    struct tn_run_view v;
+    tn_run_view_init(&v);
+    if (run_of(api, x, &v))
+        tn_runner_cancel(api->p.runner, api_who(x)->team, v.id, cancelled, x);
+    tn_run_view_clear(&v);
+}

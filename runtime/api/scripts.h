@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* scripts.h - the loaded scripts as the API sees them: plain data and a few calls, no Lua.
+ * app.c fills it over bind/. */
+#ifndef TN_API_SCRIPTS_H
+#define TN_API_SCRIPTS_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct tn_decl;                    /* script/decl.h */
+struct tn_http_exchange;
+
+/* What probing a connection found: Test Connection, and health checks. */
+struct tn_probed {
+    bool connected;
+    int64_t took_ms;
+    char version[64];              /* of the peer; "" unknown */
+    struct tn_err err;             /* why not connected */
+};
+typedef void (*tn_probed_fn)(void *arg, const struct tn_probed *found);
+
+/* One unit in use. */
+struct tn_unit_info {
+    const char *name;              /* "core", "oracle_fusion" */
+    const char *generation;        /* SHA-256 in hex */
+    size_t files;
+};
+
+/* What a reload did. */
+struct tn_reload_report {
+    struct {
+        char unit[64], generation[65], previous[65];
+    } changed[32];
+    size_t changed_count, unchanged;
+    int64_t took_ms;
+};
+typedef void (*tn_reload_fn)(void *arg, const struct tn_reload_report *report,
+                             const struct tn_err *err);
+
+/* A path that a surface serves. */
+struct tn_served_path {
+    const char *method, *pattern;
+    bool open;                     /* answers without a key */
+    const void *handle;            /* for serve */
+};
+
+struct tn_scripts_ops {
+    /* Keeps what the calls below hand out, whatever is loaded anew, until it is let go. */
+    void *(*hold)(void *self);
+    void (*let_go)(void *held);
+
+    /* Everything borrowed; see hold. */
+    size_t (*resources)(void *self);
+    const struct tn_decl *(*resource)(void *self, size_t i);
+    size_t (*adapters)(void *self);
+    const struct tn_decl *(*adapter)(void *self, size_t i);
+    size_t (*units)(void *self);
+    void (*unit)(void *self, size_t i, struct tn_unit_info *out);
+    size_t (*paths)(void *self);
+    void (*path)(void *self, size_t i, struct tn_served_path *out);
+
+    /* Answers x, now or later. */
+    void (*serve)(void *self, const void *handle, struct tn_http_exchange *x);
+    /* A light call to the peer; done in a later turn. */
+    void (*probe)(void *self, int64_t team, const char *integration_id, int limit_ms,
+                  tn_probed_fn done, void *arg);
+    /* Reads the site folder, loads, checks, swaps in all workers; done in a later turn. */
+    void (*reload)(void *self, const char *who, tn_reload_fn done, void *arg);
+};
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/system.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/time.h"
+#include "loop/shared.h"
+#include "store/store.h"
+#include "sync/runner.h"
+
+static const char *const process_states[] = {"none", "starting", "ready", "stopping"};
+
+void api_system_live(void *arg, struct tn_http_exchange *x)
+{
+    (void)arg;
+    tn_http_reply(x, 200, "application/json", TN_STR("{\"status\":\"ok\"}"));
+}
+
+void api_system_ready(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    if (tn_store_ready(api->p.store))
+        tn_http_reply(x, 200, "application/json", TN_STR("{\"status\":\"ready\"}"));
+    else
+        tn_http_reply(x, 503, "application/json",
+                      TN_STR("{\"status\":\"not ready\",\"reason\":\"the store does not answer\"}"));
+}
+
+/* A question to the store process whose answer ends x. */
+struct asking {
+    struct tn_api *api;
+    struct tn_http_exchange *x;
+};
+
+static struct asking *asking_new(struct tn_api *api, struct tn_http_exchange *x)
+{
+    struct asking *a = TN_NEW(struct asking);
+    a->api = api;
+    a->x = x;
+    return a;
+}
+
+/* ---- metrics ---- */
+
+static void gauge(struct tn_buf *out, const char *name, const char *type, const char *help,
+                  int64_t value)
+{
+    tn_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n%s %lld\n", name, help, name, type, name,
+                (long long)value);
+}
+
+static void write_http(struct tn_buf *out, const struct tn_api *api)
+{
+    tn_buf_adds(out, "# HELP tenon_http_requests_total Answers of this worker by class of status.\n"
+                     "# TYPE tenon_http_requests_total counter\n");
+    for (int c = 1; c < 6; c++)
+        tn_buf_addf(out, "tenon_http_requests_total{worker=\"%d\",class=\"%dxx\"} %llu\n",
+                    api->p.worker, c, (unsigned long long)api->stats.by_class[c]);
+    tn_buf_addf(out, "# HELP tenon_http_seconds_total Time from first byte to answer, summed.\n"
+                     "# TYPE tenon_http_seconds_total counter\n"
+                     "tenon_http_seconds_total{worker=\"%d\"} %.6f\n",
+                api->p.worker, (double)api->stats.took_us / 1e6);
+}
+
+static void write_processes(struct tn_buf *out, const struct tn_shared *shared)
+{
+    int64_t now = tn_mono_us();
+    tn_buf_adds(out, "# HELP tenon_process_restarts_total How often a process was replaced.\n"
+                     "# TYPE tenon_process_restarts_total counter\n");
+    tn_buf_addf(out, "tenon_process_restarts_total{process=\"store\"} %u\n",
+                shared->store.restarts);
+    for (int i = 0; i < shared->worker_count; i++)
+        tn_buf_addf(out, "tenon_process_restarts_total{process=\"worker %d\"} %u\n", i + 1,
+                    shared->workers[i].restarts);
+    tn_buf_adds(out, "# HELP tenon_worker_silence_seconds Since the loop of a worker last turned.\n"
+                     "# TYPE tenon_worker_silence_seconds gauge\n");
+    for (int i = 0; i < shared->worker_count; i++)
+        tn_buf_addf(out, "tenon_worker_silence_seconds{worker=\"%d\"} %.3f\n", i + 1,
+                    (double)(now - shared->workers[i].beat_us) / 1e6);
+}
+
+static void write_sync(struct tn_buf *out, const struct tn_api *api)
+{
+    struct tn_runner_stats r = tn_runner_stats(api->p.runner);
+    gauge(out, "tenon_runs_active", "gauge", "Runs that this worker works on.", r.active);
+    gauge(out, "tenon_runs_started_total", "counter", "Runs that this worker began.",
+          (int64_t)r.started);
+    gauge(out, "tenon_runs_resumed_total", "counter", "Runs that this worker took over.",
+          (int64_t)r.resumed);
+    gauge(out, "tenon_runs_failed_total", "counter", "Runs that ended as FAILURE here.",
+          (int64_t)r.failed);
+    gauge(out, "tenon_sync_records_total", "counter", "Records that went through syncs here.",
+          (int64_t)r.records);
+}
+
+static void write_store(struct tn_buf *out, const struct tn_store_stats *s)
+{
+    gauge(out, "tenon_store_commits_total", "counter", "Commits since the store process started.",
+          s->commits);
+    gauge(out, "tenon_store_groups_total", "counter", "Transactions (one fsync each).", s->groups);
+    gauge(out, "tenon_store_failed_total", "counter", "Commits that were refused.", s->failed);
+    gauge(out, "tenon_store_queue_bytes", "gauge", "Commits that wait.", s->queue_bytes);
+    gauge(out, "tenon_store_wal_bytes", "gauge", "Size of the write-ahead log.", s->wal_bytes);
+    gauge(out, "tenon_store_database_bytes", "gauge", "Size of the database.", s->db_bytes);
+    gauge(out, "tenon_store_free_bytes", "gauge", "Room left on its disk.", s->free_bytes);
+    gauge(out, "tenon_events_head", "counter", "Number of the newest event.", s->head);
+}
+
+static void metrics_known(void *arg, const struct tn_store_stats *stats, const struct tn_err *err)
+{
+    struct asking *a = arg;
+    struct tn_shared *shared = a->api->p.shared;
+    struct tn_buf out;
+    tn_buf_init(&out, TN_MIB);
+    gauge(&out, "tenon_up", "gauge", "1: this worker answers.", 1);
+    gauge(&out, "tenon_store_up", "gauge", "1: the store process answers.", err ? 0 : 1);
+    gauge(&out, "tenon_reloads_total", "counter", "Reloads of scripts that took effect.",
+          (int64_t)shared->reloads);
+    gauge(&out, "tenon_reload_failures_total", "counter", "Reloads that were refused.",
+          (int64_t)shared->reload_failures);
+    write_http(&out, a->api);
+    write_processes(&out, shared);
+    write_sync(&out, a->api);
+    if (!err) write_store(&out, stats);
+    tn_http_reply(a->x, 200, "text/plain; version=0.0.4; charset=utf-8", tn_buf_str(&out));
+    tn_buf_clear(&out);
+    tn_free(a);
+}
+
+void api_system_metrics(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    tn_store_stats(api->p.store, metrics_known, asking_new(api, x));
+}
+
+/* ---- status ---- */
+
+static void write_process(struct tn_jw *w, const char *name, const struct tn_shared_process *p)
+{
+    tn_jw_object(w);
+    tn_jw_kz(w, "process", name);
+    tn_jw_kint(w, "pid", p->pid);
+    tn_jw_kz(w, "state", process_states[p->state & 3]);
+    tn_jw_kint(w, "restarts", p->restarts);
+    tn_jw_end(w);
+}
+
+static void write_quarantine(struct tn_jw *w, const struct tn_shared *shared)
+{
+    tn_jw_key(w, TN_STR("quarantine"));
+    tn_jw_array(w);
+    for (int i = 0; i < TN_SUSPECTS_MAX; i++)
+        if (tn_shared_quarantined(shared, shared->suspects[i].unit))
+            tn_jw_z(w, shared->suspects[i].unit);
+    tn_jw_end(w);
+}
+
+static void status_known(void *arg, const struct tn_store_stats *stats, const struct tn_err *err)
+{
+    struct asking *s = arg;
+    struct tn_shared *shared = s->api->p.shared;
+    struct tn_answer a;
+    char started[TN_TIME_LEN + 1], name[24];
+    tn_time_text(shared->started_ms, started);
+    tn_answer_begin(&a, s->x);
+    tn_jw_object(&a.w);
+    tn_jw_kz(&a.w, "version", s->api->p.version);
+    tn_jw_kz(&a.w, "startedAt", started);
+    tn_jw_key(&a.w, TN_STR("processes"));
+    tn_jw_array(&a.w);
+    write_process(&a.w, "store", &shared->store);
+    for (int i = 0; i < shared->worker_count; i++) {
+        snprintf(name, sizeof name, "worker %d", i + 1);
+        write_process(&a.w, name, &shared->workers[i]);
+    }
+    tn_jw_end(&a.w);
+    write_quarantine(&a.w, shared);
+    tn_jw_key(&a.w, TN_STR("store"));
+    tn_jw_object(&a.w);
+    tn_jw_kbool(&a.w, "answers", !err);
+    if (!err) {
+        tn_jw_kint(&a.w, "commits", stats->commits);
+        tn_jw_kint(&a.w, "groups", stats->groups);
+        tn_jw_kint(&a.w, "walBytes", stats->wal_bytes);
+        tn_jw_kint(&a.w, "databaseBytes", stats->db_bytes);
+        tn_jw_kint(&a.w, "freeBytes", stats->free_bytes);
+    }
+    tn_jw_end(&a.w);
+    tn_jw_end(&a.w);
+    tn_answer_send(&a, 200);
+    tn_free(s);
+}
+
+void api_system_status(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    tn_store_stats(api->p.store, status_known, asking_new(api, x));
+}

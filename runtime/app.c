@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/* app.c - makes every part of a process in order and unmakes it in reverse order. */
+#include "app.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "access/keys.h"
+#include "api/api.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "generations.h"
+#include "loop/folder.h"
+#include "loop/loop.h"
+#include "loop/shared.h"
+#include "net/http_client.h"
+#include "net/http_server.h"
+#include "options.h"
+#include "store/commit.h"
+#include "store/server.h"
+#include "store/store.h"
+#include "sync/runner.h"
+
+enum { BEAT_MS = 250, WATCH_QUIET_MS = 100, FIRST_TEAM = 1, DRAIN_LIMIT_MS = 15000 };
+
+static int say(const struct tn_err *err)
+{
+    fprintf(stderr, "tenon: %s%s%s\n", err->file, err->file[0] ? ": " : "", err->text);
+    return 1;
+}
+
+/* ---- the store process ---- */
+
+static void stop_loop(void *arg)
+{
+    tn_loop_stop(arg);
+}
+
+int tn_app_store(const struct tn_prepared *p)
+{
+    struct tn_err err;
+    struct tn_loop *loop = tn_loop_new(&err);
+    if (!loop) return say(&err);
+    struct tn_server_options o = {.dir = p->data, .listen_fd = p->store_fd,
+                                  .workers_live = p->shared->store.restarts > 0, .log = p->log};
+    struct tn_store_server *server = tn_store_server_open(loop, &o, &err);
+    if (server) {
+        close(p->tcp_fd);
+        close(p->unix_fd);
+        tn_loop_on_signal(loop, SIGTERM, stop_loop, loop);
+        signal(SIGINT, SIG_IGN);
+        signal(SIGHUP, SIG_IGN);
+        p->shared->store.state = TN_PROCESS_ready;
+        tn_loop_run(loop);
+    }
+    tn_store_server_close(server);
+    tn_loop_free(loop);
+    return server ? 0 : say(&err);
+}
+
+/* ---- a worker ---- */
+
+struct tn_app {
+    const struct tn_prepared *p;
+    struct tn_shared_process *page;
+    int number, status;
+    bool first, booted, stopping, drained;
+
+    struct tn_loop *loop;
+    struct tn_timer *beat, *drain_limit;
+    struct tn_store *store;
+    struct tn_http_client *http;
+    struct tn_host *host;
+    struct tn_units_env env;
+    struct tn_generations *generations;
+    struct tn_keys *keys;
+    struct tn_runner *runner;
+    struct tn_api *api;
+    struct tn_http_server *server;
+    struct tn_folder *folder;
+    char admin_token[TN_TOKEN_LEN + 1];
+};
+
+static void fail(struct tn_app *app, const struct tn_err *err)
+{
+    app->status = say(err);
+    tn_loop_stop(app->loop);
+}
+
+static void beat(void *arg)
+{
+    struct tn_app *app = arg;
+    app->page->beat_us = tn_mono_us();
+    tn_timer_set(app->beat, BEAT_MS);
+}
+
+/* Payloads of records that failed are kept, but not for everybody's eyes. */
+static bool seal_payload(void *arg, struct tn_str payload, struct tn_buf *out, struct tn_err *err)
+{
+    const struct tn_secrets *secrets = arg;
+    tn_seal(&secrets->payload, payload, TN_STR("quarantine"), out);
+    return tn_buf_ok(out, "a record that failed", err);
+}
+
+/* ---- last steps: runner, API, server ---- */
+
+static void swapped(void *arg)
+{
+    struct tn_app *app = arg;
+    struct tn_err err;
+    if (app->api && !tn_api_refresh(app->api, &err))
+        tn_log(app->p->log, TN_LOG_error, "scripts", "the paths of the new scripts clash: %s",
+               err.text);
+}
+
+static void reload_said(void *arg, const struct tn_reload_report *report, const struct tn_err *err)
+{
+    (void)arg, (void)report, (void)err;        /* it was logged */
+}
+
+static void reload_signal(void *arg)
+{
+    struct tn_app *app = arg;
+    tn_log_reopen(app->p->log);
+    if (app->generations && app->booted)
+        tn_generations_ops.reload(app->generations, "SIGHUP", reload_said, NULL);
+}
+
+static void reload_folder(void *arg)
+{
+    struct tn_app *app = arg;
+    tn_generations_ops.reload(app->generations, "watch", reload_said, NULL);
+}
+
+static void open_runner(struct tn_app *app)
+{
+    struct tn_runner_options o = {.loop = app->loop, .store = app->store, .log = app->p->log,
+                                  .adapters = &tn_generations_adapters,
+                                  .adapters_self = app->generations,
+                                  .seal = seal_payload, .seal_arg = (void *)&app->p->secrets};
+    app->runner = tn_runner_open(&o);
+}
+
+static bool open_api(struct tn_app *app, struct tn_err *err)
+{
+    struct tn_api_parts parts = {.loop = app->loop, .log = app->p->log, .store = app->store,
+                                 .keys = app->keys, .secrets = &app->p->secrets,
+                                 .runner = app->runner, .shared = app->p->shared,
+                                 .scripts = &tn_generations_ops, .scripts_self = app->generations,
+                                 .version = TENON_VERSION, .team = FIRST_TEAM,
+                                 .worker = app->number};
+    app->api = tn_api_open(&parts, err);
+    return app->api != NULL;
+}
+
+static bool open_server(struct tn_app *app, struct tn_err *err)
+{
+    struct tn_http_server_options o = {.max_body = 0};
+    tn_api_serve(app->api, &o);
+    app->server = tn_http_server_new(app->loop, &o);
+    return tn_http_server_listen(app->server, app->p->tcp_fd, err) &&
+           tn_http_server_listen(app->server, app->p->unix_fd, err);
+}
+
+static void booted(void *arg, const struct tn_err *err)
+{
+    struct tn_app *app = arg;
+    struct tn_err why;
+    if (err) {
+        fail(app, err);
+        return;
+    }
+    app->booted = true;
+    open_runner(app);
+    if (!open_api(app, &why) || !open_server(app, &why)) {
+        fail(app, &why);
+        return;
+    }
+    if (app->number == 1 && app->p->options->watch && app->p->options->site) {
+        app->folder = tn_folder_watch(app->loop, app->p->options->site, WATCH_QUIET_MS,
+                                      reload_folder, app, &why);
+        if (!app->folder) {
+            fail(app, &why);
+            return;
+        }
+    }
+    app->page->state = TN_PROCESS_ready;
+}
+
+static void boot_scripts(struct tn_app *app)
+{
+    tn_generations_boot(app->generations, app->first, booted, app);
+}
+
+/* ---- first steps of the first worker: the key check, the team, the admin key ---- */
+
+static const char check_space[] = "system", check_key[] = "key check", check_text[] = "tenon";
+
+static bool write_admin_key(const struct tn_app *app, struct tn_err *err)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/admin.key", app->p->data);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    bool ok = fd >= 0 && write(fd, app->admin_token, TN_TOKEN_LEN) == TN_TOKEN_LEN &&
+              write(fd, "\n", 1) == 1 && fsync(fd) == 0;
+    if (!ok) tn_fail_errno(err, errno, path);
+    if (fd >= 0) close(fd);
+    return ok;
+}
+
+static void prepared(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    struct tn_app *app = arg;
+    struct tn_err why;
+    (void)done;
+    if (err)
+        fail(app, err);
+    else if (!write_admin_key(app, &why))
+        fail(app, &why);
+    else
+        boot_scripts(app);
+}
+
+/* A data folder that nobody used yet: its team, a first admin key, and a value that only this
+ * master key opens. */
+static void prepare_folder(struct tn_app *app)
+{
+    struct tn_commit *commit = tn_commit_new(app->store);
+    struct tn_buf sealed;
+    struct tn_id team = tn_id_new(), key;
+    struct tn_err err;
+    tn_buf_init(&sealed, 1024);
+    tn_seal(&app->p->secrets.config, tn_str(check_text), tn_str(check_key), &sealed);
+    if (tn_commit_kv_set(commit, TN_TEAM_SYSTEM, check_space, tn_str(check_key),
+                         tn_buf_str(&sealed), TN_NEW_ONLY, 0, &err) &&
+        tn_commit_put(commit, TN_TEAM_SYSTEM, "team", &team,
+                      TN_STR("{\"slug\":\"default\",\"number\":1,\"name\":\"Default\"}"),
+                      TN_NEW_ONLY, &err) &&
+        tn_keys_make(app->keys, commit, FIRST_TEAM, TN_STR("first admin"), TN_STR("admin"),
+                     app->admin_token, &key, &err) &&
+        tn_commit_audit(commit, FIRST_TEAM, "start", "folder.create", "", TN_STR(""), &err)) {
+        tn_store_commit(app->store, commit, prepared, app);
+    } else {
+        tn_commit_free(commit);
+        fail(app, &err);
+    }
+    tn_buf_clear(&sealed);
+}
+
+static void check_folder(struct tn_app *app)
+{
+    struct tn_buf sealed, plain;
+    struct tn_err err;
+    tn_buf_init(&sealed, 1024);
+    tn_buf_init(&plain, 64);
+    if (!app->first) {
+        boot_scripts(app);
+    } else if (tn_store_kv_get(app->store, TN_TEAM_SYSTEM, check_space, tn_str(check_key), &sealed,
+                               NULL, &err)) {
+        if (tn_unseal(&app->p->secrets.config, tn_buf_str(&sealed), tn_str(check_key), &plain,
+                      &err)) {
+            boot_scripts(app);
+        } else {
+            tn_fail(&err, TN_E_invalid,
+                    "the master key (%s) is not the one that this data folder was sealed with: "
+                    "start with that one; nothing was changed", app->p->secrets.source);
+            fail(app, &err);
+        }
+    } else if (err.kind == TN_E_not_found) {
+        prepare_folder(app);
+    } else {
+        fail(app, &err);
+    }
+    tn_buf_clear(&sealed);
+    tn_buf_clear(&plain);
+}
+
+static void store_ready(void *arg)
+{
+    struct tn_app *app = arg;
+    if (app->keys) return;             /* it was replaced, and is back */
+    app->keys = tn_keys_open(app->store, &app->p->secrets);
+    check_folder(app);
+}
+
+/* ---- stop ---- */
+
+static void runner_closed(void *arg)
+{
+    struct tn_app *app = arg;
+    app->runner = NULL;
+    if (app->drained) tn_loop_stop(app->loop);
+}
+
+static void drained(void *arg)
+{
+    struct tn_app *app = arg;
+    app->drained = true;
+    if (!app->runner) tn_loop_stop(app->loop);
+}
+
+static void give_up(void *arg)
+{
+    struct tn_app *app = arg;
+    tn_log(app->p->log, TN_LOG_warn, "worker", "stops before everything was finished");
+    tn_loop_stop(app->loop);
+}
+
+/* Runs stop at their next page and wait for the restart; whoever waits for one is told so; then the
+ * server finishes what it has accepted. */
+static void stop(void *arg)
+{
+    struct tn_app *app = arg;
+    if (app->stopping) return;
+    app->stopping = true;
+    app->page->state = TN_PROCESS_stopping;
+    tn_timer_set(app->drain_limit, DRAIN_LIMIT_MS);
+    if (!app->server) {
+        tn_loop_stop(app->loop);
+        return;
+    }
+    tn_http_server_drain(app->server, drained, app);
+    tn_runner_close(app->runner, runner_closed, app);
+}
+
+/* ---- open and close ---- */
+
+static bool open_parts(struct tn_app *app, struct tn_err *err)
+{
+    const struct tn_prepared *p = app->p;
+    static const char sock[] = "/store.sock";
+    char path[4096];
+    snprintf(path, sizeof path, "%s%s", p->data, sock);
+    struct tn_store_options so = {.dir = p->data, .socket = path, .holder = tn_id_new(),
+                                  .log = p->log};
+    struct tn_http_client_options ho = {.egress = p->egress, .user_agent = "tenon/" TENON_VERSION};
+    app->beat = tn_timer_new(app->loop, beat, app);
+    app->drain_limit = tn_timer_new(app->loop, give_up, app);
+    beat(app);
+    app->store = tn_store_open(app->loop, &so, err);
+    if (!app->store) return false;
+    app->http = tn_http_client_new(app->loop, &ho, err);
+    if (!app->http) return false;
+    app->host = tn_host_new(app->loop, p->log, err);
+    if (!app->host) return false;
+    tn_host_on_enter(app->host, app->page->unit);
+    app->env = (struct tn_units_env){.host = app->host, .log = p->log, .http = app->http,
+                                     .store = app->store, .secrets = &p->secrets};
+    struct tn_generations_options go = {.loop = app->loop, .env = &app->env,
+                                        .secrets = &p->secrets, .shared = p->shared,
+                                        .site = p->options->site, .worker = app->number,
+                                        .swapped = swapped, .arg = app};
+    app->generations = tn_generations_open(&go);
+    tn_store_on_ready(app->store, store_ready, app);
+    return true;
+}
+
+static void close_parts(struct tn_app *app)
+{
+    tn_folder_free(app->folder);
+    if (app->runner) tn_runner_free(app->runner);
+    tn_http_server_free(app->server);
+    tn_api_close(app->api);
+    tn_keys_close(app->keys);
+    if (app->generations) tn_generations_close(app->generations);
+    tn_http_client_free(app->http);
+    tn_store_close(app->store);
+    tn_host_free(app->host);
+    tn_timer_free(app->beat);
+    tn_timer_free(app->drain_limit);
+    tn_loop_free(app->loop);
+}
+
+int tn_app_worker(const struct tn_prepared *p, int number, bool first)
+{
+    struct tn_app app = {.p = p, .page = &p->shared->workers[number - 1], .number = number,
+                         .first = first};
+    struct tn_err err;
+    app.loop = tn_loop_new(&err);
+    if (!app.loop) return say(&err);
+    tn_loop_on_signal(app.loop, SIGTERM, stop, &app);
+    tn_loop_on_signal(app.loop, SIGHUP, reload_signal, &app);
+    signal(SIGINT, SIG_IGN);               /* the supervisor hears it and stops us in order */
+    if (open_parts(&app, &err))
+        tn_loop_run(app.loop);
+    else
+        app.status = say(&err);
+    close_parts(&app);
+    return app.status;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* alloc.h - memory.  Small allocations cannot fail: the process says so and aborts, and the
+ * supervisor starts another.  What has its size from outside goes through buf.h, which can refuse. */
+#ifndef TN_BASE_ALLOC_H
+#define TN_BASE_ALLOC_H
+
+#include <stddef.h>
+
+#define TN_NEW(type) ((type *)tn_alloc(sizeof(type)))      /* zeroed */
+
+void *tn_alloc(size_t n);                                  /* zeroed; never NULL */
+void *tn_realloc(void *p, size_t n);                       /* never NULL; new bytes are not zeroed */
+void tn_free(void *p);
+char *tn_strdup(const char *s);                            /* NULL gives NULL */
+char *tn_strndup(const char *s, size_t n);                 /* always terminated */
+
+/* An arena: many small things that die together. */
+struct tn_arena {
+    struct tn_arena_block *head;
+};
+void tn_arena_init(struct tn_arena *a);
+void tn_arena_clear(struct tn_arena *a);                   /* frees all; usable again */
+void tn_arena_reset(struct tn_arena *a);                   /* forgets all but keeps the newest block */
+void *tn_arena_alloc(struct tn_arena *a, size_t n);        /* zeroed, aligned to 16 */
+char *tn_arena_strndup(struct tn_arena *a, const char *s, size_t n);
+char *tn_arena_strdup(struct tn_arena *a, const char *s);
+
+#endif

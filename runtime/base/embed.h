@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* embed.h - files that travel inside the program (cmake/embed.cmake makes them). */
+#ifndef TN_BASE_EMBED_H
+#define TN_BASE_EMBED_H
+
+#include <stddef.h>
+
+struct tn_embedded {
+    const char *path;              /* "scripts/adapters/oracle_fusion.lua"; NULL ends the table */
+    const char *text;              /* a NUL follows */
+    size_t n;
+};
+
+extern const struct tn_embedded tn_shipped_scripts[];     /* sorted by path */
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int status;
+    bool retry;
+    const char *meaning;
+} kinds[] = {
+#define TN_ERR(name, status, retry, meaning) {#name, status, retry, meaning},
+#include "base/err.def"
+#undef TN_ERR
+};
+
+bool tn_failv(struct tn_err *err, enum tn_kind kind, const char *fmt, va_list ap)
+{
+    char text[sizeof err->text];      /* the arguments may point into *err */
+    vsnprintf(text, sizeof text, fmt, ap);
+    err->kind = kind;
+    err->line = 0;
+    err->file[0] = err->field[0] = '\0';
+    memcpy(err->text, text, sizeof text);
+    return false;
+}
+
+bool tn_fail(struct tn_err *err, enum tn_kind kind, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    tn_failv(err, kind, fmt, ap);
+    va_end(ap);
+    return false;
+}
+
+bool tn_fail_at(struct tn_err *err, const char *file, int line)
+{
+    snprintf(err->file, sizeof err->file, "%s", file ? file : "");
+    err->line = line;
+    return false;
+}
+
+bool tn_fail_field(struct tn_err *err, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(err->field, sizeof err->field, fmt, ap);
+    va_end(ap);
+    return false;
+}
+
+bool tn_fail_in(struct tn_err *err, const char *fmt, ...)
+{
+    char what[128], text[sizeof err->text];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(what, sizeof what, fmt, ap);
+    va_end(ap);
+    memcpy(text, err->text, sizeof text);
+    size_t n = (size_t)snprintf(err->text, sizeof err->text, "%s: ", what);
+    snprintf(err->text + n, sizeof err->text - n, "%.*s", (int)(sizeof err->text - n - 1), text);
+    return false;
+}
+
+bool tn_fail_errno(struct tn_err *err, int no, const char *what)
+{
+    enum tn_kind kind = TN_E_io;
+    if (no == ENOSPC || no == EDQUOT || no == EFBIG) kind = TN_E_disk_full;
+    if (no == ENOMEM) kind = TN_E_no_memory;
+    return tn_fail(err, kind, "%s: %s", what, strerror(no));
+}
+
+void tn_err_clear(struct tn_err *err)
+{
+    err->kind = TN_E_none;
+    err->line = 0;
+    err->file[0] = err->field[0] = err->text[0] = '\0';
+}
+
+const char *tn_kind_name(enum tn_kind kind)
+{
+    return kinds[kind].name;
+}
+
+const char *tn_kind_meaning(enum tn_kind kind)
+{
+    return kinds[kind].meaning;
+}
+
+int tn_kind_status(enum tn_kind kind)
+{
+    return kinds[kind].status;
+}
+
+bool tn_kind_retry(enum tn_kind kind)
+{
+    return kinds[kind].retry;
+}
+
+enum tn_kind tn_kind_of(const char *name)
+{
+    int kind = 0;
+    while (kind < TN_E_count && strcmp(kinds[kind].name, name) != 0) kind++;
+    return (enum tn_kind)kind;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* err.h - what went wrong, where, and what to do about it.
+ * What may fail takes `struct tn_err *err` last and answers false or NULL; err may not be NULL. */
+#ifndef TN_BASE_ERR_H
+#define TN_BASE_ERR_H
+
+#include <stdbool.h>
+#include <stdarg.h>
+
+#define TN_MUST_CHECK      __attribute__((warn_unused_result))
+#define TN_PRINTF(f, a)    __attribute__((format(printf, f, a)))
+
+enum tn_kind {
+#define TN_ERR(name, status, retry, meaning) TN_E_##name,
+#include "base/err.def"
+#undef TN_ERR
+    TN_E_count
+};
+
+/* One failure.  Plain data: copy it freely, nothing to free. */
+struct tn_err {
+    enum tn_kind kind;
+    int line;          /* of the script or mapping file; 0: none */
+    char file[128];    /* the script or mapping file; "": none */
+    char field[128];   /* path of the offending field, config key or parameter; "": none */
+    char text[512];    /* one sentence: what, where, what to do; no secrets */
+};
+
+/* Fills err and is false, so that `return tn_fail(err, ...)` reads well.  Text is cut, never lost
+ * track of.  File, line and field are cleared: set them with the two calls below. */
+bool tn_fail(struct tn_err *err, enum tn_kind kind, const char *fmt, ...) TN_PRINTF(3, 4);
+bool tn_failv(struct tn_err *err, enum tn_kind kind, const char *fmt, va_list ap);
+/* Adds the script position or the field to a failure that was filled before; both are false. */
+bool tn_fail_at(struct tn_err *err, const char *file, int line);
+bool tn_fail_field(struct tn_err *err, const char *fmt, ...) TN_PRINTF(2, 3);
+/* Puts "what: " in front of the text; false. */
+bool tn_fail_in(struct tn_err *err, const char *fmt, ...) TN_PRINTF(2, 3);
+/* From errno: full disks become disk_full, exhausted memory no_memory, all else io. */
+bool tn_fail_errno(struct tn_err *err, int no, const char *what);
+
+void tn_err_clear(struct tn_err *err);
+
+const char *tn_kind_name(enum tn_kind kind);      /* "timeout" */
+const char *tn_kind_meaning(enum tn_kind kind);
+int tn_kind_status(enum tn_kind kind);            /* HTTP status */
+bool tn_kind_retry(enum tn_kind kind);            /* may the same call succeed later? */
+/* TN_E_count when there is no such kind. */
+enum tn_kind tn_kind_of(const char *name);
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* json_rows.c - the elements of a page one by one, and what surrounds them. */
+#include "base/json_reader.h"
+
+enum state { FIRST, NEXT, LINES, NO_ROWS, ENDED, BROKEN };
+
+static const char *text_at(const struct tn_json *json, size_t at)
+{
+    return json->head.text + at;
+}
+
+/* Takes the next token if it is c. */
+static bool take(struct tn_json *json, char c)
+{
+    if (tn_json_peek(json) != c) return false;
+    json->at++;
+    return true;
+}
+
+static bool wanted(struct tn_json *json, const char *what, struct tn_err *err)
+{
+    return tn_json_expected(json, tn_json_more(json) ? json->tokens[json->at] : json->n, what, err);
+}
+
+/* Reads a key and its colon; the key's text is good until the next value is read. */
+static bool read_key(struct tn_json *json, struct tn_str *key, struct tn_err *err)
+{
+    if (tn_json_peek(json) != '"') return wanted(json, "a key in quotes", err);
+    if (!tn_json_one(json, err)) return false;
+    (void)tn_jtext(tn_json_root(json), &json->arena, key);
+    return take(json, ':') || wanted(json, "':'", err);
+}
+
+static void list_key(struct tn_buf *seen, struct tn_str key)
+{
+    enum { ENOUGH = 300 };
+    if (seen->n > ENOUGH) return;
+    if (seen->n) tn_buf_adds(seen, ", ");
+    tn_json_quote(seen, key.n > 40 ? (struct tn_str){key.p, 0} : key);
+}
+
+static bool fail_missing(struct tn_str name, const struct tn_buf *seen, struct tn_err *err)
+{
+    if (!seen->n)
+        return tn_fail(err, TN_E_not_found, "there is no member \"%.*s\": the object is empty",
+                       TN_FMT(name));
+    return tn_fail(err, TN_E_not_found, "there is no member \"%.*s\"; there are %.*s", TN_FMT(name),
+                   TN_FMT(tn_buf_str(seen)));
+}
+
+/* Goes into the object that comes next, up to the value of its member name. */
+static bool enter(struct tn_json *json, struct tn_str name, struct tn_err *err)
+{
+    struct tn_buf seen;
+    struct tn_str key;
+    bool found = false;
+    tn_buf_init(&seen, TN_KIB);
+    if (!take(json, '{')) return wanted(json, "an object", err);
+    if (take(json, '}')) return fail_missing(name, &seen, err);
+    for (;;) {
+        if (!read_key(json, &key, err)) goto out;
+        if ((found = tn_str_eq(key, name))) goto out;
+        list_key(&seen, key);
+        if (!tn_json_one(json, err)) goto out;
+        if (take(json, ',')) continue;
+        if (take(json, '}'))
+            fail_missing(name, &seen, err);
+        else
+            wanted(json, "',' or '}'", err);
+        goto out;
+    }
+out:
+    tn_buf_clear(&seen);
+    return found;
+}
+
+/* The last name of a path that has `level` names left behind it. */
+static struct tn_str name_at(struct tn_str path, unsigned level)
+{
+    struct tn_str name = {NULL, 0};
+    do {
+        if (!tn_str_split(&path, '.', &name)) break;
+    } while (level--);
+    return name;
+}
+
+static bool open_array(struct tn_json_rows *rows, struct tn_err *err)
+{
+    struct tn_json *json = rows->json;
+    int c = tn_json_peek(json);
+    rows->start = rows->end = c < 0 ? json->n : json->tokens[json->at];
+    if (c == '[') {
+        json->at++;
+        rows->state = FIRST;
+        return true;
+    }
+    if (!rows->path.n) {
+        rows->state = LINES;
+        return true;
+    }
+    if (c != 'n') return wanted(json, "an array", err);
+    rows->state = NO_ROWS;
+    return tn_json_one(json, err);
+}
+
+bool tn_json_rows_open(struct tn_json_rows *rows, struct tn_json *json, struct tn_str text,
+                       struct tn_str path, struct tn_err *err)
+{
+    *rows = (struct tn_json_rows){.json = json, .path = path, .index = SIZE_MAX, .state = BROKEN};
+    if (!tn_json_begin(json, text, err)) return false;
+    struct tn_str name;
+    while (path.n && tn_str_split(&path, '.', &name)) {
+        if (!enter(json, name, err)) return false;
+        rows->levels++;
+    }
+    return open_array(rows, err);
+}
+
+/* Reads what follows the array in each object around it. */
+static bool leave(struct tn_json_rows *rows, struct tn_err *err)
+{
+    struct tn_json *json = rows->json;
+    struct tn_str key;
+    for (unsigned level = rows->levels; level--;) {
+        while (take(json, ',')) {
+            if (!read_key(json, &key, err)) return false;
+            if (tn_str_eq(key, name_at(rows->path, level)))
+                return tn_fail(err, TN_E_syntax, "the member \"%.*s\" comes twice", TN_FMT(key));
+            if (!tn_json_one(json, err)) return false;
+        }
+        if (!take(json, '}')) return wanted(json, "',' or '}'", err);
+    }
+    if (tn_json_more(json) || json->scan.bad != SIZE_MAX)
+        return wanted(json, "the end of the text", err);
+    return true;
+}
+
+static bool finish(struct tn_json_rows *rows, struct tn_err *err)
+{
+    rows->json->used = 1;
+    rows->state = BROKEN;
+    if (!leave(rows, err)) return false;
+    rows->json->used = 1;
+    rows->state = ENDED;
+    return false;
+}
+
+static bool read_row(struct tn_json_rows *rows, struct tn_err *err)
+{
+    struct tn_json *json = rows->json;
+    rows->index++;
+    rows->start = rows->end = tn_json_more(json) ? json->tokens[json->at] : json->n;
+    if (!tn_json_one(json, err)) return false;
+    rows->end = json->head.tape[1].end;
+    return true;
+}
+
+/* After a bad row: on from the next line. */
+static bool next_line(struct tn_json_rows *rows)
+{
+    struct tn_json *json = rows->json;
+    size_t left = json->n - rows->start;
+    const char *end = left ? memchr(text_at(json, rows->start), '\n', left) : NULL;
+    rows->end = end ? (size_t)(end - json->head.text) : json->n;
+    json->used = 1;
+    tn_json_seek(json, rows->end);
+    return false;
+}
+
+static bool line_broken_between(const struct tn_json_rows *rows, size_t from, size_t to)
+{
+    return rows->index == SIZE_MAX || memchr(text_at(rows->json, from), '\n', to - from);
+}
+
+static bool read_line(struct tn_json_rows *rows, struct tn_err *err)
+{
+    struct tn_json *json = rows->json;
+    size_t behind = rows->end;
+    if (!tn_json_more(json)) {
+        json->used = 1;
+        if (json->scan.bad == SIZE_MAX) return false;
+        rows->start = json->scan.bad;
+        rows->index++;
+        wanted(json, "a value", err);
+        return next_line(rows);
+    }
+    if (!line_broken_between(rows, behind, json->tokens[json->at])) {
+        wanted(json, "a new line", err);
+        rows->start = json->tokens[json->at];
+        rows->index++;
+        return next_line(rows);
+    }
+    return read_row(rows, err) || next_line(rows);
+}
+
+bool tn_json_rows_next(struct tn_json_rows *rows, struct tn_err *err)
+{
+    struct tn_json *json = rows->json;
+    tn_err_clear(err);
+    switch ((enum state)rows->state) {
+    case LINES: return read_line(rows, err);
+    case ENDED: return false;
+    case NO_ROWS: return finish(rows, err);
+    case BROKEN: return tn_fail(err, TN_E_syntax, "the text was bad before");
+    case FIRST:
+        if (take(json, ']')) return finish(rows, err);
+        break;
+    case NEXT:
+        if (take(json, ']')) return finish(rows, err);
+        if (!take(json, ',')) {
+            rows->state = BROKEN;
+            json->used = 1;
+            return wanted(json, "',' or ']'", err);
+        }
+        break;
+    }
+    rows->state = BROKEN;
+    if (!read_row(rows, err)) return false;
+    rows->state = NEXT;
+    return true;
+}
+
+/* Moves behind the bracket that closes the array just entered; its offset, or the text's length. */
+static size_t skip_array(struct tn_json *json)
+{
+    const char *text = json->head.text;
+    for (unsigned depth = 1; tn_json_more(json);) {
+        for (; json->at < json->count; json->at++) {
+            uint32_t i = json->tokens[json->at];
+            char c = text[i] | 32;
+            if (c == '{') depth++;
+            if (c == '}' && !--depth) return i;
+        }
+    }
+    return json->n;
+}
+
+bool tn_json_envelope(struct tn_json *into, struct tn_str text, struct tn_str path,
+                      struct tn_err *err)
+{
+    struct tn_json_rows rows;
+    if (!tn_json_rows_open(&rows, into, text, path, err)) return false;
+    if (rows.state == LINES) return tn_json_parse(into, TN_STR("[]"), err);
+    if (rows.state == NO_ROWS) return tn_json_parse(into, text, err);
+    size_t close = skip_array(into);
+    tn_buf_reset(&into->copy);
+    into->copy.max = text.n + 2;
+    tn_buf_add(&into->copy, text.p, rows.start + 1);
+    tn_buf_add(&into->copy, text.p + close, text.n - close);
+    return tn_buf_ok(&into->copy, "the page", err) &&
+           tn_json_parse(into, tn_buf_str(&into->copy), err);
+}

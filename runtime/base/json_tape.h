@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* json_tape.h - how a parsed text lies in memory, for code that walks it hot (mapping/).
+ * Nodes lie in document order: a container, then all that is inside it.  An object's members are
+ * pairs of a key node and a value node.  Node 0 is absent, node 1 the root.
+ *
+ *     const struct tn_jnode *n = tn_jtape(v.json);
+ *     for (uint32_t k = v.at + 1; k < n[v.at].next; k = n[k + 1].next) ... n[k] key, n[k + 1] value
+ *
+ * walks an object with no call; a key that came twice shows up twice (the last counts), and the
+ * bytes of a key with TN_JNODE_ESCAPED are not its text: ask tn_jkey. */
+#ifndef TN_BASE_JSON_TAPE_H
+#define TN_BASE_JSON_TAPE_H
+
+#include "base/json.h"
+
+struct tn_jnode {
+    uint32_t start, end;     /* the source bytes, quotes and brackets included */
+    uint32_t next;           /* node behind this value and all inside; of an escaped key: its number */
+    uint32_t info;           /* enum tn_json_type, flags, count of members << TN_JNODE_COUNT_SHIFT */
+};
+
+enum {
+    TN_JNODE_TYPE = 7,
+    TN_JNODE_ESCAPED = 1 << 3,    /* string or key with a backslash in it */
+    TN_JNODE_INTEGER = 1 << 4,    /* number of digits alone, perhaps with a sign */
+    TN_JNODE_KEYS_SEEN = 1 << 5,  /* object: looked through for doubled keys */
+    TN_JNODE_DOUBLED = 1 << 6,    /* object: has doubled keys */
+    TN_JNODE_STALE = 1 << 7,      /* key: comes again later in its object */
+    TN_JNODE_TRUE = 1 << 3,       /* bool */
+    TN_JNODE_COUNT_SHIFT = 8,
+};
+
+/* What every struct tn_json begins with. */
+struct tn_json_head {
+    const char *text;
+    struct tn_jnode *tape;
+};
+static inline const struct tn_jnode *tn_jtape(const struct tn_json *json)
+{
+    return ((const struct tn_json_head *)(const void *)json)->tape;
+}
+static inline const char *tn_jsource(const struct tn_json *json)
+{
+    return ((const struct tn_json_head *)(const void *)json)->text;
+}
+static inline struct tn_str tn_jnode_raw(const struct tn_json *json, uint32_t at)
+{
+    const struct tn_jnode *n = tn_jtape(json) + at;
+    return (struct tn_str){tn_jsource(json) + n->start, n->end - n->start};
+}
+/* The decoded text of a key node; lives until the next parse. */
+struct tn_str tn_jkey(const struct tn_json *json, uint32_t key);
+
+#endif

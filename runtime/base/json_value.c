@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/* json_value.c - questions to a parsed text: look-up, iteration, conversion, doubled keys. */
+#include "base/json_reader.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct tn_jnode *node(struct tn_jval v)
+{
+    return &v.json->head.tape[v.at];
+}
+
+struct tn_jval tn_json_root(const struct tn_json *json)
+{
+    return (struct tn_jval){json, json->used > 1};
+}
+
+enum tn_json_type tn_jtype(struct tn_jval v)
+{
+    return v.at ? (enum tn_json_type)(node(v)->info & TN_JNODE_TYPE) : TN_JSON_absent;
+}
+
+const char *tn_json_type_name(enum tn_json_type type)
+{
+    static const char *const names[] = {"nothing",  "null",     "true or false", "a number",
+                                        "a string", "an array", "an object"};
+    return names[type];
+}
+
+struct tn_str tn_jraw(struct tn_jval v)
+{
+    return v.at ? tn_jnode_raw(v.json, v.at) : (struct tn_str){NULL, 0};
+}
+
+struct tn_str tn_jkey(const struct tn_json *json, uint32_t key)
+{
+    const struct tn_jnode *k = &json->head.tape[key];
+    if (k->info & TN_JNODE_ESCAPED) return json->keys[k->next];
+    return (struct tn_str){json->head.text + k->start + 1, k->end - k->start - 2};
+}
+
+/* Doubled keys.  Nobody pays for this who does not iterate, count or ask; and of a small object
+ * the look-up needs no index. */
+
+enum { SMALL = 48 };
+
+static uint64_t load(const char *p, size_t n)
+{
+    uint64_t v = 0;
+    memcpy(&v, p, n);
+    return v;
+}
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    unsigned __int128 m = (unsigned __int128)a * b;
+    return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+/* Seeded per reader: keys from outside cannot be made to collide. */
+static uint64_t hash_key(const struct tn_json *json, struct tn_str key)
+{
+    const uint64_t odd = 0x9E3779B97F4A7C15u;
+    uint64_t h = json->seed ^ key.n * odd;
+    for (; key.n > 8; key.p += 8, key.n -= 8) h = mix(h ^ load(key.p, 8), json->seed | 1);
+    return mix(h ^ load(key.p, key.n), odd);
+}
+
+/* The slot in which the key stands, or the free one where it belongs. */
+static uint32_t *find_slot(const struct tn_json *json, uint32_t *slots, uint32_t mask,
+                           struct tn_str key)
+{
+    uint32_t i = (uint32_t)hash_key(json, key) & mask;
+    while (slots[i] && !tn_str_eq(tn_jkey(json, slots[i]), key)) i = (i + 1) & mask;
+    return &slots[i];
+}
+
+static uint32_t slots_for(uint32_t count)
+{
+    uint32_t size = 16;
+    while (size < 2 * count) size *= 2;
+    return size;
+}
+
+/* The reader behind a value: what is noted down here changes no answer. */
+static struct tn_json *notebook(const struct tn_json *json)
+{
+    return (struct tn_json *)(uintptr_t)json;
+}
+
+static uint32_t *make_slots(struct tn_json *json, uint32_t object, uint32_t count, uint32_t size)
+{
+    if (count > SMALL) {
+        struct tn_json_index *index = TN_NEW(struct tn_json_index);
+        *index = (struct tn_json_index){object, size - 1, tn_alloc(size * sizeof *index->slots),
+                                        json->indexes};
+        json->indexes = index;
+        return index->slots;
+    }
+    if (json->scratch_room < size) {
+        json->scratch = tn_realloc(json->scratch, size * sizeof *json->scratch);
+        json->scratch_room = size;
+    }
+    return memset(json->scratch, 0, size * sizeof *json->scratch);
+}
+
+/* Marks the stale keys of an object, once. */
+static void look_through(const struct tn_json *reader, uint32_t object)
+{
+    struct tn_json *json = notebook(reader);
+    struct tn_jnode *tape = json->head.tape;
+    uint32_t count = tape[object].info >> TN_JNODE_COUNT_SHIFT, size = slots_for(count);
+    tape[object].info |= TN_JNODE_KEYS_SEEN;
+    if (count < 2) return;
+    uint32_t *slots = make_slots(json, object, count, size);
+    for (uint32_t k = object + 1; k < tape[object].next; k = tape[k + 1].next) {
+        uint32_t *slot = find_slot(json, slots, size - 1, tn_jkey(json, k));
+        if (*slot) {
+            tape[*slot].info |= TN_JNODE_STALE;
+            tape[object].info |= TN_JNODE_DOUBLED;
+        }
+        *slot = k;
+    }
+}
+
+static const struct tn_jnode *seen(const struct tn_json *json, uint32_t object)
+{
+    if (!(json->head.tape[object].info & TN_JNODE_KEYS_SEEN)) look_through(json, object);
+    return json->head.tape;
+}
+
+static const struct tn_json_index *index_of(const struct tn_json *json, uint32_t object)
+{
+    seen(json, object);
+    const struct tn_json_index *index = json->indexes;
+    while (index && index->object != object) index = index->next;
+    return index;
+}
+
+/* Path of node `at`, found from the root: containers say where they end. */
+static void path_of(const struct tn_json *json, uint32_t at, struct tn_buf *out)
+{
+    const struct tn_jnode *tape = json->head.tape;
+    uint32_t here = 1;
+    while (here < at) {
+        bool object = (tape[here].info & TN_JNODE_TYPE) == TN_JSON_object;
+        uint32_t child = here + 1, index = 0;
+        while (tape[child + object].next <= at) child = tape[child + object].next, index++;
+        if (object) {
+            struct tn_str key = tn_jkey(json, child);
+            if (out->n) tn_buf_addc(out, '.');
+            tn_buf_addstr(out, key);
+            if (child == at) return;
+        } else {
+            tn_buf_addf(out, "[%u]", index);
+        }
+        here = child + object;
+    }
+}
+
+static const char *find_duplicate(struct tn_json *json)
+{
+    const struct tn_jnode *tape = json->head.tape;
+    for (uint32_t at = 1; at < json->used; at++) {
+        bool object = (tape[at].info & TN_JNODE_TYPE) == TN_JSON_object;
+        if (!object || !(seen(json, at)[at].info & TN_JNODE_DOUBLED)) continue;
+        uint32_t k = at + 1;
+        while (!(tape[k].info & TN_JNODE_STALE)) k = tape[k + 1].next;
+        struct tn_buf path;
+        tn_buf_init(&path, TN_LIMIT_RECORD);
+        path_of(json, k, &path);
+        char *copy = tn_arena_strndup(&json->arena, path.p ? path.p : "", path.n);
+        tn_buf_clear(&path);
+        return copy;
+    }
+    return NULL;
+}
+
+const char *tn_json_duplicate(const struct tn_json *reader)
+{
+    struct tn_json *json = notebook(reader);
+    if (!json->looked) json->duplicate = find_duplicate(json);
+    json->looked = true;
+    return json->duplicate;
+}
+
+/* Look-up */
+
+static struct tn_jval absent(const struct tn_json *json)
+{
+    return (struct tn_jval){json, 0};
+}
+
+static bool key_is(const struct tn_json *json, const struct tn_jnode *k, struct tn_str key)
+{
+    if (k->info & TN_JNODE_ESCAPED) return tn_str_eq(json->keys[k->next], key);
+    return k->end - k->start - 2 == key.n &&
+           memcmp(json->head.text + k->start + 1, key.p, key.n) == 0;
+}
+
+struct tn_jval tn_jget(struct tn_jval object, struct tn_str key)
+{
+    const struct tn_json *json = object.json;
+    if (!tn_jis(object, TN_JSON_object) || !key.p) return absent(json);
+    const struct tn_jnode *tape = json->head.tape;
+    uint32_t found = 0;
+    if (tape[object.at].info >> TN_JNODE_COUNT_SHIFT > SMALL) {
+        const struct tn_json_index *index = index_of(json, object.at);
+        found = *find_slot(json, index->slots, index->mask, key);
+    } else {
+        for (uint32_t k = object.at + 1; k < tape[object.at].next; k = tape[k + 1].next)
+            if (key_is(json, &tape[k], key)) found = k;
+    }
+    return found ? (struct tn_jval){json, found + 1} : absent(json);
+}
+
+struct tn_jval tn_jget_z(struct tn_jval object, const char *key)
+{
+    return tn_jget(object, tn_str(key));
+}
+
+struct tn_jval tn_jat(struct tn_jval array, size_t index)
+{
+    if (!tn_jis(array, TN_JSON_array) || index >= tn_jcount(array)) return absent(array.json);
+    const struct tn_jnode *tape = array.json->head.tape;
+    uint32_t at = array.at + 1;
+    while (index--) at = tape[at].next;
+    return (struct tn_jval){array.json, at};
+}
+
+size_t tn_jcount(struct tn_jval v)
+{
+    enum tn_json_type type = tn_jtype(v);
+    if (type != TN_JSON_array && type != TN_JSON_object) return 0;
+    const struct tn_jnode *tape = type == TN_JSON_object ? seen(v.json, v.at) : v.json->head.tape;
+    size_t count = tape[v.at].info >> TN_JNODE_COUNT_SHIFT;
+    if (type == TN_JSON_array || !(tape[v.at].info & TN_JNODE_DOUBLED)) return count;
+    for (uint32_t k = v.at + 1; k < tape[v.at].next; k = tape[k + 1].next)
+        count -= (tape[k].info & TN_JNODE_STALE) != 0;
+    return count;
+}
+
+struct tn_jiter tn_jiter(struct tn_jval v)
+{
+    struct tn_jiter it = {.of = v, .value = absent(v.json), .index = SIZE_MAX};
+    if (tn_jis(v, TN_JSON_object)) seen(v.json, v.at);
+    if (tn_jis(v, TN_JSON_object) || tn_jis(v, TN_JSON_array)) it.next = v.at + 1;
+    return it;
+}
+
+bool tn_jnext(struct tn_jiter *it)
+{
+    if (!it->next) return false;
+    const struct tn_json *json = it->of.json;
+    const struct tn_jnode *tape = json->head.tape, *of = &tape[it->of.at];
+    bool object = (of->info & TN_JNODE_TYPE) == TN_JSON_object;
+    if (object)
+        while (it->next < of->next && tape[it->next].info & TN_JNODE_STALE)
+            it->next = tape[it->next + 1].next;
+    if (it->next >= of->next) return false;
+    if (object) it->key = tn_jkey(json, it->next++);
+    it->value = (struct tn_jval){json, it->next};
+    it->next = tape[it->next].next;
+    it->index++;
+    return true;
+}
+
+/* Conversions */
+
+bool tn_jbool(struct tn_jval v, bool *out)
+{
+    if (!tn_jis(v, TN_JSON_bool)) return false;
+    *out = (node(v)->info & TN_JNODE_TRUE) != 0;
+    return true;
+}
+
+static bool digits_to_int(struct tn_str digits, bool negative, int64_t *out)
+{
+    uint64_t u;
+    if (!tn_str_u64(digits, &u) || u > (uint64_t)INT64_MAX + negative) return false;
+    *out = negative ? (int64_t)(0 - u) : (int64_t)u;
+    return true;
+}
+
+bool tn_jint(struct tn_jval v, int64_t *out)
+{
+    if (!tn_jis(v, TN_JSON_number)) return false;
+    struct tn_str raw = tn_jnode_raw(v.json, v.at);
+    bool negative = *raw.p == '-';
+    if (node(v)->info & TN_JNODE_INTEGER)
+        return digits_to_int((struct tn_str){raw.p + negative, raw.n - negative}, negative, out);
+    char digits[TN_LIMIT_NUMBER + 1];
+    struct tn_json_number number;
+    tn_json_number_read(raw, digits, &number);
+    if (!number.n) return *out = 0, true;
+    if (number.exponent < 0 || number.n + (size_t)number.exponent > 19) return false;
+    memset(digits + number.n, '0', (size_t)number.exponent);
+    return digits_to_int((struct tn_str){digits, number.n + (size_t)number.exponent}, negative, out);
+}
+
+bool tn_jdouble(struct tn_jval v, double *out)
+{
+    if (!tn_jis(v, TN_JSON_number)) return false;
+    struct tn_str raw = tn_jnode_raw(v.json, v.at);
+    bool negative = *raw.p == '-';
+    uint64_t u;
+    if (node(v)->info & TN_JNODE_INTEGER && raw.n <= 16 &&
+        tn_str_u64((struct tn_str){raw.p + negative, raw.n - negative}, &u) && u < 1ull << 53) {
+        *out = negative ? -(double)u : (double)u;
+        return true;
+    }
+    char text[TN_LIMIT_NUMBER + 1];
+    memcpy(text, raw.p, raw.n);
+    text[raw.n] = '\0';
+    double d = strtod(text, NULL);
+    if (isinf(d)) return false;
+    *out = d;
+    return true;
+}
+
+bool tn_jtext(struct tn_jval v, struct tn_arena *arena, struct tn_str *out)
+{
+    if (!tn_jis(v, TN_JSON_string)) return false;
+    struct tn_str raw = tn_jnode_raw(v.json, v.at);
+    struct tn_str inner = {raw.p + 1, raw.n - 2};
+    if (node(v)->info & TN_JNODE_ESCAPED) {
+        char *p = tn_arena_alloc(arena, inner.n + 1);
+        inner = (struct tn_str){p, tn_json_unescape(inner.p, inner.n, p)};
+    }
+    *out = inner;
+    return true;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* limits.h - how big anything from outside may get.  The only place that knows. */
+#ifndef TN_BASE_LIMITS_H
+#define TN_BASE_LIMITS_H
+
+#define TN_KIB 1024u
+#define TN_MIB (1024u * 1024u)
+
+/* HTTP, what we are sent */
+#define TN_LIMIT_REQUEST_LINE     (8 * TN_KIB)       /* bytes; above: 414 */
+#define TN_LIMIT_HEADER_BYTES     (64 * TN_KIB)      /* all fields of a message; above: 431 */
+#define TN_LIMIT_HEADER_FIELDS    100
+#define TN_LIMIT_BODY             TN_MIB             /* a request body; above: 413 */
+#define TN_LIMIT_HEADER_MS        10000              /* from first byte to the end of the header */
+#define TN_LIMIT_BODY_MS          60000              /* plus 1 s per 16 KiB */
+#define TN_LIMIT_KEEPALIVE_MS     75000              /* an idle connection */
+#define TN_LIMIT_CONNECTIONS      10000              /* per worker */
+#define TN_LIMIT_ADDRESS_CONNECTIONS 200             /* per worker and peer address */
+#define TN_LIMIT_BODIES           (256 * TN_MIB)     /* request bodies held by one worker */
+#define TN_LIMIT_PIPELINE         16                 /* requests of a connection served in one go */
+
+/* HTTP, what we fetch */
+#define TN_LIMIT_REPLY            (10 * TN_MIB)      /* after decompression */
+#define TN_LIMIT_REPLY_HEADERS    (64 * TN_KIB)
+#define TN_LIMIT_CONNECT_MS       10000
+#define TN_LIMIT_FETCH_MS         60000
+#define TN_LIMIT_RETRY_AFTER_S    86400              /* the longest Retry-After that is obeyed */
+
+/* JSON and records */
+#define TN_LIMIT_JSON_DEPTH       64
+#define TN_LIMIT_RECORD           (4 * TN_MIB)
+#define TN_LIMIT_NUMBER           1024               /* characters of one number */
+#define TN_LIMIT_DECIMAL          950                /* digits that a calculation may give */
+
+/* Store */
+#define TN_LIMIT_COMMIT           (16 * TN_MIB)      /* bytes of one commit value */
+#define TN_LIMIT_COMMIT_QUEUE     (64 * TN_MIB)      /* bytes that wait in one process */
+#define TN_LIMIT_GROUP            4096               /* commits in one transaction */
+#define TN_LIMIT_PAGE             500                /* rows of one query */
+
+/* Scripts */
+#define TN_LIMIT_ISOLATE_BYTES    (64 * TN_MIB)
+#define TN_LIMIT_CALL_MS          1000               /* of CPU, one call into a script */
+#define TN_LIMIT_LOAD_MS          1000               /* of CPU, loading a unit */
+#define TN_LIMIT_SCRIPT_FILE      TN_MIB
+#define TN_LIMIT_SCRIPT_FILES     2000
+#define TN_LIMIT_TASKS            10000              /* per isolate */
+#define TN_LIMIT_ERROR_TEXT       (4 * TN_KIB)
+
+/* Sync */
+#define TN_LIMIT_SYNC_PAGES       1000000            /* of one run */
+#define TN_LIMIT_SYNC_ERRORS      100                /* errors that a run lists; all are counted */
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/json.h"
+#include "base/time.h"
+
+enum { LINE_MAX_BYTES = 8192, SECRET_MIN = 6 };
+
+struct tn_log {
+    char *path, *debug;
+    char process[24];
+    int fd;
+    bool json, quiet;
+    struct tn_str *secrets;
+    size_t secret_count;
+};
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+
+struct tn_log *tn_log_open(const struct tn_log_options *o, struct tn_err *err)
+{
+    struct tn_log *log = TN_NEW(struct tn_log);
+    log->fd = -1;
+    log->json = o->json;
+    log->quiet = o->quiet;
+    log->debug = tn_strdup(o->debug);
+    log->path = tn_strdup(o->file);
+    tn_log_reopen(log);
+    if (log->path && log->fd < 0) {
+        tn_fail_errno(err, errno, log->path);
+        tn_log_close(log);
+        return NULL;
+    }
+    return log;
+}
+
+void tn_log_close(struct tn_log *log)
+{
+    if (!log) return;
+    if (log->fd >= 0) close(log->fd);
+    tn_log_forget_secrets(log);
+    tn_free(log->path);
+    tn_free(log->debug);
+    tn_free(log);
+}
+
+void tn_log_name(struct tn_log *log, const char *process)
+{
+    snprintf(log->process, sizeof log->process, "%s", process);
+}
+
+void tn_log_reopen(struct tn_log *log)
+{
+    if (!log->path) return;
+    int fd = open(log->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+    if (fd < 0) return;
+    if (log->fd >= 0) close(log->fd);
+    log->fd = fd;
+}
+
+void tn_log_debug_areas(struct tn_log *log, const char *areas)
+{
+    char *copy = tn_strdup(areas);
+    tn_free(log->debug);
+    log->debug = copy;
+}
+
+bool tn_log_wants(const struct tn_log *log, enum tn_level level, const char *area)
+{
+    if (!log) return false;
+    if (level > TN_LOG_debug) return true;
+    struct tn_str rest = tn_str(log->debug), part;
+    while (tn_str_split(&rest, ',', &part)) {
+        char pattern[64];
+        snprintf(pattern, sizeof pattern, "%.*s", TN_FMT(part));
+        if (part.n && fnmatch(pattern, area, 0) == 0) return true;
+    }
+    return false;
+}
+
+static void put_text(struct tn_buf *out, const char *s)
+{
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c < 0x20 || c == 0x7F)
+            tn_buf_addf(out, "\\x%02x", c);
+        else
+            tn_buf_addc(out, (char)c);
+    }
+}
+
+static void write_line(const struct tn_log *log, struct tn_str line)
+{
+    /* One write a line: lines of several processes do not mix (O_APPEND, pipes below PIPE_BUF). */
+    if (!log->quiet && write(STDOUT_FILENO, line.p, line.n) < 0) return;
+    if (log->fd >= 0 && write(log->fd, line.p, line.n) < 0) return;
+}
+
+void tn_log(struct tn_log *log, enum tn_level level, const char *area, const char *fmt, ...)
+{
+    char text[4096], when[TN_TIME_LEN + 1];
+    va_list ap;
+    if (!tn_log_wants(log, level, area)) return;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    tn_log_redact(log, text, strlen(text));
+    tn_time_text(tn_now_ms(), when);
+
+    struct tn_buf line;
+    tn_buf_init(&line, 4 * LINE_MAX_BYTES);
+    if (log->json) {
+        struct tn_jw w;
+        tn_jw_init(&w, &line);
+        tn_jw_object(&w);
+        tn_jw_kz(&w, "time", when);
+        tn_jw_kz(&w, "level", level_names[level]);
+        tn_jw_kz(&w, "process", log->process);
+        tn_jw_kz(&w, "area", area);
+        bool utf8 = tn_utf8_valid(text, strlen(text));
+        tn_jw_kz(&w, "text", utf8 ? text : "(not UTF-8)");
+        tn_jw_end(&w);
+    } else {
+        tn_buf_addf(&line, "%s %-5s %-10s [", when, level_names[level], log->process);
+        put_text(&line, area);
+        tn_buf_adds(&line, "] ");
+        put_text(&line, text);
+    }
+    tn_buf_addc(&line, '\n');
+    write_line(log, tn_buf_str(&line));
+    tn_buf_clear(&line);
+}
+
+void tn_log_secret(struct tn_log *log, struct tn_str secret)
+{
+    if (!log || secret.n < SECRET_MIN) return;
+    for (size_t i = 0; i < log->secret_count; i++)
+        if (tn_str_eq(log->secrets[i], secret)) return;
+    log->secrets = tn_realloc(log->secrets, (log->secret_count + 1) * sizeof *log->secrets);
+    log->secrets[log->secret_count++] =
+        (struct tn_str){tn_strndup(secret.p, secret.n), secret.n};
+}
+
+void tn_log_forget_secrets(struct tn_log *log)
+{
+    for (size_t i = 0; i < log->secret_count; i++) tn_free((char *)log->secrets[i].p);
+    tn_free(log->secrets);
+    log->secrets = NULL;
+    log->secret_count = 0;
+}
+
+void tn_log_redact(const struct tn_log *log, char *text, size_t n)
+{
+    for (size_t i = 0; log && i < log->secret_count; i++) {
+        struct tn_str s = log->secrets[i];
+        for (char *at = text; (at = memmem(at, n - (size_t)(at - text), s.p, s.n)); at += s.n)
+            memset(at, '*', s.n);
+    }
+}

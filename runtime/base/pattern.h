@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* pattern.h - Lua's patterns, with a bound on the work that one match may do.
+ * Same language and results as the string library of Lua 5.4: classes, sets, * + - ?, captures,
+ * %b, %f, %1.  Anchors at the front ("^") are the caller's business, as in Lua. */
+#ifndef TN_BASE_PATTERN_H
+#define TN_BASE_PATTERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+enum { TN_PATTERN_CAPTURES = 32 };
+enum { TN_CAPTURE_open = -1, TN_CAPTURE_position = -2 };       /* instead of a length */
+
+struct tn_pattern {
+    struct tn_str subject, pattern;
+    int level;                             /* captures, open ones included */
+    struct {
+        const char *at;
+        ptrdiff_t n;
+    } capture[TN_PATTERN_CAPTURES];
+    char error[64];                        /* "": none; of the pattern, or "stopped" */
+    /* Asked every few thousand steps: may it go on?  NULL: for ever. */
+    bool (*more)(void *arg);
+    void *arg;
+    uint32_t steps;
+    int depth;
+};
+
+void tn_pattern_init(struct tn_pattern *m, struct tn_str subject, struct tn_str pattern);
+/* The end of the match that begins at `at`, inside the subject; NULL: none, or error is set. */
+const char *tn_pattern_match(struct tn_pattern *m, const char *at);
+/* Does pattern (a front "^" anchors) occur in subject?  A step limit stops runaways: false. */
+bool tn_pattern_find(struct tn_str subject, struct tn_str pattern, uint32_t max_steps);
+/* Is every byte literal? */
+bool tn_pattern_plain(struct tn_str pattern);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#include "bind/bind.h"
+
+#include "bind/bind_map.h"
+
+const struct tn_module bind_modules[] = {
+    {"tenon", luaopen_tenon},
+    {"tenon.json", luaopen_tenon_json},
+    {"tenon.decimal", luaopen_tenon_decimal},
+    {"tenon.time", luaopen_tenon_time},
+    {"tenon.log", luaopen_tenon_log},
+    {"tenon.crypto", luaopen_tenon_crypto},
+    {"tenon.map", luaopen_tenon_map},
+    {NULL, NULL},
+};
+
+const struct bind_context *bind_context(lua_State *L)
+{
+    const struct bind_context *context = tn_isolate_context(tn_isolate_of(L));
+    if (!context) luaL_error(L, "this script was given nothing to work with");
+    return context;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* bind.h - what scripts can call, and the tools to bind more.
+ * bind.c lists all modules in one table; bind_<module>.c does one.  Misuse raises (luaL_check*); the
+ * world's failures return nil, err; what waits parks its task (script/task.h). */
+#ifndef TN_BIND_BIND_H
+#define TN_BIND_BIND_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "script/isolate.h"
+#include "script/task.h"
+
+struct tn_loop;
+struct tn_log;
+struct tn_http_client;
+struct tn_store;
+
+/* What an isolate's modules work with; set by the application before the isolate is made (option
+ * `context`), outlives it.  Pointers may be NULL: modules that need them answer unavailable. */
+struct bind_context {
+    struct tn_loop *loop;
+    struct tn_log *log;
+    const char *area;                      /* of the script's log lines: "integrations:plant_7" */
+    struct tn_http_client *http;
+    struct tn_store *store;
+    const char *team;                      /* whose records the script may see; NULL: none */
+    const char *integration;               /* name; NULL: the isolate is of no integration */
+    const char *config_json;               /* decrypted, defaults filled in; NULL: none */
+    void *app;                             /* the application's own, for modules that need more */
+};
+
+/* All modules that scripts can require. */
+extern const struct tn_module bind_modules[];
+
+/* Never NULL; raises when the isolate was given none. */
+const struct bind_context *bind_context(lua_State *L);
+
+/* ---- failures ---- */
+
+int bind_fail(lua_State *L, const struct tn_err *err);         /* pushes nil, err; returns 2 */
+int bind_raise(lua_State *L, const struct tn_err *err);        /* raises err; does not return */
+
+/* ---- objects ---- */
+
+/* A kind of userdata.  drop is called once: by the collector, at the end of the task that owns it,
+ * or by bind_drop; it may not touch Lua. */
+struct bind_class {
+    const char *name;                      /* "tenon.http.call"; in messages and as metatable key */
+    void (*drop)(void *object);            /* NULL: nothing to do */
+    const luaL_Reg *methods;               /* NULL: none; names with "__" are metamethods */
+};
+/* Pushes a zeroed object and returns it; a running task owns it: dropped with the task. */
+void *bind_new(lua_State *L, size_t size, const struct bind_class *class);
+/* The same, but it lives until it is collected. */
+void *bind_new_free(lua_State *L, size_t size, const struct bind_class *class);
+/* Raises when the value is of another class, or was dropped ("stale handle"). */
+void *bind_check(lua_State *L, int index, const struct bind_class *class);
+void *bind_test(lua_State *L, int index, const struct bind_class *class);     /* NULL instead */
+void bind_drop(void *object);                                  /* now; twice does nothing */
+/* A table with these functions, read-only. */
+void bind_library(lua_State *L, const luaL_Reg *functions);
+
+/* ---- arguments ---- */
+
+struct tn_str bind_str(lua_State *L, int index);               /* raises unless a string */
+struct tn_str bind_opt_str(lua_State *L, int index, const char *otherwise);
+/* A field of an options table; absent when the table is nil or has no such key.  Raises on a
+ * wrong type, naming the key.  What they return lives as long as the table holds it. */
+struct tn_str bind_opt_key_str(lua_State *L, int table, const char *key);
+int64_t bind_opt_key_int(lua_State *L, int table, const char *key, int64_t otherwise);
+bool bind_opt_key_bool(lua_State *L, int table, const char *key, bool otherwise);
+/* Raises on a key of the options table that is not in names (NULL ends), with the nearest. */
+void bind_check_keys(lua_State *L, int table, const char *const *names);
+
+/* ---- JSON and Lua (bind_json.c) ---- */
+
+/* Pushes v: int64 as integer, other numbers as decimal, null as tenon.json.null, arrays marked.
+ * Absent pushes nil.  Raises when memory runs out. */
+void bind_json_push(lua_State *L, struct tn_jval v);
+/* Writes the value at index.  False: kind invalid, field is the path of what has no JSON form (a
+ * function, a cycle, mixed keys, NaN, bytes that are no UTF-8); w's buffer is then to be dropped. */
+TN_MUST_CHECK bool bind_json_write(lua_State *L, int index, struct tn_jw *w, struct tn_err *err);
+void bind_json_push_null(lua_State *L);
+bool bind_json_is_null(lua_State *L, int index);
+void bind_json_mark_array(lua_State *L, int index);            /* so that it is written as [] */
+bool bind_json_is_array(lua_State *L, int index);
+
+/* ---- decimals (bind_decimal.c) ---- */
+
+/* Pushes the number of this lexeme: an integer if it is one and fits, else a decimal. */
+void bind_decimal_push(lua_State *L, struct tn_str lexeme);
+/* The lexeme of a decimal; absent when the value is none. */
+struct tn_str bind_decimal_text(lua_State *L, int index);
+
+int luaopen_tenon(lua_State *L);
+int luaopen_tenon_json(lua_State *L);
+int luaopen_tenon_time(lua_State *L);
+int luaopen_tenon_log(lua_State *L);
+int luaopen_tenon_crypto(lua_State *L);
+int luaopen_tenon_decimal(lua_State *L);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* bind_keep.h - what tenon.kv and tenon.vault share: key-values of the store in one owner's name,
+ * and commits that a task waits for. */
+#ifndef TN_BIND_BIND_KEEP_H
+#define TN_BIND_BIND_KEEP_H
+
+#include "base/buf.h"
+#include "bind/bind.h"
+#include "bind/units.h"
+
+struct tn_committed;
+struct tn_commit;
+
+enum { KEEP_KEY = 512, KEEP_VALUE = 256 * 1024 };
+
+/* The owner and the store of the isolate that runs L; false: unavailable. */
+bool keep_ready(lua_State *L, const struct bind_owner **owner, struct tn_err *err);
+/* "<owner>/<key>" into out; raises when the key at index is empty or longer than 300 bytes. */
+struct tn_str keep_key(lua_State *L, const struct bind_owner *owner, int index, char out[KEEP_KEY]);
+/* Pushes an object with an empty buffer that is freed with it, so that errors may jump. */
+struct tn_buf *keep_hold(lua_State *L);
+/* Pushes the bytes of such a buffer as a string and frees them; returns 1. */
+int keep_push(lua_State *L, struct tn_buf *held);
+/* The value and its version; false with kind none in err: there is none.  version may be NULL. */
+bool keep_get(const struct bind_owner *owner, const char *space, struct tn_str key,
+              struct tn_buf *value, int64_t *version, struct tn_err *err);
+/* Writes one key-value and parks until it is committed; answers true, or nil and err.  To be
+ * returned by the module function. */
+int keep_set(lua_State *L, const struct bind_owner *owner, const char *space, struct tn_str key,
+             struct tn_str value, int64_t expires_ms);
+int keep_delete(lua_State *L, const struct bind_owner *owner, const char *space, struct tn_str key);
+/* Adds by to a whole number, from 0, whoever else does so at the same time; answers the sum. */
+int keep_add(lua_State *L, const struct bind_owner *owner, const char *space, struct tn_str key,
+             int64_t by);
+
+#endif

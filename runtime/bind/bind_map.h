@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* bind_map.h - require "tenon.map": a mapping declared in Lua becomes a compiled plan.
+ * Life: the isolate loads the file; tn_mapping_load checks the declaration that it returned,
+ * compiles it and runs its examples; tn_mapping_free. */
+#ifndef TN_BIND_BIND_MAP_H
+#define TN_BIND_BIND_MAP_H
+
+#include <lua.h>
+#include <stddef.h>
+
+#include "mapping/apply.h"
+
+struct tn_isolate;
+
+struct tn_map_info {
+    const char *file;          /* "mappings/oracle_fusion/item.lua" */
+    const char *reads;         /* "oracle_fusion.item" */
+    const char *writes;        /* "item" */
+    const char *key;           /* target field that is the external id */
+    size_t examples;           /* that ran at load */
+};
+
+/* A loaded mapping: a plan whose functions run in the isolate. */
+struct tn_mapping;
+
+/* Checks and compiles the declaration under ref (what tn_isolate_load kept of a mapping file; it
+ * stays the caller's) and runs its examples.  Keeps a reference to the isolate.  targets: the
+ * fields that the resource has (NULL ends; NULL: not checked).
+ * NULL: err has file, line, field and what was expected; nothing is kept. */
+TN_MUST_CHECK struct tn_mapping *tn_mapping_load(struct tn_isolate *isolate, int ref,
+                                                 const char *const *targets, struct tn_err *err);
+/* The same, up to the plan: "item" that the declaration names as what it writes, to look up the
+ * targets with.  Copies it; false as above. */
+TN_MUST_CHECK bool tn_mapping_writes(struct tn_isolate *isolate, int ref, char *name, size_t room,
+                                     struct tn_err *err);
+void tn_mapping_free(struct tn_mapping *m);                    /* NULL does nothing */
+const struct tn_plan *tn_mapping_plan(const struct tn_mapping *m);
+const struct tn_map_info *tn_mapping_info(const struct tn_mapping *m);
+/* Functions that failed with kind budget one after the other up to now: at three the caller should
+ * stop using the isolate. */
+unsigned tn_mapping_overruns(const struct tn_mapping *m);
+
+/* The module, for bind.c's table: pushes it. */
+int luaopen_tenon_map(lua_State *L);
+
+#endif

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/* bind_map_load.c - a declared mapping made ready: plan, functions, examples. */
+#include <stdio.h>
+
+#include "bind/bind.h"
+#include "bind/bind_map.h"
+#include "bind/bind_map_node.h"
+
+struct tn_mapping {
+    struct tn_isolate *isolate;
+    struct tn_plan *plan;
+    int *functions;
+    size_t function_count;
+    int view;                      /* reference of the record's view */
+    struct map_view_root *root;
+    unsigned overruns;
+    struct tn_map_info info;
+    struct tn_arena arena;         /* info's texts */
+};
+
+/* ---- function fields ---- */
+
+struct call {
+    struct tn_mapping *m;
+    struct tn_jval record;
+    struct tn_jw *out;
+};
+
+static int push_record(lua_State *L, void *arg)
+{
+    struct call *c = arg;
+    tn_isolate_push(L, c->m->view);
+    map_view_set(c->m->root, c->record);
+    return 1;
+}
+
+static void take_result(lua_State *L, int n, void *arg)
+{
+    struct call *c = arg;
+    struct tn_err err;
+    if (n == 0 || lua_isnil(L, 1)) return;
+    if (n > 1) luaL_error(L, "the function returned %d values; one is expected", n);
+    struct tn_str raw = map_view_raw(L, 1);
+    if (raw.p) {
+        tn_jw_raw(c->out, raw);
+        return;
+    }
+    if (bind_json_write(L, 1, c->out, &err)) return;
+    luaL_error(L, "the function's result%s%s: %s", err.field[0] ? " at " : "", err.field, err.text);
+}
+
+static bool run_function(void *arg, int fn, struct tn_jval record, struct tn_jw *out,
+                         struct tn_err *err)
+{
+    struct tn_mapping *m = arg;
+    struct call c = {.m = m, .record = record, .out = out};
+    bool ok = tn_isolate_call(m->isolate, m->functions[fn], push_record, take_result, &c, err);
+    map_view_close(m->root);
+    if (!ok && err->kind == TN_E_budget) m->overruns++;
+    else m->overruns = 0;
+    return ok;
+}
+
+/* ---- reading the declaration ---- */
+
+struct reading {
+    int ref;
+    struct tn_mapping *m;
+    struct map_spec spec;
+};
+
+static void read_declaration(lua_State *L, void *arg)
+{
+    struct reading *r = arg;
+    tn_isolate_push(L, r->ref);
+    map_spec_read(L, &r->spec);
+    r->m->root = map_view_new(L);
+    r->m->view = tn_isolate_keep(L);
+}
+
+static void take_info(struct tn_mapping *m, const struct map_spec *s)
+{
+    m->functions = s->functions;
+    m->function_count = s->function_count;
+    m->info = (struct tn_map_info){
+        .file = s->spec.file ? tn_arena_strdup(&m->arena, s->spec.file) : "",
+        .reads = s->reads ? tn_arena_strdup(&m->arena, s->reads) : "",
+        .writes = s->writes ? tn_arena_strdup(&m->arena, s->writes) : "",
+        .key = s->spec.key.p ? tn_arena_strdup(&m->arena, s->spec.key.p) : "",
+        .examples = s->example_count};
+}
+
+/* ---- examples ---- */
+
+struct example_run {
+    struct tn_mapping *m;
+    struct tn_apply *apply;
+    struct tn_json *give, *expect, *got;
+    struct tn_buf out, a, b;
+    struct tn_outcome outcome;
+    size_t number;                 /* from 1 */
+    int line;
+};
+
+/* The line of the file on which the n-th "give =" stands; otherwise that of the declaration. */
+static int example_line(struct tn_isolate *iso, const char *file, size_t n, int otherwise)
+{
+    struct tn_str text, line;
+    int number = 0;
+    if (!tn_isolate_text(iso, file, &text)) return otherwise;
+    while (tn_str_split(&text, '\n', &line)) {
+        number++;
+        const char *give = memmem(line.p, line.n, "give", 4);
+        if (!give) continue;
+        struct tn_str rest = {give + 4, line.n - (size_t)(give + 4 - line.p)};
+        rest = tn_str_trim(rest);
+        if (rest.n && rest.p[0] == '=' && --n == 0) return number;
+    }
+    return otherwise;
+}
+
+static bool example_fails(struct example_run *r, struct tn_str field, struct tn_err *err,
+                          const char *fmt, ...) TN_PRINTF(4, 5);
+static bool example_fails(struct example_run *r, struct tn_str field, struct tn_err *err,
+                          const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    tn_failv(err, TN_E_mapping, fmt, ap);
+    va_end(ap);
+    tn_fail_in(err, "example %zu", r->number);
+    tn_fail_at(err, r->m->info.file, r->line);
+    if (field.n) tn_fail_field(err, "%.*s", TN_FMT(field));
+    return false;
+}
+
+/* Shown in a message: cut when long. */
+static struct tn_str shown(struct tn_jval v)
+{
+    struct tn_str s = tn_jraw(v);
+    if (!s.p) return TN_STR("nothing");
+    return s.n > 150 ? (struct tn_str){s.p, 150} : s;
+}
+
+static bool same_value(struct example_run *r, struct tn_jval a, struct tn_jval b)
+{
+    tn_buf_reset(&r->a);
+    tn_buf_reset(&r->b);
+    tn_json_canonical(a, &r->a);
+    tn_json_canonical(b, &r->b);
+    return tn_str_eq(tn_buf_str(&r->a), tn_buf_str(&r->b));
+}
+
+static bool compare(struct example_run *r, struct tn_err *err)
+{
+    struct tn_jval expect = tn_json_root(r->expect), got = tn_json_root(r->got);
+    for (struct tn_jiter it = tn_jiter(expect); tn_jnext(&it);) {
+        struct tn_jval v = tn_jget(got, it.key);
+        if (same_value(r, it.value, v)) continue;
+        return example_fails(r, it.key, err, "expected %.*s, got %.*s", TN_FMT(shown(it.value)),
+                             TN_FMT(shown(v)));
+    }
+    for (struct tn_jiter it = tn_jiter(got); tn_jnext(&it);) {
+        if (tn_jtype(tn_jget(expect, it.key)) != TN_JSON_absent) continue;
+        return example_fails(r, it.key, err, "expected nothing, got %.*s", TN_FMT(shown(it.value)));
+    }
+    return true;
+}
+
+static bool parse_example(struct example_run *r, struct tn_json *json, struct tn_str text,
+                          const char *what, struct tn_err *err)
+{
+    struct tn_err why;
+    if (!tn_json_parse(json, text, &why))
+        return example_fails(r, TN_STR(""), err, "%s: %s", what, why.text);
+    if (tn_jis(tn_json_root(json), TN_JSON_object)) return true;
+    /* an empty Lua table is a list as well as an object */
+    return example_fails(r, TN_STR(""), err, "%s is not a record", what);
+}
+
+static bool run_example(struct example_run *r, const struct map_example *e, struct tn_err *err)
+{
+    const struct tn_outcome_fault *f = &r->outcome.faults[0];
+    tn_buf_reset(&r->out);
+    if (!parse_example(r, r->give, e->give, "give", err)) return false;
+    bool ok = tn_apply(r->apply, tn_json_root(r->give), &r->out, &r->outcome);
+    if (!e->expect.p && !ok) return true;
+    if (!e->expect.p)
+        return example_fails(r, TN_STR(""), err, "expected the record to be rejected, got %.*s",
+                             (int)(r->out.n > 150 ? 150 : r->out.n), r->out.p);
+    while (!ok && !f->rejects && f < r->outcome.faults + r->outcome.listed - 1) f++;
+    if (!ok) {
+        example_fails(r, tn_str(f->field), err, "the record is rejected: %s%s%s%s%s", f->text,
+                      f->value[0] ? " (" : "", f->source, f->value[0] ? " = " : "", f->value);
+        if (f->value[0]) strncat(err->text, ")", sizeof err->text - strlen(err->text) - 1);
+        return tn_fail_at(err, r->m->info.file, f->line);
+    }
+    if (!parse_example(r, r->expect, e->expect, "expect", err)) return false;
+    if (!tn_json_parse(r->got, tn_buf_str(&r->out), err)) return false;
+    return compare(r, err);
+}
+
+static bool run_examples(struct tn_mapping *m, const struct map_spec *s, struct tn_err *err)
+{
+    struct example_run r = {.m = m, .apply = tn_apply_new(m->plan), .give = tn_json_new(),
+                            .expect = tn_json_new(), .got = tn_json_new()};
+    bool ok = true;
+    tn_buf_init(&r.out, TN_LIMIT_RECORD);
+    tn_buf_init(&r.a, TN_LIMIT_RECORD);
+    tn_buf_init(&r.b, TN_LIMIT_RECORD);
+    for (size_t i = 0; i < s->example_count && ok; i++) {
+        r.number = i + 1;
+        r.line = example_line(m->isolate, m->info.file, i + 1, s->spec.line);
+        ok = run_example(&r, &s->examples[i], err);
+    }
+    tn_buf_clear(&r.out);
+    tn_buf_clear(&r.a);
+    tn_buf_clear(&r.b);
+    tn_json_free(r.give);
+    tn_json_free(r.expect);
+    tn_json_free(r.got);
+    tn_apply_free(r.apply);
+    return ok;
+}
+
+/* ---- life ---- */
+
+static void clear_spec(struct map_spec *s)
+{
+    tn_buf_clear(&s->scratch);
+    tn_arena_clear(&s->arena);
+}
+
+/* A mapping with all but its plan.  False: err, and m is only good for tn_mapping_free. */
+static bool begin(struct tn_isolate *isolate, struct reading *r, struct tn_err *err)
+{
+    struct tn_mapping *m = r->m = TN_NEW(struct tn_mapping);
+    tn_arena_init(&m->arena);
+    tn_arena_init(&r->spec.arena);
+    tn_buf_init(&r->spec.scratch, TN_MIB);
+    m->isolate = isolate;
+    m->view = LUA_NOREF;
+    tn_isolate_ref(isolate);
+    bool ok = tn_isolate_protect(isolate, read_declaration, r, err);
+    take_info(m, &r->spec);
+    return ok;
+}
+
+struct tn_mapping *tn_mapping_load(struct tn_isolate *isolate, int ref, const char *const *targets,
+                                   struct tn_err *err)
+{
+    struct reading r = {.ref = ref};
+    bool ok = begin(isolate, &r, err);
+    struct tn_mapping *m = r.m;
+    if (ok) {
+        r.spec.spec.targets = targets;
+        r.spec.spec.fn = run_function;
+        r.spec.spec.fn_arg = m;
+        m->plan = tn_plan_new(&r.spec.spec, err);
+        ok = m->plan && run_examples(m, &r.spec, err);
+    }
+    clear_spec(&r.spec);
+    m->overruns = 0;
+    if (ok) return m;
+    tn_mapping_free(m);
+    return NULL;
+}
+
+bool tn_mapping_writes(struct tn_isolate *isolate, int ref, char *name, size_t n,
+                       struct tn_err *err)
+{
+    struct reading r = {.ref = ref};
+    bool ok = begin(isolate, &r, err);
+    const char *writes = r.m->info.writes;
+    if (ok && strlen(writes) >= n)
+        ok = tn_fail(err, TN_E_invalid, "writes = \"%.60s...\" is too long a name", writes);
+    if (ok) snprintf(name, n, "%s", writes);
+    clear_spec(&r.spec);
+    tn_mapping_free(r.m);
+    return ok;
+}
+
+void tn_mapping_free(struct tn_mapping *m)
+{
+    if (!m) return;
+    for (size_t i = 0; i < m->function_count; i++)
+        tn_isolate_release(m->isolate, m->functions[i]);
+    tn_isolate_release(m->isolate, m->view);
+    tn_isolate_unref(m->isolate);
+    tn_plan_free(m->plan);
+    tn_free(m->functions);
+    tn_arena_clear(&m->arena);
+    tn_free(m);
+}
+
+const struct tn_plan *tn_mapping_plan(const struct tn_mapping *m)
+{
+    return m->plan;
+}
+
+const struct tn_map_info *tn_mapping_info(const struct tn_mapping *m)
+{
+    return &m->info;
+}
+
+unsigned tn_mapping_overruns(const struct tn_mapping *m)
+{
+    return m->overruns;
+}

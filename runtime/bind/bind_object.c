@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* bind_object.c - the tools of bind.h: failures, objects of C, arguments. */
+#include "bind/bind.h"
+
+/* ---- failures ---- */
+
+int bind_fail(lua_State *L, const struct tn_err *err)
+{
+    lua_pushnil(L);
+    tn_lua_push_err(L, err);
+    return 2;
+}
+
+int bind_raise(lua_State *L, const struct tn_err *err)
+{
+    return tn_lua_raise(L, err);
+}
+
+/* ---- objects ---- */
+
+/* In front of each object; `owned` first, so that drop finds it. */
+struct head {
+    struct tn_owned owned;
+    const struct bind_class *class;
+    bool dropped;
+};
+enum { HEAD = (sizeof(struct head) + 15) / 16 * 16 };
+
+static void *object_of(struct head *head)
+{
+    return (char *)head + HEAD;
+}
+
+static struct head *head_of(void *object)
+{
+    return (struct head *)((char *)object - HEAD);
+}
+
+static void drop(struct tn_owned *owned)
+{
+    struct head *head = (struct head *)owned;
+    if (head->dropped) return;
+    head->dropped = true;
+    if (head->class->drop) head->class->drop(object_of(head));
+}
+
+void bind_drop(void *object)
+{
+    struct head *head = head_of(object);
+    tn_task_disown(&head->owned);
+    drop(&head->owned);
+}
+
+static int l_collect(lua_State *L)
+{
+    bind_drop(object_of(lua_touserdata(L, 1)));
+    return 0;
+}
+
+static void set_class(lua_State *L, const struct bind_class *class)
+{
+    if (luaL_newmetatable(L, class->name)) {
+        if (class->methods) {
+            luaL_setfuncs(L, class->methods, 0);
+            lua_newtable(L);
+            luaL_setfuncs(L, class->methods, 0);
+            if (lua_getfield(L, -2, "__index") == LUA_TNIL) {
+                lua_pop(L, 1);
+                lua_setfield(L, -2, "__index");
+            } else {
+                lua_pop(L, 2);
+            }
+        }
+        lua_pushcfunction(L, l_collect);
+        lua_setfield(L, -2, "__gc");
+        lua_pushboolean(L, 0);
+        lua_setfield(L, -2, "__metatable");
+    }
+    lua_setmetatable(L, -2);
+}
+
+void *bind_new_free(lua_State *L, size_t size, const struct bind_class *class)
+{
+    struct head *head = lua_newuserdatauv(L, HEAD + size, 1);
+    memset(head, 0, HEAD + size);
+    head->class = class;
+    head->owned.drop = drop;
+    set_class(L, class);
+    return object_of(head);
+}
+
+void *bind_new(lua_State *L, size_t size, const struct bind_class *class)
+{
+    void *object = bind_new_free(L, size, class);
+    struct tn_task *task = tn_task_current(L);
+    if (task) tn_task_own(task, &head_of(object)->owned);
+    return object;
+}
+
+void *bind_test(lua_State *L, int index, const struct bind_class *class)
+{
+    struct head *head = luaL_testudata(L, index, class->name);
+    return head && !head->dropped ? object_of(head) : NULL;
+}
+
+void *bind_check(lua_State *L, int index, const struct bind_class *class)
+{
+    struct head *head = luaL_checkudata(L, index, class->name);
+    if (head->dropped) luaL_error(L, "stale handle: this %s ended with its task", class->name);
+    return object_of(head);
+}
+
+void bind_library(lua_State *L, const luaL_Reg *functions)
+{
+    lua_newtable(L);
+    luaL_setfuncs(L, functions, 0);
+    tn_lua_seal(L, "this module");
+}
+
+/* ---- arguments ---- */
+
+struct tn_str bind_str(lua_State *L, int index)
+{
+    struct tn_str s;
+    luaL_checktype(L, index, LUA_TSTRING);
+    s.p = lua_tolstring(L, index, &s.n);
+    return s;
+}
+
+struct tn_str bind_opt_str(lua_State *L, int index, const char *otherwise)
+{
+    if (lua_isnoneornil(L, index)) return tn_str(otherwise);
+    return bind_str(L, index);
+}
+
+/* Pushes the field; false when there is none. */
+static bool has_key(lua_State *L, int table, const char *key, int type, const char *word)
+{
+    if (lua_isnoneornil(L, table)) {
+        lua_pushnil(L);
+        return false;
+    }
+    luaL_checktype(L, table, LUA_TTABLE);
+    if (lua_getfield(L, table, key) == LUA_TNIL) return false;
+    if (lua_type(L, -1) != type)
+        luaL_error(L, "option '%s' has to be %s, not %s", key, word, luaL_typename(L, -1));
+    return true;
+}
+
+struct tn_str bind_opt_key_str(lua_State *L, int table, const char *key)
+{
+    struct tn_str s = {NULL, 0};
+    if (has_key(L, table, key, LUA_TSTRING, "a text")) s.p = lua_tolstring(L, -1, &s.n);
+    lua_pop(L, 1);
+    return s;
+}
+
+int64_t bind_opt_key_int(lua_State *L, int table, const char *key, int64_t otherwise)
+{
+    int64_t v = otherwise;
+    int whole = 1;
+    if (has_key(L, table, key, LUA_TNUMBER, "a number")) v = lua_tointegerx(L, -1, &whole);
+    if (!whole) luaL_error(L, "option '%s' has to be a whole number", key);
+    lua_pop(L, 1);
+    return v;
+}
+
+bool bind_opt_key_bool(lua_State *L, int table, const char *key, bool otherwise)
+{
+    bool v = otherwise;
+    if (has_key(L, table, key, LUA_TBOOLEAN, "true or false")) v = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return v;
+}
+
+void bind_check_keys(lua_State *L, int table, const char *const *names)
+{
+    if (lua_isnoneornil(L, table)) return;
+    luaL_checktype(L, table, LUA_TTABLE);
+    for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+        const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "(a number)";
+        const char *const *name = names;
+        while (*name && strcmp(*name, key) != 0) name++;
+        if (*name) continue;
+        const char *near = tn_str_nearest(tn_str(key), names);
+        if (near) luaL_error(L, "unknown option '%s'; did you mean '%s'?", key, near);
+        luaL_error(L, "unknown option '%s'", key);
+    }
+}

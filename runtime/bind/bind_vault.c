@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* bind_vault.c - require "tenon.vault": secrets that an integration earns itself (tokens, sessions):
+ * encrypted at rest, shared by all workers, gone when their time is up. */
+#include <openssl/crypto.h>
+#include <stdio.h>
+
+#include "access/secrets.h"
+#include "base/time.h"
+#include "bind/bind_keep.h"
+#include "crypto/cipher.h"
+
+static const char space[] = "vault";
+
+static bool ready(lua_State *L, const struct bind_owner **owner, struct tn_err *err)
+{
+    if (!keep_ready(L, owner, err)) return false;
+    return (*owner)->env->secrets || tn_fail(err, TN_E_unavailable, "there is no key to seal with");
+}
+
+/* What a value belongs to: it opens under its own name only. */
+static struct tn_str belongs(const struct bind_owner *owner, struct tn_str key, char out[KEEP_KEY + 64])
+{
+    int n = snprintf(out, KEEP_KEY + 64, "vault/%lld/%.*s", (long long)owner->team, TN_FMT(key));
+    return (struct tn_str){out, (size_t)n};
+}
+
+/* The text, or nil when there is none or its time is up; nil, err when it cannot be opened. */
+static int l_get(lua_State *L)
+{
+    const struct bind_owner *owner;
+    char key[KEEP_KEY], aad[KEEP_KEY + 64];
+    struct tn_err err;
+    if (!ready(L, &owner, &err)) return bind_fail(L, &err);
+    struct tn_str name = keep_key(L, owner, 1, key);
+    struct tn_buf *sealed = keep_hold(L), *plain = keep_hold(L);
+    if (!keep_get(owner, space, name, sealed, NULL, &err)) {
+        if (err.kind != TN_E_none) return bind_fail(L, &err);
+        lua_pushnil(L);
+        return 1;
+    }
+    if (!tn_unseal(&owner->env->secrets->vault, tn_buf_str(sealed), belongs(owner, name, aad), plain,
+                   &err))
+        return bind_fail(L, &err);
+    return keep_push(L, plain);
+}
+
+static int l_put(lua_State *L)
+{
+    const struct bind_owner *owner;
+    char key[KEEP_KEY], aad[KEEP_KEY + 64];
+    struct tn_err err;
+    struct tn_str text = bind_str(L, 2);
+    lua_Integer seconds = luaL_checkinteger(L, 3);
+    luaL_argcheck(L, seconds > 0 && seconds <= INT32_MAX, 3, "seconds from now, above 0");
+    if (!ready(L, &owner, &err)) return bind_fail(L, &err);
+    struct tn_str name = keep_key(L, owner, 1, key);
+    struct tn_buf *sealed = keep_hold(L);
+    tn_seal(&owner->env->secrets->vault, text, belongs(owner, name, aad), sealed);
+    if (!tn_buf_ok(sealed, "the value", &err)) return bind_fail(L, &err);
+    return keep_set(L, owner, space, name, tn_buf_str(sealed), tn_now_ms() + seconds * 1000);
+}
+
+static int l_delete(lua_State *L)
+{
+    const struct bind_owner *owner;
+    char key[KEEP_KEY];
+    struct tn_err err;
+    if (!ready(L, &owner, &err)) return bind_fail(L, &err);
+    return keep_delete(L, owner, space, keep_key(L, owner, 1, key));
+}
+
+static const luaL_Reg functions[] = {
+    {"get", l_get}, {"put", l_put}, {"delete", l_delete}, {NULL, NULL}};
+
+int luaopen_tenon_vault(lua_State *L)
+{
+    bind_library(L, functions);
+    return 1;
+}

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+#include "bind/connections.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/time.h"
+#include "bind/bind_map.h"
+
+enum { HEALTH_MS = 60000, VERSION_MAX = 64, AREA_MAX = 80 };
+
+static const char MODULE[] = "stdlib/std/connection.lua";
+
+struct loaded {
+    struct loaded *next;
+    char *name;
+    struct tn_mapping *mapping;
+};
+
+struct tn_connection {
+    unsigned refs;
+    struct tn_unit *unit;
+    struct tn_integration integration;
+    struct bind_owner owner;
+    struct bind_context context;       /* the isolate's */
+    char area[AREA_MAX];
+    char *name;                        /* the integration's */
+    struct tn_buf config;              /* JSON with defaults filled in */
+    struct tn_isolate *isolate;
+    struct tn_decl *adapter;
+    int run, health;                   /* refs */
+    struct loaded *mappings;
+    const struct tn_task_call *starting;       /* of the start under way */
+};
+
+struct tn_connections {
+    struct tn_connections_options o;
+    struct tn_units *units;
+    struct tn_map by_id;
+};
+
+/* ---- one connection ---- */
+
+struct tn_connection *tn_connection_ref(struct tn_connection *c)
+{
+    c->refs++;
+    return c;
+}
+
+void tn_connection_unref(struct tn_connection *c)
+{
+    if (!c || --c->refs) return;
+    while (c->mappings) {
+        struct loaded *m = c->mappings;
+        c->mappings = m->next;
+        tn_mapping_free(m->mapping);
+        tn_free(m->name);
+        tn_free(m);
+    }
+    tn_decl_free(c->adapter);
+    tn_isolate_unref(c->isolate);
+    tn_unit_unref(c->unit);
+    tn_integration_clear(&c->integration);
+    tn_buf_clear(&c->config);
+    tn_free(c->name);
+    tn_free(c);
+}
+
+const struct tn_integration *tn_connection_integration(const struct tn_connection *c)
+{
+    return &c->integration;
+}
+
+const struct tn_decl *tn_connection_adapter(const struct tn_connection *c)
+{
+    return c->adapter;
+}
+
+struct tn_unit *tn_connection_unit(const struct tn_connection *c)
+{
+    return c->unit;
+}
+
+struct tn_isolate *tn_connection_isolate(const struct tn_connection *c)
+{
+    return c->isolate;
+}
+
+/* From now on no log line shows them, whoever logs. */
+static void register_secrets(struct tn_log *log, const struct tn_decl *adapter, struct tn_jval config)
+{
+    struct tn_arena arena;
+    tn_arena_init(&arena);
+    for (size_t i = 0; log && i < adapter->adapter.n_fields; i++) {
+        const struct tn_field *f = &adapter->adapter.fields[i];
+        struct tn_str text;
+        if (f->type == TN_FIELD_secret && tn_jtext(tn_jget_z(config, f->name), &arena, &text))
+            tn_log_secret(log, text);
+    }
+    tn_arena_clear(&arena);
+}
+
+/* The stored config, checked against the adapter and with its defaults. */
+static bool read_config(struct tn_connection *c, struct tn_err *err)
+{
+    const struct tn_adapter *a = &c->adapter->adapter;
+    struct tn_json *json = tn_json_new();
+    struct tn_jw w;
+    bool ok = tn_json_parse(json, tn_buf_str(&c->integration.config), err) &&
+              tn_field_check(a->fields, a->n_fields, tn_json_root(json), "config", 0, err);
+    if (ok) {
+        register_secrets(c->owner.env->log, c->adapter, tn_json_root(json));
+        tn_jw_init(&w, &c->config);
+        tn_field_fill(a->fields, a->n_fields, tn_json_root(json), &w);
+        ok = tn_buf_ok(&c->config, "the config", err);
+    }
+    tn_json_free(json);
+    if (!ok) tn_fail_in(err, "integration %s", c->name);
+    return ok;
+}
+
+static void keep_functions(lua_State *L, void *arg)
+{
+    struct tn_connection *c = arg;
+    int module = c->run;
+    tn_isolate_push(L, module);
+    lua_getfield(L, -1, "run");
+    luaL_checktype(L, -1, LUA_TFUNCTION);
+    c->run = tn_isolate_keep(L);
+    lua_getfield(L, -1, "health");
+    luaL_checktype(L, -1, LUA_TFUNCTION);
+    c->health = tn_isolate_keep(L);
+}
+
+static bool load_module(struct tn_connection *c, struct tn_err *err)
+{
+    int module;
+    if (!tn_isolate_load(c->isolate, MODULE, &module, err)) return false;
+    c->run = module;
+    bool ok = tn_isolate_protect(c->isolate, keep_functions, c, err);
+    tn_isolate_release(c->isolate, module);
+    return ok;
+}
+
+static void fill_context(struct tn_connection *c, const struct tn_units_env *env)
+{
+    c->name = tn_strndup(c->integration.name.p, c->integration.name.n);
+    snprintf(c->area, sizeof c->area, "integrations:%s", c->name);
+    c->owner = (struct bind_owner){.env = env, .team = c->integration.team};
+    tn_id_text(&c->integration.id, c->owner.name);
+    c->context = (struct bind_context){.loop = tn_host_loop(env->host),
+                                       .log = env->log,
+                                       .area = c->area,
+                                       .http = env->http,
+                                       .store = env->store,
+                                       .integration = c->name,
+                                       .app = &c->owner};
+}
+
+static bool load_connection(struct tn_connection *c, struct tn_err *err)
+{
+    char path[128];
+    snprintf(path, sizeof path, "scripts/adapters/%s.lua", tn_unit_name(c->unit));
+    c->isolate = tn_unit_isolate_new(c->unit, c->area, &c->context, err);
+    if (!c->isolate) return false;
+    c->adapter = tn_decl_load(c->isolate, path, TN_DECL_adapter, err);
+    if (!c->adapter || !read_config(c, err)) return false;
+    c->context.config_json = c->config.p;
+    return load_module(c, err);
+}
+
+/* Takes the integration over. */
+static struct tn_connection *connection_new(const struct tn_units_env *env, struct tn_unit *unit,
+                                            struct tn_integration *i_give, struct tn_err *err)
+{
+    struct tn_connection *c = TN_NEW(struct tn_connection);
+    c->refs = 1;
+    c->unit = tn_unit_ref(unit);
+    c->integration = *i_give;
+    c->run = c->health = LUA_NOREF;
+    tn_buf_init(&c->config, 2 * TN_MIB);
+    tn_integration_init(i_give);
+    fill_context(c, env);
+    if (load_connection(c, err)) return c;
+    tn_connection_unref(c);
+    return NULL;
+}
+
+const struct tn_mapping *tn_connection_mapping(struct tn_connection *c, const char *name,
+                                               struct tn_err *err)
+{
+    struct loaded *m = c->mappings;
+    while (m && strcmp(m->name, name) != 0) m = m->next;
+    if (m) return m->mapping;
+    struct tn_mapping *mapping = tn_unit_mapping_load(c->unit, c->isolate, name, err);
+    if (!mapping) return NULL;
+    m = TN_NEW(struct loaded);
+    m->name = tn_strdup(name);
+    m->mapping = mapping;
+    m->next = c->mappings;
+    c->mappings = m;
+    return mapping;
+}
+
+/* ---- calls ---- */
+
+static void push_json(lua_State *L, struct tn_json *json, struct tn_str text)
+{
+    struct tn_err err;
+    if (!tn_json_parse(json, text, &err)) bind_raise(L, &err);
+    bind_json_push(L, tn_json_root(json));
+}
+
+struct reader {
+    struct tn_json *json;
+};
+
+static void drop_reader(void *object)
+{
+    struct reader *r = object;
+    tn_json_free(r->json);
+}
+
+static const struct bind_class reader_class = {"tenon.connection.reader", drop_reader, NULL};
+
+void tn_connection_push_json(lua_State *L, struct tn_str text)
+{
+    struct reader *r = bind_new_free(L, sizeof *r, &reader_class);
+    r->json = tn_json_new();
+    push_json(L, r->json, text);
+    bind_drop(r);
+    lua_remove(L, -2);
+}
+
+/* adapter, config, and what the caller adds. */
+static int push_call(lua_State *L, void *arg)
+{
+    const struct bind_context *context = bind_context(L);
+    struct tn_connection *c =
+        (struct tn_connection *)((char *)context - offsetof(struct tn_connection, context));
+    tn_isolate_push(L, c->adapter->ref);
+    tn_connection_push_json(L, tn_buf_str(&c->config));
+    return 2 + (c->starting->push ? c->starting->push(L, arg) : 0);
+}
+
+struct tn_task *tn_connection_start(struct tn_connection *c, const char *fn,
+                                    const struct tn_task_call *call, void *arg, struct tn_err *err)
+{
+    struct tn_task_call with = *call;
+    with.push = push_call;
+    c->starting = call;
+    int ref = strcmp(fn, "run") == 0 ? c->run : c->health;
+    return tn_task_start(c->isolate, ref, &with, arg, err);
+}
+
+/* ---- all of them ---- */
+
+struct tn_connections *tn_connections_new(const struct tn_connections_options *o,
+                                          struct tn_units *units)
+{
+    struct tn_connections *c = TN_NEW(struct tn_connections);
+    c->o = *o;
+    c->units = tn_units_ref(units);
+    tn_map_init(&c->by_id);
+    return c;
+}
+
+static void release(void *value)
+{
+    tn_connection_unref(value);
+}
+
+void tn_connections_free(struct tn_connections *c)
+{
+    if (!c) return;
+    tn_map_clear(&c->by_id, release);
+    tn_units_unref(c->units);
+    tn_free(c);
+}
+
+void tn_connections_units(struct tn_connections *c, struct tn_units *units)
+{
+    tn_units_ref(units);
+    tn_units_unref(c->units);
+    c->units = units;
+}
+
+struct tn_units *tn_connections_current(const struct tn_connections *c)
+{
+    return c->units;
+}
+
+void tn_connections_drop(struct tn_connections *c, const char *id)
+{
+    tn_connection_unref(tn_map_remove(&c->by_id, tn_str(id)));
+}
+
+static bool find(struct tn_connections *c, int64_t team, const char *id, struct tn_integration *out,
+                 struct tn_err *err)
+{
+    const struct tn_units_env *env = c->o.env;
+    if (c->o.find) return c->o.find(c->o.arg, team, id, out, err);
+    return tn_integration_load(out, env->store, env->secrets, team, tn_str(id), err);
+}
+
+static struct tn_unit *unit_of(struct tn_connections *c, const struct tn_integration *i,
+                               struct tn_err *err)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", TN_FMT(i->adapter));
+    if (tn_units_adapter(c->units, name)) return tn_units_find(c->units, name);
+    tn_fail(err, TN_E_unavailable, "the adapter %s of integration %.*s is not installed", name,
+            TN_FMT(i->name));
+    return NULL;
+}
+
+static bool is_current(const struct tn_connection *c, const struct tn_integration *i,
+                       const struct tn_unit *unit)
+{
+    return c && c->unit == unit && c->integration.version == i->version &&
+           c->integration.team == i->team;
+}
+
+struct tn_connection *tn_connection_get(struct tn_connections *all, int64_t team, const char *id,
+                                        struct tn_err *err)
+{
+    struct tn_integration i;
+    struct tn_connection *c = NULL;
+    struct tn_unit *unit;
+    tn_integration_init(&i);
+    if (!find(all, team, id, &i, err)) goto out;
+    unit = unit_of(all, &i, err);
+    if (!unit) goto out;
+    c = tn_map_get(&all->by_id, tn_str(id));
+    if (!is_current(c, &i, unit)) {
+        c = connection_new(all->o.env, unit, &i, err);
+        if (c) tn_connection_unref(tn_map_put(&all->by_id, tn_str(id), c));
+    }
+    if (c) tn_connection_ref(c);
+out:
+    tn_integration_clear(&i);
+    return c;
+}
+
+/* ---- is the other side there? ---- */
+
+struct tn_probe {
+    struct tn_connection *connection;
+    struct tn_task *task;
+    tn_health_fn done;                 /* NULL: cancelled */
+    void *arg;
+    int64_t started_us;
+    char version[VERSION_MAX];
+};
+
+static void take_version(lua_State *L, int n, void *arg)
+{
+    struct tn_probe *p = arg;
+    if (n < 1 || lua_isnil(L, 1)) return;
+    snprintf(p->version, sizeof p->version, "%s", luaL_tolstring(L, 1, NULL));
+}
+
+static void health_done(void *arg, const struct tn_err *err)
+{
+    struct tn_probe *p = arg;
+    struct tn_health h = {.connected = !err,
+                          .took_ms = (tn_mono_us() - p->started_us) / 1000,
+                          .version = p->version[0] ? p->version : NULL};
+    tn_err_clear(&h.err);
+    if (err) h.err = *err;
+    if (p->done) p->done(p->arg, &h);
+    tn_connection_unref(p->connection);
+    tn_free(p);
+}
+
+struct tn_probe *tn_connections_health(struct tn_connections *all, int64_t team, const char *id,
+                                       int limit_ms, tn_health_fn done, void *arg,
+                                       struct tn_err *err)
+{
+    struct tn_task_call call = {.take = take_version,
+                                .done = health_done,
+                                .limit_ms = limit_ms ? limit_ms : HEALTH_MS};
+    struct tn_connection *c = tn_connection_get(all, team, id, err);
+    if (!c) return NULL;
+    struct tn_probe *p = TN_NEW(struct tn_probe);
+    *p = (struct tn_probe){.connection = c, .done = done, .arg = arg, .started_us = tn_mono_us()};
+    p->task = tn_connection_start(c, "health", &call, p, err);
+    if (p->task) return p;
+    tn_connection_unref(c);
+    tn_free(p);
+    return NULL;
+}
+
+void tn_probe_cancel(struct tn_probe *p)
+{
+    p->done = NULL;
+    tn_task_cancel(p->task);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* units.h - all script files of a worker, loaded and checked: what serve, check and map go by.
+ * Files form units that change together: "core" (scripts/resources, scripts/surfaces, scripts/rules)
+ * and one a system ("oracle_fusion": scripts/adapters/oracle_fusion.lua and
+ * mappings/oracle_fusion/...), each with the files of stdlib/ that it requires.  A unit's hash over
+ * its files is its generation.
+ * Life: load gives a whole new set or nothing; ref and unref; whoever works with a set keeps it by a
+ * reference while newer ones take its place.  One process; not while one of its scripts runs. */
+#ifndef TN_BIND_UNITS_H
+#define TN_BIND_UNITS_H
+
+#include "bind/bind.h"
+#include "bind/fileset.h"
+#include "script/decl.h"
+
+struct tn_mapping;
+struct tn_secrets;
+struct tn_unit;
+struct tn_units;
+
+/* What scripts may reach, for all sets of a process; outlives them.  NULL members: modules that need
+ * them answer unavailable (tenon check). */
+struct tn_units_env {
+    struct tn_host *host;
+    struct tn_log *log;
+    struct tn_http_client *http;
+    struct tn_store *store;
+    const struct tn_secrets *secrets;
+};
+
+/* Whose key-values and vault an isolate's modules work with: bind_context.app points here. */
+struct bind_owner {
+    const struct tn_units_env *env;
+    int64_t team;                  /* TN_TEAM_SYSTEM for units, else the integration's */
+    char name[64];                 /* the integration's id, or the unit's name */
+};
+
+/* Gets each fault, in the order of files. */
+typedef void (*tn_units_fault_fn)(void *arg, const struct tn_err *fault);
+
+/* Loads every unit, checks declarations, resolves references (the mapping of an operation is in the
+ * system's folder, what a mapping writes is a resource with those fields), runs the examples.
+ * Units whose files did not change since old (may be NULL) are taken over as they are.
+ * NULL: err is the first fault, with file and line.  each (may be NULL) gets all of them, then
+ * loading goes on as far as it makes sense. */
+TN_MUST_CHECK struct tn_units *tn_units_load(const struct tn_units_env *env,
+                                             struct tn_fileset *files, struct tn_units *old,
+                                             tn_units_fault_fn each, void *arg,
+                                             struct tn_err *err);
+struct tn_units *tn_units_ref(struct tn_units *units);
+void tn_units_unref(struct tn_units *units);                   /* NULL does nothing */
+struct tn_fileset *tn_units_files(const struct tn_units *units);   /* borrowed */
+
+/* ---- units ---- */
+
+size_t tn_units_count(const struct tn_units *units);
+struct tn_unit *tn_units_at(const struct tn_units *units, size_t i);   /* sorted by name */
+struct tn_unit *tn_units_find(const struct tn_units *units, const char *name);  /* or NULL */
+struct tn_unit *tn_unit_ref(struct tn_unit *unit);
+void tn_unit_unref(struct tn_unit *unit);                      /* NULL does nothing */
+const char *tn_unit_name(const struct tn_unit *unit);          /* "core", "oracle_fusion" */
+const char *tn_unit_generation(const struct tn_unit *unit);    /* 64 hex digits */
+struct tn_fileset *tn_unit_files(const struct tn_unit *unit);  /* borrowed: what the hash is over */
+struct tn_isolate *tn_unit_isolate(const struct tn_unit *unit);
+
+/* A change between two sets, for the answer to a reload. */
+struct tn_unit_change {
+    const char *name;
+    const char *generation;        /* NULL: the unit is gone */
+    const char *previous;          /* NULL: the unit is new */
+};
+typedef void (*tn_unit_change_fn)(void *arg, const struct tn_unit_change *change);
+/* fn for each unit that differs; returns how many are the same.  from may be NULL. */
+size_t tn_units_diff(const struct tn_units *from, const struct tn_units *to, tn_unit_change_fn fn,
+                     void *arg);
+
+/* ---- what is declared in them; borrowed from the set ---- */
+
+size_t tn_units_resources(const struct tn_units *units);
+const struct tn_decl *tn_units_resource_at(const struct tn_units *units, size_t i);
+const struct tn_decl *tn_units_resource(const struct tn_units *units, const char *name);
+size_t tn_units_adapters(const struct tn_units *units);
+const struct tn_decl *tn_units_adapter_at(const struct tn_units *units, size_t i);
+const struct tn_decl *tn_units_adapter(const struct tn_units *units, const char *name);
+size_t tn_units_surfaces(const struct tn_units *units);
+const struct tn_decl *tn_units_surface_at(const struct tn_units *units, size_t i);
+/* "oracle_fusion/item": loaded in the unit's own isolate, for tenon map; or NULL. */
+const struct tn_mapping *tn_units_mapping(const struct tn_units *units, const char *name);
+const struct tn_operation *tn_decl_operation(const struct tn_decl *adapter, const char *name);
+
+/* ---- for connections.c ---- */
+
+/* Makes another isolate over the unit's files, with context (outlives it) for its modules. */
+TN_MUST_CHECK struct tn_isolate *tn_unit_isolate_new(struct tn_unit *unit, const char *name,
+                                                     struct bind_context *context,
+                                                     struct tn_err *err);
+/* Loads a mapping of the unit into that isolate; _take. */
+TN_MUST_CHECK struct tn_mapping *tn_unit_mapping_load(struct tn_unit *unit, struct tn_isolate *iso,
+                                                      const char *name, struct tn_err *err);
+/* The resource that a mapping of the unit writes; never NULL for a mapping that is loaded. */
+const struct tn_decl *tn_unit_target(const struct tn_unit *unit, const char *mapping);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+
+static const struct tn_command commands[] = {
+    {"serve", "[options]", "run the server", NULL},
+    {"check", "[--site DIR] [--json]", "load all scripts and run all examples, print every fault", tn_cli_check},
+    {"map", "NAME [--site DIR] [--pages PATH] [--stats]", "records or pages on stdin, mapped records on stdout", tn_cli_map},
+    {"show", "[PATH]", "print a shipped script or mapping, or list them all", tn_cli_show},
+    {"sync", "NAME OPERATION [--filter k=v] [--dry-run] [--data DIR] [--json]", "run a sync and watch it", tn_cli_sync},
+    {"runs", "NAME [--data DIR] [--json]", "the last runs of an integration", tn_cli_runs},
+    {"reload", "[--data DIR] [--json]", "load the site folder anew", tn_cli_reload},
+    {"key", "create NAME [--role R] | list | revoke ID | generate", "API keys, and a fresh master key", tn_cli_key},
+    {"version", "", "print the version", tn_cli_version},
+    {NULL, NULL, NULL, NULL},
+};
+
+bool tn_cli_terminal(void)
+{
+    const char *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) && !getenv("NO_COLOR") && term && strcmp(term, "dumb") != 0;
+}
+
+static void print_fault(const struct tn_err *err)
+{
+    fputs("tenon: ", stderr);
+    if (err->file[0] && err->line) fprintf(stderr, "%s:%d: ", err->file, err->line);
+    else if (err->file[0]) fprintf(stderr, "%s: ", err->file);
+    fprintf(stderr, "%s\n", err->text);
+}
+
+int tn_cli_fail(const struct tn_err *err)
+{
+    print_fault(err);
+    return TN_EXIT_failed;
+}
+
+int tn_cli_usage(const struct tn_err *err, const char *command)
+{
+    print_fault(err);
+    for (const struct tn_command *c = commands; c->name; c++)
+        if (strcmp(c->name, command) == 0)
+            fprintf(stderr, "usage: tenon %s %s\n", c->name, c->usage);
+    return TN_EXIT_usage;
+}
+
+static int help(void (*serve_help)(void))
+{
+    printf("tenon: a Lua-scriptable integration runtime for manufacturing\n\n");
+    for (const struct tn_command *c = commands; c->name; c++)
+        printf("  tenon %-8s %s\n%16s%s\n", c->name, c->usage, "", c->help);
+    printf("\noptions of serve:\n");
+    serve_help();
+    return TN_EXIT_ok;
+}
+
+static int unknown(const char *name)
+{
+    const char *names[sizeof commands / sizeof *commands];
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) names[i] = commands[i].name;
+    const char *near = tn_str_nearest(tn_str(name), names);
+    fprintf(stderr, "tenon: there is no command '%s'", name);
+    if (near) fprintf(stderr, "; did you mean '%s'?", near);
+    fprintf(stderr, "\ntry: tenon help\n");
+    return TN_EXIT_usage;
+}
+
+int tn_cli_main(int argc, char **argv, int (*serve)(int argc, char **argv), void (*serve_help)(void))
+{
+    const char *name = argc > 1 ? argv[1] : "help";
+    if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h"))
+        return help(serve_help);
+    if (!strcmp(name, "--version")) name = "version";
+    if (!strcmp(name, "serve")) {
+        for (int i = 2; i < argc; i++) {
+            if (strcmp(argv[i], "--help") != 0) continue;
+            serve_help();
+            return TN_EXIT_ok;
+        }
+        return serve(argc - 2, argv + 2);
+    }
+    for (const struct tn_command *c = commands; c->name; c++)
+        if (strcmp(c->name, name) == 0) return c->run(argc - 2, argv + 2);
+    return unknown(name);
+}
+
+int tn_cli_version(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    puts("tenon " TENON_VERSION);
+    return TN_EXIT_ok;
+}

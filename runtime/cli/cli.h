@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* cli.h - the command line: cli.c lists the commands, cli_<command>.c does one.
+ * Exit statuses: 0 done, 1 it failed or found faults, 2 the command line makes no sense. */
+#ifndef TN_CLI_CLI_H
+#define TN_CLI_CLI_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+enum { TN_EXIT_ok, TN_EXIT_failed, TN_EXIT_usage };
+
+struct tn_command {
+    const char *name;              /* NULL ends the table */
+    const char *usage;             /* what follows the name */
+    const char *help;
+    int (*run)(int argc, char **argv);     /* argv without program and command */
+};
+
+/* serve is the program's own (it stands above this folder). */
+int tn_cli_main(int argc, char **argv, int (*serve)(int argc, char **argv), void (*serve_help)(void));
+
+int tn_cli_check(int argc, char **argv);
+int tn_cli_key(int argc, char **argv);
+int tn_cli_map(int argc, char **argv);
+int tn_cli_reload(int argc, char **argv);
+int tn_cli_runs(int argc, char **argv);
+int tn_cli_show(int argc, char **argv);
+int tn_cli_sync(int argc, char **argv);
+int tn_cli_version(int argc, char **argv);
+
+/* Prints "tenon: …" with file, line and field on standard error; answers TN_EXIT_failed. */
+int tn_cli_fail(const struct tn_err *err);
+/* The same for a wrong command line; answers TN_EXIT_usage. */
+int tn_cli_usage(const struct tn_err *err, const char *command);
+/* May colours and progress be shown on standard output? */
+bool tn_cli_terminal(void);
+
+#endif

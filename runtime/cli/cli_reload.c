@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* tenon reload - the running server loads its site folder anew. */
+#include <stdio.h>
+
+#include "cli/args.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+
+static void print_change(struct tn_jval change)
+{
+    struct tn_arena arena;
+    struct tn_str unit = {0}, now = TN_STR("-"), before = TN_STR("-");
+    tn_arena_init(&arena);
+    tn_jtext(tn_jget_z(change, "unit"), &arena, &unit);
+    tn_jtext(tn_jget_z(change, "generation"), &arena, &now);
+    tn_jtext(tn_jget_z(change, "previous"), &arena, &before);
+    printf("  %-20.*s %.12s -> %.12s\n", TN_FMT(unit), before.p, now.p);
+    tn_arena_clear(&arena);
+}
+
+static void print(struct tn_jval answer)
+{
+    int64_t unchanged = 0, ms = 0;
+    struct tn_jval changed = tn_jget_z(answer, "changed");
+    tn_jint(tn_jget_z(answer, "unchanged"), &unchanged);
+    tn_jint(tn_jget_z(answer, "duration"), &ms);
+    printf("%zu changed, %lld as before, %lld ms\n", tn_jcount(changed), (long long)unchanged,
+           (long long)ms);
+    for (struct tn_jiter it = tn_jiter(changed); tn_jnext(&it);) print_change(it.value);
+}
+
+int tn_cli_reload(int argc, char **argv)
+{
+    const char *data = "./tenon-data", *rest[1];
+    bool json = false;
+    size_t n;
+    struct tn_err err;
+    struct tn_str reply;
+    const struct tn_arg table[] = {{"data", TN_ARG_text, &data, "DIR", "the server's folder"},
+                                   {"json", TN_ARG_flag, &json, NULL, "the answer as JSON"},
+                                   {NULL, TN_ARG_flag, NULL, NULL, NULL}};
+    if (!tn_args_parse(table, argc, argv, rest, 0, &n, &err)) return tn_cli_usage(&err, "reload");
+    struct tn_client *client = tn_client_open(data, &err);
+    bool ok = client && tn_client_call(client, "POST", "/api/v1/scripts/reload", TN_STR(""), &reply,
+                                       &err);
+    if (ok && json)
+        printf("%.*s\n", TN_FMT(reply));
+    else if (ok)
+        print(tn_client_json(client));
+    tn_client_close(client);
+    return ok ? TN_EXIT_ok : tn_cli_fail(&err);
+}

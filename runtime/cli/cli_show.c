@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* tenon show - the scripts and mappings that travel inside the program, to read and to copy. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/embed.h"
+#include "base/str.h"
+#include "cli/cli.h"
+
+enum { PATHS_MAX = 512 };
+
+int tn_cli_show(int argc, char **argv)
+{
+    const char *paths[PATHS_MAX + 1] = {0};
+    struct tn_err err;
+    size_t n = 0;
+    if (argc > 1) {
+        tn_fail(&err, TN_E_invalid, "show takes one path, or none for the list");
+        return tn_cli_usage(&err, "show");
+    }
+    for (const struct tn_embedded *e = tn_shipped_scripts; e->path && n < PATHS_MAX; e++) {
+        if (argc == 0) puts(e->path);
+        paths[n++] = e->path;
+        if (argc == 0 || strcmp(e->path, argv[0]) != 0) continue;
+        fwrite(e->text, 1, e->n, stdout);
+        return TN_EXIT_ok;
+    }
+    if (argc == 0) return TN_EXIT_ok;
+    const char *near = tn_str_nearest(tn_str(argv[0]), paths);
+    tn_fail(&err, TN_E_not_found, "no shipped file is called '%s'%s%s%s", argv[0],
+            near ? "; did you mean '" : "; tenon show lists them", near ? near : "",
+            near ? "'?" : "");
+    return tn_cli_fail(&err);
+}

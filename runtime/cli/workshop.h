@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* workshop.h - scripts loaded without a server: for check and map.
+ * Life: open; use units; close. */
+#ifndef TN_CLI_WORKSHOP_H
+#define TN_CLI_WORKSHOP_H
+
+#include "bind/units.h"
+
+struct tn_workshop {
+    struct tn_loop *loop;
+    struct tn_host *host;
+    struct tn_units_env env;
+    struct tn_units *units;        /* NULL: they do not load */
+};
+/* The shipped files under those of site (may be NULL).  each (may be NULL) gets every fault; false:
+ * err is the first.  Close it in either case. */
+TN_MUST_CHECK bool tn_workshop_open(struct tn_workshop *w, const char *site,
+                                    tn_units_fault_fn each, void *arg, struct tn_err *err);
+void tn_workshop_close(struct tn_workshop *w);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* text.h - bytes as base64 (RFC 4648): the standard and the URL alphabet. */
+#ifndef TN_CRYPTO_TEXT_H
+#define TN_CRYPTO_TEXT_H
+
+#include "base/buf.h"
+
+void tn_base64(struct tn_buf *out, const void *bytes, size_t n);       /* padded */
+void tn_base64url(struct tn_buf *out, const void *bytes, size_t n);    /* not padded */
+/* Strict: no other characters, no stray bits; padding optional.  False leaves rubbish in out. */
+bool tn_unbase64(struct tn_str text, struct tn_buf *out);
+bool tn_unbase64url(struct tn_str text, struct tn_buf *out);
+
+#endif

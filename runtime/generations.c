@@ -1,0 +1,635 @@
+/* SPDX-License-Identifier: MIT */
+#include "generations.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "access/integration.h"
+#include "access/secrets.h"
+#include "base/alloc.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "bind/bind_source.h"
+#include "bind/bind_surface.h"
+#include "bind/connections.h"
+#include "api/answer.h"
+#include "loop/loop.h"
+#include "loop/shared.h"
+#include "store/commit.h"
+#include "store/store.h"
+
+enum { FILESET_MAX = 14 * TN_MIB, DRAIN_MS = 60000, SPREAD_STEP_MS = 2, SPREAD_MAX_MS = 5000,
+       HASH_HEX = 65 };
+
+static const char space[] = "scripts", active_key[] = "active";
+
+struct tn_generations {
+    struct tn_generations_options o;
+    struct tn_units *units;            /* what serves */
+    struct tn_connections *connections;
+    char hash[HASH_HEX];               /* of the files that serve */
+    struct activation *under_way;      /* one at a time; the others wait behind it */
+    struct waiting *waiting;
+};
+
+/* ---- integrations ---- */
+
+/* What the log must never show. */
+static void hide_secrets(struct tn_generations *g, const struct tn_integration *i)
+{
+    const struct tn_decl *decl = NULL;
+    char name[128];
+    struct tn_json *json = tn_json_new();
+    struct tn_err err;
+    snprintf(name, sizeof name, "%.*s", TN_FMT(i->adapter));
+    if (g->units) decl = tn_units_adapter(g->units, name);
+    if (decl && tn_json_parse(json, tn_buf_str(&i->config), &err)) {
+        for (size_t k = 0; k < decl->adapter.n_fields; k++) {
+            const struct tn_field *f = &decl->adapter.fields[k];
+            struct tn_str raw = tn_jraw(tn_jget_z(tn_json_root(json), f->name));
+            if (f->type == TN_FIELD_secret && raw.n > 2)
+                tn_log_secret(g->o.env->log, (struct tn_str){raw.p + 1, raw.n - 2});
+        }
+    }
+    tn_json_free(json);
+}
+
+static bool find_integration(void *arg, int64_t team, const char *id, struct tn_integration *out,
+                             struct tn_err *err)
+{
+    struct tn_generations *g = arg;
+    if (!tn_integration_load(out, g->o.env->store, g->o.secrets, team, tn_str(id), err))
+        return false;
+    hide_secrets(g, out);
+    return true;
+}
+
+static bool open_source(void *self, const struct tn_run_request *r, struct tn_source *out,
+                        struct tn_err *err)
+{
+    struct tn_generations *g = self;
+    return tn_bind_source_ops.open(g->connections, r, out, err);
+}
+
+const struct tn_adapter_ops tn_generations_adapters = {.open = open_source};
+
+/* ---- swap ---- */
+
+static void serve(struct tn_generations *g, struct tn_units *units_give)
+{
+    struct tn_units *old = g->units;
+    g->units = units_give;
+    tn_fileset_hash(tn_units_files(g->units), g->hash);
+    if (g->connections) {
+        tn_connections_units(g->connections, g->units);
+        g->o.swapped(g->o.arg);
+    } else {
+        struct tn_connections_options o = {.env = g->o.env, .find = find_integration, .arg = g,
+                                           .drain_ms = DRAIN_MS};
+        g->connections = tn_connections_new(&o, g->units);
+    }
+    tn_units_unref(old);
+    char start[17];
+    snprintf(start, sizeof start, "%.16s", g->hash);
+    g->o.shared->workers[g->o.worker - 1].scripts = strtoull(start, NULL, 16);
+}
+
+static struct tn_fileset *site_files(const struct tn_generations *g, struct tn_err *err)
+{
+    struct tn_fileset *shipped = tn_fileset_embedded(tn_shipped_scripts), *site = NULL, *all;
+    if (!g->o.site) return shipped;
+    site = tn_fileset_read(g->o.site, err);
+    all = site ? tn_fileset_over(shipped, site) : NULL;
+    tn_fileset_unref(shipped);
+    tn_fileset_unref(site);
+    return all;
+}
+
+/* The files that serve by the store's word; NULL with kind not_found: there never were any. */
+static struct tn_fileset *stored_files(const struct tn_generations *g, struct tn_err *err)
+{
+    struct tn_buf name, bytes;
+    struct tn_fileset *files = NULL;
+    char key[80];
+    tn_buf_init(&name, 128);
+    tn_buf_init(&bytes, FILESET_MAX);
+    if (tn_store_kv_get(g->o.env->store, TN_TEAM_SYSTEM, space, tn_str(active_key), &name, NULL,
+                        err)) {
+        snprintf(key, sizeof key, "files/%.64s", name.p);
+        if (tn_store_kv_get(g->o.env->store, TN_TEAM_SYSTEM, space, tn_str(key), &bytes, NULL, err))
+            files = tn_fileset_unpack(tn_buf_str(&bytes), err);
+    }
+    tn_buf_clear(&name);
+    tn_buf_clear(&bytes);
+    return files;
+}
+
+static struct tn_units *load(struct tn_generations *g, struct tn_fileset *files, struct tn_err *err)
+{
+    return files ? tn_units_load(g->o.env, files, g->units, NULL, NULL, err) : NULL;
+}
+
+/* Another worker activated other scripts. */
+static void follow(struct tn_generations *g)
+{
+    struct tn_err err;
+    struct tn_fileset *files = stored_files(g, &err);
+    char hash[HASH_HEX] = "";
+    if (files) tn_fileset_hash(files, hash);
+    if (files && strcmp(hash, g->hash) != 0) {
+        struct tn_units *units = load(g, files, &err);
+        if (units)
+            serve(g, units);
+        else
+            tn_log(g->o.env->log, TN_LOG_error, "scripts",
+                   "scripts that another worker activated do not load here: %s", err.text);
+    }
+    tn_fileset_unref(files);
+}
+
+static void changed(void *arg, const struct tn_changes *changes)
+{
+    struct tn_generations *g = arg;
+    bool scripts = changes->all;
+    for (size_t i = 0; i < changes->count; i++) {
+        const struct tn_change *c = &changes->items[i];
+        if (c->kind == TN_CHANGED_kv && tn_str_is(c->name, space)) scripts = true;
+        if (c->kind != TN_CHANGED_table || !tn_str_is(c->name, "integration")) continue;
+        for (size_t k = 0; g->connections && k < c->count; k++) {
+            char id[TN_ID_LEN + 1];
+            tn_id_text(&c->ids[k], id);
+            tn_connections_drop(g->connections, id);
+        }
+    }
+    if (scripts && g->units && !g->under_way) follow(g);
+}
+
+/* ---- activation: tables, then the store's word, then everybody ---- */
+
+struct activation {
+    struct tn_generations *g;
+    struct tn_units *units;
+    struct tn_timer *spread;
+    size_t next_table;
+    int64_t began_us, spread_us;
+    char who[128];
+    struct tn_reload_report report;
+    tn_reload_fn done;
+    void *arg;
+};
+
+struct waiting {
+    struct waiting *next;
+    char who[128];
+    tn_reload_fn done;
+    void *arg;
+};
+
+static void reload(void *self, const char *who, tn_reload_fn done, void *arg);
+
+static void next_waiting(void *arg)
+{
+    struct tn_generations *g = arg;
+    struct waiting *w = g->waiting;
+    if (!w || g->under_way) return;
+    g->waiting = w->next;
+    reload(g, w->who, w->done, w->arg);
+    tn_free(w);
+}
+
+static void activation_end(struct activation *a, const struct tn_err *err)
+{
+    struct tn_generations *g = a->g;
+    a->report.took_ms = (tn_mono_us() - a->began_us) / 1000;
+    g->under_way = NULL;
+    if (err) {
+        g->o.shared->reload_failures++;
+        tn_log(g->o.env->log, TN_LOG_error, "scripts", "reload refused: %s%s%s%s%s", err->file,
+               err->file[0] ? ": " : "", err->text, err->field[0] ? ", field " : "", err->field);
+    }
+    a->done(a->arg, err ? NULL : &a->report, err);
+    tn_units_unref(a->units);
+    tn_timer_free(a->spread);
+    tn_free(a);
+    if (g->waiting) tn_loop_defer(g->o.loop, next_waiting, g);
+}
+
+/* Every worker that serves has to have come along: what the caller sends next meets the new ones. */
+static void check_spread(void *arg)
+{
+    struct activation *a = arg;
+    struct tn_shared *shared = a->g->o.shared;
+    uint64_t mine = shared->workers[a->g->o.worker - 1].scripts;
+    bool all = true;
+    for (int i = 0; i < shared->worker_count; i++) {
+        const struct tn_shared_process *w = &shared->workers[i];
+        all = all && (w->state != TN_PROCESS_ready || w->scripts == mine);
+    }
+    if (all || tn_mono_us() - a->spread_us > SPREAD_MAX_MS * 1000)
+        activation_end(a, NULL);
+    else
+        tn_timer_set(a->spread, SPREAD_STEP_MS);
+}
+
+static void stored(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    struct activation *a = arg;
+    struct tn_generations *g = a->g;
+    (void)done;
+    if (err) {
+        activation_end(a, err);
+        return;
+    }
+    for (size_t i = 0; i < a->report.changed_count; i++) {
+        tn_shared_pardon(g->o.shared, a->report.changed[i].unit);
+        tn_log(g->o.env->log, TN_LOG_info, "scripts", "unit %s is now generation %.12s",
+               a->report.changed[i].unit, a->report.changed[i].generation);
+    }
+    g->o.shared->reloads++;
+    serve(g, tn_units_ref(a->units));
+    a->spread = tn_timer_new(g->o.loop, check_spread, a);
+    a->spread_us = tn_mono_us();
+    tn_timer_set(a->spread, 0);
+}
+
+static bool add_generation(struct activation *a, struct tn_commit *commit, size_t i,
+                           struct tn_err *err)
+{
+    struct tn_buf body;
+    struct tn_jw w;
+    struct tn_id id = tn_id_new();
+    char now[TN_TIME_LEN + 1];
+    if (!a->report.changed[i].generation[0]) return true;      /* the unit is gone */
+    tn_time_text(tn_now_ms(), now);
+    tn_buf_init(&body, 4 * TN_KIB);
+    tn_jw_init(&w, &body);
+    tn_jw_object(&w);
+    tn_jw_kz(&w, "unit", a->report.changed[i].unit);
+    tn_jw_kz(&w, "generation", a->report.changed[i].generation);
+    tn_jw_kz(&w, "previous", a->report.changed[i].previous);
+    tn_jw_kz(&w, "loaded_at", now);
+    tn_jw_kz(&w, "actor", a->who);
+    tn_jw_end(&w);
+    bool ok = tn_commit_put(commit, TN_TEAM_SYSTEM, "generation", &id, tn_buf_str(&body),
+                            TN_NEW_ONLY, err);
+    tn_buf_clear(&body);
+    return ok;
+}
+
+static void keep(struct activation *a)
+{
+    struct tn_generations *g = a->g;
+    struct tn_commit *commit = tn_commit_new(g->o.env->store);
+    struct tn_fileset *files = tn_units_files(a->units);
+    struct tn_buf packed;
+    struct tn_err err;
+    char hash[HASH_HEX], key[80];
+    bool ok;
+    tn_buf_init(&packed, FILESET_MAX);
+    tn_fileset_pack(files, &packed);
+    tn_fileset_hash(files, hash);
+    snprintf(key, sizeof key, "files/%s", hash);
+    ok = tn_buf_ok(&packed, "the scripts in all", &err) &&
+         tn_commit_kv_set(commit, TN_TEAM_SYSTEM, space, tn_str(key), tn_buf_str(&packed), TN_ANY,
+                          0, &err) &&
+         tn_commit_kv_set(commit, TN_TEAM_SYSTEM, space, tn_str(active_key), tn_str(hash), TN_ANY,
+                          0, &err);
+    for (size_t i = 0; ok && i < a->report.changed_count; i++)
+        ok = add_generation(a, commit, i, &err);
+    ok = ok && tn_commit_audit(commit, TN_TEAM_SYSTEM, a->who, "scripts.activate", hash,
+                               TN_STR(""), &err);
+    tn_buf_clear(&packed);
+    if (ok) {
+        tn_store_commit(g->o.env->store, commit, stored, a);
+        return;
+    }
+    tn_commit_free(commit);
+    activation_end(a, &err);
+}
+
+static enum tn_column_type column_type(enum tn_field_type type)
+{
+    switch (type) {
+    case TN_FIELD_int: return TN_COLUMN_int;
+    case TN_FIELD_decimal: return TN_COLUMN_real;
+    case TN_FIELD_bool: return TN_COLUMN_bool;
+    case TN_FIELD_time: return TN_COLUMN_time;
+    default: return TN_COLUMN_text;
+    }
+}
+
+static bool named(const char *const *names, const char *name)
+{
+    for (; names && *names; names++)
+        if (strcmp(*names, name) == 0) return true;
+    return false;
+}
+
+static void define_next(struct activation *a);
+
+static void defined(void *arg, const struct tn_err *err)
+{
+    struct activation *a = arg;
+    if (err) {
+        activation_end(a, err);
+        return;
+    }
+    a->next_table++;
+    define_next(a);
+}
+
+/* The tables of the resources first: a record may come as soon as the scripts serve. */
+static void define_next(struct activation *a)
+{
+    struct tn_column columns[TN_STORE_COLUMNS_MAX];
+    struct tn_table table = {.columns = columns};
+    if (a->next_table == tn_units_resources(a->units)) {
+        keep(a);
+        return;
+    }
+    const struct tn_decl *decl = tn_units_resource_at(a->units, a->next_table);
+    const struct tn_resource *r = &decl->resource;
+    for (size_t i = 0; i < r->n_fields && table.column_count < TN_STORE_COLUMNS_MAX; i++) {
+        const struct tn_field *f = &r->fields[i];
+        if (f->generated || f->type == TN_FIELD_list || f->type == TN_FIELD_object) continue;
+        bool indexed = named(r->key, f->name) || named(r->filter, f->name) ||
+                       named(r->sort, f->name);
+        columns[table.column_count++] =
+            (struct tn_column){f->name, column_type(f->type), indexed};
+    }
+    for (size_t i = 0; r->key && r->key[i] && i < TN_STORE_KEY_MAX; i++) table.key[i] = r->key[i];
+    table.name = r->plural;
+    table.event = decl->name;
+    tn_store_define(a->g->o.env->store, &table, defined, a);
+}
+
+static void note_change(void *arg, const struct tn_unit_change *c)
+{
+    struct activation *a = arg;
+    size_t max = sizeof a->report.changed / sizeof *a->report.changed;
+    if (a->report.changed_count == max) return;
+    size_t i = a->report.changed_count++;
+    snprintf(a->report.changed[i].unit, sizeof a->report.changed[i].unit, "%s", c->name);
+    snprintf(a->report.changed[i].generation, sizeof a->report.changed[i].generation, "%s",
+             c->generation ? c->generation : "");
+    snprintf(a->report.changed[i].previous, sizeof a->report.changed[i].previous, "%s",
+             c->previous ? c->previous : "");
+}
+
+static void start_activation(struct activation *a, struct tn_units *units_give)
+{
+    a->units = units_give;
+    a->report.unchanged = tn_units_diff(a->g->units, units_give, note_change, a);
+    define_next(a);
+}
+
+struct nothing_new {
+    struct activation *a;
+    struct tn_err err;
+    bool failed;
+};
+
+static void end_later(void *arg)
+{
+    struct nothing_new *n = arg;
+    activation_end(n->a, n->failed ? &n->err : NULL);
+    tn_free(n);
+}
+
+/* An end that is known inside the call which asked: answered in a later turn. */
+static void end_soon(struct activation *a, const struct tn_err *err)
+{
+    struct nothing_new *n = TN_NEW(struct nothing_new);
+    n->a = a;
+    n->failed = err != NULL;
+    if (err) n->err = *err;
+    tn_loop_defer(a->g->o.loop, end_later, n);
+}
+
+static struct activation *activation_new(struct tn_generations *g, const char *who,
+                                         tn_reload_fn done, void *arg)
+{
+    struct activation *a = TN_NEW(struct activation);
+    a->g = g;
+    a->done = done;
+    a->arg = arg;
+    a->began_us = tn_mono_us();
+    snprintf(a->who, sizeof a->who, "%s", who);
+    g->under_way = a;
+    return a;
+}
+
+static void reload(void *self, const char *who, tn_reload_fn done, void *arg)
+{
+    struct tn_generations *g = self;
+    struct tn_err err;
+    char hash[HASH_HEX];
+    if (g->under_way) {
+        struct waiting *w = TN_NEW(struct waiting), **end = &g->waiting;
+        *w = (struct waiting){.done = done, .arg = arg};
+        snprintf(w->who, sizeof w->who, "%s", who);
+        while (*end) end = &(*end)->next;
+        *end = w;
+        return;
+    }
+    follow(g);                         /* what another worker may just have activated */
+    struct activation *a = activation_new(g, who, done, arg);
+    struct tn_fileset *files = site_files(g, &err);
+    if (files) tn_fileset_hash(files, hash);
+    if (files && strcmp(hash, g->hash) == 0) {
+        a->report.unchanged = tn_units_count(g->units);
+        end_soon(a, NULL);
+    } else {
+        struct tn_units *units = load(g, files, &err);
+        if (units)
+            start_activation(a, units);
+        else
+            end_soon(a, &err);
+    }
+    tn_fileset_unref(files);
+}
+
+/* ---- boot ---- */
+
+struct boot {
+    struct tn_generations *g;
+    tn_generations_fn done;
+    void *arg;
+};
+
+static void booted(void *arg, const struct tn_reload_report *report, const struct tn_err *err)
+{
+    struct boot *b = arg;
+    (void)report;
+    b->done(b->arg, err);
+    tn_free(b);
+}
+
+void tn_generations_boot(struct tn_generations *g, bool first, tn_generations_fn done, void *arg)
+{
+    struct boot *b = TN_NEW(struct boot);
+    struct tn_err err, stored_err;
+    *b = (struct boot){g, done, arg};
+    struct activation *a = activation_new(g, "start", booted, b);
+    struct tn_fileset *files = first ? site_files(g, &err) : stored_files(g, &err);
+    struct tn_units *units = load(g, files, &err);
+    tn_fileset_unref(files);
+    if (!units && first) {
+        struct tn_fileset *last = stored_files(g, &stored_err);
+        units = load(g, last, &stored_err);
+        tn_fileset_unref(last);
+        if (units)
+            tn_log(g->o.env->log, TN_LOG_error, "scripts",
+                   "the site folder does not load, so what served last goes on: %s%s%s", err.file,
+                   err.file[0] ? ": " : "", err.text);
+    }
+    if (!units) {
+        end_soon(a, &err);
+    } else if (first) {
+        start_activation(a, units);
+    } else {
+        serve(g, units);
+        end_soon(a, NULL);
+    }
+}
+
+struct tn_generations *tn_generations_open(const struct tn_generations_options *o)
+{
+    struct tn_generations *g = TN_NEW(struct tn_generations);
+    g->o = *o;
+    tn_store_on_change(o->env->store, changed, g);
+    return g;
+}
+
+void tn_generations_close(struct tn_generations *g)
+{
+    if (!g) return;
+    tn_store_off_change(g->o.env->store, changed, g);
+    tn_connections_free(g->connections);
+    tn_units_unref(g->units);
+    while (g->waiting) {
+        struct waiting *w = g->waiting;
+        g->waiting = w->next;
+        tn_free(w);
+    }
+    tn_free(g);
+}
+
+/* ---- for the API ---- */
+
+static void *hold(void *self)
+{
+    return tn_units_ref(((struct tn_generations *)self)->units);
+}
+
+static void let_go(void *held)
+{
+    tn_units_unref(held);
+}
+
+static size_t resources(void *self)
+{
+    return tn_units_resources(((struct tn_generations *)self)->units);
+}
+
+static const struct tn_decl *resource(void *self, size_t i)
+{
+    return tn_units_resource_at(((struct tn_generations *)self)->units, i);
+}
+
+static size_t adapters(void *self)
+{
+    return tn_units_adapters(((struct tn_generations *)self)->units);
+}
+
+static const struct tn_decl *adapter(void *self, size_t i)
+{
+    return tn_units_adapter_at(((struct tn_generations *)self)->units, i);
+}
+
+static size_t unit_count(void *self)
+{
+    return tn_units_count(((struct tn_generations *)self)->units);
+}
+
+static void unit(void *self, size_t i, struct tn_unit_info *out)
+{
+    const struct tn_unit *u = tn_units_at(((struct tn_generations *)self)->units, i);
+    *out = (struct tn_unit_info){tn_unit_name(u), tn_unit_generation(u),
+                                 tn_fileset_count(tn_unit_files(u))};
+}
+
+static size_t paths(void *self)
+{
+    return tn_surface_rows(((struct tn_generations *)self)->units);
+}
+
+static void path(void *self, size_t i, struct tn_served_path *out)
+{
+    const struct tn_surface_row *row =
+        tn_surface_row(((struct tn_generations *)self)->units, i);
+    *out = (struct tn_served_path){row->method, row->pattern, row->open, row};
+}
+
+static void answer_error(void *arg, struct tn_http_exchange *x, const struct tn_err *err)
+{
+    (void)arg;
+    tn_answer_err(x, err);
+}
+
+static void serve_path(void *self, const void *handle, struct tn_http_exchange *x)
+{
+    struct tn_generations *g = self;
+    tn_surface_serve(g->units, handle, x, answer_error, g);
+}
+
+struct probing {
+    struct tn_generations *g;
+    tn_probed_fn done;
+    void *arg;
+    struct tn_err err;                 /* of a probe that could not start */
+};
+
+static void health_known(void *arg, const struct tn_health *h)
+{
+    struct probing *p = arg;
+    struct tn_probed found = {.connected = h->connected, .took_ms = h->took_ms, .err = h->err};
+    snprintf(found.version, sizeof found.version, "%s", h->version ? h->version : "");
+    p->done(p->arg, &found);
+    tn_free(p);
+}
+
+static void probe_failed(void *arg)
+{
+    struct probing *p = arg;
+    struct tn_health h = {.connected = false, .err = p->err};
+    health_known(p, &h);
+}
+
+static void probe(void *self, int64_t team, const char *id, int limit_ms, tn_probed_fn done,
+                  void *arg)
+{
+    struct probing *p = TN_NEW(struct probing);
+    struct tn_generations *g = self;
+    *p = (struct probing){.g = g, .done = done, .arg = arg};
+    if (!tn_connections_health(g->connections, team, id, limit_ms, health_known, p, &p->err))
+        tn_loop_defer(g->o.loop, probe_failed, p);
+}
+
+const struct tn_scripts_ops tn_generations_ops = {
+    .hold = hold,
+    .let_go = let_go,
+    .resources = resources,
+    .resource = resource,
+    .adapters = adapters,
+    .adapter = adapter,
+    .units = unit_count,
+    .unit = unit,
+    .paths = paths,
+    .path = path,
+    .serve = serve_path,
+    .probe = probe,
+    .reload = reload,
+};

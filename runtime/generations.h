@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* generations.h - which scripts serve: read from the site folder, tried, kept in the store, swapped
+ * in every worker.  A worker takes scripts from the store alone, so all run the same and a restart
+ * runs what ran before.
+ * Life: open; boot; then ops and adapter ops answer; close.  Worker process. */
+#ifndef TN_GENERATIONS_H
+#define TN_GENERATIONS_H
+
+#include "api/scripts.h"
+#include "bind/units.h"
+#include "sync/source.h"
+
+struct tn_generations;
+struct tn_secrets;
+struct tn_shared;
+
+struct tn_generations_options {
+    struct tn_loop *loop;
+    const struct tn_units_env *env;        /* its store is the worker's */
+    const struct tn_secrets *secrets;
+    struct tn_shared *shared;
+    const char *site;                      /* folder; NULL: shipped scripts only */
+    int worker;                            /* number, from 1 */
+    /* Other scripts serve from now on (not called for the first). */
+    void (*swapped)(void *arg);
+    void *arg;
+};
+struct tn_generations *tn_generations_open(const struct tn_generations_options *o);
+void tn_generations_close(struct tn_generations *g);          /* NULL does nothing */
+
+typedef void (*tn_generations_fn)(void *arg, const struct tn_err *err);
+/* first: nothing has served since the start: the site folder counts; if it is broken, what served
+ * last (and the log says so), if there is none err.  Else: what serves now, from the store. */
+void tn_generations_boot(struct tn_generations *g, bool first, tn_generations_fn done, void *arg);
+
+/* For api/; self is the struct tn_generations. */
+extern const struct tn_scripts_ops tn_generations_ops;
+/* For sync/. */
+extern const struct tn_adapter_ops tn_generations_adapters;
+
+#endif

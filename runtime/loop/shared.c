@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop/shared.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/time.h"
+
+enum { DEATHS_TO_QUARANTINE = 2 };
+
+struct tn_shared *tn_shared_new(void)
+{
+    struct tn_shared *s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                               -1, 0);
+    if (s == MAP_FAILED) return NULL;
+    s->started_ms = tn_now_ms();
+    return s;
+}
+
+void tn_shared_free(struct tn_shared *s)
+{
+    if (s) munmap(s, sizeof *s);
+}
+
+static struct tn_shared_suspect *find(const struct tn_shared *s, const char *unit)
+{
+    for (int i = 0; i < TN_SUSPECTS_MAX; i++)
+        if (strncmp(s->suspects[i].unit, unit, TN_UNIT_NAME - 1) == 0)
+            return (struct tn_shared_suspect *)&s->suspects[i];
+    return NULL;
+}
+
+uint32_t tn_shared_blame(struct tn_shared *s, const char *unit)
+{
+    if (!unit[0]) return 0;
+    struct tn_shared_suspect *suspect = find(s, unit);
+    if (!suspect) suspect = find(s, "");
+    if (!suspect) return 0;
+    snprintf(suspect->unit, sizeof suspect->unit, "%s", unit);
+    return ++suspect->deaths;
+}
+
+bool tn_shared_quarantined(const struct tn_shared *s, const char *unit)
+{
+    const struct tn_shared_suspect *suspect = unit[0] ? find(s, unit) : NULL;
+    return suspect && suspect->deaths >= DEATHS_TO_QUARANTINE;
+}
+
+void tn_shared_pardon(struct tn_shared *s, const char *unit)
+{
+    struct tn_shared_suspect *suspect = unit[0] ? find(s, unit) : NULL;
+    if (!suspect) return;
+    suspect->deaths = 0;
+    suspect->unit[0] = '\0';
+}

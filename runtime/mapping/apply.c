@@ -1,0 +1,825 @@
+/* SPDX-License-Identifier: MIT */
+/* apply.c - one record through a plan: find what is read, work it, write it. */
+#include "mapping/apply.h"
+
+#include <assert.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+
+#include "base/json_tape.h"
+#include "mapping/internal.h"
+
+/* The members of an object as the last one of its kind had them, in order.  Records of one stream
+ * rarely differ in this, so each key is a comparison with the one that is expected. */
+enum { SHAPE_MAX = 256, SHAPE_KEY = 58, SHAPE_AHEAD = 6 };
+
+struct tn_shape_entry {
+    uint16_t n;
+    uint16_t kid;                  /* of the place, in the order of named; NO_KID: nobody reads it */
+    char key[SHAPE_KEY];           /* as it stands between the quotes */
+};
+struct tn_shape {
+    struct tn_shape_entry *entries;
+    uint32_t count, room;
+};
+
+enum { NO_KID = 0xFFFF };
+
+/* Where in the output we are: target names and indexes, innermost first. */
+struct tn_frame_path {
+    const struct tn_frame_path *outer;
+    const struct tn_member *member;    /* NULL: element `index` of a list */
+    size_t index;
+};
+
+/* ---- life ---- */
+
+struct tn_apply *tn_apply_new(const struct tn_plan *plan)
+{
+    struct tn_apply *a = TN_NEW(struct tn_apply);
+    a->plan = plan;
+    tn_arena_init(&a->arena);
+    a->slots = tn_alloc((plan->slots + 1) * sizeof *a->slots);
+    a->shapes = tn_alloc((plan->places + 1) * sizeof *a->shapes);
+    a->pieces = tn_alloc((plan->group->count + 1) * sizeof *a->pieces);
+    a->reader = tn_json_new();
+    tn_buf_init(&a->side, TN_LIMIT_RECORD);
+    tn_buf_init(&a->from_fn, TN_LIMIT_RECORD);
+    tn_buf_init(&a->id, TN_LIMIT_RECORD);
+    tn_buf_init(&a->canonical, 4 * (size_t)TN_LIMIT_RECORD);
+    a->md = EVP_MD_fetch(NULL, "SHA256", NULL);
+    a->digest = EVP_MD_CTX_new();
+    assert(a->md && a->digest);
+    return a;
+}
+
+void tn_apply_free(struct tn_apply *a)
+{
+    if (!a) return;
+    EVP_MD_CTX_free(a->digest);
+    EVP_MD_free(a->md);
+    for (uint32_t i = 0; i < a->plan->places; i++) tn_free(a->shapes[i].entries);
+    tn_buf_clear(&a->side);
+    tn_buf_clear(&a->from_fn);
+    tn_buf_clear(&a->id);
+    tn_buf_clear(&a->canonical);
+    tn_json_free(a->reader);
+    tn_arena_clear(&a->arena);
+    tn_free(a->pieces);
+    tn_free(a->shapes);
+    tn_free(a->slots);
+    tn_free(a);
+}
+
+/* ---- faults ---- */
+
+static void path_text(const struct tn_frame_path *p, char *out, size_t n)
+{
+    if (!p) {
+        out[0] = '\0';
+        return;
+    }
+    path_text(p->outer, out, n);
+    size_t used = strlen(out);
+    if (p->member)
+        snprintf(out + used, n - used, "%s%.*s", used ? "." : "", TN_FMT(p->member->target));
+    else
+        snprintf(out + used, n - used, "[%zu]", p->index);
+}
+
+static bool is_secret(const struct tn_frame_path *p)
+{
+    for (; p; p = p->outer)
+        if (p->member && p->member->secret) return true;
+    return false;
+}
+
+/* Cuts at a character's edge. */
+static void copy_cut(char *out, size_t room, struct tn_str s, const char *more)
+{
+    size_t n = s.n < room - 1 ? s.n : room - 1 - strlen(more);
+    while (n && n < s.n && ((unsigned char)s.p[n] & 0xC0) == 0x80) n--;
+    if (n) memcpy(out, s.p, n);
+    out[n] = '\0';
+    if (n < s.n) memcpy(out + n, more, strlen(more) + 1);
+}
+
+static void value_text(struct tn_apply *a, const struct tn_value *v, char *out, size_t room)
+{
+    if (v->type == TN_JSON_absent) {
+        out[0] = '\0';
+        return;
+    }
+    struct tn_str s = v->s;
+    if (v->type == TN_JSON_string && !v->raw) {
+        tn_buf_reset(&a->side);
+        tn_json_quote(&a->side, s.n > room ? (struct tn_str){s.p, room} : s);
+        s = tn_buf_str(&a->side);
+    }
+    copy_cut(out, room, s, "...");
+}
+
+static void list_fault(struct tn_apply *a, bool rejects)
+{
+    struct tn_outcome *o = a->outcome;
+    const struct tn_frame_path *p = a->path;
+    o->fault_count++;
+    a->rejected |= rejects;
+    if (o->listed == TN_OUTCOME_FAULTS) return;
+    struct tn_outcome_fault *f = &o->faults[o->listed++];
+    f->kind = a->why.kind;
+    f->rejects = rejects;
+    f->file = a->plan->file;
+    f->line = a->why.line;
+    path_text(p, f->field, sizeof f->field);
+    copy_cut(f->source, sizeof f->source, a->why.source, "");
+    bool secret = is_secret(p);
+    if (secret) snprintf(f->value, sizeof f->value, "(secret)");
+    else value_text(a, &a->why.value, f->value, sizeof f->value);
+    /* what a script says may contain the value */
+    bool hide = secret && a->why.kind != TN_E_mapping;
+    copy_cut(f->text, sizeof f->text, hide ? TN_STR("the function failed") : tn_str(a->why.text),
+             "...");
+}
+
+bool tn_apply_why(struct tn_apply *a, const struct tn_value *v, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(a->why.text, sizeof a->why.text, fmt, ap);
+    va_end(ap);
+    a->why.kind = TN_E_mapping;
+    a->why.value = v ? *v : (struct tn_value){.type = TN_JSON_absent};
+    return false;
+}
+
+void tn_apply_warn(struct tn_apply *a)
+{
+    list_fault(a, false);
+}
+
+void tn_outcome_line(const struct tn_outcome_fault *f, struct tn_buf *out)
+{
+    tn_buf_addf(out, "%s:%d: ", f->file, f->line);
+    if (f->field[0]) tn_buf_addf(out, "%s: ", f->field);
+    if (!f->rejects) tn_buf_adds(out, "warning: ");
+    tn_buf_adds(out, f->text);
+    bool from = f->source[0] != '\0';
+    if (f->value[0]) tn_buf_addf(out, "%s%s = %s)", " (", from ? f->source : "value", f->value);
+    else if (from) tn_buf_addf(out, " (%s)", f->source);
+}
+
+/* ---- reading the record ---- */
+
+static inline bool same_bytes(const char *a, const char *b, uint32_t n)
+{
+    uint64_t x, y;
+    uint32_t s, t;
+    if (n >= 8) {
+        uint32_t i = 0;
+        for (; i + 8 <= n; i += 8) {
+            memcpy(&x, a + i, 8);
+            memcpy(&y, b + i, 8);
+            if (x != y) return false;
+        }
+        memcpy(&x, a + n - 8, 8);
+        memcpy(&y, b + n - 8, 8);
+        return x == y;
+    }
+    if (n >= 4) {
+        memcpy(&s, a, 4);
+        memcpy(&t, b, 4);
+        if (s != t) return false;
+        memcpy(&s, a + n - 4, 4);
+        memcpy(&t, b + n - 4, 4);
+        return s == t;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        if (a[i] != b[i]) return false;
+    return true;
+}
+
+static uint16_t kid_of(const struct tn_place *place, const struct tn_json *json, uint32_t key)
+{
+    const struct tn_jnode *n = tn_jtape(json) + key;
+    struct tn_str name = tn_jnode_raw(json, key);
+    name = n->info & TN_JNODE_ESCAPED ? tn_jkey(json, key)
+                                      : (struct tn_str){name.p + 1, name.n - 2};
+    uint32_t kid = tn_table_get(&place->names, name);
+    return kid == UINT32_MAX ? NO_KID : (uint16_t)kid;
+}
+
+static void learn(struct tn_shape *shape, const struct tn_place *place, const struct tn_json *json,
+                  uint32_t at)
+{
+    const struct tn_jnode *n = tn_jtape(json);
+    shape->count = 0;
+    for (uint32_t k = at + 1; k < n[at].next && shape->count < SHAPE_MAX; k = n[k + 1].next) {
+        struct tn_str raw = tn_jnode_raw(json, k);
+        if (raw.n - 2 > SHAPE_KEY) continue;
+        if (shape->count == shape->room) {
+            shape->room = shape->room ? shape->room * 2 : 16;
+            shape->entries = tn_realloc(shape->entries, shape->room * sizeof *shape->entries);
+        }
+        struct tn_shape_entry *e = &shape->entries[shape->count++];
+        *e = (struct tn_shape_entry){.n = (uint16_t)(raw.n - 2), .kid = kid_of(place, json, k)};
+        memcpy(e->key, raw.p + 1, raw.n - 2);
+    }
+}
+
+/* Some entries on, for members that this record has not; SHAPE_MAX: not found. */
+static uint32_t look_ahead(const struct tn_shape *shape, uint32_t i, const char *key, uint32_t n)
+{
+    uint32_t end = i + SHAPE_AHEAD < shape->count ? i + SHAPE_AHEAD : shape->count;
+    for (; i < end; i++)
+        if (shape->entries[i].n == n && same_bytes(shape->entries[i].key, key, n)) return i;
+    return SHAPE_MAX;
+}
+
+static void read_members(struct tn_apply *a, const struct tn_place *place, uint32_t *slots,
+                         uint32_t at)
+{
+    const struct tn_jnode *n = tn_jtape(a->json);
+    const char *text = tn_jsource(a->json);
+    struct tn_shape *shape = &a->shapes[place->id];
+    uint32_t i = 0, missed = 0, count = 0;
+    for (uint32_t k = at + 1, end = n[at].next; k < end; k = n[k + 1].next, count++) {
+        const char *key = text + n[k].start + 1;
+        uint32_t length = n[k].end - n[k].start - 2;
+        uint16_t kid;
+        if (i < shape->count && shape->entries[i].n == length &&
+            same_bytes(shape->entries[i].key, key, length)) {
+            kid = shape->entries[i++].kid;
+        } else {
+            uint32_t found = look_ahead(shape, i, key, length);
+            missed += found == SHAPE_MAX;
+            kid = found == SHAPE_MAX ? kid_of(place, a->json, k) : shape->entries[found].kid;
+            if (found != SHAPE_MAX) i = found + 1;
+        }
+        if (kid != NO_KID) slots[place->named[kid]->slot] = k + 1;
+    }
+    if (missed * 4 > count) learn(shape, place, a->json, at);
+}
+
+static void read_place(struct tn_apply *a, const struct tn_place *place, uint32_t *slots,
+                       uint32_t at)
+{
+    struct tn_jval v = {a->json, at};
+    enum tn_json_type type = tn_jtape(a->json)[at].info & TN_JNODE_TYPE;
+    if (type == TN_JSON_object && place->named_count) read_members(a, place, slots, at);
+    for (const struct tn_place *kid = place->kids; kid; kid = kid->next) {
+        if (!kid->name.p && type == TN_JSON_array) slots[kid->slot] = tn_jat(v, kid->index).at;
+        if (kid->kids && slots[kid->slot]) read_place(a, kid, slots, slots[kid->slot]);
+    }
+}
+
+static uint32_t *read_scope(struct tn_apply *a, const struct tn_scope *scope, uint32_t at)
+{
+    uint32_t *slots = a->slots + scope->first;
+    memset(slots, 0, scope->slots * sizeof *slots);
+    slots[0] = at;
+    read_place(a, &scope->root, slots, at);
+    return slots;
+}
+
+struct tn_value tn_apply_value(const struct tn_json *json, uint32_t at)
+{
+    const struct tn_jnode *n = tn_jtape(json) + at;
+    struct tn_value v = {.type = n->info & TN_JNODE_TYPE, .at = {json, at}};
+    if (v.type == TN_JSON_absent) return v;
+    v.s = (struct tn_str){tn_jsource(json) + n->start, n->end - n->start};
+    switch (v.type) {
+    case TN_JSON_string:
+        v.raw = true;
+        v.clean = !(n->info & TN_JNODE_ESCAPED);
+        break;
+    case TN_JSON_number:
+        v.canonical = (n->info & TN_JNODE_INTEGER) && v.s.n <= 20 &&
+                      !(v.s.n == 2 && memcmp(v.s.p, "-0", 2) == 0);
+        break;
+    case TN_JSON_bool:
+    case TN_JSON_null: v.canonical = true; break;
+    default: break;
+    }
+    return v;
+}
+
+/* ---- values ---- */
+
+static bool is_none(const struct tn_value *v)
+{
+    return v->type == TN_JSON_absent || v->type == TN_JSON_null;
+}
+
+static void collect(struct tn_apply *a, struct tn_jval v, const struct tn_step *steps, size_t n)
+{
+    for (; n && !steps->any; steps++, n--)
+        v = steps->name.p ? tn_jget(v, steps->name) : tn_jat(v, steps->index);
+    if (!n) {
+        if (tn_jis(v, TN_JSON_absent)) return;
+        if (a->side.n > 1) tn_buf_addc(&a->side, ',');
+        tn_buf_addstr(&a->side, tn_jraw(v));
+    } else if (tn_jis(v, TN_JSON_array)) {
+        for (struct tn_jiter it = tn_jiter(v); tn_jnext(&it);)
+            collect(a, it.value, steps + 1, n - 1);
+    } else if (!tn_jis(v, TN_JSON_absent) && !tn_jis(v, TN_JSON_null)) {
+        collect(a, v, steps + 1, n - 1);
+    }
+}
+
+/* A path with [*]: a list of all that it leads to.  What is no list counts as one of one. */
+static struct tn_value collected(struct tn_apply *a, const struct tn_expr *e, uint32_t at)
+{
+    struct tn_value v = tn_apply_value(a->json, at);
+    if (is_none(&v)) return v;
+    tn_buf_reset(&a->side);
+    tn_buf_addc(&a->side, '[');
+    collect(a, v.at, e->steps, e->step_count);
+    tn_buf_addc(&a->side, ']');
+    struct tn_str s = tn_buf_str(&a->side);
+    return (struct tn_value){.type = TN_JSON_array,
+                             .s = {tn_arena_strndup(&a->arena, s.p, s.n), s.n}};
+}
+
+static bool eval(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+                 struct tn_value *v);
+
+static bool eval_template(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+                          struct tn_value *v)
+{
+    struct tn_value parts[16];
+    size_t n = 0;
+    bool clean = true;
+    for (size_t i = 0; i < e->part_count; i++) {
+        struct tn_value *part = &parts[i];
+        n += e->parts[i].literal.n;
+        if (!e->parts[i].value) continue;
+        if (!eval(a, e->parts[i].value, slots, part)) return false;
+        if (is_none(part)) {
+            *v = (struct tn_value){.type = TN_JSON_absent};
+            return true;
+        }
+        if (!tn_op_text(a, part)) {
+            a->why.source = e->parts[i].value->source;
+            return false;
+        }
+        clean &= part->clean;
+        n += part->s.n;
+    }
+    char *w = tn_arena_alloc(&a->arena, n + 1);
+    *v = (struct tn_value){.type = TN_JSON_string, .clean = clean && e->value.clean, .s = {w, n}};
+    for (size_t i = 0; i < e->part_count; i++) {
+        w = mempcpy(w, e->parts[i].literal.p, e->parts[i].literal.n);
+        if (e->parts[i].value) w = mempcpy(w, parts[i].s.p, parts[i].s.n);
+    }
+    return true;
+}
+
+static bool eval_first(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+                       struct tn_value *v)
+{
+    *v = (struct tn_value){.type = TN_JSON_absent};
+    for (size_t i = 0; i < e->item_count && is_none(v); i++)
+        if (!eval(a, e->items[i], slots, v)) return false;
+    return true;
+}
+
+static bool equals(const struct tn_value *v, const struct tn_value *arg)
+{
+    if (v->type == TN_JSON_number && arg->type == TN_JSON_number)
+        return tn_coerce_compare(v->s, arg->s) == 0;
+    return tn_str_eq(v->s, arg->s);
+}
+
+static bool eval_test(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+                      bool *yes)
+{
+    struct tn_value v;
+    char space[TN_COERCE_MAX];
+    struct tn_str lexeme;
+    if (!eval(a, e->items[0], slots, &v)) return false;
+    *yes = e->test == TN_TEST_present ? !is_none(&v) : e->test == TN_TEST_is_not;
+    if (e->test == TN_TEST_present || is_none(&v)) return true;
+    if (v.type == TN_JSON_string && !tn_op_text(a, &v)) return false;
+    if (e->test == TN_TEST_above || e->test == TN_TEST_below) {
+        if (v.type == TN_JSON_string && tn_coerce_number(v.s, space, &lexeme))
+            v = (struct tn_value){.type = TN_JSON_number, .s = lexeme};
+        if (v.type != TN_JSON_number)
+            return tn_apply_why(a, &v, "expected a number to compare, got %s",
+                                tn_json_type_name(v.type));
+        int order = tn_coerce_compare(v.s, e->args[0].s);
+        *yes = e->test == TN_TEST_above ? order > 0 : order < 0;
+        return true;
+    }
+    for (size_t i = 0; i < e->arg_count; i++)
+        if (equals(&v, &e->args[i])) {
+            *yes = e->test == TN_TEST_is;
+            break;
+        }
+    return true;
+}
+
+static bool eval_fn(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+                    struct tn_value *v)
+{
+    struct tn_err err = {0};
+    struct tn_jw w;
+    *v = (struct tn_value){.type = TN_JSON_absent};
+    tn_buf_reset(&a->from_fn);
+    tn_jw_init(&w, &a->from_fn);
+    bool ok = a->plan->fn(a->plan->fn_arg, e->fn, (struct tn_jval){a->json, slots[0]}, &w, &err);
+    if (ok && a->from_fn.failed) return tn_apply_why(a, NULL, "the function's result is too large");
+    if (!ok) {
+        tn_apply_why(a, NULL, "%s", err.text[0] ? err.text : "the function failed");
+        a->why.kind = err.kind;
+        if (err.line) a->why.line = err.line;
+        a->stopped = err.kind == TN_E_budget;
+        return false;
+    }
+    struct tn_str s = tn_buf_str(&a->from_fn);
+    if (!s.n) return true;
+    v->s = (struct tn_str){tn_arena_strndup(&a->arena, s.p, s.n), s.n};
+    switch (s.p[0]) {
+    case '"':
+        v->type = TN_JSON_string;
+        v->raw = true;
+        v->clean = !memchr(s.p, '\\', s.n);
+        break;
+    case '{': v->type = TN_JSON_object; break;
+    case '[': v->type = TN_JSON_array; break;
+    case 'n': v->type = TN_JSON_null; break;
+    case 't':
+    case 'f': v->type = TN_JSON_bool; break;
+    default: v->type = TN_JSON_number; break;
+    }
+    v->canonical = v->type == TN_JSON_null || v->type == TN_JSON_bool;
+    return true;
+}
+
+/* The value before the operators. */
+static bool eval_from(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+                      struct tn_value *v)
+{
+    bool yes;
+    switch (e->from) {
+    case TN_FROM_path:
+        *v = e->step_count ? collected(a, e, slots[e->slot])
+                           : tn_apply_value(a->json, slots[e->slot]);
+        return true;
+    case TN_FROM_const: *v = e->value; return true;
+    case TN_FROM_template: return eval_template(a, e, slots, v);
+    case TN_FROM_first: return eval_first(a, e, slots, v);
+    case TN_FROM_when:
+        *v = (struct tn_value){.type = TN_JSON_absent};
+        if (!eval_test(a, e, slots, &yes)) return false;
+        if (!yes && !e->items[2]) return true;
+        return eval(a, e->items[yes ? 1 : 2], slots, v);
+    case TN_FROM_fn: return eval_fn(a, e, slots, v);
+    case TN_FROM_object:
+    case TN_FROM_each: break;
+    }
+    return tn_apply_why(a, NULL, "an object or a list cannot stand here");
+}
+
+static bool eval(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+                 struct tn_value *v)
+{
+    a->why.line = e->line;
+    a->why.source = e->source;
+    if (!eval_from(a, e, slots, v)) return false;
+    if (e->op_count) {
+        a->why.line = e->line;
+        if (e->source.p) a->why.source = e->source;
+    }
+    size_t i = 0;
+    if (is_none(v) && e->none_op < e->op_count) {
+        *v = tn_op_none(&e->ops[e->none_op]);
+        i = e->none_op + 1;
+    }
+    for (; i < e->op_count && !is_none(v); i++) {
+        if (e->ops[i].line) a->why.line = e->ops[i].line;
+        if (!tn_op_run(a, &e->ops[i], v)) return false;
+    }
+    if (is_none(v) && e->has_fallback) *v = e->fallback;
+    return true;
+}
+
+/* ---- writing ---- */
+
+static inline void put(struct tn_buf *out, const char *p, size_t n)
+{
+    if (out->room - out->n < n || out->failed || !out->p) {
+        tn_buf_add(out, p, n);
+        return;
+    }
+    memcpy(out->p + out->n, p, n);
+    out->n += n;
+}
+
+static inline void put_char(struct tn_buf *out, char c)
+{
+    if (out->room == out->n || out->failed || !out->p) tn_buf_addc(out, c);
+    else out->p[out->n++] = c;
+}
+
+static void put_value(struct tn_buf *out, const struct tn_value *v)
+{
+    if (v->type != TN_JSON_string || v->raw) {
+        put(out, v->s.p, v->s.n);
+    } else if (v->clean) {
+        put_char(out, '"');
+        put(out, v->s.p, v->s.n);
+        put_char(out, '"');
+    } else {
+        tn_json_quote(out, v->s);
+    }
+}
+
+/* What became of a value that was to be written. */
+enum written { NOTHING, NIL, WRITTEN, FAULTY, LISTED };
+
+static void write_members(struct tn_apply *a, const struct tn_group *g, const uint32_t *slots,
+                          struct tn_buf *out, struct tn_piece *pieces);
+static enum written write_expr(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+                               struct tn_buf *out, struct tn_value *v);
+
+static bool write_element(struct tn_apply *a, const struct tn_expr *e, uint32_t at, size_t index,
+                          struct tn_buf *out)
+{
+    struct tn_frame_path here = {.outer = a->path, .index = index};
+    struct tn_value v = tn_apply_value(a->json, at);
+    a->path = &here;
+    if (v.type == TN_JSON_object) {
+        if (index) put_char(out, ',');
+        write_members(a, e->group, read_scope(a, e->scope, at), out, NULL);
+    } else {
+        a->why.line = e->line;
+        a->why.source = e->source;
+        tn_apply_why(a, &v, "expected an object in the list, got %s", tn_json_type_name(v.type));
+        list_fault(a, true);
+    }
+    a->path = here.outer;
+    return !a->stopped;
+}
+
+static enum written write_each(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+                               struct tn_buf *out)
+{
+    struct tn_value v = tn_apply_value(a->json, slots[e->slot]);
+    if (v.type == TN_JSON_absent) return NOTHING;
+    if (v.type == TN_JSON_null) return NIL;
+    put_char(out, '[');
+    if (v.type == TN_JSON_object) {
+        write_element(a, e, v.at.at, 0, out);
+    } else if (v.type == TN_JSON_array) {
+        for (struct tn_jiter it = tn_jiter(v.at); tn_jnext(&it);)
+            if (!write_element(a, e, it.value.at, it.index, out)) break;
+    } else {
+        tn_apply_why(a, &v, "expected a list, got %s", tn_json_type_name(v.type));
+        a->why.line = e->line;
+        a->why.source = e->source;
+        return FAULTY;
+    }
+    put_char(out, ']');
+    return WRITTEN;
+}
+
+static enum written write_choice(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+                                 struct tn_buf *out, struct tn_value *v)
+{
+    enum written done = NOTHING;
+    bool yes;
+    if (e->from == TN_FROM_when) {
+        a->why.line = e->line;
+        a->why.source = e->source;
+        if (!eval_test(a, e, slots, &yes)) return FAULTY;
+        const struct tn_expr *chosen = e->items[yes ? 1 : 2];
+        return chosen ? write_expr(a, chosen, slots, out, v) : NOTHING;
+    }
+    for (size_t i = 0; i < e->item_count && done <= NIL; i++) {
+        size_t before = out->n;
+        done = write_expr(a, e->items[i], slots, out, v);
+        if (done <= NIL) out->n = before;
+    }
+    return done;
+}
+
+/* Writes the value; v is then what was written if it was no object or list made here (type absent). */
+static enum written write_expr(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+                               struct tn_buf *out, struct tn_value *v)
+{
+    enum written done;
+    if (e->whole) {
+        *v = (struct tn_value){.type = TN_JSON_absent};
+        if (e->from == TN_FROM_object) {
+            write_members(a, e->group, slots, out, NULL);
+            done = WRITTEN;
+        } else if (e->from == TN_FROM_each) {
+            done = write_each(a, e, slots, out);
+        } else {
+            done = write_choice(a, e, slots, out, v);
+        }
+        if (done > NIL || !e->has_fallback) return done;
+        *v = e->fallback;
+    } else if (!eval(a, e, slots, v)) {
+        return FAULTY;
+    }
+    if (is_none(v)) return v->type == TN_JSON_null ? NIL : NOTHING;
+    put_value(out, v);
+    return WRITTEN;
+}
+
+/* The source that a field without operators of its own is from. */
+static struct tn_str first_source(const struct tn_expr *e)
+{
+    if (e->source.p || !e->item_count || !e->items[0]) return e->source;
+    return first_source(e->items[0]);
+}
+
+static enum written missing(struct tn_apply *a, const struct tn_member *f, enum written done)
+{
+    struct tn_str source = first_source(f->expr);
+    if (!source.p)
+        tn_apply_why(a, NULL, "it is required, and there is no value for it");
+    else if (done == NIL)
+        tn_apply_why(a, NULL, "it is required, and %.*s is null", TN_FMT(source));
+    else
+        tn_apply_why(a, NULL, "it is required, and the record has no %.*s", TN_FMT(source));
+    a->why.source = source;
+    a->why.line = f->line;
+    return FAULTY;
+}
+
+/* The external id: a text with something in it. */
+static enum written take_key(struct tn_apply *a, const struct tn_member *f, struct tn_value v)
+{
+    a->why.line = f->line;
+    a->why.source = first_source(f->expr);
+    struct tn_value text = v;
+    if (v.type != TN_JSON_string) {
+        tn_apply_why(a, &v, "the key has to be a text, got %s: add :text()",
+                     tn_json_type_name(v.type));
+        return FAULTY;
+    }
+    if (!tn_op_text(a, &text)) return FAULTY;
+    if (!text.s.n) {
+        tn_apply_why(a, &v, "the key is empty");
+        return FAULTY;
+    }
+    tn_buf_reset(&a->id);
+    tn_buf_addstr(&a->id, text.s);
+    a->outcome->external_id = tn_buf_str(&a->id);
+    return WRITTEN;
+}
+
+static void note_piece(struct tn_apply *a, struct tn_piece *piece, const struct tn_value *v,
+                       size_t start, size_t value, size_t end)
+{
+    *piece = (struct tn_piece){.start = start - a->base, .value = value - a->base,
+                               .end = end - a->base, .form = TN_PIECE_other};
+    if (v->type == TN_JSON_string ? v->clean || !v->raw : v->canonical)
+        piece->form = TN_PIECE_plain;
+    else if (v->type == TN_JSON_number)
+        piece->form = TN_PIECE_number;
+}
+
+/* After a fault: what the field's policy makes of it. */
+static enum written settle(struct tn_apply *a, const struct tn_member *f, struct tn_buf *out,
+                           size_t at, struct tn_value *v)
+{
+    list_fault(a, f->on_fault == TN_FAULT_reject);
+    out->n = at;
+    if (f->on_fault != TN_FAULT_default) return LISTED;
+    *v = f->expr->fallback;
+    put_value(out, v);
+    return WRITTEN;
+}
+
+static bool write_member(struct tn_apply *a, const struct tn_member *f, const uint32_t *slots,
+                         struct tn_buf *out, bool comma, struct tn_piece *piece)
+{
+    struct tn_frame_path here = {.outer = a->path, .member = f};
+    struct tn_value v;
+    size_t before = out->n;
+    a->path = &here;
+    if (comma) put_char(out, ',');
+    size_t start = out->n;
+    put(out, f->head.p, f->head.n);
+    size_t at = out->n;
+    enum written done = write_expr(a, f->expr, slots, out, &v);
+    if (f->required && done <= NIL) done = missing(a, f, done);
+    if (f->is_key && done == WRITTEN) done = take_key(a, f, v);
+    if (done == FAULTY) done = settle(a, f, out, at, &v);
+    if (done == NIL) put(out, "null", 4);
+    a->path = here.outer;
+    if (done == NOTHING || done == LISTED) {
+        out->n = before;
+        return false;
+    }
+    if (piece) note_piece(a, piece, &v, start, at, out->n);
+    return true;
+}
+
+static void write_members(struct tn_apply *a, const struct tn_group *g, const uint32_t *slots,
+                          struct tn_buf *out, struct tn_piece *pieces)
+{
+    bool comma = false;
+    put_char(out, '{');
+    for (size_t i = 0; i < g->count && !a->stopped; i++) {
+        struct tn_piece *piece = pieces ? &pieces[i] : NULL;
+        if (piece) piece->end = 0;
+        comma |= write_member(a, &g->members[i], slots, out, comma, piece);
+    }
+    put_char(out, '}');
+}
+
+bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, struct tn_outcome *o)
+{
+    o->ok = false;
+    o->external_id = (struct tn_str){0};
+    o->fault_count = o->listed = 0;
+    tn_arena_reset(&a->arena);
+    a->outcome = o;
+    a->json = record.json;
+    a->path = NULL;
+    a->rejected = a->stopped = false;
+    a->why = (struct tn_why){.kind = TN_E_mapping};
+    a->base = out->n;
+    if (!tn_jis(record, TN_JSON_object)) {
+        struct tn_value v = {.type = TN_JSON_absent};
+        if (record.json) v = tn_apply_value(record.json, record.at);
+        tn_apply_why(a, &v, "expected an object as record, got %s", tn_json_type_name(v.type));
+        list_fault(a, true);
+        return false;
+    }
+    write_members(a, a->plan->group, read_scope(a, a->plan->scope, record.at), out, a->pieces);
+    if (out->failed) {
+        tn_apply_why(a, NULL, "the mapped record is larger than %zu bytes", out->max);
+        a->why.kind = TN_E_too_large;
+        list_fault(a, true);
+    }
+    o->ok = !a->rejected;
+    if (!o->ok) out->n = a->base;
+    if (out->p) out->p[out->n] = '\0';
+    return o->ok;
+}
+
+/* ---- hash ---- */
+
+/* A number of digits and a point alone, without the zeros at its end that say nothing. */
+static bool plain_number(struct tn_str s, struct tn_buf *out)
+{
+    const char *point = NULL;
+    size_t n = s.n;
+    if (n > 20) return false;
+    for (size_t i = 0; i < n; i++) {
+        if (s.p[i] == '.') point = s.p + i;
+        else if (s.p[i] < '0' || s.p[i] > '9') return false;
+    }
+    if (!point || s.p[0] == '0') return false;
+    while (s.p[n - 1] == '0') n--;
+    if (s.p[n - 1] == '.') n--;
+    put(out, s.p, n);
+    return true;
+}
+
+static void add_canonical(struct tn_apply *a, const struct tn_piece *piece, const char *base)
+{
+    struct tn_buf *out = &a->canonical;
+    struct tn_str value = {base + piece->value, piece->end - piece->value};
+    struct tn_err err;
+    if (piece->form == TN_PIECE_plain) {
+        put(out, base + piece->start, piece->end - piece->start);
+        return;
+    }
+    put(out, base + piece->start, piece->value - piece->start);
+    if (piece->form == TN_PIECE_number) {
+        if (!plain_number(value, out)) tn_json_canonical_number(value, out);
+    } else if (tn_json_parse(a->reader, value, &err)) {
+        tn_json_canonical(tn_json_root(a->reader), out);
+    } else {
+        put(out, value.p, value.n);
+    }
+}
+
+void tn_apply_hash(struct tn_apply *a, const struct tn_buf *out, unsigned char hash[TN_APPLY_HASH])
+{
+    const struct tn_group *g = a->plan->group;
+    bool comma = false;
+    tn_buf_reset(&a->canonical);
+    put_char(&a->canonical, '{');
+    for (size_t i = 0; i < g->count; i++) {
+        const struct tn_piece *piece = &a->pieces[g->sorted[i]];
+        if (!piece->end) continue;
+        if (comma) put_char(&a->canonical, ',');
+        comma = true;
+        add_canonical(a, piece, out->p + a->base);
+    }
+    put_char(&a->canonical, '}');
+    unsigned n = TN_APPLY_HASH;
+    bool ok = EVP_DigestInit_ex(a->digest, a->md, NULL) &&
+              EVP_DigestUpdate(a->digest, a->canonical.p, a->canonical.n) &&
+              EVP_DigestFinal_ex(a->digest, hash, &n);
+    assert(ok);
+    (void)ok;
+}

@@ -1,0 +1,665 @@
+/* SPDX-License-Identifier: MIT */
+#include "mapping/coerce.h"
+
+#include "base/time.h"
+#include "mapping/plan.h"
+
+/* A number taken apart: 0.d1d2d3... times ten to the exp, no zero at either end; n 0 is zero. */
+struct parts {
+    bool neg;
+    size_t n;
+    int64_t exp;
+    char d[TN_COERCE_MAX];
+};
+
+enum { EXP_MAX = 1000000 };
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static size_t digits_end(struct tn_str s, size_t i)
+{
+    while (i < s.n && is_digit(s.p[i])) i++;
+    return i;
+}
+
+/* Is s a JSON number but for leading zeros? */
+static bool number_shape(struct tn_str s)
+{
+    size_t i = s.n && s.p[0] == '-', end = digits_end(s, i);
+    if (end == i) return false;
+    i = end;
+    if (i < s.n && s.p[i] == '.') {
+        end = digits_end(s, i + 1);
+        if (end == i + 1) return false;
+        i = end;
+    }
+    if (i < s.n && (s.p[i] == 'e' || s.p[i] == 'E')) {
+        i++;
+        if (i < s.n && (s.p[i] == '+' || s.p[i] == '-')) i++;
+        end = digits_end(s, i);
+        if (end == i) return false;
+        i = end;
+    }
+    return i == s.n;
+}
+
+bool tn_coerce_number(struct tn_str text, char room[TN_COERCE_MAX], struct tn_str *lexeme)
+{
+    struct tn_str s = tn_str_trim(text);
+    if (s.n > 1 && s.p[0] == '+' && s.p[1] != '-') {
+        s.p++;
+        s.n--;
+    }
+    if (s.n > TN_LIMIT_NUMBER || !number_shape(s)) return false;
+    bool neg = s.p[0] == '-';
+    size_t zeros = neg;
+    while (zeros + 1 < s.n && s.p[zeros] == '0' && is_digit(s.p[zeros + 1])) zeros++;
+    if (zeros > neg) {
+        room[0] = '-';
+        memcpy(room + neg, s.p + zeros, s.n - zeros);
+        s = (struct tn_str){room, s.n - zeros + neg};
+    }
+    *lexeme = s;
+    return true;
+}
+
+static void take_apart(struct tn_str s, struct parts *out)
+{
+    size_t i = 0;
+    int64_t point = 0, exp = 0;
+    out->n = 0;
+    out->neg = s.n && s.p[0] == '-';
+    bool after = false;
+    for (i = out->neg; i < s.n && (is_digit(s.p[i]) || s.p[i] == '.'); i++) {
+        if (s.p[i] == '.') {
+            after = true;
+        } else if (out->n || s.p[i] != '0') {
+            if (out->n < sizeof out->d) out->d[out->n++] = s.p[i];
+            if (!after) point++;
+        } else if (after) {
+            point--;
+        }
+    }
+    if (i < s.n) {
+        bool down = ++i < s.n && s.p[i] == '-';
+        if (i < s.n && (s.p[i] == '-' || s.p[i] == '+')) i++;
+        for (; i < s.n && is_digit(s.p[i]); i++)
+            if (exp < EXP_MAX) exp = exp * 10 + (s.p[i] - '0');
+        if (down) exp = -exp;
+    }
+    while (out->n && out->d[out->n - 1] == '0') out->n--;
+    out->exp = point + exp;
+    if (!out->n) *out = (struct parts){.n = 0};
+}
+
+static int magnitude_cmp(const struct parts *a, const struct parts *b)
+{
+    if (!a->n || !b->n) return (a->n > 0) - (b->n > 0);
+    if (a->exp != b->exp) return a->exp < b->exp ? -1 : 1;
+    size_t n = a->n < b->n ? a->n : b->n;
+    int c = memcmp(a->d, b->d, n);
+    return c ? c : (a->n > n) - (b->n > n);
+}
+
+/* Up to 18 digits and nothing else: the case that almost always is. */
+static bool small_int(struct tn_str s, int64_t *out)
+{
+    size_t i = s.n && s.p[0] == '-';
+    int64_t v = 0;
+    if (s.n - i == 0 || s.n - i > 18) return false;
+    bool neg = i;
+    for (; i < s.n; i++) {
+        if (!is_digit(s.p[i])) return false;
+        v = v * 10 + (s.p[i] - '0');
+    }
+    *out = neg ? -v : v;
+    return true;
+}
+
+int tn_coerce_compare(struct tn_str a, struct tn_str b)
+{
+    int64_t i, j;
+    if (small_int(a, &i) && small_int(b, &j)) return (i > j) - (i < j);
+    struct parts x, y;
+    take_apart(a, &x);
+    take_apart(b, &y);
+    bool xneg = x.neg && x.n, yneg = y.neg && y.n;
+    if (xneg != yneg) return xneg ? -1 : 1;
+    int c = magnitude_cmp(&x, &y);
+    return xneg ? -c : c;
+}
+
+/* Plain notation with exactly scale digits after the point; p must need no rounding for it. */
+static bool write_plain(const struct parts *p, int64_t scale, char room[TN_COERCE_MAX],
+                        struct tn_str *out)
+{
+    int64_t before = p->n && p->exp > 0 ? p->exp : 1;
+    if (before + scale + 2 > TN_LIMIT_NUMBER) return false;
+    char *w = room;
+    if (p->neg && p->n) *w++ = '-';
+    for (int64_t i = p->n && p->exp > 0 ? 0 : p->exp - 1, k = 0; k < before; k++, i++)
+        *w++ = p->n && p->exp > 0 && i < (int64_t)p->n ? p->d[i] : '0';
+    if (scale > 0) *w++ = '.';
+    for (int64_t k = 0; k < scale; k++) {
+        int64_t i = p->exp + k;
+        *w++ = p->n && i >= 0 && i < (int64_t)p->n ? p->d[i] : '0';
+    }
+    *out = (struct tn_str){room, (size_t)(w - room)};
+    return true;
+}
+
+bool tn_coerce_integer(struct tn_str lexeme, char room[TN_COERCE_MAX], struct tn_str *out)
+{
+    int64_t small;
+    if (small_int(lexeme, &small) && !(small == 0 && lexeme.p[0] == '-')) {
+        *out = lexeme;
+        return true;
+    }
+    struct parts p;
+    take_apart(lexeme, &p);
+    if (p.n && (int64_t)p.n > p.exp) return false;
+    return write_plain(&p, 0, room, out);
+}
+
+static void add_one(struct parts *p)
+{
+    size_t i = p->n;
+    while (i && p->d[i - 1] == '9') i--;
+    if (i == 0) {
+        p->d[0] = '1';
+        p->n = 1;
+        p->exp++;
+    } else {
+        p->d[i - 1]++;
+        p->n = i;
+    }
+}
+
+static bool round_up(const struct parts *p, size_t keep, bool sticky, int rounding)
+{
+    char first = p->d[keep];
+    bool more = sticky || keep + 1 < p->n;
+    if (rounding == TN_ROUND_up) return true;
+    if (rounding == TN_ROUND_down) return false;
+    if (first != '5' || more) return first >= '5';
+    if (rounding == TN_ROUND_half_up) return true;
+    return keep > 0 && (p->d[keep - 1] - '0') % 2 == 1;
+}
+
+/* Cuts p to scale digits after the point.  sticky: there were more digits behind those of p. */
+static bool round_parts(struct parts *p, int64_t scale, bool sticky, int rounding)
+{
+    int64_t keep = p->exp + scale;
+    if (!p->n || (keep >= (int64_t)p->n && !sticky)) return true;
+    if (rounding == TN_ROUND_none) return false;
+    if (keep < 0) {
+        /* all of it is less than half of the last place */
+        bool up = rounding == TN_ROUND_up;
+        p->n = up;
+        p->d[0] = '1';
+        p->exp = 1 - scale;
+        return true;
+    }
+    while ((int64_t)p->n <= keep && p->n < sizeof p->d) p->d[p->n++] = '0';
+    bool up = round_up(p, (size_t)keep, sticky, rounding);
+    p->n = (size_t)keep;
+    if (up && keep == 0) {
+        p->d[0] = '1';
+        p->n = 1;
+        p->exp++;
+    } else if (up) {
+        add_one(p);
+    }
+    while (p->n && p->d[p->n - 1] == '0') p->n--;
+    return true;
+}
+
+/* Without an exponent and with no digit too many: zeros are put behind it. */
+static bool pad_decimal(struct tn_str s, int64_t scale, char room[TN_COERCE_MAX],
+                        struct tn_str *out)
+{
+    const char *point = memchr(s.p, '.', s.n);
+    size_t have = point ? s.n - (size_t)(point - s.p) - 1 : 0;
+    if ((int64_t)have > scale || s.n > 24 || scale > 64 || s.p[0] == '-') return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] == 'e' || s.p[i] == 'E') return false;
+    memcpy(room, s.p, s.n);
+    char *w = room + s.n;
+    if (!point && scale) *w++ = '.';
+    for (int64_t k = (int64_t)have; k < scale; k++) *w++ = '0';
+    *out = (struct tn_str){room, (size_t)(w - room)};
+    return true;
+}
+
+bool tn_coerce_decimal(struct tn_str lexeme, int64_t scale, int rounding,
+                       char room[TN_COERCE_MAX], struct tn_str *out)
+{
+    if (pad_decimal(lexeme, scale, room, out)) return true;
+    struct parts p;
+    take_apart(lexeme, &p);
+    if (p.exp > TN_LIMIT_NUMBER) return false;
+    return round_parts(&p, scale, false, rounding) && write_plain(&p, scale, room, out);
+}
+
+/* Digits after the point that p needs. */
+static int64_t scale_of(const struct parts *p)
+{
+    int64_t scale = (int64_t)p->n - p->exp;
+    return p->n && scale > 0 ? scale : 0;
+}
+
+static bool multiply(const struct parts *a, const struct parts *b, struct parts *out)
+{
+    unsigned sum[2 * TN_COERCE_MAX] = {0};
+    *out = (struct parts){.neg = a->neg != b->neg};
+    if (!a->n || !b->n) return true;
+    if (a->n + b->n > TN_LIMIT_NUMBER) return false;
+    for (size_t i = a->n; i-- > 0;)
+        for (size_t j = b->n; j-- > 0;)
+            sum[i + j + 1] += (unsigned)((a->d[i] - '0') * (b->d[j] - '0'));
+    size_t n = a->n + b->n;
+    for (size_t i = n; i-- > 1;) {
+        sum[i - 1] += sum[i] / 10;
+        sum[i] %= 10;
+    }
+    size_t lead = sum[0] == 0;
+    for (size_t i = lead; i < n; i++) out->d[out->n++] = (char)('0' + sum[i]);
+    out->exp = a->exp + b->exp - (int64_t)lead;
+    while (out->n && out->d[out->n - 1] == '0') out->n--;
+    return true;
+}
+
+bool tn_coerce_product(struct tn_str a, struct tn_str b, char room[TN_COERCE_MAX],
+                       struct tn_str *out)
+{
+    struct parts x, y, z;
+    take_apart(a, &x);
+    take_apart(b, &y);
+    if (!multiply(&x, &y, &z) || z.exp > TN_LIMIT_NUMBER || z.exp < -TN_LIMIT_NUMBER) return false;
+    return write_plain(&z, scale_of(&z), room, out);
+}
+
+/* rest -= by, both n digits, most significant first. */
+static void subtract(char *rest, const char *by, size_t n)
+{
+    int borrow = 0;
+    for (size_t i = n; i-- > 0;) {
+        int v = rest[i] - by[i] - borrow;
+        borrow = v < 0;
+        rest[i] = (char)(v + (borrow ? 10 : 0));
+    }
+}
+
+/* Long division of digits: a.d / b.d to want digits; sticky when a rest is left. */
+static void divide(const struct parts *a, const struct parts *b, size_t want, struct parts *out,
+                   bool *sticky)
+{
+    char rest[TN_COERCE_MAX + 1] = {0}, by[TN_COERCE_MAX + 1] = {0};
+    size_t n = b->n + 1;
+    for (size_t i = 0; i < b->n; i++) by[i + 1] = (char)(b->d[i] - '0');
+    *out = (struct parts){.neg = a->neg != b->neg, .exp = a->exp - b->exp + (int64_t)b->n};
+    bool left = false;
+    size_t i = 0;
+    for (; i < a->n || (left && out->n < want); i++) {
+        memmove(rest, rest + 1, n - 1);
+        rest[n - 1] = (char)(i < a->n ? a->d[i] - '0' : 0);
+        char q = '0';
+        while (memcmp(rest, by, n) >= 0) {
+            subtract(rest, by, n);
+            q++;
+        }
+        left = false;
+        for (size_t k = 0; k < n && !left; k++) left = rest[k] != 0;
+        if (out->n || q != '0') {
+            if (out->n < sizeof out->d) out->d[out->n++] = q;
+        } else {
+            out->exp--;
+        }
+    }
+    *sticky = left;
+    while (out->n && out->d[out->n - 1] == '0') out->n--;
+}
+
+bool tn_coerce_quotient(struct tn_str a, struct tn_str b, int64_t scale, int rounding,
+                        char room[TN_COERCE_MAX], struct tn_str *out)
+{
+    struct parts x, y, z;
+    bool sticky;
+    take_apart(a, &x);
+    take_apart(b, &y);
+    if (!y.n) return false;
+    if (!x.n) return write_plain(&x, scale < 0 ? 0 : scale, room, out);
+    int64_t whole = x.exp - y.exp + 1, want = (scale < 0 ? 64 : scale) + (whole > 0 ? whole : 0) + 2;
+    if (whole > TN_LIMIT_NUMBER || want > TN_LIMIT_NUMBER || x.exp < -TN_LIMIT_NUMBER) return false;
+    divide(&x, &y, (size_t)want, &z, &sticky);
+    if (scale < 0) return !sticky && write_plain(&z, scale_of(&z), room, out);
+    return round_parts(&z, scale, sticky, rounding) && write_plain(&z, scale, room, out);
+}
+
+bool tn_coerce_word(struct tn_str text, bool *out)
+{
+    static const struct {
+        const char *word;
+        bool value;
+    } words[] = {{"true", true}, {"false", false}, {"yes", true}, {"no", false},
+                 {"y", true},    {"n", false},     {"1", true},   {"0", false},
+                 {"t", true},    {"f", false},     {"on", true},  {"off", false}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (tn_str_eq_nocase(text, tn_str(words[i].word))) {
+            *out = words[i].value;
+            return true;
+        }
+    return false;
+}
+
+struct unit {
+    const char *name, *kind, *factor;      /* factor: to the smallest unit of the kind, exact */
+};
+
+static const struct unit units[] = {
+    {"mg", "mass", "1"},           {"g", "mass", "1000"},
+    {"kg", "mass", "1000000"},     {"t", "mass", "1000000000"},
+    {"oz", "mass", "28349.523125"}, {"lb", "mass", "453592.37"},
+    {"um", "length", "0.001"},     {"mm", "length", "1"},
+    {"cm", "length", "10"},        {"m", "length", "1000"},
+    {"km", "length", "1000000"},   {"in", "length", "25.4"},
+    {"ft", "length", "304.8"},     {"yd", "length", "914.4"},
+    {"mm2", "area", "1"},          {"cm2", "area", "100"},
+    {"m2", "area", "1000000"},     {"in2", "area", "645.16"},
+    {"ft2", "area", "92903.04"},   {"ml", "volume", "1"},
+    {"l", "volume", "1000"},       {"m3", "volume", "1000000"},
+    {"gal", "volume", "3785.411784"}, {"ms", "time", "1"},
+    {"s", "time", "1000"},         {"min", "time", "60000"},
+    {"h", "time", "3600000"},      {"d", "time", "86400000"},
+    {"ea", "count", "1"},          {"pair", "count", "2"},
+    {"dozen", "count", "12"},      {"gross", "count", "144"},
+    {"hundred", "count", "100"},   {"thousand", "count", "1000"},
+};
+
+static const struct unit *unit_of(struct tn_str name)
+{
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (tn_str_is(name, units[i].name)) return &units[i];
+    return NULL;
+}
+
+bool tn_coerce_unit(struct tn_str from, struct tn_str to, struct tn_str *factor,
+                    struct tn_str *divisor)
+{
+    const struct unit *a = unit_of(from), *b = unit_of(to);
+    if (!a || !b || strcmp(a->kind, b->kind) != 0) return false;
+    *factor = tn_str(a->factor);
+    *divisor = tn_str(b->factor);
+    return true;
+}
+
+/* Exactly n digits at *s. */
+static inline bool take_digits(struct tn_str *s, size_t n, unsigned *out)
+{
+    unsigned v = 0;
+    if (s->n < n) return false;
+    for (size_t i = 0; i < n; i++) {
+        if (!is_digit(s->p[i])) return false;
+        v = v * 10 + (unsigned)(s->p[i] - '0');
+    }
+    s->p += n;
+    s->n -= n;
+    *out = v;
+    return true;
+}
+
+static inline bool take_char(struct tn_str *s, char c)
+{
+    if (!s->n || s->p[0] != c) return false;
+    s->p++;
+    s->n--;
+    return true;
+}
+
+static bool moment_ok(const struct tn_moment *m)
+{
+    static const unsigned char length[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (m->year < 1 || m->month < 1 || m->month > 12 || m->day < 1) return false;
+    bool leap = m->year % 4 == 0 && (m->year % 100 != 0 || m->year % 400 == 0);
+    return m->day <= length[m->month - 1] + (unsigned)(m->month == 2 && leap) && m->hour < 24 &&
+           m->minute < 60 && m->second < 60;
+}
+
+static bool take_fraction(struct tn_str *s, struct tn_moment *m)
+{
+    unsigned scale = 100;
+    size_t seen = 0;
+    for (m->milli = 0; s->n && is_digit(s->p[0]); s->p++, s->n--, seen++, scale /= 10)
+        m->milli += (unsigned)(s->p[0] - '0') * scale;
+    return seen > 0;
+}
+
+static bool take_offset(struct tn_str *s, struct tn_moment *m)
+{
+    unsigned h, min = 0;
+    m->zoned = true;
+    m->offset = 0;
+    if (take_char(s, 'Z') || take_char(s, 'z')) return true;
+    bool west = take_char(s, '-');
+    if (!west && !take_char(s, '+')) return false;
+    if (!take_digits(s, 2, &h)) return false;
+    if (take_char(s, ':') || s->n) {
+        if (!take_digits(s, 2, &min)) return false;
+    }
+    if (h > 23 || min > 59) return false;
+    m->offset = (int)(h * 60 + min);
+    if (west) m->offset = -m->offset;
+    return true;
+}
+
+static bool take_date(struct tn_str *s, struct tn_moment *m)
+{
+    unsigned year;
+    if (!take_digits(s, 4, &year) || !take_char(s, '-') || !take_digits(s, 2, &m->month) ||
+        !take_char(s, '-') || !take_digits(s, 2, &m->day))
+        return false;
+    m->year = (int)year;
+    return true;
+}
+
+static bool read_iso(struct tn_str s, struct tn_moment *m)
+{
+    if (!take_date(&s, m)) return false;
+    if (!s.n) return true;
+    if (!take_char(&s, 'T') && !take_char(&s, ' ') && !take_char(&s, 't')) return false;
+    if (!take_digits(&s, 2, &m->hour) || !take_char(&s, ':') || !take_digits(&s, 2, &m->minute))
+        return false;
+    if (take_char(&s, ':')) {
+        if (!take_digits(&s, 2, &m->second)) return false;
+        if ((take_char(&s, '.') || take_char(&s, ',')) && !take_fraction(&s, m)) return false;
+    }
+    return !s.n || (take_offset(&s, m) && !s.n);
+}
+
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
+
+static void from_ms(int64_t ms, struct tn_moment *m)
+{
+    char text[TN_TIME_LEN + 1];
+    tn_time_text(ms, text);
+    *m = (struct tn_moment){.zoned = true};
+    read_iso((struct tn_str){text, TN_TIME_LEN}, m);
+}
+
+static bool read_epoch(struct tn_str s, int64_t unit, struct tn_moment *m)
+{
+    int64_t v;
+    s = tn_str_trim(s);
+    /* years 0001 to 9999 */
+    if (!small_int(s, &v) || v > 253402300799999 / unit || v < -62135596800000 / unit) return false;
+    from_ms(v * unit, m);
+    return true;
+}
+
+static const char *const months[] = {"jan", "feb", "mar", "apr", "may", "jun",
+                                     "jul", "aug", "sep", "oct", "nov", "dec"};
+
+static bool take_month(struct tn_str *s, struct tn_moment *m)
+{
+    if (s->n < 3) return false;
+    for (unsigned i = 0; i < 12; i++)
+        if (tn_str_eq_nocase((struct tn_str){s->p, 3}, tn_str(months[i]))) {
+            m->month = i + 1;
+            s->p += 3;
+            s->n -= 3;
+            return true;
+        }
+    return false;
+}
+
+static bool take_half(struct tn_str *s, int *half)
+{
+    if (s->n < 2 || (s->p[1] != 'M' && s->p[1] != 'm')) return false;
+    if (s->p[0] == 'A' || s->p[0] == 'a') *half = 0;
+    else if (s->p[0] == 'P' || s->p[0] == 'p') *half = 1;
+    else return false;
+    s->p += 2;
+    s->n -= 2;
+    return true;
+}
+
+/* One or two digits, spaces before them. */
+static bool take_loose(struct tn_str *s, unsigned *out)
+{
+    while (take_char(s, ' ')) {}
+    return take_digits(s, 2, out) || take_digits(s, 1, out);
+}
+
+static bool take_year2(struct tn_str *s, struct tn_moment *m)
+{
+    unsigned y;
+    if (!take_digits(s, 2, &y)) return false;
+    m->year = (int)y + (y < 69 ? 2000 : 1900);
+    return true;
+}
+
+static bool take_field(struct tn_str *s, char what, struct tn_moment *m, int *half)
+{
+    unsigned year;
+    switch (what) {
+    case 'Y':
+        if (!take_digits(s, 4, &year)) return false;
+        m->year = (int)year;
+        return true;
+    case 'y': return take_year2(s, m);
+    case 'm': return take_digits(s, 2, &m->month);
+    case 'b': return take_month(s, m);
+    case 'd': return take_digits(s, 2, &m->day);
+    case 'e': return take_loose(s, &m->day);
+    case 'H': return take_digits(s, 2, &m->hour);
+    case 'I': return take_loose(s, &m->hour) && m->hour >= 1 && m->hour <= 12;
+    case 'M': return take_digits(s, 2, &m->minute);
+    case 'S': return take_digits(s, 2, &m->second);
+    case 'f': return take_fraction(s, m);
+    case 'p': return take_half(s, half);
+    case 'z': return take_offset(s, m);
+    case 'F': return take_date(s, m);
+    case 'T':
+        return take_digits(s, 2, &m->hour) && take_char(s, ':') && take_digits(s, 2, &m->minute) &&
+               take_char(s, ':') && take_digits(s, 2, &m->second);
+    case '%': return take_char(s, '%');
+    default: return false;
+    }
+}
+
+static bool read_format(struct tn_str s, struct tn_str f, struct tn_moment *m)
+{
+    int half = -1;
+    for (size_t i = 0; i < f.n; i++) {
+        if (f.p[i] == '%' && i + 1 < f.n) {
+            if (!take_field(&s, f.p[++i], m, &half)) return false;
+        } else if (f.p[i] == ' ') {
+            if (!take_char(&s, ' ') && !take_char(&s, '\t')) return false;
+            while (take_char(&s, ' ') || take_char(&s, '\t')) {}
+        } else if (!take_char(&s, f.p[i])) {
+            return false;
+        }
+    }
+    if (half >= 0) {
+        if (m->hour < 1 || m->hour > 12) return false;
+        m->hour = m->hour % 12 + 12 * (unsigned)half;
+    }
+    return !s.n;
+}
+
+bool tn_moment_read(struct tn_str text, struct tn_str format, struct tn_moment *out)
+{
+    *out = (struct tn_moment){.month = 1, .day = 1};
+    if (!format.p) return read_iso(text, out) && moment_ok(out);
+    if (tn_str_is(format, "epoch")) return read_epoch(text, 1000, out);
+    if (tn_str_is(format, "epoch_ms")) return read_epoch(text, 1, out);
+    return read_format(tn_str_trim(text), format, out) && moment_ok(out);
+}
+
+const char *tn_moment_format_fault(struct tn_str f)
+{
+    bool year = false;
+    if (!f.p || tn_str_is(f, "epoch") || tn_str_is(f, "epoch_ms")) return NULL;
+    for (size_t i = 0; i < f.n; i++) {
+        if (f.p[i] != '%') continue;
+        if (++i == f.n) return "it ends in %";
+        if (!memchr("YymbdeHIMSfpzTF%", f.p[i], 16))
+            return "it may contain %Y %y %m %b %d %e %H %I %M %S %f %p %z %T %F %% and plain text";
+        if (f.p[i] == 'Y' || f.p[i] == 'y' || f.p[i] == 'F') year = true;
+    }
+    return year ? NULL : "it has no year (%Y, %y or %F)";
+}
+
+static inline char *put2(char *w, unsigned v)
+{
+    w[0] = (char)('0' + v / 10);
+    w[1] = (char)('0' + v % 10);
+    return w + 2;
+}
+
+static void write_moment(const struct tn_moment *m, char out[TN_MOMENT_LEN + 1])
+{
+    char *w = put2(put2(out, (unsigned)m->year / 100), (unsigned)m->year % 100);
+    *w++ = '-';
+    w = put2(w, m->month);
+    *w++ = '-';
+    w = put2(w, m->day);
+    *w++ = 'T';
+    w = put2(w, m->hour);
+    *w++ = ':';
+    w = put2(w, m->minute);
+    *w++ = ':';
+    w = put2(w, m->second);
+    *w++ = '.';
+    *w++ = (char)('0' + m->milli / 100);
+    w = put2(w, m->milli % 100);
+    memcpy(w, "Z", 2);
+}
+
+static int64_t local_ms(const struct tn_moment *m)
+{
+    int64_t minutes = tn_days(m->year, m->month, m->day) * 1440 + m->hour * 60 + m->minute;
+    return (minutes * 60 + m->second) * 1000 + m->milli;
+}
+
+bool tn_moment_utc(const struct tn_moment *m, const struct tn_zone *zone,
+                   char out[TN_MOMENT_LEN + 1])
+{
+    if (m->zoned && m->offset == 0) {
+        write_moment(m, out);
+        return true;
+    }
+    if (!m->zoned && !zone) return false;
+    int64_t ms = m->zoned ? local_ms(m) - (int64_t)m->offset * 60000
+                          : tn_zone_utc(zone, local_ms(m));
+    int64_t first = tn_days(1, 1, 1), last = tn_days(10000, 1, 1), day = floor_div(ms, 86400000);
+    if (day < first || day >= last) return false;
+    tn_time_text(ms, out);
+    return true;
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/* failure.c - errors between C and Lua: error values, positions, and what a failed call says. */
+#include "script/internal.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+
+static const char CLASS[] = "tenon.error";
+static const char MEMORY[] = "not enough memory";
+
+/* ---- error values ---- */
+
+const struct tn_err *tn_lua_test_err(lua_State *L, int index)
+{
+    return luaL_testudata(L, index, CLASS);
+}
+
+void tn_lua_push_err(lua_State *L, const struct tn_err *err)
+{
+    struct tn_err *box = lua_newuserdatauv(L, sizeof *box, 0);
+    *box = *err;
+    luaL_setmetatable(L, CLASS);
+}
+
+int tn_lua_raise(lua_State *L, const struct tn_err *err)
+{
+    tn_lua_push_err(L, err);
+    return lua_error(L);
+}
+
+static void push_text(lua_State *L, const char *text)
+{
+    if (text[0]) lua_pushstring(L, text);
+    else lua_pushnil(L);
+}
+
+static int l_index(lua_State *L)
+{
+    const struct tn_err *err = luaL_checkudata(L, 1, CLASS);
+    struct tn_str key = tn_str(luaL_checkstring(L, 2));
+    if (tn_str_is(key, "kind")) lua_pushstring(L, tn_kind_name(err->kind));
+    else if (tn_str_is(key, "message")) lua_pushstring(L, err->text);
+    else if (tn_str_is(key, "status")) lua_pushinteger(L, tn_kind_status(err->kind));
+    else if (tn_str_is(key, "retry")) lua_pushboolean(L, tn_kind_retry(err->kind));
+    else if (tn_str_is(key, "file")) push_text(L, err->file);
+    else if (tn_str_is(key, "line") && err->line) lua_pushinteger(L, err->line);
+    else if (tn_str_is(key, "field")) push_text(L, err->field);
+    else lua_pushnil(L);
+    return 1;
+}
+
+static int l_tostring(lua_State *L)
+{
+    const struct tn_err *err = luaL_checkudata(L, 1, CLASS);
+    if (err->file[0]) lua_pushfstring(L, "%s:%d: %s", err->file, err->line, err->text);
+    else lua_pushstring(L, err->text);
+    return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"__index", l_index}, {"__tostring", l_tostring}, {NULL, NULL}};
+
+void tn_failure_open(lua_State *L)
+{
+    luaL_newmetatable(L, CLASS);
+    luaL_setfuncs(L, methods, 0);
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
+}
+
+/* ---- positions ---- */
+
+static bool users(const lua_Debug *ar)
+{
+    return ar->currentline > 0 && ar->source[0] == '@' && strncmp(ar->source, "@stdlib/", 8) != 0;
+}
+
+/* The innermost frame of the user's own files from level on; ar is filled when there is one. */
+static bool find_user(lua_State *L, int level, lua_Debug *ar)
+{
+    for (; lua_getstack(L, level, ar); level++)
+        if (lua_getinfo(L, "Sl", ar) && users(ar)) return true;
+    return false;
+}
+
+void tn_lua_where(lua_State *L, char *file, size_t n, int *line)
+{
+    lua_Debug ar;
+    *line = 0;
+    file[0] = '\0';
+    if (!find_user(L, 0, &ar)) return;
+    snprintf(file, n, "%s", ar.source + 1);
+    *line = ar.currentline;
+}
+
+static void note_trace(struct tn_isolate *iso, lua_State *L, int level)
+{
+    lua_Debug ar;
+    size_t n = 0, room = sizeof iso->trace;
+    iso->trace[0] = '\0';
+    for (int shown = 0; shown < 16 && n < room && lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sln", &ar);
+        if (!users(&ar)) continue;
+        n += (size_t)snprintf(iso->trace + n, room - n, "%s:%d in %s%s\n", ar.source + 1,
+                              ar.currentline, ar.name ? ar.namewhat : "", ar.name ? "" : "the file");
+        if (ar.name && n > 1 && n < room)
+            n += (size_t)snprintf(iso->trace + n - 1, room - n + 1, " '%s'\n", ar.name) - 1;
+        shown++;
+    }
+}
+
+void tn_failure_note(struct tn_isolate *iso, lua_State *L, int level)
+{
+    lua_Debug ar;
+    iso->fault_line = 0;
+    iso->fault_file[0] = '\0';
+    if (find_user(L, level, &ar)) {
+        snprintf(iso->fault_file, sizeof iso->fault_file, "%s", ar.source + 1);
+        iso->fault_line = ar.currentline;
+    }
+    note_trace(iso, L, level);
+}
+
+int tn_failure_handler(lua_State *L)
+{
+    struct tn_isolate *iso = tn_isolate_of(L);
+    tn_failure_note(iso, L, 1);
+    return 1;
+}
+
+/* ---- the end of a budget ---- */
+
+void tn_failure_hook(lua_State *L, lua_Debug *ar)
+{
+    struct tn_isolate *iso = tn_isolate_of(L);
+    (void)ar;
+    if (!tn_watchdog_expired(iso->host->dog)) {
+        lua_sethook(L, NULL, 0, 0);        /* left over on a coroutine from a call that ended */
+        return;
+    }
+    if (!iso->stop_line) {
+        tn_lua_where(L, iso->stop_file, sizeof iso->stop_file, &iso->stop_line);
+        note_trace(iso, L, 0);
+    }
+    lua_pushliteral(L, "the time for this call is used up");
+    lua_error(L);
+}
+
+/* ---- reading a failure ---- */
+
+/* Text from anywhere becomes UTF-8 that can be written to a log or an answer. */
+static void clean(char *text, size_t room)
+{
+    size_t n = strlen(text), i = 0;
+    while (i < n) {
+        size_t k = 1;
+        while (k <= 4 && i + k <= n && !tn_utf8_valid(text + i, k)) k++;
+        if (k <= 4 && i + k <= n) {
+            i += k;
+        } else if (n == room - 1 && n - i < 4) {
+            text[i] = '\0';                /* was cut in the middle of a character */
+            return;
+        } else {
+            text[i++] = '?';
+        }
+    }
+}
+
+/* "scripts/x.lua:12: sentence" -> position and sentence. */
+static const char *split_position(const char *text, char *file, size_t n, int *line)
+{
+    const char *colon = strchr(text, ':');
+    int digits = 0, number = 0;
+    if (!colon || colon == text || (size_t)(colon - text) >= n) return text;
+    if (sscanf(colon + 1, "%d%n", &number, &digits) != 1 || number < 1) return text;
+    if (colon[1 + digits] != ':' || colon[2 + digits] != ' ') return text;
+    snprintf(file, n, "%.*s", (int)(colon - text), text);
+    *line = number;
+    return colon + 3 + digits;
+}
+
+/* Does the name that Lua shortened ("...ters/x.lua") mean this file? */
+static bool same_file(const char *shown, const char *file)
+{
+    if (strncmp(shown, "...", 3) == 0) return tn_str_ends(tn_str(file), shown + 3);
+    return strcmp(shown, file) == 0;
+}
+
+struct words {
+    const char *text;                      /* lives as long as it stays on the stack */
+    size_t n;
+    const char *kind;
+};
+
+/* The text of an error value; runs the script's own __tostring, so only under protection. */
+static int l_words(lua_State *L)
+{
+    struct words *words = lua_touserdata(L, 2);
+    if (lua_type(L, 1) == LUA_TTABLE && !luaL_getmetafield(L, 1, "__tostring")) {
+        lua_pushliteral(L, "kind");
+        if (lua_rawget(L, 1) == LUA_TSTRING) words->kind = lua_tostring(L, -1);
+        lua_pushliteral(L, "message");
+        if (lua_rawget(L, 1) == LUA_TSTRING) lua_replace(L, 1);
+    }
+    words->text = luaL_tolstring(L, 1, &words->n);
+    lua_pushstring(L, words->kind ? words->kind : "script");
+    return 2;
+}
+
+static const char *untold(lua_State *L, int index)
+{
+    switch (lua_type(L, index)) {
+    case LUA_TNIL: return "the script raised an error without a message (nil)";
+    case LUA_TTABLE: return "the script raised a table without a message";
+    default: return "the script raised an error that cannot be shown";
+    }
+}
+
+static void from_value(lua_State *L, struct tn_err *err)
+{
+    struct words words = {NULL, 0, NULL};
+    int value = lua_gettop(L);
+    if (lua_isnil(L, value) || !lua_checkstack(L, 4)) {
+        tn_fail(err, TN_E_script, "%s", untold(L, value));
+        return;
+    }
+    bool plain = lua_type(L, value) == LUA_TTABLE;
+    lua_pushcfunction(L, l_words);
+    lua_pushvalue(L, value);
+    lua_pushlightuserdata(L, &words);
+    if (lua_pcall(L, 2, 2, 0) != LUA_OK) {
+        tn_fail(err, TN_E_script, "%s", untold(L, value));
+    } else {
+        enum tn_kind kind = tn_kind_of(lua_tostring(L, -1));
+        const char *text = lua_tostring(L, -2);
+        if (kind == TN_E_count || kind == TN_E_none) kind = TN_E_script;
+        if (plain && strncmp(text, "table: ", 7) == 0) text = untold(L, value);
+        tn_fail(err, kind, "%s", text[0] ? text : "the script raised an empty message");
+    }
+    lua_settop(L, value);
+}
+
+/* The loaded file that Lua's message means; NULL: none, or one of stdlib/. */
+static const char *meant(const struct tn_isolate *iso, const char *shown)
+{
+    for (size_t i = 0; i < iso->n_files; i++) {
+        const char *path = iso->files[i].path;
+        if (same_file(shown, path)) return strncmp(path, "stdlib/", 7) == 0 ? NULL : path;
+    }
+    return NULL;
+}
+
+/* What the message says comes first (error(text, 2) blames the caller), then where it was raised. */
+static void place(const struct tn_isolate *iso, struct tn_err *err)
+{
+    char shown[sizeof err->file] = "";
+    int line = 0;
+    if (err->line) return;
+    const char *sentence = split_position(err->text, shown, sizeof shown, &line);
+    const char *file = meant(iso, shown);
+    if (sentence != err->text) memmove(err->text, sentence, strlen(sentence) + 1);
+    if (file) tn_fail_at(err, file, line);
+    else if (iso->fault_line) tn_fail_at(err, iso->fault_file, iso->fault_line);
+}
+
+/* Does the failure come from a budget?  Then that is what it says, whatever the script made of it. */
+static bool overrun(const struct tn_isolate *iso, lua_State *L, int status,
+                    const struct tn_entry *entry, struct tn_err *err)
+{
+    if (tn_watchdog_expired(iso->host->dog)) {
+        tn_fail(err, TN_E_budget, "it ran for more than %d ms of CPU time and was stopped", entry->ms);
+        if (iso->stop_line) tn_fail_at(err, iso->stop_file, iso->stop_line);
+        return true;
+    }
+    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    if (status != LUA_ERRMEM && !(iso->refused && strstr(text, MEMORY))) return false;
+    if (iso->refused && iso->max_bytes >= TN_MIB)
+        tn_fail(err, TN_E_budget, "memory limit (%zu MiB) reached", iso->max_bytes / TN_MIB);
+    else if (iso->refused)
+        tn_fail(err, TN_E_budget, "memory limit (%zu KiB) reached", iso->max_bytes / TN_KIB);
+    else
+        tn_fail(err, TN_E_no_memory, "there is not enough memory to run the script");
+    if (iso->fault_line) tn_fail_at(err, iso->fault_file, iso->fault_line);
+    return true;
+}
+
+void tn_failure_read(struct tn_isolate *iso, lua_State *L, int status, const struct tn_entry *entry,
+                     struct tn_err *err)
+{
+    const struct tn_err *raised = tn_lua_test_err(L, -1);
+    if (!overrun(iso, L, status, entry, err)) {
+        if (raised) *err = *raised;
+        else from_value(L, err);
+        if (!overrun(iso, L, LUA_OK, entry, err)) place(iso, err);
+    }
+    clean(err->text, sizeof err->text);
+    lua_pop(L, 1);
+}

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/commit.h"
+
+#include "base/limits.h"
+#include "base/time.h"
+#include "store/internal.h"
+
+enum { SLOTS_MAX = 1000 };
+
+struct tn_commit_source {
+    int64_t team;
+    struct tn_id integration;
+    struct tn_str entity;
+};
+
+/* Where a commit stood, so that an operation that fails leaves nothing behind. */
+struct mark {
+    size_t n, tables, sources;
+};
+
+struct tn_commit *tn_commit_new(struct tn_store *store)
+{
+    struct tn_commit *c = TN_NEW(struct tn_commit);
+    static const char zeros[TN_COMMIT_HEADER];
+    c->store = store;
+    tn_buf_init(&c->value, TN_LIMIT_COMMIT);
+    tn_arena_init(&c->arena);
+    tn_buf_add(&c->value, zeros, sizeof zeros);
+    return c;
+}
+
+void tn_commit_free(struct tn_commit *c)
+{
+    if (!c) return;
+    for (size_t i = 0; i < c->table_count; i++) tn_decl_unref(c->tables[i]);
+    tn_free(c->tables);
+    tn_free(c->sources);
+    tn_arena_clear(&c->arena);
+    tn_buf_clear(&c->value);
+    tn_free(c);
+}
+
+size_t tn_commit_count(const struct tn_commit *c)
+{
+    return c->count;
+}
+
+size_t tn_commit_bytes(const struct tn_commit *c)
+{
+    return c->value.n;
+}
+
+void tn_commit_origin(struct tn_commit *c, const struct tn_id *integration)
+{
+    if (c->value.p) memcpy(c->value.p + 8, integration->b, sizeof integration->b);
+}
+
+struct tn_str tn_commit_value(struct tn_commit *c)
+{
+    return tn_buf_str(&c->value);
+}
+
+static struct mark mark(const struct tn_commit *c)
+{
+    return (struct mark){c->value.n, c->table_count, c->source_count};
+}
+
+static bool undo(struct tn_commit *c, struct mark m)
+{
+    c->value.n = m.n;
+    c->value.failed = false;
+    while (c->table_count > m.tables) tn_decl_unref(c->tables[--c->table_count]);
+    c->source_count = m.sources;
+    return false;
+}
+
+static bool finish(struct tn_commit *c, struct mark m, struct tn_err *err)
+{
+    if (!tn_buf_ok(&c->value, "a commit", err)) return undo(c, m);
+    c->count++;
+    return true;
+}
+
+static bool team_ok(int64_t team, struct tn_err *err)
+{
+    if (team >= 0) return true;
+    return tn_fail(err, TN_E_invalid, "a write has to name one team");
+}
+
+static bool based_on_ok(int64_t based_on, struct tn_err *err)
+{
+    if (based_on >= TN_ANY) return true;
+    return tn_fail(err, TN_E_invalid, "%lld is no version", (long long)based_on);
+}
+
+static bool name_ok(const char *name, const char *what, struct tn_err *err)
+{
+    if (name && *name && strlen(name) <= TN_STORE_NAME_MAX) return true;
+    return tn_fail(err, TN_E_invalid, "the %s has to have a name of 1 to %d characters", what,
+                   TN_STORE_NAME_MAX);
+}
+
+/* Slot of a table, announced on first use.  -1: err says why. */
+static int table_slot(struct tn_commit *c, const char *name, struct tn_err *err)
+{
+    for (size_t i = c->table_count; i > 0; i--)
+        if (strcmp(c->tables[i - 1]->table.name, name) == 0) return (int)i - 1;
+    struct tn_decl *d = c->store->ops->decl(c->store, name, err);
+    if (!d) return -1;
+    if (c->table_count == SLOTS_MAX) {
+        tn_fail(err, TN_E_too_large, "a commit may touch %d tables", SLOTS_MAX);
+        return -1;
+    }
+    c->tables = tn_realloc(c->tables, (c->table_count + 1) * sizeof(struct tn_decl *));
+    c->tables[c->table_count] = tn_decl_ref(d);
+    tn_put_u8(&c->value, TN_OP_table);
+    tn_put_str(&c->value, tn_str(name));
+    tn_put_u8(&c->value, (unsigned)d->real_count);
+    for (size_t i = 0; i < d->real_count; i++)
+        tn_put_str(&c->value, tn_str(d->table.columns[d->real[i]].name));
+    return (int)c->table_count++;
+}
+
+static int source_slot(struct tn_commit *c, int64_t team, const struct tn_origin *source,
+                       struct tn_err *err)
+{
+    for (size_t i = c->source_count; i > 0; i--) {
+        const struct tn_commit_source *s = &c->sources[i - 1];
+        if (s->team == team && tn_str_eq(s->entity, source->entity) &&
+            memcmp(&s->integration, &source->integration, sizeof s->integration) == 0)
+            return (int)i - 1;
+    }
+    if (c->source_count == SLOTS_MAX || source->entity.n > 200) {
+        tn_fail(err, TN_E_too_large, "a commit may name %d sources, of up to 200 characters",
+                SLOTS_MAX);
+        return -1;
+    }
+    c->sources = tn_realloc(c->sources, (c->source_count + 1) * sizeof *c->sources);
+    c->sources[c->source_count] = (struct tn_commit_source){
+        team, source->integration,
+        {tn_arena_strndup(&c->arena, source->entity.p ? source->entity.p : "", source->entity.n),
+         source->entity.n}};
+    tn_put_u8(&c->value, TN_OP_source);
+    tn_put_i64(&c->value, team);
+    tn_put_id(&c->value, &source->integration);
+    tn_put_str(&c->value, source->entity);
+    return (int)c->source_count++;
+}
+
+static void put_cell(struct tn_buf *b, const struct tn_cell *cell)
+{
+    tn_put_u8(b, cell->type);
+    switch (cell->type) {
+    case TN_CELL_null: break;
+    case TN_CELL_int: tn_put_i64(b, cell->i); break;
+    case TN_CELL_real: tn_put_real(b, cell->d); break;
+    case TN_CELL_text: tn_put_str(b, cell->s); break;
+    }
+}
+
+/* Parses body, which has to be an object; leaves it in the store's reader. */
+static bool parse_object(struct tn_commit *c, struct tn_str body, struct tn_err *err)
+{
+    if (body.n > TN_LIMIT_RECORD)
+        return tn_fail(err, TN_E_too_large, "a record of %zu bytes: the limit is %u", body.n,
+                       TN_LIMIT_RECORD);
+    if (!tn_json_parse(c->store->json, body, err)) return false;
+    if (tn_jis(tn_json_root(c->store->json), TN_JSON_object)) return true;
+    return tn_fail(err, TN_E_invalid, "a record has to be a JSON object, this is %s",
+                   tn_json_type_name(tn_jtype(tn_json_root(c->store->json))));
+}
+
+/* The values of the real columns, as announced, then the body itself. */
+static void put_body(struct tn_commit *c, int slot, struct tn_str body)
+{
+    const struct tn_decl *d = c->tables[slot];
+    struct tn_jval root = tn_json_root(c->store->json);
+    struct tn_arena arena;
+    tn_arena_init(&arena);
+    for (size_t i = 0; i < d->real_count; i++) {
+        const struct tn_column *column = &d->table.columns[d->real[i]];
+        struct tn_cell cell = tn_cell_of(column->type, tn_jget_z(root, column->name), &arena);
+        put_cell(&c->value, &cell);
+    }
+    tn_arena_clear(&arena);
+    tn_put_str(&c->value, body);
+}
+
+/* The common begin of operations on one record. */
+static int record_op(struct tn_commit *c, enum tn_op op, int64_t team, const char *table,
+                     const struct tn_id *id, int64_t based_on, struct tn_err *err)
+{
+    if (!team_ok(team, err) || !based_on_ok(based_on, err)) return -1;
+    int slot = table_slot(c, table, err);
+    if (slot < 0) return -1;
+    tn_put_u8(&c->value, op);
+    tn_put_u16(&c->value, (unsigned)slot);
+    tn_put_i64(&c->value, team);
+    tn_put_id(&c->value, id);
+    tn_put_i64(&c->value, based_on);
+    return slot;
+}
+
+bool tn_commit_put(struct tn_commit *c, int64_t team, const char *table, const struct tn_id *id,
+                   struct tn_str body, int64_t based_on, struct tn_err *err)
+{
+    struct mark m = mark(c);
+    int slot = record_op(c, TN_OP_put, team, table, id, based_on, err);
+    if (slot < 0 || !parse_object(c, body, err)) return undo(c, m);
+    put_body(c, slot, body);
+    return finish(c, m, err);
+}
+
+bool tn_commit_patch(struct tn_commit *c, int64_t team, const char *table, const struct tn_id *id,
+                     struct tn_str patch, int64_t based_on, struct tn_err *err)
+{
+    struct mark m = mark(c);
+    int slot = record_op(c, TN_OP_patch, team, table, id, based_on, err);
+    if (slot < 0 || !parse_object(c, patch, err)) return undo(c, m);
+    tn_put_str(&c->value, patch);
+    return finish(c, m, err);
+}
+
+bool tn_commit_delete(struct tn_commit *c, int64_t team, const char *table, const struct tn_id *id,
+                      int64_t based_on, struct tn_err *err)
+{
+    struct mark m = mark(c);
+    if (record_op(c, TN_OP_delete, team, table, id, based_on, err) < 0) return undo(c, m);
+    return finish(c, m, err);
+}
+
+bool tn_commit_expect(struct tn_commit *c, int64_t team, const char *table, const struct tn_id *id,
+                      int64_t version, struct tn_err *err)
+{
+    struct mark m = mark(c);
+    if (record_op(c, TN_OP_expect, team, table, id, version, err) < 0) return undo(c, m);
+    return finish(c, m, err);
+}
+
+static bool external_ok(struct tn_str external_id, struct tn_err *err)
+{
+    if (external_id.n > 0 && external_id.n <= 512) return true;
+    return tn_fail(err, TN_E_invalid, "an external id has to have 1 to 512 characters");
+}
+
+bool tn_commit_upsert(struct tn_commit *c, const struct tn_upsert *u, struct tn_err *err)
+{
+    struct mark m = mark(c);
+    if (!team_ok(u->team, err) || !external_ok(u->external_id, err) ||
+        !based_on_ok(u->based_on, err))
+        return false;
+    int slot = table_slot(c, u->table, err);
+    int source = slot < 0 ? -1 : source_slot(c, u->team, &u->source, err);
+    if (source < 0 || !parse_object(c, u->body, err)) return undo(c, m);
+    tn_put_u8(&c->value, TN_OP_upsert);
+    tn_put_u16(&c->value, (unsigned)slot);
+    tn_put_u16(&c->value, (unsigned)source);
+    tn_put_u8(&c->value, u->merge);
+    tn_put_i64(&c->value, u->based_on);
+    tn_buf_add(&c->value, u->hash, TN_HASH_LEN);
+    tn_put_str(&c->value, u->external_id);
+    put_body(c, slot, u->body);
+    return finish(c, m, err);
+}
+
+bool tn_commit_link(struct tn_commit *c, int64_t team, const char *table, const struct tn_id *id,
+                    const struct tn_origin *source, struct tn_str external_id,
+                    const unsigned char hash[TN_HASH_LEN], struct tn_err *err)
+{
+    struct mark m = mark(c);
+    if (!team_ok(team, err) || !external_ok(external_id, err)) return false;
+    int slot = table_slot(c, table, err);
+    int from = slot < 0 ? -1 : source_slot(c, team, source, err);
+    if (from < 0) return undo(c, m);
+    tn_put_u8(&c->value, TN_OP_link);
+    tn_put_u16(&c->value, (unsigned)slot);
+    tn_put_u16(&c->value, (unsigned)from);
+    tn_put_id(&c->value, id);
+    tn_buf_add(&c->value, hash, TN_HASH_LEN);
+    tn_put_str(&c->value, external_id);
+    return finish(c, m, err);
+}
+
+bool tn_commit_unlink(struct tn_commit *c, int64_t team, const struct tn_origin *source,
+                      struct tn_str external_id, struct tn_err *err)
+{
+    struct mark m = mark(c);
+    if (!team_ok(team, err) || !external_ok(external_id, err)) return false;
+    int from = source_slot(c, team, source, err);
+    if (from < 0) return undo(c, m);
+    tn_put_u8(&c->value, TN_OP_unlink);
+    tn_put_u16(&c->value, (unsigned)from);
+    tn_put_str(&c->value, external_id);
+    return finish(c, m, err);
+}
+
+static bool json_or_nothing(struct tn_commit *c, struct tn_str data, struct tn_err *err)
+{
+    return data.n == 0 || tn_json_parse(c->store->json, data, err);
+}
+
+bool tn_commit_event(struct tn_commit *c, int64_t team, const char *type, const char *table,
+                     const struct tn_id *id, struct tn_str data, struct tn_err *err)
+{
+    static const struct tn_id none;
+    struct mark m = mark(c);
+    if (!team_ok(team, err) || !name_ok(type, "event", err) || !json_or_nothing(c, data, err))
+        return false;
+    int slot = table ? table_slot(c, table, err) : 0xffff;
+    if (slot < 0) return undo(c, m);
+    tn_put_u8(&c->value, TN_OP_event);
+    tn_put_u16(&c->value, (unsigned)slot);
+    tn_put_i64(&c->value, team);
+    tn_put_id(&c->value, table && id ? id : &none);
+    tn_put_str(&c->value, tn_str(type));
+    tn_put_str(&c->value, data);
+    return finish(c, m, err);
+}
+
+bool tn_commit_audit(struct tn_commit *c, int64_t team, const char *actor, const char *action,
+                     const char *object, struct tn_str detail, struct tn_err *err)
+{
+    struct tn_id id = tn_id_new();
+    struct tn_buf body;
+    struct tn_jw w;
+    char at[TN_TIME_LEN + 1];
+    if (!json_or_nothing(c, detail, err)) return false;
+    tn_time_text(tn_now_ms(), at);
+    tn_buf_init(&body, TN_LIMIT_RECORD);
+    tn_jw_init(&w, &body);
+    tn_jw_object(&w);
+    tn_jw_kz(&w, "at", at);
+    tn_jw_kz(&w, "actor", actor);
+    tn_jw_kz(&w, "action", action);
+    tn_jw_kz(&w, "object", object);
+    if (detail.n) tn_jw_kraw(&w, "detail", detail);
+    tn_jw_end(&w);
+    bool ok = tn_buf_ok(&body, "an audit row", err) &&
+              tn_commit_put(c, team, "audit", &id, tn_buf_str(&body), TN_NEW_ONLY, err);
+    tn_buf_clear(&body);
+    return ok;
+}
+
+static bool kv_op(struct tn_commit *c, enum tn_op op, int64_t team, const char *space,
+                  struct tn_str key, int64_t based_on, struct tn_err *err)
+{
+    if (!team_ok(team, err) || !name_ok(space, "space", err) || !based_on_ok(based_on, err))
+        return false;
+    if (key.n > 1024)
+        return tn_fail(err, TN_E_too_large, "a key of %zu bytes: the limit is 1024", key.n);
+    tn_put_u8(&c->value, op);
+    tn_put_i64(&c->value, team);
+    tn_put_str(&c->value, tn_str(space));
+    tn_put_str(&c->value, key);
+    tn_put_i64(&c->value, based_on);
+    return true;
+}
+
+bool tn_commit_kv_set(struct tn_commit *c, int64_t team, const char *space, struct tn_str key,
+                      struct tn_str value, int64_t based_on, int64_t expires_ms,
+                      struct tn_err *err)
+{
+    struct mark m = mark(c);
+    if (!kv_op(c, TN_OP_kv_set, team, space, key, based_on, err)) return false;
+    tn_put_i64(&c->value, expires_ms);
+    tn_put_str(&c->value, value);
+    return finish(c, m, err);
+}
+
+bool tn_commit_kv_delete(struct tn_commit *c, int64_t team, const char *space, struct tn_str key,
+                         int64_t based_on, struct tn_err *err)
+{
+    struct mark m = mark(c);
+    return kv_op(c, TN_OP_kv_delete, team, space, key, based_on, err) && finish(c, m, err);
+}
+
+bool tn_commit_cursor(struct tn_commit *c, int64_t team, struct tn_str name, struct tn_str value,
+                      int64_t based_on, struct tn_err *err)
+{
+    return tn_commit_kv_set(c, team, "cursor", name, value, based_on, 0, err);
+}
+
+static bool queue_op(struct tn_commit *c, enum tn_op op, int64_t team, const char *queue,
+                     struct tn_str key, struct tn_err *err)
+{
+    if (!team_ok(team, err) || !name_ok(queue, "queue", err)) return false;
+    if (key.n > 512)
+        return tn_fail(err, TN_E_too_large, "a key of %zu bytes: the limit is 512", key.n);
+    tn_put_u8(&c->value, op);
+    tn_put_i64(&c->value, team);
+    tn_put_str(&c->value, tn_str(queue));
+    tn_put_str(&c->value, key);
+    return true;
+}
+
+bool tn_commit_queue_put(struct tn_commit *c, int64_t team, const char *queue, struct tn_str key,
+                         int64_t due_ms, struct tn_str payload, struct tn_err *err)
+{
+    struct mark m = mark(c);
+    if (!queue_op(c, TN_OP_queue_put, team, queue, key, err)) return false;
+    tn_put_i64(&c->value, due_ms);
+    tn_put_str(&c->value, payload);
+    return finish(c, m, err);
+}
+
+bool tn_commit_dequeue(struct tn_commit *c, int64_t team, const char *queue, struct tn_str key,
+                       struct tn_err *err)
+{
+    struct mark m = mark(c);
+    if (key.n == 0) return tn_fail(err, TN_E_invalid, "an entry without a key cannot be named");
+    return queue_op(c, TN_OP_dequeue, team, queue, key, err) && finish(c, m, err);
+}
+
+bool tn_commit_settle(struct tn_commit *c, const struct tn_id *entry, int64_t lease,
+                      struct tn_err *err)
+{
+    struct mark m = mark(c);
+    tn_put_u8(&c->value, TN_OP_settle);
+    tn_put_id(&c->value, entry);
+    tn_put_i64(&c->value, lease);
+    return finish(c, m, err);
+}
+
+bool tn_commit_reschedule(struct tn_commit *c, const struct tn_id *entry, int64_t lease,
+                          int64_t due_ms, struct tn_str payload, struct tn_err *err)
+{
+    struct mark m = mark(c);
+    tn_put_u8(&c->value, TN_OP_reschedule);
+    tn_put_id(&c->value, entry);
+    tn_put_i64(&c->value, lease);
+    tn_put_i64(&c->value, due_ms);
+    tn_put_u8(&c->value, payload.p != NULL);
+    tn_put_str(&c->value, payload);
+    return finish(c, m, err);
+}
+
+void tn_commit_answer(struct tn_str result, tn_commit_fn done, void *arg)
+{
+    struct tn_wire w = tn_wire(result);
+    struct tn_committed c = {0};
+    struct tn_err err;
+    tn_take_err(&w, &err);
+    if (err.kind) {
+        done(arg, NULL, &err);
+        return;
+    }
+    c.first_event = tn_take_i64(&w);
+    c.last_event = tn_take_i64(&w);
+    c.count = tn_take_u32(&w);
+    struct tn_op_outcome *ops = tn_alloc((c.count + 1) * sizeof *ops);
+    for (size_t i = 0; i < c.count && !w.bad; i++) {
+        unsigned kind = tn_take_u8(&w);
+        ops[i].kind = (enum tn_outcome_kind)(kind & 0x7f);
+        ops[i].adopted = kind >> 7;
+        ops[i].id = tn_take_id(&w);
+        ops[i].version = tn_take_i64(&w);
+    }
+    c.ops = ops;
+    done(arg, &c, NULL);
+    tn_free(ops);
+}
+
+void tn_put_err(struct tn_buf *b, const struct tn_err *err)
+{
+    tn_put_u8(b, err ? err->kind : TN_E_none);
+    if (!err || err->kind == TN_E_none) return;
+    tn_put_str(b, tn_str(err->field));
+    tn_put_str(b, tn_str(err->text));
+}
+
+void tn_take_err(struct tn_wire *w, struct tn_err *err)
+{
+    tn_err_clear(err);
+    unsigned kind = tn_take_u8(w);
+    if (w->bad || kind >= TN_E_count) {
+        tn_fail(err, TN_E_internal, "the store process answered something unreadable");
+        return;
+    }
+    if (kind == TN_E_none) return;
+    struct tn_str field = tn_take_str(w), text = tn_take_str(w);
+    tn_fail(err, (enum tn_kind)kind, "%.*s", TN_FMT(text));
+    if (field.n) tn_fail_field(err, "%.*s", TN_FMT(field));
+}

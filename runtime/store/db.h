@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* db.h - what both sides of the SQLite driver share: a connection with a cache of statements, the
+ * meaning of its errors, and how a record's id tells where the record lies. */
+#ifndef TN_STORE_DB_H
+#define TN_STORE_DB_H
+
+#include <sqlite3.h>
+
+#include "base/map.h"
+#include "store/decl.h"
+
+struct tn_db {
+    sqlite3 *sq;
+    char *path;
+    struct tn_map statements;      /* SQL text to sqlite3_stmt */
+};
+
+enum tn_db_mode { TN_DB_read, TN_DB_write };
+/* vfs NULL: SQLite's own.  Read mode needs the file to be there.  False with kind corrupt, not_found,
+ * disk_full, io, ...; the text names the file. */
+TN_MUST_CHECK bool tn_db_open(struct tn_db *db, const char *path, enum tn_db_mode mode,
+                              struct tn_err *err);
+void tn_db_close(struct tn_db *db);
+/* Of this database's last error; always false. */
+bool tn_db_fail(struct tn_db *db, const char *what, struct tn_err *err);
+TN_MUST_CHECK bool tn_db_exec(struct tn_db *db, const char *sql, struct tn_err *err);
+/* One number of one row; NULL is 0. */
+TN_MUST_CHECK bool tn_db_int(struct tn_db *db, const char *sql, int64_t *out, struct tn_err *err);
+/* A cached statement, reset and without bindings; NULL: err says why.  Not to be finalized. */
+sqlite3_stmt *tn_db_sql(struct tn_db *db, const char *sql, struct tn_err *err);
+void tn_db_forget(struct tn_db *db);               /* all cached statements */
+/* Checks that the file is a database of ours and not newer than this program. */
+TN_MUST_CHECK bool tn_db_check_ours(struct tn_db *db, struct tn_err *err);
+int tn_schema_version(void);                       /* the newest migration there is */
+
+static inline void tn_bind_str(sqlite3_stmt *st, int at, struct tn_str s)
+{
+    sqlite3_bind_text(st, at, s.p ? s.p : "", (int)s.n, SQLITE_STATIC);
+}
+static inline void tn_bind_blob(sqlite3_stmt *st, int at, const void *p, size_t n)
+{
+    sqlite3_bind_blob(st, at, n ? p : "", (int)n, SQLITE_STATIC);
+}
+static inline void tn_bind_id(sqlite3_stmt *st, int at, const struct tn_id *id)
+{
+    sqlite3_bind_blob(st, at, id->b, sizeof id->b, SQLITE_STATIC);
+}
+void tn_bind_cell(sqlite3_stmt *st, int at, const struct tn_cell *cell);
+/* Of a text or blob column; borrowed until the next step. */
+struct tn_str tn_column_str(sqlite3_stmt *st, int column);
+struct tn_id tn_column_id(sqlite3_stmt *st, int column);
+
+/* Ids made by the store carry the row's number n (40 bits, mixed), so that no index is needed to
+ * find it; a look-up compares the whole id.  An id given by a caller may decode to anything. */
+struct tn_id tn_id_at(int64_t n);
+int64_t tn_id_n(const struct tn_id *id);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* decl.h - a table's declaration: checked, copied, shared, and put to use on a record's body. */
+#ifndef TN_STORE_DECL_H
+#define TN_STORE_DECL_H
+
+#include "base/json.h"
+#include "store/store.h"
+
+/* One owned declaration.  Real columns are those that are indexed or part of the key. */
+struct tn_decl {
+    int refs;
+    int64_t no;                    /* tn_catalog.no; 0: none yet */
+    struct tn_arena arena;
+    struct tn_table table;
+    size_t real[TN_STORE_COLUMNS_MAX], real_count;
+    size_t key_count;
+};
+
+/* Checks and copies; one reference.  NULL: kind invalid. */
+TN_MUST_CHECK struct tn_decl *tn_decl_new(const struct tn_table *table, struct tn_err *err);
+/* From the catalog's text. */
+TN_MUST_CHECK struct tn_decl *tn_decl_parse(struct tn_json *json, struct tn_str text,
+                                            struct tn_err *err);
+void tn_decl_write(const struct tn_decl *decl, struct tn_buf *out);
+struct tn_decl *tn_decl_ref(struct tn_decl *decl);
+void tn_decl_unref(struct tn_decl *decl);                          /* NULL does nothing */
+/* Position in table.columns, or -1. */
+int tn_decl_column(const struct tn_decl *decl, struct tn_str name);
+bool tn_decl_is_real(const struct tn_decl *decl, size_t column);
+bool tn_store_name_ok(const char *name);                           /* [a-z][a-z0-9_]*, not too long */
+
+/* A column's value. */
+enum tn_cell_type { TN_CELL_null, TN_CELL_int, TN_CELL_real, TN_CELL_text };
+struct tn_cell {
+    enum tn_cell_type type;
+    int64_t i;
+    double d;
+    struct tn_str s;
+};
+/* The value of a body's member as the column's type has it; null when it is of another type. */
+struct tn_cell tn_cell_of(enum tn_column_type type, struct tn_jval v, struct tn_arena *arena);
+/* From text (a filter's value); false when it is not of that type. */
+bool tn_cell_parse(enum tn_column_type type, struct tn_str text, struct tn_cell *out);
+bool tn_cell_same(const struct tn_cell *a, const struct tn_cell *b);
+
+#endif

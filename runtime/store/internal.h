@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* internal.h - for store/ alone: the driver's table of functions and what its files share. */
+#ifndef TN_STORE_INTERNAL_H
+#define TN_STORE_INTERNAL_H
+
+#include "base/embed.h"
+#include "store/commit.h"
+#include "store/decl.h"
+#include "store/wire.h"
+
+extern const struct tn_embedded tn_schema[];      /* schema/NNN_name.sql, sorted */
+
+#define TN_STORE_APPLICATION 0x544E4E31           /* "TNN1": PRAGMA application_id */
+
+/* A driver.  Arguments were checked against store.h's rules before. */
+struct tn_store_ops {
+    void (*close)(struct tn_store *s);
+    bool (*ready)(const struct tn_store *s);
+    /* The declaration of a stored table; borrowed until the next call.  NULL: kind not_found. */
+    struct tn_decl *(*decl)(struct tn_store *s, const char *table, struct tn_err *err);
+    void (*define)(struct tn_store *s, const struct tn_table *table, tn_store_done_fn done,
+                   void *arg);
+    bool (*get)(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
+                struct tn_row *row, struct tn_buf *hold, struct tn_err *err);
+    bool (*get_by_key)(struct tn_store *s, int64_t team, const char *table,
+                       const struct tn_str *key, size_t count, struct tn_row *row,
+                       struct tn_buf *hold, struct tn_err *err);
+    bool (*get_by_link)(struct tn_store *s, int64_t team, const char *table,
+                        const struct tn_origin *source, struct tn_str external_id,
+                        struct tn_row *row, struct tn_buf *hold, struct tn_err *err);
+    bool (*query)(struct tn_store *s, const struct tn_query *q, tn_row_fn fn, void *arg,
+                  struct tn_page *page, struct tn_err *err);
+    bool (*count)(struct tn_store *s, int64_t team, const char *table, int64_t *count,
+                  struct tn_err *err);
+    bool (*link_hashes)(struct tn_store *s, int64_t team, const struct tn_origin *source,
+                        const struct tn_str *external_ids, size_t count,
+                        unsigned char (*hashes)[TN_HASH_LEN], bool *found, struct tn_err *err);
+    bool (*link)(struct tn_store *s, int64_t team, const struct tn_origin *source,
+                 struct tn_str external_id, struct tn_link *link, struct tn_buf *hold,
+                 struct tn_err *err);
+    bool (*links)(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
+                  tn_link_fn fn, void *arg, struct tn_err *err);
+    bool (*source_links)(struct tn_store *s, int64_t team, const struct tn_origin *source,
+                         struct tn_str after, size_t limit, tn_link_fn fn, void *arg,
+                         struct tn_err *err);
+    bool (*versions)(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
+                     size_t limit, tn_version_fn fn, void *arg, struct tn_err *err);
+    bool (*as_of)(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
+                  int64_t version, int64_t at_ms, struct tn_row *row, struct tn_buf *hold,
+                  struct tn_err *err);
+    bool (*tail)(struct tn_store *s, int64_t team, int64_t after, size_t limit, tn_event_fn fn,
+                 void *arg, struct tn_tail *tail, struct tn_err *err);
+    bool (*kv_get)(struct tn_store *s, int64_t team, const char *space, struct tn_str key,
+                   struct tn_buf *value, int64_t *version, struct tn_err *err);
+    bool (*kv_list)(struct tn_store *s, int64_t team, const char *space, struct tn_str prefix,
+                    struct tn_str after, size_t limit, tn_kv_fn fn, void *arg, struct tn_err *err);
+    void (*commit)(struct tn_store *s, struct tn_commit *commit_give, tn_commit_fn done, void *arg);
+    size_t (*pending)(const struct tn_store *s);
+    void (*claim)(struct tn_store *s, const char *queue, size_t max, int64_t lease_ms,
+                  tn_claim_fn done, void *arg);
+    void (*release)(struct tn_store *s, const struct tn_id *holder, tn_store_done_fn done,
+                    void *arg);
+    void (*retain)(struct tn_store *s, enum tn_retain what, int64_t before_ms,
+                   tn_store_done_fn done, void *arg);
+    void (*backup)(struct tn_store *s, const char *path, tn_store_done_fn done, void *arg);
+    void (*stats)(struct tn_store *s, tn_stats_fn done, void *arg);
+};
+
+struct tn_listener {
+    struct tn_listener *next;
+    tn_change_fn change;           /* one of the two; neither: it was taken off */
+    tn_store_fn ready;
+    void *arg;
+    bool told;                     /* since the store became ready */
+};
+
+/* What every driver begins with. */
+struct tn_store {
+    const struct tn_store_ops *ops;
+    struct tn_loop *loop;
+    struct tn_log *log;
+    struct tn_json *json;          /* for one parse at a time */
+    struct tn_listener *listeners;
+    struct tn_timer *announce;     /* tells those who came late */
+};
+void tn_store_init(struct tn_store *s, const struct tn_store_ops *ops, struct tn_loop *loop,
+                   struct tn_log *log);
+void tn_store_clear(struct tn_store *s);
+void tn_store_tell_ready(struct tn_store *s);     /* in a later turn, each listener once */
+void tn_store_lost(struct tn_store *s);           /* not ready any more: tell again next time */
+void tn_store_tell_changes(struct tn_store *s, const struct tn_changes *changes);
+
+/* commit.c */
+struct tn_commit {
+    struct tn_store *store;
+    struct tn_buf value;           /* what travels: wire.h */
+    struct tn_arena arena;
+    size_t count;
+    struct tn_decl **tables;
+    size_t table_count;
+    struct tn_commit_source *sources;
+    size_t source_count;
+};
+/* The value, closed; still owned by the commit. */
+struct tn_str tn_commit_value(struct tn_commit *commit);
+/* Reads a result message and calls done. */
+void tn_commit_answer(struct tn_str result, tn_commit_fn done, void *arg);
+/* The offset of the origin in a commit value. */
+enum { TN_COMMIT_HEADER = 24 };    /* acknowledged number, origin */
+
+#endif

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: MIT */
+/* The worker's side: requests to the store process, and the database for reading. */
+#include "store/sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "loop/channel.h"
+#include "loop/loop.h"
+
+enum { RETRY_MIN_MS = 10, RETRY_MAX_MS = 1000, CHANGES_MAX = 256 };
+
+/* What was asked and is not answered. */
+struct tn_request {
+    struct tn_request *next;
+    uint64_t number;
+    uint32_t type;
+    struct tn_buf payload;         /* empty when commit has it */
+    struct tn_commit *commit;
+    union {
+        tn_commit_fn commit;
+        tn_store_done_fn done;
+        tn_claim_fn claim;
+        tn_stats_fn stats;
+    } fn;
+    void *arg;
+    struct tn_err refused;
+};
+
+static const struct tn_store_ops ops;
+
+/* ------------------------------------------------------------------ requests */
+
+static struct tn_str bytes_of(const struct tn_request *r)
+{
+    return r->commit ? tn_commit_value(r->commit) : tn_buf_str(&r->payload);
+}
+
+static struct tn_request *request_new(uint32_t type, void *arg)
+{
+    struct tn_request *r = TN_NEW(struct tn_request);
+    r->type = type;
+    r->arg = arg;
+    tn_buf_init(&r->payload, TN_MIB);
+    return r;
+}
+
+static void request_free(struct tn_request *r)
+{
+    tn_commit_free(r->commit);
+    tn_buf_clear(&r->payload);
+    tn_free(r);
+}
+
+static void answer_err(struct tn_request *r, const struct tn_err *err)
+{
+    switch (r->type) {
+    case TN_WIRE_commit: r->fn.commit(r->arg, NULL, err); break;
+    case TN_WIRE_claim: r->fn.claim(r->arg, NULL, 0, 0, err); break;
+    case TN_WIRE_stats: r->fn.stats(r->arg, NULL, err); break;
+    default: r->fn.done(r->arg, err); break;
+    }
+}
+
+static void refuse_now(void *arg)
+{
+    struct tn_sqlite *s = arg;
+    struct tn_request *r = s->refused;
+    s->refused = NULL;
+    s->refused_tail = &s->refused;
+    for (struct tn_request *next; r; r = next) {
+        next = r->next;
+        answer_err(r, &r->refused);
+        request_free(r);
+    }
+}
+
+/* Answers with r->refused in a later turn. */
+static void refuse(struct tn_sqlite *s, struct tn_request *r)
+{
+    *s->refused_tail = r;
+    s->refused_tail = &r->next;
+    tn_timer_set(s->refuse, 0);
+}
+
+static void post(struct tn_sqlite *s, struct tn_request *r)
+{
+    struct tn_str bytes = bytes_of(r);
+    if (r->commit) {
+        /* All numbers below the oldest that waits were answered: their record may go. */
+        int64_t acknowledged = (int64_t)s->head->number - 1;
+        memcpy(r->commit->value.p, &acknowledged, sizeof acknowledged);
+    }
+    tn_channel_send(s->channel, r->type, r->number, bytes);
+}
+
+static void ask(struct tn_sqlite *s, struct tn_request *r)
+{
+    if (!s->socket) {
+        tn_fail(&r->refused, TN_E_unavailable, "the store was opened for reading only");
+        refuse(s, r);
+        return;
+    }
+    if (s->head && s->bytes + bytes_of(r).n > TN_LIMIT_COMMIT_QUEUE) {
+        tn_fail(&r->refused, TN_E_overloaded, "%zu bytes of commits wait already", s->bytes);
+        refuse(s, r);
+        return;
+    }
+    r->number = s->next_number++;
+    *s->tail = r;
+    s->tail = &r->next;
+    s->bytes += bytes_of(r).n;
+    if (s->channel) post(s, r);
+}
+
+static void take_entries(struct tn_request *r, struct tn_str payload)
+{
+    struct tn_wire w = tn_wire(payload);
+    struct tn_err err;
+    tn_take_err(&w, &err);
+    if (err.kind) {
+        answer_err(r, &err);
+        return;
+    }
+    int64_t next_due = tn_take_i64(&w);
+    size_t count = tn_take_u32(&w), i = 0;
+    struct tn_entry *entries = tn_alloc((count + 1) * sizeof *entries);
+    for (; i < count && !w.bad; i++) {
+        entries[i].id = tn_take_id(&w);
+        entries[i].team = tn_take_i64(&w);
+        entries[i].due_ms = tn_take_i64(&w);
+        entries[i].attempts = entries[i].lease = tn_take_i64(&w);
+        entries[i].key = tn_take_str(&w);
+        entries[i].payload = tn_take_str(&w);
+    }
+    r->fn.claim(r->arg, entries, i, next_due, NULL);
+    tn_free(entries);
+}
+
+static void take_figures(struct tn_request *r, struct tn_str payload)
+{
+    struct tn_store_stats stats;
+    if (payload.n != sizeof stats) return;
+    memcpy(&stats, payload.p, sizeof stats);
+    r->fn.stats(r->arg, &stats, NULL);
+}
+
+static void take_done(struct tn_request *r, struct tn_str payload)
+{
+    struct tn_wire w = tn_wire(payload);
+    struct tn_err err;
+    tn_take_err(&w, &err);
+    r->fn.done(r->arg, err.kind ? &err : NULL);
+}
+
+static void answered(struct tn_sqlite *s, const struct tn_message *m)
+{
+    struct tn_request **at = &s->head, *r;
+    while (*at && (*at)->number != m->number) at = &(*at)->next;
+    if (!(r = *at)) return;
+    *at = r->next;
+    if (s->tail == &r->next) s->tail = at;
+    s->bytes -= bytes_of(r).n;
+    switch (m->type) {
+    case TN_WIRE_result: tn_commit_answer(m->payload, r->fn.commit, r->arg); break;
+    case TN_WIRE_entries: take_entries(r, m->payload); break;
+    case TN_WIRE_figures: take_figures(r, m->payload); break;
+    case TN_WIRE_done: take_done(r, m->payload); break;
+    }
+    request_free(r);
+}
+
+/* ------------------------------------------------------------------ notes */
+
+static void noted(struct tn_sqlite *s, struct tn_str payload)
+{
+    struct tn_wire w = tn_wire(payload);
+    struct tn_change items[CHANGES_MAX];
+    struct tn_id ids[TN_STORE_NOTE_IDS * 4];
+    struct tn_changes changes = {.items = items};
+    size_t used = 0;
+    changes.head = tn_take_i64(&w);
+    for (size_t count = tn_take_u32(&w); count && !w.bad; count--) {
+        struct tn_change c = {.kind = (enum tn_change_kind)tn_take_u8(&w)};
+        c.name = tn_take_str(&w);
+        c.more = tn_take_u8(&w);
+        size_t n = tn_take_u32(&w);
+        bool fits = used + n <= sizeof ids / sizeof ids[0];
+        c.ids = &ids[fits ? used : 0];
+        for (size_t i = 0; i < n && !w.bad; i++) {
+            struct tn_id id = tn_take_id(&w);
+            if (fits) ids[used++] = id;
+        }
+        c.count = fits ? n : 0;
+        c.more |= !fits;
+        if (c.kind == TN_CHANGED_definition) tn_sqlite_forget_decls(s);
+        if (changes.count == CHANGES_MAX) changes.all = true;
+        else items[changes.count++] = c;
+    }
+    tn_store_tell_changes(&s->base, &changes);
+}
+
+static void forget_all(struct tn_sqlite *s)
+{
+    struct tn_changes changes = {.all = true};
+    tn_sqlite_forget_decls(s);
+    tn_store_tell_changes(&s->base, &changes);
+}
+
+/* ------------------------------------------------------------------ connection */
+
+static void again(struct tn_sqlite *s)
+{
+    tn_timer_set(s->retry, s->wait_ms);
+    s->wait_ms = s->wait_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : s->wait_ms * 2;
+}
+
+static void hang_up(struct tn_sqlite *s)
+{
+    tn_channel_free(s->channel);
+    s->channel = NULL;
+    s->welcomed = false;
+    tn_store_lost(&s->base);
+    again(s);
+}
+
+static bool open_reading(struct tn_sqlite *s, struct tn_err *err)
+{
+    if (s->reading) return true;
+    if (!tn_db_open(&s->db, s->path, TN_DB_read, err)) return false;
+    if (tn_db_check_ours(&s->db, err)) return s->reading = true;
+    tn_db_close(&s->db);
+    return false;
+}
+
+static void welcomed(struct tn_sqlite *s)
+{
+    struct tn_err err;
+    if (!open_reading(s, &err)) {
+        tn_log(s->base.log, TN_LOG_error, "store", "%s", err.text);
+        hang_up(s);
+        return;
+    }
+    s->welcomed = true;
+    s->wait_ms = RETRY_MIN_MS;
+    forget_all(s);
+    tn_store_tell_ready(&s->base);
+}
+
+static void on_message(void *arg, const struct tn_message *m)
+{
+    struct tn_sqlite *s = arg;
+    if (m->type == TN_WIRE_welcome) welcomed(s);
+    else if (m->type == TN_WIRE_note) noted(s, m->payload);
+    else answered(s, m);
+}
+
+static void on_closed(void *arg)
+{
+    hang_up(arg);
+}
+
+static const struct tn_channel_ops channel_ops = {.message = on_message, .closed = on_closed};
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
+    close(fd);
+    return -1;
+}
+
+static void connect_now(void *arg)
+{
+    struct tn_sqlite *s = arg;
+    struct tn_buf hello;
+    int fd = connect_to(s->socket);
+    if (fd < 0) {
+        again(s);
+        return;
+    }
+    s->channel = tn_channel_new(s->base.loop, fd, TN_LIMIT_COMMIT + TN_MIB, &channel_ops, s);
+    tn_buf_init(&hello, TN_KIB);
+    tn_buf_add(&hello, s->client, sizeof s->client);
+    tn_put_id(&hello, &s->holder);
+    tn_channel_send(s->channel, TN_WIRE_hello, 0, tn_buf_str(&hello));
+    tn_buf_clear(&hello);
+    for (struct tn_request *r = s->head; r; r = r->next) {
+        if (r->type == TN_WIRE_claim) r->payload.p[0] = 1;
+        post(s, r);
+    }
+}
+
+struct tn_store *tn_store_open(struct tn_loop *loop, const struct tn_store_options *o,
+                               struct tn_err *err)
+{
+    struct tn_sqlite *s = TN_NEW(struct tn_sqlite);
+    struct tn_buf path;
+    tn_store_init(&s->base, &ops, loop, o->log);
+    tn_buf_init(&path, 4 * TN_KIB);
+    tn_buf_addf(&path, "%s/tenon.db", o->dir);
+    s->path = tn_buf_take(&path, NULL);
+    s->socket = tn_strdup(o->socket);
+    s->holder = o->holder;
+    tn_random(s->client, sizeof s->client);
+    s->next_number = 1;
+    s->tail = &s->head;
+    s->refused_tail = &s->refused;
+    s->wait_ms = RETRY_MIN_MS;
+    tn_map_init(&s->decls);
+    s->retry = tn_timer_new(loop, connect_now, s);
+    s->refuse = tn_timer_new(loop, refuse_now, s);
+    if (s->socket) tn_timer_set(s->retry, 0);
+    else if (!open_reading(s, err)) {
+        tn_store_close(&s->base);
+        return NULL;
+    }
+    return &s->base;
+}
+
+static void cancel_all(struct tn_sqlite *s)
+{
+    struct tn_err err;
+    tn_fail(&err, TN_E_cancelled, "the store was closed");
+    refuse_now(s);
+    while (s->head) {
+        struct tn_request *r = s->head;
+        s->head = r->next;
+        answer_err(r, &err);
+        request_free(r);
+    }
+}
+
+static void close_store(struct tn_store *base)
+{
+    struct tn_sqlite *s = tn_sqlite(base);
+    tn_channel_free(s->channel);
+    s->channel = NULL;
+    s->tail = &s->head;
+    cancel_all(s);
+    tn_timer_free(s->retry);
+    tn_timer_free(s->refuse);
+    tn_sqlite_forget_decls(s);
+    if (s->reading) tn_db_close(&s->db);
+    tn_map_clear(&s->decls, NULL);
+    tn_store_clear(&s->base);
+    tn_free(s->path);
+    tn_free(s->socket);
+    tn_free(s);
+}
+
+static bool is_ready(const struct tn_store *base)
+{
+    const struct tn_sqlite *s = (const struct tn_sqlite *)base;
+    return s->reading && (s->welcomed || !s->socket);
+}
+
+/* ------------------------------------------------------------------ what can be asked */
+
+static void define(struct tn_store *base, const struct tn_table *table, tn_store_done_fn done,
+                   void *arg)
+{
+    struct tn_sqlite *s = tn_sqlite(base);
+    struct tn_request *r = request_new(TN_WIRE_define, arg);
+    struct tn_decl *d = tn_decl_new(table, &r->refused);
+    r->fn.done = done;
+    if (!d) {
+        refuse(s, r);
+        return;
+    }
+    tn_decl_write(d, &r->payload);
+    tn_decl_unref(d);
+    ask(s, r);
+}
+
+static void commit(struct tn_store *base, struct tn_commit *commit_give, tn_commit_fn done,
+                   void *arg)
+{
+    struct tn_request *r = request_new(TN_WIRE_commit, arg);
+    r->fn.commit = done;
+    r->commit = commit_give;
+    ask(tn_sqlite(base), r);
+}
+
+static size_t pending(const struct tn_store *base)
+{
+    return ((const struct tn_sqlite *)base)->bytes;
+}
+
+static void claim(struct tn_store *base, const char *queue, size_t max, int64_t lease_ms,
+                  tn_claim_fn done, void *arg)
+{
+    struct tn_sqlite *s = tn_sqlite(base);
+    struct tn_request *r = request_new(TN_WIRE_claim, arg);
+    r->fn.claim = done;
+    tn_put_u8(&r->payload, 0);
+    tn_put_id(&r->payload, &s->holder);
+    tn_put_str(&r->payload, tn_str(queue));
+    tn_put_u32(&r->payload, (uint32_t)max);
+    tn_put_i64(&r->payload, lease_ms);
+    ask(s, r);
+}
+
+static void release(struct tn_store *base, const struct tn_id *holder, tn_store_done_fn done,
+                    void *arg)
+{
+    struct tn_request *r = request_new(TN_WIRE_release, arg);
+    r->fn.done = done;
+    tn_put_id(&r->payload, holder);
+    ask(tn_sqlite(base), r);
+}
+
+static void retain(struct tn_store *base, enum tn_retain what, int64_t before_ms,
+                   tn_store_done_fn done, void *arg)
+{
+    struct tn_request *r = request_new(TN_WIRE_retain, arg);
+    r->fn.done = done;
+    tn_put_u8(&r->payload, what);
+    tn_put_i64(&r->payload, before_ms);
+    ask(tn_sqlite(base), r);
+}
+
+static void backup(struct tn_store *base, const char *path, tn_store_done_fn done, void *arg)
+{
+    struct tn_request *r = request_new(TN_WIRE_backup, arg);
+    r->fn.done = done;
+    tn_put_str(&r->payload, tn_str(path));
+    ask(tn_sqlite(base), r);
+}
+
+static void stats(struct tn_store *base, tn_stats_fn done, void *arg)
+{
+    struct tn_request *r = request_new(TN_WIRE_stats, arg);
+    r->fn.stats = done;
+    ask(tn_sqlite(base), r);
+}
+
+static const struct tn_store_ops ops = {
+    .close = close_store,
+    .ready = is_ready,
+    .decl = tn_sqlite_decl,
+    .define = define,
+    .get = tn_sqlite_get,
+    .get_by_key = tn_sqlite_get_by_key,
+    .get_by_link = tn_sqlite_get_by_link,
+    .query = tn_sqlite_query,
+    .count = tn_sqlite_count,
+    .link_hashes = tn_sqlite_link_hashes,
+    .link = tn_sqlite_link,
+    .links = tn_sqlite_links,
+    .source_links = tn_sqlite_source_links,
+    .versions = tn_sqlite_versions,
+    .as_of = tn_sqlite_as_of,
+    .tail = tn_sqlite_tail,
+    .kv_get = tn_sqlite_kv_get,
+    .kv_list = tn_sqlite_kv_list,
+    .commit = commit,
+    .pending = pending,
+    .claim = claim,
+    .release = release,
+    .retain = retain,
+    .backup = backup,
+    .stats = stats,
+};

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* sqlite.h - for store/ alone: the worker's side of the SQLite driver.
+ * sqlite.c talks to the store process, sqlite_read.c and sqlite_query.c read the database. */
+#ifndef TN_STORE_SQLITE_H
+#define TN_STORE_SQLITE_H
+
+#include "store/db.h"
+#include "store/internal.h"
+
+enum { TN_CLIENT_LEN = 8 };
+
+struct tn_sqlite {
+    struct tn_store base;
+    struct tn_db db;
+    bool reading;                  /* db is open */
+    char *path, *socket;
+    struct tn_id holder;
+    unsigned char client[TN_CLIENT_LEN];
+    struct tn_channel *channel;
+    bool welcomed;
+    int64_t wait_ms;               /* before the next attempt to connect */
+    struct tn_timer *retry, *refuse;
+    struct tn_request *head, **tail;
+    struct tn_request *refused, **refused_tail;
+    uint64_t next_number;
+    size_t bytes;
+    struct tn_map decls;           /* name to struct tn_decl */
+};
+
+static inline struct tn_sqlite *tn_sqlite(struct tn_store *s)
+{
+    return (struct tn_sqlite *)s;
+}
+struct tn_decl *tn_sqlite_decl(struct tn_store *s, const char *table, struct tn_err *err);
+void tn_sqlite_forget_decls(struct tn_sqlite *s);
+/* A cached statement of the read connection, or NULL: not open, or err says why. */
+sqlite3_stmt *tn_sqlite_sql(struct tn_sqlite *s, const char *sql, struct tn_err *err);
+/* After a step that gave neither a row nor the end; false. */
+bool tn_sqlite_fail(struct tn_sqlite *s, sqlite3_stmt *st, struct tn_err *err);
+
+/* The columns of a record, in this order, in every statement that reads one. */
+#define TN_ROW_COLUMNS "n, id, team, version, created, updated, hash, body"
+enum { TN_ROW_WIDTH = 8 };
+/* From the current row; body borrowed until the next step. */
+void tn_row_of(sqlite3_stmt *st, struct tn_row *row);
+
+bool tn_sqlite_get(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
+                   struct tn_row *row, struct tn_buf *hold, struct tn_err *err);
+bool tn_sqlite_get_by_key(struct tn_store *s, int64_t team, const char *table,
+                          const struct tn_str *key, size_t count, struct tn_row *row,
+                          struct tn_buf *hold, struct tn_err *err);
+bool tn_sqlite_get_by_link(struct tn_store *s, int64_t team, const char *table,
+                           const struct tn_origin *source, struct tn_str external_id,
+                           struct tn_row *row, struct tn_buf *hold, struct tn_err *err);
+bool tn_sqlite_query(struct tn_store *s, const struct tn_query *q, tn_row_fn fn, void *arg,
+                     struct tn_page *page, struct tn_err *err);
+bool tn_sqlite_count(struct tn_store *s, int64_t team, const char *table, int64_t *count,
+                     struct tn_err *err);
+bool tn_sqlite_link_hashes(struct tn_store *s, int64_t team, const struct tn_origin *source,
+                           const struct tn_str *external_ids, size_t count,
+                           unsigned char (*hashes)[TN_HASH_LEN], bool *found, struct tn_err *err);
+bool tn_sqlite_link(struct tn_store *s, int64_t team, const struct tn_origin *source,
+                    struct tn_str external_id, struct tn_link *link, struct tn_buf *hold,
+                    struct tn_err *err);
+bool tn_sqlite_links(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
+                     tn_link_fn fn, void *arg, struct tn_err *err);
+bool tn_sqlite_source_links(struct tn_store *s, int64_t team, const struct tn_origin *source,
+                            struct tn_str after, size_t limit, tn_link_fn fn, void *arg,
+                            struct tn_err *err);
+bool tn_sqlite_versions(struct tn_store *s, int64_t team, const char *table,
+                        const struct tn_id *id, size_t limit, tn_version_fn fn, void *arg,
+                        struct tn_err *err);
+bool tn_sqlite_as_of(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
+                     int64_t version, int64_t at_ms, struct tn_row *row, struct tn_buf *hold,
+                     struct tn_err *err);
+bool tn_sqlite_tail(struct tn_store *s, int64_t team, int64_t after, size_t limit, tn_event_fn fn,
+                    void *arg, struct tn_tail *tail, struct tn_err *err);
+bool tn_sqlite_kv_get(struct tn_store *s, int64_t team, const char *space, struct tn_str key,
+                      struct tn_buf *value, int64_t *version, struct tn_err *err);
+bool tn_sqlite_kv_list(struct tn_store *s, int64_t team, const char *space, struct tn_str prefix,
+                       struct tn_str after, size_t limit, tn_kv_fn fn, void *arg,
+                       struct tn_err *err);
+
+#endif

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/* store.h - what is kept: records, links, events, key-values and queues.  The narrow face: no SQL
+ * above this layer, and a driver (sqlite.c; later PostgreSQL) is one const struct tn_store_ops.
+ *
+ * Reads are synchronous and bounded (an index, a page); writes are commit values (commit.h), given
+ * to the store process and answered in a later loop turn.  `team` is an argument of every read and
+ * write: a record of another team is simply not there.
+ *
+ * Life: open in a worker or command; read once ready; close (not out of a callback of the store).
+ * Whatever waits at close is answered with `cancelled` before close returns: that alone calls back
+ * inside the call. */
+#ifndef TN_STORE_STORE_H
+#define TN_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "base/str.h"
+
+struct tn_loop;
+struct tn_log;
+struct tn_store;
+struct tn_commit;
+
+enum { TN_HASH_LEN = 32, TN_STORE_NAME_MAX = 48, TN_STORE_COLUMNS_MAX = 64, TN_STORE_KEY_MAX = 4,
+       TN_STORE_SORT_MAX = 4, TN_STORE_FILTERS_MAX = 32 };
+
+/* Teams are numbered from 1 (system table "team"); what belongs to no team is the system's. */
+#define TN_TEAM_SYSTEM 0
+/* For the dispatcher, the scheduler and the like only; never out of a request. */
+#define TN_TEAM_ALL (-1)
+
+/* based_on of a write */
+#define TN_ANY  (-1)               /* whatever is there */
+#define TN_NEW_ONLY 0              /* it must not exist; a number above 0: the version it must have */
+
+/* ------------------------------------------------------------------ opening */
+
+struct tn_store_options {
+    const char *dir;               /* the data folder */
+    const char *socket;            /* the store process's socket; NULL: read only, no commits */
+    struct tn_id holder;           /* who claims queue entries: one new id a worker incarnation */
+    struct tn_log *log;            /* may be NULL */
+};
+/* Connects in the background and again whenever the store process is replaced; what it had been
+ * sent and had not answered is sent again, and never done twice.  Read only: the database has to
+ * be there and sound (kinds not_found, corrupt, too_new). */
+TN_MUST_CHECK struct tn_store *tn_store_open(struct tn_loop *loop, const struct tn_store_options *o,
+                                             struct tn_err *err);
+void tn_store_close(struct tn_store *store);                       /* NULL does nothing */
+/* May be read, and the store process is connected (or the handle is read only). */
+bool tn_store_ready(const struct tn_store *store);
+/* Called each time it becomes ready; also, in a later turn, when it is already.  Any number. */
+typedef void (*tn_store_fn)(void *arg);
+void tn_store_on_ready(struct tn_store *store, tn_store_fn fn, void *arg);
+
+/* ------------------------------------------------------------------ tables */
+
+enum tn_column_type { TN_COLUMN_text, TN_COLUMN_int, TN_COLUMN_real, TN_COLUMN_bool, TN_COLUMN_time };
+
+/* A member of the JSON body.  Indexed ones are real columns that queries filter and sort by; the
+ * others only show in the table's view.  A value of another type than declared is null there; the
+ * body keeps it exactly. */
+struct tn_column {
+    const char *name;              /* [A-Za-z_][A-Za-z0-9_]*; not id team version hash created updated body n */
+    enum tn_column_type type;
+    bool indexed;
+};
+struct tn_table {
+    const char *name;              /* [a-z][a-z0-9_]*, up to TN_STORE_NAME_MAX */
+    const struct tn_column *columns;
+    size_t column_count;
+    const char *key[TN_STORE_KEY_MAX]; /* columns that are unique together within a team (NULL ends);
+                                    * a record that lacks one of them is not subject to it */
+    const char *event;             /* "order": commits emit order.created .updated .deleted; NULL: none */
+    bool history;                  /* keep former versions */
+};
+/* done is called with NULL for success. */
+typedef void (*tn_store_done_fn)(void *arg, const struct tn_err *err);
+/* Creates the table or makes the stored one be like this; the same twice is nothing.  Reads and
+ * writes go on meanwhile; a new index is used as soon as it is complete.  Copies the declaration. */
+void tn_store_define(struct tn_store *store, const struct tn_table *table, tn_store_done_fn done,
+                     void *arg);
+
+/* ------------------------------------------------------------------ records */
+
+struct tn_row {
+    struct tn_id id;
+    int64_t team, version;         /* versions count from 1 */
+    int64_t created_ms, updated_ms;
+    bool hashed;                   /* hash is that of an upsert which wrote the whole body */
+    unsigned char hash[TN_HASH_LEN];
+    struct tn_str body;            /* exact JSON text, as it was given */
+};
+/* Gets each row in turn; body and all are borrowed for the call.  False stops.  Inside, anything may
+ * be read but by the same call with the same shape. */
+typedef bool (*tn_row_fn)(void *arg, const struct tn_row *row);
+
+/* One record into *row, whose body points into hold (initialised by the caller, its bytes are
+ * replaced).  Not there, or of another team: false with kind not_found. */
+TN_MUST_CHECK bool tn_store_get(struct tn_store *store, int64_t team, const char *table,
+                                const struct tn_id *id, struct tn_row *row, struct tn_buf *hold,
+                                struct tn_err *err);
+/* By the table's key columns, in their order, as text (see tn_filter). */
+TN_MUST_CHECK bool tn_store_get_by_key(struct tn_store *store, int64_t team, const char *table,
+                                       const struct tn_str *key, size_t count, struct tn_row *row,
+                                       struct tn_buf *hold, struct tn_err *err);
+
+/* Where a record comes from or goes to: an integration and the entity's name over there. */
+struct tn_origin {
+    struct tn_id integration;
+    struct tn_str entity;
+};
+TN_MUST_CHECK bool tn_store_get_by_link(struct tn_store *store, int64_t team, const char *table,
+                                        const struct tn_origin *source, struct tn_str external_id,
+                                        struct tn_row *row, struct tn_buf *hold,
+                                        struct tn_err *err);
+
+enum tn_filter_op {
+    TN_FILTER_eq, TN_FILTER_ne, TN_FILTER_in, TN_FILTER_lt, TN_FILTER_le, TN_FILTER_gt,
+    TN_FILTER_ge, TN_FILTER_prefix,
+    TN_FILTER_contains,            /* ASCII letters in either case; '%' and '_' are themselves */
+    TN_FILTER_null, TN_FILTER_not_null,
+};
+/* Values are text and read as the column's type: 12, 1.5, true, 2026-01-31T08:00:00Z (or bare
+ * milliseconds).  One that is not of that type: kind invalid, field names the column. */
+struct tn_filter {
+    const char *column;            /* indexed, or id, version, created, updated */
+    enum tn_filter_op op;
+    const struct tn_str *values;   /* one; any count for `in`, none for null and not_null */
+    size_t count;
+};
+struct tn_sort {
+    const char *column;            /* as for tn_filter */
+    bool descending;
+};
+struct tn_query {
+    int64_t team;
+    const char *table;
+    const struct tn_filter *filters;
+    size_t filter_count;
+    struct tn_sort sort[TN_STORE_SORT_MAX];
+    size_t sort_count;             /* 0: in the order of creation; ties likewise, newest first when
+                                    * the first sort descends */
+    size_t limit;                  /* 0 or above TN_LIMIT_PAGE: TN_LIMIT_PAGE */
+    size_t offset;                 /* up to 100,000; use cursors beyond */
+    struct tn_str cursor;          /* tn_page.next of the page before, same filters and sort */
+    bool total;
+    const char *in_text[4];        /* with text: columns (NULL ends) of which one has to contain it */
+    struct tn_str text;
+};
+struct tn_page {
+    size_t count;                  /* rows handed over */
+    bool more;
+    int64_t total;                 /* -1: not asked for */
+    bool total_capped;             /* there are at least total (which is then 100,000) */
+    struct tn_buf next;            /* set when more; opaque, URL-safe; stays good under inserts */
+};
+void tn_page_init(struct tn_page *page);
+void tn_page_clear(struct tn_page *page);
+/* Kinds: not_found (no such table), invalid (unknown column, bad value or cursor, a query that
+ * would read far too much), unavailable.  page was initialised by the caller. */
+TN_MUST_CHECK bool tn_store_query(struct tn_store *store, const struct tn_query *q, tn_row_fn fn,
+                                  void *arg, struct tn_page *page, struct tn_err *err);
+/* Records of a team (or TN_TEAM_ALL) in a table; constant time. */
+TN_MUST_CHECK bool tn_store_count(struct tn_store *store, int64_t team, const char *table,
+                                  int64_t *count, struct tn_err *err);
+
+/* ------------------------------------------------------------------ links */
+
+struct tn_link {
+    struct tn_origin source;
+    struct tn_str external_id;
+    struct tn_id record;
+    unsigned char hash[TN_HASH_LEN];/* of what the source last said */
+    int64_t version;               /* of the record when both sides last agreed */
+    int64_t agreed_ms;
+    struct tn_str agreed;          /* the body both sides last agreed on */
+};
+typedef bool (*tn_link_fn)(void *arg, const struct tn_link *link);
+
+/* For a page of external ids: found[i], and if so hashes[i], so that unchanged records need not
+ * travel.  An unknown source finds nothing. */
+TN_MUST_CHECK bool tn_store_link_hashes(struct tn_store *store, int64_t team,
+                                        const struct tn_origin *source,
+                                        const struct tn_str *external_ids, size_t count,
+                                        unsigned char (*hashes)[TN_HASH_LEN], bool *found,
+                                        struct tn_err *err);
+/* One link; link's texts point into hold.  Kind not_found. */
+TN_MUST_CHECK bool tn_store_link(struct tn_store *store, int64_t team,
+                                 const struct tn_origin *source, struct tn_str external_id,
+                                 struct tn_link *link, struct tn_buf *hold, struct tn_err *err);
+/* All links of a record. */
+TN_MUST_CHECK bool tn_store_links(struct tn_store *store, int64_t team, const char *table,
+                                  const struct tn_id *id, tn_link_fn fn, void *arg,
+                                  struct tn_err *err);
+/* The links of a source in the order of external id, after `after` ("" from the start), limit as
+ * for queries: to find what the source no longer has. */
+TN_MUST_CHECK bool tn_store_source_links(struct tn_store *store, int64_t team,
+                                         const struct tn_origin *source, struct tn_str after,
+                                         size_t limit, tn_link_fn fn, void *arg,
+                                         struct tn_err *err);
+
+/* ------------------------------------------------------------------ history */
+
+struct tn_version {
+    int64_t version, at_ms;        /* at_ms: when this version came to be */
+    bool current, deleted;         /* deleted: the record ended with this version */
+};
+typedef bool (*tn_version_fn)(void *arg, const struct tn_version *v);
+/* Newest first, also of a deleted record.  Tables without history have the current one only. */
+TN_MUST_CHECK bool tn_store_versions(struct tn_store *store, int64_t team, const char *table,
+                                     const struct tn_id *id, size_t limit, tn_version_fn fn,
+                                     void *arg, struct tn_err *err);
+/* The record as it was at a time, or in a version (at_ms ignored when version > 0).  not_found
+ * when it did not exist then, or retention has taken it. */
+TN_MUST_CHECK bool tn_store_as_of(struct tn_store *store, int64_t team, const char *table,
+                                  const struct tn_id *id, int64_t version, int64_t at_ms,
+                                  struct tn_row *row, struct tn_buf *hold, struct tn_err *err);
+
+/* ------------------------------------------------------------------ events */
+
+struct tn_event {
+    int64_t seq;                   /* over all teams, from 1, without holes */
+    int64_t number;                /* within the team, from 1, without holes */
+    int64_t team, at_ms;
+    struct tn_str type;            /* "order.created" */
+    struct tn_str table;           /* "" when it is about no record */
+    struct tn_id record;           /* zero when about none */
+    int64_t version;               /* of the record, as of this event */
+    struct tn_id origin;           /* the integration that caused it; zero: none */
+    struct tn_str data;            /* JSON of an explicit event; "" of an automatic one: read the
+                                    * record, or tn_store_as_of this version */
+};
+typedef bool (*tn_event_fn)(void *arg, const struct tn_event *e);
+struct tn_tail {
+    int64_t last;                  /* of the events handed over; `after` when there were none */
+    int64_t head;                  /* the newest there is */
+    bool gap;                      /* retention took events after `after`: reload, go on from last */
+};
+TN_MUST_CHECK bool tn_store_tail(struct tn_store *store, int64_t team, int64_t after, size_t limit,
+                                 tn_event_fn fn, void *arg, struct tn_tail *tail,
+                                 struct tn_err *err);
+
+/* ------------------------------------------------------------------ key-values */
+
+/* Bytes under (team, space, key).  not_found also when it has expired.  version may be NULL. */
+TN_MUST_CHECK bool tn_store_kv_get(struct tn_store *store, int64_t team, const char *space,
+                                   struct tn_str key, struct tn_buf *value, int64_t *version,
+                                   struct tn_err *err);
+typedef bool (*tn_kv_fn)(void *arg, struct tn_str key, struct tn_str value, int64_t version);
+/* Keys after `after` that begin with prefix, in byte order. */
+TN_MUST_CHECK bool tn_store_kv_list(struct tn_store *store, int64_t team, const char *space,
+                                    struct tn_str prefix, struct tn_str after, size_t limit,
+                                    tn_kv_fn fn, void *arg, struct tn_err *err);
+
+/* ------------------------------------------------------------------ commits (values: commit.h) */
+
+enum tn_outcome_kind {
+    TN_DONE_none,                  /* kv, queue, event: nothing more to say */
+    TN_DONE_created, TN_DONE_updated, TN_DONE_unchanged, TN_DONE_deleted,
+    TN_DONE_conflict,              /* of an upsert: this item was left out, the rest was done */
+};
+struct tn_op_outcome {
+    enum tn_outcome_kind kind;
+    bool adopted;                  /* upsert: a record with the same key was there and is now linked */
+    struct tn_id id;               /* of the record, or the queue entry */
+    int64_t version;               /* of the record or the key-value, after the commit */
+};
+struct tn_committed {
+    const struct tn_op_outcome *ops;  /* one an operation, in the order they were added */
+    size_t count;
+    int64_t first_event, last_event; /* 0, 0: none */
+};
+/* One of done and err is NULL.  err kinds: conflict (text says which operation and why; field is
+ * its number from 0, "2"), invalid, not_found (no such table), too_large, disk_full, io (both:
+ * nothing was acknowledged), overloaded, unavailable, corrupt, cancelled. */
+typedef void (*tn_commit_fn)(void *arg, const struct tn_committed *done, const struct tn_err *err);
+/* Takes the commit over, whatever happens.  done is called exactly once, in a later turn; by then
+ * this handle reads what was written. */
+void tn_store_commit(struct tn_store *store, struct tn_commit *commit_give, tn_commit_fn done,
+                     void *arg);
+/* Bytes of commits that are not answered yet; above TN_LIMIT_COMMIT_QUEUE commits are refused with
+ * overloaded. */
+size_t tn_store_pending(const struct tn_store *store);
+
+/* ------------------------------------------------------------------ work queues */
+
+struct tn_entry {
+    struct tn_id id;
+    int64_t team, due_ms;
+    int64_t attempts;              /* claims so far, this one included */
+    int64_t lease;                 /* give it to settle and reschedule */
+    struct tn_str key, payload;
+};
+/* entries[count] are leased to this handle's holder until now + lease_ms; next_due_ms: when the
+ * next of the queue is due (0: there is none).  err is NULL unless it failed. */
+typedef void (*tn_claim_fn)(void *arg, const struct tn_entry *entries, size_t count,
+                            int64_t next_due_ms, const struct tn_err *err);
+void tn_store_claim(struct tn_store *store, const char *queue, size_t max, int64_t lease_ms,
+                    tn_claim_fn done, void *arg);
+/* Ends all leases of a holder that is known to be dead; its entries are due again. */
+void tn_store_release(struct tn_store *store, const struct tn_id *holder, tn_store_done_fn done,
+                      void *arg);
+
+/* ------------------------------------------------------------------ change notes */
+
+enum { TN_STORE_NOTE_IDS = 64 };
+enum tn_change_kind { TN_CHANGED_table, TN_CHANGED_definition, TN_CHANGED_kv, TN_CHANGED_queue };
+struct tn_change {
+    enum tn_change_kind kind;
+    struct tn_str name;            /* of the table, the space or the queue */
+    const struct tn_id *ids;       /* of records that changed */
+    size_t count;
+    bool more;                     /* other ids changed too: forget everything of this name */
+};
+struct tn_changes {
+    const struct tn_change *items;
+    size_t count;
+    int64_t head;                  /* the newest event */
+    bool all;                      /* notes may have been missed: forget everything */
+};
+/* Called for every transaction of any process, before the answers to its commits. */
+typedef void (*tn_change_fn)(void *arg, const struct tn_changes *changes);
+void tn_store_on_change(struct tn_store *store, tn_change_fn fn, void *arg);
+void tn_store_off_change(struct tn_store *store, tn_change_fn fn, void *arg);
+
+/* ------------------------------------------------------------------ care */
+
+enum tn_retain { TN_RETAIN_events, TN_RETAIN_history, TN_RETAIN_kv_expired };
+/* Removes what is older than before_ms, in bounded steps. */
+void tn_store_retain(struct tn_store *store, enum tn_retain what, int64_t before_ms,
+                     tn_store_done_fn done, void *arg);
+/* A consistent copy of the database at path (which must not exist) while work goes on; it is
+ * checked, and complete when done says so. */
+void tn_store_backup(struct tn_store *store, const char *path, tn_store_done_fn done, void *arg);
+
+struct tn_store_stats {
+    int64_t commits, groups, failed;       /* since the store process started */
+    int64_t group_us, sync_us_max;         /* time in transactions; the longest one's end */
+    int64_t queue_bytes;                   /* that wait in the store process */
+    int64_t wal_bytes, db_bytes, free_bytes;
+    int64_t head;                          /* the newest event */
+    int64_t tables, checkpoints;
+    int64_t replays;                       /* commits answered from their record */
+};
+typedef void (*tn_stats_fn)(void *arg, const struct tn_store_stats *stats, const struct tn_err *err);
+void tn_store_stats(struct tn_store *store, tn_stats_fn done, void *arg);
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* vfs.h - the way to the disk, with places where a test can make it fail.
+ * Faults: store.vfs.write, store.vfs.full (a write that finds no room), store.vfs.sync,
+ * store.vfs.read, store.vfs.truncate.  Release builds use SQLite's own way. */
+#ifndef TN_STORE_VFS_H
+#define TN_STORE_VFS_H
+
+/* NULL: SQLite's own. */
+const char *tn_vfs_name(void);
+
+#endif

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/writer.h"
+
+#include <stdio.h>
+
+#include "base/fault.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/time.h"
+
+enum { RUN_MAX = 1000 };
+
+bool tn_writer_broken(struct tn_writer *w, const char *what, struct tn_err *err)
+{
+    return tn_db_fail(&w->db, what, err);
+}
+
+bool tn_writer_run(struct tn_writer *w, sqlite3_stmt *st, const char *what, struct tn_err *err)
+{
+    int rc = sqlite3_step(st);
+    if (rc != SQLITE_DONE && rc != SQLITE_ROW) tn_writer_broken(w, what, err);
+    sqlite3_reset(st);
+    return rc == SQLITE_DONE || rc == SQLITE_ROW;
+}
+
+/* ------------------------------------------------------------------ tallies */
+
+struct tn_tally *tn_tally(struct tn_writer *w, const char *name, int64_t team, struct tn_err *err)
+{
+    char text[TN_STORE_NAME_MAX + 48];
+    int n = snprintf(text, sizeof text, "%s %lld", name, (long long)team);
+    struct tn_str key = {text, (size_t)n};
+    struct tn_tally *t = tn_map_get(&w->tallies, key);
+    if (t) return t;
+    sqlite3_stmt *st =
+        tn_db_sql(&w->db, "SELECT value FROM tn_tally WHERE name = ?1 AND team = ?2", err);
+    if (!st) return NULL;
+    tn_bind_str(st, 1, tn_str(name));
+    sqlite3_bind_int64(st, 2, team);
+    int rc = sqlite3_step(st);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        tn_writer_broken(w, "reading", err);
+        sqlite3_reset(st);
+        return NULL;
+    }
+    t = TN_NEW(struct tn_tally);
+    snprintf(t->name, sizeof t->name, "%s", name);
+    t->team = team;
+    t->value = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+    sqlite3_reset(st);
+    tn_map_put(&w->tallies, key, t);
+    return t;
+}
+
+void tn_tally_set(struct tn_writer *w, struct tn_tally *t, int64_t value)
+{
+    if (w->undo_count == w->undo_room) {
+        w->undo_room = w->undo_room ? w->undo_room * 2 : 256;
+        w->undo = tn_realloc(w->undo, w->undo_room * sizeof *w->undo);
+    }
+    struct tn_undo *last = w->undo_count ? &w->undo[w->undo_count - 1] : NULL;
+    if (!last || last->tally != t) w->undo[w->undo_count++] = (struct tn_undo){t, t->value};
+    t->value = value;
+    if (t->dirty) return;
+    t->dirty = true;
+    t->next_dirty = w->dirty;
+    w->dirty = t;
+}
+
+static bool write_tallies(struct tn_writer *w, struct tn_err *err)
+{
+    for (; w->dirty; w->dirty = w->dirty->next_dirty) {
+        struct tn_tally *t = w->dirty;
+        sqlite3_stmt *st = tn_db_sql(&w->db, "INSERT INTO tn_tally (name, team, value) VALUES "
+                                     "(?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value",
+                                     err);
+        if (!st) return false;
+        tn_bind_str(st, 1, tn_str(t->name));
+        sqlite3_bind_int64(st, 2, t->team);
+        sqlite3_bind_int64(st, 3, t->value);
+        if (!tn_writer_run(w, st, "counting", err)) return false;
+        t->dirty = false;
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ notes */
+
+void tn_writer_note(struct tn_writer *w, enum tn_change_kind kind, struct tn_str name,
+                    const struct tn_id *id)
+{
+    struct tn_note *note = NULL;
+    for (size_t i = w->note_count; i > 0 && !note; i--)
+        if (w->notes[i - 1].kind == kind && tn_str_is(name, w->notes[i - 1].name))
+            note = &w->notes[i - 1];
+    if (!note && w->note_count == TN_NOTES_MAX) {
+        w->note_all = true;
+        return;
+    }
+    if (!note) {
+        note = &w->notes[w->note_count++];
+        note->kind = kind;
+        note->count = 0;
+        note->more = false;
+        snprintf(note->name, sizeof note->name, "%.*s", TN_FMT(name));
+    }
+    if (!id || note->more) return;
+    if (note->count == TN_STORE_NOTE_IDS) {
+        note->more = true;
+        note->count = 0;
+    } else {
+        note->ids[note->count++] = *id;
+    }
+}
+
+/* ------------------------------------------------------------------ events */
+
+bool tn_writer_flush_events(struct tn_writer *w, struct tn_err *err)
+{
+    struct tn_event_run *r = &w->run;
+    if (!r->count) return true;
+    static const struct tn_id none;
+    sqlite3_stmt *st = tn_db_sql(&w->db, "INSERT INTO tn_event (seq, count, team, number, at, type, "
+                                 "tbl, origin, refs, data) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,'')",
+                                 err);
+    if (!st) return false;
+    sqlite3_bind_int64(st, 1, r->seq);
+    sqlite3_bind_int64(st, 2, r->count);
+    sqlite3_bind_int64(st, 3, r->team);
+    sqlite3_bind_int64(st, 4, r->number);
+    sqlite3_bind_int64(st, 5, w->now);
+    tn_bind_str(st, 6, tn_str(r->type));
+    tn_bind_str(st, 7, tn_str(r->table));
+    if (memcmp(&w->origin, &none, sizeof none) != 0) tn_bind_id(st, 8, &w->origin);
+    tn_bind_blob(st, 9, r->refs.p, r->refs.n);
+    r->count = 0;
+    return tn_writer_run(w, st, "logging events", err);
+}
+
+static bool single_event(struct tn_writer *w, int64_t seq, int64_t number, int64_t team,
+                         const char *type, const char *table, struct tn_str ref,
+                         struct tn_str data, struct tn_err *err)
+{
+    static const struct tn_id none;
+    sqlite3_stmt *st = tn_db_sql(&w->db, "INSERT INTO tn_event (seq, count, team, number, at, type, "
+                                 "tbl, origin, refs, data) VALUES (?1,1,?3,?4,?5,?6,?7,?8,?9,?10)",
+                                 err);
+    if (!st) return false;
+    sqlite3_bind_int64(st, 1, seq);
+    sqlite3_bind_int64(st, 3, team);
+    sqlite3_bind_int64(st, 4, number);
+    sqlite3_bind_int64(st, 5, w->now);
+    tn_bind_str(st, 6, tn_str(type));
+    tn_bind_str(st, 7, tn_str(table));
+    if (memcmp(&w->origin, &none, sizeof none) != 0) tn_bind_id(st, 8, &w->origin);
+    tn_bind_blob(st, 9, ref.p, ref.n);
+    tn_bind_str(st, 10, data);
+    return tn_writer_run(w, st, "logging an event", err);
+}
+
+bool tn_writer_event(struct tn_writer *w, int64_t team, const char *type, const char *table,
+                     const struct tn_id *id, int64_t version, struct tn_str data,
+                     struct tn_err *err)
+{
+    struct tn_event_run *r = &w->run;
+    struct tn_tally *seq = tn_tally(w, "event", -1, err);
+    struct tn_tally *number = seq ? tn_tally(w, "event", team, err) : NULL;
+    char ref[24];
+    if (!number) return false;
+    memcpy(ref, id->b, 16);
+    memcpy(ref + 16, &version, 8);
+    bool like = r->count && r->count < RUN_MAX && r->team == team && data.n == 0 &&
+                strcmp(r->type, type) == 0 && strcmp(r->table, table) == 0;
+    if (!like && !tn_writer_flush_events(w, err)) return false;
+    tn_tally_set(w, seq, seq->value + 1);
+    tn_tally_set(w, number, number->value + 1);
+    if (!w->first_event) w->first_event = seq->value;
+    if (data.n)
+        return single_event(w, seq->value, number->value, team, type, table,
+                            (struct tn_str){ref, sizeof ref}, data, err);
+    if (!like) {
+        r->seq = seq->value;
+        r->number = number->value;
+        r->team = team;
+        r->type = type;
+        r->table = table;
+        tn_buf_reset(&r->refs);
+    }
+    tn_buf_add(&r->refs, ref, sizeof ref);
+    r->count++;
+    return true;
+}
+
+/* ------------------------------------------------------------------ transactions */
+
+bool tn_writer_begin(struct tn_writer *w, struct tn_err *err)
+{
+    int64_t now = tn_now_ms();
+    if (now > w->now) w->now = now;
+    w->note_count = 0;
+    w->note_all = false;
+    w->undo_count = 0;
+    sqlite3_stmt *st = tn_db_sql(&w->db, "BEGIN IMMEDIATE", err);
+    return st && tn_writer_run(w, st, "beginning", err);
+}
+
+static void forget_tally(void *tally)
+{
+    tn_free(tally);
+}
+
+/* What is in memory may be ahead of the database: read it again. */
+static void forget_state(struct tn_writer *w)
+{
+    struct tn_map_entry *e;
+    for (size_t at = 0; (e = tn_map_next(&w->tables, &at));) {
+        struct tn_wtable *t = e->value;
+        t->rows = t->next_n = NULL;
+        if (t->next) t->next->rows = t->next->next_n = NULL;
+    }
+    tn_map_clear(&w->tallies, forget_tally);
+    tn_map_init(&w->tallies);
+    w->dirty = NULL;
+    w->undo_count = 0;
+    w->run.count = 0;
+}
+
+void tn_writer_abort(struct tn_writer *w)
+{
+    struct tn_err ignored;
+    if (!sqlite3_get_autocommit(w->db.sq) && !tn_db_exec(&w->db, "ROLLBACK", &ignored))
+        tn_log(w->log, TN_LOG_warn, "store", "%s", ignored.text);
+    forget_state(w);
+}
+
+bool tn_writer_end(struct tn_writer *w, struct tn_err *err)
+{
+    bool ok = write_tallies(w, err);
+    if (ok && TN_FAULT("store.commit")) ok = tn_fail(err, TN_E_io, "the disk failed (a test)");
+    sqlite3_stmt *st = ok ? tn_db_sql(&w->db, "COMMIT", err) : NULL;
+    if (st && tn_writer_run(w, st, "committing", err)) {
+        (void)TN_FAULT("store.committed");
+        return true;
+    }
+    tn_writer_abort(w);
+    return false;
+}
+
+static void back_out(struct tn_writer *w)
+{
+    while (w->undo_count) {
+        struct tn_undo *u = &w->undo[--w->undo_count];
+        u->tally->value = u->value;
+    }
+    w->run.count = 0;
+}
+
+bool tn_writer_open(struct tn_writer *w, const char *path, struct tn_log *log, struct tn_err *err)
+{
+    *w = (struct tn_writer){.log = log, .json = tn_json_new()};
+    tn_map_init(&w->tables);
+    tn_map_init(&w->tallies);
+    tn_arena_init(&w->arena);
+    tn_buf_init(&w->run.refs, RUN_MAX * 32);
+    if (tn_db_prepare_file(&w->db, path, log, err) && tn_writer_load_tables(w, err)) return true;
+    tn_writer_close(w);
+    return false;
+}
+
+void tn_writer_close(struct tn_writer *w)
+{
+    tn_writer_forget_tables(w);
+    tn_map_clear(&w->tables, NULL);
+    tn_map_clear(&w->tallies, forget_tally);
+    if (w->db.sq) tn_db_close(&w->db);
+    tn_arena_clear(&w->arena);
+    tn_buf_clear(&w->run.refs);
+    tn_json_free(w->json);
+    tn_free(w->undo);
+    tn_free(w->slots);
+    tn_free(w->sources);
+}
+
+/* ------------------------------------------------------------------ a commit */
+
+static enum tn_step operations(struct tn_writer *w, struct tn_str value, struct tn_buf *result,
+                               struct tn_err *err)
+{
+    struct tn_wire in = tn_wire(value);
+    tn_take_i64(&in);
+    w->origin = tn_take_id(&in);
+    w->slot_count = w->source_count = w->op = 0;
+    w->first_event = 0;
+    while (in.p < in.end && !in.bad) {
+        enum tn_step step = tn_writer_operation(w, &in, result, err);
+        if (step != TN_STEP_ok) return step;
+    }
+    if (in.bad) {
+        tn_fail(err, TN_E_invalid, "the commit value is damaged");
+        return TN_STEP_refused;
+    }
+    return tn_writer_flush_events(w, err) ? TN_STEP_ok : TN_STEP_broken;
+}
+
+static bool savepoint(struct tn_writer *w, const char *sql, bool alone, struct tn_err *err)
+{
+    sqlite3_stmt *st = alone ? NULL : tn_db_sql(&w->db, sql, err);
+    return alone || (st && tn_writer_run(w, st, "working", err));
+}
+
+/* An answer that says why nothing was done. */
+static enum tn_step refuse(struct tn_writer *w, bool alone, size_t at, struct tn_buf *result,
+                           struct tn_err *err)
+{
+    struct tn_err why = *err;
+    back_out(w);
+    if (!savepoint(w, "ROLLBACK TO one", alone, err) || !savepoint(w, "RELEASE one", alone, err))
+        return TN_STEP_broken;
+    if (alone && !tn_db_exec(&w->db, "ROLLBACK; BEGIN IMMEDIATE", err)) return TN_STEP_broken;
+    result->n = at;
+    tn_put_err(result, &why);
+    *err = why;
+    return TN_STEP_refused;
+}
+
+enum tn_step tn_writer_apply(struct tn_writer *w, struct tn_str value, bool alone,
+                             struct tn_buf *result, struct tn_err *err)
+{
+    static const char room[8 + 8 + 4];
+    size_t at = result->n;
+    w->undo_count = 0;
+    tn_err_clear(err);
+    if (!savepoint(w, "SAVEPOINT one", alone, err)) return TN_STEP_broken;
+    tn_put_err(result, NULL);
+    tn_buf_add(result, room, sizeof room);
+    enum tn_step step = operations(w, value, result, err);
+    if (step == TN_STEP_ok && !tn_buf_ok(result, "the answer to a commit", err))
+        step = TN_STEP_refused;
+    if (step == TN_STEP_refused) step = refuse(w, alone, at, result, err);
+    else if (step == TN_STEP_ok) {
+        int64_t range[2] = {w->first_event, 0};
+        uint32_t count = (uint32_t)w->op;
+        struct tn_tally *seq = w->first_event ? tn_tally(w, "event", -1, err) : NULL;
+        if (seq) range[1] = seq->value;
+        memcpy(result->p + at + 1, range, sizeof range);
+        memcpy(result->p + at + 17, &count, sizeof count);
+        if (!savepoint(w, "RELEASE one", alone, err)) step = TN_STEP_broken;
+    }
+    tn_arena_reset(&w->arena);
+    return step;
+}

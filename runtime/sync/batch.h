@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* batch.h - the records of one page on their way from the source to the store: mapped in slices, so
+ * that a page of any size never holds the loop, then compared, then written (sink.h).
+ * Knows nothing of the store.  Life: mapper new (one a run); batch init; begin, slice until it is
+ * through, use, reset for the next page; clear, free. */
+#ifndef TN_SYNC_BATCH_H
+#define TN_SYNC_BATCH_H
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "sync/run_view.h"
+
+struct tn_plan;
+
+enum tn_item_state {
+    TN_ITEM_new, TN_ITEM_changed, TN_ITEM_same,    /* by the hash of what the source last said */
+    TN_ITEM_twice,                                 /* the page has a later one of the same id */
+    TN_ITEM_refused                                /* the store would not take it */
+};
+struct tn_batch_item {
+    struct tn_str external_id;
+    size_t at, n;                  /* its body in bodies */
+    enum tn_item_state state;
+    unsigned char hash[32];
+};
+/* A record that could not be mapped. */
+struct tn_batch_bad {
+    struct tn_run_fault fault;     /* the first that rejects it */
+    struct tn_str external_id;     /* empty when unknown */
+    struct tn_str payload;         /* the record as it came */
+};
+struct tn_batch {
+    struct tn_batch_item *items;
+    struct tn_batch_bad *bad;
+    size_t count, room, bad_count, bad_room;
+    size_t rows;                   /* in the page */
+    int64_t warnings;
+    struct tn_buf bodies;
+    struct tn_arena memory;        /* texts of items and bad */
+    uint32_t *slots;               /* items by external id; 0: free, else index + 1 */
+    size_t slot_count;
+};
+void tn_batch_init(struct tn_batch *b);
+void tn_batch_reset(struct tn_batch *b);           /* empty; keeps memory for the next page */
+void tn_batch_clear(struct tn_batch *b);
+static inline struct tn_str tn_batch_body(const struct tn_batch *b, const struct tn_batch_item *it)
+{
+    return (struct tn_str){b->bodies.p + it->at, it->n};
+}
+
+/* Adds a page that was compared to the counts. */
+void tn_batch_tally(const struct tn_batch *b, struct tn_run_counts *c);
+
+struct tn_mapper;
+struct tn_mapper *tn_mapper_new(const struct tn_plan *plan);   /* plan outlives it */
+void tn_mapper_free(struct tn_mapper *m);                      /* NULL does nothing */
+/* Begins a page: rows is the path of the array in text ("" : the text is the array).  text is
+ * borrowed until the last slice.  False: there is no such array (kind bad_answer). */
+TN_MUST_CHECK bool tn_mapper_begin(struct tn_mapper *m, struct tn_batch *b, struct tn_str text,
+                                   struct tn_str rows, struct tn_err *err);
+/* Maps on for about us microseconds, at least one record. */
+enum tn_mapped { TN_MAPPED_more, TN_MAPPED_all, TN_MAPPED_broken };
+/* broken: the page is damaged (bad_answer), or a function of the mapping used up its budget three
+ * times in a row (budget); err says. */
+enum tn_mapped tn_mapper_slice(struct tn_mapper *m, int64_t us, struct tn_err *err);
+
+#endif

@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/run.h"
+
+#include <inttypes.h>
+
+#include "base/fault.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "loop/loop.h"
+#include "sync/batch.h"
+#include "sync/sink.h"
+
+enum { SLICE_US = 1000, REPEATS = 64, ROW_EVERY_MS = 200, ERRORS_BYTES = 4 * 1024 * 1024,
+       DIFFS_BYTES = 8 * 1024 * 1024 };
+
+/* A page between the source and its commit. */
+struct leg {
+    struct tn_batch batch;
+    struct tn_str cursor;          /* ours; absent: nowhere */
+    int64_t total;
+};
+
+enum goal { GO_ON, GO_CANCEL, GO_STOP };
+
+struct tn_run {
+    struct tn_run_options o;
+    struct tn_source source;       /* ops NULL: none, or closed */
+    struct tn_run_view view;       /* its texts belong to the run, not to the view's memory */
+    struct tn_buf errors, diffs;
+    size_t error_count;
+    struct tn_sink *sink;
+    struct tn_mapper *mapper;
+    struct tn_timer *turn;
+    char *filters, *cursor;
+    enum goal goal;
+    struct tn_err failure;         /* kind none: none */
+    const char *failure_code;
+    bool halt;                     /* what is not being written is dropped */
+
+    bool fetching, exhausted;      /* next is under way; there are no more pages */
+    bool ahead_held, page_held;    /* these two below are to be released */
+    struct tn_source_page ahead, page;     /* arrived; being mapped */
+    bool ahead_repeats, page_repeats;
+    uint64_t repeats[REPEATS], repeat_seed;
+    unsigned repeat_at;
+
+    struct leg legs[2];
+    struct leg *mapping, *ready, *writing;
+    bool compared;                 /* writing was given to the sink */
+    size_t compare_at;
+    struct tn_run_view before;     /* the view as it was, while a page is being committed */
+    size_t errors_before, error_count_before;
+    int64_t row_written, pending, committed;
+    bool ending;
+    unsigned diffs_left;
+};
+
+static void step(void *arg);
+
+static void wake(struct tn_run *run)
+{
+    if (!tn_timer_armed(run->turn)) tn_timer_set(run->turn, 0);
+}
+
+/* ------------------------------------------------------------------ errors[] */
+
+static void refresh_texts(struct tn_run *run)
+{
+    run->view.errors = tn_buf_str(&run->errors);
+    if (run->view.dry_run) run->view.diffs = tn_buf_str(&run->diffs);
+    run->view.cursor = tn_str(run->cursor);
+    run->view.filters = tn_str(run->filters);
+}
+
+static void list_fault(void *arg, const struct tn_run_fault *f)
+{
+    struct tn_run *run = arg;
+    if (run->error_count >= TN_LIMIT_SYNC_ERRORS) return;
+    run->error_count++;
+    tn_run_fault_add(&run->errors, f);
+    run->view.errors = tn_buf_str(&run->errors);
+}
+
+static size_t count_errors(struct tn_str errors)
+{
+    struct tn_json *json = tn_json_new();
+    struct tn_err err;
+    size_t n = tn_json_parse(json, errors, &err) ? tn_jcount(tn_json_root(json)) : 0;
+    tn_json_free(json);
+    return n;
+}
+
+/* The failure of the run itself stands first. */
+static void list_failure(struct tn_run *run)
+{
+    const struct tn_err *e = &run->failure;
+    struct tn_buf list;
+    struct tn_run_fault f = {.code = run->failure_code, .message = tn_str(e->text),
+                             .field = tn_str(e->field), .file = tn_str(e->file), .line = e->line};
+    tn_buf_init(&list, ERRORS_BYTES);
+    tn_run_fault_add(&list, &f);
+    if (run->errors.n > 2) {
+        list.n--;
+        tn_buf_addc(&list, ',');
+        tn_buf_add(&list, run->errors.p + 1, run->errors.n - 1);
+    }
+    tn_buf_clear(&run->errors);
+    run->errors = list;
+    refresh_texts(run);
+}
+
+/* ------------------------------------------------------------------ life */
+
+static struct tn_run *make(const struct tn_run_options *o, const struct tn_run_view *v)
+{
+    struct tn_run *run = TN_NEW(struct tn_run);
+    run->o = *o;
+    if (!run->o.slice_us) run->o.slice_us = SLICE_US;
+    tn_run_view_init(&run->view);
+    run->view = *v;
+    tn_arena_init(&run->view.memory);
+    run->filters = v->filters.p ? tn_strndup(v->filters.p, v->filters.n) : NULL;
+    run->cursor = v->cursor.p ? tn_strndup(v->cursor.p, v->cursor.n) : NULL;
+    tn_buf_init(&run->errors, ERRORS_BYTES);
+    tn_buf_init(&run->diffs, DIFFS_BYTES);
+    if (v->errors.n) tn_buf_addstr(&run->errors, v->errors);
+    run->error_count = v->errors.n ? count_errors(v->errors) : 0;
+    run->diffs_left = o->diff_max;
+    tn_random(&run->repeat_seed, sizeof run->repeat_seed);
+    tn_batch_init(&run->legs[0].batch);
+    tn_batch_init(&run->legs[1].batch);
+    run->turn = tn_timer_new(o->loop, step, run);
+    run->row_written = tn_mono_us();
+    refresh_texts(run);
+    return run;
+}
+
+static struct tn_sink *make_sink(struct tn_run *run, const struct tn_source *source)
+{
+    const struct tn_run_options *o = &run->o;
+    struct tn_sink_options so = {
+        .loop = o->loop, .store = o->store, .log = o->log,
+        .table = source ? source->table : NULL, .entity = source ? source->entity : NULL,
+        .generation = run->view.generation, .row_version = o->row_version,
+        .entry = o->entry, .lease = o->lease, .retry_ms = o->retry_ms, .retry_max = o->retry_max,
+        .seal = o->seal, .seal_arg = o->seal_arg, .refused = list_fault, .arg = run,
+    };
+    return tn_sink_new(&so, &run->view);
+}
+
+struct tn_run *tn_run_start(const struct tn_run_options *o, const struct tn_source *source,
+                            const struct tn_run_view *v)
+{
+    struct tn_run *run = make(o, v);
+    run->source = *source;
+    memcpy(run->view.generation, source->generation, sizeof source->generation);
+    run->sink = make_sink(run, source);
+    run->mapper = tn_mapper_new(source->plan);
+    wake(run);
+    return run;
+}
+
+struct tn_run *tn_run_refuse(const struct tn_run_options *o, const struct tn_err *why,
+                             const struct tn_run_view *v)
+{
+    struct tn_run *run = make(o, v);
+    run->failure = *why;
+    run->failure_code = tn_run_code(why->kind);
+    run->sink = make_sink(run, NULL);
+    run->exhausted = true;
+    wake(run);
+    return run;
+}
+
+static void release(struct tn_run *run, bool *held, const struct tn_source_page *page)
+{
+    if (*held && run->source.ops) run->source.ops->release(run->source.self, page);
+    *held = false;
+}
+
+static void close_source(struct tn_run *run)
+{
+    release(run, &run->ahead_held, &run->ahead);
+    release(run, &run->page_held, &run->page);
+    tn_mapper_free(run->mapper);       /* its plan goes with the source */
+    run->mapper = NULL;
+    if (run->source.ops) run->source.ops->close(run->source.self);
+    run->source.ops = NULL;
+    run->fetching = false;
+    run->exhausted = true;
+}
+
+void tn_run_free(struct tn_run *run)
+{
+    if (!run) return;
+    close_source(run);
+    tn_sink_free(run->sink);
+    tn_timer_free(run->turn);
+    for (int i = 0; i < 2; i++) {
+        tn_batch_clear(&run->legs[i].batch);
+        tn_free((char *)run->legs[i].cursor.p);
+    }
+    tn_buf_clear(&run->errors);
+    tn_buf_clear(&run->diffs);
+    tn_free(run->filters);
+    tn_free(run->cursor);
+    tn_free(run);
+}
+
+const struct tn_run_view *tn_run_view(const struct tn_run *run)
+{
+    return &run->view;
+}
+
+bool tn_run_writing(const struct tn_run *run)
+{
+    return run->ending || (run->writing && run->compared);
+}
+
+int64_t tn_run_committed(const struct tn_run *run)
+{
+    return run->committed;
+}
+
+void tn_run_cancel(struct tn_run *run)
+{
+    run->goal = GO_CANCEL;
+    run->view.cancel = true;
+    wake(run);
+}
+
+void tn_run_stop(struct tn_run *run)
+{
+    if (run->view.dry_run) run->goal = GO_CANCEL;      /* it could not be gone on with */
+    if (run->goal == GO_ON) run->goal = GO_STOP;
+    wake(run);
+}
+
+/* The first failure counts.  Pages that came before it are still stored. */
+static void fail(struct tn_run *run, const struct tn_err *err, const char *code)
+{
+    run->exhausted = true;
+    if (run->failure.kind) return;
+    run->failure = *err;
+    run->failure_code = code;
+}
+
+/* A page that cannot be mapped or stored ends the run before that page. */
+static void halt(struct tn_run *run, const struct tn_err *err, const char *code)
+{
+    fail(run, err, code);
+    run->halt = true;
+    run->mapping = run->ready = NULL;
+}
+
+/* Where tests let the worker die, or the run fail. */
+static void test_point(struct tn_run *run, const char *name)
+{
+    struct tn_err err;
+    if (!TN_FAULT(name)) return;
+    tn_fail(&err, TN_E_internal, "fault %s", name);
+    halt(run, &err, tn_run_code(err.kind));
+}
+
+/* ------------------------------------------------------------------ fetching */
+
+static uint64_t fingerprint(uint64_t seed, struct tn_str s)
+{
+    uint64_t h = seed ^ s.n, word;
+    for (; s.n >= 8; s.p += 8, s.n -= 8) {
+        memcpy(&word, s.p, 8);
+        h = (h ^ word) * 0x9E3779B97F4A7C15u;
+        h ^= h >> 29;
+    }
+    word = 0;
+    memcpy(&word, s.p, s.n);
+    h = (h ^ word) * 0xff51afd7ed558ccdu;
+    return (h ^ h >> 32) | 1;
+}
+
+static bool seen_before(struct tn_run *run, struct tn_str text)
+{
+    uint64_t print = fingerprint(run->repeat_seed, text);
+    for (unsigned i = 0; i < REPEATS; i++)
+        if (run->repeats[i] == print) return true;
+    run->repeats[run->repeat_at++ % REPEATS] = print;
+    return false;
+}
+
+static void take_page(struct tn_run *run, const struct tn_source_page *page)
+{
+    int64_t pages = run->view.pages + (run->mapping || run->ready) + (run->writing != NULL);
+    struct tn_err err;
+    run->ahead = *page;
+    run->ahead_held = true;
+    run->ahead_repeats = seen_before(run, page->text);
+    test_point(run, "sync.page.fetched");
+    if (pages < TN_LIMIT_SYNC_PAGES) return;
+    release(run, &run->ahead_held, &run->ahead);
+    tn_fail(&err, TN_E_bad_answer, "the run was stopped after %u pages", TN_LIMIT_SYNC_PAGES);
+    fail(run, &err, tn_run_code(err.kind));
+}
+
+static void on_page(void *arg, const struct tn_source_page *page, const struct tn_err *err)
+{
+    struct tn_run *run = arg;
+    run->fetching = false;
+    if (page)
+        take_page(run, page);
+    else if (err && err->kind)
+        fail(run, err, tn_run_code(err->kind));
+    else
+        run->exhausted = true;
+    wake(run);
+}
+
+static void fetch(struct tn_run *run)
+{
+    if (run->fetching || run->exhausted || run->ahead_held) return;
+    run->fetching = true;
+    run->source.ops->next(run->source.self, on_page, run);
+}
+
+/* ------------------------------------------------------------------ mapping */
+
+static struct leg *free_leg(struct tn_run *run)
+{
+    for (int i = 0; i < 2; i++) {
+        struct leg *leg = &run->legs[i];
+        if (leg != run->mapping && leg != run->ready && leg != run->writing) return leg;
+    }
+    return NULL;
+}
+
+static void begin_mapping(struct tn_run *run)
+{
+    struct leg *leg = free_leg(run);
+    struct tn_err err;
+    if (!leg || run->mapping || run->ready || !run->ahead_held) return;
+    run->page = run->ahead;
+    run->page_held = true;
+    run->page_repeats = run->ahead_repeats;
+    run->ahead_held = false;
+    tn_free((char *)leg->cursor.p);
+    leg->cursor = (struct tn_str){NULL, 0};
+    if (run->page.cursor.p)
+        leg->cursor = (struct tn_str){tn_strndup(run->page.cursor.p, run->page.cursor.n),
+                                      run->page.cursor.n};
+    leg->total = run->page.total;
+    if (tn_mapper_begin(run->mapper, &leg->batch, run->page.text, run->page.rows, &err)) {
+        run->mapping = leg;
+        return;
+    }
+    halt(run, &err, tn_run_code(err.kind));
+    release(run, &run->page_held, &run->page);
+}
+
+/* A server that does not page gives the same page for ever.  One that has nothing may say so twice,
+ * as long as the cursor moves. */
+static bool progresses(const struct tn_run *run, const struct leg *leg, struct tn_err *err)
+{
+    if (!run->page_repeats || (leg->batch.rows == 0 && leg->cursor.n)) return true;
+    return tn_fail(err, TN_E_bad_answer, "the peer answered the same page twice: no progress");
+}
+
+/* True: there is more to be done in the next turn. */
+static bool map_on(struct tn_run *run)
+{
+    struct tn_err err;
+    begin_mapping(run);
+    if (!run->mapping) return false;
+    struct leg *leg = run->mapping;
+    enum tn_mapped how = tn_mapper_slice(run->mapper, run->o.slice_us, &err);
+    if (how == TN_MAPPED_more) return true;
+    release(run, &run->page_held, &run->page);
+    run->mapping = NULL;
+    if (how == TN_MAPPED_broken || !progresses(run, leg, &err)) {
+        halt(run, &err, tn_run_code(err.kind));
+        return false;
+    }
+    run->ready = leg;
+    test_point(run, "sync.page.mapped");
+    return true;
+}
+
+/* ------------------------------------------------------------------ writing */
+
+static void add_counts(struct tn_run_counts *to, struct tn_run_counts c)
+{
+    to->processed += c.processed;
+    to->created += c.created;
+    to->updated += c.updated;
+    to->unchanged += c.unchanged;
+    to->failed += c.failed;
+}
+
+/* The view as it is to be once this page is stored. */
+static void advance(struct tn_run *run, struct leg *leg)
+{
+    struct tn_batch *b = &leg->batch;
+    add_counts(&run->view.counts, tn_sink_late(run->sink));
+    run->before = run->view;
+    run->errors_before = run->errors.n;
+    run->error_count_before = run->error_count;
+    run->pending = run->view.counts.processed;
+    tn_batch_tally(b, &run->view.counts);
+    run->pending = run->view.counts.processed - run->pending;
+    run->view.warnings += b->warnings;
+    run->view.pages++;
+    run->view.crashes = 0;
+    if (leg->total >= 0) run->view.total = leg->total;
+    for (size_t i = 0; i < b->bad_count; i++) list_fault(run, &b->bad[i].fault);
+    run->view.cursor = leg->cursor;
+}
+
+/* The page is part of the run now. */
+static void settle(struct tn_run *run)
+{
+    struct leg *leg = run->writing;
+    tn_free(run->cursor);
+    run->cursor = (char *)leg->cursor.p;
+    leg->cursor = (struct tn_str){NULL, 0};
+    run->writing = NULL;
+    run->committed += run->pending;
+    refresh_texts(run);
+    if (run->o.progress) run->o.progress(run->o.arg, &run->view);
+    wake(run);
+}
+
+/* Nothing of the page was stored: nothing of it counts. */
+static void revert(struct tn_run *run)
+{
+    run->view = run->before;
+    run->error_count = run->error_count_before;
+    run->errors.n = run->errors_before;
+    if (run->errors.n) run->errors.p[run->errors.n - 1] = ']';
+    run->writing = NULL;
+    refresh_texts(run);
+}
+
+static void finish(struct tn_run *run, enum tn_run_end end)
+{
+    run->o.done(run->o.arg, end);
+}
+
+static void on_stored(void *arg, enum tn_sunk how, const struct tn_err *err)
+{
+    struct tn_run *run = arg;
+    if (how == TN_SUNK_lost) {
+        finish(run, TN_RUN_END_lost);
+        return;
+    }
+    if (tn_sink_cancelled(run->sink)) tn_run_cancel(run);
+    if (how == TN_SUNK_stored) {
+        run->row_written = tn_mono_us();
+        settle(run);
+        test_point(run, "sync.page.committed");
+        return;
+    }
+    revert(run);
+    halt(run, err, "ERR_DATABASE");
+    wake(run);
+}
+
+/* A page in which nothing changed needs no commit of its own: counts and cursor travel with the next
+ * one, and a crash before that means to look at unchanged records once more. */
+static bool can_wait(const struct tn_run *run, const struct leg *leg)
+{
+    if (tn_sink_needs(run->sink, &leg->batch)) return false;
+    return tn_mono_us() - run->row_written < ROW_EVERY_MS * 1000;
+}
+
+static void write_compared(struct tn_run *run)
+{
+    struct leg *leg = run->writing;
+    run->compared = true;
+    advance(run, leg);
+    if (run->view.dry_run) {
+        tn_sink_diff(run->sink, &leg->batch, &run->diffs_left, &run->diffs);
+        settle(run);
+    } else if (can_wait(run, leg)) {
+        settle(run);
+    } else {
+        tn_sink_page(run->sink, &leg->batch, &run->view, on_stored, run);
+    }
+}
+
+static bool write_on(struct tn_run *run)
+{
+    struct tn_err err;
+    if (!run->writing && run->ready) {
+        run->writing = run->ready;
+        run->ready = NULL;
+        run->compared = false;
+        run->compare_at = 0;
+    }
+    if (!run->writing || run->compared) return false;
+    if (!tn_sink_compare(run->sink, &run->writing->batch, &run->compare_at, &err)) {
+        run->writing = NULL;
+        halt(run, &err, "ERR_DATABASE");
+    } else if (run->compare_at == run->writing->batch.count) {
+        write_compared(run);
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ ending */
+
+static void log_end(struct tn_run *run)
+{
+    const struct tn_run_view *v = &run->view;
+    const struct tn_run_counts *c = &v->counts;
+    tn_log(run->o.log, v->status == TN_RUN_failure ? TN_LOG_error : TN_LOG_info, "sync",
+           "run %s %s of integration %s: %s, %" PRId64 " records (%" PRId64 " created, %" PRId64
+           " updated, %" PRId64 " unchanged, %" PRId64 " failed) in %" PRId64 " ms%s%s", v->id,
+           v->operation, v->integration, tn_run_status_name(v->status), c->processed, c->created,
+           c->updated, c->unchanged, c->failed, tn_run_duration(v), run->failure.kind ? ": " : "",
+           run->failure.text);
+}
+
+static void on_end_stored(void *arg, enum tn_sunk how, const struct tn_err *err)
+{
+    struct tn_run *run = arg;
+    (void)err;
+    finish(run, how == TN_SUNK_lost ? TN_RUN_END_lost : TN_RUN_END_done);
+}
+
+static void on_stop_stored(void *arg, enum tn_sunk how, const struct tn_err *err)
+{
+    struct tn_run *run = arg;
+    (void)how, (void)err;
+    finish(run, TN_RUN_END_stopped);
+}
+
+static void decide(struct tn_run *run)
+{
+    struct tn_run_view *v = &run->view;
+    v->status = run->failure.kind ? TN_RUN_failure : tn_run_status_of(&v->counts);
+    v->finished_at = tn_now_ms();
+    v->open = false;
+    if (run->failure.kind) list_failure(run);
+    log_end(run);
+    if (run->o.progress) run->o.progress(run->o.arg, v);
+}
+
+static void end(struct tn_run *run)
+{
+    struct tn_err cancelled;
+    run->ending = true;
+    close_source(run);
+    add_counts(&run->view.counts, tn_sink_late(run->sink));
+    if (run->goal == GO_CANCEL) {
+        tn_fail(&cancelled, TN_E_cancelled, "the run was cancelled");
+        fail(run, &cancelled, tn_run_code(TN_E_cancelled));
+    }
+    if (run->goal == GO_STOP && !run->failure.kind && !run->view.dry_run) {
+        run->view.open = false;
+        tn_sink_stop(run->sink, &run->view, on_stop_stored, run);
+        return;
+    }
+    decide(run);
+    if (run->view.dry_run)
+        finish(run, TN_RUN_END_done);
+    else
+        tn_sink_end(run->sink, &run->view, on_end_stored, run);
+}
+
+/* Nothing more is to come, and what was to be stored is. */
+static bool over(const struct tn_run *run)
+{
+    if (run->writing) return false;
+    if (run->goal != GO_ON || run->halt) return true;
+    return run->exhausted && !run->ahead_held && !run->mapping && !run->ready;
+}
+
+/* One turn: each part goes on by one slice. */
+static void step(void *arg)
+{
+    struct tn_run *run = arg;
+    bool wanted = run->goal == GO_ON && !run->halt, more;
+    if (run->ending) return;
+    more = write_on(run);
+    if (wanted && !run->halt) more |= map_on(run);
+    if (over(run)) {
+        end(run);
+        return;
+    }
+    if (wanted) fetch(run);
+    if (more) wake(run);
+}

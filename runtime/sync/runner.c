@@ -1,0 +1,843 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/runner.h"
+
+#include <stdio.h>
+
+#include "base/id.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "loop/loop.h"
+#include "store/commit.h"
+#include "store/store.h"
+#include "sync/run.h"
+#include "sync/sink.h"
+
+enum { ACTIVE_MAX = 4, RETRY_MS = 100, RETRY_MAX = 8, CRASHES_MAX = 3, CONFLICTS_MAX = 8,
+       DRY_MAX = 8, DRY_KEPT = 16, DIFFS_MAX = 100, SOON_MS = 20, AGAIN_MS = 1000, LATE_MS = 60000,
+       PATIENCE = 20 };                /* times retry_ms */
+#define LEASE_MS (7LL * 24 * 3600 * 1000)
+
+/* A run that is worked on here, from its claim on. */
+struct job {
+    struct job *next, **link;
+    struct tn_runner *r;
+    struct tn_run_view view;       /* as it was claimed */
+    struct tn_run *run;            /* NULL: its row is being marked as ours */
+    struct tn_id id, entry;
+    int64_t lease, version;
+    int64_t seen;                  /* records of it that are in the statistics */
+    int64_t decided_us;            /* when its end was known; 0: not yet */
+    int conflicts;
+};
+
+/* A question to the store, or an answer that is to be given in a later turn. */
+struct call {
+    struct call *next, **link;
+    struct tn_runner *r;           /* NULL: the runner is gone */
+    bool deferred;
+    int tries;
+    union {
+        tn_runner_start_fn started;
+        tn_runner_cancel_fn cancelled;
+    } done;
+    void (*answer)(struct call *c);
+    void *arg;
+    struct job *job;
+    struct tn_run_view view;
+    struct tn_err err;
+};
+
+struct tn_runner_wait {
+    struct tn_runner_wait *next, **link;
+    struct tn_runner *r;
+    int64_t team;
+    struct tn_id id;
+    char run[TN_ID_LEN + 1];
+    bool look;                     /* its row may have changed */
+    tn_runner_wait_fn done;
+    void *arg;
+};
+
+struct tn_runner {
+    struct tn_runner_options o;
+    struct job *jobs;
+    struct call *calls;
+    struct tn_runner_wait *waits;
+    struct tn_timer *claim_at, *check, *patience;
+    bool claiming, claim_again, closing;
+    unsigned dry;
+    struct tn_run_view kept[DRY_KEPT];     /* dry runs that ended, newest over oldest */
+    unsigned kept_at;
+    struct tn_runner_stats stats;
+    void (*closed)(void *arg);
+    void *closed_arg;
+};
+
+static void claim(void *arg);
+
+#define ENTER(list, x)                                                                             \
+    do {                                                                                           \
+        (x)->next = (list);                                                                        \
+        (x)->link = &(list);                                                                       \
+        if ((list)) (list)->link = &(x)->next;                                                     \
+        (list) = (x);                                                                              \
+    } while (0)
+#define LEAVE(x)                                                                                   \
+    do {                                                                                           \
+        *(x)->link = (x)->next;                                                                    \
+        if ((x)->next) (x)->next->link = (x)->link;                                                \
+    } while (0)
+
+/* ------------------------------------------------------------------ calls and jobs */
+
+static struct call *call_new(struct tn_runner *r)
+{
+    struct call *c = TN_NEW(struct call);
+    c->r = r;
+    tn_run_view_init(&c->view);
+    ENTER(r->calls, c);
+    return c;
+}
+
+static void call_free(struct call *c)
+{
+    if (c->r) {
+        LEAVE(c);
+        if (c->r->closing) tn_timer_set(c->r->check, 0);
+    }
+    tn_run_view_clear(&c->view);
+    tn_free(c);
+}
+
+/* The answer is known already, but nobody is called inside his own call. */
+static void call_defer(struct call *c)
+{
+    c->deferred = true;
+    tn_timer_set(c->r->check, 0);
+}
+
+static struct job *job_new(struct tn_runner *r, const struct tn_run_view *v)
+{
+    struct job *j = TN_NEW(struct job);
+    j->r = r;
+    tn_run_view_init(&j->view);
+    tn_run_view_copy(&j->view, v);
+    (void)tn_id_parse(tn_str(j->view.id), &j->id);
+    ENTER(r->jobs, j);
+    if (v->dry_run)
+        r->dry++;
+    else
+        r->stats.active++;
+    return j;
+}
+
+static void job_free(struct job *j)
+{
+    struct tn_runner *r = j->r;
+    LEAVE(j);
+    if (j->view.dry_run)
+        r->dry--;
+    else
+        r->stats.active--;
+    tn_run_free(j->run);
+    tn_run_view_clear(&j->view);
+    tn_free(j);
+    if (r->closing)
+        tn_timer_set(r->check, 0);
+    else
+        claim(r);
+}
+
+static struct job *job_of(const struct tn_runner *r, const struct tn_id *id)
+{
+    for (struct job *j = r->jobs; j; j = j->next)
+        if (memcmp(&j->id, id, sizeof *id) == 0) return j;
+    return NULL;
+}
+
+static bool read_row(struct tn_runner *r, int64_t team, const struct tn_id *id,
+                     struct tn_run_view *v, int64_t *version, struct tn_err *err)
+{
+    struct tn_row row;
+    struct tn_buf hold;
+    tn_buf_init(&hold, TN_LIMIT_RECORD);
+    bool ok = tn_store_get(r->o.store, team, "run", id, &row, &hold, err) &&
+              tn_run_view_decode(row.body, v, err);
+    if (ok) {
+        v->team = team;
+        tn_id_text(id, v->id);
+        *version = row.version;
+    }
+    tn_buf_clear(&hold);
+    return ok;
+}
+
+static bool put_row(struct tn_commit *c, const struct tn_run_view *v, int64_t based_on,
+                    struct tn_err *err)
+{
+    struct tn_buf body;
+    struct tn_id id;
+    tn_buf_init(&body, TN_LIMIT_RECORD);
+    tn_run_view_encode(v, &body);
+    bool ok = tn_id_parse(tn_str(v->id), &id) && tn_buf_ok(&body, "the row of a run", err) &&
+              tn_commit_put(c, v->team, "run", &id, tn_buf_str(&body), based_on, err);
+    tn_buf_clear(&body);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ waits */
+
+static void look_again(struct tn_runner *r, const struct tn_id *id)
+{
+    for (struct tn_runner_wait *w = r->waits; w; w = w->next) {
+        if (id && memcmp(&w->id, id, sizeof *id) != 0) continue;
+        w->look = true;
+        tn_timer_set(r->check, 0);
+    }
+}
+
+static const struct tn_run_view *kept_dry(const struct tn_runner *r, int64_t team, const char *run)
+{
+    for (unsigned i = 0; i < DRY_KEPT; i++)
+        if (r->kept[i].team == team && strcmp(r->kept[i].id, run) == 0) return &r->kept[i];
+    return NULL;
+}
+
+static void wait_answer(struct tn_runner_wait *w, const struct tn_run_view *v,
+                        const struct tn_err *err)
+{
+    tn_runner_wait_fn done = w->done;
+    void *arg = w->arg;
+    LEAVE(w);
+    tn_free(w);
+    done(arg, v, err);
+}
+
+static int64_t patience_ms(const struct tn_runner *r)
+{
+    return (int64_t)r->o.retry_ms * PATIENCE;
+}
+
+static bool patience_over(const struct job *j)
+{
+    return j->decided_us && tn_mono_us() - j->decided_us >= patience_ms(j->r) * 1000;
+}
+
+/* Answers the wait if its run has ended. */
+static void wait_look(struct tn_runner_wait *w)
+{
+    struct tn_runner *r = w->r;
+    struct job *j = job_of(r, &w->id);
+    const struct tn_run_view *dry = kept_dry(r, w->team, w->run);
+    struct tn_run_view v;
+    struct tn_err err;
+    int64_t version;
+    w->look = false;
+    if (j && j->view.team == w->team) {
+        if (patience_over(j)) wait_answer(w, tn_run_view(j->run), NULL);
+        return;
+    }
+    if (dry) {
+        wait_answer(w, dry, NULL);
+        return;
+    }
+    tn_run_view_init(&v);
+    if (!read_row(r, w->team, &w->id, &v, &version, &err))
+        wait_answer(w, NULL, &err);
+    else if (v.status != TN_RUN_running)
+        wait_answer(w, &v, NULL);
+    tn_run_view_clear(&v);
+}
+
+struct tn_runner_wait *tn_runner_wait(struct tn_runner *r, int64_t team, const char *run_id,
+                                      tn_runner_wait_fn done, void *arg)
+{
+    struct tn_runner_wait *w = TN_NEW(struct tn_runner_wait);
+    *w = (struct tn_runner_wait){.r = r, .team = team, .look = true, .done = done, .arg = arg};
+    snprintf(w->run, sizeof w->run, "%s", run_id);
+    (void)tn_id_parse(tn_str(run_id), &w->id);
+    ENTER(r->waits, w);
+    tn_timer_set(r->check, 0);
+    return w;
+}
+
+void tn_runner_wait_cancel(struct tn_runner_wait *w)
+{
+    LEAVE(w);
+    tn_free(w);
+}
+
+/* ------------------------------------------------------------------ working on a run */
+
+static void keep_dry(struct tn_runner *r, const struct tn_run_view *v)
+{
+    struct tn_run_view *place = &r->kept[r->kept_at++ % DRY_KEPT];
+    tn_run_view_copy(place, v);
+}
+
+static void count_end(struct tn_runner *r, enum tn_run_end end, enum tn_run_status status)
+{
+    if (end == TN_RUN_END_lost) r->stats.lost++;
+    if (end != TN_RUN_END_done) return;
+    r->stats.succeeded += status == TN_RUN_success;
+    r->stats.partial += status == TN_RUN_partial;
+    r->stats.failed += status == TN_RUN_failure;
+}
+
+static void on_run_done(void *arg, enum tn_run_end end)
+{
+    struct job *j = arg;
+    struct tn_runner *r = j->r;
+    struct tn_id id = j->id;
+    count_end(r, end, tn_run_view(j->run)->status);
+    if (j->view.dry_run) keep_dry(r, tn_run_view(j->run));
+    if (end == TN_RUN_END_lost)
+        tn_log(r->o.log, TN_LOG_warn, "sync", "run %s is worked on elsewhere", j->view.id);
+    job_free(j);
+    look_again(r, &id);
+}
+
+static void on_progress(void *arg, const struct tn_run_view *v)
+{
+    struct job *j = arg;
+    if (v->status != TN_RUN_running) {
+        j->decided_us = tn_mono_us();
+        tn_timer_set(j->r->patience, patience_ms(j->r) + 1);
+        return;
+    }
+    j->r->stats.pages++;
+    j->r->stats.records += (uint64_t)(tn_run_committed(j->run) - j->seen);
+    j->seen = tn_run_committed(j->run);
+}
+
+/* May it begin at all, and with what? */
+static bool open_source(struct job *j, struct tn_source *source, struct tn_err *err)
+{
+    const struct tn_run_view *v = &j->view;
+    const struct tn_runner_options *o = &j->r->o;
+    struct tn_str at = v->cursor.n ? v->cursor : TN_STR("none");
+    if (v->cancel) return tn_fail(err, TN_E_cancelled, "the run was cancelled");
+    if (v->crashes >= CRASHES_MAX)
+        return tn_fail(err, TN_E_internal, "the worker process died %d times while it was at the "
+                       "page after cursor %.*s: see the log", v->crashes, TN_FMT(at));
+    struct tn_run_request q = {.team = v->team, .integration = v->integration,
+                               .operation = v->operation, .filters = v->filters,
+                               .cursor = v->cursor};
+    return o->adapters->open(o->adapters_self, &q, source, err);
+}
+
+static void launch(struct job *j)
+{
+    const struct tn_runner_options *o = &j->r->o;
+    struct tn_run_options ro = {
+        .loop = o->loop, .store = o->store, .log = o->log,
+        .row_version = j->version, .entry = j->entry, .lease = j->lease,
+        .retry_ms = o->retry_ms, .retry_max = RETRY_MAX, .diff_max = DIFFS_MAX,
+        .seal = o->seal, .seal_arg = o->seal_arg,
+        .progress = on_progress, .done = on_run_done, .arg = j,
+    };
+    struct tn_source source;
+    struct tn_err err;
+    j->run = open_source(j, &source, &err) ? tn_run_start(&ro, &source, &j->view)
+                                           : tn_run_refuse(&ro, &err, &j->view);
+    if (j->r->closing) tn_run_stop(j->run);
+}
+
+/* ------------------------------------------------------------------ claiming */
+
+static void on_settled(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    (void)done, (void)err;             /* a lost lease means that somebody else saw to it */
+    call_free(arg);
+}
+
+/* An entry without a run that goes on. */
+static void drop_entry(struct tn_runner *r, const struct tn_id *entry, int64_t lease)
+{
+    struct tn_commit *c = tn_commit_new(r->o.store);
+    struct tn_err err;
+    if (tn_commit_settle(c, entry, lease, &err))
+        tn_store_commit(r->o.store, c, on_settled, call_new(r));
+    else
+        tn_commit_free(c);
+}
+
+static void hand_back(struct job *j, int64_t in_ms)
+{
+    struct tn_commit *c = tn_commit_new(j->r->o.store);
+    struct tn_str as_it_was = {NULL, 0};
+    struct tn_err err;
+    if (tn_commit_reschedule(c, &j->entry, j->lease, tn_now_ms() + in_ms, as_it_was, &err))
+        tn_store_commit(j->r->o.store, c, on_settled, call_new(j->r));
+    else
+        tn_commit_free(c);
+    job_free(j);
+}
+
+static void mark(struct job *j);
+
+static void on_marked(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    struct call *c = arg;
+    struct job *j = c->r ? c->job : NULL;
+    call_free(c);
+    if (!j) return;
+    if (!err) {
+        j->version = done->ops[0].version;
+        launch(j);
+    } else if (err->kind == TN_E_conflict && ++j->conflicts < CONFLICTS_MAX) {
+        mark(j);
+    } else {
+        hand_back(j, AGAIN_MS);
+    }
+}
+
+/* Without a cursor it begins from the start, where everything is counted anew. */
+static void begin_attempt(struct tn_run_view *v)
+{
+    v->attempt++;
+    v->crashes = v->open ? v->crashes + 1 : v->crashes;
+    v->open = true;
+    if (!v->started_at) v->started_at = tn_now_ms();
+    if (v->cursor.n) return;
+    v->counts = (struct tn_run_counts){0};
+    v->errors = (struct tn_str){NULL, 0};
+    v->warnings = 0;
+}
+
+/* Writes into the row that a new attempt begins: from here on nobody else's commits succeed. */
+static void mark(struct job *j)
+{
+    struct tn_runner *r = j->r;
+    struct tn_commit *commit;
+    struct tn_err err;
+    int64_t version;
+    if (!read_row(r, j->view.team, &j->id, &j->view, &version, &err) ||
+        j->view.status != TN_RUN_running) {
+        drop_entry(r, &j->entry, j->lease);
+        job_free(j);
+        return;
+    }
+    begin_attempt(&j->view);
+    commit = tn_commit_new(r->o.store);
+    if (!put_row(commit, &j->view, version, &err)) {
+        tn_commit_free(commit);
+        hand_back(j, LATE_MS);
+        return;
+    }
+    if (j->view.attempt > 1) r->stats.resumed++;
+    struct call *c = call_new(r);
+    c->job = j;
+    tn_store_commit(r->o.store, commit, on_marked, c);
+}
+
+static void take(struct tn_runner *r, const struct tn_entry *e)
+{
+    struct tn_run_view v;
+    struct tn_id id;
+    if (!tn_id_parse(e->key, &id) || job_of(r, &id)) {
+        drop_entry(r, &e->id, e->lease);
+        return;
+    }
+    tn_run_view_init(&v);
+    v.team = e->team;
+    tn_id_text(&id, v.id);
+    struct job *j = job_new(r, &v);
+    j->entry = e->id;
+    j->lease = e->lease;
+    mark(j);
+}
+
+static void on_claimed(void *arg, const struct tn_entry *entries, size_t count, int64_t next_due_ms,
+                       const struct tn_err *err)
+{
+    struct call *c = arg;
+    struct tn_runner *r = c->r;
+    if (r) {
+        r->claiming = false;
+        for (size_t i = 0; !err && i < count; i++) take(r, &entries[i]);
+        int64_t in = next_due_ms ? next_due_ms - tn_now_ms() : LATE_MS;
+        if (err) in = AGAIN_MS;
+        if (in < SOON_MS || r->claim_again) in = SOON_MS;
+        if (in > LATE_MS) in = LATE_MS;
+        tn_timer_set(r->claim_at, in);
+    }
+    call_free(c);
+}
+
+static void claim(void *arg)
+{
+    struct tn_runner *r = arg;
+    if (r->claiming) r->claim_again = true;
+    if (r->claiming || r->closing || r->stats.active >= r->o.active_max) return;
+    r->claiming = true;
+    r->claim_again = false;
+    tn_store_claim(r->o.store, TN_RUN_QUEUE, r->o.active_max - r->stats.active, r->o.lease_ms,
+                   on_claimed, call_new(r));
+}
+
+/* ------------------------------------------------------------------ change notes */
+
+/* A row of ours that somebody else has written: the wish for an end is all that may be in it. */
+static void row_touched(struct job *j)
+{
+    struct tn_run_view v;
+    struct tn_err err;
+    int64_t version;
+    if (!j->run || j->view.dry_run || tn_run_writing(j->run)) return;
+    tn_run_view_init(&v);
+    if (read_row(j->r, j->view.team, &j->id, &v, &version, &err) && v.cancel)
+        tn_run_cancel(j->run);
+    tn_run_view_clear(&v);
+}
+
+static void rows_changed(struct tn_runner *r, const struct tn_change *c)
+{
+    if (c->more) {
+        look_again(r, NULL);
+        for (struct job *j = r->jobs; j; j = j->next) row_touched(j);
+    }
+    for (size_t i = 0; i < c->count && !c->more; i++) {
+        struct job *j = job_of(r, &c->ids[i]);
+        look_again(r, &c->ids[i]);
+        if (j) row_touched(j);
+    }
+}
+
+static void on_change(void *arg, const struct tn_changes *changes)
+{
+    struct tn_runner *r = arg;
+    if (changes->all) {
+        look_again(r, NULL);
+        for (struct job *j = r->jobs; j; j = j->next) row_touched(j);
+        tn_timer_set(r->claim_at, SOON_MS);
+    }
+    for (size_t i = 0; i < changes->count; i++) {
+        const struct tn_change *c = &changes->items[i];
+        if (c->kind == TN_CHANGED_table && tn_str_is(c->name, "run")) rows_changed(r, c);
+        if (c->kind != TN_CHANGED_queue || !tn_str_is(c->name, TN_RUN_QUEUE)) continue;
+        r->claim_again = true;
+        if (!r->claiming) tn_timer_set(r->claim_at, SOON_MS);
+    }
+}
+
+/* ------------------------------------------------------------------ starting */
+
+static void start_answer(struct call *c)
+{
+    c->done.started(c->arg, c->err.kind ? NULL : c->view.id, c->err.kind ? &c->err : NULL);
+}
+
+static size_t active_key(const struct tn_run_view *v, char *out, size_t size)
+{
+    int n = snprintf(out, size, "%s/%s", v->integration, v->operation);
+    return (size_t)n;
+}
+
+static void try_start(struct call *c);
+
+/* True: it ended in between, so it may be tried again. */
+static bool explain_busy(struct call *c)
+{
+    char key[128];
+    struct tn_str k = {key, active_key(&c->view, key, sizeof key)};
+    struct tn_buf id;
+    tn_buf_init(&id, 64);
+    bool found = tn_store_kv_get(c->r->o.store, c->view.team, TN_RUN_ACTIVE_SPACE, k, &id, NULL,
+                                 &c->err);
+    if (found) {
+        tn_fail(&c->err, TN_E_busy, "%s of this integration is running already", c->view.operation);
+        tn_fail_field(&c->err, "%.*s", (int)id.n, id.p ? id.p : "");
+    }
+    tn_buf_clear(&id);
+    return !found && c->err.kind == TN_E_not_found;
+}
+
+static void on_started(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    struct call *c = arg;
+    (void)done;
+    tn_err_clear(&c->err);
+    if (err) c->err = *err;
+    if (c->r && err && err->kind == TN_E_conflict && explain_busy(c) && ++c->tries < CONFLICTS_MAX) {
+        try_start(c);
+        return;
+    }
+    if (c->r && !err) {
+        c->r->stats.started++;
+        claim(c->r);
+    }
+    start_answer(c);
+    call_free(c);
+}
+
+static bool build_start(struct call *c, struct tn_commit *commit)
+{
+    const struct tn_run_view *v = &c->view;
+    char key[128];
+    struct tn_str k = {key, active_key(v, key, sizeof key)};
+    return put_row(commit, v, TN_NEW_ONLY, &c->err) &&
+           tn_commit_kv_set(commit, v->team, TN_RUN_ACTIVE_SPACE, k, tn_str(v->id), TN_NEW_ONLY, 0,
+                            &c->err) &&
+           tn_commit_queue_put(commit, v->team, TN_RUN_QUEUE, tn_str(v->id), tn_now_ms(),
+                               TN_STR("{}"), &c->err);
+}
+
+static void try_start(struct call *c)
+{
+    struct tn_commit *commit = tn_commit_new(c->r->o.store);
+    tn_err_clear(&c->err);
+    if (build_start(c, commit)) {
+        tn_store_commit(c->r->o.store, commit, on_started, c);
+        return;
+    }
+    tn_commit_free(commit);
+    call_defer(c);
+}
+
+static void start_dry(struct call *c)
+{
+    struct tn_runner *r = c->r;
+    if (r->dry >= DRY_MAX) {
+        tn_fail(&c->err, TN_E_overloaded, "%d dry runs are under way", DRY_MAX);
+    } else {
+        struct job *j = job_new(r, &c->view);
+        begin_attempt(&j->view);
+        launch(j);
+    }
+    call_defer(c);
+}
+
+static bool fill_view(struct tn_run_view *v, const struct tn_runner_request *q, struct tn_err *err)
+{
+    struct tn_id id = tn_id_new(), integration;
+    const char *trigger = q->trigger ? q->trigger : "API";
+    tn_id_text(&id, v->id);
+    v->team = q->team;
+    v->dry_run = q->dry_run;
+    v->created_at = tn_now_ms();
+    if (!tn_id_parse(tn_str(q->integration), &integration))
+        return tn_fail(err, TN_E_invalid, "an integration's id is a UUID");
+    if (!q->operation[0] || strlen(q->operation) >= sizeof v->operation)
+        return tn_fail(err, TN_E_invalid, "an operation's name has 1 to %zu characters",
+                       sizeof v->operation - 1);
+    tn_id_text(&integration, v->integration);
+    snprintf(v->operation, sizeof v->operation, "%s", q->operation);
+    snprintf(v->trigger, sizeof v->trigger, "%s", trigger);
+    struct tn_str filters = q->filters.n ? q->filters : TN_STR("{}");
+    v->filters = (struct tn_str){tn_arena_strndup(&v->memory, filters.p, filters.n), filters.n};
+    return true;
+}
+
+void tn_runner_start(struct tn_runner *r, const struct tn_runner_request *q,
+                     tn_runner_start_fn done, void *arg)
+{
+    struct call *c = call_new(r);
+    c->done.started = done;
+    c->arg = arg;
+    c->answer = start_answer;
+    if (r->closing)
+        tn_fail(&c->err, TN_E_unavailable, "the server is shutting down");
+    if (c->err.kind || !fill_view(&c->view, q, &c->err))
+        call_defer(c);
+    else if (q->dry_run)
+        start_dry(c);
+    else
+        try_start(c);
+}
+
+/* ------------------------------------------------------------------ cancelling */
+
+static void cancel_answer(struct call *c)
+{
+    c->done.cancelled(c->arg, &c->err);
+}
+
+static void try_cancel(struct call *c);
+
+static void on_cancelled(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    struct call *c = arg;
+    (void)done;
+    tn_err_clear(&c->err);
+    if (err) c->err = *err;
+    if (c->r && err && err->kind == TN_E_conflict && ++c->tries < CONFLICTS_MAX) {
+        try_cancel(c);
+        return;
+    }
+    cancel_answer(c);
+    call_free(c);
+}
+
+/* The wish goes into the row; the page that is being committed elsewhere may be quicker. */
+static void try_cancel(struct call *c)
+{
+    struct tn_runner *r = c->r;
+    struct tn_commit *commit = tn_commit_new(r->o.store);
+    struct tn_id id;
+    int64_t version, team = c->view.team;
+    bool ok = tn_id_parse(tn_str(c->view.id), &id) ||
+              tn_fail(&c->err, TN_E_not_found, "there is no such run");
+    ok = ok && read_row(r, team, &id, &c->view, &version, &c->err);
+    if (ok && c->view.status != TN_RUN_running)
+        ok = tn_fail(&c->err, TN_E_conflict, "the run has ended");
+    ok = ok && tn_commit_patch(commit, team, "run", &id, TN_STR("{\"cancel\":true}"), version,
+                               &c->err);
+    if (ok) {
+        tn_store_commit(r->o.store, commit, on_cancelled, c);
+        return;
+    }
+    tn_commit_free(commit);
+    call_defer(c);
+}
+
+void tn_runner_cancel(struct tn_runner *r, int64_t team, const char *run_id,
+                      tn_runner_cancel_fn done, void *arg)
+{
+    struct call *c = call_new(r);
+    struct tn_id id;
+    struct job *j = tn_id_parse(tn_str(run_id), &id) ? job_of(r, &id) : NULL;
+    c->done.cancelled = done;
+    c->arg = arg;
+    c->answer = cancel_answer;
+    c->view.team = team;
+    snprintf(c->view.id, sizeof c->view.id, "%s", run_id);
+    if (!j || !j->view.dry_run || j->view.team != team) {
+        try_cancel(c);
+        return;
+    }
+    tn_run_cancel(j->run);
+    call_defer(c);
+}
+
+/* ------------------------------------------------------------------ reading */
+
+bool tn_runner_read(struct tn_runner *r, int64_t team, const char *run_id, struct tn_run_view *v,
+                    struct tn_err *err)
+{
+    struct tn_id id;
+    int64_t version;
+    if (!tn_id_parse(tn_str(run_id), &id))
+        return tn_fail(err, TN_E_not_found, "there is no such run");
+    struct job *j = job_of(r, &id);
+    const struct tn_run_view *dry = kept_dry(r, team, run_id);
+    if (j && j->run && j->view.team == team)
+        tn_run_view_copy(v, tn_run_view(j->run));
+    else if (dry)
+        tn_run_view_copy(v, dry);
+    else
+        return read_row(r, team, &id, v, &version, err);
+    return true;
+}
+
+struct tn_runner_stats tn_runner_stats(const struct tn_runner *r)
+{
+    return r->stats;
+}
+
+/* ------------------------------------------------------------------ life */
+
+static bool answer_one(struct tn_runner *r)
+{
+    for (struct call *c = r->calls; c; c = c->next) {
+        if (!c->deferred) continue;
+        c->deferred = false;
+        c->answer(c);
+        call_free(c);
+        return true;
+    }
+    return false;
+}
+
+static bool look_one(struct tn_runner *r)
+{
+    for (struct tn_runner_wait *w = r->waits; w; w = w->next) {
+        if (!w->look) continue;
+        wait_look(w);
+        return true;
+    }
+    return false;
+}
+
+static void end_waits(struct tn_runner *r)
+{
+    struct tn_err err;
+    tn_fail(&err, TN_E_cancelled, "the server is shutting down; the run goes on when it is back");
+    while (r->waits) wait_answer(r->waits, NULL, &err);
+}
+
+/* An end that cannot be stored is not waited for for ever. */
+static void lose_patience(void *arg)
+{
+    struct tn_runner *r = arg;
+    for (struct job *j = r->jobs, *next; j; j = next) {
+        next = j->next;
+        if (!j->decided_us) continue;
+        tn_timer_set(r->patience, patience_ms(r));
+        if (!patience_over(j)) continue;
+        look_again(r, &j->id);
+        if (r->closing) job_free(j);
+    }
+}
+
+static void check(void *arg)
+{
+    struct tn_runner *r = arg;
+    while (answer_one(r)) continue;
+    while (look_one(r)) continue;
+    if (!r->closing) return;
+    end_waits(r);
+    if (r->jobs || r->calls) return;
+    void (*closed)(void *) = r->closed;
+    void *closed_arg = r->closed_arg;
+    tn_runner_free(r);
+    if (closed) closed(closed_arg);
+}
+
+struct tn_runner *tn_runner_open(const struct tn_runner_options *o)
+{
+    struct tn_runner *r = TN_NEW(struct tn_runner);
+    r->o = *o;
+    if (!r->o.active_max) r->o.active_max = ACTIVE_MAX;
+    if (!r->o.lease_ms) r->o.lease_ms = LEASE_MS;
+    if (!r->o.retry_ms) r->o.retry_ms = RETRY_MS;
+    for (unsigned i = 0; i < DRY_KEPT; i++) tn_run_view_init(&r->kept[i]);
+    r->claim_at = tn_timer_new(o->loop, claim, r);
+    r->check = tn_timer_new(o->loop, check, r);
+    r->patience = tn_timer_new(o->loop, lose_patience, r);
+    tn_store_on_change(o->store, on_change, r);
+    tn_timer_set(r->claim_at, 0);
+    return r;
+}
+
+void tn_runner_close(struct tn_runner *r, void (*closed)(void *arg), void *arg)
+{
+    r->closing = true;
+    r->closed = closed;
+    r->closed_arg = arg;
+    for (struct job *j = r->jobs; j; j = j->next)
+        if (j->run) tn_run_stop(j->run);
+    tn_timer_set(r->check, 0);
+    tn_timer_set(r->patience, patience_ms(r));
+}
+
+void tn_runner_free(struct tn_runner *r)
+{
+    if (!r) return;
+    r->closing = true;
+    tn_store_off_change(r->o.store, on_change, r);
+    while (r->jobs) job_free(r->jobs);
+    while (r->waits) tn_runner_wait_cancel(r->waits);
+    for (struct call *c = r->calls, *next; c; c = next) {
+        next = c->next;
+        LEAVE(c);
+        c->r = NULL;
+        if (c->deferred) call_free(c);
+    }
+    for (unsigned i = 0; i < DRY_KEPT; i++) tn_run_view_clear(&r->kept[i]);
+    tn_timer_free(r->claim_at);
+    tn_timer_free(r->check);
+    tn_timer_free(r->patience);
+    tn_free(r);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* runner.h - which runs exist and who works on them: asked for, queued, claimed, gone on with after
+ * a crash, ended.  A run is a row and a queue entry in the store, so that it survives whoever
+ * works on it; each worker process has one runner, and any of them may end what another began.
+ * Life: open; start, wait, cancel in any order; close.  Worker process. */
+#ifndef TN_SYNC_RUNNER_H
+#define TN_SYNC_RUNNER_H
+
+#include "base/err.h"
+#include "sync/run_view.h"
+#include "sync/source.h"
+
+struct tn_log;
+struct tn_loop;
+struct tn_runner;
+struct tn_runner_wait;
+struct tn_store;
+
+/* Makes the payload of a quarantined record unreadable at rest: appends to out what is stored. */
+typedef bool (*tn_seal_fn)(void *arg, struct tn_str payload, struct tn_buf *out,
+                           struct tn_err *err);
+
+struct tn_runner_options {
+    struct tn_loop *loop;
+    struct tn_store *store;        /* the worker's client; its holder id is what leases bear: after
+                                    * a worker's death tn_store_release(that id) frees its runs */
+    struct tn_log *log;            /* may be NULL */
+    const struct tn_adapter_ops *adapters;
+    void *adapters_self;
+    unsigned active_max;           /* runs worked on at once; 0: 4 */
+    int64_t lease_ms;              /* 0: 7 days; a lease ends with its holder, this is the last resort */
+    int retry_ms;                  /* first pause when a commit may be tried again; 0: 100; then
+                                    * twice that, and so on, eight times */
+    tn_seal_fn seal;               /* NULL: payloads are stored as they came */
+    void *seal_arg;
+};
+/* Begins at once with what is due, also with what a dead process left behind. */
+struct tn_runner *tn_runner_open(const struct tn_runner_options *o);
+
+struct tn_runner_request {
+    int64_t team;
+    const char *integration;       /* id (UUID text) */
+    const char *operation;
+    struct tn_str filters;         /* JSON object; absent: {} */
+    const char *trigger;           /* "API", "CLI", "SCHEDULE", "WEBHOOK"; NULL: "API" */
+    bool dry_run;
+};
+/* The run's id once it exists for good (row and queue entry are committed); or NULL with err: busy
+ * when that operation of that integration runs already (err->field is the other run's id), and all
+ * that a commit can say.  A dry run leaves nothing in the store: its id is good for wait and cancel
+ * in this process alone. */
+typedef void (*tn_runner_start_fn)(void *arg, const char *run_id, const struct tn_err *err);
+/* Copies the request.  done is called once, in a later turn of the loop.  The integration and the
+ * operation are the caller's to check first; a run of something unknown ends as a failure. */
+void tn_runner_start(struct tn_runner *r, const struct tn_runner_request *q,
+                     tn_runner_start_fn done, void *arg);
+
+/* The run when it has ended, wherever it did; or NULL with err: not_found, cancelled when the
+ * runner closes first (the run itself may go on later).  v is borrowed for the call. */
+typedef void (*tn_runner_wait_fn)(void *arg, const struct tn_run_view *v, const struct tn_err *err);
+/* done is called once, in a later turn, unless the wait is cancelled before. */
+struct tn_runner_wait *tn_runner_wait(struct tn_runner *r, int64_t team, const char *run_id,
+                                      tn_runner_wait_fn done, void *arg);
+/* Not after done was called.  The run goes on. */
+void tn_runner_wait_cancel(struct tn_runner_wait *w);
+
+/* Asks for the end of a run, on whichever worker it is; what it committed stays.  Kind none in err:
+ * the wish is stored.  not_found; conflict: it has ended. */
+typedef void (*tn_runner_cancel_fn)(void *arg, const struct tn_err *err);
+void tn_runner_cancel(struct tn_runner *r, int64_t team, const char *run_id,
+                      tn_runner_cancel_fn done, void *arg);
+
+/* The run as the store has it; false: not_found, or what reading can say.  v was initialised.
+ * The counts of a run that goes on in this process are those of this moment. */
+TN_MUST_CHECK bool tn_runner_read(struct tn_runner *r, int64_t team, const char *run_id,
+                                  struct tn_run_view *v, struct tn_err *err);
+
+struct tn_runner_stats {
+    unsigned active;               /* worked on here */
+    uint64_t started, resumed, succeeded, partial, failed, lost;   /* runs, here */
+    uint64_t records, pages;       /* committed here */
+};
+struct tn_runner_stats tn_runner_stats(const struct tn_runner *r);
+
+/* Shut-down: each run stops after the page that it is at and stays due, so that the next process
+ * goes on with it.  closed (may be NULL) is called in a later turn when nothing is under way any
+ * more; the runner is gone then.  Waits end with kind cancelled. */
+void tn_runner_close(struct tn_runner *r, void (*closed)(void *arg), void *arg);
+/* At once: what is under way is dropped, as a crash would. */
+void tn_runner_free(struct tn_runner *r);
+
+#endif

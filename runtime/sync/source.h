@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* source.h - an adapter as the sync engine sees it: structs of functions, no Lua.
+ * bind/ implements them over scripts; tests fake them in C. */
+#ifndef TN_SYNC_SOURCE_H
+#define TN_SYNC_SOURCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct tn_plan;
+
+/* One page of records as the peer sent it. */
+struct tn_source_page {
+    struct tn_str text;        /* the whole answer, exact bytes; borrowed until release */
+    struct tn_str rows;        /* path of the array of records in it; "" = the text is the array */
+    struct tn_str cursor;      /* JSON: where a later run goes on after this page; absent: nowhere */
+    int64_t total;             /* records in all as far as the peer says, for progress; -1: unknown */
+    void *handle;              /* the source's own */
+};
+
+/* Answers one next(): a page; or NULL with err->kind none: no more pages; or NULL with the failure. */
+typedef void (*tn_source_fn)(void *arg, const struct tn_source_page *page,
+                             const struct tn_err *err);
+
+struct tn_source_ops {
+    /* Asks for the next page; done is called once, in a later turn of the loop.  The source may
+     * fetch one page ahead.  One next at a time. */
+    void (*next)(void *self, tn_source_fn done, void *arg);
+    /* The page's bytes are no longer needed. */
+    void (*release)(void *self, const struct tn_source_page *page);
+    /* Ends it, whatever is under way; done is not called any more; self is gone. */
+    void (*close)(void *self);
+};
+
+/* What a run works with, opened for one run and closed after it: it stays on the generation that it
+ * began with, whatever is reloaded meanwhile. */
+struct tn_source {
+    const struct tn_source_ops *ops;
+    void *self;
+    const struct tn_plan *plan;    /* how a record becomes ours; lives as long as the source */
+    const char *table;             /* where records go: the resource's table */
+    const char *entity;            /* "item": part of the link's key */
+    const char *mapping;           /* "mappings/oracle_fusion/item.lua" */
+    char generation[65];           /* SHA-256 in hex of the unit's files */
+};
+
+/* What can be asked of the installed adapters.  All answers come in a later turn of the loop. */
+struct tn_run_request {
+    int64_t team;                  /* as the store numbers them */
+    const char *integration;       /* id (UUID text) */
+    const char *operation;         /* "sync_items" */
+    struct tn_str filters;         /* JSON object */
+    struct tn_str cursor;          /* JSON: go on from here; absent: from the start */
+};
+struct tn_adapter_ops {
+    /* Fills *out.  False: no such integration or operation, disabled, or its scripts do not load. */
+    bool (*open)(void *self, const struct tn_run_request *r, struct tn_source *out,
+                 struct tn_err *err);
+};
+
+#endif

@@ -1,0 +1,215 @@
+-- std/connection.lua: the `conn` that an adapter's functions get: requests to one configured system.
+-- Methods return a reply or raise an err (kind, message), so a script that handles nothing loses nothing.
+local tn     = require "tenon"
+local http   = require "tenon.http"
+local json   = require "tenon.json"
+local crypto = require "tenon.crypto"
+
+local connection = {}
+
+local SAFE = { GET = true, HEAD = true }
+local BAD_ANSWER_REPEATS = 1                -- a page that cannot be read is asked for once more
+
+-- ---- what a refusal says ----
+
+local function text_of(value)
+  if type(value) == "string" and value ~= "" then
+    return (value:gsub("<[^>]*>", " "):gsub("%s+", " "):sub(1, 300))
+  end
+end
+
+-- Oracle's o:errorDetails: one or more, each with a detail and a code.
+local function oracle_details(body)
+  local details = body["o:errorDetails"]
+  if type(details) ~= "table" then return nil end
+  local texts = {}
+  for i, entry in ipairs(details) do
+    local text = type(entry) == "table" and text_of(entry.detail)
+    local code = type(entry) == "table" and text_of(entry["o:errorCode"])
+    if text and i <= 3 then texts[#texts + 1] = code and text .. " [" .. code .. "]" or text end
+  end
+  return #texts > 0 and table.concat(texts, "; ") or nil
+end
+
+-- The peer's own words, in any of the forms that are in use; nil when it has none.
+function connection.explain(reply)
+  local body = reply:json()
+  if type(body) ~= "table" then return nil end
+  local inner = type(body.error) == "table" and body.error or {}
+  return oracle_details(body) or text_of(body.error_description) or text_of(inner.message) or text_of(body.detail)
+    or text_of(body.message) or text_of(body.title) or text_of(body.error)
+end
+
+local KIND_OF = { [401] = "auth", [403] = "denied", [408] = "timeout", [413] = "too_large", [429] = "rate_limited",
+                  [502] = "unavailable", [503] = "unavailable", [504] = "timeout" }
+
+local function refused(reply, what)
+  local words = connection.explain(reply)
+  tn.fail(KIND_OF[reply.status] or "upstream",
+    ("%s: HTTP %d%s"):format(what, reply.status, words and ": " .. words or ""))
+end
+
+-- ---- signing in ----
+
+local function value(conn, name)
+  return name and conn.config[name]
+end
+
+-- The simple kinds; others bring functions (std/oauth2.lua).
+local signers = {
+  none = function() return {} end,
+  basic = function(conn, auth)
+    local user, password = value(conn, auth.user) or "", value(conn, auth.password) or ""
+    return { Authorization = "Basic " .. crypto.base64(user .. ":" .. password) }
+  end,
+  bearer = function(conn, auth)
+    return { Authorization = "Bearer " .. (value(conn, auth.token) or "") }
+  end,
+  api_key = function(conn, auth)
+    return { [auth.header or "X-API-Key"] = value(conn, auth.key) }
+  end,
+}
+
+-- Headers that sign a request, and what renew() wants to know of them.
+local function sign(conn)
+  local auth = conn.auth
+  if auth.headers then return auth.headers(conn) end
+  local signer = signers[auth.kind]
+  if not signer then tn.fail("invalid", "auth of kind " .. tostring(auth.kind) .. " has no headers function") end
+  return signer(conn, auth)
+end
+
+-- ---- requests ----
+
+local function origin_of(url)
+  local scheme, host = url:match("^(%a[%w+.-]*)://([^/?#]+)")
+  return scheme and scheme:lower() .. "://" .. host:lower()
+end
+
+-- Paths go to the base; whole addresses have to be on the base's own host: credentials go nowhere else.
+local function url_of(conn, path)
+  local base = conn.base
+  if not origin_of(path) then
+    if not base then tn.fail("invalid", "the adapter has no base, so requests need a whole address") end
+    return base:gsub("/+$", "") .. (path:sub(1, 1) == "/" and path or "/" .. path)
+  end
+  if not base or origin_of(path) ~= origin_of(base) then
+    tn.fail("egress", "the peer points to another host (" .. origin_of(path) .. "), which gets no credentials")
+  end
+  return path
+end
+
+local function merged(a, b)
+  local all = {}
+  for name, v in pairs(a) do all[name] = v end
+  for name, v in pairs(b or {}) do all[name] = v end
+  return all
+end
+
+local function send(conn, method, path, options)
+  local config = conn.config
+  local safe = options.safe
+  if safe == nil then safe = SAFE[method] or false end
+  local headers, used = sign(conn)
+  local reply, err = http.request {
+    method = method, url = url_of(conn, path), query = options.query, body = options.body,
+    headers = merged(merged({ Accept = options.accept or "application/json" }, options.headers), headers),
+    timeout = options.timeout or config.timeout, safe = safe,
+    attempts = 1 + (options.retries or config.retryAttempts or 0), delay = config.retryDelay,
+  }
+  if not reply then error(err, 0) end
+  return reply, used
+end
+
+local function signed(conn, method, path, options)
+  local reply, used = send(conn, method, path, options)
+  if reply.status ~= 401 or not conn.auth.renew then return reply end
+  conn.auth.renew(conn, used)
+  return (send(conn, method, path, options))
+end
+
+-- A success that carries no data: a sign-in page, a proxy's notice.
+local function check_json(reply, what)
+  local kind = (reply:header("Content-Type") or ""):lower()
+  if kind:find("text/html", 1, true) or reply:starts("<") then
+    tn.fail("bad_answer", ("%s: HTTP %d, but the answer is a web page (a sign-in page or a proxy?); check the address")
+      :format(what, reply.status))
+  end
+  return reply:valid()
+end
+
+local function perform(conn, method, path, options)
+  local what = method .. " " .. path:gsub("%?.*$", "")
+  for attempt = 0, BAD_ANSWER_REPEATS do
+    local reply = signed(conn, method, path, options)
+    if reply.status >= 300 or reply.status < 200 then refused(reply, what) end
+    if options.raw or reply.bytes == 0 then return reply end
+    local good, err = check_json(reply, what)
+    if good then return reply end
+    if attempt == BAD_ANSWER_REPEATS or not SAFE[method] then
+      tn.fail("bad_answer", what .. ": the answer is no JSON: " .. err.message)
+    end
+  end
+end
+
+local methods = {}
+
+-- query: a table or nil.  options: headers, accept, timeout (ms), retries, raw (the answer may be anything).
+function methods.get(conn, path, query, options)
+  return perform(conn, "GET", path, merged(options or {}, { query = query }))
+end
+
+local function with_body(conn, method, path, body, options)
+  options = merged(options or {}, {})
+  if type(body) == "table" then
+    options.body = json.encode(body)
+    options.headers = merged({ ["Content-Type"] = "application/json" }, options.headers)
+  else
+    options.body = body
+  end
+  return perform(conn, method, path, options)
+end
+
+-- body: a table (sent as JSON) or text.  options as for get, and query, safe (may be carried out twice).
+function methods.post(conn, path, body, options) return with_body(conn, "POST", path, body, options) end
+function methods.put(conn, path, body, options) return with_body(conn, "PUT", path, body, options) end
+function methods.patch(conn, path, body, options) return with_body(conn, "PATCH", path, body, options) end
+function methods.delete(conn, path, query, options)
+  return perform(conn, "DELETE", path, merged(options or {}, { query = query }))
+end
+
+-- Hands the rows at a path of the answer to the sync engine; their number.  cursor: where a later run
+-- goes on after them.  Waits while the engine is behind.
+function methods.emit(conn, reply, rows, cursor, total)
+  if not conn.source then tn.fail("invalid", "emit belongs into the run function of an operation") end
+  return conn.source:emit(reply, rows, cursor, total)
+end
+
+-- ---- making one ----
+
+local function read_only(config)
+  return setmetatable({}, {
+    __index = config,
+    __newindex = function() error("conn.config is read-only", 2) end,
+    __pairs = function() return pairs(config) end,
+  })
+end
+
+function connection.new(adapter, config, source, resume)
+  local conn = { config = read_only(config), auth = adapter.auth or { kind = "none" }, source = source,
+                 base = adapter.base and config[adapter.base], resume = resume }
+  return setmetatable(conn, { __index = methods })
+end
+
+-- What the runtime starts: an operation, and the question whether the other side is there.
+function connection.run(adapter, config, run, filters, source, resume)
+  run(connection.new(adapter, config, source, resume), filters)
+end
+
+function connection.health(adapter, config)
+  if not adapter.health then return nil end
+  local found = adapter.health(connection.new(adapter, config))
+  return type(found) == "table" and found.version or nil
+end
+
+return connection

@@ -1,0 +1,148 @@
+-- std/oauth2.lua: OAuth 2.0 for machines: the client credentials grant (RFC 6749 section 4.4).
+-- One log-in at a time and one token for all workers: it is kept, encrypted, in the vault.
+local tn     = require "tenon"
+local http   = require "tenon.http"
+local json   = require "tenon.json"
+local crypto = require "tenon.crypto"
+local vault  = require "tenon.vault"
+local gate   = require "tenon.gate"
+
+local oauth2 = {}
+
+local EARLY = 60                            -- seconds before its end a token is no longer used
+local LIFETIME = 300                        -- of a token whose answer does not say
+local PAUSE_MS = 30000                      -- refused credentials are not tried again for so long
+
+-- Of this isolate: what the vault holds, without opening it each time; and what was refused.
+local held = {}
+
+local function form_encode(text)
+  return (text:gsub("[^%w._~-]", function(c) return ("%%%02X"):format(c:byte()) end))
+end
+
+local function form(fields)
+  local parts = {}
+  for _, field in ipairs(fields) do
+    if field[2] and field[2] ~= "" then parts[#parts + 1] = form_encode(field[1]) .. "=" .. form_encode(field[2]) end
+  end
+  return table.concat(parts, "&")
+end
+
+local function settings(conn, names)
+  local c = conn.config
+  local scopes = c[names.scopes]
+  if type(scopes) == "table" then
+    local list = {}
+    for i, scope in ipairs(scopes) do list[i] = tostring(scope) end
+    scopes = table.concat(list, " ")
+  end
+  local s = { url = c[names.token_url], id = c[names.id], secret = c[names.secret], scopes = scopes,
+              style = names.style and c[names.style] or "basic" }
+  s.key = "oauth2:" .. crypto.sha256(table.concat({ s.url, s.id, s.secret, s.scopes or "", s.style }, "\n"))
+  return s
+end
+
+-- ---- logging in ----
+
+local function request(conn, s)
+  local headers = { ["Content-Type"] = "application/x-www-form-urlencoded", Accept = "application/json" }
+  local fields = { { "grant_type", "client_credentials" }, { "scope", s.scopes } }
+  if s.style == "body" then
+    fields[3], fields[4] = { "client_id", s.id }, { "client_secret", s.secret }
+  else
+    headers.Authorization = "Basic " .. crypto.base64(form_encode(s.id) .. ":" .. form_encode(s.secret))
+  end
+  return http.request { method = "POST", url = s.url, headers = headers, body = form(fields), safe = true,
+                        timeout = conn.config.timeout, attempts = 1 + (conn.config.retryAttempts or 0),
+                        delay = conn.config.retryDelay, throttle = false }
+end
+
+local MEANING = {
+  invalid_client = "the client id or the client secret is wrong",
+  unauthorized_client = "this client may not use the client credentials grant",
+  invalid_scope = "a scope is unknown, or this client may not ask for it",
+}
+
+local function fail(reply)
+  local body = reply:json()
+  if type(body) ~= "table" then body = {} end
+  local code = type(body.error) == "string" and body.error or nil
+  local said = type(body.error_description) == "string" and " (" .. body.error_description:sub(1, 200) .. ")" or ""
+  local meaning = code and MEANING[code]
+  if meaning then tn.fail("auth", "signing in failed: " .. meaning .. said .. " [" .. code .. "]") end
+  local kind = (reply.status == 401 or reply.status == 400) and "auth" or reply.status == 403 and "denied"
+    or reply.status >= 500 and "unavailable" or "upstream"
+  tn.fail(kind, ("signing in failed: the token address answered HTTP %d%s%s"):format(reply.status,
+    code and " " .. code:sub(1, 60) or "", said))
+end
+
+local function log_in(conn, s)
+  local reply, err = request(conn, s)
+  if not reply then tn.fail(err.kind, "signing in failed: " .. err.message) end
+  if reply.status ~= 200 and reply.status ~= 201 then fail(reply) end
+  local body = reply:json()
+  local token = type(body) == "table" and body.access_token
+  if type(token) ~= "string" or token == "" or token:find("[%c%s]") then
+    tn.fail("bad_answer", "signing in failed: the token address answered no token; check the address")
+  end
+  local lives = math.tointeger(tonumber(body.expires_in)) or LIFETIME
+  lives = math.max(lives - math.min(EARLY, lives // 2), 0)
+  return token, tn.now() + lives * 1000, lives
+end
+
+-- ---- keeping ----
+
+local function from_vault(key)
+  local text = vault.get(key)
+  local kept = text and json.decode(text)
+  return type(kept) == "table" and kept or nil
+end
+
+local function good(entry, stale)
+  return entry and entry.token and entry.token ~= stale and entry.expires > tn.now()
+end
+
+local function renew(conn, s, entry, stale)
+  if entry.refused_until and entry.refused_until > tn.now() then error(entry.refused, 0) end
+  local worked, token, expires, lives = pcall(log_in, conn, s)
+  if not worked then
+    if token.kind == "auth" then entry.refused, entry.refused_until = token, tn.now() + PAUSE_MS end
+    error(token, 0)
+  end
+  if token == stale then tn.fail("auth", "signing in again brought the very token that the peer had just refused") end
+  entry.token, entry.expires, entry.refused_until = token, expires, nil
+  if lives > 0 then vault.put(s.key, json.encode { token = token, expires = expires }, lives) end
+  return token
+end
+
+-- A token that is good as far as we know, other than stale.  Tasks that come together wait for one log-in.
+local function token_of(conn, s, stale)
+  local entry = held[s.key] or {}
+  held[s.key] = entry
+  if good(entry, stale) then return entry.token end
+  local _ <close> = gate.enter(s.key)
+  if good(entry, stale) then return entry.token end
+  local kept = from_vault(s.key)
+  if good(kept, stale) then
+    entry.token, entry.expires, entry.refused_until = kept.token, kept.expires, nil
+    return kept.token
+  end
+  return renew(conn, s, entry, stale)
+end
+
+-- names: which config fields hold token_url, id, secret, scopes (a list or a text) and, if it can be
+-- chosen, style: "basic" (an Authorization header) or "body".
+function oauth2.client_credentials(names)
+  return {
+    kind = "oauth2",
+    headers = function(conn)
+      local token = token_of(conn, settings(conn, names))
+      return { Authorization = "Bearer " .. token }, token
+    end,
+    renew = function(conn, used)
+      token_of(conn, settings(conn, names), used)
+    end,
+  }
+end
+
+return oauth2

@@ -1,0 +1,1141 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs over the real store process, with sources made in C.  Where a worker has to die, it is a
+ * child process that a fault point kills. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "loop/loop.h"
+#include "mapping/plan.h"
+#include "store/commit.h"
+#include "store/server.h"
+#include "sync/runner.h"
+
+enum { TEAM = 1, ITEMS = 1000, PAGE = 100, TURNS_MAX = 2000000 };
+static const char integration[] = "0190a5b8-0000-7000-8000-0000000000aa";
+
+/* ------------------------------------------------------------------ a source in C */
+
+struct fake {
+    struct tn_loop *loop;
+    struct tn_plan *plan;
+    int items, page;
+    int newer_every;               /* each such item has another description; 0: none */
+    int bad_every;                 /* each such item lacks its name */
+    int nameless_every;            /* ... its id */
+    int same_number;               /* items from here on have the part number of item 0; 0: none */
+    bool stuck;                    /* the same page for ever */
+    int fail_at;                   /* the page that does not come; -1: none */
+    enum tn_kind fail_kind;
+    bool html_at_fail;             /* ... or is a sign-in page */
+    int hold_at;                   /* the page that is held back until release_page; -1: none */
+    bool without_cursor;
+    unsigned opened, closed, pages, held, released;
+    struct fake_source *waiting;
+};
+
+struct fake_source {
+    struct fake *f;
+    int at;
+    struct tn_timer *timer;
+    tn_source_fn done;
+    void *arg;
+};
+
+static void add_item(struct fake *f, struct tn_buf *b, int i)
+{
+    long long id = 300000047274444LL + i;
+    bool newer = f->newer_every && i % f->newer_every == 0;
+    tn_buf_addc(b, '{');
+    if (!f->nameless_every || i % f->nameless_every != f->nameless_every - 1)
+        tn_buf_addf(b, "\"ItemId\":%lld,", id);
+    tn_buf_addf(b, "\"ItemNumber\":\"P-%d\",",
+                f->same_number && i >= f->same_number ? 0 : i);
+    if (!f->bad_every || i % f->bad_every != f->bad_every - 1)
+        tn_buf_addf(b, "\"Description\":\"part %d%s\",", i, newer ? " (new)" : "");
+    tn_buf_addf(b, "\"Quantity\":0.10}");
+}
+
+static void give_page(struct fake_source *s)
+{
+    struct fake *f = s->f;
+    struct tn_buf text;
+    char cursor[32];
+    int from = f->stuck ? 0 : s->at, to = from + f->page < f->items ? from + f->page : f->items;
+    tn_buf_init(&text, 64 << 20);
+    tn_buf_adds(&text, "{\"items\":[");
+    for (int i = from; i < to; i++) {
+        if (i > from) tn_buf_addc(&text, ',');
+        add_item(f, &text, i);
+    }
+    tn_buf_adds(&text, "]}");
+    if (s->at / f->page == f->fail_at && f->html_at_fail) {
+        tn_buf_reset(&text);
+        tn_buf_adds(&text, "<html>Sign in</html>");
+    }
+    s->at += f->page;
+    snprintf(cursor, sizeof cursor, "{\"offset\":%d}", s->at);
+    struct tn_source_page page = {.rows = TN_STR("items"), .total = f->items,
+                                  .cursor = f->without_cursor ? (struct tn_str){NULL, 0}
+                                                              : tn_str(cursor)};
+    page.text.p = page.handle = tn_buf_take(&text, &page.text.n);
+    f->pages++;
+    f->held++;
+    struct tn_err none = {0};
+    s->done(s->arg, &page, &none);
+}
+
+static void produce(void *arg)
+{
+    struct fake_source *s = arg;
+    struct fake *f = s->f;
+    struct tn_err err = {0};
+    if (f->hold_at >= 0 && s->at / f->page == f->hold_at) {
+        f->waiting = s;
+    } else if (f->fail_at >= 0 && s->at / f->page == f->fail_at && !f->html_at_fail) {
+        tn_fail(&err, f->fail_kind, "page %d does not come", f->fail_at);
+        s->done(s->arg, NULL, &err);
+    } else if (s->at >= f->items && !f->stuck) {
+        s->done(s->arg, NULL, &err);
+    } else {
+        give_page(s);
+    }
+}
+
+static void fake_next(void *self, tn_source_fn done, void *arg)
+{
+    struct fake_source *s = self;
+    s->done = done;
+    s->arg = arg;
+    tn_timer_set(s->timer, 0);
+}
+
+static void fake_release(void *self, const struct tn_source_page *page)
+{
+    struct fake_source *s = self;
+    s->f->held--;
+    s->f->released++;
+    memset(page->handle, 'x', page->text.n);       /* who still reads it shall notice */
+    tn_free(page->handle);
+}
+
+static void fake_close(void *self)
+{
+    struct fake_source *s = self;
+    if (s->f->waiting == s) s->f->waiting = NULL;
+    s->f->closed++;
+    tn_timer_free(s->timer);
+    tn_free(s);
+}
+
+static const struct tn_source_ops fake_ops = {
+    .next = fake_next, .release = fake_release, .close = fake_close};
+
+static int offset_of(struct tn_str cursor)
+{
+    struct tn_json *json = tn_json_new();
+    struct tn_err err;
+    int64_t at = 0;
+    if (cursor.n && tn_json_parse(json, cursor, &err))
+        (void)tn_jint(tn_jget_z(tn_json_root(json), "offset"), &at);
+    tn_json_free(json);
+    return (int)at;
+}
+
+static bool fake_open(void *self, const struct tn_run_request *r, struct tn_source *out,
+                      struct tn_err *err)
+{
+    struct fake *f = self;
+    if (strcmp(r->operation, "sync_items") != 0 && strcmp(r->operation, "sync_again") != 0)
+        return tn_fail(err, TN_E_not_found, "there is no operation %s", r->operation);
+    struct fake_source *s = TN_NEW(struct fake_source);
+    s->f = f;
+    s->at = offset_of(r->cursor);
+    s->timer = tn_timer_new(f->loop, produce, s);
+    *out = (struct tn_source){.ops = &fake_ops, .self = s, .plan = f->plan, .table = "items",
+                              .entity = "item", .mapping = "mappings/test/item.lua"};
+    memset(out->generation, 'a', 64);
+    f->opened++;
+    return true;
+}
+static const struct tn_adapter_ops fake_adapters = {.open = fake_open};
+
+static struct tn_plan *make_plan(void)
+{
+    static const struct tn_spec_op text = {.op = TN_OP_text, .line = 3};
+    static const struct tn_spec_value id = {.from = TN_FROM_path, .line = 3, .text = {"ItemId", 6},
+                                            .ops = &text, .op_count = 1};
+    static const struct tn_spec_value number = {.from = TN_FROM_path, .line = 4,
+                                                .text = {"ItemNumber", 10}};
+    static const struct tn_spec_value name = {.from = TN_FROM_path, .line = 5,
+                                              .text = {"Description", 11}};
+    static const struct tn_spec_value quantity = {.from = TN_FROM_path, .line = 6,
+                                                  .text = {"Quantity", 8}};
+    static const struct tn_spec_field fields[] = {
+        {.target = {"externalId", 10}, .line = 3, .required = true, .value = &id},
+        {.target = {"partNumber", 10}, .line = 4, .required = true, .value = &number},
+        {.target = {"description", 11}, .line = 5, .required = true, .value = &name},
+        {.target = {"quantity", 8}, .line = 6, .value = &quantity},
+    };
+    struct tn_spec spec = {.file = "mappings/test/item.lua", .line = 1, .key = {"externalId", 10},
+                           .fields = fields, .field_count = 4};
+    struct tn_err err;
+    struct tn_plan *plan = tn_plan_new(&spec, &err);
+    if (!plan) fail_msg("%s", err.text);
+    return plan;
+}
+
+/* ------------------------------------------------------------------ a world */
+
+struct world {
+    char dir[64], socket[96];
+    int listen_fd;
+    struct tn_loop *loop;
+    struct tn_store_server *server;
+    struct tn_store *store;
+    struct tn_runner *runner;
+    struct fake fake;
+};
+
+static void turn_until(struct world *w, const bool *flag)
+{
+    for (int i = 0; i < TURNS_MAX && !*flag; i++) tn_loop_turn(w->loop, true);
+    assert_true(*flag);
+}
+
+static void raise_flag(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static void open_server(struct world *w, bool workers_live)
+{
+    struct tn_server_options so = {.dir = w->dir, .listen_fd = w->listen_fd,
+                                   .workers_live = workers_live};
+    struct tn_err err;
+    w->server = tn_store_server_open(w->loop, &so, &err);
+    if (!w->server) fail_msg("%s", err.text);
+}
+
+static void open_client(struct world *w)
+{
+    struct tn_store_options o = {.dir = w->dir, .socket = w->socket, .holder = tn_id_new()};
+    struct tn_err err;
+    bool ready = false;
+    w->store = tn_store_open(w->loop, &o, &err);
+    if (!w->store) fail_msg("%s", err.text);
+    tn_store_on_ready(w->store, raise_flag, &ready);
+    turn_until(w, &ready);
+}
+
+static void fill_fake(struct fake *f, struct tn_loop *loop)
+{
+    *f = (struct fake){.loop = loop, .plan = make_plan(), .items = ITEMS, .page = PAGE,
+                       .fail_at = -1, .hold_at = -1};
+}
+
+static struct tn_runner *new_runner(struct tn_loop *loop, struct tn_store *store, struct fake *f)
+{
+    struct tn_runner_options o = {.loop = loop, .store = store, .adapters = &fake_adapters,
+                                  .adapters_self = f, .retry_ms = 1, .active_max = 2};
+    return tn_runner_open(&o);
+}
+
+struct defined {
+    bool done;
+    struct tn_err err;
+};
+
+static void on_defined(void *arg, const struct tn_err *err)
+{
+    struct defined *d = arg;
+    if (err) d->err = *err;
+    d->done = true;
+}
+
+static void define_items(struct world *w)
+{
+    static const struct tn_column columns[] = {{"partNumber", TN_COLUMN_text, true},
+                                               {"externalId", TN_COLUMN_text, true}};
+    static const struct tn_table items = {.name = "items", .columns = columns, .column_count = 2,
+                                          .key = {"partNumber"}, .event = "item"};
+    struct defined d = {0};
+    tn_store_define(w->store, &items, on_defined, &d);
+    turn_until(w, &d.done);
+    assert_int_equal(d.err.kind, TN_E_none);
+}
+
+static int set_up(void **state)
+{
+    struct world *w = TN_NEW(struct world);
+    struct tn_err err;
+    alarm(120);
+    snprintf(w->dir, sizeof w->dir, "/tmp/tenon-runner-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    snprintf(w->socket, sizeof w->socket, "%s/store.sock", w->dir);
+    w->listen_fd = tn_store_listen(w->socket, &err);
+    assert_true(w->listen_fd >= 0);
+    w->loop = tn_loop_new(&err);
+    open_server(w, false);
+    open_client(w);
+    define_items(w);
+    fill_fake(&w->fake, w->loop);
+    w->runner = new_runner(w->loop, w->store, &w->fake);
+    *state = w;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *w = *state;
+    char command[128];
+    tn_fault_arm(NULL);
+    tn_runner_free(w->runner);
+    tn_plan_free(w->fake.plan);
+    tn_store_close(w->store);
+    tn_store_server_close(w->server);
+    tn_loop_free(w->loop);
+    close(w->listen_fd);
+    snprintf(command, sizeof command, "rm -rf %s", w->dir);
+    if (system(command) != 0) return 1;
+    tn_free(w);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ asking */
+
+struct answer {
+    bool started, done;
+    char id[TN_ID_LEN + 1];
+    struct tn_err err;
+    struct tn_run_view v;
+};
+
+static void on_started(void *arg, const char *id, const struct tn_err *err)
+{
+    struct answer *a = arg;
+    if (id) snprintf(a->id, sizeof a->id, "%s", id);
+    if (err) a->err = *err;
+    a->started = true;
+}
+
+static void on_waited(void *arg, const struct tn_run_view *v, const struct tn_err *err)
+{
+    struct answer *a = arg;
+    if (v) tn_run_view_copy(&a->v, v);
+    if (err) a->err = *err;
+    a->done = true;
+}
+
+static void ask(struct world *w, struct answer *a, const char *operation, bool dry)
+{
+    struct tn_runner_request q = {.team = TEAM, .integration = integration, .operation = operation,
+                                  .dry_run = dry};
+    *a = (struct answer){0};
+    tn_run_view_init(&a->v);
+    tn_runner_start(w->runner, &q, on_started, a);
+    assert_false(a->started);
+    turn_until(w, &a->started);
+}
+
+static void wait_for(struct world *w, struct answer *a)
+{
+    assert_non_null(tn_runner_wait(w->runner, TEAM, a->id, on_waited, a));
+    assert_false(a->done);
+    turn_until(w, &a->done);
+}
+
+static void run_to_end(struct world *w, struct answer *a, const char *operation, bool dry)
+{
+    ask(w, a, operation, dry);
+    if (a->err.kind) fail_msg("%s", a->err.text);
+    wait_for(w, a);
+    if (a->err.kind) fail_msg("%s", a->err.text);
+    assert_int_equal(w->fake.held, 0);
+    assert_int_equal(w->fake.opened, w->fake.closed);
+}
+
+static void forget(struct answer *a)
+{
+    tn_run_view_clear(&a->v);
+}
+
+static int64_t count_of(struct world *w, const char *table)
+{
+    struct tn_err err;
+    int64_t n = -1;
+    if (!tn_store_count(w->store, TEAM, table, &n, &err)) fail_msg("%s", err.text);
+    return n;
+}
+
+static bool no_event(void *arg, const struct tn_event *e)
+{
+    int64_t *items = arg;
+    *items += tn_str_starts(e->type, "item.");
+    return true;
+}
+
+static int64_t item_events(struct world *w)
+{
+    struct tn_tail tail = {0};
+    struct tn_err err;
+    int64_t items = 0;
+    do {
+        int64_t after = tail.last;
+        assert_true(tn_store_tail(w->store, TEAM, after, 500, no_event, &items, &tail, &err));
+        if (tail.last == after) break;
+    } while (tail.last < tail.head);
+    return items;
+}
+
+static void counts_are(const struct tn_run_view *v, int64_t created, int64_t updated,
+                       int64_t unchanged, int64_t failed)
+{
+    assert_int_equal(v->counts.created, created);
+    assert_int_equal(v->counts.updated, updated);
+    assert_int_equal(v->counts.unchanged, unchanged);
+    assert_int_equal(v->counts.failed, failed);
+    assert_int_equal(v->counts.processed, created + updated + unchanged + failed);
+}
+
+static struct tn_str first_error(struct tn_json *json, const struct answer *a, const char *member)
+{
+    static struct tn_arena arena;
+    struct tn_str s = {"", 0};
+    struct tn_err err;
+    tn_arena_clear(&arena);
+    assert_true(tn_json_parse(json, a->v.errors, &err));
+    (void)tn_jtext(tn_jget_z(tn_jat(tn_json_root(json), 0), member), &arena, &s);
+    return s;
+}
+
+static void error_is(const struct answer *a, const char *member, const char *wanted)
+{
+    struct tn_json *json = tn_json_new();
+    struct tn_str s = first_error(json, a, member);
+    if (!tn_str_is(s, wanted)) fail_msg("%s is %.*s", member, TN_FMT(s));
+    tn_json_free(json);
+}
+
+/* ------------------------------------------------------------------ what works */
+
+static void a_first_load_then_nothing_then_what_changed(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    run_to_end(w, &a, "sync_items", false);
+    assert_int_equal(a.v.status, TN_RUN_success);
+    counts_are(&a.v, ITEMS, 0, 0, 0);
+    assert_int_equal(a.v.total, ITEMS);
+    assert_int_equal(a.v.attempt, 1);
+    assert_int_equal(count_of(w, "items"), ITEMS);
+    assert_int_equal(item_events(w), ITEMS);
+    forget(&a);
+
+    run_to_end(w, &a, "sync_items", false);
+    counts_are(&a.v, 0, 0, ITEMS, 0);
+    assert_int_equal(item_events(w), ITEMS);
+    assert_int_equal(count_of(w, "run"), 2);
+    forget(&a);
+
+    w->fake.newer_every = 100;
+    run_to_end(w, &a, "sync_items", false);
+    counts_are(&a.v, 0, ITEMS / 100, ITEMS - ITEMS / 100, 0);
+    assert_int_equal(item_events(w), ITEMS + ITEMS / 100);
+    assert_int_equal(count_of(w, "items"), ITEMS);
+    forget(&a);
+}
+
+static void values_pass_through_exactly(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    struct tn_buf hold;
+    struct tn_row row;
+    struct tn_err err;
+    struct tn_str key = TN_STR("P-7");
+    run_to_end(w, &a, "sync_items", false);
+    tn_buf_init(&hold, 1 << 20);
+    assert_true(tn_store_get_by_key(w->store, TEAM, "items", &key, 1, &row, &hold, &err));
+    assert_true(tn_str_is(row.body, "{\"externalId\":\"300000047274451\",\"partNumber\":\"P-7\","
+                                    "\"description\":\"part 7\",\"quantity\":0.10}"));
+    tn_buf_clear(&hold);
+    forget(&a);
+}
+
+static void a_dry_run_writes_nothing(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    struct tn_json *json = tn_json_new();
+    struct tn_err err;
+    run_to_end(w, &a, "sync_items", true);
+    counts_are(&a.v, ITEMS, 0, 0, 0);
+    assert_true(tn_json_parse(json, a.v.diffs, &err));
+    assert_int_equal(tn_jcount(tn_json_root(json)), 100);
+    assert_int_equal(count_of(w, "items"), 0);
+    assert_int_equal(count_of(w, "run"), 0);
+    forget(&a);
+
+    run_to_end(w, &a, "sync_items", false);
+    forget(&a);
+    w->fake.newer_every = 500;
+    run_to_end(w, &a, "sync_items", true);
+    counts_are(&a.v, 0, 2, ITEMS - 2, 0);
+    assert_true(tn_json_parse(json, a.v.diffs, &err));
+    struct tn_str raw = tn_jraw(tn_jat(tn_json_root(json), 0));
+    assert_true(tn_str_is(raw, "{\"externalId\":\"300000047274444\",\"change\":\"updated\","
+                               "\"fields\":{\"description\":{\"from\":\"part 0\","
+                               "\"to\":\"part 0 (new)\"}}}"));
+    assert_int_equal(item_events(w), ITEMS);
+    assert_int_equal(count_of(w, "run"), 1);
+    tn_json_free(json);
+    forget(&a);
+}
+
+/* ------------------------------------------------------------------ bad records */
+
+static void bad_records_are_listed_and_the_rest_is_stored(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    w->fake.bad_every = 100;
+    run_to_end(w, &a, "sync_items", false);
+    assert_int_equal(a.v.status, TN_RUN_partial);
+    counts_are(&a.v, ITEMS - 10, 0, 0, 10);
+    error_is(&a, "record", "300000047274543");
+    error_is(&a, "code", "ERR_DATA_MAPPING");
+    error_is(&a, "field", "description");
+    error_is(&a, "sourcePath", "Description");
+    error_is(&a, "file", "mappings/test/item.lua");
+    assert_int_equal(count_of(w, "quarantine"), 10);
+    forget(&a);
+
+    run_to_end(w, &a, "sync_items", false);        /* still bad: each lies there once */
+    counts_are(&a.v, 0, 0, ITEMS - 10, 10);
+    assert_int_equal(count_of(w, "quarantine"), 10);
+    forget(&a);
+
+    w->fake.bad_every = 0;
+    run_to_end(w, &a, "sync_items", false);
+    counts_are(&a.v, 10, 0, ITEMS - 10, 0);
+    assert_int_equal(count_of(w, "quarantine"), 0);
+    forget(&a);
+}
+
+static void records_without_a_key_lie_in_quarantine_once(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    w->fake.nameless_every = 500;
+    for (int i = 0; i < 2; i++) {
+        run_to_end(w, &a, "sync_items", false);
+        assert_int_equal(a.v.status, TN_RUN_partial);
+        assert_int_equal(a.v.counts.failed, 2);
+        error_is(&a, "record", "#100");
+        assert_int_equal(count_of(w, "quarantine"), 2);
+        forget(&a);
+    }
+}
+
+static void when_all_fail_at_most_a_hundred_are_listed(void **state)
+{
+    struct world *w = *state;
+    struct tn_json *json = tn_json_new();
+    struct answer a;
+    struct tn_err err;
+    w->fake.bad_every = 1;
+    run_to_end(w, &a, "sync_items", false);
+    assert_int_equal(a.v.status, TN_RUN_failure);
+    counts_are(&a.v, 0, 0, 0, ITEMS);
+    assert_true(tn_json_parse(json, a.v.errors, &err));
+    assert_int_equal(tn_jcount(tn_json_root(json)), 100);
+    tn_json_free(json);
+    forget(&a);
+}
+
+static void a_key_that_another_record_holds_fails_that_record(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    w->fake.same_number = ITEMS - 3;
+    run_to_end(w, &a, "sync_items", false);
+    assert_int_equal(a.v.status, TN_RUN_partial);
+    counts_are(&a.v, ITEMS - 3, 0, 0, 3);
+    error_is(&a, "code", "ERR_DATABASE");
+    assert_int_equal(count_of(w, "items"), ITEMS - 3);
+    forget(&a);
+}
+
+/* ------------------------------------------------------------------ sources that fail */
+
+static void a_source_that_fails_ends_the_run_with_its_code(void **state)
+{
+    static const struct {
+        enum tn_kind kind;
+        const char *code;
+    } cases[] = {{TN_E_timeout, "ERR_NETWORK_TIMEOUT"}, {TN_E_network, "ERR_NETWORK"},
+                 {TN_E_auth, "ERR_OAUTH_INVALID"},      {TN_E_bad_answer, "ERR_INVALID_RESPONSE"},
+                 {TN_E_denied, "ERR_PERMISSION_DENIED"}, {TN_E_upstream, "ERR_UPSTREAM"}};
+    struct world *w = *state;
+    struct answer a;
+    w->fake.fail_at = 3;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        w->fake.fail_kind = cases[i].kind;
+        run_to_end(w, &a, "sync_items", false);
+        assert_int_equal(a.v.status, TN_RUN_failure);
+        error_is(&a, "code", cases[i].code);
+        error_is(&a, "message", "page 3 does not come");
+        assert_int_equal(a.v.counts.processed, 3 * PAGE);
+        assert_int_equal(count_of(w, "items"), 3 * PAGE);
+        forget(&a);
+    }
+    w->fake.fail_at = -1;
+    run_to_end(w, &a, "sync_items", false);
+    counts_are(&a.v, ITEMS - 3 * PAGE, 0, 3 * PAGE, 0);
+    forget(&a);
+}
+
+static void a_sign_in_page_is_no_page_of_records(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    w->fake.fail_at = 4;
+    w->fake.html_at_fail = true;
+    run_to_end(w, &a, "sync_items", false);
+    assert_int_equal(a.v.status, TN_RUN_failure);
+    error_is(&a, "code", "ERR_INVALID_RESPONSE");
+    assert_int_equal(count_of(w, "items"), 4 * PAGE);
+    forget(&a);
+}
+
+static void the_same_page_for_ever_is_stopped(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    w->fake.stuck = true;
+    run_to_end(w, &a, "sync_items", false);
+    assert_int_equal(a.v.status, TN_RUN_failure);
+    error_is(&a, "code", "ERR_INVALID_RESPONSE");
+    assert_int_equal(count_of(w, "items"), PAGE);
+    assert_true(w->fake.pages < 5);
+    forget(&a);
+}
+
+static void an_operation_that_does_not_open_is_a_failed_run(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    run_to_end(w, &a, "sync_nothing", false);
+    assert_int_equal(a.v.status, TN_RUN_failure);
+    error_is(&a, "message", "there is no operation sync_nothing");
+    assert_int_equal(a.v.counts.processed, 0);
+    forget(&a);
+}
+
+static void a_source_without_records_is_a_success(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    w->fake.items = 0;
+    run_to_end(w, &a, "sync_items", false);
+    assert_int_equal(a.v.status, TN_RUN_success);
+    counts_are(&a.v, 0, 0, 0, 0);
+    forget(&a);
+}
+
+/* ------------------------------------------------------------------ several at once */
+
+static void let_go(struct world *w)
+{
+    struct fake_source *s = w->fake.waiting;
+    w->fake.hold_at = -1;
+    w->fake.waiting = NULL;
+    if (s) tn_timer_set(s->timer, 0);
+}
+
+static void until_held(struct world *w)
+{
+    for (int i = 0; i < TURNS_MAX && !w->fake.waiting; i++) tn_loop_turn(w->loop, true);
+    assert_non_null(w->fake.waiting);
+}
+
+static void two_starts_of_one_operation_are_one_run(void **state)
+{
+    struct world *w = *state;
+    struct answer a, b, c;
+    w->fake.hold_at = 2;
+    ask(w, &a, "sync_items", false);
+    ask(w, &b, "sync_items", false);
+    assert_int_equal(b.err.kind, TN_E_busy);
+    assert_string_equal(b.err.field, a.id);
+    let_go(w);
+    wait_for(w, &a);
+    counts_are(&a.v, ITEMS, 0, 0, 0);
+    run_to_end(w, &c, "sync_items", false);
+    counts_are(&c.v, 0, 0, ITEMS, 0);
+    assert_int_equal(count_of(w, "run"), 2);
+    forget(&a), forget(&b), forget(&c);
+}
+
+static void starts_in_the_same_turn_too(void **state)
+{
+    struct world *w = *state;
+    struct tn_runner_request q = {.team = TEAM, .integration = integration,
+                                  .operation = "sync_items"};
+    struct answer a = {0}, b = {0};
+    tn_run_view_init(&a.v);
+    tn_runner_start(w->runner, &q, on_started, &a);
+    tn_runner_start(w->runner, &q, on_started, &b);
+    turn_until(w, &a.started);
+    turn_until(w, &b.started);
+    assert_int_equal(a.err.kind, TN_E_none);
+    assert_int_equal(b.err.kind, TN_E_busy);
+    assert_string_equal(b.err.field, a.id);
+    wait_for(w, &a);
+    forget(&a);
+}
+
+static void another_operation_runs_beside_it(void **state)
+{
+    struct world *w = *state;
+    struct answer a, b;
+    w->fake.hold_at = 2;
+    ask(w, &a, "sync_items", false);
+    until_held(w);
+    w->fake.hold_at = -1;
+    ask(w, &b, "sync_again", false);
+    wait_for(w, &b);
+    assert_int_equal(b.v.status, TN_RUN_success);
+    let_go(w);
+    wait_for(w, &a);
+    assert_int_equal(a.v.counts.processed, ITEMS);
+    assert_int_equal(a.v.counts.created + b.v.counts.created, ITEMS);
+    assert_int_equal(count_of(w, "items"), ITEMS);
+    forget(&a), forget(&b);
+}
+
+static void waits_for_what_is_not_there_are_told_so(void **state)
+{
+    struct world *w = *state;
+    struct answer a = {0};
+    tn_run_view_init(&a.v);
+    snprintf(a.id, sizeof a.id, "0190a5b8-0000-7000-8000-0000000000ff");
+    wait_for(w, &a);
+    assert_int_equal(a.err.kind, TN_E_not_found);
+}
+
+static void on_cancelled(void *arg, const struct tn_err *err)
+{
+    struct answer *a = arg;
+    a->err = *err;
+    a->started = true;
+}
+
+static void cancel(struct world *w, struct answer *c, const char *id)
+{
+    *c = (struct answer){0};
+    tn_runner_cancel(w->runner, TEAM, id, on_cancelled, c);
+    assert_false(c->started);
+    turn_until(w, &c->started);
+}
+
+static void a_run_can_be_cancelled_while_it_waits_for_its_peer(void **state)
+{
+    struct world *w = *state;
+    struct answer a, c;
+    w->fake.hold_at = 5;
+    ask(w, &a, "sync_items", false);
+    until_held(w);
+    cancel(w, &c, a.id);
+    assert_int_equal(c.err.kind, TN_E_none);
+    wait_for(w, &a);
+    assert_int_equal(a.v.status, TN_RUN_failure);
+    error_is(&a, "code", "ERR_CANCELLED");
+    assert_int_equal(count_of(w, "items"), a.v.counts.created);
+    cancel(w, &c, a.id);
+    assert_int_equal(c.err.kind, TN_E_conflict);
+    cancel(w, &c, "0190a5b8-0000-7000-8000-0000000000ff");
+    assert_int_equal(c.err.kind, TN_E_not_found);
+    forget(&a);
+    w->fake.hold_at = -1;
+    run_to_end(w, &a, "sync_items", false);
+    assert_int_equal(a.v.counts.processed, ITEMS);
+    forget(&a);
+}
+
+static void a_run_can_be_cancelled_at_full_speed(void **state)
+{
+    struct world *w = *state;
+    struct answer a, c;
+    w->fake.items = 200000;
+    ask(w, &a, "sync_items", false);
+    for (int i = 0; i < 50; i++) tn_loop_turn(w->loop, true);
+    cancel(w, &c, a.id);
+    assert_int_equal(c.err.kind, TN_E_none);
+    wait_for(w, &a);
+    assert_int_equal(a.v.status, TN_RUN_failure);
+    error_is(&a, "code", "ERR_CANCELLED");
+    assert_true(a.v.counts.processed < 200000);
+    assert_int_equal(count_of(w, "items"), a.v.counts.created);
+    forget(&a);
+}
+
+/* ------------------------------------------------------------------ ends and beginnings */
+
+static void on_closed(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static void a_graceful_close_leaves_the_run_to_the_next_one(void **state)
+{
+    struct world *w = *state;
+    struct answer a, b = {0};
+    bool closed = false;
+    w->fake.hold_at = 4;
+    ask(w, &a, "sync_items", false);
+    assert_non_null(tn_runner_wait(w->runner, TEAM, a.id, on_waited, &a));
+    until_held(w);
+    tn_runner_close(w->runner, on_closed, &closed);
+    assert_false(closed);
+    turn_until(w, &closed);
+    assert_true(a.done);
+    assert_int_equal(a.err.kind, TN_E_cancelled);
+    assert_int_equal(count_of(w, "items"), 4 * PAGE);
+
+    w->fake.hold_at = -1;
+    w->runner = new_runner(w->loop, w->store, &w->fake);
+    memcpy(b.id, a.id, sizeof b.id);
+    tn_run_view_init(&b.v);
+    wait_for(w, &b);
+    assert_int_equal(b.v.status, TN_RUN_success);
+    assert_int_equal(b.v.attempt, 2);
+    assert_int_equal(b.v.crashes, 0);
+    counts_are(&b.v, ITEMS, 0, 0, 0);
+    forget(&a), forget(&b);
+}
+
+static void a_closed_runner_takes_no_more(void **state)
+{
+    struct world *w = *state;
+    struct answer a, b;
+    bool closed = false;
+    struct tn_runner_request q = {.team = TEAM, .integration = integration,
+                                  .operation = "sync_again"};
+    w->fake.hold_at = 4;
+    ask(w, &a, "sync_items", false);
+    until_held(w);
+    tn_runner_close(w->runner, on_closed, &closed);
+    b = (struct answer){0};
+    tn_runner_start(w->runner, &q, on_started, &b);
+    turn_until(w, &closed);
+    assert_true(b.started);
+    assert_int_equal(b.err.kind, TN_E_unavailable);
+    w->runner = new_runner(w->loop, w->store, &w->fake);
+    forget(&a);
+}
+
+/* A worker in another process: starts a run (unless one waits) and works until a fault kills it. */
+static void child_worker(struct world *w, const struct tn_id *holder, const char *faults, bool start)
+{
+    struct tn_runner_request q = {.team = TEAM, .integration = integration,
+                                  .operation = "sync_items"};
+    struct tn_store_options o = {.dir = w->dir, .socket = w->socket, .holder = *holder};
+    struct answer a = {0};
+    struct tn_err err;
+    struct fake f;
+    struct tn_loop *loop = tn_loop_new(&err);
+    struct tn_store *store = loop ? tn_store_open(loop, &o, &err) : NULL;
+    if (!store) _exit(1);
+    fill_fake(&f, loop);
+    f.page = w->fake.page;
+    f.without_cursor = w->fake.without_cursor;
+    tn_fault_arm(faults);
+    while (!tn_store_ready(store)) tn_loop_turn(loop, true);
+    struct tn_runner *r = new_runner(loop, store, &f);
+    if (start) tn_runner_start(r, &q, on_started, &a);
+    tn_loop_run(loop);
+    _exit(2);
+}
+
+/* Lets a worker work until it is killed; its lease ends as the supervisor would see to. */
+static void crash_worker(struct world *w, const char *faults, bool start)
+{
+    struct tn_id holder = tn_id_new();
+    struct defined d = {0};
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) child_worker(w, &holder, faults, start);
+    for (int i = 0; i < TURNS_MAX && waitpid(pid, &status, WNOHANG) == 0; i++)
+        tn_loop_turn(w->loop, false);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+    tn_store_release(w->store, &holder, on_defined, &d);
+    turn_until(w, &d.done);
+    assert_int_equal(d.err.kind, TN_E_none);
+}
+
+static bool note_id(void *arg, const struct tn_row *row)
+{
+    tn_id_text(&row->id, ((struct answer *)arg)->id);
+    return true;
+}
+
+/* The one run there is. */
+static void find_run(struct world *w, struct answer *a)
+{
+    struct tn_query q = {.team = TEAM, .table = "run"};
+    struct tn_page page;
+    struct tn_err err;
+    *a = (struct answer){0};
+    tn_run_view_init(&a->v);
+    tn_page_init(&page);
+    assert_true(tn_store_query(w->store, &q, note_id, a, &page, &err));
+    assert_int_equal(page.count, 1);
+    tn_page_clear(&page);
+}
+
+static void a_run_whose_worker_dies_is_finished_by_another(void **state)
+{
+    static const char *const faults[] = {
+        "sync.page.fetched=crash:1",   "sync.page.fetched=crash:4", "sync.page.mapped=crash:1",
+        "sync.page.mapped=crash:4",    "sync.page.committed=crash:1",
+        "sync.page.committed=crash:5", "sync.page.committed=crash:10",
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        struct answer a;
+        if (i) set_up(state);
+        struct world *w = *state;
+        tn_runner_free(w->runner);
+        crash_worker(w, faults[i], true);
+        w->runner = new_runner(w->loop, w->store, &w->fake);
+        find_run(w, &a);
+        wait_for(w, &a);
+        assert_int_equal(a.v.status, TN_RUN_success);
+        assert_int_equal(a.v.attempt, 2);
+        counts_are(&a.v, ITEMS, 0, 0, 0);
+        assert_int_equal(count_of(w, "items"), ITEMS);
+        assert_int_equal(item_events(w), ITEMS);
+        forget(&a);
+        if (i + 1 < sizeof faults / sizeof *faults) tear_down(state);
+    }
+}
+
+static void dying_again_and_again_still_ends_as_long_as_pages_are_committed(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    tn_runner_free(w->runner);
+    for (int i = 0; i < 5; i++) crash_worker(w, "sync.page.committed=crash:2", i == 0);
+    w->runner = new_runner(w->loop, w->store, &w->fake);
+    find_run(w, &a);
+    wait_for(w, &a);
+    assert_int_equal(a.v.status, TN_RUN_success);
+    counts_are(&a.v, ITEMS, 0, 0, 0);
+    assert_int_equal(item_events(w), ITEMS);
+    forget(&a);
+}
+
+static void a_run_that_kills_three_workers_is_given_up(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    tn_runner_free(w->runner);
+    for (int i = 0; i < 3; i++) crash_worker(w, "sync.page.fetched=crash:1", i == 0);
+    w->runner = new_runner(w->loop, w->store, &w->fake);
+    find_run(w, &a);
+    wait_for(w, &a);
+    assert_int_equal(a.v.status, TN_RUN_failure);
+    error_is(&a, "code", "INTERNAL_ERROR");
+    assert_int_equal(w->fake.opened, 0);
+    forget(&a);
+    run_to_end(w, &a, "sync_items", false);
+    assert_int_equal(a.v.status, TN_RUN_success);
+    forget(&a);
+}
+
+static void without_a_cursor_it_begins_anew_and_doubles_nothing(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    tn_runner_free(w->runner);
+    w->fake.without_cursor = true;
+    crash_worker(w, "sync.page.committed=crash:4", true);
+    w->runner = new_runner(w->loop, w->store, &w->fake);
+    find_run(w, &a);
+    wait_for(w, &a);
+    assert_int_equal(a.v.status, TN_RUN_success);
+    assert_int_equal(a.v.counts.processed, ITEMS);
+    assert_int_equal(count_of(w, "items"), ITEMS);
+    assert_int_equal(item_events(w), ITEMS);
+    forget(&a);
+}
+
+static void after_the_whole_group_died_the_next_start_finishes_the_run(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    int status = 0;
+    struct tn_id holder = tn_id_new();
+    tn_runner_free(w->runner);
+    pid_t pid = fork();
+    if (pid == 0) child_worker(w, &holder, "sync.page.committed=crash:3", true);
+    for (int i = 0; i < TURNS_MAX && waitpid(pid, &status, WNOHANG) == 0; i++)
+        tn_loop_turn(w->loop, false);
+    tn_store_close(w->store);
+    tn_store_server_close(w->server);
+    open_server(w, false);
+    open_client(w);
+    w->runner = new_runner(w->loop, w->store, &w->fake);
+    find_run(w, &a);
+    wait_for(w, &a);
+    assert_int_equal(a.v.status, TN_RUN_success);
+    counts_are(&a.v, ITEMS, 0, 0, 0);
+    assert_int_equal(count_of(w, "items"), ITEMS);
+    forget(&a);
+}
+
+/* ------------------------------------------------------------------ the store says no */
+
+static void on_touched(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    (void)done;
+    assert_null(err);
+    *(bool *)arg = true;
+}
+
+/* Somebody else writes into the run's row. */
+static void touch_row(struct world *w, const char *id, const char *patch)
+{
+    struct tn_commit *c = tn_commit_new(w->store);
+    struct tn_err err;
+    struct tn_id run;
+    bool done = false;
+    assert_true(tn_id_parse(tn_str(id), &run));
+    assert_true(tn_commit_patch(c, TEAM, "run", &run, tn_str(patch), TN_ANY, &err));
+    tn_store_commit(w->store, c, on_touched, &done);
+    turn_until(w, &done);
+}
+
+static void a_row_that_was_touched_meanwhile_is_read_again(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    w->fake.hold_at = 3;
+    ask(w, &a, "sync_items", false);
+    until_held(w);
+    touch_row(w, a.id, "{\"note\":1}");
+    let_go(w);
+    wait_for(w, &a);
+    assert_int_equal(a.v.status, TN_RUN_success);
+    counts_are(&a.v, ITEMS, 0, 0, 0);
+    forget(&a);
+}
+
+static void a_run_that_was_taken_over_writes_nothing_more(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    w->fake.hold_at = 3;
+    ask(w, &a, "sync_items", false);
+    until_held(w);
+    touch_row(w, a.id, "{\"attempt\":2}");
+    let_go(w);
+    for (int i = 0; i < TURNS_MAX && !tn_runner_stats(w->runner).lost; i++)
+        tn_loop_turn(w->loop, true);
+    assert_int_equal(tn_runner_stats(w->runner).lost, 1);
+    assert_int_equal(count_of(w, "items"), 3 * PAGE);
+    forget(&a);
+}
+
+static void a_disk_that_recovers_costs_nothing(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    w->fake.hold_at = 3;
+    ask(w, &a, "sync_items", false);
+    until_held(w);
+    tn_fault_arm("store.commit=fail:2,store.commit=fail:3");
+    let_go(w);
+    wait_for(w, &a);
+    assert_true(tn_fault_passes("store.commit") > 3);
+    assert_int_equal(a.v.status, TN_RUN_success);
+    counts_are(&a.v, ITEMS, 0, 0, 0);
+    assert_int_equal(item_events(w), ITEMS);
+    forget(&a);
+}
+
+static void a_disk_that_stays_broken_fails_the_run_and_moves_no_cursor(void **state)
+{
+    struct world *w = *state;
+    struct answer a, again;
+    w->fake.hold_at = 3;
+    ask(w, &a, "sync_items", false);
+    until_held(w);
+    tn_fault_arm("store.commit=fail:1+");
+    let_go(w);
+    wait_for(w, &a);
+    assert_int_equal(a.v.status, TN_RUN_failure);
+    error_is(&a, "code", "ERR_DATABASE");
+    counts_are(&a.v, 3 * PAGE, 0, 0, 0);
+    assert_true(tn_str_is(a.v.cursor, "{\"offset\":300}"));
+    assert_int_equal(count_of(w, "items"), 3 * PAGE);
+    tn_fault_arm(NULL);
+    for (int i = 0; i < TURNS_MAX && tn_runner_stats(w->runner).active; i++)
+        tn_loop_turn(w->loop, true);
+    tn_run_view_init(&again.v);
+    struct tn_err err;
+    assert_true(tn_runner_read(w->runner, TEAM, a.id, &again.v, &err));
+    assert_int_equal(again.v.status, TN_RUN_failure);
+    forget(&a), forget(&again);
+    run_to_end(w, &a, "sync_items", false);
+    counts_are(&a.v, ITEMS - 3 * PAGE, 0, 3 * PAGE, 0);
+    forget(&a);
+}
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(a_first_load_then_nothing_then_what_changed),
+        TEST(values_pass_through_exactly),
+        TEST(a_dry_run_writes_nothing),
+        TEST(bad_records_are_listed_and_the_rest_is_stored),
+        TEST(records_without_a_key_lie_in_quarantine_once),
+        TEST(when_all_fail_at_most_a_hundred_are_listed),
+        TEST(a_key_that_another_record_holds_fails_that_record),
+        TEST(a_source_that_fails_ends_the_run_with_its_code),
+        TEST(a_sign_in_page_is_no_page_of_records),
+        TEST(the_same_page_for_ever_is_stopped),
+        TEST(an_operation_that_does_not_open_is_a_failed_run),
+        TEST(a_source_without_records_is_a_success),
+        TEST(two_starts_of_one_operation_are_one_run),
+        TEST(starts_in_the_same_turn_too),
+        TEST(another_operation_runs_beside_it),
+        TEST(waits_for_what_is_not_there_are_told_so),
+        TEST(a_run_can_be_cancelled_while_it_waits_for_its_peer),
+        TEST(a_run_can_be_cancelled_at_full_speed),
+        TEST(a_graceful_close_leaves_the_run_to_the_next_one),
+        TEST(a_closed_runner_takes_no_more),
+        TEST(a_run_whose_worker_dies_is_finished_by_another),
+        TEST(dying_again_and_again_still_ends_as_long_as_pages_are_committed),
+        TEST(a_run_that_kills_three_workers_is_given_up),
+        TEST(without_a_cursor_it_begins_anew_and_doubles_nothing),
+        TEST(after_the_whole_group_died_the_next_start_finishes_the_run),
+        TEST(a_row_that_was_touched_meanwhile_is_read_again),
+        TEST(a_run_that_was_taken_over_writes_nothing_more),
+        TEST(a_disk_that_recovers_costs_nothing),
+        TEST(a_disk_that_stays_broken_fails_the_run_and_moves_no_cursor),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
