@@ -20,7 +20,7 @@
 #include "store/commit.h"
 #include "store/store.h"
 
-enum { FILESET_MAX = 14 * TN_MIB, DRAIN_MS = 60000, SPREAD_STEP_MS = 2, SPREAD_MAX_MS = 5000,
+enum { FILESET_MAX = 14 * TN_MIB, SPREAD_STEP_MS = 2, SPREAD_MAX_MS = 5000,
        HASH_HEX = 65 };
 
 static const char space[] = "scripts", active_key[] = "active";
@@ -86,8 +86,7 @@ static void serve(struct tn_generations *g, struct tn_units *units_give)
         tn_connections_units(g->connections, g->units);
         g->o.swapped(g->o.arg);
     } else {
-        struct tn_connections_options o = {.env = g->o.env, .find = find_integration, .arg = g,
-                                           .drain_ms = DRAIN_MS};
+        struct tn_connections_options o = {.env = g->o.env, .find = find_integration, .arg = g};
         g->connections = tn_connections_new(&o, g->units);
     }
     tn_units_unref(old);
@@ -581,8 +580,7 @@ static void answer_error(void *arg, struct tn_http_exchange *x, const struct tn_
 
 static void serve_path(void *self, const void *handle, struct tn_http_exchange *x)
 {
-    struct tn_generations *g = self;
-    tn_surface_serve(g->units, handle, x, answer_error, g);
+    tn_surface_serve(handle, x, answer_error, self);
 }
 
 struct probing {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/time.h"
 
@@ -24,19 +25,19 @@ void tn_random(void *out, size_t n)
 }
 
 /* 48 bits of milliseconds, 12 + 62 bits that start random and count up within a millisecond
- * (RFC 9562, method 2): ordered without a syscall each. */
+ * (RFC 9562, method 2): ordered, and random bytes are fetched once a millisecond at most. */
 struct tn_id tn_id_new(void)
 {
     static _Thread_local uint64_t last_ms, high, low;
-    static _Thread_local int pid_seeded;
+    static _Thread_local pid_t seeded;              /* a forked child must not count on from here */
     uint64_t now = (uint64_t)tn_now_ms();
-    if (now > last_ms || !pid_seeded) {
+    if (now > last_ms || seeded != getpid()) {
         uint64_t seed[2];
         tn_random(seed, sizeof seed);
         if (now > last_ms) last_ms = now;
         high = seed[0] & 0x7FF;                     /* top bit clear: room to count */
         low = seed[1] & 0x3FFFFFFFFFFFFFFF;
-        pid_seeded = 1;
+        seeded = getpid();
     } else {
         uint32_t step;
         step = (uint32_t)(low * 2654435761u >> 7) & 0xFFFF;

@@ -36,8 +36,22 @@ static void add_zeros(struct tn_buf *out, int64_t n)
     while (n-- > 0) tn_buf_addc(out, '0');
 }
 
+/* Digits alone, without zeros to strip or too many to be written out. */
+static bool stands_as_it_is(struct tn_str n)
+{
+    if (n.p[0] == '-') n = (struct tn_str){n.p + 1, n.n - 1};
+    if (n.n > 21 || n.p[0] == '0') return false;
+    for (size_t i = 0; i < n.n; i++)
+        if (n.p[i] < '0' || n.p[i] > '9') return false;
+    return true;
+}
+
 void tn_json_canonical_number(struct tn_str lexeme, struct tn_buf *out)
 {
+    if (stands_as_it_is(lexeme)) {
+        tn_buf_addstr(out, lexeme);
+        return;
+    }
     char digits[TN_LIMIT_NUMBER + 1];
     struct tn_json_number v;
     tn_json_number_read(lexeme, digits, &v);
@@ -81,18 +95,56 @@ static void add_string(struct tn_jval v, struct tn_buf *out)
 }
 
 struct member {
+    uint64_t front;                /* of the key: its first eight bytes, the first one on top */
     struct tn_str key;
-    uint32_t value;
+    uint32_t at;                   /* of the key node */
 };
 
-/* Byte order of UTF-8, which is that of code points. */
-static int by_key(const void *a, const void *b)
+static uint64_t front_of(struct tn_str key)
 {
-    const struct tn_str *x = &((const struct member *)a)->key;
-    const struct tn_str *y = &((const struct member *)b)->key;
-    size_t n = x->n < y->n ? x->n : y->n;
-    int order = n ? memcmp(x->p, y->p, n) : 0;
-    return order ? order : (x->n > y->n) - (x->n < y->n);
+    uint64_t front = 0;
+    size_t n = key.n < 8 ? key.n : 8;
+    for (size_t i = 0; i < n; i++) front |= (uint64_t)(unsigned char)key.p[i] << (56 - 8 * i);
+    return front;
+}
+
+/* Byte order of UTF-8, which is that of code points. */
+static int by_key(const struct member *x, const struct member *y)
+{
+    if (x->front != y->front) return x->front < y->front ? -1 : 1;
+    size_t n = x->key.n < y->key.n ? x->key.n : y->key.n;
+    int order = n ? memcmp(x->key.p, y->key.p, n) : 0;
+    return order ? order : (x->key.n > y->key.n) - (x->key.n < y->key.n);
+}
+
+static int by_key_q(const void *a, const void *b)
+{
+    return by_key(a, b);
+}
+
+/* Few members: insertion; many: the library, which is not quadratic. */
+static void sort(struct member *m, size_t n)
+{
+    enum { FEW = 24 };
+    if (n > FEW) {
+        qsort(m, n, sizeof *m, by_key_q);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        struct member x = m[i];
+        size_t k = i;
+        for (; k && by_key(&x, &m[k - 1]) < 0; k--) m[k] = m[k - 1];
+        m[k] = x;
+    }
+}
+
+static void add_key(const struct tn_json *json, const struct member *m, struct tn_buf *out)
+{
+    if (tn_jtape(json)[m->at].info & TN_JNODE_ESCAPED)
+        tn_json_quote(out, m->key);
+    else
+        tn_buf_addstr(out, tn_jnode_raw(json, m->at));
+    tn_buf_addc(out, ':');
 }
 
 static void add_object(struct tn_jval v, struct tn_buf *out)
@@ -102,16 +154,15 @@ static void add_object(struct tn_jval v, struct tn_buf *out)
     bool sorted = true;
     if (count > sizeof few / sizeof *few) members = tn_alloc(count * sizeof *members);
     for (struct tn_jiter it = tn_jiter(v); tn_jnext(&it); n++) {
-        members[n] = (struct member){it.key, it.value.at};
+        members[n] = (struct member){front_of(it.key), it.key, it.value.at - 1};
         if (n && sorted) sorted = by_key(&members[n - 1], &members[n]) < 0;
     }
-    if (!sorted) qsort(members, n, sizeof *members, by_key);
+    if (!sorted) sort(members, n);
     tn_buf_addc(out, '{');
     for (size_t i = 0; i < n; i++) {
         if (i) tn_buf_addc(out, ',');
-        tn_json_quote(out, members[i].key);
-        tn_buf_addc(out, ':');
-        tn_json_canonical((struct tn_jval){v.json, members[i].value}, out);
+        add_key(v.json, &members[i], out);
+        tn_json_canonical((struct tn_jval){v.json, members[i].at + 1}, out);
     }
     tn_buf_addc(out, '}');
     if (members != few) tn_free(members);

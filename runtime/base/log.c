@@ -87,12 +87,18 @@ bool tn_log_wants(const struct tn_log *log, enum tn_level level, const char *are
 
 static void put_text(struct tn_buf *out, const char *s)
 {
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c < 0x20 || c == 0x7F)
+    for (size_t n = strlen(s); n;) {
+        size_t step = tn_utf8_step(s, n);
+        unsigned char c = (unsigned char)s[0];
+        bool c1 = c == 0xC2 && step == 2 && (unsigned char)s[1] < 0xA0;   /* terminals obey these too */
+        if (!step || c < 0x20 || c == 0x7F || c1) {
             tn_buf_addf(out, "\\x%02x", c);
-        else
-            tn_buf_addc(out, (char)c);
+            if (c1) tn_buf_addf(out, "\\x%02x", (unsigned char)s[1]);
+        } else {
+            tn_buf_add(out, s, step);
+        }
+        s += step ? step : 1;
+        n -= step ? step : 1;
     }
 }
 
@@ -103,15 +109,38 @@ static void write_line(const struct tn_log *log, struct tn_str line)
     if (log->fd >= 0 && write(log->fd, line.p, line.n) < 0) return;
 }
 
+/* What is no UTF-8 (a character cut in two at least) becomes question marks. */
+static void make_utf8(char *s)
+{
+    for (size_t n = strlen(s), step; n; s += step, n -= step) {
+        step = tn_utf8_step(s, n);
+        if (step) continue;
+        *s = '?';
+        step = 1;
+    }
+}
+
+/* A text that was cut may end in the front part of a secret, which redaction would not find. */
+static void shorten(const struct tn_log *log, char *text, size_t n)
+{
+    static const char dots[] = "...";
+    size_t longest = sizeof dots;
+    for (size_t i = 0; i < log->secret_count; i++)
+        if (log->secrets[i].n > longest) longest = log->secrets[i].n;
+    size_t keep = n > longest ? n - longest : 0;
+    memcpy(text + keep, dots, sizeof dots);
+}
+
 void tn_log(struct tn_log *log, enum tn_level level, const char *area, const char *fmt, ...)
 {
     char text[4096], when[TN_TIME_LEN + 1];
     va_list ap;
     if (!tn_log_wants(log, level, area)) return;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    bool cut = vsnprintf(text, sizeof text, fmt, ap) >= (int)sizeof text;
     va_end(ap);
     tn_log_redact(log, text, strlen(text));
+    if (cut) shorten(log, text, strlen(text));
     tn_time_text(tn_now_ms(), when);
 
     struct tn_buf line;
@@ -124,8 +153,8 @@ void tn_log(struct tn_log *log, enum tn_level level, const char *area, const cha
         tn_jw_kz(&w, "level", level_names[level]);
         tn_jw_kz(&w, "process", log->process);
         tn_jw_kz(&w, "area", area);
-        bool utf8 = tn_utf8_valid(text, strlen(text));
-        tn_jw_kz(&w, "text", utf8 ? text : "(not UTF-8)");
+        make_utf8(text);
+        tn_jw_kz(&w, "text", text);
         tn_jw_end(&w);
     } else {
         tn_buf_addf(&line, "%s %-5s %-10s [", when, level_names[level], log->process);
@@ -158,9 +187,13 @@ void tn_log_forget_secrets(struct tn_log *log)
 
 void tn_log_redact(const struct tn_log *log, char *text, size_t n)
 {
-    for (size_t i = 0; log && i < log->secret_count; i++) {
+    if (!log || !log->secret_count || !n) return;
+    /* Sought in a copy: secrets may overlap, and what one masks would hide the other. */
+    char *copy = tn_strndup(text, n);
+    for (size_t i = 0; i < log->secret_count; i++) {
         struct tn_str s = log->secrets[i];
-        for (char *at = text; (at = memmem(at, n - (size_t)(at - text), s.p, s.n)); at += s.n)
-            memset(at, '*', s.n);
+        for (char *at = copy; (at = memmem(at, n - (size_t)(at - copy), s.p, s.n)); at++)
+            memset(text + (at - copy), '*', s.n);
     }
+    tn_free(copy);
 }

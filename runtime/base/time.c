@@ -47,6 +47,11 @@ static int64_t floor_div(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
+static int64_t floor_rest(int64_t a, int64_t b)
+{
+    return a % b + (a % b < 0 ? b : 0);
+}
+
 /* value as n digits, leading zeros included */
 static void put(char *p, int64_t value, int n)
 {
@@ -55,7 +60,7 @@ static void put(char *p, int64_t value, int n)
 
 void tn_time_text(int64_t ms, char out[TN_TIME_LEN + 1])
 {
-    int64_t days = floor_div(ms, DAY_MS), rest = ms - days * DAY_MS;
+    int64_t days = floor_div(ms, DAY_MS), rest = floor_rest(ms, DAY_MS);
     int year;
     unsigned month, day;
     civil(days, &year, &month, &day);
@@ -144,7 +149,7 @@ static const char *const day_names[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue"
 
 void tn_time_http(int64_t ms, char out[30])
 {
-    int64_t days = floor_div(ms, DAY_MS), rest = ms - days * DAY_MS;
+    int64_t days = floor_div(ms, DAY_MS), rest = floor_rest(ms, DAY_MS);
     int year;
     unsigned month, day;
     civil(days, &year, &month, &day);
@@ -160,15 +165,16 @@ void tn_time_http(int64_t ms, char out[30])
 bool tn_time_parse_http(struct tn_str text, int64_t *ms)
 {
     char copy[64], name[4];
-    int day, year, h, m, s;
-    if (text.n >= sizeof copy) return false;
+    int day, year, h, m, s, end = 0;
+    if (!text.n || text.n >= sizeof copy) return false;
     memcpy(copy, text.p, text.n);
     copy[text.n] = '\0';
-    if (sscanf(copy, "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &day, name, &year, &h, &m, &s) != 6 &&
-        sscanf(copy, "%*[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT", &day, name, &year, &h, &m,
-               &s) != 6 &&
-        sscanf(copy, "%*3s %3s %2d %2d:%2d:%2d %4d", name, &day, &h, &m, &s, &year) != 6)
+    if (sscanf(copy, "%*3s, %2d %3s %4d %2d:%2d:%2d GMT%n", &day, name, &year, &h, &m, &s, &end) != 6 &&
+        sscanf(copy, "%*[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT%n", &day, name, &year, &h, &m,
+               &s, &end) != 6 &&
+        sscanf(copy, "%*3s %3s %2d %2d:%2d:%2d %4d%n", name, &day, &h, &m, &s, &year, &end) != 6)
         return false;
+    if ((size_t)end != text.n) return false;
     if (year < 100) year += year < 70 ? 2000 : 1900;
     for (unsigned month = 0; month < 12; month++) {
         if (strcmp(name, month_names[month]) != 0) continue;

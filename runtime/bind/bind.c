@@ -11,6 +11,10 @@ const struct tn_module bind_modules[] = {
     {"tenon.log", luaopen_tenon_log},
     {"tenon.crypto", luaopen_tenon_crypto},
     {"tenon.map", luaopen_tenon_map},
+    {"tenon.http", luaopen_tenon_http},
+    {"tenon.kv", luaopen_tenon_kv},
+    {"tenon.vault", luaopen_tenon_vault},
+    {"tenon.gate", luaopen_tenon_gate},
     {NULL, NULL},
 };
 

@@ -101,5 +101,9 @@ int luaopen_tenon_time(lua_State *L);
 int luaopen_tenon_log(lua_State *L);
 int luaopen_tenon_crypto(lua_State *L);
 int luaopen_tenon_decimal(lua_State *L);
+int luaopen_tenon_http(lua_State *L);
+int luaopen_tenon_kv(lua_State *L);
+int luaopen_tenon_vault(lua_State *L);
+int luaopen_tenon_gate(lua_State *L);
 
 #endif

@@ -25,6 +25,4 @@ TN_MUST_CHECK bool bind_body_rows(struct bind_body *b, struct tn_str path, struc
 /* Raises when the value is no reply. */
 struct bind_body *bind_check_reply(lua_State *L, int index);
 
-int luaopen_tenon_http(lua_State *L);
-
 #endif

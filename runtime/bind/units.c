@@ -131,17 +131,6 @@ const struct tn_operation *tn_decl_operation(const struct tn_decl *adapter, cons
 
 /* ---- mappings ---- */
 
-struct compile {
-    struct tn_isolate *isolate;
-    int ref;
-    const struct tn_unit *core;
-    bool lenient;                      /* the core has faults: an unknown resource may be one of them */
-    const struct tn_decl *target;
-    struct tn_mapping *mapping;
-    struct tn_err err;
-    bool ok;
-};
-
 enum { TARGETS_MAX = 256 };
 
 static void target_names(const struct tn_decl *resource, const char **names)
@@ -152,61 +141,47 @@ static void target_names(const struct tn_decl *resource, const char **names)
     names[n] = NULL;
 }
 
-/* What a mapping is for: the table that it was declared with is user value 1 of the declaration. */
-static const char *peek_writes(lua_State *L, int decl)
+/* Which resource a mapping writes.  *target stays NULL when there is none and that is no wonder,
+ * since the core has faults of its own. */
+static bool find_target(struct tn_isolate *iso, int ref, const char *path, const struct tn_unit *core,
+                        bool lenient, const struct tn_decl **target, struct tn_err *err)
 {
-    if (lua_type(L, decl) != LUA_TUSERDATA || lua_getiuservalue(L, decl, 1) != LUA_TTABLE) return NULL;
-    lua_pushliteral(L, "writes");
-    return lua_rawget(L, -2) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-}
-
-/* Runs protected: its resource first, since that says which fields there are. */
-static void compile_mapping(lua_State *L, void *arg)
-{
-    struct compile *c = arg;
-    const char *names[TARGETS_MAX];
-    tn_isolate_push(L, c->ref);
-    int decl = lua_gettop(L);
-    const char *writes = peek_writes(L, decl);
-    if (writes && c->core) c->target = tn_unit_decl(c->core, TN_DECL_resource, writes);
-    if (c->target) target_names(c->target, names);
-    lua_pushvalue(L, decl);
-    c->ok = tn_mapping_load(c->isolate, L, c->target ? names : NULL, &c->mapping, &c->err);
-}
-
-static bool load_mapping(struct tn_isolate *iso, const char *path, struct compile *c,
-                         struct tn_err *err)
-{
-    if (!tn_isolate_load(iso, path, &c->ref, err)) return false;
-    c->isolate = iso;
-    bool ran = tn_isolate_protect(iso, compile_mapping, c, err);
-    tn_isolate_release(iso, c->ref);
-    if (!ran) return false;
-    if (!c->ok) {
-        *err = c->err;
-        return false;
-    }
-    if (c->target || c->lenient) return true;
-    tn_fail(err, TN_E_invalid, "the mapping writes '%s', and there is no such resource",
-            tn_mapping_info(c->mapping)->writes);
+    char writes[UNIT_NAME];
+    if (!tn_mapping_writes(iso, ref, writes, sizeof writes, err)) return false;
+    *target = core ? tn_unit_decl(core, TN_DECL_resource, writes) : NULL;
+    if (*target || lenient) return true;
+    tn_fail(err, TN_E_invalid, "the mapping writes '%s', and there is no such resource", writes);
     tn_fail_field(err, "writes");
-    tn_fail_at(err, path, 1);
-    tn_mapping_free(c->mapping);
-    c->mapping = NULL;
-    return false;
+    return tn_fail_at(err, path, 1);
+}
+
+static struct tn_mapping *load_mapping(struct tn_isolate *iso, const char *path,
+                                       const struct tn_unit *core, bool lenient,
+                                       const struct tn_decl **target, struct tn_err *err)
+{
+    const char *names[TARGETS_MAX];
+    struct tn_mapping *mapping = NULL;
+    int ref;
+    if (!tn_isolate_load(iso, path, &ref, err)) return NULL;
+    if (find_target(iso, ref, path, core, lenient, target, err)) {
+        if (*target) target_names(*target, names);
+        mapping = tn_mapping_load(iso, ref, *target ? names : NULL, err);
+    }
+    tn_isolate_release(iso, ref);
+    return mapping;
 }
 
 struct tn_mapping *tn_unit_mapping_load(struct tn_unit *unit, struct tn_isolate *iso,
                                         const char *name, struct tn_err *err)
 {
-    struct compile c = {.core = unit->core};
+    const struct tn_decl *target = NULL;
     char path[UNIT_NAME * 3];
     if (!find_slot(unit, name)) {
         tn_fail(err, TN_E_not_found, "there is no mapping '%s'", name);
         return NULL;
     }
     snprintf(path, sizeof path, "mappings/%s.lua", name);
-    return load_mapping(iso, path, &c, err) ? c.mapping : NULL;
+    return load_mapping(iso, path, unit->core, false, &target, err);
 }
 
 /* ---- which files make a unit ---- */
@@ -393,14 +368,13 @@ static bool load_decl(struct load *load, struct tn_unit *unit, const char *path,
 
 static bool load_slot(struct load *load, struct tn_unit *unit, const char *path)
 {
-    struct compile c = {.core = unit->core, .lenient = load->faults > 0};
     struct slot slot = {.name = ""};
     struct tn_err err;
-    if (!load_mapping(unit->isolate, path, &c, &err)) return report(load, &err);
+    slot.mapping =
+        load_mapping(unit->isolate, path, unit->core, load->faults > 0, &slot.target, &err);
+    if (!slot.mapping) return report(load, &err);
     snprintf(slot.name, sizeof slot.name, "%.*s", (int)(strlen(path) - strlen("mappings/.lua")),
              path + strlen("mappings/"));
-    slot.mapping = c.mapping;
-    slot.target = c.target;
     unit->slots = tn_realloc(unit->slots, (unit->n_slots + 1) * sizeof *unit->slots);
     unit->slots[unit->n_slots++] = slot;
     return true;

@@ -21,6 +21,8 @@ struct tn_router {
     struct tn_route *rows;
     size_t n;
     struct node *root;
+    void *kept;
+    void (*release)(void *kept);
 };
 
 static bool is_param(struct tn_str s)
@@ -178,9 +180,16 @@ struct tn_router *tn_router_ref(struct tn_router *r)
     return r;
 }
 
+void tn_router_keep(struct tn_router *r, void *kept, void (*release)(void *kept))
+{
+    r->kept = kept;
+    r->release = release;
+}
+
 void tn_router_unref(struct tn_router *r)
 {
     if (!r || --r->refs) return;
+    if (r->release) r->release(r->kept);
     tn_arena_clear(&r->arena);
     tn_free(r);
 }

@@ -44,6 +44,8 @@ TN_MUST_CHECK struct tn_router *tn_router_new(const struct tn_route *routes, siz
                                               struct tn_err *err);
 struct tn_router *tn_router_ref(struct tn_router *r);
 void tn_router_unref(struct tn_router *r);             /* NULL does nothing */
+/* What the rows' user pointers live in: released with the router's last reference.  Once. */
+void tn_router_keep(struct tn_router *r, void *kept, void (*release)(void *kept));
 
 /* Pure look-up.  match borrows from the router and from path. */
 enum tn_route_result tn_router_find(struct tn_router *r, struct tn_str method,

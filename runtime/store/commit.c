@@ -32,7 +32,7 @@ struct tn_commit *tn_commit_new(struct tn_store *store)
 void tn_commit_free(struct tn_commit *c)
 {
     if (!c) return;
-    for (size_t i = 0; i < c->table_count; i++) tn_decl_unref(c->tables[i]);
+    for (size_t i = 0; i < c->table_count; i++) tn_shape_unref(c->tables[i]);
     tn_free(c->tables);
     tn_free(c->sources);
     tn_arena_clear(&c->arena);
@@ -69,7 +69,7 @@ static bool undo(struct tn_commit *c, struct mark m)
 {
     c->value.n = m.n;
     c->value.failed = false;
-    while (c->table_count > m.tables) tn_decl_unref(c->tables[--c->table_count]);
+    while (c->table_count > m.tables) tn_shape_unref(c->tables[--c->table_count]);
     c->source_count = m.sources;
     return false;
 }
@@ -105,14 +105,14 @@ static int table_slot(struct tn_commit *c, const char *name, struct tn_err *err)
 {
     for (size_t i = c->table_count; i > 0; i--)
         if (strcmp(c->tables[i - 1]->table.name, name) == 0) return (int)i - 1;
-    struct tn_decl *d = c->store->ops->decl(c->store, name, err);
+    struct tn_shape *d = c->store->ops->decl(c->store, name, err);
     if (!d) return -1;
     if (c->table_count == SLOTS_MAX) {
         tn_fail(err, TN_E_too_large, "a commit may touch %d tables", SLOTS_MAX);
         return -1;
     }
-    c->tables = tn_realloc(c->tables, (c->table_count + 1) * sizeof(struct tn_decl *));
-    c->tables[c->table_count] = tn_decl_ref(d);
+    c->tables = tn_realloc(c->tables, (c->table_count + 1) * sizeof(struct tn_shape *));
+    c->tables[c->table_count] = tn_shape_ref(d);
     tn_put_u8(&c->value, TN_OP_table);
     tn_put_str(&c->value, tn_str(name));
     tn_put_u8(&c->value, (unsigned)d->real_count);
@@ -173,7 +173,7 @@ static bool parse_object(struct tn_commit *c, struct tn_str body, struct tn_err 
 /* The values of the real columns, as announced, then the body itself. */
 static void put_body(struct tn_commit *c, int slot, struct tn_str body)
 {
-    const struct tn_decl *d = c->tables[slot];
+    const struct tn_shape *d = c->tables[slot];
     struct tn_jval root = tn_json_root(c->store->json);
     struct tn_arena arena;
     tn_arena_init(&arena);

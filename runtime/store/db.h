@@ -7,7 +7,7 @@
 #include <sqlite3.h>
 
 #include "base/map.h"
-#include "store/decl.h"
+#include "store/shape.h"
 
 struct tn_db {
     sqlite3 *sq;

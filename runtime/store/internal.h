@@ -5,7 +5,7 @@
 
 #include "base/embed.h"
 #include "store/commit.h"
-#include "store/decl.h"
+#include "store/shape.h"
 #include "store/wire.h"
 
 extern const struct tn_embedded tn_schema[];      /* schema/NNN_name.sql, sorted */
@@ -17,7 +17,7 @@ struct tn_store_ops {
     void (*close)(struct tn_store *s);
     bool (*ready)(const struct tn_store *s);
     /* The declaration of a stored table; borrowed until the next call.  NULL: kind not_found. */
-    struct tn_decl *(*decl)(struct tn_store *s, const char *table, struct tn_err *err);
+    struct tn_shape *(*decl)(struct tn_store *s, const char *table, struct tn_err *err);
     void (*define)(struct tn_store *s, const struct tn_table *table, tn_store_done_fn done,
                    void *arg);
     bool (*get)(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
@@ -96,7 +96,7 @@ struct tn_commit {
     struct tn_buf value;           /* what travels: wire.h */
     struct tn_arena arena;
     size_t count;
-    struct tn_decl **tables;
+    struct tn_shape **tables;
     size_t table_count;
     struct tn_commit_source *sources;
     size_t source_count;

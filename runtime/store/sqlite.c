@@ -370,14 +370,14 @@ static void define(struct tn_store *base, const struct tn_table *table, tn_store
 {
     struct tn_sqlite *s = tn_sqlite(base);
     struct tn_request *r = request_new(TN_WIRE_define, arg);
-    struct tn_decl *d = tn_decl_new(table, &r->refused);
+    struct tn_shape *d = tn_shape_new(table, &r->refused);
     r->fn.done = done;
     if (!d) {
         refuse(s, r);
         return;
     }
-    tn_decl_write(d, &r->payload);
-    tn_decl_unref(d);
+    tn_shape_write(d, &r->payload);
+    tn_shape_unref(d);
     ask(s, r);
 }
 

@@ -24,14 +24,14 @@ struct tn_sqlite {
     struct tn_request *refused, **refused_tail;
     uint64_t next_number;
     size_t bytes;
-    struct tn_map decls;           /* name to struct tn_decl */
+    struct tn_map decls;           /* name to struct tn_shape */
 };
 
 static inline struct tn_sqlite *tn_sqlite(struct tn_store *s)
 {
     return (struct tn_sqlite *)s;
 }
-struct tn_decl *tn_sqlite_decl(struct tn_store *s, const char *table, struct tn_err *err);
+struct tn_shape *tn_sqlite_decl(struct tn_store *s, const char *table, struct tn_err *err);
 void tn_sqlite_forget_decls(struct tn_sqlite *s);
 /* A cached statement of the read connection, or NULL: not open, or err says why. */
 sqlite3_stmt *tn_sqlite_sql(struct tn_sqlite *s, const char *sql, struct tn_err *err);

@@ -14,7 +14,7 @@ enum { BINDS_MAX = 1200, IN_MAX = 1000, TOTAL_MAX = 100000, STEPS_UNIT = 10000, 
 struct builder {
     struct tn_sqlite *s;
     const struct tn_query *q;
-    const struct tn_decl *decl;
+    const struct tn_shape *decl;
     struct tn_buf sql;
     struct tn_arena arena;
     struct tn_cell binds[BINDS_MAX];
@@ -38,14 +38,14 @@ static bool resolve(const struct builder *b, const char *name, struct column *ou
                     struct tn_err *err)
 {
     static const char *const system[] = {"version", "created", "updated"};
-    int at = tn_decl_column(b->decl, tn_str(name));
+    int at = tn_shape_column(b->decl, tn_str(name));
     *out = (struct column){.what = IS_SYSTEM, .type = TN_COLUMN_time, .name = name};
     if (strcmp(name, "id") == 0) out->what = IS_ID;
     if (strcmp(name, "version") == 0) out->type = TN_COLUMN_int;
     for (size_t i = 0; i < 3; i++)
         if (strcmp(name, system[i]) == 0) return true;
     if (out->what == IS_ID) return true;
-    if (at >= 0 && tn_decl_is_real(b->decl, (size_t)at)) {
+    if (at >= 0 && tn_shape_is_real(b->decl, (size_t)at)) {
         *out = (struct column){IS_REAL, b->decl->table.columns[at].type,
                                b->decl->table.columns[at].name};
         return true;

@@ -32,15 +32,15 @@ static bool not_there(sqlite3_stmt *st, struct tn_err *err)
 void tn_sqlite_forget_decls(struct tn_sqlite *s)
 {
     struct tn_map_entry *e;
-    for (size_t at = 0; (e = tn_map_next(&s->decls, &at));) tn_decl_unref(e->value);
+    for (size_t at = 0; (e = tn_map_next(&s->decls, &at));) tn_shape_unref(e->value);
     tn_map_clear(&s->decls, NULL);
     tn_map_init(&s->decls);
 }
 
-struct tn_decl *tn_sqlite_decl(struct tn_store *base, const char *table, struct tn_err *err)
+struct tn_shape *tn_sqlite_decl(struct tn_store *base, const char *table, struct tn_err *err)
 {
     struct tn_sqlite *s = tn_sqlite(base);
-    struct tn_decl *d = tn_map_get(&s->decls, tn_str(table));
+    struct tn_shape *d = tn_map_get(&s->decls, tn_str(table));
     if (d) return d;
     sqlite3_stmt *st =
         tn_sqlite_sql(s, "SELECT no, declaration FROM tn_catalog WHERE name = ?1", err);
@@ -49,7 +49,7 @@ struct tn_decl *tn_sqlite_decl(struct tn_store *base, const char *table, struct 
     int rc = sqlite3_step(st);
     if (rc == SQLITE_ROW) {
         struct tn_json *json = tn_json_new();
-        d = tn_decl_parse(json, tn_column_str(st, 1), err);
+        d = tn_shape_parse(json, tn_column_str(st, 1), err);
         if (d) d->no = sqlite3_column_int64(st, 0);
         tn_json_free(json);
     } else if (rc == SQLITE_DONE) {
@@ -136,7 +136,7 @@ bool tn_sqlite_get_by_key(struct tn_store *base, int64_t team, const char *table
                           struct tn_buf *hold, struct tn_err *err)
 {
     struct tn_sqlite *s = tn_sqlite(base);
-    struct tn_decl *d = tn_sqlite_decl(base, table, err);
+    struct tn_shape *d = tn_sqlite_decl(base, table, err);
     struct tn_cell cells[TN_STORE_KEY_MAX];
     char where[512] = "team = ?1", sql[SQL_MAX];
     size_t n = strlen(where);
@@ -145,7 +145,7 @@ bool tn_sqlite_get_by_key(struct tn_store *base, int64_t team, const char *table
         return tn_fail(err, TN_E_invalid, "table %s has a key of %zu columns", table, d->key_count);
     for (size_t i = 0; i < count; i++) {
         const char *column = d->table.key[i];
-        int at = tn_decl_column(d, tn_str(column));
+        int at = tn_shape_column(d, tn_str(column));
         if (!tn_cell_parse(d->table.columns[at].type, key[i], &cells[i]))
             return tn_fail(err, TN_E_not_found, "there is no such record");
         n += (size_t)snprintf(where + n, sizeof where - n, " AND \"%s\" = ?%zu", column, i + 2);
@@ -342,7 +342,7 @@ bool tn_sqlite_get_by_link(struct tn_store *base, int64_t team, const char *tabl
                            struct tn_row *row, struct tn_buf *hold, struct tn_err *err)
 {
     struct tn_sqlite *s = tn_sqlite(base);
-    struct tn_decl *d = tn_sqlite_decl(base, table, err);
+    struct tn_shape *d = tn_sqlite_decl(base, table, err);
     int64_t no = d ? source_no(s, team, source, err) : -1;
     char where[256], sql[SQL_MAX];
     if (no < 0) return false;
@@ -465,7 +465,7 @@ struct life {
 static bool life_of(struct tn_sqlite *s, int64_t team, const char *table, const struct tn_id *id,
                     int64_t skip, struct life *life, struct tn_buf *hold, struct tn_err *err)
 {
-    struct tn_decl *d = tn_sqlite_decl(&s->base, table, err);
+    struct tn_shape *d = tn_sqlite_decl(&s->base, table, err);
     if (!d) return false;
     sqlite3_stmt *st = find(s, team, table, id, err);
     if (!st && err->kind != TN_E_not_found) return false;
@@ -500,7 +500,7 @@ static bool life_of(struct tn_sqlite *s, int64_t team, const char *table, const 
 
 static sqlite3_stmt *former(struct tn_sqlite *s, const char *table, int64_t n, struct tn_err *err)
 {
-    struct tn_decl *d = tn_sqlite_decl(&s->base, table, err);
+    struct tn_shape *d = tn_sqlite_decl(&s->base, table, err);
     sqlite3_stmt *st = tn_sqlite_sql(s, "SELECT version, at, head, tail, middle FROM tn_history "
                                      "WHERE tbl = ?1 AND n = ?2 ORDER BY version DESC LIMIT ?3",
                                      err);

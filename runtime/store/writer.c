@@ -231,6 +231,9 @@ void tn_writer_abort(struct tn_writer *w)
     if (!sqlite3_get_autocommit(w->db.sq) && !tn_db_exec(&w->db, "ROLLBACK", &ignored))
         tn_log(w->log, TN_LOG_warn, "store", "%s", ignored.text);
     forget_state(w);
+    if (w->defining && !tn_writer_load_tables(w, &ignored))
+        tn_log(w->log, TN_LOG_error, "store", "%s", ignored.text);
+    w->defining = false;
 }
 
 bool tn_writer_end(struct tn_writer *w, struct tn_err *err)
@@ -240,6 +243,7 @@ bool tn_writer_end(struct tn_writer *w, struct tn_err *err)
     sqlite3_stmt *st = ok ? tn_db_sql(&w->db, "COMMIT", err) : NULL;
     if (st && tn_writer_run(w, st, "committing", err)) {
         (void)TN_FAULT("store.committed");
+        w->defining = false;
         return true;
     }
     tn_writer_abort(w);

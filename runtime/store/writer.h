@@ -18,7 +18,7 @@ struct tn_tally {
 
 /* A table as the writer uses it. */
 struct tn_wtable {
-    struct tn_decl *decl;
+    struct tn_shape *decl;
     char sql_name[TN_STORE_NAME_MAX + 8];          /* data_<name>, while being remade next_<name> */
     sqlite3_stmt *insert, *update, *remove, *by_n, *by_given, *by_key;
     struct tn_tally *next_n;
@@ -71,6 +71,7 @@ struct tn_writer {
     size_t source_count, source_room;
     size_t op;                     /* its number, for messages */
     bool want_team_index;
+    bool defining;                 /* tables changed in this transaction */
 };
 
 /* How one step of a commit ended.  broken: the whole transaction is; err says why. */

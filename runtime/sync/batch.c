@@ -17,9 +17,9 @@ struct tn_mapper {
     struct tn_json_rows rows;
     struct tn_batch *batch;
     struct tn_str text;
-    struct tn_outcome outcome;     /* of the last record */
+    struct tn_outcome outcome; /* of the last record */
     uint64_t seed;
-    unsigned overruns;             /* budget faults one after the other */
+    unsigned overruns; /* budget faults one after the other */
 };
 
 void tn_batch_init(struct tn_batch *b)
@@ -156,8 +156,8 @@ static void add_item(struct tn_mapper *m, size_t at)
         b->items = tn_realloc(b->items, b->room * sizeof *b->items);
     }
     struct tn_batch_item *it = &b->items[b->count++];
-    *it = (struct tn_batch_item){.external_id = keep(b, m->outcome.external_id), .at = at,
-                                 .n = b->bodies.n - at};
+    *it = (struct tn_batch_item){
+        .external_id = keep(b, m->outcome.external_id), .at = at, .n = b->bodies.n - at};
     tn_apply_hash(m->apply, &b->bodies, it->hash);
     index_item(m, b, b->count - 1);
 }
@@ -176,8 +176,7 @@ static struct tn_batch_bad *add_bad(struct tn_mapper *m)
     *bad = (struct tn_batch_bad){.external_id = keep(b, id)};
     bad->fault.code = tn_run_code(TN_E_mapping);
     bad->fault.record = id.n ? bad->external_id : keep(b, tn_str(label));
-    bad->payload = keep(b, (struct tn_str){m->text.p + m->rows.start,
-                                           m->rows.end - m->rows.start});
+    bad->payload = keep(b, (struct tn_str){m->text.p + m->rows.start, m->rows.end - m->rows.start});
     return bad;
 }
 

@@ -15,35 +15,37 @@
 struct tn_plan;
 
 enum tn_item_state {
-    TN_ITEM_new, TN_ITEM_changed, TN_ITEM_same,    /* by the hash of what the source last said */
-    TN_ITEM_twice,                                 /* the page has a later one of the same id */
-    TN_ITEM_refused                                /* the store would not take it */
+    TN_ITEM_new,
+    TN_ITEM_changed,
+    TN_ITEM_same,   /* by the hash of what the source last said */
+    TN_ITEM_twice,  /* the page has a later one of the same id */
+    TN_ITEM_refused /* the store would not take it */
 };
 struct tn_batch_item {
     struct tn_str external_id;
-    size_t at, n;                  /* its body in bodies */
+    size_t at, n; /* its body in bodies */
     enum tn_item_state state;
     unsigned char hash[32];
 };
 /* A record that could not be mapped. */
 struct tn_batch_bad {
-    struct tn_run_fault fault;     /* the first that rejects it */
-    struct tn_str external_id;     /* empty when unknown */
-    struct tn_str payload;         /* the record as it came */
+    struct tn_run_fault fault; /* the first that rejects it */
+    struct tn_str external_id; /* empty when unknown */
+    struct tn_str payload;     /* the record as it came */
 };
 struct tn_batch {
     struct tn_batch_item *items;
     struct tn_batch_bad *bad;
     size_t count, room, bad_count, bad_room;
-    size_t rows;                   /* in the page */
+    size_t rows; /* in the page */
     int64_t warnings;
     struct tn_buf bodies;
-    struct tn_arena memory;        /* texts of items and bad */
-    uint32_t *slots;               /* items by external id; 0: free, else index + 1 */
+    struct tn_arena memory; /* texts of items and bad */
+    uint32_t *slots;        /* items by external id; 0: free, else index + 1 */
     size_t slot_count;
 };
 void tn_batch_init(struct tn_batch *b);
-void tn_batch_reset(struct tn_batch *b);           /* empty; keeps memory for the next page */
+void tn_batch_reset(struct tn_batch *b); /* empty; keeps memory for the next page */
 void tn_batch_clear(struct tn_batch *b);
 static inline struct tn_str tn_batch_body(const struct tn_batch *b, const struct tn_batch_item *it)
 {
@@ -54,8 +56,8 @@ static inline struct tn_str tn_batch_body(const struct tn_batch *b, const struct
 void tn_batch_tally(const struct tn_batch *b, struct tn_run_counts *c);
 
 struct tn_mapper;
-struct tn_mapper *tn_mapper_new(const struct tn_plan *plan);   /* plan outlives it */
-void tn_mapper_free(struct tn_mapper *m);                      /* NULL does nothing */
+struct tn_mapper *tn_mapper_new(const struct tn_plan *plan); /* plan outlives it */
+void tn_mapper_free(struct tn_mapper *m);                    /* NULL does nothing */
 /* Begins a page: rows is the path of the array in text ("" : the text is the array).  text is
  * borrowed until the last slice.  False: there is no such array (kind bad_answer). */
 TN_MUST_CHECK bool tn_mapper_begin(struct tn_mapper *m, struct tn_batch *b, struct tn_str text,

@@ -5,8 +5,8 @@
 
 #include "base/json.h"
 
-/* Writes one object: each member of after that is new or differs, as {"from":…,"to":…}; from is left
- * out when before lacks it.  At most max members.  Texts that are no objects give {}. */
+/* Writes one object: each member of after that is new or differs, as {"from":…,"to":…}; from is
+ * left out when before lacks it.  At most max members.  Texts that are no objects give {}. */
 void tn_diff_members(struct tn_str before, struct tn_str after, unsigned max, struct tn_jw *out);
 
 #endif

@@ -11,13 +11,18 @@
 #include "sync/batch.h"
 #include "sync/sink.h"
 
-enum { SLICE_US = 1000, REPEATS = 64, ROW_EVERY_MS = 200, ERRORS_BYTES = 4 * 1024 * 1024,
-       DIFFS_BYTES = 8 * 1024 * 1024 };
+enum {
+    SLICE_US = 1000,
+    REPEATS = 64,
+    ROW_EVERY_MS = 200,
+    ERRORS_BYTES = 4 * 1024 * 1024,
+    DIFFS_BYTES = 8 * 1024 * 1024
+};
 
 /* A page between the source and its commit. */
 struct leg {
     struct tn_batch batch;
-    struct tn_str cursor;          /* ours; absent: nowhere */
+    struct tn_str cursor; /* ours; absent: nowhere */
     int64_t total;
 };
 
@@ -25,8 +30,8 @@ enum goal { GO_ON, GO_CANCEL, GO_STOP };
 
 struct tn_run {
     struct tn_run_options o;
-    struct tn_source source;       /* ops NULL: none, or closed */
-    struct tn_run_view view;       /* its texts belong to the run, not to the view's memory */
+    struct tn_source source; /* ops NULL: none, or closed */
+    struct tn_run_view view; /* its texts belong to the run, not to the view's memory */
     struct tn_buf errors, diffs;
     size_t error_count;
     struct tn_sink *sink;
@@ -34,22 +39,22 @@ struct tn_run {
     struct tn_timer *turn;
     char *filters, *cursor;
     enum goal goal;
-    struct tn_err failure;         /* kind none: none */
+    struct tn_err failure; /* kind none: none */
     const char *failure_code;
-    bool halt;                     /* what is not being written is dropped */
+    bool halt; /* what is not being written is dropped */
 
-    bool fetching, exhausted;      /* next is under way; there are no more pages */
-    bool ahead_held, page_held;    /* these two below are to be released */
-    struct tn_source_page ahead, page;     /* arrived; being mapped */
+    bool fetching, exhausted;          /* next is under way; there are no more pages */
+    bool ahead_held, page_held;        /* these two below are to be released */
+    struct tn_source_page ahead, page; /* arrived; being mapped */
     bool ahead_repeats, page_repeats;
     uint64_t repeats[REPEATS], repeat_seed;
     unsigned repeat_at;
 
     struct leg legs[2];
     struct leg *mapping, *ready, *writing;
-    bool compared;                 /* writing was given to the sink */
+    bool compared; /* writing was given to the sink */
     size_t compare_at;
-    struct tn_run_view before;     /* the view as it was, while a page is being committed */
+    struct tn_run_view before; /* the view as it was, while a page is being committed */
     size_t errors_before, error_count_before;
     int64_t row_written, pending, committed;
     bool ending;
@@ -73,12 +78,21 @@ static void refresh_texts(struct tn_run *run)
     run->view.filters = tn_str(run->filters);
 }
 
+static void cut_errors(struct tn_run *run, size_t n)
+{
+    run->errors.n = n;
+    run->errors.failed = false;
+    if (n) run->errors.p[n - 1] = ']';
+}
+
 static void list_fault(void *arg, const struct tn_run_fault *f)
 {
     struct tn_run *run = arg;
     if (run->error_count >= TN_LIMIT_SYNC_ERRORS) return;
+    size_t before = run->errors.n;
     run->error_count++;
     tn_run_fault_add(&run->errors, f);
+    if (run->errors.failed) cut_errors(run, before);
     run->view.errors = tn_buf_str(&run->errors);
 }
 
@@ -96,8 +110,11 @@ static void list_failure(struct tn_run *run)
 {
     const struct tn_err *e = &run->failure;
     struct tn_buf list;
-    struct tn_run_fault f = {.code = run->failure_code, .message = tn_str(e->text),
-                             .field = tn_str(e->field), .file = tn_str(e->file), .line = e->line};
+    struct tn_run_fault f = {.code = run->failure_code,
+                             .message = tn_str(e->text),
+                             .field = tn_str(e->field),
+                             .file = tn_str(e->file),
+                             .line = e->line};
     tn_buf_init(&list, ERRORS_BYTES);
     tn_run_fault_add(&list, &f);
     if (run->errors.n > 2) {
@@ -140,11 +157,21 @@ static struct tn_sink *make_sink(struct tn_run *run, const struct tn_source *sou
 {
     const struct tn_run_options *o = &run->o;
     struct tn_sink_options so = {
-        .loop = o->loop, .store = o->store, .log = o->log,
-        .table = source ? source->table : NULL, .entity = source ? source->entity : NULL,
-        .generation = run->view.generation, .row_version = o->row_version,
-        .entry = o->entry, .lease = o->lease, .retry_ms = o->retry_ms, .retry_max = o->retry_max,
-        .seal = o->seal, .seal_arg = o->seal_arg, .refused = list_fault, .arg = run,
+        .loop = o->loop,
+        .store = o->store,
+        .log = o->log,
+        .table = source ? source->table : NULL,
+        .entity = source ? source->entity : NULL,
+        .generation = run->view.generation,
+        .row_version = o->row_version,
+        .entry = o->entry,
+        .lease = o->lease,
+        .retry_ms = o->retry_ms,
+        .retry_max = o->retry_max,
+        .seal = o->seal,
+        .seal_arg = o->seal_arg,
+        .refused = list_fault,
+        .arg = run,
     };
     return tn_sink_new(&so, &run->view);
 }
@@ -183,7 +210,7 @@ static void close_source(struct tn_run *run)
 {
     release(run, &run->ahead_held, &run->ahead);
     release(run, &run->page_held, &run->page);
-    tn_mapper_free(run->mapper);       /* its plan goes with the source */
+    tn_mapper_free(run->mapper); /* its plan goes with the source */
     run->mapper = NULL;
     if (run->source.ops) run->source.ops->close(run->source.self);
     run->source.ops = NULL;
@@ -232,7 +259,7 @@ void tn_run_cancel(struct tn_run *run)
 
 void tn_run_stop(struct tn_run *run)
 {
-    if (run->view.dry_run) run->goal = GO_CANCEL;      /* it could not be gone on with */
+    if (run->view.dry_run) run->goal = GO_CANCEL; /* it could not be gone on with */
     if (run->goal == GO_ON) run->goal = GO_STOP;
     wake(run);
 }
@@ -345,8 +372,8 @@ static void begin_mapping(struct tn_run *run)
     tn_free((char *)leg->cursor.p);
     leg->cursor = (struct tn_str){NULL, 0};
     if (run->page.cursor.p)
-        leg->cursor = (struct tn_str){tn_strndup(run->page.cursor.p, run->page.cursor.n),
-                                      run->page.cursor.n};
+        leg->cursor =
+            (struct tn_str){tn_strndup(run->page.cursor.p, run->page.cursor.n), run->page.cursor.n};
     leg->total = run->page.total;
     if (tn_mapper_begin(run->mapper, &leg->batch, run->page.text, run->page.rows, &err)) {
         run->mapping = leg;
@@ -433,8 +460,7 @@ static void revert(struct tn_run *run)
 {
     run->view = run->before;
     run->error_count = run->error_count_before;
-    run->errors.n = run->errors_before;
-    if (run->errors.n) run->errors.p[run->errors.n - 1] = ']';
+    cut_errors(run, run->errors_before);
     run->writing = NULL;
     refresh_texts(run);
 }
@@ -463,8 +489,8 @@ static void on_stored(void *arg, enum tn_sunk how, const struct tn_err *err)
     wake(run);
 }
 
-/* A page in which nothing changed needs no commit of its own: counts and cursor travel with the next
- * one, and a crash before that means to look at unchanged records once more. */
+/* A page in which nothing changed needs no commit of its own: counts and cursor travel with the
+ * next one, and a crash before that means to look at unchanged records once more. */
 static bool can_wait(const struct tn_run *run, const struct leg *leg)
 {
     if (tn_sink_needs(run->sink, &leg->batch)) return false;
@@ -513,10 +539,10 @@ static void log_end(struct tn_run *run)
     const struct tn_run_counts *c = &v->counts;
     tn_log(run->o.log, v->status == TN_RUN_failure ? TN_LOG_error : TN_LOG_info, "sync",
            "run %s %s of integration %s: %s, %" PRId64 " records (%" PRId64 " created, %" PRId64
-           " updated, %" PRId64 " unchanged, %" PRId64 " failed) in %" PRId64 " ms%s%s", v->id,
-           v->operation, v->integration, tn_run_status_name(v->status), c->processed, c->created,
-           c->updated, c->unchanged, c->failed, tn_run_duration(v), run->failure.kind ? ": " : "",
-           run->failure.text);
+           " updated, %" PRId64 " unchanged, %" PRId64 " failed) in %" PRId64 " ms%s%s",
+           v->id, v->operation, v->integration, tn_run_status_name(v->status), c->processed,
+           c->created, c->updated, c->unchanged, c->failed, tn_run_duration(v),
+           run->failure.kind ? ": " : "", run->failure.text);
 }
 
 static void on_end_stored(void *arg, enum tn_sunk how, const struct tn_err *err)

@@ -4,7 +4,8 @@
  * commit: changed records, links, events, quarantined records, the cursor and the counts, all or
  * none; so a run that dies is gone on with from its row by anybody, without loss and without doing
  * anything twice.
- * Life: start; done is called once; free (earlier, it is dropped as by a crash).  Worker process. */
+ * Life: start; done is called once; free (earlier, it is dropped as by a crash).  Worker process.
+ */
 #ifndef TN_SYNC_RUN_H
 #define TN_SYNC_RUN_H
 
@@ -16,21 +17,21 @@
 struct tn_run;
 
 enum tn_run_end {
-    TN_RUN_END_done,       /* ended: success, partial or failure (the view says) */
-    TN_RUN_END_stopped,    /* stopped by tn_run_stop; its row says where to go on */
-    TN_RUN_END_lost        /* somebody else works on it, or ended it: its row changed under us */
+    TN_RUN_END_done,    /* ended: success, partial or failure (the view says) */
+    TN_RUN_END_stopped, /* stopped by tn_run_stop; its row says where to go on */
+    TN_RUN_END_lost     /* somebody else works on it, or ended it: its row changed under us */
 };
 
 struct tn_run_options {
     struct tn_loop *loop;
     struct tn_store *store;
     struct tn_log *log;
-    int64_t row_version;           /* of the run's row as the caller wrote it last */
-    struct tn_id entry;            /* its queue entry, and the lease on it */
+    int64_t row_version; /* of the run's row as the caller wrote it last */
+    struct tn_id entry;  /* its queue entry, and the lease on it */
     int64_t lease;
-    int retry_ms, retry_max;       /* first pause before a commit is repeated; how many times */
-    int slice_us;                  /* of one loop turn; 0: 1,000 */
-    unsigned diff_max;             /* dry run: records whose changes are listed */
+    int retry_ms, retry_max; /* first pause before a commit is repeated; how many times */
+    int slice_us;            /* of one loop turn; 0: 1,000 */
+    unsigned diff_max;       /* dry run: records whose changes are listed */
     tn_seal_fn seal;
     void *seal_arg;
     /* A page more is in the counts, or the end is known (status is no longer running) though it may
@@ -50,12 +51,12 @@ struct tn_run *tn_run_refuse(const struct tn_run_options *o, const struct tn_err
                              const struct tn_run_view *v);
 /* How it stands now; borrowed. */
 const struct tn_run_view *tn_run_view(const struct tn_run *run);
-int64_t tn_run_committed(const struct tn_run *run);            /* records, in this process */
-bool tn_run_writing(const struct tn_run *run);     /* a commit of its row is on the way */
+int64_t tn_run_committed(const struct tn_run *run); /* records, in this process */
+bool tn_run_writing(const struct tn_run *run);      /* a commit of its row is on the way */
 /* Ends it after the page that is being committed: as cancelled (a failure that keeps what was
  * stored), or left to be gone on with. */
 void tn_run_cancel(struct tn_run *run);
 void tn_run_stop(struct tn_run *run);
-void tn_run_free(struct tn_run *run);              /* NULL does nothing */
+void tn_run_free(struct tn_run *run); /* NULL does nothing */
 
 #endif

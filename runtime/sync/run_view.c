@@ -107,12 +107,24 @@ static void text_or_null(struct tn_jw *w, const char *key, struct tn_str text)
         tn_jw_knull(w, key);
 }
 
+/* A sentence may quote what a peer said, and be cut in the middle of a letter. */
+static void message(struct tn_jw *w, struct tn_str text)
+{
+    char clean[sizeof((struct tn_err *)0)->text];
+    if (!tn_utf8_valid(text.p, text.n)) {
+        if (text.n > sizeof clean) text.n = sizeof clean;
+        for (size_t i = 0; i < text.n; i++) clean[i] = (text.p[i] & 0x80) ? '?' : text.p[i];
+        text.p = clean;
+    }
+    tn_jw_kstr(w, "message", text);
+}
+
 static void write_fault(struct tn_jw *w, const struct tn_run_fault *f)
 {
     tn_jw_object(w);
     text_or_null(w, "record", f->record);
     tn_jw_kz(w, "code", f->code);
-    tn_jw_kstr(w, "message", f->message);
+    message(w, f->message);
     if (f->field.n) tn_jw_kstr(w, "field", f->field);
     if (f->source.n) tn_jw_kstr(w, "sourcePath", f->source);
     if (f->value.n) tn_jw_kstr(w, "value", f->value);
@@ -125,7 +137,7 @@ void tn_run_fault_add(struct tn_buf *errors, const struct tn_run_fault *f)
 {
     struct tn_jw w;
     bool first = errors->n <= 2;
-    if (errors->n) errors->p[--errors->n] = '\0';      /* open the array again */
+    if (errors->n) errors->p[--errors->n] = '\0'; /* open the array again */
     if (!errors->n) tn_buf_addc(errors, '[');
     if (!first) tn_buf_addc(errors, ',');
     tn_jw_init(&w, errors);
@@ -136,8 +148,7 @@ void tn_run_fault_add(struct tn_buf *errors, const struct tn_run_fault *f)
 static void time_or_null(struct tn_jw *w, const char *key, int64_t ms)
 {
     char text[TN_TIME_LEN + 1];
-    if (ms)
-        tn_time_text(ms, text);
+    if (ms) tn_time_text(ms, text);
     tn_jw_kz(w, key, ms ? text : NULL);
 }
 
@@ -242,7 +253,8 @@ void tn_run_view_encode(const struct tn_run_view *v, struct tn_buf *out)
     tn_jw_end(&w);
 }
 
-static bool read_text(struct tn_jval row, struct tn_arena *a, const char *key, char *out, size_t size)
+static bool read_text(struct tn_jval row, struct tn_arena *a, const char *key, char *out,
+                      size_t size)
 {
     struct tn_str s;
     if (!tn_jtext(tn_jget_z(row, key), a, &s)) return false;
@@ -300,8 +312,8 @@ static bool read_row(struct tn_jval row, struct tn_run_view *v)
     v->pages = read_int(row, "pages", 0);
     v->total = read_int(row, "total", -1);
     v->counts = (struct tn_run_counts){
-        read_int(row, "processed", 0),      read_int(row, "created_count", 0),
-        read_int(row, "updated_count", 0),  read_int(row, "unchanged_count", 0),
+        read_int(row, "processed", 0),     read_int(row, "created_count", 0),
+        read_int(row, "updated_count", 0), read_int(row, "unchanged_count", 0),
         read_int(row, "failed_count", 0),
     };
     v->warnings = read_int(row, "warnings", 0);

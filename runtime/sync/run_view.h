@@ -20,33 +20,33 @@ struct tn_run_counts {
 
 /* One entry of errors[]: a record that failed, or (record "") the run itself. */
 struct tn_run_fault {
-    const char *code;              /* "ERR_DATA_MAPPING" */
-    struct tn_str record;          /* external id; "#17" (counted from 1 in its page) when unknown */
-    struct tn_str message, field, source, value;   /* value: JSON text, may be cut */
+    const char *code;     /* "ERR_DATA_MAPPING" */
+    struct tn_str record; /* external id; "#17" (counted from 1 in its page) when unknown */
+    struct tn_str message, field, source, value; /* value: JSON text, may be cut */
     struct tn_str file;
-    int line;                      /* 0: none */
+    int line; /* 0: none */
 };
 
 struct tn_run_view {
     char id[37], integration[37];
     char operation[65], trigger[17], generation[65];
     int64_t team;
-    enum tn_run_status status;     /* running from the moment it was asked for */
+    enum tn_run_status status; /* running from the moment it was asked for */
     bool dry_run;
-    bool cancel;                   /* someone asked for its end */
-    int attempt;                   /* 0: waits for its turn; 1: the first worker has it; ... */
-    int crashes;                   /* workers lost one after the other without a page committed */
-    bool open;                     /* a worker has it: it was neither ended nor handed back */
+    bool cancel; /* someone asked for its end */
+    int attempt; /* 0: waits for its turn; 1: the first worker has it; ... */
+    int crashes; /* workers lost one after the other without a page committed */
+    bool open;   /* a worker has it: it was neither ended nor handed back */
     int64_t pages;
-    int64_t warnings;              /* faults in records that were stored all the same */
-    int64_t created_at, started_at, finished_at;   /* UTC milliseconds; 0: not yet */
-    int64_t total;                 /* records in all as far as the peer says; -1: unknown */
+    int64_t warnings; /* faults in records that were stored all the same */
+    int64_t created_at, started_at, finished_at; /* UTC milliseconds; 0: not yet */
+    int64_t total; /* records in all as far as the peer says; -1: unknown */
     struct tn_run_counts counts;
-    struct tn_str filters;         /* JSON object */
-    struct tn_str cursor;          /* JSON; absent: at the start */
-    struct tn_str errors;          /* JSON array, at most TN_LIMIT_SYNC_ERRORS entries */
-    struct tn_str diffs;           /* JSON array; dry runs only, else absent */
-    struct tn_arena memory;        /* what the four above point into */
+    struct tn_str filters;  /* JSON object */
+    struct tn_str cursor;   /* JSON; absent: at the start */
+    struct tn_str errors;   /* JSON array, at most TN_LIMIT_SYNC_ERRORS entries */
+    struct tn_str diffs;    /* JSON array; dry runs only, else absent */
+    struct tn_arena memory; /* what the four above point into */
 };
 
 void tn_run_view_init(struct tn_run_view *v);
@@ -56,7 +56,7 @@ void tn_run_view_copy(struct tn_run_view *to, const struct tn_run_view *from);
 
 /* S0-114: no failure is success, some is partial, nothing but failures is failure. */
 enum tn_run_status tn_run_status_of(const struct tn_run_counts *c);
-const char *tn_run_status_name(enum tn_run_status status);     /* "SUCCESS" */
+const char *tn_run_status_name(enum tn_run_status status); /* "SUCCESS" */
 bool tn_run_status_parse(struct tn_str name, enum tn_run_status *out);
 /* How a failure of the peer or of a script is called in errors[]: "ERR_NETWORK_TIMEOUT". */
 const char *tn_run_code(enum tn_kind kind);

@@ -13,28 +13,39 @@
 #include "sync/run.h"
 #include "sync/sink.h"
 
-enum { ACTIVE_MAX = 4, RETRY_MS = 100, RETRY_MAX = 8, CRASHES_MAX = 3, CONFLICTS_MAX = 8,
-       DRY_MAX = 8, DRY_KEPT = 16, DIFFS_MAX = 100, SOON_MS = 20, AGAIN_MS = 1000, LATE_MS = 60000,
-       PATIENCE = 20 };                /* times retry_ms */
+enum {
+    ACTIVE_MAX = 4,
+    RETRY_MS = 100,
+    RETRY_MAX = 8,
+    CRASHES_MAX = 3,
+    CONFLICTS_MAX = 8,
+    DRY_MAX = 8,
+    DRY_KEPT = 16,
+    SOON_MS = 20,
+    AGAIN_MS = 1000,
+    LATE_MS = 60000,
+    PATIENCE = 20
+}; /* times retry_ms */
 #define LEASE_MS (7LL * 24 * 3600 * 1000)
 
 /* A run that is worked on here, from its claim on. */
 struct job {
     struct job *next, **link;
     struct tn_runner *r;
-    struct tn_run_view view;       /* as it was claimed */
-    struct tn_run *run;            /* NULL: its row is being marked as ours */
+    struct tn_run_view view; /* as it was claimed */
+    struct tn_run *run;      /* NULL: its row is being marked as ours */
+    bool dry;
     struct tn_id id, entry;
-    int64_t lease, version;
-    int64_t seen;                  /* records of it that are in the statistics */
-    int64_t decided_us;            /* when its end was known; 0: not yet */
+    int64_t team, lease, version;
+    int64_t seen;       /* records of it that are in the statistics */
+    int64_t decided_us; /* when its end was known; 0: not yet */
     int conflicts;
 };
 
 /* A question to the store, or an answer that is to be given in a later turn. */
 struct call {
     struct call *next, **link;
-    struct tn_runner *r;           /* NULL: the runner is gone */
+    struct tn_runner *r; /* NULL: the runner is gone */
     bool deferred;
     int tries;
     union {
@@ -54,7 +65,7 @@ struct tn_runner_wait {
     int64_t team;
     struct tn_id id;
     char run[TN_ID_LEN + 1];
-    bool look;                     /* its row may have changed */
+    bool look; /* its row may have changed */
     tn_runner_wait_fn done;
     void *arg;
 };
@@ -67,7 +78,7 @@ struct tn_runner {
     struct tn_timer *claim_at, *check, *patience;
     bool claiming, claim_again, closing;
     unsigned dry;
-    struct tn_run_view kept[DRY_KEPT];     /* dry runs that ended, newest over oldest */
+    struct tn_run_view kept[DRY_KEPT]; /* dry runs that ended, newest over oldest */
     unsigned kept_at;
     struct tn_runner_stats stats;
     void (*closed)(void *arg);
@@ -124,8 +135,10 @@ static struct job *job_new(struct tn_runner *r, const struct tn_run_view *v)
     tn_run_view_init(&j->view);
     tn_run_view_copy(&j->view, v);
     (void)tn_id_parse(tn_str(j->view.id), &j->id);
+    j->team = v->team;
+    j->dry = v->dry_run;
     ENTER(r->jobs, j);
-    if (v->dry_run)
+    if (j->dry)
         r->dry++;
     else
         r->stats.active++;
@@ -136,7 +149,7 @@ static void job_free(struct job *j)
 {
     struct tn_runner *r = j->r;
     LEAVE(j);
-    if (j->view.dry_run)
+    if (j->dry)
         r->dry--;
     else
         r->stats.active--;
@@ -234,7 +247,7 @@ static void wait_look(struct tn_runner_wait *w)
     struct tn_err err;
     int64_t version;
     w->look = false;
-    if (j && j->view.team == w->team) {
+    if (j && j->team == w->team) {
         if (patience_over(j)) wait_answer(w, tn_run_view(j->run), NULL);
         return;
     }
@@ -291,7 +304,7 @@ static void on_run_done(void *arg, enum tn_run_end end)
     struct tn_runner *r = j->r;
     struct tn_id id = j->id;
     count_end(r, end, tn_run_view(j->run)->status);
-    if (j->view.dry_run) keep_dry(r, tn_run_view(j->run));
+    if (j->dry) keep_dry(r, tn_run_view(j->run));
     if (end == TN_RUN_END_lost)
         tn_log(r->o.log, TN_LOG_warn, "sync", "run %s is worked on elsewhere", j->view.id);
     job_free(j);
@@ -319,10 +332,14 @@ static bool open_source(struct job *j, struct tn_source *source, struct tn_err *
     struct tn_str at = v->cursor.n ? v->cursor : TN_STR("none");
     if (v->cancel) return tn_fail(err, TN_E_cancelled, "the run was cancelled");
     if (v->crashes >= CRASHES_MAX)
-        return tn_fail(err, TN_E_internal, "the worker process died %d times while it was at the "
-                       "page after cursor %.*s: see the log", v->crashes, TN_FMT(at));
-    struct tn_run_request q = {.team = v->team, .integration = v->integration,
-                               .operation = v->operation, .filters = v->filters,
+        return tn_fail(err, TN_E_internal,
+                       "the worker process died %d times while it was at the "
+                       "page after cursor %.*s: see the log",
+                       v->crashes, TN_FMT(at));
+    struct tn_run_request q = {.team = v->team,
+                               .integration = v->integration,
+                               .operation = v->operation,
+                               .filters = v->filters,
                                .cursor = v->cursor};
     return o->adapters->open(o->adapters_self, &q, source, err);
 }
@@ -331,11 +348,20 @@ static void launch(struct job *j)
 {
     const struct tn_runner_options *o = &j->r->o;
     struct tn_run_options ro = {
-        .loop = o->loop, .store = o->store, .log = o->log,
-        .row_version = j->version, .entry = j->entry, .lease = j->lease,
-        .retry_ms = o->retry_ms, .retry_max = RETRY_MAX, .diff_max = DIFFS_MAX,
-        .seal = o->seal, .seal_arg = o->seal_arg,
-        .progress = on_progress, .done = on_run_done, .arg = j,
+        .loop = o->loop,
+        .store = o->store,
+        .log = o->log,
+        .row_version = j->version,
+        .entry = j->entry,
+        .lease = j->lease,
+        .retry_ms = o->retry_ms,
+        .retry_max = RETRY_MAX,
+        .diff_max = TN_LIMIT_SYNC_DIFFS,
+        .seal = o->seal,
+        .seal_arg = o->seal_arg,
+        .progress = on_progress,
+        .done = on_run_done,
+        .arg = j,
     };
     struct tn_source source;
     struct tn_err err;
@@ -348,7 +374,7 @@ static void launch(struct job *j)
 
 static void on_settled(void *arg, const struct tn_committed *done, const struct tn_err *err)
 {
-    (void)done, (void)err;             /* a lost lease means that somebody else saw to it */
+    (void)done, (void)err; /* a lost lease means that somebody else saw to it */
     call_free(arg);
 }
 
@@ -413,8 +439,13 @@ static void mark(struct job *j)
     struct tn_commit *commit;
     struct tn_err err;
     int64_t version;
-    if (!read_row(r, j->view.team, &j->id, &j->view, &version, &err) ||
-        j->view.status != TN_RUN_running) {
+    bool read = read_row(r, j->team, &j->id, &j->view, &version, &err);
+    if (!read && err.kind != TN_E_not_found) {
+        tn_log(r->o.log, TN_LOG_error, "sync", "a queued run cannot be read: %s", err.text);
+        hand_back(j, LATE_MS);
+        return;
+    }
+    if (!read || j->view.status != TN_RUN_running) {
         drop_entry(r, &j->entry, j->lease);
         job_free(j);
         return;
@@ -485,10 +516,9 @@ static void row_touched(struct job *j)
     struct tn_run_view v;
     struct tn_err err;
     int64_t version;
-    if (!j->run || j->view.dry_run || tn_run_writing(j->run)) return;
+    if (!j->run || j->dry || tn_run_writing(j->run)) return;
     tn_run_view_init(&v);
-    if (read_row(j->r, j->view.team, &j->id, &v, &version, &err) && v.cancel)
-        tn_run_cancel(j->run);
+    if (read_row(j->r, j->team, &j->id, &v, &version, &err) && v.cancel) tn_run_cancel(j->run);
     tn_run_view_clear(&v);
 }
 
@@ -544,8 +574,8 @@ static bool explain_busy(struct call *c)
     struct tn_str k = {key, active_key(&c->view, key, sizeof key)};
     struct tn_buf id;
     tn_buf_init(&id, 64);
-    bool found = tn_store_kv_get(c->r->o.store, c->view.team, TN_RUN_ACTIVE_SPACE, k, &id, NULL,
-                                 &c->err);
+    bool found =
+        tn_store_kv_get(c->r->o.store, c->view.team, TN_RUN_ACTIVE_SPACE, k, &id, NULL, &c->err);
     if (found) {
         tn_fail(&c->err, TN_E_busy, "%s of this integration is running already", c->view.operation);
         tn_fail_field(&c->err, "%.*s", (int)id.n, id.p ? id.p : "");
@@ -558,17 +588,17 @@ static void on_started(void *arg, const struct tn_committed *done, const struct 
 {
     struct call *c = arg;
     (void)done;
-    tn_err_clear(&c->err);
-    if (err) c->err = *err;
-    if (c->r && err && err->kind == TN_E_conflict && explain_busy(c) && ++c->tries < CONFLICTS_MAX) {
-        try_start(c);
-        return;
+    if (c->r) {
+        tn_err_clear(&c->err);
+        if (err) c->err = *err;
+        if (err && err->kind == TN_E_conflict && explain_busy(c) && ++c->tries < CONFLICTS_MAX) {
+            try_start(c);
+            return;
+        }
+        c->r->stats.started += !err;
+        if (!err) claim(c->r);
+        start_answer(c);
     }
-    if (c->r && !err) {
-        c->r->stats.started++;
-        claim(c->r);
-    }
-    start_answer(c);
     call_free(c);
 }
 
@@ -637,8 +667,7 @@ void tn_runner_start(struct tn_runner *r, const struct tn_runner_request *q,
     c->done.started = done;
     c->arg = arg;
     c->answer = start_answer;
-    if (r->closing)
-        tn_fail(&c->err, TN_E_unavailable, "the server is shutting down");
+    if (r->closing) tn_fail(&c->err, TN_E_unavailable, "the server is shutting down");
     if (c->err.kind || !fill_view(&c->view, q, &c->err))
         call_defer(c);
     else if (q->dry_run)
@@ -660,13 +689,15 @@ static void on_cancelled(void *arg, const struct tn_committed *done, const struc
 {
     struct call *c = arg;
     (void)done;
-    tn_err_clear(&c->err);
-    if (err) c->err = *err;
-    if (c->r && err && err->kind == TN_E_conflict && ++c->tries < CONFLICTS_MAX) {
-        try_cancel(c);
-        return;
+    if (c->r) {
+        tn_err_clear(&c->err);
+        if (err) c->err = *err;
+        if (err && err->kind == TN_E_conflict && ++c->tries < CONFLICTS_MAX) {
+            try_cancel(c);
+            return;
+        }
+        cancel_answer(c);
     }
-    cancel_answer(c);
     call_free(c);
 }
 
@@ -682,8 +713,8 @@ static void try_cancel(struct call *c)
     ok = ok && read_row(r, team, &id, &c->view, &version, &c->err);
     if (ok && c->view.status != TN_RUN_running)
         ok = tn_fail(&c->err, TN_E_conflict, "the run has ended");
-    ok = ok && tn_commit_patch(commit, team, "run", &id, TN_STR("{\"cancel\":true}"), version,
-                               &c->err);
+    ok = ok &&
+         tn_commit_patch(commit, team, "run", &id, TN_STR("{\"cancel\":true}"), version, &c->err);
     if (ok) {
         tn_store_commit(r->o.store, commit, on_cancelled, c);
         return;
@@ -703,7 +734,7 @@ void tn_runner_cancel(struct tn_runner *r, int64_t team, const char *run_id,
     c->answer = cancel_answer;
     c->view.team = team;
     snprintf(c->view.id, sizeof c->view.id, "%s", run_id);
-    if (!j || !j->view.dry_run || j->view.team != team) {
+    if (!j || !j->dry || j->team != team) {
         try_cancel(c);
         return;
     }
@@ -722,13 +753,77 @@ bool tn_runner_read(struct tn_runner *r, int64_t team, const char *run_id, struc
         return tn_fail(err, TN_E_not_found, "there is no such run");
     struct job *j = job_of(r, &id);
     const struct tn_run_view *dry = kept_dry(r, team, run_id);
-    if (j && j->run && j->view.team == team)
+    if (j && j->run && j->team == team)
         tn_run_view_copy(v, tn_run_view(j->run));
     else if (dry)
         tn_run_view_copy(v, dry);
     else
         return read_row(r, team, &id, v, &version, err);
     return true;
+}
+
+struct listing {
+    int64_t team;
+    tn_run_list_fn fn;
+    void *arg;
+    struct tn_err err;
+};
+
+static bool list_row(void *arg, const struct tn_row *row)
+{
+    struct listing *l = arg;
+    struct tn_run_view v;
+    tn_run_view_init(&v);
+    bool go_on = tn_run_view_decode(row->body, &v, &l->err);
+    if (go_on) {
+        v.team = l->team;
+        tn_id_text(&row->id, v.id);
+        go_on = l->fn(l->arg, &v);
+    }
+    tn_run_view_clear(&v);
+    return go_on;
+}
+
+bool tn_runner_list(struct tn_runner *r, int64_t team, const struct tn_run_list *list,
+                    tn_run_list_fn fn, void *arg, int64_t *total, struct tn_err *err)
+{
+    struct listing l = {.team = team, .fn = fn, .arg = arg};
+    char from[TN_TIME_LEN + 1], to[TN_TIME_LEN + 1];
+    struct tn_str values[5] = {tn_str(list->integration),
+                               tn_str(list->operation),
+                               tn_str(list->status),
+                               {from, 0},
+                               {to, 0}};
+    struct tn_filter filters[5];
+    struct tn_query q = {.team = team,
+                         .table = "run",
+                         .filters = filters,
+                         .sort = {{"created", true}},
+                         .sort_count = 1,
+                         .limit = list->limit,
+                         .offset = list->offset,
+                         .total = true};
+    struct tn_page page;
+    tn_time_text(list->from_ms, from);
+    tn_time_text(list->to_ms, to);
+    if (list->from_ms) values[3].n = TN_TIME_LEN;
+    if (list->to_ms) values[4].n = TN_TIME_LEN;
+    static const struct tn_filter asked[5] = {
+        {"integration", TN_FILTER_eq, NULL, 1}, {"operation", TN_FILTER_eq, NULL, 1},
+        {"status", TN_FILTER_eq, NULL, 1},      {"created", TN_FILTER_ge, NULL, 1},
+        {"created", TN_FILTER_lt, NULL, 1},
+    };
+    for (size_t i = 0; i < 5; i++) {
+        if (!values[i].n) continue;
+        filters[q.filter_count] = asked[i];
+        filters[q.filter_count++].values = &values[i];
+    }
+    tn_page_init(&page);
+    bool ok = tn_store_query(r->o.store, &q, list_row, &l, &page, err);
+    *total = page.total;
+    tn_page_clear(&page);
+    if (ok && l.err.kind) *err = l.err;
+    return ok && !l.err.kind;
 }
 
 struct tn_runner_stats tn_runner_stats(const struct tn_runner *r)

@@ -22,16 +22,16 @@ typedef bool (*tn_seal_fn)(void *arg, struct tn_str payload, struct tn_buf *out,
 
 struct tn_runner_options {
     struct tn_loop *loop;
-    struct tn_store *store;        /* the worker's client; its holder id is what leases bear: after
-                                    * a worker's death tn_store_release(that id) frees its runs */
-    struct tn_log *log;            /* may be NULL */
+    struct tn_store *store; /* the worker's client; its holder id is what leases bear: after
+                             * a worker's death tn_store_release(that id) frees its runs */
+    struct tn_log *log;     /* may be NULL */
     const struct tn_adapter_ops *adapters;
     void *adapters_self;
-    unsigned active_max;           /* runs worked on at once; 0: 4 */
-    int64_t lease_ms;              /* 0: 7 days; a lease ends with its holder, this is the last resort */
-    int retry_ms;                  /* first pause when a commit may be tried again; 0: 100; then
-                                    * twice that, and so on, eight times */
-    tn_seal_fn seal;               /* NULL: payloads are stored as they came */
+    unsigned active_max; /* runs worked on at once; 0: 4 */
+    int64_t lease_ms;    /* 0: 7 days; a lease ends with its holder, this is the last resort */
+    int retry_ms;        /* first pause when a commit may be tried again; 0: 100; then
+                          * twice that, and so on, eight times */
+    tn_seal_fn seal;     /* NULL: payloads are stored as they came */
     void *seal_arg;
 };
 /* Begins at once with what is due, also with what a dead process left behind. */
@@ -39,10 +39,10 @@ struct tn_runner *tn_runner_open(const struct tn_runner_options *o);
 
 struct tn_runner_request {
     int64_t team;
-    const char *integration;       /* id (UUID text) */
+    const char *integration; /* id (UUID text) */
     const char *operation;
-    struct tn_str filters;         /* JSON object; absent: {} */
-    const char *trigger;           /* "API", "CLI", "SCHEDULE", "WEBHOOK"; NULL: "API" */
+    struct tn_str filters; /* JSON object; absent: {} */
+    const char *trigger;   /* "API", "CLI", "SCHEDULE", "WEBHOOK"; NULL: "API" */
     bool dry_run;
 };
 /* The run's id once it exists for good (row and queue entry are committed); or NULL with err: busy
@@ -75,10 +75,23 @@ void tn_runner_cancel(struct tn_runner *r, int64_t team, const char *run_id,
 TN_MUST_CHECK bool tn_runner_read(struct tn_runner *r, int64_t team, const char *run_id,
                                   struct tn_run_view *v, struct tn_err *err);
 
+/* Runs, newest first: for GET …/logs. */
+struct tn_run_list {
+    const char *integration; /* id */
+    const char *operation;   /* NULL: any */
+    const char *status;      /* "SUCCESS", ...; NULL: any */
+    int64_t from_ms, to_ms;  /* created at or after, before; 0: no bound */
+    size_t limit, offset;
+};
+typedef bool (*tn_run_list_fn)(void *arg, const struct tn_run_view *v);
+/* Gives each view in turn (borrowed for the call; false stops), and in total how many there are. */
+TN_MUST_CHECK bool tn_runner_list(struct tn_runner *r, int64_t team, const struct tn_run_list *list,
+                                  tn_run_list_fn fn, void *arg, int64_t *total, struct tn_err *err);
+
 struct tn_runner_stats {
-    unsigned active;               /* worked on here */
-    uint64_t started, resumed, succeeded, partial, failed, lost;   /* runs, here */
-    uint64_t records, pages;       /* committed here */
+    unsigned active;                                             /* worked on here */
+    uint64_t started, resumed, succeeded, partial, failed, lost; /* runs, here */
+    uint64_t records, pages;                                     /* committed here */
 };
 struct tn_runner_stats tn_runner_stats(const struct tn_runner *r);
 

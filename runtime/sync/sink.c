@@ -11,17 +11,23 @@
 #include "store/store.h"
 #include "sync/diff.h"
 
-enum { COMPARE_STEP = 250, CHUNK_BYTES = 8 * 1024 * 1024, CONFLICTS_MAX = 8, PAUSE_MAX = 30000,
-       DIFF_MEMBERS = 50, FORM_MAX = 16 * 1024 * 1024, QUARANTINE_MAX = 10000 };
+enum {
+    COMPARE_STEP = 250,
+    CHUNK_BYTES = 8 * 1024 * 1024,
+    CONFLICTS_MAX = 8,
+    PAUSE_MAX = 30000,
+    DIFF_MEMBERS = 50,
+    FORM_MAX = 16 * 1024 * 1024
+};
 
 enum job { JOB_none, JOB_page, JOB_end, JOB_stop };
 
 /* A commit that is on its way; outlives a sink that was dropped. */
 struct flight {
     struct tn_sink *sink;
-    size_t *items;                 /* of the batch, one an upsert: the commit's first operations */
-    size_t count, next;            /* next: the first item of the chunk that follows */
-    size_t row_at;                 /* operation that writes the run's row */
+    size_t *items;      /* of the batch, one an upsert: the commit's first operations */
+    size_t count, next; /* next: the first item of the chunk that follows */
+    size_t row_at;      /* operation that writes the run's row */
     bool last;
 };
 
@@ -34,22 +40,22 @@ struct tn_sink {
     int64_t team;
     struct tn_timer *pause;
     struct flight *flight;
-    struct tn_buf form;            /* bodies of rows while a commit is built */
+    struct tn_buf form; /* bodies of rows while a commit is built */
 
     enum job job;
     struct tn_batch *batch;
     const struct tn_run_view *view;
     tn_sink_fn done;
     void *arg;
-    size_t from;                   /* first item that is not yet stored */
+    size_t from; /* first item that is not yet stored */
     int tries, conflicts;
     struct tn_run_counts late;
     bool cancelled;
 
-    bool quarantined;              /* this integration has records in quarantine */
-    bool looked;                   /* ... was looked up */
+    bool quarantined; /* this integration has records in quarantine */
+    bool looked;      /* ... was looked up */
     int64_t quarantine_left;
-    struct tn_id *cured;           /* rows of records of this page that map again */
+    struct tn_id *cured; /* rows of records of this page that map again */
     size_t cured_count, cured_room;
 };
 
@@ -69,7 +75,7 @@ struct tn_sink *tn_sink_new(const struct tn_sink_options *o, const struct tn_run
     (void)tn_id_parse(tn_str(s->integration), &s->integration_id);
     s->origin = (struct tn_origin){.integration = s->integration_id, .entity = tn_str(s->entity)};
     s->team = v->team;
-    s->quarantine_left = QUARANTINE_MAX;
+    s->quarantine_left = TN_LIMIT_SYNC_QUARANTINE;
     s->pause = tn_timer_new(o->loop, attempt, s);
     tn_buf_init(&s->form, FORM_MAX);
     return s;
@@ -114,8 +120,8 @@ static bool found_quarantined(void *arg, const struct tn_row *row)
 }
 
 /* Rows of this integration and entity in quarantine; ids NULL: any. */
-static bool query_quarantine(struct tn_sink *s, const struct tn_str *ids, size_t count, size_t limit,
-                             tn_row_fn fn, struct tn_err *err)
+static bool query_quarantine(struct tn_sink *s, const struct tn_str *ids, size_t count,
+                             size_t limit, tn_row_fn fn, struct tn_err *err)
 {
     struct tn_str integration = tn_str(s->integration), entity = tn_str(s->entity);
     struct tn_filter filters[3] = {
@@ -123,8 +129,11 @@ static bool query_quarantine(struct tn_sink *s, const struct tn_str *ids, size_t
         {"entity", TN_FILTER_eq, &entity, 1},
         {"external_id", TN_FILTER_in, ids, count},
     };
-    struct tn_query q = {.team = s->team, .table = "quarantine", .filters = filters,
-                         .filter_count = ids ? 3 : 2, .limit = limit};
+    struct tn_query q = {.team = s->team,
+                         .table = "quarantine",
+                         .filters = filters,
+                         .filter_count = ids ? 3 : 2,
+                         .limit = limit};
     struct tn_page page;
     tn_page_init(&page);
     bool ok = tn_store_query(s->o.store, &q, fn, s, &page, err);
@@ -140,7 +149,8 @@ static bool any_row(void *arg, const struct tn_row *row)
     return false;
 }
 
-static bool find_cured(struct tn_sink *s, const struct tn_str *ids, size_t count, struct tn_err *err)
+static bool find_cured(struct tn_sink *s, const struct tn_str *ids, size_t count,
+                       struct tn_err *err)
 {
     if (!s->looked && !query_quarantine(s, NULL, 0, 1, any_row, err)) return false;
     s->looked = true;
@@ -216,8 +226,8 @@ void tn_sink_diff(struct tn_sink *s, const struct tn_batch *b, unsigned *left, s
 /* The item stays out, is counted as failed from the next commit on, and the rest goes on. */
 static void refuse(struct tn_sink *s, struct tn_batch_item *it, const char *why)
 {
-    struct tn_run_fault f = {.code = tn_run_code(TN_E_conflict), .record = it->external_id,
-                             .message = tn_str(why)};
+    struct tn_run_fault f = {
+        .code = tn_run_code(TN_E_conflict), .record = it->external_id, .message = tn_str(why)};
     s->late.created -= it->state == TN_ITEM_new;
     s->late.updated -= it->state == TN_ITEM_changed;
     s->late.failed++;
@@ -228,13 +238,17 @@ static void refuse(struct tn_sink *s, struct tn_batch_item *it, const char *why)
 static bool add_upsert(struct tn_sink *s, struct tn_commit *c, struct tn_batch_item *it,
                        struct tn_err *err)
 {
-    struct tn_upsert u = {.team = s->team, .table = s->table, .source = s->origin,
-                          .external_id = it->external_id, .body = tn_batch_body(s->batch, it)};
+    struct tn_upsert u = {.team = s->team,
+                          .table = s->table,
+                          .source = s->origin,
+                          .external_id = it->external_id,
+                          .body = tn_batch_body(s->batch, it)};
     memcpy(u.hash, it->hash, sizeof u.hash);
     return tn_commit_upsert(c, &u, err);
 }
 
-static bool add_records(struct tn_sink *s, struct tn_commit *c, struct flight *f, struct tn_err *err)
+static bool add_records(struct tn_sink *s, struct tn_commit *c, struct flight *f,
+                        struct tn_err *err)
 {
     struct tn_batch *b = s->batch;
     size_t i = s->from;
@@ -308,8 +322,9 @@ static bool add_quarantined(struct tn_sink *s, struct tn_commit *c, const struct
     if (s->cured_count > known) id = s->cured[known];
     s->cured_count = known;
     if (!write_quarantined(s, bad, key, err)) return false;
-    if (tn_commit_put(c, s->team, "quarantine", &id, tn_buf_str(&s->form), TN_ANY, err)) return true;
-    return err->kind == TN_E_too_large;    /* listed and counted all the same */
+    if (tn_commit_put(c, s->team, "quarantine", &id, tn_buf_str(&s->form), TN_ANY, err))
+        return true;
+    return err->kind == TN_E_too_large; /* listed and counted all the same */
 }
 
 static bool add_quarantine(struct tn_sink *s, struct tn_commit *c, struct tn_err *err)
@@ -326,12 +341,13 @@ static bool add_quarantine(struct tn_sink *s, struct tn_commit *c, struct tn_err
 
 static bool add_row(struct tn_sink *s, struct tn_commit *c, struct tn_err *err)
 {
-    struct tn_run_view v = *s->view;       /* its texts stay where they are */
+    struct tn_run_view v = *s->view; /* its texts stay where they are */
     v.cancel |= s->cancelled;
     tn_buf_reset(&s->form);
     tn_run_view_encode(&v, &s->form);
     return tn_buf_ok(&s->form, "the row of a run", err) &&
-           tn_commit_put(c, s->team, "run", &s->run_id, tn_buf_str(&s->form), s->o.row_version, err);
+           tn_commit_put(c, s->team, "run", &s->run_id, tn_buf_str(&s->form), s->o.row_version,
+                         err);
 }
 
 /* Its place among the active runs and in the queue. */
@@ -350,8 +366,7 @@ static bool build(struct tn_sink *s, struct tn_commit *c, struct flight *f, stru
     tn_commit_origin(c, &s->integration_id);
     f->last = true;
     if (s->job == JOB_page && !add_records(s, c, f, err)) return false;
-    if (!f->last)
-        return tn_commit_expect(c, s->team, "run", &s->run_id, s->o.row_version, err);
+    if (!f->last) return tn_commit_expect(c, s->team, "run", &s->run_id, s->o.row_version, err);
     if (s->job == JOB_page && !add_quarantine(s, c, err)) return false;
     f->row_at = tn_commit_count(c);
     if (!add_row(s, c, err)) return false;
@@ -377,7 +392,8 @@ static int64_t pause_ms(const struct tn_sink *s)
     return ms < PAUSE_MAX ? ms : PAUSE_MAX;
 }
 
-/* The end of a run has to be stored whatever it takes: as long as it is not, the run is under way. */
+/* The end of a run has to be stored whatever it takes: as long as it is not, the run is under way.
+ */
 static void failed(struct tn_sink *s, const struct tn_err *err)
 {
     bool again = tn_kind_retry(err->kind) && s->tries < s->o.retry_max;
@@ -387,8 +403,8 @@ static void failed(struct tn_sink *s, const struct tn_err *err)
         return;
     }
     s->tries++;
-    tn_log(s->o.log, TN_LOG_warn, "sync", "run %s: the store says %s: %s; try %d in %lld ms", s->run,
-           tn_kind_name(err->kind), err->text, s->tries, (long long)pause_ms(s));
+    tn_log(s->o.log, TN_LOG_warn, "sync", "run %s: the store says %s: %s; try %d in %lld ms",
+           s->run, tn_kind_name(err->kind), err->text, s->tries, (long long)pause_ms(s));
     tn_timer_set(s->pause, pause_ms(s));
 }
 
@@ -414,7 +430,7 @@ static void reread(struct tn_sink *s, const struct tn_err *conflict)
     tn_buf_clear(&hold);
     if (gone)
         finish(s, TN_SUNK_lost, conflict);
-    else if (s->job == JOB_stop && !moved)     /* the lease was lost, the row is as we left it */
+    else if (s->job == JOB_stop && !moved) /* the lease was lost, the row is as we left it */
         finish(s, TN_SUNK_lost, conflict);
     else if (++s->conflicts > CONFLICTS_MAX)
         finish(s, TN_SUNK_failed, conflict);

@@ -3,7 +3,8 @@
  * written in one commit together with the run's row.
  * The row's version is the fence: who has another one than the store works on a run that somebody
  * else has taken over, and can write nothing any more.
- * Life: new; compare and write page by page; one end or stop; free (what is under way is dropped). */
+ * Life: new; compare and write page by page; one end or stop; free (what is under way is dropped).
+ */
 #ifndef TN_SYNC_SINK_H
 #define TN_SYNC_SINK_H
 
@@ -23,10 +24,10 @@ struct tn_sink_options {
     struct tn_loop *loop;
     struct tn_store *store;
     struct tn_log *log;
-    const char *table, *entity;    /* where records go, what they are called over there */
+    const char *table, *entity; /* where records go, what they are called over there */
     const char *generation;
-    int64_t row_version;           /* of the run's row */
-    struct tn_id entry;            /* its queue entry and the lease on it */
+    int64_t row_version; /* of the run's row */
+    struct tn_id entry;  /* its queue entry and the lease on it */
     int64_t lease;
     int retry_ms, retry_max;
     tn_seal_fn seal;
@@ -37,20 +38,22 @@ struct tn_sink_options {
 };
 /* Copies the options; of v only what never changes: ids, team, operation. */
 struct tn_sink *tn_sink_new(const struct tn_sink_options *o, const struct tn_run_view *v);
-void tn_sink_free(struct tn_sink *s);                          /* NULL does nothing */
+void tn_sink_free(struct tn_sink *s); /* NULL does nothing */
 
 /* Finds out what is new, changed and the same, from item *at on, for one slice; moves *at. */
 TN_MUST_CHECK bool tn_sink_compare(struct tn_sink *s, struct tn_batch *b, size_t *at,
                                    struct tn_err *err);
 /* Has this integration anything to be cured or written because of b? */
 bool tn_sink_needs(const struct tn_sink *s, const struct tn_batch *b);
-/* Appends to the JSON array diffs what would happen to the page's records, at most *left of them. */
-void tn_sink_diff(struct tn_sink *s, const struct tn_batch *b, unsigned *left, struct tn_buf *diffs);
+/* Appends to the JSON array diffs what would happen to the page's records, at most *left of them.
+ */
+void tn_sink_diff(struct tn_sink *s, const struct tn_batch *b, unsigned *left,
+                  struct tn_buf *diffs);
 
 enum tn_sunk {
     TN_SUNK_stored,
-    TN_SUNK_lost,                  /* somebody else has the run, or it has ended */
-    TN_SUNK_failed                 /* err says why; nothing of it was stored */
+    TN_SUNK_lost,  /* somebody else has the run, or it has ended */
+    TN_SUNK_failed /* err says why; nothing of it was stored */
 };
 typedef void (*tn_sink_fn)(void *arg, enum tn_sunk how, const struct tn_err *err);
 /* One at a time; done comes in a later turn.  Failures that may pass are tried again with growing

@@ -14,14 +14,15 @@ struct tn_plan;
 
 /* One page of records as the peer sent it. */
 struct tn_source_page {
-    struct tn_str text;        /* the whole answer, exact bytes; borrowed until release */
-    struct tn_str rows;        /* path of the array of records in it; "" = the text is the array */
-    struct tn_str cursor;      /* JSON: where a later run goes on after this page; absent: nowhere */
-    int64_t total;             /* records in all as far as the peer says, for progress; -1: unknown */
-    void *handle;              /* the source's own */
+    struct tn_str text;   /* the whole answer, exact bytes; borrowed until release */
+    struct tn_str rows;   /* path of the array of records in it; "" = the text is the array */
+    struct tn_str cursor; /* JSON: where a later run goes on after this page; absent: nowhere */
+    int64_t total;        /* records in all as far as the peer says, for progress; -1: unknown */
+    void *handle;         /* the source's own */
 };
 
-/* Answers one next(): a page; or NULL with err->kind none: no more pages; or NULL with the failure. */
+/* Answers one next(): a page; or NULL with err->kind none: no more pages; or NULL with the failure.
+ */
 typedef void (*tn_source_fn)(void *arg, const struct tn_source_page *page,
                              const struct tn_err *err);
 
@@ -40,23 +41,24 @@ struct tn_source_ops {
 struct tn_source {
     const struct tn_source_ops *ops;
     void *self;
-    const struct tn_plan *plan;    /* how a record becomes ours; lives as long as the source */
-    const char *table;             /* where records go: the resource's table */
-    const char *entity;            /* "item": part of the link's key */
-    const char *mapping;           /* "mappings/oracle_fusion/item.lua" */
-    char generation[65];           /* SHA-256 in hex of the unit's files */
+    const struct tn_plan *plan; /* how a record becomes ours; lives as long as the source */
+    const char *table;          /* where records go: the resource's table */
+    const char *entity;         /* "item": part of the link's key */
+    const char *mapping;        /* "mappings/oracle_fusion/item.lua" */
+    char generation[65];        /* SHA-256 in hex of the unit's files */
 };
 
 /* What can be asked of the installed adapters.  All answers come in a later turn of the loop. */
 struct tn_run_request {
-    int64_t team;                  /* as the store numbers them */
-    const char *integration;       /* id (UUID text) */
-    const char *operation;         /* "sync_items" */
-    struct tn_str filters;         /* JSON object */
-    struct tn_str cursor;          /* JSON: go on from here; absent: from the start */
+    int64_t team;            /* as the store numbers them */
+    const char *integration; /* id (UUID text) */
+    const char *operation;   /* "sync_items" */
+    struct tn_str filters;   /* JSON object */
+    struct tn_str cursor;    /* JSON: go on from here; absent: from the start */
 };
 struct tn_adapter_ops {
-    /* Fills *out.  False: no such integration or operation, disabled, or its scripts do not load. */
+    /* Fills *out.  False: no such integration or operation, disabled, or its scripts do not load.
+     */
     bool (*open)(void *self, const struct tn_run_request *r, struct tn_source *out,
                  struct tn_err *err);
 };

@@ -57,6 +57,9 @@ local function fetch(conn, walk, query, o)
   while true do
     local asked = {}
     for name, value in pairs(query) do asked[name] = value end
+    if walk.pages == 1 then
+      for name, value in pairs(o.first or {}) do asked[name] = value end
+    end
     asked[o.limit], asked[o.offset] = walk.limit, walk.offset
     local good, reply = pcall(conn.get, conn, walk.path, asked, o.options)
     if good then return reply end
@@ -69,7 +72,8 @@ local OFFSET = { rows = "items", limit = "limit", offset = "offset", more = "has
                  total = "totalResults" }
 
 -- Pages by limit and offset.  options (all have a default): rows, more, links, size and total are paths in
--- the answer; limit and offset are names of parameters; size_asked rows a page; max_pages; options for get.
+-- the answer; limit and offset are names of parameters; size_asked rows a page; first: parameters of the
+-- first request alone; max_pages; options for get.
 function page.offset(conn, path, query, options)
   local o = setmetatable(options or {}, { __index = OFFSET })
   local resume = conn.resume or {}

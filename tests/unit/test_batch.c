@@ -19,8 +19,8 @@ static bool overrun(void *arg, int fn, struct tn_jval record, struct tn_jw *out,
 static struct tn_plan *make_plan(void)
 {
     static const struct tn_spec_op text = {.op = TN_OP_text, .line = 3};
-    static const struct tn_spec_value id = {.from = TN_FROM_path, .line = 3, .text = {"Id", 2},
-                                            .ops = &text, .op_count = 1};
+    static const struct tn_spec_value id = {
+        .from = TN_FROM_path, .line = 3, .text = {"Id", 2}, .ops = &text, .op_count = 1};
     static const struct tn_spec_value name = {.from = TN_FROM_path, .line = 4, .text = {"Name", 4}};
     static const struct tn_spec_value slow = {.from = TN_FROM_fn, .line = 5, .fn = 0};
     static const struct tn_spec_field fields[] = {
@@ -28,8 +28,12 @@ static struct tn_plan *make_plan(void)
         {.target = {"name", 4}, .line = 4, .required = true, .value = &name},
         {.target = {"slow", 4}, .line = 5, .value = &slow},
     };
-    struct tn_spec spec = {.file = "mappings/test/item.lua", .line = 1, .key = {"externalId", 10},
-                           .fields = fields, .field_count = 3, .fn = overrun};
+    struct tn_spec spec = {.file = "mappings/test/item.lua",
+                           .line = 1,
+                           .key = {"externalId", 10},
+                           .fields = fields,
+                           .field_count = 3,
+                           .fn = overrun};
     struct tn_err err;
     struct tn_plan *plan = tn_plan_new(&spec, &err);
     if (!plan) fail_msg("%s", err.text);
@@ -77,8 +81,11 @@ static void records_are_mapped_and_hashed(void **state)
 {
     struct bench *b = *state;
     struct tn_err err;
-    assert_int_equal(map_all(b, "{\"items\":[{\"Id\":300000047274444,\"Name\":\"a\"},"
-                                "{\"Id\":\"2\",\"Name\":\"b\"}]}", "items", &err), TN_MAPPED_all);
+    assert_int_equal(map_all(b,
+                             "{\"items\":[{\"Id\":300000047274444,\"Name\":\"a\"},"
+                             "{\"Id\":\"2\",\"Name\":\"b\"}]}",
+                             "items", &err),
+                     TN_MAPPED_all);
     assert_int_equal(b->batch.count, 2);
     assert_true(tn_str_is(b->batch.items[0].external_id, "300000047274444"));
     assert_true(tn_str_is(tn_batch_body(&b->batch, &b->batch.items[1]),
@@ -90,9 +97,11 @@ static void a_bad_record_is_one_bad_record(void **state)
 {
     struct bench *b = *state;
     struct tn_err err;
-    assert_int_equal(map_all(b, "[{\"Id\":1,\"Name\":\"a\"},{\"Id\":2},{\"Name\":\"c\"},"
-                                "{\"Id\":4,\"Name\":\"d\"},{\"Id\":\"\",\"Name\":\"e\"}, 7]", "",
-                             &err), TN_MAPPED_all);
+    assert_int_equal(map_all(b,
+                             "[{\"Id\":1,\"Name\":\"a\"},{\"Id\":2},{\"Name\":\"c\"},"
+                             "{\"Id\":4,\"Name\":\"d\"},{\"Id\":\"\",\"Name\":\"e\"}, 7]",
+                             "", &err),
+                     TN_MAPPED_all);
     assert_int_equal(b->batch.rows, 6);
     assert_int_equal(b->batch.count, 2);
     assert_int_equal(b->batch.bad_count, 4);
@@ -112,8 +121,11 @@ static void of_doubled_records_the_last_counts(void **state)
     struct bench *b = *state;
     struct tn_run_counts c = {0};
     struct tn_err err;
-    assert_int_equal(map_all(b, "[{\"Id\":1,\"Name\":\"old\"},{\"Id\":2,\"Name\":\"x\"},"
-                                "{\"Id\":1,\"Name\":\"new\"}]", "", &err), TN_MAPPED_all);
+    assert_int_equal(map_all(b,
+                             "[{\"Id\":1,\"Name\":\"old\"},{\"Id\":2,\"Name\":\"x\"},"
+                             "{\"Id\":1,\"Name\":\"new\"}]",
+                             "", &err),
+                     TN_MAPPED_all);
     assert_int_equal(b->batch.items[0].state, TN_ITEM_twice);
     assert_int_equal(b->batch.items[2].state, TN_ITEM_new);
     tn_batch_tally(&b->batch, &c);
@@ -160,7 +172,8 @@ static void a_function_that_hangs_again_and_again_stops_the_page(void **state)
 {
     struct bench *b = *state;
     struct tn_err err;
-    const char *hang = "{\"Id\":1,\"Name\":\"a\",\"hang\":true}", *fine = "{\"Id\":2,\"Name\":\"b\"}";
+    const char *hang = "{\"Id\":1,\"Name\":\"a\",\"hang\":true}",
+               *fine = "{\"Id\":2,\"Name\":\"b\"}";
     char text[1024];
     snprintf(text, sizeof text, "[%s,%s,%s,%s,%s]", hang, hang, fine, hang, hang);
     assert_int_equal(map_all(b, text, "", &err), TN_MAPPED_all);

@@ -44,20 +44,20 @@ static void the_answer_of_a_sync_has_the_documented_shape(void **state)
     (void)state;
     fill(&v);
     write(tn_run_view_result, &v, &out);
-    assert_string_equal(
-        out.p, "{\"success\":false,\"status\":\"PARTIAL\",\"recordsProcessed\":10,"
-               "\"recordsCreated\":4,\"recordsUpdated\":3,\"recordsUnchanged\":2,"
-               "\"recordsFailed\":1,\"errors\":[{\"record\":\"x\"}],\"duration\":250,"
-               "\"runId\":\"0190a5b8-0000-7000-8000-000000000001\",\"generation\":null}");
+    assert_string_equal(out.p,
+                        "{\"success\":false,\"status\":\"PARTIAL\",\"recordsProcessed\":10,"
+                        "\"recordsCreated\":4,\"recordsUpdated\":3,\"recordsUnchanged\":2,"
+                        "\"recordsFailed\":1,\"errors\":[{\"record\":\"x\"}],\"duration\":250,"
+                        "\"runId\":\"0190a5b8-0000-7000-8000-000000000001\",\"generation\":null}");
     tn_buf_clear(&out);
 }
 
 static void a_log_row_has_the_documented_members(void **state)
 {
-    static const char *const names[] = {"id", "operation", "direction", "status", "recordCount",
-                                        "successCount", "errorCount", "createdCount",
-                                        "updatedCount", "unchangedCount", "duration", "createdAt",
-                                        "finishedAt", "generation", "attempt"};
+    static const char *const names[] = {
+        "id",           "operation",  "direction",    "status",       "recordCount",
+        "successCount", "errorCount", "createdCount", "updatedCount", "unchangedCount",
+        "duration",     "createdAt",  "finishedAt",   "generation",   "attempt"};
     struct tn_json *json = tn_json_new();
     struct tn_run_view v;
     struct tn_buf out;
@@ -136,8 +136,8 @@ static void status_follows_the_counts(void **state)
 
 static void errors_stay_an_array(void **state)
 {
-    struct tn_run_fault f = {.code = "ERR_DATA_MAPPING", .record = TN_STR("a\"b"),
-                             .message = TN_STR("no"), .line = 4};
+    struct tn_run_fault f = {
+        .code = "ERR_DATA_MAPPING", .record = TN_STR("a\"b"), .message = TN_STR("no"), .line = 4};
     struct tn_json *json = tn_json_new();
     struct tn_buf errors;
     struct tn_err err;

@@ -29,15 +29,15 @@ struct fake {
     struct tn_loop *loop;
     struct tn_plan *plan;
     int items, page;
-    int newer_every;               /* each such item has another description; 0: none */
-    int bad_every;                 /* each such item lacks its name */
-    int nameless_every;            /* ... its id */
-    int same_number;               /* items from here on have the part number of item 0; 0: none */
-    bool stuck;                    /* the same page for ever */
-    int fail_at;                   /* the page that does not come; -1: none */
+    int newer_every;    /* each such item has another description; 0: none */
+    int bad_every;      /* each such item lacks its name */
+    int nameless_every; /* ... its id */
+    int same_number;    /* items from here on have the part number of item 0; 0: none */
+    bool stuck;         /* the same page for ever */
+    int fail_at;        /* the page that does not come; -1: none */
     enum tn_kind fail_kind;
-    bool html_at_fail;             /* ... or is a sign-in page */
-    int hold_at;                   /* the page that is held back until release_page; -1: none */
+    bool html_at_fail; /* ... or is a sign-in page */
+    int hold_at;       /* the page that is held back until release_page; -1: none */
     bool without_cursor;
     unsigned opened, closed, pages, held, released;
     struct fake_source *waiting;
@@ -58,8 +58,7 @@ static void add_item(struct fake *f, struct tn_buf *b, int i)
     tn_buf_addc(b, '{');
     if (!f->nameless_every || i % f->nameless_every != f->nameless_every - 1)
         tn_buf_addf(b, "\"ItemId\":%lld,", id);
-    tn_buf_addf(b, "\"ItemNumber\":\"P-%d\",",
-                f->same_number && i >= f->same_number ? 0 : i);
+    tn_buf_addf(b, "\"ItemNumber\":\"P-%d\",", f->same_number && i >= f->same_number ? 0 : i);
     if (!f->bad_every || i % f->bad_every != f->bad_every - 1)
         tn_buf_addf(b, "\"Description\":\"part %d%s\",", i, newer ? " (new)" : "");
     tn_buf_addf(b, "\"Quantity\":0.10}");
@@ -84,7 +83,8 @@ static void give_page(struct fake_source *s)
     }
     s->at += f->page;
     snprintf(cursor, sizeof cursor, "{\"offset\":%d}", s->at);
-    struct tn_source_page page = {.rows = TN_STR("items"), .total = f->items,
+    struct tn_source_page page = {.rows = TN_STR("items"),
+                                  .total = f->items,
                                   .cursor = f->without_cursor ? (struct tn_str){NULL, 0}
                                                               : tn_str(cursor)};
     page.text.p = page.handle = tn_buf_take(&text, &page.text.n);
@@ -124,7 +124,7 @@ static void fake_release(void *self, const struct tn_source_page *page)
     struct fake_source *s = self;
     s->f->held--;
     s->f->released++;
-    memset(page->handle, 'x', page->text.n);       /* who still reads it shall notice */
+    memset(page->handle, 'x', page->text.n); /* who still reads it shall notice */
     tn_free(page->handle);
 }
 
@@ -161,8 +161,12 @@ static bool fake_open(void *self, const struct tn_run_request *r, struct tn_sour
     s->f = f;
     s->at = offset_of(r->cursor);
     s->timer = tn_timer_new(f->loop, produce, s);
-    *out = (struct tn_source){.ops = &fake_ops, .self = s, .plan = f->plan, .table = "items",
-                              .entity = "item", .mapping = "mappings/test/item.lua"};
+    *out = (struct tn_source){.ops = &fake_ops,
+                              .self = s,
+                              .plan = f->plan,
+                              .table = "items",
+                              .entity = "item",
+                              .mapping = "mappings/test/item.lua"};
     memset(out->generation, 'a', 64);
     f->opened++;
     return true;
@@ -172,22 +176,25 @@ static const struct tn_adapter_ops fake_adapters = {.open = fake_open};
 static struct tn_plan *make_plan(void)
 {
     static const struct tn_spec_op text = {.op = TN_OP_text, .line = 3};
-    static const struct tn_spec_value id = {.from = TN_FROM_path, .line = 3, .text = {"ItemId", 6},
-                                            .ops = &text, .op_count = 1};
-    static const struct tn_spec_value number = {.from = TN_FROM_path, .line = 4,
-                                                .text = {"ItemNumber", 10}};
-    static const struct tn_spec_value name = {.from = TN_FROM_path, .line = 5,
-                                              .text = {"Description", 11}};
-    static const struct tn_spec_value quantity = {.from = TN_FROM_path, .line = 6,
-                                                  .text = {"Quantity", 8}};
+    static const struct tn_spec_value id = {
+        .from = TN_FROM_path, .line = 3, .text = {"ItemId", 6}, .ops = &text, .op_count = 1};
+    static const struct tn_spec_value number = {
+        .from = TN_FROM_path, .line = 4, .text = {"ItemNumber", 10}};
+    static const struct tn_spec_value name = {
+        .from = TN_FROM_path, .line = 5, .text = {"Description", 11}};
+    static const struct tn_spec_value quantity = {
+        .from = TN_FROM_path, .line = 6, .text = {"Quantity", 8}};
     static const struct tn_spec_field fields[] = {
         {.target = {"externalId", 10}, .line = 3, .required = true, .value = &id},
         {.target = {"partNumber", 10}, .line = 4, .required = true, .value = &number},
         {.target = {"description", 11}, .line = 5, .required = true, .value = &name},
         {.target = {"quantity", 8}, .line = 6, .value = &quantity},
     };
-    struct tn_spec spec = {.file = "mappings/test/item.lua", .line = 1, .key = {"externalId", 10},
-                           .fields = fields, .field_count = 4};
+    struct tn_spec spec = {.file = "mappings/test/item.lua",
+                           .line = 1,
+                           .key = {"externalId", 10},
+                           .fields = fields,
+                           .field_count = 4};
     struct tn_err err;
     struct tn_plan *plan = tn_plan_new(&spec, &err);
     if (!plan) fail_msg("%s", err.text);
@@ -219,8 +226,8 @@ static void raise_flag(void *arg)
 
 static void open_server(struct world *w, bool workers_live)
 {
-    struct tn_server_options so = {.dir = w->dir, .listen_fd = w->listen_fd,
-                                   .workers_live = workers_live};
+    struct tn_server_options so = {
+        .dir = w->dir, .listen_fd = w->listen_fd, .workers_live = workers_live};
     struct tn_err err;
     w->server = tn_store_server_open(w->loop, &so, &err);
     if (!w->server) fail_msg("%s", err.text);
@@ -239,14 +246,22 @@ static void open_client(struct world *w)
 
 static void fill_fake(struct fake *f, struct tn_loop *loop)
 {
-    *f = (struct fake){.loop = loop, .plan = make_plan(), .items = ITEMS, .page = PAGE,
-                       .fail_at = -1, .hold_at = -1};
+    *f = (struct fake){.loop = loop,
+                       .plan = make_plan(),
+                       .items = ITEMS,
+                       .page = PAGE,
+                       .fail_at = -1,
+                       .hold_at = -1};
 }
 
 static struct tn_runner *new_runner(struct tn_loop *loop, struct tn_store *store, struct fake *f)
 {
-    struct tn_runner_options o = {.loop = loop, .store = store, .adapters = &fake_adapters,
-                                  .adapters_self = f, .retry_ms = 1, .active_max = 2};
+    struct tn_runner_options o = {.loop = loop,
+                                  .store = store,
+                                  .adapters = &fake_adapters,
+                                  .adapters_self = f,
+                                  .retry_ms = 1,
+                                  .active_max = 2};
     return tn_runner_open(&o);
 }
 
@@ -266,8 +281,11 @@ static void define_items(struct world *w)
 {
     static const struct tn_column columns[] = {{"partNumber", TN_COLUMN_text, true},
                                                {"externalId", TN_COLUMN_text, true}};
-    static const struct tn_table items = {.name = "items", .columns = columns, .column_count = 2,
-                                          .key = {"partNumber"}, .event = "item"};
+    static const struct tn_table items = {.name = "items",
+                                          .columns = columns,
+                                          .column_count = 2,
+                                          .key = {"partNumber"},
+                                          .event = "item"};
     struct defined d = {0};
     tn_store_define(w->store, &items, on_defined, &d);
     turn_until(w, &d.done);
@@ -338,8 +356,8 @@ static void on_waited(void *arg, const struct tn_run_view *v, const struct tn_er
 
 static void ask(struct world *w, struct answer *a, const char *operation, bool dry)
 {
-    struct tn_runner_request q = {.team = TEAM, .integration = integration, .operation = operation,
-                                  .dry_run = dry};
+    struct tn_runner_request q = {
+        .team = TEAM, .integration = integration, .operation = operation, .dry_run = dry};
     *a = (struct answer){0};
     tn_run_view_init(&a->v);
     tn_runner_start(w->runner, &q, on_started, a);
@@ -520,7 +538,7 @@ static void bad_records_are_listed_and_the_rest_is_stored(void **state)
     assert_int_equal(count_of(w, "quarantine"), 10);
     forget(&a);
 
-    run_to_end(w, &a, "sync_items", false);        /* still bad: each lies there once */
+    run_to_end(w, &a, "sync_items", false); /* still bad: each lies there once */
     counts_are(&a.v, 0, 0, ITEMS - 10, 10);
     assert_int_equal(count_of(w, "quarantine"), 10);
     forget(&a);
@@ -583,8 +601,8 @@ static void a_source_that_fails_ends_the_run_with_its_code(void **state)
     static const struct {
         enum tn_kind kind;
         const char *code;
-    } cases[] = {{TN_E_timeout, "ERR_NETWORK_TIMEOUT"}, {TN_E_network, "ERR_NETWORK"},
-                 {TN_E_auth, "ERR_OAUTH_INVALID"},      {TN_E_bad_answer, "ERR_INVALID_RESPONSE"},
+    } cases[] = {{TN_E_timeout, "ERR_NETWORK_TIMEOUT"},  {TN_E_network, "ERR_NETWORK"},
+                 {TN_E_auth, "ERR_OAUTH_INVALID"},       {TN_E_bad_answer, "ERR_INVALID_RESPONSE"},
                  {TN_E_denied, "ERR_PERMISSION_DENIED"}, {TN_E_upstream, "ERR_UPSTREAM"}};
     struct world *w = *state;
     struct answer a;
@@ -669,6 +687,16 @@ static void until_held(struct world *w)
     assert_non_null(w->fake.waiting);
 }
 
+/* What came before the page that is held back is in the store. */
+static void until_stored(struct world *w, int64_t items)
+{
+    until_held(w);
+    for (int i = 0; i < TURNS_MAX && count_of(w, "items") < items; i++)
+        tn_loop_turn(w->loop, false);
+    for (int i = 0; i < 20; i++) tn_loop_turn(w->loop, false);
+    assert_int_equal(count_of(w, "items"), items);
+}
+
 static void two_starts_of_one_operation_are_one_run(void **state)
 {
     struct world *w = *state;
@@ -690,8 +718,8 @@ static void two_starts_of_one_operation_are_one_run(void **state)
 static void starts_in_the_same_turn_too(void **state)
 {
     struct world *w = *state;
-    struct tn_runner_request q = {.team = TEAM, .integration = integration,
-                                  .operation = "sync_items"};
+    struct tn_runner_request q = {
+        .team = TEAM, .integration = integration, .operation = "sync_items"};
     struct answer a = {0}, b = {0};
     tn_run_view_init(&a.v);
     tn_runner_start(w->runner, &q, on_started, &a);
@@ -805,7 +833,7 @@ static void a_graceful_close_leaves_the_run_to_the_next_one(void **state)
     w->fake.hold_at = 4;
     ask(w, &a, "sync_items", false);
     assert_non_null(tn_runner_wait(w->runner, TEAM, a.id, on_waited, &a));
-    until_held(w);
+    until_stored(w, 4 * PAGE);
     tn_runner_close(w->runner, on_closed, &closed);
     assert_false(closed);
     turn_until(w, &closed);
@@ -830,8 +858,8 @@ static void a_closed_runner_takes_no_more(void **state)
     struct world *w = *state;
     struct answer a, b;
     bool closed = false;
-    struct tn_runner_request q = {.team = TEAM, .integration = integration,
-                                  .operation = "sync_again"};
+    struct tn_runner_request q = {
+        .team = TEAM, .integration = integration, .operation = "sync_again"};
     w->fake.hold_at = 4;
     ask(w, &a, "sync_items", false);
     until_held(w);
@@ -846,10 +874,11 @@ static void a_closed_runner_takes_no_more(void **state)
 }
 
 /* A worker in another process: starts a run (unless one waits) and works until a fault kills it. */
-static void child_worker(struct world *w, const struct tn_id *holder, const char *faults, bool start)
+static void child_worker(struct world *w, const struct tn_id *holder, const char *faults,
+                         bool start)
 {
-    struct tn_runner_request q = {.team = TEAM, .integration = integration,
-                                  .operation = "sync_items"};
+    struct tn_runner_request q = {
+        .team = TEAM, .integration = integration, .operation = "sync_items"};
     struct tn_store_options o = {.dir = w->dir, .socket = w->socket, .holder = *holder};
     struct answer a = {0};
     struct tn_err err;
@@ -908,9 +937,10 @@ static void find_run(struct world *w, struct answer *a)
 static void a_run_whose_worker_dies_is_finished_by_another(void **state)
 {
     static const char *const faults[] = {
-        "sync.page.fetched=crash:1",   "sync.page.fetched=crash:4", "sync.page.mapped=crash:1",
-        "sync.page.mapped=crash:4",    "sync.page.committed=crash:1",
-        "sync.page.committed=crash:5", "sync.page.committed=crash:10",
+        "sync.page.fetched=crash:1",    "sync.page.fetched=crash:4",
+        "sync.page.mapped=crash:1",     "sync.page.mapped=crash:4",
+        "sync.page.committed=crash:1",  "sync.page.committed=crash:5",
+        "sync.page.committed=crash:10",
     };
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         struct answer a;
@@ -1033,7 +1063,7 @@ static void a_row_that_was_touched_meanwhile_is_read_again(void **state)
     struct answer a;
     w->fake.hold_at = 3;
     ask(w, &a, "sync_items", false);
-    until_held(w);
+    until_stored(w, 3 * PAGE);
     touch_row(w, a.id, "{\"note\":1}");
     let_go(w);
     wait_for(w, &a);
@@ -1048,7 +1078,7 @@ static void a_run_that_was_taken_over_writes_nothing_more(void **state)
     struct answer a;
     w->fake.hold_at = 3;
     ask(w, &a, "sync_items", false);
-    until_held(w);
+    until_stored(w, 3 * PAGE);
     touch_row(w, a.id, "{\"attempt\":2}");
     let_go(w);
     for (int i = 0; i < TURNS_MAX && !tn_runner_stats(w->runner).lost; i++)
@@ -1064,7 +1094,7 @@ static void a_disk_that_recovers_costs_nothing(void **state)
     struct answer a;
     w->fake.hold_at = 3;
     ask(w, &a, "sync_items", false);
-    until_held(w);
+    until_stored(w, 3 * PAGE);
     tn_fault_arm("store.commit=fail:2,store.commit=fail:3");
     let_go(w);
     wait_for(w, &a);
@@ -1081,7 +1111,7 @@ static void a_disk_that_stays_broken_fails_the_run_and_moves_no_cursor(void **st
     struct answer a, again;
     w->fake.hold_at = 3;
     ask(w, &a, "sync_items", false);
-    until_held(w);
+    until_stored(w, 3 * PAGE);
     tn_fault_arm("store.commit=fail:1+");
     let_go(w);
     wait_for(w, &a);

@@ -227,7 +227,9 @@ local function read_query(req)
   end
   local limit, offset = whole(query.limit, PAGE), whole(query.offset, 0)
   if not limit or limit < 1 or not offset then return nil, "limit and offset must be whole numbers." end
-  if query.orderBy and not query.orderBy:match("^ItemId:?a?s?c?$") then return nil, "Only orderBy=ItemId is offered here." end
+  if query.orderBy and not query.orderBy:match("^ItemId:?a?s?c?,?[%w:]*$") then
+    return nil, "Only an orderBy that begins with ItemId is offered here."
+  end
   want.OrganizationCode, want.ItemClass = query.organizationCode, query.itemClass
   local wrong = query.finder and read_finder(query.finder, want)
     or query.q and read_q(query.q, tonumber(req.headers["rest-framework-version"] or "1") or 1, want)

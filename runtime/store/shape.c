@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/decl.h"
+#include "store/shape.h"
 
 #include <errno.h>
 #include <math.h>
@@ -63,7 +63,7 @@ static bool check(const struct tn_table *t, struct tn_err *err)
     return check_columns(t, err);
 }
 
-static void copy_columns(struct tn_decl *d, const struct tn_table *t)
+static void copy_columns(struct tn_shape *d, const struct tn_table *t)
 {
     struct tn_column *columns =
         tn_arena_alloc(&d->arena, (t->column_count + 1) * sizeof *columns);
@@ -75,10 +75,10 @@ static void copy_columns(struct tn_decl *d, const struct tn_table *t)
     d->table.column_count = t->column_count;
 }
 
-static bool copy_key(struct tn_decl *d, const struct tn_table *t, struct tn_err *err)
+static bool copy_key(struct tn_shape *d, const struct tn_table *t, struct tn_err *err)
 {
     for (; d->key_count < TN_STORE_KEY_MAX && t->key[d->key_count]; d->key_count++) {
-        int at = tn_decl_column(d, tn_str(t->key[d->key_count]));
+        int at = tn_shape_column(d, tn_str(t->key[d->key_count]));
         if (at < 0)
             return tn_fail(err, TN_E_invalid, "table %s: the key names '%s', which is no column",
                            t->name, t->key[d->key_count]);
@@ -87,10 +87,10 @@ static bool copy_key(struct tn_decl *d, const struct tn_table *t, struct tn_err 
     return true;
 }
 
-struct tn_decl *tn_decl_new(const struct tn_table *t, struct tn_err *err)
+struct tn_shape *tn_shape_new(const struct tn_table *t, struct tn_err *err)
 {
     if (!check(t, err)) return NULL;
-    struct tn_decl *d = TN_NEW(struct tn_decl);
+    struct tn_shape *d = TN_NEW(struct tn_shape);
     d->refs = 1;
     tn_arena_init(&d->arena);
     d->table.name = tn_arena_strdup(&d->arena, t->name);
@@ -98,35 +98,35 @@ struct tn_decl *tn_decl_new(const struct tn_table *t, struct tn_err *err)
     d->table.history = t->history;
     copy_columns(d, t);
     if (!copy_key(d, t, err)) {
-        tn_decl_unref(d);
+        tn_shape_unref(d);
         return NULL;
     }
     for (size_t i = 0; i < t->column_count; i++)
-        if (tn_decl_is_real(d, i)) d->real[d->real_count++] = i;
+        if (tn_shape_is_real(d, i)) d->real[d->real_count++] = i;
     return d;
 }
 
-struct tn_decl *tn_decl_ref(struct tn_decl *d)
+struct tn_shape *tn_shape_ref(struct tn_shape *d)
 {
     d->refs++;
     return d;
 }
 
-void tn_decl_unref(struct tn_decl *d)
+void tn_shape_unref(struct tn_shape *d)
 {
     if (!d || --d->refs) return;
     tn_arena_clear(&d->arena);
     tn_free(d);
 }
 
-int tn_decl_column(const struct tn_decl *d, struct tn_str name)
+int tn_shape_column(const struct tn_shape *d, struct tn_str name)
 {
     for (size_t i = 0; i < d->table.column_count; i++)
         if (tn_str_is(name, d->table.columns[i].name)) return (int)i;
     return -1;
 }
 
-bool tn_decl_is_real(const struct tn_decl *d, size_t column)
+bool tn_shape_is_real(const struct tn_shape *d, size_t column)
 {
     if (d->table.columns[column].indexed) return true;
     for (size_t i = 0; i < d->key_count; i++)
@@ -134,7 +134,7 @@ bool tn_decl_is_real(const struct tn_decl *d, size_t column)
     return false;
 }
 
-void tn_decl_write(const struct tn_decl *d, struct tn_buf *out)
+void tn_shape_write(const struct tn_shape *d, struct tn_buf *out)
 {
     struct tn_jw w;
     tn_jw_init(&w, out);
@@ -172,12 +172,12 @@ static enum tn_column_type type_of(const char *name)
     return TN_COLUMN_text;
 }
 
-struct tn_decl *tn_decl_parse(struct tn_json *json, struct tn_str text, struct tn_err *err)
+struct tn_shape *tn_shape_parse(struct tn_json *json, struct tn_str text, struct tn_err *err)
 {
     struct tn_arena arena;
     struct tn_column columns[TN_STORE_COLUMNS_MAX + 1];
     struct tn_table t = {.columns = columns};
-    struct tn_decl *d = NULL;
+    struct tn_shape *d = NULL;
     if (!tn_json_parse(json, text, err)) return NULL;
     tn_arena_init(&arena);
     struct tn_jval root = tn_json_root(json);
@@ -194,7 +194,7 @@ struct tn_decl *tn_decl_parse(struct tn_json *json, struct tn_str text, struct t
         c->indexed = false;
         tn_jbool(tn_jget_z(it.value, "indexed"), &c->indexed);
     }
-    d = tn_decl_new(&t, err);
+    d = tn_shape_new(&t, err);
     tn_arena_clear(&arena);
     return d;
 }

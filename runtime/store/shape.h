@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* decl.h - a table's declaration: checked, copied, shared, and put to use on a record's body. */
-#ifndef TN_STORE_DECL_H
-#define TN_STORE_DECL_H
+/* shape.h - a table's declaration: checked, copied, shared, and put to use on a record's body. */
+#ifndef TN_STORE_SHAPE_H
+#define TN_STORE_SHAPE_H
 
 #include "base/json.h"
 #include "store/store.h"
 
 /* One owned declaration.  Real columns are those that are indexed or part of the key. */
-struct tn_decl {
+struct tn_shape {
     int refs;
     int64_t no;                    /* tn_catalog.no; 0: none yet */
     struct tn_arena arena;
@@ -17,16 +17,16 @@ struct tn_decl {
 };
 
 /* Checks and copies; one reference.  NULL: kind invalid. */
-TN_MUST_CHECK struct tn_decl *tn_decl_new(const struct tn_table *table, struct tn_err *err);
+TN_MUST_CHECK struct tn_shape *tn_shape_new(const struct tn_table *table, struct tn_err *err);
 /* From the catalog's text. */
-TN_MUST_CHECK struct tn_decl *tn_decl_parse(struct tn_json *json, struct tn_str text,
+TN_MUST_CHECK struct tn_shape *tn_shape_parse(struct tn_json *json, struct tn_str text,
                                             struct tn_err *err);
-void tn_decl_write(const struct tn_decl *decl, struct tn_buf *out);
-struct tn_decl *tn_decl_ref(struct tn_decl *decl);
-void tn_decl_unref(struct tn_decl *decl);                          /* NULL does nothing */
+void tn_shape_write(const struct tn_shape *decl, struct tn_buf *out);
+struct tn_shape *tn_shape_ref(struct tn_shape *decl);
+void tn_shape_unref(struct tn_shape *decl);                          /* NULL does nothing */
 /* Position in table.columns, or -1. */
-int tn_decl_column(const struct tn_decl *decl, struct tn_str name);
-bool tn_decl_is_real(const struct tn_decl *decl, size_t column);
+int tn_shape_column(const struct tn_shape *decl, struct tn_str name);
+bool tn_shape_is_real(const struct tn_shape *decl, size_t column);
 bool tn_store_name_ok(const char *name);                           /* [a-z][a-z0-9_]*, not too long */
 
 /* A column's value. */

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { mapping, mappingFile } from "../harness/mapping.mjs";
+import * as shape from "../harness/shapes.mjs";
+import { story } from "../harness/story.mjs";
+
+story("tenon sync, reload and key work over the socket of the data folder", async (stage) => {
+  const site = stage.site();
+  site.write(mappingFile, mapping());
+  const { fusion, tenon } = await stage.plant({ items: 30, site });
+
+  const dry = await tenon.command(["sync", "fusion", "sync_items", "--dry-run", "--json"]);
+  assert.deepEqual([dry.code, dry.json.recordsCreated], [0, 30], dry.output);
+  assert.equal(await tenon.rest.itemCount(), 0);
+
+  const json = await tenon.command(["sync", "fusion", "sync_items", "--json"]);
+  assert.equal(json.code, 0, json.output);
+  assert.equal(shape.isSyncAnswer(json.json).recordsCreated, 30);
+  const text = await tenon.command(["sync", "fusion", "sync_items", "--filter", "organizationCode=M2"]);
+  assert.equal(text.code, 0, text.output);
+  assert.match(text.stdout, /10/);
+  assert.equal(fusion.pages.at(-1).query.organizationCode, "M2");
+
+  fusion.items.edit(2, { ItemNumber: undefined });
+  const partial = await tenon.command(["sync", "fusion", "sync_items"]);
+  assert.notEqual(partial.code, 0, "a run that is not a success says so in its exit code");
+  assert.match(partial.output, /partNumber/);
+  for (const args of [["sync", "nobody", "sync_items"], ["sync", "fusion", "sync_moons"],
+                      ["sync", "fusion", "sync_items", "--filter", "plant=1"]]) {
+    const bad = await tenon.command(args);
+    assert.notEqual(bad.code, 0, args.join(" "));
+    assert.ok(bad.stderr.length > 0 && !bad.stderr.includes("{\"error\""), `told in words: ${bad.stderr}`);
+  }
+
+  site.write(mappingFile, mapping({ partName: 'map.const "x"' }));
+  const reload = await tenon.command(["reload", "--json"]);
+  assert.equal(reload.code, 0, reload.output);
+  assert.ok(reload.json.changed.length >= 1);
+  site.write(mappingFile, "return map {");
+  const broken = await tenon.command(["reload"]);
+  assert.equal(broken.code, 1);
+  assert.match(broken.stderr, /mappings\/oracle_fusion\/item\.lua:\d+: /);
+
+  const made = await tenon.command(["key", "create", "robot", "--role", "read_only"]);
+  assert.equal(made.code, 0, made.output);
+  const key = /tnn_live_\S+/.exec(made.stdout)[0];
+  await tenon.rest.want(200, "GET", "/items", undefined, { authorization: `Bearer ${key}` });
+
+  await tenon.stop();
+  const off = await tenon.command(["sync", "fusion", "sync_items"]);
+  assert.notEqual(off.code, 0);
+  assert.match(off.stderr, /tenon\.sock|not running|serve/);
+});
+
+story("misuse of the command line is exit code 2 with a hint", async (stage) => {
+  const { command } = await import("../harness/tenon.mjs");
+  const data = stage.folder("data");
+  for (const args of [["fly"], ["serve", "--colour", "red"], ["sync"], ["serve", "--listen", "nowhere"],
+                      ["serve", "--allow-net", "300.0.0.0/8"], ["serve", "--workers", "many"]]) {
+    const end = await command(args[0] === "serve" ? [...args, "--data", data] : args, { timeout: 10_000 });
+    assert.equal(end.code, 2, `${args.join(" ")}: ${end.code} ${end.output}`);
+    assert.ok(end.stderr.length > 0, args.join(" "));
+  }
+  const help = await command(["--help"]);
+  assert.equal(help.code, 0);
+  for (const word of ["serve", "check", "map", "sync", "reload", "key", "version"]) assert.match(help.stdout, new RegExp(word));
+});
