@@ -9,12 +9,14 @@
 #include "base/limits.h"
 
 enum {
-    SMALL_POWER = 18,              /* 10^18 is the largest that fits an int64_t */
-    LARGEST_EXPONENT = 2000000000,
+    SMALL_POWER = 18, /* 10^18 is the largest that fits an int64_t */
+    /* Of a result: leaves room for its digits, so that its text can be read again. */
+    LARGEST_EXPONENT = TN_LIMIT_EXPONENT - 2 * TN_LIMIT_DECIMAL,
     PLAIN_ZEROS = 64,
-    LIMIT_BITS = 3156,             /* what TN_LIMIT_DECIMAL digits need */
+    LIMIT_BITS = 3156, /* what TN_LIMIT_DECIMAL digits need */
 };
-_Static_assert(TN_LIMIT_DECIMAL * 33220 / 10000 < LIMIT_BITS, "LIMIT_BITS follows TN_LIMIT_DECIMAL");
+_Static_assert(TN_LIMIT_DECIMAL * 33220 / 10000 < LIMIT_BITS,
+               "LIMIT_BITS follows TN_LIMIT_DECIMAL");
 
 typedef __int128 wide;
 
@@ -96,7 +98,8 @@ static void scale_up(BIGNUM *b, int64_t powers)
 
 static bool fail_large(struct tn_err *err)
 {
-    return tn_fail(err, TN_E_too_large, "the result has more than %d digits", TN_LIMIT_DECIMAL);
+    return tn_fail(err, TN_E_too_large, "the result has more than %d digits, or a huge exponent",
+                   TN_LIMIT_DECIMAL);
 }
 
 /* Gives the result out, if it is within the limits; takes big over. */
@@ -154,14 +157,14 @@ static const char *check_lexeme(struct tn_str t, const char **point)
     return s < end && skip_digits(s, end) == end ? exponent : NULL;
 }
 
-/* The number behind an 'e'; beyond nine digits it counts as a billion. */
+/* The number behind an 'e'; far beyond the limit it is not read to its end. */
 static int64_t read_exponent(const char *s, const char *end)
 {
     int64_t v = 0;
     if (s == end) return 0;
     bool minus = *++s == '-';
     for (s += *s == '-' || *s == '+'; s < end; s++)
-        if (v < 1000000000) v = v * 10 + (*s - '0');
+        if (v < 1000000000000) v = v * 10 + (*s - '0');
     return minus ? -v : v;
 }
 
@@ -182,14 +185,16 @@ bool tn_decimal_parse(struct tn_decimal *out, struct tn_str lexeme, struct tn_er
     if (lexeme.n > TN_LIMIT_NUMBER) return fail_large(err);
     const char *exponent = lexeme.n ? check_lexeme(lexeme, &point) : NULL;
     if (!exponent)
-        return tn_fail(err, TN_E_invalid, "'%.*s' is not a number", (int)(lexeme.n > 60 ? 60 : lexeme.n),
-                       lexeme.p ? lexeme.p : "");
+        return tn_fail(err, TN_E_invalid, "'%.*s' is not a number",
+                       (int)(lexeme.n > 60 ? 60 : lexeme.n), lexeme.p ? lexeme.p : "");
     size_t n = copy_digits(lexeme.p, exponent, digits);
-    int64_t value = read_exponent(exponent, end);
+    int64_t value = read_exponent(exponent, end) - (point ? exponent - point - 1 : 0);
+    if (!n && llabs(value) > LARGEST_EXPONENT) value = 0;
+    if (n && llabs((int64_t)n + value - 1) > TN_LIMIT_EXPONENT)
+        return tn_fail(err, TN_E_too_large, "the exponent of a number is beyond %d",
+                       TN_LIMIT_EXPONENT);
+    for (; n > TN_LIMIT_DECIMAL && digits[n - 1] == '0'; value++) digits[--n] = '\0';
     if (n > TN_LIMIT_DECIMAL) return fail_large(err);
-    if (llabs(value) > 999999999)
-        return tn_fail(err, TN_E_too_large, "the exponent of a number is beyond 999999999");
-    if (point) value -= exponent - point - 1;
     bool negative = *lexeme.p == '-';
     if (n <= SMALL_POWER) {
         int64_t v = strtoll(n ? digits : "0", NULL, 10);
@@ -332,7 +337,8 @@ static bool sum(struct tn_decimal *out, const struct tn_decimal *a, const struct
                 bool minus, struct tn_err *err)
 {
     int64_t exponent = a->exponent < b->exponent ? a->exponent : b->exponent, x, y, z;
-    if (scale_small(a, exponent, &x) && scale_small(b, exponent, &y) &&
+    if (llabs(exponent) <= LARGEST_EXPONENT && scale_small(a, exponent, &x) &&
+        scale_small(b, exponent, &y) &&
         !(minus ? __builtin_sub_overflow(x, y, &z) : __builtin_add_overflow(x, y, &z))) {
         set_small(out, z, exponent);
         return true;
@@ -407,7 +413,8 @@ static bool div_small(struct tn_decimal *out, int64_t a, int64_t b, int64_t powe
     wide under = (wide)b * (powers < 0 ? power((unsigned)-powers) : 1);
     wide quotient = over / under, rest = wide_abs(over % under), size = wide_abs(under);
     int half = (rest > size - rest) - (rest < size - rest);
-    if (goes_up(mode, rest == 0, half, quotient & 1)) quotient += (over < 0) != (under < 0) ? -1 : 1;
+    if (goes_up(mode, rest == 0, half, quotient & 1))
+        quotient += (over < 0) != (under < 0) ? -1 : 1;
     if (quotient > INT64_MAX || quotient < INT64_MIN) return false;
     set_small(out, (int64_t)quotient, -scale);
     return true;

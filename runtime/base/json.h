@@ -28,8 +28,9 @@ struct tn_jval {
 struct tn_json *tn_json_new(void);
 void tn_json_free(struct tn_json *json);                       /* NULL does nothing */
 /* The whole text has to be one value.  False: kind syntax, text says line, column and what was
- * expected; or too_large (depth TN_LIMIT_JSON_DEPTH, a number of TN_LIMIT_NUMBER).  UTF-8 is checked.  Of a key that
- * comes twice the last counts. */
+ * expected; or too_large (depth TN_LIMIT_JSON_DEPTH; a number of more than TN_LIMIT_NUMBER
+ * characters, TN_LIMIT_DECIMAL significant digits or an exponent of ten digits; 2^24 members of one
+ * object or array).  UTF-8 is checked.  Of a key that comes twice the last counts. */
 TN_MUST_CHECK bool tn_json_parse(struct tn_json *json, struct tn_str text, struct tn_err *err);
 /* For tests and benches: scan with "portable", "avx2" or "avx512" from now on; false when this machine
  * has it not.  A new reader takes the fastest.  All give the same results. */

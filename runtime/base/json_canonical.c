@@ -7,6 +7,7 @@
 
 void tn_json_number_read(struct tn_str lexeme, char *digits, struct tn_json_number *out)
 {
+    const int64_t far = 1000000000000; /* no count of digits brings that back */
     const char *s = lexeme.p, *end = s + lexeme.n;
     int64_t behind = 0, exponent = 0;
     size_t n = 0;
@@ -22,7 +23,8 @@ void tn_json_number_read(struct tn_str lexeme, char *digits, struct tn_json_numb
     }
     if (s < end) {
         bool minus = *++s == '-';
-        for (s += *s == '-' || *s == '+'; s < end; s++) exponent = exponent * 10 + (*s - '0');
+        for (s += *s == '-' || *s == '+'; s < end; s++)
+            exponent = exponent > far ? exponent : exponent * 10 + (*s - '0');
         if (minus) exponent = -exponent;
     }
     out->exponent = exponent - behind;
@@ -95,9 +97,9 @@ static void add_string(struct tn_jval v, struct tn_buf *out)
 }
 
 struct member {
-    uint64_t front;                /* of the key: its first eight bytes, the first one on top */
+    uint64_t front; /* of the key: its first eight bytes, the first one on top */
     struct tn_str key;
-    uint32_t at;                   /* of the key node */
+    uint32_t at; /* of the key node */
 };
 
 static uint64_t front_of(struct tn_str key)
@@ -125,7 +127,7 @@ static int by_key_q(const void *a, const void *b)
 /* Few members: insertion; many: the library, which is not quadratic. */
 static void sort(struct member *m, size_t n)
 {
-    enum { FEW = 24 };
+    enum { FEW = 48 };
     if (n > FEW) {
         qsort(m, n, sizeof *m, by_key_q);
         return;

@@ -241,8 +241,10 @@ static uint32_t odd_string(struct tn_json *json, uint32_t i, struct tn_err *err)
             size_t length = text[i] == '\\' ? tn_json_escape_length(text + i, json->n - i) : 0;
             if (!length) {
                 const char *what = "an escape such as \\n or \\u00e9";
-                if (text[i] != '\\') what = "an escape (\\n, \\t, \\u0000) for a control character";
-                else if (i + 1 < json->n && text[i + 1] == 'u') what = "\\u and four hex digits, surrogates in pairs";
+                if (text[i] != '\\')
+                    what = "an escape (\\n, \\t, \\u0000) for a control character";
+                else if (i + 1 < json->n && text[i + 1] == 'u')
+                    what = "\\u and four hex digits, surrogates in pairs";
                 tn_json_expected(json, i, what, err);
                 return UINT32_MAX;
             }
@@ -280,11 +282,15 @@ static const bool ends_scalar[256] = {
     ['{'] = true, ['}'] = true,  ['['] = true,  [']'] = true,  ['"'] = true,
 };
 
-/* The exponent's value may not be such that nobody can compute with it. */
-static bool exponent_ok(const char *s, size_t n)
+/* Not so if nobody could compute with it, or read its canonical form again: too many significant
+ * digits, or an exponent of ten digits once one digit stands before the point. */
+static bool number_ok(const char *s, size_t n)
 {
-    while (n && (*s == '+' || *s == '-' || *s == '0')) s++, n--;
-    return n <= 9;
+    char digits[TN_LIMIT_NUMBER + 1];
+    struct tn_json_number v;
+    if (n > TN_LIMIT_NUMBER) return false;
+    tn_json_number_read((struct tn_str){s, n}, digits, &v);
+    return v.n <= TN_LIMIT_DECIMAL && llabs((int64_t)v.n + v.exponent - 1) <= TN_LIMIT_EXPONENT;
 }
 
 /* Reads the number at i, which ends before limit.  Its end, or 0: not one, err says why. */
@@ -316,10 +322,10 @@ static uint32_t number(struct tn_json *json, uint32_t start, uint32_t limit, uin
         tn_json_expected(json, i, "the number to end, or '.' or 'e' in their place", err);
         return 0;
     }
-    if (i - start > TN_LIMIT_NUMBER)
-        return fail_at(json, start, TN_E_too_large, "a number is too long", err);
-    if (exponent && !exponent_ok(t + exponent, i - exponent))
-        return fail_at(json, start, TN_E_too_large, "a number's exponent is too large", err);
+    if ((i - start > TN_LIMIT_DECIMAL || (exponent && i - exponent > 8)) &&
+        !number_ok(t + start, i - start))
+        return fail_at(json, start, TN_E_too_large,
+                       "a number is too long, or its exponent too large", err);
     return i;
 no_digit:
     tn_json_expected(json, i, "a digit", err);
@@ -414,17 +420,26 @@ value:
         object = false;
         info = TN_JSON_array;
         goto container;
-    case '-': case '0': case '1': case '2': case '3': case '4':
-    case '5': case '6': case '7': case '8': case '9':
+    case '-':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9':
         limit = json->at < json->count ? tokens[json->at] : (uint32_t)json->n;
         if (!(end = number(json, i, limit, &info, err))) goto failed;
         break;
-    case 't': case 'f': case 'n':
+    case 't':
+    case 'f':
+    case 'n':
         if (!(end = word(json, i, &info, err))) goto failed;
         break;
-    default:
-        expected = "a value";
-        goto unexpected;
+    default: expected = "a value"; goto unexpected;
     }
     tape[used] = (struct tn_jnode){i, end, used + 1, info};
     used++;

@@ -12,26 +12,26 @@ enum { TN_JSON_AHEAD = 8, TN_JSON_MEMBERS_MAX = (1 << 24) - 1 };
 /* A hash index over the keys of one large object. */
 struct tn_json_index {
     uint32_t object, mask;
-    uint32_t *slots;               /* key nodes; 0: free */
+    uint32_t *slots; /* key nodes; 0: free */
     struct tn_json_index *next;
 };
 
 struct tn_json {
-    struct tn_json_head head;      /* first: json_tape.h relies on it */
-    uint32_t used, room;           /* of the tape */
+    struct tn_json_head head; /* first: json_tape.h relies on it */
+    uint32_t used, room;      /* of the tape */
     size_t n;
     struct tn_json_scan scan;
-    uint32_t *tokens;              /* [at, count) are still to be read */
+    uint32_t *tokens; /* [at, count) are still to be read */
     uint32_t at, count;
-    struct tn_str *keys;           /* decoded keys that had escapes */
+    struct tn_str *keys; /* decoded keys that had escapes */
     uint32_t nkeys, keys_room;
-    struct tn_arena arena;         /* for those, and for the path of a doubled key */
+    struct tn_arena arena; /* for those, and for the path of a doubled key */
     uint64_t seed;
     struct tn_json_index *indexes;
-    uint32_t *scratch;             /* slots for the check of a small object */
+    uint32_t *scratch; /* slots for the check of a small object */
     uint32_t scratch_room;
-    struct tn_buf copy;            /* text of an envelope */
-    bool looked;                   /* for doubled keys in all objects */
+    struct tn_buf copy; /* text of an envelope */
+    bool looked;        /* for doubled keys in all objects */
     const char *duplicate;
 };
 

@@ -36,7 +36,13 @@ static void check_utf8(struct tn_json_scan *s, size_t end)
     size_t at = s->utf8_at;
     while (at < end) {
         if ((unsigned char)s->text[at] < 0x80) {
+            uint64_t eight = 0;
             at++;
+            while (end - at >= 8) {
+                memcpy(&eight, s->text + at, sizeof eight);
+                if (eight & TN_JSON_EACH(0x80)) break;
+                at += 8;
+            }
             continue;
         }
         size_t step = tn_utf8_step(s->text + at, s->n - at);
@@ -50,7 +56,8 @@ static void check_utf8(struct tn_json_scan *s, size_t end)
     s->utf8_at = at;
 }
 
-/* Portable: one byte after the other.  The vector engines are tested against this one. */
+/* Portable: one byte after the other, but for the plain inside of strings.  The vector engines are
+ * tested against this one. */
 
 enum { SPACE = 1, OPERATOR = 2, QUOTE = 3, BACKSLASH = 4 };
 
@@ -79,23 +86,30 @@ static inline bool step(struct tn_json_scan *s, unsigned char c)
 
 static size_t scan_portable(struct tn_json_scan *s, size_t end, uint32_t *out)
 {
+    struct tn_json_scan now = *s;
     size_t count = 0;
-    for (size_t i = s->at; i < end; i++) {
+    for (size_t i = now.at; i < end; i++) {
+        if (now.in_string && !now.escaped) {
+            while (end - i >= 8 && !tn_json_eight_odd(now.text + i)) i += 8;
+            if (i == end) break;
+        }
         out[count] = (uint32_t)i;
-        count += step(s, (unsigned char)s->text[i]);
+        count += step(&now, (unsigned char)now.text[i]);
     }
-    check_utf8(s, end);
-    s->at = end;
+    check_utf8(&now, end);
+    now.at = end;
+    *s = now;
     return count;
 }
 
 #if defined(__x86_64__)
 
-/* Vector engines: 64 bytes at a time become bit masks, one bit a byte; what follows is arithmetic on
- * those (after Langdale and Lemire, Parsing Gigabytes of JSON per Second, 2019). */
+/* Vector engines: 64 bytes at a time become bit masks, one bit a byte (mark: one of {}[],:); what
+ * follows is arithmetic on those (after Langdale and Lemire, Parsing Gigabytes of JSON per Second,
+ * 2019). */
 
 struct masks {
-    uint64_t quote, backslash, operator, space, control, high;
+    uint64_t quote, backslash, mark, space, control, high;
 };
 
 #define INLINE static inline __attribute__((always_inline))
@@ -124,18 +138,18 @@ INLINE uint64_t token_bits(struct tn_json_scan *s, const struct masks *m, uint64
 {
     uint64_t in_string = inside ^ (0 - s->in_string);
     s->in_string = in_string >> 63;
-    uint64_t scalar = ~(m->operator| m->space);
+    uint64_t scalar = ~(m->mark | m->space);
     uint64_t plain = scalar & ~quote;
     uint64_t follows = plain << 1 | s->in_scalar;
     s->in_scalar = plain >> 63;
-    uint64_t outside = (m->operator|(scalar & ~follows)) & ~in_string;
+    uint64_t outside = (m->mark | (scalar & ~follows)) & ~in_string;
     return quote | outside | (in_string & (starts | m->control));
 }
 
 /* A vector engine, given how to classify 64 bytes, to xor prefixes and to write down tokens. */
-#define ENGINE(name, features, classify, prefix_xor, emit)                                        \
-    __attribute__((target(features))) static size_t name(struct tn_json_scan *s, size_t end,      \
-                                                         uint32_t *out)                           \
+#define ENGINE(name, features, classify, prefix_xor, emit)                                         \
+    __attribute__((target(features))) static size_t name(struct tn_json_scan *s, size_t end,       \
+                                                         uint32_t *out)                            \
     {                                                                                              \
         struct tn_json_scan now = *s;                                                              \
         uint32_t *const first = out;                                                               \
@@ -175,19 +189,20 @@ __attribute__((target(AVX2))) INLINE uint64_t clmul_prefix(uint64_t bits)
 
 __attribute__((target(AVX2))) INLINE uint64_t bits2(__m256i low, __m256i high)
 {
-    return (uint32_t)_mm256_movemask_epi8(low) | (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32;
+    return (uint32_t)_mm256_movemask_epi8(low) | (uint64_t)(uint32_t)_mm256_movemask_epi8(high)
+                                                     << 32;
 }
 
 /* Spaces and operators are found by looking a byte's low nibble up in a table that gives back the
  * byte itself where it is one.  'X' | 0x20 folds [ ] onto { }. */
 __attribute__((target(AVX2))) INLINE void classify_avx2(const char *p, struct masks *m)
 {
-    const __m256i spaces = _mm256_setr_epi8(
-        ' ', 100, 100, 100, 17, 100, 113, 2, 100, '\t', '\n', 112, 100, '\r', 100, 100,
-        ' ', 100, 100, 100, 17, 100, 113, 2, 100, '\t', '\n', 112, 100, '\r', 100, 100);
-    const __m256i operators = _mm256_setr_epi8(
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ':', '{', ',', '}', 0, 0,
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ':', '{', ',', '}', 0, 0);
+    const __m256i spaces = _mm256_setr_epi8(' ', 100, 100, 100, 17, 100, 113, 2, 100, '\t', '\n',
+                                            112, 100, '\r', 100, 100, ' ', 100, 100, 100, 17, 100,
+                                            113, 2, 100, '\t', '\n', 112, 100, '\r', 100, 100);
+    const __m256i operators =
+        _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ':', '{', ',', '}', 0, 0, 0, 0, 0, 0, 0, 0,
+                         0, 0, 0, 0, ':', '{', ',', '}', 0, 0);
     const __m256i quote = _mm256_set1_epi8('"'), slash = _mm256_set1_epi8('\\');
     const __m256i fold = _mm256_set1_epi8(0x20), last = _mm256_set1_epi8(0x1F);
     __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)p);
@@ -198,9 +213,9 @@ __attribute__((target(AVX2))) INLINE void classify_avx2(const char *p, struct ma
                      _mm256_cmpeq_epi8(b, _mm256_shuffle_epi8(spaces, b)));
     m->control = bits2(_mm256_cmpeq_epi8(_mm256_min_epu8(a, last), a),
                        _mm256_cmpeq_epi8(_mm256_min_epu8(b, last), b));
-    m->operator= bits2(_mm256_cmpeq_epi8(_mm256_or_si256(a, fold), _mm256_shuffle_epi8(operators, a)),
-                       _mm256_cmpeq_epi8(_mm256_or_si256(b, fold), _mm256_shuffle_epi8(operators, b)));
-    m->operator&= ~m->control; /* 0x0c and 0x1a fold onto , and : too */
+    m->mark = bits2(_mm256_cmpeq_epi8(_mm256_or_si256(a, fold), _mm256_shuffle_epi8(operators, a)),
+                    _mm256_cmpeq_epi8(_mm256_or_si256(b, fold), _mm256_shuffle_epi8(operators, b)));
+    m->mark &= ~m->control; /* 0x0c and 0x1a fold onto , and : too */
     m->high = bits2(a, b);
 }
 
@@ -208,8 +223,7 @@ __attribute__((target(AVX2))) INLINE uint32_t *emit_avx2(uint32_t *out, uint64_t
 {
     unsigned count = (unsigned)__builtin_popcountll(bits);
     for (uint32_t *p = out; bits;) {
-        for (int k = 0; k < 8; k++, bits &= bits - 1)
-            *p++ = at + (uint32_t)_tzcnt_u64(bits);
+        for (int k = 0; k < 8; k++, bits &= bits - 1) *p++ = at + (uint32_t)_tzcnt_u64(bits);
     }
     return out + count;
 }
@@ -236,30 +250,35 @@ __attribute__((target(AVX512))) INLINE void classify_avx512(const char *p, struc
     m->backslash = _mm512_cmpeq_epi8_mask(a, _mm512_set1_epi8('\\'));
     m->space = _mm512_cmpeq_epi8_mask(a, _mm512_shuffle_epi8(spaces, a));
     m->control = _mm512_cmple_epu8_mask(a, _mm512_set1_epi8(0x1F));
-    m->operator= _mm512_cmpeq_epi8_mask(_mm512_or_si512(a, _mm512_set1_epi8(0x20)),
-                                        _mm512_shuffle_epi8(operators, a)) &
-                 ~m->control;
+    m->mark = _mm512_cmpeq_epi8_mask(_mm512_or_si512(a, _mm512_set1_epi8(0x20)),
+                                     _mm512_shuffle_epi8(operators, a)) &
+              ~m->control;
     m->high = _mm512_movepi8_mask(a);
 }
 
 /* Writes 64 tokens always: the room behind the last window is there for that. */
-__attribute__((target(AVX512))) INLINE uint32_t *emit_avx512(uint32_t *out, uint64_t bits, uint32_t at)
+__attribute__((target(AVX512))) INLINE uint32_t *emit_avx512(uint32_t *out, uint64_t bits,
+                                                             uint32_t at)
 {
     const __m512i count_up = _mm512_set_epi8(
-        63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41, 40,
-        39, 38, 37, 36, 35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16,
-        15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+        63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41,
+        40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18,
+        17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
     unsigned count = (unsigned)__builtin_popcountll(bits);
     __m512i where = _mm512_maskz_compress_epi8(bits, count_up), base = _mm512_set1_epi32((int)at);
-    _mm512_storeu_si512(out, _mm512_add_epi32(_mm512_cvtepu8_epi32(_mm512_castsi512_si128(where)), base));
+    _mm512_storeu_si512(
+        out, _mm512_add_epi32(_mm512_cvtepu8_epi32(_mm512_castsi512_si128(where)), base));
     if (count > 16)
         _mm512_storeu_si512(
-            out + 16, _mm512_add_epi32(_mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(where, 1)), base));
+            out + 16,
+            _mm512_add_epi32(_mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(where, 1)), base));
     if (count > 32) {
         _mm512_storeu_si512(
-            out + 32, _mm512_add_epi32(_mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(where, 2)), base));
+            out + 32,
+            _mm512_add_epi32(_mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(where, 2)), base));
         _mm512_storeu_si512(
-            out + 48, _mm512_add_epi32(_mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(where, 3)), base));
+            out + 48,
+            _mm512_add_epi32(_mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(where, 3)), base));
     }
     return out + count;
 }

@@ -17,9 +17,9 @@ typedef size_t (*tn_json_scan_fn)(struct tn_json_scan *s, size_t end, uint32_t *
 struct tn_json_scan {
     const char *text;
     size_t n, at;
-    uint64_t escaped, in_string, in_scalar;   /* carried from byte to byte: 0, or not 0 */
-    size_t utf8_at;                           /* all before is well-formed */
-    size_t bad;                               /* offset of the first bad sequence, or SIZE_MAX */
+    uint64_t escaped, in_string, in_scalar; /* carried from byte to byte: 0, or not 0 */
+    size_t utf8_at;                         /* all before is well-formed */
+    size_t bad;                             /* offset of the first bad sequence, or SIZE_MAX */
     tn_json_scan_fn run;
 };
 
@@ -30,6 +30,20 @@ tn_json_scan_fn tn_json_scan_engine(const char *name);
 void tn_json_scan_begin(struct tn_json_scan *s, struct tn_str text, size_t at);
 /* The tokens of the next window of at most TN_JSON_WINDOW bytes; 0 may only mean white space. */
 size_t tn_json_scan_window(struct tn_json_scan *s, uint32_t *out);
+
+#define TN_JSON_EACH(byte) ((uint64_t)(byte)*0x0101010101010101u)
+
+/* Whether one of eight bytes is a quote, a backslash or a control character. */
+static inline bool tn_json_eight_odd(const char *s)
+{
+    uint64_t v;
+    memcpy(&v, s, sizeof v);
+    uint64_t quote = v ^ TN_JSON_EACH('"'), slash = v ^ TN_JSON_EACH('\\');
+    uint64_t odd = (v - TN_JSON_EACH(0x20)) & ~v;
+    odd |= (quote - TN_JSON_EACH(1)) & ~quote;
+    odd |= (slash - TN_JSON_EACH(1)) & ~slash;
+    return odd & TN_JSON_EACH(0x80);
+}
 
 enum { TN_JSON_WINDOW = 32768, TN_JSON_WINDOW_ROOM = TN_JSON_WINDOW + 64 };
 

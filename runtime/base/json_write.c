@@ -12,30 +12,16 @@
 
 /* 0: stands for itself; 'u': \u00xx; else the letter behind the backslash. */
 static const char escape_of[256] = {
-    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'b', 't', 'n', 'u', 'f', 'r', 'u', 'u',
-    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u',
-    ['"'] = '"', ['\\'] = '\\',
+    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'b',         't',           'n', 'u',
+    'f', 'r', 'u', 'u', 'u', 'u', 'u', 'u', 'u',         'u',           'u', 'u',
+    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', ['"'] = '"', ['\\'] = '\\',
 };
-
-#define EACH(byte) ((byte) * 0x0101010101010101u)
-
-/* Whether one of eight bytes is a quote, a backslash or a control character. */
-static inline bool eight_odd(const char *s)
-{
-    uint64_t v;
-    memcpy(&v, s, sizeof v);
-    uint64_t quote = v ^ EACH((uint64_t)'"'), slash = v ^ EACH((uint64_t)'\\');
-    uint64_t odd = (v - EACH((uint64_t)0x20)) & ~v;
-    odd |= (quote - EACH((uint64_t)1)) & ~quote;
-    odd |= (slash - EACH((uint64_t)1)) & ~slash;
-    return odd & EACH((uint64_t)0x80);
-}
 
 /* How many bytes at the front stand for themselves. */
 static size_t plain(const char *s, size_t n)
 {
     size_t i = 0;
-    while (i + 8 <= n && !eight_odd(s + i)) i += 8;
+    while (i + 8 <= n && !tn_json_eight_odd(s + i)) i += 8;
     while (i < n && !escape_of[(unsigned char)s[i]]) i++;
     return i;
 }
@@ -84,7 +70,7 @@ void tn_jw_init(struct tn_jw *w, struct tn_buf *out)
 
 static uint64_t bit(const struct tn_jw *w)
 {
-    return (uint64_t)1 << (w->depth - 1);
+    return (uint64_t)1 << ((w->depth - 1) & 63);
 }
 
 /* What stands in front of a value: nothing or a comma. */
@@ -102,6 +88,7 @@ static void open_level(struct tn_jw *w, char c, bool object)
     lead(w);
     tn_buf_addc(w->out, c);
     assert(w->depth < TN_LIMIT_JSON_DEPTH && "nested too deep");
+    if (w->depth >= TN_LIMIT_JSON_DEPTH) w->out->failed = true;
     w->depth++;
     w->full &= ~bit(w);
     w->object = object ? w->object | bit(w) : w->object & ~bit(w);
@@ -120,6 +107,7 @@ void tn_jw_array(struct tn_jw *w)
 void tn_jw_end(struct tn_jw *w)
 {
     assert(w->depth && !w->keyed && "an end without a beginning, or behind a key");
+    if (!w->depth) return;
     tn_buf_addc(w->out, w->object & bit(w) ? '}' : ']');
     w->depth--;
 }

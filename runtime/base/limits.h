@@ -30,7 +30,8 @@
 #define TN_LIMIT_JSON_DEPTH       64
 #define TN_LIMIT_RECORD           (4 * TN_MIB)
 #define TN_LIMIT_NUMBER           1024               /* characters of one number */
-#define TN_LIMIT_DECIMAL          950                /* digits that a calculation may give */
+#define TN_LIMIT_EXPONENT         999999999          /* of ten, either way */
+#define TN_LIMIT_DECIMAL          950                /* significant digits of one number, read or calculated */
 
 /* Store */
 #define TN_LIMIT_COMMIT           (16 * TN_MIB)      /* bytes of one commit value */

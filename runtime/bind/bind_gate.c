@@ -7,7 +7,7 @@
 
 enum { NAME_MAX_LEN = 200 };
 
-static const char GATES[] = "tenon.gates";
+static const char GATES[] = "tenon.gate.all";                     /* registry key */
 
 struct pass;
 

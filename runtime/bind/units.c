@@ -167,6 +167,7 @@ static struct tn_mapping *load_mapping(struct tn_isolate *iso, const char *path,
         if (*target) target_names(*target, names);
         mapping = tn_mapping_load(iso, ref, *target ? names : NULL, err);
     }
+    if (!mapping && !err->file[0]) tn_fail_at(err, path, 1);
     tn_isolate_release(iso, ref);
     return mapping;
 }

@@ -43,6 +43,12 @@ static bool fault(struct maker *m, int line, const char *fmt, ...)
     return false;
 }
 
+static bool utf8(struct maker *m, struct tn_str s, int line)
+{
+    if (!s.p || tn_utf8_valid(s.p, s.n)) return true;
+    return fault(m, line, "a text of it is no UTF-8");
+}
+
 /* ---- constants ---- */
 
 /* JSON to a value that owns its text. */
@@ -196,6 +202,7 @@ static bool make_rows(struct maker *m, const struct tn_spec_op *s, struct tn_do 
     struct tn_value *values = room(m, s->row_count, sizeof *values);
     struct tn_str *keys = room(m, s->row_count, sizeof *keys);
     for (size_t i = 0; i < s->row_count; i++) {
+        if (!utf8(m, s->rows[i].key, s->line)) return false;
         keys[i] = keep(m, s->rows[i].key);
         if (!make_const(m, s->rows[i].value, "a row", s->line, &values[i])) return false;
         if (s->op == TN_OP_boolean && values[i].type != TN_JSON_bool)
@@ -219,6 +226,7 @@ static bool scale_ok(struct maker *m, const struct tn_spec_op *s)
 
 static bool make_op(struct maker *m, const struct tn_spec_op *s, struct tn_do *d)
 {
+    if (!utf8(m, s->a, s->line) || !utf8(m, s->b, s->line)) return false;
     *d = (struct tn_do){.op = s->op, .line = s->line ? s->line : m->line, .mode = s->mode,
                         .i = s->i, .j = s->j, .miss = s->miss};
     switch (s->op) {
@@ -424,7 +432,7 @@ static const struct tn_expr *make_expr(struct maker *m, const struct tn_spec_val
         fault(m, v->line, "nested too deep");
         return NULL;
     }
-    bool ok = make_from(m, v, e) && make_ops(m, v, e);
+    bool ok = utf8(m, v->text, v->line) && make_from(m, v, e) && make_ops(m, v, e);
     if (ok && v->fallback.p) {
         e->has_fallback = true;
         ok = make_const(m, v->fallback, "default", v->line, &e->fallback);

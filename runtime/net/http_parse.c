@@ -339,7 +339,7 @@ bool tn_http_head_parse(struct tn_http_head *h, const char *p, size_t n,
     struct seen seen = {0};
     struct first first;
     struct tn_str rest = {p, n}, line;
-    if (n >= 2 && p[0] == '\r') rest = cut(rest, 2);
+    if (n >= 2 && p[0] == '\r' && p[1] == '\n') rest = cut(rest, 2);
     if (!tn_str_split(&rest, '\n', &line) || !line.n)
         return refuse(why, 400, "the request line is empty");
     line.n--;

@@ -22,8 +22,9 @@ void tn_coroutine_guard(lua_State *L, int index, bool on)
 
 static bool guarded(lua_State *L, int index)
 {
-    lua_getfield(L, LUA_REGISTRYINDEX, GUARDED);
     lua_pushvalue(L, index);
+    lua_getfield(L, LUA_REGISTRYINDEX, GUARDED);
+    lua_insert(L, -2);
     bool is = lua_rawget(L, -2) != LUA_TNIL;
     lua_pop(L, 2);
     return is;

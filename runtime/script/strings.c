@@ -178,8 +178,6 @@ static void add_template(lua_State *L, const struct tn_pattern *m, luaL_Buffer *
         } else if (c == '0') {
             luaL_addlstring(b, s, (size_t)(e - s));
         } else if (isdigit(c)) {
-            if (c - '1' >= m->level && c != '1')
-                luaL_error(L, "invalid capture index %%%d in replacement string", c - '0');
             push_capture(L, m, c - '1', s, e);
             luaL_addvalue(b);
         } else {

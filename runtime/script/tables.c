@@ -60,7 +60,7 @@ static int l_remove(lua_State *L)
 {
     lua_Integer size = length(L, 1, READ | WRITE), at = luaL_optinteger(L, 2, size);
     if (at != size)
-        luaL_argcheck(L, (lua_Unsigned)at - 1u <= (lua_Unsigned)size, 2, "position out of bounds");
+        luaL_argcheck(L, (lua_Unsigned)at - 1u <= (lua_Unsigned)size, 1, "position out of bounds");
     lua_geti(L, 1, at);
     for (; at < size; at++) {
         poll(L, (lua_Unsigned)at);
@@ -114,7 +114,8 @@ static void add_element(lua_State *L, luaL_Buffer *b, lua_Integer i)
 {
     lua_geti(L, 1, i);
     if (!lua_isstring(L, -1))
-        luaL_error(L, "invalid value (at index %I) in table for 'concat'", (LUAI_UACINT)i);
+        luaL_error(L, "invalid value (%s) at index %I in table for 'concat'", luaL_typename(L, -1),
+                   (LUAI_UACINT)i);
     luaL_addvalue(b);
 }
 

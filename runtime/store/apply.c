@@ -233,7 +233,7 @@ static bool count_row(struct tn_writer *w, struct tn_wtable *t, int64_t team, in
             snprintf(name, sizeof name, "teams/%s", t->decl->table.name);
             if (!(teams = tn_tally(w, name, -1, err))) return false;
             tn_tally_set(w, teams, teams->value + 1);
-            t->team_index = w->want_team_index = teams->value > 1;
+            if (teams->value > 1) t->team_index = w->want_team_index = true;
         }
     }
     tn_tally_set(w, t->rows, t->rows->value + by);
@@ -331,11 +331,11 @@ static enum tn_step change(struct tn_writer *w, struct tn_wtable *t, const struc
     bool taken = false;
     r->version = old->version + 1;
     r->updated = w->now > old->updated ? w->now : old->updated;
-    if (!write_history(w, t, old, r->body, err)) return TN_STEP_broken;
-    if (!each_link(w, old->links, keep_agreed, old, err)) return TN_STEP_broken;
     if (!tn_wtable_update(w, t, r, cells, &taken, err))
         return taken ? TN_STEP_refused : TN_STEP_broken;
-    return broken(emit(w, t, t->updated, r, err));
+    return broken(write_history(w, t, old, r->body, err) &&
+                  each_link(w, old->links, keep_agreed, old, err) &&
+                  emit(w, t, t->updated, r, err));
 }
 
 static bool same_version(int64_t based_on, int there, const struct tn_rec *r)

@@ -224,38 +224,42 @@ static bool run_row(struct tn_writer *w, sqlite3_stmt *st, bool *taken, struct t
     return rc == SQLITE_DONE;
 }
 
-/* The cells of the same row in the table that it is being turned into. */
+/* The same row in the table that this one is being turned into.  A key that the new declaration
+ * forbids ends the remake, not the commit. */
 static bool shadow(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r, bool fresh,
-                   bool *taken, struct tn_err *err)
+                   struct tn_err *err)
 {
     struct tn_cell cells[TN_STORE_COLUMNS_MAX];
     struct tn_wtable *next = t->next;
-    if (!next || r->n > next->copied) return true;
+    bool taken = false;
+    if (!next || next->failed || r->n > next->copied) return true;
     if (!tn_wtable_cells(w, next, r->body, cells, err)) return false;
     sqlite3_stmt *st = fresh ? next->insert : next->update;
     bind_row(st, next, r, cells);
-    return run_row(w, st, taken, err);
+    bool ok = run_row(w, st, &taken, err);
+    if (taken) next->failed = true;
+    return ok || taken;
 }
 
 bool tn_wtable_insert(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                       const struct tn_cell *cells, bool *taken, struct tn_err *err)
 {
     bind_row(t->insert, t, r, cells);
-    return run_row(w, t->insert, taken, err) && shadow(w, t, r, true, taken, err);
+    return run_row(w, t->insert, taken, err) && shadow(w, t, r, true, err);
 }
 
 bool tn_wtable_update(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                       const struct tn_cell *cells, bool *taken, struct tn_err *err)
 {
     bind_row(t->update, t, r, cells);
-    return run_row(w, t->update, taken, err) && shadow(w, t, r, false, taken, err);
+    return run_row(w, t->update, taken, err) && shadow(w, t, r, false, err);
 }
 
 bool tn_wtable_remove(struct tn_writer *w, struct tn_wtable *t, int64_t n, struct tn_err *err)
 {
     sqlite3_bind_int64(t->remove, 1, n);
     if (!tn_writer_run(w, t->remove, "deleting a record", err)) return false;
-    if (!t->next || n > t->next->copied) return true;
+    if (!t->next || t->next->failed || n > t->next->copied) return true;
     sqlite3_bind_int64(t->next->remove, 1, n);
     return tn_writer_run(w, t->next->remove, "deleting a record", err);
 }
@@ -545,7 +549,11 @@ enum tn_step tn_writer_remake(struct tn_writer *w, struct tn_wtable *t, int64_t 
         tn_fail(err, TN_E_io, "the disk failed (a test)");
         return TN_STEP_broken;
     }
-    enum tn_step step = copy_rows(w, t, rows, &copied, err);
+    enum tn_step step = TN_STEP_refused;
+    if (t->next->failed)
+        tn_fail(err, TN_E_conflict, "table %s keeps its shape: records were written meanwhile that "
+                "have the same key", t->decl->table.name);
+    else step = copy_rows(w, t, rows, &copied, err);
     if (step == TN_STEP_broken) return step;
     if (step == TN_STEP_refused) {
         struct tn_err why = *err;
@@ -562,6 +570,7 @@ bool tn_writer_team_index(struct tn_writer *w, struct tn_err *err)
 {
     struct tn_map_entry *e;
     w->want_team_index = false;
+    w->defining = true;            /* an abort loads the tables again */
     for (size_t at = 0; (e = tn_map_next(&w->tables, &at));) {
         struct tn_wtable *t = e->value;
         struct tn_buf sql;
@@ -576,4 +585,34 @@ bool tn_writer_team_index(struct tn_writer *w, struct tn_err *err)
         if (!ok) return false;
     }
     return true;
+}
+
+struct tn_wtable *tn_writer_remaking(struct tn_writer *w)
+{
+    struct tn_map_entry *e;
+    for (size_t at = 0; (e = tn_map_next(&w->tables, &at));) {
+        struct tn_wtable *t = e->value;
+        if (t->next) return t;
+    }
+    return NULL;
+}
+
+bool tn_writer_sweep(struct tn_writer *w, int64_t rows, bool *done, struct tn_err *err)
+{
+    char name[TN_STORE_NAME_MAX + 16], sql[512];
+    sqlite3_stmt *st = tn_db_sql(&w->db, "SELECT name FROM sqlite_master WHERE type = 'table' AND "
+                                 "name LIKE 'old\\_%' ESCAPE '\\' LIMIT 1", err);
+    if (!st) return false;
+    int rc = sqlite3_step(st);
+    struct tn_str text = rc == SQLITE_ROW ? tn_column_str(st, 0) : (struct tn_str){"", 0};
+    snprintf(name, sizeof name, "%.*s", TN_FMT(text));
+    sqlite3_reset(st);
+    *done = rc == SQLITE_DONE;
+    if (rc != SQLITE_ROW) return *done || tn_writer_broken(w, "sweeping", err);
+    snprintf(sql, sizeof sql, "DELETE FROM %s WHERE n IN (SELECT n FROM %s ORDER BY n LIMIT %lld)", name,
+             name, (long long)rows);
+    if (!tn_db_exec(&w->db, sql, err)) return false;
+    if (sqlite3_changes(w->db.sq) == rows) return true;
+    snprintf(sql, sizeof sql, "DROP TABLE %s", name);
+    return tn_db_exec(&w->db, sql, err);
 }

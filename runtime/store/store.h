@@ -339,6 +339,9 @@ void tn_store_retain(struct tn_store *store, enum tn_retain what, int64_t before
  * checked, and complete when done says so. */
 void tn_store_backup(struct tn_store *store, const char *path, tn_store_done_fn done, void *arg);
 
+/* Reads a whole database file and checks it (a backup, or one that nobody serves); slow. */
+TN_MUST_CHECK bool tn_store_verify(const char *path, struct tn_err *err);
+
 struct tn_store_stats {
     int64_t commits, groups, failed;       /* since the store process started */
     int64_t group_us, sync_us_max;         /* time in transactions; the longest one's end */

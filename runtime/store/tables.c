@@ -11,7 +11,7 @@
 static const struct tn_column team[] = {TEXT("slug"), INT("number"), SHOW("name")};
 static const struct tn_column user[] = {TEXT("email"), SHOW("name"), SHOW("roles")};
 static const struct tn_column session[] = {TEXT("token_hash"), TEXT("user"), TIME("expires_at")};
-static const struct tn_column key[] = {TEXT("prefix"), TEXT("team"), TEXT("name"),
+static const struct tn_column key[] = {TEXT("prefix"), TEXT("name"), SHOW("role"),
                                        TIME("expires_at"), SHOW("scopes")};
 static const struct tn_column integration[] = {TEXT("name"), TEXT("adapter"), TEXT("status"),
                                                TIME("last_sync_at")};
@@ -21,7 +21,7 @@ static const struct tn_column run[] = {TEXT("integration"), TEXT("sync"), TEXT("
 static const struct tn_column run_log[] = {TEXT("run"), TEXT("level"), SHOW("text")};
 static const struct tn_column quarantine[] = {TEXT("integration"), TEXT("run"), TEXT("entity"),
                                               TEXT("external_id"), TEXT("status"), SHOW("reason")};
-static const struct tn_column generation[] = {TEXT("unit"), TEXT("hash"), TEXT("status"),
+static const struct tn_column generation[] = {TEXT("unit"), TEXT("generation"), TEXT("status"),
                                               TIME("loaded_at"), SHOW("actor")};
 static const struct tn_column setting[] = {TEXT("name"), SHOW("value")};
 static const struct tn_column audit[] = {TIME("at"), TEXT("actor"), TEXT("action"), TEXT("object"),
@@ -29,7 +29,7 @@ static const struct tn_column audit[] = {TIME("at"), TEXT("actor"), TEXT("action
 static const struct tn_column subscription[] = {TEXT("kind"), TEXT("status"), SHOW("url")};
 static const struct tn_column delivery[] = {TEXT("subscription"), TEXT("status"), INT("event"),
                                             TIME("at"), SHOW("code")};
-static const struct tn_column inbound[] = {TEXT("integration"), TEXT("key"), TEXT("status"),
+static const struct tn_column inbound[] = {TEXT("integration"), TEXT("delivery"), TEXT("status"),
                                            TIME("received_at")};
 static const struct tn_column alert[] = {TEXT("kind"), TEXT("object"), TEXT("status"), TIME("at")};
 
@@ -43,12 +43,12 @@ const struct tn_table tn_system_tables[] = {
     {"run", COLUMNS(run), {NULL}, "run", false},
     {"run_log", COLUMNS(run_log), {NULL}, NULL, false},
     {"quarantine", COLUMNS(quarantine), {NULL}, NULL, false},
-    {"generation", COLUMNS(generation), {"unit", "hash"}, NULL, false},
+    {"generation", COLUMNS(generation), {NULL}, NULL, false},
     {"setting", COLUMNS(setting), {"name"}, NULL, true},
     {"audit", COLUMNS(audit), {NULL}, NULL, false},
     {"subscription", COLUMNS(subscription), {NULL}, NULL, true},
     {"delivery", COLUMNS(delivery), {NULL}, NULL, false},
-    {"inbound", COLUMNS(inbound), {"integration", "key"}, NULL, false},
+    {"inbound", COLUMNS(inbound), {"integration", "delivery"}, NULL, false},
     {"alert", COLUMNS(alert), {NULL}, "alert", false},
 };
 const size_t tn_system_table_count = sizeof tn_system_tables / sizeof tn_system_tables[0];

@@ -238,7 +238,7 @@ void tn_writer_abort(struct tn_writer *w)
 
 bool tn_writer_end(struct tn_writer *w, struct tn_err *err)
 {
-    bool ok = write_tallies(w, err);
+    bool ok = (!w->want_team_index || tn_writer_team_index(w, err)) && write_tallies(w, err);
     if (ok && TN_FAULT("store.commit")) ok = tn_fail(err, TN_E_io, "the disk failed (a test)");
     sqlite3_stmt *st = ok ? tn_db_sql(&w->db, "COMMIT", err) : NULL;
     if (st && tn_writer_run(w, st, "committing", err)) {

@@ -28,6 +28,7 @@ struct tn_wtable {
     struct tn_wtable *next;        /* what it is being turned into; NULL: nothing */
     int64_t copied;                /* of a next one: up to this n */
     bool team_index;
+    bool failed;                   /* of a next one: a write since broke its key */
 };
 
 /* What changed in this transaction, for everybody to know. */
@@ -123,7 +124,12 @@ bool tn_writer_define(struct tn_writer *w, struct tn_str declaration, bool *pend
  * refused (not broken): the new declaration cannot hold; it was dropped. */
 enum tn_step tn_writer_remake(struct tn_writer *w, struct tn_wtable *t, int64_t rows, bool *done,
                               struct tn_err *err);
+/* Makes the indexes that tables with several teams need.  In a transaction. */
 bool tn_writer_team_index(struct tn_writer *w, struct tn_err *err);
+/* A table that is being remade, or NULL. */
+struct tn_wtable *tn_writer_remaking(struct tn_writer *w);
+/* Removes up to so many rows of what a remake left behind; *done when nothing is left. */
+bool tn_writer_sweep(struct tn_writer *w, int64_t rows, bool *done, struct tn_err *err);
 
 /* A record in the writer's hands; texts live in the arena. */
 struct tn_rec {

@@ -26,6 +26,13 @@ struct leg {
     int64_t total;
 };
 
+/* A page as the source gave it. */
+struct arrived {
+    struct tn_source_page page;
+    char *rows, *cursor; /* ours; cursor NULL: nowhere */
+    bool held, repeats;  /* it is to be released; its text came before */
+};
+
 enum goal { GO_ON, GO_CANCEL, GO_STOP };
 
 struct tn_run {
@@ -43,10 +50,8 @@ struct tn_run {
     const char *failure_code;
     bool halt; /* what is not being written is dropped */
 
-    bool fetching, exhausted;          /* next is under way; there are no more pages */
-    bool ahead_held, page_held;        /* these two below are to be released */
-    struct tn_source_page ahead, page; /* arrived; being mapped */
-    bool ahead_repeats, page_repeats;
+    bool fetching, exhausted;      /* next is under way; there are no more pages */
+    struct arrived ahead, current; /* waits; is being mapped */
     uint64_t repeats[REPEATS], repeat_seed;
     unsigned repeat_at;
 
@@ -200,16 +205,18 @@ struct tn_run *tn_run_refuse(const struct tn_run_options *o, const struct tn_err
     return run;
 }
 
-static void release(struct tn_run *run, bool *held, const struct tn_source_page *page)
+static void release(struct tn_run *run, struct arrived *a)
 {
-    if (*held && run->source.ops) run->source.ops->release(run->source.self, page);
-    *held = false;
+    if (a->held && run->source.ops) run->source.ops->release(run->source.self, &a->page);
+    tn_free(a->rows);
+    tn_free(a->cursor);
+    *a = (struct arrived){.held = false};
 }
 
 static void close_source(struct tn_run *run)
 {
-    release(run, &run->ahead_held, &run->ahead);
-    release(run, &run->page_held, &run->page);
+    release(run, &run->ahead);
+    release(run, &run->current);
     tn_mapper_free(run->mapper); /* its plan goes with the source */
     run->mapper = NULL;
     if (run->source.ops) run->source.ops->close(run->source.self);
@@ -319,12 +326,16 @@ static void take_page(struct tn_run *run, const struct tn_source_page *page)
 {
     int64_t pages = run->view.pages + (run->mapping || run->ready) + (run->writing != NULL);
     struct tn_err err;
-    run->ahead = *page;
-    run->ahead_held = true;
-    run->ahead_repeats = seen_before(run, page->text);
+    run->ahead = (struct arrived){
+        .page = *page,
+        .rows = tn_strndup(page->rows.p ? page->rows.p : "", page->rows.n),
+        .cursor = page->cursor.p ? tn_strndup(page->cursor.p, page->cursor.n) : NULL,
+        .held = true,
+        .repeats = seen_before(run, page->text),
+    };
     test_point(run, "sync.page.fetched");
     if (pages < TN_LIMIT_SYNC_PAGES) return;
-    release(run, &run->ahead_held, &run->ahead);
+    release(run, &run->ahead);
     tn_fail(&err, TN_E_bad_answer, "the run was stopped after %u pages", TN_LIMIT_SYNC_PAGES);
     fail(run, &err, tn_run_code(err.kind));
 }
@@ -344,7 +355,7 @@ static void on_page(void *arg, const struct tn_source_page *page, const struct t
 
 static void fetch(struct tn_run *run)
 {
-    if (run->fetching || run->exhausted || run->ahead_held) return;
+    if (run->fetching || run->exhausted || run->ahead.held) return;
     run->fetching = true;
     run->source.ops->next(run->source.self, on_page, run);
 }
@@ -364,30 +375,27 @@ static void begin_mapping(struct tn_run *run)
 {
     struct leg *leg = free_leg(run);
     struct tn_err err;
-    if (!leg || run->mapping || run->ready || !run->ahead_held) return;
-    run->page = run->ahead;
-    run->page_held = true;
-    run->page_repeats = run->ahead_repeats;
-    run->ahead_held = false;
+    if (!leg || run->mapping || run->ready || !run->ahead.held) return;
+    run->current = run->ahead;
+    run->ahead = (struct arrived){.held = false};
     tn_free((char *)leg->cursor.p);
-    leg->cursor = (struct tn_str){NULL, 0};
-    if (run->page.cursor.p)
-        leg->cursor =
-            (struct tn_str){tn_strndup(run->page.cursor.p, run->page.cursor.n), run->page.cursor.n};
-    leg->total = run->page.total;
-    if (tn_mapper_begin(run->mapper, &leg->batch, run->page.text, run->page.rows, &err)) {
+    leg->cursor = tn_str(run->current.cursor);
+    run->current.cursor = NULL;
+    leg->total = run->current.page.total;
+    if (tn_mapper_begin(run->mapper, &leg->batch, run->current.page.text, tn_str(run->current.rows),
+                        &err)) {
         run->mapping = leg;
         return;
     }
     halt(run, &err, tn_run_code(err.kind));
-    release(run, &run->page_held, &run->page);
+    release(run, &run->current);
 }
 
 /* A server that does not page gives the same page for ever.  One that has nothing may say so twice,
  * as long as the cursor moves. */
-static bool progresses(const struct tn_run *run, const struct leg *leg, struct tn_err *err)
+static bool progresses(bool repeats, const struct leg *leg, struct tn_err *err)
 {
-    if (!run->page_repeats || (leg->batch.rows == 0 && leg->cursor.n)) return true;
+    if (!repeats || (leg->batch.rows == 0 && leg->cursor.n)) return true;
     return tn_fail(err, TN_E_bad_answer, "the peer answered the same page twice: no progress");
 }
 
@@ -400,9 +408,10 @@ static bool map_on(struct tn_run *run)
     struct leg *leg = run->mapping;
     enum tn_mapped how = tn_mapper_slice(run->mapper, run->o.slice_us, &err);
     if (how == TN_MAPPED_more) return true;
-    release(run, &run->page_held, &run->page);
+    bool repeats = run->current.repeats;
+    release(run, &run->current);
     run->mapping = NULL;
-    if (how == TN_MAPPED_broken || !progresses(run, leg, &err)) {
+    if (how == TN_MAPPED_broken || !progresses(repeats, leg, &err)) {
         halt(run, &err, tn_run_code(err.kind));
         return false;
     }
@@ -597,7 +606,7 @@ static bool over(const struct tn_run *run)
 {
     if (run->writing) return false;
     if (run->goal != GO_ON || run->halt) return true;
-    return run->exhausted && !run->ahead_held && !run->mapping && !run->ready;
+    return run->exhausted && !run->ahead.held && !run->mapping && !run->ready;
 }
 
 /* One turn: each part goes on by one slice. */

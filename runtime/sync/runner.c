@@ -762,70 +762,6 @@ bool tn_runner_read(struct tn_runner *r, int64_t team, const char *run_id, struc
     return true;
 }
 
-struct listing {
-    int64_t team;
-    tn_run_list_fn fn;
-    void *arg;
-    struct tn_err err;
-};
-
-static bool list_row(void *arg, const struct tn_row *row)
-{
-    struct listing *l = arg;
-    struct tn_run_view v;
-    tn_run_view_init(&v);
-    bool go_on = tn_run_view_decode(row->body, &v, &l->err);
-    if (go_on) {
-        v.team = l->team;
-        tn_id_text(&row->id, v.id);
-        go_on = l->fn(l->arg, &v);
-    }
-    tn_run_view_clear(&v);
-    return go_on;
-}
-
-bool tn_runner_list(struct tn_runner *r, int64_t team, const struct tn_run_list *list,
-                    tn_run_list_fn fn, void *arg, int64_t *total, struct tn_err *err)
-{
-    struct listing l = {.team = team, .fn = fn, .arg = arg};
-    char from[TN_TIME_LEN + 1], to[TN_TIME_LEN + 1];
-    struct tn_str values[5] = {tn_str(list->integration),
-                               tn_str(list->operation),
-                               tn_str(list->status),
-                               {from, 0},
-                               {to, 0}};
-    struct tn_filter filters[5];
-    struct tn_query q = {.team = team,
-                         .table = "run",
-                         .filters = filters,
-                         .sort = {{"created", true}},
-                         .sort_count = 1,
-                         .limit = list->limit,
-                         .offset = list->offset,
-                         .total = true};
-    struct tn_page page;
-    tn_time_text(list->from_ms, from);
-    tn_time_text(list->to_ms, to);
-    if (list->from_ms) values[3].n = TN_TIME_LEN;
-    if (list->to_ms) values[4].n = TN_TIME_LEN;
-    static const struct tn_filter asked[5] = {
-        {"integration", TN_FILTER_eq, NULL, 1}, {"operation", TN_FILTER_eq, NULL, 1},
-        {"status", TN_FILTER_eq, NULL, 1},      {"created", TN_FILTER_ge, NULL, 1},
-        {"created", TN_FILTER_lt, NULL, 1},
-    };
-    for (size_t i = 0; i < 5; i++) {
-        if (!values[i].n) continue;
-        filters[q.filter_count] = asked[i];
-        filters[q.filter_count++].values = &values[i];
-    }
-    tn_page_init(&page);
-    bool ok = tn_store_query(r->o.store, &q, list_row, &l, &page, err);
-    *total = page.total;
-    tn_page_clear(&page);
-    if (ok && l.err.kind) *err = l.err;
-    return ok && !l.err.kind;
-}
-
 struct tn_runner_stats tn_runner_stats(const struct tn_runner *r)
 {
     return r->stats;
@@ -890,6 +826,19 @@ static void check(void *arg)
     if (closed) closed(closed_arg);
 }
 
+/* The store may still call back: the call stays, without us. */
+static void call_drop(struct call *c)
+{
+    bool mine = c->deferred;
+    LEAVE(c);
+    c->r = NULL;
+    if (c->answer) {
+        if (!c->err.kind) tn_fail(&c->err, TN_E_cancelled, "the server is shutting down");
+        c->answer(c);
+    }
+    if (mine) call_free(c);
+}
+
 struct tn_runner *tn_runner_open(const struct tn_runner_options *o)
 {
     struct tn_runner *r = TN_NEW(struct tn_runner);
@@ -923,13 +872,8 @@ void tn_runner_free(struct tn_runner *r)
     r->closing = true;
     tn_store_off_change(r->o.store, on_change, r);
     while (r->jobs) job_free(r->jobs);
-    while (r->waits) tn_runner_wait_cancel(r->waits);
-    for (struct call *c = r->calls, *next; c; c = next) {
-        next = c->next;
-        LEAVE(c);
-        c->r = NULL;
-        if (c->deferred) call_free(c);
-    }
+    while (r->calls) call_drop(r->calls);
+    end_waits(r);
     for (unsigned i = 0; i < DRY_KEPT; i++) tn_run_view_clear(&r->kept[i]);
     tn_timer_free(r->claim_at);
     tn_timer_free(r->check);

@@ -75,19 +75,6 @@ void tn_runner_cancel(struct tn_runner *r, int64_t team, const char *run_id,
 TN_MUST_CHECK bool tn_runner_read(struct tn_runner *r, int64_t team, const char *run_id,
                                   struct tn_run_view *v, struct tn_err *err);
 
-/* Runs, newest first: for GET …/logs. */
-struct tn_run_list {
-    const char *integration; /* id */
-    const char *operation;   /* NULL: any */
-    const char *status;      /* "SUCCESS", ...; NULL: any */
-    int64_t from_ms, to_ms;  /* created at or after, before; 0: no bound */
-    size_t limit, offset;
-};
-typedef bool (*tn_run_list_fn)(void *arg, const struct tn_run_view *v);
-/* Gives each view in turn (borrowed for the call; false stops), and in total how many there are. */
-TN_MUST_CHECK bool tn_runner_list(struct tn_runner *r, int64_t team, const struct tn_run_list *list,
-                                  tn_run_list_fn fn, void *arg, int64_t *total, struct tn_err *err);
-
 struct tn_runner_stats {
     unsigned active;                                             /* worked on here */
     uint64_t started, resumed, succeeded, partial, failed, lost; /* runs, here */
@@ -99,7 +86,8 @@ struct tn_runner_stats tn_runner_stats(const struct tn_runner *r);
  * goes on with it.  closed (may be NULL) is called in a later turn when nothing is under way any
  * more; the runner is gone then.  Waits end with kind cancelled. */
 void tn_runner_close(struct tn_runner *r, void (*closed)(void *arg), void *arg);
-/* At once: what is under way is dropped, as a crash would. */
+/* At once: runs are dropped, as a crash would; what waits is answered with cancelled before this
+ * returns (that alone may call back inside the call).  NULL does nothing. */
 void tn_runner_free(struct tn_runner *r);
 
 #endif

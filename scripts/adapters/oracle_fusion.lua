@@ -13,7 +13,7 @@ end
 
 -- 2024-10-01T00:00:00+00:00; on the wire the plus becomes %2B.
 local function oracle_time(text)
-  return (time.format(time.parse(text)):gsub("%.%d+Z$", "+00:00"):gsub("Z$", "+00:00"))
+  return time.format(assert(time.parse(text)), "%Y-%m-%dT%H:%M:%S+00:00")
 end
 
 -- A value inside a row match: quotes around it, its own quotes doubled.
@@ -87,12 +87,13 @@ return tn.adapter {
   title  = "Oracle Fusion Cloud ERP", type = "ERP",
   config = {
     tn.url "oicBaseUrl" { title = "OIC base URL", help = "https://your-instance.oic.oraclecloud.com" },
-    tn.url "fusionBaseUrl" { title = "Fusion base URL", required = true, help = "https://your-instance.fa.oraclecloud.com" },
+    tn.url "fusionBaseUrl" { title = "Fusion base URL", required = true,
+                             help = "https://your-instance.fa.oraclecloud.com" },
     tn.text "clientId" { title = "Client ID", required = true, min = 1 },
     tn.secret "clientSecret" { title = "Client secret", required = true, min = 1 },
     tn.url "tokenUrl" { title = "Token URL", required = true,
                         help = "https://<tenant>.identity.oraclecloud.com/oauth2/v1/token" },
-    tn.list "scopes" { title = "Scopes", of = "text", default = { "urn:opc:resource:fa", "urn:opc:resource:consumer::all" },
+    tn.list "scopes" { title = "Scopes", of = "text", default = SCOPES,
                        help = "usually urn:opc:resource:fa:instanceid=<id> and urn:opc:resource:consumer::all" },
     tn.secret "webhookSecret" { title = "Webhook secret", min = 32 },
     tn.int "syncInterval" { title = "Sync interval (minutes)", default = 60, min = 1 },
@@ -107,8 +108,8 @@ return tn.adapter {
                           help = "basic: the Authorization header; body: the form" },
   },
   base   = "fusionBaseUrl",
-  auth   = oauth2.client_credentials { token_url = "tokenUrl", id = "clientId", secret = "clientSecret", scopes = "scopes",
-                                       style = "authStyle" },
+  auth   = oauth2.client_credentials { token_url = "tokenUrl", id = "clientId", secret = "clientSecret",
+                                       scopes = "scopes", style = "authStyle" },
   health = health,
   operations = {
     sync_items = {

@@ -16,14 +16,11 @@ local PAUSE_MS = 30000                      -- refused credentials are not tried
 -- Of this isolate: what the vault holds, without opening it each time; and what was refused.
 local held = {}
 
-local function form_encode(text)
-  return (text:gsub("[^%w._~-]", function(c) return ("%%%02X"):format(c:byte()) end))
-end
-
 local function form(fields)
   local parts = {}
   for _, field in ipairs(fields) do
-    if field[2] and field[2] ~= "" then parts[#parts + 1] = form_encode(field[1]) .. "=" .. form_encode(field[2]) end
+    local name, value = field[1], field[2]
+    if value and value ~= "" then parts[#parts + 1] = name .. "=" .. crypto.urlencode(value) end
   end
   return table.concat(parts, "&")
 end
@@ -50,7 +47,7 @@ local function request(conn, s)
   if s.style == "body" then
     fields[3], fields[4] = { "client_id", s.id }, { "client_secret", s.secret }
   else
-    headers.Authorization = "Basic " .. crypto.base64(form_encode(s.id) .. ":" .. form_encode(s.secret))
+    headers.Authorization = "Basic " .. crypto.base64(crypto.urlencode(s.id) .. ":" .. crypto.urlencode(s.secret))
   end
   return http.request { method = "POST", url = s.url, headers = headers, body = form(fields), safe = true,
                         timeout = conn.config.timeout, attempts = 1 + (conn.config.retryAttempts or 0),

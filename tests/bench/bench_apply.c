@@ -1,49 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* bench_apply.c - bench_apply DIR ROUNDS [parse|hash]: the pages of DIR through the plan of the mapping
  * bench, or parsed only, or mapped and hashed.  Prints one JSON object. */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/time.h"
+#include "pages.h"
 #include "mapping/apply.h"
-
-enum { PAGES_MAX = 4096 };
-
-struct pages {
-    struct tn_buf text[PAGES_MAX];
-    size_t count;
-};
-
-static void read_page(struct tn_buf *b, const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    if (!f) exit(2);
-    tn_buf_init(b, (size_t)1 << 30);
-    for (size_t n = 1; n;) {
-        char *at = tn_buf_reserve(b, 1 << 20);
-        n = at ? fread(at, 1, 1 << 20, f) : 0;
-        b->n += n;
-    }
-    fclose(f);
-}
-
-static void read_pages(const char *dir, struct pages *p)
-{
-    struct dirent **names;
-    int n = scandir(dir, &names, NULL, alphasort);
-    for (int i = 0; i < n; i++) {
-        char path[1024];
-        if (names[i]->d_name[0] != '.' && p->count < PAGES_MAX) {
-            snprintf(path, sizeof path, "%s/%s", dir, names[i]->d_name);
-            read_page(&p->text[p->count++], path);
-        }
-        free(names[i]);
-    }
-    free(names);
-}
 
 #define ROW(k, v) {TN_STR(k), TN_STR(v)}
 static const struct tn_spec_row types[] = {
@@ -120,7 +84,7 @@ int main(int argc, char **argv)
     struct tn_buf out;
     if (argc < 3) return 2;
     const char *mode = argc > 3 ? argv[3] : "map";
-    read_pages(argv[1], &pages);
+    pages_read(argv[1], &pages);
     struct tn_plan *plan = make_plan(&err);
     if (!plan) return fprintf(stderr, "%s\n", err.text), 1;
     struct tn_apply *a = tn_apply_new(plan);
@@ -135,18 +99,16 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < pages.count; i++)
             if (!run_page(json, a, tn_buf_str(&pages.text[i]), &out, mode, &t)) return 1;
     }
-    struct rusage use;
-    getrusage(RUSAGE_SELF, &use);
     printf("{\"records\":%llu,\"seconds\":%.6f,\"bytes\":%llu,\"written\":%llu,\"rejected\":%llu,"
            "\"rss\":%llu}\n",
            (unsigned long long)t.records, (double)(tn_mono_us() - began) / 1e6,
            (unsigned long long)t.bytes, (unsigned long long)t.written,
-           (unsigned long long)t.rejected, (unsigned long long)use.ru_maxrss * 1024);
+           (unsigned long long)t.rejected, resident_max());
     if (argc > 4) fwrite(out.p, 1, out.n, stderr);
     tn_json_free(json);
     tn_apply_free(a);
     tn_plan_free(plan);
     tn_buf_clear(&out);
-    for (size_t i = 0; i < pages.count; i++) tn_buf_clear(&pages.text[i]);
+    pages_clear(&pages);
     return 0;
 }

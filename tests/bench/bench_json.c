@@ -47,6 +47,12 @@ static void add_item(struct tn_jw *w, unsigned i)
     tn_jw_kz(w, "CreationDate", "2024-03-05T09:12:44.123+00:00");
     tn_jw_kz(w, "LastUpdatedBy", "integration.user@example.com");
     tn_jw_kz(w, "LastUpdateDate", "2025-11-20T17:01:09.482+01:00");
+    tn_jw_kz(w, "InventoryItemFlag", "true");
+    tn_jw_kz(w, "DefaultBuyerValue", "Purchasing, indirect materials");
+    tn_jw_kz(w, "ManufacturerPartNumber", "BRK-2000-ZN-PL");
+    tn_jw_kz(w, "CountryOfOrigin", "DE");
+    tn_jw_kz(w, "HazardClass", "not applicable");
+    tn_jw_kraw(w, "StandardCost", TN_STR("9.8765"));
     tn_jw_key(w, TN_STR("links"));
     tn_jw_array(w);
     tn_jw_object(w);
@@ -109,9 +115,9 @@ static unsigned rows(struct tn_json *json, struct tn_str page)
 
 static unsigned rows_nine(struct tn_json *json, struct tn_str page)
 {
-    static const char *const keys[] = {"ItemId", "ItemNumber", "ItemDescription", "ItemStatusValue",
-                                       "PrimaryUOMCode", "UnitWeightQuantity", "ListPrice",
-                                       "LastUpdateDate", "OrganizationCode"};
+    static const char *const keys[] = {"ItemId",          "ItemNumber",     "ItemDescription",
+                                       "ItemStatusValue", "PrimaryUOMCode", "UnitWeightQuantity",
+                                       "ListPrice",       "LastUpdateDate", "OrganizationCode"};
     struct tn_json_rows r;
     struct tn_err err;
     unsigned n = 0;

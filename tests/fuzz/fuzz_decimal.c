@@ -25,8 +25,10 @@ static void agrees_with_json(struct tn_str lexeme, const struct tn_decimal *d)
     bool fits = tn_jint(tn_json_root(json), &a);
     check(tn_decimal_int(d, &b) == fits && (!fits || a == b));
     tn_decimal_text(d, &text);
-    if (tn_decimal_parse(&again, tn_buf_str(&text), &err)) check(tn_decimal_cmp(d, &again) == 0);
-    else check(err.kind == TN_E_too_large);
+    if (tn_decimal_parse(&again, tn_buf_str(&text), &err))
+        check(tn_decimal_cmp(d, &again) == 0);
+    else
+        check(err.kind == TN_E_too_large);
     tn_decimal_clear(&again);
     tn_buf_clear(&text);
     tn_json_free(json);
@@ -46,7 +48,8 @@ static void arithmetic(const struct tn_decimal *a, const struct tn_decimal *b)
                 tn_decimal_div(&y, &x, b, 900, (enum tn_round)mode, &err))
                 check(tn_decimal_cmp(&y, a) == 0);
     }
-    if (tn_decimal_round(&x, a, 3, TN_ROUND_down, &err) && tn_decimal_round(&y, &x, 3, TN_ROUND_up, &err))
+    if (tn_decimal_round(&x, a, 3, TN_ROUND_down, &err) &&
+        tn_decimal_round(&y, &x, 3, TN_ROUND_up, &err))
         check(tn_decimal_cmp(&x, &y) == 0);
     tn_decimal_clear(&x);
     tn_decimal_clear(&y);

@@ -76,7 +76,8 @@ class Stage {
 
   tell() {
     for (const tenon of this.tenons) {
-      this.note(`--- tenon on ${tenon.data} said\n${tenon.output.slice(-20_000)}\n---`);
+      this.note(`--- tenon on ${tenon.data} said`);
+      for (const line of tenon.output.slice(-20_000).trimEnd().split("\n")) this.note(line);
     }
   }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { faults } from "../fakes/fusion.mjs";
 import { mapping, mappingFile } from "../harness/mapping.mjs";
 import * as shape from "../harness/shapes.mjs";
 import { story } from "../harness/story.mjs";
@@ -23,8 +24,13 @@ story("tenon sync, reload and key work over the socket of the data folder", asyn
 
   fusion.items.edit(2, { ItemNumber: undefined });
   const partial = await tenon.command(["sync", "fusion", "sync_items"]);
-  assert.notEqual(partial.code, 0, "a run that is not a success says so in its exit code");
+  assert.match(partial.output, /PARTIAL/);
   assert.match(partial.output, /partNumber/);
+  fusion.fault("items", faults.html(), { times: Infinity });
+  const failed = await tenon.command(["sync", "fusion", "sync_items"]);
+  assert.equal(failed.code, 1, "a failed run says so in its exit code");
+  assert.match(failed.output, /ERR_INVALID_RESPONSE/);
+  fusion.heal();
   for (const args of [["sync", "nobody", "sync_items"], ["sync", "fusion", "sync_moons"],
                       ["sync", "fusion", "sync_items", "--filter", "plant=1"]]) {
     const bad = await tenon.command(args);
@@ -55,12 +61,15 @@ story("tenon sync, reload and key work over the socket of the data folder", asyn
 story("misuse of the command line is exit code 2 with a hint", async (stage) => {
   const { command } = await import("../harness/tenon.mjs");
   const data = stage.folder("data");
-  for (const args of [["fly"], ["serve", "--colour", "red"], ["sync"], ["serve", "--listen", "nowhere"],
-                      ["serve", "--allow-net", "300.0.0.0/8"], ["serve", "--workers", "many"]]) {
+  const misused = async (args, code) => {
     const end = await command(args[0] === "serve" ? [...args, "--data", data] : args, { timeout: 10_000 });
-    assert.equal(end.code, 2, `${args.join(" ")}: ${end.code} ${end.output}`);
+    assert.equal(end.code, code, `${args.join(" ")}: ${end.code} ${end.output}`);
     assert.ok(end.stderr.length > 0, args.join(" "));
-  }
+  };
+  for (const args of [["fly"], ["sync"], ["sync", "one"], ["key", "burn"], ["serve", "--colour", "red"],
+                      ["serve", "--workers", "many"]]) await misused(args, 2);
+  for (const args of [["serve", "--listen", "nowhere"], ["serve", "--allow-net", "300.0.0.0/8"],
+                      ["serve", "--site", "/nowhere"]]) await misused(args, 1);
   const help = await command(["--help"]);
   assert.equal(help.code, 0);
   for (const word of ["serve", "check", "map", "sync", "reload", "key", "version"]) assert.match(help.stdout, new RegExp(word));

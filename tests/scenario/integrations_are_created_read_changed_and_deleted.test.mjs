@@ -9,7 +9,7 @@ story("an integration is created, read, changed and deleted", async (stage) => {
   const { rest } = await stage.tenon();
   assert.deepEqual(await rest.get("/integrations"), [], "a bare array, empty at first");
 
-  const answer = await rest.send("POST", "/integrations", integration(fusion, { config: { webhookSecret: "hook" } }));
+  const answer = await rest.send("POST", "/integrations", integration(fusion, { config: { webhookSecret: "h".repeat(32) } }));
   assert.equal(answer.status, 201, answer.text);
   const made = shape.isIntegration(answer.body);
   assert.equal(answer.headers.location, `/api/v1/integrations/${made.id}`);

@@ -13,7 +13,7 @@ const spellings = (secret) => [secret, Buffer.from(secret).toString("base64").re
 
 story("no secret of a config, and no token, is in a file, an answer, a command line or the log", async (stage) => {
   const clientSecret = "canary-client-secret-2f9c7e";
-  const webhookSecret = "canary-webhook-secret-81d0aa";
+  const webhookSecret = "canary-webhook-secret-81d0aa-and-then-some";
   const { fusion, tenon } = await stage.plant({
     items: 60, fusion: { clientSecret },
     config: { batchSize: 20, webhookSecret, retryAttempts: 1 }, env: { DEBUG: "*" } });
@@ -36,8 +36,8 @@ story("no secret of a config, and no token, is in a file, an answer, a command l
   await see("PUT", "/integrations/fusion", { config: { clientSecret: mask, nonsense: webhookSecret } });
   for (const path of ["/integrations", "/integrations/fusion", "/integrations/fusion/logs", "/scripts", "/keys",
                       "/status", "//metrics"]) await see("GET", path);
+  await see("PUT", "/integrations/fusion", { config: { authStyle: "body" } });
   const gate = fusion.hold("items", { offset: 20 });
-  fusion.expireTokens();
   await tenon.rest.startSync("fusion");
   await gate.reached;
 

@@ -79,8 +79,10 @@ static void errno_decides_the_kind(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_failure_is_filled_and_false), cmocka_unit_test(long_texts_are_cut),
-        cmocka_unit_test(kinds_are_found_by_name), cmocka_unit_test(errno_decides_the_kind),
+        cmocka_unit_test(a_failure_is_filled_and_false),
+        cmocka_unit_test(long_texts_are_cut),
+        cmocka_unit_test(kinds_are_found_by_name),
+        cmocka_unit_test(errno_decides_the_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,6 +116,7 @@ static void test_request_line(void **state)
     expect(400, "GET / HTTP/1.1\nHost: a\n\n");
     expect(400, "GET / HTTP/1.1\r\nHost: a\n\r\n");
     expect(400, "GET /\r HTTP/1.1\r\nHost: a\r\n\r\n");
+    expect(400, "\r\x02POST / HTTP/1.1\r\nHost: a\r\n\r\n");
     expect(400, "\n" GET "Host: a\r\n\r\n");
     expect(501, "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n");
     expect(-1, "");

@@ -26,8 +26,12 @@ static void later_ids_sort_behind(void **state)
 
 static void ids_are_text_and_back(void **state)
 {
-    static const char *const bad[] = {"", "0190e6c8-0000-7000-8000-00000000000", "0190e6c8-0000-7000-8000-0000000000000", "0190e6c800007000-8000-0000-0000000000",
-                                      "0190e6c8-0000-7000-8000-00000000000g", "{190e6c8-0000-7000-8000-00000000000}"};
+    static const char *const bad[] = {"",
+                                      "0190e6c8-0000-7000-8000-00000000000",
+                                      "0190e6c8-0000-7000-8000-0000000000000",
+                                      "0190e6c800007000-8000-0000-0000000000",
+                                      "0190e6c8-0000-7000-8000-00000000000g",
+                                      "{190e6c8-0000-7000-8000-00000000000}"};
     struct tn_id id = tn_id_new(), back;
     char text[TN_ID_LEN + 1], again[TN_ID_LEN + 1];
     (void)state;
@@ -38,7 +42,8 @@ static void ids_are_text_and_back(void **state)
     assert_true(tn_id_parse(TN_STR("0190E6C8-ABCD-7000-8000-0000000000FF"), &back));
     tn_id_text(&back, again);
     assert_string_equal(again, "0190e6c8-abcd-7000-8000-0000000000ff");
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(tn_id_parse(tn_str(bad[i]), &back));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(tn_id_parse(tn_str(bad[i]), &back));
 }
 
 /* Both sides of a fork go on from the same memory, often within the same millisecond. */
@@ -77,8 +82,10 @@ static void random_bytes_differ(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(later_ids_sort_behind), cmocka_unit_test(ids_are_text_and_back),
-        cmocka_unit_test(a_forked_child_makes_other_ids), cmocka_unit_test(random_bytes_differ),
+        cmocka_unit_test(later_ids_sort_behind),
+        cmocka_unit_test(ids_are_text_and_back),
+        cmocka_unit_test(a_forked_child_makes_other_ids),
+        cmocka_unit_test(random_bytes_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

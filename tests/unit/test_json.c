@@ -92,7 +92,7 @@ static bool parses_everywhere(const char *name, struct tn_str text)
     for (size_t e = 0; e < ENGINES; e++) readers[e] = reader_of(e);
     describe(readers[0], text, &want);
     bool accepted = tn_jtype(tn_json_root(readers[0])) != TN_JSON_absent;
-    for (size_t shift = 0; shift < 70; shift += text.n > 4096 ? 23 : 3) {
+    for (size_t shift = 0; shift<70; shift += text.n> 4096 ? 23 : 3) {
         char *exact = malloc(shift + text.n ? shift + text.n : 1);
         if (text.n) memcpy(exact + shift, text.p, text.n);
         for (size_t e = 0; e < ENGINES; e++) {
@@ -144,17 +144,19 @@ static void no_prefix_of_a_text_is_a_text(void **state)
 static void an_error_says_where_and_what_was_expected(void **state)
 {
     static const char *const cases[][2] = {
-        {"{\"a\": 1,\n \"b\": [1, 2,\n \"c\": 3}", "line 3, column 5: expected ',' or ']', found ':'"},
+        {"{\"a\": 1,\n \"b\": [1, 2,\n \"c\": 3}",
+         "line 3, column 5: expected ',' or ']', found ':'"},
         {"{\"a\" 1}", "line 1, column 6: expected ':', found '1'"},
         {"[1, 2", "line 1, column 6: expected ',' or ']', found the end of the text"},
         {"[\"ab", "line 1, column 5: expected '\"' to end the string, found the end of the text"},
         {"[\"\xC3\xA9\xC3\xA9\", x]", "line 1, column 8: expected a value, found 'x'"},
-        {"[\"a\tb\"]",
-         "line 1, column 4: expected an escape (\\n, \\t, \\u0000) for a control character, found byte 0x09"},
+        {"[\"a\tb\"]", "line 1, column 4: expected an escape (\\n, \\t, \\u0000) for a control "
+                       "character, found byte 0x09"},
         {"[01]",
          "line 1, column 3: expected the number to end, or '.' or 'e' in their place, found '1'"},
         {"[1.]", "line 1, column 4: expected a digit, found ']'"},
-        {"\n\n[\"\\q\"]", "line 3, column 3: expected an escape such as \\n or \\u00e9, found '\\'"},
+        {"\n\n[\"\\q\"]",
+         "line 3, column 3: expected an escape such as \\n or \\u00e9, found '\\'"},
         {"[\"\\ud800\"]",
          "line 1, column 3: expected \\u and four hex digits, surrogates in pairs, found '\\'"},
         {"\xEF\xBB\xBF{}", "line 1, column 1: expected a value, found a byte order mark"},
@@ -217,8 +219,8 @@ static void raw_is(struct tn_jval v, const char *want)
 
 static void values_are_found_and_keep_their_bytes(void **state)
 {
-    struct tn_json *json =
-        parsed("{ \"n\" : 0.10, \"s\":\"a\\u0041\", \"l\" : [ 1 , {\"x\": [ ] } ], \"o\": { } , \"z\":null}");
+    struct tn_json *json = parsed("{ \"n\" : 0.10, \"s\":\"a\\u0041\", \"l\" : [ 1 , {\"x\": [ ] } "
+                                  "], \"o\": { } , \"z\":null}");
     struct tn_jval root = tn_json_root(json);
     (void)state;
     raw_is(tn_jget_z(root, "n"), "0.10");
@@ -347,13 +349,32 @@ static void integers_are_exact_or_refused(void **state)
         bool fits;
         int64_t value;
     } cases[] = {
-        {"0", 1, 0}, {"-0", 1, 0}, {"7.0", 1, 7}, {"7e2", 1, 700}, {"70e-1", 1, 7}, {"7.5", 0, 0},
-        {"9223372036854775807", 1, INT64_MAX}, {"-9223372036854775808", 1, INT64_MIN},
-        {"9223372036854775808", 0, 0}, {"-9223372036854775809", 0, 0}, {"300000047274444", 1, 300000047274444},
-        {"0e999999999", 1, 0}, {"0.000e-5", 1, 0}, {"1e18", 1, 1000000000000000000}, {"1e19", 0, 0},
-        {"9.223372036854775807e18", 1, INT64_MAX}, {"9.2233720368547758075e18", 0, 0},
-        {"1e999999999", 0, 0}, {"-1.20e1", 1, -12}, {"0.1", 0, 0}, {"-0.0", 1, 0},
-        {"12345678901234567890123", 0, 0}, {"\"7\"", 0, 0}, {"true", 0, 0}, {"null", 0, 0}, {"[7]", 0, 0},
+        {"0", 1, 0},
+        {"-0", 1, 0},
+        {"7.0", 1, 7},
+        {"7e2", 1, 700},
+        {"70e-1", 1, 7},
+        {"7.5", 0, 0},
+        {"9223372036854775807", 1, INT64_MAX},
+        {"-9223372036854775808", 1, INT64_MIN},
+        {"9223372036854775808", 0, 0},
+        {"-9223372036854775809", 0, 0},
+        {"300000047274444", 1, 300000047274444},
+        {"0e999999999", 1, 0},
+        {"0.000e-5", 1, 0},
+        {"1e18", 1, 1000000000000000000},
+        {"1e19", 0, 0},
+        {"9.223372036854775807e18", 1, INT64_MAX},
+        {"9.2233720368547758075e18", 0, 0},
+        {"1e999999999", 0, 0},
+        {"-1.20e1", 1, -12},
+        {"0.1", 0, 0},
+        {"-0.0", 1, 0},
+        {"12345678901234567890123", 0, 0},
+        {"\"7\"", 0, 0},
+        {"true", 0, 0},
+        {"null", 0, 0},
+        {"[7]", 0, 0},
         {"0.00000000000000000000000000700e27", 1, 7},
     };
     (void)state;
@@ -371,10 +392,18 @@ static void doubles_are_the_nearest(void **state)
     static const struct {
         const char *text;
         double value;
-    } cases[] = {{"0.1", 0.1}, {"1e308", 1e308}, {"-5", -5}, {"9007199254740993", 9007199254740992.0},
-                 {"123456789.123456", 123456789.123456}, {"4.9406564584124654e-324", 4.9406564584124654e-324},
-                 {"1e-999", 0}, {"1.7976931348623157e308", 1.7976931348623157e308}, {"7e22", 7e22}, {"7e23", 7e23},
-                 {"0.30000000000000004", 0.30000000000000004}, {"100e-2", 1}};
+    } cases[] = {{"0.1", 0.1},
+                 {"1e308", 1e308},
+                 {"-5", -5},
+                 {"9007199254740993", 9007199254740992.0},
+                 {"123456789.123456", 123456789.123456},
+                 {"4.9406564584124654e-324", 4.9406564584124654e-324},
+                 {"1e-999", 0},
+                 {"1.7976931348623157e308", 1.7976931348623157e308},
+                 {"7e22", 7e22},
+                 {"7e23", 7e23},
+                 {"0.30000000000000004", 0.30000000000000004},
+                 {"100e-2", 1}};
     double got;
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -392,9 +421,13 @@ static void doubles_are_the_nearest(void **state)
 static void strings_are_decoded(void **state)
 {
     struct tn_json *json =
-        parsed("[\"plain\",\"\\\"\\\\\\/\\b\\f\\n\\r\\t\",\"\\u00e9\\u20AC\\ud83d\\ude00x\",\"a\\u0000b\",\"\"]");
-    static const struct tn_str want[] = {{"plain", 5}, {"\"\\/\b\f\n\r\t", 8},
-                                         {"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80x", 10}, {"a\0b", 3}, {"", 0}};
+        parsed("[\"plain\",\"\\\"\\\\\\/"
+               "\\b\\f\\n\\r\\t\",\"\\u00e9\\u20AC\\ud83d\\ude00x\",\"a\\u0000b\",\"\"]");
+    static const struct tn_str want[] = {{"plain", 5},
+                                         {"\"\\/\b\f\n\r\t", 8},
+                                         {"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80x", 10},
+                                         {"a\0b", 3},
+                                         {"", 0}};
     struct tn_arena arena;
     struct tn_str text;
     size_t n = 0;
@@ -426,7 +459,8 @@ static void booleans_and_names(void **state)
 
 static void rows_come_one_by_one(void **state)
 {
-    static const char page[] = "{\"count\":2,\"x\":{\"items\":[9]},\"items\":[{\"a\":1},[2],\"s\\n\", 4 ],\"hasMore\":true}";
+    static const char page[] = "{\"count\":2,\"x\":{\"items\":[9]},\"items\":[{\"a\":1},[2],"
+                               "\"s\\n\", 4 ],\"hasMore\":true}";
     static const char *const want[] = {"{\"a\":1}", "[2]", "\"s\\n\"", "4"};
     (void)state;
     for (size_t e = 0; e < ENGINES; e++) {
@@ -469,7 +503,8 @@ static void rows_are_found_wherever_they_are(void **state)
     assert_int_equal(err.kind, TN_E_none);
     assert_int_equal(count_rows(" [ ] ", "", &err), 0);
     assert_int_equal(err.kind, TN_E_none);
-    assert_int_equal(count_rows("{\"d\":{\"results\":[1,2],\"n\":[3]},\"z\":[]}", "d.results", &err), 2);
+    assert_int_equal(
+        count_rows("{\"d\":{\"results\":[1,2],\"n\":[3]},\"z\":[]}", "d.results", &err), 2);
     assert_int_equal(err.kind, TN_E_none);
     assert_int_equal(count_rows("{\"items\":null,\"a\":1}", "items", &err), 0);
     assert_int_equal(err.kind, TN_E_none);
@@ -507,17 +542,29 @@ static void a_bad_page_ends_in_an_error(void **state)
         const char *text;
         int rows;
     } cases[] = {
-        {"{\"items\":[1,2]", 2},       {"{\"items\":[1,2]}x", 2},        {"{\"items\":[1,2],}", 2},
-        {"{\"items\":[1,2]]", 2},      {"{\"items\":[1 2]}", 1},         {"{\"items\":[1,]}", 1},
-        {"{\"items\":[1,{\"a\"}]}", 1}, {"{\"items\":[1,2],\"a\":tru}", 2}, {"{\"items\":[1],\"items\":[]}", 1},
-        {"{\"a\":,\"items\":[1]}", 0}, {"{\"items\":[1]}\xff", 1},        {"{\"items\":[,1]}", 0},
-        {"{\"items\":[1", 1},          {"{\"items\":[", 0},              {"{\"items\"", 0},
-        {"{\"items\":nul}", 0},        {"{\"items\":null,}", 0},
+        {"{\"items\":[1,2]", 2},
+        {"{\"items\":[1,2]}x", 2},
+        {"{\"items\":[1,2],}", 2},
+        {"{\"items\":[1,2]]", 2},
+        {"{\"items\":[1 2]}", 1},
+        {"{\"items\":[1,]}", 1},
+        {"{\"items\":[1,{\"a\"}]}", 1},
+        {"{\"items\":[1,2],\"a\":tru}", 2},
+        {"{\"items\":[1],\"items\":[]}", 1},
+        {"{\"a\":,\"items\":[1]}", 0},
+        {"{\"items\":[1]}\xff", 1},
+        {"{\"items\":[,1]}", 0},
+        {"{\"items\":[1", 1},
+        {"{\"items\":[", 0},
+        {"{\"items\"", 0},
+        {"{\"items\":nul}", 0},
+        {"{\"items\":null,}", 0},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct tn_err err;
-        if (count_rows(cases[i].text, "items", &err) != cases[i].rows) fail_msg("%s", cases[i].text);
+        if (count_rows(cases[i].text, "items", &err) != cases[i].rows)
+            fail_msg("%s", cases[i].text);
         if (err.kind != TN_E_syntax) fail_msg("%s: %s", cases[i].text, err.text);
     }
     struct tn_err err;
@@ -527,8 +574,10 @@ static void a_bad_page_ends_in_an_error(void **state)
 
 static void a_bad_line_is_lost_alone(void **state)
 {
-    static const char text[] = "{\"a\":1}\n{\"a\":\"x\n\xff\n{\"a\":2} {\"a\":3}\n{\"a\":\"\xC3\"}\n\n{\"a\":4}\n[";
-    static const char *const want[] = {"{\"a\":1}", NULL, NULL, "{\"a\":2}", NULL, NULL, "{\"a\":4}", NULL};
+    static const char text[] =
+        "{\"a\":1}\n{\"a\":\"x\n\xff\n{\"a\":2} {\"a\":3}\n{\"a\":\"\xC3\"}\n\n{\"a\":4}\n[";
+    static const char *const want[] = {"{\"a\":1}", NULL, NULL,        "{\"a\":2}",
+                                       NULL,        NULL, "{\"a\":4}", NULL};
     (void)state;
     for (size_t e = 0; e < ENGINES; e++) {
         struct tn_json *json = reader_of(e);
@@ -556,14 +605,16 @@ static void an_envelope_is_read_without_its_rows(void **state)
     struct tn_json *json = tn_json_new();
     struct tn_err err;
     (void)state;
-    const char *page = "{\"count\":2,\"items\":[{\"a\":[\"]}\\\"\"]},2],\"hasMore\":true,\"next\":\"x\"}";
+    const char *page =
+        "{\"count\":2,\"items\":[{\"a\":[\"]}\\\"\"]},2],\"hasMore\":true,\"next\":\"x\"}";
     assert_true(tn_json_envelope(json, tn_str(page), TN_STR("items"), &err));
     raw_is(tn_json_root(json), "{\"count\":2,\"items\":[],\"hasMore\":true,\"next\":\"x\"}");
     assert_true(tn_json_envelope(json, TN_STR("[1,[2]]"), TN_STR(""), &err));
     raw_is(tn_json_root(json), "[]");
     assert_true(tn_json_envelope(json, TN_STR("{}\n{}"), TN_STR(""), &err));
     raw_is(tn_json_root(json), "[]");
-    assert_true(tn_json_envelope(json, TN_STR("{\"d\":{\"r\":null,\"n\":1}}"), TN_STR("d.r"), &err));
+    assert_true(
+        tn_json_envelope(json, TN_STR("{\"d\":{\"r\":null,\"n\":1}}"), TN_STR("d.r"), &err));
     raw_is(tn_json_root(json), "{\"d\":{\"r\":null,\"n\":1}}");
     assert_false(tn_json_envelope(json, TN_STR("{\"items\":[1,[2]"), TN_STR("items"), &err));
     assert_int_equal(err.kind, TN_E_syntax);
@@ -631,8 +682,9 @@ static void what_is_written_reads_well(void **state)
     tn_jw_end(&w);
     tn_jw_kstr(&w, "", TN_STR(""));
     tn_jw_end(&w);
-    assert_string_equal(out.p, "{\"i\":-9223372036854775808,\"nothing\":null,\"b\":false,\"raw\":0.10,"
-                               "\"list\":[[],1,{},\"a\\\"b\\\\c\\u0001\\n\x7f/\xC3\xA9\"],\"\":\"\"}");
+    assert_string_equal(out.p,
+                        "{\"i\":-9223372036854775808,\"nothing\":null,\"b\":false,\"raw\":0.10,"
+                        "\"list\":[[],1,{},\"a\\\"b\\\\c\\u0001\\n\x7f/\xC3\xA9\"],\"\":\"\"}");
     tn_buf_clear(&out);
 }
 
@@ -680,9 +732,19 @@ static void doubles_are_written_short_and_read_back(void **state)
     static const struct {
         double value;
         const char *text;
-    } cases[] = {{0, "0"}, {-0.0, "-0"}, {1, "1"}, {-2.5, "-2.5"}, {0.1, "0.1"}, {1e21, "1e+21"},
-                 {5e-324, "5e-324"}, {0.1 + 0.2, "0.30000000000000004"}, {9007199254740992.0, "9007199254740992"},
-                 {1e15, "1000000000000000"}, {1e16, "1e+16"}, {123456789.123456, "123456789.123456"}, {1.7976931348623157e308, "1.7976931348623157e+308"}};
+    } cases[] = {{0, "0"},
+                 {-0.0, "-0"},
+                 {1, "1"},
+                 {-2.5, "-2.5"},
+                 {0.1, "0.1"},
+                 {1e21, "1e+21"},
+                 {5e-324, "5e-324"},
+                 {0.1 + 0.2, "0.30000000000000004"},
+                 {9007199254740992.0, "9007199254740992"},
+                 {1e15, "1000000000000000"},
+                 {1e16, "1e+16"},
+                 {123456789.123456, "123456789.123456"},
+                 {1.7976931348623157e308, "1.7976931348623157e+308"}};
     struct tn_json *json = tn_json_new();
     struct tn_buf out;
     struct tn_jw w;
@@ -715,8 +777,23 @@ static void doubles_are_written_short_and_read_back(void **state)
 
 static void random_text(struct tn_buf *out)
 {
-    static const char *const bits[] = {"a", "\\n", "\\u00e9", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\\\"",
-                                       "\\\\", " ", "[", "}", ",", ":", "\\ud83d\\ude00", "/", "\\/", "abcdefgh"};
+    static const char *const bits[] = {"a",
+                                       "\\n",
+                                       "\\u00e9",
+                                       "\xC3\xA9",
+                                       "\xE2\x82\xAC",
+                                       "\xF0\x9F\x98\x80",
+                                       "\\\"",
+                                       "\\\\",
+                                       " ",
+                                       "[",
+                                       "}",
+                                       ",",
+                                       ":",
+                                       "\\ud83d\\ude00",
+                                       "/",
+                                       "\\/",
+                                       "abcdefgh"};
     tn_buf_addc(out, '"');
     for (uint64_t n = random_bits() % 4 ? random_bits() % 12 : random_bits() % 90; n--;)
         tn_buf_adds(out, bits[random_bits() % (sizeof bits / sizeof *bits)]);
@@ -725,8 +802,8 @@ static void random_text(struct tn_buf *out)
 
 static void random_value(struct tn_buf *out, unsigned depth)
 {
-    static const char *const words[] = {"true", "false", "null", "0", "-0.10", "1e5", "123456789012345678901234567890",
-                                        "-1.5E-3"};
+    static const char *const words[] = {
+        "true", "false", "null", "0", "-0.10", "1e5", "123456789012345678901234567890", "-1.5E-3"};
     uint64_t kind = random_bits() % (depth ? 8 : 4), n = random_bits() % 6;
     if (kind < 2) {
         random_text(out);
@@ -737,7 +814,8 @@ static void random_value(struct tn_buf *out, unsigned depth)
         tn_buf_addc(out, object ? '{' : '[');
         for (uint64_t i = 0; i < n; i++) {
             if (i) tn_buf_addc(out, ',');
-            if (object) tn_buf_addf(out, "\"%c%u\":", 'a' + (char)(random_bits() % 26), (unsigned)i);
+            if (object)
+                tn_buf_addf(out, "\"%c%u\":", 'a' + (char)(random_bits() % 26), (unsigned)i);
             random_value(out, depth - 1);
         }
         tn_buf_addc(out, object ? '}' : ']');
@@ -751,8 +829,10 @@ static void copy_value(struct tn_jw *w, struct tn_jval v)
         tn_jw_raw(w, tn_jraw(v));
         return;
     }
-    if (type == TN_JSON_object) tn_jw_object(w);
-    else tn_jw_array(w);
+    if (type == TN_JSON_object)
+        tn_jw_object(w);
+    else
+        tn_jw_array(w);
     for (struct tn_jiter it = tn_jiter(v); tn_jnext(&it);) {
         if (type == TN_JSON_object) tn_jw_key(w, it.key);
         copy_value(w, it.value);

@@ -24,7 +24,9 @@ static void open_log(struct scene *s, bool json, const char *debug)
     int fd = mkstemp(s->path);
     assert_true(fd >= 0);
     close(fd);
-    s->log = tn_log_open(&(struct tn_log_options){.file = s->path, .json = json, .quiet = true, .debug = debug}, &err);
+    s->log = tn_log_open(
+        &(struct tn_log_options){.file = s->path, .json = json, .quiet = true, .debug = debug},
+        &err);
     assert_non_null(s->log);
     tn_log_name(s->log, "worker-1");
 }
@@ -57,7 +59,8 @@ static void no_input_can_forge_a_line(void **state)
     (void)state;
     open_log(&s, false, NULL);
     tn_log(s.log, TN_LOG_info, "a\nb", "x\n2026 error\r\x1b[31m\x7f \xC2\x9B\xFF \xC3\xA9");
-    assert_string_equal(close_log(&s), "info  worker-1   [a\\x0ab] x\\x0a2026 error\\x0d\\x1b[31m\\x7f \\xc2\\x9b\\xff \xC3\xA9\n");
+    assert_string_equal(close_log(&s), "info  worker-1   [a\\x0ab] x\\x0a2026 "
+                                       "error\\x0d\\x1b[31m\\x7f \\xc2\\x9b\\xff \xC3\xA9\n");
 }
 
 static void json_lines_are_json_whatever_was_logged(void **state)
@@ -70,7 +73,8 @@ static void json_lines_are_json_whatever_was_logged(void **state)
     open_log(&s, true, NULL);
     tn_log(s.log, TN_LOG_error, "http", "\"q\" \xFF\n\xC3");
     assert_true(tn_json_parse(json, tn_str(close_log(&s)), &err));
-    assert_true(tn_jtext(tn_jget_z(tn_json_root(json), "area"), NULL, &text) && tn_str_is(text, "http"));
+    assert_true(tn_jtext(tn_jget_z(tn_json_root(json), "area"), NULL, &text) &&
+                tn_str_is(text, "http"));
     assert_string_equal(strstr(s.text, "\"text\""), "\"text\":\"\\\"q\\\" ?\\n?\"}\n");
     tn_json_free(json);
 }
@@ -106,7 +110,8 @@ static void secrets_never_appear(void **state)
     tn_log(s.log, TN_LOG_info, "x", "a hunter2-and-more b");
     tn_log(s.log, TN_LOG_info, "x", "hunter2-and-more-still");
     memset(filler, 'f', sizeof filler);
-    for (int cut = 1; cut < 8; cut++) tn_log(s.log, TN_LOG_info, "x", "%.*shunter2", 4095 - cut, filler);
+    for (int cut = 1; cut < 8; cut++)
+        tn_log(s.log, TN_LOG_info, "x", "%.*shunter2", 4095 - cut, filler);
     const char *text = close_log(&s);
     assert_non_null(strstr(text, "] ******* ************** text\n"));
     assert_non_null(strstr(text, "] a **************** b\n"));
@@ -118,7 +123,8 @@ static void a_file_that_cannot_be_opened_is_told(void **state)
 {
     struct tn_err err;
     (void)state;
-    assert_null(tn_log_open(&(struct tn_log_options){.file = "/nonexistent/log", .quiet = true}, &err));
+    assert_null(
+        tn_log_open(&(struct tn_log_options){.file = "/nonexistent/log", .quiet = true}, &err));
     assert_int_equal(err.kind, TN_E_io);
 }
 
@@ -140,9 +146,12 @@ static void after_a_rotation_a_new_file_begins(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_fact_is_a_line), cmocka_unit_test(no_input_can_forge_a_line),
-        cmocka_unit_test(json_lines_are_json_whatever_was_logged), cmocka_unit_test(debug_is_asked_for_by_area),
-        cmocka_unit_test(secrets_never_appear), cmocka_unit_test(a_file_that_cannot_be_opened_is_told),
+        cmocka_unit_test(a_fact_is_a_line),
+        cmocka_unit_test(no_input_can_forge_a_line),
+        cmocka_unit_test(json_lines_are_json_whatever_was_logged),
+        cmocka_unit_test(debug_is_asked_for_by_area),
+        cmocka_unit_test(secrets_never_appear),
+        cmocka_unit_test(a_file_that_cannot_be_opened_is_told),
         cmocka_unit_test(after_a_rotation_a_new_file_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,8 +27,10 @@ static void what_is_put_is_found_until_removed(void **state)
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 1000; i++) assert_null(tn_map_put(&m, key_of(i, text), &values[i]));
         assert_int_equal(m.count, 1000);
-        for (int i = 0; i < 1000; i++) assert_ptr_equal(tn_map_put(&m, key_of(i, text), &values[i]), &values[i]);
-        for (int i = round; i < 1000; i += 3) assert_ptr_equal(tn_map_remove(&m, key_of(i, text)), &values[i]);
+        for (int i = 0; i < 1000; i++)
+            assert_ptr_equal(tn_map_put(&m, key_of(i, text), &values[i]), &values[i]);
+        for (int i = round; i < 1000; i += 3)
+            assert_ptr_equal(tn_map_remove(&m, key_of(i, text)), &values[i]);
         for (int i = 0; i < 1000; i++) {
             void *want = i >= round && (i - round) % 3 == 0 ? NULL : &values[i];
             assert_ptr_equal(tn_map_get(&m, key_of(i, text)), want);

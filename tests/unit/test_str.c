@@ -71,11 +71,24 @@ static bool slow_valid(const unsigned char *s, size_t n)
     for (size_t i = 0; i < n;) {
         uint32_t c = s[i], least;
         size_t more;
-        if (c < 0x80) { i++; continue; }
-        if ((c & 0xE0) == 0xC0) { more = 1; c &= 0x1F; least = 0x80; }
-        else if ((c & 0xF0) == 0xE0) { more = 2; c &= 0x0F; least = 0x800; }
-        else if ((c & 0xF8) == 0xF0) { more = 3; c &= 0x07; least = 0x10000; }
-        else return false;
+        if (c < 0x80) {
+            i++;
+            continue;
+        }
+        if ((c & 0xE0) == 0xC0) {
+            more = 1;
+            c &= 0x1F;
+            least = 0x80;
+        } else if ((c & 0xF0) == 0xE0) {
+            more = 2;
+            c &= 0x0F;
+            least = 0x800;
+        } else if ((c & 0xF8) == 0xF0) {
+            more = 3;
+            c &= 0x07;
+            least = 0x10000;
+        } else
+            return false;
         if (i + more >= n) return false;
         for (size_t k = 1; k <= more; k++) {
             if ((s[i + k] & 0xC0) != 0x80) return false;
@@ -91,7 +104,8 @@ static void utf8_is_judged_right(void **state)
 {
     (void)state;
     for (uint32_t v = 0; v < 1 << 24; v += 7) {
-        unsigned char s[4] = {0xF1, (unsigned char)(v >> 16), (unsigned char)(v >> 8), (unsigned char)v};
+        unsigned char s[4] = {0xF1, (unsigned char)(v >> 16), (unsigned char)(v >> 8),
+                              (unsigned char)v};
         s[0] = (unsigned char)(0xEF + v % 7);
         if (tn_utf8_valid((char *)s, 4) != slow_valid(s, 4)) fail_msg("%08x", v);
         if (tn_utf8_valid((char *)s + 1, 3) != slow_valid(s + 1, 3)) fail_msg("%06x", v);
@@ -109,7 +123,8 @@ static void the_nearest_name_is_offered(void **state)
     assert_string_equal(tn_str_nearest(TN_STR("tiemout"), names), "timeout");
     assert_string_equal(tn_str_nearest(TN_STR("baseUrl"), names), "base_url");
     assert_null(tn_str_nearest(TN_STR("colour"), names));
-    assert_null(tn_str_nearest(TN_STR("a name that is far longer than any name that we could mean here"), names));
+    assert_null(tn_str_nearest(
+        TN_STR("a name that is far longer than any name that we could mean here"), names));
 }
 
 int main(void)

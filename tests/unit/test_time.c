@@ -15,10 +15,17 @@ static void texts_are_read_with_zone_and_fraction(void **state)
         const char *text;
         int64_t ms;
     } cases[] = {
-        {"1970-01-01T00:00:00Z", 0}, {"1970-01-01", 0}, {"2024-02-29T23:59:59.999Z", 1709251199999},
-        {"2025-11-20T17:01:09.482+01:00", 1763654469482}, {"2025-11-20 16:01:09.4829999Z", 1763654469482},
-        {"2025-11-20t16:01:09z", 1763654469000}, {"2025-11-20T10:31:09-0530", 1763654469000}, {"1969-12-31T23:59:59.5Z", -500},
-        {"0001-01-01T00:00:00Z", -62135596800000}, {"9999-12-31T23:59:59.999Z", 253402300799999}, {"2025-11-20T16:01Z", 1763654460000},
+        {"1970-01-01T00:00:00Z", 0},
+        {"1970-01-01", 0},
+        {"2024-02-29T23:59:59.999Z", 1709251199999},
+        {"2025-11-20T17:01:09.482+01:00", 1763654469482},
+        {"2025-11-20 16:01:09.4829999Z", 1763654469482},
+        {"2025-11-20t16:01:09z", 1763654469000},
+        {"2025-11-20T10:31:09-0530", 1763654469000},
+        {"1969-12-31T23:59:59.5Z", -500},
+        {"0001-01-01T00:00:00Z", -62135596800000},
+        {"9999-12-31T23:59:59.999Z", 253402300799999},
+        {"2025-11-20T16:01Z", 1763654460000},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -31,9 +38,28 @@ static void texts_are_read_with_zone_and_fraction(void **state)
 static void wrong_texts_are_refused(void **state)
 {
     static const char *const bad[] = {
-        "", "2025", "2025-13-01", "2025-00-01", "2025-02-29", "2100-02-29", "2025-04-31", "0000-01-01", "2025-1-1", "2025-01-01T",
-        "2025-01-01T10", "2025-01-01T10:00:00", "2025-01-01T24:00:00Z", "2025-01-01T10:60:00Z", "2025-01-01T10:00:60Z", "2025-01-01T10:00:00.Z",
-        "2025-01-01T10:00:00Zx", "2025-01-01T10:00:00+25:00", "2025-01-01T10:00:00+1:00", "2025-01-01x10:00:00Z", "+025-01-01", " 2025-01-01",
+        "",
+        "2025",
+        "2025-13-01",
+        "2025-00-01",
+        "2025-02-29",
+        "2100-02-29",
+        "2025-04-31",
+        "0000-01-01",
+        "2025-1-1",
+        "2025-01-01T",
+        "2025-01-01T10",
+        "2025-01-01T10:00:00",
+        "2025-01-01T24:00:00Z",
+        "2025-01-01T10:60:00Z",
+        "2025-01-01T10:00:60Z",
+        "2025-01-01T10:00:00.Z",
+        "2025-01-01T10:00:00Zx",
+        "2025-01-01T10:00:00+25:00",
+        "2025-01-01T10:00:00+1:00",
+        "2025-01-01x10:00:00Z",
+        "+025-01-01",
+        " 2025-01-01",
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -62,9 +88,17 @@ static void every_day_comes_back(void **state)
 
 static void http_dates_come_in_three_forms(void **state)
 {
-    static const char *const good[] = {"Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"};
-    static const char *const bad[] = {"", "Sun, 06 Nov 1994 08:49:37 EST", "Sun, 06 Nov 1994 08:49:37 GMT+1", "Sun, 31 Feb 1994 08:49:37 GMT",
-                                      "Sun, 06 Nov 1994 25:49:37 GMT", "Sun, 06 Nom 1994 08:49:37 GMT", "784111777", "Sun Nov  6 08:49:37 1994 x"};
+    static const char *const good[] = {"Sun, 06 Nov 1994 08:49:37 GMT",
+                                       "Sunday, 06-Nov-94 08:49:37 GMT",
+                                       "Sun Nov  6 08:49:37 1994"};
+    static const char *const bad[] = {"",
+                                      "Sun, 06 Nov 1994 08:49:37 EST",
+                                      "Sun, 06 Nov 1994 08:49:37 GMT+1",
+                                      "Sun, 31 Feb 1994 08:49:37 GMT",
+                                      "Sun, 06 Nov 1994 25:49:37 GMT",
+                                      "Sun, 06 Nom 1994 08:49:37 GMT",
+                                      "784111777",
+                                      "Sun Nov  6 08:49:37 1994 x"};
     int64_t ms = 0;
     char text[30];
     (void)state;
@@ -91,8 +125,10 @@ static void clocks_run_forward(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts_are_read_with_zone_and_fraction), cmocka_unit_test(wrong_texts_are_refused),
-        cmocka_unit_test(every_day_comes_back), cmocka_unit_test(http_dates_come_in_three_forms),
+        cmocka_unit_test(texts_are_read_with_zone_and_fraction),
+        cmocka_unit_test(wrong_texts_are_refused),
+        cmocka_unit_test(every_day_comes_back),
+        cmocka_unit_test(http_dates_come_in_three_forms),
         cmocka_unit_test(clocks_run_forward),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

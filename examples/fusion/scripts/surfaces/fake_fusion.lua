@@ -1,8 +1,9 @@
 -- scripts/surfaces/fake_fusion.lua: a small Oracle Fusion Cloud, to try integrations against.
 -- It speaks as the real one does where that hurts: pages are cut to a maximum, media types are Oracle's
 -- own, unknown parameters are refused, one page answers 429, one token expires in the middle.
-local tn = require "tenon"
-local kv = require "tenon.kv"
+local tn     = require "tenon"
+local kv     = require "tenon.kv"
+local crypto = require "tenon.crypto"
 
 local ITEMS = 10000
 local FIRST_ID = 300000047274444
@@ -60,23 +61,8 @@ end
 
 -- ---- tokens ----
 
-local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
-local function unbase64(text)
-  local bits, held, out = 0, 0, {}
-  for char in text:gmatch("[%w+/]") do
-    bits = ((bits << 6) | (ALPHABET:find(char, 1, true) - 1)) & 0xffffff
-    held = held + 6
-    if held >= 8 then
-      held = held - 8
-      out[#out + 1] = string.char((bits >> held) & 0xff)
-    end
-  end
-  return table.concat(out)
-end
-
 local function form_decode(text)
-  return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+  return crypto.urldecode((text:gsub("+", " "))) or ""
 end
 
 local function form(body)
@@ -89,7 +75,7 @@ end
 local function credentials(req, fields)
   local basic = (req.headers["authorization"] or ""):match("^Basic%s+(%S+)$")
   if not basic then return fields.client_id, fields.client_secret end
-  local id, secret = unbase64(basic):match("^([^:]*):(.*)$")
+  local id, secret = (crypto.unbase64(basic) or ""):match("^([^:]*):(.*)$")
   return id and form_decode(id), secret and form_decode(secret)
 end
 
@@ -196,7 +182,7 @@ end
 local function read_finder(finder, want)
   local since = finder:match("^findByLastUpdateDate;LastUpdateDate>=(.+)$")
   want.since = since and instant(since)
-  return want.since and nil or "The finder expression is not valid: " .. finder:gsub('[\\"%c]', "?")
+  if not want.since then return "The finder expression is not valid: " .. finder:gsub('[\\"%c]', "?") end
 end
 
 -- One comparison of a row match: Name = 'value' or LastUpdateDate >= 'time'.

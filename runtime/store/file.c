@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* The database file: made, recognised, checked, brought up to date.  What is damaged, foreign or
+ * newer is refused and left as it is. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "store/writer.h"
+
+static int number_of(const struct tn_embedded *f)
+{
+    const char *name = strrchr(f->path, '/');
+    return atoi(name ? name + 1 : f->path);
+}
+
+static bool migrate_one(struct tn_db *db, const struct tn_embedded *f, struct tn_err *err)
+{
+    char sql[128];
+    snprintf(sql, sizeof sql, "PRAGMA user_version = %d; PRAGMA application_id = %d", number_of(f),
+             TN_STORE_APPLICATION);
+    if (TN_FAULT("store.migrate")) return tn_fail(err, TN_E_io, "the disk failed (a test)");
+    if (tn_db_exec(db, f->text, err) && tn_db_exec(db, sql, err)) return true;
+    return tn_fail_in(err, "migration %s", f->path);
+}
+
+/* All that are missing, in one transaction. */
+static bool migrate(struct tn_db *db, struct tn_log *log, struct tn_err *err)
+{
+    int64_t version;
+    struct tn_err ignored;
+    if (!tn_db_int(db, "PRAGMA user_version", &version, err)) return false;
+    if (version == tn_schema_version()) return true;
+    if (!tn_db_exec(db, "BEGIN IMMEDIATE", err)) return false;
+    for (const struct tn_embedded *f = tn_schema; f->path; f++) {
+        if (number_of(f) <= version) continue;
+        if (!migrate_one(db, f, err)) {
+            if (!tn_db_exec(db, "ROLLBACK", &ignored)) tn_log(log, TN_LOG_warn, "store", "%s", ignored.text);
+            return false;
+        }
+    }
+    if (!tn_db_exec(db, "COMMIT", err)) return false;
+    if (version)
+        tn_log(log, TN_LOG_info, "store", "%s: from schema %lld to %d", db->path, (long long)version,
+               tn_schema_version());
+    return true;
+}
+
+/* A new database gets its name when it is complete, so a file by that name is never half made. */
+static bool make(const char *path, struct tn_log *log, struct tn_err *err)
+{
+    struct tn_db db;
+    char fresh[4096];
+    snprintf(fresh, sizeof fresh, "%s.new", path);
+    unlink(fresh);
+    if (!tn_db_open(&db, fresh, TN_DB_write, err)) return false;
+    bool ok = tn_db_exec(&db, "PRAGMA page_size = 8192; "
+                         "PRAGMA synchronous = EXTRA", err) && migrate(&db, log, err);
+    tn_db_close(&db);
+    if (!ok) {
+        unlink(fresh);
+        return false;
+    }
+    if (rename(fresh, path) == 0) return true;
+    return tn_fail_errno(err, errno, path);
+}
+
+/* A file that is there and empty was a database once, or will never be one. */
+static bool look_at(const char *path, bool *there, struct tn_err *err)
+{
+    struct stat st;
+    *there = stat(path, &st) == 0;
+    if (!*there) return errno == ENOENT || tn_fail_errno(err, errno, path);
+    if (st.st_size > 0) return true;
+    return tn_fail(err, TN_E_corrupt, "%s: the file is empty, so what was in it is lost; restore a "
+                   "backup (tenon restore), or remove the file to start anew", path);
+}
+
+static bool beside_lost(const char *path, struct tn_err *err)
+{
+    char wal[4096];
+    struct stat st;
+    snprintf(wal, sizeof wal, "%s-wal", path);
+    if (stat(wal, &st) != 0 || st.st_size == 0) return true;
+    return tn_fail(err, TN_E_corrupt, "%s: the database is missing, but its log %s is there; put the file "
+                   "back, restore a backup (tenon restore), or remove the log to start anew", path, wal);
+}
+
+bool tn_db_prepare_file(struct tn_db *db, const char *path, struct tn_log *log, struct tn_err *err)
+{
+    bool there;
+    int64_t tables;
+    if (!look_at(path, &there, err)) return false;
+    if (!there && (!beside_lost(path, err) || !make(path, log, err))) return false;
+    if (!tn_db_open(db, path, TN_DB_write, err)) return false;
+    if (tn_db_check_ours(db, err) &&
+        tn_db_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", err) &&
+        migrate(db, log, err) &&
+        tn_db_int(db, "SELECT count(*) FROM sqlite_master", &tables, err))
+        return true;
+    tn_db_close(db);
+    return false;
+}
+
+bool tn_store_verify(const char *path, struct tn_err *err)
+{
+    struct tn_db db;
+    bool ok = false;
+    if (!tn_db_open(&db, path, TN_DB_read, err)) return false;
+    sqlite3_stmt *st = NULL;
+    if (!tn_db_check_ours(&db, err) || !(st = tn_db_sql(&db, "PRAGMA integrity_check(1)", err)))
+        goto out;
+    if (sqlite3_step(st) != SQLITE_ROW) {
+        tn_db_fail(&db, "checking", err);
+        goto out;
+    }
+    struct tn_str text = tn_column_str(st, 0);
+    ok = tn_str_is(text, "ok");
+    if (!ok) tn_fail(err, TN_E_corrupt, "%s: %.*s", path, TN_FMT(text));
+out:
+    tn_db_close(&db);
+    return ok;
+}

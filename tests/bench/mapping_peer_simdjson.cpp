@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// mapping_peer_simdjson.cpp DIR ROUNDS: the limit, the same pages parsed by simdjson and nothing else.
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <simdjson.h>
+#include <vector>
+
+int main(int argc, char **argv)
+{
+    if (argc < 3) return 2;
+    std::vector<simdjson::padded_string> pages;
+    for (const auto &file : std::filesystem::directory_iterator(argv[1]))
+        pages.push_back(simdjson::padded_string::load(file.path().string()).value());
+    simdjson::dom::parser parser;
+    size_t records = 0, bytes = 0;
+    auto began = std::chrono::steady_clock::now();
+    for (int round = -1; round < std::atoi(argv[2]); round++) {
+        if (round == 0) {
+            records = bytes = 0;
+            began = std::chrono::steady_clock::now();
+        }
+        for (const auto &page : pages) {
+            records += parser.parse(page)["items"].get_array().value().size();
+            bytes += page.size();
+        }
+    }
+    std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    std::printf("{\"records\":%zu,\"seconds\":%.6f,\"bytes\":%zu}\n", records, took.count(), bytes);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* A plan from the bytes before the first NUL, applied to the JSON behind it.  What comes out has to be
+ * JSON, and its hash that of its canonical form. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/sha.h>
+
+#include "base/limits.h"
+#include "mapping/apply.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { FIELDS = 6, OPS = 3 };
+
+struct recipe {
+    const uint8_t *p;
+    size_t n;
+    struct tn_arena arena;
+};
+
+static unsigned next(struct recipe *r, unsigned n)
+{
+    if (!r->n) return 0;
+    r->n--;
+    return *r->p++ % n;
+}
+
+/* Texts straight from the recipe: paths, templates, formats and constants that may be anything. */
+static struct tn_str text(struct recipe *r)
+{
+    static const char *const known[] = {"a", "a.b", "b[0]", "b[*].a", "l", "", "{a}-{b}", "%Y-%m-%d",
+                                        "0.10", "\"x\"", "[1,{}]", "null", "kg", "g", "+01:00"};
+    unsigned pick = next(r, 20);
+    if (pick < sizeof known / sizeof *known) return tn_str(known[pick]);
+    size_t n = next(r, 24);
+    if (n > r->n) n = r->n;
+    char *p = tn_arena_strndup(&r->arena, (const char *)r->p, n);
+    r->p += n;
+    r->n -= n;
+    return (struct tn_str){p, n};
+}
+
+static struct tn_spec_value *value(struct recipe *r, unsigned depth);
+
+static const struct tn_spec_field *fields(struct recipe *r, unsigned depth, size_t *count)
+{
+    static const char *const names[] = {"t0", "T1", "z\"2", "a3", "\xc3\xa4", "e"};
+    struct tn_spec_field *f = tn_arena_alloc(&r->arena, FIELDS * sizeof *f);
+    *count = 1 + next(r, FIELDS);
+    for (size_t i = 0; i < *count; i++)
+        f[i] = (struct tn_spec_field){.target = tn_str(names[i]), .line = (int)i + 1,
+                                      .required = next(r, 8) == 1, .secret = next(r, 8) == 1,
+                                      .on_fault = (enum tn_on_fault)next(r, 3),
+                                      .value = value(r, depth)};
+    return f;
+}
+
+static void one_op(struct recipe *r, struct tn_spec_op *op)
+{
+    struct tn_spec_row *rows = tn_arena_alloc(&r->arena, 2 * sizeof *rows);
+    *op = (struct tn_spec_op){.op = (enum tn_op)next(r, TN_OP_blank + 1), .line = 3, .rows = rows};
+    op->row_count = op->op == TN_OP_lookup ? 1 + next(r, 2) : 0;
+    for (size_t i = 0; i < op->row_count; i++)
+        rows[i] = (struct tn_spec_row){i ? TN_STR("7") : text(r), text(r)};
+    if (next(r, 2)) op->a = text(r);
+    if (next(r, 2)) op->b = text(r);
+    if (next(r, 3) == 1) op->other = text(r);
+    op->i = (int64_t)next(r, 40) - 5;
+    op->j = (int64_t)next(r, 12) - 5;
+    op->mode = (int)next(r, TN_ROUND_none + 1);
+    op->miss = (enum tn_on_fault)next(r, 2);
+}
+
+static struct tn_spec_value *value(struct recipe *r, unsigned depth)
+{
+    struct tn_spec_value *v = tn_arena_alloc(&r->arena, sizeof *v);
+    const struct tn_spec_value **items = tn_arena_alloc(&r->arena, 3 * sizeof *items);
+    struct tn_spec_op *ops = tn_arena_alloc(&r->arena, OPS * sizeof *ops);
+    struct tn_str *arg = tn_arena_alloc(&r->arena, sizeof *arg);
+    v->from = (enum tn_from)next(r, depth ? TN_FROM_fn + 1 : TN_FROM_template + 1);
+    v->line = 2;
+    v->text = text(r);
+    v->test = (enum tn_test)next(r, TN_TEST_below + 1);
+    *arg = text(r);
+    v->args = arg;
+    v->arg_count = 1;
+    if (v->from == TN_FROM_first || v->from == TN_FROM_when) {
+        v->item_count = v->from == TN_FROM_when ? 3 : 1 + next(r, 3);
+        for (size_t i = 0; i < v->item_count; i++) items[i] = value(r, depth - 1);
+        v->items = items;
+    }
+    if (v->from == TN_FROM_object || v->from == TN_FROM_each)
+        v->fields = fields(r, depth - 1, &v->field_count);
+    v->op_count = next(r, OPS + 1);
+    for (size_t i = 0; i < v->op_count; i++) one_op(r, &ops[i]);
+    v->ops = ops;
+    if (next(r, 3) == 1) v->fallback = text(r);
+    return v;
+}
+
+/* Gives back what it got, an error, or nothing. */
+static bool function(void *arg, int fn, struct tn_jval record, struct tn_jw *out, struct tn_err *err)
+{
+    (void)arg;
+    (void)fn;
+    if (tn_jcount(record) == 1) return tn_fail(err, TN_E_script, "one member");
+    if (tn_jcount(record) == 2) return true;
+    tn_jw_raw(out, tn_jraw(record));
+    return true;
+}
+
+static void check(struct tn_apply *a, const struct tn_buf *out)
+{
+    struct tn_json *json = tn_json_new();
+    struct tn_err err;
+    struct tn_buf canonical;
+    unsigned char hash[TN_APPLY_HASH], again[TN_APPLY_HASH];
+    tn_buf_init(&canonical, 64 * (size_t)TN_MIB);
+    /* nesting may pass the reader's limit: what was copied was nested already */
+    if (!tn_json_parse(json, tn_buf_str(out), &err)) {
+        if (err.kind != TN_E_too_large) abort();
+    } else {
+        tn_json_canonical(tn_json_root(json), &canonical);
+        SHA256((const unsigned char *)canonical.p, canonical.n, again);
+        tn_apply_hash(a, out, hash);
+        if (memcmp(hash, again, sizeof hash) != 0) abort();
+    }
+    tn_buf_clear(&canonical);
+    tn_json_free(json);
+}
+
+static void apply(const struct tn_plan *plan, struct tn_str record)
+{
+    struct tn_json *json = tn_json_new();
+    struct tn_apply *a = tn_apply_new(plan);
+    struct tn_outcome outcome;
+    struct tn_err err;
+    struct tn_buf out, lines;
+    tn_buf_init(&out, TN_LIMIT_RECORD);
+    tn_buf_init(&lines, TN_LIMIT_RECORD);
+    for (int again = 0; again < 2; again++) {
+        tn_buf_reset(&out);
+        if (!tn_json_parse(json, record, &err)) break;
+        if (tn_apply(a, tn_json_root(json), &out, &outcome)) check(a, &out);
+        else if (out.n || !outcome.listed) abort();
+        for (size_t i = 0; i < outcome.listed; i++) tn_outcome_line(&outcome.faults[i], &lines);
+        if (!tn_utf8_valid(lines.p ? lines.p : "", lines.n)) abort();
+    }
+    tn_buf_clear(&out);
+    tn_buf_clear(&lines);
+    tn_apply_free(a);
+    tn_json_free(json);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const uint8_t *cut = size ? memchr(data, 0, size) : NULL;
+    if (!cut) return 0;
+    struct recipe r = {.p = data, .n = (size_t)(cut - data)};
+    struct tn_spec spec = {.file = "f.lua", .fn = function};
+    struct tn_err err;
+    tn_arena_init(&r.arena);
+    spec.any_case = next(&r, 4) == 1;
+    if (next(&r, 3) == 1) spec.key = TN_STR("t0");
+    spec.fields = fields(&r, 3, &spec.field_count);
+    struct tn_plan *plan = tn_plan_new(&spec, &err);
+    if (plan) apply(plan, (struct tn_str){(const char *)cut + 1, size - (size_t)(cut - data) - 1});
+    else if (!err.text[0] || err.kind != TN_E_invalid) abort();
+    tn_plan_free(plan);
+    tn_arena_clear(&r.arena);
+    return 0;
+}

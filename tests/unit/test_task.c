@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: MIT */
+#include "script_fixture.h"
+
+#include "base/alloc.h"
+
+/* A module function that waits until the test says so: hold() -> what the test gives. */
+struct hold {
+    struct tn_owned owned;
+    struct tn_task *task;
+    int value;
+    bool dropped;
+};
+enum { HOLDS = 4096 };
+static struct {
+    struct hold *list[HOLDS];
+    int n, dropped;
+} holds;
+
+static void drop_hold(struct tn_owned *owned)
+{
+    struct hold *hold = (struct hold *)owned;
+    hold->dropped = true;
+    holds.dropped++;
+}
+
+static int held(lua_State *L, int status, lua_KContext ctx)
+{
+    struct hold *hold = (struct hold *)ctx;
+    assert_int_equal(status, LUA_YIELD);
+    tn_task_disown(&hold->owned);
+    lua_pushinteger(L, hold->value);
+    return 1;
+}
+
+static int l_hold(lua_State *L)
+{
+    struct tn_task *task = tn_task_self(L);
+    struct hold *hold = TN_NEW(struct hold);
+    hold->task = task;
+    hold->owned.drop = drop_hold;
+    assert_true(holds.n < HOLDS);
+    holds.list[holds.n++] = hold;
+    tn_task_own(task, &hold->owned);
+    return tn_task_park(L, held, hold);
+}
+
+static void answer(int i, int value)
+{
+    holds.list[i]->value = value;
+    tn_task_wake(holds.list[i]->task);
+}
+
+static int open_hold(lua_State *L)
+{
+    lua_pushcfunction(L, l_hold);
+    return 1;
+}
+static const struct tn_module modules[] = {{"hold", open_hold}, {NULL, NULL}};
+
+struct end {
+    int done;
+    struct tn_err err;
+    struct fixture_text out;
+};
+
+static void take(lua_State *L, int n, void *arg)
+{
+    fixture_take(L, n, &((struct end *)arg)->out);
+}
+
+static void done(void *arg, const struct tn_err *err)
+{
+    struct end *end = arg;
+    end->done++;
+    tn_err_clear(&end->err);
+    if (err) end->err = *err;
+}
+static const struct tn_task_call call = {.take = take, .done = done};
+
+static int open(void **state)
+{
+    memset(&holds, 0, sizeof holds);
+    return fixture_open(state);
+}
+
+static int close(void **state)
+{
+    int result = fixture_close(state);
+    for (int i = 0; i < holds.n; i++) tn_free(holds.list[i]);
+    return result;
+}
+
+static struct tn_isolate *isolate(void **state)
+{
+    struct tn_isolate_options o = {.name = "tasks", .modules = modules, .call_ms = 50};
+    return fixture_isolate(*state, &o);
+}
+
+static struct tn_task *start(struct tn_isolate *iso, const char *body, struct end *end)
+{
+    struct tn_err err;
+    char *text = NULL;
+    assert_true(asprintf(&text, "local hold = require 'hold'\nreturn function(...)\n%s\nend", body) > 0);
+    int ref = fixture_load(iso, text);
+    struct tn_task *task = tn_task_start(iso, ref, &call, end, &err);
+    assert_non_null(task);
+    tn_isolate_release(iso, ref);
+    free(text);
+    return task;
+}
+
+static void turns(struct fixture *f, int n)
+{
+    while (n--) tn_loop_turn(f->loop, false);
+}
+
+/* ---- the ordinary life ---- */
+
+static void a_task_ends_with_results(void **state)
+{
+    struct tn_isolate *iso = isolate(state);
+    struct end end = {0};
+    start(iso, "return 1, 'a'", &end);
+    assert_int_equal(end.done, 0);
+    fixture_turn(*state, &end.done);
+    assert_string_equal(end.out.text, "1 a");
+    assert_int_equal(end.err.kind, TN_E_none);
+    tn_isolate_unref(iso);
+}
+
+static void a_task_parks_and_goes_on(void **state)
+{
+    struct tn_isolate *iso = isolate(state);
+    struct end end = {0};
+    start(iso, "local a = hold()\nlocal b = hold()\nreturn a + b", &end);
+    turns(*state, 5);
+    assert_int_equal(holds.n, 1);
+    answer(0, 40);
+    answer(0, 40);
+    assert_int_equal(holds.n, 1);
+    turns(*state, 5);
+    assert_int_equal(holds.n, 2);
+    assert_int_equal(end.done, 0);
+    answer(1, 2);
+    fixture_turn(*state, &end.done);
+    assert_string_equal(end.out.text, "42");
+    assert_int_equal(holds.dropped, 0);
+    tn_isolate_unref(iso);
+}
+
+/* Waits inside pcall, xpcall, coroutines in coroutines, iterators, metamethods. */
+static void waits_work_in_all_places(void **state)
+{
+    static const char *const bodies[] = {
+        "return select(2, pcall(hold))",
+        "return select(2, xpcall(function() return hold() end, print))",
+        "return coroutine.wrap(function() return hold() end)()",
+        "return select(2, coroutine.resume(coroutine.create(function() return hold() end)))",
+        "return coroutine.wrap(function() return coroutine.wrap(function() return hold() end)() end)()",
+        "for x in coroutine.wrap(function() coroutine.yield(hold()) end) do return x end",
+        "return setmetatable({}, { __index = function() return hold() end }).x",
+        "local v do local c <close> = setmetatable({}, { __close = function() v = hold() end }) end return v",
+        "local co = coroutine.wrap(function(a) local b = coroutine.yield(a) return b + hold() end) co(1) return co(0)",
+        "return select(2, pcall(pcall, coroutine.wrap(function() return select(2, pcall(hold)) end))) and 7",
+    };
+    struct tn_isolate *iso = isolate(state);
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        struct end end = {0};
+        start(iso, bodies[i], &end);
+        turns(*state, 5);
+        if (holds.n != (int)i + 1) fail_msg("%s: %s", bodies[i], end.err.text);
+        answer((int)i, 7);
+        fixture_turn(*state, &end.done);
+        if (strcmp(end.out.text, "7") != 0) fail_msg("%s: %s %s", bodies[i], end.out.text, end.err.text);
+    }
+    tn_isolate_unref(iso);
+}
+
+/* Where nothing can wait, it says so and nothing is left waiting. */
+static void waits_are_refused_elsewhere(void **state)
+{
+    static const char *const bodies[] = {
+        "table.sort({ 3, 2, 1 }, function(a, b) hold() return a < b end)",
+        "('x'):gsub('x', function() return hold() end)",
+        "('x'):gsub('x', function() coroutine.wrap(hold)() end)",
+        "load(function() return hold() end)",
+        "tostring(setmetatable({}, { __tostring = function() return hold() end }))",
+    };
+    struct tn_isolate *iso = isolate(state);
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        struct end end = {0};
+        start(iso, bodies[i], &end);
+        fixture_turn(*state, &end.done);
+        if (!strstr(end.err.text, "waits for an answer")) fail_msg("%s: %s", bodies[i], end.err.text);
+    }
+    struct tn_err err;
+    int ref = fixture_load(iso, "return require 'hold'");
+    assert_false(tn_isolate_call(iso, ref, NULL, NULL, NULL, &err));
+    assert_non_null(strstr(err.text, "waits for an answer"));
+    assert_false(tn_isolate_load_text(iso, "a.lua", TN_STR("return require('hold')()"), &ref, &err));
+    assert_non_null(strstr(err.text, "waits for an answer"));
+    assert_int_equal(holds.n, 0);
+    tn_isolate_unref(iso);
+}
+
+static void failures_say_where(void **state)
+{
+    struct tn_isolate *iso = isolate(state);
+    struct end end = {0};
+    start(iso, "hold()\nlocal x = nil\nreturn x.y", &end);
+    turns(*state, 5);
+    answer(0, 1);
+    fixture_turn(*state, &end.done);
+    assert_int_equal(end.err.kind, TN_E_script);
+    assert_string_equal(end.err.file, "scripts/test.lua");
+    assert_int_equal(end.err.line, 5);
+    end.done = 0;
+    start(iso, "while true do end", &end);
+    fixture_turn(*state, &end.done);
+    assert_int_equal(end.err.kind, TN_E_budget);
+    assert_int_equal(end.err.line, 3);
+    end.done = 0;
+    start(iso, "local t = {} while true do t[#t + 1] = {} end", &end);
+    fixture_turn(*state, &end.done);
+    assert_int_equal(end.err.kind, TN_E_budget);
+    end.done = 0;
+    start(iso, "coroutine.yield(1)", &end);
+    fixture_turn(*state, &end.done);
+    assert_string_equal(end.err.text, "attempt to yield from outside a coroutine");
+    tn_isolate_unref(iso);
+}
+
+/* Each stretch between two waits has the whole budget. */
+static void the_budget_is_per_stretch(void **state)
+{
+    struct tn_isolate *iso = isolate(state);
+    struct end end = {0};
+    start(iso, "local n = 0\nfor i = 1, 6 do\n  for j = 1, 1e5 do n = n + 1 end\n  hold()\nend\nreturn n", &end);
+    for (int i = 0; i < 6; i++) {
+        turns(*state, 5);
+        answer(i, 0);
+    }
+    fixture_turn(*state, &end.done);
+    assert_string_equal(end.out.text, "600000");
+    tn_isolate_unref(iso);
+}
+
+/* ---- cancelling ---- */
+
+static void cancelling_drops_at_once(void **state)
+{
+    struct tn_isolate *iso = isolate(state);
+    struct end end = {0};
+    struct tn_task *task = start(iso, "local x <close> = setmetatable({}, { __close = function() while true do end "
+                                      "end })\nhold()", &end);
+    turns(*state, 5);
+    tn_task_cancel(task);
+    assert_int_equal(holds.dropped, 1);
+    assert_int_equal(end.done, 0);
+    tn_task_wake(task);
+    tn_task_cancel(task);
+    fixture_turn(*state, &end.done);
+    turns(*state, 5);
+    assert_int_equal(end.done, 1);
+    assert_int_equal(end.err.kind, TN_E_cancelled);
+    tn_isolate_unref(iso);
+}
+
+static void a_task_can_be_cancelled_before_it_ran(void **state)
+{
+    struct tn_isolate *iso = isolate(state);
+    struct end end = {0};
+    tn_task_cancel(start(iso, "hold()", &end));
+    fixture_turn(*state, &end.done);
+    assert_int_equal(end.err.kind, TN_E_cancelled);
+    assert_int_equal(holds.n, 0);
+    tn_isolate_unref(iso);
+}
+
+static void tasks_have_a_limit_of_time(void **state)
+{
+    struct tn_isolate *iso = isolate(state);
+    struct end end = {0};
+    struct tn_task_call limited = {.take = take, .done = done, .limit_ms = 20};
+    struct tn_err err;
+    int ref = fixture_load(iso, "return require 'hold'");
+    assert_non_null(tn_task_start(iso, ref, &limited, &end, &err));
+    fixture_turn(*state, &end.done);
+    assert_int_equal(end.err.kind, TN_E_timeout);
+    assert_string_equal(end.err.text, "the task did not end within 20 ms");
+    assert_int_equal(holds.dropped, 1);
+    tn_isolate_unref(iso);
+}
+
+/* What a task owns is dropped when it ends, too. */
+static int l_own(lua_State *L)
+{
+    struct hold *hold = TN_NEW(struct hold);
+    hold->owned.drop = drop_hold;
+    holds.list[holds.n++] = hold;
+    tn_task_own(tn_task_self(L), &hold->owned);
+    return 0;
+}
+static int open_own(lua_State *L)
+{
+    lua_pushcfunction(L, l_own);
+    return 1;
+}
+
+static void the_end_drops_what_is_owned(void **state)
+{
+    static const struct tn_module own[] = {{"hold", open_own}, {NULL, NULL}};
+    struct tn_isolate_options o = {.name = "own", .modules = own};
+    struct tn_isolate *iso = fixture_isolate(*state, &o);
+    struct end end = {0};
+    start(iso, "hold() hold()", &end);
+    fixture_turn(*state, &end.done);
+    assert_int_equal(holds.dropped, 2);
+    end.done = 0;
+    start(iso, "hold() error('x')", &end);
+    fixture_turn(*state, &end.done);
+    assert_int_equal(holds.dropped, 3);
+    tn_isolate_unref(iso);
+}
+
+/* ---- coroutines between tasks ---- */
+
+/* A coroutine that waits for one task cannot be resumed by another. */
+static void a_waiting_coroutine_is_out_of_reach(void **state)
+{
+    struct tn_isolate *iso = isolate(state);
+    struct end a = {0}, b = {0}, c = {0};
+    struct tn_err err;
+    int ref = fixture_load(iso, "local hold = require 'hold'\nlocal shared, main\nreturn function()\n"
+                                "  if shared then return coroutine.status(shared), coroutine.resume(shared) end\n"
+                                "  main = coroutine.running()\n"
+                                "  shared = coroutine.create(function() return hold() end)\n"
+                                "  return coroutine.resume(shared)\nend");
+    tn_isolate_release(iso, LUA_NOREF);
+    assert_non_null(tn_task_start(iso, ref, &call, &a, &err));
+    turns(*state, 5);
+    assert_non_null(tn_task_start(iso, ref, &call, &b, &err));
+    fixture_turn(*state, &b.done);
+    assert_string_equal(b.out.text, "normal false cannot resume non-suspended coroutine");
+    answer(0, 5);
+    fixture_turn(*state, &a.done);
+    assert_string_equal(a.out.text, "true 5");
+    assert_non_null(tn_task_start(iso, ref, &call, &c, &err));
+    fixture_turn(*state, &c.done);
+    assert_string_equal(c.out.text, "dead false cannot resume dead coroutine");
+    tn_isolate_unref(iso);
+}
+
+static void the_tasks_own_coroutine_is_out_of_reach(void **state)
+{
+    struct tn_isolate *iso = isolate(state);
+    struct end a = {0}, b = {0};
+    struct tn_err err;
+    int ref = fixture_load(iso, "local hold = require 'hold'\nlocal main\nreturn function()\n"
+                                "  if main then return coroutine.resume(main) end\n"
+                                "  main = coroutine.running()\n  return hold()\nend");
+    assert_non_null(tn_task_start(iso, ref, &call, &a, &err));
+    turns(*state, 5);
+    assert_non_null(tn_task_start(iso, ref, &call, &b, &err));
+    fixture_turn(*state, &b.done);
+    assert_string_equal(b.out.text, "false cannot resume non-suspended coroutine");
+    answer(0, 5);
+    fixture_turn(*state, &a.done);
+    assert_string_equal(a.out.text, "5");
+    tn_isolate_unref(iso);
+}
+
+/* ---- many, and the end of isolates ---- */
+
+static void thousands_are_in_flight(void **state)
+{
+    enum { N = 3000 };
+    struct tn_isolate *iso = isolate(state);
+    struct end *ends = tn_alloc(N * sizeof *ends);
+    struct tn_err err;
+    int ref = fixture_load(iso, "local hold = require 'hold'\nreturn function() return hold() + 1 end");
+    for (int i = 0; i < N; i++) assert_non_null(tn_task_start(iso, ref, &call, &ends[i], &err));
+    while (holds.n < N) tn_loop_turn(((struct fixture *)*state)->loop, true);
+    for (int i = N - 1; i >= 0; i--) answer(i, i);
+    for (int i = 0; i < N; i++) {
+        char want[16];
+        fixture_turn(*state, &ends[i].done);
+        snprintf(want, sizeof want, "%d", i + 1);
+        assert_string_equal(ends[i].out.text, want);
+    }
+    struct tn_isolate_stats stats;
+    tn_isolate_stats(iso, &stats);
+    assert_int_equal(stats.tasks, 0);
+    tn_isolate_unref(iso);
+    tn_free(ends);
+}
+
+static void tasks_have_a_limit_of_number(void **state)
+{
+    struct tn_isolate_options o = {.name = "few", .modules = modules, .max_tasks = 2};
+    struct tn_isolate *iso = fixture_isolate(*state, &o);
+    struct end end = {0};
+    struct tn_err err;
+    int ref = fixture_load(iso, "return require 'hold'");
+    assert_non_null(tn_task_start(iso, ref, &call, &end, &err));
+    assert_non_null(tn_task_start(iso, ref, &call, &end, &err));
+    assert_null(tn_task_start(iso, ref, &call, &end, &err));
+    assert_int_equal(err.kind, TN_E_overloaded);
+    tn_isolate_retire(iso, 0);
+    while (end.done < 2) tn_loop_turn(((struct fixture *)*state)->loop, true);
+    assert_int_equal(end.err.kind, TN_E_cancelled);
+}
+
+static void an_isolate_outlives_its_last_reference_by_its_tasks(void **state)
+{
+    struct tn_isolate *iso = isolate(state);
+    struct end end = {0};
+    start(iso, "return hold()", &end);
+    turns(*state, 5);
+    tn_isolate_unref(iso);
+    answer(0, 9);
+    fixture_turn(*state, &end.done);
+    assert_string_equal(end.out.text, "9");
+}
+
+static void a_retired_isolate_drains(void **state)
+{
+    struct tn_isolate *iso = isolate(state);
+    struct end end = {0};
+    struct tn_err err;
+    int ref = fixture_load(iso, "return require 'hold'");
+    assert_non_null(tn_task_start(iso, ref, &call, &end, &err));
+    turns(*state, 5);
+    tn_isolate_ref(iso);
+    tn_isolate_retire(iso, 60000);
+    assert_null(tn_task_start(iso, ref, &call, &end, &err));
+    assert_int_equal(err.kind, TN_E_unavailable);
+    answer(0, 3);
+    fixture_turn(*state, &end.done);
+    assert_string_equal(end.out.text, "3");
+    tn_isolate_unref(iso);
+}
+
+static void the_host_takes_everything_with_it(void **state)
+{
+    struct tn_isolate *iso = isolate(state);
+    struct end end = {0};
+    start(iso, "hold()", &end);
+    turns(*state, 5);
+    start(iso, "hold()", &end);
+    tn_isolate_unref(iso);
+    fixture_close(state);
+    assert_int_equal(end.done, 2);
+    assert_int_equal(holds.dropped, 1);
+    fixture_open(state);
+}
+
+/* Pushing the arguments may fail; done is then not called. */
+static int push_badly(lua_State *L, void *arg)
+{
+    (void)arg;
+    return luaL_error(L, "no arguments today");
+}
+
+static int push_two(lua_State *L, void *arg)
+{
+    (void)arg;
+    lua_pushinteger(L, 4);
+    lua_pushliteral(L, "x");
+    return 2;
+}
+
+static void take_badly(lua_State *L, int n, void *arg)
+{
+    (void)n, (void)arg;
+    luaL_error(L, "that will not do");
+}
+
+static void arguments_go_in_and_results_come_out(void **state)
+{
+    struct tn_isolate *iso = isolate(state);
+    struct end end = {0};
+    struct tn_err err;
+    int ref = fixture_load(iso, "return function(n, s) return s:rep(n) end");
+    struct tn_task_call bad = {.push = push_badly, .done = done};
+    assert_null(tn_task_start(iso, ref, &bad, &end, &err));
+    assert_string_equal(err.text, "no arguments today");
+    struct tn_task_call good = {.push = push_two, .take = take, .done = done};
+    assert_non_null(tn_task_start(iso, ref, &good, &end, &err));
+    fixture_turn(*state, &end.done);
+    assert_string_equal(end.out.text, "xxxx");
+    struct tn_task_call untaken = {.push = push_two, .take = take_badly, .done = done};
+    end.done = 0;
+    assert_non_null(tn_task_start(iso, ref, &untaken, &end, &err));
+    fixture_turn(*state, &end.done);
+    assert_string_equal(end.err.text, "that will not do");
+    tn_isolate_unref(iso);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, open, close)
+    const struct CMUnitTest tests[] = {
+        T(a_task_ends_with_results), T(a_task_parks_and_goes_on), T(waits_work_in_all_places),
+        T(waits_are_refused_elsewhere), T(failures_say_where), T(the_budget_is_per_stretch),
+        T(cancelling_drops_at_once), T(a_task_can_be_cancelled_before_it_ran), T(tasks_have_a_limit_of_time),
+        T(the_end_drops_what_is_owned), T(a_waiting_coroutine_is_out_of_reach),
+        T(the_tasks_own_coroutine_is_out_of_reach), T(thousands_are_in_flight),
+        T(tasks_have_a_limit_of_number), T(an_isolate_outlives_its_last_reference_by_its_tasks),
+        T(a_retired_isolate_drains), T(the_host_takes_everything_with_it),
+        T(arguments_go_in_and_results_come_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: MIT */
+#include "bind_rig.h"
+
+#include "bind/bind_map.h"
+#include "script/decl.h"
+
+static void no_upstream(void *arg, struct tn_http_exchange *x)
+{
+    (void)arg;
+    tn_http_reply(x, 500, NULL, TN_STR(""));
+}
+
+static int open_rig(void **state)
+{
+    struct rig *r = TN_NEW(struct rig);
+    rig_open(r, no_upstream, NULL);
+    *state = r;
+    return 0;
+}
+
+static int close_rig(void **state)
+{
+    rig_close(*state);
+    tn_free(*state);
+    return 0;
+}
+
+/* The files of this tree with some in front of them. */
+static struct tn_fileset *with(const struct tn_embedded *more)
+{
+    struct tn_fileset *under = rig_files(), *over = tn_fileset_embedded(more);
+    struct tn_fileset *f = tn_fileset_over(under, over);
+    tn_fileset_unref(under);
+    tn_fileset_unref(over);
+    return f;
+}
+
+#define FILES(...) (const struct tn_embedded[]){__VA_ARGS__, {NULL, NULL, 0}}
+#define TEXT(path, text) {path, text, sizeof(text) - 1}
+
+struct faults {
+    struct tn_err list[16];
+    size_t n;
+};
+
+static void collect(void *arg, const struct tn_err *fault)
+{
+    struct faults *f = arg;
+    if (f->n < 16) f->list[f->n] = *fault;
+    f->n++;
+}
+
+static void expect_fault(struct rig *r, const struct tn_embedded *more, const char *file, int line,
+                         const char *text)
+{
+    struct tn_err err;
+    struct tn_fileset *f = with(more);
+    struct tn_units *units = tn_units_load(&r->env, f, NULL, NULL, NULL, &err);
+    tn_fileset_unref(f);
+    assert_null(units);
+    if (strcmp(err.file, file) != 0 || (line && err.line != line) || !strstr(err.text, text))
+        fail_msg("%s:%d: %s", err.file, err.line, err.text);
+}
+
+/* ---- what is shipped ---- */
+
+static void the_shipped_files_load(void **state)
+{
+    struct rig *r = *state;
+    struct tn_units *units = rig_load(r, rig_files());
+    const struct tn_decl *item = tn_units_resource(units, "item");
+    const struct tn_decl *fusion = tn_units_adapter(units, "oracle_fusion");
+    assert_non_null(item);
+    assert_non_null(fusion);
+    assert_string_equal(item->resource.path, "/api/v1/items");
+    assert_string_equal(item->resource.plural, "items");
+    assert_string_equal(fusion->adapter.title, "Oracle Fusion Cloud ERP");
+    const struct tn_operation *o = tn_decl_operation(fusion, "sync_items");
+    assert_non_null(o);
+    assert_int_equal(o->n_filters, 3);
+    assert_null(tn_decl_operation(fusion, "sync_boms"));
+    assert_non_null(tn_units_mapping(units, "oracle_fusion/item"));
+    assert_null(tn_units_mapping(units, "oracle_fusion/bom"));
+    assert_ptr_equal(tn_unit_target(tn_units_find(units, "oracle_fusion"), "oracle_fusion/item"), item);
+    assert_null(tn_units_resource_at(units, tn_units_resources(units)));
+    tn_units_unref(units);
+}
+
+static void defaults_of_the_fusion_config(void **state)
+{
+    struct rig *r = *state;
+    struct tn_units *units = rig_load(r, rig_files());
+    const struct tn_adapter *a = &tn_units_adapter(units, "oracle_fusion")->adapter;
+    struct tn_json *json = tn_json_new();
+    struct tn_buf out;
+    struct tn_jw w;
+    struct tn_err err;
+    tn_buf_init(&out, TN_MIB);
+    assert_true(tn_json_parse(json, tn_str(r->config), &err));
+    assert_true(tn_field_check(a->fields, a->n_fields, tn_json_root(json), "config", 0, &err));
+    tn_jw_init(&w, &out);
+    tn_field_fill(a->fields, a->n_fields, tn_json_root(json), &w);
+    assert_non_null(strstr(out.p, "\"syncInterval\":60,\"batchSize\":100,\"timeout\":30000,\"retryAttempts\":3"));
+    assert_non_null(strstr(out.p, "\"dialect\":\"reference\",\"releaseVersion\":\"11.13.18.05\",\"authStyle\":\"basic\""));
+    tn_buf_reset(&out);
+    tn_jw_init(&w, &out);
+    tn_field_mask(a->fields, a->n_fields, tn_json_root(json), "********", &w);
+    assert_null(strstr(out.p, "secret-of-the-client"));
+    tn_buf_clear(&out);
+    tn_json_free(json);
+    tn_units_unref(units);
+}
+
+static void a_unit_has_its_files_and_what_they_require(void **state)
+{
+    struct rig *r = *state;
+    struct tn_units *units = rig_load(r, rig_files());
+    struct tn_fileset *f = tn_unit_files(tn_units_find(units, "oracle_fusion"));
+    char hash[65];
+    assert_non_null(tn_fileset_find(f, TN_STR("scripts/adapters/oracle_fusion.lua")));
+    assert_non_null(tn_fileset_find(f, TN_STR("mappings/oracle_fusion/item.lua")));
+    assert_non_null(tn_fileset_find(f, TN_STR("stdlib/std/page.lua")));
+    assert_non_null(tn_fileset_find(f, TN_STR("stdlib/std/oauth2.lua")));
+    assert_non_null(tn_fileset_find(f, TN_STR("stdlib/std/connection.lua")));
+    assert_null(tn_fileset_find(f, TN_STR("scripts/resources/item.lua")));
+    tn_fileset_hash(f, hash);
+    assert_string_equal(hash, tn_unit_generation(tn_units_find(units, "oracle_fusion")));
+    tn_units_unref(units);
+}
+
+/* A generation that was stored is enough to load from. */
+static void a_packed_set_loads_with_the_same_generations(void **state)
+{
+    struct rig *r = *state;
+    struct tn_buf bytes;
+    struct tn_err err;
+    struct tn_units *units = rig_load(r, rig_files());
+    struct tn_fileset *all = tn_fileset_over(tn_unit_files(tn_units_find(units, "core")),
+                                             tn_unit_files(tn_units_find(units, "oracle_fusion")));
+    tn_buf_init(&bytes, 8 * TN_MIB);
+    tn_fileset_pack(all, &bytes);
+    struct tn_fileset *again = tn_fileset_unpack(tn_buf_str(&bytes), &err);
+    assert_non_null(again);
+    struct tn_units *copy = rig_load(r, again);
+    assert_string_equal(tn_unit_generation(tn_units_find(copy, "core")),
+                        tn_unit_generation(tn_units_find(units, "core")));
+    assert_string_equal(tn_unit_generation(tn_units_find(copy, "oracle_fusion")),
+                        tn_unit_generation(tn_units_find(units, "oracle_fusion")));
+    tn_fileset_unref(all);
+    tn_buf_clear(&bytes);
+    tn_units_unref(units);
+    tn_units_unref(copy);
+}
+
+/* ---- reload ---- */
+
+struct changes {
+    char names[256];
+    size_t n;
+};
+
+static void note_change(void *arg, const struct tn_unit_change *change)
+{
+    struct changes *c = arg;
+    size_t at = strlen(c->names);
+    snprintf(c->names + at, sizeof c->names - at, "%s%s%s ", change->name,
+             change->previous ? "" : "+", change->generation ? "" : "-");
+    c->n++;
+}
+
+static const char mapping_7[] =
+    "local map = require \"tenon.map\"\n"
+    "return map { reads = \"oracle_fusion.item\", writes = \"item\", key = \"externalId\",\n"
+    "  set = { externalId = map.from \"ItemId\" :text(), partNumber = map.from \"ItemNumber\" :text() } }\n";
+
+static struct tn_units *reload(struct rig *r, struct tn_units *old, struct tn_fileset *files_give)
+{
+    struct tn_err err;
+    struct tn_units *units = tn_units_load(&r->env, files_give, old, NULL, NULL, &err);
+    if (!units) fail_msg("%s:%d: %s", err.file, err.line, err.text);
+    tn_fileset_unref(files_give);
+    return units;
+}
+
+static void only_what_changed_is_loaded_anew(void **state)
+{
+    struct rig *r = *state;
+    struct changes c = {0};
+    struct tn_units *old = rig_load(r, rig_files());
+    struct tn_units *same = reload(r, old, rig_files());
+    assert_int_equal(tn_units_diff(old, same, note_change, &c), tn_units_count(same));
+    assert_int_equal(c.n, 0);
+    assert_ptr_equal(tn_units_find(old, "core"), tn_units_find(same, "core"));
+    assert_ptr_equal(tn_units_find(old, "oracle_fusion"), tn_units_find(same, "oracle_fusion"));
+    tn_units_unref(old);
+    struct tn_units *now =
+        reload(r, same, with(FILES({"mappings/oracle_fusion/item.lua", mapping_7, sizeof mapping_7 - 1},
+                                   TEXT("scripts/adapters/other.lua",
+                                        "local tn = require 'tenon'\nreturn tn.adapter { config = {} }\n"))));
+    tn_units_diff(same, now, note_change, &c);
+    assert_string_equal(c.names, "oracle_fusion other+ ");
+    assert_ptr_equal(tn_units_find(same, "core"), tn_units_find(now, "core"));
+    tn_units_unref(same);
+    c = (struct changes){0};
+    struct tn_units *less = reload(r, now, rig_files());
+    tn_units_diff(now, less, note_change, &c);
+    assert_string_equal(c.names, "oracle_fusion other- ");
+    tn_units_unref(now);
+    tn_units_unref(less);
+}
+
+/* A mapping is checked against the resource as it is now, though its own files are the same. */
+static void a_changed_resource_checks_the_mappings_again(void **state)
+{
+    static const char item[] =
+        "local tn = require \"tenon\"\n"
+        "return tn.resource { path = \"/api/v1/items\", key = { \"partNumber\" },\n"
+        "  fields = { tn.text \"partNumber\" { required = true }, tn.text \"externalId\" {} } }\n";
+    struct rig *r = *state;
+    struct tn_err err;
+    struct tn_units *old = rig_load(r, rig_files());
+    struct tn_fileset *f = with(FILES({"scripts/resources/item.lua", item, sizeof item - 1}));
+    assert_null(tn_units_load(&r->env, f, old, NULL, NULL, &err));
+    assert_string_equal(err.file, "mappings/oracle_fusion/item.lua");
+    assert_non_null(tn_units_mapping(old, "oracle_fusion/item"));
+    tn_fileset_unref(f);
+    tn_units_unref(old);
+}
+
+static void a_required_file_is_part_of_the_generation(void **state)
+{
+    struct rig *r = *state;
+    struct changes c = {0};
+    const char *user = "local tn = require 'tenon'\nlocal u = require('lib.units')\n"
+                       "return tn.adapter { title = u.title, config = {} }\n";
+    const struct tn_embedded one[] = {{"scripts/adapters/other.lua", user, strlen(user)},
+                                      TEXT("scripts/lib/units.lua", "return { title = 'one' }"),
+                                      {NULL, NULL, 0}};
+    const struct tn_embedded two[] = {{"scripts/adapters/other.lua", user, strlen(user)},
+                                      TEXT("scripts/lib/units.lua", "return { title = 'two' }"),
+                                      {NULL, NULL, 0}};
+    struct tn_units *a = rig_load(r, with(one)), *b = reload(r, a, with(two));
+    assert_string_equal(tn_units_adapter(a, "other")->adapter.title, "one");
+    assert_string_equal(tn_units_adapter(b, "other")->adapter.title, "two");
+    tn_units_diff(a, b, note_change, &c);
+    assert_string_equal(c.names, "other ");
+    tn_units_unref(a);
+    tn_units_unref(b);
+}
+
+/* ---- faults ---- */
+
+static void faults_name_file_and_line(void **state)
+{
+    struct rig *r = *state;
+    expect_fault(r, FILES(TEXT("scripts/adapters/bad.lua", "local tn = require 'tenon'\nreturn tn.adapter {\n")),
+                 "scripts/adapters/bad.lua", 3, "");
+    expect_fault(r, FILES(TEXT("scripts/resources/bad.lua", "error('no')\n")), "scripts/resources/bad.lua", 1, "no");
+    expect_fault(r, FILES(TEXT("scripts/resources/bad.lua", "while true do end\n")), "scripts/resources/bad.lua", 1, "");
+    expect_fault(r, FILES(TEXT("scripts/resources/bad.lua", "return 7\n")), "scripts/resources/bad.lua", 0, "");
+    expect_fault(r, FILES(TEXT("scripts/resources/bad.lua", "require 'std.nothing'\n")),
+                 "scripts/resources/bad.lua", 1, "std.nothing");
+    expect_fault(r, FILES(TEXT("mappings/oracle_fusion/item.lua",
+                               "local map = require \"tenon.map\"\n"
+                               "return map { reads = \"oracle_fusion.item\", writes = \"itme\", key = \"externalId\",\n"
+                               "  set = { externalId = map.from \"ItemId\" :text() } }\n")),
+                 "mappings/oracle_fusion/item.lua", 0, "itme");
+    expect_fault(r, FILES(TEXT("mappings/oracle_fusion/item.lua",
+                               "local map = require \"tenon.map\"\n"
+                               "return map { reads = \"oracle_fusion.item\", writes = \"item\", key = \"externalId\",\n"
+                               "  set = { externalId = map.from \"ItemId\" :text(),\n"
+                               "          colour = map.from \"Colour\" } }\n")),
+                 "mappings/oracle_fusion/item.lua", 4, "no such target field");
+    expect_fault(r, FILES(TEXT("mappings/oracle_fusion/item.lua",
+                               "local map = require \"tenon.map\"\n"
+                               "return map { reads = \"oracle_fusion.item\", writes = \"item\", key = \"externalId\",\n"
+                               "  set = { externalId = map.from \"ItemId\" :text() },\n"
+                               "  example = { give = { ItemId = 7 }, expect = { externalId = \"8\" } } }\n")),
+                 "mappings/oracle_fusion/item.lua", 0, "");
+}
+
+static void an_operation_needs_its_mapping(void **state)
+{
+    expect_fault(*state, FILES(TEXT("scripts/adapters/other.lua",
+                                    "local tn = require 'tenon'\n"
+                                    "return tn.adapter { config = {}, operations = {\n"
+                                    "  sync_items = { entity = 'item', mapping = 'oracle_fusion/item',\n"
+                                    "    run = function() end } } }\n")),
+                 "scripts/adapters/other.lua", 3, "mappings/oracle_fusion/item.lua in the folder of other");
+    expect_fault(*state, FILES(TEXT("scripts/adapters/other.lua",
+                                    "local tn = require 'tenon'\n"
+                                    "return tn.adapter { config = {}, operations = {\n"
+                                    "  sync_items = { entity = 'item', run = function() end } } }\n")),
+                 "scripts/adapters/other.lua", 3, "mapping");
+}
+
+static void check_lists_every_fault(void **state)
+{
+    struct rig *r = *state;
+    struct tn_err err;
+    struct faults faults = {.n = 0};
+    struct tn_fileset *f = with(FILES(TEXT("mappings/x/item.lua", "return 1\n"),
+                                      TEXT("scripts/adapters/a.lua", "error('a')\n"),
+                                      TEXT("scripts/adapters/b.lua", "error('b')\n"),
+                                      TEXT("scripts/resources/c.lua", "error('c')\n"),
+                                      TEXT("scripts/surfaces/d.lua", "return {\n")));
+    assert_null(tn_units_load(&r->env, f, NULL, collect, &faults, &err));
+    tn_fileset_unref(f);
+    assert_int_equal(faults.n, 5);
+    assert_string_equal(faults.list[0].file, "scripts/resources/c.lua");
+    assert_string_equal(err.file, faults.list[0].file);
+    assert_string_equal(faults.list[1].file, "scripts/surfaces/d.lua");
+    bool a = false, b = false, x = false;
+    for (size_t i = 2; i < faults.n; i++) {
+        a |= !strcmp(faults.list[i].file, "scripts/adapters/a.lua");
+        b |= !strcmp(faults.list[i].file, "scripts/adapters/b.lua");
+        x |= !strcmp(faults.list[i].file, "mappings/x/item.lua");
+    }
+    assert_true(a && b && x);
+}
+
+static void a_broken_resource_brings_no_faults_of_others(void **state)
+{
+    struct rig *r = *state;
+    struct tn_err err;
+    struct faults faults = {.n = 0};
+    struct tn_fileset *f = with(FILES(TEXT("scripts/resources/item.lua", "return {\n")));
+    assert_null(tn_units_load(&r->env, f, NULL, collect, &faults, &err));
+    tn_fileset_unref(f);
+    assert_int_equal(faults.n, 1);
+}
+
+static void nothing_at_all_is_an_empty_set(void **state)
+{
+    struct rig *r = *state;
+    static const struct tn_embedded none[] = {{NULL, NULL, 0}};
+    struct tn_units *units = rig_load(r, tn_fileset_embedded(none));
+    assert_int_equal(tn_units_count(units), 1);
+    assert_int_equal(tn_units_adapters(units), 0);
+    tn_units_unref(units);
+}
+
+/* ---- integrations keep what they began with ---- */
+
+static void a_connection_is_replaced_when_config_or_scripts_change(void **state)
+{
+    struct rig *r = *state;
+    struct tn_err err;
+    rig_connect(r);
+    struct tn_connection *a = tn_connection_get(r->connections, 1, RIG_ID, &err);
+    struct tn_connection *b = tn_connection_get(r->connections, 1, RIG_ID, &err);
+    assert_ptr_equal(a, b);
+    tn_connection_unref(b);
+    rig_config(r, "\"batchSize\":7");
+    b = tn_connection_get(r->connections, 1, RIG_ID, &err);
+    assert_ptr_not_equal(a, b);
+    tn_connection_unref(a);
+    struct tn_fileset *f = with(FILES({"mappings/oracle_fusion/item.lua", mapping_7, sizeof mapping_7 - 1}));
+    struct tn_units *now = reload(r, r->units, f);
+    tn_connections_units(r->connections, now);
+    tn_units_unref(now);
+    a = tn_connection_get(r->connections, 1, RIG_ID, &err);
+    assert_ptr_not_equal(a, b);
+    assert_string_not_equal(tn_unit_generation(tn_connection_unit(a)), tn_unit_generation(tn_connection_unit(b)));
+    assert_non_null(tn_connection_mapping(b, "oracle_fusion/item", &err));
+    assert_ptr_equal(tn_connection_mapping(b, "oracle_fusion/item", &err),
+                     tn_connection_mapping(b, "oracle_fusion/item", &err));
+    tn_connection_unref(a);
+    tn_connection_unref(b);
+    tn_connections_drop(r->connections, RIG_ID);
+    tn_connections_drop(r->connections, RIG_ID);
+}
+
+static void an_adapter_that_is_gone_is_said(void **state)
+{
+    struct rig *r = *state;
+    static const struct tn_embedded none[] = {{NULL, NULL, 0}};
+    struct tn_err err;
+    rig_connect(r);
+    struct tn_units *empty = rig_load(r, tn_fileset_embedded(none));
+    tn_connections_units(r->connections, empty);
+    tn_units_unref(empty);
+    assert_null(tn_connection_get(r->connections, 1, RIG_ID, &err));
+    assert_int_equal(err.kind, TN_E_unavailable);
+    assert_non_null(strstr(err.text, "oracle_fusion"));
+}
+
+#define ON_RIG(test) cmocka_unit_test_setup_teardown(test, open_rig, close_rig)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_RIG(the_shipped_files_load),
+        ON_RIG(defaults_of_the_fusion_config),
+        ON_RIG(a_unit_has_its_files_and_what_they_require),
+        ON_RIG(a_packed_set_loads_with_the_same_generations),
+        ON_RIG(only_what_changed_is_loaded_anew),
+        ON_RIG(a_changed_resource_checks_the_mappings_again),
+        ON_RIG(a_required_file_is_part_of_the_generation),
+        ON_RIG(faults_name_file_and_line),
+        ON_RIG(an_operation_needs_its_mapping),
+        ON_RIG(check_lists_every_fault),
+        ON_RIG(a_broken_resource_brings_no_faults_of_others),
+        ON_RIG(nothing_at_all_is_an_empty_set),
+        ON_RIG(a_connection_is_replaced_when_config_or_scripts_change),
+        ON_RIG(an_adapter_that_is_gone_is_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
