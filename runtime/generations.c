@@ -198,6 +198,16 @@ static void next_waiting(void *arg)
     tn_free(w);
 }
 
+static void log_fault(const struct tn_generations *g, const char *what, const struct tn_err *err)
+{
+    char where[sizeof err->file + 16] = "";
+    if (err->file[0] && err->line)
+        snprintf(where, sizeof where, "%s:%d: ", err->file, err->line);
+    else if (err->file[0])
+        snprintf(where, sizeof where, "%s: ", err->file);
+    tn_log(g->o.env->log, TN_LOG_error, "scripts", "%s: %s%s", what, where, err->text);
+}
+
 static void activation_end(struct activation *a, const struct tn_err *err)
 {
     struct tn_generations *g = a->g;
@@ -205,8 +215,7 @@ static void activation_end(struct activation *a, const struct tn_err *err)
     g->under_way = NULL;
     if (err) {
         g->o.shared->reload_failures++;
-        tn_log(g->o.env->log, TN_LOG_error, "scripts", "reload refused: %s%s%s%s%s", err->file,
-               err->file[0] ? ": " : "", err->text, err->field[0] ? ", field " : "", err->field);
+        log_fault(g, "reload refused", err);
     }
     a->done(a->arg, err ? NULL : &a->report, err);
     tn_units_unref(a->units);
@@ -480,9 +489,7 @@ void tn_generations_boot(struct tn_generations *g, bool first, tn_generations_fn
         units = load(g, last, &stored_err);
         tn_fileset_unref(last);
         if (units)
-            tn_log(g->o.env->log, TN_LOG_error, "scripts",
-                   "the site folder does not load, so what served last goes on: %s%s%s", err.file,
-                   err.file[0] ? ": " : "", err.text);
+            log_fault(g, "the site folder does not load, so what served last goes on", &err);
     }
     if (!units) {
         end_soon(a, &err);

@@ -12,6 +12,7 @@
 
 #include "app.h"
 #include "base/log.h"
+#include "cli/cli.h"
 #include "loop/shared.h"
 #include "net/egress.h"
 #include "net/http_server.h"
@@ -97,10 +98,9 @@ static bool check_site(const struct serving *s, struct tn_err *err)
            tn_fail(err, TN_E_invalid, "--site %s is not a folder", s->options.site);
 }
 
-static bool prepare(struct serving *s, int argc, char **argv, struct tn_err *err)
+static bool prepare(struct serving *s, struct tn_err *err)
 {
     bool fresh = false;
-    if (!tn_options_parse(&s->options, argc, argv, err)) return false;
     struct tn_log_options lo = {.file = s->options.log_file, .json = s->options.log_json,
                                 .debug = s->options.debug};
     s->p.options = &s->options;
@@ -156,13 +156,15 @@ int tn_serve(int argc, char **argv)
     struct serving s = {.lock_fd = -1, .p = {.tcp_fd = -1, .unix_fd = -1, .store_fd = -1}};
     struct tn_supervised what = template;
     struct tn_err err;
-    int status = 1;
+    int status;
     what.arg = &s.p;
     set_limits();
-    if (prepare(&s, argc, argv, &err))
+    if (!tn_options_parse(&s.options, argc, argv, &err))
+        status = tn_cli_usage(&err, "serve");
+    else if (prepare(&s, &err))
         status = tn_supervise(s.p.shared, worker_count(&s.options), &what, s.p.log);
     else
-        fprintf(stderr, "tenon: %s\n", err.text);
+        status = tn_cli_fail(&err);
     clear(&s);
     return status;
 }

@@ -157,7 +157,7 @@ static bool find(struct tn_keys *keys, struct tn_str prefix, struct cached **out
 bool tn_keys_check(struct tn_keys *keys, struct tn_str token, struct tn_identity *who,
                    struct tn_err *err)
 {
-    static const char refused[] = "the API key is missing, unknown, expired or revoked";
+    static const char refused[] = "the API key is unknown, expired or revoked";
     unsigned char mac[TN_SHA256_LEN];
     struct cached *c;
     if (!tn_token_wellformed(token)) return tn_fail(err, TN_E_unauthorized, "%s", refused);

@@ -20,6 +20,14 @@ const struct tn_identity *api_who(const struct tn_http_exchange *x)
     return tn_http_user(x);
 }
 
+/* One text for every reason, so that nobody learns which part of a guess was right. */
+static bool no_key(struct tn_err *err)
+{
+    return tn_fail(err, TN_E_unauthorized, "a valid API key is needed: send it as 'Authorization: "
+                                           "Bearer <key>'; it may be missing, unknown, expired or "
+                                           "revoked");
+}
+
 /* The key of a request: Authorization: Bearer or X-API-Key; both only when they agree. */
 static bool token_of(struct tn_http_exchange *x, struct tn_str *token, struct tn_err *err)
 {
@@ -30,17 +38,14 @@ static bool token_of(struct tn_http_exchange *x, struct tn_str *token, struct tn
     if (bearer.p) {
         struct tn_str scheme = {bearer.p, bearer.n < 7 ? bearer.n : 7};
         if (!tn_str_eq_nocase(scheme, TN_STR("Bearer ")))
-            return tn_fail(err, TN_E_unauthorized,
-                           "the Authorization header has to be 'Bearer' and an API key");
+            return no_key(err);
         *token = tn_str_trim((struct tn_str){bearer.p + 7, bearer.n - 7});
         if (key.p && !tn_str_eq(*token, key))
             return tn_fail(err, TN_E_syntax,
                            "Authorization and X-API-Key carry different keys: send one");
         return true;
     }
-    if (!key.p)
-        return tn_fail(err, TN_E_unauthorized,
-                       "an API key is needed: send it as 'Authorization: Bearer <key>'");
+    if (!key.p) return no_key(err);
     *token = key;
     return true;
 }
@@ -66,8 +71,10 @@ static bool identify(struct tn_api *api, struct tn_http_exchange *x, struct tn_i
                                     .name = "command line"};
         return true;
     }
-    return token_of(x, &token, err) && tn_keys_check(api->p.keys, token, who, err) &&
-           team_matches(x, who, err);
+    if (!token_of(x, &token, err)) return false;
+    if (!tn_keys_check(api->p.keys, token, who, err))
+        return err->kind == TN_E_unauthorized ? no_key(err) : false;
+    return team_matches(x, who, err);
 }
 
 static bool permitted(const struct tn_identity *who, unsigned wanted, struct tn_err *err)
@@ -168,7 +175,9 @@ bool api_body(struct tn_api *api, struct tn_http_exchange *x, struct tn_jval *ou
                 TN_FMT(media));
     } else if (!tn_http_body(x).n) {
         tn_fail(&err, TN_E_syntax, "the request needs a body: a JSON object");
-    } else if (tn_json_parse(api->json, tn_http_body(x), &err)) {
+    } else if (!tn_json_parse(api->json, tn_http_body(x), &err)) {
+        err.kind = TN_E_syntax;        /* too deep a nesting is malformed for us, not too large */
+    } else {
         *out = tn_json_root(api->json);
         if (tn_jis(*out, TN_JSON_object)) return true;
         tn_fail(&err, TN_E_invalid, "the body has to be a JSON object, not %s",

@@ -7,7 +7,7 @@
 
 enum { NAME_MAX_LEN = 200 };
 
-static const char GATES[] = "tenon.gate.all";                     /* registry key */
+static const char GATES[] = "tenon.gate.all"; /* registry key */
 
 struct pass;
 
@@ -15,14 +15,14 @@ struct pass;
  * reference: the last one frees it. */
 struct gates {
     unsigned refs;
-    struct pass *first;                /* in the order of coming, all names in one line */
+    struct pass *first; /* in the order of coming, all names in one line */
 };
 
 /* One task at a gate: inside if it is the first of its name. */
 struct pass {
-    struct gates *gates;               /* NULL: it was left */
+    struct gates *gates; /* NULL: it was left */
     struct pass *next;
-    struct tn_task *task;              /* NULL: it does not wait */
+    struct tn_task *task; /* NULL: it does not wait */
     char name[NAME_MAX_LEN + 1];
 };
 

@@ -15,8 +15,8 @@ enum { HEADERS_MAX = 64, QUERY_MAX = 100, TIMEOUT_MAX_MS = 3600 * 1000, ATTEMPTS
 struct bind_body {
     unsigned refs;
     struct tn_buf buf;
-    struct tn_json *json;              /* NULL: not read yet */
-    struct tn_err err;                 /* of reading it; kind none: it was good */
+    struct tn_json *json; /* NULL: not read yet */
+    struct tn_err err;    /* of reading it; kind none: it was good */
 };
 
 struct bind_body *bind_body_new(struct tn_buf *text_give)
@@ -92,7 +92,7 @@ struct reply {
     int status;
     unsigned attempts;
     struct bind_body *body;
-    struct tn_arena memory;            /* of the fields */
+    struct tn_arena memory; /* of the fields */
     struct tn_fetch_field *fields;
     size_t nfields;
 };
@@ -206,9 +206,9 @@ static int reply_text(lua_State *L)
 }
 
 static const luaL_Reg reply_methods[] = {
-    {"header", reply_header}, {"json", reply_json},     {"at", reply_at},
-    {"valid", reply_valid},   {"count", reply_count},   {"digest", reply_digest},
-    {"starts", reply_starts}, {"text", reply_text},     {NULL, NULL}};
+    {"header", reply_header}, {"json", reply_json},   {"at", reply_at},
+    {"valid", reply_valid},   {"count", reply_count}, {"digest", reply_digest},
+    {"starts", reply_starts}, {"text", reply_text},   {NULL, NULL}};
 
 static int reply_index(lua_State *L)
 {
@@ -239,9 +239,9 @@ static int reply_index(lua_State *L)
 
 struct call {
     struct tn_task *task;
-    struct tn_fetch_call *fetch;       /* NULL: not under way */
+    struct tn_fetch_call *fetch; /* NULL: not under way */
     struct tn_err err;
-    struct reply reply;                /* what came; moved to the reply that the script gets */
+    struct reply reply; /* what came; moved to the reply that the script gets */
 };
 
 static void drop_call(void *object)
@@ -260,8 +260,7 @@ static void copy_fields(struct reply *to, const struct tn_reply *from)
     to->fields = tn_arena_alloc(a, (from->nfields + 1) * sizeof *to->fields);
     for (size_t i = 0; i < from->nfields; i++) {
         const struct tn_fetch_field *f = &from->fields[i];
-        to->fields[i].name =
-            (struct tn_str){tn_arena_strndup(a, f->name.p, f->name.n), f->name.n};
+        to->fields[i].name = (struct tn_str){tn_arena_strndup(a, f->name.p, f->name.n), f->name.n};
         to->fields[i].value =
             (struct tn_str){tn_arena_strndup(a, f->value.p, f->value.n), f->value.n};
     }
@@ -285,7 +284,7 @@ static void on_reply(void *arg, const struct tn_err *err, struct tn_reply *reply
 
 static int request_done(lua_State *L, int status, lua_KContext ctx)
 {
-    struct call *c = (struct call *)ctx;           /* still on our Lua stack */
+    struct call *c = (struct call *)ctx; /* still on our Lua stack */
     (void)status;
     if (c->err.kind != TN_E_none) return bind_fail(L, &c->err);
     struct reply *r = bind_new(L, sizeof *r, &reply_class);
@@ -299,16 +298,18 @@ static int request_done(lua_State *L, int status, lua_KContext ctx)
 
 static bool unreserved(unsigned char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.' || c == '_' || c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 static void add_encoded(struct tn_buf *out, struct tn_str text)
 {
     for (size_t i = 0; i < text.n; i++) {
         unsigned char c = (unsigned char)text.p[i];
-        if (unreserved(c)) tn_buf_addc(out, (char)c);
-        else tn_buf_addf(out, "%%%02X", c);
+        if (unreserved(c))
+            tn_buf_addc(out, (char)c);
+        else
+            tn_buf_addf(out, "%%%02X", c);
     }
 }
 
@@ -330,9 +331,18 @@ static size_t sorted_names(lua_State *L, int index, const char **names, size_t m
     return n;
 }
 
+static bool is_plain(lua_State *L, int index)
+{
+    int type = lua_type(L, index);
+    return type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TBOOLEAN ||
+           bind_decimal_text(L, index).p;
+}
+
 static void add_pair(lua_State *L, struct tn_buf *url, const char *name, int value)
 {
     size_t n;
+    if (!is_plain(L, value))
+        luaL_error(L, "the parameter %s cannot be a %s", name, luaL_typename(L, value));
     const char *text = luaL_tolstring(L, value, &n);
     tn_buf_addc(url, memchr(url->p, '?', url->n) ? '&' : '?');
     add_encoded(url, tn_str(name));
@@ -419,7 +429,8 @@ static const char *push_url(lua_State *L)
     luaL_checktype(L, -1, LUA_TTABLE);
     int query = lua_gettop(L);
     /* Errors may jump out of here: the buffer is memory of Lua's. */
-    struct tn_buf url = {.p = lua_newuserdatauv(L, TN_EGRESS_URL + 1, 0), .room = TN_EGRESS_URL,
+    struct tn_buf url = {.p = lua_newuserdatauv(L, TN_EGRESS_URL + 1, 0),
+                         .room = TN_EGRESS_URL,
                          .max = TN_EGRESS_URL};
     tn_buf_addstr(&url, base);
     add_query(L, &url, query);
@@ -429,9 +440,9 @@ static const char *push_url(lua_State *L)
 
 static int l_request(lua_State *L)
 {
-    static const char *const keys[] = {"method",  "url",      "query", "headers",  "body",
-                                       "timeout", "attempts", "delay", "safe", "throttle",
-                                       "max_reply", NULL};
+    static const char *const keys[] = {"method", "url",      "query",     "headers",
+                                       "body",   "timeout",  "attempts",  "delay",
+                                       "safe",   "throttle", "max_reply", NULL};
     const struct bind_context *context = bind_context(L);
     struct tn_fetch_header headers[HEADERS_MAX];
     struct tn_fetch f = {0};

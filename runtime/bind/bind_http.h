@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* bind_http.h - require "tenon.http": requests to others, and replies whose rows stay in C.
- * The body of a reply is shared: by the reply that a script holds and by the page that it became. */
+ * The body of a reply is shared: by the reply that a script holds and by the page that it became.
+ */
 #ifndef TN_BIND_BIND_HTTP_H
 #define TN_BIND_BIND_HTTP_H
 
@@ -11,7 +12,7 @@ struct bind_body;
 
 struct bind_body *bind_body_new(struct tn_buf *text_give);
 struct bind_body *bind_body_ref(struct bind_body *b);
-void bind_body_unref(struct bind_body *b);                     /* NULL does nothing */
+void bind_body_unref(struct bind_body *b); /* NULL does nothing */
 /* Without a byte order mark. */
 struct tn_str bind_body_text(const struct bind_body *b);
 /* Its value: read once, on first use.  False: kind bad_answer, text says where the JSON breaks. */

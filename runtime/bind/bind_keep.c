@@ -71,12 +71,12 @@ struct call;
 
 /* A commit is answered exactly once, also when nobody waits any more. */
 struct wait {
-    struct call *call;                 /* NULL: the task is gone */
+    struct call *call; /* NULL: the task is gone */
 };
 
 struct call {
     struct tn_task *task;
-    struct wait *wait;                 /* NULL: answered */
+    struct wait *wait; /* NULL: answered */
     struct tn_err err;
     const struct bind_owner *owner;
     char space[32], key[KEEP_KEY];
@@ -160,8 +160,10 @@ static int commit_done(lua_State *L, int status, lua_KContext ctx)
     const struct call *c = (const struct call *)ctx;
     (void)status;
     if (c->err.kind != TN_E_none) return bind_fail(L, &c->err);
-    if (c->adding) lua_pushinteger(L, c->sum);
-    else lua_pushboolean(L, 1);
+    if (c->adding)
+        lua_pushinteger(L, c->sum);
+    else
+        lua_pushboolean(L, 1);
     return 1;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_kv.c - require "tenon.kv": small texts that outlive the script: one space an integration, one
- * for resources and surfaces. */
+/* bind_kv.c - require "tenon.kv": small texts that outlive the script: one space an integration,
+ * one for resources and surfaces. */
 #include "base/time.h"
 #include "bind/bind_keep.h"
 

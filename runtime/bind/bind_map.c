@@ -9,7 +9,7 @@
 
 const char MAP_NODE[] = "tenon.map.value", MAP_DECLARATION[] = "tenon.map.declaration";
 
-static const char REJECT = 0, WARN = 0;            /* their addresses are the sentinels */
+static const char REJECT = 0, WARN = 0; /* their addresses are the sentinels */
 
 int map_misuse(lua_State *L, const char *fmt, ...)
 {
@@ -284,7 +284,7 @@ static void text_option(lua_State *L, const char *word, const char *name, int sl
     lua_pop(L, 1);
 }
 
-static const char *const rounding_names[] = {"half_up", "half_even", "down", "up", "none", NULL};
+static const char *const rounding_names[] = {"half_even", "half_up", "down", "up", "none", NULL};
 
 static int rounding_option(lua_State *L, const char *word)
 {
@@ -318,8 +318,10 @@ static int ranged(lua_State *L, const char *word, enum tn_op op)
     bool some = options(L, word, names);
     push_step(L, op);
     for (int i = 0; some && i < 2; i++) {
-        if (lua_getfield(L, 2, names[i]) == LUA_TNIL) lua_pop(L, 1);
-        else lua_setiuservalue(L, -2, MAP_A + i);
+        if (lua_getfield(L, 2, names[i]) == LUA_TNIL)
+            lua_pop(L, 1);
+        else
+            lua_setiuservalue(L, -2, MAP_A + i);
     }
     return 1;
 }
@@ -435,8 +437,7 @@ static int l_on_fault(lua_State *L)
     while (names[found] && !(word.p && tn_str_is(word, names[found]))) found++;
     if (map_is_reject(L, 2)) found = TN_FAULT_reject;
     if (map_is_warn(L, 2)) found = TN_FAULT_warn;
-    if (!names[found])
-        return map_misuse(L, "on_fault is one of \"reject\", \"warn\", \"default\"");
+    if (!names[found]) return map_misuse(L, "on_fault is one of \"reject\", \"warn\", \"default\"");
     push_behind(L, MAP_ON_FAULT)->on_fault = (enum tn_on_fault)found;
     return 1;
 }
@@ -485,21 +486,41 @@ static int l_below(lua_State *L)
 
 /* ---- the module ---- */
 
-static const luaL_Reg methods[] = {
-    {"text", l_text},           {"trim", l_trim},         {"upper", l_upper},
-    {"lower", l_lower},         {"sub", l_sub},           {"replace", l_replace},
-    {"pad_left", l_pad_left},   {"pad_right", l_pad_right}, {"split", l_split},
-    {"join", l_join},           {"blank", l_blank},       {"number", l_number},
-    {"integer", l_integer},     {"decimal", l_decimal},   {"boolean", l_boolean},
-    {"time", l_time},           {"date", l_date},         {"lookup", l_lookup},
-    {"unit", l_unit},           {"each", l_each},         {"default", l_default},
-    {"required", l_required},   {"secret", l_secret},     {"on_fault", l_on_fault},
-    {"is", l_is},               {"is_not", l_is_not},     {"present", l_present},
-    {"above", l_above},         {"below", l_below},       {NULL, NULL}};
+static const luaL_Reg methods[] = {{"text", l_text},
+                                   {"trim", l_trim},
+                                   {"upper", l_upper},
+                                   {"lower", l_lower},
+                                   {"sub", l_sub},
+                                   {"replace", l_replace},
+                                   {"pad_left", l_pad_left},
+                                   {"pad_right", l_pad_right},
+                                   {"split", l_split},
+                                   {"join", l_join},
+                                   {"blank", l_blank},
+                                   {"number", l_number},
+                                   {"integer", l_integer},
+                                   {"decimal", l_decimal},
+                                   {"boolean", l_boolean},
+                                   {"time", l_time},
+                                   {"date", l_date},
+                                   {"lookup", l_lookup},
+                                   {"unit", l_unit},
+                                   {"each", l_each},
+                                   {"default", l_default},
+                                   {"required", l_required},
+                                   {"secret", l_secret},
+                                   {"on_fault", l_on_fault},
+                                   {"is", l_is},
+                                   {"is_not", l_is_not},
+                                   {"present", l_present},
+                                   {"above", l_above},
+                                   {"below", l_below},
+                                   {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
-    {"from", l_from},     {"const", l_const},   {"template", l_template}, {"first", l_first},
-    {"when", l_when},     {"object", l_object}, {"fn", l_fn},             {NULL, NULL}};
+    {"from", l_from},   {"const", l_const}, {"template", l_template},
+    {"first", l_first}, {"when", l_when},   {"object", l_object},
+    {"fn", l_fn},       {NULL, NULL}};
 
 /* "there is no operator ...": upvalue 1 has those that there are, 2 is their kind. */
 static int l_find(lua_State *L)

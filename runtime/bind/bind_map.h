@@ -13,11 +13,11 @@
 struct tn_isolate;
 
 struct tn_map_info {
-    const char *file;          /* "mappings/oracle_fusion/item.lua" */
-    const char *reads;         /* "oracle_fusion.item" */
-    const char *writes;        /* "item" */
-    const char *key;           /* target field that is the external id */
-    size_t examples;           /* that ran at load */
+    const char *file;   /* "mappings/oracle_fusion/item.lua" */
+    const char *reads;  /* "oracle_fusion.item" */
+    const char *writes; /* "item" */
+    const char *key;    /* target field that is the external id */
+    size_t examples;    /* that ran at load */
 };
 
 /* A loaded mapping: a plan whose functions run in the isolate. */
@@ -33,7 +33,7 @@ TN_MUST_CHECK struct tn_mapping *tn_mapping_load(struct tn_isolate *isolate, int
  * targets with.  Copies it; false as above. */
 TN_MUST_CHECK bool tn_mapping_writes(struct tn_isolate *isolate, int ref, char *name, size_t room,
                                      struct tn_err *err);
-void tn_mapping_free(struct tn_mapping *m);                    /* NULL does nothing */
+void tn_mapping_free(struct tn_mapping *m); /* NULL does nothing */
 const struct tn_plan *tn_mapping_plan(const struct tn_mapping *m);
 const struct tn_map_info *tn_mapping_info(const struct tn_mapping *m);
 /* Functions that failed with kind budget one after the other up to now: at three the caller should

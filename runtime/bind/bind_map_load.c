@@ -11,11 +11,11 @@ struct tn_mapping {
     struct tn_plan *plan;
     int *functions;
     size_t function_count;
-    int view;                      /* reference of the record's view */
+    int view; /* reference of the record's view */
     struct map_view_root *root;
     unsigned overruns;
     struct tn_map_info info;
-    struct tn_arena arena;         /* info's texts */
+    struct tn_arena arena; /* info's texts */
 };
 
 /* ---- function fields ---- */
@@ -56,8 +56,10 @@ static bool run_function(void *arg, int fn, struct tn_jval record, struct tn_jw 
     struct call c = {.m = m, .record = record, .out = out};
     bool ok = tn_isolate_call(m->isolate, m->functions[fn], push_record, take_result, &c, err);
     map_view_close(m->root);
-    if (!ok && err->kind == TN_E_budget) m->overruns++;
-    else m->overruns = 0;
+    if (!ok && err->kind == TN_E_budget)
+        m->overruns++;
+    else
+        m->overruns = 0;
     return ok;
 }
 
@@ -82,12 +84,12 @@ static void take_info(struct tn_mapping *m, const struct map_spec *s)
 {
     m->functions = s->functions;
     m->function_count = s->function_count;
-    m->info = (struct tn_map_info){
-        .file = s->spec.file ? tn_arena_strdup(&m->arena, s->spec.file) : "",
-        .reads = s->reads ? tn_arena_strdup(&m->arena, s->reads) : "",
-        .writes = s->writes ? tn_arena_strdup(&m->arena, s->writes) : "",
-        .key = s->spec.key.p ? tn_arena_strdup(&m->arena, s->spec.key.p) : "",
-        .examples = s->example_count};
+    m->info =
+        (struct tn_map_info){.file = s->spec.file ? tn_arena_strdup(&m->arena, s->spec.file) : "",
+                             .reads = s->reads ? tn_arena_strdup(&m->arena, s->reads) : "",
+                             .writes = s->writes ? tn_arena_strdup(&m->arena, s->writes) : "",
+                             .key = s->spec.key.p ? tn_arena_strdup(&m->arena, s->spec.key.p) : "",
+                             .examples = s->example_count};
 }
 
 /* ---- examples ---- */
@@ -98,7 +100,7 @@ struct example_run {
     struct tn_json *give, *expect, *got;
     struct tn_buf out, a, b;
     struct tn_outcome outcome;
-    size_t number;                 /* from 1 */
+    size_t number; /* from 1 */
     int line;
 };
 
@@ -128,7 +130,10 @@ static bool example_fails(struct example_run *r, struct tn_str field, struct tn_
     va_start(ap, fmt);
     tn_failv(err, TN_E_mapping, fmt, ap);
     va_end(ap);
-    tn_fail_in(err, "example %zu", r->number);
+    if (field.n)
+        tn_fail_in(err, "example %zu: %.*s", r->number, TN_FMT(field));
+    else
+        tn_fail_in(err, "example %zu", r->number);
     tn_fail_at(err, r->m->info.file, r->line);
     if (field.n) tn_fail_field(err, "%.*s", TN_FMT(field));
     return false;
@@ -202,8 +207,11 @@ static bool run_example(struct example_run *r, const struct map_example *e, stru
 
 static bool run_examples(struct tn_mapping *m, const struct map_spec *s, struct tn_err *err)
 {
-    struct example_run r = {.m = m, .apply = tn_apply_new(m->plan), .give = tn_json_new(),
-                            .expect = tn_json_new(), .got = tn_json_new()};
+    struct example_run r = {.m = m,
+                            .apply = tn_apply_new(m->plan),
+                            .give = tn_json_new(),
+                            .expect = tn_json_new(),
+                            .got = tn_json_new()};
     bool ok = true;
     tn_buf_init(&r.out, TN_LIMIT_RECORD);
     tn_buf_init(&r.a, TN_LIMIT_RECORD);
@@ -283,8 +291,7 @@ bool tn_mapping_writes(struct tn_isolate *isolate, int ref, char *name, size_t n
 void tn_mapping_free(struct tn_mapping *m)
 {
     if (!m) return;
-    for (size_t i = 0; i < m->function_count; i++)
-        tn_isolate_release(m->isolate, m->functions[i]);
+    for (size_t i = 0; i < m->function_count; i++) tn_isolate_release(m->isolate, m->functions[i]);
     tn_isolate_release(m->isolate, m->view);
     tn_isolate_unref(m->isolate);
     tn_plan_free(m->plan);

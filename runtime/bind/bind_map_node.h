@@ -9,16 +9,23 @@
 
 #include "mapping/apply.h"
 
-enum map_what { MAP_SOURCE, MAP_STEP, MAP_TEST, MAP_DEFAULT, MAP_REQUIRED, MAP_SECRET,
-                MAP_ON_FAULT };
+enum map_what {
+    MAP_SOURCE,
+    MAP_STEP,
+    MAP_TEST,
+    MAP_DEFAULT,
+    MAP_REQUIRED,
+    MAP_SECRET,
+    MAP_ON_FAULT
+};
 
 struct map_node {
     enum map_what what;
-    int line;                      /* where the constructor was called */
-    enum tn_from from;             /* SOURCE */
-    enum tn_op op;                 /* STEP */
-    enum tn_test test;             /* TEST */
-    enum tn_on_fault on_fault;     /* ON_FAULT; STEP: of a look-up that misses */
+    int line;                  /* where the constructor was called */
+    enum tn_from from;         /* SOURCE */
+    enum tn_op op;             /* STEP */
+    enum tn_test test;         /* TEST */
+    enum tn_on_fault on_fault; /* ON_FAULT; STEP: of a look-up that misses */
     int64_t i, j;
     int mode;
 };
@@ -26,7 +33,7 @@ struct map_node {
 /* User values of a node, as Lua values. */
 enum { MAP_PREV = 1, MAP_A, MAP_B, MAP_VALUES };
 
-extern const char MAP_NODE[], MAP_DECLARATION[];       /* names of metatables */
+extern const char MAP_NODE[], MAP_DECLARATION[]; /* names of metatables */
 
 /* The declaration: user value 1 is the table that map was called with. */
 struct map_declaration {
@@ -44,15 +51,15 @@ bool map_is_warn(lua_State *L, int index);
 /* ---- the declaration as a spec (bind_map_spec.c) ---- */
 
 struct map_example {
-    struct tn_str give, expect;    /* JSON; expect absent: the record is to be rejected */
+    struct tn_str give, expect; /* JSON; expect absent: the record is to be rejected */
 };
 
 struct map_spec {
-    struct tn_arena arena;         /* holds all of it */
+    struct tn_arena arena; /* holds all of it */
     struct tn_buf scratch;
     struct tn_spec spec;
     const char *reads, *writes;
-    int *functions;                /* references (tn_isolate_keep) */
+    int *functions; /* references (tn_isolate_keep) */
     size_t function_count;
     struct map_example *examples;
     size_t example_count;
@@ -63,11 +70,11 @@ void map_spec_read(lua_State *L, struct map_spec *s);
 
 /* ---- the record as functions see it (bind_map_view.c) ---- */
 
-void map_view_open(lua_State *L);                      /* metatables */
+void map_view_open(lua_State *L); /* metatables */
 /* Pushes the view that all of one function call hangs from; it starts out closed. */
 struct map_view_root *map_view_new(lua_State *L);
 void map_view_set(struct map_view_root *root, struct tn_jval record);
-void map_view_close(struct map_view_root *root);       /* what scripts kept of it raises from now on */
+void map_view_close(struct map_view_root *root); /* what scripts kept of it raises from now on */
 /* The JSON of the view at index; absent when it is none. */
 struct tn_str map_view_raw(lua_State *L, int index);
 

@@ -14,7 +14,7 @@ struct reader {
     lua_State *L;
     struct map_spec *s;
     const char *file;
-    int line;                      /* of the value at hand; 0: unknown */
+    int line; /* of the value at hand; 0: unknown */
     char field[128];
     unsigned depth;
 };
@@ -107,9 +107,12 @@ static struct tn_str row_key(struct reader *r, int index)
 
 static void read_other(struct reader *r, struct tn_spec_op *op)
 {
-    if (map_is_reject(r->L, -1)) op->miss = TN_FAULT_reject;
-    else if (map_is_warn(r->L, -1)) op->miss = TN_FAULT_warn;
-    else op->other = copy_json(r, -1, "the default of a look-up");
+    if (map_is_reject(r->L, -1))
+        op->miss = TN_FAULT_reject;
+    else if (map_is_warn(r->L, -1))
+        op->miss = TN_FAULT_warn;
+    else
+        op->other = copy_json(r, -1, "the default of a look-up");
 }
 
 static int by_row_key(const void *a, const void *b)
@@ -271,9 +274,12 @@ static void read_source(struct reader *r, int node, const struct map_node *n,
         break;
     default:
         lua_getiuservalue(r->L, node, MAP_A);
-        if (n->from == TN_FROM_const) v->text = copy_json(r, -1, "const");
-        else if (n->from == TN_FROM_first) read_first(r, lua_gettop(r->L), v);
-        else read_function(r, lua_gettop(r->L), v);
+        if (n->from == TN_FROM_const)
+            v->text = copy_json(r, -1, "const");
+        else if (n->from == TN_FROM_first)
+            read_first(r, lua_gettop(r->L), v);
+        else
+            read_function(r, lua_gettop(r->L), v);
         lua_pop(r->L, 1);
         break;
     }
@@ -314,8 +320,10 @@ static void read_chain(struct reader *r, int index, struct tn_spec_value *v, str
         }
         if (n == CHAIN_MAX) wrong(r, "more than %d operators in a chain", CHAIN_MAX);
         r->line = at->line;
-        if (at->what == MAP_STEP) read_step(r, node, at, &ops[n++]);
-        else read_extra(r, node, at, x);
+        if (at->what == MAP_STEP)
+            read_step(r, node, at, &ops[n++]);
+        else
+            read_extra(r, node, at, x);
         lua_getiuservalue(L, node, MAP_PREV);
         lua_replace(L, node);
     }
@@ -339,8 +347,9 @@ static const struct tn_spec_value *read_value(struct reader *r, int index, struc
     } else if (lua_type(L, index) == LUA_TFUNCTION) {
         read_function(r, index, v);
     } else if (lua_type(L, index) == LUA_TSTRING) {
-        wrong(r, "expected map.from \"%.60s\" for a source field, or map.const \"%.60s\" for that "
-                 "very text",
+        wrong(r,
+              "expected map.from \"%.60s\" for a source field, or map.const \"%.60s\" for that "
+              "very text",
               lua_tostring(L, index), lua_tostring(L, index));
     } else {
         wrong(r, "expected map.from, map.const, ... or a function, got %s",
@@ -351,6 +360,23 @@ static const struct tn_spec_value *read_value(struct reader *r, int index, struc
 }
 
 /* ---- fields ---- */
+
+/* A value that is no node has no line of its own: where "name =" stands in the file.  0: nowhere.
+ */
+static int line_of(struct reader *r, struct tn_str name)
+{
+    struct tn_str text, line;
+    int number = 0;
+    if (!tn_isolate_text(tn_isolate_of(r->L), r->file, &text)) return 0;
+    while (tn_str_split(&text, '\n', &line)) {
+        number++;
+        struct tn_str s = tn_str_trim(line);
+        if (number < r->line || s.n <= name.n || memcmp(s.p, name.p, name.n) != 0) continue;
+        s = tn_str_trim((struct tn_str){s.p + name.n, s.n - name.n});
+        if (s.n && s.p[0] == '=') return number;
+    }
+    return 0;
+}
 
 static int by_line(const void *a, const void *b)
 {
@@ -369,6 +395,8 @@ static void read_field(struct reader *r, struct tn_spec_field *f)
         wrong(r, "set is a table of target = value; a value stands without a target");
     f->target = copy_text(r, lua_gettop(L) - 1);
     snprintf(r->field + before, sizeof r->field - before, "%s%s", before ? "." : "", f->target.p);
+    int line = map_node_at(L, -1) ? 0 : line_of(r, f->target);
+    if (line) r->line = line;
     f->value = read_value(r, lua_gettop(L), &x);
     f->line = f->value->line;
     f->required = x.required;
@@ -396,8 +424,8 @@ static const struct tn_spec_field *read_fields(struct reader *r, int table, size
 
 static void check_keys(struct reader *r, int table)
 {
-    static const char *const names[] = {"reads", "writes", "key", "set", "example", "examples",
-                                        "any_case", "title", NULL};
+    static const char *const names[] = {"reads",    "writes",   "key",   "set", "example",
+                                        "examples", "any_case", "title", NULL};
     lua_State *L = r->L;
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
         bool known = false;
@@ -405,9 +433,11 @@ static void check_keys(struct reader *r, int table)
         for (size_t i = 0; names[i]; i++) known |= strcmp(lua_tostring(L, -2), names[i]) == 0;
         if (known) continue;
         const char *near = tn_str_nearest(tn_str(lua_tostring(L, -2)), names);
-        if (near) wrong(r, "unknown key \"%.60s\": did you mean \"%s\"?", lua_tostring(L, -2), near);
-        wrong(r, "unknown key \"%.60s\": expected reads, writes, key, set, example, examples, "
-                 "any_case or title",
+        if (near)
+            wrong(r, "unknown key \"%.60s\": did you mean \"%s\"?", lua_tostring(L, -2), near);
+        wrong(r,
+              "unknown key \"%.60s\": expected reads, writes, key, set, example, examples, "
+              "any_case or title",
               lua_tostring(L, -2));
     }
 }
@@ -480,7 +510,8 @@ void map_spec_read(lua_State *L, struct map_spec *s)
     s->spec.key = text_key(&r, table, "key", true);
     lua_getfield(L, table, "any_case");
     s->spec.any_case = lua_toboolean(L, -1);
-    if (lua_getfield(L, table, "set") != LUA_TTABLE) wrong(&r, "set = { target = value } is missing");
+    if (lua_getfield(L, table, "set") != LUA_TTABLE)
+        wrong(&r, "set = { target = value } is missing");
     s->spec.fields = read_fields(&r, lua_gettop(L), &s->spec.field_count);
     lua_pop(L, 2);
     read_examples(&r, table);

@@ -6,11 +6,11 @@
 #include "bind/bind_map_node.h"
 
 struct map_view_root {
-    struct tn_jval record;         /* json NULL: closed */
-    uint64_t epoch;                /* counts the calls */
+    struct tn_jval record; /* json NULL: closed */
+    uint64_t epoch;        /* counts the calls */
 };
 struct view {
-    struct map_view_root *root;    /* user value 1 keeps it */
+    struct map_view_root *root; /* user value 1 keeps it */
     uint64_t epoch;
     uint32_t at;
 };
@@ -113,8 +113,10 @@ static int l_next(lua_State *L)
     lua_replace(L, lua_upvalueindex(2));
     lua_pushinteger(L, it.next);
     lua_replace(L, lua_upvalueindex(3));
-    if (tn_jis(v, TN_JSON_object)) lua_pushlstring(L, it.key.p, it.key.n);
-    else lua_pushinteger(L, (lua_Integer)(skip + 1));
+    if (tn_jis(v, TN_JSON_object))
+        lua_pushlstring(L, it.key.p, it.key.n);
+    else
+        lua_pushinteger(L, (lua_Integer)(skip + 1));
     push_value(L, self, it.value);
     return 2;
 }

@@ -26,16 +26,16 @@ struct handle;
 struct source {
     unsigned refs;
     struct tn_connection *connection;
-    struct tn_task *task;              /* NULL: it has ended */
-    struct tn_task *waits;             /* the task, parked in emit */
+    struct tn_task *task;  /* NULL: it has ended */
+    struct tn_task *waits; /* the task, parked in emit */
     struct handle *handle;
     struct page *queue, **tail, *lent;
     size_t queued;
-    tn_source_fn done;                 /* of the next under way; NULL: none */
+    tn_source_fn done; /* of the next under way; NULL: none */
     void *done_arg;
     struct tn_timer *turn;
     bool closed;
-    struct tn_err err;                 /* how the task ended */
+    struct tn_err err; /* how the task ended */
     /* of the start alone */
     const struct tn_run_request *request;
     const struct tn_operation *operation;
@@ -43,7 +43,7 @@ struct source {
 
 /* What the script sees. */
 struct handle {
-    struct source *source;             /* NULL: it is gone */
+    struct source *source; /* NULL: it is gone */
 };
 
 /* ---- pages ---- */
@@ -142,7 +142,7 @@ static int emitted(lua_State *L, int status, lua_KContext ctx)
         s->waits = s->task;
         return tn_task_park(L, emitted, s);
     }
-    return 1;                                      /* the count, on top */
+    return 1; /* the count, on top */
 }
 
 struct cursor {
@@ -224,8 +224,10 @@ static int push_run(lua_State *L, void *arg)
     struct handle *h = bind_new_free(L, sizeof *h, &handle_class);
     h->source = s;
     s->handle = h;
-    if (s->request->cursor.n) tn_connection_push_json(L, s->request->cursor);
-    else lua_pushnil(L);
+    if (s->request->cursor.n)
+        tn_connection_push_json(L, s->request->cursor);
+    else
+        lua_pushnil(L);
     return 4;
 }
 

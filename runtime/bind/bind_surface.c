@@ -196,8 +196,9 @@ static void take_body(lua_State *L, struct call *c)
 /* These are the server's business. */
 static bool is_ours(struct tn_str name)
 {
-    static const char *const ours[] = {"content-length", "transfer-encoding", "connection", "date",
-                                       "keep-alive", "upgrade", "x-request-id", NULL};
+    static const char *const ours[] = {
+        "content-length", "transfer-encoding", "connection",   "date",
+        "keep-alive",     "upgrade",           "x-request-id", NULL};
     for (size_t i = 0; ours[i]; i++)
         if (tn_str_eq_nocase(name, tn_str(ours[i]))) return true;
     return false;
@@ -261,9 +262,12 @@ static void call_free(struct call *c)
 static void call_done(void *arg, const struct tn_err *err)
 {
     struct call *c = arg;
-    if (!err) tn_http_reply(c->x, c->status, c->type[0] ? c->type : NULL, tn_buf_str(&c->body));
-    else if (tn_http_gone(c->x)) tn_http_abort(c->x);
-    else c->error(c->error_arg, c->x, err);
+    if (!err)
+        tn_http_reply(c->x, c->status, c->type[0] ? c->type : NULL, tn_buf_str(&c->body));
+    else if (tn_http_gone(c->x))
+        tn_http_abort(c->x);
+    else
+        c->error(c->error_arg, c->x, err);
     call_free(c);
 }
 

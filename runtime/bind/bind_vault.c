@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_vault.c - require "tenon.vault": secrets that an integration earns itself (tokens, sessions):
- * encrypted at rest, shared by all workers, gone when their time is up. */
+/* bind_vault.c - require "tenon.vault": secrets that an integration earns itself (tokens,
+ * sessions): encrypted at rest, shared by all workers, gone when their time is up. */
 #include <openssl/crypto.h>
 #include <stdio.h>
 
@@ -18,7 +18,8 @@ static bool ready(lua_State *L, const struct bind_owner **owner, struct tn_err *
 }
 
 /* What a value belongs to: it opens under its own name only. */
-static struct tn_str belongs(const struct bind_owner *owner, struct tn_str key, char out[KEEP_KEY + 64])
+static struct tn_str belongs(const struct bind_owner *owner, struct tn_str key,
+                             char out[KEEP_KEY + 64])
 {
     int n = snprintf(out, KEEP_KEY + 64, "vault/%lld/%.*s", (long long)owner->team, TN_FMT(key));
     return (struct tn_str){out, (size_t)n};
@@ -38,8 +39,8 @@ static int l_get(lua_State *L)
         lua_pushnil(L);
         return 1;
     }
-    if (!tn_unseal(&owner->env->secrets->vault, tn_buf_str(sealed), belongs(owner, name, aad), plain,
-                   &err))
+    if (!tn_unseal(&owner->env->secrets->vault, tn_buf_str(sealed), belongs(owner, name, aad),
+                   plain, &err))
         return bind_fail(L, &err);
     return keep_push(L, plain);
 }

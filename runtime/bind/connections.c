@@ -26,15 +26,15 @@ struct tn_connection {
     struct tn_unit *unit;
     struct tn_integration integration;
     struct bind_owner owner;
-    struct bind_context context;       /* the isolate's */
+    struct bind_context context; /* the isolate's */
     char area[AREA_MAX];
-    char *name;                        /* the integration's */
-    struct tn_buf config;              /* JSON with defaults filled in */
+    char *name;           /* the integration's */
+    struct tn_buf config; /* JSON with defaults filled in */
     struct tn_isolate *isolate;
     struct tn_decl *adapter;
-    int run, health;                   /* refs */
+    int run, health; /* refs */
     struct loaded *mappings;
-    const struct tn_task_call *starting;       /* of the start under way */
+    const struct tn_task_call *starting; /* of the start under way */
 };
 
 struct tn_connections {
@@ -91,7 +91,8 @@ struct tn_isolate *tn_connection_isolate(const struct tn_connection *c)
 }
 
 /* From now on no log line shows them, whoever logs. */
-static void register_secrets(struct tn_log *log, const struct tn_decl *adapter, struct tn_jval config)
+static void register_secrets(struct tn_log *log, const struct tn_decl *adapter,
+                             struct tn_jval config)
 {
     struct tn_arena arena;
     tn_arena_init(&arena);
@@ -351,7 +352,7 @@ out:
 struct tn_probe {
     struct tn_connection *connection;
     struct tn_task *task;
-    tn_health_fn done;                 /* NULL: cancelled */
+    tn_health_fn done; /* NULL: cancelled */
     void *arg;
     int64_t started_us;
     char version[VERSION_MAX];
@@ -381,9 +382,8 @@ struct tn_probe *tn_connections_health(struct tn_connections *all, int64_t team,
                                        int limit_ms, tn_health_fn done, void *arg,
                                        struct tn_err *err)
 {
-    struct tn_task_call call = {.take = take_version,
-                                .done = health_done,
-                                .limit_ms = limit_ms ? limit_ms : HEALTH_MS};
+    struct tn_task_call call = {
+        .take = take_version, .done = health_done, .limit_ms = limit_ms ? limit_ms : HEALTH_MS};
     struct tn_connection *c = tn_connection_get(all, team, id, err);
     if (!c) return NULL;
     struct tn_probe *p = TN_NEW(struct tn_probe);

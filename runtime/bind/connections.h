@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* connections.h - integrations at work: one isolate each, made when it is first needed, with the
- * decrypted config in it; replaced when the config or the scripts changed, while work that began with
- * the old one ends on it.
- * Life: new; units (again after each reload); health, test, sources (bind_source.h); free.  Worker. */
+ * decrypted config in it; replaced when the config or the scripts changed, while work that began
+ * with the old one ends on it. Life: new; units (again after each reload); health, test, sources
+ * (bind_source.h); free.  Worker. */
 #ifndef TN_BIND_CONNECTIONS_H
 #define TN_BIND_CONNECTIONS_H
 
@@ -23,19 +23,19 @@ struct tn_connections_options {
 /* Takes a reference to units. */
 struct tn_connections *tn_connections_new(const struct tn_connections_options *o,
                                           struct tn_units *units);
-void tn_connections_free(struct tn_connections *c);            /* NULL does nothing */
+void tn_connections_free(struct tn_connections *c); /* NULL does nothing */
 /* From now on by this set. */
 void tn_connections_units(struct tn_connections *c, struct tn_units *units);
-struct tn_units *tn_connections_current(const struct tn_connections *c);       /* borrowed */
+struct tn_units *tn_connections_current(const struct tn_connections *c); /* borrowed */
 /* The integration was changed or deleted: what it held goes (secrets too). */
 void tn_connections_drop(struct tn_connections *c, const char *id);
 
-/* The connection of an integration as it is stored now; _take.  Kinds: not_found, invalid (its config does
- * not fit the adapter), and what loading can say. */
+/* The connection of an integration as it is stored now; _take.  Kinds: not_found, invalid (its
+ * config does not fit the adapter), and what loading can say. */
 TN_MUST_CHECK struct tn_connection *tn_connection_get(struct tn_connections *c, int64_t team,
                                                       const char *id, struct tn_err *err);
 struct tn_connection *tn_connection_ref(struct tn_connection *c);
-void tn_connection_unref(struct tn_connection *c);             /* NULL does nothing */
+void tn_connection_unref(struct tn_connection *c); /* NULL does nothing */
 const struct tn_integration *tn_connection_integration(const struct tn_connection *c);
 const struct tn_decl *tn_connection_adapter(const struct tn_connection *c);
 struct tn_unit *tn_connection_unit(const struct tn_connection *c);
@@ -45,7 +45,8 @@ TN_MUST_CHECK const struct tn_mapping *tn_connection_mapping(struct tn_connectio
                                                              const char *name, struct tn_err *err);
 /* Pushes the value of a JSON text; raises when it is none. */
 void tn_connection_push_json(lua_State *L, struct tn_str text);
-/* Starts fn of std/connection.lua ("run", "health") with what push adds after adapter and config. */
+/* Starts fn of std/connection.lua ("run", "health") with what push adds after adapter and config.
+ */
 TN_MUST_CHECK struct tn_task *tn_connection_start(struct tn_connection *c, const char *fn,
                                                   const struct tn_task_call *call, void *arg,
                                                   struct tn_err *err);
@@ -55,12 +56,13 @@ TN_MUST_CHECK struct tn_task *tn_connection_start(struct tn_connection *c, const
 struct tn_health {
     bool connected;
     int64_t took_ms;
-    const char *version;           /* NULL: it did not say */
-    struct tn_err err;             /* why not; kind none when connected */
+    const char *version; /* NULL: it did not say */
+    struct tn_err err;   /* why not; kind none when connected */
 };
 /* Called once, in a later turn, unless the probe was cancelled; h is borrowed for the call. */
 typedef void (*tn_health_fn)(void *arg, const struct tn_health *h);
-/* The adapter's health function; reads only.  limit_ms 0: 60,000.  NULL: err, done is not called. */
+/* The adapter's health function; reads only.  limit_ms 0: 60,000.  NULL: err, done is not called.
+ */
 TN_MUST_CHECK struct tn_probe *tn_connections_health(struct tn_connections *c, int64_t team,
                                                      const char *id, int limit_ms,
                                                      tn_health_fn done, void *arg,

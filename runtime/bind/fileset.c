@@ -113,8 +113,10 @@ const struct tn_file *tn_fileset_find(const struct tn_fileset *f, struct tn_str 
         size_t n = strlen(at);
         int order = memcmp(at, path.p, n < path.n ? n : path.n);
         if (!order && n == path.n) return &f->entries[mid]->file;
-        if (order < 0 || (!order && n < path.n)) low = mid + 1;
-        else high = mid;
+        if (order < 0 || (!order && n < path.n))
+            low = mid + 1;
+        else
+            high = mid;
     }
     return NULL;
 }
@@ -168,7 +170,7 @@ void tn_fileset_hash(const struct tn_fileset *f, char hex[65])
 struct reading {
     struct tn_fileset *f;
     struct tn_err *err;
-    char path[PATH_MAX_LEN + 1];       /* of the file or folder at hand, relative to the site */
+    char path[PATH_MAX_LEN + 1]; /* of the file or folder at hand, relative to the site */
 };
 
 static bool refuse(struct reading *r, enum tn_kind kind, const char *why)
@@ -382,6 +384,7 @@ static bool unpack_one(struct tn_fileset *f, struct tn_str *rest)
     uint64_t n;
     char name[PATH_MAX_LEN + 1];
     if (!cut_line(rest, &path) || !cut_line(rest, &size) || !path_is_safe(path)) return false;
+    if (size.n > 1 && size.p[0] == '0') return false;
     if (!tn_str_u64(size, &n) || n > rest->n || n > TN_LIMIT_SCRIPT_FILE) return false;
     if (!tn_utf8_valid(rest->p, (size_t)n)) return false;
     memcpy(name, path.p, path.n);

@@ -15,15 +15,15 @@ struct tn_fileset;
 
 struct tn_file {
     const char *path;
-    struct tn_str text;            /* a NUL follows */
+    struct tn_str text; /* a NUL follows */
 };
 
 /* Of a table in the program.  The texts are borrowed: they live as long as the program. */
 struct tn_fileset *tn_fileset_embedded(const struct tn_embedded *table);
 /* Of the folders scripts, mappings and stdlib in folder (each may be missing): regular files named
- * *.lua; names that begin with '.' are passed over.  Refused, with the path in err: symbolic links, a file over
- * TN_LIMIT_SCRIPT_FILE, more than TN_LIMIT_SCRIPT_FILES, text that is no UTF-8, a file that changed
- * while it was read (twice in a row). */
+ * *.lua; names that begin with '.' are passed over.  Refused, with the path in err: symbolic links,
+ * a file over TN_LIMIT_SCRIPT_FILE, more than TN_LIMIT_SCRIPT_FILES, text that is no UTF-8, a file
+ * that changed while it was read (twice in a row). */
 TN_MUST_CHECK struct tn_fileset *tn_fileset_read(const char *folder, struct tn_err *err);
 /* All files of both; where a path is in both, that of over counts.  over may be NULL. */
 struct tn_fileset *tn_fileset_over(const struct tn_fileset *under, const struct tn_fileset *over);
@@ -31,11 +31,11 @@ struct tn_fileset *tn_fileset_over(const struct tn_fileset *under, const struct 
 struct tn_fileset *tn_fileset_pick(const struct tn_fileset *f, const bool *wanted);
 
 struct tn_fileset *tn_fileset_ref(struct tn_fileset *f);
-void tn_fileset_unref(struct tn_fileset *f);                   /* NULL does nothing */
+void tn_fileset_unref(struct tn_fileset *f); /* NULL does nothing */
 
 size_t tn_fileset_count(const struct tn_fileset *f);
 const struct tn_file *tn_fileset_at(const struct tn_fileset *f, size_t i);
-const struct tn_file *tn_fileset_find(const struct tn_fileset *f, struct tn_str path);   /* or NULL */
+const struct tn_file *tn_fileset_find(const struct tn_fileset *f, struct tn_str path); /* or NULL */
 /* SHA-256 in hex over the sorted list of paths and texts: the name of this content. */
 void tn_fileset_hash(const struct tn_fileset *f, char hex[65]);
 

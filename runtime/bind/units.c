@@ -16,9 +16,9 @@ static const char CORE[] = "core";
 static const char CONNECTION[] = "stdlib/std/connection.lua";
 
 struct slot {
-    char name[UNIT_NAME * 2];          /* "oracle_fusion/item" */
+    char name[UNIT_NAME * 2]; /* "oracle_fusion/item" */
     struct tn_mapping *mapping;
-    const struct tn_decl *target;      /* the resource that it writes; of the core */
+    const struct tn_decl *target; /* the resource that it writes; of the core */
 };
 
 struct tn_unit {
@@ -30,7 +30,7 @@ struct tn_unit {
     struct bind_owner owner;
     struct bind_context context;
     struct tn_isolate *isolate;
-    struct tn_unit *core;              /* whose resources it was checked against; NULL: it is the core */
+    struct tn_unit *core; /* whose resources it was checked against; NULL: it is the core */
     struct tn_decl **decls;
     size_t n_decls;
     struct slot *slots;
@@ -143,8 +143,9 @@ static void target_names(const struct tn_decl *resource, const char **names)
 
 /* Which resource a mapping writes.  *target stays NULL when there is none and that is no wonder,
  * since the core has faults of its own. */
-static bool find_target(struct tn_isolate *iso, int ref, const char *path, const struct tn_unit *core,
-                        bool lenient, const struct tn_decl **target, struct tn_err *err)
+static bool find_target(struct tn_isolate *iso, int ref, const char *path,
+                        const struct tn_unit *core, bool lenient, const struct tn_decl **target,
+                        struct tn_err *err)
 {
     char writes[UNIT_NAME];
     if (!tn_mapping_writes(iso, ref, writes, sizeof writes, err)) return false;
@@ -236,11 +237,16 @@ static struct tn_str system_of(const char *path)
 static bool kind_of(const char *path, enum tn_decl_kind *kind)
 {
     struct tn_str p = tn_str(path);
-    if (tn_str_starts(p, "scripts/resources/")) *kind = TN_DECL_resource;
-    else if (tn_str_starts(p, "scripts/surfaces/")) *kind = TN_DECL_surface;
-    else if (tn_str_starts(p, "scripts/rules/")) *kind = TN_DECL_rule;
-    else if (tn_str_starts(p, "scripts/adapters/")) *kind = TN_DECL_adapter;
-    else return false;
+    if (tn_str_starts(p, "scripts/resources/"))
+        *kind = TN_DECL_resource;
+    else if (tn_str_starts(p, "scripts/surfaces/"))
+        *kind = TN_DECL_surface;
+    else if (tn_str_starts(p, "scripts/rules/"))
+        *kind = TN_DECL_rule;
+    else if (tn_str_starts(p, "scripts/adapters/"))
+        *kind = TN_DECL_adapter;
+    else
+        return false;
     return true;
 }
 
@@ -274,7 +280,8 @@ static bool next_require(struct tn_str *text, struct tn_str *name)
         while (p < end && (*p == ' ' || *p == '(' || *p == '\t')) p++;
         const char *start = p + 1;
         const char *close = p < end && (*p == '"' || *p == '\'') && start < end
-                                ? memchr(start, *p, (size_t)(end - start)) : NULL;
+                                ? memchr(start, *p, (size_t)(end - start))
+                                : NULL;
         text->p = p;
         text->n = (size_t)(end - p);
         if (!close || close - start > UNIT_NAME) continue;
@@ -324,7 +331,7 @@ struct load {
     struct tn_units *old;
     tn_units_fault_fn each;
     void *arg;
-    struct tn_err *err;                /* gets the first fault */
+    struct tn_err *err; /* gets the first fault */
     size_t faults;
 };
 
@@ -388,8 +395,10 @@ static bool load_files(struct load *load, struct tn_unit *unit)
         const char *path = tn_fileset_at(unit->files, i)->path;
         enum tn_decl_kind kind;
         if (!owns(unit->name, path)) continue;
-        if (kind_of(path, &kind)) go_on = load_decl(load, unit, path, kind);
-        else go_on = load_slot(load, unit, path);
+        if (kind_of(path, &kind))
+            go_on = load_decl(load, unit, path, kind);
+        else
+            go_on = load_slot(load, unit, path);
     }
     return go_on;
 }
@@ -402,12 +411,13 @@ static bool resolve_operation(struct load *load, const struct tn_unit *unit,
     bool pull = strcmp(o->direction, "pull") == 0;
     if (!o->mapping && !pull) return true;
     if (!o->mapping) {
-        tn_fail(&err, TN_E_invalid, "the operation %s pulls records, so it needs a mapping", o->name);
+        tn_fail(&err, TN_E_invalid, "the operation %s pulls records, so it needs a mapping",
+                o->name);
     } else if (!find_slot(unit, o->mapping)) {
         char path[UNIT_NAME * 3];
         snprintf(path, sizeof path, "mappings/%s.lua", o->mapping);
         bool broken = load->faults && tn_fileset_find(unit->files, tn_str(path));
-        if (broken) return true;           /* its own fault was reported */
+        if (broken) return true; /* its own fault was reported */
         tn_fail(&err, TN_E_invalid, "there is no mapping '%s' (looked for %s in the folder of %s)",
                 o->mapping, path, unit->name);
     } else if (o->run == LUA_NOREF && pull) {
@@ -438,8 +448,10 @@ static struct tn_unit *unit_load(struct load *load, struct tn_unit *unit_give)
     struct tn_err err;
     size_t before = load->faults;
     unit->isolate = tn_unit_isolate_new(unit, unit->name, &unit->context, &err);
-    if (!unit->isolate) report(load, &err);
-    else if (load_files(load, unit)) (void)resolve(load, unit);
+    if (!unit->isolate)
+        report(load, &err);
+    else if (load_files(load, unit))
+        (void)resolve(load, unit);
     if (load->faults == before) return unit;
     /* What did load still tells the other units which resources there are. */
     if (load->each && unit->isolate && !unit->core) return unit;
@@ -447,7 +459,8 @@ static struct tn_unit *unit_load(struct load *load, struct tn_unit *unit_give)
     return NULL;
 }
 
-/* The unit as it is now: the old one if its files are the same, else loaded; NULL: it has faults. */
+/* The unit as it is now: the old one if its files are the same, else loaded; NULL: it has faults.
+ */
 static struct tn_unit *unit_get(struct load *load, const char *name, const struct tn_fileset *all,
                                 struct tn_unit *core)
 {
@@ -564,8 +577,10 @@ size_t tn_units_diff(const struct tn_units *from, const struct tn_units *to, tn_
         const struct tn_unit *now = to->v[i];
         const struct tn_unit *was = from ? tn_units_find(from, now->name) : NULL;
         struct tn_unit_change change = {now->name, now->generation, was ? was->generation : NULL};
-        if (was && strcmp(was->generation, now->generation) == 0) same++;
-        else fn(arg, &change);
+        if (was && strcmp(was->generation, now->generation) == 0)
+            same++;
+        else
+            fn(arg, &change);
     }
     for (size_t i = 0; from && i < from->n; i++) {
         const struct tn_unit *was = from->v[i];

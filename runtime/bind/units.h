@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* units.h - all script files of a worker, loaded and checked: what serve, check and map go by.
- * Files form units that change together: "core" (scripts/resources, scripts/surfaces, scripts/rules)
- * and one a system ("oracle_fusion": scripts/adapters/oracle_fusion.lua and
+ * Files form units that change together: "core" (scripts/resources, scripts/surfaces,
+ * scripts/rules) and one a system ("oracle_fusion": scripts/adapters/oracle_fusion.lua and
  * mappings/oracle_fusion/...), each with the files of stdlib/ that it requires.  A unit's hash over
  * its files is its generation.
- * Life: load gives a whole new set or nothing; ref and unref; whoever works with a set keeps it by a
- * reference while newer ones take its place.  One process; not while one of its scripts runs. */
+ * Life: load gives a whole new set or nothing; ref and unref; whoever works with a set keeps it by
+ * a reference while newer ones take its place.  One process; not while one of its scripts runs. */
 #ifndef TN_BIND_UNITS_H
 #define TN_BIND_UNITS_H
 
@@ -18,8 +18,8 @@ struct tn_secrets;
 struct tn_unit;
 struct tn_units;
 
-/* What scripts may reach, for all sets of a process; outlives them.  NULL members: modules that need
- * them answer unavailable (tenon check). */
+/* What scripts may reach, for all sets of a process; outlives them.  NULL members: modules that
+ * need them answer unavailable (tenon check). */
 struct tn_units_env {
     struct tn_host *host;
     struct tn_log *log;
@@ -31,8 +31,8 @@ struct tn_units_env {
 /* Whose key-values and vault an isolate's modules work with: bind_context.app points here. */
 struct bind_owner {
     const struct tn_units_env *env;
-    int64_t team;                  /* TN_TEAM_SYSTEM for units, else the integration's */
-    char name[64];                 /* the integration's id, or the unit's name */
+    int64_t team;  /* TN_TEAM_SYSTEM for units, else the integration's */
+    char name[64]; /* the integration's id, or the unit's name */
 };
 
 /* Gets each fault, in the order of files. */
@@ -45,29 +45,28 @@ typedef void (*tn_units_fault_fn)(void *arg, const struct tn_err *fault);
  * loading goes on as far as it makes sense. */
 TN_MUST_CHECK struct tn_units *tn_units_load(const struct tn_units_env *env,
                                              struct tn_fileset *files, struct tn_units *old,
-                                             tn_units_fault_fn each, void *arg,
-                                             struct tn_err *err);
+                                             tn_units_fault_fn each, void *arg, struct tn_err *err);
 struct tn_units *tn_units_ref(struct tn_units *units);
-void tn_units_unref(struct tn_units *units);                   /* NULL does nothing */
-struct tn_fileset *tn_units_files(const struct tn_units *units);   /* borrowed */
+void tn_units_unref(struct tn_units *units);                     /* NULL does nothing */
+struct tn_fileset *tn_units_files(const struct tn_units *units); /* borrowed */
 
 /* ---- units ---- */
 
 size_t tn_units_count(const struct tn_units *units);
-struct tn_unit *tn_units_at(const struct tn_units *units, size_t i);   /* sorted by name */
-struct tn_unit *tn_units_find(const struct tn_units *units, const char *name);  /* or NULL */
+struct tn_unit *tn_units_at(const struct tn_units *units, size_t i);           /* sorted by name */
+struct tn_unit *tn_units_find(const struct tn_units *units, const char *name); /* or NULL */
 struct tn_unit *tn_unit_ref(struct tn_unit *unit);
-void tn_unit_unref(struct tn_unit *unit);                      /* NULL does nothing */
-const char *tn_unit_name(const struct tn_unit *unit);          /* "core", "oracle_fusion" */
-const char *tn_unit_generation(const struct tn_unit *unit);    /* 64 hex digits */
-struct tn_fileset *tn_unit_files(const struct tn_unit *unit);  /* borrowed: what the hash is over */
+void tn_unit_unref(struct tn_unit *unit);                     /* NULL does nothing */
+const char *tn_unit_name(const struct tn_unit *unit);         /* "core", "oracle_fusion" */
+const char *tn_unit_generation(const struct tn_unit *unit);   /* 64 hex digits */
+struct tn_fileset *tn_unit_files(const struct tn_unit *unit); /* borrowed: what the hash is over */
 struct tn_isolate *tn_unit_isolate(const struct tn_unit *unit);
 
 /* A change between two sets, for the answer to a reload. */
 struct tn_unit_change {
     const char *name;
-    const char *generation;        /* NULL: the unit is gone */
-    const char *previous;          /* NULL: the unit is new */
+    const char *generation; /* NULL: the unit is gone */
+    const char *previous;   /* NULL: the unit is new */
 };
 typedef void (*tn_unit_change_fn)(void *arg, const struct tn_unit_change *change);
 /* fn for each unit that differs; returns how many are the same.  from may be NULL. */

@@ -14,12 +14,12 @@ struct tn_decl_list {
 struct tn_units {
     unsigned refs;
     struct tn_fileset *files;
-    struct tn_unit **v;                /* sorted by name */
+    struct tn_unit **v; /* sorted by name */
     size_t n;
     struct tn_decl_list lists[TN_DECL_kinds];
     struct tn_surface_row *rows;
     size_t n_rows;
-    struct tn_arena texts;             /* of the rows */
+    struct tn_arena texts; /* of the rows */
 };
 
 const struct tn_decl *tn_unit_decl(const struct tn_unit *unit, enum tn_decl_kind kind,

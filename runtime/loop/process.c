@@ -50,6 +50,7 @@ static void default_signals(void)
     sigset_t none;
     for (int s = 1; s < SIGRTMAX; s++) signal(s, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);          /* a file that may not grow is an error, not the end */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -15,8 +15,8 @@ enum { SHAPE_MAX = 256, SHAPE_KEY = 58, SHAPE_AHEAD = 6 };
 
 struct tn_shape_entry {
     uint16_t n;
-    uint16_t kid;                  /* of the place, in the order of named; NO_KID: nobody reads it */
-    char key[SHAPE_KEY];           /* as it stands between the quotes */
+    uint16_t kid;        /* of the place, in the order of named; NO_KID: nobody reads it */
+    char key[SHAPE_KEY]; /* as it stands between the quotes */
 };
 struct tn_shape {
     struct tn_shape_entry *entries;
@@ -28,7 +28,7 @@ enum { NO_KID = 0xFFFF };
 /* Where in the output we are: target names and indexes, innermost first. */
 struct tn_frame_path {
     const struct tn_frame_path *outer;
-    const struct tn_member *member;    /* NULL: element `index` of a list */
+    const struct tn_member *member; /* NULL: element `index` of a list */
     size_t index;
 };
 
@@ -134,8 +134,10 @@ static void list_fault(struct tn_apply *a, bool rejects)
     path_text(p, f->field, sizeof f->field);
     copy_cut(f->source, sizeof f->source, a->why.source, "");
     bool secret = is_secret(p);
-    if (secret) snprintf(f->value, sizeof f->value, "(secret)");
-    else value_text(a, &a->why.value, f->value, sizeof f->value);
+    if (secret)
+        snprintf(f->value, sizeof f->value, "(secret)");
+    else
+        value_text(a, &a->why.value, f->value, sizeof f->value);
     /* what a script says may contain the value */
     bool hide = secret && a->why.kind != TN_E_mapping;
     copy_cut(f->text, sizeof f->text, hide ? TN_STR("the function failed") : tn_str(a->why.text),
@@ -165,8 +167,10 @@ void tn_outcome_line(const struct tn_outcome_fault *f, struct tn_buf *out)
     if (!f->rejects) tn_buf_adds(out, "warning: ");
     tn_buf_adds(out, f->text);
     bool from = f->source[0] != '\0';
-    if (f->value[0]) tn_buf_addf(out, "%s%s = %s)", " (", from ? f->source : "value", f->value);
-    else if (from) tn_buf_addf(out, " (%s)", f->source);
+    if (f->value[0])
+        tn_buf_addf(out, "%s%s = %s)", " (", from ? f->source : "value", f->value);
+    else if (from)
+        tn_buf_addf(out, " (%s)", f->source);
 }
 
 /* ---- reading the record ---- */
@@ -203,8 +207,8 @@ static uint16_t kid_of(const struct tn_place *place, const struct tn_json *json,
 {
     const struct tn_jnode *n = tn_jtape(json) + key;
     struct tn_str name = tn_jnode_raw(json, key);
-    name = n->info & TN_JNODE_ESCAPED ? tn_jkey(json, key)
-                                      : (struct tn_str){name.p + 1, name.n - 2};
+    name =
+        n->info & TN_JNODE_ESCAPED ? tn_jkey(json, key) : (struct tn_str){name.p + 1, name.n - 2};
     uint32_t kid = tn_table_get(&place->names, name);
     return kid == UINT32_MAX ? NO_KID : (uint16_t)kid;
 }
@@ -391,8 +395,7 @@ static bool equals(const struct tn_value *v, const struct tn_value *arg)
     return tn_str_eq(v->s, arg->s);
 }
 
-static bool eval_test(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
-                      bool *yes)
+static bool eval_test(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots, bool *yes)
 {
     struct tn_value v;
     char space[TN_COERCE_MAX];
@@ -518,8 +521,10 @@ static inline void put(struct tn_buf *out, const char *p, size_t n)
 
 static inline void put_char(struct tn_buf *out, char c)
 {
-    if (out->room == out->n || out->failed || !out->p) tn_buf_addc(out, c);
-    else out->p[out->n++] = c;
+    if (out->room == out->n || out->failed || !out->p)
+        tn_buf_addc(out, c);
+    else
+        out->p[out->n++] = c;
 }
 
 static void put_value(struct tn_buf *out, const struct tn_value *v)
@@ -533,6 +538,36 @@ static void put_value(struct tn_buf *out, const struct tn_value *v)
     } else {
         tn_json_quote(out, v->s);
     }
+}
+
+/* How deep a list or an object is nested, itself included. */
+static unsigned nesting(struct tn_str s)
+{
+    unsigned depth = 0, most = 0;
+    bool text = false;
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (text && c == '\\')
+            i++;
+        else if (c == '"')
+            text = !text;
+        else if (!text && (c == '[' || c == '{') && ++depth > most)
+            most = depth;
+        else if (!text && (c == ']' || c == '}'))
+            depth--;
+    }
+    return most;
+}
+
+/* Would the output still be JSON that we read? */
+static bool fits(struct tn_apply *a, const struct tn_value *v)
+{
+    unsigned outside = 0;
+    if (v->type != TN_JSON_array && v->type != TN_JSON_object) return true;
+    for (const struct tn_frame_path *p = a->path; p; p = p->outer) outside++;
+    if (outside + nesting(v->s) <= TN_LIMIT_JSON_DEPTH) return true;
+    return tn_apply_why(a, NULL, "nested more than %d deep with what is around it",
+                        TN_LIMIT_JSON_DEPTH);
 }
 
 /* What became of a value that was to be written. */
@@ -604,7 +639,8 @@ static enum written write_choice(struct tn_apply *a, const struct tn_expr *e, co
     return done;
 }
 
-/* Writes the value; v is then what was written if it was no object or list made here (type absent). */
+/* Writes the value; v is then what was written if it was no object or list made here (type absent).
+ */
 static enum written write_expr(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
                                struct tn_buf *out, struct tn_value *v)
 {
@@ -625,6 +661,7 @@ static enum written write_expr(struct tn_apply *a, const struct tn_expr *e, cons
         return FAULTY;
     }
     if (is_none(v)) return v->type == TN_JSON_null ? NIL : NOTHING;
+    if (!fits(a, v)) return FAULTY;
     put_value(out, v);
     return WRITTEN;
 }
@@ -675,8 +712,10 @@ static enum written take_key(struct tn_apply *a, const struct tn_member *f, stru
 static void note_piece(struct tn_apply *a, struct tn_piece *piece, const struct tn_value *v,
                        size_t start, size_t value, size_t end)
 {
-    *piece = (struct tn_piece){.start = start - a->base, .value = value - a->base,
-                               .end = end - a->base, .form = TN_PIECE_other};
+    *piece = (struct tn_piece){.start = start - a->base,
+                               .value = value - a->base,
+                               .end = end - a->base,
+                               .form = TN_PIECE_other};
     if (v->type == TN_JSON_string ? v->clean || !v->raw : v->canonical)
         piece->form = TN_PIECE_plain;
     else if (v->type == TN_JSON_number)
@@ -773,8 +812,10 @@ static bool plain_number(struct tn_str s, struct tn_buf *out)
     size_t n = s.n;
     if (n > 20) return false;
     for (size_t i = 0; i < n; i++) {
-        if (s.p[i] == '.') point = s.p + i;
-        else if (s.p[i] < '0' || s.p[i] > '9') return false;
+        if (s.p[i] == '.')
+            point = s.p + i;
+        else if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
     }
     if (!point || s.p[0] == '0') return false;
     while (s.p[n - 1] == '0') n--;

@@ -12,37 +12,37 @@
 enum { TN_OUTCOME_FAULTS = 16, TN_OUTCOME_VALUE = 80, TN_APPLY_HASH = 32 };
 
 struct tn_outcome_fault {
-    enum tn_kind kind;             /* mapping; script or budget from a function */
-    bool rejects;                  /* false: a warning */
-    char field[128];               /* target path: "partNumber", "lines[3].quantity" */
-    char source[128];              /* source path; "" when there is none */
-    const char *file;              /* of the mapping; the plan's */
+    enum tn_kind kind; /* mapping; script or budget from a function */
+    bool rejects;      /* false: a warning */
+    char field[128];   /* target path: "partNumber", "lines[3].quantity" */
+    char source[128];  /* source path; "" when there is none */
+    const char *file;  /* of the mapping; the plan's */
     int line;
-    char value[TN_OUTCOME_VALUE + 4];  /* JSON text of the value, cut; "(secret)"; "" when absent */
-    char text[256];                /* what is wrong and what was expected */
+    char value[TN_OUTCOME_VALUE + 4]; /* JSON text of the value, cut; "(secret)"; "" when absent */
+    char text[256];                   /* what is wrong and what was expected */
 };
 
-/* What became of one record.  Plain data; text is borrowed from the applier until its next record. */
+/* What became of one record.  Plain data; text is borrowed from the applier until its next record.
+ */
 struct tn_outcome {
     bool ok;
-    struct tn_str external_id;     /* decoded; also of a rejected record as far as it is known */
-    size_t fault_count;            /* all, warnings included */
-    size_t listed;                 /* those in faults */
+    struct tn_str external_id; /* decoded; also of a rejected record as far as it is known */
+    size_t fault_count;        /* all, warnings included */
+    size_t listed;             /* those in faults */
     struct tn_outcome_fault faults[TN_OUTCOME_FAULTS];
 };
 
 struct tn_apply;
 
 struct tn_apply *tn_apply_new(const struct tn_plan *plan);
-void tn_apply_free(struct tn_apply *a);                        /* NULL does nothing */
+void tn_apply_free(struct tn_apply *a); /* NULL does nothing */
 /* Appends one JSON object to out, members in the plan's order, no white space.  False: the record
  * is rejected (o->ok false, faults say why) and out is as it was.  record and its reader must stay
  * until the hash is taken.  A failed buffer (tn_buf_ok) is a rejection of kind too_large. */
 bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, struct tn_outcome *o);
 /* SHA-256 over the canonical form (docs/decisions/canonical-json.md) of what the last successful
  * tn_apply appended; out is that same buffer, unchanged since. */
-void tn_apply_hash(struct tn_apply *a, const struct tn_buf *out,
-                   unsigned char hash[TN_APPLY_HASH]);
+void tn_apply_hash(struct tn_apply *a, const struct tn_buf *out, unsigned char hash[TN_APPLY_HASH]);
 /* One line for people: file:line: field: what, value, source path.  No trailing newline. */
 void tn_outcome_line(const struct tn_outcome_fault *f, struct tn_buf *out);
 

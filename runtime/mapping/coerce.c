@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "mapping/coerce.h"
 
+#include "base/decimal.h"
 #include "base/time.h"
 #include "mapping/plan.h"
 
-/* A number taken apart: 0.d1d2d3... times ten to the exp, no zero at either end; n 0 is zero. */
-struct parts {
-    bool neg;
-    size_t n;
-    int64_t exp;
-    char d[TN_COERCE_MAX];
-};
-
-enum { EXP_MAX = 1000000 };
+enum { EXACT_DIGITS = 64 }; /* behind the point, when no scale is given */
 
 static bool is_digit(char c)
 {
@@ -46,6 +39,17 @@ static bool number_shape(struct tn_str s)
     return i == s.n;
 }
 
+/* Would the JSON reader take it? */
+static bool readable(struct tn_str s)
+{
+    struct tn_decimal d = {0};
+    struct tn_err err;
+    if (s.n <= 20 && !memchr(s.p, 'e', s.n) && !memchr(s.p, 'E', s.n)) return true;
+    bool ok = tn_decimal_parse(&d, s, &err);
+    tn_decimal_clear(&d);
+    return ok;
+}
+
 bool tn_coerce_number(struct tn_str text, char room[TN_COERCE_MAX], struct tn_str *lexeme)
 {
     struct tn_str s = tn_str_trim(text);
@@ -62,46 +66,9 @@ bool tn_coerce_number(struct tn_str text, char room[TN_COERCE_MAX], struct tn_st
         memcpy(room + neg, s.p + zeros, s.n - zeros);
         s = (struct tn_str){room, s.n - zeros + neg};
     }
+    if (!readable(s)) return false;
     *lexeme = s;
     return true;
-}
-
-static void take_apart(struct tn_str s, struct parts *out)
-{
-    size_t i = 0;
-    int64_t point = 0, exp = 0;
-    out->n = 0;
-    out->neg = s.n && s.p[0] == '-';
-    bool after = false;
-    for (i = out->neg; i < s.n && (is_digit(s.p[i]) || s.p[i] == '.'); i++) {
-        if (s.p[i] == '.') {
-            after = true;
-        } else if (out->n || s.p[i] != '0') {
-            if (out->n < sizeof out->d) out->d[out->n++] = s.p[i];
-            if (!after) point++;
-        } else if (after) {
-            point--;
-        }
-    }
-    if (i < s.n) {
-        bool down = ++i < s.n && s.p[i] == '-';
-        if (i < s.n && (s.p[i] == '-' || s.p[i] == '+')) i++;
-        for (; i < s.n && is_digit(s.p[i]); i++)
-            if (exp < EXP_MAX) exp = exp * 10 + (s.p[i] - '0');
-        if (down) exp = -exp;
-    }
-    while (out->n && out->d[out->n - 1] == '0') out->n--;
-    out->exp = point + exp;
-    if (!out->n) *out = (struct parts){.n = 0};
-}
-
-static int magnitude_cmp(const struct parts *a, const struct parts *b)
-{
-    if (!a->n || !b->n) return (a->n > 0) - (b->n > 0);
-    if (a->exp != b->exp) return a->exp < b->exp ? -1 : 1;
-    size_t n = a->n < b->n ? a->n : b->n;
-    int c = memcmp(a->d, b->d, n);
-    return c ? c : (a->n > n) - (b->n > n);
 }
 
 /* Up to 18 digits and nothing else: the case that almost always is. */
@@ -121,100 +88,31 @@ static bool small_int(struct tn_str s, int64_t *out)
 
 int tn_coerce_compare(struct tn_str a, struct tn_str b)
 {
+    struct tn_decimal x = {0}, y = {0};
+    struct tn_err err;
     int64_t i, j;
     if (small_int(a, &i) && small_int(b, &j)) return (i > j) - (i < j);
-    struct parts x, y;
-    take_apart(a, &x);
-    take_apart(b, &y);
-    bool xneg = x.neg && x.n, yneg = y.neg && y.n;
-    if (xneg != yneg) return xneg ? -1 : 1;
-    int c = magnitude_cmp(&x, &y);
-    return xneg ? -c : c;
+    int order =
+        tn_decimal_parse(&x, a, &err) && tn_decimal_parse(&y, b, &err) ? tn_decimal_cmp(&x, &y) : 0;
+    tn_decimal_clear(&x);
+    tn_decimal_clear(&y);
+    return order;
 }
 
-/* Plain notation with exactly scale digits after the point; p must need no rounding for it. */
-static bool write_plain(const struct parts *p, int64_t scale, char room[TN_COERCE_MAX],
-                        struct tn_str *out)
+/* The text of d, which is cleared; false when it does not fit. */
+static bool give_text(struct tn_decimal *d, bool ok, char room[TN_COERCE_MAX], struct tn_str *out)
 {
-    int64_t before = p->n && p->exp > 0 ? p->exp : 1;
-    if (before + scale + 2 > TN_LIMIT_NUMBER) return false;
-    char *w = room;
-    if (p->neg && p->n) *w++ = '-';
-    for (int64_t i = p->n && p->exp > 0 ? 0 : p->exp - 1, k = 0; k < before; k++, i++)
-        *w++ = p->n && p->exp > 0 && i < (int64_t)p->n ? p->d[i] : '0';
-    if (scale > 0) *w++ = '.';
-    for (int64_t k = 0; k < scale; k++) {
-        int64_t i = p->exp + k;
-        *w++ = p->n && i >= 0 && i < (int64_t)p->n ? p->d[i] : '0';
+    struct tn_buf b;
+    tn_buf_init(&b, TN_LIMIT_NUMBER);
+    if (ok) tn_decimal_text(d, &b);
+    tn_decimal_clear(d);
+    ok = ok && !b.failed;
+    if (ok) {
+        memcpy(room, b.p, b.n);
+        *out = (struct tn_str){room, b.n};
     }
-    *out = (struct tn_str){room, (size_t)(w - room)};
-    return true;
-}
-
-bool tn_coerce_integer(struct tn_str lexeme, char room[TN_COERCE_MAX], struct tn_str *out)
-{
-    int64_t small;
-    if (small_int(lexeme, &small) && !(small == 0 && lexeme.p[0] == '-')) {
-        *out = lexeme;
-        return true;
-    }
-    struct parts p;
-    take_apart(lexeme, &p);
-    if (p.n && (int64_t)p.n > p.exp) return false;
-    return write_plain(&p, 0, room, out);
-}
-
-static void add_one(struct parts *p)
-{
-    size_t i = p->n;
-    while (i && p->d[i - 1] == '9') i--;
-    if (i == 0) {
-        p->d[0] = '1';
-        p->n = 1;
-        p->exp++;
-    } else {
-        p->d[i - 1]++;
-        p->n = i;
-    }
-}
-
-static bool round_up(const struct parts *p, size_t keep, bool sticky, int rounding)
-{
-    char first = p->d[keep];
-    bool more = sticky || keep + 1 < p->n;
-    if (rounding == TN_ROUND_up) return true;
-    if (rounding == TN_ROUND_down) return false;
-    if (first != '5' || more) return first >= '5';
-    if (rounding == TN_ROUND_half_up) return true;
-    return keep > 0 && (p->d[keep - 1] - '0') % 2 == 1;
-}
-
-/* Cuts p to scale digits after the point.  sticky: there were more digits behind those of p. */
-static bool round_parts(struct parts *p, int64_t scale, bool sticky, int rounding)
-{
-    int64_t keep = p->exp + scale;
-    if (!p->n || (keep >= (int64_t)p->n && !sticky)) return true;
-    if (rounding == TN_ROUND_none) return false;
-    if (keep < 0) {
-        /* all of it is less than half of the last place */
-        bool up = rounding == TN_ROUND_up;
-        p->n = up;
-        p->d[0] = '1';
-        p->exp = 1 - scale;
-        return true;
-    }
-    while ((int64_t)p->n <= keep && p->n < sizeof p->d) p->d[p->n++] = '0';
-    bool up = round_up(p, (size_t)keep, sticky, rounding);
-    p->n = (size_t)keep;
-    if (up && keep == 0) {
-        p->d[0] = '1';
-        p->n = 1;
-        p->exp++;
-    } else if (up) {
-        add_one(p);
-    }
-    while (p->n && p->d[p->n - 1] == '0') p->n--;
-    return true;
+    tn_buf_clear(&b);
+    return ok;
 }
 
 /* Without an exponent and with no digit too many: zeros are put behind it. */
@@ -234,109 +132,52 @@ static bool pad_decimal(struct tn_str s, int64_t scale, char room[TN_COERCE_MAX]
     return true;
 }
 
-bool tn_coerce_decimal(struct tn_str lexeme, int64_t scale, int rounding,
-                       char room[TN_COERCE_MAX], struct tn_str *out)
-{
-    if (pad_decimal(lexeme, scale, room, out)) return true;
-    struct parts p;
-    take_apart(lexeme, &p);
-    if (p.exp > TN_LIMIT_NUMBER) return false;
-    return round_parts(&p, scale, false, rounding) && write_plain(&p, scale, room, out);
-}
-
-/* Digits after the point that p needs. */
-static int64_t scale_of(const struct parts *p)
-{
-    int64_t scale = (int64_t)p->n - p->exp;
-    return p->n && scale > 0 ? scale : 0;
-}
-
-static bool multiply(const struct parts *a, const struct parts *b, struct parts *out)
-{
-    unsigned sum[2 * TN_COERCE_MAX] = {0};
-    *out = (struct parts){.neg = a->neg != b->neg};
-    if (!a->n || !b->n) return true;
-    if (a->n + b->n > TN_LIMIT_NUMBER) return false;
-    for (size_t i = a->n; i-- > 0;)
-        for (size_t j = b->n; j-- > 0;)
-            sum[i + j + 1] += (unsigned)((a->d[i] - '0') * (b->d[j] - '0'));
-    size_t n = a->n + b->n;
-    for (size_t i = n; i-- > 1;) {
-        sum[i - 1] += sum[i] / 10;
-        sum[i] %= 10;
-    }
-    size_t lead = sum[0] == 0;
-    for (size_t i = lead; i < n; i++) out->d[out->n++] = (char)('0' + sum[i]);
-    out->exp = a->exp + b->exp - (int64_t)lead;
-    while (out->n && out->d[out->n - 1] == '0') out->n--;
-    return true;
-}
-
-bool tn_coerce_product(struct tn_str a, struct tn_str b, char room[TN_COERCE_MAX],
+bool tn_coerce_decimal(struct tn_str lexeme, int64_t scale, int rounding, char room[TN_COERCE_MAX],
                        struct tn_str *out)
 {
-    struct parts x, y, z;
-    take_apart(a, &x);
-    take_apart(b, &y);
-    if (!multiply(&x, &y, &z) || z.exp > TN_LIMIT_NUMBER || z.exp < -TN_LIMIT_NUMBER) return false;
-    return write_plain(&z, scale_of(&z), room, out);
+    struct tn_decimal d = {0}, r = {0};
+    struct tn_err err;
+    bool exact = rounding == TN_ROUND_none;
+    if (pad_decimal(lexeme, scale, room, out)) return true;
+    bool ok = tn_decimal_parse(&d, lexeme, &err) &&
+              tn_decimal_round(&r, &d, (int)scale, exact ? TN_ROUND_down : (enum tn_round)rounding,
+                               &err) &&
+              (!exact || tn_decimal_cmp(&d, &r) == 0);
+    tn_decimal_clear(&d);
+    return give_text(&r, ok, room, out);
 }
 
-/* rest -= by, both n digits, most significant first. */
-static void subtract(char *rest, const char *by, size_t n)
+bool tn_coerce_integer(struct tn_str lexeme, char room[TN_COERCE_MAX], struct tn_str *out)
 {
-    int borrow = 0;
-    for (size_t i = n; i-- > 0;) {
-        int v = rest[i] - by[i] - borrow;
-        borrow = v < 0;
-        rest[i] = (char)(v + (borrow ? 10 : 0));
+    int64_t small;
+    if (small_int(lexeme, &small) && !(small == 0 && lexeme.p[0] == '-')) {
+        *out = lexeme;
+        return true;
     }
+    return tn_coerce_decimal(lexeme, 0, TN_ROUND_none, room, out) && !memchr(out->p, 'e', out->n);
 }
 
-/* Long division of digits: a.d / b.d to want digits; sticky when a rest is left. */
-static void divide(const struct parts *a, const struct parts *b, size_t want, struct parts *out,
-                   bool *sticky)
+bool tn_coerce_ratio(struct tn_str v, struct tn_str factor, struct tn_str divisor, int64_t scale,
+                     int rounding, char room[TN_COERCE_MAX], struct tn_str *out)
 {
-    char rest[TN_COERCE_MAX + 1] = {0}, by[TN_COERCE_MAX + 1] = {0};
-    size_t n = b->n + 1;
-    for (size_t i = 0; i < b->n; i++) by[i + 1] = (char)(b->d[i] - '0');
-    *out = (struct parts){.neg = a->neg != b->neg, .exp = a->exp - b->exp + (int64_t)b->n};
-    bool left = false;
-    size_t i = 0;
-    for (; i < a->n || (left && out->n < want); i++) {
-        memmove(rest, rest + 1, n - 1);
-        rest[n - 1] = (char)(i < a->n ? a->d[i] - '0' : 0);
-        char q = '0';
-        while (memcmp(rest, by, n) >= 0) {
-            subtract(rest, by, n);
-            q++;
-        }
-        left = false;
-        for (size_t k = 0; k < n && !left; k++) left = rest[k] != 0;
-        if (out->n || q != '0') {
-            if (out->n < sizeof out->d) out->d[out->n++] = q;
-        } else {
-            out->exp--;
-        }
-    }
-    *sticky = left;
-    while (out->n && out->d[out->n - 1] == '0') out->n--;
-}
-
-bool tn_coerce_quotient(struct tn_str a, struct tn_str b, int64_t scale, int rounding,
-                        char room[TN_COERCE_MAX], struct tn_str *out)
-{
-    struct parts x, y, z;
-    bool sticky;
-    take_apart(a, &x);
-    take_apart(b, &y);
-    if (!y.n) return false;
-    if (!x.n) return write_plain(&x, scale < 0 ? 0 : scale, room, out);
-    int64_t whole = x.exp - y.exp + 1, want = (scale < 0 ? 64 : scale) + (whole > 0 ? whole : 0) + 2;
-    if (whole > TN_LIMIT_NUMBER || want > TN_LIMIT_NUMBER || x.exp < -TN_LIMIT_NUMBER) return false;
-    divide(&x, &y, (size_t)want, &z, &sticky);
-    if (scale < 0) return !sticky && write_plain(&z, scale_of(&z), room, out);
-    return round_parts(&z, scale, sticky, rounding) && write_plain(&z, scale, room, out);
+    struct tn_decimal x = {0}, f = {0}, d = {0}, q = {0}, back = {0};
+    struct tn_err err;
+    bool exact = scale < 0 || rounding == TN_ROUND_none;
+    int digits = scale < 0 ? EXACT_DIGITS : (int)scale;
+    bool ok =
+        tn_decimal_parse(&x, v, &err) && tn_decimal_parse(&f, factor, &err) &&
+        tn_decimal_parse(&d, divisor, &err) && tn_decimal_mul(&x, &x, &f, &err) &&
+        tn_decimal_div(&q, &x, &d, digits, exact ? TN_ROUND_down : (enum tn_round)rounding, &err) &&
+        (!exact || (tn_decimal_mul(&back, &q, &d, &err) && tn_decimal_cmp(&back, &x) == 0));
+    tn_decimal_clear(&x);
+    tn_decimal_clear(&f);
+    tn_decimal_clear(&d);
+    tn_decimal_clear(&back);
+    if (!give_text(&q, ok, room, out)) return false;
+    if (scale >= 0 || !memchr(out->p, '.', out->n)) return true;
+    while (out->p[out->n - 1] == '0') out->n--;
+    out->n -= out->p[out->n - 1] == '.';
+    return true;
 }
 
 bool tn_coerce_word(struct tn_str text, bool *out)
@@ -356,27 +197,44 @@ bool tn_coerce_word(struct tn_str text, bool *out)
 }
 
 struct unit {
-    const char *name, *kind, *factor;      /* factor: to the smallest unit of the kind, exact */
+    const char *name, *kind, *factor; /* factor: to the smallest unit of the kind, exact */
 };
 
 static const struct unit units[] = {
-    {"mg", "mass", "1"},           {"g", "mass", "1000"},
-    {"kg", "mass", "1000000"},     {"t", "mass", "1000000000"},
-    {"oz", "mass", "28349.523125"}, {"lb", "mass", "453592.37"},
-    {"um", "length", "0.001"},     {"mm", "length", "1"},
-    {"cm", "length", "10"},        {"m", "length", "1000"},
-    {"km", "length", "1000000"},   {"in", "length", "25.4"},
-    {"ft", "length", "304.8"},     {"yd", "length", "914.4"},
-    {"mm2", "area", "1"},          {"cm2", "area", "100"},
-    {"m2", "area", "1000000"},     {"in2", "area", "645.16"},
-    {"ft2", "area", "92903.04"},   {"ml", "volume", "1"},
-    {"l", "volume", "1000"},       {"m3", "volume", "1000000"},
-    {"gal", "volume", "3785.411784"}, {"ms", "time", "1"},
-    {"s", "time", "1000"},         {"min", "time", "60000"},
-    {"h", "time", "3600000"},      {"d", "time", "86400000"},
-    {"ea", "count", "1"},          {"pair", "count", "2"},
-    {"dozen", "count", "12"},      {"gross", "count", "144"},
-    {"hundred", "count", "100"},   {"thousand", "count", "1000"},
+    {"mg", "mass", "1"},
+    {"g", "mass", "1000"},
+    {"kg", "mass", "1000000"},
+    {"t", "mass", "1000000000"},
+    {"oz", "mass", "28349.523125"},
+    {"lb", "mass", "453592.37"},
+    {"um", "length", "0.001"},
+    {"mm", "length", "1"},
+    {"cm", "length", "10"},
+    {"m", "length", "1000"},
+    {"km", "length", "1000000"},
+    {"in", "length", "25.4"},
+    {"ft", "length", "304.8"},
+    {"yd", "length", "914.4"},
+    {"mm2", "area", "1"},
+    {"cm2", "area", "100"},
+    {"m2", "area", "1000000"},
+    {"in2", "area", "645.16"},
+    {"ft2", "area", "92903.04"},
+    {"ml", "volume", "1"},
+    {"l", "volume", "1000"},
+    {"m3", "volume", "1000000"},
+    {"gal", "volume", "3785.411784"},
+    {"ms", "time", "1"},
+    {"s", "time", "1000"},
+    {"min", "time", "60000"},
+    {"h", "time", "3600000"},
+    {"d", "time", "86400000"},
+    {"ea", "count", "1"},
+    {"pair", "count", "2"},
+    {"dozen", "count", "12"},
+    {"gross", "count", "144"},
+    {"hundred", "count", "100"},
+    {"thousand", "count", "1000"},
 };
 
 static const struct unit *unit_of(struct tn_str name)
@@ -521,9 +379,12 @@ static bool take_month(struct tn_str *s, struct tn_moment *m)
 static bool take_half(struct tn_str *s, int *half)
 {
     if (s->n < 2 || (s->p[1] != 'M' && s->p[1] != 'm')) return false;
-    if (s->p[0] == 'A' || s->p[0] == 'a') *half = 0;
-    else if (s->p[0] == 'P' || s->p[0] == 'p') *half = 1;
-    else return false;
+    if (s->p[0] == 'A' || s->p[0] == 'a')
+        *half = 0;
+    else if (s->p[0] == 'P' || s->p[0] == 'p')
+        *half = 1;
+    else
+        return false;
     s->p += 2;
     s->n -= 2;
     return true;
@@ -532,7 +393,8 @@ static bool take_half(struct tn_str *s, int *half)
 /* One or two digits, spaces before them. */
 static bool take_loose(struct tn_str *s, unsigned *out)
 {
-    while (take_char(s, ' ')) {}
+    while (take_char(s, ' ')) {
+    }
     return take_digits(s, 2, out) || take_digits(s, 1, out);
 }
 
@@ -581,7 +443,8 @@ static bool read_format(struct tn_str s, struct tn_str f, struct tn_moment *m)
             if (!take_field(&s, f.p[++i], m, &half)) return false;
         } else if (f.p[i] == ' ') {
             if (!take_char(&s, ' ') && !take_char(&s, '\t')) return false;
-            while (take_char(&s, ' ') || take_char(&s, '\t')) {}
+            while (take_char(&s, ' ') || take_char(&s, '\t')) {
+            }
         } else if (!take_char(&s, f.p[i])) {
             return false;
         }
@@ -656,8 +519,8 @@ bool tn_moment_utc(const struct tn_moment *m, const struct tn_zone *zone,
         return true;
     }
     if (!m->zoned && !zone) return false;
-    int64_t ms = m->zoned ? local_ms(m) - (int64_t)m->offset * 60000
-                          : tn_zone_utc(zone, local_ms(m));
+    int64_t ms =
+        m->zoned ? local_ms(m) - (int64_t)m->offset * 60000 : tn_zone_utc(zone, local_ms(m));
     int64_t first = tn_days(1, 1, 1), last = tn_days(10000, 1, 1), day = floor_div(ms, 86400000);
     if (day < first || day >= last) return false;
     tn_time_text(ms, out);

@@ -9,37 +9,34 @@
 #include "base/str.h"
 
 /* Numbers are JSON lexemes: what goes in as 0.10 is 0.10. */
-enum { TN_COERCE_MAX = TN_LIMIT_NUMBER + 8 };      /* room that every result fits into */
+enum { TN_COERCE_MAX = TN_LIMIT_NUMBER + 8 }; /* room that every result fits into */
 
 /* The JSON number in text: spaces around it, a leading + and leading zeros are forgiven (then the
  * result stands in room), nothing else is. */
 bool tn_coerce_number(struct tn_str text, char room[TN_COERCE_MAX], struct tn_str *lexeme);
 /* <0, 0, >0 by exact value; both must be JSON numbers. */
 int tn_coerce_compare(struct tn_str a, struct tn_str b);
-/* Plain digits of a whole number: 7.0 and 7e2 are whole; false for 7.5 and when it would be longer
- * than TN_LIMIT_NUMBER. */
+/* Plain digits of a whole number: 7.0 and 7e2 are whole; false for 7.5 and for 1e100. */
 bool tn_coerce_integer(struct tn_str lexeme, char room[TN_COERCE_MAX], struct tn_str *out);
 /* Exactly scale digits after the point, plain notation, no negative zero.  rounding: enum
  * tn_rounding of plan.h; none: false when digits would be lost. */
-bool tn_coerce_decimal(struct tn_str lexeme, int64_t scale, int rounding,
-                       char room[TN_COERCE_MAX], struct tn_str *out);
-/* The exact product in plain notation without useless zeros; false when it would be too long. */
-bool tn_coerce_product(struct tn_str a, struct tn_str b, char room[TN_COERCE_MAX],
+bool tn_coerce_decimal(struct tn_str lexeme, int64_t scale, int rounding, char room[TN_COERCE_MAX],
                        struct tn_str *out);
 /* Factor (a JSON number) and divisor (likewise, "1" mostly) that take from into to.  False: one is
  * not known or they measure different things. */
 bool tn_coerce_unit(struct tn_str from, struct tn_str to, struct tn_str *factor,
                     struct tn_str *divisor);
-/* The quotient rounded to scale digits (scale -1: exact or false). */
-bool tn_coerce_quotient(struct tn_str a, struct tn_str b, int64_t scale, int rounding,
-                        char room[TN_COERCE_MAX], struct tn_str *out);
+/* v * factor / divisor, with scale digits after the point; scale -1: exact, without useless zeros.
+ * False: too long, or not exact where it has to be. */
+bool tn_coerce_ratio(struct tn_str v, struct tn_str factor, struct tn_str divisor, int64_t scale,
+                     int rounding, char room[TN_COERCE_MAX], struct tn_str *out);
 /* true/false, yes/no, y/n, t/f, on/off, 1/0 in any case. */
 bool tn_coerce_word(struct tn_str text, bool *out);
 
 /* A zone: UTC, an offset as +02:00, or a name of the zone database. */
 struct tn_zone;
 struct tn_zone *tn_zone_new(struct tn_str name, struct tn_err *err);
-void tn_zone_free(struct tn_zone *zone);                       /* NULL does nothing */
+void tn_zone_free(struct tn_zone *zone); /* NULL does nothing */
 /* Local wall time to UTC, in milliseconds.  A time that comes twice is the earlier one; one that
  * is skipped moves on by the gap. */
 int64_t tn_zone_utc(const struct tn_zone *zone, int64_t local_ms);
@@ -48,14 +45,14 @@ int64_t tn_zone_utc(const struct tn_zone *zone, int64_t local_ms);
 struct tn_moment {
     int year;
     unsigned month, day, hour, minute, second, milli;
-    bool zoned;                    /* it carried an offset */
-    int offset;                    /* minutes east of UTC */
+    bool zoned; /* it carried an offset */
+    int offset; /* minutes east of UTC */
 };
 enum { TN_MOMENT_LEN = 24 };
 
 /* format: absent for ISO 8601 (date, or date and time, any count of second digits, offset or none);
- * or %Y %y %m %b %d %e %H %I %M %S %f %p %z %T %F %% and literal text; a space is any white space; or
- * "epoch", "epoch_ms": a whole number since 1970. */
+ * or %Y %y %m %b %d %e %H %I %M %S %f %p %z %T %F %% and literal text; a space is any white space;
+ * or "epoch", "epoch_ms": a whole number since 1970. */
 bool tn_moment_read(struct tn_str text, struct tn_str format, struct tn_moment *out);
 /* NULL when format can be read, else what is wrong with it. */
 const char *tn_moment_format_fault(struct tn_str format);

@@ -12,16 +12,16 @@
  * quotes and escapes) or decoded; everything else is its JSON text. */
 struct tn_value {
     enum tn_json_type type;
-    bool raw;                  /* text: s has its quotes */
-    bool clean;                /* text: no character of it needs an escape */
-    bool canonical;            /* what is not a text: s is its canonical form */
+    bool raw;       /* text: s has its quotes */
+    bool clean;     /* text: no character of it needs an escape */
+    bool canonical; /* what is not a text: s is its canonical form */
     struct tn_str s;
-    struct tn_jval at;         /* list, object: where s is parsed already; json NULL: nowhere */
+    struct tn_jval at; /* list, object: where s is parsed already; json NULL: nowhere */
 };
 
 /* Names to small numbers; open addressing, at most half full. */
 struct tn_table_entry {
-    struct tn_str key;         /* p NULL: free */
+    struct tn_str key; /* p NULL: free */
     uint32_t value;
 };
 struct tn_table {
@@ -36,37 +36,37 @@ uint32_t tn_table_get(const struct tn_table *t, struct tn_str key);
 
 /* A place in the source that some path names or leads through. */
 struct tn_place {
-    struct tn_str name;        /* of a member; absent: element `index` of a list */
+    struct tn_str name; /* of a member; absent: element `index` of a list */
     uint32_t index;
-    uint32_t slot;             /* where its value is put */
-    uint32_t id;               /* among the places of all scopes */
+    uint32_t slot; /* where its value is put */
+    uint32_t id;   /* among the places of all scopes */
     struct tn_place *next, *kids;
-    struct tn_place **named;   /* kids that are members, as the table numbers them */
+    struct tn_place **named; /* kids that are members, as the table numbers them */
     size_t named_count;
     struct tn_table names;
-    bool has_index;            /* some kid is an element */
+    bool has_index; /* some kid is an element */
 };
 
 /* One record or one element of a list: what is read of it. */
 struct tn_scope {
     struct tn_place root;
-    uint32_t slots;            /* how many */
-    uint32_t first;            /* where they begin among the slots of all scopes */
+    uint32_t slots; /* how many */
+    uint32_t first; /* where they begin among the slots of all scopes */
     struct tn_scope *next;
 };
 
-struct tn_step {               /* the part of a path from its first [*] on */
+struct tn_step { /* the part of a path from its first [*] on */
     bool any;
-    struct tn_str name;        /* absent: index */
+    struct tn_str name; /* absent: index */
     uint32_t index;
 };
 
-struct tn_part {               /* of a template: literal, then perhaps a value */
+struct tn_part { /* of a template: literal, then perhaps a value */
     struct tn_str literal;
     const struct tn_expr *value;
 };
 
-struct tn_do {                 /* one operator, ready */
+struct tn_do { /* one operator, ready */
     enum tn_op op;
     int line, mode;
     struct tn_str a, b;
@@ -83,32 +83,32 @@ struct tn_do {                 /* one operator, ready */
 struct tn_expr {
     enum tn_from from;
     int line;
-    struct tn_str source;      /* the path as written, for faults */
+    struct tn_str source; /* the path as written, for faults */
     uint32_t slot;
     const struct tn_step *steps;
     size_t step_count;
-    struct tn_value value;     /* const */
+    struct tn_value value; /* const */
     const struct tn_part *parts;
     size_t part_count;
     const struct tn_expr **items;
     size_t item_count;
     enum tn_test test;
-    const struct tn_value *args;   /* texts decoded */
+    const struct tn_value *args; /* texts decoded */
     size_t arg_count;
     const struct tn_group *group;
-    const struct tn_scope *scope;  /* each: of an element */
+    const struct tn_scope *scope; /* each: of an element */
     int fn;
-    bool whole;                /* makes an object or a list: is written as it is made, has no operators */
+    bool whole; /* makes an object or a list: is written as it is made, has no operators */
     const struct tn_do *ops;
     size_t op_count;
-    size_t none_op;            /* the look-up that takes absent and null; op_count: none */
+    size_t none_op; /* the look-up that takes absent and null; op_count: none */
     bool has_fallback;
     struct tn_value fallback;
 };
 
 struct tn_member {
     struct tn_str target;
-    struct tn_str head;        /* "target": with quotes and colon */
+    struct tn_str head; /* "target": with quotes and colon */
     int line;
     bool required, secret, is_key;
     enum tn_on_fault on_fault;
@@ -118,19 +118,19 @@ struct tn_member {
 struct tn_group {
     struct tn_member *members;
     size_t count;
-    uint32_t *sorted;          /* the members in canonical order */
+    uint32_t *sorted; /* the members in canonical order */
 };
 
 struct tn_plan {
     struct tn_arena arena;
     const char *file;
     struct tn_group *group;
-    struct tn_scope *scope;    /* of the record; all scopes by next */
-    uint32_t places, slots;    /* of all scopes */
+    struct tn_scope *scope; /* of the record; all scopes by next */
+    uint32_t places, slots; /* of all scopes */
     size_t functions;
     tn_plan_fn fn;
     void *fn_arg;
-    struct tn_do *zoned;       /* operators that own a zone */
+    struct tn_do *zoned; /* operators that own a zone */
 };
 
 /* ---- running (apply.c, ops.c) ---- */
@@ -139,7 +139,7 @@ struct tn_shape;
 
 /* Where in the output one field of the record stands, for the hash. */
 struct tn_piece {
-    size_t start, value, end;      /* from the object's first byte; end 0: absent */
+    size_t start, value, end; /* from the object's first byte; end 0: absent */
     enum { TN_PIECE_plain, TN_PIECE_number, TN_PIECE_other } form;
 };
 
@@ -154,13 +154,13 @@ struct tn_why {
 
 struct tn_apply {
     const struct tn_plan *plan;
-    struct tn_arena arena;         /* results of operators; forgotten with each record */
-    uint32_t *slots;               /* nodes of the record, of all scopes */
-    struct tn_shape *shapes;       /* of all places */
-    struct tn_json *reader;        /* for what has to be parsed again */
+    struct tn_arena arena;   /* results of operators; forgotten with each record */
+    uint32_t *slots;         /* nodes of the record, of all scopes */
+    struct tn_shape *shapes; /* of all places */
+    struct tn_json *reader;  /* for what has to be parsed again */
     struct tn_buf side, from_fn, id, canonical;
     struct tn_piece *pieces;
-    size_t base;                   /* of the last object in its buffer */
+    size_t base; /* of the last object in its buffer */
     struct evp_md_st *md;
     struct evp_md_ctx_st *digest;
     /* the record at hand */

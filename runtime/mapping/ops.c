@@ -54,8 +54,7 @@ bool tn_op_text(struct tn_apply *a, struct tn_value *v)
         return true;
     case TN_JSON_number:
     case TN_JSON_bool: set_text(v, v->s, true); return true;
-    default:
-        return tn_apply_why(a, v, "expected a text, a number or a boolean, got %s", what(v));
+    default: return tn_apply_why(a, v, "expected a text, a number or a boolean, got %s", what(v));
     }
 }
 
@@ -281,14 +280,12 @@ static bool decimal(struct tn_apply *a, const struct tn_do *d, struct tn_value *
 
 static bool unit(struct tn_apply *a, const struct tn_do *d, struct tn_value *v)
 {
-    char space[TN_COERCE_MAX], product[TN_COERCE_MAX], result[TN_COERCE_MAX];
-    struct tn_str lexeme, big, out;
+    char space[TN_COERCE_MAX], result[TN_COERCE_MAX];
+    struct tn_str lexeme, out;
     if (!lexeme_of(a, v, space, &lexeme)) return false;
-    if (!tn_coerce_product(lexeme, d->a, product, &big))
-        return tn_apply_why(a, v, "the number is too long to be converted");
-    if (!tn_coerce_quotient(big, d->b, d->i, d->mode, result, &out))
+    if (!tn_coerce_ratio(lexeme, d->a, d->b, d->i, d->mode, result, &out))
         return tn_apply_why(a, v, "it has no exact value in the other unit: give a scale");
-    return set_number(a, v, copy(a, out), NULL);
+    return set_number(a, v, out, result);
 }
 
 /* ---- booleans, times, look-ups ---- */
@@ -320,8 +317,7 @@ static bool moment(struct tn_apply *a, const struct tn_do *d, const struct tn_va
     if (!tn_op_text(a, &text)) return false;
     if (tn_moment_read(text.s, d->a, out)) return true;
     if (!d->a.p)
-        return tn_apply_why(a, v, "expected a %s such as %s",
-                            d->op == TN_OP_date ? "date" : "time",
+        return tn_apply_why(a, v, "expected a %s such as %s", d->op == TN_OP_date ? "date" : "time",
                             d->op == TN_OP_date ? "2026-01-31" : "2026-01-31T08:09:10+02:00");
     return tn_apply_why(a, v, "expected a %s of the form \"%.*s\"",
                         d->op == TN_OP_date ? "date" : "time", TN_FMT(d->a));

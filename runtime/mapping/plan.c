@@ -11,10 +11,10 @@ struct maker {
     struct tn_plan *plan;
     const struct tn_spec *spec;
     struct tn_err *err;
-    struct tn_scope *scope;        /* that paths are added to */
+    struct tn_scope *scope; /* that paths are added to */
     struct tn_scope **last_scope;
-    struct tn_json *json;          /* for constants */
-    char field[128];               /* path of the target field at hand */
+    struct tn_json *json; /* for constants */
+    char field[128];      /* path of the target field at hand */
     int line;
     unsigned depth;
 };
@@ -62,8 +62,10 @@ static bool make_const(struct maker *m, struct tn_str json, const char *what, in
     tn_buf_init(&buf, TN_LIMIT_RECORD);
     enum tn_json_type type = tn_jtype(root);
     *out = (struct tn_value){.type = type, .raw = type == TN_JSON_string};
-    if (out->raw) tn_json_canonical(root, &buf);
-    else tn_buf_addstr(&buf, tn_jraw(root));
+    if (out->raw)
+        tn_json_canonical(root, &buf);
+    else
+        tn_buf_addstr(&buf, tn_jraw(root));
     out->s = keep(m, tn_buf_str(&buf));
     out->clean = out->raw && !memchr(out->s.p, '\\', out->s.n);
     out->canonical = type == TN_JSON_bool || type == TN_JSON_null;
@@ -160,7 +162,8 @@ static bool make_path(struct maker *m, struct tn_str path, int line, struct tn_e
             place = place_at(m, place, &step);
             continue;
         }
-        if (count == DEPTH_MAX) return fault(m, line, "the path \"%.*s\" is too long", TN_FMT(path));
+        if (count == DEPTH_MAX)
+            return fault(m, line, "the path \"%.*s\" is too long", TN_FMT(path));
         step.name = keep(m, step.name);
         steps[count++] = step;
     }
@@ -227,17 +230,20 @@ static bool scale_ok(struct maker *m, const struct tn_spec_op *s)
 static bool make_op(struct maker *m, const struct tn_spec_op *s, struct tn_do *d)
 {
     if (!utf8(m, s->a, s->line) || !utf8(m, s->b, s->line)) return false;
-    *d = (struct tn_do){.op = s->op, .line = s->line ? s->line : m->line, .mode = s->mode,
-                        .i = s->i, .j = s->j, .miss = s->miss};
+    *d = (struct tn_do){.op = s->op,
+                        .line = s->line ? s->line : m->line,
+                        .mode = s->mode,
+                        .i = s->i,
+                        .j = s->j,
+                        .miss = s->miss};
     switch (s->op) {
     case TN_OP_number:
     case TN_OP_integer:
-        return make_number_limit(m, s->line, s->a, &d->a) && make_number_limit(m, s->line, s->b, &d->b);
+        return make_number_limit(m, s->line, s->a, &d->a) &&
+               make_number_limit(m, s->line, s->b, &d->b);
     case TN_OP_decimal: return scale_ok(m, s);
     case TN_OP_time:
-    case TN_OP_date:
-        d->a = keep(m, s->a);
-        return make_time(m, s, d);
+    case TN_OP_date: d->a = keep(m, s->a); return make_time(m, s, d);
     case TN_OP_lookup:
     case TN_OP_boolean: return make_rows(m, s, d);
     case TN_OP_unit:
@@ -376,7 +382,7 @@ static bool make_when(struct maker *m, const struct tn_spec_value *v, struct tn_
 static void open_scope(struct maker *m)
 {
     struct tn_scope *scope = room(m, 1, sizeof *scope);
-    scope->slots = 1;                              /* slot 0 is the whole */
+    scope->slots = 1; /* slot 0 is the whole */
     *m->last_scope = scope;
     m->last_scope = &scope->next;
     m->scope = scope;
@@ -397,7 +403,8 @@ static bool make_each(struct maker *m, const struct tn_spec_value *v, struct tn_
 
 static bool make_fn(struct maker *m, const struct tn_spec_value *v, struct tn_expr *e)
 {
-    if (!m->spec->fn || v->fn < 0) return fault(m, v->line, "there is nothing to run a function with");
+    if (!m->spec->fn || v->fn < 0)
+        return fault(m, v->line, "there is nothing to run a function with");
     e->fn = v->fn;
     m->plan->functions++;
     return true;
@@ -466,8 +473,10 @@ static bool make_member(struct maker *m, const struct tn_spec_field *f, struct t
              TN_FMT(f->target));
     m->line = f->line;
     if (!target_known(m, f)) return false;
-    *out = (struct tn_member){.target = keep(m, f->target), .line = f->line,
-                              .required = f->required, .secret = f->secret,
+    *out = (struct tn_member){.target = keep(m, f->target),
+                              .line = f->line,
+                              .required = f->required,
+                              .secret = f->secret,
                               .on_fault = f->on_fault};
     struct tn_buf head;
     tn_buf_init(&head, TN_LIMIT_RECORD);
@@ -574,8 +583,12 @@ static bool mark_key(struct maker *m)
 struct tn_plan *tn_plan_new(const struct tn_spec *spec, struct tn_err *err)
 {
     struct tn_plan *plan = TN_NEW(struct tn_plan);
-    struct maker m = {.plan = plan, .spec = spec, .err = err, .line = spec->line,
-                      .last_scope = &plan->scope, .json = tn_json_new()};
+    struct maker m = {.plan = plan,
+                      .spec = spec,
+                      .err = err,
+                      .line = spec->line,
+                      .last_scope = &plan->scope,
+                      .json = tn_json_new()};
     tn_arena_init(&plan->arena);
     plan->file = tn_arena_strdup(&plan->arena, spec->file);
     plan->fn = spec->fn;
@@ -616,11 +629,13 @@ static void explain_group(const struct tn_plan *plan, const struct tn_group *g, 
 
 static void explain_source(const struct tn_expr *e, struct tn_buf *out)
 {
-    static const char *const words[] = {"", "const", "template", "first", "when", "object", "each",
-                                        "function"};
+    static const char *const words[] = {"",     "const",  "template", "first",
+                                        "when", "object", "each",     "function"};
     if (e->from != TN_FROM_path) tn_buf_addf(out, "%s ", words[e->from]);
-    if (e->from == TN_FROM_const) tn_buf_addstr(out, e->value.s);
-    else if (e->source.p) tn_buf_addstr(out, e->source.n ? e->source : TN_STR("(the record)"));
+    if (e->from == TN_FROM_const)
+        tn_buf_addstr(out, e->value.s);
+    else if (e->source.p)
+        tn_buf_addstr(out, e->source.n ? e->source : TN_STR("(the record)"));
     for (size_t i = 0; i < e->item_count; i++) {
         if (!e->items[i]) continue;
         tn_buf_adds(out, i ? ", " : "");
@@ -630,9 +645,10 @@ static void explain_source(const struct tn_expr *e, struct tn_buf *out)
 
 static void explain_ops(const struct tn_expr *e, struct tn_buf *out)
 {
-    static const char *const words[] = {
-        "text", "trim", "upper", "lower", "substring", "replace", "pad", "split", "join", "number",
-        "integer", "decimal", "boolean", "time", "date", "lookup", "unit", "blank"};
+    static const char *const words[] = {"text",    "trim",    "upper",   "lower", "substring",
+                                        "replace", "pad",     "split",   "join",  "number",
+                                        "integer", "decimal", "boolean", "time",  "date",
+                                        "lookup",  "unit",    "blank"};
     for (size_t i = 0; i < e->op_count; i++)
         tn_buf_addf(out, "%s%s", i ? " " : "", words[e->ops[i].op]);
     if (e->has_fallback)

@@ -6,6 +6,7 @@
 #ifndef TN_MAPPING_PLAN_H
 #define TN_MAPPING_PLAN_H
 
+#include "base/decimal.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
@@ -20,14 +21,14 @@ typedef bool (*tn_plan_fn)(void *arg, int fn, struct tn_jval record, struct tn_j
 
 /* Where a value comes from. */
 enum tn_from {
-    TN_FROM_path,      /* text: a.b, a[0], a[*].b, ["odd.name"]; "" is the record itself */
-    TN_FROM_const,     /* text: JSON */
-    TN_FROM_template,  /* text: "{path}-{path}"; {{ and }} are braces; absent when a part is */
-    TN_FROM_first,     /* items: the first that is there and not null */
-    TN_FROM_when,      /* items: subject, then, otherwise (may be NULL); test, args */
-    TN_FROM_object,    /* fields: a nested object over the same record */
-    TN_FROM_each,      /* text: path of an array (one object counts as an array of one); fields */
-    TN_FROM_fn         /* fn */
+    TN_FROM_path,     /* text: a.b, a[0], a[*].b, ["odd.name"]; "" is the record itself */
+    TN_FROM_const,    /* text: JSON */
+    TN_FROM_template, /* text: "{path}-{path}"; {{ and }} are braces; absent when a part is */
+    TN_FROM_first,    /* items: the first that is there and not null */
+    TN_FROM_when,     /* items: subject, then, otherwise (may be NULL); test, args */
+    TN_FROM_object,   /* fields: a nested object over the same record */
+    TN_FROM_each,     /* text: path of an array (one object counts as an array of one); fields */
+    TN_FROM_fn        /* fn */
 };
 
 /* What is asked in a TN_FROM_when.  args are JSON scalars; numbers compare exactly by value. */
@@ -36,38 +37,39 @@ enum tn_test { TN_TEST_is, TN_TEST_is_not, TN_TEST_present, TN_TEST_above, TN_TE
 /* One step of an operator chain, in the order in which it was declared.  Steps see neither absent
  * nor null: those pass by, but for a look-up that has a default. */
 enum tn_op {
-    TN_OP_text,        /* number: its lexeme; boolean: its word; text: itself; else a fault */
-    TN_OP_trim,        /* white space at both ends */
-    TN_OP_upper,       /* ASCII letters only */
+    TN_OP_text,  /* number: its lexeme; boolean: its word; text: itself; else a fault */
+    TN_OP_trim,  /* white space at both ends */
+    TN_OP_upper, /* ASCII letters only */
     TN_OP_lower,
-    TN_OP_substring,   /* i first, j last character from 1, negative from the end, as in Lua */
-    TN_OP_replace,     /* a by b, all of them, plain text */
-    TN_OP_pad,         /* to i characters with the character a; mode: 0 on the left, 1 on the right */
-    TN_OP_split,       /* at a: an array of texts */
-    TN_OP_join,        /* an array of scalars to one text, with a between */
-    TN_OP_number,      /* a number or a text that is one; digits are kept; a least, b most or absent */
-    TN_OP_integer,     /* as number, but whole: 7.0 and "7" give 7 */
-    TN_OP_decimal,     /* i digits after the point (-1: as they are); mode: tn_rounding; j: 1 as text */
-    TN_OP_boolean,     /* true, false, 1, 0, yes, no, y, n ...; rows add words (value true or false) */
-    TN_OP_time,        /* to UTC, 2026-01-31T08:09:10.123Z; a format (absent: ISO 8601), b zone */
-    TN_OP_date,        /* to 2026-01-31, in its own zone; a format (absent: ISO 8601) */
-    TN_OP_lookup,      /* rows; other: value of unknown ones, or miss */
-    TN_OP_unit,        /* from unit a to unit b; i digits (-1: exact or a fault); mode: tn_rounding */
-    TN_OP_blank        /* a text that equals a (after trimming) counts as absent */
+    TN_OP_substring, /* i first, j last character from 1, negative from the end, as in Lua */
+    TN_OP_replace,   /* a by b, all of them, plain text */
+    TN_OP_pad,       /* to i characters with the character a; mode: 0 on the left, 1 on the right */
+    TN_OP_split,     /* at a: an array of texts */
+    TN_OP_join,      /* an array of scalars to one text, with a between */
+    TN_OP_number,  /* a number or a text that is one; digits are kept; a least, b most or absent */
+    TN_OP_integer, /* as number, but whole: 7.0 and "7" give 7 */
+    TN_OP_decimal, /* i digits after the point (-1: as they are); mode: tn_round; j: 1 as text */
+    TN_OP_boolean, /* true, false, 1, 0, yes, no, y, n ...; rows add words (value true or false) */
+    TN_OP_time,    /* to UTC, 2026-01-31T08:09:10.123Z; a format (absent: ISO 8601), b zone */
+    TN_OP_date,    /* to 2026-01-31, in its own zone; a format (absent: ISO 8601) */
+    TN_OP_lookup,  /* rows; other: value of unknown ones, or miss */
+    TN_OP_unit,    /* from unit a to unit b; i digits (-1: exact or a fault); mode: tn_round */
+    TN_OP_blank    /* a text that equals a (after trimming) counts as absent */
 };
 
-enum tn_rounding { TN_ROUND_half_up, TN_ROUND_half_even, TN_ROUND_down, TN_ROUND_up, TN_ROUND_none };
+/* Besides enum tn_round: digits that would be lost are a fault. */
+enum { TN_ROUND_none = TN_ROUND_up + 1 };
 
 /* What a fault does: to the record, or to the field alone. */
 enum tn_on_fault {
-    TN_FAULT_reject,   /* the record is not mapped */
-    TN_FAULT_warn,     /* the field is left out, the fault is listed */
-    TN_FAULT_default   /* the field takes its default, the fault is listed */
+    TN_FAULT_reject, /* the record is not mapped */
+    TN_FAULT_warn,   /* the field is left out, the fault is listed */
+    TN_FAULT_default /* the field takes its default, the fault is listed */
 };
 
-struct tn_spec_row {           /* of a look-up or of boolean words */
-    struct tn_str key;         /* text that a text, a number's lexeme or a boolean's word equals */
-    struct tn_str value;       /* JSON */
+struct tn_spec_row {     /* of a look-up or of boolean words */
+    struct tn_str key;   /* text that a text, a number's lexeme or a boolean's word equals */
+    struct tn_str value; /* JSON */
 };
 
 struct tn_spec_op {
@@ -78,8 +80,8 @@ struct tn_spec_op {
     int mode;
     const struct tn_spec_row *rows;
     size_t row_count;
-    struct tn_str other;       /* JSON; absent: miss decides */
-    enum tn_on_fault miss;     /* reject, or warn (left out and listed) */
+    struct tn_str other;   /* JSON; absent: miss decides */
+    enum tn_on_fault miss; /* reject, or warn (left out and listed) */
 };
 
 struct tn_spec_value {
@@ -96,33 +98,33 @@ struct tn_spec_value {
     int fn;
     const struct tn_spec_op *ops;
     size_t op_count;
-    struct tn_str fallback;    /* JSON, for absent and null; absent: none */
+    struct tn_str fallback; /* JSON, for absent and null; absent: none */
 };
 
 struct tn_spec_field {
     struct tn_str target;
     int line;
-    bool required;             /* absent or null is a fault */
-    bool secret;               /* faults do not show its value */
+    bool required; /* absent or null is a fault */
+    bool secret;   /* faults do not show its value */
     enum tn_on_fault on_fault;
     const struct tn_spec_value *value;
 };
 
 struct tn_spec {
-    const char *file;          /* "mappings/oracle_fusion/item.lua" */
+    const char *file; /* "mappings/oracle_fusion/item.lua" */
     int line;
-    struct tn_str key;         /* target field that is the external id; absent: none (a part of a whole) */
-    bool any_case;             /* source names match whatever their case (ASCII) */
-    const struct tn_spec_field *fields;    /* the output has them in this order */
+    struct tn_str key; /* target field that is the external id; absent: none (a part of a whole) */
+    bool any_case;     /* source names match whatever their case (ASCII) */
+    const struct tn_spec_field *fields; /* the output has them in this order */
     size_t field_count;
-    const char *const *targets;            /* all that may be written, NULL ends; NULL: anything */
+    const char *const *targets; /* all that may be written, NULL ends; NULL: anything */
     tn_plan_fn fn;
     void *fn_arg;
 };
 
 /* NULL: err has file, line, field (the target) and what was expected. */
 TN_MUST_CHECK struct tn_plan *tn_plan_new(const struct tn_spec *spec, struct tn_err *err);
-void tn_plan_free(struct tn_plan *plan);                       /* NULL does nothing */
+void tn_plan_free(struct tn_plan *plan); /* NULL does nothing */
 
 const char *tn_plan_file(const struct tn_plan *plan);
 /* Number of functions: a plan without any never leaves C. */

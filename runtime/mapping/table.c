@@ -7,11 +7,13 @@ static inline unsigned char fold(unsigned char c, bool any_case)
     return any_case && c >= 'A' && c <= 'Z' ? (unsigned char)(c + 32) : c;
 }
 
-/* Only the keys of the mapping file are in the table, so chains stay short whatever is looked up. */
+/* Only the keys of the mapping file are in the table, so chains stay short whatever is looked up.
+ */
 static uint32_t hash(struct tn_str key, bool any_case)
 {
     uint32_t h = 2166136261u;
-    for (size_t i = 0; i < key.n; i++) h = (h ^ fold((unsigned char)key.p[i], any_case)) * 16777619u;
+    for (size_t i = 0; i < key.n; i++)
+        h = (h ^ fold((unsigned char)key.p[i], any_case)) * 16777619u;
     return h ^ h >> 15;
 }
 

@@ -11,19 +11,19 @@ enum { ZONE_FILE_MAX = 256 * 1024, HEADER = 44 };
 
 /* When the clock is put forward or back every year: the rule behind the last listed change. */
 struct rule {
-    bool dst;                          /* there is summer time at all */
-    int64_t standard, summer;          /* seconds east */
+    bool dst;                 /* there is summer time at all */
+    int64_t standard, summer; /* seconds east */
     struct turn {
-        char kind;                     /* 'M' month.week.day, 'J' day 1-365, 'n' day 0-365 */
+        char kind; /* 'M' month.week.day, 'J' day 1-365, 'n' day 0-365 */
         int month, week, day;
-        int64_t at;                    /* seconds of that day, local */
+        int64_t at; /* seconds of that day, local */
     } begin, end;
 };
 
 struct tn_zone {
-    size_t count;                      /* changes */
-    int64_t *when;                     /* UTC seconds */
-    int64_t *offset;                   /* count + 1: [0] before the first change */
+    size_t count;    /* changes */
+    int64_t *when;   /* UTC seconds */
+    int64_t *offset; /* count + 1: [0] before the first change */
     bool has_rule;
     struct rule rule;
 };
@@ -143,8 +143,9 @@ static int64_t turn_at(const struct turn *t, int64_t year)
     int64_t day;
     if (t->kind == 'M') {
         int64_t first = tn_days(year, (unsigned)t->month, 1);
-        int64_t length = (t->month == 12 ? tn_days(year + 1, 1, 1)
-                                         : tn_days(year, (unsigned)t->month + 1, 1)) - first;
+        int64_t length =
+            (t->month == 12 ? tn_days(year + 1, 1, 1) : tn_days(year, (unsigned)t->month + 1, 1)) -
+            first;
         int64_t weekday = ((first + 4) % 7 + 7) % 7;
         day = (t->day - weekday + 7) % 7 + 7 * (t->week - 1);
         while (day >= length) day -= 7;
@@ -268,8 +269,10 @@ static int64_t offset_at(const struct tn_zone *z, int64_t utc)
     size_t low = 0, high = z->count;
     while (low < high) {
         size_t mid = (low + high) / 2;
-        if (z->when[mid] <= utc) low = mid + 1;
-        else high = mid;
+        if (z->when[mid] <= utc)
+            low = mid + 1;
+        else
+            high = mid;
     }
     if (low == z->count && z->has_rule) return rule_offset(&z->rule, utc);
     return z->offset[low];
@@ -283,8 +286,10 @@ int64_t tn_zone_utc(const struct tn_zone *z, int64_t local_ms)
     int64_t after = offset_at(z, local + 86400);
     int64_t first = local - before, second = local - after;
     bool first_ok = offset_at(z, first) == before, second_ok = offset_at(z, second) == after;
-    int64_t utc = first;                       /* skipped: as if the clock had not been put forward */
-    if (first_ok && second_ok) utc = first < second ? first : second;
-    else if (second_ok) utc = second;
+    int64_t utc = first; /* skipped: as if the clock had not been put forward */
+    if (first_ok && second_ok)
+        utc = first < second ? first : second;
+    else if (second_ok)
+        utc = second;
     return utc * 1000 + ms;
 }

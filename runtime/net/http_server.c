@@ -64,7 +64,7 @@ struct tn_conn {
     unsigned *of_address;
     enum state state;
     int fd;
-    bool is_unix, is_ready, is_eof, is_dead, is_used, last;
+    bool is_unix, is_ready, is_eof, is_dead, last;
     bool pumping;
     uid_t uid;
     char peer[PEER_LEN];
@@ -467,7 +467,6 @@ static bool read_head(struct tn_conn *c)
     if (!in.n) return false;
     if (c->state == IDLE) {
         c->state = HEAD;
-        c->is_used = true;
         c->began_us = tn_mono_us();
     }
     enum tn_http_step step = tn_http_scan_feed(&c->scan, in.p, in.n, &head_n, &why);
@@ -846,14 +845,6 @@ void tn_http_server_free(struct tn_http_server *s)
     tn_free(s);
 }
 
-/* A request that is in the socket already was sent before the client could know. */
-static bool has_bytes(const struct tn_conn *c)
-{
-    char byte;
-    return evbuffer_get_length(bufferevent_get_input(c->bev)) > 0 ||
-           recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-}
-
 void tn_http_server_drain(struct tn_http_server *s, void (*done)(void *arg), void *arg)
 {
     struct tn_conn *next;
@@ -867,11 +858,8 @@ void tn_http_server_drain(struct tn_http_server *s, void (*done)(void *arg), voi
     }
     for (struct tn_conn *c = s->conns; c; c = next) {
         next = c->next;
-        if (c->state != IDLE) continue;
-        if (!c->is_used || has_bytes(c))
-            set_deadline(c, tn_mono_us(), FRESH_MS);
-        else
-            kill_conn(c);
+        /* An idle client may be sending just now: it gets an answer that says close. */
+        if (c->state == IDLE) set_deadline(c, tn_mono_us(), FRESH_MS);
     }
     check_drained(s);
 }

@@ -141,13 +141,19 @@ static bool fits(lua_State *L, int index, unsigned types)
     }
 }
 
-static const char *type_name(lua_State *L, int index)
+const char *tn_decl_type(lua_State *L, int index)
 {
-    if (lua_type(L, index) == LUA_TSTRING) return "a text";
-    if (lua_isinteger(L, index)) return "a whole number";
     const struct tn_box *box = tn_box_test(L, index, NULL);
     if (box) return box->what;
-    return luaL_typename(L, index);
+    switch (lua_type(L, index)) {
+    case LUA_TNIL: return "nothing";
+    case LUA_TSTRING: return "a text";
+    case LUA_TNUMBER: return lua_isinteger(L, index) ? "a whole number" : "a number with a fraction";
+    case LUA_TBOOLEAN: return "true or false";
+    case LUA_TTABLE: return "a table";
+    case LUA_TFUNCTION: return "a function";
+    default: return luaL_typename(L, index);
+    }
 }
 
 static const struct key *find_key(const struct key *keys, const char *name)
@@ -188,7 +194,7 @@ static void check_key(struct reading *r, const struct key *keys, const char *wha
     if (lua_type(L, value - 1) != LUA_TSTRING) {
         if (!find_key(keys, "#"))
             tn_decl_fault(r, r->line, "%s has a value without a key (%s); write key = value", what,
-                          type_name(L, value));
+                          tn_decl_type(L, value));
         return;
     }
     const char *name = lua_tostring(L, value - 1);
@@ -198,7 +204,7 @@ static void check_key(struct reading *r, const struct key *keys, const char *wha
     if (fits(L, value, key->types)) return;
     expected(key->types, want, sizeof want);
     tn_decl_fault(r, tn_decl_key_line(r, name), "'%s' in %s has to be %s, not %s", name, what, want,
-                  type_name(L, value));
+                  tn_decl_type(L, value));
 }
 
 /* Faults are reported in the order of lines: the first key of the file, not of the hash table. */
@@ -273,7 +279,7 @@ const char *const *tn_decl_texts(struct reading *r, int table, const char *what)
     for (size_t i = 0; i < n; i++) {
         if (lua_rawgeti(L, table, (lua_Integer)i + 1) != LUA_TSTRING)
             tn_decl_fault(r, r->line, "%s has to be a list of texts; number %zu is %s", what, i + 1,
-                          type_name(L, -1));
+                          tn_decl_type(L, -1));
         texts[i] = tn_decl_text(r, -1);
         lua_pop(L, 1);
     }
@@ -326,7 +332,7 @@ static void read_job(lua_State *L, void *arg)
     const struct tn_box *box = tn_box_test(L, 1, NULL);
     if (!box || strcmp(box->what, word) != 0)
         tn_decl_fault(&r, box ? box->line : 1, "this file has to return %s %s, made with tn.%s { ... }; "
-                      "it returns %s", article(job->kind), word, word, type_name(L, 1));
+                      "it returns %s", article(job->kind), word, word, tn_decl_type(L, 1));
     r.line = job->out->decl.line = box->line;
     job->out->decl.ref = tn_decl_ref(&r, 1);
     tn_box_options(L, 1);

@@ -314,7 +314,8 @@ static void check_default(struct reading *r, const struct tn_field *f)
     bool ok = tn_json_parse(json, tn_str(text), &err) &&
               tn_field_check(f, 1, tn_json_root(json), "", 0, &err);
     tn_json_free(json);
-    if (!ok) tn_decl_fault(r, tn_decl_key_line(r, "default"), "the default of '%s': %s", f->name, err.text);
+    if (!ok) tn_decl_fault(r, tn_decl_key_line(r, "default"), "the default of '%s': %s", f->name,
+                           err.text + strlen(f->name) + 2);
 }
 
 static void read_field(struct reading *r, const struct tn_box *box, int index, struct tn_field *f)
@@ -350,7 +351,7 @@ const struct tn_field *tn_decl_fields(struct reading *r, int table, const char *
         const struct tn_box *box = tn_box_test(L, -1, "field");
         if (!box)
             tn_decl_fault(r, line, "%s has to be a list of fields such as tn.text \"name\" { ... }; number "
-                          "%zu is %s", what, i + 1, luaL_typename(L, -1));
+                          "%zu is %s", what, i + 1, tn_decl_type(L, -1));
         const struct tn_field *twin = tn_field_find(fields, i, tn_str(box->name));
         if (twin)
             tn_decl_fault(r, box->line, "the field '%s' is there already, in line %d", box->name, twin->line);

@@ -68,7 +68,7 @@ static const struct tn_surface_route *read_routes(struct reading *r, int list, b
         const struct tn_box *box = tn_box_test(L, -1, "route");
         if (!box)
             tn_decl_fault(r, line, "'routes' has to be a list of tn.route { ... }; number %zu is %s", i + 1,
-                          luaL_typename(L, -1));
+                          tn_decl_type(L, -1));
         read_route(r, box, lua_gettop(L), open, scope, &routes[i]);
         for (size_t j = 0; j < i; j++)
             if (strcmp(routes[j].method, routes[i].method) == 0 && strcmp(routes[j].path, routes[i].path) == 0)

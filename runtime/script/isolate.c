@@ -107,6 +107,9 @@ void tn_isolate_leave(struct tn_isolate *iso, struct tn_entry *entry, bool ok)
     iso->current = entry->task;
     iso->pinned = entry->pinned;
     count(iso, entry, ok);
+    /* Now, while nothing of the call is on the stack: what it filled memory with may lie in dead
+     * registers that the next call's frame would cover, and so keep. */
+    if (!ok && iso->refused && !entry->outer) lua_gc(iso->L, LUA_GCCOLLECT);
     tn_isolate_unref(iso);
 }
 

@@ -5,14 +5,73 @@
 
 #ifdef TN_FAULTS
 #include <pthread.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/id.h"
 
 /* A file of ours begins with this; the real one lies behind it. */
 struct file {
     sqlite3_file base;
     sqlite3_file *real;
+    const char *name;
 };
+
+/* What a write replaced, as long as it is not synced. */
+struct unsynced {
+    struct unsynced *next;
+    struct file *file;
+    sqlite3_int64 at, size;        /* size of the file before */
+    int n;
+    char old[];
+};
+static struct unsynced *unsynced;  /* newest first; test builds only, as the table of faults is */
+static pthread_mutex_t unsynced_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void remember(struct file *f, int n, sqlite3_int64 at)
+{
+    struct unsynced *u = tn_alloc(sizeof *u + (size_t)n);
+    *u = (struct unsynced){.file = f, .at = at, .n = n};
+    f->real->pMethods->xFileSize(f->real, &u->size);
+    f->real->pMethods->xRead(f->real, u->old, n, at);
+    pthread_mutex_lock(&unsynced_lock);
+    u->next = unsynced;
+    unsynced = u;
+    pthread_mutex_unlock(&unsynced_lock);
+}
+
+/* Synced, or closed: the writes of this file are beyond recall. */
+static void settle(const struct file *f, bool closed)
+{
+    pthread_mutex_lock(&unsynced_lock);
+    for (struct unsynced **at = &unsynced, *u; (u = *at);) {
+        bool same = u->file == f || (!closed && f->name && u->file->name && strcmp(u->file->name, f->name) == 0);
+        if (!same) {
+            at = &u->next;
+            continue;
+        }
+        *at = u->next;
+        tn_free(u);
+    }
+    pthread_mutex_unlock(&unsynced_lock);
+}
+
+static void cut_power(void)
+{
+    unsigned char chance;
+    pthread_mutex_lock(&unsynced_lock);
+    for (struct unsynced *u = unsynced; u; u = u->next) {
+        tn_random(&chance, 1);
+        if (chance & 1) continue;
+        sqlite3_file *f = u->file->real;
+        f->pMethods->xWrite(f, u->old, u->n, u->at);
+        if (u->size < u->at + u->n) f->pMethods->xTruncate(f, u->size);
+    }
+    kill(getpid(), SIGKILL);
+}
 
 static sqlite3_file *real(sqlite3_file *f)
 {
@@ -20,6 +79,7 @@ static sqlite3_file *real(sqlite3_file *f)
 }
 static int on_close(sqlite3_file *f)
 {
+    settle((struct file *)f, true);
     return real(f)->pMethods ? real(f)->pMethods->xClose(real(f)) : SQLITE_OK;
 }
 static int on_read(sqlite3_file *f, void *p, int n, sqlite3_int64 at)
@@ -31,6 +91,8 @@ static int on_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
     if (TN_FAULT("store.vfs.write")) return SQLITE_IOERR_WRITE;
     if (TN_FAULT("store.vfs.full")) return SQLITE_FULL;
+    if (TN_FAULT("store.vfs.powercut")) cut_power();
+    remember((struct file *)f, n, at);
     return real(f)->pMethods->xWrite(real(f), p, n, at);
 }
 static int on_truncate(sqlite3_file *f, sqlite3_int64 n)
@@ -41,7 +103,9 @@ static int on_truncate(sqlite3_file *f, sqlite3_int64 n)
 static int on_sync(sqlite3_file *f, int flags)
 {
     if (TN_FAULT("store.vfs.sync")) return SQLITE_IOERR_FSYNC;
-    return real(f)->pMethods->xSync(real(f), flags);
+    int rc = real(f)->pMethods->xSync(real(f), flags);
+    if (rc == SQLITE_OK) settle((struct file *)f, false);
+    return rc;
 }
 static int on_size(sqlite3_file *f, sqlite3_int64 *n)
 {
@@ -114,6 +178,7 @@ static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flag
     struct file *file = (struct file *)f;
     sqlite3_vfs *under = vfs->pAppData;
     file->real = (sqlite3_file *)(file + 1);
+    file->name = name;
     int rc = under->xOpen(under, name, file->real, flags, out);
     file->base.pMethods = rc == SQLITE_OK ? &methods : NULL;
     return rc;

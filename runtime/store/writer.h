@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* writer.h - for store/ alone: the store process's hands on the database.
- * One transaction at a time: begin, any number of commit values, end.  apply.c does the operations,
+ * One transaction at a time: begin, any number of commit values, end.  operations.c does the operations,
  * define.c makes and remakes tables, writer.c the rest. */
 #ifndef TN_STORE_WRITER_H
 #define TN_STORE_WRITER_H

@@ -11,11 +11,18 @@
 
 enum { CLOCK_EVERY = 8, OVERRUNS_MAX = 3, BODIES_MAX = 256 * 1024 * 1024, ROWS_MAX = 1 << 24 };
 
+/* Where a batch stood when a page was begun. */
+struct mark {
+    size_t count, bad_count, rows, bytes;
+    int64_t warnings;
+};
+
 struct tn_mapper {
     struct tn_json *json;
     struct tn_apply *apply;
     struct tn_json_rows rows;
     struct tn_batch *batch;
+    struct mark before;
     struct tn_str text;
     struct tn_outcome outcome; /* of the last record */
     uint64_t seed;
@@ -32,6 +39,7 @@ void tn_batch_init(struct tn_batch *b)
 void tn_batch_reset(struct tn_batch *b)
 {
     b->count = b->bad_count = b->rows = 0;
+    b->compared = b->changes = b->cured_count = 0;
     b->warnings = 0;
     tn_buf_reset(&b->bodies);
     tn_arena_reset(&b->memory);
@@ -42,6 +50,7 @@ void tn_batch_clear(struct tn_batch *b)
 {
     tn_free(b->items);
     tn_free(b->bad);
+    tn_free(b->cured);
     tn_free(b->slots);
     tn_buf_clear(&b->bodies);
     tn_arena_clear(&b->memory);
@@ -91,8 +100,8 @@ static bool bad_page(struct tn_err *err)
 bool tn_mapper_begin(struct tn_mapper *m, struct tn_batch *b, struct tn_str text,
                      struct tn_str rows, struct tn_err *err)
 {
-    tn_batch_reset(b);
     m->batch = b;
+    m->before = (struct mark){b->count, b->bad_count, b->rows, b->bodies.n, b->warnings};
     m->text = text;
     if (!tn_json_rows_open(&m->rows, m->json, text, rows.p ? rows : TN_STR(""), err))
         return bad_page(err);
@@ -114,9 +123,8 @@ static uint64_t hash_id(uint64_t seed, struct tn_str id)
     return h;
 }
 
-static void rehash(struct tn_mapper *m, struct tn_batch *b)
+static void rehash(struct tn_mapper *m, struct tn_batch *b, size_t size)
 {
-    size_t size = b->slot_count ? b->slot_count * 2 : 1024;
     uint32_t *slots = tn_alloc(size * sizeof *slots);
     for (size_t i = 0; i < b->count; i++) {
         if (b->items[i].state == TN_ITEM_twice) continue;
@@ -135,7 +143,7 @@ static void index_item(struct tn_mapper *m, struct tn_batch *b, size_t index)
     struct tn_str id = b->items[index].external_id;
     if (b->count * 2 > b->slot_count) {
         b->count--;
-        rehash(m, b);
+        rehash(m, b, b->slot_count ? b->slot_count * 2 : 1024);
         b->count++;
     }
     size_t mask = b->slot_count - 1, at = hash_id(m->seed, id) & mask;
@@ -247,4 +255,19 @@ enum tn_mapped tn_mapper_slice(struct tn_mapper *m, int64_t us, struct tn_err *e
     if (!err->kind) return TN_MAPPED_all;
     bad_page(err);
     return TN_MAPPED_broken;
+}
+
+void tn_mapper_undo(struct tn_mapper *m)
+{
+    struct tn_batch *b = m->batch;
+    size_t count = m->before.count;
+    for (size_t i = 0; i < count; i++) b->items[i].state = TN_ITEM_new;
+    b->count = b->compared = b->changes = b->cured_count = 0;
+    if (b->slot_count) rehash(m, b, b->slot_count);
+    while (b->count < count) index_item(m, b, b->count++);
+    b->bad_count = m->before.bad_count;
+    b->rows = m->before.rows;
+    b->bodies.n = m->before.bytes;
+    b->bodies.failed = false;
+    b->warnings = m->before.warnings;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* batch.h - the records of one page on their way from the source to the store: mapped in slices, so
- * that a page of any size never holds the loop, then compared, then written (sink.h).
+/* batch.h - the records of one or more pages on their way from the source to the store: mapped in
+ * slices, so that a page of any size never holds the loop, then compared, then written (sink.h).
  * Knows nothing of the store.  Life: mapper new (one a run); batch init; begin, slice until it is
  * through, use, reset for the next page; clear, free. */
 #ifndef TN_SYNC_BATCH_H
@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/id.h"
 #include "base/str.h"
 #include "sync/run_view.h"
 
@@ -18,7 +19,7 @@ enum tn_item_state {
     TN_ITEM_new,
     TN_ITEM_changed,
     TN_ITEM_same,   /* by the hash of what the source last said */
-    TN_ITEM_twice,  /* the page has a later one of the same id */
+    TN_ITEM_twice,  /* the batch has a later one of the same id */
     TN_ITEM_refused /* the store would not take it */
 };
 struct tn_batch_item {
@@ -37,8 +38,11 @@ struct tn_batch {
     struct tn_batch_item *items;
     struct tn_batch_bad *bad;
     size_t count, room, bad_count, bad_room;
-    size_t rows; /* in the page */
+    size_t rows; /* of the pages */
     int64_t warnings;
+    size_t compared, changes; /* items compared with the store so far; of these, to be written */
+    struct tn_id *cured;      /* rows in quarantine of records that map again */
+    size_t cured_count, cured_room;
     struct tn_buf bodies;
     struct tn_arena memory; /* texts of items and bad */
     uint32_t *slots;        /* items by external id; 0: free, else index + 1 */
@@ -58,8 +62,9 @@ void tn_batch_tally(const struct tn_batch *b, struct tn_run_counts *c);
 struct tn_mapper;
 struct tn_mapper *tn_mapper_new(const struct tn_plan *plan); /* plan outlives it */
 void tn_mapper_free(struct tn_mapper *m);                    /* NULL does nothing */
-/* Begins a page: rows is the path of the array in text ("" : the text is the array).  text is
- * borrowed until the last slice.  False: there is no such array (kind bad_answer). */
+/* Begins a page, whose records are added to the batch: rows is the path of the array in text ("":
+ * the text is the array).  text is borrowed until the last slice.  False: there is no such array
+ * (kind bad_answer). */
 TN_MUST_CHECK bool tn_mapper_begin(struct tn_mapper *m, struct tn_batch *b, struct tn_str text,
                                    struct tn_str rows, struct tn_err *err);
 /* Maps on for about us microseconds, at least one record. */
@@ -67,5 +72,7 @@ enum tn_mapped { TN_MAPPED_more, TN_MAPPED_all, TN_MAPPED_broken };
 /* broken: the page is damaged (bad_answer), or a function of the mapping used up its budget three
  * times in a row (budget); err says. */
 enum tn_mapped tn_mapper_slice(struct tn_mapper *m, int64_t us, struct tn_err *err);
+/* The batch is as it was before the last begin, but nothing of it is compared. */
+void tn_mapper_undo(struct tn_mapper *m);
 
 #endif

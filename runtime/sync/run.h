@@ -31,6 +31,7 @@ struct tn_run_options {
     int64_t lease;
     int retry_ms, retry_max; /* first pause before a commit is repeated; how many times */
     int slice_us;            /* of one loop turn; 0: 1,000 */
+    unsigned commit_rows;    /* pages that wait travel together up to this many changes; 0: 2,000 */
     unsigned diff_max;       /* dry run: records whose changes are listed */
     tn_seal_fn seal;
     void *seal_arg;

@@ -355,6 +355,7 @@ static void launch(struct job *j)
         .entry = j->entry,
         .lease = j->lease,
         .retry_ms = o->retry_ms,
+        .commit_rows = o->commit_rows,
         .retry_max = RETRY_MAX,
         .diff_max = TN_LIMIT_SYNC_DIFFS,
         .seal = o->seal,

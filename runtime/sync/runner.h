@@ -27,11 +27,13 @@ struct tn_runner_options {
     struct tn_log *log;     /* may be NULL */
     const struct tn_adapter_ops *adapters;
     void *adapters_self;
-    unsigned active_max; /* runs worked on at once; 0: 4 */
-    int64_t lease_ms;    /* 0: 7 days; a lease ends with its holder, this is the last resort */
-    int retry_ms;        /* first pause when a commit may be tried again; 0: 100; then
-                          * twice that, and so on, eight times */
-    tn_seal_fn seal;     /* NULL: payloads are stored as they came */
+    unsigned active_max;  /* runs worked on at once; 0: 4 */
+    unsigned commit_rows; /* pages that wait for a commit travel together up to about this many
+                           * changes; 0: 2,000 */
+    int64_t lease_ms;     /* 0: 7 days; a lease ends with its holder, this is the last resort */
+    int retry_ms;         /* first pause when a commit may be tried again; 0: 100; then
+                           * twice that, and so on, eight times */
+    tn_seal_fn seal;      /* NULL: payloads are stored as they came */
     void *seal_arg;
 };
 /* Begins at once with what is due, also with what a dead process left behind. */

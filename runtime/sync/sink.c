@@ -55,8 +55,6 @@ struct tn_sink {
     bool quarantined; /* this integration has records in quarantine */
     bool looked;      /* ... was looked up */
     int64_t quarantine_left;
-    struct tn_id *cured; /* rows of records of this page that map again */
-    size_t cured_count, cured_room;
 };
 
 static void attempt(void *arg);
@@ -87,7 +85,6 @@ void tn_sink_free(struct tn_sink *s)
     if (s->flight) s->flight->sink = NULL;
     tn_timer_free(s->pause);
     tn_buf_clear(&s->form);
-    tn_free(s->cured);
     tn_free(s->table);
     tn_free(s->entity);
     tn_free(s->generation);
@@ -108,20 +105,20 @@ bool tn_sink_cancelled(const struct tn_sink *s)
 
 /* ------------------------------------------------------------------ compare */
 
-static bool found_quarantined(void *arg, const struct tn_row *row)
+static bool found_cured(void *arg, const struct tn_row *row)
 {
-    struct tn_sink *s = arg;
-    if (s->cured_count == s->cured_room) {
-        s->cured_room = s->cured_room ? s->cured_room * 2 : 16;
-        s->cured = tn_realloc(s->cured, s->cured_room * sizeof *s->cured);
+    struct tn_batch *b = arg;
+    if (b->cured_count == b->cured_room) {
+        b->cured_room = b->cured_room ? b->cured_room * 2 : 16;
+        b->cured = tn_realloc(b->cured, b->cured_room * sizeof *b->cured);
     }
-    s->cured[s->cured_count++] = row->id;
+    b->cured[b->cured_count++] = row->id;
     return true;
 }
 
 /* Rows of this integration and entity in quarantine; ids NULL: any. */
 static bool query_quarantine(struct tn_sink *s, const struct tn_str *ids, size_t count,
-                             size_t limit, tn_row_fn fn, struct tn_err *err)
+                             size_t limit, tn_row_fn fn, void *arg, struct tn_err *err)
 {
     struct tn_str integration = tn_str(s->integration), entity = tn_str(s->entity);
     struct tn_filter filters[3] = {
@@ -136,55 +133,51 @@ static bool query_quarantine(struct tn_sink *s, const struct tn_str *ids, size_t
                          .limit = limit};
     struct tn_page page;
     tn_page_init(&page);
-    bool ok = tn_store_query(s->o.store, &q, fn, s, &page, err);
+    bool ok = tn_store_query(s->o.store, &q, fn, arg, &page, err);
     tn_page_clear(&page);
     return ok;
 }
 
-static bool any_row(void *arg, const struct tn_row *row)
+static bool note_row(void *arg, const struct tn_row *row)
 {
-    struct tn_sink *s = arg;
-    (void)row;
-    s->quarantined = true;
+    struct tn_id *id = arg;
+    *id = row->id;
     return false;
 }
 
-static bool find_cured(struct tn_sink *s, const struct tn_str *ids, size_t count,
-                       struct tn_err *err)
+static bool find_cured(struct tn_sink *s, struct tn_batch *b, const struct tn_str *ids,
+                       size_t count, struct tn_err *err)
 {
-    if (!s->looked && !query_quarantine(s, NULL, 0, 1, any_row, err)) return false;
-    s->looked = true;
-    return !s->quarantined || query_quarantine(s, ids, count, 0, found_quarantined, err);
+    static const struct tn_id none;
+    struct tn_id any = none;
+    if (!s->looked) {
+        if (!query_quarantine(s, NULL, 0, 1, note_row, &any, err)) return false;
+        s->quarantined = memcmp(&any, &none, sizeof any) != 0;
+        s->looked = true;
+    }
+    return !s->quarantined || query_quarantine(s, ids, count, 0, found_cured, b, err);
 }
 
-bool tn_sink_compare(struct tn_sink *s, struct tn_batch *b, size_t *at, struct tn_err *err)
+bool tn_sink_compare(struct tn_sink *s, struct tn_batch *b, struct tn_err *err)
 {
     struct tn_str ids[COMPARE_STEP];
     unsigned char hashes[COMPARE_STEP][TN_HASH_LEN];
     bool found[COMPARE_STEP];
-    size_t n = b->count - *at < COMPARE_STEP ? b->count - *at : COMPARE_STEP;
-    if (*at == 0) s->cured_count = 0;
+    struct tn_batch_item *items = b->items + b->compared;
+    size_t n = b->count - b->compared < COMPARE_STEP ? b->count - b->compared : COMPARE_STEP;
     if (n == 0) return true;
-    for (size_t i = 0; i < n; i++) ids[i] = b->items[*at + i].external_id;
+    for (size_t i = 0; i < n; i++) ids[i] = items[i].external_id;
     if (!tn_store_link_hashes(s->o.store, s->team, &s->origin, ids, n, hashes, found, err))
         return false;
-    if (!find_cured(s, ids, n, err)) return false;
+    if (!find_cured(s, b, ids, n, err)) return false;
     for (size_t i = 0; i < n; i++) {
-        struct tn_batch_item *it = &b->items[*at + i];
-        if (it->state == TN_ITEM_twice) continue;
-        bool same = found[i] && memcmp(hashes[i], it->hash, TN_HASH_LEN) == 0;
-        it->state = !found[i] ? TN_ITEM_new : same ? TN_ITEM_same : TN_ITEM_changed;
+        if (items[i].state == TN_ITEM_twice) continue;
+        bool same = found[i] && memcmp(hashes[i], items[i].hash, TN_HASH_LEN) == 0;
+        items[i].state = !found[i] ? TN_ITEM_new : same ? TN_ITEM_same : TN_ITEM_changed;
+        b->changes += !same;
     }
-    *at += n;
+    b->compared += n;
     return true;
-}
-
-bool tn_sink_needs(const struct tn_sink *s, const struct tn_batch *b)
-{
-    if (b->bad_count || s->cured_count) return true;
-    for (size_t i = 0; i < b->count; i++)
-        if (b->items[i].state == TN_ITEM_new || b->items[i].state == TN_ITEM_changed) return true;
-    return false;
 }
 
 static void diff_item(struct tn_sink *s, const struct tn_batch *b, const struct tn_batch_item *it,
@@ -317,10 +310,7 @@ static bool add_quarantined(struct tn_sink *s, struct tn_commit *c, const struct
     char hold[48];
     struct tn_str key = quarantine_key(bad, hold);
     struct tn_id id = tn_id_new();
-    size_t known = s->cured_count;
-    if (!query_quarantine(s, &key, 1, 1, found_quarantined, err)) return false;
-    if (s->cured_count > known) id = s->cured[known];
-    s->cured_count = known;
+    if (!query_quarantine(s, &key, 1, 1, note_row, &id, err)) return false;
     if (!write_quarantined(s, bad, key, err)) return false;
     if (tn_commit_put(c, s->team, "quarantine", &id, tn_buf_str(&s->form), TN_ANY, err))
         return true;
@@ -329,10 +319,11 @@ static bool add_quarantined(struct tn_sink *s, struct tn_commit *c, const struct
 
 static bool add_quarantine(struct tn_sink *s, struct tn_commit *c, struct tn_err *err)
 {
-    for (size_t i = 0; i < s->cured_count; i++)
-        if (!tn_commit_delete(c, s->team, "quarantine", &s->cured[i], TN_ANY, err)) return false;
-    for (size_t i = 0; i < s->batch->bad_count && s->quarantine_left > 0; i++) {
-        if (!add_quarantined(s, c, &s->batch->bad[i], err)) return false;
+    const struct tn_batch *b = s->batch;
+    for (size_t i = 0; i < b->cured_count; i++)
+        if (!tn_commit_delete(c, s->team, "quarantine", &b->cured[i], TN_ANY, err)) return false;
+    for (size_t i = 0; i < b->bad_count && s->quarantine_left > 0; i++) {
+        if (!add_quarantined(s, c, &b->bad[i], err)) return false;
         s->quarantine_left--;
         s->quarantined = true;
     }

@@ -40,11 +40,8 @@ struct tn_sink_options {
 struct tn_sink *tn_sink_new(const struct tn_sink_options *o, const struct tn_run_view *v);
 void tn_sink_free(struct tn_sink *s); /* NULL does nothing */
 
-/* Finds out what is new, changed and the same, from item *at on, for one slice; moves *at. */
-TN_MUST_CHECK bool tn_sink_compare(struct tn_sink *s, struct tn_batch *b, size_t *at,
-                                   struct tn_err *err);
-/* Has this integration anything to be cured or written because of b? */
-bool tn_sink_needs(const struct tn_sink *s, const struct tn_batch *b);
+/* Finds out what is new, changed and the same, from item b->compared on, for one slice. */
+TN_MUST_CHECK bool tn_sink_compare(struct tn_sink *s, struct tn_batch *b, struct tn_err *err);
 /* Appends to the JSON array diffs what would happen to the page's records, at most *left of them.
  */
 void tn_sink_diff(struct tn_sink *s, const struct tn_batch *b, unsigned *left,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bench_apply.c - bench_apply DIR ROUNDS [parse|hash]: the pages of DIR through the plan of the mapping
- * bench, or parsed only, or mapped and hashed.  Prints one JSON object. */
+/* bench_apply.c - bench_apply DIR ROUNDS [parse|hash]: the pages of DIR through the plan of the
+ * mapping bench, or parsed only, or mapped and hashed.  Prints one JSON object. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,14 +9,18 @@
 #include "pages.h"
 #include "mapping/apply.h"
 
-#define ROW(k, v) {TN_STR(k), TN_STR(v)}
+#define ROW(k, v)                                                                                  \
+    {                                                                                              \
+        TN_STR(k), TN_STR(v)                                                                       \
+    }
 static const struct tn_spec_row types[] = {
     ROW("Root", "\"ASSEMBLY\""), ROW("Purchased", "\"COMPONENT\""),
     ROW("Manufactured", "\"ASSEMBLY\""), ROW("Model", "\"MODEL\"")};
 static const struct tn_spec_op as_text[] = {{.op = TN_OP_text}};
 static const struct tn_spec_op as_type[] = {
     {.op = TN_OP_lookup, .rows = types, .row_count = 4, .other = TN_STR("\"COMPONENT\"")}};
-static const struct tn_spec_op as_price[] = {{.op = TN_OP_decimal, .i = 4, .j = 1}};
+static const struct tn_spec_op as_price[] = {
+    {.op = TN_OP_decimal, .i = 4, .j = 1, .mode = TN_ROUND_half_up}};
 static const struct tn_spec_op as_time[] = {{.op = TN_OP_time}};
 
 #define PATH(path, ...) (&(const struct tn_spec_value){.text = TN_STR(path), __VA_ARGS__})
@@ -38,8 +42,10 @@ static struct tn_plan *make_plan(struct tn_err *err)
         {.target = TN_STR("listPrice"), .value = PATH("ListPrice", OP(as_price))},
         {.target = TN_STR("lastUpdated"), .value = PATH("LastUpdateDate", OP(as_time))},
         {.target = TN_STR("itemKey"), .value = &item_key}};
-    const struct tn_spec spec = {.file = "bench.lua", .key = TN_STR("externalId"),
-                                 .fields = fields, .field_count = sizeof fields / sizeof *fields};
+    const struct tn_spec spec = {.file = "bench.lua",
+                                 .key = TN_STR("externalId"),
+                                 .fields = fields,
+                                 .field_count = sizeof fields / sizeof *fields};
     return tn_plan_new(&spec, err);
 }
 
@@ -48,8 +54,8 @@ struct totals {
     unsigned char hash[TN_APPLY_HASH];
 };
 
-static bool run_page(struct tn_json *json, struct tn_apply *a, struct tn_str page, struct tn_buf *out,
-                     const char *mode, struct totals *t)
+static bool run_page(struct tn_json *json, struct tn_apply *a, struct tn_str page,
+                     struct tn_buf *out, const char *mode, struct totals *t)
 {
     static struct tn_outcome outcome;
     struct tn_json_rows rows;
@@ -65,8 +71,10 @@ static bool run_page(struct tn_json *json, struct tn_apply *a, struct tn_str pag
     if (!tn_json_rows_open(&rows, json, page, TN_STR("items"), &err)) goto bad;
     while (tn_json_rows_next(&rows, &err)) {
         t->records++;
-        if (!tn_apply(a, tn_json_root(json), out, &outcome)) t->rejected++;
-        else if (hash) tn_apply_hash(a, out, t->hash);
+        if (!tn_apply(a, tn_json_root(json), out, &outcome))
+            t->rejected++;
+        else if (hash)
+            tn_apply_hash(a, out, t->hash);
         tn_buf_addc(out, '\n');
     }
     t->written += out->n;

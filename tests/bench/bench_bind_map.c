@@ -68,7 +68,8 @@ int main(int argc, char **argv)
     pages_read(argv[1], &pages);
     struct tn_loop *loop = tn_loop_new(&err);
     struct tn_host *host = loop ? tn_host_new(loop, NULL, &err) : NULL;
-    const struct tn_isolate_options o = {.name = "bench", .modules = bind_modules, .context = &context};
+    const struct tn_isolate_options o = {
+        .name = "bench", .modules = bind_modules, .context = &context};
     struct tn_isolate *iso = host ? tn_isolate_new(host, &o, &err) : NULL;
     bool fn = argc > 3 && strcmp(argv[3], "fn") == 0;
     struct tn_mapping *m = iso ? load(iso, fn ? with_function : plain, &err) : NULL;

@@ -24,10 +24,11 @@ story("bodies that are no JSON object are refused with 400", async (stage) => {
   const { rest } = await stage.tenon();
   const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
   const bad = ["", "{", "{]", '{"name":}', "{'name':1}", '{"name":1,}', "nul", '{"a":1}x', "\ufeff{}", '{"a":01}',
-               '{"a":"\u0001"}', '{"a":"\\ud800"}', deep, Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])];
+               '{"a":"\u0001"}', '{"a":"\\ud800"}', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])];
   for (const body of bad) {
     await rest.refused(400, "BAD_REQUEST", "POST", "/integrations", body);
   }
+  await rest.refused(413, "PAYLOAD_TOO_LARGE", "POST", "/integrations", deep);
   for (const body of ["[]", "7", "null", '"text"']) {
     const answer = await rest.send("POST", "/integrations", body);
     assert.ok([400, 422].includes(answer.status), `${body}: ${answer.status}`);

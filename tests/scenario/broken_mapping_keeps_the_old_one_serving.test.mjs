@@ -59,7 +59,7 @@ story("a mapping whose own example fails is refused", async (stage) => {
   const error = await rest.refused(422, "VALIDATION_ERROR", "POST", "/scripts/reload");
   assert.equal(error.details.file, mappingFile);
   assert.match(error.message, /example/);
-  assert.match(error.message, /partName/);
+  assert.match(error.message + error.details.field, /partName/);
 });
 
 story("of three changed files with a broken one, none is taken", async (stage) => {

@@ -15,7 +15,7 @@ story("items are paged by offset and by cursor, filtered and sorted", async (sta
   const last = await page("limit=50&offset=100");
   assert.deepEqual([last.items.length, last.pagination.hasMore, last.pagination.nextCursor], [30, false, null]);
   assert.equal((await page("limit=501")).pagination.limit, 500, "lowered, and said");
-  assert.equal((await page("offset=1000000")).items.length, 0);
+  assert.equal((await page("offset=100000")).items.length, 0);
   const seen = new Set((await rest.allItems()).map((item) => item.partNumber));
   assert.equal(seen.size, 130, "the cursor brings each once");
 
@@ -25,7 +25,7 @@ story("items are paged by offset and by cursor, filtered and sorted", async (sta
   }
   const down = parts(await page("sort=partNumber&order=desc&limit=3"));
   assert.deepEqual(down, ["PN-000130", "PN-000129", "PN-000128"]);
-  for (const query of ["limit=0", "limit=-1", "limit=abc", "limit=1&limit=2", "offset=-1", "sort=__proto__",
+  for (const query of ["limit=0", "limit=-1", "limit=abc", "limit=1&limit=2", "offset=-1", "offset=100001", "sort=__proto__",
                        "order=up", "cursor=garbage", "colour=red"]) {
     await rest.refused(422, "VALIDATION_ERROR", "GET", `/items?${query}`);
   }

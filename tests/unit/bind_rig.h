@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_rig.h - for tests of bind/: one loop with the scripts of this tree loaded, an HTTP client, an
- * upstream on a free port whose handler is the test's, and one integration that lives in memory. */
+/* bind_rig.h - for tests of bind/: one loop with the scripts of this tree loaded, an HTTP client,
+ * an upstream on a free port whose handler is the test's, and one integration that lives in memory.
+ */
 #ifndef TN_TESTS_BIND_RIG_H
 #define TN_TESTS_BIND_RIG_H
 
@@ -29,7 +30,7 @@ struct rig {
     struct tn_egress *egress;
     struct tn_http_client *http;
     struct tn_http_server *server;
-    char address[TN_HTTP_ADDRESS_LEN];     /* of the upstream */
+    char address[TN_HTTP_ADDRESS_LEN]; /* of the upstream */
     struct tn_units_env env;
     struct tn_units *units;
     struct tn_connections *connections;

@@ -14,21 +14,25 @@
 #include "base/limits.h"
 #include "mapping/apply.h"
 
-#define V(path, ...)   (&(const struct tn_spec_value){.text = TN_STR(path), .line = 5, __VA_ARGS__})
-#define OPS(...)       .ops = (const struct tn_spec_op[]){__VA_ARGS__},                            \
-                       .op_count = sizeof((const struct tn_spec_op[]){__VA_ARGS__}) /              \
-                                   sizeof(struct tn_spec_op)
-#define ITEMS(...)     .items = (const struct tn_spec_value *const[]){__VA_ARGS__},                \
-                       .item_count = sizeof((const struct tn_spec_value *const[]){__VA_ARGS__}) /  \
-                                     sizeof(void *)
-#define FIELDS(...)    .fields = (const struct tn_spec_field[]){__VA_ARGS__},                      \
-                       .field_count = sizeof((const struct tn_spec_field[]){__VA_ARGS__}) /        \
-                                      sizeof(struct tn_spec_field)
-#define F(name, v, ...) {.target = TN_STR(name), .line = 5, .value = v, __VA_ARGS__}
+#define V(path, ...) (&(const struct tn_spec_value){.text = TN_STR(path), .line = 5, __VA_ARGS__})
+#define OPS(...)                                                                                   \
+    .ops = (const struct tn_spec_op[]){__VA_ARGS__},                                               \
+    .op_count = sizeof((const struct tn_spec_op[]){__VA_ARGS__}) / sizeof(struct tn_spec_op)
+#define ITEMS(...)                                                                                 \
+    .items = (const struct tn_spec_value *const[]){__VA_ARGS__},                                   \
+    .item_count = sizeof((const struct tn_spec_value *const[]){__VA_ARGS__}) / sizeof(void *)
+#define FIELDS(...)                                                                                \
+    .fields = (const struct tn_spec_field[]){__VA_ARGS__},                                         \
+    .field_count =                                                                                 \
+        sizeof((const struct tn_spec_field[]){__VA_ARGS__}) / sizeof(struct tn_spec_field)
+#define F(name, v, ...)                                                                            \
+    {                                                                                              \
+        .target = TN_STR(name), .line = 5, .value = v, __VA_ARGS__                                 \
+    }
 
 struct result {
     bool ok;
-    struct tn_buf out, line;           /* line: the first fault as people see it */
+    struct tn_buf out, line; /* line: the first fault as people see it */
     struct tn_outcome outcome;
     char id[64];
     unsigned char hash[TN_APPLY_HASH];
@@ -98,11 +102,25 @@ static void expect(const struct tn_spec_value *v, const char *record, const char
 
 static void untouched_values_keep_their_bytes(void **state)
 {
-    static const char *const rows[] = {
-        "0.10", "1e-7", "1E+2", "-0", "300000047274444", "9223372036854775807",
-        "123456789012345678901234567890", "0.1000000000000000055511151231257827", "\"\"",
-        "\"a\\u0041\\/b\\n\"", "\"\xc3\xa4\"", "[]", "{}", "[ 1, 2 ]", "{ \"a\" : [] }", "true",
-        "false", "null", "\"\\ud83d\\ude00\""};
+    static const char *const rows[] = {"0.10",
+                                       "1e-7",
+                                       "1E+2",
+                                       "-0",
+                                       "300000047274444",
+                                       "9223372036854775807",
+                                       "123456789012345678901234567890",
+                                       "0.1000000000000000055511151231257827",
+                                       "\"\"",
+                                       "\"a\\u0041\\/b\\n\"",
+                                       "\"\xc3\xa4\"",
+                                       "[]",
+                                       "{}",
+                                       "[ 1, 2 ]",
+                                       "{ \"a\" : [] }",
+                                       "true",
+                                       "false",
+                                       "null",
+                                       "\"\\ud83d\\ude00\""};
     char record[256], want[256];
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -118,8 +136,9 @@ static void untouched_values_keep_their_bytes(void **state)
 
 static void paths_lead_through_objects_and_lists(void **state)
 {
-    const char *r = "{\"a\":{\"b\":{\"c\":1},\"l\":[{\"q\":1},{\"q\":2,\"n\":[7,8]},3,{}]},\"x.y\":5,"
-                    "\"one\":{\"q\":9},\"nil\":null}";
+    const char *r =
+        "{\"a\":{\"b\":{\"c\":1},\"l\":[{\"q\":1},{\"q\":2,\"n\":[7,8]},3,{}]},\"x.y\":5,"
+        "\"one\":{\"q\":9},\"nil\":null}";
     (void)state;
     expect(V("a.b.c"), r, "{\"y\":1}");
     expect(V("a.l[1].q"), r, "{\"y\":2}");
@@ -147,52 +166,68 @@ static void operators_do_what_the_table_says(void **state)
     static const struct tn_spec_row words[] = {{TN_STR("Ja"), TN_STR("true")}};
     static const struct {
         struct tn_spec_op op;
-        const char *in, *out;      /* out NULL: absent; "!": a fault that has the text */
+        const char *in, *out; /* out NULL: absent; "!": a fault that has the text */
     } table[] = {
         {{.op = TN_OP_text}, "300000047274444", "\"300000047274444\""},
         {{.op = TN_OP_text}, "0.10", "\"0.10\""},
         {{.op = TN_OP_text}, "true", "\"true\""},
         {{.op = TN_OP_text}, "\"a\\u0041\"", "\"aA\""},
         {{.op = TN_OP_text}, "null", "null"},
-        {{.op = TN_OP_text}, "[1]", "!m.lua:5: y: expected a text, a number or a boolean, got an array (x = [1])"},
+        {{.op = TN_OP_text},
+         "[1]",
+         "!m.lua:5: y: expected a text, a number or a boolean, got an array (x = [1])"},
         {{.op = TN_OP_trim}, "\" \\t a b \\n\"", "\"a b\""},
         {{.op = TN_OP_trim}, "\"   \"", "\"\""},
         {{.op = TN_OP_trim}, "7", "\"7\""},
         {{.op = TN_OP_upper}, "\"a\xc3\xa4z\"", "\"A\xc3\xa4Z\""},
         {{.op = TN_OP_lower}, "\"AbZ[\"", "\"abz[\""},
-        {{.op = TN_OP_substring, .i = 2, .j = 3}, "\"a\xc3\xa4" "bc\"", "\"\xc3\xa4" "b\""},
+        {{.op = TN_OP_substring, .i = 2, .j = 3},
+         "\"a\xc3\xa4"
+         "bc\"",
+         "\"\xc3\xa4"
+         "b\""},
         {{.op = TN_OP_substring, .i = -2, .j = -1}, "\"abcd\"", "\"cd\""},
         {{.op = TN_OP_substring, .i = 3, .j = 99}, "\"ab\"", "\"\""},
         {{.op = TN_OP_substring, .i = -99, .j = 1}, "\"ab\"", "\"a\""},
         {{.op = TN_OP_substring, .i = 2, .j = 1}, "\"ab\"", "\"\""},
         {{.op = TN_OP_substring, .i = INT64_MIN, .j = INT64_MAX}, "\"ab\"", "\"ab\""},
-        {{.op = TN_OP_replace, .a = TN_STR("aa"), .b = TN_STR("b\"")}, "\"aaaa-a\"", "\"b\\\"b\\\"-a\""},
+        {{.op = TN_OP_replace, .a = TN_STR("aa"), .b = TN_STR("b\"")},
+         "\"aaaa-a\"",
+         "\"b\\\"b\\\"-a\""},
         {{.op = TN_OP_replace, .a = TN_STR("a"), .b = TN_STR("")}, "\"aaa\"", "\"\""},
         {{.op = TN_OP_pad, .i = 5, .a = TN_STR("0")}, "42", "\"00042\""},
         {{.op = TN_OP_pad, .i = 4, .a = TN_STR("."), .mode = 1}, "\"\xc3\xa4\"", "\"\xc3\xa4...\""},
         {{.op = TN_OP_pad, .i = 2, .a = TN_STR("0")}, "\"abc\"", "\"abc\""},
         {{.op = TN_OP_split, .a = TN_STR(",")}, "\"a,,b\"", "[\"a\",\"\",\"b\"]"},
         {{.op = TN_OP_split, .a = TN_STR(",")}, "\"\"", "[]"},
-        {{.op = TN_OP_join, .a = TN_STR("-")}, "[1,\"b\\n\",true,null,0.10]", "\"1-b\\n-true-0.10\""},
+        {{.op = TN_OP_join, .a = TN_STR("-")},
+         "[1,\"b\\n\",true,null,0.10]",
+         "\"1-b\\n-true-0.10\""},
         {{.op = TN_OP_join, .a = TN_STR("-")}, "[]", "\"\""},
         {{.op = TN_OP_join, .a = TN_STR("-")}, "\"a\"", "!expected a list, got a string"},
         {{.op = TN_OP_join, .a = TN_STR("-")}, "[[1]]", "!expected a text, a number or a boolean"},
         {{.op = TN_OP_number}, "1.50", "1.50"},
         {{.op = TN_OP_number}, "\" 100 \"", "100"},
         {{.op = TN_OP_number}, "\"1e\\u0033\"", "1e3"},
-        {{.op = TN_OP_number}, "\"12,5\"", "!m.lua:5: y: expected a number, got a text that is none (x = \"12,5\")"},
+        {{.op = TN_OP_number},
+         "\"12,5\"",
+         "!m.lua:5: y: expected a number, got a text that is none (x = \"12,5\")"},
         {{.op = TN_OP_number}, "\"\"", "!got a text that is none"},
         {{.op = TN_OP_number}, "true", "!expected a number, got true or false"},
         {{.op = TN_OP_number, .a = TN_STR("0")}, "-0.0", "-0.0"},
         {{.op = TN_OP_number, .a = TN_STR("0")}, "-1e-300", "!expected at least 0 (x = -1e-300)"},
-        {{.op = TN_OP_number, .b = TN_STR("10")}, "10.000000000000000000001", "!expected at most 10"},
+        {{.op = TN_OP_number, .b = TN_STR("10")},
+         "10.000000000000000000001",
+         "!expected at most 10"},
         {{.op = TN_OP_integer}, "7.0", "7"},
         {{.op = TN_OP_integer}, "\"9223372036854775808\"", "9223372036854775808"},
         {{.op = TN_OP_integer}, "7.5", "!expected a whole number"},
         {{.op = TN_OP_decimal, .i = -1}, "\"0.10\"", "0.10"},
         {{.op = TN_OP_decimal, .i = 4}, "12.5", "12.5000"},
-        {{.op = TN_OP_decimal, .i = 2, .j = 1}, "1.005", "\"1.01\""},
-        {{.op = TN_OP_decimal, .i = 2, .mode = TN_ROUND_none}, "1.005", "!2 digits after the point without rounding"},
+        {{.op = TN_OP_decimal, .i = 2, .j = 1, .mode = TN_ROUND_half_up}, "1.005", "\"1.01\""},
+        {{.op = TN_OP_decimal, .i = 2, .mode = TN_ROUND_none},
+         "1.005",
+         "!2 digits after the point without rounding"},
         {{.op = TN_OP_boolean}, "true", "true"},
         {{.op = TN_OP_boolean}, "0", "false"},
         {{.op = TN_OP_boolean}, "\" YES \"", "true"},
@@ -200,24 +235,40 @@ static void operators_do_what_the_table_says(void **state)
         {{.op = TN_OP_boolean, .rows = words, .row_count = 1}, "\"ja\"", "true"},
         {{.op = TN_OP_time}, "\"2024-03-05T16:34:12.220+02:00\"", "\"2024-03-05T14:34:12.220Z\""},
         {{.op = TN_OP_time}, "\"2024-03-05T16:34:12\"", "!the time has no zone"},
-        {{.op = TN_OP_time, .b = TN_STR("+01:00")}, "\"2024-03-05T16:34:12\"", "\"2024-03-05T15:34:12.000Z\""},
-        {{.op = TN_OP_time}, "\"5 March\"", "!expected a time such as 2026-01-31T08:09:10+02:00 (x = \"5 March\")"},
+        {{.op = TN_OP_time, .b = TN_STR("+01:00")},
+         "\"2024-03-05T16:34:12\"",
+         "\"2024-03-05T15:34:12.000Z\""},
+        {{.op = TN_OP_time},
+         "\"5 March\"",
+         "!expected a time such as 2026-01-31T08:09:10+02:00 (x = \"5 March\")"},
         {{.op = TN_OP_time, .a = TN_STR("epoch")}, "0", "\"1970-01-01T00:00:00.000Z\""},
         {{.op = TN_OP_date}, "\"2024-03-05T23:34:12-05:00\"", "\"2024-03-05\""},
         {{.op = TN_OP_date, .a = TN_STR("%d.%m.%Y")}, "\"05.03.2024\"", "\"2024-03-05\""},
-        {{.op = TN_OP_date, .a = TN_STR("%d.%m.%Y")}, "\"5/3\"", "!a date of the form \"%d.%m.%Y\""},
+        {{.op = TN_OP_date, .a = TN_STR("%d.%m.%Y")},
+         "\"5/3\"",
+         "!a date of the form \"%d.%m.%Y\""},
         {{.op = TN_OP_lookup, .rows = rows, .row_count = 4}, "1", "\"X\""},
         {{.op = TN_OP_lookup, .rows = rows, .row_count = 4}, "1.0", "\"X\""},
         {{.op = TN_OP_lookup, .rows = rows, .row_count = 4}, "\"1\"", "\"X\""},
         {{.op = TN_OP_lookup, .rows = rows, .row_count = 4}, "true", "\"T\""},
         {{.op = TN_OP_lookup, .rows = rows, .row_count = 4}, "\"a\\\"b\"", "[1,0.10]"},
         {{.op = TN_OP_lookup, .rows = rows, .row_count = 4}, "\"nil\"", "null"},
-        {{.op = TN_OP_lookup, .rows = rows, .row_count = 4}, "2", "!the look-up has no such value (x = 2)"},
-        {{.op = TN_OP_lookup, .rows = rows, .row_count = 4, .miss = TN_FAULT_warn}, "2", "!warning: the look-up"},
-        {{.op = TN_OP_lookup, .rows = rows, .row_count = 4, .other = TN_STR("\"O\"")}, "2", "\"O\""},
-        {{.op = TN_OP_lookup, .rows = rows, .row_count = 4, .other = TN_STR("\"O\"")}, "null", "\"O\""},
+        {{.op = TN_OP_lookup, .rows = rows, .row_count = 4},
+         "2",
+         "!the look-up has no such value (x = 2)"},
+        {{.op = TN_OP_lookup, .rows = rows, .row_count = 4, .miss = TN_FAULT_warn},
+         "2",
+         "!warning: the look-up"},
+        {{.op = TN_OP_lookup, .rows = rows, .row_count = 4, .other = TN_STR("\"O\"")},
+         "2",
+         "\"O\""},
+        {{.op = TN_OP_lookup, .rows = rows, .row_count = 4, .other = TN_STR("\"O\"")},
+         "null",
+         "\"O\""},
         {{.op = TN_OP_unit, .a = TN_STR("kg"), .b = TN_STR("g"), .i = -1}, "0.1", "100"},
-        {{.op = TN_OP_unit, .a = TN_STR("mm"), .b = TN_STR("in"), .i = -1}, "10", "!it has no exact value in the other unit: give a scale"},
+        {{.op = TN_OP_unit, .a = TN_STR("mm"), .b = TN_STR("in"), .i = -1},
+         "10",
+         "!it has no exact value in the other unit: give a scale"},
         {{.op = TN_OP_unit, .a = TN_STR("mm"), .b = TN_STR("in"), .i = 3}, "\"10\"", "0.394"},
         {{.op = TN_OP_blank, .a = TN_STR("")}, "\"  \"", NULL},
         {{.op = TN_OP_blank, .a = TN_STR("N/A")}, "\"N/A\"", NULL},
@@ -226,13 +277,16 @@ static void operators_do_what_the_table_says(void **state)
     char record[256], want[256];
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        const struct tn_spec_value v = {.text = TN_STR("x"), .line = 5, .ops = &table[i].op,
-                                        .op_count = 1};
+        const struct tn_spec_value v = {
+            .text = TN_STR("x"), .line = 5, .ops = &table[i].op, .op_count = 1};
         snprintf(record, sizeof record, "{\"x\":%s}", table[i].in);
         const char *out = table[i].out;
-        if (out && out[0] == '!') snprintf(want, sizeof want, "%s", out);
-        else if (out) snprintf(want, sizeof want, "{\"y\":%s}", out);
-        else snprintf(want, sizeof want, "{}");
+        if (out && out[0] == '!')
+            snprintf(want, sizeof want, "%s", out);
+        else if (out)
+            snprintf(want, sizeof want, "{\"y\":%s}", out);
+        else
+            snprintf(want, sizeof want, "{}");
         /* arrays of constants keep their white space */
         if (out && strcmp(out, "[1,0.10]") == 0) snprintf(want, sizeof want, "{\"y\":[1, 0.10]}");
         expect(&v, record, want);
@@ -242,16 +296,19 @@ static void operators_do_what_the_table_says(void **state)
 static void operators_chain(void **state)
 {
     (void)state;
-    expect(V("x", OPS({.op = TN_OP_trim}, {.op = TN_OP_upper}, {.op = TN_OP_pad, .i = 4, .a = TN_STR("0")})),
+    expect(V("x", OPS({.op = TN_OP_trim}, {.op = TN_OP_upper},
+                      {.op = TN_OP_pad, .i = 4, .a = TN_STR("0")})),
            "{\"x\":\" a\\\"b \"}", "{\"y\":\"0A\\\"B\"}");
     expect(V("x", OPS({.op = TN_OP_split, .a = TN_STR(",")}, {.op = TN_OP_join, .a = TN_STR(";")})),
            "{\"x\":\"a,b\\\\\"}", "{\"y\":\"a;b\\\\\"}");
-    expect(V("x", OPS({.op = TN_OP_blank, .a = TN_STR("")}, {.op = TN_OP_number}), .fallback = TN_STR("0")),
+    expect(V("x", OPS({.op = TN_OP_blank, .a = TN_STR("")}, {.op = TN_OP_number}),
+             .fallback = TN_STR("0")),
            "{\"x\":\" \"}", "{\"y\":0}");
-    expect(V("l[*].q", OPS({.op = TN_OP_join, .a = TN_STR("+")})), "{\"l\":[{\"q\":1},{\"q\":\"b\"}]}",
-           "{\"y\":\"1+b\"}");
-    expect(V("l", OPS({.op = TN_OP_join, .a = TN_STR("")}, {.op = TN_OP_number, .b = TN_STR("12")})),
-           "{\"l\":[1,2]}", "{\"y\":12}");
+    expect(V("l[*].q", OPS({.op = TN_OP_join, .a = TN_STR("+")})),
+           "{\"l\":[{\"q\":1},{\"q\":\"b\"}]}", "{\"y\":\"1+b\"}");
+    expect(
+        V("l", OPS({.op = TN_OP_join, .a = TN_STR("")}, {.op = TN_OP_number, .b = TN_STR("12")})),
+        "{\"l\":[1,2]}", "{\"y\":12}");
 }
 
 static void sources_other_than_paths(void **state)
@@ -263,37 +320,45 @@ static void sources_other_than_paths(void **state)
            "{\"y\":\"\\\"-0.10{x}\"}");
     expect(V("{a}-{b}", .from = TN_FROM_template), "{\"a\":1}", "{}");
     expect(V("{a}-{b}", .from = TN_FROM_template), "{\"a\":1,\"b\":null}", "{}");
-    expect(V("{a}", .from = TN_FROM_template), "{\"a\":[1]}", "!expected a text, a number or a boolean, got an array (a = [1])");
+    expect(V("{a}", .from = TN_FROM_template), "{\"a\":[1]}",
+           "!expected a text, a number or a boolean, got an array (a = [1])");
     expect(V("", .from = TN_FROM_template), "{}", "{\"y\":\"\"}");
-    const struct tn_spec_value *first = V("", .from = TN_FROM_first, ITEMS(V("a"), V("b", OPS({.op = TN_OP_text})), V("c", .fallback = TN_STR("9"))));
+    const struct tn_spec_value *first =
+        V("", .from = TN_FROM_first,
+          ITEMS(V("a"), V("b", OPS({.op = TN_OP_text})), V("c", .fallback = TN_STR("9"))));
     expect(first, "{\"a\":null,\"b\":1}", "{\"y\":\"1\"}");
     expect(first, "{\"a\":false,\"b\":1}", "{\"y\":false}");
     expect(first, "{}", "{\"y\":9}");
     const struct tn_spec_value *when =
-        V("", .from = TN_FROM_when, .test = TN_TEST_is, .args = (const struct tn_str[]){TN_STR("\"BUY\""), TN_STR("1")},
-          .arg_count = 2, ITEMS(V("k"), V("a"), V("b")));
+        V("", .from = TN_FROM_when, .test = TN_TEST_is,
+          .args = (const struct tn_str[]){TN_STR("\"BUY\""), TN_STR("1")}, .arg_count = 2,
+          ITEMS(V("k"), V("a"), V("b")));
     expect(when, "{\"k\":\"BUY\",\"a\":1,\"b\":2}", "{\"y\":1}");
     expect(when, "{\"k\":\"B\\u0055Y\",\"a\":1,\"b\":2}", "{\"y\":1}");
     expect(when, "{\"k\":1.0,\"a\":1,\"b\":2}", "{\"y\":1}");
     expect(when, "{\"k\":\"MAKE\",\"a\":1,\"b\":2}", "{\"y\":2}");
     expect(when, "{\"a\":1,\"b\":2}", "{\"y\":2}");
-    const struct tn_spec_value *above =
-        V("", .from = TN_FROM_when, .test = TN_TEST_above, .args = (const struct tn_str[]){TN_STR("0.1")},
-          .arg_count = 1, ITEMS(V("k"), V("a"), NULL));
+    const struct tn_spec_value *above = V("", .from = TN_FROM_when, .test = TN_TEST_above,
+                                          .args = (const struct tn_str[]){TN_STR("0.1")},
+                                          .arg_count = 1, ITEMS(V("k"), V("a"), NULL));
     expect(above, "{\"k\":0.10000000000000000001,\"a\":1}", "{\"y\":1}");
     expect(above, "{\"k\":\"0.10\",\"a\":1}", "{}");
     expect(above, "{\"k\":\"x\",\"a\":1}", "!expected a number to compare");
     const struct tn_spec_value *present =
-        V("", .from = TN_FROM_when, .test = TN_TEST_present, ITEMS(V("k"), V("\"yes\"", .from = TN_FROM_const), V("\"no\"", .from = TN_FROM_const)));
+        V("", .from = TN_FROM_when, .test = TN_TEST_present,
+          ITEMS(V("k"), V("\"yes\"", .from = TN_FROM_const), V("\"no\"", .from = TN_FROM_const)));
     expect(present, "{\"k\":0}", "{\"y\":\"yes\"}");
     expect(present, "{\"k\":null}", "{\"y\":\"no\"}");
 }
 
 static void objects_and_lists_are_made(void **state)
 {
-    const struct tn_spec_value *object = V("", .from = TN_FROM_object, FIELDS(F("p", V("a")), F("q", V("b"))));
-    const struct tn_spec_value *each = V("lines", .from = TN_FROM_each,
-        FIELDS(F("n", V("no")), F("sub", V("parts", .from = TN_FROM_each, FIELDS(F("id", V("i"), .required = true))))));
+    const struct tn_spec_value *object =
+        V("", .from = TN_FROM_object, FIELDS(F("p", V("a")), F("q", V("b"))));
+    const struct tn_spec_value *each =
+        V("lines", .from = TN_FROM_each,
+          FIELDS(F("n", V("no")), F("sub", V("parts", .from = TN_FROM_each,
+                                             FIELDS(F("id", V("i"), .required = true))))));
     (void)state;
     expect(object, "{\"a\":1,\"b\":null}", "{\"y\":{\"p\":1,\"q\":null}}");
     expect(object, "{}", "{\"y\":{}}");
@@ -307,21 +372,26 @@ static void objects_and_lists_are_made(void **state)
     expect(each, "{\"lines\":[7]}", "!m.lua:5: y[0]: expected an object in the list, got a number");
     expect(each, "{\"lines\":[{},{\"parts\":[{\"i\":1},{}]}]}",
            "!m.lua:5: y[1].sub[1].id: it is required, and the record has no i (i)");
-    expect(V("", .from = TN_FROM_first, ITEMS(V("lines", .from = TN_FROM_each, FIELDS(F("n", V("no")))), V("a"))),
+    expect(V("", .from = TN_FROM_first,
+             ITEMS(V("lines", .from = TN_FROM_each, FIELDS(F("n", V("no")))), V("a"))),
            "{\"a\":5}", "{\"y\":5}");
-    expect(V("", .from = TN_FROM_when, .test = TN_TEST_present, ITEMS(V("a"), object, NULL)), "{\"a\":5}",
-           "{\"y\":{\"p\":5}}");
+    expect(V("", .from = TN_FROM_when, .test = TN_TEST_present, ITEMS(V("a"), object, NULL)),
+           "{\"a\":5}", "{\"y\":{\"p\":5}}");
 }
 
 static void faults_follow_the_policy_of_the_field(void **state)
 {
-    const struct tn_spec_value *number = V("x", OPS({.op = TN_OP_number}), .fallback = TN_STR("-1"));
+    const struct tn_spec_value *number =
+        V("x", OPS({.op = TN_OP_number}), .fallback = TN_STR("-1"));
     const struct tn_spec_field reject[] = {F("a", V("k")), F("y", number)};
-    const struct tn_spec_field warn[] = {F("a", V("k")), F("y", number, .on_fault = TN_FAULT_warn), F("b", V("k"))};
-    const struct tn_spec_field def[] = {F("a", V("k")), F("y", number, .on_fault = TN_FAULT_default)};
+    const struct tn_spec_field warn[] = {F("a", V("k")), F("y", number, .on_fault = TN_FAULT_warn),
+                                         F("b", V("k"))};
+    const struct tn_spec_field def[] = {F("a", V("k")),
+                                        F("y", number, .on_fault = TN_FAULT_default)};
     struct result r;
     (void)state;
-    run(&(struct tn_spec){.file = "m.lua", .fields = reject, .field_count = 2}, "{\"k\":1,\"x\":\"q\"}", &r);
+    run(&(struct tn_spec){.file = "m.lua", .fields = reject, .field_count = 2},
+        "{\"k\":1,\"x\":\"q\"}", &r);
     assert_false(r.ok);
     assert_int_equal(r.out.n, 0);
     assert_int_equal(r.outcome.fault_count, 1);
@@ -332,13 +402,15 @@ static void faults_follow_the_policy_of_the_field(void **state)
     assert_string_equal(r.outcome.faults[0].value, "\"q\"");
     assert_int_equal(r.outcome.faults[0].line, 5);
     clear(&r);
-    run(&(struct tn_spec){.file = "m.lua", .fields = warn, .field_count = 3}, "{\"k\":1,\"x\":\"q\"}", &r);
+    run(&(struct tn_spec){.file = "m.lua", .fields = warn, .field_count = 3},
+        "{\"k\":1,\"x\":\"q\"}", &r);
     assert_true(r.ok);
     assert_string_equal(r.out.p, "{\"a\":1,\"b\":1}");
     assert_int_equal(r.outcome.fault_count, 1);
     assert_false(r.outcome.faults[0].rejects);
     clear(&r);
-    run(&(struct tn_spec){.file = "m.lua", .fields = def, .field_count = 2}, "{\"k\":1,\"x\":\"q\"}", &r);
+    run(&(struct tn_spec){.file = "m.lua", .fields = def, .field_count = 2},
+        "{\"k\":1,\"x\":\"q\"}", &r);
     assert_true(r.ok);
     assert_string_equal(r.out.p, "{\"a\":1,\"y\":-1}");
     clear(&r);
@@ -347,7 +419,8 @@ static void faults_follow_the_policy_of_the_field(void **state)
 static void the_key_is_a_text_with_something_in_it(void **state)
 {
     const struct tn_spec_field f[] = {F("id", V("k")), F("y", V("x"), .required = true)};
-    const struct tn_spec spec = {.file = "m.lua", .key = TN_STR("id"), .fields = f, .field_count = 2};
+    const struct tn_spec spec = {
+        .file = "m.lua", .key = TN_STR("id"), .fields = f, .field_count = 2};
     struct result r;
     (void)state;
     run(&spec, "{\"k\":\"a\\\"\\u00e4\",\"x\":1}", &r);
@@ -361,7 +434,8 @@ static void the_key_is_a_text_with_something_in_it(void **state)
     clear(&r);
     expect_spec(&spec, "{\"x\":1}", "!m.lua:5: id: it is required, and the record has no k");
     expect_spec(&spec, "{\"k\":null,\"x\":1}", "!id: it is required, and k is null");
-    expect_spec(&spec, "{\"k\":7,\"x\":1}", "!id: the key has to be a text, got a number: add :text() (k = 7)");
+    expect_spec(&spec, "{\"k\":7,\"x\":1}",
+                "!id: the key has to be a text, got a number: add :text() (k = 7)");
     expect_spec(&spec, "{\"k\":\"\",\"x\":1}", "!id: the key is empty");
     expect_spec(&spec, "[1]", "!m.lua:0: expected an object as record, got an array");
     expect_spec(&spec, "null", "!expected an object as record, got null");
@@ -394,8 +468,7 @@ static void long_values_and_many_faults_are_cut(void **state)
     (void)state;
     for (size_t i = 0; i < 40; i++) {
         int n = snprintf(names[i], sizeof names[i], "y%zu", i);
-        f[i] = (struct tn_spec_field){.target = {names[i], (size_t)n}, .line = 5,
-                                      .value = number};
+        f[i] = (struct tn_spec_field){.target = {names[i], (size_t)n}, .line = 5, .value = number};
     }
     for (size_t i = 0; i < 500; i++) strcat(record, "\xc3\xa4");
     strcat(record, "\"}");
@@ -412,7 +485,8 @@ static void long_values_and_many_faults_are_cut(void **state)
 static void output_that_does_not_fit_rejects_the_record(void **state)
 {
     const struct tn_spec_field f[] = {F("y", V("x"))};
-    struct tn_plan *plan = plan_of(&(struct tn_spec){.file = "m.lua", .fields = f, .field_count = 1});
+    struct tn_plan *plan =
+        plan_of(&(struct tn_spec){.file = "m.lua", .fields = f, .field_count = 1});
     struct tn_apply *a = tn_apply_new(plan);
     struct result r = {.ok = true};
     (void)state;
@@ -426,10 +500,32 @@ static void output_that_does_not_fit_rejects_the_record(void **state)
     tn_plan_free(plan);
 }
 
+static void output_never_nests_deeper_than_the_reader_goes(void **state)
+{
+    const struct tn_spec_value *object = V("", .from = TN_FROM_object, FIELDS(F("p", V("x"))));
+    char record[200] = "{\"x\":", want[200] = "{\"y\":";
+    (void)state;
+    size_t n = strlen(record);
+    memset(record + n, '[', 62);
+    memset(record + n + 62, ']', 62);
+    strcpy(record + n + 124, "}");
+    expect(object, record,
+           "{\"y\":{\"p\":"
+           "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["
+           "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}}");
+    memset(record + n, '[', 63);
+    memset(record + n + 63, ']', 63);
+    strcpy(record + n + 126, "}");
+    expect(object, record, "!m.lua:5: y.p: nested more than 64 deep with what is around it (x)");
+    snprintf(want, sizeof want, "{\"y\":%s", record + n);
+    expect(V("x"), record, want);
+}
+
 static void records_of_any_order_are_read_the_same(void **state)
 {
     const struct tn_spec_field f[] = {F("a", V("a")), F("b", V("b")), F("c", V("o.c"))};
-    struct tn_plan *plan = plan_of(&(struct tn_spec){.file = "m.lua", .fields = f, .field_count = 3});
+    struct tn_plan *plan =
+        plan_of(&(struct tn_spec){.file = "m.lua", .fields = f, .field_count = 3});
     struct tn_apply *a = tn_apply_new(plan);
     static const char *const rows[][2] = {
         {"{\"z\":0,\"a\":1,\"b\":2,\"o\":{\"c\":3}}", "{\"a\":1,\"b\":2,\"c\":3}"},
@@ -494,7 +590,8 @@ static void functions_are_called_with_the_record(void **state)
                                         F("a", V("", .from = TN_FROM_fn, .fn = 2)),
                                         F("b", V("", .from = TN_FROM_fn, .fn = 3)),
                                         F("c", V("", .from = TN_FROM_fn, .fn = 0))};
-    struct tn_spec spec = {.file = "m.lua", .fields = f, .field_count = 3, .fn = test_fn, .fn_arg = &calls};
+    struct tn_spec spec = {
+        .file = "m.lua", .fields = f, .field_count = 3, .fn = test_fn, .fn_arg = &calls};
     (void)state;
     expect_spec(&spec, "{\"n\":21}", "{\"a\":42,\"c\":\"42\"}");
     assert_int_equal(calls, 3);
@@ -502,7 +599,7 @@ static void functions_are_called_with_the_record(void **state)
     spec.field_count = 4;
     calls = 0;
     run(&spec, "{\"n\":21}", &r);
-    assert_int_equal(calls, 3);                   /* nothing more after the budget is gone */
+    assert_int_equal(calls, 3); /* nothing more after the budget is gone */
     assert_int_equal(r.outcome.listed, 3);
     assert_int_equal(r.outcome.faults[0].kind, TN_E_script);
     assert_int_equal(r.outcome.faults[0].line, 17);
@@ -516,19 +613,23 @@ static void functions_are_called_with_the_record(void **state)
 
 static void the_hash_is_that_of_the_canonical_form(void **state)
 {
-    const struct tn_spec_field one[] = {F("z", V("z")), F("a", V("a")), F("m", V("m")), F("n", V("n"))};
-    const struct tn_spec_field two[] = {F("n", V("n")), F("m", V("m")), F("a", V("a")), F("z", V("z"))};
+    const struct tn_spec_field one[] = {F("z", V("z")), F("a", V("a")), F("m", V("m")),
+                                        F("n", V("n"))};
+    const struct tn_spec_field two[] = {F("n", V("n")), F("m", V("m")), F("a", V("a")),
+                                        F("z", V("z"))};
     static const char *const same[] = {
         "{\"z\":\"A\\u00e4/\",\"a\":1.50,\"m\":{\"y\":[1.0],\"x\":null},\"n\":100}",
         "{\"z\":\"\\u0041\xc3\xa4\\/\",\"a\":1.5,\"m\":{ \"x\" : null, \"y\":[1] },\"n\":1e2}",
         "{\"n\":100.0,\"z\":\"A\xc3\xa4/\",\"a\":15e-1,\"m\":{\"x\":null,\"y\":[1]}}"};
     unsigned char want[32];
-    const char *canonical = "{\"a\":1.5,\"m\":{\"x\":null,\"y\":[1]},\"n\":100,\"z\":\"A\xc3\xa4/\"}";
+    const char *canonical =
+        "{\"a\":1.5,\"m\":{\"x\":null,\"y\":[1]},\"n\":100,\"z\":\"A\xc3\xa4/\"}";
     (void)state;
     SHA256((const unsigned char *)canonical, strlen(canonical), want);
     for (size_t i = 0; i < 6; i++) {
         struct result r;
-        run(&(struct tn_spec){.file = "m.lua", .fields = i % 2 ? one : two, .field_count = 4}, same[i / 2], &r);
+        run(&(struct tn_spec){.file = "m.lua", .fields = i % 2 ? one : two, .field_count = 4},
+            same[i / 2], &r);
         assert_memory_equal(r.hash, want, 32);
         clear(&r);
     }
@@ -545,9 +646,25 @@ static unsigned pick(unsigned n)
 
 static void random_json(struct tn_buf *b, unsigned depth)
 {
-    static const char *const scalars[] = {
-        "null", "true", "false", "0", "7", "-0", "0.10", "1e3", "300000047274444", "-12.5", "\"\"", "\"a\"",
-        "\" x \"", "\"12\"", "\"\\u0041b\\\"\"", "\"\xc3\xa4\\/\"", "\"yes\"", "\"a,b,a\"", "9223372036854775808"};
+    static const char *const scalars[] = {"null",
+                                          "true",
+                                          "false",
+                                          "0",
+                                          "7",
+                                          "-0",
+                                          "0.10",
+                                          "1e3",
+                                          "300000047274444",
+                                          "-12.5",
+                                          "\"\"",
+                                          "\"a\"",
+                                          "\" x \"",
+                                          "\"12\"",
+                                          "\"\\u0041b\\\"\"",
+                                          "\"\xc3\xa4\\/\"",
+                                          "\"yes\"",
+                                          "\"a,b,a\"",
+                                          "9223372036854775808"};
     unsigned kind = depth ? pick(5) : 0, n;
     if (kind < 3) {
         tn_buf_adds(b, scalars[pick(sizeof scalars / sizeof *scalars)]);
@@ -573,19 +690,27 @@ static struct tn_str random_path(struct tn_arena *a)
     char path[64] = "";
     size_t n = 0;
     for (unsigned i = 0, steps = 1 + pick(3); i < steps; i++) {
-        if (i && pick(4) == 0) n += (size_t)snprintf(path + n, sizeof path - n, "[%u]", pick(3));
-        else n += (size_t)snprintf(path + n, sizeof path - n, "%s%c", i ? "." : "", 'a' + (char)pick(5));
+        if (i && pick(4) == 0)
+            n += (size_t)snprintf(path + n, sizeof path - n, "[%u]", pick(3));
+        else
+            n += (size_t)snprintf(path + n, sizeof path - n, "%s%c", i ? "." : "",
+                                  'a' + (char)pick(5));
     }
     return keep(a, path);
 }
 
 enum { PLAIN_OPS = 6 };
-static const struct tn_spec_row test_rows[] = {{TN_STR("7"), TN_STR("\"seven\"")}, {TN_STR("a"), TN_STR("1")}};
+static const struct tn_spec_row test_rows[] = {{TN_STR("7"), TN_STR("\"seven\"")},
+                                               {TN_STR("a"), TN_STR("1")}};
 static const struct tn_spec_op test_ops[] = {
-    {.op = TN_OP_text},  {.op = TN_OP_trim},    {.op = TN_OP_upper},
-    {.op = TN_OP_lower}, {.op = TN_OP_replace, .a = TN_STR("a"), .b = TN_STR("bb")},
+    {.op = TN_OP_text},
+    {.op = TN_OP_trim},
+    {.op = TN_OP_upper},
+    {.op = TN_OP_lower},
+    {.op = TN_OP_replace, .a = TN_STR("a"), .b = TN_STR("bb")},
     {.op = TN_OP_pad, .i = 4, .a = TN_STR("0")},
-    {.op = TN_OP_number}, {.op = TN_OP_lookup, .rows = test_rows, .row_count = 2, .other = TN_STR("\"other\"")}};
+    {.op = TN_OP_number},
+    {.op = TN_OP_lookup, .rows = test_rows, .row_count = 2, .other = TN_STR("\"other\"")}};
 
 static struct tn_spec_value *random_value(struct tn_arena *a, unsigned depth);
 
@@ -596,10 +721,14 @@ static struct tn_spec_field *random_fields(struct tn_arena *a, unsigned depth, s
     for (size_t i = 0; i < *count; i++) {
         char name[32];
         snprintf(name, sizeof name, "%c%zu", "tTzA"[pick(4)], i);
-        f[i] = (struct tn_spec_field){.target = keep(a, name), .line = (int)i + 1,
-                                      .required = pick(12) == 0, .value = random_value(a, depth)};
-        if (pick(3) == 0) f[i].on_fault = TN_FAULT_warn;
-        else if (pick(3) == 0 && f[i].value->fallback.p) f[i].on_fault = TN_FAULT_default;
+        f[i] = (struct tn_spec_field){.target = keep(a, name),
+                                      .line = (int)i + 1,
+                                      .required = pick(12) == 0,
+                                      .value = random_value(a, depth)};
+        if (pick(3) == 0)
+            f[i].on_fault = TN_FAULT_warn;
+        else if (pick(3) == 0 && f[i].value->fallback.p)
+            f[i].on_fault = TN_FAULT_default;
     }
     return f;
 }
@@ -634,7 +763,8 @@ static struct tn_spec_value *random_value(struct tn_arena *a, unsigned depth)
     }
     v->op_count = pick(3);
     struct tn_spec_op *ops = tn_arena_alloc(a, 2 * sizeof *ops);
-    for (size_t i = 0; i < v->op_count; i++) ops[i] = test_ops[pick(sizeof test_ops / sizeof *test_ops)];
+    for (size_t i = 0; i < v->op_count; i++)
+        ops[i] = test_ops[pick(sizeof test_ops / sizeof *test_ops)];
     v->ops = ops;
     if (pick(4) == 0) v->fallback = keep(a, pick(2) ? "\"fb\"" : "0.50");
     return v;
@@ -749,7 +879,9 @@ static bool slow_op(struct slow *s, const struct tn_spec_op *op, struct tn_str *
     case TN_OP_lookup: {
         bool number = json->p[0] != '"' && json->p[0] != 't' && json->p[0] != 'f';
         (void)number;
-        *json = strcmp(t, "7") == 0 ? TN_STR("\"seven\"") : strcmp(t, "a") == 0 ? TN_STR("1") : TN_STR("\"other\"");
+        *json = strcmp(t, "7") == 0   ? TN_STR("\"seven\"")
+                : strcmp(t, "a") == 0 ? TN_STR("1")
+                                      : TN_STR("\"other\"");
         return true;
     }
     default: break;
@@ -758,9 +890,11 @@ static bool slow_op(struct slow *s, const struct tn_spec_op *op, struct tn_str *
     return true;
 }
 
-static void slow_fields(struct slow *s, const struct tn_spec_field *f, size_t n, struct tn_jval record, struct tn_buf *out);
+static void slow_fields(struct slow *s, const struct tn_spec_field *f, size_t n,
+                        struct tn_jval record, struct tn_buf *out);
 
-static enum slow_kind slow_value(struct slow *s, const struct tn_spec_value *v, struct tn_jval record, struct tn_str *out)
+static enum slow_kind slow_value(struct slow *s, const struct tn_spec_value *v,
+                                 struct tn_jval record, struct tn_str *out)
 {
     enum slow_kind kind = S_ABSENT;
     struct tn_buf b;
@@ -772,20 +906,26 @@ static enum slow_kind slow_value(struct slow *s, const struct tn_spec_value *v, 
     } else if (v->from == TN_FROM_template) {
         char a[512] = "", c[512] = "", text[2048];
         bool two = v->text.p[0] == '{';
-        struct tn_jval x = slow_path(record, two ? TN_STR("a") : TN_STR("c.d")), y = slow_path(record, TN_STR("b"));
+        struct tn_jval x = slow_path(record, two ? TN_STR("a") : TN_STR("c.d")),
+                       y = slow_path(record, TN_STR("b"));
         if (tn_jtype(x) <= TN_JSON_null || (two && tn_jtype(y) <= TN_JSON_null)) {
             /* of two parts the first that is wrong decides */
-            kind = tn_jtype(x) > TN_JSON_null && !slow_text(s, tn_jraw(x), a, sizeof a) ? S_BAD : S_ABSENT;
-        } else if (!slow_text(s, tn_jraw(x), a, sizeof a) || (two && !slow_text(s, tn_jraw(y), c, sizeof c))) {
+            kind = tn_jtype(x) > TN_JSON_null && !slow_text(s, tn_jraw(x), a, sizeof a) ? S_BAD
+                                                                                        : S_ABSENT;
+        } else if (!slow_text(s, tn_jraw(x), a, sizeof a) ||
+                   (two && !slow_text(s, tn_jraw(y), c, sizeof c))) {
             kind = S_BAD;
         } else {
-            if (two) snprintf(text, sizeof text, "%s\"%s", a, c);
-            else snprintf(text, sizeof text, "<%s>", a);
+            if (two)
+                snprintf(text, sizeof text, "%s\"%s", a, c);
+            else
+                snprintf(text, sizeof text, "<%s>", a);
             *out = slow_quote(s, text);
             kind = S_OK;
         }
     } else if (v->from == TN_FROM_first) {
-        for (size_t i = 0; i < v->item_count && kind <= S_NULL; i++) kind = slow_value(s, v->items[i], record, out);
+        for (size_t i = 0; i < v->item_count && kind <= S_NULL; i++)
+            kind = slow_value(s, v->items[i], record, out);
     } else if (v->from == TN_FROM_object) {
         slow_fields(s, v->fields, v->field_count, record, &b);
         *out = keep(s->a, b.p);
@@ -799,11 +939,15 @@ static enum slow_kind slow_value(struct slow *s, const struct tn_spec_value *v, 
         } else if (tn_jis(list, TN_JSON_array)) {
             for (size_t i = 0; i < tn_jcount(list); i++) {
                 if (i) tn_buf_addc(&b, ',');
-                if (!tn_jis(tn_jat(list, i), TN_JSON_object)) s->rejected = true;
-                else slow_fields(s, v->fields, v->field_count, tn_jat(list, i), &b);
+                if (!tn_jis(tn_jat(list, i), TN_JSON_object))
+                    s->rejected = true;
+                else
+                    slow_fields(s, v->fields, v->field_count, tn_jat(list, i), &b);
             }
         } else {
-            kind = tn_jis(list, TN_JSON_absent) ? S_ABSENT : tn_jis(list, TN_JSON_null) ? S_NULL : S_BAD;
+            kind = tn_jis(list, TN_JSON_absent) ? S_ABSENT
+                   : tn_jis(list, TN_JSON_null) ? S_NULL
+                                                : S_BAD;
         }
         tn_buf_addc(&b, ']');
         *out = keep(s->a, b.p);
@@ -826,7 +970,8 @@ static enum slow_kind slow_value(struct slow *s, const struct tn_spec_value *v, 
     return kind;
 }
 
-static void slow_fields(struct slow *s, const struct tn_spec_field *f, size_t n, struct tn_jval record, struct tn_buf *out)
+static void slow_fields(struct slow *s, const struct tn_spec_field *f, size_t n,
+                        struct tn_jval record, struct tn_buf *out)
 {
     bool some = false;
     tn_buf_addc(out, '{');
@@ -840,8 +985,8 @@ static void slow_fields(struct slow *s, const struct tn_spec_field *f, size_t n,
             kind = S_OK;
         }
         if (kind == S_ABSENT || kind == S_BAD) continue;
-        tn_buf_addf(out, "%s\"%.*s\":%.*s", some ? "," : "", TN_FMT(f[i].target), kind == S_NULL ? 4 : (int)v.n,
-                    kind == S_NULL ? "null" : v.p);
+        tn_buf_addf(out, "%s\"%.*s\":%.*s", some ? "," : "", TN_FMT(f[i].target),
+                    kind == S_NULL ? 4 : (int)v.n, kind == S_NULL ? "null" : v.p);
         some = true;
     }
     tn_buf_addc(out, '}');
@@ -879,8 +1024,9 @@ static void one_random_plan(struct tn_arena *arena, unsigned records, unsigned *
             tn_buf_init(&lines, TN_MIB);
             tn_plan_explain(plan, &lines);
             for (size_t k = 0; k < o.listed; k++) tn_outcome_line(&o.faults[k], &lines);
-            fail_msg("record %s\n wanted %s%s\n got    %s%s\n%s", record.p, s.rejected ? "(rejected) " : "", want.p,
-                     ok ? "" : "(rejected) ", got.p, lines.p);
+            fail_msg("record %s\n wanted %s%s\n got    %s%s\n%s", record.p,
+                     s.rejected ? "(rejected) " : "", want.p, ok ? "" : "(rejected) ", got.p,
+                     lines.p);
         }
         if (!ok) continue;
         ++*mapped;
@@ -930,6 +1076,7 @@ int main(void)
         cmocka_unit_test(secrets_do_not_show),
         cmocka_unit_test(long_values_and_many_faults_are_cut),
         cmocka_unit_test(output_that_does_not_fit_rejects_the_record),
+        cmocka_unit_test(output_never_nests_deeper_than_the_reader_goes),
         cmocka_unit_test(records_of_any_order_are_read_the_same),
         cmocka_unit_test(names_match_in_any_case_when_told),
         cmocka_unit_test(functions_are_called_with_the_record),

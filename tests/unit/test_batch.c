@@ -71,6 +71,7 @@ static enum tn_mapped map_all(struct bench *b, const char *text, const char *row
 {
     enum tn_mapped how;
     tn_err_clear(err);
+    tn_batch_reset(&b->batch);
     if (!tn_mapper_begin(b->mapper, &b->batch, tn_str(text), tn_str(rows), err))
         return TN_MAPPED_broken;
     while ((how = tn_mapper_slice(b->mapper, 0, err)) == TN_MAPPED_more) continue;
@@ -184,6 +185,44 @@ static void a_function_that_hangs_again_and_again_stops_the_page(void **state)
     assert_string_equal(err.file, "mappings/test/item.lua");
 }
 
+static enum tn_mapped add_page(struct bench *b, const char *text, struct tn_err *err)
+{
+    enum tn_mapped how;
+    assert_true(tn_mapper_begin(b->mapper, &b->batch, tn_str(text), TN_STR(""), err));
+    while ((how = tn_mapper_slice(b->mapper, 0, err)) == TN_MAPPED_more) continue;
+    return how;
+}
+
+static void a_page_can_be_taken_back(void **state)
+{
+    struct bench *b = *state;
+    struct tn_run_counts c = {0};
+    struct tn_err err;
+    tn_batch_reset(&b->batch);
+    assert_int_equal(add_page(b,
+                              "[{\"Id\":1,\"Name\":\"a\"},{\"Id\":1,\"Name\":\"b\"},"
+                              "{\"Id\":2,\"Name\":\"c\"},{\"Id\":3}]",
+                              &err),
+                     TN_MAPPED_all);
+    assert_int_equal(add_page(b,
+                              "[{\"Id\":2,\"Name\":\"d\"},{\"Id\":4,\"Name\":\"e\"},{\"Id\":5},"
+                              "{\"Id\":",
+                              &err),
+                     TN_MAPPED_broken);
+    assert_int_equal(b->batch.items[2].state, TN_ITEM_twice);
+    tn_mapper_undo(b->mapper);
+    assert_int_equal(b->batch.count, 3);
+    assert_int_equal(b->batch.items[0].state, TN_ITEM_twice);
+    assert_int_equal(b->batch.items[2].state, TN_ITEM_new);
+    tn_batch_tally(&b->batch, &c);
+    assert_int_equal(c.processed, 3);
+    assert_int_equal(c.failed, 1);
+    assert_int_equal(add_page(b, "[{\"Id\":2,\"Name\":\"f\"}]", &err), TN_MAPPED_all);
+    assert_int_equal(b->batch.items[2].state, TN_ITEM_twice);
+    assert_true(tn_str_is(tn_batch_body(&b->batch, &b->batch.items[3]),
+                          "{\"externalId\":\"2\",\"name\":\"f\"}"));
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
@@ -193,6 +232,7 @@ int main(void)
         TEST(of_doubled_records_the_last_counts),
         TEST(many_doubles_are_found_across_growth),
         TEST(a_broken_page_says_so),
+        TEST(a_page_can_be_taken_back),
         TEST(a_function_that_hangs_again_and_again_stops_the_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

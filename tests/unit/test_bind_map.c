@@ -17,8 +17,8 @@ static struct tn_host *host;
 static struct bind_context context;
 
 static const char *const item_fields[] = {
-    "partNumber", "partName", "partType", "unitOfMeasure", "externalId", "organizationCode",
-    "status", "listPrice", "lastUpdated", "attributes", NULL};
+    "partNumber", "partName",  "partType",    "unitOfMeasure", "externalId", "organizationCode",
+    "status",     "listPrice", "lastUpdated", "attributes",    NULL};
 
 static int setup(void **state)
 {
@@ -40,16 +40,18 @@ static int teardown(void **state)
 static struct tn_isolate *isolate(void)
 {
     struct tn_err err;
-    const struct tn_isolate_options o = {.name = "mappings:test", .modules = bind_modules,
-                                         .context = &context, .call_ms = 50,
+    const struct tn_isolate_options o = {.name = "mappings:test",
+                                         .modules = bind_modules,
+                                         .context = &context,
+                                         .call_ms = 50,
                                          .max_bytes = 8 * TN_MIB};
     struct tn_isolate *iso = tn_isolate_new(host, &o, &err);
     if (!iso) fail_msg("%s", err.text);
     return iso;
 }
 
-static struct tn_mapping *load(struct tn_isolate *iso, const char *text,
-                               const char *const *targets, struct tn_err *err)
+static struct tn_mapping *load(struct tn_isolate *iso, const char *text, const char *const *targets,
+                               struct tn_err *err)
 {
     int ref = LUA_NOREF;
     tn_err_clear(err);
@@ -60,8 +62,9 @@ static struct tn_mapping *load(struct tn_isolate *iso, const char *text,
 }
 
 #define HEAD "local map = require 'tenon.map'\nlocal from = map.from\n"
-#define MAP(set) HEAD "return map { reads = 'x.item', writes = 'item', key = 'id', set = {\n" \
-                      "id = from 'id' :text(),\n" set "\n} }"
+#define MAP(set)                                                                                   \
+    HEAD "return map { reads = 'x.item', writes = 'item', key = 'id', set = {\n"                   \
+         "id = from 'id' :text(),\n" set "\n} }"
 
 /* want as in test_apply: the output, or "!" and a part of the first fault's line. */
 static void expect(const char *text, const char *record, const char *want)
@@ -79,7 +82,8 @@ static void expect(const char *text, const char *record, const char *want)
     if (!tn_json_parse(json, tn_str(record), &err)) fail_msg("%s: %s", record, err.text);
     bool ok = tn_apply(a, tn_json_root(json), &out, &o);
     if (o.listed) tn_outcome_line(&o.faults[0], &line);
-    bool good = want[0] == '!' ? line.n && strstr(line.p, want + 1) : ok && tn_str_is(tn_buf_str(&out), want);
+    bool good = want[0] == '!' ? line.n && strstr(line.p, want + 1)
+                               : ok && tn_str_is(tn_buf_str(&out), want);
     if (!good) fail_msg("%s\n wanted %s\n got    %s %s", record, want, out.p, line.n ? line.p : "");
     tn_apply_free(a);
     tn_mapping_free(m);
@@ -95,74 +99,93 @@ static void refuse(const char *text, int line, const char *field, const char *pa
     struct tn_err err;
     struct tn_mapping *m = load(iso, text, item_fields, &err);
     if (m) fail_msg("it loaded:\n%s", text);
-    if (strcmp(err.file, "mappings/x/item.lua") != 0 || err.line != line || strcmp(err.field, field) != 0 ||
-        !strstr(err.text, part))
-        fail_msg("%s\n wanted line %d, %s: ...%s...\n got %s:%d: %s: %s", text, line, field, part, err.file,
-                 err.line, err.field, err.text);
+    if (strcmp(err.file, "mappings/x/item.lua") != 0 || err.line != line ||
+        strcmp(err.field, field) != 0 || !strstr(err.text, part))
+        fail_msg("%s\n wanted line %d, %s: ...%s...\n got %s:%d: %s: %s", text, line, field, part,
+                 err.file, err.line, err.field, err.text);
     tn_isolate_unref(iso);
 }
 
 static void all_words_make_what_they_say(void **state)
 {
     (void)state;
-    expect(MAP("b = from 'b' :trim():upper(), a = map.const 'x', n = from 'n' :number { min = 0 },\n"
-               "t = map.template '{id}/{b}', f = map.first { 'no', from 'n' :text() },\n"
-               "u = from 'n' :unit { from = 'kg', to = 'g' }, d = from 'd' :decimal { scale = 2, as = 'text' },\n"
-               "l = from 'l' :each { q = from 'q' :integer() }, o = map.object { p = from 'n' },\n"
-               "w = map.when(from 'b' :is(' q '), map.const(true), map.const(false)),\n"
-               "j = from 'l[*].q' :join '+', s = from 'b' :sub(2, 2):pad_left(3, '0'), z = from 'zz' :default(0)"),
-           "{\"id\":300000047274444,\"b\":\" q \",\"n\":0.10,\"d\":1.005,\"l\":[{\"q\":\"7\"}]}",
-           "{\"id\":\"300000047274444\",\"a\":\"x\",\"b\":\"Q\",\"n\":0.10,\"f\":\"0.10\",\"t\":\"300000047274444/ q \","
-           "\"d\":\"1.01\",\"u\":100,\"l\":[{\"q\":7}],\"o\":{\"p\":0.10},\"w\":true,\"j\":\"7\",\"s\":\"00q\",\"z\":0}");
-    expect(MAP("y = from 's' :lookup { [1] = 'ONE', [true] = 'T', x = { 1, 2 }, default = map.reject }"), "{\"id\":1,\"s\":1}",
-           "{\"id\":\"1\",\"y\":\"ONE\"}");
+    expect(
+        MAP("b = from 'b' :trim():upper(), a = map.const 'x', n = from 'n' :number { min = 0 },\n"
+            "t = map.template '{id}/{b}', f = map.first { 'no', from 'n' :text() },\n"
+            "u = from 'n' :unit { from = 'kg', to = 'g' }, d = from 'd' :decimal { scale = 2, as = "
+            "'text' },\n"
+            "l = from 'l' :each { q = from 'q' :integer() }, o = map.object { p = from 'n' },\n"
+            "w = map.when(from 'b' :is(' q '), map.const(true), map.const(false)),\n"
+            "j = from 'l[*].q' :join '+', s = from 'b' :sub(2, 2):pad_left(3, '0'), z = from 'zz' "
+            ":default(0)"),
+        "{\"id\":300000047274444,\"b\":\" q \",\"n\":0.10,\"d\":1.005,\"l\":[{\"q\":\"7\"}]}",
+        "{\"id\":\"300000047274444\",\"a\":\"x\",\"b\":\"Q\",\"n\":0.10,\"f\":\"0.10\",\"t\":"
+        "\"300000047274444/ q \","
+        "\"d\":\"1.01\",\"u\":100,\"l\":[{\"q\":7}],\"o\":{\"p\":0.10},\"w\":true,\"j\":\"7\","
+        "\"s\":\"00q\",\"z\":0}");
+    expect(MAP("y = from 's' :lookup { [1] = 'ONE', [true] = 'T', x = { 1, 2 }, default = "
+               "map.reject }"),
+           "{\"id\":1,\"s\":1}", "{\"id\":\"1\",\"y\":\"ONE\"}");
     expect(MAP("y = from 's' :lookup { [1] = 'ONE', default = map.reject }"), "{\"id\":1,\"s\":2}",
            "!mappings/x/item.lua:5: y: the look-up has no such value (s = 2)");
-    expect(MAP("y = from 's' :lookup { [1] = 'ONE', default = map.warn }"), "{\"id\":1,\"s\":2}", "{\"id\":\"1\"}");
-    expect(MAP("y = from 's' :number():on_fault 'warn'"), "{\"id\":1,\"s\":\"q\"}", "{\"id\":\"1\"}");
-    expect(MAP("y = from 's' :number():default(3):on_fault 'default'"), "{\"id\":1,\"s\":\"q\"}", "{\"id\":\"1\",\"y\":3}");
+    expect(MAP("y = from 's' :lookup { [1] = 'ONE', default = map.warn }"), "{\"id\":1,\"s\":2}",
+           "{\"id\":\"1\"}");
+    expect(MAP("y = from 's' :number():on_fault 'warn'"), "{\"id\":1,\"s\":\"q\"}",
+           "{\"id\":\"1\"}");
+    expect(MAP("y = from 's' :number():default(3):on_fault 'default'"), "{\"id\":1,\"s\":\"q\"}",
+           "{\"id\":\"1\",\"y\":3}");
     expect(MAP("y = from 's' :number():secret()"), "{\"id\":1,\"s\":\"q\"}", "!s = (secret)");
-    expect(MAP("y = from 's' :boolean { ja = true }"), "{\"id\":1,\"s\":\"JA\"}", "{\"id\":\"1\",\"y\":true}");
-    expect(MAP("y = from 's' :time { format = '%d.%m.%Y', zone = 'Europe/Berlin' }"), "{\"id\":1,\"s\":\"05.03.2024\"}",
-           "{\"id\":\"1\",\"y\":\"2024-03-04T23:00:00.000Z\"}");
+    expect(MAP("y = from 's' :boolean { ja = true }"), "{\"id\":1,\"s\":\"JA\"}",
+           "{\"id\":\"1\",\"y\":true}");
+    expect(MAP("y = from 's' :time { format = '%d.%m.%Y', zone = 'Europe/Berlin' }"),
+           "{\"id\":1,\"s\":\"05.03.2024\"}", "{\"id\":\"1\",\"y\":\"2024-03-04T23:00:00.000Z\"}");
 }
 
 static void chains_can_share_their_beginning(void **state)
 {
     (void)state;
     expect(HEAD "local b = from 'b' :trim()\n"
-                "return map { reads = 'x', writes = 'y', key = 'id', set = { id = from 'id', u = b:upper(), l = b:lower() } }",
+                "return map { reads = 'x', writes = 'y', key = 'id', set = { id = from 'id', u = "
+                "b:upper(), l = b:lower() } }",
            "{\"id\":\"1\",\"b\":\" aB \"}", "{\"l\":\"ab\",\"u\":\"AB\",\"id\":\"1\"}");
 }
 
 static void functions_see_the_record_as_it_is(void **state)
 {
     (void)state;
-    expect(MAP("open = function(src) return src.a - src.b end"), "{\"id\":\"1\",\"a\":9007199254740993,\"b\":1}",
+    expect(MAP("open = function(src) return src.a - src.b end"),
+           "{\"id\":\"1\",\"a\":9007199254740993,\"b\":1}",
            "{\"id\":\"1\",\"open\":9007199254740992}");
-    expect(MAP("y = function(src) return src.absent == nil and src.null ~= nil and #src.list == 0 and src.deep.x[2].y end"),
+    expect(MAP("y = function(src) return src.absent == nil and src.null ~= nil and #src.list == 0 "
+               "and src.deep.x[2].y end"),
            "{\"id\":\"1\",\"null\":null,\"list\":[],\"deep\":{\"x\":[1,{\"y\":\"\\u00e4\"}]}}",
            "{\"id\":\"1\",\"y\":\"\xc3\xa4\"}");
-    expect(MAP("y = function(src) return src.list end, z = function(src) return src.price end, n = function(src) return nil end"),
+    expect(MAP("y = function(src) return src.list end, z = function(src) return src.price end, n = "
+               "function(src) return nil end"),
            "{\"id\":\"1\",\"list\":[ ],\"price\":0.10}", "{\"id\":\"1\",\"y\":[ ],\"z\":0.10}");
-    expect(MAP("y = function(src) local n = 0 for _, l in ipairs(src.l) do n = n + l.q end return n end,\n"
-               "z = function(src) local k = {} for name, v in pairs(src.o) do k[#k + 1] = name .. v end return k end"),
+    expect(MAP("y = function(src) local n = 0 for _, l in ipairs(src.l) do n = n + l.q end return "
+               "n end,\n"
+               "z = function(src) local k = {} for name, v in pairs(src.o) do k[#k + 1] = name .. "
+               "v end return k end"),
            "{\"id\":\"1\",\"l\":[{\"q\":1},{\"q\":2}],\"o\":{\"b\":1,\"a\":2}}",
            "{\"id\":\"1\",\"y\":3,\"z\":[\"b1\",\"a2\"]}");
-    expect(MAP("y = map.fn(function(src) return src.a end):text():required()"), "{\"id\":\"1\",\"a\":5}",
-           "{\"id\":\"1\",\"y\":\"5\"}");
-    expect(MAP("l = from 'l' :each { d = function(line) return line.q * 2 end }"), "{\"id\":\"1\",\"l\":[{\"q\":4}]}",
-           "{\"id\":\"1\",\"l\":[{\"d\":8}]}");
+    expect(MAP("y = map.fn(function(src) return src.a end):text():required()"),
+           "{\"id\":\"1\",\"a\":5}", "{\"id\":\"1\",\"y\":\"5\"}");
+    expect(MAP("l = from 'l' :each { d = function(line) return line.q * 2 end }"),
+           "{\"id\":\"1\",\"l\":[{\"q\":4}]}", "{\"id\":\"1\",\"l\":[{\"d\":8}]}");
 }
 
 static void a_function_that_fails_fails_its_record_alone(void **state)
 {
     (void)state;
-    expect(MAP("y = function(src)\nreturn src.a.b\nend"), "{\"id\":\"1\"}", "!mappings/x/item.lua:6: y: ");
-    expect(MAP("y = function(src) src.a = 1 end"), "{\"id\":\"1\"}", "!the source record cannot be changed");
+    expect(MAP("y = function(src)\nreturn src.a.b\nend"), "{\"id\":\"1\"}",
+           "!mappings/x/item.lua:6: y: ");
+    expect(MAP("y = function(src) src.a = 1 end"), "{\"id\":\"1\"}",
+           "!the source record cannot be changed");
     expect(MAP("y = function(src) return print end"), "{\"id\":\"1\"}", "!y: ");
     expect(MAP("y = function(src) return 0/0 end"), "{\"id\":\"1\"}", "!y: ");
-    expect(MAP("y = function(src) return 1, 2 end"), "{\"id\":\"1\"}", "!the function returned 2 values; one is expected");
+    expect(MAP("y = function(src) return 1, 2 end"), "{\"id\":\"1\"}",
+           "!the function returned 2 values; one is expected");
     expect(MAP("y = function(src) error('no such plant') end"), "{\"id\":\"1\"}", "!no such plant");
 }
 
@@ -171,8 +194,12 @@ static void a_view_kept_over_the_call_is_stale(void **state)
     struct tn_isolate *iso = isolate();
     struct tn_err err;
     (void)state;
-    struct tn_mapping *m = load(iso, HEAD "local kept\nreturn map { reads = 'x', writes = 'y', key = 'id', set = { id = from 'id',\n"
-        "y = function(src) if kept then return kept.b end kept = src.a return 1 end } }", NULL, &err);
+    struct tn_mapping *m = load(
+        iso,
+        HEAD
+        "local kept\nreturn map { reads = 'x', writes = 'y', key = 'id', set = { id = from 'id',\n"
+        "y = function(src) if kept then return kept.b end kept = src.a return 1 end } }",
+        NULL, &err);
     assert_non_null(m);
     struct tn_apply *a = tn_apply_new(tn_mapping_plan(m));
     struct tn_json *json = tn_json_new();
@@ -196,9 +223,13 @@ static void loops_and_memory_hogs_end_by_their_budget(void **state)
     struct tn_isolate *iso = isolate();
     struct tn_err err;
     (void)state;
-    struct tn_mapping *m = load(iso, MAP("y = function(src)\nif src.mode == 'loop' then while true do end end\n"
-        "if src.mode == 'hog' then local t = {} while true do t[#t + 1] = ('x'):rep(100000) .. #t end end\n"
-        "return src.mode end"), NULL, &err);
+    struct tn_mapping *m =
+        load(iso,
+             MAP("y = function(src)\nif src.mode == 'loop' then while true do end end\n"
+                 "if src.mode == 'hog' then local t = {} while true do t[#t + 1] = "
+                 "('x'):rep(100000) .. #t end end\n"
+                 "return src.mode end"),
+             NULL, &err);
     if (!m) fail_msg("%s", err.text);
     struct tn_apply *a = tn_apply_new(tn_mapping_plan(m));
     struct tn_json *json = tn_json_new();
@@ -231,54 +262,87 @@ static void wrong_declarations_say_where_and_what(void **state)
     assert_null(load(iso, "return 7", NULL, &err));
     assert_string_equal(err.text, "a mapping file returns map { ... } of require \"tenon.map\"");
     tn_isolate_unref(iso);
-    refuse(HEAD "return map { reads = 'x', writes = 'y', key = 'id', sets = {} }", 3, "", "unknown key \"sets\": did you mean \"set\"?");
-    refuse(HEAD "return map { reads = 'x', writes = 'y', set = {} }", 3, "", "key = \"...\" is missing");
-    refuse(HEAD "return map { reads = 'x', writes = 'y', key = 'externalId' }", 3, "", "set = { target = value } is missing");
-    refuse(HEAD "return map { reads = 'x', writes = 'y', key = 'externalId', set = {} }", 3, "", "it sets no field");
-    refuse(MAP("y = from 'x' :txet()"), 5, "", "there is no operator \"txet\": did you mean \"text\"?");
-    refuse(MAP("y = map.form 'x'"), 5, "", "there is no tenon.map word \"form\": did you mean \"from\"?");
+    refuse(HEAD "return map { reads = 'x', writes = 'y', key = 'id', sets = {} }", 3, "",
+           "unknown key \"sets\": did you mean \"set\"?");
+    refuse(HEAD "return map { reads = 'x', writes = 'y', set = {} }", 3, "",
+           "key = \"...\" is missing");
+    refuse(HEAD "return map { reads = 'x', writes = 'y', key = 'externalId' }", 3, "",
+           "set = { target = value } is missing");
+    refuse(HEAD "return map { reads = 'x', writes = 'y', key = 'externalId', set = {} }", 3, "",
+           "it sets no field");
+    refuse(MAP("y = from 'x' :txet()"), 5, "",
+           "there is no operator \"txet\": did you mean \"text\"?");
+    refuse(MAP("y = map.form 'x'"), 5, "",
+           "there is no tenon.map word \"form\": did you mean \"from\"?");
     refuse(MAP("y = from(7)"), 5, "", "from: expected a text, got number");
-    refuse(MAP("y = from 'x' :number { mni = 1 }"), 5, "", "number has no option \"mni\": did you mean \"min\"?");
+    refuse(MAP("y = from 'x' :number { mni = 1 }"), 5, "",
+           "number has no option \"mni\": did you mean \"min\"?");
     refuse(MAP("y = from 'x' :decimal { scale = 1.5 }"), 5, "", "scale is a count of digits");
     refuse(MAP("y = from 'x' :decimal { rounding = 'near' }"), 5, "", "rounding is one of half_up");
-#define ITEM(set) HEAD "return map { reads = 'x.item', writes = 'item', key = 'externalId', set = {\n" \
-                       "externalId = from 'id' :text(),\n" set "\n} }"
-    refuse(ITEM("partNumbr = from 'n'"), 5, "partNumbr", "there is no such target field: did you mean \"partNumber\"?");
-    refuse(ITEM("zzz = from 'n'"), 5, "zzz", "there is no such target field; there are partNumber, partName");
-    refuse(ITEM("status = 'Active'"), 3, "status", "expected map.from \"Active\" for a source field, or map.const \"Active\"");
-    refuse(ITEM("status = 7"), 3, "status", "expected map.from, map.const, ... or a function, got number");
+#define ITEM(set)                                                                                  \
+    HEAD "return map { reads = 'x.item', writes = 'item', key = 'externalId', set = {\n"           \
+         "externalId = from 'id' :text(),\n" set "\n} }"
+    refuse(ITEM("partNumbr = from 'n'"), 5, "partNumbr",
+           "there is no such target field: did you mean \"partNumber\"?");
+    refuse(ITEM("zzz = from 'n'"), 5, "zzz",
+           "there is no such target field; there are partNumber, partName");
+    refuse(ITEM("status = 'Active'"), 5, "status",
+           "expected map.from \"Active\" for a source field, or map.const \"Active\"");
+    refuse(ITEM("status = 7"), 5, "status",
+           "expected map.from, map.const, ... or a function, got number");
     refuse(ITEM("partName = from 'a..b'"), 5, "partName", "the path \"a..b\": a name is missing");
-    refuse(ITEM("partName = from 'a[x]'"), 5, "partName", "in [ ] stands a number from 0, * or a name in quotes");
+    refuse(ITEM("partName = from 'a[x]'"), 5, "partName",
+           "in [ ] stands a number from 0, * or a name in quotes");
     refuse(ITEM("partName = map.template 'a{b'"), 5, "partName", "a { without }");
-    refuse(ITEM("partName =\n  from 'a'\n  :number { min = 'x' }"), 6, "partName", "min and max are numbers, not \"x\"");
-    refuse(ITEM("lastUpdated = from 'a' :time { zone = 'Mars' }"), 5, "lastUpdated", "no zone \"Mars\"");
-    refuse(ITEM("lastUpdated = from 'a' :time { format = '%Q' }"), 5, "lastUpdated", "the format \"%Q\": it may contain %Y");
-    refuse(ITEM("listPrice = from 'a' :unit { from = 'kg', to = 'm' }"), 5, "listPrice", "no way from the unit \"kg\" to \"m\"");
-    refuse(ITEM("status = from 'a' :lookup { [{}] = 1 }"), 5, "status", "the keys of a look-up are texts, numbers and booleans");
+    refuse(ITEM("partName =\n  from 'a'\n  :number { min = 'x' }"), 6, "partName",
+           "min and max are numbers, not \"x\"");
+    refuse(ITEM("lastUpdated = from 'a' :time { zone = 'Mars' }"), 5, "lastUpdated",
+           "no zone \"Mars\"");
+    refuse(ITEM("lastUpdated = from 'a' :time { format = '%Q' }"), 5, "lastUpdated",
+           "the format \"%Q\": it may contain %Y");
+    refuse(ITEM("listPrice = from 'a' :unit { from = 'kg', to = 'm' }"), 5, "listPrice",
+           "no way from the unit \"kg\" to \"m\"");
+    refuse(ITEM("status = from 'a' :lookup { [{}] = 1 }"), 5, "status",
+           "the keys of a look-up are texts, numbers and booleans");
     refuse(ITEM("status = from 'a' :lookup { x = print }"), 5, "status", "a row of the look-up");
-    refuse(ITEM("status = from 'a' :on_fault 'default'"), 5, "status", "on_fault \"default\" needs a default");
-    refuse(ITEM("attributes = map.object { a = from 'a' }:text()"), 5, "attributes", "takes no operators");
-    refuse(ITEM("status = map.first { from 'a' :required() }"), 5, "status", "belong to a field, not to a part of one");
+    refuse(ITEM("status = from 'a' :on_fault 'default'"), 5, "status",
+           "on_fault \"default\" needs a default");
+    refuse(ITEM("attributes = map.object { a = from 'a' }:text()"), 5, "attributes",
+           "takes no operators");
+    refuse(ITEM("status = map.first { from 'a' :required() }"), 5, "status",
+           "belong to a field, not to a part of one");
     refuse(ITEM("status = from 'a' :is 'x'"), 5, "status", "a test stands only in map.when");
-    refuse(HEAD "return map { reads = 'x', writes = 'y', key = 'status', set = { partName = from 'a' } }", 3, "", "key = \"status\", but no field of that name is set");
-    refuse(HEAD "return map { reads = 'x', writes = 'y', key = 'status', set = { status = from 'a' :on_fault 'warn' } }", 3, "status", "a fault of the key has to reject the record");
+    refuse(
+        HEAD
+        "return map { reads = 'x', writes = 'y', key = 'status', set = { partName = from 'a' } }",
+        3, "", "key = \"status\", but no field of that name is set");
+    refuse(HEAD "return map { reads = 'x', writes = 'y', key = 'status', set = { status = from 'a' "
+                ":on_fault 'warn' } }",
+           3, "status", "a fault of the key has to reject the record");
 }
 
 static void examples_run_at_load(void **state)
 {
     (void)state;
-#define EXAMPLE(e) HEAD "return map { reads = 'x', writes = 'y', key = 'status', set = {\nstatus = from 'a',\n" \
-                        "partName = from 'b' :upper() },\n" e "}"
-    refuse(EXAMPLE("example = {\n give = { a = 'x', b = 'y' },\n expect = { status = 'x', partName = 'y' } }"), 7, "partName",
-           "example 1: expected \"y\", got \"Y\"");
-    refuse(EXAMPLE("example = {\n give = { a = 'x', b = 'y' },\n expect = { status = 'x' } }"), 7, "partName",
-           "example 1: expected nothing, got \"Y\"");
-    refuse(EXAMPLE("example = {\n give = { a = 'x' },\n expect = { status = 'x', partName = 'Y' } }"), 7, "partName",
-           "example 1: expected \"Y\", got nothing");
-    refuse(EXAMPLE("examples = {\n{ give = { a = 'x' }, expect = { status = 'x' } },\n{ give = { b = 'y' }, expect = { status = 'x' } } }"), 4, "status",
-           "example 2: the record is rejected: it is required, and the record has no a");
-    refuse(EXAMPLE("example = {\n give = { a = 'x' }, expect = map.reject }"), 7, "", "expected the record to be rejected, got {\"status\":\"x\"}");
-    refuse(EXAMPLE("example = {\n give = [[{ nope ]], expect = {} }"), 7, "", "give: line 1, column 3");
+#define EXAMPLE(e)                                                                                 \
+    HEAD "return map { reads = 'x', writes = 'y', key = 'status', set = {\nstatus = from 'a',\n"   \
+         "partName = from 'b' :upper() },\n" e "}"
+    refuse(EXAMPLE("example = {\n give = { a = 'x', b = 'y' },\n expect = { status = 'x', partName "
+                   "= 'y' } }"),
+           7, "partName", "example 1: partName: expected \"y\", got \"Y\"");
+    refuse(EXAMPLE("example = {\n give = { a = 'x', b = 'y' },\n expect = { status = 'x' } }"), 7,
+           "partName", "example 1: partName: expected nothing, got \"Y\"");
+    refuse(
+        EXAMPLE("example = {\n give = { a = 'x' },\n expect = { status = 'x', partName = 'Y' } }"),
+        7, "partName", "example 1: partName: expected \"Y\", got nothing");
+    refuse(EXAMPLE("examples = {\n{ give = { a = 'x' }, expect = { status = 'x' } },\n{ give = { b "
+                   "= 'y' }, expect = { status = 'x' } } }"),
+           4, "status",
+           "example 2: status: the record is rejected: it is required, and the record has no a");
+    refuse(EXAMPLE("example = {\n give = { a = 'x' }, expect = map.reject }"), 7, "",
+           "expected the record to be rejected, got {\"status\":\"x\"}");
+    refuse(EXAMPLE("example = {\n give = [[{ nope ]], expect = {} }"), 7, "",
+           "give: line 1, column 3");
     refuse(EXAMPLE("example = { expect = {} }"), 3, "", "give of an example is a table");
 }
 
@@ -297,8 +361,9 @@ static char *read_shipped(const char *path)
 
 static void the_shipped_item_mapping_maps_as_documented(void **state)
 {
-    static const char *const classes[][2] = {{"Root", "ASSEMBLY"}, {"Purchased", "COMPONENT"},
-        {"Manufactured", "ASSEMBLY"}, {"Model", "MODEL"}, {"Service", "COMPONENT"}, {"root", "COMPONENT"}};
+    static const char *const classes[][2] = {
+        {"Root", "ASSEMBLY"}, {"Purchased", "COMPONENT"}, {"Manufactured", "ASSEMBLY"},
+        {"Model", "MODEL"},   {"Service", "COMPONENT"},   {"root", "COMPONENT"}};
     char *text = read_shipped("mappings/oracle_fusion/item.lua");
     struct tn_isolate *iso = isolate();
     struct tn_err err;
@@ -315,11 +380,19 @@ static void the_shipped_item_mapping_maps_as_documented(void **state)
     tn_mapping_free(m);
     tn_isolate_unref(iso);
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
-        snprintf(record, sizeof record, "{\"ItemId\":300000047274444,\"ItemNumber\":\"AS1\",\"ItemDescription\":\"Desk\",\"ItemClass\":\"%s\",\"PrimaryUOMCode\":\"EA\",\"ListPrice\":0.10}", classes[i][0]);
-        snprintf(want, sizeof want, "{\"externalId\":\"300000047274444\",\"partNumber\":\"AS1\",\"partName\":\"Desk\",\"partType\":\"%s\",\"unitOfMeasure\":\"EA\",\"listPrice\":0.10}", classes[i][1]);
+        snprintf(record, sizeof record,
+                 "{\"ItemId\":300000047274444,\"ItemNumber\":\"AS1\",\"ItemDescription\":\"Desk\","
+                 "\"ItemClass\":\"%s\",\"PrimaryUOMCode\":\"EA\",\"ListPrice\":0.10}",
+                 classes[i][0]);
+        snprintf(want, sizeof want,
+                 "{\"externalId\":\"300000047274444\",\"partNumber\":\"AS1\",\"partName\":\"Desk\","
+                 "\"partType\":\"%s\",\"unitOfMeasure\":\"EA\",\"listPrice\":0.10}",
+                 classes[i][1]);
         expect(text, record, want);
     }
-    expect(text, "{\"ItemNumber\":12,\"PrimaryUOMValue\":\"Kilogram\"}", "{\"externalId\":\"12\",\"partNumber\":\"12\",\"partType\":\"COMPONENT\",\"unitOfMeasure\":\"Kilogram\"}");
+    expect(text, "{\"ItemNumber\":12,\"PrimaryUOMValue\":\"Kilogram\"}",
+           "{\"externalId\":\"12\",\"partNumber\":\"12\",\"partType\":\"COMPONENT\","
+           "\"unitOfMeasure\":\"Kilogram\"}");
     expect(text, "{\"ItemId\":1}", "!partNumber: it is required, and the record has no ItemNumber");
     tn_free(text);
 }
@@ -331,7 +404,8 @@ static void what_it_writes_is_known_before_it_is_compiled(void **state)
     char name[16];
     int ref;
     (void)state;
-    assert_true(tn_isolate_load_text(iso, "mappings/x/item.lua", tn_str(MAP("y = from 'x'")), &ref, &err));
+    assert_true(
+        tn_isolate_load_text(iso, "mappings/x/item.lua", tn_str(MAP("y = from 'x'")), &ref, &err));
     assert_true(tn_mapping_writes(iso, ref, name, sizeof name, &err));
     assert_string_equal(name, "item");
     assert_false(tn_mapping_writes(iso, ref, name, 3, &err));

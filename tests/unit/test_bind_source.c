@@ -6,19 +6,19 @@ enum { FIRST = 47274444, ROWS_MAX = 2000 };
 
 /* How the upstream behaves, and what it saw. */
 struct upstream {
-    int items, clamp;                  /* rows there are; the most of one page */
-    bool no_more, no_limit;            /* hasMore, limit are not said */
-    bool links;                        /* next links are */
-    bool stuck;                        /* offset is not looked at */
-    bool endless;                      /* hasMore is always true */
+    int items, clamp;       /* rows there are; the most of one page */
+    bool no_more, no_limit; /* hasMore, limit are not said */
+    bool links;             /* next links are */
+    bool stuck;             /* offset is not looked at */
+    bool endless;           /* hasMore is always true */
     bool null_rows;
-    int expire_at;                     /* page request (from 1) on which the token ends; 0: none */
-    int status_at, status, status_times;       /* page requests from status_at on */
+    int expire_at; /* page request (from 1) on which the token ends; 0: none */
+    int status_at, status, status_times; /* page requests from status_at on */
     const char *retry_after;
-    const char *body_at;               /* what page request body_on is answered instead */
+    const char *body_at; /* what page request body_on is answered instead */
     const char *body_type;
     int body_on, body_times;
-    const char *token_answer;          /* instead of a token */
+    const char *token_answer; /* instead of a token */
     int token_status;
     bool same_token;
 
@@ -42,7 +42,8 @@ static void give_token(struct upstream *u, struct tn_http_exchange *x)
         json(x, u->token_status, u->token_answer);
         return;
     }
-    snprintf(text, sizeof text, "{\"access_token\":\"tok-%d\",\"token_type\":\"Bearer\",\"expires_in\":3600}",
+    snprintf(text, sizeof text,
+             "{\"access_token\":\"tok-%d\",\"token_type\":\"Bearer\",\"expires_in\":3600}",
              u->same_token ? 1 : u->tokens);
     json(x, 200, text);
 }
@@ -103,7 +104,8 @@ static void handle(void *arg, struct tn_http_exchange *x)
     }
     u->pages++;
     snprintf(u->last_target, sizeof u->last_target, "%.*s", TN_FMT(tn_http_target(x)));
-    snprintf(u->version, sizeof u->version, "%.*s", TN_FMT(tn_http_get(x, "REST-Framework-Version")));
+    snprintf(u->version, sizeof u->version, "%.*s",
+             TN_FMT(tn_http_get(x, "REST-Framework-Version")));
     if (u->expire_at && u->pages >= u->expire_at && !u->refused++) {
         tn_http_reply(x, 401, "text/html", TN_STR("<html>signed out</html>"));
     } else if (!token_is_good(u, x)) {
@@ -113,7 +115,8 @@ static void handle(void *arg, struct tn_http_exchange *x)
         u->status_times--;
         if (u->retry_after) tn_http_header(x, "Retry-After", tn_str(u->retry_after));
         json(x, u->status,
-             "{\"title\":\"T\",\"status\":\"400\",\"o:errorDetails\":[{\"detail\":\"the <b>real</b> reason\","
+             "{\"title\":\"T\",\"status\":\"400\",\"o:errorDetails\":[{\"detail\":\"the "
+             "<b>real</b> reason\","
              "\"o:errorCode\":\"27520\"},{\"detail\":\"and another\"}]}");
     } else if (u->body_times && u->pages >= u->body_on) {
         u->body_times--;
@@ -132,7 +135,7 @@ struct walk {
     char cursor[128];
     int64_t total;
     struct tn_err err;
-    bool ended, hold;                  /* hold: the next page is not asked for */
+    bool ended, hold; /* hold: the next page is not asked for */
 };
 
 static void on_page(void *arg, const struct tn_source_page *page, const struct tn_err *err)
@@ -221,7 +224,8 @@ static void all_pages_in_order_by_batch_size(void **state)
     expect_all(&s->walk, 250);
     assert_int_equal(s->up.pages, 3);
     assert_int_equal(s->up.tokens, 1);
-    assert_string_equal(s->up.last_target, "/fscmRestApi/resources/11.13.18.05/itemsV2?limit=100&offset=200");
+    assert_string_equal(s->up.last_target,
+                        "/fscmRestApi/resources/11.13.18.05/itemsV2?limit=100&offset=200");
     assert_string_equal(s->walk.cursor, "{\"limit\":100,\"offset\":250}");
     assert_string_equal(s->walk.source.table, "items");
     assert_string_equal(s->walk.source.entity, "item");
@@ -403,7 +407,7 @@ static void wrong_credentials_are_not_tried_again_and_again(void **state)
     }
     assert_int_equal(s->up.tokens, 1);
     assert_int_equal(s->up.pages, 0);
-    rig_config(&s->rig, "\"batchSize\":50");       /* a changed config is tried at once */
+    rig_config(&s->rig, "\"batchSize\":50"); /* a changed config is tried at once */
     walk(&s->rig, &s->walk, "{}", NULL);
     assert_int_equal(s->up.tokens, 2);
 }
@@ -435,16 +439,20 @@ static void a_token_answer_that_is_none(void **state)
 static void the_token_request_is_a_form_with_basic_auth(void **state)
 {
     struct stage *s = *state;
-    rig_config(&s->rig, "\"scopes\":[\"urn:opc:resource:fa:instanceid=7\",\"urn:opc:resource:consumer::all\"]");
+    rig_config(
+        &s->rig,
+        "\"scopes\":[\"urn:opc:resource:fa:instanceid=7\",\"urn:opc:resource:consumer::all\"]");
     walk(&s->rig, &s->walk, "{}", NULL);
-    assert_string_equal(s->up.last_token_body,
-                        "grant_type=client_credentials&scope=urn%3Aopc%3Aresource%3Afa%3Ainstanceid%3D7%20"
-                        "urn%3Aopc%3Aresource%3Aconsumer%3A%3Aall");
+    assert_string_equal(
+        s->up.last_token_body,
+        "grant_type=client_credentials&scope=urn%3Aopc%3Aresource%3Afa%3Ainstanceid%3D7%20"
+        "urn%3Aopc%3Aresource%3Aconsumer%3A%3Aall");
     assert_string_equal(s->up.last_token_auth, "Basic Y2xpZW50OnNlY3JldC1vZi10aGUtY2xpZW50");
     rig_config(&s->rig, "\"authStyle\":\"body\"");
     walk(&s->rig, &s->walk, "{}", NULL);
     assert_string_equal(s->up.last_token_auth, "");
-    assert_non_null(strstr(s->up.last_token_body, "&client_id=client&client_secret=secret-of-the-client"));
+    assert_non_null(
+        strstr(s->up.last_token_body, "&client_id=client&client_secret=secret-of-the-client"));
 }
 
 struct probes {
@@ -552,7 +560,7 @@ static void a_refusal_is_not_repeated(void **state)
     walk(&s->rig, &s->walk, "{}", NULL);
     assert_int_equal(s->walk.err.kind, TN_E_upstream);
     assert_non_null(strstr(s->walk.err.text, "HTTP 400: the real reason [27520]; and another"));
-    assert_int_equal(s->walk.rows, 100);           /* what came before it was handed over */
+    assert_int_equal(s->walk.rows, 100); /* what came before it was handed over */
     assert_int_equal(s->up.pages, 2);
 }
 
@@ -609,7 +617,8 @@ static void broken_json_is_asked_for_once_more(void **state)
 
 static void an_answer_without_rows_is_said(void **state)
 {
-    static const char *const bodies[] = {"{\"rows\":[]}", "[]", "7", "{\"items\":{}}", "{\"items\":\"x\"}"};
+    static const char *const bodies[] = {"{\"rows\":[]}", "[]", "7", "{\"items\":{}}",
+                                         "{\"items\":\"x\"}"};
     struct stage *s = *state;
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         s->up.body_at = bodies[i];
@@ -623,7 +632,8 @@ static void an_answer_without_rows_is_said(void **state)
 static void a_byte_order_mark_does_no_harm(void **state)
 {
     struct stage *s = *state;
-    s->up.body_at = "\xef\xbb\xbf{\"items\":[{\"ItemId\":300000047274444,\"ListPrice\":0.10}],\"hasMore\":false}";
+    s->up.body_at = "\xef\xbb\xbf{\"items\":[{\"ItemId\":300000047274444,\"ListPrice\":0.10}],"
+                    "\"hasMore\":false}";
     s->up.body_on = 1, s->up.body_times = 1;
     walk(&s->rig, &s->walk, "{}", NULL);
     expect_all(&s->walk, 1);
@@ -638,10 +648,11 @@ static void filters_of_the_reference_dialect(void **state)
          "{\"organizationCode\":\"M1\",\"itemClass\":\"Manufactured\","
          "\"modifiedSince\":\"2024-10-01T02:00:00+02:00\"}",
          "{\"offset\":249,\"limit\":100}");
-    assert_string_equal(s->up.last_target,
-                        "/fscmRestApi/resources/11.13.18.05/itemsV2?finder=findByLastUpdateDate%3B"
-                        "LastUpdateDate%3E%3D2024-10-01T00%3A00%3A00%2B00%3A00&itemClass=Manufactured&"
-                        "limit=100&offset=249&organizationCode=M1");
+    assert_string_equal(
+        s->up.last_target,
+        "/fscmRestApi/resources/11.13.18.05/itemsV2?finder=findByLastUpdateDate%3B"
+        "LastUpdateDate%3E%3D2024-10-01T00%3A00%3A00%2B00%3A00&itemClass=Manufactured&"
+        "limit=100&offset=249&organizationCode=M1");
 }
 
 static void filters_of_the_real_dialect(void **state)
@@ -654,13 +665,15 @@ static void filters_of_the_real_dialect(void **state)
     assert_string_equal(err.field, "config.releaseVersion");
     rig_config(&s->rig, "\"dialect\":\"real\",\"releaseVersion\":\"11.13.18.99\"");
     walk(&s->rig, &s->walk,
-         "{\"organizationCode\":\"M'1\",\"itemClass\":\"Root\",\"modifiedSince\":\"2024-10-01T00:00:00Z\"}",
+         "{\"organizationCode\":\"M'1\",\"itemClass\":\"Root\",\"modifiedSince\":\"2024-10-01T00:"
+         "00:00Z\"}",
          "{\"offset\":249,\"limit\":100}");
-    assert_string_equal(s->up.last_target,
-                        "/fscmRestApi/resources/11.13.18.99/itemsV2?limit=100&offset=249&onlyData=true&"
-                        "orderBy=ItemId%2COrganizationId&q=OrganizationCode%3D%27M%27%271%27%20and%20"
-                        "ItemClass%3D%27Root%27%20and%20LastUpdateDate%3E%3D%27"
-                        "2024-10-01T00%3A00%3A00%2B00%3A00%27&totalResults=true");
+    assert_string_equal(
+        s->up.last_target,
+        "/fscmRestApi/resources/11.13.18.99/itemsV2?limit=100&offset=249&onlyData=true&"
+        "orderBy=ItemId%2COrganizationId&q=OrganizationCode%3D%27M%27%271%27%20and%20"
+        "ItemClass%3D%27Root%27%20and%20LastUpdateDate%3E%3D%27"
+        "2024-10-01T00%3A00%3A00%2B00%3A00%27&totalResults=true");
     assert_string_equal(s->up.version, "4");
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Surfaces over HTTP, key-values and the vault in a real store; and the fake Fusion of examples/ with
- * the adapter that was not written for it. */
+/* Surfaces over HTTP, key-values and the vault in a real store; and the fake Fusion of examples/
+ * with the adapter that was not written for it. */
 #include "bind_rig.h"
 
 #include "access/secrets.h"
@@ -18,14 +18,16 @@ struct stage {
     struct tn_store_server *server;
     struct tn_secrets secrets;
     struct tn_router *router;
-    struct tn_err failure;             /* the last that a script caused */
+    struct tn_err failure; /* the last that a script caused */
 };
 
 static const char test_surface[] =
     "local tn, kv = require 'tenon', require 'tenon.kv'\n"
     "local function echo(req)\n"
-    "  return 201, { method = req.method, path = req.path, id = req.params.id, q = req.query.q, h = req.headers['x-a'],\n"
-    "                body = req.body }, { ['X-B'] = 'b\\r\\nX-C: c', ['Content-Length'] = '7', ['X-N'] = 7 }\n"
+    "  return 201, { method = req.method, path = req.path, id = req.params.id, q = req.query.q, h "
+    "= req.headers['x-a'],\n"
+    "                body = req.body }, { ['X-B'] = 'b\\r\\nX-C: c', ['Content-Length'] = '7', "
+    "['X-N'] = 7 }\n"
     "end\n"
     "local answers = {\n"
     "  text = function() return 200, 'plain' end,\n"
@@ -43,7 +45,8 @@ static const char test_surface[] =
     "  count = function() return 200, { n = kv.incr('n') } end,\n"
     "  put = function(req) return 200, { assert(kv.put('k', req.body)), kv.get('k') } end,\n"
     "  gone = function() kv.delete('k') return 200, { there = kv.get('k') ~= nil } end,\n"
-    "  word = function() kv.put('w', 'word') local v, err = kv.incr('w') return 200, { err.kind } end,\n"
+    "  word = function() kv.put('w', 'word') local v, err = kv.incr('w') return 200, { err.kind } "
+    "end,\n"
     "}\n"
     "return tn.surface { path = '/t', auth = 'none', routes = {\n"
     "  tn.route { 'POST', '/echo/{id}', echo },\n"
@@ -65,8 +68,10 @@ static void serve_row(void *arg, struct tn_http_exchange *x)
 static void serve(void *arg, struct tn_http_exchange *x)
 {
     struct stage *s = arg;
-    if (tn_router_match(s->router, x) == TN_ROUTE_found) tn_http_match(x)->route->handle(arg, x);
-    else tn_http_reply(x, 404, NULL, TN_STR(""));
+    if (tn_router_match(s->router, x) == TN_ROUTE_found)
+        tn_http_match(x)->route->handle(arg, x);
+    else
+        tn_http_reply(x, 404, NULL, TN_STR(""));
 }
 
 static void set_flag(void *arg)
@@ -91,8 +96,9 @@ static void open_store(struct stage *s)
     if (!s->rig.env.store) fail_msg("%s", err.text);
     tn_store_on_ready(s->rig.env.store, set_flag, &ready);
     rig_until(&s->rig, &ready);
-    assert_true(tn_secrets_from(&s->secrets, TN_STR("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"),
-                                TN_STR("salt"), &err));
+    assert_true(tn_secrets_from(
+        &s->secrets, TN_STR("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"),
+        TN_STR("salt"), &err));
     s->rig.env.secrets = &s->secrets;
 }
 
@@ -128,7 +134,8 @@ static int open_stage(void **state)
     open_store(s);
     load(s);
     snprintf(s->rig.config, sizeof s->rig.config,
-             "{\"fusionBaseUrl\":\"http://%s\",\"tokenUrl\":\"http://%s/oauth2/v1/token\",\"clientId\":\"fusion-client\","
+             "{\"fusionBaseUrl\":\"http://%s\",\"tokenUrl\":\"http://%s/oauth2/v1/"
+             "token\",\"clientId\":\"fusion-client\","
              "\"clientSecret\":\"fusion-client-secret-0001\",\"batchSize\":500,\"retryDelay\":1}",
              s->rig.address, s->rig.address);
     *state = s;
@@ -183,8 +190,12 @@ static void ask(struct stage *s, struct answer *a, const char *method, const cha
     char url[1024];
     struct tn_err err;
     snprintf(url, sizeof url, "http://%s%s", s->rig.address, path);
-    struct tn_fetch f = {.method = method, .url = url, .body = tn_str(body), .headers = headers,
-                         .nheaders = n, .policy = TN_EGRESS_upstream};
+    struct tn_fetch f = {.method = method,
+                         .url = url,
+                         .body = tn_str(body),
+                         .headers = headers,
+                         .nheaders = n,
+                         .policy = TN_EGRESS_upstream};
     *a = (struct answer){0};
     if (!tn_fetch(s->rig.http, &f, on_answer, a, &err)) fail_msg("%s", err.text);
 }
@@ -196,8 +207,8 @@ static void post(struct stage *s, struct answer *a, const char *path, const char
     rig_until(&s->rig, &a->came);
 }
 
-static void expect(struct stage *s, const char *what, const char *sent, int status, const char *type,
-                   const char *body)
+static void expect(struct stage *s, const char *what, const char *sent, int status,
+                   const char *type, const char *body)
 {
     struct answer a;
     char path[128];
@@ -268,7 +279,8 @@ static void work_in_flight_outlives_a_reload(void **state)
     struct tn_err err;
     ask(s, &a, "POST", "/t/do/count", "", NULL, 0);
     for (int i = 0; i < 3; i++) tn_loop_turn(s->rig.loop, false);
-    struct tn_units *again = tn_units_load(&s->rig.env, tn_units_files(s->rig.units), NULL, NULL, NULL, &err);
+    struct tn_units *again =
+        tn_units_load(&s->rig.env, tn_units_files(s->rig.units), NULL, NULL, NULL, &err);
     assert_non_null(again);
     tn_connections_units(s->rig.connections, again);
     rig_until(&s->rig, &a.came);
@@ -315,13 +327,16 @@ static void a_client_that_goes_away_stops_the_work(void **state)
     struct answer a = {0};
     snprintf(url, sizeof url, "http://%s/t/do/count", s->rig.address);
     for (int turns = 0; turns < 40; turns++) {
-        struct tn_fetch f = {.method = "POST", .url = url, .body = TN_STR(""), .policy = TN_EGRESS_upstream};
+        struct tn_fetch f = {
+            .method = "POST", .url = url, .body = TN_STR(""), .policy = TN_EGRESS_upstream};
         a.came = false;
         struct tn_fetch_call *call = tn_fetch(s->rig.http, &f, on_answer, &a, &err);
         assert_non_null(call);
         for (int i = 0; i < turns && !a.came; i++) tn_loop_turn(s->rig.loop, false), usleep(100);
-        if (!a.came) tn_fetch_cancel(call);
-        else tn_buf_clear(&a.body);
+        if (!a.came)
+            tn_fetch_cancel(call);
+        else
+            tn_buf_clear(&a.body);
     }
     expect(s, "text", "", 200, "text/plain; charset=utf-8", "plain");
 }
@@ -337,7 +352,9 @@ static void get_token(struct stage *s, const char *id, const char *secret)
     struct answer a;
     char body[256];
     snprintf(body, sizeof body,
-             "grant_type=client_credentials&scope=urn%%3Aopc%%3Aresource%%3Afa&client_id=%s&client_secret=%s", id, secret);
+             "grant_type=client_credentials&scope=urn%%3Aopc%%3Aresource%%3Afa&client_id=%s&client_"
+             "secret=%s",
+             id, secret);
     ask(s, &a, "POST", "/oauth2/v1/token", body, headers, 1);
     rig_until(&s->rig, &a.came);
     if (a.status != 200) fail_msg("token: %d %s", a.status, a.body.p);
@@ -363,7 +380,8 @@ static void expect_page(struct stage *s, const char *query, const char *tail)
 {
     struct answer a;
     get_items(s, &a, query);
-    if (a.status != 200 || !strstr(a.body.p, tail)) fail_msg("%s: %d %.300s", query, a.status, a.body.p);
+    if (a.status != 200 || !strstr(a.body.p, tail))
+        fail_msg("%s: %d %.300s", query, a.status, a.body.p);
     assert_string_equal(a.type, "application/vnd.oracle.adf.resourcecollection+json");
     tn_buf_clear(&a.body);
 }
@@ -385,13 +403,21 @@ static void the_fake_is_strict(void **state)
     get_token(s, "fusion-client", "fusion-client-secret-0001");
     expect_page(s, "", "\"count\":25,\"hasMore\":true,\"limit\":25,\"offset\":0,");
     expect_page(s, "?limit=9999", "\"count\":500,\"hasMore\":true,\"limit\":500,");
-    expect_page(s, "?limit=500&offset=9990&totalResults=true", "\"totalResults\":10000,\"count\":10,\"hasMore\":false,");
+    expect_page(s, "?limit=500&offset=9990&totalResults=true",
+                "\"totalResults\":10000,\"count\":10,\"hasMore\":false,");
     expect_page(s, "?offset=10000", "\"items\":[],\"count\":0,\"hasMore\":false,");
-    expect_page(s, "?totalResults=true&organizationCode=M1&itemClass=Root", "\"totalResults\":834,");
-    expect_page(s, "?totalResults=true&q=OrganizationCode%3D%27M1%27%20and%20ItemClass%3D%27Root%27", "\"totalResults\":834,");
-    expect_page(s, "?totalResults=true&finder=findByLastUpdateDate%3BLastUpdateDate%3E%3D2024-01-07T22%3A39%3A00%2B00%3A00",
+    expect_page(s, "?totalResults=true&organizationCode=M1&itemClass=Root",
+                "\"totalResults\":834,");
+    expect_page(s,
+                "?totalResults=true&q=OrganizationCode%3D%27M1%27%20and%20ItemClass%3D%27Root%27",
+                "\"totalResults\":834,");
+    expect_page(s,
+                "?totalResults=true&finder=findByLastUpdateDate%3BLastUpdateDate%3E%3D2024-01-"
+                "07T22%3A39%3A00%2B00%3A00",
                 "\"totalResults\":1,");
-    expect_page(s, "?totalResults=true&finder=findByLastUpdateDate%3BLastUpdateDate%3E%3D2024-01-07", "\"totalResults\":1360,");
+    expect_page(s,
+                "?totalResults=true&finder=findByLastUpdateDate%3BLastUpdateDate%3E%3D2024-01-07",
+                "\"totalResults\":1360,");
     expect_refusal(s, "?colour=red");
     expect_refusal(s, "?limit=0");
     expect_refusal(s, "?limit=ten");
@@ -466,10 +492,11 @@ static void on_page(void *arg, const struct tn_source_page *page, const struct t
 static void walk(struct stage *s, struct walk *w, const char *filters)
 {
     struct tn_err err;
-    struct tn_run_request q = {.team = 1, .integration = RIG_ID, .operation = "sync_items",
-                               .filters = tn_str(filters)};
+    struct tn_run_request q = {
+        .team = 1, .integration = RIG_ID, .operation = "sync_items", .filters = tn_str(filters)};
     memset(w, 0, sizeof *w);
-    if (!tn_bind_source_ops.open(s->rig.connections, &q, &w->source, &err)) fail_msg("%s", err.text);
+    if (!tn_bind_source_ops.open(s->rig.connections, &q, &w->source, &err))
+        fail_msg("%s", err.text);
     w->source.ops->next(w->source.self, on_page, w);
     rig_until(&s->rig, &w->ended);
     w->source.ops->close(w->source.self);
@@ -501,7 +528,8 @@ static void all_items_of_the_fake_arrive_once(void **state)
     walk(s, w, "{}");
     assert_int_equal(w->rows, ITEMS);
     expect_state(s, "{\"expired\":true,\"throttled\":true,\"tokens\":2}");
-    /* The token is the vault's: another connection (as after a reload or a restart) finds it there. */
+    /* The token is the vault's: another connection (as after a reload or a restart) finds it there.
+     */
     s->rig.version++;
     walk(s, w, "{}");
     assert_int_equal(w->rows, ITEMS);
@@ -518,7 +546,8 @@ static void the_real_dialect_finds_the_same(void **state)
     struct stage *s = *state;
     struct walk *w = TN_NEW(struct walk);
     size_t n = strlen(s->rig.config);
-    snprintf(s->rig.config + n - 1, sizeof s->rig.config - n, ",\"dialect\":\"real\",\"authStyle\":\"body\"}");
+    snprintf(s->rig.config + n - 1, sizeof s->rig.config - n,
+             ",\"dialect\":\"real\",\"authStyle\":\"body\"}");
     walk(s, w, "{\"organizationCode\":\"M1\",\"itemClass\":\"Root\"}");
     assert_int_equal(w->rows, 834);
     walk(s, w, "{\"modifiedSince\":\"2024-01-07T00:00:00Z\"}");

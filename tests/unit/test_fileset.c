@@ -259,8 +259,10 @@ static void packs_and_unpacks(void **state)
     size_t whole = 0;
     for (size_t n = 0; n < out.n; n++) {
         struct tn_fileset *cut = tn_fileset_unpack((struct tn_str){out.p, n}, &err);
-        if (cut) whole++;
-        else assert_int_equal(err.kind, TN_E_corrupt);
+        if (cut)
+            whole++;
+        else
+            assert_int_equal(err.kind, TN_E_corrupt);
         tn_fileset_unref(cut);
     }
     assert_int_equal(whole, 2);
@@ -271,11 +273,19 @@ static void packs_and_unpacks(void **state)
 
 static void damaged_packs_are_refused(void **state)
 {
-    static const char *const bad[] = {
-        "", "tnfs2\n", "tnfs1\nscripts/x.lua\n5\nabc", "tnfs1\n../x.lua\n1\na",
-        "tnfs1\n/x.lua\n1\na", "tnfs1\nscripts//x.lua\n1\na", "tnfs1\nscripts/x.txt\n1\na",
-        "tnfs1\nb.lua\n0\na.lua\n0\n", "tnfs1\na.lua\n0\na.lua\n0\n", "tnfs1\na.lua\n-1\n",
-        "tnfs1\na.lua\n99999999999999999999\n", "tnfs1\na.lua\n1\n\xff", NULL};
+    static const char *const bad[] = {"",
+                                      "tnfs2\n",
+                                      "tnfs1\nscripts/x.lua\n5\nabc",
+                                      "tnfs1\n../x.lua\n1\na",
+                                      "tnfs1\n/x.lua\n1\na",
+                                      "tnfs1\nscripts//x.lua\n1\na",
+                                      "tnfs1\nscripts/x.txt\n1\na",
+                                      "tnfs1\nb.lua\n0\na.lua\n0\n",
+                                      "tnfs1\na.lua\n0\na.lua\n0\n",
+                                      "tnfs1\na.lua\n-1\n",
+                                      "tnfs1\na.lua\n99999999999999999999\n",
+                                      "tnfs1\na.lua\n1\n\xff",
+                                      NULL};
     struct tn_err err;
     (void)state;
     for (size_t i = 0; bad[i]; i++) {

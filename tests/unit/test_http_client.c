@@ -19,11 +19,11 @@ enum { GUARD_MS = 20000, CONNS = 64, ANSWERS = 16 };
 
 /* What the peer does with one request. */
 struct answer {
-    const char *bytes;                 /* NULL: stays silent */
-    size_t n;                          /* 0: strlen */
-    bool close;                        /* afterwards */
+    const char *bytes; /* NULL: stays silent */
+    size_t n;          /* 0: strlen */
+    bool close;        /* afterwards */
     bool reset;
-    const char *again;                 /* then this, for ever */
+    const char *again; /* then this, for ever */
 };
 
 struct wire {
@@ -45,9 +45,9 @@ struct world {
     char url[128];
     struct wire wires[CONNS];
     unsigned nwires, requests;
-    struct answer answers[ANSWERS];    /* the last one goes on for all that follow */
+    struct answer answers[ANSWERS]; /* the last one goes on for all that follow */
     unsigned nanswers;
-    struct tn_buf heard;               /* all requests */
+    struct tn_buf heard; /* all requests */
     bool late;
     unsigned done;
     struct tn_err err;
@@ -103,7 +103,8 @@ static void answer(struct wire *c, size_t n)
     tn_buf_reset(&c->in);
     c->now = &w->answers[i < w->nanswers ? i : w->nanswers - 1];
     if (c->now->reset) setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    if (c->now->bytes) tn_buf_add(&c->out, c->now->bytes, c->now->n ? c->now->n : strlen(c->now->bytes));
+    if (c->now->bytes)
+        tn_buf_add(&c->out, c->now->bytes, c->now->n ? c->now->n : strlen(c->now->bytes));
 }
 
 static void wire_ready(void *arg, int ready)
@@ -129,8 +130,10 @@ static void wire_ready(void *arg, int ready)
             c->out.n -= (size_t)sent;
         }
     }
-    if (c->now && !c->out.n && (c->now->close || c->now->reset)) close_wire(c);
-    else tn_watch_for(c->watch, TN_READ | (c->out.n ? TN_WRITE : 0));
+    if (c->now && !c->out.n && (c->now->close || c->now->reset))
+        close_wire(c);
+    else
+        tn_watch_for(c->watch, TN_READ | (c->out.n || (c->now && c->now->again) ? TN_WRITE : 0));
 }
 
 static void accept_ready(void *arg, int ready)
@@ -164,8 +167,10 @@ static void fetched(void *arg, const struct tn_err *err, struct tn_reply *r)
 {
     struct world *w = arg;
     w->done++;
-    if (err) w->err = *err;
-    else tn_err_clear(&w->err);
+    if (err)
+        w->err = *err;
+    else
+        tn_err_clear(&w->err);
     w->status = r->status;
     w->attempts = r->attempts;
     w->took_ms = r->took_ms;
@@ -281,10 +286,12 @@ static void test_post(void **state)
     struct world *w = *state;
     char body[] = "{\"a\":1}";
     script(w, OK_BODY);
-    start(w, (struct tn_fetch){.method = "POST", .body = tn_str(body),
-                               .headers = (struct tn_fetch_header[]){{"Content-Type", TN_STR("application/json")}},
+    start(w, (struct tn_fetch){.method = "POST",
+                               .body = tn_str(body),
+                               .headers = (struct tn_fetch_header[]){{"Content-Type",
+                                                                      TN_STR("application/json")}},
                                .nheaders = 1});
-    memset(body, 'x', sizeof body - 1);        /* it was copied */
+    memset(body, 'x', sizeof body - 1); /* it was copied */
     UNTIL(w, w->done == 1);
     assert_non_null(strstr(w->heard.p, "\r\n\r\n{\"a\":1}"));
     assert_null(strstr(w->heard.p, "x-www-form"));
@@ -326,7 +333,8 @@ static void test_interim_answers(void **state)
 static void test_trailers_do_not_count(void **state)
 {
     struct world *w = *state;
-    script(w, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nContent-Type: evil\r\n\r\n");
+    script(w, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nContent-Type: "
+              "evil\r\n\r\n");
     FETCH(w, .url = NULL);
     assert_int_equal(w->status, 200);
     assert_string_equal(w->type, "");
@@ -341,7 +349,7 @@ static void test_retries_until_it_works(void **state)
     struct world *w = *state;
     script(w, AGAIN("503", ""));
     script(w, AGAIN("502", ""))->close = true;
-    script(w, NULL)->close = true;             /* on a new connection: curl does not repeat it itself */
+    script(w, NULL)->close = true; /* on a new connection: curl does not repeat it itself */
     script(w, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")->close = true;
     script(w, AGAIN("429", ""));
     script(w, OK_BODY);
@@ -436,7 +444,7 @@ static void test_retry_after(void **state)
     script(w, AGAIN("429", "Retry-After: 0\r\n"));
     script(w, AGAIN("429", "Retry-After: 1\r\n"));
     script(w, OK_BODY);
-    FETCH(w, .retry = {.attempts = 3, .delay_ms = 60000});       /* it wins over the delay */
+    FETCH(w, .retry = {.attempts = 3, .delay_ms = 60000}); /* it wins over the delay */
     assert_int_equal(w->status, 200);
     assert_true(w->took_ms >= 1000);
     w->nanswers = w->requests = 0;
@@ -452,9 +460,17 @@ static void test_reading_retry_after(void **state)
     static const struct {
         const char *text;
         int64_t ms;
-    } cases[] = {{"120", 120000}, {" 7 ", 7000}, {"0", 0}, {"1000000000000", 86400000},
-                 {"99999999999999999999999999", 86400000}, {"-1", -1}, {"1.5", -1}, {"soon", -1}, {"", -1},
-                 {"Sun, 06 Nov 1994 08:49:37 GMT", 0}, {"Fri, 31 Dec 2100 23:59:59 GMT", 86400000}};
+    } cases[] = {{"120", 120000},
+                 {" 7 ", 7000},
+                 {"0", 0},
+                 {"1000000000000", 86400000},
+                 {"99999999999999999999999999", 86400000},
+                 {"-1", -1},
+                 {"1.5", -1},
+                 {"soon", -1},
+                 {"", -1},
+                 {"Sun, 06 Nov 1994 08:49:37 GMT", 0},
+                 {"Fri, 31 Dec 2100 23:59:59 GMT", 86400000}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct tn_fetch_field f = {TN_STR("retry-after"), tn_str_trim(tn_str(cases[i].text))};
@@ -498,11 +514,12 @@ static void test_cut_and_garbage(void **state)
         const char *words;
     } cases[] = {
         {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", TN_E_bad_answer, "cut off"},
-        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", TN_E_bad_answer, "cut off"},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", TN_E_bad_answer,
+         "cut off"},
         {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhel", TN_E_network, ""},
         {"garbage and more of it\r\n\r\n", TN_E_bad_answer, "not an HTTP answer"},
-        {"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello", TN_E_bad_answer,
-         "decompressed"},
+        {"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello",
+         TN_E_bad_answer, "decompressed"},
         {"", TN_E_network, "without an answer"},
     };
     struct world *w = *state;
@@ -589,13 +606,13 @@ static char *bomb(size_t times, size_t *size)
     tn_buf_init(&out, TN_MIB);
     tn_buf_adds(&out, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n");
     tn_buf_add(&out, "\x1f\x8b\x08\0\0\0\0\0\0\x03", 10);
-    put(&b, 3, 3);                             /* last block, fixed codes */
-    put(&b, 0x0c, 8);                          /* the byte 0 */
+    put(&b, 3, 3);    /* last block, fixed codes */
+    put(&b, 0x0c, 8); /* the byte 0 */
     while (times--) {
-        put(&b, 0xa3, 8);                      /* length 258 */
-        put(&b, 0, 5);                         /* distance 1 */
+        put(&b, 0xa3, 8); /* length 258 */
+        put(&b, 0, 5);    /* distance 1 */
     }
-    put(&b, 0, 7);                             /* the end */
+    put(&b, 0, 7); /* the end */
     put(&b, 0, b.n ? 8 - b.n : 0);
     unsigned trailer[2] = {crc_of_zeros(n), (unsigned)n};
     tn_buf_add(&out, trailer, sizeof trailer);
@@ -631,7 +648,7 @@ static void test_egress_at_connect(void **state)
     char url[64];
     snprintf(url, sizeof url, "http://localhost%s/", strrchr(w->address, ':'));
     script(w, OK_BODY);
-    FETCH(w, .url = url);                      /* 127.0.0.1 was opened; a pooled connection remains */
+    FETCH(w, .url = url); /* 127.0.0.1 was opened; a pooled connection remains */
     assert_int_equal(w->status, 200);
     tn_http_client_free(w->client);
     struct tn_http_client_options o = {0};
@@ -658,7 +675,7 @@ static void test_egress_at_reuse(void **state)
     struct tn_fetch f = {.url = w->url, .policy = TN_EGRESS_local};
     assert_non_null(tn_fetch(w->client, &f, fetched, w, &err));
     UNTIL(w, w->done == 1);
-    assert_int_equal(w->status, 200);          /* loopback, by the policy for the command line */
+    assert_int_equal(w->status, 200); /* loopback, by the policy for the command line */
     FETCH(w, .url = NULL);
     assert_int_equal(w->err.kind, TN_E_egress);
     assert_int_equal(w->requests, 1);
@@ -687,7 +704,8 @@ static void test_wrong_requests(void **state)
         assert_null(tn_fetch(w->client, &wrong[i], fetched, w, &err));
         assert_int_equal(err.kind, TN_E_invalid);
     }
-    struct tn_fetch socket = {.url = "http://localhost/", .unix_path = "/tmp/x", .policy = TN_EGRESS_upstream};
+    struct tn_fetch socket = {
+        .url = "http://localhost/", .unix_path = "/tmp/x", .policy = TN_EGRESS_upstream};
     assert_null(tn_fetch(w->client, &socket, fetched, w, &err));
     assert_int_equal(err.kind, TN_E_egress);
     assert_int_equal(w->done, 0);
@@ -706,6 +724,36 @@ static void test_proxy_variables_are_ignored(void **state)
     assert_int_equal(w->status, 200);
 }
 
+static void greet(void *arg, struct tn_http_exchange *x)
+{
+    (void)arg;
+    tn_http_reply(x, 200, "text/plain",
+                  tn_str(tn_http_is_unix(x, NULL) ? "by the socket" : "by TCP"));
+}
+
+static void test_unix_socket(void **state)
+{
+    struct world *w = *state;
+    struct tn_http_server_options o = {.handle = greet};
+    struct tn_err err;
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/tn-test-client-%d.sock", (int)getpid());
+    int fd = tn_http_listen_unix(path, 0600, &err);
+    assert_true(fd >= 0);
+    struct tn_http_server *server = tn_http_server_new(w->loop, &o);
+    assert_true(tn_http_server_listen(server, fd, &err));
+    struct tn_fetch f = {.url = "http://localhost/", .unix_path = path, .policy = TN_EGRESS_local};
+    for (unsigned i = 1; i < 3; i++) {
+        assert_non_null(tn_fetch(w->client, &f, fetched, w, &err));
+        UNTIL(w, w->done == i);
+        assert_int_equal(w->err.kind, TN_E_none);
+        assert_true(tn_str_is(tn_buf_str(&w->body), "by the socket"));
+    }
+    tn_http_server_free(server);
+    close(fd);
+    unlink(path);
+}
+
 /* --- life ------------------------------------------------------------------------------------ */
 
 static void test_cancel(void **state)
@@ -714,7 +762,7 @@ static void test_cancel(void **state)
     struct tn_fetch_call *calls[4];
     script(w, NULL);
     for (int i = 0; i < 4; i++) calls[i] = start(w, (struct tn_fetch){.url = NULL});
-    tn_fetch_cancel(calls[0]);                 /* before it began */
+    tn_fetch_cancel(calls[0]); /* before it began */
     UNTIL(w, w->requests == 3);
     tn_fetch_cancel(calls[2]);
     assert_int_equal(tn_http_client_active(w->client), 2);
@@ -726,7 +774,7 @@ static void test_cancel(void **state)
     tn_fetch_cancel(waiting);
     tn_http_client_pause(w->client, "t", 50);
     waiting = start(w, (struct tn_fetch){.throttle = "t"});
-    tn_fetch_cancel(waiting);                  /* two are left for the end to cancel */
+    tn_fetch_cancel(waiting); /* two are left for the end to cancel */
     assert_int_equal(tn_http_client_active(w->client), 2);
 }
 
@@ -747,14 +795,34 @@ static void test_freed_in_done(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_get), TEST(test_reuses_connections), TEST(test_post), TEST(test_head),
-        TEST(test_redirects_are_answers), TEST(test_interim_answers), TEST(test_trailers_do_not_count),
-        TEST(test_retries_until_it_works), TEST(test_last_answer_counts), TEST(test_what_is_not_retried),
-        TEST(test_unsafe_writes), TEST(test_no_hidden_repetition), TEST(test_no_connection_is_retried),
-        TEST(test_retry_after), cmocka_unit_test(test_reading_retry_after), TEST(test_throttle),
-        TEST(test_cut_and_garbage), TEST(test_html), TEST(test_stalled), TEST(test_endless), TEST(test_gzip),
-        TEST(test_egress_at_connect), TEST(test_egress_at_reuse), TEST(test_wrong_requests),
-        TEST(test_proxy_variables_are_ignored), TEST(test_cancel), TEST(test_freed_in_done),
+        TEST(test_get),
+        TEST(test_reuses_connections),
+        TEST(test_post),
+        TEST(test_head),
+        TEST(test_redirects_are_answers),
+        TEST(test_interim_answers),
+        TEST(test_trailers_do_not_count),
+        TEST(test_retries_until_it_works),
+        TEST(test_last_answer_counts),
+        TEST(test_what_is_not_retried),
+        TEST(test_unsafe_writes),
+        TEST(test_no_hidden_repetition),
+        TEST(test_no_connection_is_retried),
+        TEST(test_retry_after),
+        cmocka_unit_test(test_reading_retry_after),
+        TEST(test_throttle),
+        TEST(test_cut_and_garbage),
+        TEST(test_html),
+        TEST(test_stalled),
+        TEST(test_endless),
+        TEST(test_gzip),
+        TEST(test_egress_at_connect),
+        TEST(test_egress_at_reuse),
+        TEST(test_wrong_requests),
+        TEST(test_proxy_variables_are_ignored),
+        TEST(test_unix_socket),
+        TEST(test_cancel),
+        TEST(test_freed_in_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,9 +40,9 @@ struct world {
     struct tn_router *router;
     int last_status;
     bool done, late, abort_when_gone;
-    size_t admit;                      /* what admit answers; 0: it replies 401 */
+    size_t admit; /* what admit answers; 0: it replies 401 */
     size_t streamed;
-    struct tn_buf seen;                /* bodies that handlers got, one after the other */
+    struct tn_buf seen; /* bodies that handlers got, one after the other */
 };
 
 /* --- the loop -------------------------------------------------------------------------------- */
@@ -82,8 +82,10 @@ static void peer_ready(void *arg, int ready)
     }
     if (ready & TN_READ) {
         ssize_t n = recv(p->fd, bytes, sizeof bytes, MSG_DONTWAIT);
-        if (n > 0) tn_buf_add(&p->in, bytes, (size_t)n);
-        else if (n == 0 || errno != EAGAIN) p->closed = true;
+        if (n > 0)
+            tn_buf_add(&p->in, bytes, (size_t)n);
+        else if (n == 0 || errno != EAGAIN)
+            p->closed = true;
     }
     tn_watch_for(p->watch,
                  (p->closed || p->paused ? 0 : TN_READ) | (p->out.n && !p->closed ? TN_WRITE : 0));
@@ -334,7 +336,8 @@ static void test_answers(void **state)
     assert_null(strstr(heard(p), "Connection:"));
     say(p, "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello");
     UNTIL(w, strstr(heard(p), "POST /p [hello]"));
-    say(p, "POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+    say(p, "POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+           "chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
     UNTIL(w, strstr(heard(p), "POST /p [abcde]"));
     assert_false(p->closed);
     assert_int_equal(w->observed, 3);
@@ -342,8 +345,9 @@ static void test_answers(void **state)
 
 static void test_byte_by_byte(void **state)
 {
-    static const char text[] = "POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-                               "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: v\r\n\r\nGET /q HTTP/1.1\r\nHost: a\r\n\r\n";
+    static const char text[] =
+        "POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: v\r\n\r\nGET /q HTTP/1.1\r\nHost: a\r\n\r\n";
     struct world *w = begin(state, NULL);
     struct peer *p = dial(w);
     for (size_t i = 0; i + 1 < sizeof text; i++) {
@@ -362,8 +366,10 @@ static void test_pipelining(void **state)
     struct tn_buf b;
     tn_buf_init(&b, TN_MIB);
     for (int i = 0; i < 500; i++) {
-        if (i % 3) tn_buf_addf(&b, "GET /n%d HTTP/1.1\r\nHost: a\r\n\r\n", i);
-        else tn_buf_addf(&b, "POST /n%d HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nb", i);
+        if (i % 3)
+            tn_buf_addf(&b, "GET /n%d HTTP/1.1\r\nHost: a\r\n\r\n", i);
+        else
+            tn_buf_addf(&b, "POST /n%d HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nb", i);
     }
     say(p, b.p);
     tn_buf_clear(&b);
@@ -388,7 +394,7 @@ static void test_pipelined_behind_a_late_answer(void **state)
     assert_int_equal(w->handled, 1);
     assert_int_equal(p->in.n, 0);
     tn_http_reply(w->later[0], 200, "text/plain", TN_STR("first"));
-    assert_int_equal(w->handled, 1);   /* nothing happens inside the call */
+    assert_int_equal(w->handled, 1); /* nothing happens inside the call */
     UNTIL(w, strstr(heard(p), "GET /next"));
     assert_true(strstr(heard(p), "first") < strstr(heard(p), "GET /next"));
     assert_int_equal(w->released, 1);
@@ -401,13 +407,18 @@ static void test_refusals(void **state)
         int status;
         const char *text;
     } cases[] = {
-        {400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n"},
-        {400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n"},
-        {400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 40\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n"},
+        {400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: "
+              "chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n"},
+        {400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: "
+              "4\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n"},
+        {400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 40\r\n\r\nGET /x "
+              "HTTP/1.1\r\nHost: a\r\n\r\n"},
         {400, "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
         {501, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"},
-        {400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"},
-        {400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX\r\n0\r\n\r\n"},
+        {400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+              "chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"},
+        {400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+              "chunked\r\n\r\n5\r\nhelloX\r\n0\r\n\r\n"},
         {400, "GET / HTTP/1.1\r\n\r\n"},
         {400, "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"},
         {400, "GET /\r\n"},
@@ -427,7 +438,8 @@ static void test_refusals(void **state)
     struct world *w = begin(state, &(struct tn_http_server_options){.error_body = error_body});
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct peer *p = until_closed(w, cases[i].text);
-        if (status_of(p) != cases[i].status) print_error("%d for: %s\n", status_of(p), cases[i].text);
+        if (status_of(p) != cases[i].status)
+            print_error("%d for: %s\n", status_of(p), cases[i].text);
         assert_int_equal(status_of(p), cases[i].status);
         assert_int_equal(count(p, "X-Request-ID: "), 1);
         assert_non_null(strstr(heard(p), "Connection: close\r\n"));
@@ -445,9 +457,12 @@ static void test_endless_input(void **state)
         {414, "GET /", "aaaaaaaaaaaaaaaa"},
         {431, "GET / HTTP/1.1\r\nHost: a\r\nA: ", "aaaaaaaaaaaaaaaa"},
         {431, "GET / HTTP/1.1\r\nHost: a\r\n", "Name: value of that\r\n"},
-        {400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;", "aaaaaaaaaaaaaaaa"},
-        {431, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "T: trailer\r\n"},
-        {413, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", "10\r\naaaaaaaaaaaaaaaa\r\n"},
+        {400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+         "aaaaaaaaaaaaaaaa"},
+        {431, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+         "T: trailer\r\n"},
+        {413, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+         "10\r\naaaaaaaaaaaaaaaa\r\n"},
     };
     struct world *w = begin(state, NULL);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -484,11 +499,13 @@ static void test_expect_continue(void **state)
     assert_int_equal(w->handled, 0);
     say(p, "hello");
     UNTIL(w, strstr(heard(p), "POST /p [hello]"));
-    p = until_closed(w, "POST /p HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 11\r\n\r\n");
+    p = until_closed(
+        w, "POST /p HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 11\r\n\r\n");
     assert_int_equal(status_of(p), 413);
     assert_null(strstr(heard(p), "100 Continue"));
     w->admit = 0;
-    p = until_closed(w, "POST /p HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
+    p = until_closed(
+        w, "POST /p HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
     assert_int_equal(status_of(p), 401);
     assert_int_equal(w->handled, 1);
 }
@@ -497,14 +514,15 @@ static void test_refused_before_the_body(void **state)
 {
     struct world *w = begin(state, &(struct tn_http_server_options){.admit = admit});
     struct peer *p = dial(w);
-    say(p, "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n123");
+    say(p, "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\nGET /x HTTP/1.1\r\nHost: "
+           "a\r\n\r\n123");
     UNTIL(w, count(p, "who are you?") == 1);
     w->admit = 100;
     say(p, "POST /ok HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
     UNTIL(w, strstr(heard(p), "POST /ok [hi]"));
     assert_int_equal(count(p, "HTTP/1.1 "), 2);
     w->admit = 0;
-    p = dial(w);                       /* a large one is not read: answered, then closed */
+    p = dial(w); /* a large one is not read: answered, then closed */
     say(p, "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n");
     while (p->out.n < 400 * TN_KIB) tn_buf_adds(&p->out, "0123456789abcdef");
     UNTIL(w, p->closed);
@@ -532,7 +550,8 @@ static void test_http_1_0(void **state)
 static void test_close_on_request(void **state)
 {
     struct world *w = begin(state, NULL);
-    struct peer *p = until_closed(w, "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct peer *p = until_closed(w, "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET "
+                                     "/b HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_non_null(strstr(heard(p), "GET /a []"));
     assert_null(strstr(heard(p), "/b"));
 }
@@ -569,7 +588,8 @@ static void test_absolute_target(void **state)
     char text[256];
     say(p, "GET http://me.test/x HTTP/1.1\r\nHost: me.test\r\n\r\n");
     UNTIL(w, count(p, "GET /x []") == 1);
-    snprintf(text, sizeof text, "GET http://%s/x HTTP/1.1\r\nHost: %s\r\n\r\n", w->address, w->address);
+    snprintf(text, sizeof text, "GET http://%s/x HTTP/1.1\r\nHost: %s\r\n\r\n", w->address,
+             w->address);
     say(p, text);
     UNTIL(w, count(p, "GET /x []") == 2);
 }
@@ -597,11 +617,13 @@ static void trickle(void *arg)
 
 static void test_trickle(void **state)
 {
-    struct world *w = begin(state, &(struct tn_http_server_options){.header_ms = 80, .body_ms = 80});
+    struct world *w =
+        begin(state, &(struct tn_http_server_options){.header_ms = 80, .body_ms = 80});
     struct peer *head = dial(w), *body = dial(w);
     say(head, "GET / HTTP/1.1\r\nHost: a\r\nX: ");
     say(body, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
-    struct tn_timer *a = tn_timer_new(w->loop, trickle, head), *b = tn_timer_new(w->loop, trickle, body);
+    struct tn_timer *a = tn_timer_new(w->loop, trickle, head),
+                    *b = tn_timer_new(w->loop, trickle, body);
     tn_timer_set(w->guard, GUARD_MS);
     while (!(head->closed && body->closed) && !w->late) {
         if (!tn_timer_armed(a)) tn_timer_set(a, 5);
@@ -631,10 +653,10 @@ static void test_slow_reader(void **state)
     struct tn_http_server_stats stats;
     p->paused = s->paused = true;
     say(p, "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
-    w->streamed = SIZE_MAX / 8192 * 8192;          /* without end */
+    w->streamed = SIZE_MAX / 8192 * 8192; /* without end */
     UNTIL(w, w->handled == 1);
     size_t poured = SIZE_MAX / 8192 * 8192 - w->streamed;
-    assert_true(poured < 32 * TN_MIB);             /* back-pressure: what sockets and buffer hold */
+    assert_true(poured < 32 * TN_MIB); /* back-pressure: what sockets and buffer hold */
     UNTIL(w, (tn_http_server_stats(w->server, &stats), stats.connections == 1));
     assert_int_equal(w->gone, 1);
     (void)s;
@@ -759,7 +781,7 @@ static void test_memory_for_bodies(void **state)
     hang_up(p);
     struct tn_http_server_stats stats;
     UNTIL(w, (tn_http_server_stats(w->server, &stats), stats.connections == 0));
-    p = dial(w);                       /* what the cut upload held is free again */
+    p = dial(w); /* what the cut upload held is free again */
     say(p, "POST /r HTTP/1.1\r\nHost: a\r\nContent-Length: 90000\r\n\r\n");
     for (int i = 0; i < 90000; i++) tn_buf_addc(&p->out, 'c');
     UNTIL(w, strstr(heard(p), "POST /r [ccc"));
@@ -871,8 +893,8 @@ static void test_unix_socket(void **state)
 
 static void test_listen_errors(void **state)
 {
-    static const char *const wrong[] = {"", "8080", ":8080", "host:", "127.0.0.1:99999", "127.0.0.1:x",
-                                        "256.0.0.1:0"};
+    static const char *const wrong[] = {
+        "", "8080", ":8080", "host:", "127.0.0.1:99999", "127.0.0.1:x", "256.0.0.1:0"};
     struct tn_err err;
     char bound[TN_HTTP_ADDRESS_LEN];
     (void)state;
@@ -942,16 +964,39 @@ static void test_routes_replaced_meanwhile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_answers), TEST(test_byte_by_byte), TEST(test_pipelining),
-        TEST(test_pipelined_behind_a_late_answer), TEST(test_refusals), TEST(test_endless_input),
-        TEST(test_head), TEST(test_expect_continue), TEST(test_refused_before_the_body),
-        TEST(test_http_1_0), TEST(test_close_on_request), TEST(test_request_ids),
-        TEST(test_no_injection), TEST(test_absolute_target), TEST(test_slow_header), TEST(test_trickle),
-        TEST(test_idle), TEST(test_slow_reader), TEST(test_streams_with_back_pressure), TEST(test_abort),
-        TEST(test_gone), TEST(test_gone_and_aborted), TEST(test_half_close), TEST(test_cut_upload),
-        TEST(test_huge_answer), TEST(test_memory_for_bodies), TEST(test_connection_cap),
-        TEST(test_drain), TEST(test_drain_of_nothing), TEST(test_freed_while_handlers_work),
-        TEST(test_unix_socket), cmocka_unit_test(test_listen_errors), TEST(test_routes_replaced_meanwhile),
+        TEST(test_answers),
+        TEST(test_byte_by_byte),
+        TEST(test_pipelining),
+        TEST(test_pipelined_behind_a_late_answer),
+        TEST(test_refusals),
+        TEST(test_endless_input),
+        TEST(test_head),
+        TEST(test_expect_continue),
+        TEST(test_refused_before_the_body),
+        TEST(test_http_1_0),
+        TEST(test_close_on_request),
+        TEST(test_request_ids),
+        TEST(test_no_injection),
+        TEST(test_absolute_target),
+        TEST(test_slow_header),
+        TEST(test_trickle),
+        TEST(test_idle),
+        TEST(test_slow_reader),
+        TEST(test_streams_with_back_pressure),
+        TEST(test_abort),
+        TEST(test_gone),
+        TEST(test_gone_and_aborted),
+        TEST(test_half_close),
+        TEST(test_cut_upload),
+        TEST(test_huge_answer),
+        TEST(test_memory_for_bodies),
+        TEST(test_connection_cap),
+        TEST(test_drain),
+        TEST(test_drain_of_nothing),
+        TEST(test_freed_while_handlers_work),
+        TEST(test_unix_socket),
+        cmocka_unit_test(test_listen_errors),
+        TEST(test_routes_replaced_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

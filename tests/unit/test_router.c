@@ -11,7 +11,10 @@ static void handle(void *arg, struct tn_http_exchange *x)
     (void)arg, (void)x;
 }
 
-#define ROW(m, p, f) {.method = m, .pattern = p, .handle = handle, .flags = f}
+#define ROW(m, p, f)                                                                               \
+    {                                                                                              \
+        .method = m, .pattern = p, .handle = handle, .flags = f                                    \
+    }
 
 static const struct tn_route routes[] = {
     ROW("GET", "/", 1),
@@ -102,9 +105,10 @@ static void test_parameters(void **state)
 static void test_misses(void **state)
 {
     struct tn_router *r = *state;
-    static const char *const wrong[] = {"/api", "/api/v1", "/api/v1/item", "/api/v1/items/7/x", "/API/v1/items",
-                                        "/api//v1/items", "/api/v1//", "/api/v1/items//", "/itemsx",
-                                        "/api/v1//7/history", "/api%2Fv1/items"};
+    static const char *const wrong[] = {
+        "/api",           "/api/v1",   "/api/v1/item",    "/api/v1/items/7/x", "/API/v1/items",
+        "/api//v1/items", "/api/v1//", "/api/v1/items//", "/itemsx",           "/api/v1//7/history",
+        "/api%2Fv1/items"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         const struct looked_up *l = find(r, "GET", wrong[i]);
         if (l->result != TN_ROUTE_no_path) print_error("found: %s\n", wrong[i]);
@@ -133,8 +137,12 @@ static void test_methods(void **state)
 static void test_refuses_bad_tables(void **state)
 {
     static const struct tn_route bad[] = {
-        ROW("GET", "items", 0),    ROW("GET", "/a//b", 0),    ROW("GET", "/{a*}/b", 0),
-        ROW("GET", "/a{b}", 0),    ROW("", "/a", 0),          ROW("GET", "/{}", 0),
+        ROW("GET", "items", 0),
+        ROW("GET", "/a//b", 0),
+        ROW("GET", "/{a*}/b", 0),
+        ROW("GET", "/a{b}", 0),
+        ROW("", "/a", 0),
+        ROW("GET", "/{}", 0),
         {.method = "GET", .pattern = "/a"},
         ROW("GET", "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}", 0),
     };
@@ -167,9 +175,12 @@ static void test_same_path_other_names(void **state)
 static void test_no_blow_up(void **state)
 {
     static const struct tn_route rows[] = {
-        ROW("GET", "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}", 1), ROW("GET", "/x/{b}/{c}/{d}/{e}/{f}/{g}/{h}", 2),
-        ROW("GET", "/x/x/{c}/{d}/{e}/{f}/{g}/{h}", 3),     ROW("GET", "/x/x/x/{d}/{e}/{f}/{g}/{h}", 4),
-        ROW("GET", "/{a}/x/x/x/x/x/x/x", 5),               ROW("GET", "/x/x/x/x/x/x/x/y", 6),
+        ROW("GET", "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}", 1),
+        ROW("GET", "/x/{b}/{c}/{d}/{e}/{f}/{g}/{h}", 2),
+        ROW("GET", "/x/x/{c}/{d}/{e}/{f}/{g}/{h}", 3),
+        ROW("GET", "/x/x/x/{d}/{e}/{f}/{g}/{h}", 4),
+        ROW("GET", "/{a}/x/x/x/x/x/x/x", 5),
+        ROW("GET", "/x/x/x/x/x/x/x/y", 6),
     };
     struct tn_err err;
     (void)state;

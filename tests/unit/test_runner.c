@@ -39,6 +39,7 @@ struct fake {
     bool html_at_fail; /* ... or is a sign-in page */
     int hold_at;       /* the page that is held back until release_page; -1: none */
     bool without_cursor;
+    unsigned commit_rows;
     unsigned opened, closed, pages, held, released;
     struct fake_source *waiting;
 };
@@ -250,6 +251,7 @@ static void fill_fake(struct fake *f, struct tn_loop *loop)
                        .plan = make_plan(),
                        .items = ITEMS,
                        .page = PAGE,
+                       .commit_rows = 1,
                        .fail_at = -1,
                        .hold_at = -1};
 }
@@ -261,7 +263,8 @@ static struct tn_runner *new_runner(struct tn_loop *loop, struct tn_store *store
                                   .adapters = &fake_adapters,
                                   .adapters_self = f,
                                   .retry_ms = 1,
-                                  .active_max = 2};
+                                  .active_max = 2,
+                                  .commit_rows = f->commit_rows};
     return tn_runner_open(&o);
 }
 
@@ -752,6 +755,75 @@ static void another_operation_runs_beside_it(void **state)
     forget(&a), forget(&b);
 }
 
+static void more_runs_than_places_wait_for_their_turn(void **state)
+{
+    enum { RUNS = 6 };
+    struct world *w = *state;
+    struct answer a[RUNS];
+    w->fake.items = 300;
+    w->fake.hold_at = 1;
+    for (int i = 0; i < RUNS; i++) {
+        char id[TN_ID_LEN + 1];
+        struct tn_runner_request q = {.team = TEAM, .integration = id, .operation = "sync_items"};
+        snprintf(id, sizeof id, "0190a5b8-0000-7000-8000-0000000001%02d", i);
+        a[i] = (struct answer){0};
+        tn_run_view_init(&a[i].v);
+        tn_runner_start(w->runner, &q, on_started, &a[i]);
+        turn_until(w, &a[i].started);
+        assert_int_equal(a[i].err.kind, TN_E_none);
+    }
+    until_held(w);
+    for (int i = 0; i < 200; i++) tn_loop_turn(w->loop, false);
+    assert_int_equal(w->fake.opened, 2);
+    assert_int_equal(tn_runner_stats(w->runner).active, 2);
+    for (int i = 0; i < RUNS; i++)
+        assert_non_null(tn_runner_wait(w->runner, TEAM, a[i].id, on_waited, &a[i]));
+    tn_runner_free(w->runner); /* both held sources go with it, as in a crash */
+    for (int i = 0; i < RUNS; i++) {
+        assert_int_equal(a[i].err.kind, TN_E_cancelled);
+        a[i].done = false;
+    }
+    w->fake.hold_at = -1;
+    tn_store_close(w->store);
+    tn_store_server_close(w->server);
+    open_server(w, false);
+    open_client(w);
+    w->runner = new_runner(w->loop, w->store, &w->fake);
+    for (int i = 0; i < RUNS; i++) {
+        wait_for(w, &a[i]);
+        assert_int_equal(a[i].v.counts.processed, 300);
+        forget(&a[i]);
+    }
+}
+
+static void waits_and_cancels_reach_a_run_of_another_worker(void **state)
+{
+    struct world *w = *state;
+    struct tn_store_options o = {.dir = w->dir, .socket = w->socket, .holder = tn_id_new()};
+    struct tn_runner *first = w->runner;
+    struct answer a, c;
+    struct tn_err err;
+    bool ready = false;
+    w->fake.hold_at = 3;
+    ask(w, &a, "sync_items", false);
+    until_held(w);
+    struct tn_store *other = tn_store_open(w->loop, &o, &err);
+    assert_non_null(other);
+    tn_store_on_ready(other, raise_flag, &ready);
+    turn_until(w, &ready);
+    w->runner = new_runner(w->loop, other, &w->fake);
+    assert_non_null(tn_runner_wait(w->runner, TEAM, a.id, on_waited, &a));
+    cancel(w, &c, a.id);
+    assert_int_equal(c.err.kind, TN_E_none);
+    turn_until(w, &a.done);
+    assert_int_equal(a.v.status, TN_RUN_failure);
+    error_is(&a, "code", "ERR_CANCELLED");
+    tn_runner_free(w->runner);
+    tn_store_close(other);
+    w->runner = first;
+    forget(&a);
+}
+
 static void waits_for_what_is_not_there_are_told_so(void **state)
 {
     struct world *w = *state;
@@ -888,6 +960,8 @@ static void child_worker(struct world *w, const struct tn_id *holder, const char
     if (!store) _exit(1);
     fill_fake(&f, loop);
     f.page = w->fake.page;
+    f.items = w->fake.items;
+    f.commit_rows = w->fake.commit_rows;
     f.without_cursor = w->fake.without_cursor;
     tn_fault_arm(faults);
     while (!tn_store_ready(store)) tn_loop_turn(loop, true);
@@ -959,6 +1033,25 @@ static void a_run_whose_worker_dies_is_finished_by_another(void **state)
         forget(&a);
         if (i + 1 < sizeof faults / sizeof *faults) tear_down(state);
     }
+}
+
+static void pages_that_travel_together_are_all_or_none(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    tn_runner_free(w->runner);
+    w->fake.commit_rows = 0;
+    w->fake.items = 20000;
+    crash_worker(w, "sync.page.committed=crash:4", true);
+    crash_worker(w, "sync.page.mapped=crash:20", false);
+    w->runner = new_runner(w->loop, w->store, &w->fake);
+    find_run(w, &a);
+    wait_for(w, &a);
+    assert_int_equal(a.v.status, TN_RUN_success);
+    assert_int_equal(a.v.pages, 200);
+    counts_are(&a.v, 20000, 0, 0, 0);
+    assert_int_equal(item_events(w), 20000);
+    forget(&a);
 }
 
 static void dying_again_and_again_still_ends_as_long_as_pages_are_committed(void **state)
@@ -1152,12 +1245,15 @@ int main(void)
         TEST(two_starts_of_one_operation_are_one_run),
         TEST(starts_in_the_same_turn_too),
         TEST(another_operation_runs_beside_it),
+        TEST(more_runs_than_places_wait_for_their_turn),
+        TEST(waits_and_cancels_reach_a_run_of_another_worker),
         TEST(waits_for_what_is_not_there_are_told_so),
         TEST(a_run_can_be_cancelled_while_it_waits_for_its_peer),
         TEST(a_run_can_be_cancelled_at_full_speed),
         TEST(a_graceful_close_leaves_the_run_to_the_next_one),
         TEST(a_closed_runner_takes_no_more),
         TEST(a_run_whose_worker_dies_is_finished_by_another),
+        TEST(pages_that_travel_together_are_all_or_none),
         TEST(dying_again_and_again_still_ends_as_long_as_pages_are_committed),
         TEST(a_run_that_kills_three_workers_is_given_up),
         TEST(without_a_cursor_it_begins_anew_and_doubles_nothing),

@@ -35,8 +35,18 @@ static struct tn_fileset *with(const struct tn_embedded *more)
     return f;
 }
 
-#define FILES(...) (const struct tn_embedded[]){__VA_ARGS__, {NULL, NULL, 0}}
-#define TEXT(path, text) {path, text, sizeof(text) - 1}
+#define FILES(...)                                                                                 \
+    (const struct tn_embedded[])                                                                   \
+    {                                                                                              \
+        __VA_ARGS__,                                                                               \
+        {                                                                                          \
+            NULL, NULL, 0                                                                          \
+        }                                                                                          \
+    }
+#define TEXT(path, text)                                                                           \
+    {                                                                                              \
+        path, text, sizeof(text) - 1                                                               \
+    }
 
 struct faults {
     struct tn_err list[16];
@@ -81,7 +91,8 @@ static void the_shipped_files_load(void **state)
     assert_null(tn_decl_operation(fusion, "sync_boms"));
     assert_non_null(tn_units_mapping(units, "oracle_fusion/item"));
     assert_null(tn_units_mapping(units, "oracle_fusion/bom"));
-    assert_ptr_equal(tn_unit_target(tn_units_find(units, "oracle_fusion"), "oracle_fusion/item"), item);
+    assert_ptr_equal(tn_unit_target(tn_units_find(units, "oracle_fusion"), "oracle_fusion/item"),
+                     item);
     assert_null(tn_units_resource_at(units, tn_units_resources(units)));
     tn_units_unref(units);
 }
@@ -100,8 +111,11 @@ static void defaults_of_the_fusion_config(void **state)
     assert_true(tn_field_check(a->fields, a->n_fields, tn_json_root(json), "config", 0, &err));
     tn_jw_init(&w, &out);
     tn_field_fill(a->fields, a->n_fields, tn_json_root(json), &w);
-    assert_non_null(strstr(out.p, "\"syncInterval\":60,\"batchSize\":100,\"timeout\":30000,\"retryAttempts\":3"));
-    assert_non_null(strstr(out.p, "\"dialect\":\"reference\",\"releaseVersion\":\"11.13.18.05\",\"authStyle\":\"basic\""));
+    assert_non_null(strstr(
+        out.p, "\"syncInterval\":60,\"batchSize\":100,\"timeout\":30000,\"retryAttempts\":3"));
+    assert_non_null(strstr(
+        out.p,
+        "\"dialect\":\"reference\",\"releaseVersion\":\"11.13.18.05\",\"authStyle\":\"basic\""));
     tn_buf_reset(&out);
     tn_jw_init(&w, &out);
     tn_field_mask(a->fields, a->n_fields, tn_json_root(json), "********", &w);
@@ -171,7 +185,8 @@ static void note_change(void *arg, const struct tn_unit_change *change)
 static const char mapping_7[] =
     "local map = require \"tenon.map\"\n"
     "return map { reads = \"oracle_fusion.item\", writes = \"item\", key = \"externalId\",\n"
-    "  set = { externalId = map.from \"ItemId\" :text(), partNumber = map.from \"ItemNumber\" :text() } }\n";
+    "  set = { externalId = map.from \"ItemId\" :text(), partNumber = map.from \"ItemNumber\" "
+    ":text() } }\n";
 
 static struct tn_units *reload(struct rig *r, struct tn_units *old, struct tn_fileset *files_give)
 {
@@ -193,10 +208,11 @@ static void only_what_changed_is_loaded_anew(void **state)
     assert_ptr_equal(tn_units_find(old, "core"), tn_units_find(same, "core"));
     assert_ptr_equal(tn_units_find(old, "oracle_fusion"), tn_units_find(same, "oracle_fusion"));
     tn_units_unref(old);
-    struct tn_units *now =
-        reload(r, same, with(FILES({"mappings/oracle_fusion/item.lua", mapping_7, sizeof mapping_7 - 1},
-                                   TEXT("scripts/adapters/other.lua",
-                                        "local tn = require 'tenon'\nreturn tn.adapter { config = {} }\n"))));
+    struct tn_units *now = reload(
+        r, same,
+        with(FILES({"mappings/oracle_fusion/item.lua", mapping_7, sizeof mapping_7 - 1},
+                   TEXT("scripts/adapters/other.lua",
+                        "local tn = require 'tenon'\nreturn tn.adapter { config = {} }\n"))));
     tn_units_diff(same, now, note_change, &c);
     assert_string_equal(c.names, "oracle_fusion other+ ");
     assert_ptr_equal(tn_units_find(same, "core"), tn_units_find(now, "core"));
@@ -253,44 +269,59 @@ static void a_required_file_is_part_of_the_generation(void **state)
 static void faults_name_file_and_line(void **state)
 {
     struct rig *r = *state;
-    expect_fault(r, FILES(TEXT("scripts/adapters/bad.lua", "local tn = require 'tenon'\nreturn tn.adapter {\n")),
+    expect_fault(r,
+                 FILES(TEXT("scripts/adapters/bad.lua",
+                            "local tn = require 'tenon'\nreturn tn.adapter {\n")),
                  "scripts/adapters/bad.lua", 3, "");
-    expect_fault(r, FILES(TEXT("scripts/resources/bad.lua", "error('no')\n")), "scripts/resources/bad.lua", 1, "no");
-    expect_fault(r, FILES(TEXT("scripts/resources/bad.lua", "while true do end\n")), "scripts/resources/bad.lua", 1, "");
-    expect_fault(r, FILES(TEXT("scripts/resources/bad.lua", "return 7\n")), "scripts/resources/bad.lua", 0, "");
+    expect_fault(r, FILES(TEXT("scripts/resources/bad.lua", "error('no')\n")),
+                 "scripts/resources/bad.lua", 1, "no");
+    expect_fault(r, FILES(TEXT("scripts/resources/bad.lua", "while true do end\n")),
+                 "scripts/resources/bad.lua", 1, "");
+    expect_fault(r, FILES(TEXT("scripts/resources/bad.lua", "return 7\n")),
+                 "scripts/resources/bad.lua", 0, "");
     expect_fault(r, FILES(TEXT("scripts/resources/bad.lua", "require 'std.nothing'\n")),
                  "scripts/resources/bad.lua", 1, "std.nothing");
-    expect_fault(r, FILES(TEXT("mappings/oracle_fusion/item.lua",
-                               "local map = require \"tenon.map\"\n"
-                               "return map { reads = \"oracle_fusion.item\", writes = \"itme\", key = \"externalId\",\n"
-                               "  set = { externalId = map.from \"ItemId\" :text() } }\n")),
+    expect_fault(r,
+                 FILES(TEXT("mappings/oracle_fusion/item.lua",
+                            "local map = require \"tenon.map\"\n"
+                            "return map { reads = \"oracle_fusion.item\", writes = \"itme\", key = "
+                            "\"externalId\",\n"
+                            "  set = { externalId = map.from \"ItemId\" :text() } }\n")),
                  "mappings/oracle_fusion/item.lua", 0, "itme");
-    expect_fault(r, FILES(TEXT("mappings/oracle_fusion/item.lua",
-                               "local map = require \"tenon.map\"\n"
-                               "return map { reads = \"oracle_fusion.item\", writes = \"item\", key = \"externalId\",\n"
-                               "  set = { externalId = map.from \"ItemId\" :text(),\n"
-                               "          colour = map.from \"Colour\" } }\n")),
+    expect_fault(r,
+                 FILES(TEXT("mappings/oracle_fusion/item.lua",
+                            "local map = require \"tenon.map\"\n"
+                            "return map { reads = \"oracle_fusion.item\", writes = \"item\", key = "
+                            "\"externalId\",\n"
+                            "  set = { externalId = map.from \"ItemId\" :text(),\n"
+                            "          colour = map.from \"Colour\" } }\n")),
                  "mappings/oracle_fusion/item.lua", 4, "no such target field");
-    expect_fault(r, FILES(TEXT("mappings/oracle_fusion/item.lua",
-                               "local map = require \"tenon.map\"\n"
-                               "return map { reads = \"oracle_fusion.item\", writes = \"item\", key = \"externalId\",\n"
-                               "  set = { externalId = map.from \"ItemId\" :text() },\n"
-                               "  example = { give = { ItemId = 7 }, expect = { externalId = \"8\" } } }\n")),
-                 "mappings/oracle_fusion/item.lua", 0, "");
+    expect_fault(
+        r,
+        FILES(TEXT("mappings/oracle_fusion/item.lua",
+                   "local map = require \"tenon.map\"\n"
+                   "return map { reads = \"oracle_fusion.item\", writes = \"item\", key = "
+                   "\"externalId\",\n"
+                   "  set = { externalId = map.from \"ItemId\" :text() },\n"
+                   "  example = { give = { ItemId = 7 }, expect = { externalId = \"8\" } } }\n")),
+        "mappings/oracle_fusion/item.lua", 0, "");
 }
 
 static void an_operation_needs_its_mapping(void **state)
 {
-    expect_fault(*state, FILES(TEXT("scripts/adapters/other.lua",
-                                    "local tn = require 'tenon'\n"
-                                    "return tn.adapter { config = {}, operations = {\n"
-                                    "  sync_items = { entity = 'item', mapping = 'oracle_fusion/item',\n"
-                                    "    run = function() end } } }\n")),
-                 "scripts/adapters/other.lua", 3, "mappings/oracle_fusion/item.lua in the folder of other");
-    expect_fault(*state, FILES(TEXT("scripts/adapters/other.lua",
-                                    "local tn = require 'tenon'\n"
-                                    "return tn.adapter { config = {}, operations = {\n"
-                                    "  sync_items = { entity = 'item', run = function() end } } }\n")),
+    expect_fault(*state,
+                 FILES(TEXT("scripts/adapters/other.lua",
+                            "local tn = require 'tenon'\n"
+                            "return tn.adapter { config = {}, operations = {\n"
+                            "  sync_items = { entity = 'item', mapping = 'oracle_fusion/item',\n"
+                            "    run = function() end } } }\n")),
+                 "scripts/adapters/other.lua", 3,
+                 "mappings/oracle_fusion/item.lua in the folder of other");
+    expect_fault(*state,
+                 FILES(TEXT("scripts/adapters/other.lua",
+                            "local tn = require 'tenon'\n"
+                            "return tn.adapter { config = {}, operations = {\n"
+                            "  sync_items = { entity = 'item', run = function() end } } }\n")),
                  "scripts/adapters/other.lua", 3, "mapping");
 }
 
@@ -355,13 +386,15 @@ static void a_connection_is_replaced_when_config_or_scripts_change(void **state)
     b = tn_connection_get(r->connections, 1, RIG_ID, &err);
     assert_ptr_not_equal(a, b);
     tn_connection_unref(a);
-    struct tn_fileset *f = with(FILES({"mappings/oracle_fusion/item.lua", mapping_7, sizeof mapping_7 - 1}));
+    struct tn_fileset *f =
+        with(FILES({"mappings/oracle_fusion/item.lua", mapping_7, sizeof mapping_7 - 1}));
     struct tn_units *now = reload(r, r->units, f);
     tn_connections_units(r->connections, now);
     tn_units_unref(now);
     a = tn_connection_get(r->connections, 1, RIG_ID, &err);
     assert_ptr_not_equal(a, b);
-    assert_string_not_equal(tn_unit_generation(tn_connection_unit(a)), tn_unit_generation(tn_connection_unit(b)));
+    assert_string_not_equal(tn_unit_generation(tn_connection_unit(a)),
+                            tn_unit_generation(tn_connection_unit(b)));
     assert_non_null(tn_connection_mapping(b, "oracle_fusion/item", &err));
     assert_ptr_equal(tn_connection_mapping(b, "oracle_fusion/item", &err),
                      tn_connection_mapping(b, "oracle_fusion/item", &err));

@@ -20,19 +20,20 @@ local CLIENTS = {
 
 local ORGANIZATIONS = { [0] = "M1", "M2", "M3" }
 local CLASSES = { [0] = "Root", "Purchased", "Manufactured", "Model" }
-local NOUNS = { [0] = "Bearing block", "Hex bolt M8\\u00d740", "Gehäuse Ø 40 mm", "Drive \\\"A\\\" shaft", "轴承座",
-                "Gear wheel 24T", "Sealing ring" }
+local NOUNS = { [0] = "Bearing block", "Hex bolt M8\\u00d740", "Gehäuse Ø 40 mm", "Drive \\\"A\\\" shaft",
+                "轴承座", "Gear wheel 24T", "Sealing ring" }
 local UNITS = { [0] = { "EA", "Each" }, { "KG", "Kilogram" }, { "M", "Metre" } }
 
 local ROW = [=[{"ItemId":%d,"OrganizationId":%d,"OrganizationCode":"%s","ItemNumber":"%s","ItemDescription":"%s",]=]
-  .. [=["LongDescription":"Item %s of the demonstration plant. It is bought, made or planned like any other, and exists ]=]
-  .. [=[so that there is something to move.","ItemClass":"%s","PrimaryUOMCode":"%s","PrimaryUOMValue":"%s",]=]
+  .. [=["LongDescription":"Item %s of the demonstration plant. It is bought, made or planned like any other, and ]=]
+  .. [=[exists so that there is something to move.","ItemClass":"%s","PrimaryUOMCode":"%s","PrimaryUOMValue":"%s",]=]
   .. [=["ItemStatusValue":"%s","LifecyclePhaseValue":"Production","ItemTypeValue":null,"ListPrice":%d.%02d,]=]
   .. [=["UnitWeightQuantity":%d.250,"WeightUOMValue":"Kilogram","MinimumOrderQuantity":1,"FixedLotMultiplier":1e-7,]=]
   .. [=["InventoryItemFlag":true,"StockEnabledFlag":true,"PurchasableFlag":%s,"BuildInWIPFlag":%s,]=]
   .. [=["SerialGenerationValue":"No serial number control","LotControlValue":"No lot control","ShelfLifeDays":null,]=]
   .. [=["ApprovalStatusValue":"Approved","CreatedBy":"DATA_LOAD","CreationDateTime":"2023-12-01T06:00:00+00:00",]=]
-  .. [=["LastUpdatedBy":"PLANNER","LastUpdateDate":"%s","ItemRevision":[],"ItemCategory":[{"CategoryName":"Demo","SequenceNumber":10}]]=]
+  .. [=["LastUpdatedBy":"PLANNER","LastUpdateDate":"%s","ItemRevision":[],]=]
+  .. [=["ItemCategory":[{"CategoryName":"Demo","SequenceNumber":10}]]=]
 local ROW_LINKS = [=[,"links":[{"rel":"self","href":"%s%s/itemsV2/%d","name":"itemsV2","kind":"item"},]=]
   .. [=[{"rel":"child","href":"%s%s/itemsV2/%d/child/ItemCategory","name":"ItemCategory","kind":"collection"}]]=]
 
@@ -185,6 +186,8 @@ local function read_finder(finder, want)
   if not want.since then return "The finder expression is not valid: " .. finder:gsub('[\\"%c]', "?") end
 end
 
+local MATCHED = { OrganizationCode = true, ItemClass = true, ItemNumber = true }
+
 -- One comparison of a row match: Name = 'value' or LastUpdateDate >= 'time'.
 local function read_comparison(text, want)
   local name, operator, value = text:match("^%s*(%w+)%s*([<>=]+)%s*'(.*)'%s*$")
@@ -194,7 +197,7 @@ local function read_comparison(text, want)
     want.since = instant(value)
     return want.since ~= nil
   end
-  if operator ~= "=" or not (name == "OrganizationCode" or name == "ItemClass" or name == "ItemNumber") then return false end
+  if operator ~= "=" or not MATCHED[name] then return false end
   want[name] = value
   return true
 end
@@ -247,11 +250,9 @@ local function collection(page, origin)
   local rows, more = {}, page.offset + #chosen < total
   for k, i in ipairs(chosen) do rows[k] = row(i, not page.data_only and origin or nil) end
   local here = origin .. RESOURCES .. "/itemsV2"
-  local links = { ([[{"rel":"self","href":"%s?offset=%d","name":"itemsV2","kind":"collection"}]]):format(here, page.offset) }
-  if more then
-    links[2] = ([[{"rel":"next","href":"%s?offset=%d&limit=%d","name":"itemsV2","kind":"collection"}]])
-      :format(here, page.offset + #chosen, page.limit)
-  end
+  local link = [[{"rel":"%s","href":"%s?offset=%d&limit=%d","name":"itemsV2","kind":"collection"}]]
+  local links = { link:format("self", here, page.offset, page.limit) }
+  if more then links[2] = link:format("next", here, page.offset + #chosen, page.limit) end
   return ([[{"items":[%s],%s"count":%d,"hasMore":%s,"limit":%d,"offset":%d,"links":[%s]}]]):format(
     table.concat(rows, ","), page.total and ('"totalResults":%d,'):format(total) or "", #rows, tostring(more),
     page.limit, page.offset, table.concat(links, ","))
@@ -261,8 +262,7 @@ local function get_items(req)
   local client, serial = bearer(req)
   if not client then return signed_out(serial) end
   if not client.privileged then
-    return refuse(403, "Forbidden", "You are not authorized to access the requested resource or perform the requested operation.",
-      "27599")
+    return refuse(403, "Forbidden", "You are not authorized to access the requested resource.", "27599")
   end
   local page, wrong = read_query(req)
   if not page then return bad_request(wrong) end

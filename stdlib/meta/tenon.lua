@@ -1,0 +1,227 @@
+---@meta tenon
+
+--- The words that script files declare with.
+---
+--- ```lua
+--- local tn = require "tenon"
+--- return tn.adapter {
+---   config = { tn.url "base_url" { required = true }, tn.secret "password" { required = true } },
+---   auth   = tn.auth.bearer { token = "password" },
+---   health = function(conn) conn:get("/ping") end,
+--- }
+--- ```
+---@class tenon
+---@field null tenon.null the JSON value null; nil means absent
+---@field auth tenon.auths
+local tenon = {}
+
+---@class tenon.null
+
+---@class tenon.error what failed; calls that reach outside return `nil, err`, others raise it
+---@field kind string "timeout", "network", "invalid", "budget", ...: decides what follows
+---@field message string one sentence
+---@field status integer the HTTP status that fits
+---@field retry boolean may the same call succeed later?
+---@field file string? script file
+---@field line integer?
+---@field field string? path of the offending field
+
+---@class tenon.field
+---@alias tenon.field_maker fun(options: tenon.field_options): tenon.field
+
+---@class tenon.field_options
+---@field title string? for people
+---@field help string? for people
+---@field required boolean?
+---@field generated boolean? set by the system, never from outside
+---@field unique boolean?
+---@field null boolean? null is permitted although it is required
+---@field default any?
+---@field min number|string? numbers: value; text: characters; lists: elements
+---@field max number|string?
+---@field pattern string? a Lua pattern
+---@field values string[]?
+
+---@class tenon.adapter_declaration
+---@field title string?
+---@field type string? "ERP", "PLM", "MES", ...
+---@field base string? name of the config field that holds the base address
+---@field config tenon.field[]
+---@field auth tenon.auth|table?
+---@field health (fun(conn: table): table?)? raises when the other side is not there
+---@field connect (fun(conn: table))?
+---@field pull table<string, function>? by entity
+---@field push table<string, function>? by entity
+---@field operations table<string, tenon.operation>?
+---@field modules string[]?
+---@field webhook table?
+
+---@class tenon.operation
+---@field entity string
+---@field direction "pull"|"push"|nil
+---@field mapping string? "system/entity"
+---@field title string?
+---@field schedule string?
+---@field filters tenon.field[]?
+---@field run function? instead of the function in pull or push
+
+---@class tenon.resource_declaration
+---@field path string "/api/v1/orders"
+---@field title string?
+---@field scope "team"|"global"|nil
+---@field plural string? member that holds the rows of a list
+---@field key string|string[]|nil fields that identify a record from outside
+---@field fields tenon.field[]
+---@field list { filter: string[]?, sort: string[]?, page: integer|table|nil }?
+---@field events table<string, string>?
+---@field actions table<string, function>?
+
+---@class tenon.surface_declaration
+---@field title string?
+---@field path string? prefix of all routes
+---@field auth "key"|"none"|nil
+---@field scope string?
+---@field routes tenon.route[]
+
+---@class tenon.rule_declaration
+---@field title string?
+---@field on string|string[]|tenon.webhook
+---@field when table?
+---@field once string? path of the id that makes it run once
+---@field run fun(event: table)
+
+---@class tenon.declaration
+---@class tenon.route
+---@class tenon.webhook
+---@class tenon.auth
+
+--- How to speak to one kind of system.
+---@param declaration tenon.adapter_declaration
+---@return tenon.declaration
+function tenon.adapter(declaration) end
+
+--- One entity of the canonical model.
+---@param declaration tenon.resource_declaration
+---@return tenon.declaration
+function tenon.resource(declaration) end
+
+--- A published API shape.
+---@param declaration tenon.surface_declaration
+---@return tenon.declaration
+function tenon.surface(declaration) end
+
+--- What happens on an event or webhook.
+---@param declaration tenon.rule_declaration
+---@return tenon.declaration
+function tenon.rule(declaration) end
+
+--- `tn.route { "GET", "/items/{id}", function(request) return 200, body, headers end, auth = "none" }`
+---@param route table method, path, handler; auth, scope
+---@return tenon.route
+function tenon.route(route) end
+
+--- `tn.webhook "name" { signature = "X-Signature", replay_window = "5m" }`, or without a name.
+---@param name string|table
+---@return tenon.webhook|fun(options: table): tenon.webhook
+function tenon.webhook(name) end
+
+---@param name string
+---@return tenon.field|tenon.field_maker
+function tenon.text(name) end
+
+--- A whole number of 64 bits.
+---@param name string
+---@return tenon.field|tenon.field_maker
+function tenon.int(name) end
+
+--- An exact number.
+---@param name string
+---@return tenon.field|tenon.field_maker
+function tenon.decimal(name) end
+
+---@param name string
+---@return tenon.field|tenon.field_maker
+function tenon.bool(name) end
+
+--- An instant, RFC 3339.
+---@param name string
+---@return tenon.field|tenon.field_maker
+function tenon.time(name) end
+
+--- A day, YYYY-MM-DD.
+---@param name string
+---@return tenon.field|tenon.field_maker
+function tenon.date(name) end
+
+---@param name string
+---@return tenon.field|tenon.field_maker
+function tenon.uuid(name) end
+
+--- http:// or https://
+---@param name string
+---@return tenon.field|tenon.field_maker
+function tenon.url(name) end
+
+--- A text that is encrypted at rest and never shown.
+---@param name string
+---@return tenon.field|tenon.field_maker
+function tenon.secret(name) end
+
+--- `tn.state "status" { "pending", pending = { "running", "cancelled" } }`: the first state, then the moves.
+---@param name string
+---@return tenon.field|tenon.field_maker
+function tenon.state(name) end
+
+--- `tn.list "tags" { of = "text" }` or `tn.list "parts" { tn.text "number", tn.decimal "amount" }`
+---@param name string
+---@return tenon.field|tenon.field_maker
+function tenon.list(name) end
+
+--- `tn.object "site" { tn.text "name" }`
+---@param name string
+---@return tenon.field|tenon.field_maker
+function tenon.object(name) end
+
+--- Any JSON value.
+---@param name string
+---@return tenon.field|tenon.field_maker
+function tenon.any(name) end
+
+--- Raises an error of this kind.
+---@param kind string
+---@param message string
+---@param field string?
+function tenon.fail(kind, message, field) end
+
+--- Milliseconds since 1970 in UTC.
+---@return integer
+function tenon.now() end
+
+---@class tenon.auths how requests are signed; values name config fields
+local auth = {}
+
+---@param options table?
+---@return tenon.auth
+function auth.none(options) end
+
+---@param options { user: string, password: string }
+---@return tenon.auth
+function auth.basic(options) end
+
+---@param options { token: string }
+---@return tenon.auth
+function auth.bearer(options) end
+
+---@param options { key: string, header: string? }
+---@return tenon.auth
+function auth.api_key(options) end
+
+---@param options table
+---@return tenon.auth
+function auth.oauth2(options) end
+
+---@param options table
+---@return tenon.auth
+function auth.session(options) end
+
+return tenon

@@ -1,0 +1,197 @@
+---@meta tenon.map
+
+--- A mapping: how a record of one shape becomes a record of another.  It is data that is compiled once; only
+--- fields given as functions enter Lua.
+---
+--- ```lua
+--- local map  = require "tenon.map"
+--- local from = map.from
+--- return map {
+---   reads = "oracle_ebs.work_order", writes = "work_order", key = "external_id",
+---   set = {
+---     external_id = from "wip_entity_id" :text(),
+---     quantity    = from "start_quantity" :number { min = 0 },
+---     status      = from "status_type" :lookup { [1] = "RELEASED", default = map.reject },
+---   },
+---   example = { give = { wip_entity_id = 7, start_quantity = 10, status_type = 1 },
+---               expect = { external_id = "7", quantity = 10, status = "RELEASED" } },
+--- }
+--- ```
+---@class tenon.map
+---@field reject any a value that fails the record
+---@field warn any a fault that is reported while the record goes on
+---@overload fun(declaration: tenon.map.declaration): any
+local map = {}
+
+---@class tenon.map.declaration
+---@field reads string "system.entity"
+---@field writes string the resource
+---@field key string target field that is the external id
+---@field title string?
+---@field any_case boolean? source names match in any case
+---@field set table<string, any> target field to value
+---@field example { give: table|string, expect: any }?
+---@field examples table[]?
+
+--- The value at a path of the source record: "a.b", "a[1]", "a[*].b".
+---@param path string
+---@return tenon.map.value
+function map.from(path) end
+
+---@param value any
+---@return tenon.map.value
+function map.const(value) end
+
+--- "{a}-{b}": texts of the source put together.
+---@param text string
+---@return tenon.map.value
+function map.template(text) end
+
+--- The first of these that is there.
+---@param values table
+---@return tenon.map.value
+function map.first(values) end
+
+--- One value if the test holds, else the other (or none).
+---@param test tenon.map.value made with is, is_not, present, above or below
+---@param value any
+---@param otherwise any?
+---@return tenon.map.value
+function map.when(test, value, otherwise) end
+
+---@param fields table<string, any>
+---@return tenon.map.value
+function map.object(fields) end
+
+---@param fn fun(source: table): any
+---@return tenon.map.value
+function map.fn(fn) end
+
+---@class tenon.map.value
+local Value = {}
+
+---@alias tenon.map.rounding "half_up"|"half_even"|"down"|"up"|"none"
+
+--- As a text.
+---@return tenon.map.value
+function Value:text() end
+
+---@return tenon.map.value
+function Value:trim() end
+
+---@return tenon.map.value
+function Value:upper() end
+
+---@return tenon.map.value
+function Value:lower() end
+
+--- As string.sub, in characters.
+---@param first integer
+---@param last integer? -1
+---@return tenon.map.value
+function Value:sub(first, last) end
+
+--- Every occurrence, taken literally.
+---@param what string
+---@param by string
+---@return tenon.map.value
+function Value:replace(what, by) end
+
+---@param width integer
+---@param fill string
+---@return tenon.map.value
+function Value:pad_left(width, fill) end
+
+---@param width integer
+---@param fill string
+---@return tenon.map.value
+function Value:pad_right(width, fill) end
+
+---@param separator string
+---@return tenon.map.value
+function Value:split(separator) end
+
+---@param separator string
+---@return tenon.map.value
+function Value:join(separator) end
+
+--- This text (or an empty one) counts as nothing.
+---@param text string?
+---@return tenon.map.value
+function Value:blank(text) end
+
+---@param options { min: any, max: any }?
+---@return tenon.map.value
+function Value:number(options) end
+
+---@param options { min: any, max: any }?
+---@return tenon.map.value
+function Value:integer(options) end
+
+---@param options { scale: integer?, rounding: tenon.map.rounding?, as: "number"|"text"|nil }?
+---@return tenon.map.value
+function Value:decimal(options) end
+
+--- The words that mean true and false.
+---@param words table?
+---@return tenon.map.value
+function Value:boolean(words) end
+
+---@param options { format: string?, zone: string? }?
+---@return tenon.map.value
+function Value:time(options) end
+
+---@param options { format: string?, zone: string? }?
+---@return tenon.map.value
+function Value:date(options) end
+
+--- `{ [1] = "RELEASED", default = map.reject }`
+---@param values table
+---@return tenon.map.value
+function Value:lookup(values) end
+
+---@param options { from: string, to: string, scale: integer?, rounding: tenon.map.rounding? }
+---@return tenon.map.value
+function Value:unit(options) end
+
+--- A mapping for each element of a list.
+---@param fields table<string, any>
+---@return tenon.map.value
+function Value:each(fields) end
+
+---@param value any
+---@return tenon.map.value
+function Value:default(value) end
+
+---@return tenon.map.value
+function Value:required() end
+
+--- The value is not shown in errors and logs.
+---@return tenon.map.value
+function Value:secret() end
+
+---@param what "reject"|"warn"|"default"
+---@return tenon.map.value
+function Value:on_fault(what) end
+
+--- For map.when: is it one of these?
+---@param ... any
+---@return tenon.map.value
+function Value:is(...) end
+
+---@param ... any
+---@return tenon.map.value
+function Value:is_not(...) end
+
+---@return tenon.map.value
+function Value:present() end
+
+---@param value any
+---@return tenon.map.value
+function Value:above(value) end
+
+---@param value any
+---@return tenon.map.value
+function Value:below(value) end
+
+return map

@@ -1,0 +1,146 @@
+---@meta tenon.map
+-- What require "tenon.map" gives, for editors.
+
+---@class tenon.map.Value  a source and the operators behind it; never changes
+local Value = {}
+
+---@alias tenon.map.Field tenon.map.Value | fun(src: table): any
+
+-- texts (a number or a boolean counts as its text)
+
+---@return tenon.map.Value  number: its digits; boolean: its word
+function Value:text() end
+---@return tenon.map.Value
+function Value:trim() end
+---@return tenon.map.Value
+function Value:upper() end
+---@return tenon.map.Value
+function Value:lower() end
+---@param first integer  from 1; negative from the end
+---@param last? integer
+---@return tenon.map.Value
+function Value:sub(first, last) end
+---@param what string  plain text
+---@param by string
+---@return tenon.map.Value
+function Value:replace(what, by) end
+---@param width integer
+---@param char string
+---@return tenon.map.Value
+function Value:pad_left(width, char) end
+---@param width integer
+---@param char string
+---@return tenon.map.Value
+function Value:pad_right(width, char) end
+---@param separator string
+---@return tenon.map.Value  a list of texts
+function Value:split(separator) end
+---@param separator string
+---@return tenon.map.Value  the elements of a list as one text
+function Value:join(separator) end
+---@param text? string  a text that counts as absent; "" when not given
+---@return tenon.map.Value
+function Value:blank(text) end
+
+-- numbers, booleans, times
+
+---@param limits? { min?: number|string, max?: number|string }
+---@return tenon.map.Value  exact; a text that is a number counts as one
+function Value:number(limits) end
+---@param limits? { min?: number|string, max?: number|string }
+---@return tenon.map.Value
+function Value:integer(limits) end
+---@param options? { scale?: integer, rounding?: "half_up"|"half_even"|"down"|"up"|"none", as?: "number"|"text" }
+---@return tenon.map.Value
+function Value:decimal(options) end
+---@param options { from: string, to: string, scale?: integer, rounding?: "half_up"|"half_even"|"down"|"up"|"none" }
+---@return tenon.map.Value
+function Value:unit(options) end
+---@param words? table<string, boolean>  besides true, yes, y, 1, on and their opposites
+---@return tenon.map.Value
+function Value:boolean(words) end
+---@param options? { format?: string, zone?: string }
+---@return tenon.map.Value  in UTC: 2026-01-31T08:09:10.123Z
+function Value:time(options) end
+---@param options? { format?: string }
+---@return tenon.map.Value  2026-01-31
+function Value:date(options) end
+
+---@param rows table<string|number|boolean, any>  default = any value, map.reject or map.warn
+---@return tenon.map.Value
+function Value:lookup(rows) end
+
+---@param set table<string, tenon.map.Field>
+---@return tenon.map.Value  a list: each element of the path mapped
+function Value:each(set) end
+
+-- what belongs to a field
+
+---@param value any  when there is none, or null
+---@return tenon.map.Value
+function Value:default(value) end
+---@return tenon.map.Value
+function Value:required() end
+---@return tenon.map.Value  its value is not shown in messages
+function Value:secret() end
+---@param what "reject"|"warn"|"default"
+---@return tenon.map.Value
+function Value:on_fault(what) end
+
+-- tests, for map.when
+
+---@param ... string|number|boolean
+function Value:is(...) end
+---@param ... string|number|boolean
+function Value:is_not(...) end
+function Value:present() end
+---@param limit number
+function Value:above(limit) end
+---@param limit number
+function Value:below(limit) end
+
+---@class tenon.map
+---@field reject lightuserdata
+---@field warn lightuserdata
+---@overload fun(declaration: tenon.map.Declaration): userdata
+local map = {}
+
+---@class tenon.map.Example
+---@field give table|string  a record, or JSON where digits matter
+---@field expect table|string|lightuserdata  map.reject: the record is rejected
+
+---@class tenon.map.Declaration
+---@field reads string
+---@field writes string
+---@field key string  the target field that is the external id
+---@field set table<string, tenon.map.Field>
+---@field example? tenon.map.Example
+---@field examples? tenon.map.Example[]
+---@field any_case? boolean  source names match whatever their case
+---@field title? string
+
+---@param path string  a.b, a[0], a[*].b, ["odd.name"]
+---@return tenon.map.Value
+function map.from(path) end
+---@param value any
+---@return tenon.map.Value
+function map.const(value) end
+---@param text string  "{path}-{path}"
+---@return tenon.map.Value
+function map.template(text) end
+---@param alternatives (string|tenon.map.Field)[]
+---@return tenon.map.Value
+function map.first(alternatives) end
+---@param test any  from "kind" :is("BUY")
+---@param value tenon.map.Field
+---@param otherwise? tenon.map.Field
+---@return tenon.map.Value
+function map.when(test, value, otherwise) end
+---@param set table<string, tenon.map.Field>
+---@return tenon.map.Value
+function map.object(set) end
+---@param f fun(src: table): any
+---@return tenon.map.Value
+function map.fn(f) end
+
+return map

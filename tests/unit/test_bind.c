@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* The stubs for editors say what the C tables say: each module has a stub, each function of a module and
+ * each method of its objects is in it, and nothing else is. */
+#include <stdlib.h>
+
+#include "script_fixture.h"
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/field.h"
+#include "bind/bind.h"
+
+enum { NAMES = 200 };
+struct names {
+    char name[NAMES][48];
+    int n;
+};
+
+static void add(struct names *names, struct tn_str name)
+{
+    assert_true(names->n < NAMES && name.n < 48);
+    for (int i = 0; i < names->n; i++)
+        if (tn_str_is(name, names->name[i])) return;
+    snprintf(names->name[names->n++], 48, "%.*s", TN_FMT(name));
+}
+
+static bool has(const struct names *names, const char *name)
+{
+    for (int i = 0; i < names->n; i++)
+        if (strcmp(names->name[i], name) == 0) return true;
+    return false;
+}
+
+static char *read_source(const char *path)
+{
+    char full[512];
+    snprintf(full, sizeof full, "%s/../../%s", FIXTURES, path);
+    FILE *f = fopen(full, "rb");
+    if (!f) return NULL;
+    struct tn_buf text;
+    char part[4096];
+    size_t n;
+    tn_buf_init(&text, TN_MIB);
+    while ((n = fread(part, 1, sizeof part, f)) > 0) tn_buf_add(&text, part, n);
+    fclose(f);
+    return tn_buf_take(&text, &n);
+}
+
+static bool name_byte(char c)
+{
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Rows {"name", l_name} of all luaL_Reg tables of a file; metamethods are no business of callers. */
+static void names_in_c(const char *text, struct names *out)
+{
+    for (const char *p = text; (p = strstr(p, "{\"")); p++) {
+        struct tn_str name = {p + 2, 0};
+        while (name_byte(name.p[name.n])) name.n++;
+        const char *after = name.p + name.n;
+        if (after[0] != '"' || after[1] != ',' || tn_str_starts(name, "__")) continue;
+        after += 2;
+        while (*after == ' ' || *after == '\n') after++;
+        const char *end = after;
+        while (name_byte(*end)) end++;
+        /* a function, then the end of the row */
+        if (end > after && *end == '}' && *after >= 'a') add(out, name);
+    }
+}
+
+/* "function x.name(" and "function X:name(" */
+static void names_in_stub(const char *text, struct names *out)
+{
+    for (const char *p = text; (p = strstr(p, "\nfunction ")); p++) {
+        const char *open = strchr(p, '('), *at = open;
+        while (name_byte(at[-1])) at--;
+        add(out, (struct tn_str){at, (size_t)(open - at)});
+    }
+}
+
+static void compare(const char *module, const struct names *c, const struct names *stub)
+{
+    for (int i = 0; i < c->n; i++)
+        if (!has(stub, c->name[i])) fail_msg("%s: %s is not in stdlib/meta", module, c->name[i]);
+    for (int i = 0; i < stub->n; i++)
+        if (!has(c, stub->name[i])) fail_msg("%s: %s is in stdlib/meta only", module, stub->name[i]);
+}
+
+/* The words of "tenon" that come from lists. */
+static void add_words(struct names *c)
+{
+    static const char *const words[] = {"adapter", "resource", "surface", "rule", "route", "none", "basic",
+                                        "bearer", "api_key", "oauth2", "session"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) add(c, tn_str(words[i]));
+    for (int type = 0; type < TN_FIELD_types; type++) add(c, tn_str(tn_field_type_name(type)));
+}
+
+static void stubs_say_what_the_tables_say(void **state)
+{
+    (void)state;
+    for (const struct tn_module *m = bind_modules; m->name; m++) {
+        char path[128];
+        const char *dot = strchr(m->name, '.');
+        struct names c = {.n = 0}, stub = {.n = 0};
+        snprintf(path, sizeof path, "runtime/bind/bind_%s.c", dot ? dot + 1 : m->name);
+        char *source = read_source(path);
+        if (!source) fail_msg("%s has no %s", m->name, path);
+        snprintf(path, sizeof path, "stdlib/meta/%s.lua", m->name);
+        char *meta = read_source(path);
+        if (!meta) fail_msg("%s has no %s", m->name, path);
+        names_in_c(source, &c);
+        names_in_stub(meta, &stub);
+        if (!dot) add_words(&c);
+        compare(m->name, &c, &stub);
+        if (!strstr(meta, "---@meta") || !strstr(meta, "```lua"))
+            fail_msg("%s: the stub has no ---@meta line or no example", path);
+        tn_free(source);
+        tn_free(meta);
+    }
+}
+
+/* Every module opens, and is read-only. */
+static void modules_open(void **state)
+{
+    struct bind_context context = {.area = "test"};
+    struct tn_isolate_options o = {.name = "all", .modules = bind_modules, .context = &context};
+    struct tn_isolate *iso = fixture_isolate(*state, &o);
+    for (const struct tn_module *m = bind_modules; m->name; m++) {
+        struct fixture_text out;
+        char text[256];
+        snprintf(text, sizeof text, "local m = require '%s' return m == require '%s', (pcall(function() m.get = 1 "
+                 "end)), (pcall(rawset, m, 'x', 1))", m->name, m->name);
+        fixture_run(iso, &out, text);
+        if (!tn_str_starts(tn_str(out.text), "true false")) fail_msg("%s: %s", m->name, out.text);
+    }
+    tn_isolate_unref(iso);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stubs_say_what_the_tables_say),
+        cmocka_unit_test_setup_teardown(modules_open, fixture_open, fixture_close)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/* Declarations, from the text of a file to the structs that C reads, and what a mistake in it says. */
+#include "script_fixture.h"
+
+#include "base/json.h"
+#include "bind/bind.h"
+#include "script/decl.h"
+
+static const struct tn_module modules[] = {{"tenon", luaopen_tenon}, {NULL, NULL}};
+
+static struct tn_decl *read_as(struct tn_isolate *iso, const char *text, enum tn_decl_kind kind,
+                               struct tn_err *err)
+{
+    int ref;
+    tn_err_clear(err);
+    if (!tn_isolate_load_text(iso, "scripts/adapters/demo.lua", tn_str(text), &ref, err)) return NULL;
+    struct tn_decl *decl = tn_decl_read(iso, "scripts/adapters/demo.lua", ref, kind, err);
+    tn_isolate_release(iso, ref);
+    return decl;
+}
+
+static struct tn_isolate *isolate(void **state)
+{
+    struct tn_isolate_options o = {.name = "decl", .modules = modules};
+    return fixture_isolate(*state, &o);
+}
+
+static struct tn_decl *must_read(struct tn_isolate *iso, const char *text, enum tn_decl_kind kind)
+{
+    struct tn_err err;
+    struct tn_decl *decl = read_as(iso, text, kind, &err);
+    if (!decl) fail_msg("%s:%d: %s", err.file, err.line, err.text);
+    return decl;
+}
+
+/* ---- adapters ---- */
+
+static const char adapter_text[] =
+    "local tn = require \"tenon\"\n"
+    "return tn.adapter {\n"
+    "  title = \"Demo ERP\", type = \"ERP\", base = \"base_url\",\n"
+    "  config = {\n"
+    "    tn.url \"base_url\" { required = true, title = \"Base address\" },\n"
+    "    tn.text \"user\" { required = true, min = 1, max = 80 },\n"
+    "    tn.secret \"password\" { required = true },\n"
+    "    tn.int \"batch\" { default = 100, min = 1, max = 500 },\n"
+    "    tn.list \"scopes\" { of = \"text\", default = { \"a\", \"b\" } },\n"
+    "    tn.text \"dialect\" { values = { \"reference\", \"real\" }, default = \"reference\" },\n"
+    "    tn.decimal \"factor\" { min = \"0.10\" },\n"
+    "  },\n"
+    "  auth = tn.auth.basic { user = \"user\", password = \"password\" },\n"
+    "  health = function(conn) return { version = \"1\" } end,\n"
+    "  pull = { item = function() end, bom = function() end },\n"
+    "  operations = {\n"
+    "    sync_items = { entity = \"item\", mapping = \"demo/item\", title = \"Items\",\n"
+    "      filters = { tn.text \"class\" { values = { \"A\", \"B\" } }, tn.time \"since\" } },\n"
+    "    sync_boms = { entity = \"bom\", direction = \"pull\" },\n"
+    "    complete = { entity = \"completion\", direction = \"push\", run = function() end },\n"
+    "  },\n"
+    "  modules = { \"items\", \"boms\" },\n"
+    "  webhook = { signature = \"X-Signature\", secret = \"password\", replay_window = \"5m\" },\n"
+    "}\n";
+
+static void adapters_become_structs(void **state)
+{
+    struct tn_isolate *iso = isolate(state);
+    struct tn_decl *decl = must_read(iso, adapter_text, TN_DECL_adapter);
+    const struct tn_adapter *a = &decl->adapter;
+    assert_string_equal(decl->name, "demo");
+    assert_int_equal(decl->line, 2);
+    assert_string_equal(a->title, "Demo ERP");
+    assert_string_equal(a->base, "base_url");
+    assert_int_equal(a->n_fields, 7);
+    assert_int_equal(a->fields[0].type, TN_FIELD_url);
+    assert_string_equal(a->fields[0].title, "Base address");
+    assert_int_equal(a->fields[0].line, 5);
+    assert_true(a->fields[0].required);
+    assert_string_equal(a->fields[1].max, "80");
+    assert_string_equal(a->fields[3].default_json, "100");
+    assert_string_equal(a->fields[4].default_json, "[\"a\",\"b\"]");
+    assert_int_equal(a->fields[4].fields[0].type, TN_FIELD_text);
+    assert_string_equal(a->fields[5].values[1], "real");
+    assert_string_equal(a->fields[6].min, "0.10");
+    assert_string_equal(a->auth.kind, "basic");
+    assert_string_equal(a->auth.options[0].key, "password");
+    assert_int_not_equal(a->health, LUA_NOREF);
+    assert_int_equal(a->connect, LUA_NOREF);
+    assert_string_equal(a->pull[0].entity, "bom");
+    assert_string_equal(a->pull[1].entity, "item");
+    assert_null(a->pull[2].entity);
+    assert_null(a->push[0].entity);
+    assert_string_equal(a->operations[0].name, "sync_items");
+    assert_int_equal(a->operations[0].line, 17);
+    assert_string_equal(a->operations[0].mapping, "demo/item");
+    assert_int_equal(a->operations[0].n_filters, 2);
+    assert_string_equal(a->operations[1].name, "sync_boms");
+    assert_string_equal(a->operations[1].direction, "pull");
+    assert_string_equal(a->operations[2].direction, "push");
+    assert_int_not_equal(a->operations[2].run, LUA_NOREF);
+    assert_null(a->operations[3].name);
+    assert_string_equal(a->modules[1], "boms");
+    assert_int_equal(a->webhook->replay_window_ms, 300000);
+    tn_decl_free(decl);
+    tn_isolate_unref(iso);
+}
+
+/* The declaration as a Lua value shows its keys. */
+static int push_decl(lua_State *L, void *arg)
+{
+    const struct tn_decl *decl = arg;
+    tn_isolate_push(L, decl->ref);
+    return 1;
+}
+
+struct shown {
+    const struct tn_decl *decl;
+    struct fixture_text out;
+};
+static int push_shown(lua_State *L, void *arg)
+{
+    return push_decl(L, (void *)(uintptr_t)((struct shown *)arg)->decl);
+}
+static void take_shown(lua_State *L, int n, void *arg)
+{
+    fixture_take(L, n, &((struct shown *)arg)->out);
+}
+
+static void declarations_are_values_in_lua(void **state)
+{
+    struct tn_isolate *iso = isolate(state);
+    struct shown shown = {.decl = must_read(iso, adapter_text, TN_DECL_adapter)};
+    struct tn_err err;
+    int ref = fixture_load(iso, "return function(a) return a.auth.kind, a.auth.user, a.config[1].name, a.base, "
+                                "a.nothing, a.health().version, pcall(function() a.x = 1 end) end");
+    assert_true(tn_isolate_call(iso, ref, push_shown, take_shown, &shown, &err));
+    assert_true(tn_str_starts(tn_str(shown.out.text), "basic user base_url base_url nil 1 false "));
+    tn_decl_free((struct tn_decl *)(uintptr_t)shown.decl);
+    tn_isolate_unref(iso);
+}
+
+/* ---- resources, surfaces, rules ---- */
+
+static void resources_become_structs(void **state)
+{
+    struct tn_isolate *iso = isolate(state);
+    struct tn_decl *decl = must_read(iso,
+        "local tn = require 'tenon'\n"
+        "return tn.resource {\n"
+        "  path = '/api/v1/orders', scope = 'team', key = { 'externalId' },\n"
+        "  fields = { tn.uuid 'id' { generated = true }, tn.text 'externalId' { unique = true },\n"
+        "    tn.int 'quantity' { required = true, min = 1 },\n"
+        "    tn.state 'status' { 'pending', pending = { 'running', 'cancelled' }, running = { 'done' } },\n"
+        "    tn.list 'parts' { tn.text 'number' { required = true }, tn.decimal 'amount' },\n"
+        "    tn.object 'site' { tn.text 'name' } },\n"
+        "  list = { filter = { 'status' }, sort = { 'quantity', 'createdAt' }, page = { 20, max = 100 } },\n"
+        "  events = { created = 'order.created', ['status:done'] = 'order.completed' },\n"
+        "  actions = { cancel = function() end },\n"
+        "}", TN_DECL_resource);
+    const struct tn_resource *r = &decl->resource;
+    assert_string_equal(r->path, "/api/v1/orders");
+    assert_string_equal(r->plural, "demos");
+    assert_string_equal(r->key[0], "externalId");
+    assert_int_equal(r->n_fields, 6);
+    const struct tn_field *status = tn_field_find(r->fields, r->n_fields, TN_STR("status"));
+    assert_string_equal(status->initial, "pending");
+    assert_string_equal(status->default_json, "\"pending\"");
+    assert_string_equal(status->values[0], "pending");
+    assert_non_null(status->values[3]);
+    assert_null(status->values[4]);
+    assert_true(tn_field_may_move(status, TN_STR("pending"), TN_STR("running")));
+    assert_false(tn_field_may_move(status, TN_STR("pending"), TN_STR("done")));
+    assert_false(tn_field_may_move(status, TN_STR("done"), TN_STR("pending")));
+    assert_true(tn_field_may_move(status, TN_STR("done"), TN_STR("done")));
+    const struct tn_field *parts = tn_field_find(r->fields, r->n_fields, TN_STR("parts"));
+    assert_int_equal(parts->fields[0].type, TN_FIELD_object);
+    assert_int_equal(parts->fields[0].n_fields, 2);
+    assert_int_equal(r->page, 20);
+    assert_int_equal(r->page_max, 100);
+    assert_string_equal(r->events[0].key, "created");
+    assert_string_equal(r->events[1].value, "order.completed");
+    assert_string_equal(r->actions[0].entity, "cancel");
+    tn_decl_free(decl);
+    tn_isolate_unref(iso);
+}
+
+static void surfaces_and_rules_become_structs(void **state)
+{
+    struct tn_isolate *iso = isolate(state);
+    struct tn_decl *decl = must_read(iso,
+        "local tn = require 'tenon'\n"
+        "return tn.surface { path = '/v2', scope = 'mes',\n"
+        "  routes = { tn.route { 'GET', '/ping', function() return 200 end, auth = 'none' },\n"
+        "             tn.route { 'POST', '/jobs/{id}', function(req) return 201 end, scope = 'jobs' } } }",
+        TN_DECL_surface);
+    assert_string_equal(decl->surface.path, "/v2");
+    assert_true(decl->surface.routes[0].open);
+    assert_string_equal(decl->surface.routes[0].scope, "mes");
+    assert_string_equal(decl->surface.routes[1].path, "/jobs/{id}");
+    assert_string_equal(decl->surface.routes[1].scope, "jobs");
+    assert_false(decl->surface.routes[1].open);
+    assert_null(decl->surface.routes[2].method);
+    tn_decl_free(decl);
+    decl = must_read(iso,
+        "local tn = require 'tenon'\n"
+        "return tn.rule {\n"
+        "  on = tn.webhook 'oracle_fusion' { signature = 'X-Hub-Signature-256', replay_window = '5m' },\n"
+        "  when = { type = { 'a', 'b' } }, once = 'id', run = function(event) end }", TN_DECL_rule);
+    assert_string_equal(decl->rule.webhook->name, "oracle_fusion");
+    assert_string_equal(decl->rule.when_json, "{\"type\":[\"a\",\"b\"]}");
+    assert_string_equal(decl->rule.once, "id");
+    tn_decl_free(decl);
+    decl = must_read(iso, "local tn = require 'tenon' return tn.rule { on = 'item.created', run = function() end }",
+                     TN_DECL_rule);
+    assert_string_equal(decl->rule.events[0], "item.created");
+    assert_string_equal(decl->rule.when_json, "{}");
+    tn_decl_free(decl);
+    tn_isolate_unref(iso);
+}
+
+/* ---- mistakes ---- */
+
+static const struct {
+    enum tn_decl_kind kind;
+    const char *body;                      /* after: local tn = require "tenon" */
+    int line;
+    const char *says;
+} mistakes[] = {
+    {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  helth = function() end,\n}", 4,
+     "unknown key 'helth' in tn.adapter; did you mean 'health'?"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  colour = 1,\n}", 4,
+     "unknown key 'colour' in tn.adapter; it takes: title, type, base, config, auth, health, connect, pull, push, "
+     "operations, modules, webhook"},
+    {TN_DECL_adapter, "return tn.adapter {\n  title = 7,\n  config = {},\n}", 3,
+     "'title' in tn.adapter has to be a text, not a whole number"},
+    {TN_DECL_adapter, "return tn.adapter {\n  title = \"x\",\n}", 2, "tn.adapter needs 'config' (a table)"},
+    {TN_DECL_adapter, "return {}", 1,
+     "this file has to return an adapter, made with tn.adapter { ... }; it returns a table"},
+    {TN_DECL_resource, "return tn.adapter { config = {} }", 2,
+     "this file has to return a resource, made with tn.resource { ... }; it returns adapter"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = {\n    tn.text \"a\",\n    tn.text \"b\" { requird = true },\n  }}",
+     5, "unknown key 'requird' in b; did you mean 'required'?"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = {\n    tn.text \"a\",\n    tn.int \"a\",\n  }}", 5,
+     "the field 'a' is there already, in line 4"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = { \"base_url\" } }", 2,
+     "config has to be a list of fields such as tn.text \"name\" { ... }; number 1 is a text"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = {\n    tn.int \"n\" { min = 5,\n      default = 3 } } }", 5,
+     "the default of 'n': it has to be 5 or more"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = {\n    tn.int \"n\" { default = \"x\" } } }", 4,
+     "the default of 'n': it has to be a whole number, not a string"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = { tn.int \"n\" { min = \"a\" } } }", 3,
+     "'min' has to be a number"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = { tn.int \"n\" { min = 3, max = 2 } } }", 3,
+     "'min' of 'n' is larger than its 'max'"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = { tn.text \"n\" { pattern = \"[a\" } } }", 3,
+     "'pattern': malformed pattern (missing ']')"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = { tn.text \"user\" },\n"
+     "  auth = tn.auth.basic { user = \"usr\", password = \"pw\" } }", 4,
+     "auth: 'password' names the config field 'pw', which is not declared"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  base = \"url\" }", 4,
+     "'base' names the config field 'url', which is not declared"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  operations = {\n    sync = { entity = \"item\" } } }", 5,
+     "the operation 'sync' has neither 'run' nor a function pull.item"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  operations = {\n    sync = { run = function() end } } }", 5,
+     "sync needs 'entity' (a text)"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  operations = {\n    sync = { entity = \"i\",\n"
+     "      direction = \"sideways\", run = function() end } } }", 6,
+     "'direction' of sync has to be \"pull\" or \"push\", not \"sideways\""},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  pull = { item = 7 } }", 4,
+     "'item' in pull has to be a function, not a whole number"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  webhook = { replay_window = \"soon\" } }", 4,
+     "'replay_window' has to be a time such as \"90s\", \"5m\" or \"1h\", not \"soon\""},
+    {TN_DECL_resource, "return tn.resource {\n  path = \"items\", fields = {} }", 3,
+     "'path' has to be a path such as \"/api/v1/items\", not \"items\""},
+    {TN_DECL_resource, "return tn.resource {\n  path = \"/items\", fields = { tn.text \"status\" },\n"
+     "  list = { filter = { \"statu\" } } }", 4,
+     "'filter' names the field 'statu', which is not declared; did you mean 'status'?"},
+    {TN_DECL_resource, "return tn.resource {\n  path = \"/items\", fields = {},\n  list = { page = { 10, max = 5 } } }", 4,
+     "'page' has to be { usual, max = largest }, between 1 and 500"},
+    {TN_DECL_resource, "return tn.resource {\n  path = \"/items\", fields = { tn.state \"s\" { new = {} } } }", 3,
+     "the state field 's' needs its first state: { \"new\", new = { ... } }"},
+    {TN_DECL_surface, "return tn.surface {\n  routes = {\n    tn.route { \"GET\", function() end } } }", 4,
+     "a route is tn.route { \"GET\", \"/path/{id}\", function(request) ... end }"},
+    {TN_DECL_surface, "return tn.surface {\n  routes = {\n    tn.route { \"FETCH\", \"/x\", function() end } } }", 4,
+     "a route's method is one of GET, POST, PUT, PATCH, DELETE, not \"FETCH\""},
+    {TN_DECL_rule, "return tn.rule {\n  on = {}, run = function() end }", 3, "'on' names no event"},
+    {TN_DECL_rule, "return tn.rule {\n  on = \"x\" }", 2, "tn.rule needs 'run' (a function)"},
+};
+
+static void mistakes_are_told(void **state)
+{
+    struct tn_isolate *iso = isolate(state);
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+        struct tn_err err;
+        char text[1024];
+        snprintf(text, sizeof text, "local tn = require \"tenon\"\n%s\n", mistakes[i].body);
+        struct tn_decl *decl = read_as(iso, text, mistakes[i].kind, &err);
+        assert_null(decl);
+        if (err.line != mistakes[i].line || strcmp(err.text, mistakes[i].says) != 0)
+            fail_msg("%s\n -> %s:%d: %s", mistakes[i].body, err.file, err.line, err.text);
+        assert_string_equal(err.file, "scripts/adapters/demo.lua");
+    }
+    tn_isolate_unref(iso);
+}
+
+static void misuse_raises(void **state)
+{
+    static const struct { const char *body, *says; } bodies[] = {
+        {"tn.text()", "bad argument #1 to 'text'"},
+        {"tn.text ''", "a field's name has 1 to 100 characters"},
+        {"tn.text 'a' {} {}", "has its options already"},
+        {"tn.text 'a' (7)", "table expected"},
+        {"tn.adapter()", "table expected"},
+        {"tn.auth.basic(7)", "table expected"},
+        {"tn.txt 'a'", "attempt to call a nil value"},
+        {"tn.fail('nonsense', 'x')", "no kind of error"},
+        {"tn.fail('timeout', 'too slow')", "too slow"},
+    };
+    struct tn_isolate *iso = isolate(state);
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        struct fixture_text out;
+        char text[256];
+        snprintf(text, sizeof text, "local tn = require 'tenon' %s", bodies[i].body);
+        fixture_run(iso, &out, text);
+        if (!strstr(out.text, bodies[i].says)) fail_msg("%s -> %s", bodies[i].body, out.text);
+    }
+    struct fixture_text out;
+    fixture_run(iso, &out, "local tn = require 'tenon' local ok, e = pcall(tn.fail, 'timeout', 'slow', 'a.b') "
+                           "return ok, e.kind, e.message, e.status, e.retry, e.field, e.line, tostring(e)");
+    assert_string_equal(out.text, "false timeout slow 504 true a.b nil slow");
+    fixture_run(iso, &out, "local tn = require 'tenon' tn.fail('timeout', 'slow')");
+    assert_string_equal(out.text, "timeout: slow");
+    tn_isolate_unref(iso);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
+    const struct CMUnitTest tests[] = {
+        T(adapters_become_structs), T(declarations_are_values_in_lua), T(resources_become_structs),
+        T(surfaces_and_rules_become_structs), T(mistakes_are_told), T(misuse_raises)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,578 @@
+/* SPDX-License-Identifier: MIT */
+/* The store process against the world: crashes, lost power, full and broken disks, damaged and
+ * foreign files, a second process. */
+#include "store_rig.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static const struct tn_column columns[] = {{"part_number", TN_COLUMN_text, true}};
+static const struct tn_table items = {"items", columns, 1, {"part_number"}, "item", true};
+
+/* ------------------------------------------------------------------ the same process */
+
+static int setup(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    rig_open(r);
+    assert_true(rig_define(r, &items));
+    *state = r;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    tn_fault_arm(NULL);
+    rig_close(*state);
+    free(*state);
+    return 0;
+}
+
+/* Two records and a key: whole or not at all. */
+static struct tn_commit *pair(struct tn_store *s, int number)
+{
+    struct tn_err err;
+    struct tn_commit *c = tn_commit_new(s);
+    char body[64], text[16];
+    for (int half = 0; half < 2; half++) {
+        struct tn_id id = tn_id_new();
+        snprintf(body, sizeof body, "{\"part_number\":\"%d-%d\"}", number, half);
+        assert_true(tn_commit_put(c, 1, "items", &id, tn_str(body), TN_NEW_ONLY, &err));
+    }
+    snprintf(text, sizeof text, "%d", number);
+    assert_true(tn_commit_kv_set(c, 1, "pairs", tn_str(text), tn_str(text), TN_NEW_ONLY, 0, &err));
+    return c;
+}
+
+/* 1: the pair is there, 0: it is not; anything half fails. */
+static int look_for(struct tn_store *s, int number)
+{
+    struct tn_buf hold;
+    struct tn_row row;
+    struct tn_err err;
+    char key[32];
+    int there = 0;
+    tn_buf_init(&hold, TN_LIMIT_RECORD);
+    for (int half = 0; half < 2; half++) {
+        snprintf(key, sizeof key, "%d-%d", number, half);
+        struct tn_str k = tn_str(key);
+        there += tn_store_get_by_key(s, 1, "items", &k, 1, &row, &hold, &err);
+    }
+    snprintf(key, sizeof key, "%d", number);
+    there += tn_store_kv_get(s, 1, "pairs", tn_str(key), &hold, NULL, &err);
+    tn_buf_clear(&hold);
+    if (there != 0 && there != 3) fail_msg("pair %d is there by %d of 3", number, there);
+    return there / 3;
+}
+
+static bool count_row(void *arg, const struct tn_row *row)
+{
+    (void)row;
+    (*(int64_t *)arg)++;
+    return true;
+}
+static bool count_event(void *arg, const struct tn_event *e)
+{
+    int64_t *last = arg;
+    assert_int_equal(e->seq, *last + 1);
+    *last = e->seq;
+    return true;
+}
+
+/* What is counted, what is there and what was logged are one. */
+static void expect_consistent(struct tn_store *s, int64_t pairs)
+{
+    struct tn_err err;
+    struct tn_page page;
+    struct tn_tail tail;
+    struct tn_buf cursor;
+    int64_t rows = 0, counted, last = 0, before;
+    struct tn_query q = {.team = 1, .table = "items"};
+    tn_page_init(&page);
+    tn_buf_init(&cursor, 1000);
+    do {
+        assert_true(tn_store_query(s, &q, count_row, &rows, &page, &err));
+        tn_buf_reset(&cursor);
+        tn_buf_addstr(&cursor, tn_buf_str(&page.next));
+        q.cursor = tn_buf_str(&cursor);
+    } while (page.more);
+    tn_page_clear(&page);
+    tn_buf_clear(&cursor);
+    assert_int_equal(rows, pairs * 2);
+    assert_true(tn_store_count(s, 1, "items", &counted, &err));
+    assert_int_equal(counted, rows);
+    do {
+        before = last;
+        assert_true(tn_store_tail(s, 1, last, 0, count_event, &last, &tail, &err));
+    } while (last > before);
+    assert_int_equal(last, rows);
+    assert_int_equal(tail.head, rows);
+}
+
+static void a_store_process_that_is_replaced_is_found_again(void **state)
+{
+    struct rig *r = *state;
+    int before = r->answers;
+    assert_true(rig_commit(r, pair(r->store, 1)));
+    tn_store_server_close(r->server);
+    tn_store_commit(r->store, pair(r->store, 2), rig_committed, r);
+    tn_store_commit(r->store, pair(r->store, 3), rig_committed, r);
+    for (int i = 0; i < 5; i++) tn_loop_turn(r->loop, false);
+    rig_serve(r);
+    rig_wait(r, before + 3);
+    assert_true(r->ok);
+    expect_consistent(r->store, 3);
+}
+
+/* The answer is lost after the commit: sent again, it is answered from the record. */
+static void a_commit_is_never_done_twice(void **state)
+{
+    struct rig *r = *state;
+    for (int i = 0; i < 20; i++) {
+        int before = r->answers;
+        tn_store_commit(r->store, pair(r->store, i), rig_committed, r);
+        for (int turn = 0; turn < i % 7 && r->answers == before; turn++) tn_loop_turn(r->loop, false);
+        tn_store_server_close(r->server);
+        rig_serve(r);
+        rig_wait(r, before + 1);
+        assert_true(r->ok);
+        assert_int_equal(r->count, 3);
+        assert_int_equal(r->ops[1].kind, TN_DONE_created);
+        assert_int_equal(r->last_event, 2 * i + 2);
+    }
+    expect_consistent(r->store, 20);
+}
+
+static void a_full_or_broken_disk_loses_nothing(void **state)
+{
+    struct rig *r = *state;
+    static const char *const faults[] = {"store.vfs.full", "store.vfs.write", "store.vfs.sync", "store.vfs.read",
+                                         "store.vfs.truncate", "store.commit"};
+    int64_t pairs = 0;
+    int number = 0;
+    for (size_t f = 0; f < sizeof faults / sizeof faults[0]; f++) {
+        for (int at = 1; at <= 24; at++) {
+            char spec[64];
+            snprintf(spec, sizeof spec, "%s=fail:%d", faults[f], at);
+            tn_fault_arm(spec);
+            for (int i = 0; i < 3; i++) {
+                rig_commit(r, pair(r->store, ++number));
+                enum tn_kind kind = r->err.kind;
+                if (!r->ok && kind != TN_E_io && kind != TN_E_disk_full) fail_msg("%s: %s", spec, r->err.text);
+                tn_fault_arm(NULL);
+                int there = look_for(r->store, number);
+                if (there != r->ok) fail_msg("%s: answered %d, but it is there: %d", spec, r->ok, there);
+                pairs += there;
+                tn_fault_arm(spec);
+            }
+            tn_fault_arm(NULL);
+            if (!rig_commit(r, pair(r->store, ++number))) fail_msg("after %s: %s", spec, r->err.text);
+            pairs++;
+        }
+    }
+    expect_consistent(r->store, pairs);
+}
+
+static void a_disk_that_stays_full_is_said_so_and_recovers(void **state)
+{
+    struct rig *r = *state;
+    tn_fault_arm("store.vfs.full=fail:1+");
+    for (int i = 0; i < 5; i++) {
+        assert_false(rig_commit(r, pair(r->store, i)));
+        assert_int_equal(r->err.kind, TN_E_disk_full);
+    }
+    tn_fault_arm(NULL);
+    for (int i = 0; i < 5; i++) assert_true(rig_commit(r, pair(r->store, i)));
+    expect_consistent(r->store, 5);
+}
+
+static void too_much_that_waits_is_refused(void **state)
+{
+    struct rig *r = *state;
+    struct tn_err err;
+    char *large = malloc(TN_LIMIT_RECORD);
+    int sent = 0, before = r->answers;
+    memset(large, ' ', TN_LIMIT_RECORD);
+    memcpy(large, "{}", 2);
+    tn_store_server_close(r->server);
+    r->server = NULL;
+    while (tn_store_pending(r->store) + TN_LIMIT_RECORD < TN_LIMIT_COMMIT_QUEUE) {
+        struct tn_commit *c = tn_commit_new(r->store);
+        struct tn_id id = tn_id_new();
+        assert_true(tn_commit_put(c, 1, "items", &id, (struct tn_str){large, TN_LIMIT_RECORD}, 0, &err));
+        tn_store_commit(r->store, c, rig_committed, r);
+        sent++;
+    }
+    struct tn_commit *c = tn_commit_new(r->store);
+    struct tn_id id = tn_id_new();
+    assert_true(tn_commit_put(c, 1, "items", &id, (struct tn_str){large, TN_LIMIT_RECORD}, 0, &err));
+    tn_store_commit(r->store, c, rig_committed, r);
+    assert_int_equal(r->answers, before);                  /* never inside the call */
+    rig_wait(r, before + 1);
+    assert_int_equal(r->err.kind, TN_E_overloaded);
+    rig_serve(r);
+    rig_wait(r, before + 1 + sent);
+    assert_true(r->ok);
+    assert_int_equal(tn_store_pending(r->store), 0);
+    free(large);
+}
+
+/* ------------------------------------------------------------------ files */
+
+static enum tn_kind serve_kind(struct rig *r, char *text, size_t size)
+{
+    struct tn_err err;
+    struct tn_server_options o = {.dir = r->dir, .listen_fd = r->fd};
+    struct tn_store_server *s = tn_store_server_open(r->loop, &o, &err);
+    if (s) err.kind = TN_E_none;
+    else if (text) snprintf(text, size, "%s", err.text);
+    tn_store_server_close(s);
+    return err.kind;
+}
+
+static void bare_close(struct rig *r)
+{
+    close(r->fd);
+    tn_loop_free(r->loop);
+    nftw(r->dir, rig_unlink, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void write_file(const char *path, const char *text, size_t n, long at)
+{
+    int fd = open(path, O_RDWR | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, text, n, at), n);
+    close(fd);
+}
+
+static void a_second_process_is_refused(void **state)
+{
+    struct rig *r = *state;
+    char text[512];
+    assert_int_equal(serve_kind(r, text, sizeof text), TN_E_busy);
+    assert_non_null(strstr(text, r->dir));
+}
+
+static void bad_databases_are_refused_and_left_alone(void **state)
+{
+    (void)state;
+    struct rig r;
+    char path[128], text[512], rubbish[20000];
+    sqlite3 *db;
+    struct stat before, after;
+    memset(rubbish, 'x', sizeof rubbish);
+
+    rig_folder(&r);
+    snprintf(path, sizeof path, "%s/tenon.db", r.dir);
+    write_file(path, rubbish, sizeof rubbish, 0);
+    assert_int_equal(serve_kind(&r, text, sizeof text), TN_E_corrupt);
+    assert_non_null(strstr(text, path));
+    assert_non_null(strstr(text, "restore"));
+    stat(path, &after);
+    assert_int_equal(after.st_size, sizeof rubbish);
+
+    truncate(path, 0);
+    assert_int_equal(serve_kind(&r, text, sizeof text), TN_E_corrupt);
+    unlink(path);
+    write_file(path, "SQLite format 3", 16, 0);
+    assert_int_equal(serve_kind(&r, text, sizeof text), TN_E_corrupt);
+    unlink(path);
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "CREATE TABLE mine (x)", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    stat(path, &before);
+    assert_int_equal(serve_kind(&r, text, sizeof text), TN_E_invalid);
+    assert_non_null(strstr(text, "another program"));
+    stat(path, &after);
+    assert_int_equal(before.st_size, after.st_size);
+    assert_int_equal(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
+    unlink(path);
+
+    assert_int_equal(serve_kind(&r, NULL, 0), TN_E_none);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 9999", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    assert_int_equal(serve_kind(&r, text, sizeof text), TN_E_too_new);
+    assert_non_null(strstr(text, "newer"));
+
+    char wal[140];
+    unlink(path);
+    snprintf(wal, sizeof wal, "%s-wal", path);
+    write_file(wal, rubbish, sizeof rubbish, 0);
+    assert_int_equal(serve_kind(&r, text, sizeof text), TN_E_corrupt);
+    assert_int_not_equal(access(path, F_OK), 0);
+    bare_close(&r);
+}
+
+static void a_reader_refuses_what_is_not_a_store(void **state)
+{
+    (void)state;
+    struct rig r;
+    char path[128];
+    struct tn_err err;
+    rig_folder(&r);
+    snprintf(path, sizeof path, "%s/tenon.db", r.dir);
+    struct tn_store_options o = {.dir = r.dir};
+    assert_null(tn_store_open(r.loop, &o, &err));
+    assert_int_equal(err.kind, TN_E_not_found);
+    write_file(path, "not a database, but long enough to be looked at by anybody who wants to open one ........", 90, 0);
+    assert_null(tn_store_open(r.loop, &o, &err));
+    assert_int_equal(err.kind, TN_E_corrupt);
+    unlink(path);
+    assert_int_equal(serve_kind(&r, NULL, 0), TN_E_none);
+    struct tn_store *s = tn_store_open(r.loop, &o, &err);
+    assert_non_null(s);
+    assert_true(tn_store_ready(s));
+    r.answers = 0;
+    tn_store_commit(s, tn_commit_new(s), rig_committed, &r);
+    rig_wait(&r, 1);
+    assert_int_equal(r.err.kind, TN_E_unavailable);
+    tn_store_close(s);
+    bare_close(&r);
+}
+
+static void a_migration_that_fails_changes_nothing(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_folder(&r);
+    tn_fault_arm("store.migrate=fail:1");
+    assert_int_equal(serve_kind(&r, NULL, 0), TN_E_io);
+    tn_fault_arm(NULL);
+    char path[128];
+    snprintf(path, sizeof path, "%s/tenon.db", r.dir);
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_int_equal(serve_kind(&r, NULL, 0), TN_E_none);
+    assert_int_equal(serve_kind(&r, NULL, 0), TN_E_none);
+    bare_close(&r);
+}
+
+/* ------------------------------------------------------------------ processes that die */
+
+static int rounds(void)
+{
+    const char *text = getenv("TENON_CRASH_ROUNDS");
+    return text ? atoi(text) : 50;
+}
+
+/* How the store process shall die: by itself at a random place, or killed. */
+static void arm_a_crash(unsigned dice)
+{
+    static const char *const places[] = {"store.vfs.powercut=fail", "store.commit=crash", "store.committed=crash",
+                                         "store.vfs.sync=crash", "store.vfs.write=crash"};
+    char spec[64];
+    unsigned place = dice % 6, range = place == 0 || place == 4 ? 200 : 12;
+    if (place == 5) return;
+    snprintf(spec, sizeof spec, "%s:%u", places[place], 1 + dice / 6 % range);
+    tn_fault_arm(spec);
+}
+
+static pid_t fork_server(const struct rig *r, bool workers_live, unsigned dice)
+{
+    pid_t pid = fork();
+    if (pid) return pid;
+    struct tn_err err;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    struct tn_loop *loop = tn_loop_new(&err);
+    struct tn_server_options o = {.dir = r->dir, .listen_fd = r->fd, .workers_live = workers_live};
+    struct tn_store_server *s = loop ? tn_store_server_open(loop, &o, &err) : NULL;
+    if (!s) {
+        fprintf(stderr, "the store did not open: %s\n", err.text);
+        _exit(3);
+    }
+    arm_a_crash(dice);
+    tn_loop_run(loop);
+    _exit(0);
+}
+
+static unsigned roll(void)
+{
+    unsigned dice;
+    tn_random(&dice, sizeof dice);
+    return dice;
+}
+
+struct flight {
+    struct rig *r;
+    int number;
+    bool *acknowledged;
+};
+static void landed(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    struct flight *f = arg;
+    if (err) fail_msg("pair %d: %s", f->number, err->text);
+    assert_int_equal(done->count, 3);
+    f->acknowledged[f->number] = true;
+    f->r->answers++;
+    free(f);
+}
+
+static void reap(pid_t pid)
+{
+    int status;
+    waitpid(pid, &status, 0);
+    if (!WIFSIGNALED(status)) fail_msg("the store process ended by itself (%d)", status);
+}
+
+static bool is_gone(pid_t *pid)
+{
+    int status;
+    if (waitpid(*pid, &status, WNOHANG) != *pid) return false;
+    if (!WIFSIGNALED(status)) fail_msg("the store process ended by itself (%d)", status);
+    return true;
+}
+
+/* Only the store process dies: every commit of the worker is done, once. */
+static void a_worker_outlives_its_store_process(void **state)
+{
+    (void)state;
+    struct rig r;
+    enum { PAIRS = 6000 };
+    static bool acknowledged[PAIRS];
+    int sent = 0, deaths = 0, wanted = rounds() / 2 + 1;
+    rig_folder(&r);
+    pid_t pid = fork_server(&r, false, 5);
+    r.store = rig_connect(&r);
+    assert_true(rig_define(&r, &items));
+    r.answers = 0;
+    memset(acknowledged, 0, sizeof acknowledged);
+    while (deaths < wanted && sent < PAIRS) {
+        int until = sent + 1 + (int)(roll() % 30);
+        for (; sent < until && sent < PAIRS; sent++) {
+            struct flight *f = malloc(sizeof *f);
+            *f = (struct flight){&r, sent, acknowledged};
+            tn_store_commit(r.store, pair(r.store, sent), landed, f);
+        }
+        for (unsigned turns = roll() % 8; turns; turns--) tn_loop_turn(r.loop, false);
+        bool by_hand = roll() % 3 == 0;
+        if (by_hand) {
+            kill(pid, SIGKILL);
+            reap(pid);
+        }
+        while (!by_hand && r.answers < sent && !is_gone(&pid)) {
+            tn_loop_turn(r.loop, false);
+            if (r.answers < sent) poll(NULL, 0, 1);
+        }
+        if (!by_hand && r.answers == sent) {
+            if (!is_gone(&pid)) continue;
+        }
+        deaths++;
+        pid = fork_server(&r, true, roll());
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    pid = fork_server(&r, true, 5);
+    rig_wait(&r, sent);
+    for (int i = 0; i < sent; i++) assert_true(acknowledged[i] && look_for(r.store, i));
+    expect_consistent(r.store, sent);
+    tn_store_close(r.store);
+    kill(pid, SIGKILL);
+    reap(pid);
+    bare_close(&r);
+}
+
+static void say(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    int *number = arg;
+    (void)err;
+    if (done && write(9, number, sizeof *number) != sizeof *number) _exit(4);
+    free(number);
+}
+
+/* A worker that tells, by a pipe, each number that was acknowledged. */
+static pid_t fork_writer(const struct rig *r, int from, int out)
+{
+    pid_t pid = fork();
+    if (pid) return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(out, 9);
+    struct rig mine = *r;
+    struct tn_err err;
+    mine.loop = tn_loop_new(&err);
+    mine.store = rig_connect(&mine);
+    for (;; from++) {
+        int *number = malloc(sizeof *number);
+        *number = from;
+        tn_store_commit(mine.store, pair(mine.store, from), say, number);
+        while (tn_store_pending(mine.store) > 2000) tn_loop_turn(mine.loop, true);
+    }
+}
+
+/* Everything dies at once, again and again: what was acknowledged is there, nothing is half there. */
+static void everything_dies_and_nothing_acknowledged_is_lost(void **state)
+{
+    (void)state;
+    struct rig r;
+    enum { STRIDE = 100000 };
+    struct tn_err err;
+    int64_t pairs = 0;
+    char path[128];
+    rig_folder(&r);
+    snprintf(path, sizeof path, "%s/tenon.db", r.dir);
+    pid_t server = fork_server(&r, false, 5);
+    r.store = rig_connect(&r);
+    assert_true(rig_define(&r, &items));
+    tn_store_close(r.store);
+    kill(server, SIGKILL);
+    reap(server);
+    for (int round = 0; round < rounds() / 2 + 1; round++) {
+        int ends[2], number, last = round * STRIDE - 1;
+        assert_int_equal(pipe(ends), 0);
+        server = fork_server(&r, false, roll());
+        pid_t writer = fork_writer(&r, round * STRIDE, ends[1]);
+        close(ends[1]);
+        /* let it work until some were acknowledged, or the store process is gone by itself */
+        struct pollfd p = {ends[0], POLLIN, 0};
+        for (unsigned some = roll() % 200; some; some--) {
+            if (poll(&p, 1, 100) <= 0 && is_gone(&server)) {
+                server = 0;
+                break;
+            }
+            if (p.revents && read(ends[0], &number, sizeof number) == sizeof number) last = number;
+        }
+        if (server) kill(server, SIGKILL);
+        kill(writer, SIGKILL);
+        waitpid(writer, NULL, 0);
+        if (server) waitpid(server, NULL, 0);
+        while (read(ends[0], &number, sizeof number) == sizeof number) last = number;
+        close(ends[0]);
+        server = fork_server(&r, false, 5);
+        r.store = rig_connect(&r);
+        for (int i = round * STRIDE; i <= last; i++)
+            if (!look_for(r.store, i)) fail_msg("round %d: pair %d was acknowledged and is lost", round, i);
+        int extra = last + 1;
+        for (int gap = 0; gap < 50; extra++) gap = look_for(r.store, extra) ? 0 : gap + 1;
+        for (int i = round * STRIDE; i < extra; i++) pairs += look_for(r.store, i);
+        expect_consistent(r.store, pairs);
+        tn_store_close(r.store);
+        kill(server, SIGKILL);
+        reap(server);
+    }
+    assert_true(tn_store_verify(path, &err));
+    bare_close(&r);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(a_store_process_that_is_replaced_is_found_again),
+        T(a_commit_is_never_done_twice),
+        T(a_full_or_broken_disk_loses_nothing),
+        T(a_disk_that_stays_full_is_said_so_and_recovers),
+        T(too_much_that_waits_is_refused),
+        T(a_second_process_is_refused),
+        cmocka_unit_test(bad_databases_are_refused_and_left_alone),
+        cmocka_unit_test(a_reader_refuses_what_is_not_a_store),
+        cmocka_unit_test(a_migration_that_fails_changes_nothing),
+        cmocka_unit_test(a_worker_outlives_its_store_process),
+        cmocka_unit_test(everything_dies_and_nothing_acknowledged_is_lost),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
