@@ -56,6 +56,18 @@ static void hide_secrets(struct tn_generations *g, const struct tn_integration *
     tn_json_free(json);
 }
 
+/* Its isolate is named so (bind/connections.c). */
+static bool not_in_quarantine(const struct tn_generations *g, const struct tn_integration *i,
+                              struct tn_err *err)
+{
+    char isolate[160];
+    snprintf(isolate, sizeof isolate, "integrations:%.*s", TN_FMT(i->name));
+    if (!tn_shared_quarantined(g->o.shared, isolate)) return true;
+    return tn_fail(err, TN_E_budget, "integration '%.*s' is in quarantine: its scripts were running "
+                                     "when a worker died, twice; change them and reload",
+                   TN_FMT(i->name));
+}
+
 static bool find_integration(void *arg, int64_t team, const char *id, struct tn_integration *out,
                              struct tn_err *err)
 {
@@ -63,7 +75,7 @@ static bool find_integration(void *arg, int64_t team, const char *id, struct tn_
     if (!tn_integration_load(out, g->o.env->store, g->o.secrets, team, tn_str(id), err))
         return false;
     hide_secrets(g, out);
-    return true;
+    return not_in_quarantine(g, out, err);
 }
 
 static bool open_source(void *self, const struct tn_run_request *r, struct tn_source *out,
@@ -250,8 +262,8 @@ static void stored(void *arg, const struct tn_committed *done, const struct tn_e
         activation_end(a, err);
         return;
     }
+    if (a->report.changed_count) tn_shared_pardon(g->o.shared);
     for (size_t i = 0; i < a->report.changed_count; i++) {
-        tn_shared_pardon(g->o.shared, a->report.changed[i].unit);
         tn_log(g->o.env->log, TN_LOG_info, "scripts", "unit %s is now generation %.12s",
                a->report.changed[i].unit, a->report.changed[i].generation);
     }

@@ -121,8 +121,10 @@ static void not_among(struct check *c, const char *const *values, struct tn_str 
     all[0] = '\0';
     for (; *values && n < sizeof all; values++)
         n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", n ? ", " : "", *values);
-    if (near) fault(c, "it has to be one of %s; did you mean '%s'?", all, near);
-    else fault(c, "it has to be one of %s", all);
+    if (near)
+        fault(c, "it has to be one of %s; did you mean '%s'?", all, near);
+    else
+        fault(c, "it has to be one of %s", all);
 }
 
 static void check_size(struct check *c, const struct tn_field *f, size_t n, const char *unit)
@@ -150,15 +152,20 @@ static void check_text(struct check *c, const struct tn_field *f, struct tn_jval
 {
     struct tn_str s;
     if (!tn_jtext(v, &c->arena, &s)) {
-        fault(c, "it has to be %s, not %s", types[f->type].expected, tn_json_type_name(tn_jtype(v)));
+        fault(c, "it has to be %s, not %s", types[f->type].expected,
+              tn_json_type_name(tn_jtype(v)));
         return;
     }
-    if (!form_fits(f, s)) fault(c, "it has to be %s", types[f->type].expected);
-    else if (f->required && s.n == 0) fault(c, "it may not be empty");
-    else if (f->values && !among(f->values, s)) not_among(c, f->values, s);
+    if (!form_fits(f, s))
+        fault(c, "it has to be %s", types[f->type].expected);
+    else if (f->required && s.n == 0)
+        fault(c, "it may not be empty");
+    else if (f->values && !among(f->values, s))
+        not_among(c, f->values, s);
     else if (f->pattern && !tn_pattern_find(s, tn_str(f->pattern), PATTERN_STEPS))
         fault(c, "it does not have the form %s", f->pattern);
-    else check_size(c, f, characters(s), "characters");
+    else
+        check_size(c, f, characters(s), "characters");
 }
 
 /* Compares a number with a bound: exactly while both are integers of 64 bits. */
@@ -178,18 +185,22 @@ static void check_number(struct check *c, const struct tn_field *f, struct tn_jv
 {
     int64_t i;
     if (!tn_jis(v, TN_JSON_number)) {
-        fault(c, "it has to be %s, not %s", types[f->type].expected, tn_json_type_name(tn_jtype(v)));
+        fault(c, "it has to be %s, not %s", types[f->type].expected,
+              tn_json_type_name(tn_jtype(v)));
         return;
     }
     if (f->type == TN_FIELD_int && !tn_jint(v, &i)) {
         fault(c, "it has to be a whole number of at most 64 bits");
         return;
     }
-    if (f->min && compare(v, f->min) < 0) fault(c, "it has to be %s or more", f->min);
-    else if (f->max && compare(v, f->max) > 0) fault(c, "it has to be %s or less", f->max);
+    if (f->min && compare(v, f->min) < 0)
+        fault(c, "it has to be %s or more", f->min);
+    else if (f->max && compare(v, f->max) > 0)
+        fault(c, "it has to be %s or less", f->max);
 }
 
-static void check_members(struct check *c, const struct tn_field *fields, size_t n, struct tn_jval v);
+static void check_members(struct check *c, const struct tn_field *fields, size_t n,
+                          struct tn_jval v);
 static void check_value(struct check *c, const struct tn_field *f, struct tn_jval v);
 
 static void check_list(struct check *c, const struct tn_field *f, struct tn_jval v)
@@ -224,7 +235,8 @@ static void check_value(struct check *c, const struct tn_field *f, struct tn_jva
     case TN_FIELD_object:
         if (!tn_jis(v, TN_JSON_object))
             fault(c, "it has to be an object, not %s", tn_json_type_name(tn_jtype(v)));
-        else if (f->n_fields) check_members(c, f->fields, f->n_fields, v);
+        else if (f->n_fields)
+            check_members(c, f->fields, f->n_fields, v);
         break;
     case TN_FIELD_any: break;
     default: check_text(c, f, v);
@@ -239,20 +251,25 @@ static void unknown(struct check *c, const struct tn_field *fields, size_t n, st
     for (size_t i = 0; i < n && i < 199; i++) names[i] = fields[i].name;
     const char *near = tn_str_nearest(name, names);
     size_t cut = enter(c, name);
-    if (near) fault(c, "there is no such field; did you mean '%s'?", near);
-    else fault(c, "there is no such field");
+    if (near)
+        fault(c, "there is no such field; did you mean '%s'?", near);
+    else
+        fault(c, "there is no such field");
     c->path[cut] = '\0';
 }
 
-static void check_members(struct check *c, const struct tn_field *fields, size_t n, struct tn_jval v)
+static void check_members(struct check *c, const struct tn_field *fields, size_t n,
+                          struct tn_jval v)
 {
     for (struct tn_jiter it = tn_jiter(v); tn_jnext(&it);) {
         const struct tn_field *f = tn_field_find(fields, n, it.key);
         if (!f && !(c->flags & TN_FIELD_OPEN)) unknown(c, fields, n, it.key);
         if (!f) continue;
         size_t cut = enter(c, it.key);
-        if (f->generated && c->flags & TN_FIELD_FROM_OUTSIDE) fault(c, "it is set by the system");
-        else check_value(c, f, it.value);
+        if (f->generated && c->flags & TN_FIELD_FROM_OUTSIDE)
+            fault(c, "it is set by the system");
+        else
+            check_value(c, f, it.value);
         c->path[cut] = '\0';
     }
     if (c->flags & TN_FIELD_PARTIAL) return;
@@ -271,8 +288,10 @@ size_t tn_field_check_all(const struct tn_field *fields, size_t n, struct tn_jva
     struct check c = {.flags = flags, .fn = fn, .arg = arg};
     snprintf(c.path, sizeof c.path, "%s", path);
     tn_arena_init(&c.arena);
-    if (tn_jis(object, TN_JSON_object)) check_members(&c, fields, n, object);
-    else fault(&c, "it has to be an object, not %s", tn_json_type_name(tn_jtype(object)));
+    if (tn_jis(object, TN_JSON_object))
+        check_members(&c, fields, n, object);
+    else
+        fault(&c, "it has to be an object, not %s", tn_json_type_name(tn_jtype(object)));
     tn_arena_clear(&c.arena);
     return c.faults;
 }
@@ -283,8 +302,8 @@ static void first_fault(void *arg, const struct tn_err *fault)
     if (err->kind == TN_E_none) *err = *fault;
 }
 
-bool tn_field_check(const struct tn_field *fields, size_t n, struct tn_jval object, const char *path,
-                    unsigned flags, struct tn_err *err)
+bool tn_field_check(const struct tn_field *fields, size_t n, struct tn_jval object,
+                    const char *path, unsigned flags, struct tn_err *err)
 {
     struct tn_err first;
     tn_err_clear(&first);
@@ -296,7 +315,8 @@ bool tn_field_check(const struct tn_field *fields, size_t n, struct tn_jval obje
 /* ---- writing ---- */
 
 /* What is written in the place of a value; false: the value as it is. */
-typedef bool (*place_fn)(const struct tn_field *f, struct tn_jval v, const void *arg, struct tn_jw *w);
+typedef bool (*place_fn)(const struct tn_field *f, struct tn_jval v, const void *arg,
+                         struct tn_jw *w);
 
 static void write_members(const struct tn_field *fields, size_t n, struct tn_jval object,
                           place_fn place, const void *arg, bool fill, struct tn_jw *w);

@@ -9,40 +9,53 @@
 #include "base/json.h"
 #include "base/str.h"
 
-enum tn_field_type { TN_FIELD_text, TN_FIELD_int, TN_FIELD_decimal, TN_FIELD_bool, TN_FIELD_time,
-                     TN_FIELD_date, TN_FIELD_uuid, TN_FIELD_url, TN_FIELD_secret, TN_FIELD_state,
-                     TN_FIELD_list, TN_FIELD_object, TN_FIELD_any, TN_FIELD_types };
+enum tn_field_type {
+    TN_FIELD_text,
+    TN_FIELD_int,
+    TN_FIELD_decimal,
+    TN_FIELD_bool,
+    TN_FIELD_time,
+    TN_FIELD_date,
+    TN_FIELD_uuid,
+    TN_FIELD_url,
+    TN_FIELD_secret,
+    TN_FIELD_state,
+    TN_FIELD_list,
+    TN_FIELD_object,
+    TN_FIELD_any,
+    TN_FIELD_types
+};
 
 struct tn_transition {
     const char *from;
-    const char *const *to;         /* NULL ends */
+    const char *const *to; /* NULL ends */
 };
 
 /* Plain data; owned by whoever built it (script/decl.c: an arena). */
 struct tn_field {
     const char *name;
-    const char *title, *help;      /* for people; NULL: none */
+    const char *title, *help; /* for people; NULL: none */
     enum tn_field_type type;
-    int line;                      /* in the file that declares it; 0: none */
-    bool required, generated, unique, null;        /* null: null is a value it may have */
-    const char *default_json;      /* NULL: none */
-    const char *min, *max;         /* numbers: value; text: characters; list: elements; NULL: none */
-    const char *pattern;           /* Lua pattern for text; NULL: any */
-    const char *const *values;     /* permitted texts; NULL ends; NULL: any.  state: its states */
-    const char *initial;           /* state: what a new record has */
-    const struct tn_transition *moves;     /* state: permitted changes; from NULL ends; NULL: any */
-    const struct tn_field *fields; /* object: members; list: of one, the element */
-    size_t n_fields;               /* 0: any members, any elements */
+    int line;                               /* in the file that declares it; 0: none */
+    bool required, generated, unique, null; /* null: null is a value it may have */
+    const char *default_json;               /* NULL: none */
+    const char *min, *max;     /* numbers: value; text: characters; list: elements; NULL: none */
+    const char *pattern;       /* Lua pattern for text; NULL: any */
+    const char *const *values; /* permitted texts; NULL ends; NULL: any.  state: its states */
+    const char *initial;       /* state: what a new record has */
+    const struct tn_transition *moves; /* state: permitted changes; from NULL ends; NULL: any */
+    const struct tn_field *fields;     /* object: members; list: of one, the element */
+    size_t n_fields;                   /* 0: any members, any elements */
 };
 
-const char *tn_field_type_name(enum tn_field_type type);               /* "text" */
-enum tn_field_type tn_field_type_of(struct tn_str name);               /* TN_FIELD_types: none */
+const char *tn_field_type_name(enum tn_field_type type); /* "text" */
+enum tn_field_type tn_field_type_of(struct tn_str name); /* TN_FIELD_types: none */
 const struct tn_field *tn_field_find(const struct tn_field *fields, size_t n, struct tn_str name);
 
 enum {
-    TN_FIELD_PARTIAL = 1,          /* what is missing is not looked at (PATCH) */
-    TN_FIELD_OPEN = 2,             /* unknown members are let through */
-    TN_FIELD_FROM_OUTSIDE = 4      /* members that are generated may not be given */
+    TN_FIELD_PARTIAL = 1,     /* what is missing is not looked at (PATCH) */
+    TN_FIELD_OPEN = 2,        /* unknown members are let through */
+    TN_FIELD_FROM_OUTSIDE = 4 /* members that are generated may not be given */
 };
 /* Checks the members of object.  False: kind invalid, field is the path of the first offender
  * ("config.base_url"; path is put in front, "" puts nothing), text says what was expected. */

@@ -46,6 +46,7 @@
 #define TN_LIMIT_SCRIPT_FILE      TN_MIB
 #define TN_LIMIT_SCRIPT_FILES     2000
 #define TN_LIMIT_TASKS            10000              /* per isolate */
+#define TN_LIMIT_LOG_LINES        200                /* a second and isolate; more are counted, not written */
 #define TN_LIMIT_ERROR_TEXT       (4 * TN_KIB)
 
 /* Sync */

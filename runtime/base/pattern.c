@@ -4,8 +4,8 @@
 #include <ctype.h>
 #include <stdio.h>
 
-/* The matcher calls itself for what follows an item, at most this deep; every path through it counts
- * a step, so that exponential searches end at their limit. */
+/* The matcher calls itself for what follows an item, at most this deep; every path through it
+ * counts a step, so that exponential searches end at their limit. */
 enum { DEPTH = 200, STEPS = 4096 };
 
 static const char *match(struct tn_pattern *m, const char *s, const char *p);

@@ -12,16 +12,16 @@
 #include "base/str.h"
 
 enum { TN_PATTERN_CAPTURES = 32 };
-enum { TN_CAPTURE_open = -1, TN_CAPTURE_position = -2 };       /* instead of a length */
+enum { TN_CAPTURE_open = -1, TN_CAPTURE_position = -2 }; /* instead of a length */
 
 struct tn_pattern {
     struct tn_str subject, pattern;
-    int level;                             /* captures, open ones included */
+    int level; /* captures, open ones included */
     struct {
         const char *at;
         ptrdiff_t n;
     } capture[TN_PATTERN_CAPTURES];
-    char error[64];                        /* "": none; of the pattern, or "stopped" */
+    char error[64]; /* "": none; of the pattern, or "stopped" */
     /* Asked every few thousand steps: may it go on?  NULL: for ever. */
     bool (*more)(void *arg);
     void *arg;

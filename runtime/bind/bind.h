@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* bind.h - what scripts can call, and the tools to bind more.
- * bind.c lists all modules in one table; bind_<module>.c does one.  Misuse raises (luaL_check*); the
- * world's failures return nil, err; what waits parks its task (script/task.h). */
+ * bind.c lists all modules in one table; bind_<module>.c does one.  Misuse raises (luaL_check*);
+ * the world's failures return nil, err; what waits parks its task (script/task.h). */
 #ifndef TN_BIND_BIND_H
 #define TN_BIND_BIND_H
 
@@ -23,13 +23,13 @@ struct tn_store;
 struct bind_context {
     struct tn_loop *loop;
     struct tn_log *log;
-    const char *area;                      /* of the script's log lines: "integrations:plant_7" */
+    const char *area; /* of the script's log lines: "integrations:plant_7" */
     struct tn_http_client *http;
     struct tn_store *store;
-    const char *team;                      /* whose records the script may see; NULL: none */
-    const char *integration;               /* name; NULL: the isolate is of no integration */
-    const char *config_json;               /* decrypted, defaults filled in; NULL: none */
-    void *app;                             /* the application's own, for modules that need more */
+    const char *team;        /* whose records the script may see; NULL: none */
+    const char *integration; /* name; NULL: the isolate is of no integration */
+    const char *config_json; /* decrypted, defaults filled in; NULL: none */
+    void *app;               /* the application's own, for modules that need more */
 };
 
 /* All modules that scripts can require. */
@@ -40,17 +40,17 @@ const struct bind_context *bind_context(lua_State *L);
 
 /* ---- failures ---- */
 
-int bind_fail(lua_State *L, const struct tn_err *err);         /* pushes nil, err; returns 2 */
-int bind_raise(lua_State *L, const struct tn_err *err);        /* raises err; does not return */
+int bind_fail(lua_State *L, const struct tn_err *err);  /* pushes nil, err; returns 2 */
+int bind_raise(lua_State *L, const struct tn_err *err); /* raises err; does not return */
 
 /* ---- objects ---- */
 
 /* A kind of userdata.  drop is called once: by the collector, at the end of the task that owns it,
  * or by bind_drop; it may not touch Lua. */
 struct bind_class {
-    const char *name;                      /* "tenon.http.call"; in messages and as metatable key */
-    void (*drop)(void *object);            /* NULL: nothing to do */
-    const luaL_Reg *methods;               /* NULL: none; names with "__" are metamethods */
+    const char *name;           /* "tenon.http.call"; in messages and as metatable key */
+    void (*drop)(void *object); /* NULL: nothing to do */
+    const luaL_Reg *methods;    /* NULL: none; names with "__" are metamethods */
 };
 /* Pushes a zeroed object and returns it; a running task owns it: dropped with the task. */
 void *bind_new(lua_State *L, size_t size, const struct bind_class *class);
@@ -58,14 +58,14 @@ void *bind_new(lua_State *L, size_t size, const struct bind_class *class);
 void *bind_new_free(lua_State *L, size_t size, const struct bind_class *class);
 /* Raises when the value is of another class, or was dropped ("stale handle"). */
 void *bind_check(lua_State *L, int index, const struct bind_class *class);
-void *bind_test(lua_State *L, int index, const struct bind_class *class);     /* NULL instead */
-void bind_drop(void *object);                                  /* now; twice does nothing */
+void *bind_test(lua_State *L, int index, const struct bind_class *class); /* NULL instead */
+void bind_drop(void *object); /* now; twice does nothing */
 /* A table with these functions, read-only. */
 void bind_library(lua_State *L, const luaL_Reg *functions);
 
 /* ---- arguments ---- */
 
-struct tn_str bind_str(lua_State *L, int index);               /* raises unless a string */
+struct tn_str bind_str(lua_State *L, int index); /* raises unless a string */
 struct tn_str bind_opt_str(lua_State *L, int index, const char *otherwise);
 /* A field of an options table; absent when the table is nil or has no such key.  Raises on a
  * wrong type, naming the key.  What they return lives as long as the table holds it. */
@@ -81,11 +81,12 @@ void bind_check_keys(lua_State *L, int table, const char *const *names);
  * Absent pushes nil.  Raises when memory runs out. */
 void bind_json_push(lua_State *L, struct tn_jval v);
 /* Writes the value at index.  False: kind invalid, field is the path of what has no JSON form (a
- * function, a cycle, mixed keys, NaN, bytes that are no UTF-8); w's buffer is then to be dropped. */
+ * function, a cycle, mixed keys, NaN, bytes that are no UTF-8); w's buffer is then to be dropped.
+ */
 TN_MUST_CHECK bool bind_json_write(lua_State *L, int index, struct tn_jw *w, struct tn_err *err);
 void bind_json_push_null(lua_State *L);
 bool bind_json_is_null(lua_State *L, int index);
-void bind_json_mark_array(lua_State *L, int index);            /* so that it is written as [] */
+void bind_json_mark_array(lua_State *L, int index); /* so that it is written as [] */
 bool bind_json_is_array(lua_State *L, int index);
 
 /* ---- decimals (bind_decimal.c) ---- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_crypto.c - require "tenon.crypto": digests, signatures, random bytes, text forms of bytes. */
+/* bind_crypto.c - require "tenon.crypto": digests, signatures, random bytes, text forms of bytes.
+ */
 #include "bind/bind.h"
 
 #include "base/id.h"
@@ -201,12 +202,20 @@ static int l_urldecode(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"base64", l_base64},       {"base64url", l_base64url},     {"equal", l_equal},
-    {"hex", l_hex},             {"hmac_sha256", l_hmac_sha256}, {"random", l_random},
-    {"sha256", l_sha256},       {"unbase64", l_unbase64},       {"unbase64url", l_unbase64url},
-    {"unhex", l_unhex},         {"urldecode", l_urldecode},     {"urlencode", l_urlencode},
-    {"uuid", l_uuid},           {NULL, NULL}};
+static const luaL_Reg functions[] = {{"base64", l_base64},
+                                     {"base64url", l_base64url},
+                                     {"equal", l_equal},
+                                     {"hex", l_hex},
+                                     {"hmac_sha256", l_hmac_sha256},
+                                     {"random", l_random},
+                                     {"sha256", l_sha256},
+                                     {"unbase64", l_unbase64},
+                                     {"unbase64url", l_unbase64url},
+                                     {"unhex", l_unhex},
+                                     {"urldecode", l_urldecode},
+                                     {"urlencode", l_urlencode},
+                                     {"uuid", l_uuid},
+                                     {NULL, NULL}};
 
 int luaopen_tenon_crypto(lua_State *L)
 {

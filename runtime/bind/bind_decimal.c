@@ -13,7 +13,7 @@
 /* User value 1: its text, a Lua string; nil until somebody wants it. */
 struct number {
     struct tn_decimal value;
-    bool known;                            /* value is there; else it is in the text alone */
+    bool known; /* value is there; else it is in the text alone */
 };
 
 static void drop_number(void *object)
@@ -40,11 +40,13 @@ static int l_number(lua_State *L);
 static int l_sign(lua_State *L);
 
 static const luaL_Reg methods[] = {
-    {"__add", l_add},       {"__sub", l_sub},        {"__mul", l_mul},       {"__div", l_divide},
-    {"__unm", l_negate},    {"__eq", l_equal},       {"__lt", l_less},       {"__le", l_less_equal},
-    {"__tostring", l_text}, {"__json", l_text},      {"__concat", l_concat}, {"compare", l_compare},
-    {"div", l_div},         {"integer", l_integer},  {"number", l_number},   {"round", l_round},
-    {"sign", l_sign},       {"text", l_text},        {NULL, NULL}};
+    {"__add", l_add},    {"__sub", l_sub},       {"__mul", l_mul},
+    {"__div", l_divide}, {"__unm", l_negate},    {"__eq", l_equal},
+    {"__lt", l_less},    {"__le", l_less_equal}, {"__tostring", l_text},
+    {"__json", l_text},  {"__concat", l_concat}, {"compare", l_compare},
+    {"div", l_div},      {"integer", l_integer}, {"number", l_number},
+    {"round", l_round},  {"sign", l_sign},       {"text", l_text},
+    {NULL, NULL}};
 static const struct bind_class NUMBER = {"tenon.decimal", drop_number, methods};
 
 /* ---- values ---- */
@@ -109,7 +111,7 @@ struct tn_str bind_decimal_text(lua_State *L, int index)
     struct tn_str s = {NULL, 0};
     if (!bind_test(L, index, &NUMBER)) return s;
     s = push_text(L, index);
-    lua_pop(L, 1);                         /* the decimal holds it */
+    lua_pop(L, 1); /* the decimal holds it */
     return s;
 }
 
@@ -151,10 +153,14 @@ static const struct tn_decimal *operand(lua_State *L, int index)
     struct number *n = bind_test(L, index, &NUMBER);
     if (n) return value_of(L, n, index);
     n = push_number(L);
-    if (lua_isinteger(L, index)) tn_decimal_from_int(&n->value, lua_tointeger(L, index));
-    else if (lua_type(L, index) == LUA_TNUMBER) from_float(L, n, lua_tonumber(L, index));
-    else if (lua_type(L, index) == LUA_TSTRING) from_text(L, n, index);
-    else luaL_typeerror(L, index, "decimal or number");
+    if (lua_isinteger(L, index))
+        tn_decimal_from_int(&n->value, lua_tointeger(L, index));
+    else if (lua_type(L, index) == LUA_TNUMBER)
+        from_float(L, n, lua_tonumber(L, index));
+    else if (lua_type(L, index) == LUA_TSTRING)
+        from_text(L, n, index);
+    else
+        luaL_typeerror(L, index, "decimal or number");
     n->known = true;
     lua_replace(L, index);
     return &n->value;
@@ -218,7 +224,8 @@ static enum tn_round mode_of(lua_State *L, int index)
 static int scale_of(lua_State *L, int index)
 {
     lua_Integer scale = luaL_checkinteger(L, index);
-    luaL_argcheck(L, scale >= 0 && scale <= TN_DECIMAL_SCALE_MAX, index, "digits have to be 0 to 900");
+    luaL_argcheck(L, scale >= 0 && scale <= TN_DECIMAL_SCALE_MAX, index,
+                  "digits have to be 0 to 900");
     return (int)scale;
 }
 
@@ -302,8 +309,10 @@ static int l_concat(lua_State *L)
 static int l_integer(lua_State *L)
 {
     int64_t v;
-    if (tn_decimal_int(operand(L, 1), &v)) lua_pushinteger(L, v);
-    else lua_pushnil(L);
+    if (tn_decimal_int(operand(L, 1), &v))
+        lua_pushinteger(L, v);
+    else
+        lua_pushnil(L);
     return 1;
 }
 

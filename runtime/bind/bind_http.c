@@ -5,24 +5,54 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
-#include "crypto/digest.h"
 #include "net/http_client.h"
 
-enum { HEADERS_MAX = 64, QUERY_MAX = 100, TIMEOUT_MAX_MS = 3600 * 1000, ATTEMPTS_MAX = 20 };
+enum {
+    HEADERS_MAX = 64,
+    QUERY_MAX = 100,
+    TIMEOUT_MAX_MS = 3600 * 1000,
+    ATTEMPTS_MAX = 20,
+    LIVE_COLLECT = 16 * TN_MIB,
+    LIVE_MAX = 2 * TN_LIMIT_ISOLATE_BYTES,
+    WAIT_MAX_MS = 900 * 1000
+};
+
+static const char LIVE[] = "tenon.http.live"; /* registry key */
 
 /* ---- bodies ---- */
 
+/* Bytes of the bodies that an isolate's scripts and pages hold: its allocator does not see them. */
+struct live {
+    unsigned refs;
+    size_t bytes;
+};
+
 struct bind_body {
     unsigned refs;
+    struct live *live;
     struct tn_buf buf;
     struct tn_json *json; /* NULL: not read yet */
     struct tn_err err;    /* of reading it; kind none: it was good */
 };
 
-struct bind_body *bind_body_new(struct tn_buf *text_give)
+static void live_unref(struct live *live)
+{
+    if (--live->refs == 0) tn_free(live);
+}
+
+/* What a body costs: its bytes, and about as much once it is read. */
+static size_t cost(const struct tn_buf *text)
+{
+    return 2 * text->room;
+}
+
+static struct bind_body *body_new(struct tn_buf *text_give, struct live *live)
 {
     struct bind_body *b = TN_NEW(struct bind_body);
     b->refs = 1;
+    b->live = live;
+    live->refs++;
+    live->bytes += cost(text_give);
     b->buf = *text_give;
     tn_buf_init(text_give, text_give->max);
     return b;
@@ -37,6 +67,8 @@ struct bind_body *bind_body_ref(struct bind_body *b)
 void bind_body_unref(struct bind_body *b)
 {
     if (!b || --b->refs) return;
+    b->live->bytes -= cost(&b->buf);
+    live_unref(b->live);
     tn_json_free(b->json);
     tn_buf_clear(&b->buf);
     tn_free(b);
@@ -162,28 +194,27 @@ static int reply_valid(lua_State *L)
     return 1;
 }
 
-static struct tn_jval rows_or_raise(lua_State *L)
+static int reply_count(lua_State *L)
 {
     struct reply *r = bind_check(L, 1, &reply_class);
     struct tn_jval rows;
     struct tn_err err;
     if (!bind_body_rows(r->body, bind_str(L, 2), &rows, &err)) bind_raise(L, &err);
-    return rows;
-}
-
-static int reply_count(lua_State *L)
-{
-    struct tn_jval rows = rows_or_raise(L);
     lua_pushinteger(L, tn_jis(rows, TN_JSON_array) ? (lua_Integer)tn_jcount(rows) : 0);
     return 1;
 }
 
-static int reply_digest(lua_State *L)
+/* reply:same(other, rows): are the rows of both the same bytes? */
+static int reply_same(lua_State *L)
 {
-    char hex[TN_SHA256_HEX];
-    struct tn_str raw = tn_jraw(rows_or_raise(L));
-    tn_sha256_hex(raw.p, raw.n, hex);
-    lua_pushstring(L, hex);
+    struct reply *a = bind_check(L, 1, &reply_class), *b = bind_check(L, 2, &reply_class);
+    struct tn_str path = bind_str(L, 3);
+    struct tn_jval mine, theirs;
+    struct tn_err err;
+    if (!bind_body_rows(a->body, path, &mine, &err) ||
+        !bind_body_rows(b->body, path, &theirs, &err))
+        bind_raise(L, &err);
+    lua_pushboolean(L, tn_str_eq(tn_jraw(mine), tn_jraw(theirs)));
     return 1;
 }
 
@@ -197,6 +228,12 @@ static int reply_starts(lua_State *L)
     return 1;
 }
 
+static int reply_drop(lua_State *L)
+{
+    bind_drop(bind_check(L, 1, &reply_class));
+    return 0;
+}
+
 static int reply_text(lua_State *L)
 {
     const struct reply *r = bind_check(L, 1, &reply_class);
@@ -205,10 +242,11 @@ static int reply_text(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg reply_methods[] = {
-    {"header", reply_header}, {"json", reply_json},   {"at", reply_at},
-    {"valid", reply_valid},   {"count", reply_count}, {"digest", reply_digest},
-    {"starts", reply_starts}, {"text", reply_text},   {NULL, NULL}};
+static const luaL_Reg reply_methods[] = {{"header", reply_header}, {"json", reply_json},
+                                         {"at", reply_at},         {"valid", reply_valid},
+                                         {"count", reply_count},   {"same", reply_same},
+                                         {"starts", reply_starts}, {"text", reply_text},
+                                         {"drop", reply_drop},     {NULL, NULL}};
 
 static int reply_index(lua_State *L)
 {
@@ -235,10 +273,54 @@ static int reply_index(lua_State *L)
     return 1;
 }
 
+/* ---- what bodies may weigh ---- */
+
+struct root {
+    struct live *live;
+};
+
+static void drop_root(void *object)
+{
+    const struct root *root = object;
+    if (root->live) live_unref(root->live);
+}
+
+static const struct bind_class root_class = {"tenon.http.root", drop_root, NULL};
+
+static struct live *live_of(lua_State *L)
+{
+    struct root *root;
+    if (lua_getfield(L, LUA_REGISTRYINDEX, LIVE) == LUA_TNIL) {
+        lua_pop(L, 1);
+        root = bind_new_free(L, sizeof *root, &root_class);
+        root->live = TN_NEW(struct live);
+        root->live->refs = 1;
+        lua_pushvalue(L, -1);
+        lua_setfield(L, LUA_REGISTRYINDEX, LIVE);
+    }
+    root = bind_check(L, -1, &root_class);
+    lua_pop(L, 1);
+    return root->live;
+}
+
+/* Lua knows nothing of the bodies, so it is told to look for garbage when they have become many.  A
+ * script that really holds that much is stopped. */
+static void check_live(lua_State *L, const struct live *live)
+{
+    struct tn_err err;
+    if (live->bytes < LIVE_COLLECT) return;
+    lua_gc(L, LUA_GCCOLLECT);
+    if (live->bytes < LIVE_MAX) return;
+    tn_fail(&err, TN_E_budget, "the replies that this script holds take more than %u MiB",
+            LIVE_MAX / TN_MIB);
+    bind_raise(L, &err);
+}
+
 /* ---- calls ---- */
 
 struct call {
     struct tn_task *task;
+    struct live *live;
     struct tn_fetch_call *fetch; /* NULL: not under way */
     struct tn_err err;
     struct reply reply; /* what came; moved to the reply that the script gets */
@@ -250,6 +332,7 @@ static void drop_call(void *object)
     tn_fetch_cancel(c->fetch);
     c->fetch = NULL;
     drop_reply(&c->reply);
+    if (c->live) live_unref(c->live);
 }
 
 static const struct bind_class call_class = {"tenon.http.call", drop_call, NULL};
@@ -276,7 +359,7 @@ static void on_reply(void *arg, const struct tn_err *err, struct tn_reply *reply
     } else {
         c->reply.status = reply->status;
         c->reply.attempts = reply->attempts;
-        c->reply.body = bind_body_new(&reply->body);
+        c->reply.body = body_new(&reply->body, c->live);
         copy_fields(&c->reply, reply);
     }
     tn_task_wake(c->task);
@@ -287,6 +370,7 @@ static int request_done(lua_State *L, int status, lua_KContext ctx)
     struct call *c = (struct call *)ctx; /* still on our Lua stack */
     (void)status;
     if (c->err.kind != TN_E_none) return bind_fail(L, &c->err);
+    check_live(L, c->live);
     struct reply *r = bind_new(L, sizeof *r, &reply_class);
     *r = c->reply;
     c->reply = (struct reply){0};
@@ -412,6 +496,7 @@ static void read_options(lua_State *L, const struct bind_context *context, struc
     f->retry.delay_ms = ranged(L, "delay", 0, TIMEOUT_MAX_MS);
     f->retry.safe = bind_opt_key_bool(L, 1, "safe", false);
     f->retry.on_500 = f->retry.safe;
+    f->max_wait_ms = WAIT_MAX_MS;
     f->policy = context->integration ? TN_EGRESS_upstream : TN_EGRESS_public;
     f->throttle = throttle_name(L, context);
 }
@@ -464,6 +549,8 @@ static int l_request(lua_State *L)
     }
     struct call *c = bind_new(L, sizeof *c, &call_class);
     c->task = tn_task_self(L);
+    c->live = live_of(L);
+    c->live->refs++;
     tn_err_clear(&c->err);
     tn_arena_init(&c->reply.memory);
     c->fetch = tn_fetch(context->http, &f, on_reply, c, &err);

@@ -10,7 +10,6 @@
 
 struct bind_body;
 
-struct bind_body *bind_body_new(struct tn_buf *text_give);
 struct bind_body *bind_body_ref(struct bind_body *b);
 void bind_body_unref(struct bind_body *b); /* NULL does nothing */
 /* Without a byte order mark. */

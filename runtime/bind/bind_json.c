@@ -10,7 +10,7 @@
 #include "base/limits.h"
 
 static const char ARRAY[] = "tenon.array";
-static const char null_here;                           /* its address is the value */
+static const char null_here; /* its address is the value */
 
 /* ---- null and arrays ---- */
 
@@ -57,8 +57,8 @@ static const struct bind_class ARENA = {.name = "tenon.json.arena", .drop = drop
 
 struct pusher {
     lua_State *L;
-    int arena;                                         /* stack index; holds nil until one is needed */
-    int array;                                         /* stack index of the arrays' metatable */
+    int arena; /* stack index; holds nil until one is needed */
+    int array; /* stack index of the arrays' metatable */
 };
 
 static struct tn_arena *arena_of(const struct pusher *p)
@@ -111,8 +111,10 @@ static void push_number(const struct pusher *p, struct tn_jval v)
     bool digits = true;
     for (size_t at = sign; at < raw.n; at++) digits &= raw.p[at] >= '0' && raw.p[at] <= '9';
     /* 7.0 and 7e2 stay as they are written; -0 is no integer. */
-    if (digits && tn_jint(v, &i) && !(i == 0 && sign)) lua_pushinteger(p->L, i);
-    else bind_decimal_push(p->L, raw);
+    if (digits && tn_jint(v, &i) && !(i == 0 && sign))
+        lua_pushinteger(p->L, i);
+    else
+        bind_decimal_push(p->L, raw);
 }
 
 static void push(const struct pusher *p, struct tn_jval v)
@@ -149,7 +151,7 @@ void bind_json_push(lua_State *L, struct tn_jval v)
 
 struct level {
     const void *table;
-    struct tn_str key;                                 /* absent: index */
+    struct tn_str key; /* absent: index */
     lua_Integer index;
 };
 struct writer {
@@ -171,8 +173,10 @@ static bool refuse(struct writer *x, const char *fmt, ...)
     tn_buf_init(&path, sizeof x->err->field);
     for (int i = 0; i < x->depth; i++) {
         const struct level *level = &x->levels[i];
-        if (level->key.p) tn_buf_addf(&path, "%s%.*s", path.n ? "." : "", TN_FMT(level->key));
-        else if (level->index) tn_buf_addf(&path, "[%lld]", (long long)level->index);
+        if (level->key.p)
+            tn_buf_addf(&path, "%s%.*s", path.n ? "." : "", TN_FMT(level->key));
+        else if (level->index)
+            tn_buf_addf(&path, "[%lld]", (long long)level->index);
     }
     if (path.n) {
         tn_fail_field(x->err, "%s", path.p);
@@ -282,14 +286,20 @@ static bool write_table(struct writer *x, int index)
     if (!descend(x, index)) return false;
     struct shape s = shape_of(x->L, index);
     bool array = bind_json_is_array(x->L, index), ok;
-    if (s.other) ok = refuse(x, "a key is neither a text nor 1, 2, 3, ...");
-    else if (s.texts && s.numbers) ok = refuse(x, "it has both texts and numbers as keys");
-    else if (array && s.texts) ok = refuse(x, "it is an array, but has a text as key");
+    if (s.other)
+        ok = refuse(x, "a key is neither a text nor 1, 2, 3, ...");
+    else if (s.texts && s.numbers)
+        ok = refuse(x, "it has both texts and numbers as keys");
+    else if (array && s.texts)
+        ok = refuse(x, "it is an array, but has a text as key");
     else if ((size_t)s.largest != s.numbers)
-        ok = refuse(x, "a list may not have holes: it has %zu elements, and one of them is number %lld",
-                    s.numbers, (long long)s.largest);
-    else if (array || s.numbers) ok = write_array(x, index, s.largest);
-    else ok = write_object(x, index, s.texts);
+        ok = refuse(
+            x, "a list may not have holes: it has %zu elements, and one of them is number %lld",
+            s.numbers, (long long)s.largest);
+    else if (array || s.numbers)
+        ok = write_array(x, index, s.largest);
+    else
+        ok = write_object(x, index, s.texts);
     if (ok) x->depth--;
     return ok;
 }
@@ -332,7 +342,8 @@ static bool write_object_of_c(struct writer *x, int index)
 
 static bool write(struct writer *x, int index)
 {
-    if (x->w->out->failed) return refuse(x, "the JSON text is larger than %zu bytes", x->w->out->max);
+    if (x->w->out->failed)
+        return refuse(x, "the JSON text is larger than %zu bytes", x->w->out->max);
     switch (lua_type(x->L, index)) {
     case LUA_TNIL: tn_jw_null(x->w); return true;
     case LUA_TBOOLEAN: tn_jw_bool(x->w, lua_toboolean(x->L, index)); return true;

@@ -2,23 +2,21 @@
 /* bind_log.c - require "tenon.log": lines in the log, under the area of the script. */
 #include "bind/bind.h"
 
-#include "base/limits.h"
 #include "base/log.h"
 
 static int line(lua_State *L, enum tn_level level)
 {
     const struct bind_context *context = bind_context(L);
     const char *area = context->area ? context->area : "script";
-    size_t n;
     if (!tn_log_wants(context->log, level, area)) return 0;
-    if (lua_gettop(L) > 1) {               /* as string.format */
+    if (lua_gettop(L) > 1) { /* as string.format */
         lua_getfield(L, LUA_REGISTRYINDEX, "tenon.log.format");
         lua_insert(L, 1);
         lua_call(L, lua_gettop(L) - 1, 1);
     }
-    const char *text = luaL_tolstring(L, 1, &n);
-    if (n > TN_LIMIT_ERROR_TEXT) n = TN_LIMIT_ERROR_TEXT;
-    tn_log(context->log, level, area, "%.*s", (int)n, text);
+    struct tn_str text;
+    text.p = luaL_tolstring(L, 1, &text.n);
+    tn_isolate_log(tn_isolate_of(L), level, area, text);
     return 0;
 }
 

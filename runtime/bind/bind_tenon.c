@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_tenon.c - require "tenon": the words that script files declare with.  They only note what was
- * said and where; script/decl.c checks it. */
+/* bind_tenon.c - require "tenon": the words that script files declare with.  They only note what
+ * was said and where; script/decl.c checks it. */
 #include "bind/bind.h"
 
 #include "base/time.h"
@@ -46,8 +46,10 @@ static int l_auth(lua_State *L)
 
 static int l_webhook(lua_State *L)
 {
-    if (lua_type(L, 1) == LUA_TTABLE) tn_box_push(L, "webhook", "", "", 1);
-    else tn_box_push(L, "webhook", "", luaL_checkstring(L, 1), 0);
+    if (lua_type(L, 1) == LUA_TTABLE)
+        tn_box_push(L, "webhook", "", "", 1);
+    else
+        tn_box_push(L, "webhook", "", luaL_checkstring(L, 1), 0);
     return 1;
 }
 
@@ -74,7 +76,8 @@ static int l_now(lua_State *L)
 static const luaL_Reg functions[] = {
     {"fail", l_fail}, {"now", l_now}, {"webhook", l_webhook}, {NULL, NULL}};
 static const char *const declarations[] = {"adapter", "resource", "surface", "rule", "route", NULL};
-static const char *const auths[] = {"none", "basic", "bearer", "api_key", "oauth2", "session", NULL};
+static const char *const auths[] = {"none",   "basic",   "bearer", "api_key",
+                                    "oauth2", "session", NULL};
 
 /* Adds name = fn with the name as upvalue to the table at the top. */
 static void add(lua_State *L, const char *name, lua_CFunction fn)

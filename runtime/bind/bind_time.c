@@ -34,7 +34,8 @@ static lua_Integer check_instant(lua_State *L, int index)
 {
     /* the years 0000 to 9999 */
     lua_Integer ms = luaL_checkinteger(L, index);
-    luaL_argcheck(L, ms >= -62167219200000 && ms <= 253402300799999, index, "no time of the years 0 to 9999");
+    luaL_argcheck(L, ms >= -62167219200000 && ms <= 253402300799999, index,
+                  "no time of the years 0 to 9999");
     return ms;
 }
 
@@ -87,12 +88,14 @@ static int l_format(lua_State *L)
         case 'L': luaL_addlstring(&b, iso + 20, 3); break;
         case 's': put_number(&b, L, 1, (ms - (ms % 1000 + 1000) % 1000) / 1000); break;
         case 'j': {
-            int64_t year = strtol(iso, NULL, 10), day = (ms - (ms % 86400000 + 86400000) % 86400000) / 86400000;
+            int64_t year = strtol(iso, NULL, 10),
+                    day = (ms - (ms % 86400000 + 86400000) % 86400000) / 86400000;
             put_number(&b, L, 3, day - tn_days(year, 1, 1) + 1);
             break;
         }
         case '%': luaL_addchar(&b, '%'); break;
-        default: return luaL_error(L, "format: %%Y %%m %%d %%H %%M %%S %%L %%j %%s and %%%% are known");
+        default:
+            return luaL_error(L, "format: %%Y %%m %%d %%H %%M %%S %%L %%j %%s and %%%% are known");
         }
     }
     luaL_pushresult(&b);
@@ -101,10 +104,12 @@ static int l_format(lua_State *L)
 
 static int l_date(lua_State *L)
 {
-    int64_t year = luaL_checkinteger(L, 1), month = luaL_checkinteger(L, 2), day = luaL_checkinteger(L, 3);
+    int64_t year = luaL_checkinteger(L, 1), month = luaL_checkinteger(L, 2),
+            day = luaL_checkinteger(L, 3);
     char text[48];
     int64_t ms;
-    snprintf(text, sizeof text, "%04lld-%02lld-%02lld", (long long)year, (long long)month, (long long)day);
+    snprintf(text, sizeof text, "%04lld-%02lld-%02lld", (long long)year, (long long)month,
+             (long long)day);
     if (!tn_time_parse(tn_str(text), &ms)) return luaL_error(L, "%s is no date", text);
     lua_pushinteger(L, ms);
     return 1;
@@ -113,8 +118,10 @@ static int l_date(lua_State *L)
 /* "90s", "15m", "2h", "1d", "250ms" in milliseconds. */
 static int l_duration(lua_State *L)
 {
-    static const struct { const char *unit; int64_t ms; } units[] = {
-        {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    static const struct {
+        const char *unit;
+        int64_t ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
     struct tn_str s = bind_str(L, 1), digits = s;
     struct tn_err err;
     uint64_t n;
@@ -167,9 +174,10 @@ static int l_sleep(lua_State *L)
     return tn_task_park(L, slept, nap);
 }
 
-static const luaL_Reg functions[] = {{"date", l_date},   {"duration", l_duration}, {"format", l_format},
-                                     {"http", l_http},   {"iso", l_iso},           {"now", l_now},
-                                     {"parse", l_parse}, {"sleep", l_sleep},       {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"date", l_date},   {"duration", l_duration}, {"format", l_format},
+    {"http", l_http},   {"iso", l_iso},           {"now", l_now},
+    {"parse", l_parse}, {"sleep", l_sleep},       {NULL, NULL}};
 
 int luaopen_tenon_time(lua_State *L)
 {

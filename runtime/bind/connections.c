@@ -283,11 +283,26 @@ void tn_connections_free(struct tn_connections *c)
     tn_free(c);
 }
 
+/* A connection whose unit is not in use any more, or NULL. */
+static const char *stale(const struct tn_connections *c)
+{
+    const struct tn_map_entry *e;
+    size_t at = 0;
+    while ((e = tn_map_next(&c->by_id, &at))) {
+        const struct tn_connection *connection = e->value;
+        const struct tn_unit *unit = connection->unit;
+        if (tn_units_find(c->units, tn_unit_name(unit)) != unit) return connection->owner.name;
+    }
+    return NULL;
+}
+
 void tn_connections_units(struct tn_connections *c, struct tn_units *units)
 {
+    const char *id;
     tn_units_ref(units);
     tn_units_unref(c->units);
     c->units = units;
+    while ((id = stale(c))) tn_connections_drop(c, id);
 }
 
 struct tn_units *tn_connections_current(const struct tn_connections *c)
@@ -332,14 +347,16 @@ struct tn_connection *tn_connection_get(struct tn_connections *all, int64_t team
     struct tn_integration i;
     struct tn_connection *c = NULL;
     struct tn_unit *unit;
+    char key[TN_ID_LEN + 1];
     tn_integration_init(&i);
     if (!find(all, team, id, &i, err)) goto out;
     unit = unit_of(all, &i, err);
     if (!unit) goto out;
-    c = tn_map_get(&all->by_id, tn_str(id));
+    tn_id_text(&i.id, key);
+    c = tn_map_get(&all->by_id, tn_str(key));
     if (!is_current(c, &i, unit)) {
         c = connection_new(all->o.env, unit, &i, err);
-        if (c) tn_connection_unref(tn_map_put(&all->by_id, tn_str(id), c));
+        if (c) tn_connection_unref(tn_map_put(&all->by_id, tn_str(key), c));
     }
     if (c) tn_connection_ref(c);
 out:

@@ -228,7 +228,7 @@ static bool read_stable(struct reading *r, int fd, struct tn_str *out)
 static bool read_file(struct reading *r, int dir, const char *name)
 {
     struct stat st;
-    struct tn_str text;
+    struct tn_str text = {0};
     int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     bool ok = false;
     if (fd < 0) return refuse_errno(r);

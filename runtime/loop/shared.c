@@ -47,10 +47,10 @@ bool tn_shared_quarantined(const struct tn_shared *s, const char *unit)
     return suspect && suspect->deaths >= DEATHS_TO_QUARANTINE;
 }
 
-void tn_shared_pardon(struct tn_shared *s, const char *unit)
+void tn_shared_pardon(struct tn_shared *s)
 {
-    struct tn_shared_suspect *suspect = unit[0] ? find(s, unit) : NULL;
-    if (!suspect) return;
-    suspect->deaths = 0;
-    suspect->unit[0] = '\0';
+    for (int i = 0; i < TN_SUSPECTS_MAX; i++) {
+        s->suspects[i].deaths = 0;
+        s->suspects[i].unit[0] = '\0';
+    }
 }

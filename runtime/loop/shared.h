@@ -40,8 +40,9 @@ void tn_shared_free(struct tn_shared *s);
 
 /* Supervisor: notes that a worker died while unit ran; answers how often that has happened. */
 uint32_t tn_shared_blame(struct tn_shared *s, const char *unit);
-/* Two deaths put a unit into quarantine until it is changed or released. */
+/* Two deaths put a unit into quarantine until scripts change. */
 bool tn_shared_quarantined(const struct tn_shared *s, const char *unit);
-void tn_shared_pardon(struct tn_shared *s, const char *unit);
+/* Scripts changed: everybody gets another chance. */
+void tn_shared_pardon(struct tn_shared *s);
 
 #endif

@@ -16,7 +16,8 @@ static struct tn_box *check(lua_State *L)
 static int l_call(lua_State *L)
 {
     struct tn_box *box = check(L);
-    if (box->filled) return luaL_error(L, "tn.%s '%s' has its options already", box->what, box->name);
+    if (box->filled)
+        return luaL_error(L, "tn.%s '%s' has its options already", box->what, box->name);
     luaL_checktype(L, 2, LUA_TTABLE);
     box->filled = true;
     lua_settop(L, 2);
@@ -32,9 +33,12 @@ static int l_index(lua_State *L)
         if (lua_gettable(L, -2) != LUA_TNIL) return 1;
     }
     struct tn_str key = lua_type(L, 2) == LUA_TSTRING ? tn_str(lua_tostring(L, 2)) : TN_STR("");
-    if (tn_str_is(key, "kind") && box->kind[0]) lua_pushstring(L, box->kind);
-    else if (tn_str_is(key, "name") && box->name[0]) lua_pushstring(L, box->name);
-    else lua_pushnil(L);
+    if (tn_str_is(key, "kind") && box->kind[0])
+        lua_pushstring(L, box->kind);
+    else if (tn_str_is(key, "name") && box->name[0])
+        lua_pushstring(L, box->name);
+    else
+        lua_pushnil(L);
     return 1;
 }
 
@@ -50,8 +54,10 @@ static int l_tostring(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg methods[] = {{"__call", l_call},         {"__index", l_index},
-                                   {"__newindex", l_newindex}, {"__tostring", l_tostring},
+static const luaL_Reg methods[] = {{"__call", l_call},
+                                   {"__index", l_index},
+                                   {"__newindex", l_newindex},
+                                   {"__tostring", l_tostring},
                                    {NULL, NULL}};
 
 static void set_class(lua_State *L)

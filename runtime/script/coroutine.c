@@ -5,7 +5,7 @@
 
 #include <lauxlib.h>
 
-static const char GUARDED[] = "tenon.guarded";         /* weak set of coroutines nobody may resume */
+static const char GUARDED[] = "tenon.guarded"; /* weak set of coroutines nobody may resume */
 
 enum { FAILED = -1, WAITS = -2 };
 
@@ -14,8 +14,10 @@ void tn_coroutine_guard(lua_State *L, int index, bool on)
     index = lua_absindex(L, index);
     lua_getfield(L, LUA_REGISTRYINDEX, GUARDED);
     lua_pushvalue(L, index);
-    if (on) lua_pushboolean(L, 1);
-    else lua_pushnil(L);
+    if (on)
+        lua_pushboolean(L, 1);
+    else
+        lua_pushnil(L);
     lua_rawset(L, -3);
     lua_pop(L, 1);
 }
@@ -200,14 +202,10 @@ static int l_status(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {{"create", l_create},
-                                     {"isyieldable", l_isyieldable},
-                                     {"resume", l_resume},
-                                     {"running", l_running},
-                                     {"status", l_status},
-                                     {"wrap", l_wrap},
-                                     {"yield", l_yield},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {{"create", l_create}, {"isyieldable", l_isyieldable},
+                                     {"resume", l_resume}, {"running", l_running},
+                                     {"status", l_status}, {"wrap", l_wrap},
+                                     {"yield", l_yield},   {NULL, NULL}};
 
 void tn_coroutine_open(lua_State *L)
 {

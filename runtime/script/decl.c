@@ -115,8 +115,9 @@ int tn_decl_ref(struct reading *r, int index)
 static const struct {
     unsigned type;
     const char *word;
-} type_words[] = {{D_TEXT, "a text"},         {D_INT, "a whole number"}, {D_BOOL, "true or false"},
-                  {D_FUNCTION, "a function"}, {D_TABLE, "a table"},      {D_BOX, "a declaration of tn"},
+} type_words[] = {{D_TEXT, "a text"},        {D_INT, "a whole number"},
+                  {D_BOOL, "true or false"}, {D_FUNCTION, "a function"},
+                  {D_TABLE, "a table"},      {D_BOX, "a declaration of tn"},
                   {D_ANY, "a value"}};
 
 static void expected(unsigned types, char *out, size_t room)
@@ -148,7 +149,8 @@ const char *tn_decl_type(lua_State *L, int index)
     switch (lua_type(L, index)) {
     case LUA_TNIL: return "nothing";
     case LUA_TSTRING: return "a text";
-    case LUA_TNUMBER: return lua_isinteger(L, index) ? "a whole number" : "a number with a fraction";
+    case LUA_TNUMBER:
+        return lua_isinteger(L, index) ? "a whole number" : "a number with a fraction";
     case LUA_TBOOLEAN: return "true or false";
     case LUA_TTABLE: return "a table";
     case LUA_TFUNCTION: return "a function";
@@ -172,7 +174,8 @@ static void list_names(const struct key *keys, char *out, size_t room)
 }
 
 /* Not inside the name: a key that is no text is shown as Lua shows it. */
-static void unknown_key(struct reading *r, const struct key *keys, const char *what, const char *name)
+static void unknown_key(struct reading *r, const struct key *keys, const char *what,
+                        const char *name)
 {
     char all[300];
     const char *names[48] = {NULL};
@@ -182,9 +185,10 @@ static void unknown_key(struct reading *r, const struct key *keys, const char *w
     const char *near = tn_str_nearest(tn_str(name), names);
     list_names(keys, all, sizeof all);
     if (near)
-        tn_decl_fault(r, tn_decl_key_line(r, name), "unknown key '%s' in %s; did you mean '%s'?", name,
-                      what, near);
-    tn_decl_fault(r, tn_decl_key_line(r, name), "unknown key '%s' in %s; it takes: %s", name, what, all);
+        tn_decl_fault(r, tn_decl_key_line(r, name), "unknown key '%s' in %s; did you mean '%s'?",
+                      name, what, near);
+    tn_decl_fault(r, tn_decl_key_line(r, name), "unknown key '%s' in %s; it takes: %s", name, what,
+                  all);
 }
 
 static void check_key(struct reading *r, const struct key *keys, const char *what, int value)
@@ -221,8 +225,10 @@ static void check_in_order(struct reading *r, int table, const struct key *keys,
         if (first && line >= first) continue;
         first = line;
         lua_pushvalue(L, -2);
-        if (at) lua_replace(L, at);
-        else lua_insert(L, at = lua_gettop(L) - 2);
+        if (at)
+            lua_replace(L, at);
+        else
+            lua_insert(L, at = lua_gettop(L) - 2);
     }
     if (!at) return;
     lua_pushvalue(L, at);
@@ -331,8 +337,10 @@ static void read_job(lua_State *L, void *arg)
     tn_isolate_push(L, job->ref);
     const struct tn_box *box = tn_box_test(L, 1, NULL);
     if (!box || strcmp(box->what, word) != 0)
-        tn_decl_fault(&r, box ? box->line : 1, "this file has to return %s %s, made with tn.%s { ... }; "
-                      "it returns %s", article(job->kind), word, word, tn_decl_type(L, 1));
+        tn_decl_fault(&r, box ? box->line : 1,
+                      "this file has to return %s %s, made with tn.%s { ... }; "
+                      "it returns %s",
+                      article(job->kind), word, word, tn_decl_type(L, 1));
     r.line = job->out->decl.line = box->line;
     job->out->decl.ref = tn_decl_ref(&r, 1);
     tn_box_options(L, 1);

@@ -5,18 +5,26 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
-static const struct key adapter_keys[] = {
-    {"title", D_TEXT, false},      {"type", D_TEXT, false},      {"base", D_TEXT, false},
-    {"config", D_TABLE, true},     {"auth", D_BOX | D_TABLE, false}, {"health", D_FUNCTION, false},
-    {"connect", D_FUNCTION, false}, {"pull", D_TABLE, false},    {"push", D_TABLE, false},
-    {"operations", D_TABLE, false}, {"modules", D_TABLE, false}, {"webhook", D_TABLE | D_BOX, false},
-    {NULL, 0, false}};
+static const struct key adapter_keys[] = {{"title", D_TEXT, false},
+                                          {"type", D_TEXT, false},
+                                          {"base", D_TEXT, false},
+                                          {"config", D_TABLE, true},
+                                          {"auth", D_BOX | D_TABLE, false},
+                                          {"health", D_FUNCTION, false},
+                                          {"connect", D_FUNCTION, false},
+                                          {"pull", D_TABLE, false},
+                                          {"push", D_TABLE, false},
+                                          {"operations", D_TABLE, false},
+                                          {"modules", D_TABLE, false},
+                                          {"webhook", D_TABLE | D_BOX, false},
+                                          {NULL, 0, false}};
 static const struct key operation_keys[] = {
-    {"title", D_TEXT, false},   {"entity", D_TEXT, true},   {"direction", D_TEXT, false},
-    {"mapping", D_TEXT, false}, {"schedule", D_TEXT, false}, {"filters", D_TABLE, false},
-    {"run", D_FUNCTION, false}, {NULL, 0, false}};
+    {"title", D_TEXT, false},     {"entity", D_TEXT, true},
+    {"direction", D_TEXT, false}, {"mapping", D_TEXT, false},
+    {"schedule", D_TEXT, false},  {"filters", D_TABLE, false},
+    {"run", D_FUNCTION, false},   {NULL, 0, false}};
 static const struct key webhook_keys[] = {
-    {"signature", D_TEXT, false}, {"secret", D_TEXT, false}, {"id", D_TEXT, false},
+    {"signature", D_TEXT, false}, {"secret", D_TEXT, false},        {"id", D_TEXT, false},
     {"type", D_TEXT, false},      {"replay_window", D_TEXT, false}, {NULL, 0, false}};
 static const struct key any_function[] = {{"#any", D_FUNCTION, false}, {NULL, 0, false}};
 static const struct key any_table[] = {{"#any", D_TABLE, false}, {NULL, 0, false}};
@@ -25,7 +33,8 @@ static const struct key any_table[] = {{"#any", D_TABLE, false}, {NULL, 0, false
 
 static int by_entity(const void *a, const void *b)
 {
-    return strcmp(((const struct tn_entity_fn *)a)->entity, ((const struct tn_entity_fn *)b)->entity);
+    return strcmp(((const struct tn_entity_fn *)a)->entity,
+                  ((const struct tn_entity_fn *)b)->entity);
 }
 
 const struct tn_entity_fn *tn_decl_functions(struct reading *r, int table, const char *what)
@@ -93,7 +102,8 @@ static void read_auth(struct reading *r, int table, struct tn_auth *auth)
     } else {
         lua_pushvalue(L, value);
         auth->kind = tn_decl_opt_text(r, value, "kind");
-        if (!auth->kind) tn_decl_fault(r, auth->line, "'auth' needs a kind: use tn.auth.basic { ... }");
+        if (!auth->kind)
+            tn_decl_fault(r, auth->line, "'auth' needs a kind: use tn.auth.basic { ... }");
     }
     auth->options = text_pairs(r, value + 1);
     lua_settop(L, value - 1);
@@ -102,15 +112,17 @@ static void read_auth(struct reading *r, int table, struct tn_auth *auth)
 /* Values of tn.auth options are names of config fields, so a misspelt one is found here. */
 static void check_auth(struct reading *r, const struct tn_adapter *a)
 {
-    static const char *const fields[] = {"user", "password", "token", "key", "id", "secret", "token_url",
-                                         "scopes", NULL};
+    static const char *const fields[] = {"user",   "password",  "token",  "key", "id",
+                                         "secret", "token_url", "scopes", NULL};
     for (const struct tn_pair *p = a->auth.options; p->key; p++) {
         const char *const *name = fields;
         while (*name && strcmp(*name, p->key) != 0) name++;
         if (!*name || tn_field_find(a->fields, a->n_fields, tn_str(p->value))) continue;
         r->line = a->auth.line;
-        tn_decl_fault(r, tn_decl_key_line(r, p->key), "auth: '%s' names the config field '%s', which is "
-                      "not declared", p->key, p->value);
+        tn_decl_fault(r, tn_decl_key_line(r, p->key),
+                      "auth: '%s' names the config field '%s', which is "
+                      "not declared",
+                      p->key, p->value);
     }
 }
 
@@ -128,8 +140,10 @@ static void read_operation(struct reading *r, int table, struct tn_operation *o)
     o->run = tn_decl_opt_ref(r, table, "run");
     if (!o->direction) o->direction = "pull";
     if (strcmp(o->direction, "pull") != 0 && strcmp(o->direction, "push") != 0)
-        tn_decl_fault(r, tn_decl_key_line(r, "direction"), "'direction' of %s has to be \"pull\" or "
-                      "\"push\", not \"%s\"", o->name, o->direction);
+        tn_decl_fault(r, tn_decl_key_line(r, "direction"),
+                      "'direction' of %s has to be \"pull\" or "
+                      "\"push\", not \"%s\"",
+                      o->name, o->direction);
     if (!tn_decl_push(r, table, "filters")) return;
     o->filters = tn_decl_fields(r, lua_gettop(L), "filters", &o->n_filters);
     lua_pop(L, 1);
@@ -146,7 +160,8 @@ static const struct tn_operation *read_operations(struct reading *r, int table)
     lua_State *L = r->L;
     int line = r->line;
     size_t n = 0;
-    if (!tn_decl_push(r, table, "operations")) return tn_decl_array(r, 0, sizeof(struct tn_operation));
+    if (!tn_decl_push(r, table, "operations"))
+        return tn_decl_array(r, 0, sizeof(struct tn_operation));
     int list = lua_gettop(L), from = tn_decl_key_line(r, "operations");
     r->line = from;
     tn_decl_check(r, list, any_table, "operations");
@@ -175,8 +190,8 @@ static void check_operations(struct reading *r, const struct tn_adapter *a)
     for (const struct tn_operation *o = a->operations; o->name; o++) {
         const struct tn_entity_fn *list = strcmp(o->direction, "pull") == 0 ? a->pull : a->push;
         if (o->run == LUA_NOREF && !has_entity(list, o->entity))
-            tn_decl_fault(r, o->line, "the operation '%s' has neither 'run' nor a function %s.%s", o->name,
-                          o->direction, o->entity);
+            tn_decl_fault(r, o->line, "the operation '%s' has neither 'run' nor a function %s.%s",
+                          o->name, o->direction, o->entity);
     }
 }
 
@@ -187,8 +202,10 @@ static int64_t duration_ms(const char *text)
 {
     char *end;
     long n = strtol(text, &end, 10);
-    static const struct { char unit; int64_t ms; } units[] = {
-        {'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
+    static const struct {
+        char unit;
+        int64_t ms;
+    } units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
     if (end == text || n < 0 || n > 1000000 || !end[0] || end[1]) return -1;
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
         if (*end == units[i].unit) return n * units[i].ms;
@@ -205,8 +222,10 @@ const struct tn_webhook *tn_decl_webhook(struct reading *r, int index)
         tn_decl_fault(r, box->line, "a tn.webhook is expected here, not tn.%s", box->what);
     hook->line = r->line = box ? box->line : tn_decl_key_line(r, "webhook");
     if (box && box->name[0]) hook->name = tn_arena_strdup(&r->out->arena, box->name);
-    if (box) tn_box_options(L, index);
-    else lua_pushvalue(L, index);
+    if (box)
+        tn_box_options(L, index);
+    else
+        lua_pushvalue(L, index);
     if (lua_istable(L, -1)) {
         tn_decl_check(r, top + 1, webhook_keys, "tn.webhook");
         hook->signature = tn_decl_opt_text(r, top + 1, "signature");
@@ -216,8 +235,10 @@ const struct tn_webhook *tn_decl_webhook(struct reading *r, int index)
         const char *window = tn_decl_opt_text(r, top + 1, "replay_window");
         hook->replay_window_ms = window ? duration_ms(window) : 0;
         if (hook->replay_window_ms < 0)
-            tn_decl_fault(r, tn_decl_key_line(r, "replay_window"), "'replay_window' has to be a time such "
-                          "as \"90s\", \"5m\" or \"1h\", not \"%s\"", window);
+            tn_decl_fault(r, tn_decl_key_line(r, "replay_window"),
+                          "'replay_window' has to be a time such "
+                          "as \"90s\", \"5m\" or \"1h\", not \"%s\"",
+                          window);
     }
     lua_settop(L, top);
     r->line = line;
@@ -240,8 +261,10 @@ void tn_decl_read_adapter(struct reading *r, int table)
     lua_pop(L, 1);
     a->base = tn_decl_opt_text(r, table, "base");
     if (a->base && !tn_field_find(a->fields, a->n_fields, tn_str(a->base)))
-        tn_decl_fault(r, tn_decl_key_line(r, "base"), "'base' names the config field '%s', which is not "
-                      "declared", a->base);
+        tn_decl_fault(r, tn_decl_key_line(r, "base"),
+                      "'base' names the config field '%s', which is not "
+                      "declared",
+                      a->base);
     read_auth(r, table, &a->auth);
     check_auth(r, a);
     a->health = tn_decl_opt_ref(r, table, "health");

@@ -21,9 +21,12 @@ static void put_table(struct reading *r, int index, struct tn_jw *w, int depth, 
     lua_State *L = r->L;
     size_t n = lua_rawlen(L, index);
     luaL_checkstack(L, 8, "constant");
-    if (depth > NESTING) tn_decl_fault(r, tn_decl_key_line(r, what), "'%s' is nested too deeply", what);
-    if (n) tn_jw_array(w);
-    else tn_jw_object(w);
+    if (depth > NESTING)
+        tn_decl_fault(r, tn_decl_key_line(r, what), "'%s' is nested too deeply", what);
+    if (n)
+        tn_jw_array(w);
+    else
+        tn_jw_object(w);
     for (size_t i = 1; i <= n; i++) {
         lua_rawgeti(L, index, (lua_Integer)i);
         put_json(r, lua_gettop(L), w, depth + 1, what);
@@ -70,7 +73,8 @@ static void put_json(struct reading *r, int index, struct tn_jw *w, int depth, c
     tn_decl_fault(r, tn_decl_key_line(r, what), "'%s' cannot be %s", what, luaL_typename(L, index));
 }
 
-/* The buffer is memory of the C heap: what raises in between is freed with the box that holds it. */
+/* The buffer is memory of the C heap: what raises in between is freed with the box that holds it.
+ */
 static int free_buf(lua_State *L)
 {
     tn_buf_clear(lua_touserdata(L, 1));
@@ -105,21 +109,28 @@ const char *tn_decl_json(struct reading *r, int index, const char *what)
 
 /* ---- one field ---- */
 
-static const struct key keys[] = {{"title", D_TEXT, false},     {"help", D_TEXT, false},
-                                  {"required", D_BOOL, false},  {"generated", D_BOOL, false},
-                                  {"unique", D_BOOL, false},    {"null", D_BOOL, false},
-                                  {"default", D_ANY, false},    {"min", D_ANY, false},
-                                  {"max", D_ANY, false},        {"pattern", D_TEXT, false},
-                                  {"values", D_TABLE, false},   {NULL, 0, false}};
-static const struct key list_keys[] = {{"title", D_TEXT, false},    {"help", D_TEXT, false},
-                                       {"required", D_BOOL, false}, {"null", D_BOOL, false},
-                                       {"generated", D_BOOL, false}, {"default", D_ANY, false},
-                                       {"min", D_INT, false},       {"max", D_INT, false},
-                                       {"of", D_TEXT | D_BOX, false}, {"#", D_BOX, false},
+static const struct key keys[] = {
+    {"title", D_TEXT, false},     {"help", D_TEXT, false},    {"required", D_BOOL, false},
+    {"generated", D_BOOL, false}, {"unique", D_BOOL, false},  {"null", D_BOOL, false},
+    {"default", D_ANY, false},    {"min", D_ANY, false},      {"max", D_ANY, false},
+    {"pattern", D_TEXT, false},   {"values", D_TABLE, false}, {NULL, 0, false}};
+static const struct key list_keys[] = {{"title", D_TEXT, false},
+                                       {"help", D_TEXT, false},
+                                       {"required", D_BOOL, false},
+                                       {"null", D_BOOL, false},
+                                       {"generated", D_BOOL, false},
+                                       {"default", D_ANY, false},
+                                       {"min", D_INT, false},
+                                       {"max", D_INT, false},
+                                       {"of", D_TEXT | D_BOX, false},
+                                       {"#", D_BOX, false},
                                        {NULL, 0, false}};
-static const struct key state_keys[] = {{"title", D_TEXT, false}, {"help", D_TEXT, false},
-                                        {"required", D_BOOL, false}, {"default", D_TEXT, false},
-                                        {"#", D_TEXT, false}, {"#any", D_TABLE, false},
+static const struct key state_keys[] = {{"title", D_TEXT, false},
+                                        {"help", D_TEXT, false},
+                                        {"required", D_BOOL, false},
+                                        {"default", D_TEXT, false},
+                                        {"#", D_TEXT, false},
+                                        {"#any", D_TABLE, false},
                                         {NULL, 0, false}};
 
 static bool flag(struct reading *r, int table, const char *key)
@@ -142,8 +153,9 @@ static bool numeric(const char *text)
 static const char *bound(struct reading *r, int table, const char *key)
 {
     if (!tn_decl_push(r, table, key)) return NULL;
-    const char *text = lua_type(r->L, -1) == LUA_TSTRING ? tn_decl_text(r, -1)
-                       : lua_type(r->L, -1) == LUA_TNUMBER ? tn_decl_json(r, -1, key) : "";
+    const char *text = lua_type(r->L, -1) == LUA_TSTRING   ? tn_decl_text(r, -1)
+                       : lua_type(r->L, -1) == LUA_TNUMBER ? tn_decl_json(r, -1, key)
+                                                           : "";
     if (!numeric(text)) tn_decl_fault(r, tn_decl_key_line(r, key), "'%s' has to be a number", key);
     lua_pop(r->L, 1);
     return text;
@@ -238,7 +250,8 @@ static void read_state(struct reading *r, int table, struct tn_field *f)
     f->help = tn_decl_opt_text(r, table, "help");
     f->required = flag(r, table, "required");
     if (lua_rawgeti(L, table, 1) != LUA_TSTRING)
-        tn_decl_fault(r, f->line, "the state field '%s' needs its first state: { \"new\", new = { ... } }",
+        tn_decl_fault(r, f->line,
+                      "the state field '%s' needs its first state: { \"new\", new = { ... } }",
                       f->name);
     f->initial = tn_decl_text(r, -1);
     lua_pop(L, 1);
@@ -264,7 +277,8 @@ static void read_nested(struct reading *r, int table, struct tn_field *f)
         lua_newtable(L);
         if (lua_type(L, of) == LUA_TSTRING) {
             if (tn_field_type_of(tn_str(lua_tostring(L, of))) == TN_FIELD_types)
-                tn_decl_fault(r, tn_decl_key_line(r, "of"), "'of' names no type: %s", lua_tostring(L, of));
+                tn_decl_fault(r, tn_decl_key_line(r, "of"), "'of' names no type: %s",
+                              lua_tostring(L, of));
             tn_box_push(L, "field", lua_tostring(L, of), "element", 0);
         } else {
             lua_pushvalue(L, of);
@@ -278,7 +292,8 @@ static void read_nested(struct reading *r, int table, struct tn_field *f)
         struct tn_field *element = f;
         if (f->type == TN_FIELD_list) {
             element = tn_decl_array(r, 1, sizeof *element);
-            *element = (struct tn_field){.name = "element", .type = TN_FIELD_object, .line = f->line};
+            *element =
+                (struct tn_field){.name = "element", .type = TN_FIELD_object, .line = f->line};
             f->fields = element;
             f->n_fields = 1;
         }
@@ -314,15 +329,17 @@ static void check_default(struct reading *r, const struct tn_field *f)
     bool ok = tn_json_parse(json, tn_str(text), &err) &&
               tn_field_check(f, 1, tn_json_root(json), "", 0, &err);
     tn_json_free(json);
-    if (!ok) tn_decl_fault(r, tn_decl_key_line(r, "default"), "the default of '%s': %s", f->name,
-                           err.text + strlen(f->name) + 2);
+    if (!ok)
+        tn_decl_fault(r, tn_decl_key_line(r, "default"), "the default of '%s': %s", f->name,
+                      err.text + strlen(f->name) + 2);
 }
 
 static void read_field(struct reading *r, const struct tn_box *box, int index, struct tn_field *f)
 {
     lua_State *L = r->L;
     char text[200];
-    *f = (struct tn_field){.name = tn_arena_strdup(&r->out->arena, box->name), .line = box->line,
+    *f = (struct tn_field){.name = tn_arena_strdup(&r->out->arena, box->name),
+                           .line = box->line,
                            .type = tn_field_type_of(tn_str(box->kind))};
     r->line = box->line;
     tn_box_options(L, index);
@@ -331,9 +348,12 @@ static void read_field(struct reading *r, const struct tn_box *box, int index, s
         lua_newtable(L);
     }
     int table = lua_gettop(L);
-    if (f->type == TN_FIELD_state) read_state(r, table, f);
-    else if (f->type == TN_FIELD_list || f->type == TN_FIELD_object) read_nested(r, table, f);
-    else read_plain(r, table, f);
+    if (f->type == TN_FIELD_state)
+        read_state(r, table, f);
+    else if (f->type == TN_FIELD_list || f->type == TN_FIELD_object)
+        read_nested(r, table, f);
+    else
+        read_plain(r, table, f);
     lua_settop(L, table - 1);
     if (fault_text(f, text, sizeof text)) tn_decl_fault(r, f->line, "%s", text);
     check_default(r, f);
@@ -350,11 +370,14 @@ const struct tn_field *tn_decl_fields(struct reading *r, int table, const char *
         lua_rawgeti(L, table, (lua_Integer)i + 1);
         const struct tn_box *box = tn_box_test(L, -1, "field");
         if (!box)
-            tn_decl_fault(r, line, "%s has to be a list of fields such as tn.text \"name\" { ... }; number "
-                          "%zu is %s", what, i + 1, tn_decl_type(L, -1));
+            tn_decl_fault(r, line,
+                          "%s has to be a list of fields such as tn.text \"name\" { ... }; number "
+                          "%zu is %s",
+                          what, i + 1, tn_decl_type(L, -1));
         const struct tn_field *twin = tn_field_find(fields, i, tn_str(box->name));
         if (twin)
-            tn_decl_fault(r, box->line, "the field '%s' is there already, in line %d", box->name, twin->line);
+            tn_decl_fault(r, box->line, "the field '%s' is there already, in line %d", box->name,
+                          twin->line);
         read_field(r, box, lua_gettop(L), &fields[i]);
         lua_pop(L, 1);
     }

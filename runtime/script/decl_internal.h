@@ -6,7 +6,7 @@
 
 #include "script/decl.h"
 
-struct owner {                             /* decl first: a declaration is one of these */
+struct owner { /* decl first: a declaration is one of these */
     struct tn_decl decl;
     struct tn_arena arena;
     int *refs;
@@ -16,7 +16,7 @@ struct owner {                             /* decl first: a declaration is one o
 struct reading {
     lua_State *L;
     const char *file;
-    int line;                              /* of what is being read: where its keys begin */
+    int line; /* of what is being read: where its keys begin */
     struct owner *out;
 };
 
@@ -28,7 +28,8 @@ struct key {
     bool required;
 };
 
-/* Raises the first fault in the order of lines.  table: absolute stack index; what: "tn.adapter". */
+/* Raises the first fault in the order of lines.  table: absolute stack index; what: "tn.adapter".
+ */
 void tn_decl_check(struct reading *r, int table, const struct key *keys, const char *what);
 /* Raises a fault of this file and line. */
 void tn_decl_fault(struct reading *r, int line, const char *fmt, ...) TN_PRINTF(3, 4);
@@ -42,12 +43,12 @@ void *tn_decl_array(struct reading *r, size_t n, size_t size); /* zeroed, one mo
 int tn_decl_ref(struct reading *r, int index);                 /* released with the declaration */
 
 /* Fields of the table that has been checked. */
-bool tn_decl_push(struct reading *r, int table, const char *key);      /* false: none, none pushed */
-const char *tn_decl_opt_text(struct reading *r, int table, const char *key);   /* NULL: none */
-int tn_decl_opt_ref(struct reading *r, int table, const char *key);    /* LUA_NOREF: none */
+bool tn_decl_push(struct reading *r, int table, const char *key); /* false: none, none pushed */
+const char *tn_decl_opt_text(struct reading *r, int table, const char *key); /* NULL: none */
+int tn_decl_opt_ref(struct reading *r, int table, const char *key);          /* LUA_NOREF: none */
 const char *const *tn_decl_texts(struct reading *r, int table, const char *what);
 const char *const *tn_decl_opt_texts(struct reading *r, int table, const char *key);
-size_t tn_decl_count(lua_State *L, int table);                 /* of all keys */
+size_t tn_decl_count(lua_State *L, int table); /* of all keys */
 
 /* decl_field.c: a list of fields; *n gets their number. */
 const struct tn_field *tn_decl_fields(struct reading *r, int table, const char *what, size_t *n);

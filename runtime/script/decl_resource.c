@@ -9,14 +9,16 @@
 enum { PAGE = 50, PAGE_MAX = 500 };
 
 static const struct key resource_keys[] = {
-    {"title", D_TEXT, false},  {"path", D_TEXT, true},     {"scope", D_TEXT, false},
+    {"title", D_TEXT, false},  {"path", D_TEXT, true},           {"scope", D_TEXT, false},
     {"plural", D_TEXT, false}, {"key", D_TABLE | D_TEXT, false}, {"fields", D_TABLE, true},
-    {"list", D_TABLE, false},  {"events", D_TABLE, false}, {"actions", D_TABLE, false},
+    {"list", D_TABLE, false},  {"events", D_TABLE, false},       {"actions", D_TABLE, false},
     {NULL, 0, false}};
-static const struct key list_keys[] = {
-    {"filter", D_TABLE, false}, {"sort", D_TABLE, false}, {"page", D_TABLE | D_INT, false},
-    {NULL, 0, false}};
-static const struct key page_keys[] = {{"max", D_INT, false}, {"#", D_INT, false}, {NULL, 0, false}};
+static const struct key list_keys[] = {{"filter", D_TABLE, false},
+                                       {"sort", D_TABLE, false},
+                                       {"page", D_TABLE | D_INT, false},
+                                       {NULL, 0, false}};
+static const struct key page_keys[] = {
+    {"max", D_INT, false}, {"#", D_INT, false}, {NULL, 0, false}};
 static const struct key event_keys[] = {{"#any", D_TEXT, false}, {NULL, 0, false}};
 
 /* Names of fields that have to be declared; the system's own are known everywhere. */
@@ -32,8 +34,9 @@ static void check_names(struct reading *r, const struct tn_resource *a, const ch
         while (*own && strcmp(*own, *names) != 0) own++;
         if (*own || tn_field_find(a->fields, a->n_fields, tn_str(*names))) continue;
         const char *near = tn_str_nearest(tn_str(*names), known);
-        tn_decl_fault(r, tn_decl_key_line(r, what), "'%s' names the field '%s', which is not declared%s%s%s",
-                      what, *names, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        tn_decl_fault(r, tn_decl_key_line(r, what),
+                      "'%s' names the field '%s', which is not declared%s%s%s", what, *names,
+                      near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
 }
 
@@ -51,8 +54,10 @@ static void read_page(struct reading *r, int table, struct tn_resource *a)
     }
     lua_settop(L, page - 1);
     if (a->page < 1 || a->page_max < a->page || a->page_max > (int)TN_LIMIT_PAGE)
-        tn_decl_fault(r, tn_decl_key_line(r, "page"), "'page' has to be { usual, max = largest }, between "
-                      "1 and %d", TN_LIMIT_PAGE);
+        tn_decl_fault(r, tn_decl_key_line(r, "page"),
+                      "'page' has to be { usual, max = largest }, between "
+                      "1 and %d",
+                      TN_LIMIT_PAGE);
 }
 
 static void read_list(struct reading *r, int table, struct tn_resource *a)
@@ -120,8 +125,10 @@ static void check_path(struct reading *r, const char *path)
 {
     size_t n = strlen(path);
     if (path[0] != '/' || n < 2 || path[n - 1] == '/' || strpbrk(path, " ?#{}"))
-        tn_decl_fault(r, tn_decl_key_line(r, "path"), "'path' has to be a path such as \"/api/v1/items\", "
-                      "not \"%s\"", path);
+        tn_decl_fault(r, tn_decl_key_line(r, "path"),
+                      "'path' has to be a path such as \"/api/v1/items\", "
+                      "not \"%s\"",
+                      path);
 }
 
 static const char *plural_of(struct reading *r, const char *name)
@@ -143,8 +150,8 @@ void tn_decl_read_resource(struct reading *r, int table)
     a->scope = tn_decl_opt_text(r, table, "scope");
     if (!a->scope) a->scope = "team";
     if (strcmp(a->scope, "team") != 0 && strcmp(a->scope, "global") != 0)
-        tn_decl_fault(r, tn_decl_key_line(r, "scope"), "'scope' has to be \"team\" or \"global\", not \"%s\"",
-                      a->scope);
+        tn_decl_fault(r, tn_decl_key_line(r, "scope"),
+                      "'scope' has to be \"team\" or \"global\", not \"%s\"", a->scope);
     a->plural = tn_decl_opt_text(r, table, "plural");
     if (!a->plural) a->plural = plural_of(r, r->out->decl.name);
     tn_decl_push(r, table, "fields");

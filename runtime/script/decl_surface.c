@@ -4,14 +4,17 @@
 
 #include <lauxlib.h>
 
-static const struct key surface_keys[] = {{"title", D_TEXT, false}, {"path", D_TEXT, false},
-                                          {"auth", D_TEXT, false},  {"scope", D_TEXT, false},
+static const struct key surface_keys[] = {{"title", D_TEXT, false},  {"path", D_TEXT, false},
+                                          {"auth", D_TEXT, false},   {"scope", D_TEXT, false},
                                           {"routes", D_TABLE, true}, {NULL, 0, false}};
-static const struct key route_keys[] = {{"#", D_TEXT | D_FUNCTION, false}, {"auth", D_TEXT, false},
-                                        {"scope", D_TEXT, false}, {NULL, 0, false}};
-static const struct key rule_keys[] = {{"title", D_TEXT, false}, {"on", D_TEXT | D_TABLE | D_BOX, true},
-                                       {"when", D_TABLE, false}, {"once", D_TEXT, false},
-                                       {"run", D_FUNCTION, true}, {NULL, 0, false}};
+static const struct key route_keys[] = {{"#", D_TEXT | D_FUNCTION, false},
+                                        {"auth", D_TEXT, false},
+                                        {"scope", D_TEXT, false},
+                                        {NULL, 0, false}};
+static const struct key rule_keys[] = {
+    {"title", D_TEXT, false},  {"on", D_TEXT | D_TABLE | D_BOX, true},
+    {"when", D_TABLE, false},  {"once", D_TEXT, false},
+    {"run", D_FUNCTION, true}, {NULL, 0, false}};
 
 /* ---- surfaces ---- */
 
@@ -20,7 +23,8 @@ static bool open_to_all(struct reading *r, int table, bool otherwise)
     const char *auth = tn_decl_opt_text(r, table, "auth");
     if (!auth) return otherwise;
     if (strcmp(auth, "none") != 0 && strcmp(auth, "key") != 0)
-        tn_decl_fault(r, tn_decl_key_line(r, "auth"), "'auth' has to be \"none\" or \"key\", not \"%s\"", auth);
+        tn_decl_fault(r, tn_decl_key_line(r, "auth"),
+                      "'auth' has to be \"none\" or \"key\", not \"%s\"", auth);
     return strcmp(auth, "none") == 0;
 }
 
@@ -29,7 +33,8 @@ static const char *check_method(struct reading *r, const char *method)
     static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE", NULL};
     for (const char *const *m = methods; *m; m++)
         if (strcmp(*m, method) == 0) return *m;
-    tn_decl_fault(r, r->line, "a route's method is one of GET, POST, PUT, PATCH, DELETE, not \"%s\"", method);
+    tn_decl_fault(r, r->line,
+                  "a route's method is one of GET, POST, PUT, PATCH, DELETE, not \"%s\"", method);
     return NULL;
 }
 
@@ -43,7 +48,8 @@ static void read_route(struct reading *r, const struct tn_box *box, int index, b
     tn_decl_check(r, table, route_keys, "tn.route");
     if (lua_rawgeti(L, table, 1) != LUA_TSTRING || lua_rawgeti(L, table, 2) != LUA_TSTRING ||
         lua_rawgeti(L, table, 3) != LUA_TFUNCTION)
-        tn_decl_fault(r, box->line, "a route is tn.route { \"GET\", \"/path/{id}\", function(request) ... end }");
+        tn_decl_fault(r, box->line,
+                      "a route is tn.route { \"GET\", \"/path/{id}\", function(request) ... end }");
     route->method = check_method(r, lua_tostring(L, table + 1));
     route->path = tn_decl_text(r, table + 2);
     if (route->path[0] != '/')
@@ -67,11 +73,13 @@ static const struct tn_surface_route *read_routes(struct reading *r, int list, b
         lua_rawgeti(L, list, (lua_Integer)i + 1);
         const struct tn_box *box = tn_box_test(L, -1, "route");
         if (!box)
-            tn_decl_fault(r, line, "'routes' has to be a list of tn.route { ... }; number %zu is %s", i + 1,
+            tn_decl_fault(r, line,
+                          "'routes' has to be a list of tn.route { ... }; number %zu is %s", i + 1,
                           tn_decl_type(L, -1));
         read_route(r, box, lua_gettop(L), open, scope, &routes[i]);
         for (size_t j = 0; j < i; j++)
-            if (strcmp(routes[j].method, routes[i].method) == 0 && strcmp(routes[j].path, routes[i].path) == 0)
+            if (strcmp(routes[j].method, routes[i].method) == 0 &&
+                strcmp(routes[j].path, routes[i].path) == 0)
                 tn_decl_fault(r, box->line, "%s %s is there already, in line %d", routes[i].method,
                               routes[i].path, routes[j].line);
         lua_pop(L, 1);
@@ -89,7 +97,8 @@ void tn_decl_read_surface(struct reading *r, int table)
     s->path = tn_decl_opt_text(r, table, "path");
     if (!s->path) s->path = "";
     if (s->path[0] && s->path[0] != '/')
-        tn_decl_fault(r, tn_decl_key_line(r, "path"), "'path' begins with '/', not \"%s\"", s->path);
+        tn_decl_fault(r, tn_decl_key_line(r, "path"), "'path' begins with '/', not \"%s\"",
+                      s->path);
     bool open = open_to_all(r, table, false);
     const char *scope = tn_decl_opt_text(r, table, "scope");
     tn_decl_push(r, table, "routes");

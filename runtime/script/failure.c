@@ -30,35 +30,46 @@ int tn_lua_raise(lua_State *L, const struct tn_err *err)
 
 static void push_text(lua_State *L, const char *text)
 {
-    if (text[0]) lua_pushstring(L, text);
-    else lua_pushnil(L);
+    if (text[0])
+        lua_pushstring(L, text);
+    else
+        lua_pushnil(L);
 }
 
 static int l_index(lua_State *L)
 {
     const struct tn_err *err = luaL_checkudata(L, 1, CLASS);
     struct tn_str key = tn_str(luaL_checkstring(L, 2));
-    if (tn_str_is(key, "kind")) lua_pushstring(L, tn_kind_name(err->kind));
-    else if (tn_str_is(key, "message")) lua_pushstring(L, err->text);
-    else if (tn_str_is(key, "status")) lua_pushinteger(L, tn_kind_status(err->kind));
-    else if (tn_str_is(key, "retry")) lua_pushboolean(L, tn_kind_retry(err->kind));
-    else if (tn_str_is(key, "file")) push_text(L, err->file);
-    else if (tn_str_is(key, "line") && err->line) lua_pushinteger(L, err->line);
-    else if (tn_str_is(key, "field")) push_text(L, err->field);
-    else lua_pushnil(L);
+    if (tn_str_is(key, "kind"))
+        lua_pushstring(L, tn_kind_name(err->kind));
+    else if (tn_str_is(key, "message"))
+        lua_pushstring(L, err->text);
+    else if (tn_str_is(key, "status"))
+        lua_pushinteger(L, tn_kind_status(err->kind));
+    else if (tn_str_is(key, "retry"))
+        lua_pushboolean(L, tn_kind_retry(err->kind));
+    else if (tn_str_is(key, "file"))
+        push_text(L, err->file);
+    else if (tn_str_is(key, "line") && err->line)
+        lua_pushinteger(L, err->line);
+    else if (tn_str_is(key, "field"))
+        push_text(L, err->field);
+    else
+        lua_pushnil(L);
     return 1;
 }
 
 static int l_tostring(lua_State *L)
 {
     const struct tn_err *err = luaL_checkudata(L, 1, CLASS);
-    if (err->file[0]) lua_pushfstring(L, "%s:%d: %s", err->file, err->line, err->text);
-    else lua_pushstring(L, err->text);
+    if (err->file[0])
+        lua_pushfstring(L, "%s:%d: %s", err->file, err->line, err->text);
+    else
+        lua_pushstring(L, err->text);
     return 1;
 }
 
-static const luaL_Reg methods[] = {
-    {"__index", l_index}, {"__tostring", l_tostring}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"__index", l_index}, {"__tostring", l_tostring}, {NULL, NULL}};
 
 void tn_failure_open(lua_State *L)
 {
@@ -102,8 +113,9 @@ static void note_trace(struct tn_isolate *iso, lua_State *L, int level)
     for (int shown = 0; shown < 16 && n < room && lua_getstack(L, level, &ar); level++) {
         lua_getinfo(L, "Sln", &ar);
         if (!users(&ar)) continue;
-        n += (size_t)snprintf(iso->trace + n, room - n, "%s:%d in %s%s\n", ar.source + 1,
-                              ar.currentline, ar.name ? ar.namewhat : "", ar.name ? "" : "the file");
+        n +=
+            (size_t)snprintf(iso->trace + n, room - n, "%s:%d in %s%s\n", ar.source + 1,
+                             ar.currentline, ar.name ? ar.namewhat : "", ar.name ? "" : "the file");
         if (ar.name && n > 1 && n < room)
             n += (size_t)snprintf(iso->trace + n - 1, room - n + 1, " '%s'\n", ar.name) - 1;
         shown++;
@@ -136,7 +148,7 @@ void tn_failure_hook(lua_State *L, lua_Debug *ar)
     struct tn_isolate *iso = tn_isolate_of(L);
     (void)ar;
     if (!tn_watchdog_expired(iso->host->dog)) {
-        lua_sethook(L, NULL, 0, 0);        /* left over on a coroutine from a call that ended */
+        lua_sethook(L, NULL, 0, 0); /* left over on a coroutine from a call that ended */
         return;
     }
     if (!iso->stop_line) {
@@ -159,7 +171,7 @@ static void clean(char *text, size_t room)
         if (k <= 4 && i + k <= n) {
             i += k;
         } else if (n == room - 1 && n - i < 4) {
-            text[i] = '\0';                /* was cut in the middle of a character */
+            text[i] = '\0'; /* was cut in the middle of a character */
             return;
         } else {
             text[i++] = '?';
@@ -188,7 +200,7 @@ static bool same_file(const char *shown, const char *file)
 }
 
 struct words {
-    const char *text;                      /* lives as long as it stays on the stack */
+    const char *text; /* lives as long as it stays on the stack */
     size_t n;
     const char *kind;
 };
@@ -251,7 +263,8 @@ static const char *meant(const struct tn_isolate *iso, const char *shown)
     return NULL;
 }
 
-/* What the message says comes first (error(text, 2) blames the caller), then where it was raised. */
+/* What the message says comes first (error(text, 2) blames the caller), then where it was raised.
+ */
 static void place(const struct tn_isolate *iso, struct tn_err *err)
 {
     char shown[sizeof err->file] = "";
@@ -260,16 +273,20 @@ static void place(const struct tn_isolate *iso, struct tn_err *err)
     const char *sentence = split_position(err->text, shown, sizeof shown, &line);
     const char *file = meant(iso, shown);
     if (sentence != err->text) memmove(err->text, sentence, strlen(sentence) + 1);
-    if (file) tn_fail_at(err, file, line);
-    else if (iso->fault_line) tn_fail_at(err, iso->fault_file, iso->fault_line);
+    if (file)
+        tn_fail_at(err, file, line);
+    else if (iso->fault_line)
+        tn_fail_at(err, iso->fault_file, iso->fault_line);
 }
 
-/* Does the failure come from a budget?  Then that is what it says, whatever the script made of it. */
+/* Does the failure come from a budget?  Then that is what it says, whatever the script made of it.
+ */
 static bool overrun(const struct tn_isolate *iso, lua_State *L, int status,
                     const struct tn_entry *entry, struct tn_err *err)
 {
     if (tn_watchdog_expired(iso->host->dog)) {
-        tn_fail(err, TN_E_budget, "it ran for more than %d ms of CPU time and was stopped", entry->ms);
+        tn_fail(err, TN_E_budget, "it ran for more than %d ms of CPU time and was stopped",
+                entry->ms);
         if (iso->stop_line) tn_fail_at(err, iso->stop_file, iso->stop_line);
         return true;
     }
@@ -290,8 +307,10 @@ void tn_failure_read(struct tn_isolate *iso, lua_State *L, int status, const str
 {
     const struct tn_err *raised = tn_lua_test_err(L, -1);
     if (!overrun(iso, L, status, entry, err)) {
-        if (raised) *err = *raised;
-        else from_value(L, err);
+        if (raised)
+            *err = *raised;
+        else
+            from_value(L, err);
         if (!overrun(iso, L, LUA_OK, entry, err)) place(iso, err);
     }
     clean(err->text, sizeof err->text);

@@ -2,6 +2,7 @@
 #include "script/internal.h"
 
 #include "base/alloc.h"
+#include "base/time.h"
 #include "loop/loop.h"
 
 struct tn_host *tn_host_new(struct tn_loop *loop, struct tn_log *log, struct tn_err *err)
@@ -43,4 +44,27 @@ struct tn_loop *tn_host_loop(const struct tn_host *host)
 struct tn_log *tn_host_log(const struct tn_host *host)
 {
     return host->log;
+}
+
+/* False: this second has had its lines. */
+static bool may_log(struct tn_isolate *iso, const char *area)
+{
+    int64_t second = tn_mono_us() / 1000000;
+    if (second != iso->log_second) {
+        if (iso->log_lines > TN_LIMIT_LOG_LINES)
+            tn_log(iso->host->log, TN_LOG_warn, area, "%u lines of the script were left out",
+                   iso->log_lines - TN_LIMIT_LOG_LINES);
+        iso->log_second = second;
+        iso->log_lines = 0;
+    }
+    return ++iso->log_lines <= TN_LIMIT_LOG_LINES;
+}
+
+void tn_isolate_log(struct tn_isolate *iso, enum tn_level level, const char *area,
+                    struct tn_str text)
+{
+    if (!area) area = iso->name;
+    if (!tn_log_wants(iso->host->log, level, area) || !may_log(iso, area)) return;
+    if (text.n > TN_LIMIT_ERROR_TEXT) text.n = TN_LIMIT_ERROR_TEXT;
+    tn_log(iso->host->log, level, area, "%.*s", TN_FMT(text));
 }

@@ -14,8 +14,8 @@ struct tn_host {
     struct tn_log *log;
     struct tn_watchdog *dog;
     char *slot;
-    struct tn_isolate *isolates;           /* all that exist */
-    struct tn_task *ready, **ready_end;    /* what runs in the next turn */
+    struct tn_isolate *isolates;        /* all that exist */
+    struct tn_task *ready, **ready_end; /* what runs in the next turn */
     struct tn_timer *turn;
     bool closing;
 };
@@ -39,28 +39,30 @@ struct tn_isolate {
     int call_ms, load_ms, max_tasks;
     size_t max_bytes;
     struct tn_isolate_stats stats;
-    bool refused;                          /* the cap was hit in the call under way */
+    bool refused; /* the cap was hit in the call under way */
     bool retired;
-    struct tn_entry *innermost;            /* call under way in this isolate */
+    struct tn_entry *innermost; /* call under way in this isolate */
     struct tn_task *tasks;
-    struct tn_task *current;               /* runs right now */
-    int pinned;                            /* coroutines resumed where nothing can wait */
-    bool parking;                          /* the yield under way is a task's wait */
+    struct tn_task *current; /* runs right now */
+    int pinned;              /* coroutines resumed where nothing can wait */
+    bool parking;            /* the yield under way is a task's wait */
     struct tn_timer *drain;
     struct tn_file *files;
     size_t n_files;
-    char stop_file[128];                   /* where the budget ran out; line 0: it did not */
+    char stop_file[128]; /* where the budget ran out; line 0: it did not */
     int stop_line;
-    char fault_file[128];                  /* where the error that is being handled was raised */
+    char fault_file[128]; /* where the error that is being handled was raised */
     int fault_line;
     char trace[2048];
+    int64_t log_second; /* the second that log_lines counts */
+    unsigned log_lines;
 };
 
 /* One call into an isolate that is under way. */
 struct tn_entry {
     struct tn_frame frame;
-    struct tn_entry *outer;                /* into the same isolate */
-    struct tn_task *task;                  /* that was running around it */
+    struct tn_entry *outer; /* into the same isolate */
+    struct tn_task *task;   /* that was running around it */
     int pinned, ms;
 };
 
@@ -75,13 +77,13 @@ bool tn_isolate_run(struct tn_isolate *iso, int ms, void (*fn)(lua_State *L, voi
                     struct tn_err *err);
 
 /* failure.c */
-void tn_failure_hook(lua_State *L, lua_Debug *ar);         /* raises that the time is up */
-int tn_failure_handler(lua_State *L);                      /* message handler: notes where */
+void tn_failure_hook(lua_State *L, lua_Debug *ar); /* raises that the time is up */
+int tn_failure_handler(lua_State *L);              /* message handler: notes where */
 void tn_failure_note(struct tn_isolate *iso, lua_State *L, int level);
 /* Fills err from the error value at the top of L, pops it; inside the entry of the call. */
 void tn_failure_read(struct tn_isolate *iso, lua_State *L, int status, const struct tn_entry *entry,
                      struct tn_err *err);
-void tn_failure_open(lua_State *L);                        /* the class of error values */
+void tn_failure_open(lua_State *L); /* the class of error values */
 
 /* load.c */
 int tn_load_require(lua_State *L);
@@ -95,7 +97,7 @@ void tn_task_run_ready(void *host);
 void tn_task_cancel_all(struct tn_isolate *iso);
 
 /* sandbox.c */
-void tn_sandbox_open(lua_State *L);                        /* makes the globals of all chunks */
+void tn_sandbox_open(lua_State *L); /* makes the globals of all chunks */
 /* coroutine.c, strings.c, tables.c: each pushes its library. */
 void tn_coroutine_open(lua_State *L);
 void tn_coroutine_guard(lua_State *L, int index, bool on); /* nobody may resume this one */

@@ -14,7 +14,8 @@
 
 static bool over_cap(struct tn_isolate *iso, size_t old, size_t new)
 {
-    return new > old && (new - old > iso->max_bytes || iso->stats.bytes > iso->max_bytes - (new - old));
+    return new > old &&
+           (new - old > iso->max_bytes || iso->stats.bytes > iso->max_bytes - (new - old));
 }
 
 /* The call's own position, taken here: an error for want of memory calls no message handler, and
@@ -137,7 +138,8 @@ bool tn_isolate_run(struct tn_isolate *iso, int ms, void (*fn)(lua_State *L, voi
     lua_State *L = tn_isolate_state(iso);
     struct job job = {fn, arg};
     struct tn_entry entry;
-    if (!lua_checkstack(L, 8)) return tn_fail(err, TN_E_budget, "the script calls itself too deeply");
+    if (!lua_checkstack(L, 8))
+        return tn_fail(err, TN_E_budget, "the script calls itself too deeply");
     tn_isolate_enter(iso, &entry, L, ms, NULL);
     lua_pushcfunction(L, tn_failure_handler);
     int handler = lua_gettop(L);
@@ -188,8 +190,10 @@ static void link_to(struct tn_host *host, struct tn_isolate *iso)
 
 static void unlink_from(struct tn_host *host, struct tn_isolate *iso)
 {
-    if (iso->prev) iso->prev->next = iso->next;
-    else host->isolates = iso->next;
+    if (iso->prev)
+        iso->prev->next = iso->next;
+    else
+        host->isolates = iso->next;
     if (iso->next) iso->next->prev = iso->prev;
 }
 
@@ -334,7 +338,7 @@ bool tn_isolate_call(struct tn_isolate *iso, int ref, tn_push_fn push, tn_take_f
 
 void tn_isolate_release(struct tn_isolate *iso, int ref)
 {
-    luaL_unref(iso->L, LUA_REGISTRYINDEX, ref);
+    if (lua_checkstack(iso->L, 4)) luaL_unref(iso->L, LUA_REGISTRYINDEX, ref);
 }
 
 int tn_isolate_keep(lua_State *L)

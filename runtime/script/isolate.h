@@ -12,10 +12,10 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/str.h"
 
 struct tn_loop;
-struct tn_log;
 struct tn_host;
 struct tn_isolate;
 
@@ -25,7 +25,7 @@ struct tn_isolate;
 TN_MUST_CHECK struct tn_host *tn_host_new(struct tn_loop *loop, struct tn_log *log,
                                           struct tn_err *err);
 /* All isolates were unreferenced before; those whose tasks still drain are cancelled. */
-void tn_host_free(struct tn_host *host);                        /* NULL does nothing */
+void tn_host_free(struct tn_host *host); /* NULL does nothing */
 /* While a script runs, slot[0..TN_HOST_SLOT) holds the name of its isolate, else "": a place in the
  * page that the supervisor shares, so that it can name the script that took a worker down. */
 enum { TN_HOST_SLOT = 64 };
@@ -43,27 +43,27 @@ struct tn_sources {
 };
 
 struct tn_module {
-    const char *name;                      /* "tenon.json"; NULL ends the table */
-    lua_CFunction open;                    /* pushes the module's table */
+    const char *name;   /* "tenon.json"; NULL ends the table */
+    lua_CFunction open; /* pushes the module's table */
 };
 
 struct tn_isolate_options {
-    const char *name;                      /* "integrations:plant_7": log area, slot, errors */
-    const struct tn_sources *sources;      /* NULL: no files */
+    const char *name;                 /* "integrations:plant_7": log area, slot, errors */
+    const struct tn_sources *sources; /* NULL: no files */
     void *sources_arg;
-    const struct tn_module *modules;       /* NULL: none */
-    void *context;                         /* for the modules: tn_isolate_context */
-    size_t max_bytes;                      /* 0: TN_LIMIT_ISOLATE_BYTES */
-    int call_ms;                           /* of CPU, a call or a stretch of a task between two
-                                            * waits; 0: TN_LIMIT_CALL_MS */
-    int load_ms;                           /* 0: TN_LIMIT_LOAD_MS */
-    int max_tasks;                         /* 0: TN_LIMIT_TASKS */
+    const struct tn_module *modules; /* NULL: none */
+    void *context;                   /* for the modules: tn_isolate_context */
+    size_t max_bytes;                /* 0: TN_LIMIT_ISOLATE_BYTES */
+    int call_ms;                     /* of CPU, a call or a stretch of a task between two
+                                      * waits; 0: TN_LIMIT_CALL_MS */
+    int load_ms;                     /* 0: TN_LIMIT_LOAD_MS */
+    int max_tasks;                   /* 0: TN_LIMIT_TASKS */
 };
 
 struct tn_isolate_stats {
-    uint64_t calls, errors, overruns;      /* overruns: of time or memory */
-    unsigned overruns_in_row;              /* 0 again after a call that kept within its budget */
-    uint64_t cpu_ms;                       /* in steps of a tick: exact over many calls */
+    uint64_t calls, errors, overruns; /* overruns: of time or memory */
+    unsigned overruns_in_row;         /* 0 again after a call that kept within its budget */
+    uint64_t cpu_ms;                  /* in steps of a tick: exact over many calls */
     size_t bytes, peak_bytes;
     int tasks;
 };
@@ -74,7 +74,7 @@ TN_MUST_CHECK struct tn_isolate *tn_isolate_new(struct tn_host *host,
                                                 struct tn_err *err);
 void tn_isolate_ref(struct tn_isolate *iso);
 /* The last unref frees it, once no task is left and nothing of it is on the C stack. */
-void tn_isolate_unref(struct tn_isolate *iso);                  /* NULL does nothing */
+void tn_isolate_unref(struct tn_isolate *iso); /* NULL does nothing */
 /* Takes no new tasks from now on; those in flight may end within drain_ms, then they are cancelled.
  * Gives up the caller's reference.  For the old generation after a swap. */
 void tn_isolate_retire(struct tn_isolate *iso, int drain_ms);
@@ -82,22 +82,24 @@ void tn_isolate_retire(struct tn_isolate *iso, int drain_ms);
 const char *tn_isolate_name(const struct tn_isolate *iso);
 struct tn_host *tn_isolate_host(const struct tn_isolate *iso);
 void *tn_isolate_context(const struct tn_isolate *iso);
-struct tn_isolate *tn_isolate_of(lua_State *L);                 /* the isolate that L belongs to */
+struct tn_isolate *tn_isolate_of(lua_State *L); /* the isolate that L belongs to */
 void tn_isolate_stats(const struct tn_isolate *iso, struct tn_isolate_stats *out);
-/* Where the last failure came from: one "file:line in function" a line, the caller's frames only. */
+/* Where the last failure came from: one "file:line in function" a line, the caller's frames only.
+ */
 const char *tn_isolate_trace(const struct tn_isolate *iso);
 
 /* The files that were loaded so far, in order: what a generation consists of. */
 size_t tn_isolate_files(const struct tn_isolate *iso);
-void tn_isolate_file(const struct tn_isolate *iso, size_t i, const char **path, struct tn_str *text);
+void tn_isolate_file(const struct tn_isolate *iso, size_t i, const char **path,
+                     struct tn_str *text);
 /* Its text if it was loaded; false else. */
 bool tn_isolate_text(const struct tn_isolate *iso, const char *path, struct tn_str *text);
 
 /* ---- calls ---- */
 
 /* Both may raise, run inside the budget, and are never called outside of it. */
-typedef int (*tn_push_fn)(lua_State *L, void *arg);             /* pushes arguments, returns count */
-typedef void (*tn_take_fn)(lua_State *L, int n, void *arg);     /* results are at 1 ... n */
+typedef int (*tn_push_fn)(lua_State *L, void *arg);         /* pushes arguments, returns count */
+typedef void (*tn_take_fn)(lua_State *L, int n, void *arg); /* results are at 1 ... n */
 
 /* Runs the file in a fresh environment; the one value that it returns is kept under *ref.
  * False: kind syntax, script, budget or not_found, with file, line and a sentence. */
@@ -106,7 +108,7 @@ TN_MUST_CHECK bool tn_isolate_load(struct tn_isolate *iso, const char *path, int
 /* The same with the text given. */
 TN_MUST_CHECK bool tn_isolate_load_text(struct tn_isolate *iso, const char *path,
                                         struct tn_str text, int *ref, struct tn_err *err);
-void tn_isolate_release(struct tn_isolate *iso, int ref);       /* LUA_NOREF does nothing */
+void tn_isolate_release(struct tn_isolate *iso, int ref); /* LUA_NOREF does nothing */
 /* Keeps the value at the top of L's stack, pops it.  May raise. */
 int tn_isolate_keep(lua_State *L);
 void tn_isolate_push(lua_State *L, int ref);
@@ -123,6 +125,10 @@ TN_MUST_CHECK bool tn_isolate_protect(struct tn_isolate *iso, void (*fn)(lua_Sta
 
 /* Raises when the call under way has used up its time: for loops in C. */
 void tn_isolate_poll(lua_State *L);
+/* One line of the script's own, cut to TN_LIMIT_ERROR_TEXT; no more than TN_LIMIT_LOG_LINES a
+ * second, then a line says how many were left out.  area NULL: the isolate's name. */
+void tn_isolate_log(struct tn_isolate *iso, enum tn_level level, const char *area,
+                    struct tn_str text);
 /* Makes the table at the top of the stack read-only: a proxy takes its place. */
 void tn_lua_seal(lua_State *L, const char *name);
 /* Errors as Lua values: fields kind, message, status, retry, file, line, field; tostring. */

@@ -96,9 +96,10 @@ static int last_line(struct tn_str text)
     return line;
 }
 
-static void raise_at(lua_State *L, enum tn_kind kind, const char *path, int line, const char *fmt, ...)
-    TN_PRINTF(5, 6);
-static void raise_at(lua_State *L, enum tn_kind kind, const char *path, int line, const char *fmt, ...)
+static void raise_at(lua_State *L, enum tn_kind kind, const char *path, int line, const char *fmt,
+                     ...) TN_PRINTF(5, 6);
+static void raise_at(lua_State *L, enum tn_kind kind, const char *path, int line, const char *fmt,
+                     ...)
 {
     struct tn_err err;
     va_list ap;
@@ -124,8 +125,10 @@ static void run_text(lua_State *L, const char *path, struct tn_str text)
     lua_call(L, 0, LUA_MULTRET);
     int n = lua_gettop(L) - base + 1;
     if (n != 1 || lua_isnil(L, -1))
-        raise_at(L, TN_E_script, path, last_line(text), "the file has to return one value, its "
-                 "declaration; it returns %s", n > 1 ? "several" : "nothing");
+        raise_at(L, TN_E_script, path, last_line(text),
+                 "the file has to return one value, its "
+                 "declaration; it returns %s",
+                 n > 1 ? "several" : "nothing");
 }
 
 /* Text of a file, or false.  The sources' text lives until the next question: it is kept. */
@@ -156,7 +159,8 @@ static const struct tn_module *find_module(const struct tn_isolate *iso, const c
 static bool module_path(const char *name, char *path, size_t n)
 {
     size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_.");
-    if (name[len] || !len || len > 80 || name[0] == '.' || name[len - 1] == '.' || strstr(name, ".."))
+    if (name[len] || !len || len > 80 || name[0] == '.' || name[len - 1] == '.' ||
+        strstr(name, ".."))
         return false;
     const char *root = strncmp(name, "std.", 4) == 0 ? "stdlib/" : "scripts/";
     int base = snprintf(path, n, "%s", root);
@@ -171,11 +175,14 @@ static void raise_unknown(lua_State *L, const char *name)
     const struct tn_isolate *iso = tn_isolate_of(L);
     const char *names[64] = {NULL};
     size_t n = 0;
-    for (const struct tn_module *m = iso->modules; m && m->name && n < 63; m++) names[n++] = m->name;
+    for (const struct tn_module *m = iso->modules; m && m->name && n < 63; m++)
+        names[n++] = m->name;
     const char *near = tn_str_nearest(tn_str(name), names);
     if (near) luaL_error(L, "there is no module '%s'; did you mean '%s'?", name, near);
-    luaL_error(L, "there is no module '%s'; scripts can require the modules of Tenon, std.* and "
-               "files of the scripts folder", name);
+    luaL_error(L,
+               "there is no module '%s'; scripts can require the modules of Tenon, std.* and "
+               "files of the scripts folder",
+               name);
 }
 
 static void require_file(lua_State *L, const char *name)
@@ -228,9 +235,11 @@ static void load(lua_State *L, void *arg)
 {
     const struct load *load = arg;
     lua_pushnil(L);
-    lua_setfield(L, LUA_REGISTRYINDEX, LOADING);       /* left by a load that failed */
-    if (load->given) run_text(L, load->path, load->text);
-    else tn_load_file(L, load->path);
+    lua_setfield(L, LUA_REGISTRYINDEX, LOADING); /* left by a load that failed */
+    if (load->given)
+        run_text(L, load->path, load->text);
+    else
+        tn_load_file(L, load->path);
     *load->ref = tn_isolate_keep(L);
 }
 

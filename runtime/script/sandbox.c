@@ -6,7 +6,6 @@
 #include <lualib.h>
 
 #include "base/id.h"
-#include "base/log.h"
 
 /* ---- read-only tables ---- */
 
@@ -19,7 +18,7 @@ void tn_lua_seal(lua_State *L, const char *name)
 {
     lua_newtable(L);
     lua_createtable(L, 0, 4);
-    lua_rotate(L, -3, -1);                 /* proxy, metatable, library */
+    lua_rotate(L, -3, -1); /* proxy, metatable, library */
     lua_setfield(L, -2, "__index");
     lua_pushstring(L, name);
     lua_pushcclosure(L, refuse_write, 1);
@@ -80,7 +79,8 @@ static int l_pcall(lua_State *L)
     return protected_end(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, protected_end), 0);
 }
 
-/* Called for an error that a hook raised, a script's handler would run without hooks: not called. */
+/* Called for an error that a hook raised, a script's handler would run without hooks: not called.
+ */
 static int call_handler(lua_State *L)
 {
     if (tn_watchdog_expired(tn_isolate_of(L)->host->dog)) return 1;
@@ -122,7 +122,8 @@ static void join_pieces(lua_State *L)
         lua_tolstring(L, -1, &n);
         if (n == 0) break;
         total += n;
-        if (total > TN_LIMIT_SCRIPT_FILE) luaL_error(L, "the text given to load is larger than 1 MiB");
+        if (total > TN_LIMIT_SCRIPT_FILE)
+            luaL_error(L, "the text given to load is larger than 1 MiB");
         luaL_addvalue(&b);
     }
     lua_pop(L, 1);
@@ -143,8 +144,10 @@ static int l_load(lua_State *L)
     text.p = lua_tolstring(L, 1, &text.n);
     lua_pushfstring(L, "=load:%s", luaL_optstring(L, 2, "text"));
     int status = LUA_ERRSYNTAX;
-    if (strchr(mode, 't')) status = tn_load_text(L, text, lua_tostring(L, -1));
-    else lua_pushliteral(L, "bytecode is not accepted; only Lua source is");
+    if (strchr(mode, 't'))
+        status = tn_load_text(L, text, lua_tostring(L, -1));
+    else
+        lua_pushliteral(L, "bytecode is not accepted; only Lua source is");
     if (status == LUA_OK && env) {
         lua_pushvalue(L, 4);
         if (!lua_setupvalue(L, -2, 1)) lua_pop(L, 1);
@@ -180,10 +183,9 @@ static int l_print(lua_State *L)
         luaL_addvalue(&b);
     }
     luaL_pushresult(&b);
-    size_t len;
-    const char *text = lua_tolstring(L, -1, &len);
-    if (len > TN_LIMIT_ERROR_TEXT) len = TN_LIMIT_ERROR_TEXT;
-    tn_log(iso->host->log, TN_LOG_info, iso->name, "%.*s", (int)len, text);
+    struct tn_str text;
+    text.p = lua_tolstring(L, -1, &text.n);
+    tn_isolate_log(iso, TN_LOG_info, NULL, text);
     return 0;
 }
 
@@ -209,15 +211,15 @@ static int refuse_global(lua_State *L)
 /* ---- putting it together ---- */
 
 /* Stock functions that neither loop over what a script sets nor reach outside. */
-static const char *const kept_base[] = {"assert",  "error",    "getmetatable", "ipairs", "next",
-                                        "pairs",   "rawequal", "rawget",       "rawlen", "select",
+static const char *const kept_base[] = {"assert",   "error",    "getmetatable", "ipairs", "next",
+                                        "pairs",    "rawequal", "rawget",       "rawlen", "select",
                                         "tonumber", "tostring", "type",         NULL};
 static const char *const kept_math[] = {
-    "abs", "acos", "asin", "atan",  "ceil",       "cos", "deg", "exp",  "floor", "fmod",
-    "huge", "log", "max",  "maxinteger", "min", "mininteger", "modf", "pi", "rad", "random",
-    "sin", "sqrt", "tan", "tointeger", "type", "ult", NULL};
-static const char *const kept_utf8[] = {"char",      "charpattern", "codepoint", "codes",
-                                        "len",       "offset",      NULL};
+    "abs",  "acos",   "asin", "atan", "ceil",       "cos",       "deg",        "exp",  "floor",
+    "fmod", "huge",   "log",  "max",  "maxinteger", "min",       "mininteger", "modf", "pi",
+    "rad",  "random", "sin",  "sqrt", "tan",        "tointeger", "type",       "ult",  NULL};
+static const char *const kept_utf8[] = {"char", "charpattern", "codepoint", "codes",
+                                        "len",  "offset",      NULL};
 
 static const luaL_Reg ours[] = {{"collectgarbage", l_collectgarbage},
                                 {"load", l_load},
@@ -280,8 +282,8 @@ static void add_libraries(lua_State *L)
     add_library(L, "utf8");
 }
 
-/* Chunks see an empty table that nobody can write: names are looked up in the globals behind it, and
- * what is not there raises, so that a typing error is an error where it stands. */
+/* Chunks see an empty table that nobody can write: names are looked up in the globals behind it,
+ * and what is not there raises, so that a typing error is an error where it stands. */
 static void add_environment(lua_State *L)
 {
     lua_pushvalue(L, -1);

@@ -50,8 +50,10 @@ static void push_capture(lua_State *L, const struct tn_pattern *m, int i, const 
     }
     ptrdiff_t n = m->capture[i].n;
     if (n == TN_CAPTURE_open) luaL_error(L, "unfinished capture");
-    if (n == TN_CAPTURE_position) lua_pushinteger(L, m->capture[i].at - m->subject.p + 1);
-    else lua_pushlstring(L, m->capture[i].at, (size_t)n);
+    if (n == TN_CAPTURE_position)
+        lua_pushinteger(L, m->capture[i].at - m->subject.p + 1);
+    else
+        lua_pushlstring(L, m->capture[i].at, (size_t)n);
 }
 
 /* s NULL: only what the pattern captures itself. */
@@ -217,8 +219,10 @@ static int l_gsub(lua_State *L)
     struct tn_str s = check_str(L, 1), p = check_str(L, 2);
     int type = lua_type(L, 3);
     lua_Integer max = luaL_optinteger(L, 4, (lua_Integer)s.n + 1), n = 0;
-    luaL_argexpected(L, type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION ||
-                     type == LUA_TTABLE, 3, "string/function/table");
+    luaL_argexpected(L,
+                     type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION ||
+                         type == LUA_TTABLE,
+                     3, "string/function/table");
     bool anchored = p.n && p.p[0] == '^', changed = false;
     if (anchored) p.p++, p.n--;
     struct tn_pattern m;
@@ -232,7 +236,7 @@ static int l_gsub(lua_State *L)
             n++;
             changed |= add_replacement(L, &m, &b, at, e);
             at = last = e;
-            if (n % 64 == 0) tn_isolate_poll(L);
+            tn_isolate_poll(L);
         } else if (at < end) {
             luaL_addchar(&b, *at++);
         } else {
@@ -275,8 +279,8 @@ static int l_rep(lua_State *L)
 }
 
 /* Stock functions that take time in proportion to their text, which the memory cap bounds. */
-static const char *const kept[] = {"byte",  "char",    "format", "len",
-                                   "lower", "reverse", "sub",    "upper", NULL};
+static const char *const kept[] = {"byte",    "char", "format", "len", "lower",
+                                   "reverse", "sub",  "upper",  NULL};
 static const luaL_Reg ours[] = {{"find", l_find},   {"gmatch", l_gmatch}, {"gsub", l_gsub},
                                 {"match", l_match}, {"rep", l_rep},       {NULL, NULL}};
 

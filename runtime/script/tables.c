@@ -218,7 +218,7 @@ static lua_Integer split(lua_State *L, lua_Integer low, lua_Integer high)
         lua_seti(L, 1, i);
         lua_seti(L, 1, j);
     }
-    lua_pop(L, 2);                         /* t[j], t[i] */
+    lua_pop(L, 2); /* t[j], t[i] */
     lua_geti(L, 1, high - 1);
     lua_geti(L, 1, i);
     lua_seti(L, 1, high - 1);

@@ -14,16 +14,16 @@ enum { SLICE_US = 5000 };
 enum state { FRESH, PARKED, RUNNING, ENDED };
 
 struct tn_task {
-    struct tn_task *prev, *next;           /* of the isolate */
+    struct tn_task *prev, *next; /* of the isolate */
     struct tn_task *next_ready;
     struct tn_isolate *iso;
-    lua_State *co;                         /* anchored by ref */
+    lua_State *co; /* anchored by ref */
     int ref, args;
     enum state state;
     bool queued, woken, cancelled;
     struct tn_task_call call;
     void *arg;
-    struct tn_owned owned;                 /* ring */
+    struct tn_owned owned; /* ring */
     struct tn_timer *limit;
     struct tn_err err;
 };
@@ -81,8 +81,10 @@ static void link_task(struct tn_isolate *iso, struct tn_task *task)
 static void unlink_task(struct tn_task *task)
 {
     struct tn_isolate *iso = task->iso;
-    if (task->prev) task->prev->next = task->next;
-    else iso->tasks = task->next;
+    if (task->prev)
+        task->prev->next = task->next;
+    else
+        iso->tasks = task->next;
     if (task->next) task->next->prev = task->prev;
     iso->stats.tasks--;
 }
@@ -171,7 +173,8 @@ static bool may_start(const struct tn_isolate *iso, struct tn_err *err)
     if (iso->retired || iso->host->closing)
         return tn_fail(err, TN_E_unavailable, "%s was unloaded", iso->name);
     if (iso->stats.tasks >= iso->max_tasks)
-        return tn_fail(err, TN_E_overloaded, "%s runs %d tasks, its limit", iso->name, iso->max_tasks);
+        return tn_fail(err, TN_E_overloaded, "%s runs %d tasks, its limit", iso->name,
+                       iso->max_tasks);
     return true;
 }
 
@@ -234,7 +237,8 @@ static void read_failure(struct tn_task *task, int status, struct tn_entry *entr
     tn_failure_read(iso, iso->L, status, entry, &task->err);
 }
 
-/* Returns LUA_OK with *n results on the coroutine's stack, LUA_YIELD when it waits, else err is set. */
+/* Returns LUA_OK with *n results on the coroutine's stack, LUA_YIELD when it waits, else err is
+ * set. */
 static int resume(struct tn_task *task, int *n)
 {
     struct tn_isolate *iso = task->iso;
@@ -298,7 +302,7 @@ struct tn_task *tn_task_self(lua_State *L)
     struct tn_isolate *iso = tn_isolate_of(L);
     if (!iso->current || iso->pinned || !lua_isyieldable(L))
         luaL_error(L, "this call waits for an answer, which is not possible here (while a file is "
-                   "loaded, in a mapping's function, inside table.sort or string.gsub)");
+                      "loaded, in a mapping's function, inside table.sort or string.gsub)");
     return iso->current;
 }
 

@@ -23,15 +23,15 @@ struct tn_task;
 typedef void (*tn_task_done_fn)(void *arg, const struct tn_err *err);
 
 struct tn_task_call {
-    tn_push_fn push;                       /* called inside tn_task_start; NULL: no arguments */
-    tn_take_fn take;                       /* results, protected; NULL: they are dropped */
-    tn_task_done_fn done;                  /* NULL: nobody cares */
-    int limit_ms;                          /* of time, waits included; 0: none.  Beyond: timeout */
+    tn_push_fn push;      /* called inside tn_task_start; NULL: no arguments */
+    tn_take_fn take;      /* results, protected; NULL: they are dropped */
+    tn_task_done_fn done; /* NULL: nobody cares */
+    int limit_ms;         /* of time, waits included; 0: none.  Beyond: timeout */
 };
 
 /* Starts the function under ref; it runs for the first time in a later turn of the loop.  call is
- * copied.  NULL: overloaded (too many tasks), unavailable (retired) or what push raised; done is not
- * called then.  The pointer is valid until done was called. */
+ * copied.  NULL: overloaded (too many tasks), unavailable (retired) or what push raised; done is
+ * not called then.  The pointer is valid until done was called. */
 TN_MUST_CHECK struct tn_task *tn_task_start(struct tn_isolate *iso, int ref,
                                             const struct tn_task_call *call, void *arg,
                                             struct tn_err *err);
@@ -54,10 +54,10 @@ void tn_task_wake(struct tn_task *task);
 /* Things that must not outlive a task: drop is called when the task ends or is cancelled, unless
  * disowned before.  drop may not touch Lua. */
 struct tn_owned {
-    struct tn_owned *prev, *next;          /* NULL: not owned */
+    struct tn_owned *prev, *next; /* NULL: not owned */
     void (*drop)(struct tn_owned *self);
 };
 void tn_task_own(struct tn_task *task, struct tn_owned *thing);
-void tn_task_disown(struct tn_owned *thing);                    /* twice does nothing */
+void tn_task_disown(struct tn_owned *thing); /* twice does nothing */
 
 #endif

@@ -25,9 +25,9 @@ struct tn_watchdog {
     timer_t timer;
 };
 
-/* In the thread that runs Lua, so that nothing moves meanwhile.  lua_sethook is the one call that Lua
- * permits inside a signal handler.  Armed again at each tick: a hook that was set in the middle of a
- * call being set up can be overlooked there. */
+/* In the thread that runs Lua, so that nothing moves meanwhile.  lua_sethook is the one call that
+ * Lua permits inside a signal handler.  Armed again at each tick: a hook that was set in the middle
+ * of a call being set up can be overlooked there. */
 static void tick(int signo, siginfo_t *info, void *context)
 {
     const struct tn_watchdog *dog = info->si_value.sival_ptr;
@@ -75,7 +75,8 @@ void tn_watchdog_free(struct tn_watchdog *dog)
     pthread_sigmask(SIG_BLOCK, &tick_only, &old);
     timer_delete(dog->timer);
     struct timespec none = {0, 0};
-    while (sigtimedwait(&tick_only, NULL, &none) > 0) {}
+    while (sigtimedwait(&tick_only, NULL, &none) > 0) {
+    }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     tn_free(dog);
 }

@@ -21,15 +21,16 @@ enum { TN_WATCHDOG_TICK_MS = 10, TN_WATCHDOG_SLOT = 64 };
 struct tn_frame {
     struct tn_frame *outer;
     struct lua_State *volatile running;
-    volatile int left;                     /* ticks */
+    volatile int left; /* ticks */
     volatile bool expired;
 };
 
 /* stop is the hook that raises; it runs inside the call that is late. */
 TN_MUST_CHECK struct tn_watchdog *tn_watchdog_new(lua_Hook stop, struct tn_err *err);
-void tn_watchdog_free(struct tn_watchdog *dog);                  /* NULL does nothing */
+void tn_watchdog_free(struct tn_watchdog *dog); /* NULL does nothing */
 /* ms is rounded up to ticks.  Every enter has its leave, in reverse order. */
-void tn_watchdog_enter(struct tn_watchdog *dog, struct tn_frame *frame, struct lua_State *L, int ms);
+void tn_watchdog_enter(struct tn_watchdog *dog, struct tn_frame *frame, struct lua_State *L,
+                       int ms);
 void tn_watchdog_leave(struct tn_watchdog *dog, struct tn_frame *frame);
 /* The innermost call under way; NULL: none. */
 struct tn_frame *tn_watchdog_frame(const struct tn_watchdog *dog);

@@ -137,7 +137,8 @@ static int source_slot(struct tn_commit *c, int64_t team, const struct tn_origin
     }
     c->sources = tn_realloc(c->sources, (c->source_count + 1) * sizeof *c->sources);
     c->sources[c->source_count] = (struct tn_commit_source){
-        team, source->integration,
+        team,
+        source->integration,
         {tn_arena_strndup(&c->arena, source->entity.p ? source->entity.p : "", source->entity.n),
          source->entity.n}};
     tn_put_u8(&c->value, TN_OP_source);
@@ -357,8 +358,7 @@ static bool kv_op(struct tn_commit *c, enum tn_op op, int64_t team, const char *
 }
 
 bool tn_commit_kv_set(struct tn_commit *c, int64_t team, const char *space, struct tn_str key,
-                      struct tn_str value, int64_t based_on, int64_t expires_ms,
-                      struct tn_err *err)
+                      struct tn_str value, int64_t based_on, int64_t expires_ms, struct tn_err *err)
 {
     struct mark m = mark(c);
     if (!kv_op(c, TN_OP_kv_set, team, space, key, based_on, err)) return false;

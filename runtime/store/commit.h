@@ -12,8 +12,8 @@
 
 /* Borrows the store, which outlives the commit. */
 struct tn_commit *tn_commit_new(struct tn_store *store);
-void tn_commit_free(struct tn_commit *commit);                     /* NULL does nothing */
-size_t tn_commit_count(const struct tn_commit *commit);            /* operations so far */
+void tn_commit_free(struct tn_commit *commit);          /* NULL does nothing */
+size_t tn_commit_count(const struct tn_commit *commit); /* operations so far */
 size_t tn_commit_bytes(const struct tn_commit *commit);
 /* The integration on whose behalf this happens: events carry it, so that own echoes are known. */
 void tn_commit_origin(struct tn_commit *commit, const struct tn_id *integration);
@@ -43,15 +43,16 @@ struct tn_upsert {
     int64_t team;
     const char *table;
     struct tn_origin source;
-    struct tn_str external_id;     /* not empty */
+    struct tn_str external_id; /* not empty */
     unsigned char hash[TN_HASH_LEN];
     struct tn_str body;
-    bool merge;                    /* top-level members that body lacks stay as they are */
-    int64_t based_on;              /* 0: whatever is there; else the record's version, as conflict */
+    bool merge;       /* top-level members that body lacks stay as they are */
+    int64_t based_on; /* 0: whatever is there; else the record's version, as conflict */
 };
 TN_MUST_CHECK bool tn_commit_upsert(struct tn_commit *commit, const struct tn_upsert *u,
                                     struct tn_err *err);
-/* Pairs a record with an external id (after an outbound create), or renews hash and agreed state. */
+/* Pairs a record with an external id (after an outbound create), or renews hash and agreed state.
+ */
 TN_MUST_CHECK bool tn_commit_link(struct tn_commit *commit, int64_t team, const char *table,
                                   const struct tn_id *id, const struct tn_origin *source,
                                   struct tn_str external_id, const unsigned char hash[TN_HASH_LEN],

@@ -24,28 +24,28 @@ bool tn_db_fail(struct tn_db *db, const char *what, struct tn_err *err)
         return tn_fail(err, TN_E_disk_full, "%s: %s: the disk is full", db->path, what);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return tn_fail(err, TN_E_corrupt, "%s: %s: %s; restore a backup (tenon restore), or move the "
-                       "file away and start empty", db->path, what, text);
+        return tn_fail(err, TN_E_corrupt,
+                       "%s: %s: %s; restore a backup (tenon restore), or move the "
+                       "file away and start empty",
+                       db->path, what, text);
     case SQLITE_NOMEM: return tn_fail(err, TN_E_no_memory, "%s: %s: no memory", db->path, what);
     case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return tn_fail(err, TN_E_unavailable, "%s: %s: %s", db->path, what, text);
-    case SQLITE_TOOBIG:
-        return tn_fail(err, TN_E_too_large, "%s: %s: %s", db->path, what, text);
+    case SQLITE_LOCKED: return tn_fail(err, TN_E_unavailable, "%s: %s: %s", db->path, what, text);
+    case SQLITE_TOOBIG: return tn_fail(err, TN_E_too_large, "%s: %s: %s", db->path, what, text);
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM:
         return tn_fail(err, TN_E_io, "%s: %s: %s (code %d)", db->path, what, text, rc);
-    default:
-        return tn_fail(err, TN_E_internal, "%s: %s: %s (code %d)", db->path, what, text, rc);
+    default: return tn_fail(err, TN_E_internal, "%s: %s: %s (code %d)", db->path, what, text, rc);
     }
 }
 
 bool tn_db_open(struct tn_db *db, const char *path, enum tn_db_mode mode, struct tn_err *err)
 {
     int flags = SQLITE_OPEN_NOMUTEX;
-    flags |= mode == TN_DB_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+    flags |=
+        mode == TN_DB_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
     *db = (struct tn_db){.path = tn_strdup(path)};
     tn_map_init(&db->statements);
     if (mode == TN_DB_read && access(path, F_OK) != 0) {
@@ -80,8 +80,10 @@ void tn_db_forget(struct tn_db *db)
     tn_map_init(&db->statements);
     while ((e = tn_map_next(&old, &at))) {
         struct tn_str sql = {e->key, e->n};
-        if (sqlite3_stmt_busy(e->value)) tn_map_put(&db->statements, sql, e->value);
-        else sqlite3_finalize(e->value);
+        if (sqlite3_stmt_busy(e->value))
+            tn_map_put(&db->statements, sql, e->value);
+        else
+            sqlite3_finalize(e->value);
     }
     tn_map_clear(&old, NULL);
 }
@@ -151,10 +153,13 @@ bool tn_db_check_ours(struct tn_db *db, struct tn_err *err)
         !tn_db_int(db, "PRAGMA user_version", &version, err))
         return false;
     if (application != TN_STORE_APPLICATION)
-        return tn_fail(err, TN_E_invalid, "%s: this is a database of another program; it was left "
-                       "as it is: give --data another folder", db->path);
+        return tn_fail(err, TN_E_invalid,
+                       "%s: this is a database of another program; it was left "
+                       "as it is: give --data another folder",
+                       db->path);
     if (version > tn_schema_version())
-        return tn_fail(err, TN_E_too_new, "%s: written by a newer version (schema %lld, this program "
+        return tn_fail(err, TN_E_too_new,
+                       "%s: written by a newer version (schema %lld, this program "
                        "knows %d); start that version, or restore a backup made before the upgrade",
                        db->path, (long long)version, tn_schema_version());
     return true;
@@ -186,12 +191,12 @@ struct tn_id tn_column_id(sqlite3_stmt *st, int column)
 
 #define N_BITS 40
 #define N_MASK ((1ull << N_BITS) - 1)
-#define N_ODD 0x9E3779B97Full                      /* any odd number; its inverse undoes it */
+#define N_ODD  0x9E3779B97Full /* any odd number; its inverse undoes it */
 
 static uint64_t inverse(uint64_t odd)
 {
     uint64_t x = odd;
-    for (int i = 0; i < 6; i++) x *= 2 - odd * x;  /* Newton, doubling the correct bits */
+    for (int i = 0; i < 6; i++) x *= 2 - odd * x; /* Newton, doubling the correct bits */
     return x & N_MASK;
 }
 

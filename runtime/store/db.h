@@ -12,12 +12,12 @@
 struct tn_db {
     sqlite3 *sq;
     char *path;
-    struct tn_map statements;      /* SQL text to sqlite3_stmt */
+    struct tn_map statements; /* SQL text to sqlite3_stmt */
 };
 
 enum tn_db_mode { TN_DB_read, TN_DB_write };
-/* vfs NULL: SQLite's own.  Read mode needs the file to be there.  False with kind corrupt, not_found,
- * disk_full, io, ...; the text names the file. */
+/* vfs NULL: SQLite's own.  Read mode needs the file to be there.  False with kind corrupt,
+ * not_found, disk_full, io, ...; the text names the file. */
 TN_MUST_CHECK bool tn_db_open(struct tn_db *db, const char *path, enum tn_db_mode mode,
                               struct tn_err *err);
 void tn_db_close(struct tn_db *db);
@@ -28,10 +28,10 @@ TN_MUST_CHECK bool tn_db_exec(struct tn_db *db, const char *sql, struct tn_err *
 TN_MUST_CHECK bool tn_db_int(struct tn_db *db, const char *sql, int64_t *out, struct tn_err *err);
 /* A cached statement, reset and without bindings; NULL: err says why.  Not to be finalized. */
 sqlite3_stmt *tn_db_sql(struct tn_db *db, const char *sql, struct tn_err *err);
-void tn_db_forget(struct tn_db *db);               /* all cached statements */
+void tn_db_forget(struct tn_db *db); /* all cached statements */
 /* Checks that the file is a database of ours and not newer than this program. */
 TN_MUST_CHECK bool tn_db_check_ours(struct tn_db *db, struct tn_err *err);
-int tn_schema_version(void);                       /* the newest migration there is */
+int tn_schema_version(void); /* the newest migration there is */
 
 static inline void tn_bind_str(sqlite3_stmt *st, int at, struct tn_str s)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Tables of the writer: made from a declaration, and remade when it changes.
- * A table with rows is remade beside itself: next_<name> is filled row by row in the order of n, writes
- * to rows that were copied go to both, and at the end the two change places in one transaction.
- * tn_rebuild says how far it is, so a crash in the middle costs nothing. */
+ * A table with rows is remade beside itself: next_<name> is filled row by row in the order of n,
+ * writes to rows that were copied go to both, and at the end the two change places in one
+ * transaction. tn_rebuild says how far it is, so a crash in the middle costs nothing. */
 #include <stdio.h>
 
 #include "base/fault.h"
@@ -59,9 +59,11 @@ static const char *sql_type(enum tn_column_type type)
 static void create_sql(const struct tn_wtable *t, struct tn_buf *sql)
 {
     const struct tn_table *d = &t->decl->table;
-    tn_buf_addf(sql, "CREATE TABLE %s (n INTEGER PRIMARY KEY, id BLOB NOT NULL, team INTEGER NOT NULL, "
+    tn_buf_addf(sql,
+                "CREATE TABLE %s (n INTEGER PRIMARY KEY, id BLOB NOT NULL, team INTEGER NOT NULL, "
                 "version INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL, "
-                "given INTEGER NOT NULL, hash BLOB, links BLOB", t->sql_name);
+                "given INTEGER NOT NULL, hash BLOB, links BLOB",
+                t->sql_name);
     for (size_t i = 0; i < t->decl->real_count; i++) {
         const struct tn_column *c = &d->columns[t->decl->real[i]];
         tn_buf_addf(sql, ", \"%s\" %s", c->name, sql_type(c->type));
@@ -115,7 +117,8 @@ static bool make_view(struct tn_writer *w, const struct tn_shape *d, struct tn_e
 {
     struct tn_buf sql;
     tn_buf_init(&sql, 64 * TN_KIB);
-    tn_buf_addf(&sql, "DROP VIEW IF EXISTS \"%s\"; CREATE VIEW \"%s\" AS SELECT "
+    tn_buf_addf(&sql,
+                "DROP VIEW IF EXISTS \"%s\"; CREATE VIEW \"%s\" AS SELECT "
                 "lower(substr(hex(id),1,8)||'-'||substr(hex(id),9,4)||'-'||substr(hex(id),13,4)"
                 "||'-'||substr(hex(id),17,4)||'-'||substr(hex(id),21)) AS id, team, version",
                 d->table.name, d->table.name);
@@ -123,11 +126,14 @@ static bool make_view(struct tn_writer *w, const struct tn_shape *d, struct tn_e
         const struct tn_column *c = &d->table.columns[i];
         if (!tn_shape_is_real(d, i) || c->type == TN_COLUMN_time || c->type == TN_COLUMN_bool)
             tn_buf_addf(&sql, ", json_extract(body, '$.\"%s\"') AS \"%s\"", c->name, c->name);
-        else tn_buf_addf(&sql, ", \"%s\"", c->name);
+        else
+            tn_buf_addf(&sql, ", \"%s\"", c->name);
     }
-    tn_buf_addf(&sql, ", strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', created / 1000.0, 'unixepoch') AS created"
+    tn_buf_addf(&sql,
+                ", strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', created / 1000.0, 'unixepoch') AS created"
                 ", strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', updated / 1000.0, 'unixepoch') AS updated"
-                ", lower(hex(hash)) AS hash, body FROM data_%s;", d->table.name);
+                ", lower(hex(hash)) AS hash, body FROM data_%s;",
+                d->table.name);
     bool ok = tn_buf_ok(&sql, "a declaration", err) && tn_db_exec(&w->db, sql.p, err);
     tn_buf_clear(&sql);
     return ok;
@@ -157,12 +163,13 @@ static sqlite3_stmt *prepare(struct tn_writer *w, struct tn_buf *sql, struct tn_
     return st;
 }
 
-enum { FIXED = 9 };                /* columns before the declared ones: n to links */
+enum { FIXED = 9 }; /* columns before the declared ones: n to links */
 
 /* Statements of a table.  insert and update bind alike: the fixed columns, the cells, the body. */
 static bool statements(struct tn_writer *w, struct tn_wtable *t, struct tn_err *err)
 {
-    static const char row[] = "SELECT n, id, team, version, created, updated, given, hash, links, body FROM";
+    static const char row[] =
+        "SELECT n, id, team, version, created, updated, given, hash, links, body FROM";
     const struct tn_shape *d = t->decl;
     struct tn_buf sql;
     tn_buf_init(&sql, 64 * TN_KIB);
@@ -170,7 +177,8 @@ static bool statements(struct tn_writer *w, struct tn_wtable *t, struct tn_err *
     for (size_t i = 1; i < FIXED + d->real_count + 1; i++) tn_buf_adds(&sql, ",?");
     tn_buf_addc(&sql, ')');
     t->insert = prepare(w, &sql, err);
-    tn_buf_addf(&sql, "UPDATE %s SET version = ?4, updated = ?6, hash = ?8, links = ?9", t->sql_name);
+    tn_buf_addf(&sql, "UPDATE %s SET version = ?4, updated = ?6, hash = ?8, links = ?9",
+                t->sql_name);
     for (size_t i = 0; i < d->real_count; i++)
         tn_buf_addf(&sql, ", \"%s\" = ?%zu", d->table.columns[d->real[i]].name, FIXED + 1 + i);
     tn_buf_addf(&sql, ", body = ?%zu WHERE n = ?1", FIXED + 1 + d->real_count);
@@ -206,10 +214,14 @@ static void bind_row(sqlite3_stmt *st, const struct tn_wtable *t, const struct t
     sqlite3_bind_int64(st, 5, r->created);
     sqlite3_bind_int64(st, 6, r->updated);
     sqlite3_bind_int(st, 7, r->given);
-    if (r->hashed) tn_bind_blob(st, 8, r->hash, TN_HASH_LEN);
-    else sqlite3_bind_null(st, 8);
-    if (r->links.n) tn_bind_blob(st, 9, r->links.p, r->links.n);
-    else sqlite3_bind_null(st, 9);
+    if (r->hashed)
+        tn_bind_blob(st, 8, r->hash, TN_HASH_LEN);
+    else
+        sqlite3_bind_null(st, 8);
+    if (r->links.n)
+        tn_bind_blob(st, 9, r->links.p, r->links.n);
+    else
+        sqlite3_bind_null(st, 9);
     for (size_t i = 0; i < t->decl->real_count; i++) tn_bind_cell(st, ++at, &cells[i]);
     tn_bind_str(st, ++at, r->body);
 }
@@ -280,8 +292,10 @@ bool tn_wtable_cells(struct tn_writer *w, const struct tn_wtable *t, struct tn_s
 
 static bool has_team_index(struct tn_writer *w, const char *table, bool *out, struct tn_err *err)
 {
-    sqlite3_stmt *st = tn_db_sql(&w->db, "SELECT 1 FROM sqlite_master WHERE type = 'index' AND "
-                                 "tbl_name = ?1 AND sql LIKE '%(team)'", err);
+    sqlite3_stmt *st = tn_db_sql(&w->db,
+                                 "SELECT 1 FROM sqlite_master WHERE type = 'index' AND "
+                                 "tbl_name = ?1 AND sql LIKE '%(team)'",
+                                 err);
     if (!st) return false;
     tn_bind_str(st, 1, tn_str(table));
     *out = sqlite3_step(st) == SQLITE_ROW;
@@ -344,15 +358,20 @@ bool tn_writer_load_tables(struct tn_writer *w, struct tn_err *err)
 
 static bool catalog(struct tn_writer *w, struct tn_shape *d, struct tn_str text, struct tn_err *err)
 {
-    sqlite3_stmt *st = tn_db_sql(&w->db, "INSERT INTO tn_catalog (name, declaration) VALUES (?1, ?2) "
-                                 "ON CONFLICT (name) DO UPDATE SET declaration = excluded.declaration "
-                                 "RETURNING no", err);
+    sqlite3_stmt *st =
+        tn_db_sql(&w->db,
+                  "INSERT INTO tn_catalog (name, declaration) VALUES (?1, ?2) "
+                  "ON CONFLICT (name) DO UPDATE SET declaration = excluded.declaration "
+                  "RETURNING no",
+                  err);
     if (!st) return false;
     tn_bind_str(st, 1, tn_str(d->table.name));
     tn_bind_str(st, 2, text);
     int rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW) d->no = sqlite3_column_int64(st, 0);
-    else tn_writer_broken(w, "writing the catalog", err);
+    if (rc == SQLITE_ROW)
+        d->no = sqlite3_column_int64(st, 0);
+    else
+        tn_writer_broken(w, "writing the catalog", err);
     sqlite3_reset(st);
     if (rc != SQLITE_ROW || !make_view(w, d, err)) return false;
     tn_writer_note(w, TN_CHANGED_definition, tn_str(d->table.name), NULL);
@@ -413,8 +432,10 @@ static bool define_new(struct tn_writer *w, struct tn_shape *d, struct tn_str te
 {
     struct tn_wtable *t = wtable_new(tn_shape_ref(d), "data");
     bool ok = make_table(w, t, err) && catalog(w, d, text, err) && statements(w, t, err);
-    if (ok) tn_map_put(&w->tables, tn_str(d->table.name), t);
-    else wtable_free(t);
+    if (ok)
+        tn_map_put(&w->tables, tn_str(d->table.name), t);
+    else
+        wtable_free(t);
     return ok;
 }
 
@@ -484,8 +505,10 @@ static enum tn_step copy_rows(struct tn_writer *w, struct tn_wtable *t, int64_t 
     struct tn_rec r;
     bool taken;
     int rc;
-    snprintf(sql, sizeof sql, "SELECT n, id, team, version, created, updated, given, hash, links, body "
-             "FROM %s WHERE n > ?1 ORDER BY n LIMIT ?2", t->sql_name);
+    snprintf(sql, sizeof sql,
+             "SELECT n, id, team, version, created, updated, given, hash, links, body "
+             "FROM %s WHERE n > ?1 ORDER BY n LIMIT ?2",
+             t->sql_name);
     sqlite3_stmt *st = tn_db_sql(&w->db, sql, err);
     if (!st) return TN_STEP_broken;
     sqlite3_bind_int64(st, 1, t->next->copied);
@@ -502,8 +525,10 @@ static enum tn_step copy_rows(struct tn_writer *w, struct tn_wtable *t, int64_t 
     if (step == TN_STEP_refused) {
         char id[TN_ID_LEN + 1];
         tn_id_text(&r.id, id);
-        tn_fail(err, TN_E_conflict, "table %s keeps its shape: record %s has the same key as another "
-                "one would", t->decl->table.name, id);
+        tn_fail(err, TN_E_conflict,
+                "table %s keeps its shape: record %s has the same key as another "
+                "one would",
+                t->decl->table.name, id);
     }
     return step;
 }
@@ -520,7 +545,8 @@ static bool swap_in(struct tn_writer *w, struct tn_wtable *t, struct tn_err *err
     wtable_free(tn_map_remove(&w->tables, tn_str(name)));
     name = d->table.name;
     tn_db_forget(&w->db);
-    snprintf(sql, sizeof sql, "DROP VIEW IF EXISTS \"%s\"; ALTER TABLE data_%s RENAME TO old_%s; "
+    snprintf(sql, sizeof sql,
+             "DROP VIEW IF EXISTS \"%s\"; ALTER TABLE data_%s RENAME TO old_%s; "
              "ALTER TABLE next_%s RENAME TO data_%s; DELETE FROM tn_rebuild WHERE no = %lld;",
              name, name, name, name, name, (long long)no);
     bool ok = tn_db_exec(&w->db, sql, err) && catalog(w, d, tn_buf_str(&text), err) &&
@@ -551,9 +577,12 @@ enum tn_step tn_writer_remake(struct tn_writer *w, struct tn_wtable *t, int64_t 
     }
     enum tn_step step = TN_STEP_refused;
     if (t->next->failed)
-        tn_fail(err, TN_E_conflict, "table %s keeps its shape: records were written meanwhile that "
-                "have the same key", t->decl->table.name);
-    else step = copy_rows(w, t, rows, &copied, err);
+        tn_fail(err, TN_E_conflict,
+                "table %s keeps its shape: records were written meanwhile that "
+                "have the same key",
+                t->decl->table.name);
+    else
+        step = copy_rows(w, t, rows, &copied, err);
     if (step == TN_STEP_broken) return step;
     if (step == TN_STEP_refused) {
         struct tn_err why = *err;
@@ -570,7 +599,7 @@ bool tn_writer_team_index(struct tn_writer *w, struct tn_err *err)
 {
     struct tn_map_entry *e;
     w->want_team_index = false;
-    w->defining = true;            /* an abort loads the tables again */
+    w->defining = true; /* an abort loads the tables again */
     for (size_t at = 0; (e = tn_map_next(&w->tables, &at));) {
         struct tn_wtable *t = e->value;
         struct tn_buf sql;
@@ -600,8 +629,10 @@ struct tn_wtable *tn_writer_remaking(struct tn_writer *w)
 bool tn_writer_sweep(struct tn_writer *w, int64_t rows, bool *done, struct tn_err *err)
 {
     char name[TN_STORE_NAME_MAX + 16], sql[512];
-    sqlite3_stmt *st = tn_db_sql(&w->db, "SELECT name FROM sqlite_master WHERE type = 'table' AND "
-                                 "name LIKE 'old\\_%' ESCAPE '\\' LIMIT 1", err);
+    sqlite3_stmt *st = tn_db_sql(&w->db,
+                                 "SELECT name FROM sqlite_master WHERE type = 'table' AND "
+                                 "name LIKE 'old\\_%' ESCAPE '\\' LIMIT 1",
+                                 err);
     if (!st) return false;
     int rc = sqlite3_step(st);
     struct tn_str text = rc == SQLITE_ROW ? tn_column_str(st, 0) : (struct tn_str){"", 0};
@@ -609,8 +640,8 @@ bool tn_writer_sweep(struct tn_writer *w, int64_t rows, bool *done, struct tn_er
     sqlite3_reset(st);
     *done = rc == SQLITE_DONE;
     if (rc != SQLITE_ROW) return *done || tn_writer_broken(w, "sweeping", err);
-    snprintf(sql, sizeof sql, "DELETE FROM %s WHERE n IN (SELECT n FROM %s ORDER BY n LIMIT %lld)", name,
-             name, (long long)rows);
+    snprintf(sql, sizeof sql, "DELETE FROM %s WHERE n IN (SELECT n FROM %s ORDER BY n LIMIT %lld)",
+             name, name, (long long)rows);
     if (!tn_db_exec(&w->db, sql, err)) return false;
     if (sqlite3_changes(w->db.sq) == rows) return true;
     snprintf(sql, sizeof sql, "DROP TABLE %s", name);

@@ -40,14 +40,15 @@ static bool migrate(struct tn_db *db, struct tn_log *log, struct tn_err *err)
     for (const struct tn_embedded *f = tn_schema; f->path; f++) {
         if (number_of(f) <= version) continue;
         if (!migrate_one(db, f, err)) {
-            if (!tn_db_exec(db, "ROLLBACK", &ignored)) tn_log(log, TN_LOG_warn, "store", "%s", ignored.text);
+            if (!tn_db_exec(db, "ROLLBACK", &ignored))
+                tn_log(log, TN_LOG_warn, "store", "%s", ignored.text);
             return false;
         }
     }
     if (!tn_db_exec(db, "COMMIT", err)) return false;
     if (version)
-        tn_log(log, TN_LOG_info, "store", "%s: from schema %lld to %d", db->path, (long long)version,
-               tn_schema_version());
+        tn_log(log, TN_LOG_info, "store", "%s: from schema %lld to %d", db->path,
+               (long long)version, tn_schema_version());
     return true;
 }
 
@@ -59,8 +60,11 @@ static bool make(const char *path, struct tn_log *log, struct tn_err *err)
     snprintf(fresh, sizeof fresh, "%s.new", path);
     unlink(fresh);
     if (!tn_db_open(&db, fresh, TN_DB_write, err)) return false;
-    bool ok = tn_db_exec(&db, "PRAGMA page_size = 8192; "
-                         "PRAGMA synchronous = EXTRA", err) && migrate(&db, log, err);
+    bool ok = tn_db_exec(&db,
+                         "PRAGMA page_size = 8192; "
+                         "PRAGMA synchronous = EXTRA",
+                         err) &&
+              migrate(&db, log, err);
     tn_db_close(&db);
     if (!ok) {
         unlink(fresh);
@@ -77,8 +81,10 @@ static bool look_at(const char *path, bool *there, struct tn_err *err)
     *there = stat(path, &st) == 0;
     if (!*there) return errno == ENOENT || tn_fail_errno(err, errno, path);
     if (st.st_size > 0) return true;
-    return tn_fail(err, TN_E_corrupt, "%s: the file is empty, so what was in it is lost; restore a "
-                   "backup (tenon restore), or remove the file to start anew", path);
+    return tn_fail(err, TN_E_corrupt,
+                   "%s: the file is empty, so what was in it is lost; restore a "
+                   "backup (tenon restore), or remove the file to start anew",
+                   path);
 }
 
 static bool beside_lost(const char *path, struct tn_err *err)
@@ -87,8 +93,10 @@ static bool beside_lost(const char *path, struct tn_err *err)
     struct stat st;
     snprintf(wal, sizeof wal, "%s-wal", path);
     if (stat(wal, &st) != 0 || st.st_size == 0) return true;
-    return tn_fail(err, TN_E_corrupt, "%s: the database is missing, but its log %s is there; put the file "
-                   "back, restore a backup (tenon restore), or remove the log to start anew", path, wal);
+    return tn_fail(err, TN_E_corrupt,
+                   "%s: the database is missing, but its log %s is there; put the file "
+                   "back, restore a backup (tenon restore), or remove the log to start anew",
+                   path, wal);
 }
 
 bool tn_db_prepare_file(struct tn_db *db, const char *path, struct tn_log *log, struct tn_err *err)
@@ -100,8 +108,7 @@ bool tn_db_prepare_file(struct tn_db *db, const char *path, struct tn_log *log, 
     if (!tn_db_open(db, path, TN_DB_write, err)) return false;
     if (tn_db_check_ours(db, err) &&
         tn_db_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", err) &&
-        migrate(db, log, err) &&
-        tn_db_int(db, "SELECT count(*) FROM sqlite_master", &tables, err))
+        migrate(db, log, err) && tn_db_int(db, "SELECT count(*) FROM sqlite_master", &tables, err))
         return true;
     tn_db_close(db);
     return false;

@@ -14,7 +14,7 @@
 
 struct tn_helper {
     pthread_t thread;
-    int fd;                        /* the thread's last word */
+    int fd; /* the thread's last word */
     struct tn_watch *watch;
     tn_helper_fn done;
     void *arg;
@@ -79,7 +79,8 @@ static bool checkpoint(struct tn_helper *h, struct tn_err *err)
     if (!tn_db_open(&db, h->db, TN_DB_write, err)) return false;
     bool ok = tn_db_exec(&db, "PRAGMA synchronous=FULL", err);
     int rc = ok ? sqlite3_wal_checkpoint_v2(db.sq, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) : 0;
-    if (ok && rc != SQLITE_OK && rc != SQLITE_BUSY) ok = tn_db_fail(&db, "writing the log back", err);
+    if (ok && rc != SQLITE_OK && rc != SQLITE_BUSY)
+        ok = tn_db_fail(&db, "writing the log back", err);
     tn_db_close(&db);
     return ok;
 }
@@ -106,8 +107,11 @@ static struct tn_helper *start(struct tn_loop *loop, const char *db, const char 
                                tn_helper_fn done, void *arg, struct tn_err *err)
 {
     struct tn_helper *h = TN_NEW(struct tn_helper);
-    *h = (struct tn_helper){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .done = done, .arg = arg,
-                            .db = tn_strdup(db), .path = tn_strdup(path)};
+    *h = (struct tn_helper){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+                            .done = done,
+                            .arg = arg,
+                            .db = tn_strdup(db),
+                            .path = tn_strdup(path)};
     if (h->fd < 0 || pthread_create(&h->thread, NULL, run, h) != 0) {
         tn_fail(err, TN_E_no_memory, "no thread can be started");
         if (h->fd >= 0) close(h->fd);

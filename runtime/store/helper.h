@@ -25,6 +25,6 @@ TN_MUST_CHECK struct tn_helper *tn_helper_backup(struct tn_loop *loop, const cha
                                                  const char *path, tn_helper_fn done, void *arg,
                                                  struct tn_err *err);
 /* Waits for the thread; done is not called any more.  After done it only frees. */
-void tn_helper_free(struct tn_helper *helper);                     /* NULL does nothing */
+void tn_helper_free(struct tn_helper *helper); /* NULL does nothing */
 
 #endif

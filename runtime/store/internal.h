@@ -8,9 +8,9 @@
 #include "store/shape.h"
 #include "store/wire.h"
 
-extern const struct tn_embedded tn_schema[];      /* schema/NNN_name.sql, sorted */
+extern const struct tn_embedded tn_schema[]; /* schema/NNN_name.sql, sorted */
 
-#define TN_STORE_APPLICATION 0x544E4E31           /* "TNN1": PRAGMA application_id */
+#define TN_STORE_APPLICATION 0x544E4E31 /* "TNN1": PRAGMA application_id */
 
 /* A driver.  Arguments were checked against store.h's rules before. */
 struct tn_store_ops {
@@ -68,10 +68,10 @@ struct tn_store_ops {
 
 struct tn_listener {
     struct tn_listener *next;
-    tn_change_fn change;           /* one of the two; neither: it was taken off */
+    tn_change_fn change; /* one of the two; neither: it was taken off */
     tn_store_fn ready;
     void *arg;
-    bool told;                     /* since the store became ready */
+    bool told; /* since the store became ready */
 };
 
 /* What every driver begins with. */
@@ -79,21 +79,21 @@ struct tn_store {
     const struct tn_store_ops *ops;
     struct tn_loop *loop;
     struct tn_log *log;
-    struct tn_json *json;          /* for one parse at a time */
+    struct tn_json *json; /* for one parse at a time */
     struct tn_listener *listeners;
-    struct tn_timer *announce;     /* tells those who came late */
+    struct tn_timer *announce; /* tells those who came late */
 };
 void tn_store_init(struct tn_store *s, const struct tn_store_ops *ops, struct tn_loop *loop,
                    struct tn_log *log);
 void tn_store_clear(struct tn_store *s);
-void tn_store_tell_ready(struct tn_store *s);     /* in a later turn, each listener once */
-void tn_store_lost(struct tn_store *s);           /* not ready any more: tell again next time */
+void tn_store_tell_ready(struct tn_store *s); /* in a later turn, each listener once */
+void tn_store_lost(struct tn_store *s);       /* not ready any more: tell again next time */
 void tn_store_tell_changes(struct tn_store *s, const struct tn_changes *changes);
 
 /* commit.c */
 struct tn_commit {
     struct tn_store *store;
-    struct tn_buf value;           /* what travels: wire.h */
+    struct tn_buf value; /* what travels: wire.h */
     struct tn_arena arena;
     size_t count;
     struct tn_shape **tables;
@@ -106,6 +106,6 @@ struct tn_str tn_commit_value(struct tn_commit *commit);
 /* Reads a result message and calls done. */
 void tn_commit_answer(struct tn_str result, tn_commit_fn done, void *arg);
 /* The offset of the origin in a commit value. */
-enum { TN_COMMIT_HEADER = 24 };    /* acknowledged number, origin */
+enum { TN_COMMIT_HEADER = 24 }; /* acknowledged number, origin */
 
 #endif

@@ -8,16 +8,21 @@ static void write_patched(struct tn_jw *w, struct tn_jval target, struct tn_jval
         struct tn_jval p = tn_jget(patch, it.key);
         if (tn_jis(p, TN_JSON_null)) continue;
         tn_jw_key(w, it.key);
-        if (tn_jis(p, TN_JSON_absent)) tn_jw_raw(w, tn_jraw(it.value));
-        else if (tn_jis(p, TN_JSON_object)) write_patched(w, it.value, p);
-        else tn_jw_raw(w, tn_jraw(p));
+        if (tn_jis(p, TN_JSON_absent))
+            tn_jw_raw(w, tn_jraw(it.value));
+        else if (tn_jis(p, TN_JSON_object))
+            write_patched(w, it.value, p);
+        else
+            tn_jw_raw(w, tn_jraw(p));
     }
     for (struct tn_jiter it = tn_jiter(patch); tn_jnext(&it);) {
         if (tn_jis(it.value, TN_JSON_null)) continue;
         if (!tn_jis(tn_jget(target, it.key), TN_JSON_absent)) continue;
         tn_jw_key(w, it.key);
-        if (tn_jis(it.value, TN_JSON_object)) write_patched(w, (struct tn_jval){0}, it.value);
-        else tn_jw_raw(w, tn_jraw(it.value));
+        if (tn_jis(it.value, TN_JSON_object))
+            write_patched(w, (struct tn_jval){0}, it.value);
+        else
+            tn_jw_raw(w, tn_jraw(it.value));
     }
     tn_jw_end(w);
 }

@@ -12,7 +12,7 @@
 struct tn_wslot {
     struct tn_wtable *table;
     unsigned count;
-    signed char at[TN_STORE_COLUMNS_MAX];  /* announced column of each real one; -1: not announced */
+    signed char at[TN_STORE_COLUMNS_MAX]; /* announced column of each real one; -1: not announced */
 };
 struct tn_wsource {
     int64_t no, team;
@@ -86,11 +86,15 @@ static enum tn_step announce_source(struct tn_writer *w, struct tn_wire *in, str
     struct tn_wsource source = {.team = tn_take_i64(in)};
     struct tn_id integration = tn_take_id(in);
     struct tn_str entity = tn_take_str(in);
-    sqlite3_stmt *st = tn_db_sql(&w->db, "INSERT INTO tn_source (team, integration, entity) VALUES "
+    sqlite3_stmt *st = tn_db_sql(&w->db,
+                                 "INSERT INTO tn_source (team, integration, entity) VALUES "
                                  "(?1, ?2, ?3) ON CONFLICT DO UPDATE SET entity = excluded.entity "
-                                 "RETURNING no", err);
-    sqlite3_stmt *look = tn_db_sql(&w->db, "SELECT no FROM tn_source WHERE team = ?1 AND "
-                                   "integration = ?2 AND entity = ?3", err);
+                                 "RETURNING no",
+                                 err);
+    sqlite3_stmt *look = tn_db_sql(&w->db,
+                                   "SELECT no FROM tn_source WHERE team = ?1 AND "
+                                   "integration = ?2 AND entity = ?3",
+                                   err);
     if (in->bad) return damaged(err);
     if (!st || !look) return TN_STEP_broken;
     for (int i = 0; i < 2 && !source.no; i++) {
@@ -99,8 +103,10 @@ static enum tn_step announce_source(struct tn_writer *w, struct tn_wire *in, str
         tn_bind_id(s, 2, &integration);
         tn_bind_str(s, 3, entity);
         int rc = sqlite3_step(s);
-        if (rc == SQLITE_ROW) source.no = sqlite3_column_int64(s, 0);
-        else if (rc != SQLITE_DONE) tn_writer_broken(w, "writing a source", err);
+        if (rc == SQLITE_ROW)
+            source.no = sqlite3_column_int64(s, 0);
+        else if (rc != SQLITE_DONE)
+            tn_writer_broken(w, "writing a source", err);
         sqlite3_reset(s);
         if (rc != SQLITE_ROW && rc != SQLITE_DONE) return TN_STEP_broken;
     }
@@ -136,10 +142,14 @@ static bool take_body(struct tn_writer *w, struct tn_wire *in, const struct tn_w
     bool missing = false;
     for (unsigned i = 0; i < s->count; i++) {
         given[i] = (struct tn_cell){.type = (enum tn_cell_type)tn_take_u8(in)};
-        if (given[i].type == TN_CELL_int) given[i].i = tn_take_i64(in);
-        else if (given[i].type == TN_CELL_real) given[i].d = tn_take_real(in);
-        else if (given[i].type == TN_CELL_text) given[i].s = tn_take_str(in);
-        else if (given[i].type != TN_CELL_null) in->bad = true;
+        if (given[i].type == TN_CELL_int)
+            given[i].i = tn_take_i64(in);
+        else if (given[i].type == TN_CELL_real)
+            given[i].d = tn_take_real(in);
+        else if (given[i].type == TN_CELL_text)
+            given[i].s = tn_take_str(in);
+        else if (given[i].type != TN_CELL_null)
+            in->bad = true;
     }
     *body = tn_take_str(in);
     if (in->bad) return false;
@@ -174,8 +184,10 @@ static void rec_of(struct tn_writer *w, sqlite3_stmt *st, struct tn_rec *r)
 static int one(struct tn_writer *w, sqlite3_stmt *st, struct tn_rec *r, struct tn_err *err)
 {
     int rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW) rec_of(w, st, r);
-    else if (rc != SQLITE_DONE) tn_writer_broken(w, "reading a record", err);
+    if (rc == SQLITE_ROW)
+        rec_of(w, st, r);
+    else if (rc != SQLITE_DONE)
+        tn_writer_broken(w, "reading a record", err);
     sqlite3_reset(st);
     return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
 }
@@ -278,8 +290,10 @@ static bool write_history(struct tn_writer *w, struct tn_wtable *t, const struct
 {
     size_t head, tail;
     if (!t->decl->table.history) return true;
-    sqlite3_stmt *st = tn_db_sql(&w->db, "INSERT INTO tn_history (tbl, n, version, at, head, tail, "
-                                 "middle) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", err);
+    sqlite3_stmt *st = tn_db_sql(&w->db,
+                                 "INSERT INTO tn_history (tbl, n, version, at, head, tail, "
+                                 "middle) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                                 err);
     if (!st) return false;
     tn_merge_ends(old->body, now, &head, &tail);
     sqlite3_bind_int64(st, 1, t->decl->no);
@@ -310,13 +324,16 @@ static bool each_link(struct tn_writer *w, struct tn_str list, link_fn fn, const
     return true;
 }
 
-/* A link whose agreed state was "as the record is" gets it in writing, before the record changes. */
+/* A link whose agreed state was "as the record is" gets it in writing, before the record changes.
+ */
 static bool keep_agreed(struct tn_writer *w, int64_t source, struct tn_str external_id,
                         const void *old, struct tn_err *err)
 {
     const struct tn_rec *r = old;
-    sqlite3_stmt *st = tn_db_sql(&w->db, "UPDATE tn_link SET agreed = ?3 WHERE source = ?1 AND "
-                                 "external_id = ?2 AND agreed IS NULL", err);
+    sqlite3_stmt *st = tn_db_sql(&w->db,
+                                 "UPDATE tn_link SET agreed = ?3 WHERE source = ?1 AND "
+                                 "external_id = ?2 AND agreed IS NULL",
+                                 err);
     if (!st) return false;
     sqlite3_bind_int64(st, 1, source);
     tn_bind_str(st, 2, external_id);
@@ -348,8 +365,7 @@ static enum tn_step stale(struct tn_writer *w, int64_t based_on, int there, cons
                           struct tn_err *err)
 {
     char text[128];
-    if (based_on == TN_NEW_ONLY)
-        return conflict(w, err, "a record with this id is there already");
+    if (based_on == TN_NEW_ONLY) return conflict(w, err, "a record with this id is there already");
     if (!there) return conflict(w, err, "the record is not there any more");
     snprintf(text, sizeof text, "based on version %lld, but the record is at %lld",
              (long long)based_on, (long long)r->version);
@@ -392,8 +408,8 @@ static enum tn_step put(struct tn_writer *w, struct tn_wire *in, struct tn_buf *
     if (there && tn_str_eq(old.body, body))
         return outcome(w, result, TN_DONE_unchanged, false, &old.id, old.version);
     if (!there && !next_n(w, at.t, &r.n, err)) return TN_STEP_broken;
-    enum tn_step step = there ? change(w, at.t, &old, &r, cells, err)
-                              : create(w, at.t, &r, cells, err);
+    enum tn_step step =
+        there ? change(w, at.t, &old, &r, cells, err) : create(w, at.t, &r, cells, err);
     if (step == TN_STEP_refused) return conflict(w, err, "another record has the same key");
     if (step != TN_STEP_ok) return step;
     return outcome(w, result, there ? TN_DONE_updated : TN_DONE_created, false, &r.id, r.version);
@@ -407,8 +423,10 @@ static bool merged(struct tn_writer *w, struct tn_str body, struct tn_str over, 
     struct tn_buf text;
     tn_buf_init(&text, TN_LIMIT_RECORD);
     bool ok = tn_json_parse(w->json, body, err) && tn_json_parse(second, over, err);
-    if (ok && patch) tn_merge_patch(&text, tn_json_root(w->json), tn_json_root(second));
-    else if (ok) tn_merge_members(&text, tn_json_root(w->json), tn_json_root(second));
+    if (ok && patch)
+        tn_merge_patch(&text, tn_json_root(w->json), tn_json_root(second));
+    else if (ok)
+        tn_merge_members(&text, tn_json_root(w->json), tn_json_root(second));
     ok = ok && tn_buf_ok(&text, "a record", err);
     if (ok) *out = keep(w, tn_buf_str(&text));
     tn_buf_clear(&text);
@@ -457,8 +475,10 @@ static bool write_gone(struct tn_writer *w, struct tn_wtable *t, const struct tn
                        struct tn_err *err)
 {
     if (!t->decl->table.history) return true;
-    sqlite3_stmt *st = tn_db_sql(&w->db, "INSERT INTO tn_gone (tbl, id, n, team, version, created, "
-                                 "updated, gone, body) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)", err);
+    sqlite3_stmt *st = tn_db_sql(&w->db,
+                                 "INSERT INTO tn_gone (tbl, id, n, team, version, created, "
+                                 "updated, gone, body) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+                                 err);
     if (!st) return false;
     sqlite3_bind_int64(st, 1, t->decl->no);
     tn_bind_id(st, 2, &r->id);
@@ -472,22 +492,18 @@ static bool write_gone(struct tn_writer *w, struct tn_wtable *t, const struct tn
     return tn_writer_run(w, st, "keeping a deleted record", err);
 }
 
-static enum tn_step delete(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
-                           struct tn_err *err)
-{
-    struct target at;
-    struct tn_rec r;
-    if (!take_target(w, in, &at)) return damaged(err);
+static enum tn_step delete (struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
+                            struct tn_err *err) {
+    struct target at; struct tn_rec r; if (!take_target(w, in, &at)) return damaged(err);
     int there = find(w, at.t, at.team, &at.id, &r, err);
     if (there < 0) return TN_STEP_broken;
-    if (!there && at.based_on == TN_ANY)
-        return outcome(w, result, TN_DONE_unchanged, false, &at.id, 0);
-    if (!there || !same_version(at.based_on, there, &r))
-        return stale(w, at.based_on, there, &r, err);
+    if (!there && at.based_on == TN_ANY) return outcome(w, result, TN_DONE_unchanged, false, &at.id,
+                                                        0);
+    if (!there || !same_version(at.based_on, there, &r)) return stale(w, at.based_on, there, &r,
+                                                                      err);
     if (!write_gone(w, at.t, &r, err) || !each_link(w, r.links, drop_link, NULL, err) ||
         !tn_wtable_remove(w, at.t, r.n, err) || !count_row(w, at.t, r.team, -1, err) ||
-        !emit(w, at.t, at.t->deleted, &r, err))
-        return TN_STEP_broken;
+        !emit(w, at.t, at.t->deleted, &r, err)) return TN_STEP_broken;
     return outcome(w, result, TN_DONE_deleted, false, &r.id, r.version);
 }
 
@@ -590,8 +606,10 @@ static sqlite3_stmt *link_sql(struct tn_writer *w, const char *sql, int64_t sour
 static int find_link(struct tn_writer *w, int64_t source, struct tn_str external_id,
                      struct link *out, struct tn_err *err)
 {
-    sqlite3_stmt *st = link_sql(w, "SELECT tbl, n, hash FROM tn_link WHERE source = ?1 AND "
-                                "external_id = ?2", source, external_id, err);
+    sqlite3_stmt *st = link_sql(w,
+                                "SELECT tbl, n, hash FROM tn_link WHERE source = ?1 AND "
+                                "external_id = ?2",
+                                source, external_id, err);
     if (!st) return -1;
     int rc = sqlite3_step(st);
     if (rc == SQLITE_ROW) {
@@ -626,8 +644,9 @@ static bool write_link(struct tn_writer *w, const char *sql, int64_t source,
 
 static const char link_insert[] = "INSERT INTO tn_link VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL) "
                                   "ON CONFLICT DO NOTHING";
-static const char link_replace[] = "INSERT OR REPLACE INTO tn_link VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
-                                   "NULL)";
+static const char link_replace[] =
+    "INSERT OR REPLACE INTO tn_link VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
+    "NULL)";
 
 static bool renew_link(struct tn_writer *w, const struct upsert *u, const struct tn_rec *r,
                        struct tn_err *err)
@@ -684,8 +703,12 @@ static enum tn_step upsert_adopt(struct tn_writer *w, struct upsert *u, struct t
 static enum tn_step upsert_new(struct tn_writer *w, struct upsert *u, int64_t n,
                                struct tn_buf *result, struct tn_err *err)
 {
-    struct tn_rec r = {.n = n, .id = tn_id_at(n), .team = u->source->team, .hashed = true,
-                       .links = one_link(w, u->source->no, u->external_id), .body = u->body};
+    struct tn_rec r = {.n = n,
+                       .id = tn_id_at(n),
+                       .team = u->source->team,
+                       .hashed = true,
+                       .links = one_link(w, u->source->no, u->external_id),
+                       .body = u->body};
     memcpy(r.hash, u->hash, TN_HASH_LEN);
     enum tn_step step = create(w, u->t, &r, u->cells, err);
     if (step == TN_STEP_refused) return upsert_adopt(w, u, result, err);
@@ -726,9 +749,10 @@ static enum tn_step upsert(struct tn_writer *w, struct tn_wire *in, struct tn_bu
     if (in->bad || !take_body(w, in, u.slot, u.cells, &u.body, err)) return damaged(err);
     u.t = u.slot->table;
     if (!next_n(w, u.t, &n, err)) return TN_STEP_broken;
-    /* The link goes in first: whether that works tells whether the record is new, in one descent. */
-    if (!write_link(w, link_insert, u.source->no, u.external_id, u.t->decl->no, n, 1, u.hash, &added,
-                    err))
+    /* The link goes in first: whether that works tells whether the record is new, in one descent.
+     */
+    if (!write_link(w, link_insert, u.source->no, u.external_id, u.t->decl->no, n, 1, u.hash,
+                    &added, err))
         return TN_STEP_broken;
     return added ? upsert_new(w, &u, n, result, err) : upsert_known(w, &u, result, err);
 }
@@ -767,7 +791,8 @@ static enum tn_step link_op(struct tn_writer *w, struct tn_wire *in, struct tn_b
     if (linked < 0) return TN_STEP_broken;
     if (linked && (link.tbl != slot->table->decl->no || link.n != r.n))
         return conflict(w, err, "the external id is linked to another record");
-    if (!known.n && !relist(w, slot->table, &r, link_added(w, r.links, source->no, external_id), err))
+    if (!known.n &&
+        !relist(w, slot->table, &r, link_added(w, r.links, source->no, external_id), err))
         return TN_STEP_broken;
     if (!write_link(w, link_replace, source->no, external_id, slot->table->decl->no, r.n, r.version,
                     hash, &added, err))
@@ -854,8 +879,10 @@ static sqlite3_stmt *kv_sql(struct tn_writer *w, const char *sql, const struct k
 static enum tn_step kv_check(struct tn_writer *w, struct kv *kv, struct tn_err *err)
 {
     char text[128];
-    sqlite3_stmt *st = kv_sql(w, "SELECT version, expires FROM tn_kv WHERE team = ?1 AND space = ?2 "
-                              "AND key = ?3", kv, err);
+    sqlite3_stmt *st = kv_sql(w,
+                              "SELECT version, expires FROM tn_kv WHERE team = ?1 AND space = ?2 "
+                              "AND key = ?3",
+                              kv, err);
     if (!st) return TN_STEP_broken;
     int rc = sqlite3_step(st);
     int64_t expires = rc == SQLITE_ROW ? sqlite3_column_int64(st, 1) : 0;
@@ -881,9 +908,12 @@ static enum tn_step kv_set(struct tn_writer *w, struct tn_wire *in, struct tn_bu
     if (!ok || in->bad) return damaged(err);
     enum tn_step step = kv_check(w, &kv, err);
     if (step != TN_STEP_ok) return step;
-    sqlite3_stmt *st = kv_sql(w, "INSERT INTO tn_kv VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE "
-                              "SET version = excluded.version, expires = excluded.expires, "
-                              "value = excluded.value", &kv, err);
+    sqlite3_stmt *st =
+        kv_sql(w,
+               "INSERT INTO tn_kv VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE "
+               "SET version = excluded.version, expires = excluded.expires, "
+               "value = excluded.value",
+               &kv, err);
     if (!st) return TN_STEP_broken;
     sqlite3_bind_int64(st, 4, kv.version + 1);
     sqlite3_bind_int64(st, 5, expires);
@@ -923,13 +953,17 @@ static sqlite3_stmt *queue_sql(struct tn_writer *w, const char *sql, struct tn_s
 static enum tn_step queue_there(struct tn_writer *w, struct tn_str queue, int64_t team,
                                 struct tn_str key, struct tn_buf *result, struct tn_err *err)
 {
-    sqlite3_stmt *st = queue_sql(w, "SELECT id FROM tn_queue WHERE queue = ?1 AND team = ?2 AND "
-                                 "key = ?3 AND key <> ''", queue, team, key, err);
+    sqlite3_stmt *st = queue_sql(w,
+                                 "SELECT id FROM tn_queue WHERE queue = ?1 AND team = ?2 AND "
+                                 "key = ?3 AND key <> ''",
+                                 queue, team, key, err);
     if (!st) return TN_STEP_broken;
     int rc = sqlite3_step(st);
     struct tn_id id = {{0}};
-    if (rc == SQLITE_ROW) id = tn_column_id(st, 0);
-    else tn_writer_broken(w, "reading a queue", err);
+    if (rc == SQLITE_ROW)
+        id = tn_column_id(st, 0);
+    else
+        tn_writer_broken(w, "reading a queue", err);
     sqlite3_reset(st);
     return rc == SQLITE_ROW ? outcome(w, result, TN_DONE_unchanged, false, &id, 0) : TN_STEP_broken;
 }
@@ -943,9 +977,11 @@ static enum tn_step queue_put(struct tn_writer *w, struct tn_wire *in, struct tn
     struct tn_str payload = tn_take_str(in);
     if (in->bad) return damaged(err);
     struct tn_tally *last = tn_tally(w, "last_entry", -1, err);
-    sqlite3_stmt *st = queue_sql(w, "INSERT INTO tn_queue (queue, team, key, n, id, due, attempts, "
+    sqlite3_stmt *st = queue_sql(w,
+                                 "INSERT INTO tn_queue (queue, team, key, n, id, due, attempts, "
                                  "claim, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7) "
-                                 "ON CONFLICT DO NOTHING", queue, team, key, err);
+                                 "ON CONFLICT DO NOTHING",
+                                 queue, team, key, err);
     if (!st || !last) return TN_STEP_broken;
     struct tn_id id = tn_id_at(last->value + 1);
     sqlite3_bind_int64(st, 4, last->value + 1);
@@ -963,7 +999,8 @@ static enum tn_step queue_put(struct tn_writer *w, struct tn_wire *in, struct tn
 static enum tn_step queue_leased(struct tn_writer *w, const struct tn_id *id, int64_t lease,
                                  struct tn_err *err)
 {
-    sqlite3_stmt *st = tn_db_sql(&w->db, "SELECT id, attempts, queue FROM tn_queue WHERE n = ?1", err);
+    sqlite3_stmt *st =
+        tn_db_sql(&w->db, "SELECT id, attempts, queue FROM tn_queue WHERE n = ?1", err);
     if (!st) return TN_STEP_broken;
     sqlite3_bind_int64(st, 1, tn_id_n(id));
     int rc = sqlite3_step(st);
@@ -1005,8 +1042,10 @@ static enum tn_step reschedule(struct tn_writer *w, struct tn_wire *in, struct t
     if (in->bad) return damaged(err);
     enum tn_step step = queue_leased(w, &id, lease, err);
     if (step != TN_STEP_ok) return step;
-    sqlite3_stmt *st = tn_db_sql(&w->db, "UPDATE tn_queue SET due = ?2, holder = NULL, "
-                                 "payload = coalesce(?3, payload) WHERE n = ?1", err);
+    sqlite3_stmt *st = tn_db_sql(&w->db,
+                                 "UPDATE tn_queue SET due = ?2, holder = NULL, "
+                                 "payload = coalesce(?3, payload) WHERE n = ?1",
+                                 err);
     if (!st) return TN_STEP_broken;
     sqlite3_bind_int64(st, 1, tn_id_n(&id));
     sqlite3_bind_int64(st, 2, due);
@@ -1021,8 +1060,10 @@ static enum tn_step dequeue(struct tn_writer *w, struct tn_wire *in, struct tn_b
     int64_t team = tn_take_i64(in);
     struct tn_str queue = tn_take_str(in), key = tn_take_str(in);
     if (in->bad) return damaged(err);
-    sqlite3_stmt *st = queue_sql(w, "DELETE FROM tn_queue WHERE queue = ?1 AND team = ?2 AND key = ?3 "
-                                 "AND key <> ''", queue, team, key, err);
+    sqlite3_stmt *st = queue_sql(w,
+                                 "DELETE FROM tn_queue WHERE queue = ?1 AND team = ?2 AND key = ?3 "
+                                 "AND key <> ''",
+                                 queue, team, key, err);
     if (!st || !tn_writer_run(w, st, "dequeueing", err)) return TN_STEP_broken;
     bool there = sqlite3_changes(w->db.sq) > 0;
     if (there) tn_writer_note(w, TN_CHANGED_queue, queue, NULL);
@@ -1037,7 +1078,7 @@ enum tn_step tn_writer_operation(struct tn_writer *w, struct tn_wire *in, struct
     case TN_OP_source: return announce_source(w, in, err);
     case TN_OP_put: return put(w, in, result, err);
     case TN_OP_patch: return patch(w, in, result, err);
-    case TN_OP_delete: return delete(w, in, result, err);
+    case TN_OP_delete: return delete (w, in, result, err);
     case TN_OP_expect: return expect(w, in, result, err);
     case TN_OP_upsert: return upsert(w, in, result, err);
     case TN_OP_link: return link_op(w, in, result, err);

@@ -26,10 +26,10 @@
 #include "store/writer.h"
 
 enum {
-    REMAKE_ROWS = 1000,            /* of one step */
+    REMAKE_ROWS = 1000, /* of one step */
     RETAIN_ROWS = 500,
-    WAL_SOFT = 2000,               /* pages: written back by a thread */
-    WAL_HARD = 8000,               /* pages: and then by us, so that the log starts over */
+    WAL_SOFT = 2000, /* pages: written back by a thread */
+    WAL_HARD = 8000, /* pages: and then by us, so that the log starts over */
     CLAIM_BYTES = 8 * 1024 * 1024,
     GROUP_BYTES = 32 * 1024 * 1024,
     DONE_KEPT_MS = 86400000,
@@ -41,10 +41,10 @@ struct conn {
     struct tn_store_server *server;
     struct tn_channel *channel;
     unsigned char client[TN_CLIENT_LEN];
-    bool known;                    /* said hello */
-    int64_t recorded;              /* newest number of its that is on record as done */
-    int64_t acknowledged;          /* up to here it has our answers */
-    int64_t forgotten;             /* up to here the record was removed */
+    bool known;           /* said hello */
+    int64_t recorded;     /* newest number of its that is on record as done */
+    int64_t acknowledged; /* up to here it has our answers */
+    int64_t forgotten;    /* up to here the record was removed */
 };
 
 /* A request that waits; conn NULL: its asker is gone, and it has not begun. */
@@ -53,7 +53,7 @@ struct job {
     struct conn *conn;
     uint32_t type;
     uint64_t number;
-    uint32_t answer;               /* type of the answer; 0: comes later */
+    uint32_t answer; /* type of the answer; 0: comes later */
     struct tn_buf result;
     size_t n;
     char payload[];
@@ -67,7 +67,7 @@ struct chore {
     uint64_t number;
     char table[TN_STORE_NAME_MAX + 1];
     enum tn_retain retain;
-    int64_t before, at[3];         /* how far a pass over the history is */
+    int64_t before, at[3]; /* how far a pass over the history is */
     struct tn_helper *helper;
 };
 
@@ -77,7 +77,7 @@ struct tn_store_server {
     char *dir, *path;
     int lock_fd;
     struct tn_writer writer;
-    bool open, suspect;            /* suspect: a sync failed; nothing counts before a new opening */
+    bool open, suspect; /* suspect: a sync failed; nothing counts before a new opening */
     struct tn_watch *listening;
     int listen_fd;
     struct conn *conns;
@@ -87,7 +87,7 @@ struct tn_store_server {
     struct chore *chores;
     struct tn_helper *checkpointer;
     int wal_pages;
-    bool checkpointed;             /* the thread has been through since the log grew too long */
+    bool checkpointed; /* the thread has been through since the log grew too long */
     bool sweeping;
     struct tn_store_stats stats;
 };
@@ -151,14 +151,18 @@ static bool record(struct tn_store_server *s, const struct job *j, struct tn_err
 static int replay(struct tn_store_server *s, struct job *j, struct tn_err *err)
 {
     if ((int64_t)j->number > j->conn->recorded) return 0;
-    sqlite3_stmt *st = tn_db_sql(&s->writer.db, "SELECT result FROM tn_done WHERE client = ?1 AND "
-                                 "number = ?2", err);
+    sqlite3_stmt *st = tn_db_sql(&s->writer.db,
+                                 "SELECT result FROM tn_done WHERE client = ?1 AND "
+                                 "number = ?2",
+                                 err);
     if (!st) return -1;
     tn_bind_blob(st, 1, j->conn->client, TN_CLIENT_LEN);
     sqlite3_bind_int64(st, 2, (int64_t)j->number);
     int rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW) tn_buf_addstr(&j->result, tn_column_str(st, 0));
-    else if (rc != SQLITE_DONE) tn_writer_broken(&s->writer, "reading an answer", err);
+    if (rc == SQLITE_ROW)
+        tn_buf_addstr(&j->result, tn_column_str(st, 0));
+    else if (rc != SQLITE_DONE)
+        tn_writer_broken(&s->writer, "reading an answer", err);
     sqlite3_reset(st);
     if (rc == SQLITE_ROW) s->stats.replays++;
     return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
@@ -188,8 +192,10 @@ static bool forget_acknowledged(struct tn_store_server *s, struct tn_err *err)
 {
     for (struct conn *c = s->conns; c; c = c->next) {
         if (c->forgotten >= c->acknowledged) continue;
-        sqlite3_stmt *st = tn_db_sql(&s->writer.db, "DELETE FROM tn_done WHERE client = ?1 AND "
-                                     "number <= ?2", err);
+        sqlite3_stmt *st = tn_db_sql(&s->writer.db,
+                                     "DELETE FROM tn_done WHERE client = ?1 AND "
+                                     "number <= ?2",
+                                     err);
         if (!st) return false;
         tn_bind_blob(st, 1, c->client, TN_CLIENT_LEN);
         sqlite3_bind_int64(st, 2, c->acknowledged);
@@ -226,8 +232,10 @@ static void put_entry(sqlite3_stmt *st, struct tn_buf *out, bool fresh)
 static bool claimed_before(struct tn_store_server *s, const struct job *j, const struct claim *c,
                            struct tn_buf *entries, uint32_t *count, struct tn_err *err)
 {
-    sqlite3_stmt *st = tn_db_sql(&s->writer.db, "SELECT " ENTRY_COLUMNS " FROM tn_queue WHERE "
-                                 "holder = ?1 AND claim = ?2 AND queue = ?3", err);
+    sqlite3_stmt *st = tn_db_sql(&s->writer.db,
+                                 "SELECT " ENTRY_COLUMNS " FROM tn_queue WHERE "
+                                 "holder = ?1 AND claim = ?2 AND queue = ?3",
+                                 err);
     if (!st) return false;
     tn_bind_id(st, 1, &c->holder);
     sqlite3_bind_int64(st, 2, (int64_t)j->number);
@@ -245,8 +253,10 @@ static bool claimed_before(struct tn_store_server *s, const struct job *j, const
 static bool lease(struct tn_store_server *s, const struct job *j, const struct claim *c, int64_t n,
                   struct tn_err *err)
 {
-    sqlite3_stmt *st = tn_db_sql(&s->writer.db, "UPDATE tn_queue SET due = ?2, attempts = attempts + 1, "
-                                 "holder = ?3, claim = ?4 WHERE n = ?1", err);
+    sqlite3_stmt *st = tn_db_sql(&s->writer.db,
+                                 "UPDATE tn_queue SET due = ?2, attempts = attempts + 1, "
+                                 "holder = ?3, claim = ?4 WHERE n = ?1",
+                                 err);
     if (!st) return false;
     sqlite3_bind_int64(st, 1, n);
     sqlite3_bind_int64(st, 2, s->writer.now + c->lease_ms);
@@ -262,8 +272,10 @@ static bool claim_due(struct tn_store_server *s, const struct job *j, const stru
     int64_t found[TN_LIMIT_PAGE];
     size_t n = 0;
     int rc = SQLITE_DONE;
-    sqlite3_stmt *st = tn_db_sql(&s->writer.db, "SELECT " ENTRY_COLUMNS " FROM tn_queue WHERE queue = ?1 "
-                                 "AND due <= ?2 ORDER BY due LIMIT ?3", err);
+    sqlite3_stmt *st = tn_db_sql(&s->writer.db,
+                                 "SELECT " ENTRY_COLUMNS " FROM tn_queue WHERE queue = ?1 "
+                                 "AND due <= ?2 ORDER BY due LIMIT ?3",
+                                 err);
     if (!st) return false;
     tn_bind_str(st, 1, c->queue);
     sqlite3_bind_int64(st, 2, s->writer.now);
@@ -293,8 +305,11 @@ static bool run_claim(struct tn_store_server *s, struct job *j, struct tn_err *e
     tn_buf_init(&entries, TN_LIMIT_COMMIT);
     bool ok = !c.resent || claimed_before(s, j, &c, &entries, &count, err);
     if (ok && count == 0) ok = claim_due(s, j, &c, &entries, &count, err);
-    sqlite3_stmt *st = ok ? tn_db_sql(&s->writer.db, "SELECT due FROM tn_queue WHERE queue = ?1 "
-                                      "ORDER BY due LIMIT 1", err) : NULL;
+    sqlite3_stmt *st = ok ? tn_db_sql(&s->writer.db,
+                                      "SELECT due FROM tn_queue WHERE queue = ?1 "
+                                      "ORDER BY due LIMIT 1",
+                                      err)
+                          : NULL;
     if (st) {
         tn_bind_str(st, 1, c.queue);
         int64_t next_due = sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
@@ -328,8 +343,10 @@ static bool run_release(struct tn_store_server *s, struct job *j, struct tn_err 
     struct tn_wire in = tn_wire((struct tn_str){j->payload, j->n});
     struct tn_id holder = tn_take_id(&in);
     if (!note_queues_of(s, &holder, err)) return false;
-    sqlite3_stmt *st = tn_db_sql(&s->writer.db, "UPDATE tn_queue SET due = ?2, holder = NULL WHERE "
-                                 "holder = ?1", err);
+    sqlite3_stmt *st = tn_db_sql(&s->writer.db,
+                                 "UPDATE tn_queue SET due = ?2, holder = NULL WHERE "
+                                 "holder = ?1",
+                                 err);
     if (!st) return false;
     tn_bind_id(st, 1, &holder);
     sqlite3_bind_int64(st, 2, s->writer.now);
@@ -444,7 +461,8 @@ static bool run_stats(struct tn_store_server *s, struct job *j)
     s->stats.wal_bytes = size_of(s->path, "-wal");
     s->stats.db_bytes = size_of(s->path, "");
     s->stats.tables = (int64_t)s->writer.tables.count;
-    if (statvfs(s->dir, &fs) == 0) s->stats.free_bytes = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+    if (statvfs(s->dir, &fs) == 0)
+        s->stats.free_bytes = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
     tn_buf_add(&j->result, &s->stats, sizeof s->stats);
     j->answer = TN_WIRE_figures;
     return true;
@@ -495,7 +513,8 @@ static bool trust_again(struct tn_store_server *s, struct tn_err *err)
     if (s->open) tn_writer_close(&s->writer);
     s->open = tn_writer_open(&s->writer, s->path, s->log, err);
     if (!s->open) return false;
-    int rc = sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    int rc =
+        sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (rc != SQLITE_OK && rc != SQLITE_BUSY) return tn_db_fail(&s->writer.db, "writing back", err);
     s->suspect = false;
     return true;
@@ -596,8 +615,10 @@ static void group(void *arg)
     }
     for (struct job *j = first, *next; j; j = next) {
         next = j->next;
-        if (!ok) answer_failed(j, &err);
-        else if (j->answer) answer(j->conn, j->answer, j->number, &j->result);
+        if (!ok)
+            answer_failed(j, &err);
+        else if (j->answer)
+            answer(j->conn, j->answer, j->number, &j->result);
         job_free(j);
     }
     s->stats.groups++;
@@ -613,9 +634,12 @@ static bool retain_events(struct tn_store_server *s, struct chore *c, bool *done
 {
     struct tn_writer *w = &s->writer;
     struct tn_tally *floor = tn_tally(w, "event_floor", -1, err);
-    sqlite3_stmt *st = tn_db_sql(&w->db, "SELECT max(seq), max(seq + count - 1), count(*) FROM (SELECT seq, "
-                                 "count FROM tn_event WHERE at < ?1 AND seq IN (SELECT seq FROM "
-                                 "tn_event ORDER BY seq LIMIT ?2))", err);
+    sqlite3_stmt *st =
+        tn_db_sql(&w->db,
+                  "SELECT max(seq), max(seq + count - 1), count(*) FROM (SELECT seq, "
+                  "count FROM tn_event WHERE at < ?1 AND seq IN (SELECT seq FROM "
+                  "tn_event ORDER BY seq LIMIT ?2))",
+                  err);
     if (!st || !floor) return false;
     sqlite3_bind_int64(st, 1, c->before);
     sqlite3_bind_int64(st, 2, RETAIN_ROWS);
@@ -635,10 +659,14 @@ static bool retain_history(struct tn_store_server *s, struct chore *c, bool *don
                            struct tn_err *err)
 {
     struct tn_writer *w = &s->writer;
-    sqlite3_stmt *st = tn_db_sql(&w->db, "SELECT tbl, n, version FROM tn_history WHERE (tbl, n, version) > "
-                                 "(?1, ?2, ?3) ORDER BY tbl, n, version LIMIT 1 OFFSET ?4", err);
-    sqlite3_stmt *del = tn_db_sql(&w->db, "DELETE FROM tn_history WHERE (tbl, n, version) > (?1, ?2, ?3) "
-                                  "AND (tbl, n, version) <= (?4, ?5, ?6) AND at < ?7", err);
+    sqlite3_stmt *st = tn_db_sql(&w->db,
+                                 "SELECT tbl, n, version FROM tn_history WHERE (tbl, n, version) > "
+                                 "(?1, ?2, ?3) ORDER BY tbl, n, version LIMIT 1 OFFSET ?4",
+                                 err);
+    sqlite3_stmt *del = tn_db_sql(&w->db,
+                                  "DELETE FROM tn_history WHERE (tbl, n, version) > (?1, ?2, ?3) "
+                                  "AND (tbl, n, version) <= (?4, ?5, ?6) AND at < ?7",
+                                  err);
     if (!st || !del) return false;
     int64_t to[3] = {INT64_MAX, INT64_MAX, INT64_MAX};
     for (int i = 0; i < 3; i++) sqlite3_bind_int64(st, i + 1, c->at[i]);
@@ -661,9 +689,11 @@ static bool retain_history(struct tn_store_server *s, struct chore *c, bool *don
 static bool retain_kv(struct tn_store_server *s, struct chore *c, bool *done, struct tn_err *err)
 {
     struct tn_writer *w = &s->writer;
-    sqlite3_stmt *st = tn_db_sql(&w->db, "DELETE FROM tn_kv WHERE (team, space, key) IN (SELECT team, "
-                                 "space, key FROM tn_kv WHERE expires > 0 AND expires < ?1 LIMIT ?2)",
-                                 err);
+    sqlite3_stmt *st =
+        tn_db_sql(&w->db,
+                  "DELETE FROM tn_kv WHERE (team, space, key) IN (SELECT team, "
+                  "space, key FROM tn_kv WHERE expires > 0 AND expires < ?1 LIMIT ?2)",
+                  err);
     if (!st) return false;
     int64_t before = c->before < w->now ? c->before : w->now;
     sqlite3_bind_int64(st, 1, before);
@@ -721,8 +751,10 @@ static bool step_once(struct tn_store_server *s, struct tn_err *err)
     tell_all(s);
     if (t && (done || step == TN_STEP_refused))
         remade(s, table, step == TN_STEP_refused ? &why : NULL);
-    else if (!t && c && done) chore_end(s, c, NULL);
-    else if (!t && !c && done) s->sweeping = false;
+    else if (!t && c && done)
+        chore_end(s, c, NULL);
+    else if (!t && !c && done)
+        s->sweeping = false;
     tn_err_clear(err);
     return true;
 }
@@ -737,8 +769,10 @@ static void step(void *arg)
         return;
     }
     if (!step_once(s, &err)) return;
-    if (err.kind) look_for_trouble(s, &err);
-    else care_for_log(s);
+    if (err.kind)
+        look_for_trouble(s, &err);
+    else
+        care_for_log(s);
     tn_timer_set(s->step_timer, err.kind ? 1000 : 0);
 }
 
@@ -767,8 +801,8 @@ static void hello(struct conn *c, const struct tn_message *m)
         conn_free(c);
         return;
     }
-    sqlite3_stmt *st = tn_db_sql(&c->server->writer.db,
-                                 "SELECT max(number) FROM tn_done WHERE client = ?1", &err);
+    sqlite3_stmt *st =
+        tn_db_sql(&c->server->writer.db, "SELECT max(number) FROM tn_done WHERE client = ?1", &err);
     if (st) {
         tn_bind_blob(st, 1, c->client, sizeof c->client);
         c->recorded = sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
@@ -834,8 +868,10 @@ static bool lock_folder(struct tn_store_server *s, struct tn_err *err)
     s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (s->lock_fd < 0) return tn_fail_errno(err, errno, path);
     if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0) return true;
-    return tn_fail(err, TN_E_busy, "%s: another process serves this folder (it holds %s); stop it, or "
-                   "give --data another folder", s->dir, path);
+    return tn_fail(err, TN_E_busy,
+                   "%s: another process serves this folder (it holds %s); stop it, or "
+                   "give --data another folder",
+                   s->dir, path);
 }
 
 static bool define_system_tables(struct tn_store_server *s, struct tn_err *err)
@@ -859,9 +895,10 @@ static bool clear_leftovers(struct tn_store_server *s, bool workers_live, struct
 {
     char sql[256];
     if (workers_live) return true;
-    snprintf(sql, sizeof sql, "UPDATE tn_queue SET due = %lld, holder = NULL WHERE holder IS NOT NULL; "
-             "DELETE FROM tn_done WHERE at < %lld;", (long long)s->writer.now,
-             (long long)(s->writer.now - DONE_KEPT_MS));
+    snprintf(sql, sizeof sql,
+             "UPDATE tn_queue SET due = %lld, holder = NULL WHERE holder IS NOT NULL; "
+             "DELETE FROM tn_done WHERE at < %lld;",
+             (long long)s->writer.now, (long long)(s->writer.now - DONE_KEPT_MS));
     return tn_db_exec(&s->writer.db, sql, err);
 }
 
@@ -877,14 +914,18 @@ static bool make_ready(struct tn_store_server *s, const struct tn_server_options
     return false;
 }
 
-struct tn_store_server *tn_store_server_open(struct tn_loop *loop, const struct tn_server_options *o,
-                                             struct tn_err *err)
+struct tn_store_server *tn_store_server_open(struct tn_loop *loop,
+                                             const struct tn_server_options *o, struct tn_err *err)
 {
     struct tn_store_server *s = TN_NEW(struct tn_store_server);
     char path[4096];
     snprintf(path, sizeof path, "%s/tenon.db", o->dir);
-    *s = (struct tn_store_server){.loop = loop, .log = o->log, .dir = tn_strdup(o->dir),
-                                  .path = tn_strdup(path), .lock_fd = -1, .listen_fd = o->listen_fd,
+    *s = (struct tn_store_server){.loop = loop,
+                                  .log = o->log,
+                                  .dir = tn_strdup(o->dir),
+                                  .path = tn_strdup(path),
+                                  .lock_fd = -1,
+                                  .listen_fd = o->listen_fd,
                                   .sweeping = true};
     s->jobs_end = &s->jobs;
     s->group_timer = tn_timer_new(loop, group, s);
@@ -930,8 +971,8 @@ int tn_store_listen(const char *path, struct tn_err *err)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = -1;
     if (strlen(path) >= sizeof address.sun_path) {
-        tn_fail(err, TN_E_invalid, "%s: the path is too long for a socket; give --data a shorter one",
-                path);
+        tn_fail(err, TN_E_invalid,
+                "%s: the path is too long for a socket; give --data a shorter one", path);
         return -1;
     }
     snprintf(address.sun_path, sizeof address.sun_path, "%s", path);

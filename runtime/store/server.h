@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* server.h - the store process: the only writer of the database.
- * It takes the commits of all workers, runs as many as wait in one transaction with one fsync, tells
- * everybody what changed, then answers.
- * Life: open (locks the folder, checks and migrates the database), run the loop, close. */
+ * It takes the commits of all workers, runs as many as wait in one transaction with one fsync,
+ * tells everybody what changed, then answers. Life: open (locks the folder, checks and migrates the
+ * database), run the loop, close. */
 #ifndef TN_STORE_SERVER_H
 #define TN_STORE_SERVER_H
 
@@ -11,18 +11,18 @@
 struct tn_store_server;
 
 struct tn_server_options {
-    const char *dir;               /* the data folder; made when it is missing, mode 0700 */
-    int listen_fd;                 /* a listening Unix stream socket (tn_store_listen); borrowed */
-    bool workers_live;             /* replaces a store process whose workers still run: leases stand */
-    struct tn_log *log;            /* may be NULL */
+    const char *dir;    /* the data folder; made when it is missing, mode 0700 */
+    int listen_fd;      /* a listening Unix stream socket (tn_store_listen); borrowed */
+    bool workers_live;  /* replaces a store process whose workers still run: leases stand */
+    struct tn_log *log; /* may be NULL */
 };
-/* NULL, with text naming the file and what to do: busy (another process serves this folder), corrupt,
- * too_new, invalid (a database of another program), disk_full, io. */
+/* NULL, with text naming the file and what to do: busy (another process serves this folder),
+ * corrupt, too_new, invalid (a database of another program), disk_full, io. */
 TN_MUST_CHECK struct tn_store_server *tn_store_server_open(struct tn_loop *loop,
                                                            const struct tn_server_options *o,
                                                            struct tn_err *err);
 /* Ends the group under way, writes the log back into the database, unlocks. */
-void tn_store_server_close(struct tn_store_server *server);       /* NULL does nothing */
+void tn_store_server_close(struct tn_store_server *server); /* NULL does nothing */
 
 /* The supervisor's part: the socket DIR/store.sock (0600), replacing what a dead process left.
  * -1: err says why.  Fork after it; store process and workers inherit nothing else. */

@@ -9,8 +9,8 @@
 #include "base/time.h"
 
 static const char *const type_names[] = {"text", "int", "real", "bool", "time"};
-static const char *const taken[] = {"id", "team", "version", "hash", "created", "updated",
-                                    "body", "n", "given", "links", "rowid", "oid"};
+static const char *const taken[] = {"id",   "team", "version", "hash",  "created", "updated",
+                                    "body", "n",    "given",   "links", "rowid",   "oid"};
 
 bool tn_store_name_ok(const char *name)
 {
@@ -52,8 +52,10 @@ static bool check_columns(const struct tn_table *t, struct tn_err *err)
 static bool check(const struct tn_table *t, struct tn_err *err)
 {
     if (!tn_store_name_ok(t->name))
-        return tn_fail(err, TN_E_invalid, "'%s' cannot be the name of a table: expected a-z, 0-9, _, "
-                       "up to %d characters", t->name ? t->name : "", TN_STORE_NAME_MAX);
+        return tn_fail(err, TN_E_invalid,
+                       "'%s' cannot be the name of a table: expected a-z, 0-9, _, "
+                       "up to %d characters",
+                       t->name ? t->name : "", TN_STORE_NAME_MAX);
     if (t->column_count > TN_STORE_COLUMNS_MAX)
         return tn_fail(err, TN_E_invalid, "table %s: more than %d columns", t->name,
                        TN_STORE_COLUMNS_MAX);
@@ -65,8 +67,7 @@ static bool check(const struct tn_table *t, struct tn_err *err)
 
 static void copy_columns(struct tn_shape *d, const struct tn_table *t)
 {
-    struct tn_column *columns =
-        tn_arena_alloc(&d->arena, (t->column_count + 1) * sizeof *columns);
+    struct tn_column *columns = tn_arena_alloc(&d->arena, (t->column_count + 1) * sizeof *columns);
     for (size_t i = 0; i < t->column_count; i++) {
         columns[i] = t->columns[i];
         columns[i].name = tn_arena_strdup(&d->arena, t->columns[i].name);
@@ -256,13 +257,9 @@ bool tn_cell_parse(enum tn_column_type type, struct tn_str text, struct tn_cell 
 {
     *out = (struct tn_cell){.type = TN_CELL_int};
     switch (type) {
-    case TN_COLUMN_text:
-        *out = (struct tn_cell){.type = TN_CELL_text, .s = text};
-        return true;
+    case TN_COLUMN_text: *out = (struct tn_cell){.type = TN_CELL_text, .s = text}; return true;
     case TN_COLUMN_int: return parse_int(text, &out->i);
-    case TN_COLUMN_real:
-        out->type = TN_CELL_real;
-        return parse_real(text, &out->d);
+    case TN_COLUMN_real: out->type = TN_CELL_real; return parse_real(text, &out->d);
     case TN_COLUMN_bool:
         out->i = tn_str_is(text, "true") || tn_str_is(text, "1");
         return out->i || tn_str_is(text, "false") || tn_str_is(text, "0");

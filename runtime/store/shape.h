@@ -9,7 +9,7 @@
 /* One owned declaration.  Real columns are those that are indexed or part of the key. */
 struct tn_shape {
     int refs;
-    int64_t no;                    /* tn_catalog.no; 0: none yet */
+    int64_t no; /* tn_catalog.no; 0: none yet */
     struct tn_arena arena;
     struct tn_table table;
     size_t real[TN_STORE_COLUMNS_MAX], real_count;
@@ -20,14 +20,14 @@ struct tn_shape {
 TN_MUST_CHECK struct tn_shape *tn_shape_new(const struct tn_table *table, struct tn_err *err);
 /* From the catalog's text. */
 TN_MUST_CHECK struct tn_shape *tn_shape_parse(struct tn_json *json, struct tn_str text,
-                                            struct tn_err *err);
+                                              struct tn_err *err);
 void tn_shape_write(const struct tn_shape *decl, struct tn_buf *out);
 struct tn_shape *tn_shape_ref(struct tn_shape *decl);
-void tn_shape_unref(struct tn_shape *decl);                          /* NULL does nothing */
+void tn_shape_unref(struct tn_shape *decl); /* NULL does nothing */
 /* Position in table.columns, or -1. */
 int tn_shape_column(const struct tn_shape *decl, struct tn_str name);
 bool tn_shape_is_real(const struct tn_shape *decl, size_t column);
-bool tn_store_name_ok(const char *name);                           /* [a-z][a-z0-9_]*, not too long */
+bool tn_store_name_ok(const char *name); /* [a-z][a-z0-9_]*, not too long */
 
 /* A column's value. */
 enum tn_cell_type { TN_CELL_null, TN_CELL_int, TN_CELL_real, TN_CELL_text };

@@ -21,7 +21,7 @@ struct tn_request {
     struct tn_request *next;
     uint64_t number;
     uint32_t type;
-    struct tn_buf payload;         /* empty when commit has it */
+    struct tn_buf payload; /* empty when commit has it */
     struct tn_commit *commit;
     union {
         tn_commit_fn commit;
@@ -146,7 +146,13 @@ static void take_entries(struct tn_request *r, struct tn_str payload)
 static void take_figures(struct tn_request *r, struct tn_str payload)
 {
     struct tn_store_stats stats;
-    if (payload.n != sizeof stats) return;
+    if (payload.n != sizeof stats) {
+        struct tn_wire w = tn_wire(payload);
+        struct tn_err err;
+        tn_take_err(&w, &err);
+        r->fn.stats(r->arg, NULL, &err);
+        return;
+    }
     memcpy(&stats, payload.p, sizeof stats);
     r->fn.stats(r->arg, &stats, NULL);
 }
@@ -200,8 +206,10 @@ static void noted(struct tn_sqlite *s, struct tn_str payload)
         c.count = fits ? n : 0;
         c.more |= !fits;
         if (c.kind == TN_CHANGED_definition) tn_sqlite_forget_decls(s);
-        if (changes.count == CHANGES_MAX) changes.all = true;
-        else items[changes.count++] = c;
+        if (changes.count == CHANGES_MAX)
+            changes.all = true;
+        else
+            items[changes.count++] = c;
     }
     tn_store_tell_changes(&s->base, &changes);
 }
@@ -256,9 +264,12 @@ static void welcomed(struct tn_sqlite *s)
 static void on_message(void *arg, const struct tn_message *m)
 {
     struct tn_sqlite *s = arg;
-    if (m->type == TN_WIRE_welcome) welcomed(s);
-    else if (m->type == TN_WIRE_note) noted(s, m->payload);
-    else answered(s, m);
+    if (m->type == TN_WIRE_welcome)
+        welcomed(s);
+    else if (m->type == TN_WIRE_note)
+        noted(s, m->payload);
+    else
+        answered(s, m);
 }
 
 static void on_closed(void *arg)
@@ -318,7 +329,8 @@ struct tn_store *tn_store_open(struct tn_loop *loop, const struct tn_store_optio
     tn_map_init(&s->decls);
     s->retry = tn_timer_new(loop, connect_now, s);
     s->refuse = tn_timer_new(loop, refuse_now, s);
-    if (s->socket) tn_timer_set(s->retry, 0);
+    if (s->socket)
+        tn_timer_set(s->retry, 0);
     else if (!open_reading(s, err)) {
         tn_store_close(&s->base);
         return NULL;

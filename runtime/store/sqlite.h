@@ -12,19 +12,19 @@ enum { TN_CLIENT_LEN = 8 };
 struct tn_sqlite {
     struct tn_store base;
     struct tn_db db;
-    bool reading;                  /* db is open */
+    bool reading; /* db is open */
     char *path, *socket;
     struct tn_id holder;
     unsigned char client[TN_CLIENT_LEN];
     struct tn_channel *channel;
     bool welcomed;
-    int64_t wait_ms;               /* before the next attempt to connect */
+    int64_t wait_ms; /* before the next attempt to connect */
     struct tn_timer *retry, *refuse;
     struct tn_request *head, **tail;
     struct tn_request *refused, **refused_tail;
     uint64_t next_number;
     size_t bytes;
-    struct tn_map decls;           /* name to struct tn_shape */
+    struct tn_map decls; /* name to struct tn_shape */
 };
 
 static inline struct tn_sqlite *tn_sqlite(struct tn_store *s)
@@ -67,9 +67,8 @@ bool tn_sqlite_links(struct tn_store *s, int64_t team, const char *table, const 
 bool tn_sqlite_source_links(struct tn_store *s, int64_t team, const struct tn_origin *source,
                             struct tn_str after, size_t limit, tn_link_fn fn, void *arg,
                             struct tn_err *err);
-bool tn_sqlite_versions(struct tn_store *s, int64_t team, const char *table,
-                        const struct tn_id *id, size_t limit, tn_version_fn fn, void *arg,
-                        struct tn_err *err);
+bool tn_sqlite_versions(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
+                        size_t limit, tn_version_fn fn, void *arg, struct tn_err *err);
 bool tn_sqlite_as_of(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
                      int64_t version, int64_t at_ms, struct tn_row *row, struct tn_buf *hold,
                      struct tn_err *err);

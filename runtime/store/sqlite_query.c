@@ -8,8 +8,14 @@
 #include "base/limits.h"
 #include "store/sqlite.h"
 
-enum { BINDS_MAX = 1200, IN_MAX = 1000, TOTAL_MAX = 100000, STEPS_UNIT = 10000, STEPS_MAX = 500,
-       CURSOR_MAX = 8 * 1024 };
+enum {
+    BINDS_MAX = 1200,
+    IN_MAX = 1000,
+    TOTAL_MAX = 100000,
+    STEPS_UNIT = 10000,
+    STEPS_MAX = 500,
+    CURSOR_MAX = 8 * 1024
+};
 
 struct builder {
     struct tn_sqlite *s;
@@ -19,11 +25,11 @@ struct builder {
     struct tn_arena arena;
     struct tn_cell binds[BINDS_MAX];
     size_t bind_count;
-    bool plain;                    /* indexes of filters are not to be used: the sort's is better */
+    bool plain; /* indexes of filters are not to be used: the sort's is better */
     bool scan_team;
-    struct tn_cell from[TN_STORE_SORT_MAX];        /* the cursor */
+    struct tn_cell from[TN_STORE_SORT_MAX]; /* the cursor */
     int64_t from_n;
-    unsigned left;                 /* units of steps */
+    unsigned left; /* units of steps */
 };
 
 /* ------------------------------------------------------------------ columns and values */
@@ -89,7 +95,7 @@ static bool filter_id(struct builder *b, const struct tn_filter *f, struct tn_er
     tn_buf_adds(&b->sql, "(0");
     for (size_t i = 0; i < f->count; i++) {
         struct tn_id *id = tn_arena_alloc(&b->arena, sizeof *id);
-        if (!tn_id_parse(f->values[i], id)) continue;     /* no record has such an id */
+        if (!tn_id_parse(f->values[i], id)) continue; /* no record has such an id */
         struct tn_cell bytes = {.type = TN_CELL_text, .s = {(const char *)id->b, 16}};
         tn_buf_adds(&b->sql, " OR (n = ");
         bind(b, cell_int(tn_id_n(id)));
@@ -172,8 +178,8 @@ static bool filter_compare(struct builder *b, const struct column *c, const stru
                            struct tn_err *err)
 {
     static const char *const words[] = {
-        [TN_FILTER_eq] = " = ", [TN_FILTER_ne] = " IS NOT ", [TN_FILTER_lt] = " < ",
-        [TN_FILTER_le] = " <= ", [TN_FILTER_gt] = " > ",     [TN_FILTER_ge] = " >= ",
+        [TN_FILTER_eq] = " = ",  [TN_FILTER_ne] = " IS NOT ", [TN_FILTER_lt] = " < ",
+        [TN_FILTER_le] = " <= ", [TN_FILTER_gt] = " > ",      [TN_FILTER_ge] = " >= ",
     };
     struct tn_cell cell;
     if (!value_of(c, f->values[0], &cell, err)) return false;
@@ -315,8 +321,10 @@ static void beyond_many(struct builder *b)
             bind(b, b->from[j]);
             tn_buf_adds(&b->sql, " AND ");
         }
-        if (i < b->q->sort_count) beyond_column(b, i);
-        else beyond_n(b);
+        if (i < b->q->sort_count)
+            beyond_column(b, i);
+        else
+            beyond_n(b);
         tn_buf_addc(&b->sql, ')');
     }
     tn_buf_addc(&b->sql, ')');
@@ -343,11 +351,16 @@ static void write_cursor(const struct builder *b, sqlite3_stmt *st, struct tn_bu
     tn_put_i64(&raw, sqlite3_column_int64(st, 0));
     for (size_t i = 0; i < b->q->sort_count; i++) {
         int at = TN_ROW_WIDTH + (int)i, type = sqlite3_column_type(st, at);
-        tn_put_u8(&raw, type == SQLITE_NULL ? TN_VALUE_null : type == SQLITE_INTEGER ? TN_VALUE_int
-                        : type == SQLITE_FLOAT ? TN_VALUE_real : TN_VALUE_text);
-        if (type == SQLITE_INTEGER) tn_put_i64(&raw, sqlite3_column_int64(st, at));
-        else if (type == SQLITE_FLOAT) tn_put_real(&raw, sqlite3_column_double(st, at));
-        else if (type != SQLITE_NULL) tn_put_str(&raw, tn_column_str(st, at));
+        tn_put_u8(&raw, type == SQLITE_NULL      ? TN_VALUE_null
+                        : type == SQLITE_INTEGER ? TN_VALUE_int
+                        : type == SQLITE_FLOAT   ? TN_VALUE_real
+                                                 : TN_VALUE_text);
+        if (type == SQLITE_INTEGER)
+            tn_put_i64(&raw, sqlite3_column_int64(st, at));
+        else if (type == SQLITE_FLOAT)
+            tn_put_real(&raw, sqlite3_column_double(st, at));
+        else if (type != SQLITE_NULL)
+            tn_put_str(&raw, tn_column_str(st, at));
     }
     tn_buf_reset(out);
     char *hex = raw.failed ? NULL : tn_buf_reserve(out, raw.n * 2 + 1);
@@ -370,10 +383,14 @@ static bool read_cursor(struct builder *b, struct tn_err *err)
     for (size_t i = 0; ok && i < b->q->sort_count; i++) {
         struct tn_cell *c = &b->from[i];
         c->type = (enum tn_cell_type)tn_take_u8(&w);
-        if (c->type == TN_CELL_int) c->i = tn_take_i64(&w);
-        else if (c->type == TN_CELL_real) c->d = tn_take_real(&w);
-        else if (c->type == TN_CELL_text) c->s = tn_take_str(&w);
-        else ok = c->type == TN_CELL_null;
+        if (c->type == TN_CELL_int)
+            c->i = tn_take_i64(&w);
+        else if (c->type == TN_CELL_real)
+            c->d = tn_take_real(&w);
+        else if (c->type == TN_CELL_text)
+            c->s = tn_take_str(&w);
+        else
+            ok = c->type == TN_CELL_null;
     }
     if (ok && !w.bad && w.p == w.end) return true;
     tn_fail(err, TN_E_invalid, "the cursor is not one of this query");
@@ -459,8 +476,10 @@ static int rows(struct builder *b, sqlite3_stmt *st, tn_row_fn fn, void *arg, st
 
 static bool too_much(struct builder *b, struct tn_err *err)
 {
-    return tn_fail(err, TN_E_invalid, "%s: this query reads too much; filter or sort by one indexed "
-                   "field that selects better", b->q->table);
+    return tn_fail(err, TN_E_invalid,
+                   "%s: this query reads too much; filter or sort by one indexed "
+                   "field that selects better",
+                   b->q->table);
 }
 
 static bool run(struct builder *b, tn_row_fn fn, void *arg, struct tn_page *page,
@@ -475,7 +494,7 @@ static bool run(struct builder *b, tn_row_fn fn, void *arg, struct tn_page *page
         int rc = rows(b, st, fn, arg, page);
         bool first = page->count == 0;
         if (rc == SQLITE_INTERRUPT && first && !b->plain && phase == 0) {
-            sqlite3_reset(st);     /* filters selected badly: walk in the order of the sort instead */
+            sqlite3_reset(st); /* filters selected badly: walk in the order of the sort instead */
             b->plain = true;
             b->scan_team = b->q->sort_count == 0;
             phase--;
@@ -508,8 +527,10 @@ static bool total(struct builder *b, struct tn_page *page, struct tn_err *err)
     int rc = sqlite3_step(st);
     page->total = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : -1;
     page->total_capped = page->total == TOTAL_MAX;
-    if (rc == SQLITE_ROW) sqlite3_reset(st);
-    else if (rc != SQLITE_INTERRUPT) return tn_sqlite_fail(b->s, st, err);
+    if (rc == SQLITE_ROW)
+        sqlite3_reset(st);
+    else if (rc != SQLITE_INTERRUPT)
+        return tn_sqlite_fail(b->s, st, err);
     else {
         sqlite3_reset(st);
         return too_much(b, err);

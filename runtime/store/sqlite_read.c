@@ -73,14 +73,15 @@ void tn_row_of(sqlite3_stmt *st, struct tn_row *row)
     row->created_ms = sqlite3_column_int64(st, 4);
     row->updated_ms = sqlite3_column_int64(st, 5);
     row->hashed = hash.n == TN_HASH_LEN;
-    if (row->hashed) memcpy(row->hash, hash.p, TN_HASH_LEN);
-    else memset(row->hash, 0, TN_HASH_LEN);
+    if (row->hashed)
+        memcpy(row->hash, hash.p, TN_HASH_LEN);
+    else
+        memset(row->hash, 0, TN_HASH_LEN);
     row->body = tn_column_str(st, 7);
 }
 
 /* The current row into the caller's hands. */
-static bool hand_over(sqlite3_stmt *st, struct tn_row *row, struct tn_buf *hold,
-                      struct tn_err *err)
+static bool hand_over(sqlite3_stmt *st, struct tn_row *row, struct tn_buf *hold, struct tn_err *err)
 {
     tn_row_of(st, row);
     tn_buf_reset(hold);
@@ -164,8 +165,10 @@ bool tn_sqlite_count(struct tn_store *base, int64_t team, const char *table, int
 {
     struct tn_sqlite *s = tn_sqlite(base);
     if (!tn_sqlite_decl(base, table, err)) return false;
-    sqlite3_stmt *st = tn_sqlite_sql(s, "SELECT coalesce(sum(value), 0) FROM tn_tally WHERE "
-                                     "name = ?1 AND (?2 < 0 OR team = ?2)", err);
+    sqlite3_stmt *st = tn_sqlite_sql(s,
+                                     "SELECT coalesce(sum(value), 0) FROM tn_tally WHERE "
+                                     "name = ?1 AND (?2 < 0 OR team = ?2)",
+                                     err);
     if (!st) return false;
     char name[TN_STORE_NAME_MAX + 8];
     snprintf(name, sizeof name, "rows/%s", table);
@@ -252,8 +255,10 @@ bool tn_sqlite_link_hashes(struct tn_store *base, int64_t team, const struct tn_
     int64_t no = source_no(s, team, source, err);
     memset(found, 0, count * sizeof *found);
     if (no <= 0 || count == 0) return no >= 0;
-    sqlite3_stmt *st = tn_sqlite_sql(s, "SELECT external_id, hash FROM tn_link WHERE source = ?1 "
-                                     "AND external_id >= ?2 ORDER BY external_id", err);
+    sqlite3_stmt *st = tn_sqlite_sql(s,
+                                     "SELECT external_id, hash FROM tn_link WHERE source = ?1 "
+                                     "AND external_id >= ?2 ORDER BY external_id",
+                                     err);
     if (!st) return false;
     sqlite3_bind_int64(st, 1, no);
     struct wanted *w = tn_alloc(count * sizeof *w);
@@ -313,8 +318,10 @@ static bool link_of(struct tn_sqlite *s, sqlite3_stmt *row, struct tn_link *link
 static bool link_at(struct tn_sqlite *s, int64_t source, struct tn_str external_id,
                     struct tn_link *link, struct tn_buf *hold, struct tn_err *err)
 {
-    sqlite3_stmt *st = tn_sqlite_sql(s, "SELECT " LINK_COLUMNS " FROM tn_link WHERE source = ?1 "
-                                     "AND external_id = ?2", err);
+    sqlite3_stmt *st = tn_sqlite_sql(s,
+                                     "SELECT " LINK_COLUMNS " FROM tn_link WHERE source = ?1 "
+                                     "AND external_id = ?2",
+                                     err);
     if (!st) return false;
     sqlite3_bind_int64(st, 1, source);
     tn_bind_str(st, 2, external_id);
@@ -346,7 +353,8 @@ bool tn_sqlite_get_by_link(struct tn_store *base, int64_t team, const char *tabl
     int64_t no = d ? source_no(s, team, source, err) : -1;
     char where[256], sql[SQL_MAX];
     if (no < 0) return false;
-    snprintf(where, sizeof where, "team = ?4 AND n = (SELECT n FROM tn_link WHERE source = ?1 AND "
+    snprintf(where, sizeof where,
+             "team = ?4 AND n = (SELECT n FROM tn_link WHERE source = ?1 AND "
              "external_id = ?2 AND tbl = ?3)");
     sqlite3_stmt *st = tn_sqlite_sql(s, row_sql(sql, table, where), err);
     if (!st) return false;
@@ -390,8 +398,8 @@ static bool source_at(struct tn_sqlite *s, int64_t no, struct tn_origin *out, st
     return true;
 }
 
-bool tn_sqlite_links(struct tn_store *base, int64_t team, const char *table,
-                     const struct tn_id *id, tn_link_fn fn, void *arg, struct tn_err *err)
+bool tn_sqlite_links(struct tn_store *base, int64_t team, const char *table, const struct tn_id *id,
+                     tn_link_fn fn, void *arg, struct tn_err *err)
 {
     struct tn_sqlite *s = tn_sqlite(base);
     struct tn_buf list, hold, entity;
@@ -435,8 +443,10 @@ bool tn_sqlite_source_links(struct tn_store *base, int64_t team, const struct tn
     struct tn_buf hold;
     int rc = SQLITE_DONE;
     if (no <= 0) return no == 0;
-    sqlite3_stmt *st = tn_sqlite_sql(s, "SELECT " LINK_COLUMNS " FROM tn_link WHERE source = ?1 "
-                                     "AND external_id > ?2 ORDER BY external_id LIMIT ?3", err);
+    sqlite3_stmt *st = tn_sqlite_sql(s,
+                                     "SELECT " LINK_COLUMNS " FROM tn_link WHERE source = ?1 "
+                                     "AND external_id > ?2 ORDER BY external_id LIMIT ?3",
+                                     err);
     if (!st) return false;
     sqlite3_bind_int64(st, 1, no);
     tn_bind_str(st, 2, after);
@@ -457,7 +467,7 @@ bool tn_sqlite_source_links(struct tn_store *base, int64_t team, const struct tn
 
 /* A life of a record: the current one, or one that ended. */
 struct life {
-    int64_t n, version, created, updated, gone;      /* gone 0: it goes on */
+    int64_t n, version, created, updated, gone; /* gone 0: it goes on */
     struct tn_row row;
 };
 
@@ -479,9 +489,12 @@ static bool life_of(struct tn_sqlite *s, int64_t team, const char *table, const 
     }
     if (st) sqlite3_reset(st);
     if (st) skip--;
-    st = tn_sqlite_sql(s, "SELECT n, id, team, version, created, updated, NULL, body, gone FROM tn_gone "
-                       "WHERE tbl = ?1 AND id = ?2 AND (?3 < 0 OR team = ?3) ORDER BY n DESC "
-                       "LIMIT 1 OFFSET ?4", err);
+    st = tn_sqlite_sql(
+        s,
+        "SELECT n, id, team, version, created, updated, NULL, body, gone FROM tn_gone "
+        "WHERE tbl = ?1 AND id = ?2 AND (?3 < 0 OR team = ?3) ORDER BY n DESC "
+        "LIMIT 1 OFFSET ?4",
+        err);
     if (!st) return false;
     sqlite3_bind_int64(st, 1, d->no);
     tn_bind_id(st, 2, id);
@@ -501,7 +514,8 @@ static bool life_of(struct tn_sqlite *s, int64_t team, const char *table, const 
 static sqlite3_stmt *former(struct tn_sqlite *s, const char *table, int64_t n, struct tn_err *err)
 {
     struct tn_shape *d = tn_sqlite_decl(&s->base, table, err);
-    sqlite3_stmt *st = tn_sqlite_sql(s, "SELECT version, at, head, tail, middle FROM tn_history "
+    sqlite3_stmt *st = tn_sqlite_sql(s,
+                                     "SELECT version, at, head, tail, middle FROM tn_history "
                                      "WHERE tbl = ?1 AND n = ?2 ORDER BY version DESC LIMIT ?3",
                                      err);
     if (!st || !d) return NULL;
@@ -673,8 +687,10 @@ bool tn_sqlite_kv_get(struct tn_store *base, int64_t team, const char *space, st
                       struct tn_buf *value, int64_t *version, struct tn_err *err)
 {
     struct tn_sqlite *s = tn_sqlite(base);
-    sqlite3_stmt *st = tn_sqlite_sql(s, "SELECT version, expires, value FROM tn_kv WHERE "
-                                     "team = ?1 AND space = ?2 AND key = ?3", err);
+    sqlite3_stmt *st = tn_sqlite_sql(s,
+                                     "SELECT version, expires, value FROM tn_kv WHERE "
+                                     "team = ?1 AND space = ?2 AND key = ?3",
+                                     err);
     if (!st) return false;
     sqlite3_bind_int64(st, 1, team);
     tn_bind_str(st, 2, tn_str(space));
@@ -706,8 +722,10 @@ bool tn_sqlite_kv_list(struct tn_store *base, int64_t team, const char *space, s
     int64_t now = tn_now_ms();
     int rc = SQLITE_DONE;
     sqlite3_stmt *st = tn_sqlite_sql(
-        s, "SELECT key, version, expires, value FROM tn_kv WHERE team = ?1 AND space = ?2 AND "
-        "key >= ?3 AND key > ?4 ORDER BY key", err);
+        s,
+        "SELECT key, version, expires, value FROM tn_kv WHERE team = ?1 AND space = ?2 AND "
+        "key >= ?3 AND key > ?4 ORDER BY key",
+        err);
     if (!st) return false;
     sqlite3_bind_int64(st, 1, team);
     tn_bind_str(st, 2, tn_str(space));

@@ -213,8 +213,7 @@ bool tn_store_kv_get(struct tn_store *s, int64_t team, const char *space, struct
 }
 
 bool tn_store_kv_list(struct tn_store *s, int64_t team, const char *space, struct tn_str prefix,
-                      struct tn_str after, size_t limit, tn_kv_fn fn, void *arg,
-                      struct tn_err *err)
+                      struct tn_str after, size_t limit, tn_kv_fn fn, void *arg, struct tn_err *err)
 {
     if (limit == 0 || limit > TN_LIMIT_PAGE) limit = TN_LIMIT_PAGE;
     return s->ops->kv_list(s, team, space, prefix, after, limit, fn, arg, err);

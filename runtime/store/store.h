@@ -26,8 +26,14 @@ struct tn_log;
 struct tn_store;
 struct tn_commit;
 
-enum { TN_HASH_LEN = 32, TN_STORE_NAME_MAX = 48, TN_STORE_COLUMNS_MAX = 64, TN_STORE_KEY_MAX = 4,
-       TN_STORE_SORT_MAX = 4, TN_STORE_FILTERS_MAX = 32 };
+enum {
+    TN_HASH_LEN = 32,
+    TN_STORE_NAME_MAX = 48,
+    TN_STORE_COLUMNS_MAX = 64,
+    TN_STORE_KEY_MAX = 4,
+    TN_STORE_SORT_MAX = 4,
+    TN_STORE_FILTERS_MAX = 32
+};
 
 /* Teams are numbered from 1 (system table "team"); what belongs to no team is the system's. */
 #define TN_TEAM_SYSTEM 0
@@ -35,23 +41,23 @@ enum { TN_HASH_LEN = 32, TN_STORE_NAME_MAX = 48, TN_STORE_COLUMNS_MAX = 64, TN_S
 #define TN_TEAM_ALL (-1)
 
 /* based_on of a write */
-#define TN_ANY  (-1)               /* whatever is there */
-#define TN_NEW_ONLY 0              /* it must not exist; a number above 0: the version it must have */
+#define TN_ANY      (-1) /* whatever is there */
+#define TN_NEW_ONLY 0    /* it must not exist; a number above 0: the version it must have */
 
 /* ------------------------------------------------------------------ opening */
 
 struct tn_store_options {
-    const char *dir;               /* the data folder */
-    const char *socket;            /* the store process's socket; NULL: read only, no commits */
-    struct tn_id holder;           /* who claims queue entries: one new id a worker incarnation */
-    struct tn_log *log;            /* may be NULL */
+    const char *dir;     /* the data folder */
+    const char *socket;  /* the store process's socket; NULL: read only, no commits */
+    struct tn_id holder; /* who claims queue entries: one new id a worker incarnation */
+    struct tn_log *log;  /* may be NULL */
 };
 /* Connects in the background and again whenever the store process is replaced; what it had been
  * sent and had not answered is sent again, and never done twice.  Read only: the database has to
  * be there and sound (kinds not_found, corrupt, too_new). */
 TN_MUST_CHECK struct tn_store *tn_store_open(struct tn_loop *loop, const struct tn_store_options *o,
                                              struct tn_err *err);
-void tn_store_close(struct tn_store *store);                       /* NULL does nothing */
+void tn_store_close(struct tn_store *store); /* NULL does nothing */
 /* May be read, and the store process is connected (or the handle is read only). */
 bool tn_store_ready(const struct tn_store *store);
 /* Called each time it becomes ready; also, in a later turn, when it is already.  Any number. */
@@ -60,29 +66,37 @@ void tn_store_on_ready(struct tn_store *store, tn_store_fn fn, void *arg);
 
 /* ------------------------------------------------------------------ tables */
 
-enum tn_column_type { TN_COLUMN_text, TN_COLUMN_int, TN_COLUMN_real, TN_COLUMN_bool, TN_COLUMN_time };
+enum tn_column_type {
+    TN_COLUMN_text,
+    TN_COLUMN_int,
+    TN_COLUMN_real,
+    TN_COLUMN_bool,
+    TN_COLUMN_time
+};
 
 /* A member of the JSON body.  Indexed ones are real columns that queries filter and sort by; the
  * others only show in the table's view.  A value of another type than declared is null there; the
  * body keeps it exactly. */
 struct tn_column {
-    const char *name;              /* [A-Za-z_][A-Za-z0-9_]*; not id team version hash created updated body n */
+    const char *name; /* [A-Za-z_][A-Za-z0-9_]*; not id team version hash created updated body n */
     enum tn_column_type type;
     bool indexed;
 };
 struct tn_table {
-    const char *name;              /* [a-z][a-z0-9_]*, up to TN_STORE_NAME_MAX */
+    const char *name; /* [a-z][a-z0-9_]*, up to TN_STORE_NAME_MAX */
     const struct tn_column *columns;
     size_t column_count;
-    const char *key[TN_STORE_KEY_MAX]; /* columns that are unique together within a team (NULL ends);
-                                    * a record that lacks one of them is not subject to it */
-    const char *event;             /* "order": commits emit order.created .updated .deleted; NULL: none */
-    bool history;                  /* keep former versions */
+    const char
+        *key[TN_STORE_KEY_MAX]; /* columns that are unique together within a team (NULL ends);
+                                 * a record that lacks one of them is not subject to it */
+    const char *event; /* "order": commits emit order.created .updated .deleted; NULL: none */
+    bool history;      /* keep former versions */
 };
 /* done is called with NULL for success. */
 typedef void (*tn_store_done_fn)(void *arg, const struct tn_err *err);
 /* Creates the table or makes the stored one be like this; the same twice is nothing.  Reads and
- * writes go on meanwhile; a new index is used as soon as it is complete.  Copies the declaration. */
+ * writes go on meanwhile; a new index is used as soon as it is complete.  Copies the declaration.
+ */
 void tn_store_define(struct tn_store *store, const struct tn_table *table, tn_store_done_fn done,
                      void *arg);
 
@@ -90,14 +104,14 @@ void tn_store_define(struct tn_store *store, const struct tn_table *table, tn_st
 
 struct tn_row {
     struct tn_id id;
-    int64_t team, version;         /* versions count from 1 */
+    int64_t team, version; /* versions count from 1 */
     int64_t created_ms, updated_ms;
-    bool hashed;                   /* hash is that of an upsert which wrote the whole body */
+    bool hashed; /* hash is that of an upsert which wrote the whole body */
     unsigned char hash[TN_HASH_LEN];
-    struct tn_str body;            /* exact JSON text, as it was given */
+    struct tn_str body; /* exact JSON text, as it was given */
 };
-/* Gets each row in turn; body and all are borrowed for the call.  False stops.  Inside, anything may
- * be read but by the same call with the same shape. */
+/* Gets each row in turn; body and all are borrowed for the call.  False stops.  Inside, anything
+ * may be read but by the same call with the same shape. */
 typedef bool (*tn_row_fn)(void *arg, const struct tn_row *row);
 
 /* One record into *row, whose body points into hold (initialised by the caller, its bytes are
@@ -121,21 +135,28 @@ TN_MUST_CHECK bool tn_store_get_by_link(struct tn_store *store, int64_t team, co
                                         struct tn_err *err);
 
 enum tn_filter_op {
-    TN_FILTER_eq, TN_FILTER_ne, TN_FILTER_in, TN_FILTER_lt, TN_FILTER_le, TN_FILTER_gt,
-    TN_FILTER_ge, TN_FILTER_prefix,
-    TN_FILTER_contains,            /* ASCII letters in either case; '%' and '_' are themselves */
-    TN_FILTER_null, TN_FILTER_not_null,
+    TN_FILTER_eq,
+    TN_FILTER_ne,
+    TN_FILTER_in,
+    TN_FILTER_lt,
+    TN_FILTER_le,
+    TN_FILTER_gt,
+    TN_FILTER_ge,
+    TN_FILTER_prefix,
+    TN_FILTER_contains, /* ASCII letters in either case; '%' and '_' are themselves */
+    TN_FILTER_null,
+    TN_FILTER_not_null,
 };
 /* Values are text and read as the column's type: 12, 1.5, true, 2026-01-31T08:00:00Z (or bare
  * milliseconds).  One that is not of that type: kind invalid, field names the column. */
 struct tn_filter {
-    const char *column;            /* indexed, or id, version, created, updated */
+    const char *column; /* indexed, or id, version, created, updated */
     enum tn_filter_op op;
-    const struct tn_str *values;   /* one; any count for `in`, none for null and not_null */
+    const struct tn_str *values; /* one; any count for `in`, none for null and not_null */
     size_t count;
 };
 struct tn_sort {
-    const char *column;            /* as for tn_filter */
+    const char *column; /* as for tn_filter */
     bool descending;
 };
 struct tn_query {
@@ -144,21 +165,21 @@ struct tn_query {
     const struct tn_filter *filters;
     size_t filter_count;
     struct tn_sort sort[TN_STORE_SORT_MAX];
-    size_t sort_count;             /* 0: in the order of creation; ties likewise, newest first when
-                                    * the first sort descends */
-    size_t limit;                  /* 0 or above TN_LIMIT_PAGE: TN_LIMIT_PAGE */
-    size_t offset;                 /* up to 100,000; use cursors beyond */
-    struct tn_str cursor;          /* tn_page.next of the page before, same filters and sort */
+    size_t sort_count;    /* 0: in the order of creation; ties likewise, newest first when
+                           * the first sort descends */
+    size_t limit;         /* 0 or above TN_LIMIT_PAGE: TN_LIMIT_PAGE */
+    size_t offset;        /* up to 100,000; use cursors beyond */
+    struct tn_str cursor; /* tn_page.next of the page before, same filters and sort */
     bool total;
-    const char *in_text[4];        /* with text: columns (NULL ends) of which one has to contain it */
+    const char *in_text[4]; /* with text: columns (NULL ends) of which one has to contain it */
     struct tn_str text;
 };
 struct tn_page {
-    size_t count;                  /* rows handed over */
+    size_t count; /* rows handed over */
     bool more;
-    int64_t total;                 /* -1: not asked for */
-    bool total_capped;             /* there are at least total (which is then 100,000) */
-    struct tn_buf next;            /* set when more; opaque, URL-safe; stays good under inserts */
+    int64_t total;      /* -1: not asked for */
+    bool total_capped;  /* there are at least total (which is then 100,000) */
+    struct tn_buf next; /* set when more; opaque, URL-safe; stays good under inserts */
 };
 void tn_page_init(struct tn_page *page);
 void tn_page_clear(struct tn_page *page);
@@ -176,10 +197,10 @@ struct tn_link {
     struct tn_origin source;
     struct tn_str external_id;
     struct tn_id record;
-    unsigned char hash[TN_HASH_LEN];/* of what the source last said */
-    int64_t version;               /* of the record when both sides last agreed */
+    unsigned char hash[TN_HASH_LEN]; /* of what the source last said */
+    int64_t version;                 /* of the record when both sides last agreed */
     int64_t agreed_ms;
-    struct tn_str agreed;          /* the body both sides last agreed on */
+    struct tn_str agreed; /* the body both sides last agreed on */
 };
 typedef bool (*tn_link_fn)(void *arg, const struct tn_link *link);
 
@@ -208,8 +229,8 @@ TN_MUST_CHECK bool tn_store_source_links(struct tn_store *store, int64_t team,
 /* ------------------------------------------------------------------ history */
 
 struct tn_version {
-    int64_t version, at_ms;        /* at_ms: when this version came to be */
-    bool current, deleted;         /* deleted: the record ended with this version */
+    int64_t version, at_ms; /* at_ms: when this version came to be */
+    bool current, deleted;  /* deleted: the record ended with this version */
 };
 typedef bool (*tn_version_fn)(void *arg, const struct tn_version *v);
 /* Newest first, also of a deleted record.  Tables without history have the current one only. */
@@ -225,22 +246,22 @@ TN_MUST_CHECK bool tn_store_as_of(struct tn_store *store, int64_t team, const ch
 /* ------------------------------------------------------------------ events */
 
 struct tn_event {
-    int64_t seq;                   /* over all teams, from 1, without holes */
-    int64_t number;                /* within the team, from 1, without holes */
+    int64_t seq;    /* over all teams, from 1, without holes */
+    int64_t number; /* within the team, from 1, without holes */
     int64_t team, at_ms;
-    struct tn_str type;            /* "order.created" */
-    struct tn_str table;           /* "" when it is about no record */
-    struct tn_id record;           /* zero when about none */
-    int64_t version;               /* of the record, as of this event */
-    struct tn_id origin;           /* the integration that caused it; zero: none */
-    struct tn_str data;            /* JSON of an explicit event; "" of an automatic one: read the
-                                    * record, or tn_store_as_of this version */
+    struct tn_str type;  /* "order.created" */
+    struct tn_str table; /* "" when it is about no record */
+    struct tn_id record; /* zero when about none */
+    int64_t version;     /* of the record, as of this event */
+    struct tn_id origin; /* the integration that caused it; zero: none */
+    struct tn_str data;  /* JSON of an explicit event; "" of an automatic one: read the
+                          * record, or tn_store_as_of this version */
 };
 typedef bool (*tn_event_fn)(void *arg, const struct tn_event *e);
 struct tn_tail {
-    int64_t last;                  /* of the events handed over; `after` when there were none */
-    int64_t head;                  /* the newest there is */
-    bool gap;                      /* retention took events after `after`: reload, go on from last */
+    int64_t last; /* of the events handed over; `after` when there were none */
+    int64_t head; /* the newest there is */
+    bool gap;     /* retention took events after `after`: reload, go on from last */
 };
 TN_MUST_CHECK bool tn_store_tail(struct tn_store *store, int64_t team, int64_t after, size_t limit,
                                  tn_event_fn fn, void *arg, struct tn_tail *tail,
@@ -261,18 +282,21 @@ TN_MUST_CHECK bool tn_store_kv_list(struct tn_store *store, int64_t team, const 
 /* ------------------------------------------------------------------ commits (values: commit.h) */
 
 enum tn_outcome_kind {
-    TN_DONE_none,                  /* kv, queue, event: nothing more to say */
-    TN_DONE_created, TN_DONE_updated, TN_DONE_unchanged, TN_DONE_deleted,
-    TN_DONE_conflict,              /* of an upsert: this item was left out, the rest was done */
+    TN_DONE_none, /* kv, queue, event: nothing more to say */
+    TN_DONE_created,
+    TN_DONE_updated,
+    TN_DONE_unchanged,
+    TN_DONE_deleted,
+    TN_DONE_conflict, /* of an upsert: this item was left out, the rest was done */
 };
 struct tn_op_outcome {
     enum tn_outcome_kind kind;
-    bool adopted;                  /* upsert: a record with the same key was there and is now linked */
-    struct tn_id id;               /* of the record, or the queue entry */
-    int64_t version;               /* of the record or the key-value, after the commit */
+    bool adopted;    /* upsert: a record with the same key was there and is now linked */
+    struct tn_id id; /* of the record, or the queue entry */
+    int64_t version; /* of the record or the key-value, after the commit */
 };
 struct tn_committed {
-    const struct tn_op_outcome *ops;  /* one an operation, in the order they were added */
+    const struct tn_op_outcome *ops; /* one an operation, in the order they were added */
     size_t count;
     int64_t first_event, last_event; /* 0, 0: none */
 };
@@ -293,8 +317,8 @@ size_t tn_store_pending(const struct tn_store *store);
 struct tn_entry {
     struct tn_id id;
     int64_t team, due_ms;
-    int64_t attempts;              /* claims so far, this one included */
-    int64_t lease;                 /* give it to settle and reschedule */
+    int64_t attempts; /* claims so far, this one included */
+    int64_t lease;    /* give it to settle and reschedule */
     struct tn_str key, payload;
 };
 /* entries[count] are leased to this handle's holder until now + lease_ms; next_due_ms: when the
@@ -313,16 +337,16 @@ enum { TN_STORE_NOTE_IDS = 64 };
 enum tn_change_kind { TN_CHANGED_table, TN_CHANGED_definition, TN_CHANGED_kv, TN_CHANGED_queue };
 struct tn_change {
     enum tn_change_kind kind;
-    struct tn_str name;            /* of the table, the space or the queue */
-    const struct tn_id *ids;       /* of records that changed */
+    struct tn_str name;      /* of the table, the space or the queue */
+    const struct tn_id *ids; /* of records that changed */
     size_t count;
-    bool more;                     /* other ids changed too: forget everything of this name */
+    bool more; /* other ids changed too: forget everything of this name */
 };
 struct tn_changes {
     const struct tn_change *items;
     size_t count;
-    int64_t head;                  /* the newest event */
-    bool all;                      /* notes may have been missed: forget everything */
+    int64_t head; /* the newest event */
+    bool all;     /* notes may have been missed: forget everything */
 };
 /* Called for every transaction of any process, before the answers to its commits. */
 typedef void (*tn_change_fn)(void *arg, const struct tn_changes *changes);
@@ -343,15 +367,16 @@ void tn_store_backup(struct tn_store *store, const char *path, tn_store_done_fn 
 TN_MUST_CHECK bool tn_store_verify(const char *path, struct tn_err *err);
 
 struct tn_store_stats {
-    int64_t commits, groups, failed;       /* since the store process started */
-    int64_t group_us, sync_us_max;         /* time in transactions; the longest one's end */
-    int64_t queue_bytes;                   /* that wait in the store process */
+    int64_t commits, groups, failed; /* since the store process started */
+    int64_t group_us, sync_us_max;   /* time in transactions; the longest one's end */
+    int64_t queue_bytes;             /* that wait in the store process */
     int64_t wal_bytes, db_bytes, free_bytes;
-    int64_t head;                          /* the newest event */
+    int64_t head; /* the newest event */
     int64_t tables, checkpoints;
-    int64_t replays;                       /* commits answered from their record */
+    int64_t replays; /* commits answered from their record */
 };
-typedef void (*tn_stats_fn)(void *arg, const struct tn_store_stats *stats, const struct tn_err *err);
+typedef void (*tn_stats_fn)(void *arg, const struct tn_store_stats *stats,
+                            const struct tn_err *err);
 void tn_store_stats(struct tn_store *store, tn_stats_fn done, void *arg);
 
 #endif

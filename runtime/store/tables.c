@@ -1,11 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/tables.h"
 
-#define TEXT(n)  {n, TN_COLUMN_text, true}
-#define INT(n)   {n, TN_COLUMN_int, true}
-#define BOOL(n)  {n, TN_COLUMN_bool, true}
-#define TIME(n)  {n, TN_COLUMN_time, true}
-#define SHOW(n)  {n, TN_COLUMN_text, false}
+#define TEXT(n)                                                                                    \
+    {                                                                                              \
+        n, TN_COLUMN_text, true                                                                    \
+    }
+#define INT(n)                                                                                     \
+    {                                                                                              \
+        n, TN_COLUMN_int, true                                                                     \
+    }
+#define BOOL(n)                                                                                    \
+    {                                                                                              \
+        n, TN_COLUMN_bool, true                                                                    \
+    }
+#define TIME(n)                                                                                    \
+    {                                                                                              \
+        n, TN_COLUMN_time, true                                                                    \
+    }
+#define SHOW(n)                                                                                    \
+    {                                                                                              \
+        n, TN_COLUMN_text, false                                                                   \
+    }
 #define COLUMNS(list) list, sizeof list / sizeof list[0]
 
 static const struct tn_column team[] = {TEXT("slug"), INT("number"), SHOW("name")};
@@ -16,10 +31,11 @@ static const struct tn_column key[] = {TEXT("prefix"), TEXT("name"), SHOW("role"
 static const struct tn_column integration[] = {TEXT("name"), TEXT("adapter"), TEXT("status"),
                                                TIME("last_sync_at")};
 static const struct tn_column sync[] = {TEXT("integration"), TEXT("operation"), BOOL("enabled")};
-static const struct tn_column run[] = {TEXT("integration"), TEXT("sync"), TEXT("operation"),
-                                       TEXT("status"), TIME("started_at"), TIME("finished_at")};
+static const struct tn_column run[] = {TEXT("integration"), TEXT("sync"),
+                                       TEXT("operation"),   TEXT("status"),
+                                       TIME("started_at"),  TIME("finished_at")};
 static const struct tn_column run_log[] = {TEXT("run"), TEXT("level"), SHOW("text")};
-static const struct tn_column quarantine[] = {TEXT("integration"), TEXT("run"), TEXT("entity"),
+static const struct tn_column quarantine[] = {TEXT("integration"), TEXT("run"),    TEXT("entity"),
                                               TEXT("external_id"), TEXT("status"), SHOW("reason")};
 static const struct tn_column generation[] = {TEXT("unit"), TEXT("generation"), TEXT("status"),
                                               TIME("loaded_at"), SHOW("actor")};

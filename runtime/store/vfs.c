@@ -24,11 +24,11 @@ struct file {
 struct unsynced {
     struct unsynced *next;
     struct file *file;
-    sqlite3_int64 at, size;        /* size of the file before */
+    sqlite3_int64 at, size; /* size of the file before */
     int n;
     char old[];
 };
-static struct unsynced *unsynced;  /* newest first; test builds only, as the table of faults is */
+static struct unsynced *unsynced; /* newest first; test builds only, as the table of faults is */
 static pthread_mutex_t unsynced_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void remember(struct file *f, int n, sqlite3_int64 at)
@@ -48,7 +48,8 @@ static void settle(const struct file *f, bool closed)
 {
     pthread_mutex_lock(&unsynced_lock);
     for (struct unsynced **at = &unsynced, *u; (u = *at);) {
-        bool same = u->file == f || (!closed && f->name && u->file->name && strcmp(u->file->name, f->name) == 0);
+        bool same = u->file == f ||
+                    (!closed && f->name && u->file->name && strcmp(u->file->name, f->name) == 0);
         if (!same) {
             at = &u->next;
             continue;

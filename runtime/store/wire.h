@@ -10,28 +10,39 @@
 
 /* Message types; answers carry the number of the request. */
 enum tn_wire_type {
-    TN_WIRE_hello = 1,             /* client id, holder */
+    TN_WIRE_hello = 1, /* client id, holder */
     TN_WIRE_welcome,
-    TN_WIRE_commit,                /* acknowledged number, commit value */
+    TN_WIRE_commit, /* acknowledged number, commit value */
     TN_WIRE_result,
-    TN_WIRE_define,                /* declaration as JSON */
-    TN_WIRE_claim,                 /* resent, holder, queue, max, lease */
+    TN_WIRE_define, /* declaration as JSON */
+    TN_WIRE_claim,  /* resent, holder, queue, max, lease */
     TN_WIRE_entries,
-    TN_WIRE_release,               /* holder */
-    TN_WIRE_retain,                /* what, before */
-    TN_WIRE_backup,                /* path */
-    TN_WIRE_done,                  /* a failure or none */
+    TN_WIRE_release, /* holder */
+    TN_WIRE_retain,  /* what, before */
+    TN_WIRE_backup,  /* path */
+    TN_WIRE_done,    /* a failure or none */
     TN_WIRE_stats,
     TN_WIRE_figures,
-    TN_WIRE_note,                  /* server to all: what changed */
+    TN_WIRE_note, /* server to all: what changed */
 };
 
 /* Operations of a commit value. */
 enum tn_op {
-    TN_OP_table = 1,               /* slot, name, columns: precedes its first use */
-    TN_OP_source,                  /* slot, team, integration, entity: likewise */
-    TN_OP_put, TN_OP_patch, TN_OP_delete, TN_OP_expect, TN_OP_upsert, TN_OP_link, TN_OP_unlink,
-    TN_OP_event, TN_OP_kv_set, TN_OP_kv_delete, TN_OP_queue_put, TN_OP_settle, TN_OP_reschedule,
+    TN_OP_table = 1, /* slot, name, columns: precedes its first use */
+    TN_OP_source,    /* slot, team, integration, entity: likewise */
+    TN_OP_put,
+    TN_OP_patch,
+    TN_OP_delete,
+    TN_OP_expect,
+    TN_OP_upsert,
+    TN_OP_link,
+    TN_OP_unlink,
+    TN_OP_event,
+    TN_OP_kv_set,
+    TN_OP_kv_delete,
+    TN_OP_queue_put,
+    TN_OP_settle,
+    TN_OP_reschedule,
     TN_OP_dequeue,
 };
 
@@ -136,7 +147,7 @@ static inline struct tn_str tn_take_str(struct tn_wire *w)
 }
 
 /* A failure; kind none for success. */
-void tn_put_err(struct tn_buf *b, const struct tn_err *err);      /* NULL: success */
+void tn_put_err(struct tn_buf *b, const struct tn_err *err); /* NULL: success */
 void tn_take_err(struct tn_wire *w, struct tn_err *err);
 
 #endif

@@ -71,9 +71,11 @@ static bool write_tallies(struct tn_writer *w, struct tn_err *err)
 {
     for (; w->dirty; w->dirty = w->dirty->next_dirty) {
         struct tn_tally *t = w->dirty;
-        sqlite3_stmt *st = tn_db_sql(&w->db, "INSERT INTO tn_tally (name, team, value) VALUES "
-                                     "(?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value",
-                                     err);
+        sqlite3_stmt *st =
+            tn_db_sql(&w->db,
+                      "INSERT INTO tn_tally (name, team, value) VALUES "
+                      "(?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value",
+                      err);
         if (!st) return false;
         tn_bind_str(st, 1, tn_str(t->name));
         sqlite3_bind_int64(st, 2, t->team);
@@ -120,7 +122,8 @@ bool tn_writer_flush_events(struct tn_writer *w, struct tn_err *err)
     struct tn_event_run *r = &w->run;
     if (!r->count) return true;
     static const struct tn_id none;
-    sqlite3_stmt *st = tn_db_sql(&w->db, "INSERT INTO tn_event (seq, count, team, number, at, type, "
+    sqlite3_stmt *st = tn_db_sql(&w->db,
+                                 "INSERT INTO tn_event (seq, count, team, number, at, type, "
                                  "tbl, origin, refs, data) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,'')",
                                  err);
     if (!st) return false;
@@ -138,11 +141,12 @@ bool tn_writer_flush_events(struct tn_writer *w, struct tn_err *err)
 }
 
 static bool single_event(struct tn_writer *w, int64_t seq, int64_t number, int64_t team,
-                         const char *type, const char *table, struct tn_str ref,
-                         struct tn_str data, struct tn_err *err)
+                         const char *type, const char *table, struct tn_str ref, struct tn_str data,
+                         struct tn_err *err)
 {
     static const struct tn_id none;
-    sqlite3_stmt *st = tn_db_sql(&w->db, "INSERT INTO tn_event (seq, count, team, number, at, type, "
+    sqlite3_stmt *st = tn_db_sql(&w->db,
+                                 "INSERT INTO tn_event (seq, count, team, number, at, type, "
                                  "tbl, origin, refs, data) VALUES (?1,1,?3,?4,?5,?6,?7,?8,?9,?10)",
                                  err);
     if (!st) return false;
@@ -340,7 +344,8 @@ enum tn_step tn_writer_apply(struct tn_writer *w, struct tn_str value, bool alon
     enum tn_step step = operations(w, value, result, err);
     if (step == TN_STEP_ok && !tn_buf_ok(result, "the answer to a commit", err))
         step = TN_STEP_refused;
-    if (step == TN_STEP_refused) step = refuse(w, alone, at, result, err);
+    if (step == TN_STEP_refused)
+        step = refuse(w, alone, at, result, err);
     else if (step == TN_STEP_ok) {
         int64_t range[2] = {w->first_event, 0};
         uint32_t count = (uint32_t)w->op;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* writer.h - for store/ alone: the store process's hands on the database.
- * One transaction at a time: begin, any number of commit values, end.  operations.c does the operations,
- * define.c makes and remakes tables, writer.c the rest. */
+ * One transaction at a time: begin, any number of commit values, end.  operations.c does the
+ * operations, define.c makes and remakes tables, writer.c the rest. */
 #ifndef TN_STORE_WRITER_H
 #define TN_STORE_WRITER_H
 
@@ -19,16 +19,16 @@ struct tn_tally {
 /* A table as the writer uses it. */
 struct tn_wtable {
     struct tn_shape *decl;
-    char sql_name[TN_STORE_NAME_MAX + 8];          /* data_<name>, while being remade next_<name> */
+    char sql_name[TN_STORE_NAME_MAX + 8]; /* data_<name>, while being remade next_<name> */
     sqlite3_stmt *insert, *update, *remove, *by_n, *by_given, *by_key;
     struct tn_tally *next_n;
-    struct tn_tally *rows;         /* of the team that was written last */
+    struct tn_tally *rows; /* of the team that was written last */
     char created[TN_STORE_NAME_MAX + 16], updated[TN_STORE_NAME_MAX + 16],
-        deleted[TN_STORE_NAME_MAX + 16];           /* event types */
-    struct tn_wtable *next;        /* what it is being turned into; NULL: nothing */
-    int64_t copied;                /* of a next one: up to this n */
+        deleted[TN_STORE_NAME_MAX + 16]; /* event types */
+    struct tn_wtable *next;              /* what it is being turned into; NULL: nothing */
+    int64_t copied;                      /* of a next one: up to this n */
     bool team_index;
-    bool failed;                   /* of a next one: a write since broke its key */
+    bool failed; /* of a next one: a write since broke its key */
 };
 
 /* What changed in this transaction, for everybody to know. */
@@ -44,7 +44,7 @@ enum { TN_NOTES_MAX = 64 };
 /* A run of like events that is not written yet. */
 struct tn_event_run {
     int64_t seq, number, team, count;
-    const char *type, *table;      /* borrowed while the run lasts: of a table, or in the arena */
+    const char *type, *table; /* borrowed while the run lasts: of a table, or in the arena */
     struct tn_buf refs;
 };
 
@@ -52,11 +52,11 @@ struct tn_writer {
     struct tn_db db;
     struct tn_json *json;
     struct tn_log *log;
-    struct tn_map tables;          /* name to struct tn_wtable */
+    struct tn_map tables; /* name to struct tn_wtable */
     struct tn_map tallies;
     struct tn_tally *dirty;
-    struct tn_arena arena;         /* of the commit under way */
-    int64_t now;                   /* of the transaction; never runs backwards */
+    struct tn_arena arena; /* of the commit under way */
+    int64_t now;           /* of the transaction; never runs backwards */
     struct tn_note notes[TN_NOTES_MAX];
     size_t note_count;
     bool note_all;
@@ -64,15 +64,18 @@ struct tn_writer {
     struct tn_id origin;
     struct tn_event_run run;
     int64_t first_event;
-    struct tn_undo { struct tn_tally *tally; int64_t value; } *undo;
+    struct tn_undo {
+        struct tn_tally *tally;
+        int64_t value;
+    } * undo;
     size_t undo_count, undo_room;
     struct tn_wslot *slots;
     size_t slot_count, slot_room;
     struct tn_wsource *sources;
     size_t source_count, source_room;
-    size_t op;                     /* its number, for messages */
+    size_t op; /* its number, for messages */
     bool want_team_index;
-    bool defining;                 /* tables changed in this transaction */
+    bool defining; /* tables changed in this transaction */
 };
 
 /* How one step of a commit ended.  broken: the whole transaction is; err says why. */
@@ -100,7 +103,7 @@ TN_MUST_CHECK bool tn_db_prepare_file(struct tn_db *db, const char *path, struct
                                       struct tn_err *err);
 
 /* Shared by the parts of the writer. */
-bool tn_writer_broken(struct tn_writer *w, const char *what, struct tn_err *err);  /* false */
+bool tn_writer_broken(struct tn_writer *w, const char *what, struct tn_err *err); /* false */
 struct tn_tally *tn_tally(struct tn_writer *w, const char *name, int64_t team, struct tn_err *err);
 void tn_tally_set(struct tn_writer *w, struct tn_tally *tally, int64_t value);
 void tn_writer_note(struct tn_writer *w, enum tn_change_kind kind, struct tn_str name,
@@ -114,7 +117,7 @@ bool tn_writer_flush_events(struct tn_writer *w, struct tn_err *err);
 bool tn_writer_run(struct tn_writer *w, sqlite3_stmt *st, const char *what, struct tn_err *err);
 
 /* define.c */
-struct tn_wtable *tn_wtable(struct tn_writer *w, struct tn_str name);              /* or NULL */
+struct tn_wtable *tn_wtable(struct tn_writer *w, struct tn_str name); /* or NULL */
 bool tn_writer_load_tables(struct tn_writer *w, struct tn_err *err);
 void tn_writer_forget_tables(struct tn_writer *w);
 /* In a transaction.  *pending: rows have to be copied first: see tn_writer_remake. */

@@ -87,13 +87,6 @@ static void refresh_texts(struct tn_run *run)
     run->view.filters = tn_str(run->filters);
 }
 
-static void cut_errors(struct tn_run *run, size_t n)
-{
-    run->errors.n = n;
-    run->errors.failed = false;
-    if (n) run->errors.p[n - 1] = ']';
-}
-
 static void list_fault(void *arg, const struct tn_run_fault *f)
 {
     struct tn_run *run = arg;
@@ -101,7 +94,7 @@ static void list_fault(void *arg, const struct tn_run_fault *f)
     size_t before = run->errors.n;
     run->error_count++;
     tn_run_fault_add(&run->errors, f);
-    if (run->errors.failed) cut_errors(run, before);
+    if (run->errors.failed) tn_run_list_cut(&run->errors, before);
     run->view.errors = tn_buf_str(&run->errors);
 }
 
@@ -130,6 +123,10 @@ static void list_failure(struct tn_run *run)
         list.n--;
         tn_buf_addc(&list, ',');
         tn_buf_add(&list, run->errors.p + 1, run->errors.n - 1);
+    }
+    if (list.failed) { /* the records' errors give way to it */
+        tn_buf_reset(&list);
+        tn_run_fault_add(&list, &f);
     }
     tn_buf_clear(&run->errors);
     run->errors = list;
@@ -507,7 +504,7 @@ static void revert(struct tn_run *run)
 {
     run->view = run->before;
     run->error_count = run->error_count_before;
-    cut_errors(run, run->errors_before);
+    tn_run_list_cut(&run->errors, run->errors_before);
     run->writing = NULL;
     refresh_texts(run);
 }

@@ -145,6 +145,13 @@ void tn_run_fault_add(struct tn_buf *errors, const struct tn_run_fault *f)
     tn_buf_addc(errors, ']');
 }
 
+void tn_run_list_cut(struct tn_buf *list, size_t n)
+{
+    list->n = n;
+    list->failed = false;
+    if (n) list->p[n - 1] = ']';
+}
+
 static void time_or_null(struct tn_jw *w, const char *key, int64_t ms)
 {
     char text[TN_TIME_LEN + 1];

@@ -64,6 +64,8 @@ const char *tn_run_code(enum tn_kind kind);
 int64_t tn_run_duration(const struct tn_run_view *v);
 /* Appends one entry to the JSON array in errors ("" counts as []). */
 void tn_run_fault_add(struct tn_buf *errors, const struct tn_run_fault *f);
+/* Makes such an array what it was when it had n bytes, also after an append that failed. */
+void tn_run_list_cut(struct tn_buf *list, size_t n);
 
 /* One JSON object each.  result: the answer of POST …/sync; row: an entry of GET …/logs;
  * detail: GET …/logs/{runId}, the row with errors[] and progress. */

@@ -13,7 +13,8 @@
 
 enum {
     COMPARE_STEP = 250,
-    CHUNK_BYTES = 8 * 1024 * 1024,
+    CHUNK_BYTES = 6 * 1024 * 1024,
+    QUARANTINE_BYTES = 10 * 1024 * 1024, /* leaves room for the row in TN_LIMIT_COMMIT */
     CONFLICTS_MAX = 8,
     PAUSE_MAX = 30000,
     DIFF_MEMBERS = 50,
@@ -203,14 +204,18 @@ void tn_sink_diff(struct tn_sink *s, const struct tn_batch *b, unsigned *left, s
 {
     for (size_t i = 0; i < b->count && *left; i++) {
         const struct tn_batch_item *it = &b->items[i];
-        if (it->state != TN_ITEM_new && it->state != TN_ITEM_changed) continue;
+        size_t before = diffs->n;
         struct tn_jw w;
+        if (it->state != TN_ITEM_new && it->state != TN_ITEM_changed) continue;
         if (diffs->n) diffs->p[--diffs->n] = '\0';
         tn_buf_addc(diffs, diffs->n ? ',' : '[');
         tn_jw_init(&w, diffs);
         diff_item(s, b, it, &w);
         tn_buf_addc(diffs, ']');
         --*left;
+        if (!diffs->failed) continue;
+        tn_run_list_cut(diffs, before);
+        *left = 0;
     }
 }
 
@@ -311,8 +316,8 @@ static bool add_quarantined(struct tn_sink *s, struct tn_commit *c, const struct
     struct tn_str key = quarantine_key(bad, hold);
     struct tn_id id = tn_id_new();
     if (!query_quarantine(s, &key, 1, 1, note_row, &id, err)) return false;
-    if (!write_quarantined(s, bad, key, err)) return false;
-    if (tn_commit_put(c, s->team, "quarantine", &id, tn_buf_str(&s->form), TN_ANY, err))
+    if (write_quarantined(s, bad, key, err) &&
+        tn_commit_put(c, s->team, "quarantine", &id, tn_buf_str(&s->form), TN_ANY, err))
         return true;
     return err->kind == TN_E_too_large; /* listed and counted all the same */
 }
@@ -323,6 +328,7 @@ static bool add_quarantine(struct tn_sink *s, struct tn_commit *c, struct tn_err
     for (size_t i = 0; i < b->cured_count; i++)
         if (!tn_commit_delete(c, s->team, "quarantine", &b->cured[i], TN_ANY, err)) return false;
     for (size_t i = 0; i < b->bad_count && s->quarantine_left > 0; i++) {
+        if (tn_commit_bytes(c) >= QUARANTINE_BYTES) break;
         if (!add_quarantined(s, c, &b->bad[i], err)) return false;
         s->quarantine_left--;
         s->quarantined = true;

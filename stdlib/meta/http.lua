@@ -32,10 +32,11 @@ function reply:valid() end
 ---@return integer
 function reply:count(rows) end
 
----A digest of the rows' bytes: the same rows, the same digest.
+---Are the rows of both the same, byte for byte?
+---@param other tenon.http.reply
 ---@param rows string
----@return string
-function reply:digest(rows) end
+---@return boolean
+function reply:same(other, rows) end
 
 ---Does the body begin so, white space aside?
 ---@param prefix string
@@ -45,6 +46,9 @@ function reply:starts(prefix) end
 ---The body as it came.
 ---@return string
 function reply:text() end
+
+---Frees the body now rather than some time later; the reply cannot be used any more.
+function reply:drop() end
 
 ---@class tenon.http.request
 ---@field url string

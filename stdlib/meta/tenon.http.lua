@@ -59,10 +59,14 @@ function Reply:valid() end
 ---@return integer
 function Reply:count(path) end
 
---- A digest of the rows at a path: has this page come before?
+--- Are the rows at a path the same bytes in both replies: has this page come before?
+---@param other tenon.http.reply
 ---@param path string
----@return string
-function Reply:digest(path) end
+---@return boolean
+function Reply:same(other, path) end
+
+--- Lets the body go before the collector would; the reply cannot be used afterwards.
+function Reply:drop() end
 
 ---@param prefix string
 ---@return boolean

@@ -8,6 +8,7 @@ local crypto = require "tenon.crypto"
 local connection = {}
 
 local SAFE = { GET = true, HEAD = true }
+local RETRIES = 3                           -- of an adapter whose config does not say
 local BAD_ANSWER_REPEATS = 1                -- a page that cannot be read is asked for once more
 
 -- ---- what a refusal says ----
@@ -115,7 +116,7 @@ local function send(conn, method, path, options)
     method = method, url = url_of(conn, path), query = options.query, body = options.body,
     headers = merged(merged({ Accept = options.accept or "application/json" }, options.headers), headers),
     timeout = options.timeout or config.timeout, safe = safe,
-    attempts = 1 + (options.retries or config.retryAttempts or 0), delay = config.retryDelay,
+    attempts = 1 + (options.retries or config.retryAttempts or RETRIES), delay = config.retryDelay,
   }
   if not reply then error(err, 0) end
   return reply, used

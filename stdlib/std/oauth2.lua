@@ -10,6 +10,7 @@ local gate   = require "tenon.gate"
 local oauth2 = {}
 
 local EARLY = 60                            -- seconds before its end a token is no longer used
+local RETRIES = 3                           -- of an adapter whose config does not say
 local LIFETIME = 300                        -- of a token whose answer does not say
 local PAUSE_MS = 30000                      -- refused credentials are not tried again for so long
 
@@ -50,7 +51,7 @@ local function request(conn, s)
     headers.Authorization = "Basic " .. crypto.base64(crypto.urlencode(s.id) .. ":" .. crypto.urlencode(s.secret))
   end
   return http.request { method = "POST", url = s.url, headers = headers, body = form(fields), safe = true,
-                        timeout = conn.config.timeout, attempts = 1 + (conn.config.retryAttempts or 0),
+                        timeout = conn.config.timeout, attempts = 1 + (conn.config.retryAttempts or RETRIES),
                         delay = conn.config.retryDelay, throttle = false }
 end
 

@@ -14,9 +14,16 @@ export { Tenon };
 
 // Numbers given as --name N over these defaults, and --json.
 export function options(defaults) {
-  const { values } = parseArgs({ options: { json: { type: "boolean" },
-    ...Object.fromEntries(Object.keys(defaults).map((name) => [name, { type: "string" }])) } });
-  const numbers = Object.entries(defaults).map(([name, value]) => [name, values[name] ? +values[name] : value]);
+  const { values } = parseArgs({
+    options: {
+      json: { type: "boolean" },
+      ...Object.fromEntries(Object.keys(defaults).map((name) => [name, { type: "string" }])),
+    },
+  });
+  const numbers = Object.entries(defaults).map(([name, value]) => [
+    name,
+    values[name] ? +values[name] : value,
+  ]);
   return { json: values.json ?? false, ...Object.fromEntries(numbers) };
 }
 
@@ -34,8 +41,9 @@ export async function bench(play) {
 // A Node process that writes a line of JSON for each line that it is given.
 export class Lines {
   constructor(script, args, place) {
-    this.child = spawn(process.execPath, [`${here}${script}`, ...args.map(String)],
-      { stdio: ["pipe", "pipe", "inherit"] });
+    this.child = spawn(process.execPath, [`${here}${script}`, ...args.map(String)], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
     place.defer(() => this.child.kill("SIGKILL"));
   }
@@ -64,21 +72,46 @@ export async function tenonOn(data, upstream, place, more = {}) {
   await tenon.start();
   const url = `http://127.0.0.1:${upstream}`;
   await tenon.rest.create({
-    name: "bench", displayName: "Bench", type: "ERP", integrationType: "oracle_fusion", enabled: true,
-    config: { fusionBaseUrl: url, tokenUrl: `${url}/token`, clientId: "c", clientSecret: "s", scopes: ["a"],
-              batchSize: 500 } });
+    name: "bench",
+    displayName: "Bench",
+    type: "ERP",
+    integrationType: "oracle_fusion",
+    enabled: true,
+    config: {
+      fusionBaseUrl: url,
+      tokenUrl: `${url}/token`,
+      clientId: "c",
+      clientSecret: "s",
+      scopes: ["a"],
+      batchSize: 500,
+    },
+  });
   return tenon;
 }
 
 // Requests a second and latencies of one GET load over the ids in a file: by wrk where it is
 // installed, else by autocannon.
 export async function load({ port, key, ids, connections, seconds, list }) {
-  if (spawnSync("wrk", ["--version"]).error) return cannon({ port, key, list, connections, seconds });
-  const run = spawn("wrk", ["-t1", `-c${connections}`, `-d${seconds}s`, "-s", `${here}rest_get.lua`,
-    `http://127.0.0.1:${port}`, "--", ids, key]);
+  if (spawnSync("wrk", ["--version"]).error)
+    return cannon({ port, key, list, connections, seconds });
+  const run = spawn("wrk", [
+    "-t1",
+    `-c${connections}`,
+    `-d${seconds}s`,
+    "-s",
+    `${here}rest_get.lua`,
+    `http://127.0.0.1:${port}`,
+    "--",
+    ids,
+    key,
+  ]);
   let out = "";
-  run.stdout.on("data", (text) => { out += text; });
-  await new Promise((resolve) => { run.on("close", resolve); });
+  run.stdout.on("data", (text) => {
+    out += text;
+  });
+  await new Promise((resolve) => {
+    run.on("close", resolve);
+  });
   const found = /^RESULT (.*)$/m.exec(out);
   if (!found) throw new Error(`wrk said ${out}`);
   return JSON.parse(found[1]);
@@ -87,10 +120,19 @@ export async function load({ port, key, ids, connections, seconds, list }) {
 async function cannon({ port, key, list, connections, seconds }) {
   const { default: autocannon } = await import("autocannon");
   const requests = list.slice(0, 5000).map((id) => ({ path: `/api/v1/items/${id}` }));
-  const result = await autocannon({ url: `http://127.0.0.1:${port}`, connections, duration: seconds, requests,
-                                    headers: { authorization: `Bearer ${key}` } });
-  return { perSecond: result.requests.average, p50: result.latency.p50, p99: result.latency.p99,
-           bad: result.non2xx + result.errors };
+  const result = await autocannon({
+    url: `http://127.0.0.1:${port}`,
+    connections,
+    duration: seconds,
+    requests,
+    headers: { authorization: `Bearer ${key}` },
+  });
+  return {
+    perSecond: result.requests.average,
+    p50: result.latency.p50,
+    p99: result.latency.p99,
+    bad: result.non2xx + result.errors,
+  };
 }
 
 // One table, or JSON.  rows: {work, ours, peer, unit, goal}; more columns by name.
@@ -101,12 +143,25 @@ export function report(title, rows, { json }) {
     return;
   }
   const short = (n) => (n >= 1000 ? Math.round(n).toLocaleString("en-US") : n.toFixed(2));
-  const lines = [["", "Tenon", "Node peer", "ratio", "goal", "unit"], ...all.map((row) =>
-    [row.work, short(row.ours), short(row.peer), `${row.ratio.toFixed(2)}x`, row.goal ?? "", row.unit])];
+  const lines = [
+    ["", "Tenon", "Node peer", "ratio", "goal", "unit"],
+    ...all.map((row) => [
+      row.work,
+      short(row.ours),
+      short(row.peer),
+      `${row.ratio.toFixed(2)}x`,
+      row.goal ?? "",
+      row.unit,
+    ]),
+  ];
   const widths = lines[0].map((_, i) => Math.max(...lines.map((line) => line[i].length)));
   console.log(`\n${title}`);
   for (const line of lines) {
-    console.log(line.map((cell, i) => (i && i < 5 ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join("  "));
+    console.log(
+      line
+        .map((cell, i) => (i && i < 5 ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
+        .join("  "),
+    );
   }
 }
 

@@ -61,7 +61,9 @@ static void calls(struct tn_isolate *iso)
     struct tn_err err;
     lua_Integer sum = 0;
     int ref;
-    must(tn_isolate_load_text(iso, "b.lua", TN_STR("return function(n) return n + 1 end"), &ref, &err), &err);
+    must(tn_isolate_load_text(iso, "b.lua", TN_STR("return function(n) return n + 1 end"), &ref,
+                              &err),
+         &err);
     double begin = now();
     for (int i = 0; i < CALLS; i++)
         must(tn_isolate_call(iso, ref, push_number, take_number, &sum, &err), &err);
@@ -117,7 +119,8 @@ static void tasks(struct tn_host *host, struct tn_loop *loop)
     struct tn_err err;
     int ref, started = 0;
     struct tn_isolate *iso = tn_isolate_new(host, &o, &err);
-    must(iso && tn_isolate_load_text(iso, "b.lua", TN_STR("return require 'wait'"), &ref, &err), &err);
+    must(iso && tn_isolate_load_text(iso, "b.lua", TN_STR("return require 'wait'"), &ref, &err),
+         &err);
     double begin = now();
     while (ended < TASKS) {
         for (int i = 0; i < 1000 && started < TASKS; i++, started++)
@@ -134,8 +137,9 @@ static void library(struct tn_isolate *iso)
         {"match, date", "for i = 1, 1e6 do ('2026-01-31'):match('^(%d+)-(%d+)-(%d+)$') end"},
         {"gsub, trim", "for i = 1, 1e6 do ('  some text  '):gsub('^%s*(.-)%s*$', '%1') end"},
         {"find, plain", "for i = 1, 1e6 do ('the quick brown fox'):find('fox', 1, true) end"},
-        {"sort, 1000 numbers x 1000", "for i = 1, 1000 do local t = {} for j = 1, 1000 do t[j] = (j * 7919) % 1000 end "
-                                      "table.sort(t) end"},
+        {"sort, 1000 numbers x 1000",
+         "for i = 1, 1000 do local t = {} for j = 1, 1000 do t[j] = (j * 7919) % 1000 end "
+         "table.sort(t) end"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[400];
@@ -150,7 +154,8 @@ static void library(struct tn_isolate *iso)
         luaL_openlibs(L);
         begin = now();
         if (luaL_loadstring(L, rows[i][1]) != LUA_OK || lua_pcall(L, 0, 0, 0) != LUA_OK) exit(1);
-        printf("%-24s %9.1f ns   Lua's own %.1f ns\n", rows[i][0], ours * 1e3, (now() - begin) * 1e3);
+        printf("%-24s %9.1f ns   Lua's own %.1f ns\n", rows[i][0], ours * 1e3,
+               (now() - begin) * 1e3);
         lua_close(L);
     }
 }

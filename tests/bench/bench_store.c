@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the store costs, beside a bare SQLite loop in C that inserts the same records in the same run.
- * bench_store [records [folder]]: first load, unchanged and 1 % changed upserts in pages of 500;
- * durable commits at 1, 8 and 64 in flight; point reads while writing; a query page.
- * The store process is a process of its own, as in life. */
+/* What the store costs, beside a bare SQLite loop in C that inserts the same records in the same
+ * run. bench_store [records [folder]]: first load, unchanged and 1 % changed upserts in pages of
+ * 500; durable commits at 1, 8 and 64 in flight; point reads while writing; a query page. The store
+ * process is a process of its own, as in life. */
 #include <ftw.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -35,7 +35,8 @@ static void make_record(struct record *r, long i, int generation)
     snprintf(r->part_number, sizeof r->part_number, "ITEM-%08ld", i);
     r->n = (size_t)snprintf(
         r->body, sizeof r->body,
-        "{\"external_id\":\"%s\",\"part_number\":\"%s\",\"name\":\"Bracket, left hand, zinc plated %ld\","
+        "{\"external_id\":\"%s\",\"part_number\":\"%s\",\"name\":\"Bracket, left hand, zinc plated "
+        "%ld\","
         "\"description\":\"Bracket for the %ld frame, drilled and deburred\",\"unit\":\"EA\","
         "\"status\":\"ACTIVE\",\"weight\":\"%ld.3400\",\"organization\":\"M1\","
         "\"source_updated\":\"2026-03-%02dT08:00:00.000Z\"}",
@@ -80,11 +81,16 @@ static double bare_load(const char *dir, long records)
     snprintf(path, sizeof path, "%s/bare.db", dir);
     unlink(path);
     if (sqlite3_open(path, &db) != SQLITE_OK) die("bare.db");
-    sql(db, "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32000;"
-            "CREATE TABLE item (id INTEGER PRIMARY KEY, team INT, external_id TEXT, part_number TEXT, hash BLOB,"
+    sql(db, "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
+            "cache_size=-32000;"
+            "CREATE TABLE item (id INTEGER PRIMARY KEY, team INT, external_id TEXT, part_number "
+            "TEXT, hash BLOB,"
             " body TEXT, created INT, updated INT, UNIQUE (team, external_id))");
-    sqlite3_prepare_v2(db, "INSERT INTO item (team, external_id, part_number, hash, body, created, updated)"
-                       " VALUES (1, ?1, ?2, ?3, ?4, ?5, ?5)", -1, &st, NULL);
+    sqlite3_prepare_v2(
+        db,
+        "INSERT INTO item (team, external_id, part_number, hash, body, created, updated)"
+        " VALUES (1, ?1, ?2, ?3, ?4, ?5, ?5)",
+        -1, &st, NULL);
     int64_t from = tn_mono_us();
     for (long i = 0; i < records; i++) {
         if (i % PAGE == 0) sql(db, "BEGIN IMMEDIATE");
@@ -116,7 +122,8 @@ struct bench {
     long waiting, answered, created, updated, failed;
 };
 
-static const struct tn_column columns[] = {{"part_number", TN_COLUMN_text, true}, {"name", TN_COLUMN_text, false}};
+static const struct tn_column columns[] = {{"part_number", TN_COLUMN_text, true},
+                                           {"name", TN_COLUMN_text, false}};
 static const struct tn_table items = {"items", columns, 2, {"part_number"}, "item", false};
 static struct tn_origin source = {.entity = {"item", 4}};
 
@@ -169,12 +176,16 @@ static void send_page(struct bench *b, struct record *page, const bool *skip, lo
     struct tn_commit *c = tn_commit_new(b->store);
     for (long i = 0; i < count; i++) {
         if (skip && skip[i]) continue;
-        struct tn_upsert u = {.team = 1, .table = "items", .source = source,
-                              .external_id = tn_str(page[i].external_id), .body = {page[i].body, page[i].n}};
+        struct tn_upsert u = {.team = 1,
+                              .table = "items",
+                              .source = source,
+                              .external_id = tn_str(page[i].external_id),
+                              .body = {page[i].body, page[i].n}};
         memcpy(u.hash, page[i].hash, TN_HASH_LEN);
         if (!tn_commit_upsert(c, &u, &err)) die(err.text);
     }
-    if (!tn_commit_cursor(c, 1, TN_STR("bench"), tn_str(page[count - 1].external_id), TN_ANY, &err)) die(err.text);
+    if (!tn_commit_cursor(c, 1, TN_STR("bench"), tn_str(page[count - 1].external_id), TN_ANY, &err))
+        die(err.text);
     b->waiting++;
     tn_store_commit(b->store, c, on_committed, b);
     while (b->waiting >= WINDOW) tn_loop_turn(b->loop, true);
@@ -196,7 +207,9 @@ static double load(struct bench *b, long records, bool check, int generation)
             make_record(&page[i], at + i, (at + i) % 100 ? 0 : generation);
             ids[i] = tn_str(page[i].external_id);
         }
-        if (check && !tn_store_link_hashes(b->store, 1, &source, ids, (size_t)count, hashes, found, &err)) die(err.text);
+        if (check &&
+            !tn_store_link_hashes(b->store, 1, &source, ids, (size_t)count, hashes, found, &err))
+            die(err.text);
         for (long i = 0; i < count; i++) {
             skip[i] = check && found[i] && memcmp(hashes[i], page[i].hash, TN_HASH_LEN) == 0;
             any |= !skip[i];
@@ -218,9 +231,13 @@ static double commits(struct bench *b, long in_flight, double for_s)
         while (b->waiting < in_flight) {
             char body[200];
             struct tn_id id = tn_id_new();
-            int n = snprintf(body, sizeof body, "{\"part_number\":\"NEW-%ld\",\"name\":\"made by a request\"}", next++);
+            int n =
+                snprintf(body, sizeof body,
+                         "{\"part_number\":\"NEW-%ld\",\"name\":\"made by a request\"}", next++);
             struct tn_commit *c = tn_commit_new(b->store);
-            if (!tn_commit_put(c, 1, "items", &id, (struct tn_str){body, (size_t)n}, TN_NEW_ONLY, &err)) die(err.text);
+            if (!tn_commit_put(c, 1, "items", &id, (struct tn_str){body, (size_t)n}, TN_NEW_ONLY,
+                               &err))
+                die(err.text);
             b->waiting++;
             tn_store_commit(b->store, c, on_committed, b);
         }
@@ -267,8 +284,13 @@ static double page_ms(struct bench *b, long records)
         snprintf(key, sizeof key, "ITEM-%08ld", records / 100 * i);
         struct tn_str k = tn_str(key);
         struct tn_filter f = {"part_number", TN_FILTER_ge, &k, 1};
-        struct tn_query q = {.team = 1, .table = "items", .filters = &f, .filter_count = 1,
-                             .sort = {{"part_number", false}}, .sort_count = 1, .limit = 50};
+        struct tn_query q = {.team = 1,
+                             .table = "items",
+                             .filters = &f,
+                             .filter_count = 1,
+                             .sort = {{"part_number", false}},
+                             .sort_count = 1,
+                             .limit = 50};
         if (!tn_store_query(b->store, &q, no_row, &bytes, &page, &err)) die(err.text);
     }
     tn_page_clear(&page);

@@ -10,10 +10,15 @@ const kinds = ["first", "unchanged", "changed"];
 
 function counted(kind, { created, updated, unchanged }) {
   const changed = Math.ceil((given.items - 42) / 100);
-  const want = { first: [given.items, 0, 0], unchanged: [0, 0, given.items],
-                 changed: [0, changed, given.items - changed] }[kind];
+  const want = {
+    first: [given.items, 0, 0],
+    unchanged: [0, 0, given.items],
+    changed: [0, changed, given.items - changed],
+  }[kind];
   if (String([created, updated, unchanged]) !== String(want)) {
-    throw new Error(`${kind}: created, updated, unchanged are ${[created, updated, unchanged]}, not ${want}`);
+    throw new Error(
+      `${kind}: created, updated, unchanged are ${[created, updated, unchanged]}, not ${want}`,
+    );
   }
 }
 
@@ -25,13 +30,24 @@ await bench(async (place) => {
 
   for (let round = 0; round < given.rounds; round++) {
     const tenon = await tenonOn(join(place.folder, `data${round}`), port, place);
-    const peer = new Lines("peers/sync.mjs", [join(place.folder, `peer${round}.db`), `http://127.0.0.1:${port}`], place);
+    const peer = new Lines(
+      "peers/sync.mjs",
+      [join(place.folder, `peer${round}.db`), `http://127.0.0.1:${port}`],
+      place,
+    );
     for (const kind of kinds) {
-      if (kind === "changed") await call({ host: "127.0.0.1", port }, { method: "POST", path: "/change" });
+      if (kind === "changed")
+        await call({ host: "127.0.0.1", port }, { method: "POST", path: "/change" });
       const began = performance.now();
-      const answer = await tenon.rest.want(200, "POST", "/integrations/bench/sync", { operation: "sync_items" });
+      const answer = await tenon.rest.want(200, "POST", "/integrations/bench/sync", {
+        operation: "sync_items",
+      });
       took.ours[kind].push(performance.now() - began);
-      counted(kind, { created: answer.recordsCreated, updated: answer.recordsUpdated, unchanged: answer.recordsUnchanged });
+      counted(kind, {
+        created: answer.recordsCreated,
+        updated: answer.recordsUpdated,
+        unchanged: answer.recordsUnchanged,
+      });
       const other = await peer.ask("run");
       took.peer[kind].push(other.ms);
       counted(kind, other);
@@ -42,7 +58,15 @@ await bench(async (place) => {
   const rate = (list) => given.items / (median(list) / 1000);
   const goals = { first: ">= 3x", unchanged: ">= 5x", changed: ">= 5x" };
   const names = { first: "first load", unchanged: "unchanged", changed: "1 % changed" };
-  report(`sync of ${given.items.toLocaleString("en-US")} items, median of ${given.rounds}`, kinds.map((kind) => ({
-    work: names[kind], ours: rate(took.ours[kind]), peer: rate(took.peer[kind]), goal: goals[kind], unit: "records/s",
-  })), given);
+  report(
+    `sync of ${given.items.toLocaleString("en-US")} items, median of ${given.rounds}`,
+    kinds.map((kind) => ({
+      work: names[kind],
+      ours: rate(took.ours[kind]),
+      peer: rate(took.peer[kind]),
+      goal: goals[kind],
+      unit: "records/s",
+    })),
+    given,
+  );
 });

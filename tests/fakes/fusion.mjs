@@ -19,15 +19,29 @@ const commonNames = ["limit", "offset", "onlyData", "totalResults", "fields", "o
 // answer that would have been sent, {status, headers, body}.
 export const faults = {
   // retryAfter: seconds, a Date, or nothing.
-  tooMany: (retryAfter) => (response, plain, entry) => send(response, entry, {
-    status: 429, body: "", headers: retryAfter === undefined ? {} : {
-      "retry-after": retryAfter instanceof Date ? retryAfter.toUTCString() : String(retryAfter) } }),
-  status: (status, body = "", headers = {}) => (response, plain, entry) =>
-    send(response, entry, { status, body, headers }),
+  tooMany: (retryAfter) => (response, plain, entry) =>
+    send(response, entry, {
+      status: 429,
+      body: "",
+      headers:
+        retryAfter === undefined
+          ? {}
+          : {
+              "retry-after":
+                retryAfter instanceof Date ? retryAfter.toUTCString() : String(retryAfter),
+            },
+    }),
+  status:
+    (status, body = "", headers = {}) =>
+    (response, plain, entry) =>
+      send(response, entry, { status, body, headers }),
   unauthorized: () => (response, plain, entry) => send(response, entry, signIn()),
-  html: () => (response, plain, entry) => send(response, entry, {
-    status: 200, headers: { "content-type": "text/html; charset=utf-8" },
-    body: "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Session expired</body></html>" }),
+  html: () => (response, plain, entry) =>
+    send(response, entry, {
+      status: 200,
+      headers: { "content-type": "text/html; charset=utf-8" },
+      body: "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Session expired</body></html>",
+    }),
   // The head promises the whole body, then the connection ends in the middle of it.
   cut: () => (response, plain, entry) => {
     const { status, headers, body } = plain();
@@ -44,8 +58,11 @@ export const faults = {
     send(response, entry, { ...answer, body: answer.body.replace('"items":[{', '"items":[{,') });
   },
   // Well-formed JSON that is not the collection that was asked for.
-  otherShape: () => (response, plain, entry) => send(response, entry, {
-    ...plain(), body: '{"rows":{"not":"a list"}}' }),
+  otherShape: () => (response, plain, entry) =>
+    send(response, entry, {
+      ...plain(),
+      body: '{"rows":{"not":"a list"}}',
+    }),
   // Half of the answer, and then nothing, for as long as the fake lives.
   stall: () => (response, plain, entry) => {
     const { status, headers, body } = plain();
@@ -54,10 +71,23 @@ export const faults = {
     response.write(body.slice(0, body.length / 2));
   },
   // Says what it was sent, as careless servers do: the token must not travel on from here.
-  echo: (status = 400) => (response, plain, entry) => send(response, entry, {
-    status, headers: { "content-type": problem },
-    body: JSON.stringify({ title: "Bad Request", status: String(status), "o:errorDetails": [
-      { detail: `refused ${entry.headers.authorization} ${entry.body}`, "o:errorCode": "27520" }] }) }),
+  echo:
+    (status = 400) =>
+    (response, plain, entry) =>
+      send(response, entry, {
+        status,
+        headers: { "content-type": problem },
+        body: JSON.stringify({
+          title: "Bad Request",
+          status: String(status),
+          "o:errorDetails": [
+            {
+              detail: `refused ${entry.headers.authorization} ${entry.body}`,
+              "o:errorCode": "27520",
+            },
+          ],
+        }),
+      }),
 };
 
 function send(response, entry, { status, headers = {}, body = "" }) {
@@ -67,29 +97,45 @@ function send(response, entry, { status, headers = {}, body = "" }) {
 }
 
 const signIn = () => ({
-  status: 401, body: "<html><body>401 Authorization Required</body></html>",
-  headers: { "content-type": "text/html", "www-authenticate": 'Bearer error="invalid_token"' } });
+  status: 401,
+  body: "<html><body>401 Authorization Required</body></html>",
+  headers: { "content-type": "text/html", "www-authenticate": 'Bearer error="invalid_token"' },
+});
 
 const refusal = (status, title, detail) => ({
-  status, headers: { "content-type": problem },
-  body: JSON.stringify({ title, status: String(status), "o:errorDetails": [
-    { detail, "o:errorCode": "27520", "o:errorPath": "/" }] }) });
+  status,
+  headers: { "content-type": problem },
+  body: JSON.stringify({
+    title,
+    status: String(status),
+    "o:errorDetails": [{ detail, "o:errorCode": "27520", "o:errorPath": "/" }],
+  }),
+});
 
 const json = (status, value, headers = {}) => ({
-  status, headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(value) });
+  status,
+  headers: { "content-type": "application/json", ...headers },
+  body: JSON.stringify(value),
+});
 
 export class Fusion {
   // items: how many, or an Items.  dialect: "reference" (plain parameters, finder) or "real" (q only).
   // maxPage: what a larger limit is cut to.  tokenLife: seconds announced.  tokenUses: data calls that
   // a token is good for.  version: said in the health answer's header.
-  constructor({ items = 100, dialect = "reference", maxPage = 500, tokenLife = 3600,
-                tokenUses = Infinity, clientId = "tenon-client",
-                clientSecret = `cs-${randomBytes(12).toString("hex")}`,
-                scopes = ["urn:opc:resource:fa:instanceid=7", "urn:opc:resource:consumer::all"] } = {}) {
+  constructor({
+    items = 100,
+    dialect = "reference",
+    maxPage = 500,
+    tokenLife = 3600,
+    tokenUses = Infinity,
+    clientId = "tenon-client",
+    clientSecret = `cs-${randomBytes(12).toString("hex")}`,
+    scopes = ["urn:opc:resource:fa:instanceid=7", "urn:opc:resource:consumer::all"],
+  } = {}) {
     Object.assign(this, { dialect, maxPage, tokenLife, tokenUses, clientId, clientSecret, scopes });
     this.items = items instanceof Items ? items : new Items(items);
-    this.requests = [];          // {kind, method, path, query, headers, body, status}
-    this.tokens = new Map();     // token: uses left
+    this.requests = []; // {kind, method, path, query, headers, body, status}
+    this.tokens = new Map(); // token: uses left
     this.rules = [];
     this.repeatFirstPage = false;
     this.sockets = new Set();
@@ -104,7 +150,9 @@ export class Fusion {
       this.sockets.add(socket);
       socket.on("close", () => this.sockets.delete(socket));
     });
-    await new Promise((resolve) => { this.server.listen(0, "127.0.0.1", resolve); });
+    await new Promise((resolve) => {
+      this.server.listen(0, "127.0.0.1", resolve);
+    });
     this.port = this.server.address().port;
     this.url = `http://127.0.0.1:${this.port}`;
     return this;
@@ -113,14 +161,21 @@ export class Fusion {
   async stop() {
     for (const rule of this.rules) rule.open?.();
     for (const socket of this.sockets) socket.destroy();
-    await new Promise((resolve) => { this.server.close(resolve); });
+    await new Promise((resolve) => {
+      this.server.close(resolve);
+    });
   }
 
   // What an integration with this Fusion is configured with.
   get config() {
     return {
-      fusionBaseUrl: this.url, tokenUrl: `${this.url}/oauth2/v1/token`, clientId: this.clientId,
-      clientSecret: this.clientSecret, scopes: this.scopes, retryDelay: 20, dialect: this.dialect,
+      fusionBaseUrl: this.url,
+      tokenUrl: `${this.url}/oauth2/v1/token`,
+      clientId: this.clientId,
+      clientSecret: this.clientSecret,
+      scopes: this.scopes,
+      retryDelay: 20,
+      dialect: this.dialect,
     };
   }
 
@@ -134,8 +189,15 @@ export class Fusion {
   hold(kind, where = {}) {
     let open;
     let reach;
-    const opened = new Promise((resolve) => { open = resolve; });
-    const gate = { open, reached: new Promise((resolve) => { reach = resolve; }) };
+    const opened = new Promise((resolve) => {
+      open = resolve;
+    });
+    const gate = {
+      open,
+      reached: new Promise((resolve) => {
+        reach = resolve;
+      }),
+    };
     const wait = async (response, plain, entry) => {
       reach(entry);
       await opened;
@@ -146,24 +208,45 @@ export class Fusion {
   }
 
   // Forgets all that was to go wrong.
-  heal() { this.rules = []; }
+  heal() {
+    this.rules = [];
+  }
 
   // From now on no token that was given out is good any more.
-  expireTokens() { this.tokens.clear(); }
+  expireTokens() {
+    this.tokens.clear();
+  }
 
-  of(kind) { return this.requests.filter((r) => r.kind === kind); }
-  get tokenCalls() { return this.of("token").length; }
-  get pages() { return this.of("items"); }
-  forget() { this.requests = []; }
+  of(kind) {
+    return this.requests.filter((r) => r.kind === kind);
+  }
+  get tokenCalls() {
+    return this.of("token").length;
+  }
+  get pages() {
+    return this.of("items");
+  }
+  forget() {
+    this.requests = [];
+  }
 
   async #serve(request, response) {
     const parts = [];
     for await (const part of request) parts.push(part);
     const url = new URL(request.url, this.url);
     const entry = {
-      kind: url.pathname.endsWith("/token") ? "token" : url.pathname === `${base}/itemsV2` ? "items" : "other",
-      method: request.method, path: url.pathname, query: Object.fromEntries(url.searchParams),
-      search: url.search, headers: request.headers, body: Buffer.concat(parts).toString("utf8"), status: null,
+      kind: url.pathname.endsWith("/token")
+        ? "token"
+        : url.pathname === `${base}/itemsV2`
+          ? "items"
+          : "other",
+      method: request.method,
+      path: url.pathname,
+      query: Object.fromEntries(url.searchParams),
+      search: url.search,
+      headers: request.headers,
+      body: Buffer.concat(parts).toString("utf8"),
+      status: null,
     };
     this.requests.push(entry);
     const plain = () => this.#answer(entry);
@@ -192,7 +275,9 @@ export class Fusion {
     if (entry.method !== "GET") return refusal(405, "Method Not Allowed", entry.method);
     if (entry.kind === "items") return this.#page(entry.query, entry.headers);
     if (entry.path === `${base}/itemsV2/describe`) {
-      return json(200, { Resources: { itemsV2: { attributes: [{ name: "ItemId", type: "integer" }] } } });
+      return json(200, {
+        Resources: { itemsV2: { attributes: [{ name: "ItemId", type: "integer" }] } },
+      });
     }
     return refusal(404, "Not Found", entry.path);
   }
@@ -205,10 +290,14 @@ export class Fusion {
       : [form.get("client_id"), form.get("client_secret")];
     if (entry.method !== "POST") return json(405, { error: "invalid_request" });
     if (id !== this.clientId || secret !== this.clientSecret) {
-      return json(401, { error: "invalid_client", ecid: "x7Yb",
-                         error_description: "Client authentication failed." });
+      return json(401, {
+        error: "invalid_client",
+        ecid: "x7Yb",
+        error_description: "Client authentication failed.",
+      });
     }
-    if (form.get("grant_type") !== "client_credentials") return json(400, { error: "unsupported_grant_type" });
+    if (form.get("grant_type") !== "client_credentials")
+      return json(400, { error: "unsupported_grant_type" });
     if (form.get("scope") !== this.scopes.join(" ")) return json(400, { error: "invalid_scope" });
     const token = `eyJ${randomBytes(900).toString("base64url")}`;
     this.tokens.set(token, this.tokenUses);
@@ -225,9 +314,11 @@ export class Fusion {
   }
 
   #page(query, headers) {
-    const known = this.dialect === "real" ? ["q", ...commonNames] : [...referenceNames, ...commonNames];
+    const known =
+      this.dialect === "real" ? ["q", ...commonNames] : [...referenceNames, ...commonNames];
     const unknown = Object.keys(query).find((name) => !known.includes(name));
-    if (unknown) return refusal(400, "Bad Request", `URL request parameter ${unknown} is not valid.`);
+    if (unknown)
+      return refusal(400, "Bad Request", `URL request parameter ${unknown} is not valid.`);
     let rows;
     try {
       rows = this.#select(query, headers["rest-framework-version"] ?? "1");
@@ -240,15 +331,23 @@ export class Fusion {
     const page = rows.slice(from, from + limit);
     const hasMore = this.repeatFirstPage || from + page.length < rows.length;
     const here = `${this.url}${base}/itemsV2`;
-    const options = { names: query.fields && new Set(query.fields.split(",")),
-                      links: query.onlyData === "true" ? undefined : here };
+    const options = {
+      names: query.fields && new Set(query.fields.split(",")),
+      links: query.onlyData === "true" ? undefined : here,
+    };
     const total = query.totalResults === "true" ? `"totalResults":${rows.length},` : "";
-    const next = hasMore ? `,{"rel":"next","href":"${here}?offset=${offset + page.length}&limit=${limit}",` +
-      '"name":"itemsV2","kind":"collection"}' : "";
-    return { status: 200, headers: { "content-type": collection },
-      body: `{"items":[${page.map((i) => this.items.text(i, options)).join(",")}],${total}` +
+    const next = hasMore
+      ? `,{"rel":"next","href":"${here}?offset=${offset + page.length}&limit=${limit}",` +
+        '"name":"itemsV2","kind":"collection"}'
+      : "";
+    return {
+      status: 200,
+      headers: { "content-type": collection },
+      body:
+        `{"items":[${page.map((i) => this.items.text(i, options)).join(",")}],${total}` +
         `"count":${page.length},"hasMore":${hasMore},"limit":${limit},"offset":${offset},` +
-        `"links":[{"rel":"self","href":"${here}","name":"itemsV2","kind":"collection"}${next}]}` };
+        `"links":[{"rel":"self","href":"${here}","name":"itemsV2","kind":"collection"}${next}]}`,
+    };
   }
 
   // The numbers of the items that a query selects.
@@ -298,5 +397,7 @@ function holds(items, i, [name, operator, wanted]) {
   if (operator === "=") return String(value) === wanted;
   const [left, right] = [Date.parse(value), Date.parse(wanted)];
   if (Number.isNaN(right)) throw new Error(`${wanted} is not a time.`);
-  return { ">=": left >= right, "<=": left <= right, ">": left > right, "<": left < right }[operator];
+  return { ">=": left >= right, "<=": left <= right, ">": left > right, "<": left < right }[
+    operator
+  ];
 }

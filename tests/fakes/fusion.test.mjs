@@ -10,14 +10,25 @@ const path = "/fscmRestApi/resources/11.13.18.05/itemsV2";
 async function withFusion(options, play) {
   const fusion = await new Fusion(options).start();
   const target = { host: "127.0.0.1", port: fusion.port };
-  const token = async (secret = fusion.clientSecret) => call(target, {
-    method: "POST", path: "/oauth2/v1/token",
-    headers: { "content-type": "application/x-www-form-urlencoded" },
-    body: new URLSearchParams({ grant_type: "client_credentials", scope: fusion.scopes.join(" "),
-                                client_id: fusion.clientId, client_secret: secret }).toString() });
+  const token = async (secret = fusion.clientSecret) =>
+    call(target, {
+      method: "POST",
+      path: "/oauth2/v1/token",
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+      body: new URLSearchParams({
+        grant_type: "client_credentials",
+        scope: fusion.scopes.join(" "),
+        client_id: fusion.clientId,
+        client_secret: secret,
+      }).toString(),
+    });
   const bearer = (await token()).body.access_token;
-  const ask = (query, headers = {}) => call(target, {
-    path: `${path}?${query}`, headers: { authorization: `Bearer ${bearer}`, ...headers }, timeout: 1000 });
+  const ask = (query, headers = {}) =>
+    call(target, {
+      path: `${path}?${query}`,
+      headers: { authorization: `Bearer ${bearer}`, ...headers },
+      timeout: 1000,
+    });
   try {
     await play({ fusion, target, token, ask });
   } finally {
@@ -29,9 +40,18 @@ test("the token end takes Basic and body, and refuses a wrong secret", () =>
   withFusion({}, async ({ fusion, target, token }) => {
     assert.equal((await token("wrong")).status, 401);
     const basic = Buffer.from(`${fusion.clientId}:${fusion.clientSecret}`).toString("base64");
-    const answer = await call(target, { method: "POST", path: "/oauth2/v1/token",
-      headers: { authorization: `Basic ${basic}`, "content-type": "application/x-www-form-urlencoded" },
-      body: new URLSearchParams({ grant_type: "client_credentials", scope: fusion.scopes.join(" ") }).toString() });
+    const answer = await call(target, {
+      method: "POST",
+      path: "/oauth2/v1/token",
+      headers: {
+        authorization: `Basic ${basic}`,
+        "content-type": "application/x-www-form-urlencoded",
+      },
+      body: new URLSearchParams({
+        grant_type: "client_credentials",
+        scope: fusion.scopes.join(" "),
+      }).toString(),
+    });
     assert.equal(answer.status, 200);
     assert.ok(answer.body.access_token.length > 1024);
     assert.equal(fusion.tokenCalls, 3);
@@ -53,21 +73,36 @@ test("each dialect takes its own filters and refuses the other's", async () => {
   await withFusion({ items: 30 }, async ({ ask }) => {
     assert.equal((await ask("organizationCode=M2")).body.count, 10);
     assert.equal((await ask("itemClass=Model&limit=50")).body.count, 7);
-    assert.equal((await ask("finder=findByLastUpdateDate;LastUpdateDate%3E%3D2024-10-01T00:28:00%2B00:00")).body.count, 2);
+    assert.equal(
+      (await ask("finder=findByLastUpdateDate;LastUpdateDate%3E%3D2024-10-01T00:28:00%2B00:00"))
+        .body.count,
+      2,
+    );
     assert.equal((await ask("q=OrganizationCode=M2")).status, 400);
   });
   await withFusion({ items: 30, dialect: "real" }, async ({ ask }) => {
     const four = { "rest-framework-version": "4" };
     assert.equal((await ask("organizationCode=M2")).status, 400);
     assert.equal((await ask("q=OrganizationCode=M2")).body.count, 10);
-    assert.equal((await ask(`q=${encodeURIComponent("OrganizationCode='M2' and LastUpdateDate>='2024-10-01T00:28:00+00:00'")}`, four)).body.count, 1);
+    assert.equal(
+      (
+        await ask(
+          `q=${encodeURIComponent("OrganizationCode='M2' and LastUpdateDate>='2024-10-01T00:28:00+00:00'")}`,
+          four,
+        )
+      ).body.count,
+      1,
+    );
     assert.equal((await ask("q=OrganizationCode=M2", four)).status, 400);
   });
 });
 
 test("tokens end: after so many calls, and when the story says so", () =>
   withFusion({ tokenUses: 2 }, async ({ fusion, ask }) => {
-    assert.deepEqual([(await ask("")).status, (await ask("")).status, (await ask("")).status], [200, 200, 401]);
+    assert.deepEqual(
+      [(await ask("")).status, (await ask("")).status, (await ask("")).status],
+      [200, 200, 401],
+    );
     fusion.expireTokens();
     assert.equal((await ask("")).status, 401);
   }));
@@ -103,5 +138,8 @@ test("an edited item and an item without its key", () =>
     fusion.items.edit(1, { UnitWeight: "0.20", ItemNumber: undefined });
     const { text, body } = await ask("");
     assert.match(text, /"UnitWeight":0\.20/);
-    assert.deepEqual(body.items.map((i) => "ItemNumber" in i), [true, false, true]);
+    assert.deepEqual(
+      body.items.map((i) => "ItemNumber" in i),
+      [true, false, true],
+    );
   }));

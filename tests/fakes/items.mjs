@@ -3,10 +3,26 @@
 // looks like on the wire ("0.10", "1e-7", 20 digits) is what the story says and nothing rounds it.
 
 const classes = ["Root", "Purchased", "Manufactured", "Model"];
-const weights = ["0.10", "1e-7", "12345678901234567890", "0.30000000000000000004", "100.00",
-                 "9007199254740993", "-1.5E+3", "0"];
-const words = ["Bracket", "Gehäuse Ø 40", "ボルト M8", "Vis à tête \\u00e9toil\\u00e9e", "Винт \\\"A\\\"",
-               "Nut \\\\ washer \\/ pin", "Zahnrad 🔩 x", "tab\\tand\\nline"];
+const weights = [
+  "0.10",
+  "1e-7",
+  "12345678901234567890",
+  "0.30000000000000000004",
+  "100.00",
+  "9007199254740993",
+  "-1.5E+3",
+  "0",
+];
+const words = [
+  "Bracket",
+  "Gehäuse Ø 40",
+  "ボルト M8",
+  "Vis à tête \\u00e9toil\\u00e9e",
+  'Винт \\"A\\"',
+  "Nut \\\\ washer \\/ pin",
+  "Zahnrad 🔩 x",
+  "tab\\tand\\nline",
+];
 const begin = Date.parse("2024-10-01T00:00:00Z");
 
 export class Items {
@@ -45,9 +61,13 @@ export class Items {
   }
 
   // One member of item i as JavaScript has it.
-  value(i, name) { return JSON.parse(this.values(i)[name]); }
+  value(i, name) {
+    return JSON.parse(this.values(i)[name]);
+  }
 
-  partNumber(i) { return this.value(i, "ItemNumber"); }
+  partNumber(i) {
+    return this.value(i, "ItemNumber");
+  }
 
   text(i, { names, links } = {}) {
     const parts = [];

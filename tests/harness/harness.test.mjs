@@ -11,7 +11,9 @@ import { waitFor } from "./wait.mjs";
 import { talk } from "./wire.mjs";
 
 async function serving(server, play) {
-  await new Promise((resolve) => { server.listen(0, "127.0.0.1", resolve); });
+  await new Promise((resolve) => {
+    server.listen(0, "127.0.0.1", resolve);
+  });
   try {
     await play(server.address().port);
   } finally {
@@ -21,15 +23,25 @@ async function serving(server, play) {
 }
 
 test("exact keeps what a number looks like and leaves strings alone", () => {
-  const value = exact('{"a":0.10,"b":[1e-7,-0],"c":"0.10 \\"1\\"","d":12345678901234567890,"e":null}');
-  assert.deepEqual(value, { a: number("0.10"), b: [number("1e-7"), number("-0")], c: '0.10 "1"',
-                            d: number("12345678901234567890"), e: null });
+  const value = exact(
+    '{"a":0.10,"b":[1e-7,-0],"c":"0.10 \\"1\\"","d":12345678901234567890,"e":null}',
+  );
+  assert.deepEqual(value, {
+    a: number("0.10"),
+    b: [number("1e-7"), number("-0")],
+    c: '0.10 "1"',
+    d: number("12345678901234567890"),
+    e: null,
+  });
 });
 
 test("waiting ends with the condition, or says what was seen last", async () => {
   let looks = 0;
   assert.equal(await waitFor("three looks", () => ++looks >= 3 && "done", { every: 1 }), "done");
-  await assert.rejects(waitFor("nothing", () => 0, { within: 20, every: 5 }), /nothing.*answered 0/);
+  await assert.rejects(
+    waitFor("nothing", () => 0, { within: 20, every: 5 }),
+    /nothing.*answered 0/,
+  );
 });
 
 test("a load counts answers, cuts and silence apart", async () => {
@@ -56,7 +68,11 @@ test("a load counts answers, cuts and silence apart", async () => {
 test("a load keeps to its rate", async () => {
   const server = http.createServer((request, response) => response.end("ok"));
   await serving(server, async (port) => {
-    const load = new Load(port, { connections: 4, rate: 200, next: (i) => (i < 100 ? { method: "GET", path: "/" } : null) });
+    const load = new Load(port, {
+      connections: 4,
+      rate: 200,
+      next: (i) => (i < 100 ? { method: "GET", path: "/" } : null),
+    });
     await Promise.all(load.clients);
     const sum = await load.stop();
     assert.equal(sum.answered, 100);
@@ -67,8 +83,14 @@ test("a load keeps to its rate", async () => {
 test("talk splits what came into answers and sees the end", async () => {
   const server = http.createServer((request, response) => response.end(request.url));
   await serving(server, async (port) => {
-    const two = await talk(port, "GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    assert.deepEqual(two.answers.map((a) => a.body), ["/a", "/b"]);
+    const two = await talk(
+      port,
+      "GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    );
+    assert.deepEqual(
+      two.answers.map((a) => a.body),
+      ["/a", "/b"],
+    );
     assert.equal(two.closed, true);
   });
 });

@@ -12,7 +12,10 @@ import { takeAnswer } from "./wire.mjs";
 export class Load {
   // next(i) gives {method, path, body, headers, tag} for the i-th request, or null to end.
   // onAnswer(request, answer) sees every whole answer.  rate: requests a second of all together.
-  constructor(port, { next, key, connections = 8, rate = 0, onAnswer = () => {}, patience = 15_000 }) {
+  constructor(
+    port,
+    { next, key, connections = 8, rate = 0, onAnswer = () => {}, patience = 15_000 },
+  ) {
     Object.assign(this, { port, next, key, rate, onAnswer, patience });
     this.sent = this.answered = this.cut = this.unanswered = this.refused = 0;
     this.statuses = new Map();
@@ -35,7 +38,8 @@ export class Load {
     const goal = this.answered + count;
     const end = Date.now() + bound;
     while (this.answered < goal) {
-      if (Date.now() > end) throw new Error(`only ${this.answered - goal + count} of ${count} answers`);
+      if (Date.now() > end)
+        throw new Error(`only ${this.answered - goal + count} of ${count} answers`);
       await pause(10);
     }
   }
@@ -44,10 +48,19 @@ export class Load {
     const sorted = Float64Array.from(this.times).sort();
     const at = (q) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
     const { sent, answered, cut, unanswered, refused, trouble } = this;
-    return { sent, answered, cut, unanswered, refused, trouble: trouble.slice(0, 10),
-             statuses: Object.fromEntries(this.statuses),
-             perSecond: answered / ((performance.now() - this.began) / 1000),
-             p50: at(0.5), p99: at(0.99), max: at(1) };
+    return {
+      sent,
+      answered,
+      cut,
+      unanswered,
+      refused,
+      trouble: trouble.slice(0, 10),
+      statuses: Object.fromEntries(this.statuses),
+      perSecond: answered / ((performance.now() - this.began) / 1000),
+      p50: at(0.5),
+      p99: at(0.99),
+      max: at(1),
+    };
   }
 
   async #client() {
@@ -104,7 +117,8 @@ export class Load {
     let head = `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n`;
     if (this.key) head += `Authorization: Bearer ${this.key}\r\n`;
     for (const [name, value] of Object.entries(headers)) head += `${name}: ${value}\r\n`;
-    if (text) head += `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n`;
+    if (text)
+      head += `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n`;
     return Buffer.from(`${head}\r\n${text}`);
   }
 }
@@ -138,7 +152,10 @@ class Link {
 
   ask(bytes, method, patience) {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.done?.({ answer: null, seen: this.seen.length }), patience);
+      const timer = setTimeout(
+        () => this.done?.({ answer: null, seen: this.seen.length }),
+        patience,
+      );
       this.method = method;
       this.done = (result) => {
         clearTimeout(timer);

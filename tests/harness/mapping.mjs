@@ -3,7 +3,11 @@
 export const mappingFile = "mappings/oracle_fusion/item.lua";
 
 // Each line of `set` can be replaced; head comes before the declaration.
-export const mapping = ({ head = "", partName = 'from "ItemDescription" :text()', more = "" } = {}) => `\
+export const mapping = ({
+  head = "",
+  partName = 'from "ItemDescription" :text()',
+  more = "",
+} = {}) => `\
 local map = require "tenon.map"
 local from = map.from
 ${head}

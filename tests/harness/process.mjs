@@ -3,26 +3,40 @@
 import { spawn } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 
-const groups = new Set();   // process groups under way: ended when this process ends, however it ends
+const groups = new Set(); // process groups under way: ended when this process ends, however it ends
 
-process.on("exit", () => { for (const pid of groups) killGroup(pid); });
+process.on("exit", () => {
+  for (const pid of groups) killGroup(pid);
+});
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 
 // Starts a command in a process group of its own.  .output collects both streams, .ended gives
 // {code, signal} and never fails.
 export function launch(command, args, { env = {}, cwd, input } = {}) {
   const child = spawn(command, args, {
-    cwd, detached: true, env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"],
+    cwd,
+    detached: true,
+    env: { ...process.env, ...env },
+    stdio: ["pipe", "pipe", "pipe"],
   });
   const run = { child, pid: child.pid, stdout: "", stderr: "", output: "" };
   for (const name of ["stdout", "stderr"]) {
     child[name].setEncoding("utf8");
-    child[name].on("data", (text) => { run[name] += text; run.output += text; });
+    child[name].on("data", (text) => {
+      run[name] += text;
+      run.output += text;
+    });
   }
   if (child.pid) groups.add(child.pid);
   run.ended = new Promise((resolve) => {
-    const end = (code, signal) => { groups.delete(child.pid); resolve({ code, signal }); };
-    child.on("error", (error) => { run.output += `${error.message}\n`; end(127, null); });
+    const end = (code, signal) => {
+      groups.delete(child.pid);
+      resolve({ code, signal });
+    };
+    child.on("error", (error) => {
+      run.output += `${error.message}\n`;
+      end(127, null);
+    });
     child.on("close", end);
   });
   child.stdin.on("error", () => {});
@@ -41,9 +55,16 @@ export function killGroup(pid) {
 
 function look(pid) {
   const read = (name) => readFileSync(`/proc/${pid}/${name}`, "utf8");
-  const [state, parent, group] = read("stat").replace(/^.*\) /s, "").split(" ");
-  return { pid, state, parent: +parent, group: +group,
-           title: read("cmdline").replaceAll("\0", " ").trim() };
+  const [state, parent, group] = read("stat")
+    .replace(/^.*\) /s, "")
+    .split(" ");
+  return {
+    pid,
+    state,
+    parent: +parent,
+    group: +group,
+    title: read("cmdline").replaceAll("\0", " ").trim(),
+  };
 }
 
 // All processes that are not zombies, as {pid, state, parent, group, title}.
@@ -54,7 +75,9 @@ export function processes() {
     try {
       const one = look(+name);
       if (one.state !== "Z" && one.state !== "X") found.push(one);
-    } catch { /* it ended while we looked */ }
+    } catch {
+      /* it ended while we looked */
+    }
   }
   return found;
 }

@@ -6,9 +6,14 @@ import { exact } from "./exact.mjs";
 import * as shape from "./shapes.mjs";
 
 // One request; gives {status, headers, text, body}; body is the parsed JSON or undefined.
-export function call(target, { method = "GET", path, headers = {}, body, agent, timeout = 30_000 }) {
-  const payload = body === undefined || typeof body === "string" || Buffer.isBuffer(body)
-    ? body : JSON.stringify(body);
+export function call(
+  target,
+  { method = "GET", path, headers = {}, body, agent, timeout = 30_000 },
+) {
+  const payload =
+    body === undefined || typeof body === "string" || Buffer.isBuffer(body)
+      ? body
+      : JSON.stringify(body);
   const all = { ...headers };
   if (payload !== undefined) {
     all["content-length"] = Buffer.byteLength(payload);
@@ -52,17 +57,25 @@ export class Rest {
     this.agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
   }
 
-  close() { this.agent.destroy(); }
+  close() {
+    this.agent.destroy();
+  }
 
   // Any request with the key.  Below /api/v1 unless the path begins with //.
   async send(method, path, body, headers = {}) {
     const root = path.startsWith("//");
     const answer = await call(this.target, {
-      method, path: root ? path.slice(1) : `/api/v1${path}`, body, agent: this.agent,
+      method,
+      path: root ? path.slice(1) : `/api/v1${path}`,
+      body,
+      agent: this.agent,
       headers: { ...(this.key ? { authorization: `Bearer ${this.key}` } : {}), ...headers },
     });
-    assert.match(answer.headers["x-request-id"] ?? "", /^[A-Za-z0-9_-]{1,64}$/,
-      `${method} ${path} answers ${answer.status} with a request id`);
+    assert.match(
+      answer.headers["x-request-id"] ?? "",
+      /^[A-Za-z0-9_-]{1,64}$/,
+      `${method} ${path} answers ${answer.status} with a request id`,
+    );
     if (answer.status >= 400 && !(root && answer.status === 503)) shape.isError(answer);
     return answer;
   }
@@ -70,16 +83,26 @@ export class Rest {
   // The parsed body of a request that must answer so.
   async want(status, method, path, body, headers) {
     const answer = await this.send(method, path, body, headers);
-    assert.equal(answer.status, status, `${method} ${path} answers ${answer.status} ${answer.text}`);
+    assert.equal(
+      answer.status,
+      status,
+      `${method} ${path} answers ${answer.status} ${answer.text}`,
+    );
     return answer.body;
   }
 
-  get(path) { return this.want(200, "GET", path); }
+  get(path) {
+    return this.want(200, "GET", path);
+  }
 
   // The error object of a request that must fail so.
   async refused(status, code, method, path, body, headers) {
     const answer = await this.send(method, path, body, headers);
-    assert.equal(answer.status, status, `${method} ${path} answers ${answer.status} ${answer.text}`);
+    assert.equal(
+      answer.status,
+      status,
+      `${method} ${path} answers ${answer.status} ${answer.text}`,
+    );
     assert.equal(answer.body.error.code, code);
     return answer.body.error;
   }
@@ -95,8 +118,12 @@ export class Rest {
 
   // Starts a run and does not wait for its end: its id.
   async startSync(name, operation = "sync_items", rest = {}) {
-    const answer = await this.send("POST", `/integrations/${name}/sync`,
-      { operation, filters: {}, wait: false, ...rest });
+    const answer = await this.send("POST", `/integrations/${name}/sync`, {
+      operation,
+      filters: {},
+      wait: false,
+      ...rest,
+    });
     assert.equal(answer.status, 202, answer.text);
     assert.equal(answer.body.status, "RUNNING");
     assert.match(answer.body.runId, shape.uuid7);
@@ -104,7 +131,9 @@ export class Rest {
     return answer.body.runId;
   }
 
-  run(name, runId) { return this.get(`/integrations/${name}/logs/${runId}`); }
+  run(name, runId) {
+    return this.get(`/integrations/${name}/logs/${runId}`);
+  }
 
   async itemCount() {
     return shape.isItemPage(await this.get("/items?limit=1")).pagination.total;
@@ -119,7 +148,8 @@ export class Rest {
       const page = shape.isItemPage(JSON.parse(text));
       found.push(...exact(text).items);
       cursor = page.pagination.nextCursor
-        ? `&cursor=${encodeURIComponent(page.pagination.nextCursor)}` : "";
+        ? `&cursor=${encodeURIComponent(page.pagination.nextCursor)}`
+        : "";
     } while (cursor);
     return found;
   }

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: MIT
 // scratch.mjs - folders that live as long as a story.  KEEP_SCRATCH=1 leaves them for a look.
-import { mkdtempSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync,
-         writeFileSync } from "node:fs";
+import {
+  mkdtempSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -44,7 +52,9 @@ export class Site {
     return path;
   }
 
-  read(name) { return readFileSync(join(this.path, name), "utf8"); }
+  read(name) {
+    return readFileSync(join(this.path, name), "utf8");
+  }
 
   edit(name, from, to) {
     const text = this.read(name);
@@ -52,7 +62,9 @@ export class Site {
     this.write(name, text.replace(from, to));
   }
 
-  remove(name) { rmSync(join(this.path, name)); }
+  remove(name) {
+    rmSync(join(this.path, name));
+  }
 
   // The line, from 1, on which a text first stands.
   lineOf(name, text) {

@@ -8,9 +8,18 @@ export const digest = /^[0-9a-f]{64}$/;
 export const mask = "********";
 
 const statuses = {
-  BAD_REQUEST: 400, UNAUTHORIZED: 401, FORBIDDEN: 403, NOT_FOUND: 404, METHOD_NOT_ALLOWED: 405,
-  CONFLICT: 409, PAYLOAD_TOO_LARGE: 413, UNSUPPORTED_MEDIA_TYPE: 415, VALIDATION_ERROR: 422,
-  RATE_LIMIT_EXCEEDED: 429, INTERNAL_ERROR: 500, SERVICE_UNAVAILABLE: 503,
+  BAD_REQUEST: 400,
+  UNAUTHORIZED: 401,
+  FORBIDDEN: 403,
+  NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  CONFLICT: 409,
+  PAYLOAD_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  VALIDATION_ERROR: 422,
+  RATE_LIMIT_EXCEEDED: 429,
+  INTERNAL_ERROR: 500,
+  SERVICE_UNAVAILABLE: 503,
   INSUFFICIENT_STORAGE: 507,
 };
 
@@ -36,9 +45,17 @@ const orNull = (pattern) => (v) => v === null || pattern.test(v);
 // The error body, and that its code and the answer's status belong together.
 export function isError(answer) {
   const { error } = all(answer.body, "body", { error: "object" });
-  all(error, "error", { code: /^[A-Z][A-Z_]+$/, message: (m) => typeof m === "string" && m.length > 0,
-                        timestamp: instant, requestId: /^[A-Za-z0-9_-]{1,64}$/ });
-  assert.equal(error.requestId, answer.headers["x-request-id"], "the body and the header name one id");
+  all(error, "error", {
+    code: /^[A-Z][A-Z_]+$/,
+    message: (m) => typeof m === "string" && m.length > 0,
+    timestamp: instant,
+    requestId: /^[A-Za-z0-9_-]{1,64}$/,
+  });
+  assert.equal(
+    error.requestId,
+    answer.headers["x-request-id"],
+    "the body and the header name one id",
+  );
   if (error.code in statuses) {
     assert.equal(answer.status, statuses[error.code], `${error.code} goes with its status`);
   }
@@ -46,10 +63,17 @@ export function isError(answer) {
 }
 
 const row = {
-  id: uuid7, name: "string", displayName: "string", type: ["ERP", "PLM"], integrationType: "string",
-  enabled: "boolean", lastSync: orNull(instant),
+  id: uuid7,
+  name: "string",
+  displayName: "string",
+  type: ["ERP", "PLM"],
+  integrationType: "string",
+  enabled: "boolean",
+  lastSync: orNull(instant),
   lastSyncStatus: (s) => s === null || ["SUCCESS", "PARTIAL", "FAILURE", "RUNNING"].includes(s),
-  totalSyncs: count, successCount: count, failureCount: count,
+  totalSyncs: count,
+  successCount: count,
+  failureCount: count,
 };
 
 export function isIntegrationRow(value) {
@@ -62,13 +86,23 @@ export const isIntegration = (value) => all(value, "integration", { ...row, conf
 
 export function isSyncAnswer(value) {
   all(value, "sync", {
-    success: "boolean", status: ["SUCCESS", "PARTIAL", "FAILURE"], recordsProcessed: count,
-    recordsCreated: count, recordsUpdated: count, recordsUnchanged: count, recordsFailed: count,
-    errors: Array.isArray, duration: count, runId: uuid7,
+    success: "boolean",
+    status: ["SUCCESS", "PARTIAL", "FAILURE"],
+    recordsProcessed: count,
+    recordsCreated: count,
+    recordsUpdated: count,
+    recordsUnchanged: count,
+    recordsFailed: count,
+    errors: Array.isArray,
+    duration: count,
+    runId: uuid7,
     generation: (g) => g === null || digest.test(g),
   });
-  assert.equal(value.recordsProcessed, value.recordsCreated + value.recordsUpdated +
-    value.recordsUnchanged + value.recordsFailed, "processed is the sum of its parts");
+  assert.equal(
+    value.recordsProcessed,
+    value.recordsCreated + value.recordsUpdated + value.recordsUnchanged + value.recordsFailed,
+    "processed is the sum of its parts",
+  );
   assert.ok(value.errors.length <= 100, "at most 100 errors are listed");
   for (const e of value.errors) all(e, "errors[]", { code: /^ERR_[A-Z_]+$/, message: "string" });
   return value;
@@ -76,42 +110,73 @@ export function isSyncAnswer(value) {
 
 export function isLog(value) {
   return all(value, "log", {
-    id: uuid7, operation: "string", direction: ["INBOUND", "OUTBOUND"],
-    status: ["SUCCESS", "PARTIAL", "FAILURE", "RUNNING"], recordCount: count, successCount: count,
-    errorCount: count, createdCount: count, updatedCount: count, unchangedCount: count,
-    duration: (d) => d === null || count(d), createdAt: instant, finishedAt: orNull(instant),
-    generation: (g) => g === null || digest.test(g), attempt: count,
+    id: uuid7,
+    operation: "string",
+    direction: ["INBOUND", "OUTBOUND"],
+    status: ["SUCCESS", "PARTIAL", "FAILURE", "RUNNING"],
+    recordCount: count,
+    successCount: count,
+    errorCount: count,
+    createdCount: count,
+    updatedCount: count,
+    unchangedCount: count,
+    duration: (d) => d === null || count(d),
+    createdAt: instant,
+    finishedAt: orNull(instant),
+    generation: (g) => g === null || digest.test(g),
+    attempt: count,
   });
 }
 
 export function isLogPage(value) {
-  all(value, "logs", { logs: Array.isArray, total: count, page: count, limit: count,
-                       totalPages: count });
+  all(value, "logs", {
+    logs: Array.isArray,
+    total: count,
+    page: count,
+    limit: count,
+    totalPages: count,
+  });
   value.logs.forEach(isLog);
   assert.equal(value.totalPages, Math.ceil(value.total / value.limit));
   return value;
 }
 
-export const isItem = (value) => all(value, "item", {
-  id: uuid7, partNumber: "string", createdAt: instant, updatedAt: instant });
+export const isItem = (value) =>
+  all(value, "item", {
+    id: uuid7,
+    partNumber: "string",
+    createdAt: instant,
+    updatedAt: instant,
+  });
 
 export function isItemPage(value) {
   all(value, "page", { items: Array.isArray, pagination: "object" });
   all(value.pagination, "pagination", {
-    total: count, limit: count, offset: count, hasMore: "boolean",
-    nextCursor: (c) => c === null || typeof c === "string" });
+    total: count,
+    limit: count,
+    offset: count,
+    hasMore: "boolean",
+    nextCursor: (c) => c === null || typeof c === "string",
+  });
   value.items.forEach(isItem);
   return value;
 }
 
-export const isTest = (value) => all(value, "test", {
-  success: "boolean", message: "string", responseTime: count,
-  version: (v) => v === null || typeof v === "string" });
+export const isTest = (value) =>
+  all(value, "test", {
+    success: "boolean",
+    message: "string",
+    responseTime: count,
+    version: (v) => v === null || typeof v === "string",
+  });
 
 export function isHealth(value) {
   all(value, "health", {
-    connected: "boolean", responseTime: (n) => n === null || count(n),
-    version: (v) => v === null || typeof v === "string", lastCheck: orNull(instant) });
+    connected: "boolean",
+    responseTime: (n) => n === null || count(n),
+    version: (v) => v === null || typeof v === "string",
+    lastCheck: orNull(instant),
+  });
   if (!value.connected && value.lastCheck) has(value, "error", (e) => e !== undefined, "health");
   return value;
 }

@@ -34,8 +34,12 @@ class Stage {
     this.defer(folder.clear);
   }
 
-  defer(undo) { this.deferred.push(undo); }
-  note(text) { this.t.diagnostic(text); }
+  defer(undo) {
+    this.deferred.push(undo);
+  }
+  note(text) {
+    this.t.diagnostic(text);
+  }
 
   // A folder of its own below the scratch folder.
   folder(name) {
@@ -44,7 +48,9 @@ class Stage {
     return path;
   }
 
-  site(name = "site") { return new Site(join(this.scratch, name)); }
+  site(name = "site") {
+    return new Site(join(this.scratch, name));
+  }
 
   // A Tenon that is not started.
   unstarted({ data = this.folder(`data${this.tenons.length || ""}`), ...options } = {}) {
@@ -54,7 +60,9 @@ class Stage {
     return tenon;
   }
 
-  tenon(options) { return this.unstarted(options).start(); }
+  tenon(options) {
+    return this.unstarted(options).start();
+  }
 
   async fusion(options) {
     const fusion = await new Fusion(options).start();
@@ -71,7 +79,8 @@ class Stage {
   }
 
   inspect() {
-    for (const tenon of this.tenons) assert.equal(tenon.findings(), null, "no sanitizer found anything");
+    for (const tenon of this.tenons)
+      assert.equal(tenon.findings(), null, "no sanitizer found anything");
   }
 
   tell() {
@@ -89,8 +98,12 @@ class Stage {
 // What POST /integrations takes for a fake Fusion.
 export function integration(fusion, { config = {}, ...rest } = {}) {
   return {
-    name: "fusion", displayName: "Fusion of the plant", type: "ERP",
-    integrationType: "oracle_fusion", enabled: true, ...rest,
+    name: "fusion",
+    displayName: "Fusion of the plant",
+    type: "ERP",
+    integrationType: "oracle_fusion",
+    enabled: true,
+    ...rest,
     config: { ...fusion.config, ...config },
   };
 }

@@ -17,13 +17,21 @@ const sanitizers = {
   UBSAN_OPTIONS: "print_stacktrace=1:halt_on_error=1",
   TSAN_OPTIONS: "halt_on_error=1",
 };
-const findings = /ERROR: \w*Sanitizer|WARNING: ThreadSanitizer|: runtime error:|SUMMARY: \w+Sanitizer/;
+const findings =
+  /ERROR: \w*Sanitizer|WARNING: ThreadSanitizer|: runtime error:|SUMMARY: \w+Sanitizer/;
 
 // The environment of this test without what would change the program under test.
 function environment(extra) {
-  const quiet = { INTEGRATION_ENCRYPTION_KEY: undefined, TENON_FAULTS: undefined,
-                  http_proxy: undefined, https_proxy: undefined, HTTP_PROXY: undefined,
-                  HTTPS_PROXY: undefined, ALL_PROXY: undefined, all_proxy: undefined };
+  const quiet = {
+    INTEGRATION_ENCRYPTION_KEY: undefined,
+    TENON_FAULTS: undefined,
+    http_proxy: undefined,
+    https_proxy: undefined,
+    HTTP_PROXY: undefined,
+    HTTPS_PROXY: undefined,
+    ALL_PROXY: undefined,
+    all_proxy: undefined,
+  };
   return { ...quiet, ...sanitizers, ...extra };
 }
 
@@ -39,33 +47,59 @@ export async function command(args, { data, site, input, env, timeout = 30_000 }
     throw new Error(`${error.message}\n${run.output}`);
   }
   assert.doesNotMatch(run.output, findings, run.output);
-  return { ...end, stdout: run.stdout, stderr: run.stderr, output: run.output,
-           get json() { return JSON.parse(run.stdout); } };
+  return {
+    ...end,
+    stdout: run.stdout,
+    stderr: run.stderr,
+    output: run.output,
+    get json() {
+      return JSON.parse(run.stdout);
+    },
+  };
 }
 
 export class Tenon {
   // data: its folder.  Options: site, workers, watch, env, args, key, loopback (may upstreams be here?).
-  constructor(data, { site, workers = 2, watch = false, env = {}, args = [], loopback = true } = {}) {
+  constructor(
+    data,
+    { site, workers = 2, watch = false, env = {}, args = [], loopback = true } = {},
+  ) {
     assert.ok(existsSync(binary), `${binary} is not built`);
     Object.assign(this, { data, site, workers, watch, env, extra: args, loopback });
-    this.log = "";          // all that it ever printed, over its restarts
+    this.log = ""; // all that it ever printed, over its restarts
     this.rest = null;
   }
 
   get arguments() {
-    return ["serve", "--data", this.data, "--listen", "127.0.0.1:0", "--workers", this.workers,
-            ...(this.site ? ["--site", this.site.path ?? this.site] : []),
-            ...(this.watch ? ["--watch"] : []),
-            ...(this.loopback ? ["--allow-net", "127.0.0.0/8"] : []), ...this.extra].map(String);
+    return [
+      "serve",
+      "--data",
+      this.data,
+      "--listen",
+      "127.0.0.1:0",
+      "--workers",
+      this.workers,
+      ...(this.site ? ["--site", this.site.path ?? this.site] : []),
+      ...(this.watch ? ["--watch"] : []),
+      ...(this.loopback ? ["--allow-net", "127.0.0.0/8"] : []),
+      ...this.extra,
+    ].map(String);
   }
 
   // Until it is ready.  Fails with all that it said.
   async start() {
     this.run = launch(binary, this.arguments, { env: environment(this.env) });
     const address = await Promise.race([
-      waitFor("the line \"listening on\"", () => /^listening on (http:\/\/\S+)$/m.exec(this.run.stdout),
-        { within: 20_000, every: 10 }).catch((error) => { throw new Error(this.#told(error.message)); }),
-      this.run.ended.then((end) => { throw new Error(this.#told(`it ended with ${end.code ?? end.signal}`)); }),
+      waitFor(
+        'the line "listening on"',
+        () => /^listening on (http:\/\/\S+)$/m.exec(this.run.stdout),
+        { within: 20_000, every: 10 },
+      ).catch((error) => {
+        throw new Error(this.#told(error.message));
+      }),
+      this.run.ended.then((end) => {
+        throw new Error(this.#told(`it ended with ${end.code ?? end.signal}`));
+      }),
     ]);
     this.url = address[1];
     this.port = +new URL(this.url).port;
@@ -78,23 +112,32 @@ export class Tenon {
   // Starts where a start must fail: {code, output}.
   async startFails({ timeout = 15_000 } = {}) {
     this.run = launch(binary, this.arguments, { env: environment(this.env) });
-    const end = await within(timeout, "the end of a start that must fail", this.run.ended)
-      .catch((error) => { killGroup(this.run.pid); throw new Error(this.#told(error.message)); });
+    const end = await within(timeout, "the end of a start that must fail", this.run.ended).catch(
+      (error) => {
+        killGroup(this.run.pid);
+        throw new Error(this.#told(error.message));
+      },
+    );
     const { output } = this.run;
     this.#keep();
     return { ...end, output };
   }
 
-  get pid() { return this.run.pid; }
-  get output() { return this.log + (this.run?.output ?? ""); }
+  get pid() {
+    return this.run.pid;
+  }
+  get output() {
+    return this.log + (this.run?.output ?? "");
+  }
 
   // Asks it to end and expects that it does, with code 0 and no process left.
   async stop({ timeout = 15_000 } = {}) {
     if (!this.run) return;
     const { run } = this;
     process.kill(run.pid, "SIGTERM");
-    const end = await within(timeout, "the end after SIGTERM", run.ended)
-      .catch((error) => { throw new Error(this.#told(error.message)); });
+    const end = await within(timeout, "the end after SIGTERM", run.ended).catch((error) => {
+      throw new Error(this.#told(error.message));
+    });
     this.#keep();
     assert.deepEqual(end, { code: 0, signal: null }, this.#told("SIGTERM ends it with code 0"));
     await waitFor("the end of every process", () => inGroup(run.pid).length === 0);
@@ -119,17 +162,22 @@ export class Tenon {
     process.kill(child.pid, "SIGKILL");
     const role = child.title;
     return waitFor(`another "${role}"`, () =>
-      childrenOf(this.pid).find((p) => p.title === role && p.pid !== child.pid));
+      childrenOf(this.pid).find((p) => p.title === role && p.pid !== child.pid),
+    );
   }
 
   ready() {
     return waitFor("readyz", async () => (await this.rest.send("GET", "//readyz")).status === 200);
   }
 
-  command(args, options = {}) { return command(args, { data: this.data, ...options }); }
+  command(args, options = {}) {
+    return command(args, { data: this.data, ...options });
+  }
 
   // What a sanitizer found in any of its processes.
-  findings() { return findings.test(this.output) ? this.output : null; }
+  findings() {
+    return findings.test(this.output) ? this.output : null;
+  }
 
   end() {
     this.rest?.close();
@@ -143,5 +191,7 @@ export class Tenon {
     this.run = null;
   }
 
-  #told(what) { return `${what}\n--- tenon said\n${this.output}`; }
+  #told(what) {
+    return `${what}\n--- tenon said\n${this.output}`;
+  }
 }

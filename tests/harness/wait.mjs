@@ -16,7 +16,8 @@ export async function waitFor(what, probe, { within = 15_000, every = 25 } = {})
     } catch (error) {
       last = `threw ${error.message}`;
     }
-    if (Date.now() >= end) throw new Error(`waited ${within} ms for ${what}; the last look ${last}`);
+    if (Date.now() >= end)
+      throw new Error(`waited ${within} ms for ${what}; the last look ${last}`);
     await pause(every);
   }
 }

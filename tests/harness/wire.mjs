@@ -22,8 +22,12 @@ export function takeAnswer(bytes, method = "GET") {
   }
   const length = empty ? 0 : +(headers["content-length"] ?? 0);
   if (bytes.length < from + length) return null;
-  return { status: code, headers, body: bytes.toString("utf8", from, from + length),
-           size: from + length };
+  return {
+    status: code,
+    headers,
+    body: bytes.toString("utf8", from, from + length),
+    size: from + length,
+  };
 }
 
 function takeChunked(bytes, answer, from) {
@@ -63,14 +67,17 @@ export function talk(port, bytes, { quiet = 300, timeout = 10_000, method = "GET
         reject(error);
       }
     };
-    socket.on("connect", () => { for (const b of [].concat(bytes)) socket.write(b, "latin1"); });
+    socket.on("connect", () => {
+      for (const b of [].concat(bytes)) socket.write(b, "latin1");
+    });
     socket.on("data", (part) => {
       seen = Buffer.concat([seen, part]);
       clearTimeout(timer);
       timer = setTimeout(() => finish(false), quiet);
     });
     socket.on("error", (error) => {
-      if (error.code === "ECONNREFUSED") reject(error); else finish(true);
+      if (error.code === "ECONNREFUSED") reject(error);
+      else finish(true);
     });
     socket.on("close", () => finish(true));
   });

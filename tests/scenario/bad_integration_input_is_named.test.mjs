@@ -32,6 +32,8 @@ story("what is wrong with an integration is refused with 422 and named", async (
   assert.deepEqual(await rest.get("/integrations"), [], "nothing of it was stored");
 
   await rest.create(good);
-  const error = await rest.refused(422, "VALIDATION_ERROR", "PUT", "/integrations/fusion", { config: { nonsense: 1 } });
+  const error = await rest.refused(422, "VALIDATION_ERROR", "PUT", "/integrations/fusion", {
+    config: { nonsense: 1 },
+  });
   assert.equal(error.details.field, "config.nonsense");
 });

@@ -14,8 +14,15 @@ story("tenon check loads everything and names what is wrong", async (stage) => {
   site.write("scripts/adapters/mine.lua", "return {\n  oops\n");
   const bad = await command(["check"], { site: site.path });
   assert.equal(bad.code, 1);
-  assert.match(bad.output, new RegExp(`${mappingFile.replaceAll(".", "\\.")}:${site.lineOf(mappingFile, "shout")}: `));
-  assert.match(bad.output, /scripts\/adapters\/mine\.lua:\d+: /, "every fault is told, not the first alone");
+  assert.match(
+    bad.output,
+    new RegExp(`${mappingFile.replaceAll(".", "\\.")}:${site.lineOf(mappingFile, "shout")}: `),
+  );
+  assert.match(
+    bad.output,
+    /scripts\/adapters\/mine\.lua:\d+: /,
+    "every fault is told, not the first alone",
+  );
   const json = await command(["check", "--json"], { site: site.path });
   assert.equal(json.code, 1);
   assert.ok(JSON.stringify(json.json).includes(mappingFile));
@@ -33,16 +40,27 @@ story("tenon map maps NDJSON and pages exactly, with faults on stderr", async (s
     assert.match(run.stderr, /item\.lua:\d+: .*partNumber/);
     for (const [n, record] of out.entries()) {
       const sent = exact(lines[n < 5 ? n : n + 1]);
-      assert.deepEqual([record.partNumber, record.attributes.weight, record.attributes.itemId],
-        [sent.ItemNumber, sent.UnitWeight, sent.ItemId]);
+      assert.deepEqual(
+        [record.partNumber, record.attributes.weight, record.attributes.itemId],
+        [sent.ItemNumber, sent.UnitWeight, sent.ItemId],
+      );
     }
   };
-  const rows = await command(["map", "oracle_fusion/item"], { site: site.path, input: `${lines.join("\n")}\n` });
+  const rows = await command(["map", "oracle_fusion/item"], {
+    site: site.path,
+    input: `${lines.join("\n")}\n`,
+  });
   checked(rows);
   const page = `{"items":[${lines.join(",")}],"hasMore":false}`;
-  const pages = await command(["map", "oracle_fusion/item", "--pages", "items"], { site: site.path, input: page });
+  const pages = await command(["map", "oracle_fusion/item", "--pages", "items"], {
+    site: site.path,
+    input: page,
+  });
   checked(pages);
-  const stats = await command(["map", "oracle_fusion/item", "--stats"], { site: site.path, input: lines[0] });
+  const stats = await command(["map", "oracle_fusion/item", "--stats"], {
+    site: site.path,
+    input: lines[0],
+  });
   assert.equal(stats.code, 0, stats.output);
   assert.match(stats.stderr, /1/);
   const nobody = await command(["map", "oracle_fusion/nothing"], { site: site.path, input: "" });

@@ -12,21 +12,36 @@ const loops = {
 for (const [what, loop] of Object.entries(loops)) {
   story(`${what} in a mapping function fails its record alone while GETs go on`, async (stage) => {
     const site = stage.site();
-    site.write(mappingFile, mapping({ partName: `function(src)
+    site.write(
+      mappingFile,
+      mapping({
+        partName: `function(src)
       if src.ItemNumber == "PN-000007" then ${loop} end
       return src.ItemDescription
-    end` }));
+    end`,
+      }),
+    );
     const { tenon } = await stage.plant({ items: 20, site });
     const load = new Load(tenon.port, {
-      key: tenon.key, connections: 8, rate: 200, next: () => ({ method: "GET", path: "/api/v1/items?limit=1" }) });
+      key: tenon.key,
+      connections: 8,
+      rate: 200,
+      next: () => ({ method: "GET", path: "/api/v1/items?limit=1" }),
+    });
     stage.defer(() => load.stop());
     await load.more(20);
 
     const answer = await tenon.rest.sync("fusion");
-    assert.deepEqual([answer.status, answer.recordsCreated, answer.recordsFailed], ["PARTIAL", 19, 1],
-      JSON.stringify(answer));
+    assert.deepEqual(
+      [answer.status, answer.recordsCreated, answer.recordsFailed],
+      ["PARTIAL", 19, 1],
+      JSON.stringify(answer),
+    );
     const [error] = answer.errors;
-    assert.deepEqual([error.code, error.field, error.file], ["ERR_DATA_MAPPING", "partName", mappingFile]);
+    assert.deepEqual(
+      [error.code, error.field, error.file],
+      ["ERR_DATA_MAPPING", "partName", mappingFile],
+    );
     assert.ok(error.line >= site.lineOf(mappingFile, "partName ="), JSON.stringify(error));
     assert.match(error.message, /time|budget|long/i);
 

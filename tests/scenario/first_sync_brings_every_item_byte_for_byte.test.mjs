@@ -10,8 +10,11 @@ story("the first sync brings every item: ids, decimals and text byte for byte", 
   const { fusion, tenon } = await stage.plant({ items: 250, site, config: { batchSize: 100 } });
 
   const answer = await tenon.rest.sync("fusion");
-  assert.deepEqual([answer.success, answer.status, answer.recordsProcessed, answer.recordsCreated],
-    [true, "SUCCESS", 250, 250], JSON.stringify(answer.errors));
+  assert.deepEqual(
+    [answer.success, answer.status, answer.recordsProcessed, answer.recordsCreated],
+    [true, "SUCCESS", 250, 250],
+    JSON.stringify(answer.errors),
+  );
 
   const items = new Map((await tenon.rest.allItems()).map((item) => [item.partNumber, item]));
   assert.equal(items.size, 250);
@@ -21,8 +24,12 @@ story("the first sync brings every item: ids, decimals and text byte for byte", 
     assert.ok(item, `${sent.ItemNumber} is there`);
     assert.equal(item.partName, sent.ItemDescription);
     assert.equal(item.unitOfMeasure, "EA");
-    assert.equal(item.partType, { Root: "ASSEMBLY", Purchased: "COMPONENT", Manufactured: "ASSEMBLY",
-                                  Model: "MODEL" }[sent.ItemClass]);
+    assert.equal(
+      item.partType,
+      { Root: "ASSEMBLY", Purchased: "COMPONENT", Manufactured: "ASSEMBLY", Model: "MODEL" }[
+        sent.ItemClass
+      ],
+    );
     assert.equal(item.attributes.itemIdText, String(300000047274444 + i));
     assert.equal(item.attributes.itemId, sent.ItemId);
     assert.equal(item.attributes.weight, sent.UnitWeight);
@@ -31,7 +38,14 @@ story("the first sync brings every item: ids, decimals and text byte for byte", 
     assert.deepEqual(item.attributes.flexfields, {});
     assert.equal(item.attributes.revision ?? null, sent.Revision);
   }
-  assert.deepEqual(fusion.pages.map((p) => [p.query.limit, p.query.offset ?? "0"]),
-    [["100", "0"], ["100", "100"], ["100", "200"]], "three pages, each asked for once");
+  assert.deepEqual(
+    fusion.pages.map((p) => [p.query.limit, p.query.offset ?? "0"]),
+    [
+      ["100", "0"],
+      ["100", "100"],
+      ["100", "200"],
+    ],
+    "three pages, each asked for once",
+  );
   assert.equal(fusion.tokenCalls, 1);
 });

@@ -17,7 +17,9 @@ function smallDisk(stage, path, size) {
   const leave = () => {
     try {
       execFileSync("umount", ["-l", path], { stdio: "pipe" });
-    } catch { /* it is gone already */ }
+    } catch {
+      /* it is gone already */
+    }
   };
   process.once("exit", leave);
   stage.defer(leave);
@@ -41,15 +43,21 @@ function fill(path) {
 // Writes until one is refused for want of room; then reads still work.
 async function refuses(tenon, fusion, tag) {
   const made = [];
-  const answer = await waitFor("a refused write", async () => {
-    const name = `${tag}-${made.length}`;
-    const one = await tenon.rest.send("POST", "/integrations", integration(fusion, { name }));
-    if (one.status !== 201) return one;
-    made.push(name);
-    return null;
-  }, { every: 0, within: 25_000 });
+  const answer = await waitFor(
+    "a refused write",
+    async () => {
+      const name = `${tag}-${made.length}`;
+      const one = await tenon.rest.send("POST", "/integrations", integration(fusion, { name }));
+      if (one.status !== 201) return one;
+      made.push(name);
+      return null;
+    },
+    { every: 0, within: 25_000 },
+  );
   assert.ok([503, 507].includes(answer.status), answer.text);
-  const run = await tenon.rest.send("POST", "/integrations/fusion/sync", { operation: "sync_items" });
+  const run = await tenon.rest.send("POST", "/integrations/fusion/sync", {
+    operation: "sync_items",
+  });
   assert.ok([503, 507].includes(run.status) || run.body.success === false, run.text);
   for (let i = 0; i < 10; i++) assert.equal(await tenon.rest.itemCount(), 40);
   await tenon.rest.get("/integrations/fusion");
@@ -57,8 +65,13 @@ async function refuses(tenon, fusion, tag) {
 }
 
 async function recovers(tenon, fusion, made) {
-  await waitFor("room again", async () => (await tenon.rest.send("POST", "/integrations",
-    integration(fusion, { name: "after" }))).status === 201, { every: 100 });
+  await waitFor(
+    "room again",
+    async () =>
+      (await tenon.rest.send("POST", "/integrations", integration(fusion, { name: "after" })))
+        .status === 201,
+    { every: 100 },
+  );
   fusion.items.edit(1, { ItemDescription: '"after"' });
   assert.equal((await tenon.rest.sync("fusion")).status, "SUCCESS");
   await tenon.killGroup();
@@ -68,30 +81,39 @@ async function recovers(tenon, fusion, made) {
   assert.equal((await tenon.rest.item("PN-000002")).partName, "after");
 }
 
-story("a full disk: writes are refused, reads go on, and it works again when there is room", async (stage) => {
-  const disk = join(stage.scratch, "disk");
-  if (!smallDisk(stage, disk, "24m")) {
-    stage.t.skip("no small disk can be mounted here");
-    return;
-  }
-  const { fusion, tenon } = await stage.plant({ items: 40, data: join(disk, "data") });
-  await tenon.rest.sync("fusion");
-  fill(join(disk, "neighbour"));
-  const made = await refuses(tenon, fusion, "full");
-  rmSync(join(disk, "neighbour"));
-  await recovers(tenon, fusion, made);
-});
+story(
+  "a full disk: writes are refused, reads go on, and it works again when there is room",
+  async (stage) => {
+    const disk = join(stage.scratch, "disk");
+    if (!smallDisk(stage, disk, "24m")) {
+      stage.t.skip("no small disk can be mounted here");
+      return;
+    }
+    const { fusion, tenon } = await stage.plant({ items: 40, data: join(disk, "data") });
+    await tenon.rest.sync("fusion");
+    fill(join(disk, "neighbour"));
+    const made = await refuses(tenon, fusion, "full");
+    rmSync(join(disk, "neighbour"));
+    await recovers(tenon, fusion, made);
+  },
+);
 
 // RLIMIT_FSIZE on the store process: its files may not grow beyond what the largest is now.
-story("files that may not grow: writes are refused, reads go on, and it works again", async (stage) => {
-  const { fusion, tenon } = await stage.plant({ items: 40 });
-  await tenon.rest.sync("fusion");
-  const largest = Math.max(...readdirSync(tenon.data).map((name) => statSync(join(tenon.data, name)).size));
-  const [store] = tenon.children("store");
-  const limit = (size) => execFileSync("prlimit", ["--pid", String(store.pid), `--fsize=${size}`]);
-  limit(`${largest + 65536}:unlimited`);
-  const made = await refuses(tenon, fusion, "limited");
-  assert.equal(tenon.children("store")[0].pid, store.pid, "the store lives through it");
-  limit("unlimited:unlimited");
-  await recovers(tenon, fusion, made);
-});
+story(
+  "files that may not grow: writes are refused, reads go on, and it works again",
+  async (stage) => {
+    const { fusion, tenon } = await stage.plant({ items: 40 });
+    await tenon.rest.sync("fusion");
+    const largest = Math.max(
+      ...readdirSync(tenon.data).map((name) => statSync(join(tenon.data, name)).size),
+    );
+    const [store] = tenon.children("store");
+    const limit = (size) =>
+      execFileSync("prlimit", ["--pid", String(store.pid), `--fsize=${size}`]);
+    limit(`${largest + 65536}:unlimited`);
+    const made = await refuses(tenon, fusion, "limited");
+    assert.equal(tenon.children("store")[0].pid, store.pid, "the store lives through it");
+    limit("unlimited:unlimited");
+    await recovers(tenon, fusion, made);
+  },
+);

@@ -13,7 +13,10 @@ story("healthz, readyz, metrics and status show the state of the processes", asy
   const metrics = await rest.send("GET", "//metrics");
   assert.match(metrics.headers["content-type"], /^text\/plain/);
   for (const line of metrics.text.trimEnd().split("\n")) {
-    assert.match(line, /^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? -?[0-9.e+]+)$/);
+    assert.match(
+      line,
+      /^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? -?[0-9.e+]+)$/,
+    );
   }
   assert.match(metrics.text, /^tenon_store_commits_total [1-9]/m);
 
@@ -28,7 +31,10 @@ story("healthz, readyz, metrics and status show the state of the processes", asy
   await tenon.ready();
   assert.equal((await rest.send("GET", "//healthz")).status, 200);
   await waitFor("the restart in the metrics", async () =>
-    /^tenon_process_restarts_total\{process="store"\} 1$/m.test((await rest.send("GET", "//metrics")).text));
+    /^tenon_process_restarts_total\{process="store"\} 1$/m.test(
+      (await rest.send("GET", "//metrics")).text,
+    ),
+  );
 });
 
 story("wrong methods, paths and slashes are told apart", async (stage) => {

@@ -9,13 +9,19 @@ story("an integration is created, read, changed and deleted", async (stage) => {
   const { rest } = await stage.tenon();
   assert.deepEqual(await rest.get("/integrations"), [], "a bare array, empty at first");
 
-  const answer = await rest.send("POST", "/integrations", integration(fusion, { config: { webhookSecret: "h".repeat(32) } }));
+  const answer = await rest.send(
+    "POST",
+    "/integrations",
+    integration(fusion, { config: { webhookSecret: "h".repeat(32) } }),
+  );
   assert.equal(answer.status, 201, answer.text);
   const made = shape.isIntegration(answer.body);
   assert.equal(answer.headers.location, `/api/v1/integrations/${made.id}`);
   assert.deepEqual([made.config.clientSecret, made.config.webhookSecret], [shape.mask, shape.mask]);
-  assert.deepEqual([made.totalSyncs, made.successCount, made.failureCount, made.lastSync, made.lastSyncStatus],
-    [0, 0, 0, null, null]);
+  assert.deepEqual(
+    [made.totalSyncs, made.successCount, made.failureCount, made.lastSync, made.lastSyncStatus],
+    [0, 0, 0, null, null],
+  );
 
   const list = await rest.get("/integrations");
   assert.equal(list.length, 1);
@@ -28,9 +34,14 @@ story("an integration is created, read, changed and deleted", async (stage) => {
   await rest.refused(409, "CONFLICT", "POST", "/integrations", integration(fusion));
   assert.equal((await rest.get("/integrations")).length, 1);
 
-  const changed = await rest.want(200, "PUT", "/integrations/fusion", { displayName: "Plant 2", config: { batchSize: 25 } });
-  assert.deepEqual([changed.displayName, changed.config.batchSize, changed.config.clientId, changed.id],
-    ["Plant 2", 25, fusion.clientId, made.id]);
+  const changed = await rest.want(200, "PUT", "/integrations/fusion", {
+    displayName: "Plant 2",
+    config: { batchSize: 25 },
+  });
+  assert.deepEqual(
+    [changed.displayName, changed.config.batchSize, changed.config.clientId, changed.id],
+    ["Plant 2", 25, fusion.clientId, made.id],
+  );
 
   assert.equal((await rest.send("DELETE", "/integrations/fusion")).status, 204);
   await rest.refused(404, "NOT_FOUND", "GET", "/integrations/fusion");
@@ -38,19 +49,37 @@ story("an integration is created, read, changed and deleted", async (stage) => {
   await rest.create(integration(fusion));
 });
 
-story("an integration with only what is required carries the documented defaults", async (stage) => {
-  const { rest } = await stage.tenon();
-  const { config } = await rest.create({
-    name: "oracle_fusion_prod", displayName: "Production", type: "ERP", integrationType: "oracle_fusion", enabled: true,
-    config: { fusionBaseUrl: "https://fusion.example.com", tokenUrl: "https://id.example.com/oauth2/v1/token",
-              clientId: "c", clientSecret: "s", scopes: ["urn:opc:resource:fa"] } });
-  const { syncInterval, batchSize, timeout, retryAttempts, retryDelay } = config;
-  assert.deepEqual({ syncInterval, batchSize, timeout, retryAttempts, retryDelay },
-    { syncInterval: 60, batchSize: 100, timeout: 30000, retryAttempts: 3, retryDelay: 1000 });
-});
+story(
+  "an integration with only what is required carries the documented defaults",
+  async (stage) => {
+    const { rest } = await stage.tenon();
+    const { config } = await rest.create({
+      name: "oracle_fusion_prod",
+      displayName: "Production",
+      type: "ERP",
+      integrationType: "oracle_fusion",
+      enabled: true,
+      config: {
+        fusionBaseUrl: "https://fusion.example.com",
+        tokenUrl: "https://id.example.com/oauth2/v1/token",
+        clientId: "c",
+        clientSecret: "s",
+        scopes: ["urn:opc:resource:fa"],
+      },
+    });
+    const { syncInterval, batchSize, timeout, retryAttempts, retryDelay } = config;
+    assert.deepEqual(
+      { syncInterval, batchSize, timeout, retryAttempts, retryDelay },
+      { syncInterval: 60, batchSize: 100, timeout: 30000, retryAttempts: 3, retryDelay: 1000 },
+    );
+  },
+);
 
 story("a secret that is left out or sent back masked stays as it was", async (stage) => {
-  const { fusion, tenon: { rest } } = await stage.plant({ items: 3 });
+  const {
+    fusion,
+    tenon: { rest },
+  } = await stage.plant({ items: 3 });
   await rest.want(200, "PUT", "/integrations/fusion", { displayName: "a" });
   await rest.want(200, "PUT", "/integrations/fusion", { config: { clientSecret: shape.mask } });
   await rest.want(200, "PUT", "/integrations/fusion", await rest.get("/integrations/fusion"));

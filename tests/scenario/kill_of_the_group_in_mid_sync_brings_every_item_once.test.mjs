@@ -10,7 +10,7 @@ async function killedAt(stage, at) {
   const runId = await tenon.rest.startSync("fusion");
   await gate.reached;
   if (at >= 2) {
-    await waitFor("a stored page", async () => await tenon.rest.itemCount() >= (at - 1) * 50);
+    await waitFor("a stored page", async () => (await tenon.rest.itemCount()) >= (at - 1) * 50);
   }
   await tenon.killGroup();
   fusion.forget();
@@ -18,13 +18,20 @@ async function killedAt(stage, at) {
 
   await tenon.start();
   const stored = await tenon.rest.itemCount();
-  const run = await waitFor("the end of the run", async () => {
-    const row = await tenon.rest.run("fusion", runId);
-    return row.status !== "RUNNING" && row;
-  }, { within: 30_000 });
+  const run = await waitFor(
+    "the end of the run",
+    async () => {
+      const row = await tenon.rest.run("fusion", runId);
+      return row.status !== "RUNNING" && row;
+    },
+    { within: 30_000 },
+  );
   assert.equal(run.status, "SUCCESS", JSON.stringify(run.errors));
-  assert.deepEqual([run.recordCount, run.createdCount, run.errorCount], [400, 400, 0],
-    "the counts are of the whole run, each item once");
+  assert.deepEqual(
+    [run.recordCount, run.createdCount, run.errorCount],
+    [400, 400, 0],
+    "the counts are of the whole run, each item once",
+  );
   assert.ok(run.attempt >= 2, `attempt ${run.attempt}`);
 
   const parts = (await tenon.rest.allItems()).map((item) => item.partNumber);

@@ -5,31 +5,53 @@ import { mapping, mappingFile } from "../harness/mapping.mjs";
 import { story } from "../harness/story.mjs";
 
 const hogs = {
-  "tables": "local t = {} while true do t[#t + 1] = { #t } end",
+  tables: "local t = {} while true do t[#t + 1] = { #t } end",
   "one string": "local s = 'x' while true do s = s .. s end",
-  "recursion": "local function f(n) return 1 + f(n + 1) end f(1)",
+  recursion: "local function f(n) return 1 + f(n + 1) end f(1)",
 };
 
 for (const [what, hog] of Object.entries(hogs)) {
-  story(`a mapping function that eats memory (${what}) fails its record alone while GETs go on`, async (stage) => {
-    const site = stage.site();
-    site.write(mappingFile, mapping({ partName: `function(src)
+  story(
+    `a mapping function that eats memory (${what}) fails its record alone while GETs go on`,
+    async (stage) => {
+      const site = stage.site();
+      site.write(
+        mappingFile,
+        mapping({
+          partName: `function(src)
       if src.ItemNumber == "PN-000003" then ${hog} end
       return src.ItemDescription
-    end` }));
-    const { tenon } = await stage.plant({ items: 10, site });
-    const workers = tenon.children("worker").map((p) => p.pid);
-    const load = new Load(tenon.port, {
-      key: tenon.key, connections: 8, rate: 200, next: () => ({ method: "GET", path: "/api/v1/items?limit=1" }) });
-    stage.defer(() => load.stop());
-    const answer = await tenon.rest.sync("fusion");
-    assert.deepEqual([answer.status, answer.recordsCreated, answer.recordsFailed], ["PARTIAL", 9, 1],
-      JSON.stringify(answer));
-    assert.deepEqual([answer.errors[0].code, answer.errors[0].field], ["ERR_DATA_MAPPING", "partName"]);
-    assert.match(answer.errors[0].message, /memory|stack|time|budget/i);
-    await load.more(20);
-    const sum = await load.stop();
-    assert.deepEqual([sum.cut, sum.unanswered, sum.refused], [0, 0, 0], JSON.stringify(sum));
-    assert.deepEqual(tenon.children("worker").map((p) => p.pid), workers, "no worker was lost over it");
-  });
+    end`,
+        }),
+      );
+      const { tenon } = await stage.plant({ items: 10, site });
+      const workers = tenon.children("worker").map((p) => p.pid);
+      const load = new Load(tenon.port, {
+        key: tenon.key,
+        connections: 8,
+        rate: 200,
+        next: () => ({ method: "GET", path: "/api/v1/items?limit=1" }),
+      });
+      stage.defer(() => load.stop());
+      const answer = await tenon.rest.sync("fusion");
+      assert.deepEqual(
+        [answer.status, answer.recordsCreated, answer.recordsFailed],
+        ["PARTIAL", 9, 1],
+        JSON.stringify(answer),
+      );
+      assert.deepEqual(
+        [answer.errors[0].code, answer.errors[0].field],
+        ["ERR_DATA_MAPPING", "partName"],
+      );
+      assert.match(answer.errors[0].message, /memory|stack|time|budget/i);
+      await load.more(20);
+      const sum = await load.stop();
+      assert.deepEqual([sum.cut, sum.unanswered, sum.refused], [0, 0, 0], JSON.stringify(sum));
+      assert.deepEqual(
+        tenon.children("worker").map((p) => p.pid),
+        workers,
+        "no worker was lost over it",
+      );
+    },
+  );
 }

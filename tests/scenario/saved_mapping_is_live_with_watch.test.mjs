@@ -11,10 +11,15 @@ story("with --watch a saved mapping is live without a word to the server", async
   site.write(mappingFile, mapping());
   const { tenon } = await stage.plant({ items: 20, site, watch: true });
   await tenon.rest.sync("fusion");
-  const shows = (name) => waitFor(`the name ${name}`, async () => {
-    await tenon.rest.sync("fusion");
-    return (await tenon.rest.item("PN-000001")).partName === name;
-  }, { every: 100 });
+  const shows = (name) =>
+    waitFor(
+      `the name ${name}`,
+      async () => {
+        await tenon.rest.sync("fusion");
+        return (await tenon.rest.item("PN-000001")).partName === name;
+      },
+      { every: 100 },
+    );
 
   site.edit(mappingFile, ":text(),\n    partType", ":text() :upper(),\n    partType");
   await shows("BRACKET 000001");

@@ -5,7 +5,9 @@ import { story } from "../harness/story.mjs";
 
 story("an upstream that falls silent ends the run with ERR_NETWORK_TIMEOUT", async (stage) => {
   const { fusion, tenon } = await stage.plant({
-    items: 30, config: { batchSize: 10, timeout: 1000, retryAttempts: 1 } });
+    items: 30,
+    config: { batchSize: 10, timeout: 1000, retryAttempts: 1 },
+  });
   fusion.fault("items", faults.stall(), { offset: 10, times: Infinity });
   const answer = await tenon.rest.sync("fusion");
   assert.equal(answer.success, false);

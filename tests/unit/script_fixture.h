@@ -41,7 +41,8 @@ static inline int fixture_close(void **state)
     return 0;
 }
 
-static inline struct tn_isolate *fixture_isolate(struct fixture *f, const struct tn_isolate_options *o)
+static inline struct tn_isolate *fixture_isolate(struct fixture *f,
+                                                 const struct tn_isolate_options *o)
 {
     struct tn_err err;
     struct tn_isolate_options plain = {.name = "test", .call_ms = 200, .load_ms = 1000};
@@ -77,7 +78,8 @@ static inline void fixture_take(lua_State *L, int n, void *arg)
 }
 
 /* Runs text as the body of a function and gives its results as one text, or "kind: message". */
-static inline const char *fixture_run(struct tn_isolate *iso, struct fixture_text *out, const char *text)
+static inline const char *fixture_run(struct tn_isolate *iso, struct fixture_text *out,
+                                      const char *text)
 {
     struct tn_err err;
     int ref;

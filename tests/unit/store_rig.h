@@ -46,7 +46,8 @@ static int rig_unlink(const char *path, const struct stat *st, int type, struct 
 static inline void rig_serve(struct rig *r)
 {
     struct tn_err err;
-    struct tn_server_options o = {.dir = r->dir, .listen_fd = r->fd, .workers_live = r->store != NULL};
+    struct tn_server_options o = {
+        .dir = r->dir, .listen_fd = r->fd, .workers_live = r->store != NULL};
     r->server = tn_store_server_open(r->loop, &o, &err);
     if (!r->server) fail_msg("%s", err.text);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The stubs for editors say what the C tables say: each module has a stub, each function of a module and
- * each method of its objects is in it, and nothing else is. */
+/* The stubs for editors say what the C tables say: each module has a stub, each function of a
+ * module and each method of its objects is in it, and nothing else is. */
 #include <stdlib.h>
 
 #include "script_fixture.h"
@@ -51,7 +51,8 @@ static bool name_byte(char c)
     return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Rows {"name", l_name} of all luaL_Reg tables of a file; metamethods are no business of callers. */
+/* Rows {"name", l_name} of all luaL_Reg tables of a file; metamethods are no business of callers.
+ */
 static void names_in_c(const char *text, struct names *out)
 {
     for (const char *p = text; (p = strstr(p, "{\"")); p++) {
@@ -83,14 +84,16 @@ static void compare(const char *module, const struct names *c, const struct name
     for (int i = 0; i < c->n; i++)
         if (!has(stub, c->name[i])) fail_msg("%s: %s is not in stdlib/meta", module, c->name[i]);
     for (int i = 0; i < stub->n; i++)
-        if (!has(c, stub->name[i])) fail_msg("%s: %s is in stdlib/meta only", module, stub->name[i]);
+        if (!has(c, stub->name[i]))
+            fail_msg("%s: %s is in stdlib/meta only", module, stub->name[i]);
 }
 
 /* The words of "tenon" that come from lists. */
 static void add_words(struct names *c)
 {
-    static const char *const words[] = {"adapter", "resource", "surface", "rule", "route", "none", "basic",
-                                        "bearer", "api_key", "oauth2", "session"};
+    static const char *const words[] = {"adapter", "resource", "surface", "rule",
+                                        "route",   "none",     "basic",   "bearer",
+                                        "api_key", "oauth2",   "session"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) add(c, tn_str(words[i]));
     for (int type = 0; type < TN_FIELD_types; type++) add(c, tn_str(tn_field_type_name(type)));
 }
@@ -128,8 +131,10 @@ static void modules_open(void **state)
     for (const struct tn_module *m = bind_modules; m->name; m++) {
         struct fixture_text out;
         char text[256];
-        snprintf(text, sizeof text, "local m = require '%s' return m == require '%s', (pcall(function() m.get = 1 "
-                 "end)), (pcall(rawset, m, 'x', 1))", m->name, m->name);
+        snprintf(text, sizeof text,
+                 "local m = require '%s' return m == require '%s', (pcall(function() m.get = 1 "
+                 "end)), (pcall(rawset, m, 'x', 1))",
+                 m->name, m->name);
         fixture_run(iso, &out, text);
         if (!tn_str_starts(tn_str(out.text), "true false")) fail_msg("%s: %s", m->name, out.text);
     }

@@ -13,10 +13,12 @@ static const struct {
     {"return d '0.10' + d '0.2', d '1.5' * 2, 10 - d '0.01', d '1.1' + '2.2'", "0.30 3.0 9.99 3.3"},
     {"return d '0.1' + 0.2", "0.3"},
     {"return -d '1.50'", "-1.50"},
-    {"return d '1.0' == d '1.00', d '1' < 2, d '2.5' <= 2.5, 1 < d '0.5', d '1' == 1", "true true true false false"},
+    {"return d '1.0' == d '1.00', d '1' < 2, d '2.5' <= 2.5, 1 < d '0.5', d '1' == 1",
+     "true true true false false"},
     {"return d '1.005':round(2), d '1.005':round(2, 'half_up'), d '1':round(2)", "1.00 1.01 1.00"},
     {"return d '10':div(3, 4), d '2':div(d '3', 2, 'up')", "3.3333 0.67"},
-    {"return d '7.0':integer(), d '7.5':integer(), d '7.5':number(), d '-7.5':sign()", "7 nil 7.5 -1"},
+    {"return d '7.0':integer(), d '7.5':integer(), d '7.5':number(), d '-7.5':sign()",
+     "7 nil 7.5 -1"},
     {"return d '1.5' .. ' kg', 'x' .. d '1.5', d '1.5':text()", "1.5 kg x1.5 1.5"},
     {"return d '2':compare(d '10'), d '2.0':compare(2), d '3':compare '1'", "-1 0 1"},
     {"return d(7), d(1.25), d(d '3.10')", "7 1.25 3.10"},
@@ -33,7 +35,8 @@ static const struct {
     {"return d '1e999999999' + 1", NULL},
     {"return d {}", NULL},
     {"return getmetatable(d '1')", "false"},
-    {"local json = require 'tenon.json' return json.decode('1e999'), json.encode(json.decode('[1e999]'))",
+    {"local json = require 'tenon.json' return json.decode('1e999'), "
+     "json.encode(json.decode('[1e999]'))",
      "1e999 [1e999]"},
 };
 
@@ -44,7 +47,8 @@ static void cases_come_out(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fixture_text out;
         char *text = NULL;
-        assert_true(asprintf(&text, "local d = require('tenon.decimal').new %s", cases[i].body) > 0);
+        assert_true(asprintf(&text, "local d = require('tenon.decimal').new %s", cases[i].body) >
+                    0);
         fixture_run(iso, &out, text);
         free(text);
         if (cases[i].result ? strcmp(out.text, cases[i].result) != 0 : !strstr(out.text, ": "))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Declarations, from the text of a file to the structs that C reads, and what a mistake in it says. */
+/* Declarations, from the text of a file to the structs that C reads, and what a mistake in it says.
+ */
 #include "script_fixture.h"
 
 #include "base/json.h"
@@ -13,7 +14,8 @@ static struct tn_decl *read_as(struct tn_isolate *iso, const char *text, enum tn
 {
     int ref;
     tn_err_clear(err);
-    if (!tn_isolate_load_text(iso, "scripts/adapters/demo.lua", tn_str(text), &ref, err)) return NULL;
+    if (!tn_isolate_load_text(iso, "scripts/adapters/demo.lua", tn_str(text), &ref, err))
+        return NULL;
     struct tn_decl *decl = tn_decl_read(iso, "scripts/adapters/demo.lua", ref, kind, err);
     tn_isolate_release(iso, ref);
     return decl;
@@ -130,8 +132,9 @@ static void declarations_are_values_in_lua(void **state)
     struct tn_isolate *iso = isolate(state);
     struct shown shown = {.decl = must_read(iso, adapter_text, TN_DECL_adapter)};
     struct tn_err err;
-    int ref = fixture_load(iso, "return function(a) return a.auth.kind, a.auth.user, a.config[1].name, a.base, "
-                                "a.nothing, a.health().version, pcall(function() a.x = 1 end) end");
+    int ref = fixture_load(
+        iso, "return function(a) return a.auth.kind, a.auth.user, a.config[1].name, a.base, "
+             "a.nothing, a.health().version, pcall(function() a.x = 1 end) end");
     assert_true(tn_isolate_call(iso, ref, push_shown, take_shown, &shown, &err));
     assert_true(tn_str_starts(tn_str(shown.out.text), "basic user base_url base_url nil 1 false "));
     tn_decl_free((struct tn_decl *)(uintptr_t)shown.decl);
@@ -143,19 +146,23 @@ static void declarations_are_values_in_lua(void **state)
 static void resources_become_structs(void **state)
 {
     struct tn_isolate *iso = isolate(state);
-    struct tn_decl *decl = must_read(iso,
+    struct tn_decl *decl = must_read(
+        iso,
         "local tn = require 'tenon'\n"
         "return tn.resource {\n"
         "  path = '/api/v1/orders', scope = 'team', key = { 'externalId' },\n"
         "  fields = { tn.uuid 'id' { generated = true }, tn.text 'externalId' { unique = true },\n"
         "    tn.int 'quantity' { required = true, min = 1 },\n"
-        "    tn.state 'status' { 'pending', pending = { 'running', 'cancelled' }, running = { 'done' } },\n"
+        "    tn.state 'status' { 'pending', pending = { 'running', 'cancelled' }, running = { "
+        "'done' } },\n"
         "    tn.list 'parts' { tn.text 'number' { required = true }, tn.decimal 'amount' },\n"
         "    tn.object 'site' { tn.text 'name' } },\n"
-        "  list = { filter = { 'status' }, sort = { 'quantity', 'createdAt' }, page = { 20, max = 100 } },\n"
+        "  list = { filter = { 'status' }, sort = { 'quantity', 'createdAt' }, page = { 20, max = "
+        "100 } },\n"
         "  events = { created = 'order.created', ['status:done'] = 'order.completed' },\n"
         "  actions = { cancel = function() end },\n"
-        "}", TN_DECL_resource);
+        "}",
+        TN_DECL_resource);
     const struct tn_resource *r = &decl->resource;
     assert_string_equal(r->path, "/api/v1/orders");
     assert_string_equal(r->plural, "demos");
@@ -186,11 +193,13 @@ static void resources_become_structs(void **state)
 static void surfaces_and_rules_become_structs(void **state)
 {
     struct tn_isolate *iso = isolate(state);
-    struct tn_decl *decl = must_read(iso,
+    struct tn_decl *decl = must_read(
+        iso,
         "local tn = require 'tenon'\n"
         "return tn.surface { path = '/v2', scope = 'mes',\n"
         "  routes = { tn.route { 'GET', '/ping', function() return 200 end, auth = 'none' },\n"
-        "             tn.route { 'POST', '/jobs/{id}', function(req) return 201 end, scope = 'jobs' } } }",
+        "             tn.route { 'POST', '/jobs/{id}', function(req) return 201 end, scope = "
+        "'jobs' } } }",
         TN_DECL_surface);
     assert_string_equal(decl->surface.path, "/v2");
     assert_true(decl->surface.routes[0].open);
@@ -201,16 +210,20 @@ static void surfaces_and_rules_become_structs(void **state)
     assert_null(decl->surface.routes[2].method);
     tn_decl_free(decl);
     decl = must_read(iso,
-        "local tn = require 'tenon'\n"
-        "return tn.rule {\n"
-        "  on = tn.webhook 'oracle_fusion' { signature = 'X-Hub-Signature-256', replay_window = '5m' },\n"
-        "  when = { type = { 'a', 'b' } }, once = 'id', run = function(event) end }", TN_DECL_rule);
+                     "local tn = require 'tenon'\n"
+                     "return tn.rule {\n"
+                     "  on = tn.webhook 'oracle_fusion' { signature = 'X-Hub-Signature-256', "
+                     "replay_window = '5m' },\n"
+                     "  when = { type = { 'a', 'b' } }, once = 'id', run = function(event) end }",
+                     TN_DECL_rule);
     assert_string_equal(decl->rule.webhook->name, "oracle_fusion");
     assert_string_equal(decl->rule.when_json, "{\"type\":[\"a\",\"b\"]}");
     assert_string_equal(decl->rule.once, "id");
     tn_decl_free(decl);
-    decl = must_read(iso, "local tn = require 'tenon' return tn.rule { on = 'item.created', run = function() end }",
-                     TN_DECL_rule);
+    decl = must_read(
+        iso,
+        "local tn = require 'tenon' return tn.rule { on = 'item.created', run = function() end }",
+        TN_DECL_rule);
     assert_string_equal(decl->rule.events[0], "item.created");
     assert_string_equal(decl->rule.when_json, "{}");
     tn_decl_free(decl);
@@ -221,66 +234,84 @@ static void surfaces_and_rules_become_structs(void **state)
 
 static const struct {
     enum tn_decl_kind kind;
-    const char *body;                      /* after: local tn = require "tenon" */
+    const char *body; /* after: local tn = require "tenon" */
     int line;
     const char *says;
 } mistakes[] = {
     {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  helth = function() end,\n}", 4,
      "unknown key 'helth' in tn.adapter; did you mean 'health'?"},
     {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  colour = 1,\n}", 4,
-     "unknown key 'colour' in tn.adapter; it takes: title, type, base, config, auth, health, connect, pull, push, "
+     "unknown key 'colour' in tn.adapter; it takes: title, type, base, config, auth, health, "
+     "connect, pull, push, "
      "operations, modules, webhook"},
     {TN_DECL_adapter, "return tn.adapter {\n  title = 7,\n  config = {},\n}", 3,
      "'title' in tn.adapter has to be a text, not a whole number"},
-    {TN_DECL_adapter, "return tn.adapter {\n  title = \"x\",\n}", 2, "tn.adapter needs 'config' (a table)"},
+    {TN_DECL_adapter, "return tn.adapter {\n  title = \"x\",\n}", 2,
+     "tn.adapter needs 'config' (a table)"},
     {TN_DECL_adapter, "return {}", 1,
      "this file has to return an adapter, made with tn.adapter { ... }; it returns a table"},
     {TN_DECL_resource, "return tn.adapter { config = {} }", 2,
      "this file has to return a resource, made with tn.resource { ... }; it returns adapter"},
-    {TN_DECL_adapter, "return tn.adapter {\n  config = {\n    tn.text \"a\",\n    tn.text \"b\" { requird = true },\n  }}",
+    {TN_DECL_adapter,
+     "return tn.adapter {\n  config = {\n    tn.text \"a\",\n    tn.text \"b\" { requird = true "
+     "},\n  }}",
      5, "unknown key 'requird' in b; did you mean 'required'?"},
-    {TN_DECL_adapter, "return tn.adapter {\n  config = {\n    tn.text \"a\",\n    tn.int \"a\",\n  }}", 5,
+    {TN_DECL_adapter,
+     "return tn.adapter {\n  config = {\n    tn.text \"a\",\n    tn.int \"a\",\n  }}", 5,
      "the field 'a' is there already, in line 4"},
     {TN_DECL_adapter, "return tn.adapter {\n  config = { \"base_url\" } }", 2,
      "config has to be a list of fields such as tn.text \"name\" { ... }; number 1 is a text"},
-    {TN_DECL_adapter, "return tn.adapter {\n  config = {\n    tn.int \"n\" { min = 5,\n      default = 3 } } }", 5,
+    {TN_DECL_adapter,
+     "return tn.adapter {\n  config = {\n    tn.int \"n\" { min = 5,\n      default = 3 } } }", 5,
      "the default of 'n': it has to be 5 or more"},
-    {TN_DECL_adapter, "return tn.adapter {\n  config = {\n    tn.int \"n\" { default = \"x\" } } }", 4,
-     "the default of 'n': it has to be a whole number, not a string"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = {\n    tn.int \"n\" { default = \"x\" } } }",
+     4, "the default of 'n': it has to be a whole number, not a string"},
     {TN_DECL_adapter, "return tn.adapter {\n  config = { tn.int \"n\" { min = \"a\" } } }", 3,
      "'min' has to be a number"},
     {TN_DECL_adapter, "return tn.adapter {\n  config = { tn.int \"n\" { min = 3, max = 2 } } }", 3,
      "'min' of 'n' is larger than its 'max'"},
     {TN_DECL_adapter, "return tn.adapter {\n  config = { tn.text \"n\" { pattern = \"[a\" } } }", 3,
      "'pattern': malformed pattern (missing ']')"},
-    {TN_DECL_adapter, "return tn.adapter {\n  config = { tn.text \"user\" },\n"
-     "  auth = tn.auth.basic { user = \"usr\", password = \"pw\" } }", 4,
-     "auth: 'password' names the config field 'pw', which is not declared"},
+    {TN_DECL_adapter,
+     "return tn.adapter {\n  config = { tn.text \"user\" },\n"
+     "  auth = tn.auth.basic { user = \"usr\", password = \"pw\" } }",
+     4, "auth: 'password' names the config field 'pw', which is not declared"},
     {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  base = \"url\" }", 4,
      "'base' names the config field 'url', which is not declared"},
-    {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  operations = {\n    sync = { entity = \"item\" } } }", 5,
-     "the operation 'sync' has neither 'run' nor a function pull.item"},
-    {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  operations = {\n    sync = { run = function() end } } }", 5,
-     "sync needs 'entity' (a text)"},
-    {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  operations = {\n    sync = { entity = \"i\",\n"
-     "      direction = \"sideways\", run = function() end } } }", 6,
-     "'direction' of sync has to be \"pull\" or \"push\", not \"sideways\""},
+    {TN_DECL_adapter,
+     "return tn.adapter {\n  config = {},\n  operations = {\n    sync = { entity = \"item\" } } }",
+     5, "the operation 'sync' has neither 'run' nor a function pull.item"},
+    {TN_DECL_adapter,
+     "return tn.adapter {\n  config = {},\n  operations = {\n    sync = { run = function() end } } "
+     "}",
+     5, "sync needs 'entity' (a text)"},
+    {TN_DECL_adapter,
+     "return tn.adapter {\n  config = {},\n  operations = {\n    sync = { entity = \"i\",\n"
+     "      direction = \"sideways\", run = function() end } } }",
+     6, "'direction' of sync has to be \"pull\" or \"push\", not \"sideways\""},
     {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  pull = { item = 7 } }", 4,
      "'item' in pull has to be a function, not a whole number"},
-    {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  webhook = { replay_window = \"soon\" } }", 4,
+    {TN_DECL_adapter,
+     "return tn.adapter {\n  config = {},\n  webhook = { replay_window = \"soon\" } }", 4,
      "'replay_window' has to be a time such as \"90s\", \"5m\" or \"1h\", not \"soon\""},
     {TN_DECL_resource, "return tn.resource {\n  path = \"items\", fields = {} }", 3,
      "'path' has to be a path such as \"/api/v1/items\", not \"items\""},
-    {TN_DECL_resource, "return tn.resource {\n  path = \"/items\", fields = { tn.text \"status\" },\n"
-     "  list = { filter = { \"statu\" } } }", 4,
-     "'filter' names the field 'statu', which is not declared; did you mean 'status'?"},
-    {TN_DECL_resource, "return tn.resource {\n  path = \"/items\", fields = {},\n  list = { page = { 10, max = 5 } } }", 4,
-     "'page' has to be { usual, max = largest }, between 1 and 500"},
-    {TN_DECL_resource, "return tn.resource {\n  path = \"/items\", fields = { tn.state \"s\" { new = {} } } }", 3,
+    {TN_DECL_resource,
+     "return tn.resource {\n  path = \"/items\", fields = { tn.text \"status\" },\n"
+     "  list = { filter = { \"statu\" } } }",
+     4, "'filter' names the field 'statu', which is not declared; did you mean 'status'?"},
+    {TN_DECL_resource,
+     "return tn.resource {\n  path = \"/items\", fields = {},\n  list = { page = { 10, max = 5 } } "
+     "}",
+     4, "'page' has to be { usual, max = largest }, between 1 and 500"},
+    {TN_DECL_resource,
+     "return tn.resource {\n  path = \"/items\", fields = { tn.state \"s\" { new = {} } } }", 3,
      "the state field 's' needs its first state: { \"new\", new = { ... } }"},
-    {TN_DECL_surface, "return tn.surface {\n  routes = {\n    tn.route { \"GET\", function() end } } }", 4,
+    {TN_DECL_surface,
+     "return tn.surface {\n  routes = {\n    tn.route { \"GET\", function() end } } }", 4,
      "a route is tn.route { \"GET\", \"/path/{id}\", function(request) ... end }"},
-    {TN_DECL_surface, "return tn.surface {\n  routes = {\n    tn.route { \"FETCH\", \"/x\", function() end } } }", 4,
+    {TN_DECL_surface,
+     "return tn.surface {\n  routes = {\n    tn.route { \"FETCH\", \"/x\", function() end } } }", 4,
      "a route's method is one of GET, POST, PUT, PATCH, DELETE, not \"FETCH\""},
     {TN_DECL_rule, "return tn.rule {\n  on = {}, run = function() end }", 3, "'on' names no event"},
     {TN_DECL_rule, "return tn.rule {\n  on = \"x\" }", 2, "tn.rule needs 'run' (a function)"},
@@ -304,7 +335,9 @@ static void mistakes_are_told(void **state)
 
 static void misuse_raises(void **state)
 {
-    static const struct { const char *body, *says; } bodies[] = {
+    static const struct {
+        const char *body, *says;
+    } bodies[] = {
         {"tn.text()", "bad argument #1 to 'text'"},
         {"tn.text ''", "a field's name has 1 to 100 characters"},
         {"tn.text 'a' {} {}", "has its options already"},
@@ -324,8 +357,9 @@ static void misuse_raises(void **state)
         if (!strstr(out.text, bodies[i].says)) fail_msg("%s -> %s", bodies[i].body, out.text);
     }
     struct fixture_text out;
-    fixture_run(iso, &out, "local tn = require 'tenon' local ok, e = pcall(tn.fail, 'timeout', 'slow', 'a.b') "
-                           "return ok, e.kind, e.message, e.status, e.retry, e.field, e.line, tostring(e)");
+    fixture_run(iso, &out,
+                "local tn = require 'tenon' local ok, e = pcall(tn.fail, 'timeout', 'slow', 'a.b') "
+                "return ok, e.kind, e.message, e.status, e.retry, e.field, e.line, tostring(e)");
     assert_string_equal(out.text, "false timeout slow 504 true a.b nil slow");
     fixture_run(iso, &out, "local tn = require 'tenon' tn.fail('timeout', 'slow')");
     assert_string_equal(out.text, "timeout: slow");
@@ -336,7 +370,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
     const struct CMUnitTest tests[] = {
-        T(adapters_become_structs), T(declarations_are_values_in_lua), T(resources_become_structs),
-        T(surfaces_and_rules_become_structs), T(mistakes_are_told), T(misuse_raises)};
+        T(adapters_become_structs),  T(declarations_are_values_in_lua),
+        T(resources_become_structs), T(surfaces_and_rules_become_structs),
+        T(mistakes_are_told),        T(misuse_raises)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,10 +13,12 @@ static const struct {
     {"return t.iso(t.parse '2026-01-31T10:09:10+02:00')", "2026-01-31T08:09:10.000Z"},
     {"return t.http(0)", "Thu, 01 Jan 1970 00:00:00 GMT"},
     {"return t.parse 'Thu, 01 Jan 1970 00:00:00 GMT'", "0"},
-    {"return t.format(1769846950123, '%Y%m%d-%H:%M:%S.%L %j %s %%')", "20260131-08:09:10.123 031 1769846950 %"},
+    {"return t.format(1769846950123, '%Y%m%d-%H:%M:%S.%L %j %s %%')",
+     "20260131-08:09:10.123 031 1769846950 %"},
     {"return t.format(-1, '%Y-%m-%d %s %j')", "1969-12-31 -1 365"},
     {"return t.iso(t.date(2024, 2, 29))", "2024-02-29T00:00:00.000Z"},
-    {"return t.duration '90s', t.duration '15m', t.duration '2h', t.duration '1d', t.duration '250ms'",
+    {"return t.duration '90s', t.duration '15m', t.duration '2h', t.duration '1d', t.duration "
+     "'250ms'",
      "90000 900000 7200000 86400000 250"},
     {"return t.now() > 1700000000000, math.type(t.now())", "true integer"},
     {"local v, e = t.parse 'yesterday' return v, e.kind", "nil invalid"},
@@ -59,8 +61,10 @@ static void sleepers_wake_up_or_are_cancelled(void **state)
     struct tn_task_call call = {.done = done};
     struct tn_err err;
     int woke = 0, cancelled = 0;
-    int ref = fixture_load(iso, "local t = require 'tenon.time' return function() t.sleep(0.001) t.sleep(0) end");
-    int longer = fixture_load(iso, "local t = require 'tenon.time' return function() t.sleep(60) end");
+    int ref = fixture_load(
+        iso, "local t = require 'tenon.time' return function() t.sleep(0.001) t.sleep(0) end");
+    int longer =
+        fixture_load(iso, "local t = require 'tenon.time' return function() t.sleep(60) end");
     assert_non_null(tn_task_start(iso, ref, &call, &woke, &err));
     struct tn_task *task = tn_task_start(iso, longer, &call, &cancelled, &err);
     assert_non_null(task);

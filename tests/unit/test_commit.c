@@ -13,7 +13,7 @@ struct mrec {
     bool live;
     struct tn_id id;
     int64_t team, version, order;
-    int key, value, external;      /* key, external -1: none; value -1: null */
+    int key, value, external; /* key, external -1: none; value -1: null */
     char hash;
 };
 struct model {
@@ -23,9 +23,10 @@ struct model {
     int64_t order, events;
 };
 
-static const struct tn_column columns[] = {{"key", TN_COLUMN_text, true}, {"value", TN_COLUMN_int, true}};
-static const struct tn_column other_columns[] = {{"key", TN_COLUMN_text, true}, {"value", TN_COLUMN_int, true},
-                                                 {"extra", TN_COLUMN_text, true}};
+static const struct tn_column columns[] = {{"key", TN_COLUMN_text, true},
+                                           {"value", TN_COLUMN_int, true}};
+static const struct tn_column other_columns[] = {
+    {"key", TN_COLUMN_text, true}, {"value", TN_COLUMN_int, true}, {"extra", TN_COLUMN_text, true}};
 static const struct tn_table things = {"things", columns, 2, {"key"}, "thing", true};
 static const struct tn_table other_things = {"things", other_columns, 3, {"key"}, "thing", true};
 static struct tn_origin source = {.entity = {"thing", 5}};
@@ -70,27 +71,34 @@ struct expected {
     enum tn_outcome_kind kind;
     struct mrec *record;
     bool fails, fresh;
+    int64_t life; /* order of the record then: its slot may be used anew */
 };
 
 static struct expected write_over(struct model *m, struct mrec *r, int key, int value)
 {
     struct mrec *holder = by_key(m, r->team, key);
-    if (r->key == key && r->value == value) return (struct expected){TN_DONE_unchanged, r, false, false};
+    if (r->key == key && r->value == value)
+        return (struct expected){TN_DONE_unchanged, r, false, false, 0};
     if (holder && holder != r) return (struct expected){.fails = true};
     r->key = key;
     r->value = value;
     r->version++;
     m->events++;
-    return (struct expected){TN_DONE_updated, r, false, false};
+    return (struct expected){TN_DONE_updated, r, false, false, 0};
 }
 
 static struct expected model_new(struct model *m, int64_t team, int key, int value)
 {
     struct mrec *r = free_slot(m);
-    *r = (struct mrec){.live = true, .team = team, .version = 1, .key = key, .value = value, .external = -1,
+    *r = (struct mrec){.live = true,
+                       .team = team,
+                       .version = 1,
+                       .key = key,
+                       .value = value,
+                       .external = -1,
                        .order = ++m->order};
     m->events++;
-    return (struct expected){TN_DONE_created, r, false, true};
+    return (struct expected){TN_DONE_created, r, false, true, 0};
 }
 
 static int some_key(void)
@@ -111,7 +119,8 @@ static struct expected do_put(struct rig *r, struct model *m, struct tn_commit *
     struct tn_err err;
     char body[100];
     (void)r;
-    assert_true(tn_commit_put(c, team, "things", &id, tn_str(body_of(&next, body)), based_on, &err));
+    assert_true(
+        tn_commit_put(c, team, "things", &id, tn_str(body_of(&next, body)), based_on, &err));
     struct expected fails = {.fails = true};
     if (there && old->team != team) return fails;
     if (based_on != TN_ANY && based_on != (there ? old->version : 0)) return fails;
@@ -132,11 +141,11 @@ static struct expected do_delete(struct model *m, struct tn_commit *c, int64_t t
     assert_true(tn_commit_delete(c, team, "things", &id, based_on, &err));
     if (!old->live || old->team != team) {
         if (based_on != TN_ANY) return (struct expected){.fails = true};
-        return (struct expected){TN_DONE_unchanged, NULL, false, false};
+        return (struct expected){TN_DONE_unchanged, NULL, false, false, 0};
     }
     old->live = false;
     m->events++;
-    return (struct expected){TN_DONE_deleted, NULL, false, false};
+    return (struct expected){TN_DONE_deleted, NULL, false, false, 0};
 }
 
 static struct expected do_patch(struct model *m, struct tn_commit *c, int64_t team)
@@ -159,13 +168,17 @@ static struct expected do_upsert(struct model *m, struct tn_commit *c, int64_t t
     char hash = (char)(1 + roll(6)), name[16], body[100];
     struct tn_err err;
     snprintf(name, sizeof name, "E%02d", external);
-    struct tn_upsert u = {.team = team, .table = "things", .source = source, .external_id = tn_str(name),
+    struct tn_upsert u = {.team = team,
+                          .table = "things",
+                          .source = source,
+                          .external_id = tn_str(name),
                           .body = tn_str(body_of(&next, body))};
     memset(u.hash, hash, sizeof u.hash);
     assert_true(tn_commit_upsert(c, &u, &err));
     struct mrec *linked = by_external(m, team, external), *holder = by_key(m, team, next.key);
-    struct expected conflict = {TN_DONE_conflict, NULL, false, false}, e;
-    if (linked && linked->hash == hash) return (struct expected){TN_DONE_unchanged, linked, false, false};
+    struct expected conflict = {.kind = TN_DONE_conflict}, e;
+    if (linked && linked->hash == hash)
+        return (struct expected){TN_DONE_unchanged, linked, false, false, 0};
     if (linked && holder && holder != linked) return conflict;
     if (!linked && holder && holder->external >= 0) return conflict;
     if (linked || holder) {
@@ -188,13 +201,18 @@ static struct expected do_kv(struct model *m, struct tn_commit *c, int64_t team)
     snprintf(key, sizeof key, "k%d", space);
     snprintf(text, sizeof text, "%d", value);
     bool drop = roll(5) == 0;
-    if (drop) assert_true(tn_commit_kv_delete(c, team, "space", tn_str(key), based_on, &err));
-    else assert_true(tn_commit_kv_set(c, team, "space", tn_str(key), tn_str(text), based_on, 0, &err));
+    if (drop)
+        assert_true(tn_commit_kv_delete(c, team, "space", tn_str(key), based_on, &err));
+    else
+        assert_true(
+            tn_commit_kv_set(c, team, "space", tn_str(key), tn_str(text), based_on, 0, &err));
     if (based_on != TN_ANY && based_on != *version) return (struct expected){.fails = true};
-    enum tn_outcome_kind kind = !drop ? TN_DONE_none : *version ? TN_DONE_deleted : TN_DONE_unchanged;
+    enum tn_outcome_kind kind = !drop      ? TN_DONE_none
+                                : *version ? TN_DONE_deleted
+                                           : TN_DONE_unchanged;
     *version = drop ? 0 : *version + 1;
     m->kv_value[team][space] = value;
-    return (struct expected){kind, NULL, false, false};
+    return (struct expected){kind, NULL, false, false, 0};
 }
 
 /* One random commit; the model keeps its state when the commit is to fail. */
@@ -209,23 +227,26 @@ static void step(struct rig *r, struct model *m)
     for (size_t i = 0; i < count && !fails; i++) {
         int64_t team = 1 + roll(TEAMS);
         switch (roll(8)) {
-        case 0: case 1: e[i] = do_put(r, m, c, team); break;
+        case 0:
+        case 1: e[i] = do_put(r, m, c, team); break;
         case 2: e[i] = do_delete(m, c, team); break;
         case 3: e[i] = do_patch(m, c, team); break;
         case 4: e[i] = do_kv(m, c, team); break;
         default: e[i] = do_upsert(m, c, team); break;
         }
         fails = e[i].fails;
+        e[i].life = e[i].record ? e[i].record->order : 0;
         if (fails) count = i + 1;
         /* the store makes the ids of upserts: ask for them before anything else names the record */
         if (!fails && e[i].fresh) count = i + 1;
     }
     bool full = fails && !free_slot(&before);
     rig_commit(r, c);
-    if (full && r->ok) {           /* the model had no room; forget this run of luck */
+    if (full && r->ok) { /* the model had no room; forget this run of luck */
         fail_msg("the model is too small");
     }
-    if (r->ok == fails) fail_msg("%s, but the model says %s", r->ok ? "done" : r->err.text, fails ? "no" : "yes");
+    if (r->ok == fails)
+        fail_msg("%s, but the model says %s", r->ok ? "done" : r->err.text, fails ? "no" : "yes");
     if (fails) {
         assert_int_equal(r->err.kind, TN_E_conflict);
         *m = before;
@@ -234,7 +255,7 @@ static void step(struct rig *r, struct model *m)
     assert_int_equal(r->count, count);
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(r->ops[i].kind, e[i].kind);
-        if (!e[i].record || !e[i].record->live) continue;
+        if (!e[i].record || !e[i].record->live || e[i].record->order != e[i].life) continue;
         if (e[i].fresh) e[i].record->id = r->ops[i].id;
         assert_memory_equal(&e[i].record->id, &r->ops[i].id, sizeof(struct tn_id));
     }
@@ -243,7 +264,7 @@ static void step(struct rig *r, struct model *m)
 
 /* ------------------------------------------------------------------ queries */
 
-static int sort_value, descending;             /* what compare goes by */
+static int sort_value, descending; /* what compare goes by */
 
 static int compare(const void *a, const void *b)
 {
@@ -290,8 +311,14 @@ static void expect_query(struct rig *r, struct model *m)
     snprintf(text, sizeof text, "%d", least);
     struct tn_str v = tn_str(text);
     struct tn_filter f = {"value", TN_FILTER_ge, &v, 1};
-    struct tn_query q = {.team = team, .table = "things", .filters = &f, .filter_count = least >= 0, .total = true,
-                         .sort = {{"value", descending}}, .sort_count = (size_t)sort_value, .limit = 1 + roll(20)};
+    struct tn_query q = {.team = team,
+                         .table = "things",
+                         .filters = &f,
+                         .filter_count = least >= 0,
+                         .total = true,
+                         .sort = {{"value", descending}},
+                         .sort_count = (size_t)sort_value,
+                         .limit = 1 + roll(20)};
     tn_page_init(&page);
     tn_buf_init(&cursor, 1000);
     do {
@@ -304,7 +331,8 @@ static void expect_query(struct rig *r, struct model *m)
     tn_buf_clear(&cursor);
     tn_page_clear(&page);
     assert_int_equal(got.n, n);
-    for (size_t i = 0; i < n; i++) assert_memory_equal(&got.ids[i], &rows[i]->id, sizeof(struct tn_id));
+    for (size_t i = 0; i < n; i++)
+        assert_memory_equal(&got.ids[i], &rows[i]->id, sizeof(struct tn_id));
 }
 
 static void expect_record(struct rig *r, struct model *m)
@@ -322,11 +350,13 @@ static void expect_record(struct rig *r, struct model *m)
     assert_false(tn_store_get(r->store, 3 - x->team, "things", &x->id, &row, &hold, &err));
     if (x->external >= 0) {
         snprintf(name, sizeof name, "E%02d", x->external);
-        assert_true(tn_store_get_by_link(r->store, x->team, "things", &source, tn_str(name), &row, &hold, &err));
+        assert_true(tn_store_get_by_link(r->store, x->team, "things", &source, tn_str(name), &row,
+                                         &hold, &err));
         assert_memory_equal(&row.id, &x->id, sizeof x->id);
     }
     int64_t version = 1 + roll((unsigned)x->version);
-    if (!tn_store_as_of(r->store, x->team, "things", &x->id, version, 0, &row, &hold, &err)) fail_msg("%s", err.text);
+    if (!tn_store_as_of(r->store, x->team, "things", &x->id, version, 0, &row, &hold, &err))
+        fail_msg("%s", err.text);
     assert_int_equal(row.version, version);
     tn_buf_clear(&hold);
 }
@@ -365,7 +395,7 @@ static void random_commits_and_queries_agree_with_a_model(void **state)
     for (long i = 0; i < count; i++) {
         int live = 0;
         for (int k = 0; k < RECORDS; k++) live += m.r[k].live;
-        if (live > RECORDS - 6) {  /* room for what one commit may add */
+        if (live > RECORDS - 6) { /* room for what one commit may add */
             struct tn_err err;
             struct tn_commit *c = tn_commit_new(r.store);
             struct mrec *x = &m.r[roll(RECORDS)];
@@ -381,7 +411,7 @@ static void random_commits_and_queries_agree_with_a_model(void **state)
         expect_record(&r, &m);
         expect_kv(&r, &m);
         if (i % 4 == 0) expect_query(&r, &m);
-        if (roll(200) == 0) {      /* the store process is replaced */
+        if (roll(200) == 0) { /* the store process is replaced */
             tn_store_server_close(r.server);
             rig_serve(&r);
         }
@@ -392,6 +422,7 @@ static void random_commits_and_queries_agree_with_a_model(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(random_commits_and_queries_agree_with_a_model)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_commits_and_queries_agree_with_a_model)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

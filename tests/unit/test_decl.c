@@ -4,13 +4,13 @@
 
 #include "script/decl.h"
 
-static const char text[] = "local tn = require \"tenon\"\n"         /* 1 */
+static const char text[] = "local tn = require \"tenon\"\n" /* 1 */
                            "-- title = of a comment\n"
-                           "return tn.adapter {\n"                 /* 3 */
+                           "return tn.adapter {\n" /* 3 */
                            "  subtitle = \"x\", title2 = 1,\n"
-                           "  kind == title,\n"                    /* 5 */
+                           "  kind == title,\n" /* 5 */
                            "  title = \"The title\",\n"
-                           "  [\"odd key\"] = 1,\n"                /* 7 */
+                           "  [\"odd key\"] = 1,\n" /* 7 */
                            "  tn.text \"name\" { required = true },\n"
                            "  tn.text(\"other\"), value = \"name\",\n" /* 9 */
                            "  name = 1,\n"
@@ -18,9 +18,14 @@ static const char text[] = "local tn = require \"tenon\"\n"         /* 1 */
 
 static void lines_of_keys_are_found(void **state)
 {
-    static const struct { int from; const char *key; int line; } cases[] = {
-        {1, "title", 6}, {1, "odd key", 7}, {1, "name", 8}, {9, "name", 10}, {1, "other", 9}, {1, "required", 8},
-        {3, "nothing", 3}, {1, "", 1}, {1, "title2", 4}, {7, "title", 7}, {1, "value", 9},
+    static const struct {
+        int from;
+        const char *key;
+        int line;
+    } cases[] = {
+        {1, "title", 6},  {1, "odd key", 7},  {1, "name", 8},    {9, "name", 10},
+        {1, "other", 9},  {1, "required", 8}, {3, "nothing", 3}, {1, "", 1},
+        {1, "title2", 4}, {7, "title", 7},    {1, "value", 9},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

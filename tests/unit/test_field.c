@@ -41,7 +41,7 @@ enum { N = sizeof fields / sizeof *fields };
 #define GOOD "\"base_url\":\"https://x.example/a\",\"key\":\"k\""
 
 static const struct {
-    const char *json, *field, *says;       /* field NULL: it is good */
+    const char *json, *field, *says; /* field NULL: it is good */
     unsigned flags;
 } cases[] = {
     {"{" GOOD "}", NULL, NULL, 0},
@@ -53,19 +53,24 @@ static const struct {
     {"{" GOOD ",\"batc\":1}", NULL, NULL, TN_FIELD_OPEN},
     {"{" GOOD ",\"id\":\"x\"}", "config.id", "it is set by the system", TN_FIELD_FROM_OUTSIDE},
     {"{" GOOD ",\"id\":\"x\"}", "config.id", "it has to be a UUID", 0},
-    {"{\"base_url\":\"ftp://x\",\"key\":\"\"}", "config.base_url", "it has to be an address that begins with", 0},
+    {"{\"base_url\":\"ftp://x\",\"key\":\"\"}", "config.base_url",
+     "it has to be an address that begins with", 0},
     {"{\"base_url\":\"https://\",\"key\":\"\"}", "config.base_url", "it has to be an address", 0},
-    {"{\"base_url\":\"https://x y\",\"key\":\"k\"}", "config.base_url", "it has to be an address", 0},
-    {"{\"base_url\":null,\"key\":\"k\"}", "config.base_url", "it is required and may not be null", 0},
+    {"{\"base_url\":\"https://x y\",\"key\":\"k\"}", "config.base_url", "it has to be an address",
+     0},
+    {"{\"base_url\":null,\"key\":\"k\"}", "config.base_url", "it is required and may not be null",
+     0},
     {"{\"base_url\":\"http://x\",\"key\":null}", NULL, NULL, 0},
     {"{\"base_url\":\"http://x\",\"key\":\"\"}", "config.key", "it may not be empty", 0},
     {"{" GOOD ",\"password\":null}", NULL, NULL, 0},
     {"{" GOOD ",\"batch\":0}", "config.batch", "it has to be 1 or more", 0},
     {"{" GOOD ",\"batch\":501}", "config.batch", "it has to be 500 or less", 0},
-    {"{" GOOD ",\"batch\":1.5}", "config.batch", "it has to be a whole number of at most 64 bits", 0},
+    {"{" GOOD ",\"batch\":1.5}", "config.batch", "it has to be a whole number of at most 64 bits",
+     0},
     {"{" GOOD ",\"batch\":\"1\"}", "config.batch", "it has to be a whole number, not a string", 0},
     {"{" GOOD ",\"batch\":1e2}", NULL, NULL, 0},
-    {"{" GOOD ",\"batch\":123456789012345678901}", "config.batch", "it has to be a whole number of at most", 0},
+    {"{" GOOD ",\"batch\":123456789012345678901}", "config.batch",
+     "it has to be a whole number of at most", 0},
     {"{" GOOD ",\"price\":0.1}", NULL, NULL, 0},
     {"{" GOOD ",\"price\":0.09}", "config.price", "it has to be 0.10 or more", 0},
     {"{" GOOD ",\"price\":-1e999}", "config.price", "it has to be 0.10 or more", 0},
@@ -74,17 +79,21 @@ static const struct {
     {"{" GOOD ",\"since\":\"2026-01-31\"}", "config.since", "it has to be a time", 0},
     {"{" GOOD ",\"day\":\"2026-02-30\"}", "config.day", "it has to be a date", 0},
     {"{" GOOD ",\"day\":\"2026-02-28\"}", NULL, NULL, 0},
-    {"{" GOOD ",\"dialect\":\"reel\"}", "config.dialect", "one of reference, real; did you mean 'real'?", 0},
+    {"{" GOOD ",\"dialect\":\"reel\"}", "config.dialect",
+     "one of reference, real; did you mean 'real'?", 0},
     {"{" GOOD ",\"code\":\"AB\"}", NULL, NULL, 0},
     {"{" GOOD ",\"code\":\"Ab\"}", "config.code", "it does not have the form ^%u+$", 0},
     {"{" GOOD ",\"code\":\"A\"}", "config.code", "it has 1 characters; the least is 2", 0},
     {"{" GOOD ",\"code\":\"ABCDE\"}", "config.code", "it has 5 characters; the most is 4", 0},
-    {"{" GOOD ",\"status\":\"done\"}", "config.status", "it has to be one of new, running, cancelled", 0},
+    {"{" GOOD ",\"status\":\"done\"}", "config.status",
+     "it has to be one of new, running, cancelled", 0},
     {"{" GOOD ",\"scopes\":[\"a\",1]}", "config.scopes[1]", "it has to be a text, not a number", 0},
-    {"{" GOOD ",\"scopes\":[\"a\",\"b\",\"c\"]}", "config.scopes", "it has 3 elements; the most is 2", 0},
+    {"{" GOOD ",\"scopes\":[\"a\",\"b\",\"c\"]}", "config.scopes",
+     "it has 3 elements; the most is 2", 0},
     {"{" GOOD ",\"scopes\":\"a\"}", "config.scopes", "it has to be a list, not a string", 0},
     {"{" GOOD ",\"parts\":[{\"number\":\"1\"},{}]}", "config.parts[1].number", "it is required", 0},
-    {"{" GOOD ",\"parts\":[{\"number\":\"1\",\"x\":1}]}", "config.parts[0].x", "there is no such field", 0},
+    {"{" GOOD ",\"parts\":[{\"number\":\"1\",\"x\":1}]}", "config.parts[0].x",
+     "there is no such field", 0},
     {"{" GOOD ",\"parts\":[7]}", "config.parts[0]", "it has to be an object, not a number", 0},
     {"{" GOOD ",\"extra\":[{}]}", NULL, NULL, 0},
 };
@@ -132,16 +141,22 @@ static void defaults_are_filled_in_and_secrets_masked(void **state)
     struct tn_err err;
     (void)state;
     tn_buf_init(&out, 4096);
-    assert_true(tn_json_parse(json, TN_STR("{\"price\":0.10,\"parts\":[{\"pin\":\"1234\"}],\"password\":\"geheim\","
-                                           "\"z\":[ 1 ]}"), &err));
+    assert_true(tn_json_parse(
+        json,
+        TN_STR("{\"price\":0.10,\"parts\":[{\"pin\":\"1234\"}],\"password\":\"geheim\","
+               "\"z\":[ 1 ]}"),
+        &err));
     tn_jw_init(&w, &out);
     tn_field_fill(fields, N, tn_json_root(json), &w);
-    assert_string_equal(out.p, "{\"price\":0.10,\"parts\":[{\"pin\":\"1234\",\"amount\":1}],\"password\":\"geheim\","
-                               "\"z\":[ 1 ],\"batch\":100,\"dialect\":\"reference\"}");
+    assert_string_equal(
+        out.p,
+        "{\"price\":0.10,\"parts\":[{\"pin\":\"1234\",\"amount\":1}],\"password\":\"geheim\","
+        "\"z\":[ 1 ],\"batch\":100,\"dialect\":\"reference\"}");
     tn_buf_reset(&out);
     tn_jw_init(&w, &out);
     tn_field_mask(fields, N, tn_json_root(json), "***", &w);
-    assert_string_equal(out.p, "{\"price\":0.10,\"parts\":[{\"pin\":\"***\"}],\"password\":\"***\",\"z\":[ 1 ]}");
+    assert_string_equal(
+        out.p, "{\"price\":0.10,\"parts\":[{\"pin\":\"***\"}],\"password\":\"***\",\"z\":[ 1 ]}");
     tn_buf_clear(&out);
     tn_json_free(json);
 }
@@ -161,8 +176,9 @@ static void states_move_as_declared(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(records_are_checked), cmocka_unit_test(all_faults_are_told),
-        cmocka_unit_test(defaults_are_filled_in_and_secrets_masked), cmocka_unit_test(states_move_as_declared)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(records_are_checked),
+                                       cmocka_unit_test(all_faults_are_told),
+                                       cmocka_unit_test(defaults_are_filled_in_and_secrets_masked),
+                                       cmocka_unit_test(states_move_as_declared)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

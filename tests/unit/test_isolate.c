@@ -37,16 +37,21 @@ struct bad {
     int line;
     const char *says;
 };
-#define BAD(text, kind, line, says) {text, sizeof text - 1, kind, line, says}
+#define BAD(text, kind, line, says)                                                                \
+    {                                                                                              \
+        text, sizeof text - 1, kind, line, says                                                    \
+    }
 
 static void bad_files_are_refused(void **state)
 {
     static const struct bad bad[] = {
-        BAD("return {\n  a = 1\n  b = 2 }", TN_E_syntax, 3, "'}' expected (to close '{' at line 1) near 'b'"),
+        BAD("return {\n  a = 1\n  b = 2 }", TN_E_syntax, 3,
+            "'}' expected (to close '{' at line 1) near 'b'"),
         BAD("\x1bLuaT", TN_E_syntax, 1, "bytecode"),
         BAD("\xff\xfer\0e\0", TN_E_syntax, 1, "UTF-16"),
         BAD("x = 1\nreturn 1", TN_E_script, 1, "'x' would become a global; write 'local x'"),
-        BAD("local a\nreturn stringg.rep('x', 2)", TN_E_script, 2, "'stringg' is not defined; did you mean 'string'?"),
+        BAD("local a\nreturn stringg.rep('x', 2)", TN_E_script, 2,
+            "'stringg' is not defined; did you mean 'string'?"),
         BAD("\n\nerror('no way')", TN_E_script, 3, "no way"),
         BAD("return require 'tenn'", TN_E_script, 1, "there is no module 'tenn'"),
         BAD("return require '../../etc/passwd'", TN_E_script, 1, "there is no module"),
@@ -149,7 +154,8 @@ static void bad_requires_are_clear(void **state)
     int ref;
     assert_false(tn_isolate_load(iso, "scripts/a.lua", &ref, &err));
     assert_non_null(strstr(err.text, "requires itself"));
-    assert_false(tn_isolate_load_text(iso, "scripts/x.lua", TN_STR("return require 'lib.broken'"), &ref, &err));
+    assert_false(tn_isolate_load_text(iso, "scripts/x.lua", TN_STR("return require 'lib.broken'"),
+                                      &ref, &err));
     assert_int_equal(err.kind, TN_E_syntax);
     assert_string_equal(err.file, "scripts/lib/broken.lua");
     assert_int_equal(err.line, 3);
@@ -180,17 +186,25 @@ static void errors_of_any_kind_are_told(void **state)
     assert_string_equal(err.file, "scripts/test.lua");
     assert_string_equal(error_of(iso, "error('plain', 0)", &err), "plain");
     assert_int_equal(err.line, 2);
-    assert_string_equal(error_of(iso, "error(nil)", &err), "the script raised an error without a message (nil)");
-    assert_string_equal(error_of(iso, "error()", &err), "the script raised an error without a message (nil)");
-    assert_string_equal(error_of(iso, "error({})", &err), "the script raised a table without a message");
-    assert_string_equal(error_of(iso, "error({ kind = 'timeout', message = 'slow' })", &err), "slow");
+    assert_string_equal(error_of(iso, "error(nil)", &err),
+                        "the script raised an error without a message (nil)");
+    assert_string_equal(error_of(iso, "error()", &err),
+                        "the script raised an error without a message (nil)");
+    assert_string_equal(error_of(iso, "error({})", &err),
+                        "the script raised a table without a message");
+    assert_string_equal(error_of(iso, "error({ kind = 'timeout', message = 'slow' })", &err),
+                        "slow");
     assert_int_equal(err.kind, TN_E_timeout);
     assert_string_equal(error_of(iso, "error({ kind = 7, message = 'x' })", &err), "x");
     assert_int_equal(err.kind, TN_E_script);
-    assert_string_equal(error_of(iso, "error(setmetatable({}, { __tostring = function() return 'mine' end }))", &err), "mine");
+    assert_string_equal(
+        error_of(iso, "error(setmetatable({}, { __tostring = function() return 'mine' end }))",
+                 &err),
+        "mine");
     error_of(iso, "error(setmetatable({}, { __tostring = function() return 7 end }))", &err);
     error_of(iso, "error(setmetatable({}, { __tostring = function() error('again') end }))", &err);
-    error_of(iso, "error(setmetatable({}, { __tostring = function() while true do end end }))", &err);
+    error_of(iso, "error(setmetatable({}, { __tostring = function() while true do end end }))",
+             &err);
     assert_int_equal(err.kind, TN_E_budget);
     error_of(iso, "error(function() end)", &err);
     error_of(iso, "error(('x'):rep(100000), 0)", &err);
@@ -206,7 +220,10 @@ static void traces_name_functions(void **state)
 {
     struct tn_isolate *iso = fixture_isolate(*state, NULL);
     struct tn_err err;
-    error_of(iso, "local function inner() local x = nil; x.y = 1 end\nlocal function outer() inner() end\nouter()", &err);
+    error_of(iso,
+             "local function inner() local x = nil; x.y = 1 end\nlocal function outer() inner() "
+             "end\nouter()",
+             &err);
     assert_int_equal(err.line, 2);
     assert_non_null(strstr(tn_isolate_trace(iso), "scripts/test.lua:2 in"));
     assert_non_null(strstr(tn_isolate_trace(iso), "'inner'"));
@@ -306,10 +323,20 @@ static void libraries_are_private_and_read_only(void **state)
 {
     struct tn_isolate *a = fixture_isolate(*state, NULL), *b = fixture_isolate(*state, NULL);
     static const char *const attacks[] = {
-        "string.rep = nil", "rawset(string, 'rep', nil)", "getmetatable('').__index = {}",
-        "getmetatable(string).__index.rep = 1", "_G.string = 1", "_ENV.string = 1", "rawset(_G, 'x', 1)",
-        "setmetatable(_G, {})", "setmetatable(string, {})", "table.insert(string, 1)", "x = 1",
-        "getmetatable(_ENV).__index = 1", "math.pi = 3", "table.move({1}, 1, 1, 1, math)",
+        "string.rep = nil",
+        "rawset(string, 'rep', nil)",
+        "getmetatable('').__index = {}",
+        "getmetatable(string).__index.rep = 1",
+        "_G.string = 1",
+        "_ENV.string = 1",
+        "rawset(_G, 'x', 1)",
+        "setmetatable(_G, {})",
+        "setmetatable(string, {})",
+        "table.insert(string, 1)",
+        "x = 1",
+        "getmetatable(_ENV).__index = 1",
+        "math.pi = 3",
+        "table.move({1}, 1, 1, 1, math)",
     };
     struct fixture_text out;
     for (size_t i = 0; i < sizeof attacks / sizeof *attacks; i++) {
@@ -327,7 +354,8 @@ static void failed_allocations_are_survived(void **state)
 {
     struct fixture *f = *state;
     struct tn_isolate_options o = {.name = "test"};
-    static const char text[] = "local t = { a = 1, b = {} }\nreturn function() return #('x'):rep(3) end";
+    static const char text[] =
+        "local t = { a = 1, b = {} }\nreturn function() return #('x'):rep(3) end";
     for (int i = 1; i < 2000; i++) {
         char spec[64];
         struct tn_err err;
@@ -352,11 +380,20 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
     const struct CMUnitTest tests[] = {
-        T(calls_return_values), T(files_return_one_value), T(bad_files_are_refused),
-        T(heads_of_files_are_skipped), T(files_require_files), T(bad_requires_are_clear),
-        T(errors_of_any_kind_are_told), T(traces_name_functions), T(memory_is_capped),
-        T(a_cap_that_is_too_small_is_an_error), T(the_slot_names_who_runs), T(calls_nest_up_to_a_limit),
-        T(libraries_are_private_and_read_only), T(failed_allocations_are_survived),
+        T(calls_return_values),
+        T(files_return_one_value),
+        T(bad_files_are_refused),
+        T(heads_of_files_are_skipped),
+        T(files_require_files),
+        T(bad_requires_are_clear),
+        T(errors_of_any_kind_are_told),
+        T(traces_name_functions),
+        T(memory_is_capped),
+        T(a_cap_that_is_too_small_is_an_error),
+        T(the_slot_names_who_runs),
+        T(calls_nest_up_to_a_limit),
+        T(libraries_are_private_and_read_only),
+        T(failed_allocations_are_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,14 +12,28 @@ enum { MANY = 1000000 };
 
 static void patterns_are_found(void **state)
 {
-    static const struct { const char *s, *p; bool found; } cases[] = {
-        {"hello", "l+", true}, {"hello", "^h.*o$", true}, {"hello", "^e", false}, {"", "", true}, {"", "x?", true},
-        {"", "x", false}, {"a.b", "%.", true}, {"(a(b))", "%b()", true}, {"THE fox", "%f[%l]%l+", true},
-        {"abab", "(ab)%1", true}, {"abac", "^(a)b%1c$", true}, {"x", "[", false}, {"x", "%", false},
+    static const struct {
+        const char *s, *p;
+        bool found;
+    } cases[] = {
+        {"hello", "l+", true},
+        {"hello", "^h.*o$", true},
+        {"hello", "^e", false},
+        {"", "", true},
+        {"", "x?", true},
+        {"", "x", false},
+        {"a.b", "%.", true},
+        {"(a(b))", "%b()", true},
+        {"THE fox", "%f[%l]%l+", true},
+        {"abab", "(ab)%1", true},
+        {"abac", "^(a)b%1c$", true},
+        {"x", "[", false},
+        {"x", "%", false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_int_equal(tn_pattern_find(tn_str(cases[i].s), tn_str(cases[i].p), MANY), cases[i].found);
+        assert_int_equal(tn_pattern_find(tn_str(cases[i].s), tn_str(cases[i].p), MANY),
+                         cases[i].found);
     assert_true(tn_pattern_find((struct tn_str){NULL, 0}, TN_STR("^$"), MANY));
 }
 
@@ -39,9 +53,12 @@ static void captures_are_kept(void **state)
 static void malformed_patterns_say_so(void **state)
 {
     static const char *const cases[][2] = {
-        {"%", "malformed pattern (ends with '%')"}, {"[a", "malformed pattern (missing ']')"},
-        {"%bx", "malformed pattern (missing arguments to '%b')"}, {"%fx", "missing '[' after '%f' in pattern"},
-        {"%1", "invalid capture index %1"}, {"a)", "invalid pattern capture"},
+        {"%", "malformed pattern (ends with '%')"},
+        {"[a", "malformed pattern (missing ']')"},
+        {"%bx", "malformed pattern (missing arguments to '%b')"},
+        {"%fx", "missing '[' after '%f' in pattern"},
+        {"%1", "invalid capture index %1"},
+        {"a)", "invalid pattern capture"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

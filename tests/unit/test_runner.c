@@ -763,7 +763,7 @@ static void more_runs_than_places_wait_for_their_turn(void **state)
     w->fake.items = 300;
     w->fake.hold_at = 1;
     for (int i = 0; i < RUNS; i++) {
-        char id[TN_ID_LEN + 1];
+        char id[64];
         struct tn_runner_request q = {.team = TEAM, .integration = id, .operation = "sync_items"};
         snprintf(id, sizeof id, "0190a5b8-0000-7000-8000-0000000001%02d", i);
         a[i] = (struct answer){0};
@@ -796,6 +796,31 @@ static void more_runs_than_places_wait_for_their_turn(void **state)
     }
 }
 
+static void waits_for_what_is_not_there_are_told_so(void **state)
+{
+    struct world *w = *state;
+    struct answer a = {0};
+    tn_run_view_init(&a.v);
+    snprintf(a.id, sizeof a.id, "0190a5b8-0000-7000-8000-0000000000ff");
+    wait_for(w, &a);
+    assert_int_equal(a.err.kind, TN_E_not_found);
+}
+
+static void on_cancelled(void *arg, const struct tn_err *err)
+{
+    struct answer *a = arg;
+    a->err = *err;
+    a->started = true;
+}
+
+static void cancel(struct world *w, struct answer *c, const char *id)
+{
+    *c = (struct answer){0};
+    tn_runner_cancel(w->runner, TEAM, id, on_cancelled, c);
+    assert_false(c->started);
+    turn_until(w, &c->started);
+}
+
 static void waits_and_cancels_reach_a_run_of_another_worker(void **state)
 {
     struct world *w = *state;
@@ -822,31 +847,6 @@ static void waits_and_cancels_reach_a_run_of_another_worker(void **state)
     tn_store_close(other);
     w->runner = first;
     forget(&a);
-}
-
-static void waits_for_what_is_not_there_are_told_so(void **state)
-{
-    struct world *w = *state;
-    struct answer a = {0};
-    tn_run_view_init(&a.v);
-    snprintf(a.id, sizeof a.id, "0190a5b8-0000-7000-8000-0000000000ff");
-    wait_for(w, &a);
-    assert_int_equal(a.err.kind, TN_E_not_found);
-}
-
-static void on_cancelled(void *arg, const struct tn_err *err)
-{
-    struct answer *a = arg;
-    a->err = *err;
-    a->started = true;
-}
-
-static void cancel(struct world *w, struct answer *c, const char *id)
-{
-    *c = (struct answer){0};
-    tn_runner_cancel(w->runner, TEAM, id, on_cancelled, c);
-    assert_false(c->started);
-    turn_until(w, &c->started);
 }
 
 static void a_run_can_be_cancelled_while_it_waits_for_its_peer(void **state)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What scripts try to get out, to run on, to eat memory: each ends as an error of that one call, and
- * the next call in the same isolate works.  TN_TEST_TIMES=1 prints how long each took. */
+/* What scripts try to get out, to run on, to eat memory: each ends as an error of that one call,
+ * and the next call in the same isolate works.  TN_TEST_TIMES=1 prints how long each took. */
 #include "script_fixture.h"
 
 #include <time.h>
@@ -16,7 +16,7 @@ static double cpu_ms(void)
 
 struct script {
     const char *text;
-    const char *says;                      /* in "kind: message" */
+    const char *says; /* in "kind: message" */
 };
 
 /* Run as a function's body; all have to end in time or memory. */
@@ -31,25 +31,40 @@ static const struct script hogs[] = {
     {"xpcall(function() while true do end end, function() while true do end end)", "budget:"},
     {"while true do xpcall(error, function() while true do end end) end", "budget:"},
     {"while true do xpcall(function() while true do end end, print) end", "budget:"},
-    {"local f = function() while true do end end while true do pcall(pcall, pcall, f) end", "budget:"},
+    {"local f = function() while true do end end while true do pcall(pcall, pcall, f) end",
+     "budget:"},
     {"coroutine.wrap(function() while true do end end)()", "budget:"},
-    {"while true do coroutine.resume(coroutine.create(function() while true do end end)) end", "budget:"},
-    {"local c = coroutine.wrap(function() while true do coroutine.yield() end end) while true do c() end",
+    {"while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
      "budget:"},
-    {"while true do coroutine.wrap(function() pcall(function() while true do end end) end)() end", "budget:"},
-    {"local t = setmetatable({}, { __index = function(t, k) return t[k + 1] end }) return t[1]", "script:"},
-    {"local t = setmetatable({}, { __index = function() while true do end end }) return t.x", "budget:"},
-    {"local t = setmetatable({}, { __len = function() while true do end end }) return #t", "budget:"},
-    {"local t = setmetatable({}, { __eq = function() while true do end end }) return t == setmetatable({}, "
-     "getmetatable(t))", "budget:"},
-    {"local t = setmetatable({}, { __concat = function() while true do end end }) return t .. 'x'", "budget:"},
-    {"local x <close> = setmetatable({}, { __close = function() while true do end end })", "budget:"},
-    {"local x <close> = setmetatable({}, { __close = function() while true do end end }) while true do end",
+    {"local c = coroutine.wrap(function() while true do coroutine.yield() end end) while true do "
+     "c() end",
      "budget:"},
-    {"while true do local x <close> = setmetatable({}, { __close = function() while true do end end }) end",
+    {"while true do coroutine.wrap(function() pcall(function() while true do end end) end)() end",
      "budget:"},
-    {"return tostring(setmetatable({}, { __tostring = function() while true do end end }))", "budget:"},
-    {"for k in pairs(setmetatable({}, { __pairs = function() return function() return 1 end end })) do end",
+    {"local t = setmetatable({}, { __index = function(t, k) return t[k + 1] end }) return t[1]",
+     "script:"},
+    {"local t = setmetatable({}, { __index = function() while true do end end }) return t.x",
+     "budget:"},
+    {"local t = setmetatable({}, { __len = function() while true do end end }) return #t",
+     "budget:"},
+    {"local t = setmetatable({}, { __eq = function() while true do end end }) return t == "
+     "setmetatable({}, "
+     "getmetatable(t))",
+     "budget:"},
+    {"local t = setmetatable({}, { __concat = function() while true do end end }) return t .. 'x'",
+     "budget:"},
+    {"local x <close> = setmetatable({}, { __close = function() while true do end end })",
+     "budget:"},
+    {"local x <close> = setmetatable({}, { __close = function() while true do end end }) while "
+     "true do end",
+     "budget:"},
+    {"while true do local x <close> = setmetatable({}, { __close = function() while true do end "
+     "end }) end",
+     "budget:"},
+    {"return tostring(setmetatable({}, { __tostring = function() while true do end end }))",
+     "budget:"},
+    {"for k in pairs(setmetatable({}, { __pairs = function() return function() return 1 end end "
+     "})) do end",
      "budget:"},
     {"for i in ipairs(setmetatable({}, { __index = function() return 1 end })) do end", "budget:"},
     /* loops inside C */
@@ -59,23 +74,37 @@ static const struct script hogs[] = {
     {"return ('x'):rep(3, ('y'):rep(1e9))", "budget:"},
     {"table.move({}, 1, math.maxinteger - 1, 2)", "budget:"},
     {"table.move({}, 1, math.maxinteger - 1, 2, {})", "budget:"},
-    {"local t = setmetatable({}, { __len = function() return math.maxinteger - 1 end }) table.insert(t, 1, 1)",
+    {"local t = setmetatable({}, { __len = function() return math.maxinteger - 1 end }) "
+     "table.insert(t, 1, 1)",
      "budget:"},
-    {"local t = setmetatable({}, { __len = function() return math.maxinteger - 1 end }) table.remove(t, 1)",
+    {"local t = setmetatable({}, { __len = function() return math.maxinteger - 1 end }) "
+     "table.remove(t, 1)",
      "budget:"},
-    {"local t = setmetatable({}, { __len = function() return math.maxinteger end, __index = function() return "
-     "'' end }) table.concat(t)", "budget:"},
-    {"return table.concat(setmetatable({}, { __index = function() return 'x' end }), '', 1, math.maxinteger)",
+    {"local t = setmetatable({}, { __len = function() return math.maxinteger end, __index = "
+     "function() return "
+     "'' end }) table.concat(t)",
+     "budget:"},
+    {"return table.concat(setmetatable({}, { __index = function() return 'x' end }), '', 1, "
+     "math.maxinteger)",
      "budget:"},
     {"return table.unpack({}, 1, 1e8)", "script:"},
-    {"return table.unpack(setmetatable({}, { __index = function() while true do end end }), 1, 10)", "budget:"},
-    {"local t = {} for i = 1, 2000 do t[i] = i end while true do table.sort(t, function(a, b) return true end) "
-     "end", "script: invalid order"},
-    {"local t = {} for i = 1, 2000 do t[i] = i end table.sort(t, function(a, b) while true do end end)", "budget:"},
-    {"local t = {} for i = 1, 200 do t[i] = i end while true do pcall(table.sort, t, function() return true end) "
-     "end", "budget:"},
-    {"local t = setmetatable({}, { __len = function() return 1e9 end, __index = function(_, k) return -k end, "
-     "__newindex = function() end }) table.sort(t)", "budget:"},
+    {"return table.unpack(setmetatable({}, { __index = function() while true do end end }), 1, 10)",
+     "budget:"},
+    {"local t = {} for i = 1, 2000 do t[i] = i end while true do table.sort(t, function(a, b) "
+     "return true end) "
+     "end",
+     "script: invalid order"},
+    {"local t = {} for i = 1, 2000 do t[i] = i end table.sort(t, function(a, b) while true do end "
+     "end)",
+     "budget:"},
+    {"local t = {} for i = 1, 200 do t[i] = i end while true do pcall(table.sort, t, function() "
+     "return true end) "
+     "end",
+     "budget:"},
+    {"local t = setmetatable({}, { __len = function() return 1e9 end, __index = function(_, k) "
+     "return -k end, "
+     "__newindex = function() end }) table.sort(t)",
+     "budget:"},
     {"local s = ('a'):rep(40) return s:find(('a?'):rep(40) .. ('a'):rep(40) .. 'b')", "budget:"},
     {"local s = ('a'):rep(28) return s:find(('a?'):rep(28) .. ('a'):rep(28) .. 'b')", "budget:"},
     {"return ('a'):rep(100000):find(('.-'):rep(8) .. 'b')", "budget:"},
@@ -88,9 +117,11 @@ static const struct script hogs[] = {
     {"while true do load('return 1') end", "budget:"},
     {"return load(function() return ' ' end)", NULL},
     {"local n = 0 return load(function() n = n + 1 return 'local a' .. n .. ' = 1 ' end)", NULL},
-    {"local t = {} for i = 1, 100000 do t[i] = '::l' .. i .. '::' end return load(table.concat(t))", NULL},
+    {"local t = {} for i = 1, 100000 do t[i] = '::l' .. i .. '::' end return load(table.concat(t))",
+     NULL},
     {"load(function() while true do end end)", "budget:"},
-    {"return select(-1, table.unpack({}, 1, 1e5)) , string.char(table.unpack({}, 1, 1e6))", "script:"},
+    {"return select(-1, table.unpack({}, 1, 1e5)) , string.char(table.unpack({}, 1, 1e6))",
+     "script:"},
     /* memory */
     {"local s = 'x' while true do s = s .. s end", "budget:"},
     {"local s = 'x' while true do pcall(function() s = s .. s end) end", "budget:"},
@@ -98,7 +129,9 @@ static const struct script hogs[] = {
     {"local t = {} while true do t[#t + 1] = function() return t end end", "budget:"},
     {"local t = {} while true do t[#t + 1] = coroutine.create(function() end) end", "budget:"},
     {"local t = {} for i = 1, 1e9 do t[i] = tostring(i) end", "budget:"},
-    {"local t = {} while true do local ok, e = pcall(error, ('x'):rep(1e5) .. #t) t[#t + 1] = e end", "budget:"},
+    {"local t = {} while true do local ok, e = pcall(error, ('x'):rep(1e5) .. #t) t[#t + 1] = e "
+     "end",
+     "budget:"},
     {"return ('x'):rep(1e6):gsub('.', ('%0'):rep(100))", "budget:"},
     {"return string.format(('%99d'):rep(200), table.unpack({}, 1, 200))", "script:"},
     /* recursion */
@@ -113,7 +146,9 @@ static const struct script hogs[] = {
     {"local t = {} t = setmetatable(t, { __index = t }) return t.x", "script:"},
     {"local f f = function() xpcall(f, f) end f() error('x')", NULL},
     {"local co co = coroutine.wrap(function() co() end) co()", "script:"},
-    {"local p = {} for i = 1, 300 do p = setmetatable({}, { __index = p, __call = p }) end return p()", "script:"},
+    {"local p = {} for i = 1, 300 do p = setmetatable({}, { __index = p, __call = p }) end return "
+     "p()",
+     "script:"},
 };
 
 /* What is to be refused at once. */
@@ -132,7 +167,8 @@ static const struct script escapes[] = {
     {"return string.pack('i16', 1)", "script:"},
     {"return assert(load('\\27Lua'))", "script: this is bytecode"},
     {"return assert(load('return 1', 'x', 'b'))", "script: bytecode is not accepted"},
-    {"local n = 0 return assert(load(function() n = n + 1 return n == 1 and '\\27Lua' or nil end))", "script: this"},
+    {"local n = 0 return assert(load(function() n = n + 1 return n == 1 and '\\27Lua' or nil end))",
+     "script: this"},
     {"return coroutine.close(coroutine.create(print))", "script:"},
     {"return collectgarbage('stop')", "script: collectgarbage"},
     {"return collectgarbage()", "script: collectgarbage"},
@@ -154,8 +190,8 @@ static const struct script escapes[] = {
 
 static void run_all(struct fixture *f, const struct script *scripts, size_t n, size_t max_bytes)
 {
-    struct tn_isolate_options o = {.name = "hog", .call_ms = BUDGET_MS, .load_ms = BUDGET_MS,
-                                   .max_bytes = max_bytes};
+    struct tn_isolate_options o = {
+        .name = "hog", .call_ms = BUDGET_MS, .load_ms = BUDGET_MS, .max_bytes = max_bytes};
     struct tn_isolate *iso = fixture_isolate(f, &o);
     struct fixture_text out;
     bool times = getenv("TN_TEST_TIMES") != NULL;
@@ -163,7 +199,8 @@ static void run_all(struct fixture *f, const struct script *scripts, size_t n, s
         double begin = cpu_ms();
         fixture_run(iso, &out, scripts[i].text);
         double took = cpu_ms() - begin;
-        if (times && took > 1) printf("%7.1f ms  %.60s -> %.50s\n", took, scripts[i].text, out.text);
+        if (times && took > 1)
+            printf("%7.1f ms  %.60s -> %.50s\n", took, scripts[i].text, out.text);
         if (scripts[i].says && !tn_str_starts(tn_str(out.text), scripts[i].says))
             fail_msg("%s\n -> %s", scripts[i].text, out.text);
         assert_string_equal(fixture_run(iso, &out, "return 6 * 7"), "42");
@@ -181,7 +218,8 @@ static void escapes_are_refused(void **state)
     run_all(*state, escapes, sizeof escapes / sizeof *escapes, 0);
 }
 
-/* An isolate per hog, dropped afterwards: what the hog left behind runs nothing when it is closed. */
+/* An isolate per hog, dropped afterwards: what the hog left behind runs nothing when it is closed.
+ */
 static void hogs_leave_nothing(void **state)
 {
     for (size_t i = 0; i < sizeof hogs / sizeof *hogs; i += 3) {
@@ -193,7 +231,8 @@ static void hogs_leave_nothing(void **state)
     }
 }
 
-/* Something that a call left behind cannot run in the next one at its cost, nor be stopped by it. */
+/* Something that a call left behind cannot run in the next one at its cost, nor be stopped by it.
+ */
 static void old_coroutines_are_not_stopped_by_old_overruns(void **state)
 {
     struct tn_isolate_options o = {.name = "co", .call_ms = 30};
@@ -244,9 +283,11 @@ static const struct script good[] = {
     {"return load('return 1 + 1')()", "2"},
     {"return load('return ...', 'x', 't', {})(5)", "5"},
     {"return load('return x', 'x', 't', { x = 7 })()", "7"},
-    {"local n = 0 return load(function() n = n + 1 return ({ 'return', ' 4', '2' })[n] end)()", "42"},
+    {"local n = 0 return load(function() n = n + 1 return ({ 'return', ' 4', '2' })[n] end)()",
+     "42"},
     {"return load('return +')", "nil load:text:1: unexpected symbol near '+'"},
-    {"local t = setmetatable({}, { __index = { a = 1 } }) return t.a, rawget(t, 'a'), rawset(t, 'a', 2).a",
+    {"local t = setmetatable({}, { __index = { a = 1 } }) return t.a, rawget(t, 'a'), rawset(t, "
+     "'a', 2).a",
      "1 nil 2"},
     {"local t = {} setmetatable(t, nil) return getmetatable(t)", "nil"},
     {"return type(collectgarbage('count'))", "number"},
@@ -255,7 +296,8 @@ static const struct script good[] = {
     {"local s = 0 for p, c in utf8.codes('ab') do s = s + c end return s", "195"},
     {"return '10' + 5, '3' * '4', 10 .. ''", "15 12 10"},
     {"return ('%5.2f|%-4s|%q|%x'):format(3.14159, 'ab', 'q', 255)", " 3.14|ab  |\"q\"|ff"},
-    {"return ('%s'):format(setmetatable({}, { __tostring = function() return 'mine' end }))", "mine"},
+    {"return ('%s'):format(setmetatable({}, { __tostring = function() return 'mine' end }))",
+     "mine"},
     {"local x <close> = setmetatable({}, { __close = function() end }) return 1", "1"},
     {"return _G == _ENV, _VERSION", "true Lua 5.4"},
     {"return next({}), rawlen({ 1, 2 }), rawequal(1, 1)", "nil 2 true"},
@@ -287,8 +329,12 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
     const struct CMUnitTest tests[] = {
-        T(hogs_end), T(escapes_are_refused), T(hogs_leave_nothing), T(deep_recursion_is_an_error),
-        T(old_coroutines_are_not_stopped_by_old_overruns), T(ordinary_lua_works),
+        T(hogs_end),
+        T(escapes_are_refused),
+        T(hogs_leave_nothing),
+        T(deep_recursion_is_an_error),
+        T(old_coroutines_are_not_stopped_by_old_overruns),
+        T(ordinary_lua_works),
         T(each_isolate_has_its_own_luck),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

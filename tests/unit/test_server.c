@@ -136,7 +136,8 @@ static void a_commit_is_never_done_twice(void **state)
     for (int i = 0; i < 20; i++) {
         int before = r->answers;
         tn_store_commit(r->store, pair(r->store, i), rig_committed, r);
-        for (int turn = 0; turn < i % 7 && r->answers == before; turn++) tn_loop_turn(r->loop, false);
+        for (int turn = 0; turn < i % 7 && r->answers == before; turn++)
+            tn_loop_turn(r->loop, false);
         tn_store_server_close(r->server);
         rig_serve(r);
         rig_wait(r, before + 1);
@@ -151,8 +152,8 @@ static void a_commit_is_never_done_twice(void **state)
 static void a_full_or_broken_disk_loses_nothing(void **state)
 {
     struct rig *r = *state;
-    static const char *const faults[] = {"store.vfs.full", "store.vfs.write", "store.vfs.sync", "store.vfs.read",
-                                         "store.vfs.truncate", "store.commit"};
+    static const char *const faults[] = {"store.vfs.full", "store.vfs.write",    "store.vfs.sync",
+                                         "store.vfs.read", "store.vfs.truncate", "store.commit"};
     int64_t pairs = 0;
     int number = 0;
     for (size_t f = 0; f < sizeof faults / sizeof faults[0]; f++) {
@@ -163,15 +164,18 @@ static void a_full_or_broken_disk_loses_nothing(void **state)
             for (int i = 0; i < 3; i++) {
                 rig_commit(r, pair(r->store, ++number));
                 enum tn_kind kind = r->err.kind;
-                if (!r->ok && kind != TN_E_io && kind != TN_E_disk_full) fail_msg("%s: %s", spec, r->err.text);
+                if (!r->ok && kind != TN_E_io && kind != TN_E_disk_full)
+                    fail_msg("%s: %s", spec, r->err.text);
                 tn_fault_arm(NULL);
                 int there = look_for(r->store, number);
-                if (there != r->ok) fail_msg("%s: answered %d, but it is there: %d", spec, r->ok, there);
+                if (there != r->ok)
+                    fail_msg("%s: answered %d, but it is there: %d", spec, r->ok, there);
                 pairs += there;
                 tn_fault_arm(spec);
             }
             tn_fault_arm(NULL);
-            if (!rig_commit(r, pair(r->store, ++number))) fail_msg("after %s: %s", spec, r->err.text);
+            if (!rig_commit(r, pair(r->store, ++number)))
+                fail_msg("after %s: %s", spec, r->err.text);
             pairs++;
         }
     }
@@ -204,15 +208,17 @@ static void too_much_that_waits_is_refused(void **state)
     while (tn_store_pending(r->store) + TN_LIMIT_RECORD < TN_LIMIT_COMMIT_QUEUE) {
         struct tn_commit *c = tn_commit_new(r->store);
         struct tn_id id = tn_id_new();
-        assert_true(tn_commit_put(c, 1, "items", &id, (struct tn_str){large, TN_LIMIT_RECORD}, 0, &err));
+        assert_true(
+            tn_commit_put(c, 1, "items", &id, (struct tn_str){large, TN_LIMIT_RECORD}, 0, &err));
         tn_store_commit(r->store, c, rig_committed, r);
         sent++;
     }
     struct tn_commit *c = tn_commit_new(r->store);
     struct tn_id id = tn_id_new();
-    assert_true(tn_commit_put(c, 1, "items", &id, (struct tn_str){large, TN_LIMIT_RECORD}, 0, &err));
+    assert_true(
+        tn_commit_put(c, 1, "items", &id, (struct tn_str){large, TN_LIMIT_RECORD}, 0, &err));
     tn_store_commit(r->store, c, rig_committed, r);
-    assert_int_equal(r->answers, before);                  /* never inside the call */
+    assert_int_equal(r->answers, before); /* never inside the call */
     rig_wait(r, before + 1);
     assert_int_equal(r->err.kind, TN_E_overloaded);
     rig_serve(r);
@@ -229,8 +235,10 @@ static enum tn_kind serve_kind(struct rig *r, char *text, size_t size)
     struct tn_err err;
     struct tn_server_options o = {.dir = r->dir, .listen_fd = r->fd};
     struct tn_store_server *s = tn_store_server_open(r->loop, &o, &err);
-    if (s) err.kind = TN_E_none;
-    else if (text) snprintf(text, size, "%s", err.text);
+    if (s)
+        err.kind = TN_E_none;
+    else if (text)
+        snprintf(text, size, "%s", err.text);
     tn_store_server_close(s);
     return err.kind;
 }
@@ -321,7 +329,10 @@ static void a_reader_refuses_what_is_not_a_store(void **state)
     struct tn_store_options o = {.dir = r.dir};
     assert_null(tn_store_open(r.loop, &o, &err));
     assert_int_equal(err.kind, TN_E_not_found);
-    write_file(path, "not a database, but long enough to be looked at by anybody who wants to open one ........", 90, 0);
+    write_file(
+        path,
+        "not a database, but long enough to be looked at by anybody who wants to open one ........",
+        90, 0);
     assert_null(tn_store_open(r.loop, &o, &err));
     assert_int_equal(err.kind, TN_E_corrupt);
     unlink(path);
@@ -364,8 +375,9 @@ static int rounds(void)
 /* How the store process shall die: by itself at a random place, or killed. */
 static void arm_a_crash(unsigned dice)
 {
-    static const char *const places[] = {"store.vfs.powercut=fail", "store.commit=crash", "store.committed=crash",
-                                         "store.vfs.sync=crash", "store.vfs.write=crash"};
+    static const char *const places[] = {"store.vfs.powercut=fail", "store.commit=crash",
+                                         "store.committed=crash", "store.vfs.sync=crash",
+                                         "store.vfs.write=crash"};
     char spec[64];
     unsigned place = dice % 6, range = place == 0 || place == 4 ? 200 : 12;
     if (place == 5) return;
@@ -504,7 +516,8 @@ static pid_t fork_writer(const struct rig *r, int from, int out)
     }
 }
 
-/* Everything dies at once, again and again: what was acknowledged is there, nothing is half there. */
+/* Everything dies at once, again and again: what was acknowledged is there, nothing is half there.
+ */
 static void everything_dies_and_nothing_acknowledged_is_lost(void **state)
 {
     (void)state;
@@ -545,7 +558,8 @@ static void everything_dies_and_nothing_acknowledged_is_lost(void **state)
         server = fork_server(&r, false, 5);
         r.store = rig_connect(&r);
         for (int i = round * STRIDE; i <= last; i++)
-            if (!look_for(r.store, i)) fail_msg("round %d: pair %d was acknowledged and is lost", round, i);
+            if (!look_for(r.store, i))
+                fail_msg("round %d: pair %d was acknowledged and is lost", round, i);
         int extra = last + 1;
         for (int gap = 0; gap < 50; extra++) gap = look_for(r.store, extra) ? 0 : gap + 1;
         for (int i = round * STRIDE; i < extra; i++) pairs += look_for(r.store, i);

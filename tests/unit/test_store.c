@@ -104,7 +104,7 @@ static void another_team_sees_nothing(void **state)
     assert_true(tn_commit_put(c, 2, "items", &id, tn_str("{}"), TN_ANY, &err));
     assert_false(rig_commit(r, c));
     assert_int_equal(r->err.kind, TN_E_conflict);
-    put(r, 2, "{\"part_number\":\"A\"}", TN_NEW_ONLY);      /* the key is the team's own */
+    put(r, 2, "{\"part_number\":\"A\"}", TN_NEW_ONLY); /* the key is the team's own */
     assert_true(r->ok);
     expect_body(r, 1, &id, "{\"part_number\":\"A\"}", 1);
     struct tn_str key = TN_STR("A");
@@ -123,7 +123,10 @@ static void versions_are_checked(void **state)
     struct rig *r = *state;
     struct tn_err err;
     struct tn_id id = put(r, 1, "{\"part_number\":\"A\",\"n\":1}", TN_NEW_ONLY);
-    const struct { int64_t based_on; bool ok; } tries[] = {
+    const struct {
+        int64_t based_on;
+        bool ok;
+    } tries[] = {
         {TN_NEW_ONLY, false}, {2, false}, {1, true}, {1, false}, {TN_ANY, true},
     };
     for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
@@ -173,7 +176,7 @@ static void a_conflict_takes_the_whole_commit_back(void **state)
     assert_true(tn_store_count(r->store, 1, "items", &count, &err));
     assert_int_equal(count, 1);
     put(r, 1, "{\"part_number\":\"C\"}", TN_NEW_ONLY);
-    assert_int_equal(r->first_event, head + 1);            /* no hole */
+    assert_int_equal(r->first_event, head + 1); /* no hole */
 }
 
 static void neighbours_of_a_conflict_do_not_notice(void **state)
@@ -212,10 +215,12 @@ static void keys_are_unique_in_a_team(void **state)
     put(r, 1, "{}", TN_NEW_ONLY);
     assert_true(r->ok);
     struct tn_commit *c = tn_commit_new(r->store);
-    assert_true(tn_commit_patch(c, 1, "items", &free_id, tn_str("{\"part_number\":\"A\"}"), TN_ANY, &err));
+    assert_true(
+        tn_commit_patch(c, 1, "items", &free_id, tn_str("{\"part_number\":\"A\"}"), TN_ANY, &err));
     assert_false(rig_commit(r, c));
     c = tn_commit_new(r->store);
-    assert_true(tn_commit_patch(c, 1, "items", &free_id, tn_str("{\"part_number\":\"B\"}"), TN_ANY, &err));
+    assert_true(
+        tn_commit_patch(c, 1, "items", &free_id, tn_str("{\"part_number\":\"B\"}"), TN_ANY, &err));
     assert_true(rig_commit(r, c));
 }
 
@@ -223,14 +228,17 @@ static void a_patch_leaves_the_rest_alone(void **state)
 {
     struct rig *r = *state;
     struct tn_err err;
-    struct tn_id id = put(r, 1, "{\"a\":0.10,\"b\":{\"c\":1,\"d\":[ 1 ]},\"e\":\"x\"}", TN_NEW_ONLY);
-    const char *patch = "{\"e\":null,\"b\":{\"c\":300000047272744,\"x\":{\"y\":null,\"z\":1}},\"n\":[]}";
+    struct tn_id id =
+        put(r, 1, "{\"a\":0.10,\"b\":{\"c\":1,\"d\":[ 1 ]},\"e\":\"x\"}", TN_NEW_ONLY);
+    const char *patch =
+        "{\"e\":null,\"b\":{\"c\":300000047272744,\"x\":{\"y\":null,\"z\":1}},\"n\":[]}";
     struct tn_commit *c = tn_commit_new(r->store);
     assert_true(tn_commit_patch(c, 1, "items", &id, tn_str(patch), 1, &err));
     assert_true(rig_commit(r, c));
     assert_int_equal(r->ops[0].kind, TN_DONE_updated);
     expect_body(r, 1, &id,
-                "{\"a\":0.10,\"b\":{\"c\":300000047272744,\"d\":[ 1 ],\"x\":{\"z\":1}},\"n\":[]}", 2);
+                "{\"a\":0.10,\"b\":{\"c\":300000047272744,\"d\":[ 1 ],\"x\":{\"z\":1}},\"n\":[]}",
+                2);
     c = tn_commit_new(r->store);
     assert_true(tn_commit_patch(c, 1, "items", &id, tn_str("{\"n\":[]}"), 2, &err));
     assert_true(rig_commit(r, c));
@@ -257,21 +265,24 @@ static void bad_operations_are_refused_at_once(void **state)
     assert_false(tn_commit_event(c, 1, "x.y", NULL, NULL, tn_str("{"), &err));
     assert_int_equal(tn_commit_bytes(c), empty);
     assert_int_equal(tn_commit_count(c), 0);
-    assert_true(rig_commit(r, c));                         /* an empty one is fine */
+    assert_true(rig_commit(r, c)); /* an empty one is fine */
     assert_int_equal(r->count, 0);
     char *large = malloc(TN_LIMIT_RECORD + 10);
     memset(large, ' ', TN_LIMIT_RECORD + 10);
     c = tn_commit_new(r->store);
-    assert_false(tn_commit_put(c, 1, "items", &id, (struct tn_str){large, TN_LIMIT_RECORD + 1}, 0, &err));
+    assert_false(
+        tn_commit_put(c, 1, "items", &id, (struct tn_str){large, TN_LIMIT_RECORD + 1}, 0, &err));
     assert_int_equal(err.kind, TN_E_too_large);
     memcpy(large, "{}", 2);
     for (int i = 0; i < 3; i++) {
         struct tn_id next = tn_id_new();
-        assert_true(tn_commit_put(c, 1, "items", &next, (struct tn_str){large, TN_LIMIT_RECORD}, 0, &err));
+        assert_true(
+            tn_commit_put(c, 1, "items", &next, (struct tn_str){large, TN_LIMIT_RECORD}, 0, &err));
     }
     size_t before = tn_commit_bytes(c);
     id = tn_id_new();
-    assert_false(tn_commit_put(c, 1, "items", &id, (struct tn_str){large, TN_LIMIT_RECORD}, 0, &err));
+    assert_false(
+        tn_commit_put(c, 1, "items", &id, (struct tn_str){large, TN_LIMIT_RECORD}, 0, &err));
     assert_int_equal(err.kind, TN_E_too_large);
     assert_int_equal(tn_commit_bytes(c), before);
     assert_true(rig_commit(r, c));
@@ -288,14 +299,19 @@ static bool upsert_from(struct rig *r, const struct tn_origin *from, const char 
 {
     struct tn_err err;
     struct tn_commit *c = tn_commit_new(r->store);
-    struct tn_upsert u = {.team = 1, .table = "items", .source = *from, .merge = merge,
-                          .external_id = tn_str(external_id), .body = tn_str(body)};
+    struct tn_upsert u = {.team = 1,
+                          .table = "items",
+                          .source = *from,
+                          .merge = merge,
+                          .external_id = tn_str(external_id),
+                          .body = tn_str(body)};
     memset(u.hash, hash, sizeof u.hash);
     assert_true(tn_commit_upsert(c, &u, &err));
     return rig_commit(r, c);
 }
 
-static enum tn_outcome_kind upsert(struct rig *r, const char *external_id, const char *body, char hash)
+static enum tn_outcome_kind upsert(struct rig *r, const char *external_id, const char *body,
+                                   char hash)
 {
     assert_true(upsert_from(r, &source, external_id, body, hash, false));
     return r->ops[0].kind;
@@ -305,18 +321,22 @@ static void an_upsert_creates_updates_or_does_nothing(void **state)
 {
     struct rig *r = *state;
     struct tn_err err;
-    assert_int_equal(upsert(r, "300000047272744", "{\"part_number\":\"A\",\"v\":1}", 'a'), TN_DONE_created);
+    assert_int_equal(upsert(r, "300000047272744", "{\"part_number\":\"A\",\"v\":1}", 'a'),
+                     TN_DONE_created);
     struct tn_id id = r->ops[0].id;
     int64_t head = r->last_event;
-    assert_int_equal(upsert(r, "300000047272744", "{\"part_number\":\"A\",\"v\":1}", 'a'), TN_DONE_unchanged);
+    assert_int_equal(upsert(r, "300000047272744", "{\"part_number\":\"A\",\"v\":1}", 'a'),
+                     TN_DONE_unchanged);
     assert_int_equal(r->last_event, 0);
     assert_memory_equal(&r->ops[0].id, &id, sizeof id);
-    assert_int_equal(upsert(r, "300000047272744", "{\"part_number\":\"A\",\"v\":2}", 'b'), TN_DONE_updated);
+    assert_int_equal(upsert(r, "300000047272744", "{\"part_number\":\"A\",\"v\":2}", 'b'),
+                     TN_DONE_updated);
     assert_int_equal(r->first_event, head + 1);
     expect_body(r, 1, &id, "{\"part_number\":\"A\",\"v\":2}", 2);
     unsigned char hashes[4][TN_HASH_LEN];
     bool found[4];
-    const struct tn_str wanted[4] = {TN_STR("x"), TN_STR("300000047272744"), TN_STR("0"), TN_STR("300000047272744")};
+    const struct tn_str wanted[4] = {TN_STR("x"), TN_STR("300000047272744"), TN_STR("0"),
+                                     TN_STR("300000047272744")};
     assert_true(tn_store_link_hashes(r->store, 1, &source, wanted, 4, hashes, found, &err));
     assert_false(found[0] || found[2]);
     assert_true(found[1] && found[3] && hashes[1][31] == 'b' && hashes[3][0] == 'b');
@@ -460,11 +480,13 @@ static void events_are_numbered_without_holes(void **state)
     struct tn_err err;
     struct tn_tail tail;
     struct seen all = {0}, mine = {0}, rest = {0};
-    struct tn_id a = put(r, 1, "{\"part_number\":\"A\"}", 0), b = put(r, 2, "{\"part_number\":\"B\"}", 0);
+    struct tn_id a = put(r, 1, "{\"part_number\":\"A\"}", 0),
+                 b = put(r, 2, "{\"part_number\":\"B\"}", 0);
     struct tn_commit *c = tn_commit_new(r->store);
     tn_commit_origin(c, &a);
     assert_true(tn_commit_patch(c, 1, "items", &a, tn_str("{\"x\":1}"), TN_ANY, &err));
-    assert_true(tn_commit_event(c, 1, "item.checked", "items", &a, tn_str("{\"by\":\"me\"}"), &err));
+    assert_true(
+        tn_commit_event(c, 1, "item.checked", "items", &a, tn_str("{\"by\":\"me\"}"), &err));
     assert_true(tn_commit_delete(c, 1, "items", &a, TN_ANY, &err));
     assert_true(rig_commit(r, c));
     assert_int_equal(r->first_event, 3);
@@ -474,7 +496,8 @@ static void events_are_numbered_without_holes(void **state)
     assert_int_equal(tail.last, 5);
     assert_int_equal(tail.head, 5);
     assert_false(tail.gap);
-    const char *const types[] = {"item.created", "item.created", "item.updated", "item.checked", "item.deleted"};
+    const char *const types[] = {"item.created", "item.created", "item.updated", "item.checked",
+                                 "item.deleted"};
     for (size_t i = 0; i < 5; i++) {
         assert_int_equal(all.e[i].seq, i + 1);
         assert_string_equal(all.type[i], types[i]);
@@ -501,7 +524,11 @@ static void many_like_events_can_be_read_from_the_middle(void **state)
         char ext[16], body[64];
         snprintf(ext, sizeof ext, "%d", i);
         snprintf(body, sizeof body, "{\"part_number\":\"P%d\"}", i);
-        struct tn_upsert u = {.team = 1, .table = "items", .source = source, .external_id = tn_str(ext), .body = tn_str(body)};
+        struct tn_upsert u = {.team = 1,
+                              .table = "items",
+                              .source = source,
+                              .external_id = tn_str(ext),
+                              .body = tn_str(body)};
         assert_true(tn_commit_upsert(c, &u, &err));
     }
     assert_true(rig_commit(r, c));
@@ -541,7 +568,8 @@ static void former_versions_can_be_read(void **state)
     struct tn_buf hold;
     struct tn_row row;
     for (int i = 0; i < 6; i++) {
-        snprintf(bodies[i], sizeof bodies[i], "{\"part_number\":\"A\",\"v\":%.*s%d,\"tail\":[]}", i, "1111111", i);
+        snprintf(bodies[i], sizeof bodies[i], "{\"part_number\":\"A\",\"v\":%.*s%d,\"tail\":[]}", i,
+                 "1111111", i);
         struct tn_commit *c = tn_commit_new(r->store);
         assert_true(tn_commit_put(c, 1, "items", &id, tn_str(bodies[i]), i, &err));
         assert_true(rig_commit(r, c));
@@ -583,12 +611,18 @@ static void keys_keep_versions_and_expire(void **state)
     struct tn_buf value;
     int64_t version;
     tn_buf_init(&value, 1000);
-    const struct { const char *v; int64_t based_on; bool ok; } tries[] = {
-        {"a", 1, false}, {"a", TN_NEW_ONLY, true}, {"b", TN_NEW_ONLY, false}, {"b", 1, true}, {"c", 1, false}, {"d", TN_ANY, true},
+    const struct {
+        const char *v;
+        int64_t based_on;
+        bool ok;
+    } tries[] = {
+        {"a", 1, false}, {"a", TN_NEW_ONLY, true}, {"b", TN_NEW_ONLY, false},
+        {"b", 1, true},  {"c", 1, false},          {"d", TN_ANY, true},
     };
     for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
         struct tn_commit *c = tn_commit_new(r->store);
-        assert_true(tn_commit_kv_set(c, 1, "space", TN_STR("k\0x"), tn_str(tries[i].v), tries[i].based_on, 0, &err));
+        assert_true(tn_commit_kv_set(c, 1, "space", TN_STR("k\0x"), tn_str(tries[i].v),
+                                     tries[i].based_on, 0, &err));
         assert_int_equal(rig_commit(r, c), tries[i].ok);
     }
     assert_true(tn_store_kv_get(r->store, 1, "space", TN_STR("k\0x"), &value, &version, &err));
@@ -604,7 +638,7 @@ static void keys_keep_versions_and_expire(void **state)
     assert_false(tn_store_kv_get(r->store, 1, "space", TN_STR("k\0x"), &value, &version, &err));
     c = tn_commit_new(r->store);
     assert_true(tn_commit_kv_set(c, 1, "space", TN_STR("old"), TN_STR("w"), TN_NEW_ONLY, 0, &err));
-    assert_true(rig_commit(r, c));                         /* what expired is not there */
+    assert_true(rig_commit(r, c)); /* what expired is not there */
     tn_buf_clear(&value);
 }
 
@@ -627,9 +661,11 @@ static void keys_are_listed_by_prefix(void **state)
         assert_true(tn_commit_kv_set(c, 1, "s", tn_str(keys[i]), TN_STR("v"), TN_ANY, 0, &err));
     assert_true(rig_commit(r, c));
     tn_buf_init(&b, 1000);
-    assert_true(tn_store_kv_list(r->store, 1, "s", TN_STR("b/"), TN_STR(""), 0, join_keys, &b, &err));
+    assert_true(
+        tn_store_kv_list(r->store, 1, "s", TN_STR("b/"), TN_STR(""), 0, join_keys, &b, &err));
     tn_buf_addc(&b, '|');
-    assert_true(tn_store_kv_list(r->store, 1, "s", TN_STR("b/"), TN_STR("b/1"), 1, join_keys, &b, &err));
+    assert_true(
+        tn_store_kv_list(r->store, 1, "s", TN_STR("b/"), TN_STR("b/1"), 1, join_keys, &b, &err));
     tn_buf_addc(&b, '|');
     assert_true(tn_store_kv_list(r->store, 1, "s", TN_STR(""), TN_STR(""), 0, join_keys, &b, &err));
     assert_string_equal(b.p, "b/1 b/2 b/3 |b/2 |a/1 b/1 b/2 b/3 c ");
@@ -656,7 +692,8 @@ static void on_claimed(void *arg, const struct tn_entry *entries, size_t count, 
         snprintf(c->payload[i], 32, "%.*s", TN_FMT(entries[i].payload));
     }
 }
-static void claim(struct rig *r, struct tn_store *s, size_t max, int64_t lease_ms, struct claimed *c)
+static void claim(struct rig *r, struct tn_store *s, size_t max, int64_t lease_ms,
+                  struct claimed *c)
 {
     int before = c->answers;
     tn_store_claim(s, "q", max, lease_ms, on_claimed, c);
@@ -702,13 +739,14 @@ static void entries_are_claimed_once_and_settled(void **state)
     assert_true(tn_commit_settle(c, &a.e[0].id, a.e[0].lease, &err));
     assert_false(rig_commit(r, c));
     c = tn_commit_new(r->store);
-    assert_true(tn_commit_reschedule(c, &b.e[0].id, b.e[0].lease, 5, (struct tn_str){NULL, 0}, &err));
+    assert_true(
+        tn_commit_reschedule(c, &b.e[0].id, b.e[0].lease, 5, (struct tn_str){NULL, 0}, &err));
     assert_true(rig_commit(r, c));
     claim(r, r->store, 10, 0, &a);
     assert_int_equal(a.count, 1);
     assert_string_equal(a.payload[0], "second");
     assert_int_equal(a.e[0].attempts, 2);
-    claim(r, other, 10, 3600000, &b);                      /* a lease of 0 ms is over at once */
+    claim(r, other, 10, 3600000, &b); /* a lease of 0 ms is over at once */
     assert_int_equal(b.count, 1);
     c = tn_commit_new(r->store);
     assert_true(tn_commit_settle(c, &a.e[0].id, a.e[0].lease, &err));
@@ -756,9 +794,11 @@ static bool join_rows(void *arg, const struct tn_row *row)
 }
 
 static const char *const stock[] = {
-    "{\"part_number\":\"A\",\"status\":\"open\",\"quantity\":5,\"weight\":0.10,\"open\":true,\"due\":\"2026-01-01T00:00:00Z\"}",
+    "{\"part_number\":\"A\",\"status\":\"open\",\"quantity\":5,\"weight\":0.10,\"open\":true,"
+    "\"due\":\"2026-01-01T00:00:00Z\"}",
     "{\"part_number\":\"B\",\"status\":\"Open_50%\",\"quantity\":7,\"weight\":2.5,\"open\":false}",
-    "{\"part_number\":\"C\",\"status\":\"closed\",\"quantity\":5,\"due\":\"2026-03-01T01:00:00+01:00\"}",
+    "{\"part_number\":\"C\",\"status\":\"closed\",\"quantity\":5,\"due\":\"2026-03-01T01:00:00+01:"
+    "00\"}",
     "{\"part_number\":\"D\",\"quantity\":9007199254740993}",
     "{\"part_number\":\"E\",\"status\":\"open\",\"quantity\":-1,\"weight\":null}",
 };
@@ -811,11 +851,13 @@ static void filters_select(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct tn_str values[2] = {tn_str(rows[i].values[0]), tn_str(rows[i].values[1])};
-        struct tn_filter f = {rows[i].column, rows[i].op, values, (rows[i].values[0] != NULL) + (rows[i].values[1] != NULL)};
+        struct tn_filter f = {rows[i].column, rows[i].op, values,
+                              (rows[i].values[0] != NULL) + (rows[i].values[1] != NULL)};
         struct tn_query q = {.team = 1, .table = "items", .filters = &f, .filter_count = 1};
         expect_query(r, &q, rows[i].rows);
     }
-    struct tn_query q = {.team = 1, .table = "items", .in_text = {"status", "part_number"}, .text = TN_STR("C")};
+    struct tn_query q = {
+        .team = 1, .table = "items", .in_text = {"status", "part_number"}, .text = TN_STR("C")};
     expect_query(r, &q, "C ");
     q = (struct tn_query){.team = TN_TEAM_ALL, .table = "items"};
     expect_query(r, &q, "A B C D E other ");
@@ -828,11 +870,20 @@ static void bad_queries_name_the_field(void **state)
     struct tn_page page;
     struct tn_str v = TN_STR("x");
     tn_page_init(&page);
-    const struct { const char *column; enum tn_filter_op op; const char *field; } bad[] = {
-        {"nothing", TN_FILTER_eq, "nothing"}, {"name", TN_FILTER_eq, "name"},
-        {"quantity", TN_FILTER_eq, "quantity"}, {"quantity", TN_FILTER_prefix, "quantity"},
-        {"due", TN_FILTER_lt, "due"}, {"open", TN_FILTER_eq, "open"}, {"id", TN_FILTER_lt, "id"},
-        {"team", TN_FILTER_eq, "team"}, {"status\" = 1 OR \"status", TN_FILTER_eq, "status\" = 1 OR \"status"},
+    const struct {
+        const char *column;
+        enum tn_filter_op op;
+        const char *field;
+    } bad[] = {
+        {"nothing", TN_FILTER_eq, "nothing"},
+        {"name", TN_FILTER_eq, "name"},
+        {"quantity", TN_FILTER_eq, "quantity"},
+        {"quantity", TN_FILTER_prefix, "quantity"},
+        {"due", TN_FILTER_lt, "due"},
+        {"open", TN_FILTER_eq, "open"},
+        {"id", TN_FILTER_lt, "id"},
+        {"team", TN_FILTER_eq, "team"},
+        {"status\" = 1 OR \"status", TN_FILTER_eq, "status\" = 1 OR \"status"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct tn_filter f = {bad[i].column, bad[i].op, &v, 1};
@@ -873,9 +924,17 @@ static void pages_follow_on_in_every_order(void **state)
     struct rig *r = *state;
     struct tn_err err;
     static const struct tn_sort orders[][2] = {
-        {{NULL, false}}, {{"quantity", false}}, {{"quantity", true}}, {{"status", false}}, {{"status", true}},
-        {{"weight", true}}, {{"status", false}, {"quantity", true}}, {{"due", false}, {"part_number", false}}, {{"part_number", true}},
-        {{"created", true}}, {{"id", false}},
+        {{NULL, false}},
+        {{"quantity", false}},
+        {{"quantity", true}},
+        {{"status", false}},
+        {{"status", true}},
+        {{"weight", true}},
+        {{"status", false}, {"quantity", true}},
+        {{"due", false}, {"part_number", false}},
+        {{"part_number", true}},
+        {{"created", true}},
+        {{"id", false}},
     };
     for (size_t i = 0; i < 5; i++) put(r, 1, stock[i], 0);
     put(r, 2, "{\"part_number\":\"other\"}", 0);
@@ -884,7 +943,8 @@ static void pages_follow_on_in_every_order(void **state)
             struct tn_query q = {.team = 1, .table = "items"};
             struct tn_page page;
             struct tn_buf whole, parts, cursor;
-            for (size_t i = 0; i < 2 && orders[o][i].column; i++) q.sort[q.sort_count++] = orders[o][i];
+            for (size_t i = 0; i < 2 && orders[o][i].column; i++)
+                q.sort[q.sort_count++] = orders[o][i];
             tn_page_init(&page);
             tn_buf_init(&whole, 1000);
             tn_buf_init(&parts, 1000);
@@ -894,7 +954,8 @@ static void pages_follow_on_in_every_order(void **state)
             assert_int_equal(page.count, 5);
             q.limit = limit;
             do {
-                if (!tn_store_query(r->store, &q, join_rows, &parts, &page, &err)) fail_msg("%s", err.text);
+                if (!tn_store_query(r->store, &q, join_rows, &parts, &page, &err))
+                    fail_msg("%s", err.text);
                 tn_buf_reset(&cursor);
                 tn_buf_addstr(&cursor, tn_buf_str(&page.next));
                 q.cursor = tn_buf_str(&cursor);
@@ -920,7 +981,12 @@ static void a_cursor_stays_good_under_inserts(void **state)
     put(r, 1, "{\"part_number\":\"b\"}", 0);
     put(r, 1, "{\"part_number\":\"d\"}", 0);
     put(r, 1, "{\"part_number\":\"f\"}", 0);
-    struct tn_query q = {.team = 1, .table = "items", .sort = {{"part_number", false}}, .sort_count = 1, .limit = 1, .total = true};
+    struct tn_query q = {.team = 1,
+                         .table = "items",
+                         .sort = {{"part_number", false}},
+                         .sort_count = 1,
+                         .limit = 1,
+                         .total = true};
     assert_true(tn_store_query(r->store, &q, join_rows, &rows, &page, &err));
     assert_int_equal(page.total, 3);
     put(r, 1, "{\"part_number\":\"a\"}", 0);
@@ -931,7 +997,7 @@ static void a_cursor_stays_good_under_inserts(void **state)
     assert_true(tn_store_query(r->store, &q, join_rows, &rows, &page, &err));
     assert_string_equal(rows.p, "b c d f ");
     assert_int_equal(page.total, 5);
-    q.sort[0].descending = true;                           /* a cursor of another query */
+    q.sort[0].descending = true; /* a cursor of another query */
     assert_false(tn_store_query(r->store, &q, join_rows, &rows, &page, &err));
     tn_buf_clear(&rows);
     tn_buf_clear(&cursor);
@@ -953,7 +1019,8 @@ static void on_change(void *arg, const struct tn_changes *changes)
     for (size_t i = 0; i < changes->count; i++) {
         size_t at = strlen(n->names);
         snprintf(n->names + at, sizeof n->names - at, "%d:%.*s/%zu%s ", changes->items[i].kind,
-                 TN_FMT(changes->items[i].name), changes->items[i].count, changes->items[i].more ? "+" : "");
+                 TN_FMT(changes->items[i].name), changes->items[i].count,
+                 changes->items[i].more ? "+" : "");
     }
 }
 
@@ -985,15 +1052,22 @@ static void a_table_can_change_while_it_is_used(void **state)
     struct rig *r = *state;
     struct tn_err err;
     static const struct tn_column changed[] = {
-        {"part_number", TN_COLUMN_text, true}, {"quantity", TN_COLUMN_text, true}, {"colour", TN_COLUMN_text, true},
+        {"part_number", TN_COLUMN_text, true},
+        {"quantity", TN_COLUMN_text, true},
+        {"colour", TN_COLUMN_text, true},
     };
     struct tn_table next = {"items", changed, 3, {"part_number"}, "item", true};
     struct tn_commit *c = tn_commit_new(r->store);
     for (int i = 0; i < 500; i++) {
         char ext[16], body[100];
         snprintf(ext, sizeof ext, "%d", i);
-        snprintf(body, sizeof body, "{\"part_number\":\"P%d\",\"colour\":\"c%d\",\"quantity\":%d}", i, i % 3, i);
-        struct tn_upsert u = {.team = 1, .table = "items", .source = source, .external_id = tn_str(ext), .body = tn_str(body)};
+        snprintf(body, sizeof body, "{\"part_number\":\"P%d\",\"colour\":\"c%d\",\"quantity\":%d}",
+                 i, i % 3, i);
+        struct tn_upsert u = {.team = 1,
+                              .table = "items",
+                              .source = source,
+                              .external_id = tn_str(ext),
+                              .body = tn_str(body)};
         assert_true(tn_commit_upsert(c, &u, &err));
     }
     assert_true(rig_commit(r, c));
@@ -1001,15 +1075,18 @@ static void a_table_can_change_while_it_is_used(void **state)
     int before = r->answers;
     tn_store_define(r->store, &next, rig_done, r);
     struct tn_id id = tn_id_new();
-    c = tn_commit_new(r->store);                           /* by the old declaration */
-    assert_true(tn_commit_put(c, 1, "items", &id, tn_str("{\"part_number\":\"new\",\"colour\":\"c1\"}"), 0, &err));
-    assert_true(tn_commit_patch(c, 1, "items", &first, tn_str("{\"colour\":\"c1\"}"), TN_ANY, &err));
+    c = tn_commit_new(r->store); /* by the old declaration */
+    assert_true(tn_commit_put(c, 1, "items", &id,
+                              tn_str("{\"part_number\":\"new\",\"colour\":\"c1\"}"), 0, &err));
+    assert_true(
+        tn_commit_patch(c, 1, "items", &first, tn_str("{\"colour\":\"c1\"}"), TN_ANY, &err));
     tn_store_commit(r->store, c, rig_committed, r);
     rig_wait(r, before + 2);
     assert_true(r->ok);
     struct tn_str v = TN_STR("c1");
     struct tn_filter f = {"colour", TN_FILTER_eq, &v, 1};
-    struct tn_query q = {.team = 1, .table = "items", .filters = &f, .filter_count = 1, .total = true, .limit = 1};
+    struct tn_query q = {
+        .team = 1, .table = "items", .filters = &f, .filter_count = 1, .total = true, .limit = 1};
     struct tn_page page;
     struct tn_buf rows;
     tn_page_init(&page);
@@ -1020,10 +1097,10 @@ static void a_table_can_change_while_it_is_used(void **state)
     assert_false(tn_store_query(r->store, &q, join_rows, &rows, &page, &err));
     tn_page_clear(&page);
     tn_buf_clear(&rows);
-    assert_true(rig_define(r, &next));                     /* the same again is nothing */
+    assert_true(rig_define(r, &next)); /* the same again is nothing */
     assert_int_equal(upsert(r, "7", "{\"part_number\":\"P7\"}", 'n'), TN_DONE_updated);
     struct tn_table bad = {"items", changed, 3, {"colour"}, "item", true};
-    assert_false(rig_define(r, &bad));                     /* colours are not unique */
+    assert_false(rig_define(r, &bad)); /* colours are not unique */
     assert_int_equal(r->err.kind, TN_E_conflict);
     assert_true(rig_define(r, &items));
     expect_body(r, 1, &first, "{\"part_number\":\"P0\",\"colour\":\"c1\",\"quantity\":0}", 2);
@@ -1032,13 +1109,15 @@ static void a_table_can_change_while_it_is_used(void **state)
 static void bad_declarations_are_refused(void **state)
 {
     struct rig *r = *state;
-    static const struct tn_column one[] = {{"a", TN_COLUMN_text, true}, {"A", TN_COLUMN_text, true}};
+    static const struct tn_column one[] = {{"a", TN_COLUMN_text, true},
+                                           {"A", TN_COLUMN_text, true}};
     static const struct tn_column taken[] = {{"team", TN_COLUMN_text, true}};
     static const struct tn_column quote[] = {{"a\"b", TN_COLUMN_text, true}};
     const struct tn_table bad[] = {
-        {"tn_kv", one, 1, {NULL}, NULL, false}, {"1a", one, 1, {NULL}, NULL, false}, {"a b", one, 1, {NULL}, NULL, false},
-        {"x", one, 2, {NULL}, NULL, false}, {"x", taken, 1, {NULL}, NULL, false}, {"x", quote, 1, {NULL}, NULL, false},
-        {"x", one, 1, {"b"}, NULL, false}, {"data_x", one, 1, {NULL}, NULL, false},
+        {"tn_kv", one, 1, {NULL}, NULL, false}, {"1a", one, 1, {NULL}, NULL, false},
+        {"a b", one, 1, {NULL}, NULL, false},   {"x", one, 2, {NULL}, NULL, false},
+        {"x", taken, 1, {NULL}, NULL, false},   {"x", quote, 1, {NULL}, NULL, false},
+        {"x", one, 1, {"b"}, NULL, false},      {"data_x", one, 1, {NULL}, NULL, false},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_false(rig_define(r, &bad[i]));
@@ -1056,7 +1135,9 @@ static void people_can_query_with_plain_sql(void **state)
     tn_id_text(&id, text);
     snprintf(path, sizeof path, "%s/tenon.db", r->dir);
     assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT id, part_number, due, quantity FROM items", -1, &st, NULL), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "SELECT id, part_number, due, quantity FROM items", -1, &st, NULL),
+        SQLITE_OK);
     assert_int_equal(sqlite3_step(st), SQLITE_ROW);
     assert_string_equal(sqlite3_column_text(st, 0), text);
     assert_string_equal(sqlite3_column_text(st, 1), "A");
@@ -1099,7 +1180,8 @@ static void figures_are_told(void **state)
     while (!stats.groups) tn_loop_turn(r->loop, true);
     assert_int_equal(stats.commits, 1);
     assert_int_equal(stats.head, 1);
-    assert_true(stats.free_bytes > 0 && stats.db_bytes > 0 && stats.wal_bytes > 0 && stats.tables > 10);
+    assert_true(stats.free_bytes > 0 && stats.db_bytes > 0 && stats.wal_bytes > 0 &&
+                stats.tables > 10);
 }
 
 static void what_waits_at_close_is_cancelled(void **state)
@@ -1120,18 +1202,38 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(a_record_comes_back_as_it_was_given), T(another_team_sees_nothing), T(versions_are_checked),
-        T(a_conflict_takes_the_whole_commit_back), T(neighbours_of_a_conflict_do_not_notice),
-        T(keys_are_unique_in_a_team), T(a_patch_leaves_the_rest_alone), T(bad_operations_are_refused_at_once),
-        T(an_upsert_creates_updates_or_does_nothing), T(an_upsert_adopts_a_record_with_the_same_key),
-        T(a_merging_upsert_keeps_local_fields), T(links_remember_what_both_sides_agreed_on),
-        T(links_are_made_and_taken_off_by_hand), T(events_are_numbered_without_holes),
-        T(many_like_events_can_be_read_from_the_middle), T(former_versions_can_be_read),
-        T(keys_keep_versions_and_expire), T(keys_are_listed_by_prefix), T(entries_are_claimed_once_and_settled),
-        T(leases_of_the_dead_are_released), T(filters_select), T(bad_queries_name_the_field), T(ids_can_be_filtered),
-        T(pages_follow_on_in_every_order), T(a_cursor_stays_good_under_inserts), T(everybody_is_told_before_the_answer),
-        T(a_table_can_change_while_it_is_used), T(bad_declarations_are_refused), T(people_can_query_with_plain_sql),
-        T(a_backup_is_whole), T(figures_are_told), T(what_waits_at_close_is_cancelled),
+        T(a_record_comes_back_as_it_was_given),
+        T(another_team_sees_nothing),
+        T(versions_are_checked),
+        T(a_conflict_takes_the_whole_commit_back),
+        T(neighbours_of_a_conflict_do_not_notice),
+        T(keys_are_unique_in_a_team),
+        T(a_patch_leaves_the_rest_alone),
+        T(bad_operations_are_refused_at_once),
+        T(an_upsert_creates_updates_or_does_nothing),
+        T(an_upsert_adopts_a_record_with_the_same_key),
+        T(a_merging_upsert_keeps_local_fields),
+        T(links_remember_what_both_sides_agreed_on),
+        T(links_are_made_and_taken_off_by_hand),
+        T(events_are_numbered_without_holes),
+        T(many_like_events_can_be_read_from_the_middle),
+        T(former_versions_can_be_read),
+        T(keys_keep_versions_and_expire),
+        T(keys_are_listed_by_prefix),
+        T(entries_are_claimed_once_and_settled),
+        T(leases_of_the_dead_are_released),
+        T(filters_select),
+        T(bad_queries_name_the_field),
+        T(ids_can_be_filtered),
+        T(pages_follow_on_in_every_order),
+        T(a_cursor_stays_good_under_inserts),
+        T(everybody_is_told_before_the_answer),
+        T(a_table_can_change_while_it_is_used),
+        T(bad_declarations_are_refused),
+        T(people_can_query_with_plain_sql),
+        T(a_backup_is_whole),
+        T(figures_are_told),
+        T(what_waits_at_close_is_cancelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,7 +100,8 @@ static struct tn_task *start(struct tn_isolate *iso, const char *body, struct en
 {
     struct tn_err err;
     char *text = NULL;
-    assert_true(asprintf(&text, "local hold = require 'hold'\nreturn function(...)\n%s\nend", body) > 0);
+    assert_true(
+        asprintf(&text, "local hold = require 'hold'\nreturn function(...)\n%s\nend", body) > 0);
     int ref = fixture_load(iso, text);
     struct tn_task *task = tn_task_start(iso, ref, &call, end, &err);
     assert_non_null(task);
@@ -156,12 +157,16 @@ static void waits_work_in_all_places(void **state)
         "return select(2, xpcall(function() return hold() end, print))",
         "return coroutine.wrap(function() return hold() end)()",
         "return select(2, coroutine.resume(coroutine.create(function() return hold() end)))",
-        "return coroutine.wrap(function() return coroutine.wrap(function() return hold() end)() end)()",
+        "return coroutine.wrap(function() return coroutine.wrap(function() return hold() end)() "
+        "end)()",
         "for x in coroutine.wrap(function() coroutine.yield(hold()) end) do return x end",
         "return setmetatable({}, { __index = function() return hold() end }).x",
-        "local v do local c <close> = setmetatable({}, { __close = function() v = hold() end }) end return v",
-        "local co = coroutine.wrap(function(a) local b = coroutine.yield(a) return b + hold() end) co(1) return co(0)",
-        "return select(2, pcall(pcall, coroutine.wrap(function() return select(2, pcall(hold)) end))) and 7",
+        "local v do local c <close> = setmetatable({}, { __close = function() v = hold() end }) "
+        "end return v",
+        "local co = coroutine.wrap(function(a) local b = coroutine.yield(a) return b + hold() end) "
+        "co(1) return co(0)",
+        "return select(2, pcall(pcall, coroutine.wrap(function() return select(2, pcall(hold)) "
+        "end))) and 7",
     };
     struct tn_isolate *iso = isolate(state);
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
@@ -171,7 +176,8 @@ static void waits_work_in_all_places(void **state)
         if (holds.n != (int)i + 1) fail_msg("%s: %s", bodies[i], end.err.text);
         answer((int)i, 7);
         fixture_turn(*state, &end.done);
-        if (strcmp(end.out.text, "7") != 0) fail_msg("%s: %s %s", bodies[i], end.out.text, end.err.text);
+        if (strcmp(end.out.text, "7") != 0)
+            fail_msg("%s: %s %s", bodies[i], end.out.text, end.err.text);
     }
     tn_isolate_unref(iso);
 }
@@ -191,13 +197,15 @@ static void waits_are_refused_elsewhere(void **state)
         struct end end = {0};
         start(iso, bodies[i], &end);
         fixture_turn(*state, &end.done);
-        if (!strstr(end.err.text, "waits for an answer")) fail_msg("%s: %s", bodies[i], end.err.text);
+        if (!strstr(end.err.text, "waits for an answer"))
+            fail_msg("%s: %s", bodies[i], end.err.text);
     }
     struct tn_err err;
     int ref = fixture_load(iso, "return require 'hold'");
     assert_false(tn_isolate_call(iso, ref, NULL, NULL, NULL, &err));
     assert_non_null(strstr(err.text, "waits for an answer"));
-    assert_false(tn_isolate_load_text(iso, "a.lua", TN_STR("return require('hold')()"), &ref, &err));
+    assert_false(
+        tn_isolate_load_text(iso, "a.lua", TN_STR("return require('hold')()"), &ref, &err));
     assert_non_null(strstr(err.text, "waits for an answer"));
     assert_int_equal(holds.n, 0);
     tn_isolate_unref(iso);
@@ -235,7 +243,10 @@ static void the_budget_is_per_stretch(void **state)
 {
     struct tn_isolate *iso = isolate(state);
     struct end end = {0};
-    start(iso, "local n = 0\nfor i = 1, 6 do\n  for j = 1, 1e5 do n = n + 1 end\n  hold()\nend\nreturn n", &end);
+    start(
+        iso,
+        "local n = 0\nfor i = 1, 6 do\n  for j = 1, 1e5 do n = n + 1 end\n  hold()\nend\nreturn n",
+        &end);
     for (int i = 0; i < 6; i++) {
         turns(*state, 5);
         answer(i, 0);
@@ -251,8 +262,11 @@ static void cancelling_drops_at_once(void **state)
 {
     struct tn_isolate *iso = isolate(state);
     struct end end = {0};
-    struct tn_task *task = start(iso, "local x <close> = setmetatable({}, { __close = function() while true do end "
-                                      "end })\nhold()", &end);
+    struct tn_task *task =
+        start(iso,
+              "local x <close> = setmetatable({}, { __close = function() while true do end "
+              "end })\nhold()",
+              &end);
     turns(*state, 5);
     tn_task_cancel(task);
     assert_int_equal(holds.dropped, 1);
@@ -331,11 +345,12 @@ static void a_waiting_coroutine_is_out_of_reach(void **state)
     struct tn_isolate *iso = isolate(state);
     struct end a = {0}, b = {0}, c = {0};
     struct tn_err err;
-    int ref = fixture_load(iso, "local hold = require 'hold'\nlocal shared, main\nreturn function()\n"
-                                "  if shared then return coroutine.status(shared), coroutine.resume(shared) end\n"
-                                "  main = coroutine.running()\n"
-                                "  shared = coroutine.create(function() return hold() end)\n"
-                                "  return coroutine.resume(shared)\nend");
+    int ref = fixture_load(
+        iso, "local hold = require 'hold'\nlocal shared, main\nreturn function()\n"
+             "  if shared then return coroutine.status(shared), coroutine.resume(shared) end\n"
+             "  main = coroutine.running()\n"
+             "  shared = coroutine.create(function() return hold() end)\n"
+             "  return coroutine.resume(shared)\nend");
     tn_isolate_release(iso, LUA_NOREF);
     assert_non_null(tn_task_start(iso, ref, &call, &a, &err));
     turns(*state, 5);
@@ -378,7 +393,8 @@ static void thousands_are_in_flight(void **state)
     struct tn_isolate *iso = isolate(state);
     struct end *ends = tn_alloc(N * sizeof *ends);
     struct tn_err err;
-    int ref = fixture_load(iso, "local hold = require 'hold'\nreturn function() return hold() + 1 end");
+    int ref =
+        fixture_load(iso, "local hold = require 'hold'\nreturn function() return hold() + 1 end");
     for (int i = 0; i < N; i++) assert_non_null(tn_task_start(iso, ref, &call, &ends[i], &err));
     while (holds.n < N) tn_loop_turn(((struct fixture *)*state)->loop, true);
     for (int i = N - 1; i >= 0; i--) answer(i, i);
@@ -501,13 +517,23 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, open, close)
     const struct CMUnitTest tests[] = {
-        T(a_task_ends_with_results), T(a_task_parks_and_goes_on), T(waits_work_in_all_places),
-        T(waits_are_refused_elsewhere), T(failures_say_where), T(the_budget_is_per_stretch),
-        T(cancelling_drops_at_once), T(a_task_can_be_cancelled_before_it_ran), T(tasks_have_a_limit_of_time),
-        T(the_end_drops_what_is_owned), T(a_waiting_coroutine_is_out_of_reach),
-        T(the_tasks_own_coroutine_is_out_of_reach), T(thousands_are_in_flight),
-        T(tasks_have_a_limit_of_number), T(an_isolate_outlives_its_last_reference_by_its_tasks),
-        T(a_retired_isolate_drains), T(the_host_takes_everything_with_it),
+        T(a_task_ends_with_results),
+        T(a_task_parks_and_goes_on),
+        T(waits_work_in_all_places),
+        T(waits_are_refused_elsewhere),
+        T(failures_say_where),
+        T(the_budget_is_per_stretch),
+        T(cancelling_drops_at_once),
+        T(a_task_can_be_cancelled_before_it_ran),
+        T(tasks_have_a_limit_of_time),
+        T(the_end_drops_what_is_owned),
+        T(a_waiting_coroutine_is_out_of_reach),
+        T(the_tasks_own_coroutine_is_out_of_reach),
+        T(thousands_are_in_flight),
+        T(tasks_have_a_limit_of_number),
+        T(an_isolate_outlives_its_last_reference_by_its_tasks),
+        T(a_retired_isolate_drains),
+        T(the_host_takes_everything_with_it),
         T(arguments_go_in_and_results_come_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,12 +23,23 @@ const put = db.prepare(`INSERT INTO item VALUES (@id, @external, @hash, @part, @
   ON CONFLICT (external_id) DO UPDATE SET hash = @hash, part_number = @part, body = @body, updated = @now`);
 const mark = db.prepare("INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?, ?)");
 
-const classes = { Root: "ASSEMBLY", Purchased: "COMPONENT", Manufactured: "ASSEMBLY", Model: "MODEL" };
-const mapped = (src) => JSON.stringify({
-  partNumber: src.ItemNumber, partName: src.ItemDescription, partType: classes[src.ItemClass] ?? "COMPONENT",
-  unitOfMeasure: src.PrimaryUOMCode, externalId: String(src.ItemId), organizationCode: src.OrganizationCode,
-  status: src.ItemStatusValue, updatedUpstream: new Date(src.LastUpdateDate).toISOString(),
-});
+const classes = {
+  Root: "ASSEMBLY",
+  Purchased: "COMPONENT",
+  Manufactured: "ASSEMBLY",
+  Model: "MODEL",
+};
+const mapped = (src) =>
+  JSON.stringify({
+    partNumber: src.ItemNumber,
+    partName: src.ItemDescription,
+    partType: classes[src.ItemClass] ?? "COMPONENT",
+    unitOfMeasure: src.PrimaryUOMCode,
+    externalId: String(src.ItemId),
+    organizationCode: src.OrganizationCode,
+    status: src.ItemStatusValue,
+    updatedUpstream: new Date(src.LastUpdateDate).toISOString(),
+  });
 
 const store = db.transaction((run, rows, cursor) => {
   const now = Date.now();
@@ -48,16 +59,20 @@ const store = db.transaction((run, rows, cursor) => {
 });
 
 const agent = new http.Agent({ keepAlive: true });
-const fetchPage = (offset) => new Promise((resolve, reject) => {
-  const request = http.get(`${url}/fscmRestApi/resources/11.13.18.05/itemsV2?limit=500&offset=${offset}&onlyData=true`,
-    { agent }, (response) => {
-      const parts = [];
-      response.on("data", (part) => parts.push(part));
-      response.on("error", reject);
-      response.on("end", () => resolve(JSON.parse(Buffer.concat(parts).toString("utf8"))));
-    });
-  request.on("error", reject);
-});
+const fetchPage = (offset) =>
+  new Promise((resolve, reject) => {
+    const request = http.get(
+      `${url}/fscmRestApi/resources/11.13.18.05/itemsV2?limit=500&offset=${offset}&onlyData=true`,
+      { agent },
+      (response) => {
+        const parts = [];
+        response.on("data", (part) => parts.push(part));
+        response.on("error", reject);
+        response.on("end", () => resolve(JSON.parse(Buffer.concat(parts).toString("utf8"))));
+      },
+    );
+    request.on("error", reject);
+  });
 
 async function sync() {
   const run = { id: randomUUID(), created: 0, updated: 0, unchanged: 0 };
