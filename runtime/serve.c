@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,6 +45,13 @@ static void ready(void *arg)
     const struct tn_prepared *p = arg;
     printf("listening on http://%s\n", p->bound);
     fflush(stdout);
+}
+
+static void quiet(void *arg)
+{
+    const struct tn_prepared *p = arg;
+    shutdown(p->tcp_fd, SHUT_RDWR);
+    shutdown(p->unix_fd, SHUT_RDWR);
 }
 
 /* The folder, private and ours alone.  *fresh: nothing was in it. */
@@ -152,7 +160,7 @@ static void clear(struct serving *s)
 int tn_serve(int argc, char **argv)
 {
     static const struct tn_supervised template = {.store = store_main, .worker = worker_main,
-                                                  .ready = ready};
+                                                  .ready = ready, .quiet = quiet};
     struct serving s = {.lock_fd = -1, .p = {.tcp_fd = -1, .unix_fd = -1, .store_fd = -1}};
     struct tn_supervised what = template;
     struct tn_err err;

@@ -38,7 +38,7 @@ struct supervisor {
     struct child children[TN_WORKERS_MAX + 1];
     int count;                     /* the store and the workers */
     int up;                        /* how many have ever been started */
-    bool served, stopping, failed;
+    bool served, stopping, quiet, failed;
     int64_t stop_us;
 };
 
@@ -182,8 +182,18 @@ static void stop(struct supervisor *s)
     signal_all(s, 1, SIGTERM);
 }
 
+/* Who connects from now on is told so at once, instead of waiting for nobody. */
+static void close_door(struct supervisor *s)
+{
+    for (int i = 1; i < s->count; i++)
+        if (s->children[i].pid && s->children[i].page->state == TN_PROCESS_ready) return;
+    s->quiet = true;
+    s->what->quiet(s->what->arg);
+}
+
 static bool stopped(struct supervisor *s)
 {
+    if (!s->quiet) close_door(s);
     if (tn_mono_us() > s->stop_us) signal_all(s, 0, SIGKILL);
     if (any_alive(s, 1)) return false;
     if (!s->children[0].pid) return true;
@@ -226,7 +236,7 @@ int tn_supervise(struct tn_shared *shared, int workers, const struct tn_supervis
     while (!s.stopping || !stopped(&s)) {
         if (!s.stopping && !s.failed) start_next(&s);
         if (s.failed && !s.stopping) stop(&s);
-        tick.tv_nsec = (s.served ? TICK_MS : 5) * 1000000L;
+        tick.tv_nsec = (s.served && !s.stopping ? TICK_MS : 5) * 1000000L;
         int signo = sigtimedwait(&signals, NULL, &tick);
         if (signo > 0) take_signal(&s, signo);
         reap(&s);

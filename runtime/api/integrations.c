@@ -518,6 +518,8 @@ struct probing {
     struct tn_id id;
     int64_t team;
     bool test;
+    struct tn_probed found;
+    struct tn_answer health;
 };
 
 static struct tn_str health_key(const struct tn_id *id, char out[TN_ID_LEN + 1])
@@ -542,24 +544,6 @@ static void write_health(struct tn_jw *w, const struct tn_probed *p)
     tn_jw_end(w);
 }
 
-static void remembered(void *arg, const struct tn_committed *done, const struct tn_err *err)
-{
-    (void)arg, (void)done, (void)err;      /* the next check writes it again */
-}
-
-/* So that the other workers, and the next request, know too. */
-static void remember(const struct probing *p, struct tn_str health)
-{
-    struct tn_commit *commit = tn_commit_new(p->api->p.store);
-    struct tn_err err;
-    char key[TN_ID_LEN + 1];
-    if (tn_commit_kv_set(commit, p->team, "health", health_key(&p->id, key), health, TN_ANY, 0,
-                         &err))
-        tn_store_commit(p->api->p.store, commit, remembered, NULL);
-    else
-        tn_commit_free(commit);
-}
-
 static void answer_test(struct tn_http_exchange *x, const struct tn_probed *p)
 {
     struct tn_answer a;
@@ -574,20 +558,37 @@ static void answer_test(struct tn_http_exchange *x, const struct tn_probed *p)
     tn_answer_send(&a, 200);
 }
 
+/* The answer tells what was found, even where it could not be kept: the next check writes it again. */
+static void remembered(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    struct probing *p = arg;
+    (void)done, (void)err;
+    if (p->test) {
+        tn_buf_clear(&p->health.body);
+        answer_test(p->x, &p->found);
+    } else {
+        tn_answer_send(&p->health, 200);
+    }
+    tn_free(p);
+}
+
+/* Kept first, so that the other workers, and the next request, know too. */
 static void probed(void *arg, const struct tn_probed *found)
 {
     struct probing *p = arg;
-    struct tn_answer health;
-    tn_answer_begin(&health, p->x);
-    write_health(&health.w, found);
-    remember(p, tn_buf_str(&health.body));
-    if (p->test) {
-        tn_buf_clear(&health.body);
-        answer_test(p->x, found);
-    } else {
-        tn_answer_send(&health, 200);
+    struct tn_commit *commit = tn_commit_new(p->api->p.store);
+    struct tn_err err;
+    char key[TN_ID_LEN + 1];
+    p->found = *found;
+    tn_answer_begin(&p->health, p->x);
+    write_health(&p->health.w, found);
+    if (tn_commit_kv_set(commit, p->team, "health", health_key(&p->id, key),
+                         tn_buf_str(&p->health.body), TN_ANY, 0, &err)) {
+        tn_store_commit(p->api->p.store, commit, remembered, p);
+        return;
     }
-    tn_free(p);
+    tn_commit_free(commit);
+    remembered(p, NULL, &err);
 }
 
 static void probe(struct tn_api *api, struct tn_http_exchange *x, const struct tn_integration *i,

@@ -54,7 +54,8 @@ static bool run_function(void *arg, int fn, struct tn_jval record, struct tn_jw 
 {
     struct tn_mapping *m = arg;
     struct call c = {.m = m, .record = record, .out = out};
-    bool ok = tn_isolate_call(m->isolate, m->functions[fn], push_record, take_result, &c, err);
+    bool ok = tn_isolate_call_within(m->isolate, TN_LIMIT_MAP_CALL_MS, m->functions[fn],
+                                     push_record, take_result, &c, err);
     map_view_close(m->root);
     if (!ok && err->kind == TN_E_budget)
         m->overruns++;

@@ -16,6 +16,12 @@ struct wish {
     bool dry_run, json;
 };
 
+/* The answer is the result: of a dry run, which leaves nothing to look at later, and for programs. */
+static bool waits(const struct wish *wish)
+{
+    return wish->dry_run || wish->json;
+}
+
 static bool write_request(struct tn_buf *body, const char *operation, const struct wish *wish,
                           struct tn_err *err)
 {
@@ -24,7 +30,7 @@ static bool write_request(struct tn_buf *body, const char *operation, const stru
     tn_jw_object(&w);
     tn_jw_kz(&w, "operation", operation);
     tn_jw_kbool(&w, "dryRun", wish->dry_run);
-    tn_jw_kbool(&w, "wait", wish->dry_run);        /* a dry run leaves nothing to look at later */
+    tn_jw_kbool(&w, "wait", waits(wish));
     tn_jw_key(&w, TN_STR("filters"));
     tn_jw_object(&w);
     for (size_t i = 0; i < wish->filters.n; i++) {
@@ -148,7 +154,7 @@ static bool run(struct tn_client *c, const char *name, const char *operation,
     snprintf(path, sizeof path, "/api/v1/integrations/%s/sync", name);
     bool ok = write_request(&body, operation, wish, err) &&
               tn_client_call(c, "POST", path, tn_buf_str(&body), reply, err) &&
-              (wish->dry_run || follow(c, name, reply, err));
+              (waits(wish) || follow(c, name, reply, err));
     tn_buf_clear(&body);
     return ok;
 }
@@ -182,7 +188,7 @@ int tn_cli_sync(int argc, char **argv)
     struct tn_client *client = tn_client_open(wish.data, &err);
     bool ok = client && run(client, words[0], words[1], &wish, &reply, &err), failed = false;
     if (ok) {
-        failed = tn_str_is(tn_jraw(tn_jget_z(tn_client_json(client), "status")), "\"FAILURE\"");
+        failed = !tn_str_is(tn_jraw(tn_jget_z(tn_client_json(client), "status")), "\"SUCCESS\"");
         if (wish.json) printf("%.*s\n", TN_FMT(reply));
         else print_result(tn_client_json(client));
     }

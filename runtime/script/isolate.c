@@ -332,8 +332,14 @@ static void make_call(lua_State *L, void *arg)
 bool tn_isolate_call(struct tn_isolate *iso, int ref, tn_push_fn push, tn_take_fn take, void *arg,
                      struct tn_err *err)
 {
+    return tn_isolate_call_within(iso, iso->call_ms, ref, push, take, arg, err);
+}
+
+bool tn_isolate_call_within(struct tn_isolate *iso, int ms, int ref, tn_push_fn push,
+                            tn_take_fn take, void *arg, struct tn_err *err)
+{
     struct call call = {ref, push, take, arg};
-    return tn_isolate_run(iso, iso->call_ms, make_call, &call, err);
+    return tn_isolate_run(iso, ms < iso->call_ms ? ms : iso->call_ms, make_call, &call, err);
 }
 
 void tn_isolate_release(struct tn_isolate *iso, int ref)

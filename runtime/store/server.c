@@ -499,6 +499,19 @@ static void answer_failed(struct job *j, const struct tn_err *err)
     tn_buf_clear(&b);
 }
 
+/* What a job began and its failed transaction took back. */
+static void drop_chores_of(struct tn_store_server *s, const struct job *j)
+{
+    for (struct chore **at = &s->chores, *c; (c = *at);) {
+        if (c->conn != j->conn || c->number != j->number || c->what == CHORE_backup) {
+            at = &c->next;
+            continue;
+        }
+        *at = c->next;
+        tn_free(c);
+    }
+}
+
 static void job_free(struct job *j)
 {
     tn_buf_clear(&j->result);
@@ -615,6 +628,7 @@ static void group(void *arg)
     }
     for (struct job *j = first, *next; j; j = next) {
         next = j->next;
+        if (!ok) drop_chores_of(s, j);
         if (!ok)
             answer_failed(j, &err);
         else if (j->answer)

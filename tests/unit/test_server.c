@@ -385,6 +385,8 @@ static void arm_a_crash(unsigned dice)
     tn_fault_arm(spec);
 }
 
+enum { A_REMAKE = 5000000 }; /* dice: die in the third step of a remake */
+
 static pid_t fork_server(const struct rig *r, bool workers_live, unsigned dice)
 {
     pid_t pid = fork();
@@ -398,7 +400,10 @@ static pid_t fork_server(const struct rig *r, bool workers_live, unsigned dice)
         fprintf(stderr, "the store did not open: %s\n", err.text);
         _exit(3);
     }
-    arm_a_crash(dice);
+    if (dice == A_REMAKE)
+        tn_fault_arm("store.remake=crash:3");
+    else
+        arm_a_crash(dice);
     tn_loop_run(loop);
     _exit(0);
 }
@@ -483,6 +488,49 @@ static void a_worker_outlives_its_store_process(void **state)
     rig_wait(&r, sent);
     for (int i = 0; i < sent; i++) assert_true(acknowledged[i] && look_for(r.store, i));
     expect_consistent(r.store, sent);
+    tn_store_close(r.store);
+    kill(pid, SIGKILL);
+    reap(pid);
+    bare_close(&r);
+}
+
+/* A table that is being remade when the store process dies, twice, is remade all the same. */
+static void a_remake_survives_a_crash(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct tn_err err;
+    enum { PAIRS = 3600 };
+    static const struct tn_column more[] = {{"part_number", TN_COLUMN_text, true},
+                                            {"colour", TN_COLUMN_text, true}};
+    const struct tn_table next = {"items", more, 2, {"part_number"}, "item", true};
+    rig_folder(&r);
+    pid_t pid = fork_server(&r, false, A_REMAKE);
+    r.store = rig_connect(&r);
+    assert_true(rig_define(&r, &items));
+    for (int i = 0; i < PAIRS; i++) tn_store_commit(r.store, pair(r.store, i), rig_committed, &r);
+    rig_wait(&r, PAIRS + 1);
+    tn_store_define(r.store, &next, rig_done, &r);
+    for (int deaths = 0; deaths < 2; deaths++) {
+        while (!is_gone(&pid)) {
+            tn_loop_turn(r.loop, false);
+            poll(NULL, 0, 1);
+        }
+        assert_int_equal(r.answers, PAIRS + 1);
+        pid = fork_server(&r, true, deaths ? 5 : A_REMAKE);
+    }
+    rig_wait(&r, PAIRS + 2);
+    assert_true(r.ok);
+    expect_consistent(r.store, PAIRS);
+    struct tn_filter f = {"colour", TN_FILTER_null, NULL, 0};
+    struct tn_query q = {
+        .team = 1, .table = "items", .filters = &f, .filter_count = 1, .total = true};
+    struct tn_page page;
+    int64_t rows = 0;
+    tn_page_init(&page);
+    assert_true(tn_store_query(r.store, &q, count_row, &rows, &page, &err));
+    assert_int_equal(page.total, PAIRS * 2);
+    tn_page_clear(&page);
     tn_store_close(r.store);
     kill(pid, SIGKILL);
     reap(pid);
@@ -586,6 +634,7 @@ int main(void)
         cmocka_unit_test(a_reader_refuses_what_is_not_a_store),
         cmocka_unit_test(a_migration_that_fails_changes_nothing),
         cmocka_unit_test(a_worker_outlives_its_store_process),
+        cmocka_unit_test(a_remake_survives_a_crash),
         cmocka_unit_test(everything_dies_and_nothing_acknowledged_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
