@@ -72,6 +72,7 @@ struct tn_app {
 
     struct tn_loop *loop;
     struct tn_timer *beat, *drain_limit;
+    struct tn_id holder;           /* claims work in the store's queues */
     struct tn_store *store;
     struct tn_http_client *http;
     struct tn_host *host;
@@ -279,12 +280,31 @@ static void check_folder(struct tn_app *app)
     tn_buf_clear(&plain);
 }
 
-static void store_ready(void *arg)
+/* From here on what this worker claims can be found by its successor. */
+static void released(void *arg, const struct tn_err *err)
 {
     struct tn_app *app = arg;
+    if (err) {
+        fail(app, err);
+        return;
+    }
+    memcpy(app->page->holder, app->holder.b, sizeof app->page->holder);
+    check_folder(app);
+}
+
+/* What a dead worker of this place had claimed is free again before anything else happens. */
+static void store_ready(void *arg)
+{
+    static const struct tn_id nobody;
+    struct tn_app *app = arg;
+    struct tn_id before;
     if (app->keys) return;             /* it was replaced, and is back */
     app->keys = tn_keys_open(app->store, &app->p->secrets);
-    check_folder(app);
+    memcpy(before.b, app->page->holder, sizeof before.b);
+    if (memcmp(&before, &nobody, sizeof before) == 0)
+        released(app, NULL);
+    else
+        tn_store_release(app->store, &before, released, app);
 }
 
 /* ---- stop ---- */
@@ -335,7 +355,8 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
     static const char sock[] = "/store.sock";
     char path[4096];
     snprintf(path, sizeof path, "%s%s", p->data, sock);
-    struct tn_store_options so = {.dir = p->data, .socket = path, .holder = tn_id_new(),
+    app->holder = tn_id_new();
+    struct tn_store_options so = {.dir = p->data, .socket = path, .holder = app->holder,
                                   .log = p->log};
     struct tn_http_client_options ho = {.egress = p->egress, .user_agent = "tenon/" TENON_VERSION};
     app->beat = tn_timer_new(app->loop, beat, app);

@@ -19,6 +19,7 @@ struct tn_shared_process {
     _Atomic uint32_t restarts;
     _Atomic uint64_t scripts;              /* which scripts a worker serves: start of their hash */
     char unit[TN_UNIT_NAME];               /* the script unit that runs at this moment; "": none */
+    unsigned char holder[16];              /* who claims work in this place; zeroes: nobody yet */
 };
 
 /* A unit that was running when a worker died. */
