@@ -11,6 +11,7 @@
 
 #include "base/id.h"
 #include "crypto/kdf.h"
+#include "loop/process.h"
 
 enum { HEX_KEY = 2 * TN_KEY_LEN, PHRASE_MIN = 20, KEY_TEXT_MAX = 4096, DISTINCT_MIN = 8 };
 
@@ -112,6 +113,7 @@ static bool key_text(struct tn_secrets *s, const char *dir, const char *key_file
     if (env && env[0]) {
         snprintf(s->source, sizeof s->source, "INTEGRATION_ENCRYPTION_KEY");
         snprintf(text, KEY_TEXT_MAX, "%s", env);
+        tn_process_forget("INTEGRATION_ENCRYPTION_KEY");
         return true;
     }
     snprintf(path, sizeof path, "%s/master.key", dir);

@@ -2,6 +2,7 @@
 #include "loop/process.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,19 @@ void tn_process_title(const char *title)
     memset(line.start, 0, line.size);
     snprintf(line.start, line.size, "%s", title);
     prctl(PR_SET_NAME, title, 0, 0, 0);
+}
+
+void tn_process_forget(const char *name)
+{
+    size_t n = strlen(name);
+    char *value = getenv(name);
+    if (value) explicit_bzero(value, strlen(value));
+    unsetenv(name);
+    for (char *p = line.start; p && p + n + 1 < line.start + line.size; p++) {
+        bool starts = p == line.start || p[-1] == '\0';
+        if (starts && memcmp(p, name, n) == 0 && p[n] == '=')
+            explicit_bzero(p + n + 1, strlen(p + n + 1));
+    }
 }
 
 static void default_signals(void)

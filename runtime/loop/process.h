@@ -11,6 +11,10 @@ void tn_process_init(int argc, char **argv);
 /* What ps shows: "tenon: worker 1". */
 void tn_process_title(const char *title);
 
+/* Takes a variable out of the environment, and out of what /proc shows of it.  For secrets; after
+ * their value was copied. */
+void tn_process_forget(const char *name);
+
 /* Forks.  The child gets default signal handling, is killed when the parent dies, runs
  * main(arg) and exits with its result.  Answers the child's id, -1: errno says why. */
 pid_t tn_process_start(int (*main)(void *arg), void *arg);
