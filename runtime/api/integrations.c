@@ -5,10 +5,12 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/time.h"
 #include "script/decl.h"
 #include "store/commit.h"
 #include "store/store.h"
+#include "sync/runner.h"
 
 enum { NAME_MAX_CHARS = 100, TITLE_MAX_CHARS = 200, CONFIG_MAX = TN_MIB };
 
@@ -62,15 +64,15 @@ static bool take_last(void *arg, const struct tn_row *row)
     return false;
 }
 
-/* How many runs of the integration have this status; the newest of them to fn. */
-static bool count_runs(struct tn_api *api, int64_t team, struct tn_str id, const char *status,
-                       tn_row_fn fn, void *arg, int64_t *count, struct tn_err *err)
+/* The newest runs of the integration that have this status to fn; *count: how many there are. */
+static bool each_run(struct tn_api *api, int64_t team, struct tn_str id, const char *status,
+                     size_t limit, tn_row_fn fn, void *arg, int64_t *count, struct tn_err *err)
 {
     struct tn_str wanted = tn_str(status);
     struct tn_filter filters[] = {{"integration", TN_FILTER_eq, &id, 1},
                                   {"status", TN_FILTER_eq, &wanted, 1}};
     struct tn_query q = {.team = team, .table = "run", .filters = filters, .filter_count = 2,
-                         .sort = {{"finished_at", true}}, .sort_count = 1, .limit = 1,
+                         .sort = {{"finished_at", true}}, .sort_count = 1, .limit = limit,
                          .total = true};
     struct tn_page page;
     tn_page_init(&page);
@@ -90,7 +92,7 @@ static bool totals_of(struct tn_api *api, int64_t team, const struct tn_id *id, 
     for (int i = 0; i < 3; i++) {
         struct totals one = {.all = 0};
         int64_t n;
-        if (!count_runs(api, team, tn_str(text), ended[i], take_last, &one, &n, err)) return false;
+        if (!each_run(api, team, tn_str(text), ended[i], 1, take_last, &one, &n, err)) return false;
         out->all += n;
         if (i < 2) out->success += n;
         else out->failure += n;
@@ -382,6 +384,33 @@ static bool take_body(struct tn_api *api, struct tn_integration *i, struct tn_jv
     return take_config(api, i, tn_jget_z(body, "config"), err);
 }
 
+/* ---- an integration goes: its runs end ---- */
+
+static void cancel_said(void *arg, const struct tn_err *err)
+{
+    (void)arg, (void)err;                  /* it ended by itself meanwhile */
+}
+
+static bool cancel_run(void *arg, const struct tn_row *row)
+{
+    struct tn_api *api = arg;
+    char id[TN_ID_LEN + 1];
+    tn_id_text(&row->id, id);
+    tn_runner_cancel(api->p.runner, row->team, id, cancel_said, NULL);
+    return true;
+}
+
+static void cancel_runs(struct tn_api *api, const struct tn_integration *i)
+{
+    char id[TN_ID_LEN + 1];
+    int64_t n;
+    struct tn_err err;
+    tn_id_text(&i->id, id);
+    if (!each_run(api, i->team, tn_str(id), "RUNNING", TN_LIMIT_PAGE, cancel_run, api, &n, &err))
+        tn_log(api->p.log, TN_LOG_warn, "sync", "runs of the deleted integration %s: %s", id,
+               err.text);
+}
+
 /* A write under way: kept until the store has answered. */
 struct writing {
     struct tn_api *api;
@@ -408,6 +437,7 @@ static void written(void *arg, const struct tn_committed *done, const struct tn_
                     TN_FMT(w->i.name));
         tn_answer_err(w->x, &err);
     } else if (w->status == 204) {
+        cancel_runs(w->api, &w->i);
         tn_http_reply(w->x, 204, NULL, TN_STR(""));
     } else if (!tn_integration_load(&fresh, w->api->p.store, w->api->p.secrets, w->i.team,
                                     tn_str(id), &err)) {
