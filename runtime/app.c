@@ -23,6 +23,7 @@
 #include "store/commit.h"
 #include "store/server.h"
 #include "store/store.h"
+#include "sync/inbound.h"
 #include "sync/runner.h"
 
 enum { BEAT_MS = 250, WATCH_QUIET_MS = 100, FIRST_TEAM = 1, DRAIN_LIMIT_MS = 15000 };
@@ -80,6 +81,7 @@ struct tn_app {
     struct tn_generations *generations;
     struct tn_keys *keys;
     struct tn_runner *runner;
+    struct tn_inbound *inbound;
     struct tn_api *api;
     struct tn_http_server *server;
     struct tn_folder *folder;
@@ -144,6 +146,7 @@ static void open_runner(struct tn_app *app)
                                   .adapters_self = app->generations,
                                   .seal = seal_payload, .seal_arg = (void *)&app->p->secrets};
     app->runner = tn_runner_open(&o);
+    app->inbound = tn_inbound_open(app->loop, app->store, app->runner, app->p->log);
 }
 
 static bool open_api(struct tn_app *app, struct tn_err *err)
@@ -344,6 +347,8 @@ static void stop(void *arg)
         return;
     }
     tn_http_server_drain(app->server, drained, app);
+    tn_inbound_close(app->inbound);
+    app->inbound = NULL;
     tn_runner_close(app->runner, runner_closed, app);
 }
 
@@ -383,6 +388,7 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
 static void close_parts(struct tn_app *app)
 {
     tn_folder_free(app->folder);
+    tn_inbound_close(app->inbound);
     if (app->runner) tn_runner_free(app->runner);
     tn_http_server_free(app->server);
     tn_api_close(app->api);

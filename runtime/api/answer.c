@@ -15,6 +15,7 @@ static const char *const codes[TN_E_count] = {
     [TN_E_syntax] = "BAD_REQUEST",
     [TN_E_too_large] = "PAYLOAD_TOO_LARGE",
     [TN_E_unauthorized] = "UNAUTHORIZED",
+    [TN_E_signature] = "ERR_WEBHOOK_SIGNATURE",
     [TN_E_forbidden] = "FORBIDDEN",
     [TN_E_not_found] = "NOT_FOUND",
     [TN_E_method] = "METHOD_NOT_ALLOWED",

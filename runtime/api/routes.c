@@ -8,6 +8,7 @@
 #include "api/runs.h"
 #include "api/script_routes.h"
 #include "api/system.h"
+#include "api/webhooks.h"
 
 #define API "/api/v1"
 
@@ -29,6 +30,8 @@ const struct tn_route api_routes[] = {
     {"GET",    API "/integrations/{id}/logs",      api_runs_list,           TN_MAY_read_integrations, NULL},
     {"GET",    API "/integrations/{id}/logs/{run}", api_runs_get,           TN_MAY_read_integrations, NULL},
     {"DELETE", API "/integrations/{id}/logs/{run}", api_runs_cancel,        TN_MAY_run_syncs, NULL},
+
+    {"POST",   API "/integrations/{id}/webhook",   api_webhooks_receive,    TN_ROUTE_open, NULL},
 
     {"GET",    API "/scripts",                     api_scripts_list,        TN_MAY_read_scripts, NULL},
     {"POST",   API "/scripts/reload",              api_scripts_reload,      TN_MAY_manage_scripts, NULL},

@@ -47,6 +47,7 @@ struct tn_webhook {
     const char *signature;    /* header with the signature; NULL: unsigned */
     const char *secret;       /* config field with its key; NULL: none */
     const char *id, *type;    /* paths in the body; NULL: none */
+    const struct tn_pair *runs;    /* event type -> operation; NULL: none; key NULL ends */
     int64_t replay_window_ms; /* 0: any age */
     int line;
 };

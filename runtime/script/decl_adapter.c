@@ -25,7 +25,8 @@ static const struct key operation_keys[] = {
     {"run", D_FUNCTION, false},   {NULL, 0, false}};
 static const struct key webhook_keys[] = {
     {"signature", D_TEXT, false}, {"secret", D_TEXT, false},        {"id", D_TEXT, false},
-    {"type", D_TEXT, false},      {"replay_window", D_TEXT, false}, {NULL, 0, false}};
+    {"type", D_TEXT, false},      {"replay_window", D_TEXT, false}, {"runs", D_TABLE, false},
+    {NULL, 0, false}};
 static const struct key any_function[] = {{"#any", D_FUNCTION, false}, {NULL, 0, false}};
 static const struct key any_table[] = {{"#any", D_TABLE, false}, {NULL, 0, false}};
 
@@ -232,6 +233,7 @@ const struct tn_webhook *tn_decl_webhook(struct reading *r, int index)
         hook->secret = tn_decl_opt_text(r, top + 1, "secret");
         hook->id = tn_decl_opt_text(r, top + 1, "id");
         hook->type = tn_decl_opt_text(r, top + 1, "type");
+        if (tn_decl_push(r, top + 1, "runs")) hook->runs = text_pairs(r, lua_gettop(L));
         const char *window = tn_decl_opt_text(r, top + 1, "replay_window");
         hook->replay_window_ms = window ? duration_ms(window) : 0;
         if (hook->replay_window_ms < 0)
@@ -243,6 +245,17 @@ const struct tn_webhook *tn_decl_webhook(struct reading *r, int index)
     lua_settop(L, top);
     r->line = line;
     return hook;
+}
+
+static void check_webhook_runs(struct reading *r, const struct tn_adapter *a)
+{
+    for (const struct tn_pair *p = a->webhook->runs; p && p->key; p++) {
+        const struct tn_operation *o = a->operations;
+        while (o->name && strcmp(o->name, p->value) != 0) o++;
+        if (!o->name)
+            tn_decl_fault(r, tn_decl_key_line(r, p->key), "the webhook's event '%s' runs '%s', but "
+                          "there is no such operation", p->key, p->value);
+    }
 }
 
 /* ---- all of it ---- */
@@ -281,4 +294,5 @@ void tn_decl_read_adapter(struct reading *r, int table)
     if (!tn_decl_push(r, table, "webhook")) return;
     a->webhook = tn_decl_webhook(r, lua_gettop(L));
     lua_pop(L, 1);
+    check_webhook_runs(r, a);
 }

@@ -111,6 +111,11 @@ return tn.adapter {
   auth   = oauth2.client_credentials { token_url = "tokenUrl", id = "clientId", secret = "clientSecret",
                                        scopes = "scopes", style = "authStyle" },
   health = health,
+  -- Business events by way of an OIC flow.  They are hints: what changed is read from Fusion again.
+  webhook = tn.webhook { signature = "X-Hub-Signature-256", secret = "webhookSecret", runs = {
+    ["oracle.apps.scm.items.itemCreated"] = "sync_items",
+    ["oracle.apps.scm.items.itemUpdated"] = "sync_items",
+  } },
   operations = {
     sync_items = {
       title = "Items", entity = "item", direction = "pull", mapping = "oracle_fusion/item",

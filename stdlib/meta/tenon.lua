@@ -93,6 +93,7 @@ local tenon = {}
 ---@class tenon.declaration
 ---@class tenon.route
 ---@class tenon.webhook
+---@field runs table<string, string>?  event type -> operation that it starts
 ---@class tenon.auth
 
 --- How to speak to one kind of system.
