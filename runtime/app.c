@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "cli/cli.h"
 #include "generations.h"
 #include "loop/folder.h"
 #include "loop/loop.h"
@@ -30,8 +31,7 @@ enum { BEAT_MS = 250, WATCH_QUIET_MS = 100, FIRST_TEAM = 1, DRAIN_LIMIT_MS = 150
 
 static int say(const struct tn_err *err)
 {
-    fprintf(stderr, "tenon: %s%s%s\n", err->file, err->file[0] ? ": " : "", err->text);
-    return 1;
+    return tn_cli_fail(err);
 }
 
 /* ---- the store process ---- */
@@ -110,6 +110,12 @@ static bool seal_payload(void *arg, struct tn_str payload, struct tn_buf *out, s
 }
 
 /* ---- last steps: runner, API, server ---- */
+
+static bool fits(void *arg, void *self, struct tn_err *err)
+{
+    (void)arg;
+    return tn_api_fits(&tn_generations_ops, self, err);
+}
 
 static void swapped(void *arg)
 {
@@ -244,7 +250,7 @@ static void prepare_folder(struct tn_app *app)
         tn_commit_put(commit, TN_TEAM_SYSTEM, "team", &team,
                       TN_STR("{\"slug\":\"default\",\"number\":1,\"name\":\"Default\"}"),
                       TN_NEW_ONLY, &err) &&
-        tn_keys_make(app->keys, commit, FIRST_TEAM, TN_STR("first admin"), TN_STR("admin"),
+        tn_keys_make(app->keys, commit, FIRST_TEAM, TN_STR("first admin"), TN_STR("admin"), 0,
                      app->admin_token, &key, &err) &&
         tn_commit_audit(commit, FIRST_TEAM, "start", "folder.create", "", TN_STR(""), &err)) {
         tn_store_commit(app->store, commit, prepared, app);
@@ -379,7 +385,7 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
     struct tn_generations_options go = {.loop = app->loop, .env = &app->env,
                                         .secrets = &p->secrets, .shared = p->shared,
                                         .site = p->options->site, .worker = app->number,
-                                        .swapped = swapped, .arg = app};
+                                        .fits = fits, .swapped = swapped, .arg = app};
     app->generations = tn_generations_open(&go);
     tn_store_on_ready(app->store, store_ready, app);
     return true;

@@ -36,26 +36,6 @@ struct tn_generations {
 
 /* ---- integrations ---- */
 
-/* What the log must never show. */
-static void hide_secrets(struct tn_generations *g, const struct tn_integration *i)
-{
-    const struct tn_decl *decl = NULL;
-    char name[128];
-    struct tn_json *json = tn_json_new();
-    struct tn_err err;
-    snprintf(name, sizeof name, "%.*s", TN_FMT(i->adapter));
-    if (g->units) decl = tn_units_adapter(g->units, name);
-    if (decl && tn_json_parse(json, tn_buf_str(&i->config), &err)) {
-        for (size_t k = 0; k < decl->adapter.n_fields; k++) {
-            const struct tn_field *f = &decl->adapter.fields[k];
-            struct tn_str raw = tn_jraw(tn_jget_z(tn_json_root(json), f->name));
-            if (f->type == TN_FIELD_secret && raw.n > 2)
-                tn_log_secret(g->o.env->log, (struct tn_str){raw.p + 1, raw.n - 2});
-        }
-    }
-    tn_json_free(json);
-}
-
 /* Its isolate is named so (bind/connections.c). */
 static bool not_in_quarantine(const struct tn_generations *g, const struct tn_integration *i,
                               struct tn_err *err)
@@ -74,7 +54,6 @@ static bool find_integration(void *arg, int64_t team, const char *id, struct tn_
     struct tn_generations *g = arg;
     if (!tn_integration_load(out, g->o.env->store, g->o.secrets, team, tn_str(id), err))
         return false;
-    hide_secrets(g, out);
     return not_in_quarantine(g, out, err);
 }
 
@@ -140,6 +119,18 @@ static struct tn_fileset *stored_files(const struct tn_generations *g, struct tn
 static struct tn_units *load(struct tn_generations *g, struct tn_fileset *files, struct tn_err *err)
 {
     return files ? tn_units_load(g->o.env, files, g->units, NULL, NULL, err) : NULL;
+}
+
+/* The whole answer to "may these serve": they load, and what they publish does not clash. */
+static struct tn_units *load_fitting(struct tn_generations *g, struct tn_fileset *files,
+                                     struct tn_err *err)
+{
+    struct tn_units *units = load(g, files, err);
+    struct tn_generations candidate = *g;
+    candidate.units = units;
+    if (!units || g->o.fits(g->o.arg, &candidate, err)) return units;
+    tn_units_unref(units);
+    return NULL;
 }
 
 /* Another worker activated other scripts. */
@@ -462,7 +453,7 @@ static void reload(void *self, const char *who, tn_reload_fn done, void *arg)
         a->report.unchanged = tn_units_count(g->units);
         end_soon(a, NULL);
     } else {
-        struct tn_units *units = load(g, files, &err);
+        struct tn_units *units = load_fitting(g, files, &err);
         if (units)
             start_activation(a, units);
         else
@@ -494,7 +485,7 @@ void tn_generations_boot(struct tn_generations *g, bool first, tn_generations_fn
     *b = (struct boot){g, done, arg};
     struct activation *a = activation_new(g, "start", booted, b);
     struct tn_fileset *files = first ? site_files(g, &err) : stored_files(g, &err);
-    struct tn_units *units = load(g, files, &err);
+    struct tn_units *units = first ? load_fitting(g, files, &err) : load(g, files, &err);
     tn_fileset_unref(files);
     if (!units && first) {
         struct tn_fileset *last = stored_files(g, &stored_err);

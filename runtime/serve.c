@@ -59,7 +59,10 @@ static bool take_folder(struct serving *s, bool *fresh, struct tn_err *err)
 {
     char path[PATH_BYTES + 16];
     const char *dir = s->options.data;
+    struct stat st;
     if (mkdir(dir, 0700) < 0 && errno != EEXIST) return tn_fail_errno(err, errno, dir);
+    if (stat(dir, &st) == 0 && !S_ISDIR(st.st_mode))
+        return tn_fail(err, TN_E_invalid, "--data %s is not a folder", dir);
     if (!realpath(dir, s->data)) return tn_fail_errno(err, errno, dir);
     s->p.data = s->data;
     snprintf(path, sizeof path, "%s/serve.lock", s->data);
@@ -76,8 +79,6 @@ static bool take_folder(struct serving *s, bool *fresh, struct tn_err *err)
 static bool open_sockets(struct serving *s, struct tn_err *err)
 {
     char path[PATH_BYTES + 16];
-    s->p.tcp_fd = tn_http_listen_tcp(s->options.listen, s->p.bound, err);
-    if (s->p.tcp_fd < 0) return false;
     snprintf(path, sizeof path, "%s/tenon.sock", s->data);
     s->p.unix_fd = tn_http_listen_unix(path, 0600, err);
     if (s->p.unix_fd < 0) return false;
@@ -101,7 +102,10 @@ static bool check_site(const struct serving *s, struct tn_err *err)
 {
     struct stat st;
     if (!s->options.site) return true;
-    if (stat(s->options.site, &st) < 0) return tn_fail_errno(err, errno, s->options.site);
+    if (stat(s->options.site, &st) < 0) {
+        tn_fail_errno(err, errno, s->options.site);
+        return tn_fail_in(err, "the site folder (--site)");
+    }
     return S_ISDIR(st.st_mode) ||
            tn_fail(err, TN_E_invalid, "--site %s is not a folder", s->options.site);
 }
@@ -117,7 +121,8 @@ static bool prepare(struct serving *s, struct tn_err *err)
     if (!s->p.log) return false;
     if (!s->p.shared) return tn_fail_errno(err, errno, "shared memory");
     tn_log_name(s->p.log, "supervisor");
-    if (!check_site(s, err) || !take_folder(s, &fresh, err) ||
+    s->p.tcp_fd = tn_http_listen_tcp(s->options.listen, s->p.bound, err);
+    if (s->p.tcp_fd < 0 || !check_site(s, err) || !take_folder(s, &fresh, err) ||
         !tn_secrets_load(&s->p.secrets, s->data, s->options.key_file, fresh, err))
         return false;
     if (s->p.secrets.generated)

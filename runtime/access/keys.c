@@ -11,7 +11,7 @@
 #include "base/map.h"
 #include "base/time.h"
 #include "crypto/digest.h"
-#include "crypto/text.h"
+#include "base/base64.h"
 #include "store/commit.h"
 #include "store/store.h"
 
@@ -95,7 +95,7 @@ static bool load_row(struct tn_keys *keys, const struct tn_row *row, struct cach
 {
     struct tn_err err;
     struct tn_arena arena;
-    struct tn_str role, name, mac;
+    struct tn_str role, name, mac, expires;
     bool ok = false;
     tn_arena_init(&arena);
     if (!tn_json_parse(keys->json, row->body, &err)) goto out;
@@ -110,7 +110,8 @@ static bool load_row(struct tn_keys *keys, const struct tn_row *row, struct cach
     c->who.permissions = r ? r->permissions : 0;
     snprintf(c->who.name, sizeof c->who.name, "%.*s", TN_FMT(name));
     tn_id_text(&row->id, c->who.key_id);
-    tn_jint(tn_jget_z(body, "expiresAt"), &c->expires_ms);
+    if (tn_jtext(tn_jget_z(body, "expires_at"), &arena, &expires))
+        tn_time_parse(expires, &c->expires_ms);
     ok = true;
 out:
     tn_arena_clear(&arena);
@@ -185,8 +186,8 @@ static void random_token(char out[TN_TOKEN_LEN + 1])
 }
 
 bool tn_keys_make(struct tn_keys *keys, struct tn_commit *commit, int64_t team, struct tn_str name,
-                  struct tn_str role, char token[TN_TOKEN_LEN + 1], struct tn_id *id,
-                  struct tn_err *err)
+                  struct tn_str role, int64_t expires_ms, char token[TN_TOKEN_LEN + 1],
+                  struct tn_id *id, struct tn_err *err)
 {
     unsigned char mac[TN_SHA256_LEN];
     char hex[TN_SHA256_HEX];
@@ -208,6 +209,11 @@ bool tn_keys_make(struct tn_keys *keys, struct tn_commit *commit, int64_t team, 
     tn_jw_kstr(&w, "role", role);
     tn_jw_kstr(&w, "prefix", (struct tn_str){token, TN_TOKEN_PREFIX_LEN});
     tn_jw_kz(&w, "mac", hex);
+    if (expires_ms) {
+        char expires[TN_TIME_LEN + 1];
+        tn_time_text(expires_ms, expires);
+        tn_jw_kz(&w, "expires_at", expires);
+    }
     tn_jw_end(&w);
     bool ok = tn_commit_put(commit, team, "key", id, tn_buf_str(&body), TN_NEW_ONLY, err);
     tn_buf_clear(&body);

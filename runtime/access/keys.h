@@ -35,10 +35,10 @@ void tn_keys_close(struct tn_keys *keys);                      /* NULL does noth
  * tokens of the same prefix. */
 TN_MUST_CHECK bool tn_keys_check(struct tn_keys *keys, struct tn_str token,
                                  struct tn_identity *who, struct tn_err *err);
-/* Adds a new key of that team to the commit; token gets the key itself, which exists nowhere else
+/* Adds a new key of that team to the commit; expires_ms 0: never; token gets the key itself, which exists nowhere else
  * afterwards.  role is a name of access/roles.h. */
 TN_MUST_CHECK bool tn_keys_make(struct tn_keys *keys, struct tn_commit *commit, int64_t team,
-                                struct tn_str name, struct tn_str role,
+                                struct tn_str name, struct tn_str role, int64_t expires_ms,
                                 char token[TN_TOKEN_LEN + 1], struct tn_id *id,
                                 struct tn_err *err);
 /* Is it of the form of a key, checksum included?  Needs no store. */

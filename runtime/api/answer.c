@@ -4,12 +4,14 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "net/http_server.h"
+#include "sync/run_view.h"
 
 enum { ANSWER_MAX = 64 * TN_MIB };
 
 static const char json_type[] = "application/json";
 
-/* Wire codes of the documents; what is not listed is an internal error. */
+/* Wire codes of the documents for what a caller did; what happened on the other side of an
+ * integration has the codes of its runs. */
 static const char *const codes[TN_E_count] = {
     [TN_E_invalid] = "VALIDATION_ERROR",
     [TN_E_syntax] = "BAD_REQUEST",
@@ -29,22 +31,11 @@ static const char *const codes[TN_E_count] = {
     [TN_E_io] = "ERR_DATABASE",
     [TN_E_corrupt] = "ERR_DATABASE",
     [TN_E_no_memory] = "SERVICE_UNAVAILABLE",
-    [TN_E_mapping] = "ERR_DATA_MAPPING",
-    [TN_E_script] = "SCRIPT_ERROR",
-    [TN_E_budget] = "SCRIPT_BUDGET",
-    [TN_E_timeout] = "ERR_NETWORK_TIMEOUT",
-    [TN_E_network] = "ERR_NETWORK",
-    [TN_E_upstream] = "ERR_UPSTREAM",
-    [TN_E_bad_answer] = "ERR_INVALID_RESPONSE",
-    [TN_E_auth] = "ERR_OAUTH_INVALID",
-    [TN_E_denied] = "ERR_PERMISSION_DENIED",
-    [TN_E_tls] = "ERR_TLS",
-    [TN_E_egress] = "ADDRESS_NOT_ALLOWED",
 };
 
 const char *tn_answer_code(enum tn_kind kind)
 {
-    return codes[kind] ? codes[kind] : "INTERNAL_ERROR";
+    return codes[kind] ? codes[kind] : tn_run_code(kind);
 }
 
 void tn_answer_begin(struct tn_answer *a, struct tn_http_exchange *x)

@@ -257,30 +257,43 @@ static void serve_surface(void *arg, struct tn_http_exchange *x)
     api->p.scripts->serve(api->p.scripts_self, tn_http_match(x)->route->user, x);
 }
 
-static void add_surfaces(struct tn_api *api, struct rows *rows)
+static void add_surfaces(const struct tn_scripts_ops *scripts, void *self, struct rows *rows)
 {
-    for (size_t i = 0; i < api->p.scripts->paths(api->p.scripts_self); i++) {
+    for (size_t i = 0; i < scripts->paths(self); i++) {
         struct tn_served_path r;
-        api->p.scripts->path(api->p.scripts_self, i, &r);
+        scripts->path(self, i, &r);
         add_row(rows, (struct tn_route){r.method, r.pattern, serve_surface,
                                         r.open ? TN_ROUTE_open : TN_MAY_read_records, r.handle});
     }
 }
 
-bool tn_api_refresh(struct tn_api *api, struct tn_err *err)
+static struct tn_router *make_router(const struct tn_scripts_ops *scripts, void *self,
+                                     struct tn_err *err)
 {
-    const struct tn_scripts_ops *scripts = api->p.scripts;
     struct rows *rows = TN_NEW(struct rows);
     tn_arena_init(&rows->texts);
     for (size_t i = 0; i < api_route_count; i++) add_row(rows, api_routes[i]);
-    for (size_t i = 0; i < scripts->resources(api->p.scripts_self); i++)
-        add_resource(rows, scripts->resource(api->p.scripts_self, i));
-    add_surfaces(api, rows);
+    for (size_t i = 0; i < scripts->resources(self); i++)
+        add_resource(rows, scripts->resource(self, i));
+    add_surfaces(scripts, self, rows);
     struct tn_router *router = tn_router_new(rows->list, rows->n, err);
     tn_arena_clear(&rows->texts);
     tn_free(rows);
+    if (router) tn_router_keep(router, scripts->hold(self), scripts->let_go);
+    return router;
+}
+
+bool tn_api_fits(const struct tn_scripts_ops *scripts, void *scripts_self, struct tn_err *err)
+{
+    struct tn_router *router = make_router(scripts, scripts_self, err);
+    tn_router_unref(router);
+    return router != NULL;
+}
+
+bool tn_api_refresh(struct tn_api *api, struct tn_err *err)
+{
+    struct tn_router *router = make_router(api->p.scripts, api->p.scripts_self, err);
     if (!router) return false;
-    tn_router_keep(router, scripts->hold(api->p.scripts_self), scripts->let_go);
     tn_router_unref(api->router);
     api->router = router;
     return true;

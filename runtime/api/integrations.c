@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "net/egress.h"
 #include "script/decl.h"
 #include "store/commit.h"
 #include "store/store.h"
@@ -273,6 +274,17 @@ static bool unknown_adapter(const struct tn_api *api, struct tn_str name, struct
     return tn_fail_field(err, "integrationType");
 }
 
+static bool is_masked(const struct tn_field *f, struct tn_jval value)
+{
+    struct tn_arena arena;
+    struct tn_str text;
+    tn_arena_init(&arena);
+    bool masked = f && f->type == TN_FIELD_secret && tn_jtext(value, &arena, &text) &&
+                  tn_str_is(text, mask);
+    tn_arena_clear(&arena);
+    return masked;
+}
+
 /* given over stored: a secret that is masked and what is absent stays; null takes a member out. */
 static void merge_config(const struct tn_adapter *a, struct tn_jval stored, struct tn_jval given,
                          struct tn_jw *w)
@@ -286,14 +298,52 @@ static void merge_config(const struct tn_adapter *a, struct tn_jval stored, stru
     for (struct tn_jiter it = tn_jiter(given); tn_jnext(&it);) {
         const struct tn_field *f = tn_field_find(a->fields, a->n_fields, it.key);
         struct tn_jval value = it.value;
-        bool masked = f && f->type == TN_FIELD_secret &&
-                      tn_str_is(tn_jraw(value), "\"********\"");
-        if (masked) value = tn_jget(stored, it.key);
+        if (is_masked(f, value)) value = tn_jget(stored, it.key);
         if (tn_jis(value, TN_JSON_null) || tn_jis(value, TN_JSON_absent)) continue;
         tn_jw_key(w, it.key);
         tn_jw_raw(w, tn_jraw(value));
     }
     tn_jw_end(w);
+}
+
+static bool same_place(struct tn_jval a, struct tn_jval b)
+{
+    struct tn_arena arena;
+    struct tn_str at, bt;
+    struct tn_url au, bu;
+    struct tn_err ignored;
+    tn_arena_init(&arena);
+    bool same = tn_jtext(a, &arena, &at) && tn_jtext(b, &arena, &bt) &&
+                tn_url_parse(at, &au, &ignored) && tn_url_parse(bt, &bu, &ignored) &&
+                tn_url_same_origin(&au, &bu);
+    tn_arena_clear(&arena);
+    return same;
+}
+
+/* Secrets that are kept go nowhere but where they were meant for: who names another server has to
+ * know them. */
+static bool may_keep_secrets(const struct tn_adapter *a, struct tn_jval stored,
+                             struct tn_jval given, struct tn_err *err)
+{
+    const char *moved = NULL;
+    for (size_t i = 0; i < a->n_fields && !moved; i++) {
+        struct tn_jval was = tn_jget_z(stored, a->fields[i].name),
+                       is = tn_jget_z(given, a->fields[i].name);
+        if (a->fields[i].type == TN_FIELD_url && !tn_jis(is, TN_JSON_absent) &&
+            !same_place(was, is))
+            moved = a->fields[i].name;
+    }
+    for (size_t i = 0; i < a->n_fields && moved; i++) {
+        const struct tn_field *f = &a->fields[i];
+        struct tn_jval is = tn_jget_z(given, f->name);
+        bool kept = tn_jis(is, TN_JSON_absent) || is_masked(f, is);
+        if (f->type != TN_FIELD_secret || !kept || tn_jis(tn_jget_z(stored, f->name), TN_JSON_absent))
+            continue;
+        tn_fail(err, TN_E_invalid, "%s names another server, so %s has to be given again", moved,
+                f->name);
+        return tn_fail_field(err, "config.%s", f->name);
+    }
+    return true;
 }
 
 static bool take_config(struct tn_api *api, struct tn_integration *i, struct tn_jval given,
@@ -314,6 +364,9 @@ static bool take_config(struct tn_api *api, struct tn_integration *i, struct tn_
         goto out;
     }
     if (i->config.n && !tn_json_parse(stored, tn_buf_str(&i->config), err)) goto out;
+    if (i->config.n &&
+        !may_keep_secrets(&decl->adapter, tn_json_root(stored), given, err))
+        goto out;
     tn_jw_init(&w, &out);
     merge_config(&decl->adapter, tn_json_root(stored), given, &w);
     if (!tn_buf_ok(&out, "the configuration", err)) goto out;

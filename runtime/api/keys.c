@@ -22,10 +22,12 @@ static bool list_one(void *arg, const struct tn_row *row)
     tn_time_text(row->created_ms, created);
     if (tn_json_parse(json, row->body, &err)) {
         static const char *const shown[] = {"name", "role", "prefix"};
+        struct tn_jval expires = tn_jget_z(tn_json_root(json), "expires_at");
         tn_jw_object(w);
         tn_jw_kz(w, "id", id);
         for (int i = 0; i < 3; i++)
             tn_jw_kraw(w, shown[i], tn_jraw(tn_jget_z(tn_json_root(json), shown[i])));
+        if (!tn_jis(expires, TN_JSON_absent)) tn_jw_kraw(w, "expiresAt", tn_jraw(expires));
         tn_jw_kz(w, "createdAt", created);
         tn_jw_end(w);
     }
@@ -108,6 +110,31 @@ static bool text_member(struct tn_jval body, const char *key, struct tn_arena *a
     return tn_fail_field(err, "%s", key);
 }
 
+static bool only_known(struct tn_jval body, struct tn_err *err)
+{
+    static const char *const members[] = {"name", "role", "expiresAt", NULL};
+    for (struct tn_jiter it = tn_jiter(body); tn_jnext(&it);) {
+        size_t k = 0;
+        while (members[k] && !tn_str_is(it.key, members[k])) k++;
+        if (members[k]) continue;
+        tn_fail(err, TN_E_invalid, "there is no member '%.*s'", TN_FMT(it.key));
+        return tn_fail_field(err, "%.*s", TN_FMT(it.key));
+    }
+    return true;
+}
+
+/* 0: it never expires. */
+static bool expiry(struct tn_jval body, struct tn_arena *arena, int64_t *ms, struct tn_err *err)
+{
+    struct tn_jval v = tn_jget_z(body, "expiresAt");
+    struct tn_str text;
+    *ms = 0;
+    if (tn_jis(v, TN_JSON_absent) || tn_jis(v, TN_JSON_null)) return true;
+    if (tn_jtext(v, arena, &text) && tn_time_parse(text, ms) && *ms > tn_now_ms()) return true;
+    tn_fail(err, TN_E_invalid, "expiresAt has to be a time to come, as in 2027-01-31T08:00:00Z");
+    return tn_fail_field(err, "expiresAt");
+}
+
 void api_keys_create(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
@@ -117,14 +144,17 @@ void api_keys_create(void *arg, struct tn_http_exchange *x)
     struct tn_jval body;
     struct tn_err err;
     struct tn_id id;
+    int64_t expires_ms;
     if (!api_body(api, x, &body)) return;
     tn_arena_init(&arena);
     struct change *c = TN_NEW(struct change);
     struct tn_commit *commit = tn_commit_new(api->p.store);
     c->x = x;
-    if (text_member(body, "name", &arena, &name, &err) &&
+    if (only_known(body, &err) && expiry(body, &arena, &expires_ms, &err) &&
+        text_member(body, "name", &arena, &name, &err) &&
         text_member(body, "role", &arena, &role, &err) && may_give(who, role, &err) &&
-        tn_keys_make(api->p.keys, commit, who->team, name, role, c->token, &id, &err) &&
+        tn_keys_make(api->p.keys, commit, who->team, name, role, expires_ms, c->token, &id,
+                     &err) &&
         tn_commit_audit(commit, who->team, who->name, "key.create", "key", TN_STR(""), &err)) {
         tn_id_text(&id, c->id);
         snprintf(c->name, sizeof c->name, "%.*s", TN_FMT(name));
@@ -146,12 +176,12 @@ void api_keys_revoke(void *arg, struct tn_http_exchange *x)
     struct tn_commit *commit = tn_commit_new(api->p.store);
     struct change *c = TN_NEW(struct change);
     struct tn_err err;
-    struct tn_id id;
+    struct tn_id id, own;
     c->x = x;
     snprintf(c->id, sizeof c->id, "%.*s", TN_FMT(wanted));
     if (!tn_id_parse(wanted, &id))
         tn_fail(&err, TN_E_not_found, "there is no key '%.*s'", TN_FMT(wanted));
-    else if (tn_str_is(wanted, who->key_id))
+    else if (tn_id_parse(tn_str(who->key_id), &own) && memcmp(&own, &id, sizeof id) == 0)
         tn_fail(&err, TN_E_conflict, "a key cannot revoke itself: use another admin key, or the "
                                      "command line");
     else if (tn_commit_delete(commit, who->team, table, &id, TN_ANY, &err) &&

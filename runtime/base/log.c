@@ -8,10 +8,11 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/time.h"
 
-enum { LINE_MAX_BYTES = 8192, SECRET_MIN = 6 };
+enum { LINE_MAX_BYTES = 8192, SECRET_MIN = 6, SECRETS_MAX = 4000 };
 
 struct tn_log {
     char *path, *debug;
@@ -167,14 +168,52 @@ void tn_log(struct tn_log *log, enum tn_level level, const char *area, const cha
     tn_buf_clear(&line);
 }
 
+static void add_secret(struct tn_log *log, struct tn_str form)
+{
+    if (form.n < SECRET_MIN) return;
+    for (size_t i = 0; i < log->secret_count; i++)
+        if (tn_str_eq(log->secrets[i], form)) return;
+    if (log->secret_count == SECRETS_MAX) {
+        for (size_t i = 0; i < SECRETS_MAX / 4; i++) tn_free((char *)log->secrets[i].p);
+        log->secret_count -= SECRETS_MAX / 4;
+        memmove(log->secrets, log->secrets + SECRETS_MAX / 4,
+                log->secret_count * sizeof *log->secrets);
+    }
+    log->secrets = tn_realloc(log->secrets, (log->secret_count + 1) * sizeof *log->secrets);
+    log->secrets[log->secret_count++] = (struct tn_str){tn_strndup(form.p, form.n), form.n};
+}
+
+static void percent_encode(struct tn_buf *out, struct tn_str s)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] && strchr(plain, s.p[i]))
+            tn_buf_addc(out, s.p[i]);
+        else
+            tn_buf_addf(out, "%%%02X", (unsigned char)s.p[i]);
+    }
+}
+
 void tn_log_secret(struct tn_log *log, struct tn_str secret)
 {
+    struct tn_buf form;
     if (!log || secret.n < SECRET_MIN) return;
-    for (size_t i = 0; i < log->secret_count; i++)
-        if (tn_str_eq(log->secrets[i], secret)) return;
-    log->secrets = tn_realloc(log->secrets, (log->secret_count + 1) * sizeof *log->secrets);
-    log->secrets[log->secret_count++] =
-        (struct tn_str){tn_strndup(secret.p, secret.n), secret.n};
+    add_secret(log, secret);
+    tn_buf_init(&form, 8 * secret.n + 16);
+    percent_encode(&form, secret);
+    add_secret(log, tn_buf_str(&form));
+    tn_buf_reset(&form);
+    tn_base64(&form, secret.p, secret.n);
+    while (form.n && form.p[form.n - 1] == '=') form.n--;
+    /* The last characters depend on what follows where it is embedded. */
+    add_secret(log, (struct tn_str){form.p, form.n > 3 ? form.n - 2 : form.n});
+    if (tn_utf8_valid(secret.p, secret.n)) {
+        tn_buf_reset(&form);
+        tn_json_quote(&form, secret);
+        add_secret(log, (struct tn_str){form.p + 1, form.n - 2});
+    }
+    memset(form.p, 0, form.room);
+    tn_buf_clear(&form);
 }
 
 void tn_log_forget_secrets(struct tn_log *log)

@@ -32,7 +32,8 @@ bool tn_log_wants(const struct tn_log *log, enum tn_level level, const char *are
 void tn_log(struct tn_log *log, enum tn_level level, const char *area, const char *fmt, ...)
     TN_PRINTF(4, 5);
 
-/* Redaction.  Values shorter than 6 bytes are not registered: they would mask ordinary text. */
+/* Redaction, of the value and of its forms in JSON, in a URL and in base64.  Values shorter than 6
+ * bytes are not registered: they would mask ordinary text.  Of very many the oldest are forgotten. */
 void tn_log_secret(struct tn_log *log, struct tn_str secret);
 void tn_log_forget_secrets(struct tn_log *log);
 /* Replaces each registered secret in text[0..n) in place by asterisks of the same length. */

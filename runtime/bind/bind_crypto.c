@@ -6,7 +6,7 @@
 #include "base/id.h"
 #include "base/limits.h"
 #include "crypto/digest.h"
-#include "crypto/text.h"
+#include "base/base64.h"
 
 enum { RANDOM_MAX = 1024 };
 

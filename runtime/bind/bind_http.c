@@ -371,6 +371,9 @@ static int request_done(lua_State *L, int status, lua_KContext ctx)
     (void)status;
     if (c->err.kind != TN_E_none) return bind_fail(L, &c->err);
     check_live(L, c->live);
+    /* What a peer says when it refuses is shown to people, and some peers repeat what they got. */
+    if (c->reply.status >= 400 && c->reply.body)
+        tn_log_redact(bind_context(L)->log, c->reply.body->buf.p, c->reply.body->buf.n);
     struct reply *r = bind_new(L, sizeof *r, &reply_class);
     *r = c->reply;
     c->reply = (struct reply){0};
@@ -470,6 +473,20 @@ static size_t read_headers(lua_State *L, int index, struct tn_fetch_header *head
     return n;
 }
 
+/* What signs us in must not come back in a message or a log line. */
+static void hide_credentials(struct tn_log *log, const struct tn_fetch *f)
+{
+    static const char *const names[] = {"Authorization", "Cookie", "X-API-Key"};
+    for (size_t i = 0; i < f->nheaders; i++) {
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+            struct tn_str value = f->headers[i].value, scheme = value;
+            if (!tn_str_eq_nocase(tn_str(f->headers[i].name), tn_str(names[k]))) continue;
+            tn_log_secret(log, value);
+            if (tn_str_split(&scheme, ' ', &value) && scheme.p) tn_log_secret(log, scheme);
+        }
+    }
+}
+
 static unsigned ranged(lua_State *L, const char *key, int64_t otherwise, int64_t max)
 {
     int64_t v = bind_opt_key_int(L, 1, key, otherwise);
@@ -553,6 +570,7 @@ static int l_request(lua_State *L)
     c->live->refs++;
     tn_err_clear(&c->err);
     tn_arena_init(&c->reply.memory);
+    hide_credentials(context->log, &f);
     c->fetch = tn_fetch(context->http, &f, on_reply, c, &err);
     if (!c->fetch) return bind_fail(L, &err);
     return tn_task_park(L, request_done, c);

@@ -307,6 +307,8 @@ static void fill(struct tn_source *out, struct source *s, const struct tn_mappin
                               .self = s,
                               .plan = tn_mapping_plan(mapping),
                               .table = target->resource.plural,
+                              .fields = target->resource.fields,
+                              .n_fields = target->resource.n_fields,
                               .entity = s->operation->entity,
                               .mapping = tn_mapping_info(mapping)->file};
     snprintf(out->generation, sizeof out->generation, "%s", tn_unit_generation(unit));

@@ -9,6 +9,7 @@
 #include "bind/bind_surface.h"
 #include "bind/units_internal.h"
 #include "store/store.h"
+#include "store/tables.h"
 
 enum { UNIT_NAME = 64 };
 
@@ -403,6 +404,12 @@ static bool load_files(struct load *load, struct tn_unit *unit)
     return go_on;
 }
 
+/* Links are kept under the entity: it has to be what the mapping writes. */
+static bool same_entity(const struct slot *slot, const struct tn_operation *o)
+{
+    return !slot->target || (o->entity && strcmp(slot->target->name, o->entity) == 0);
+}
+
 /* The mapping that an operation names: one of its own system's, for its own entity. */
 static bool resolve_operation(struct load *load, const struct tn_unit *unit,
                               const struct tn_decl *adapter, const struct tn_operation *o)
@@ -420,6 +427,9 @@ static bool resolve_operation(struct load *load, const struct tn_unit *unit,
         if (broken) return true; /* its own fault was reported */
         tn_fail(&err, TN_E_invalid, "there is no mapping '%s' (looked for %s in the folder of %s)",
                 o->mapping, path, unit->name);
+    } else if (pull && !same_entity(find_slot(unit, o->mapping), o)) {
+        tn_fail(&err, TN_E_invalid, "the operation %s is of entity '%s', but its mapping writes "
+                "another resource", o->name, o->entity);
     } else if (o->run == LUA_NOREF && pull) {
         tn_fail(&err, TN_E_invalid, "the operation %s needs a run function", o->name);
     } else {
@@ -508,6 +518,36 @@ static void load_systems(struct load *load, struct tn_units *units, struct tn_un
     tn_free(names.v);
 }
 
+static bool is_system_table(const char *name)
+{
+    for (size_t i = 0; i < tn_system_table_count; i++)
+        if (strcmp(tn_system_tables[i].name, name) == 0) return true;
+    return false;
+}
+
+/* A table has one owner: the system, or one resource. */
+static void check_tables(struct load *load, const struct tn_units *units)
+{
+    for (size_t i = 0; i < tn_units_resources(units); i++) {
+        const struct tn_decl *r = tn_units_resource_at(units, i);
+        const char *table = r->resource.plural;
+        struct tn_err err;
+        size_t k = 0;
+        while (k < i && strcmp(tn_units_resource_at(units, k)->resource.plural, table) != 0) k++;
+        if (is_system_table(table))
+            tn_fail(&err, TN_E_invalid, "'%s' is a table of Tenon's own: give the resource another "
+                    "plural", table);
+        else if (k < i)
+            tn_fail(&err, TN_E_invalid, "the table '%s' belongs to %s already: give the resource "
+                    "another plural", table, tn_units_resource_at(units, k)->path);
+        else
+            continue;
+        tn_fail_field(&err, "plural");
+        tn_fail_at(&err, r->path, r->line);
+        if (!report(load, &err)) return;
+    }
+}
+
 struct tn_units *tn_units_load(const struct tn_units_env *env, struct tn_fileset *files,
                                struct tn_units *old, tn_units_fault_fn each, void *arg,
                                struct tn_err *err)
@@ -520,6 +560,7 @@ struct tn_units *tn_units_load(const struct tn_units_env *env, struct tn_fileset
     if (core) {
         add_unit(units, core);
         load_systems(&load, units, core);
+        check_tables(&load, units);
     }
     if (!load.faults) {
         tn_surface_make_rows(units);

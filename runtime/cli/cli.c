@@ -16,7 +16,7 @@ static const struct tn_command commands[] = {
     {"sync", "NAME OPERATION [--filter k=v] [--dry-run] [--data DIR] [--json]", "run a sync and watch it", tn_cli_sync},
     {"runs", "NAME [--data DIR] [--json]", "the last runs of an integration", tn_cli_runs},
     {"reload", "[--data DIR] [--json]", "load the site folder anew", tn_cli_reload},
-    {"key", "create NAME [--role R] | list | revoke ID | generate", "API keys, and a fresh master key", tn_cli_key},
+    {"key", "create NAME [--role read_only] | list | revoke ID | generate", "API keys, and a fresh master key", tn_cli_key},
     {"version", "", "print the version", tn_cli_version},
     {NULL, NULL, NULL, NULL},
 };

@@ -46,8 +46,10 @@ static void print_new(struct tn_jval key)
     struct tn_arena arena;
     tn_arena_init(&arena);
     struct tn_str token = text_of(key, "key", &arena);
+    struct tn_str id = text_of(key, "id", &arena), role = text_of(key, "role", &arena);
     printf("%.*s\n", TN_FMT(token));
-    fprintf(stderr, "this is the only time that the key is shown\n");
+    fprintf(stderr, "role %.*s, id %.*s; this is the only time that the key is shown\n",
+            TN_FMT(role), TN_FMT(id));
     tn_arena_clear(&arena);
 }
 
@@ -63,7 +65,7 @@ static void write_request(struct tn_buf *body, const char *name, const char *rol
 
 int tn_cli_key(int argc, char **argv)
 {
-    const char *data = "./tenon-data", *role = "admin", *words[2];
+    const char *data = "./tenon-data", *role = "read_only", *words[2];
     bool json = false, ok = false;
     size_t n;
     char path[256];
@@ -71,7 +73,7 @@ int tn_cli_key(int argc, char **argv)
     struct tn_str reply = {0};
     struct tn_buf body;
     const struct tn_arg table[] = {{"data", TN_ARG_text, &data, "DIR", "the server's folder"},
-                                   {"role", TN_ARG_text, &role, "ROLE", "what the key may do"},
+                                   {"role", TN_ARG_text, &role, "ROLE", "admin, plant_manager, read_write, read_only, monitor"},
                                    {"json", TN_ARG_flag, &json, NULL, "the answer as JSON"},
                                    {NULL, TN_ARG_flag, NULL, NULL, NULL}};
     if (!tn_args_parse(table, argc, argv, words, 2, &n, &err)) return tn_cli_usage(&err, "key");
@@ -96,6 +98,7 @@ int tn_cli_key(int argc, char **argv)
     }
     if (ok && json) printf("%.*s\n", TN_FMT(reply));
     else if (ok && create) print_new(tn_client_json(client));
+    else if (ok && revoke) printf("revoked\n");
     else if (ok && list) print_list(tn_jget_z(tn_client_json(client), "keys"));
     tn_buf_clear(&body);
     tn_client_close(client);

@@ -100,6 +100,13 @@ static int64_t count(struct tn_jval run, const char *row_key, const char *result
     return n >= 0 ? n : number(run, result_key);
 }
 
+/* The list is cut; the count is not. */
+static void print_rest(int64_t failed, size_t listed)
+{
+    if (failed > (int64_t)listed)
+        printf("  and %lld more\n", (long long)(failed - (int64_t)listed));
+}
+
 static void print_result(struct tn_jval run)
 {
     struct tn_arena arena;
@@ -118,6 +125,9 @@ static void print_result(struct tn_jval run)
            (long long)count(run, "errorCount", "recordsFailed"), (long long)number(run, "duration"),
            generation.p);
     for (struct tn_jiter it = tn_jiter(errors); tn_jnext(&it);) print_error(it.value);
+    print_rest(count(run, "errorCount", "recordsFailed"), tn_jcount(errors));
+    if (tn_jis(tn_jget_z(run, "dryRun"), TN_JSON_bool))
+        printf("a dry run: that is what would happen, nothing was written\n");
     tn_arena_clear(&arena);
 }
 

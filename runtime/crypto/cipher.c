@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "base/id.h"
 #include "crypto/digest.h"
-#include "crypto/text.h"
+#include "base/base64.h"
 
 enum { NONCE = 12, TAG = 16 };
 

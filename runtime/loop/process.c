@@ -51,7 +51,6 @@ void tn_process_forget(const char *name)
     size_t n = strlen(name);
     char *value = getenv(name);
     if (value) explicit_bzero(value, strlen(value));
-    unsetenv(name);
     for (char *p = line.start; p && p + n + 1 < line.start + line.size; p++) {
         bool starts = p == line.start || p[-1] == '\0';
         if (starts && memcmp(p, name, n) == 0 && p[n] == '=')

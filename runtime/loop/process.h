@@ -11,8 +11,8 @@ void tn_process_init(int argc, char **argv);
 /* What ps shows: "tenon: worker 1". */
 void tn_process_title(const char *title);
 
-/* Takes a variable out of the environment, and out of what /proc shows of it.  For secrets; after
- * their value was copied. */
+/* Empties a variable of the environment, also in what /proc shows of it.  For secrets, after their
+ * value was copied. */
 void tn_process_forget(const char *name);
 
 /* Forks.  The child gets default signal handling, is killed when the parent dies, runs

@@ -66,7 +66,8 @@ int tn_http_listen_tcp(const char *address, char bound[TN_HTTP_ADDRESS_LEN], str
     }
     int fd = open_tcp(found);
     if (fd < 0)
-        tn_fail(err, TN_E_io, "cannot listen on %.80s: %s", address, strerror(errno));
+        tn_fail(err, TN_E_io, "cannot listen on %.80s: %s%s", address, strerror(errno),
+                errno == EADDRINUSE ? "; choose another port with --listen" : "");
     else if (bound)
         name_bound(fd, bound);
     freeaddrinfo(found);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/field.h"
 #include "base/id.h"
 #include "base/json.h"
 #include "base/limits.h"
@@ -18,8 +19,11 @@ struct mark {
 };
 
 struct tn_mapper {
-    struct tn_json *json;
+    struct tn_json *json, *mapped;
     struct tn_apply *apply;
+    const struct tn_plan *plan;
+    const struct tn_field *fields;
+    size_t n_fields;
     struct tn_json_rows rows;
     struct tn_batch *batch;
     struct mark before;
@@ -73,10 +77,14 @@ void tn_batch_tally(const struct tn_batch *b, struct tn_run_counts *c)
     c->failed += (int64_t)b->bad_count;
 }
 
-struct tn_mapper *tn_mapper_new(const struct tn_plan *plan)
+struct tn_mapper *tn_mapper_new(const struct tn_plan *plan, const struct tn_field *fields, size_t n)
 {
     struct tn_mapper *m = TN_NEW(struct tn_mapper);
     m->json = tn_json_new();
+    m->mapped = tn_json_new();
+    m->plan = plan;
+    m->fields = fields;
+    m->n_fields = n;
     m->apply = tn_apply_new(plan);
     tn_random(&m->seed, sizeof m->seed);
     return m;
@@ -87,6 +95,7 @@ void tn_mapper_free(struct tn_mapper *m)
     if (!m) return;
     tn_apply_free(m->apply);
     tn_json_free(m->json);
+    tn_json_free(m->mapped);
     tn_free(m);
 }
 
@@ -221,6 +230,25 @@ static bool reject(struct tn_mapper *m, struct tn_err *err)
     return tn_fail_at(err, f->file, f->line);
 }
 
+/* What the resource declares holds for records that come by a sync as for any other. */
+static bool fits(struct tn_mapper *m, size_t at, struct tn_err *why)
+{
+    struct tn_str body = {m->batch->bodies.p + at, m->batch->bodies.n - at};
+    return !m->n_fields || (tn_json_parse(m->mapped, body, why) &&
+                            tn_field_check(m->fields, m->n_fields, tn_json_root(m->mapped), "", 0,
+                                           why));
+}
+
+static void misfit(struct tn_mapper *m, const struct tn_err *why)
+{
+    struct tn_batch *b = m->batch;
+    struct tn_run_fault *f = &add_bad(m)->fault;
+    f->message = keep(b, tn_str(why->text));
+    f->field = keep(b, tn_str(why->field));
+    f->value = keep(b, tn_jraw(tn_jget_z(tn_json_root(m->mapped), why->field)));
+    f->file = keep(b, tn_str(tn_plan_file(m->plan)));
+}
+
 static bool map_row(struct tn_mapper *m, struct tn_err *err)
 {
     struct tn_batch *b = m->batch;
@@ -230,6 +258,12 @@ static bool map_row(struct tn_mapper *m, struct tn_err *err)
     if (b->bodies.failed) return tn_buf_ok(&b->bodies, "a page of mapped records", err);
     if (!ok) return reject(m, err);
     m->overruns = 0;
+    struct tn_err why;
+    if (!fits(m, at, &why)) {
+        misfit(m, &why);
+        b->bodies.n = at;
+        return true;
+    }
     b->warnings += (int64_t)m->outcome.fault_count;
     if (m->outcome.external_id.n) {
         add_item(m, at);

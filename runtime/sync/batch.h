@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "sync/run_view.h"
 
+struct tn_field;
 struct tn_plan;
 
 enum tn_item_state {
@@ -60,7 +61,9 @@ static inline struct tn_str tn_batch_body(const struct tn_batch *b, const struct
 void tn_batch_tally(const struct tn_batch *b, struct tn_run_counts *c);
 
 struct tn_mapper;
-struct tn_mapper *tn_mapper_new(const struct tn_plan *plan); /* plan outlives it */
+/* plan and fields (of the resource; n 0: any) outlive it. */
+struct tn_mapper *tn_mapper_new(const struct tn_plan *plan, const struct tn_field *fields,
+                                size_t n);
 void tn_mapper_free(struct tn_mapper *m);                    /* NULL does nothing */
 /* Begins a page, whose records are added to the batch: rows is the path of the array in text ("":
  * the text is the array).  text is borrowed until the last slice.  False: there is no such array

@@ -190,7 +190,7 @@ struct tn_run *tn_run_start(const struct tn_run_options *o, const struct tn_sour
     run->source = *source;
     memcpy(run->view.generation, source->generation, sizeof source->generation);
     run->sink = make_sink(run, source);
-    run->mapper = tn_mapper_new(source->plan);
+    run->mapper = tn_mapper_new(source->plan, source->fields, source->n_fields);
     wake(run);
     return run;
 }

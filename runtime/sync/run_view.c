@@ -69,9 +69,9 @@ const char *tn_run_code(enum tn_kind kind)
     switch (kind) {
     case TN_E_auth: return "ERR_OAUTH_INVALID";
     case TN_E_timeout: return "ERR_NETWORK_TIMEOUT";
-    case TN_E_network:
-    case TN_E_tls:
-    case TN_E_egress: return "ERR_NETWORK";
+    case TN_E_network: return "ERR_NETWORK";
+    case TN_E_tls: return "ERR_TLS";
+    case TN_E_egress: return "ERR_ADDRESS_NOT_ALLOWED";
     case TN_E_bad_answer:
     case TN_E_syntax:
     case TN_E_too_large: return "ERR_INVALID_RESPONSE";
@@ -85,8 +85,8 @@ const char *tn_run_code(enum tn_kind kind)
     case TN_E_invalid:
     case TN_E_not_found: return "VALIDATION_ERROR";
     case TN_E_cancelled: return "ERR_CANCELLED";
-    case TN_E_script:
-    case TN_E_budget: return "ERR_SCRIPT";
+    case TN_E_script: return "ERR_SCRIPT";
+    case TN_E_budget: return "ERR_SCRIPT_BUDGET";
     case TN_E_internal: return "INTERNAL_ERROR";
     default: return "ERR_UPSTREAM";
     }

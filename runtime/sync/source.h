@@ -5,11 +5,13 @@
 #define TN_SYNC_SOURCE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "base/str.h"
 
+struct tn_field;
 struct tn_plan;
 
 /* One page of records as the peer sent it. */
@@ -43,6 +45,8 @@ struct tn_source {
     void *self;
     const struct tn_plan *plan; /* how a record becomes ours; lives as long as the source */
     const char *table;          /* where records go: the resource's table */
+    const struct tn_field *fields; /* what it may hold (base/field.h) */
+    size_t n_fields;               /* 0: not checked */
     const char *entity;         /* "item": part of the link's key */
     const char *mapping;        /* "mappings/oracle_fusion/item.lua" */
     char generation[65];        /* SHA-256 in hex of the unit's files */

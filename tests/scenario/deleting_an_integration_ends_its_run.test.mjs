@@ -10,8 +10,8 @@ story("an integration deleted in the middle of a sync takes its run along", asyn
   await gate.reached;
   const { status } = await tenon.rest.send("DELETE", "/integrations/fusion");
   assert.equal(status, 204);
-  gate.open();
   await waitFor("the end of the run", () => /sync_items.*cancelled/i.test(tenon.output));
+  gate.open();
   assert.ok((await tenon.rest.itemCount()) < 400, "the rest was not fetched");
   assert.equal((await tenon.rest.send("GET", "/integrations/fusion")).status, 404);
 });

@@ -8,7 +8,7 @@
 #include "crypto/cipher.h"
 #include "crypto/digest.h"
 #include "crypto/kdf.h"
-#include "crypto/text.h"
+#include "base/base64.h"
 
 static struct tn_key key_of(unsigned char fill)
 {

@@ -32,7 +32,7 @@ static struct tn_id make(int64_t team, const char *role, char token[TN_TOKEN_LEN
     struct tn_commit *c = tn_commit_new(rig.store);
     struct tn_err err;
     struct tn_id id;
-    if (!tn_keys_make(keys, c, team, TN_STR("a key"), tn_str(role), token, &id, &err))
+    if (!tn_keys_make(keys, c, team, TN_STR("a key"), tn_str(role), 0, token, &id, &err))
         fail_msg("%s", err.text);
     if (!rig_commit(&rig, c)) fail_msg("%s", rig.err.text);
     return id;
@@ -114,7 +114,7 @@ static void an_unknown_role_is_refused_with_the_known_ones(void **state)
     struct tn_err err;
     struct tn_id id;
     (void)state;
-    assert_false(tn_keys_make(keys, c, 1, TN_STR("x"), TN_STR("king"), token, &id, &err));
+    assert_false(tn_keys_make(keys, c, 1, TN_STR("x"), TN_STR("king"), 0, token, &id, &err));
     assert_string_equal(err.field, "role");
     assert_non_null(strstr(err.text, "plant_manager"));
     tn_commit_free(c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* text.h - bytes as base64 (RFC 4648): the standard and the URL alphabet. */
-#ifndef TN_CRYPTO_TEXT_H
-#define TN_CRYPTO_TEXT_H
+/* base64.h - bytes as base64 (RFC 4648): the standard and the URL alphabet. */
+#ifndef TN_BASE_BASE64_H
+#define TN_BASE_BASE64_H
 
 #include "base/buf.h"
 
