@@ -41,6 +41,26 @@ static void stop_loop(void *arg)
     tn_loop_stop(arg);
 }
 
+/* Tells the supervisor that the loop turns. */
+struct heart {
+    struct tn_shared_process *page;
+    struct tn_timer *timer;
+};
+
+static void beat(void *arg)
+{
+    struct heart *h = arg;
+    h->page->beat_us = tn_mono_us();
+    tn_timer_set(h->timer, BEAT_MS);
+}
+
+static void heart_start(struct heart *h, struct tn_loop *loop, struct tn_shared_process *page)
+{
+    h->page = page;
+    h->timer = tn_timer_new(loop, beat, h);
+    beat(h);
+}
+
 int tn_app_store(const struct tn_prepared *p)
 {
     struct tn_err err;
@@ -49,7 +69,9 @@ int tn_app_store(const struct tn_prepared *p)
     struct tn_server_options o = {.dir = p->data, .listen_fd = p->store_fd,
                                   .workers_live = p->shared->store.restarts > 0, .log = p->log};
     struct tn_store_server *server = tn_store_server_open(loop, &o, &err);
+    struct heart heart = {.timer = NULL};
     if (server) {
+        heart_start(&heart, loop, &p->shared->store);
         close(p->tcp_fd);
         close(p->unix_fd);
         tn_loop_on_signal(loop, SIGTERM, stop_loop, loop);
@@ -58,6 +80,7 @@ int tn_app_store(const struct tn_prepared *p)
         p->shared->store.state = TN_PROCESS_ready;
         tn_loop_run(loop);
     }
+    tn_timer_free(heart.timer);
     tn_store_server_close(server);
     tn_loop_free(loop);
     return server ? 0 : say(&err);
@@ -72,7 +95,8 @@ struct tn_app {
     bool first, booted, stopping, drained;
 
     struct tn_loop *loop;
-    struct tn_timer *beat, *drain_limit;
+    struct heart heart;
+    struct tn_timer *drain_limit;
     struct tn_id holder;           /* claims work in the store's queues */
     struct tn_store *store;
     struct tn_http_client *http;
@@ -92,13 +116,6 @@ static void fail(struct tn_app *app, const struct tn_err *err)
 {
     app->status = say(err);
     tn_loop_stop(app->loop);
-}
-
-static void beat(void *arg)
-{
-    struct tn_app *app = arg;
-    app->page->beat_us = tn_mono_us();
-    tn_timer_set(app->beat, BEAT_MS);
 }
 
 /* Payloads of records that failed are kept, but not for everybody's eyes. */
@@ -370,9 +387,8 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
     struct tn_store_options so = {.dir = p->data, .socket = path, .holder = app->holder,
                                   .log = p->log};
     struct tn_http_client_options ho = {.egress = p->egress, .user_agent = "tenon/" TENON_VERSION};
-    app->beat = tn_timer_new(app->loop, beat, app);
     app->drain_limit = tn_timer_new(app->loop, give_up, app);
-    beat(app);
+    heart_start(&app->heart, app->loop, app->page);
     app->store = tn_store_open(app->loop, &so, err);
     if (!app->store) return false;
     app->http = tn_http_client_new(app->loop, &ho, err);
@@ -403,7 +419,7 @@ static void close_parts(struct tn_app *app)
     tn_http_client_free(app->http);
     tn_store_close(app->store);
     tn_host_free(app->host);
-    tn_timer_free(app->beat);
+    tn_timer_free(app->heart.timer);
     tn_timer_free(app->drain_limit);
     tn_loop_free(app->loop);
 }

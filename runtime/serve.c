@@ -171,6 +171,7 @@ int tn_serve(int argc, char **argv)
     struct tn_err err;
     int status;
     what.arg = &s.p;
+    umask(077);                            /* whatever is made is its owner's alone */
     set_limits();
     if (!tn_options_parse(&s.options, argc, argv, &err))
         status = tn_cli_usage(&err, "serve");

@@ -15,7 +15,8 @@
 
 enum {
     TICK_MS = 100,
-    HANG_US = 10 * 1000000,        /* a loop that did not turn for so long is dead */
+    HANG_US = 10 * 1000000,        /* a worker whose loop did not turn for so long is dead */
+    STORE_HANG_US = 60 * 1000000,  /* the store may wait for a slow disk */
     STOP_US = 20 * 1000000,        /* how long a graceful stop may take */
     PAUSE_MIN_US = 50000,
     PAUSE_MAX_US = 5000000,
@@ -146,6 +147,14 @@ static void start_next(struct supervisor *s)
     s->what->ready(s->what->arg);
 }
 
+/* A store that opens a large database takes its time; a worker has nothing to wait for. */
+static bool hangs(const struct child *c, int64_t now)
+{
+    int64_t silence = now - c->page->beat_us;
+    if (c->number == 0) return c->page->state == TN_PROCESS_ready && silence > STORE_HANG_US;
+    return silence > HANG_US;
+}
+
 static void check_children(struct supervisor *s)
 {
     int64_t now = tn_mono_us();
@@ -153,8 +162,10 @@ static void check_children(struct supervisor *s)
         struct child *c = &s->children[i];
         if (!c->pid) {
             if (s->served && now >= c->again_us) start(c);
-        } else if (c->number > 0 && now - c->page->beat_us > HANG_US) {
-            tn_log(s->log, TN_LOG_error, "supervisor", "worker %d hangs and is killed", c->number);
+        } else if (hangs(c, now)) {
+            char name[24];
+            name_of(c, name);
+            tn_log(s->log, TN_LOG_error, "supervisor", "%s hangs and is killed", name);
             kill(c->pid, SIGKILL);
             c->page->beat_us = now;
         }

@@ -412,6 +412,7 @@ static bool take_body(struct tn_api *api, struct tn_integration *i, struct tn_jv
                       struct tn_err *err)
 {
     struct tn_jval enabled = tn_jget_z(body, "enabled");
+    struct tn_str before = i->adapter;
     if (!only_known(body, err) ||
         !take_text(i, body, "name", NAME_MAX_CHARS, &i->name, err) ||
         !take_text(i, body, "displayName", TITLE_MAX_CHARS, &i->display_name, err) ||
@@ -428,6 +429,8 @@ static bool take_body(struct tn_api *api, struct tn_integration *i, struct tn_jv
         return bad(err, "integrationType", "integrationType is missing: the adapter's name");
     if (!api_adapter(api, i->adapter)) return unknown_adapter(api, i->adapter, err);
     const struct tn_adapter *a = &api_adapter(api, i->adapter)->adapter;
+    /* What one adapter calls a secret another may show: nothing of the old configuration stays. */
+    if (before.p && !tn_str_eq(before, i->adapter)) tn_buf_reset(&i->config);
     if (!i->type.p) i->type = tn_str(a->type ? a->type : "ERP");
     if (a->type && !tn_str_is(i->type, a->type)) {
         tn_fail(err, TN_E_invalid, "type of a %.*s integration is %s", TN_FMT(i->adapter), a->type);

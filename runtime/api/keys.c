@@ -37,11 +37,14 @@ static bool list_one(void *arg, const struct tn_row *row)
 
 void api_keys_list(void *arg, struct tn_http_exchange *x)
 {
+    static const char *const parameters[] = {"cursor", NULL};
     struct tn_api *api = arg;
     struct tn_answer a;
     struct tn_page page;
     struct tn_err err;
-    struct tn_query q = {.team = api_who(x)->team, .table = table, .limit = TN_LIMIT_PAGE};
+    struct tn_query q = {.team = api_who(x)->team, .table = table, .limit = TN_LIMIT_PAGE,
+                         .cursor = tn_http_query(x, "cursor", NULL)};
+    if (!api_query_known(x, parameters)) return;
     tn_page_init(&page);
     tn_answer_begin(&a, x);
     tn_jw_object(&a.w);
@@ -49,6 +52,7 @@ void api_keys_list(void *arg, struct tn_http_exchange *x)
     tn_jw_array(&a.w);
     if (tn_store_query(api->p.store, &q, list_one, &a.w, &page, &err)) {
         tn_jw_end(&a.w);
+        tn_jw_kz(&a.w, "nextCursor", page.more ? page.next.p : NULL);
         tn_jw_end(&a.w);
         tn_answer_send(&a, 200);
     } else {
@@ -104,9 +108,10 @@ static bool may_give(const struct tn_identity *who, struct tn_str role, struct t
 static bool text_member(struct tn_jval body, const char *key, struct tn_arena *arena,
                         struct tn_str *out, struct tn_err *err)
 {
-    if (tn_jtext(tn_jget_z(body, key), arena, out) && out->n && out->n <= TN_KEY_NAME_MAX)
-        return true;
-    tn_fail(err, TN_E_invalid, "%s has to be a text of 1 to %d characters", key, TN_KEY_NAME_MAX);
+    bool ok = tn_jtext(tn_jget_z(body, key), arena, out) && out->n && out->n <= TN_KEY_NAME_MAX;
+    for (size_t i = 0; ok && i < out->n; i++) ok = (unsigned char)out->p[i] >= 0x20;
+    if (ok) return true;
+    tn_fail(err, TN_E_invalid, "%s has to be a line of 1 to %d characters", key, TN_KEY_NAME_MAX);
     return tn_fail_field(err, "%s", key);
 }
 

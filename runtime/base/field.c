@@ -103,7 +103,10 @@ static bool url(struct tn_str s)
     size_t n = tn_str_starts(s, "https://") ? 8 : tn_str_starts(s, "http://") ? 7 : 0;
     if (!n || s.n == n || strchr("/?#:@", s.p[n])) return false;
     for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f) return false;
+        if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f || s.p[i] == '\\') return false;
+    /* A password in the address would be shown with it. */
+    for (size_t i = n; i < s.n && !strchr("/?#", s.p[i]); i++)
+        if (s.p[i] == '@') return false;
     return true;
 }
 

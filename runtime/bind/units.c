@@ -2,6 +2,7 @@
 #include "bind/units.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
@@ -525,6 +526,55 @@ static bool is_system_table(const char *name)
     return false;
 }
 
+/* What every record has anyway, and what lists are asked with. */
+static bool is_reserved(const char *name, bool filter)
+{
+    static const char *const names[] = {"id",   "createdAt", "updatedAt", "version", "team", "hash",
+                                        "created", "updated", "body",      "n",       NULL};
+    static const char *const parameters[] = {"limit", "offset", "cursor", "sort", "order", NULL};
+    for (const char *const *n = filter ? parameters : names; *n; n++)
+        if (strcasecmp(*n, name) == 0) return true;
+    return false;
+}
+
+static bool is_plain(const char *name)
+{
+    size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+    return n > 0 && !name[n] && (name[0] < '0' || name[0] > '9');
+}
+
+static bool field_fits(const struct tn_resource *r, size_t i, struct tn_err *err)
+{
+    const char *name = r->fields[i].name;
+    if (is_reserved(name, false))
+        return tn_fail(err, TN_E_invalid, "a field cannot be called '%s': every record has one of "
+                       "Tenon's own", name);
+    if (!is_plain(name))
+        return tn_fail(err, TN_E_invalid, "the field '%s' has to be a name of letters, digits and "
+                       "'_'", name);
+    for (size_t k = 0; k < i; k++)
+        if (strcasecmp(r->fields[k].name, name) == 0)
+            return tn_fail(err, TN_E_invalid, "there are two fields '%s' and '%s': upper and lower "
+                           "case do not tell them apart", r->fields[k].name, name);
+    for (const char *const *f = r->filter; f && *f; f++)
+        if (strcmp(*f, name) == 0 && is_reserved(name, true))
+            return tn_fail(err, TN_E_invalid, "a list cannot be filtered by '%s': that is a "
+                           "parameter of every list", name);
+    return true;
+}
+
+static bool check_fields(struct load *load, const struct tn_decl *decl)
+{
+    for (size_t i = 0; i < decl->resource.n_fields; i++) {
+        struct tn_err err;
+        if (field_fits(&decl->resource, i, &err)) continue;
+        tn_fail_field(&err, "%s", decl->resource.fields[i].name);
+        tn_fail_at(&err, decl->path, decl->resource.fields[i].line);
+        if (!report(load, &err)) return false;
+    }
+    return true;
+}
+
 /* A table has one owner: the system, or one resource. */
 static void check_tables(struct load *load, const struct tn_units *units)
 {
@@ -533,6 +583,7 @@ static void check_tables(struct load *load, const struct tn_units *units)
         const char *table = r->resource.plural;
         struct tn_err err;
         size_t k = 0;
+        if (!check_fields(load, r)) return;
         while (k < i && strcmp(tn_units_resource_at(units, k)->resource.plural, table) != 0) k++;
         if (is_system_table(table))
             tn_fail(&err, TN_E_invalid, "'%s' is a table of Tenon's own: give the resource another "

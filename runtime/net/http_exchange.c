@@ -209,18 +209,24 @@ void *tn_http_alloc(struct tn_http_exchange *x, size_t n)
 
 /* --- the answer ------------------------------------------------------------------------------ */
 
-void tn_http_header(struct tn_http_exchange *x, const char *name, struct tn_str value)
+/* A header line; nothing in value can end it. */
+static void add_clean(struct tn_buf *out, const char *name, struct tn_str value)
 {
-    tn_buf_adds(&x->extra, name);
-    tn_buf_add(&x->extra, ": ", 2);
-    char *at = tn_buf_reserve(&x->extra, value.n + 2);
+    tn_buf_adds(out, name);
+    tn_buf_add(out, ": ", 2);
+    char *at = tn_buf_reserve(out, value.n + 2);
     if (!at) return;
     for (size_t i = 0; i < value.n; i++) {
         unsigned char c = (unsigned char)value.p[i];
         at[i] = (c >= 0x20 && c != 0x7f) || c == '\t' ? (char)c : '?';
     }
-    x->extra.n += value.n;
-    tn_buf_add(&x->extra, "\r\n", 2);
+    out->n += value.n;
+    tn_buf_add(out, "\r\n", 2);
+}
+
+void tn_http_header(struct tn_http_exchange *x, const char *name, struct tn_str value)
+{
+    add_clean(&x->extra, name, value);
 }
 
 void tn_http_headerf(struct tn_http_exchange *x, const char *name, const char *fmt, ...)
@@ -265,7 +271,7 @@ static void write_head(struct tn_http_exchange *x, int status, const char *type,
     tn_buf_addc(out, ' ');
     add_line(out, "", tn_str(tn_http_reason(status)));
     add_line(out, "Date: ", tn_str(tn_server_date(x->server)));
-    if (type && !none) add_line(out, "Content-Type: ", tn_str(type));
+    if (type && !none) add_clean(out, "Content-Type", tn_str(type));
     if (x->chunked) {
         tn_buf_adds(out, "Transfer-Encoding: chunked\r\n");
     } else if (length >= 0 && !none) {

@@ -78,8 +78,10 @@ export const faults = {
         status,
         headers: { "content-type": problem },
         body: JSON.stringify({
-          title: "Bad Request",
+          title: `Bad Request ${entry.headers.authorization}`,
           status: String(status),
+          error: "invalid_client",
+          error_description: `refused ${entry.headers.authorization} ${entry.body}`,
           "o:errorDetails": [
             {
               detail: `refused ${entry.headers.authorization} ${entry.body}`,

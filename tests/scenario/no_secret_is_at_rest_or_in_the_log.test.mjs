@@ -38,6 +38,7 @@ story(
       ["items", faults.echo(400)],
       ["items", faults.echo(500)],
       ["token", faults.echo(401)],
+      ["token", faults.echo(400)],
       ["items", faults.unauthorized()],
     ]) {
       if (kind === "token") fusion.expireTokens();
@@ -45,6 +46,7 @@ story(
       await see("POST", "/integrations/fusion/sync", { operation: "sync_items" });
       await see("POST", "/integrations/fusion/test");
       await see("GET", "/integrations/fusion/health?fresh=1");
+      await see("GET", "/integrations/fusion/health");
       fusion.heal();
     }
     await see("PUT", "/integrations/fusion", { config: { clientSecret: 7, webhookSecret } });
@@ -62,6 +64,14 @@ story(
     ])
       await see("GET", path);
     await see("PUT", "/integrations/fusion", { config: { authStyle: "body" } });
+    fusion.expireTokens();
+    fusion.fault("token", faults.echo(400), { times: 1 });
+    await see("POST", "/integrations/fusion/sync", { operation: "sync_items" });
+    for (const row of (await tenon.rest.get("/integrations/fusion/logs")).logs) {
+      await see("GET", `/integrations/fusion/logs/${row.id}`);
+    }
+    fusion.heal();
+    await see("PUT", "/integrations/fusion", { config: { timeout: 29000 } });
     const gate = fusion.hold("items", { offset: 20 });
     await tenon.rest.startSync("fusion");
     await gate.reached;
