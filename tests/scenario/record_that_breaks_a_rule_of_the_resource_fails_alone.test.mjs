@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { mapping, mappingFile } from "../harness/mapping.mjs";
+import { story } from "../harness/story.mjs";
+
+story("what a resource declares holds for records that a sync brings", async (stage) => {
+  const site = stage.site();
+  site.write(
+    mappingFile,
+    mapping({
+      partName: `function(src)
+        if src.ItemNumber == "PN-000003" then return ("long "):rep(300) end
+        if src.ItemNumber == "PN-000004" then return 7 end
+        return src.ItemDescription
+      end`,
+    }),
+  );
+  const { tenon } = await stage.plant({ items: 10, site });
+  const answer = await tenon.rest.sync("fusion");
+  assert.deepEqual(
+    [answer.status, answer.recordsCreated, answer.recordsFailed],
+    ["PARTIAL", 8, 2],
+    JSON.stringify(answer),
+  );
+  for (const error of answer.errors) {
+    assert.equal(error.code, "ERR_DATA_MAPPING");
+    assert.equal(error.field, "partName");
+    assert.match(error.message, /text|1000/);
+    assert.match(error.file, /item\.lua$/);
+  }
+  assert.equal(await tenon.rest.itemCount(), 8);
+});
+
+// Each would break what serves: refused with the file, by check and by reload, and nothing changes.
+const clashes = {
+  "a table of the system": 'path = "/api/v1/things", plural = "key"',
+  "the table of another resource": 'path = "/api/v1/things", plural = "items"',
+  "the path of another resource": 'path = "/api/v1/items"',
+  "a path of the API": 'path = "/api/v1/integrations"',
+};
+
+story("a resource that takes what belongs to another is refused and the rest serves on", async (stage) => {
+  const site = stage.site();
+  const { tenon } = await stage.plant({ items: 5, site });
+  await tenon.rest.sync("fusion");
+  for (const [what, words] of Object.entries(clashes)) {
+    site.write(
+      "scripts/resources/thing.lua",
+      `local tn = require "tenon"
+return tn.resource { ${words}, key = { "name" }, fields = { tn.text "name" { required = true } } }
+`,
+    );
+    const refused = await tenon.rest.send("POST", "/scripts/reload");
+    assert.equal(refused.status, 422, `${what}: ${refused.text}`);
+    assert.equal(await tenon.rest.itemCount(), 5);
+    assert.ok((await tenon.rest.get("/integrations")).length === 1, what);
+  }
+  // The bad file is still there: the restart goes on with what served last.
+  await tenon.stop();
+  await tenon.start();
+  assert.equal(await tenon.rest.itemCount(), 5);
+});
