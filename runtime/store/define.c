@@ -96,7 +96,7 @@ static bool indexes(struct tn_writer *w, const struct tn_wtable *t, int64_t gene
     }
     for (size_t i = 0; i < d->column_count; i++) {
         /* The key's index serves its first column too. */
-        if (!d->columns[i].indexed) continue;
+        if (d->columns[i].use != TN_USE_indexed) continue;
         if (t->decl->key_count && strcmp(d->columns[i].name, d->key[0]) == 0) continue;
         tn_buf_adds(&sql, "CREATE INDEX ");
         index_name(t, d->columns[i].name, generation, &sql);
@@ -385,8 +385,7 @@ static bool same_shape(const struct tn_shape *a, const struct tn_shape *b)
     for (size_t i = 0; i < a->real_count; i++) {
         const struct tn_column *x = &a->table.columns[a->real[i]];
         const struct tn_column *y = &b->table.columns[b->real[i]];
-        if (strcmp(x->name, y->name) != 0 || x->type != y->type || x->indexed != y->indexed)
-            return false;
+        if (strcmp(x->name, y->name) != 0 || x->type != y->type || x->use != y->use) return false;
     }
     for (size_t i = 0; i < a->key_count; i++)
         if (strcmp(a->table.key[i], b->table.key[i]) != 0) return false;

@@ -389,6 +389,12 @@ static bool take_target(struct tn_writer *w, struct tn_wire *in, struct target *
     return !in->bad;
 }
 
+static bool is_zero(const struct tn_id *id)
+{
+    static const struct tn_id none;
+    return memcmp(id, &none, sizeof none) == 0;
+}
+
 static enum tn_step put(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
                         struct tn_err *err)
 {
@@ -398,16 +404,18 @@ static enum tn_step put(struct tn_writer *w, struct tn_wire *in, struct tn_buf *
     struct tn_rec old, r;
     if (!take_target(w, in, &at) || !take_body(w, in, at.slot, cells, &body, err))
         return damaged(err);
-    int there = find_any(w, at.t, &at.id, &old, err);
+    bool given = !is_zero(&at.id);
+    int there = given ? find_any(w, at.t, &at.id, &old, err) : 0;
     if (there < 0) return TN_STEP_broken;
     if (there && old.team != at.team) return conflict(w, err, "this id is taken");
     if (!same_version(at.based_on, there, &old)) return stale(w, at.based_on, there, &old, err);
-    r = there ? old : (struct tn_rec){.id = at.id, .team = at.team, .given = true};
+    r = there ? old : (struct tn_rec){.id = at.id, .team = at.team, .given = given};
     r.body = body;
     r.hashed = false;
     if (there && tn_str_eq(old.body, body))
         return outcome(w, result, TN_DONE_unchanged, false, &old.id, old.version);
     if (!there && !next_n(w, at.t, &r.n, err)) return TN_STEP_broken;
+    if (!there && !given) r.id = tn_id_at(w->fresh, r.n);
     enum tn_step step =
         there ? change(w, at.t, &old, &r, cells, err) : create(w, at.t, &r, cells, err);
     if (step == TN_STEP_refused) return conflict(w, err, "another record has the same key");
@@ -529,7 +537,7 @@ struct upsert {
     int64_t based_on;
     unsigned char hash[TN_HASH_LEN];
     struct tn_str external_id, body;
-    struct tn_cell cells[TN_STORE_COLUMNS_MAX];
+    struct tn_cell *cells;
 };
 
 struct link {
@@ -704,7 +712,7 @@ static enum tn_step upsert_new(struct tn_writer *w, struct upsert *u, int64_t n,
                                struct tn_buf *result, struct tn_err *err)
 {
     struct tn_rec r = {.n = n,
-                       .id = tn_id_at(n),
+                       .id = tn_id_at(w->fresh, n),
                        .team = u->source->team,
                        .hashed = true,
                        .links = one_link(w, u->source->no, u->external_id),
@@ -738,7 +746,8 @@ static enum tn_step upsert_known(struct tn_writer *w, struct upsert *u, struct t
 static enum tn_step upsert(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
                            struct tn_err *err)
 {
-    struct upsert u = {.slot = take_slot(w, in)};
+    struct tn_cell cells[TN_STORE_COLUMNS_MAX];
+    struct upsert u = {.slot = take_slot(w, in), .cells = cells};
     bool added = false;
     int64_t n;
     u.source = take_source(w, in);
@@ -983,7 +992,7 @@ static enum tn_step queue_put(struct tn_writer *w, struct tn_wire *in, struct tn
                                  "ON CONFLICT DO NOTHING",
                                  queue, team, key, err);
     if (!st || !last) return TN_STEP_broken;
-    struct tn_id id = tn_id_at(last->value + 1);
+    struct tn_id id = tn_id_at(w->fresh, last->value + 1);
     sqlite3_bind_int64(st, 4, last->value + 1);
     tn_bind_id(st, 5, &id);
     sqlite3_bind_int64(st, 6, due);

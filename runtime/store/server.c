@@ -86,8 +86,7 @@ struct tn_store_server {
     struct tn_timer *group_timer, *step_timer;
     struct chore *chores;
     struct tn_helper *checkpointer;
-    int wal_pages;
-    bool checkpointed; /* the thread has been through since the log grew too long */
+    int wal_pages, wal_cared; /* in the log; and when it was last written back */
     bool sweeping;
     struct tn_store_stats stats;
 };
@@ -456,6 +455,9 @@ static bool run_stats(struct tn_store_server *s, struct job *j)
     struct statvfs fs;
     struct tn_err ignored;
     struct tn_tally *head = tn_tally(&s->writer, "event", -1, &ignored);
+    int pages = 0, unused;
+    sqlite3_db_status(s->writer.db.sq, SQLITE_DBSTATUS_CACHE_WRITE, &pages, &unused, 0);
+    s->stats.pages = pages;
     s->stats.head = head ? head->value : 0;
     s->stats.queue_bytes = (int64_t)s->job_bytes;
     s->stats.wal_bytes = size_of(s->path, "-wal");
@@ -545,22 +547,24 @@ static void checkpointed(void *arg, const struct tn_err *err)
     tn_helper_free(s->checkpointer);
     s->checkpointer = NULL;
     s->stats.checkpoints++;
-    s->checkpointed = !err;
-    if (err) look_for_trouble(s, err);
+    if (err) {
+        look_for_trouble(s, err);
+        return;
+    }
+    if (s->wal_pages < WAL_HARD || !s->open) return;
+    sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    s->stats.checkpoints++;
 }
 
-/* Long before the log is a burden a thread writes it back.  What was committed meanwhile is little:
- * if the log still grows, that rest is written here, and the log begins anew. */
+/* Long before the log is a burden a thread writes it back, and again after as much more.  What was
+ * committed meanwhile is little: once the log is long, that rest is written here, and the log begins
+ * anew. */
 static void care_for_log(struct tn_store_server *s)
 {
     struct tn_err err;
-    if (s->wal_pages < WAL_SOFT || s->checkpointer) return;
-    if (s->wal_pages >= WAL_HARD && s->checkpointed) {
-        sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-        s->checkpointed = false;
-        s->stats.checkpoints++;
-        return;
-    }
+    if (s->wal_pages < s->wal_cared) s->wal_cared = 0; /* it began anew */
+    if (s->wal_pages < s->wal_cared + WAL_SOFT || s->checkpointer) return;
+    s->wal_cared = s->wal_pages;
     s->checkpointer = tn_helper_checkpoint(s->loop, s->path, checkpointed, s, &err);
     if (!s->checkpointer) tn_log(s->log, TN_LOG_warn, "store", "%s", err.text);
 }

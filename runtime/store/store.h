@@ -74,13 +74,14 @@ enum tn_column_type {
     TN_COLUMN_time
 };
 
-/* A member of the JSON body.  Indexed ones are real columns that queries filter and sort by; the
- * others only show in the table's view.  A value of another type than declared is null there; the
- * body keeps it exactly. */
+/* A member of the JSON body.  Indexed ones are real columns that queries filter and sort by.  Kept
+ * ones likewise, without an index: for tables that stay small within a team (a query that would
+ * read too much is refused).  Those that are only shown are in the table's view.  A value of
+ * another type than declared is null there; the body keeps it exactly. */
 struct tn_column {
     const char *name; /* [A-Za-z_][A-Za-z0-9_]*; not id team version hash created updated body n */
     enum tn_column_type type;
-    bool indexed;
+    enum tn_column_use { TN_USE_shown, TN_USE_indexed, TN_USE_kept } use; /* or false, true */
 };
 struct tn_table {
     const char *name; /* [a-z][a-z0-9_]*, up to TN_STORE_NAME_MAX */
@@ -150,7 +151,7 @@ enum tn_filter_op {
 /* Values are text and read as the column's type: 12, 1.5, true, 2026-01-31T08:00:00Z (or bare
  * milliseconds).  One that is not of that type: kind invalid, field names the column. */
 struct tn_filter {
-    const char *column; /* indexed, or id, version, created, updated */
+    const char *column; /* indexed or kept, or id, version, created, updated */
     enum tn_filter_op op;
     const struct tn_str *values; /* one; any count for `in`, none for null and not_null */
     size_t count;
@@ -374,6 +375,7 @@ struct tn_store_stats {
     int64_t head; /* the newest event */
     int64_t tables, checkpoints;
     int64_t replays; /* commits answered from their record */
+    int64_t pages;   /* written to the log since the database was opened */
 };
 typedef void (*tn_stats_fn)(void *arg, const struct tn_store_stats *stats,
                             const struct tn_err *err);

@@ -55,12 +55,14 @@ struct tn_writer {
     struct tn_map tables; /* name to struct tn_wtable */
     struct tn_map tallies;
     struct tn_tally *dirty;
-    struct tn_arena arena; /* of the commit under way */
-    int64_t now;           /* of the transaction; never runs backwards */
+    struct tn_tally *seq, *number; /* of events: of all, and of the team that was last */
+    struct tn_arena arena;         /* of the commit under way */
+    int64_t now;                   /* of the transaction; never runs backwards */
     struct tn_note notes[TN_NOTES_MAX];
     size_t note_count;
     bool note_all;
     /* the commit under way */
+    struct tn_id fresh; /* what the ids that it makes begin with */
     struct tn_id origin;
     struct tn_event_run run;
     int64_t first_event;
