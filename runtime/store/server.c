@@ -28,8 +28,7 @@
 enum {
     REMAKE_ROWS = 1000, /* of one step */
     RETAIN_ROWS = 500,
-    WAL_SOFT = 2000, /* pages: written back by a thread */
-    WAL_HARD = 8000, /* pages: and then by us, so that the log starts over */
+    WAL_PAGES = 1000, /* of the log are written back by a thread; what came meanwhile by us */
     CLAIM_BYTES = 8 * 1024 * 1024,
     GROUP_BYTES = 32 * 1024 * 1024,
     DONE_KEPT_MS = 86400000,
@@ -167,6 +166,12 @@ static int replay(struct tn_store_server *s, struct job *j, struct tn_err *err)
     return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
 }
 
+/* What was forgotten in this transaction was taken back. */
+static void remember_all(struct tn_store_server *s)
+{
+    for (struct conn *c = s->conns; c; c = c->next) c->forgotten = 0;
+}
+
 static bool run_commit(struct tn_store_server *s, struct job *j, bool alone, struct tn_err *err)
 {
     struct tn_str value = {j->payload, j->n};
@@ -180,13 +185,15 @@ static bool run_commit(struct tn_store_server *s, struct job *j, bool alone, str
     if (step == TN_STEP_broken) return false;
     if (step == TN_STEP_refused) {
         s->stats.failed++;
+        if (alone) remember_all(s);
         return true;
     }
     s->stats.commits++;
     return record(s, j, err);
 }
 
-/* Answers that arrived need no record any more. */
+/* Answers that arrived need no record any more.  First in a group: what is freed here is what the
+ * group's own records take. */
 static bool forget_acknowledged(struct tn_store_server *s, struct tn_err *err)
 {
     for (struct conn *c = s->conns; c; c = c->next) {
@@ -551,19 +558,19 @@ static void checkpointed(void *arg, const struct tn_err *err)
         look_for_trouble(s, err);
         return;
     }
-    if (s->wal_pages < WAL_HARD || !s->open) return;
+    if (!s->open) return;
     sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     s->stats.checkpoints++;
 }
 
 /* Long before the log is a burden a thread writes it back, and again after as much more.  What was
- * committed meanwhile is little: once the log is long, that rest is written here, and the log begins
- * anew. */
+ * committed meanwhile is little: once the log is long, that rest is written here, and the log
+ * begins anew. */
 static void care_for_log(struct tn_store_server *s)
 {
     struct tn_err err;
     if (s->wal_pages < s->wal_cared) s->wal_cared = 0; /* it began anew */
-    if (s->wal_pages < s->wal_cared + WAL_SOFT || s->checkpointer) return;
+    if (s->wal_pages < s->wal_cared + WAL_PAGES || s->checkpointer) return;
     s->wal_cared = s->wal_pages;
     s->checkpointer = tn_helper_checkpoint(s->loop, s->path, checkpointed, s, &err);
     if (!s->checkpointer) tn_log(s->log, TN_LOG_warn, "store", "%s", err.text);
@@ -598,18 +605,14 @@ static bool run_group(struct tn_store_server *s, struct job *first, struct tn_er
     if (!trust_again(s, err)) return false;
     sqlite3_wal_hook(s->writer.db.sq, on_wal, s);
     if (!tn_writer_begin(&s->writer, err)) return false;
-    bool alone = !first->next;
-    for (struct job *j = first; j; j = j->next) {
-        if (!j->conn || run_job(s, j, alone, err)) continue;
-        tn_writer_abort(&s->writer);
-        return false;
-    }
-    if (!forget_acknowledged(s, err)) {
+    bool alone = !first->next, ok = forget_acknowledged(s, err);
+    for (struct job *j = first; j && ok; j = j->next) ok = !j->conn || run_job(s, j, alone, err);
+    if (!ok) {
         tn_writer_abort(&s->writer);
         return false;
     }
     int64_t from = tn_mono_us();
-    bool ok = tn_writer_end(&s->writer, err);
+    ok = tn_writer_end(&s->writer, err);
     int64_t took = tn_mono_us() - from;
     if (took > s->stats.sync_us_max) s->stats.sync_us_max = took;
     return ok;
@@ -626,7 +629,7 @@ static void group(void *arg)
     bool ok = run_group(s, first, &err);
     if (!ok) {
         look_for_trouble(s, &err);
-        for (struct conn *c = s->conns; c; c = c->next) c->forgotten = 0;
+        remember_all(s);
     } else {
         tell_all(s);
     }
