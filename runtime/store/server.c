@@ -548,17 +548,16 @@ static void look_for_trouble(struct tn_store_server *s, const struct tn_err *err
     if (err->kind == TN_E_io || err->kind == TN_E_corrupt) s->suspect = true;
 }
 
+/* err belongs to the helper. */
 static void checkpointed(void *arg, const struct tn_err *err)
 {
     struct tn_store_server *s = arg;
+    bool ok = !err;
+    if (err) look_for_trouble(s, err);
     tn_helper_free(s->checkpointer);
     s->checkpointer = NULL;
     s->stats.checkpoints++;
-    if (err) {
-        look_for_trouble(s, err);
-        return;
-    }
-    if (!s->open) return;
+    if (!ok || !s->open) return;
     sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     s->stats.checkpoints++;
 }
