@@ -232,6 +232,24 @@ static int find_key(struct tn_writer *w, struct tn_wtable *t, int64_t team,
     return one(w, t->by_key, r, err);
 }
 
+/* The first record of a team: none of its records lies before.  With a second team the rows of one
+ * are no longer most of the table. */
+static bool first_of_team(struct tn_writer *w, struct tn_wtable *t, int64_t team,
+                          struct tn_err *err)
+{
+    char name[TN_STORE_NAME_MAX + 16];
+    struct tn_tally *from, *teams;
+    snprintf(name, sizeof name, "from/%s", t->decl->table.name);
+    if (!(from = tn_tally(w, name, team, err))) return false;
+    tn_tally_set(w, from, t->next_n->value);
+    if (t->team_index) return true;
+    snprintf(name, sizeof name, "teams/%s", t->decl->table.name);
+    if (!(teams = tn_tally(w, name, -1, err))) return false;
+    tn_tally_set(w, teams, teams->value + 1);
+    if (teams->value > 1) t->team_index = w->want_team_index = true;
+    return true;
+}
+
 static bool count_row(struct tn_writer *w, struct tn_wtable *t, int64_t team, int by,
                       struct tn_err *err)
 {
@@ -239,15 +257,8 @@ static bool count_row(struct tn_writer *w, struct tn_wtable *t, int64_t team, in
         char name[TN_STORE_NAME_MAX + 16];
         snprintf(name, sizeof name, "rows/%s", t->decl->table.name);
         if (!(t->rows = tn_tally(w, name, team, err))) return false;
-        if (t->rows->value == 0 && !t->team_index) {
-            /* A second team: its rows are no longer most of the table. */
-            struct tn_tally *teams;
-            snprintf(name, sizeof name, "teams/%s", t->decl->table.name);
-            if (!(teams = tn_tally(w, name, -1, err))) return false;
-            tn_tally_set(w, teams, teams->value + 1);
-            if (teams->value > 1) t->team_index = w->want_team_index = true;
-        }
     }
+    if (t->rows->value == 0 && by > 0 && !first_of_team(w, t, team, err)) return false;
     tn_tally_set(w, t->rows, t->rows->value + by);
     return true;
 }

@@ -356,8 +356,14 @@ void tn_store_off_change(struct tn_store *store, tn_change_fn fn, void *arg);
 
 /* ------------------------------------------------------------------ care */
 
-enum tn_retain { TN_RETAIN_events, TN_RETAIN_history, TN_RETAIN_kv_expired };
-/* Removes what is older than before_ms, in bounded steps. */
+enum tn_retain {
+    TN_RETAIN_events,
+    TN_RETAIN_history,
+    TN_RETAIN_kv_expired,
+    TN_RETAIN_answers, /* of commits, that were not fetched */
+};
+/* Removes what is older than before_ms, in bounded steps.  The store process does so by itself
+ * (tn_retention in server.h); this is for what shall not wait. */
 void tn_store_retain(struct tn_store *store, enum tn_retain what, int64_t before_ms,
                      tn_store_done_fn done, void *arg);
 /* A consistent copy of the database at path (which must not exist) while work goes on; it is

@@ -129,7 +129,7 @@ bool tn_writer_define(struct tn_writer *w, struct tn_str declaration, bool *pend
  * refused (not broken): the new declaration cannot hold; it was dropped. */
 enum tn_step tn_writer_remake(struct tn_writer *w, struct tn_wtable *t, int64_t rows, bool *done,
                               struct tn_err *err);
-/* Makes the indexes that tables with several teams need.  In a transaction. */
+/* Makes the indexes that tables with several teams need, or begins to.  In a transaction. */
 bool tn_writer_team_index(struct tn_writer *w, struct tn_err *err);
 /* A table that is being remade, or NULL. */
 struct tn_wtable *tn_writer_remaking(struct tn_writer *w);

@@ -206,7 +206,7 @@ static void a_folder_opens_again_after_a_failure_at_any_step(void **state)
     bool every = getenv("TENON_FAULT_EVERY") != NULL;
     for (size_t i = 0; i < PLACES; i++) {
         long at = 1, tried = 0;
-        for (; open_and_fail_at(places[i], at); tried++) at += every || at < 4 ? 1 : at / 3;
+        for (; open_and_fail_at(places[i], at); tried++) at += every || at < 40 ? 1 : at / 3;
         print_message("%-20s failed in %ld of up to %ld passes\n", places[i], tried, at - 1);
     }
 }
