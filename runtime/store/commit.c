@@ -205,8 +205,11 @@ static int record_op(struct tn_commit *c, enum tn_op op, int64_t team, const cha
 bool tn_commit_put(struct tn_commit *c, int64_t team, const char *table, const struct tn_id *id,
                    struct tn_str body, int64_t based_on, struct tn_err *err)
 {
+    static const struct tn_id made = {{0}};
     struct mark m = mark(c);
-    int slot = record_op(c, TN_OP_put, team, table, id, based_on, err);
+    if (!id && based_on != TN_NEW_ONLY)
+        return tn_fail(err, TN_E_invalid, "a record without an id can only be a new one");
+    int slot = record_op(c, TN_OP_put, team, table, id ? id : &made, based_on, err);
     if (slot < 0 || !parse_object(c, body, err)) return undo(c, m);
     put_body(c, slot, body);
     return finish(c, m, err);
@@ -321,7 +324,6 @@ bool tn_commit_event(struct tn_commit *c, int64_t team, const char *type, const 
 bool tn_commit_audit(struct tn_commit *c, int64_t team, const char *actor, const char *action,
                      const char *object, struct tn_str detail, struct tn_err *err)
 {
-    struct tn_id id = tn_id_new();
     struct tn_buf body;
     struct tn_jw w;
     char at[TN_TIME_LEN + 1];
@@ -337,7 +339,7 @@ bool tn_commit_audit(struct tn_commit *c, int64_t team, const char *actor, const
     if (detail.n) tn_jw_kraw(&w, "detail", detail);
     tn_jw_end(&w);
     bool ok = tn_buf_ok(&body, "an audit row", err) &&
-              tn_commit_put(c, team, "audit", &id, tn_buf_str(&body), TN_NEW_ONLY, err);
+              tn_commit_put(c, team, "audit", NULL, tn_buf_str(&body), TN_NEW_ONLY, err);
     tn_buf_clear(&body);
     return ok;
 }

@@ -18,8 +18,9 @@ size_t tn_commit_bytes(const struct tn_commit *commit);
 /* The integration on whose behalf this happens: events carry it, so that own echoes are known. */
 void tn_commit_origin(struct tn_commit *commit, const struct tn_id *integration);
 
-/* Writes the whole record.  based_on: TN_NEW_ONLY, TN_ANY or the version it has to have.  A key
- * that another record of the team holds is a conflict. */
+/* Writes the whole record.  id NULL (with TN_NEW_ONLY): the store makes one, which the outcome has
+ * and which costs no index entry.  based_on: TN_NEW_ONLY, TN_ANY or the version it has to have.  A
+ * key that another record of the team holds is a conflict. */
 TN_MUST_CHECK bool tn_commit_put(struct tn_commit *commit, int64_t team, const char *table,
                                  const struct tn_id *id, struct tn_str body, int64_t based_on,
                                  struct tn_err *err);

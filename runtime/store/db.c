@@ -78,6 +78,7 @@ void tn_db_forget(struct tn_db *db)
     struct tn_map_entry *e;
     size_t at = 0;
     tn_map_init(&db->statements);
+    memset(db->recent, 0, sizeof db->recent);
     while ((e = tn_map_next(&old, &at))) {
         struct tn_str sql = {e->key, e->n};
         if (sqlite3_stmt_busy(e->value))
@@ -114,9 +115,24 @@ bool tn_db_int(struct tn_db *db, const char *sql, int64_t *out, struct tn_err *e
     return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
+/* Most texts are literals, so their address finds the statement; the text itself decides. */
+static struct tn_recent *recent(struct tn_db *db, const char *sql)
+{
+    return &db->recent[(uintptr_t)sql / 16 % TN_RECENT];
+}
+
+static sqlite3_stmt *known(struct tn_db *db, const char *sql)
+{
+    struct tn_recent *r = recent(db, sql);
+    if (r->st && strcmp(r->sql, sql) == 0) return r->st;
+    sqlite3_stmt *st = tn_map_get(&db->statements, tn_str(sql));
+    if (st) *r = (struct tn_recent){sqlite3_sql(st), st};
+    return st;
+}
+
 sqlite3_stmt *tn_db_sql(struct tn_db *db, const char *sql, struct tn_err *err)
 {
-    sqlite3_stmt *st = tn_map_get(&db->statements, tn_str(sql));
+    sqlite3_stmt *st = known(db, sql);
     if (st && sqlite3_stmt_busy(st)) {
         tn_fail(err, TN_E_internal, "%s: the same query inside its own rows", db->path);
         return NULL;
@@ -200,9 +216,8 @@ static uint64_t inverse(uint64_t odd)
     return x & N_MASK;
 }
 
-struct tn_id tn_id_at(int64_t n)
+struct tn_id tn_id_at(struct tn_id id, int64_t n)
 {
-    struct tn_id id = tn_id_new();
     uint64_t x = (uint64_t)n * N_ODD & N_MASK;
     x ^= x >> 20;
     for (int i = 0; i < 5; i++) id.b[11 + i] = (unsigned char)(x >> (32 - 8 * i));

@@ -9,10 +9,15 @@
 #include "base/map.h"
 #include "store/shape.h"
 
+enum { TN_RECENT = 128 };
 struct tn_db {
     sqlite3 *sq;
     char *path;
     struct tn_map statements; /* SQL text to sqlite3_stmt */
+    struct tn_recent {
+        const char *sql; /* the statement's own copy */
+        sqlite3_stmt *st;
+    } recent[TN_RECENT]; /* the same, found by the text's address */
 };
 
 enum tn_db_mode { TN_DB_read, TN_DB_write };
@@ -51,8 +56,9 @@ struct tn_str tn_column_str(sqlite3_stmt *st, int column);
 struct tn_id tn_column_id(sqlite3_stmt *st, int column);
 
 /* Ids made by the store carry the row's number n (40 bits, mixed), so that no index is needed to
- * find it; a look-up compares the whole id.  An id given by a caller may decode to anything. */
-struct tn_id tn_id_at(int64_t n);
+ * find it; a look-up compares the whole id.  An id given by a caller may decode to anything.
+ * fresh: a new id, of which time and random bits are taken; one may serve many n. */
+struct tn_id tn_id_at(struct tn_id fresh, int64_t n);
 int64_t tn_id_n(const struct tn_id *id);
 
 #endif

@@ -96,7 +96,7 @@ static bool indexes(struct tn_writer *w, const struct tn_wtable *t, int64_t gene
     }
     for (size_t i = 0; i < d->column_count; i++) {
         /* The key's index serves its first column too. */
-        if (!d->columns[i].indexed) continue;
+        if (d->columns[i].use != TN_USE_indexed) continue;
         if (t->decl->key_count && strcmp(d->columns[i].name, d->key[0]) == 0) continue;
         tn_buf_adds(&sql, "CREATE INDEX ");
         index_name(t, d->columns[i].name, generation, &sql);
@@ -163,7 +163,8 @@ static sqlite3_stmt *prepare(struct tn_writer *w, struct tn_buf *sql, struct tn_
     return st;
 }
 
-enum { FIXED = 9 }; /* columns before the declared ones: n to links */
+enum { INDEX_AT_ONCE = 20000 }; /* rows: some 10 ms */
+enum { FIXED = 9 };             /* columns before the declared ones: n to links */
 
 /* Statements of a table.  insert and update bind alike: the fixed columns, the cells, the body. */
 static bool statements(struct tn_writer *w, struct tn_wtable *t, struct tn_err *err)
@@ -385,8 +386,7 @@ static bool same_shape(const struct tn_shape *a, const struct tn_shape *b)
     for (size_t i = 0; i < a->real_count; i++) {
         const struct tn_column *x = &a->table.columns[a->real[i]];
         const struct tn_column *y = &b->table.columns[b->real[i]];
-        if (strcmp(x->name, y->name) != 0 || x->type != y->type || x->indexed != y->indexed)
-            return false;
+        if (strcmp(x->name, y->name) != 0 || x->type != y->type || x->use != y->use) return false;
     }
     for (size_t i = 0; i < a->key_count; i++)
         if (strcmp(a->table.key[i], b->table.key[i]) != 0) return false;
@@ -542,6 +542,7 @@ static bool swap_in(struct tn_writer *w, struct tn_wtable *t, struct tn_err *err
     tn_buf_init(&text, 64 * TN_KIB);
     tn_shape_write(d, &text);
     int64_t no = d->no;
+    bool team_index = t->team_index; /* perhaps wanted only since the remake began */
     wtable_free(tn_map_remove(&w->tables, tn_str(name)));
     name = d->table.name;
     tn_db_forget(&w->db);
@@ -551,6 +552,8 @@ static bool swap_in(struct tn_writer *w, struct tn_wtable *t, struct tn_err *err
              name, name, name, name, name, (long long)no);
     bool ok = tn_db_exec(&w->db, sql, err) && catalog(w, d, tn_buf_str(&text), err) &&
               load_one(w, no, tn_buf_str(&text), err);
+    struct tn_wtable *now = ok ? tn_wtable(w, tn_str(d->table.name)) : NULL;
+    if (now && team_index && !now->team_index) now->team_index = w->want_team_index = true;
     tn_buf_clear(&text);
     tn_shape_unref(d);
     return ok;
@@ -595,6 +598,31 @@ enum tn_step tn_writer_remake(struct tn_writer *w, struct tn_wtable *t, int64_t 
     return ok ? TN_STEP_ok : TN_STEP_broken;
 }
 
+/* Of a small table at once; a large one is remade with it, a step at a time. */
+static bool team_index_of(struct tn_writer *w, struct tn_wtable *t, struct tn_err *err)
+{
+    char name[TN_STORE_NAME_MAX + 16], sql[256];
+    bool there = false;
+    if (!has_team_index(w, t->sql_name, &there, err)) return false;
+    if (there) return true;
+    snprintf(name, sizeof name, "last/%s", t->decl->table.name);
+    struct tn_tally *last = tn_tally(w, name, -1, err);
+    if (!last) return false;
+    if (last->value <= INDEX_AT_ONCE) {
+        snprintf(sql, sizeof sql, "CREATE INDEX \"%s_n_0\" ON %s (team)", t->decl->table.name,
+                 t->sql_name);
+        return tn_db_exec(&w->db, sql, err);
+    }
+    struct tn_buf text;
+    tn_buf_init(&text, 64 * TN_KIB);
+    tn_shape_write(t->decl, &text);
+    struct tn_shape *d = tn_shape_parse(w->json, tn_buf_str(&text), err);
+    bool ok = d && begin_remake(w, t, d, tn_buf_str(&text), err);
+    tn_shape_unref(d);
+    tn_buf_clear(&text);
+    return ok;
+}
+
 bool tn_writer_team_index(struct tn_writer *w, struct tn_err *err)
 {
     struct tn_map_entry *e;
@@ -602,16 +630,7 @@ bool tn_writer_team_index(struct tn_writer *w, struct tn_err *err)
     w->defining = true; /* an abort loads the tables again */
     for (size_t at = 0; (e = tn_map_next(&w->tables, &at));) {
         struct tn_wtable *t = e->value;
-        struct tn_buf sql;
-        if (!t->team_index || t->next) continue;
-        bool there = false;
-        if (!has_team_index(w, t->sql_name, &there, err)) return false;
-        if (there) continue;
-        tn_buf_init(&sql, 4 * TN_KIB);
-        tn_buf_addf(&sql, "CREATE INDEX \"%s_n_0\" ON %s (team)", t->decl->table.name, t->sql_name);
-        bool ok = tn_db_exec(&w->db, sql.p, err);
-        tn_buf_clear(&sql);
-        if (!ok) return false;
+        if (t->team_index && !t->next && !team_index_of(w, t, err)) return false;
     }
     return true;
 }

@@ -232,6 +232,24 @@ static int find_key(struct tn_writer *w, struct tn_wtable *t, int64_t team,
     return one(w, t->by_key, r, err);
 }
 
+/* The first record of a team: none of its records lies before.  With a second team the rows of one
+ * are no longer most of the table. */
+static bool first_of_team(struct tn_writer *w, struct tn_wtable *t, int64_t team,
+                          struct tn_err *err)
+{
+    char name[TN_STORE_NAME_MAX + 16];
+    struct tn_tally *from, *teams;
+    snprintf(name, sizeof name, "from/%s", t->decl->table.name);
+    if (!(from = tn_tally(w, name, team, err))) return false;
+    tn_tally_set(w, from, t->next_n->value);
+    if (t->team_index) return true;
+    snprintf(name, sizeof name, "teams/%s", t->decl->table.name);
+    if (!(teams = tn_tally(w, name, -1, err))) return false;
+    tn_tally_set(w, teams, teams->value + 1);
+    if (teams->value > 1) t->team_index = w->want_team_index = true;
+    return true;
+}
+
 static bool count_row(struct tn_writer *w, struct tn_wtable *t, int64_t team, int by,
                       struct tn_err *err)
 {
@@ -239,15 +257,8 @@ static bool count_row(struct tn_writer *w, struct tn_wtable *t, int64_t team, in
         char name[TN_STORE_NAME_MAX + 16];
         snprintf(name, sizeof name, "rows/%s", t->decl->table.name);
         if (!(t->rows = tn_tally(w, name, team, err))) return false;
-        if (t->rows->value == 0 && !t->team_index) {
-            /* A second team: its rows are no longer most of the table. */
-            struct tn_tally *teams;
-            snprintf(name, sizeof name, "teams/%s", t->decl->table.name);
-            if (!(teams = tn_tally(w, name, -1, err))) return false;
-            tn_tally_set(w, teams, teams->value + 1);
-            if (teams->value > 1) t->team_index = w->want_team_index = true;
-        }
     }
+    if (t->rows->value == 0 && by > 0 && !first_of_team(w, t, team, err)) return false;
     tn_tally_set(w, t->rows, t->rows->value + by);
     return true;
 }
@@ -389,6 +400,12 @@ static bool take_target(struct tn_writer *w, struct tn_wire *in, struct target *
     return !in->bad;
 }
 
+static bool is_zero(const struct tn_id *id)
+{
+    static const struct tn_id none;
+    return memcmp(id, &none, sizeof none) == 0;
+}
+
 static enum tn_step put(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
                         struct tn_err *err)
 {
@@ -398,16 +415,18 @@ static enum tn_step put(struct tn_writer *w, struct tn_wire *in, struct tn_buf *
     struct tn_rec old, r;
     if (!take_target(w, in, &at) || !take_body(w, in, at.slot, cells, &body, err))
         return damaged(err);
-    int there = find_any(w, at.t, &at.id, &old, err);
+    bool given = !is_zero(&at.id);
+    int there = given ? find_any(w, at.t, &at.id, &old, err) : 0;
     if (there < 0) return TN_STEP_broken;
     if (there && old.team != at.team) return conflict(w, err, "this id is taken");
     if (!same_version(at.based_on, there, &old)) return stale(w, at.based_on, there, &old, err);
-    r = there ? old : (struct tn_rec){.id = at.id, .team = at.team, .given = true};
+    r = there ? old : (struct tn_rec){.id = at.id, .team = at.team, .given = given};
     r.body = body;
     r.hashed = false;
     if (there && tn_str_eq(old.body, body))
         return outcome(w, result, TN_DONE_unchanged, false, &old.id, old.version);
     if (!there && !next_n(w, at.t, &r.n, err)) return TN_STEP_broken;
+    if (!there && !given) r.id = tn_id_at(w->fresh, r.n);
     enum tn_step step =
         there ? change(w, at.t, &old, &r, cells, err) : create(w, at.t, &r, cells, err);
     if (step == TN_STEP_refused) return conflict(w, err, "another record has the same key");
@@ -529,7 +548,7 @@ struct upsert {
     int64_t based_on;
     unsigned char hash[TN_HASH_LEN];
     struct tn_str external_id, body;
-    struct tn_cell cells[TN_STORE_COLUMNS_MAX];
+    struct tn_cell *cells;
 };
 
 struct link {
@@ -704,7 +723,7 @@ static enum tn_step upsert_new(struct tn_writer *w, struct upsert *u, int64_t n,
                                struct tn_buf *result, struct tn_err *err)
 {
     struct tn_rec r = {.n = n,
-                       .id = tn_id_at(n),
+                       .id = tn_id_at(w->fresh, n),
                        .team = u->source->team,
                        .hashed = true,
                        .links = one_link(w, u->source->no, u->external_id),
@@ -738,7 +757,8 @@ static enum tn_step upsert_known(struct tn_writer *w, struct upsert *u, struct t
 static enum tn_step upsert(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
                            struct tn_err *err)
 {
-    struct upsert u = {.slot = take_slot(w, in)};
+    struct tn_cell cells[TN_STORE_COLUMNS_MAX];
+    struct upsert u = {.slot = take_slot(w, in), .cells = cells};
     bool added = false;
     int64_t n;
     u.source = take_source(w, in);
@@ -983,7 +1003,7 @@ static enum tn_step queue_put(struct tn_writer *w, struct tn_wire *in, struct tn
                                  "ON CONFLICT DO NOTHING",
                                  queue, team, key, err);
     if (!st || !last) return TN_STEP_broken;
-    struct tn_id id = tn_id_at(last->value + 1);
+    struct tn_id id = tn_id_at(w->fresh, last->value + 1);
     sqlite3_bind_int64(st, 4, last->value + 1);
     tn_bind_id(st, 5, &id);
     sqlite3_bind_int64(st, 6, due);

@@ -28,11 +28,18 @@
 enum {
     REMAKE_ROWS = 1000, /* of one step */
     RETAIN_ROWS = 500,
-    WAL_SOFT = 2000, /* pages: written back by a thread */
-    WAL_HARD = 8000, /* pages: and then by us, so that the log starts over */
+    WAL_PAGES = 1000, /* of the log are written back by a thread; what came meanwhile by us */
     CLAIM_BYTES = 8 * 1024 * 1024,
     GROUP_BYTES = 32 * 1024 * 1024,
-    DONE_KEPT_MS = 86400000,
+    DAY_MS = 86400000,
+};
+
+const struct tn_retention tn_retention_default = {
+    .events = 30ll * DAY_MS,
+    .history = 365ll * DAY_MS,
+    .expired = 1,
+    .answers = DAY_MS,
+    .every = DAY_MS / 24,
 };
 
 /* A worker's connection. */
@@ -83,11 +90,11 @@ struct tn_store_server {
     struct conn *conns;
     struct job *jobs, **jobs_end;
     size_t job_bytes;
-    struct tn_timer *group_timer, *step_timer;
+    struct tn_timer *group_timer, *step_timer, *retain_timer;
+    struct tn_retention retention;
     struct chore *chores;
     struct tn_helper *checkpointer;
-    int wal_pages;
-    bool checkpointed; /* the thread has been through since the log grew too long */
+    int wal_pages, wal_cared; /* in the log; and when it was last written back */
     bool sweeping;
     struct tn_store_stats stats;
 };
@@ -168,6 +175,12 @@ static int replay(struct tn_store_server *s, struct job *j, struct tn_err *err)
     return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
 }
 
+/* What was forgotten in this transaction was taken back. */
+static void remember_all(struct tn_store_server *s)
+{
+    for (struct conn *c = s->conns; c; c = c->next) c->forgotten = 0;
+}
+
 static bool run_commit(struct tn_store_server *s, struct job *j, bool alone, struct tn_err *err)
 {
     struct tn_str value = {j->payload, j->n};
@@ -181,13 +194,15 @@ static bool run_commit(struct tn_store_server *s, struct job *j, bool alone, str
     if (step == TN_STEP_broken) return false;
     if (step == TN_STEP_refused) {
         s->stats.failed++;
+        if (alone) remember_all(s);
         return true;
     }
     s->stats.commits++;
     return record(s, j, err);
 }
 
-/* Answers that arrived need no record any more. */
+/* Answers that arrived need no record any more.  First in a group: what is freed here is what the
+ * group's own records take. */
 static bool forget_acknowledged(struct tn_store_server *s, struct tn_err *err)
 {
     for (struct conn *c = s->conns; c; c = c->next) {
@@ -358,16 +373,23 @@ static bool run_release(struct tn_store_server *s, struct job *j, struct tn_err 
 
 /* ------------------------------------------------------------------ other requests */
 
-static struct chore *chore_new(struct tn_store_server *s, int what, const struct job *j)
+/* conn NULL: nobody waits for it. */
+static struct chore *chore_add(struct tn_store_server *s, int what, struct conn *conn,
+                               uint64_t number)
 {
     struct chore *c = TN_NEW(struct chore), **end = &s->chores;
     c->what = what;
-    c->conn = j->conn;
-    c->number = j->number;
+    c->conn = conn;
+    c->number = number;
     while (*end) end = &(*end)->next;
     *end = c;
     tn_timer_set(s->step_timer, 0);
     return c;
+}
+
+static struct chore *chore_new(struct tn_store_server *s, int what, const struct job *j)
+{
+    return chore_add(s, what, j->conn, j->number);
 }
 
 static void chore_end(struct tn_store_server *s, struct chore *c, const struct tn_err *err)
@@ -456,6 +478,9 @@ static bool run_stats(struct tn_store_server *s, struct job *j)
     struct statvfs fs;
     struct tn_err ignored;
     struct tn_tally *head = tn_tally(&s->writer, "event", -1, &ignored);
+    int pages = 0, unused;
+    sqlite3_db_status(s->writer.db.sq, SQLITE_DBSTATUS_CACHE_WRITE, &pages, &unused, 0);
+    s->stats.pages = pages;
     s->stats.head = head ? head->value : 0;
     s->stats.queue_bytes = (int64_t)s->job_bytes;
     s->stats.wal_bytes = size_of(s->path, "-wal");
@@ -539,28 +564,29 @@ static void look_for_trouble(struct tn_store_server *s, const struct tn_err *err
     if (err->kind == TN_E_io || err->kind == TN_E_corrupt) s->suspect = true;
 }
 
+/* err belongs to the helper. */
 static void checkpointed(void *arg, const struct tn_err *err)
 {
     struct tn_store_server *s = arg;
+    bool ok = !err;
+    if (err) look_for_trouble(s, err);
     tn_helper_free(s->checkpointer);
     s->checkpointer = NULL;
     s->stats.checkpoints++;
-    s->checkpointed = !err;
-    if (err) look_for_trouble(s, err);
+    if (!ok || !s->open) return;
+    sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    s->stats.checkpoints++;
 }
 
-/* Long before the log is a burden a thread writes it back.  What was committed meanwhile is little:
- * if the log still grows, that rest is written here, and the log begins anew. */
+/* Long before the log is a burden a thread writes it back, and again after as much more.  What was
+ * committed meanwhile is little: once the log is long, that rest is written here, and the log
+ * begins anew. */
 static void care_for_log(struct tn_store_server *s)
 {
     struct tn_err err;
-    if (s->wal_pages < WAL_SOFT || s->checkpointer) return;
-    if (s->wal_pages >= WAL_HARD && s->checkpointed) {
-        sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-        s->checkpointed = false;
-        s->stats.checkpoints++;
-        return;
-    }
+    if (s->wal_pages < s->wal_cared) s->wal_cared = 0; /* it began anew */
+    if (s->wal_pages < s->wal_cared + WAL_PAGES || s->checkpointer) return;
+    s->wal_cared = s->wal_pages;
     s->checkpointer = tn_helper_checkpoint(s->loop, s->path, checkpointed, s, &err);
     if (!s->checkpointer) tn_log(s->log, TN_LOG_warn, "store", "%s", err.text);
 }
@@ -594,18 +620,14 @@ static bool run_group(struct tn_store_server *s, struct job *first, struct tn_er
     if (!trust_again(s, err)) return false;
     sqlite3_wal_hook(s->writer.db.sq, on_wal, s);
     if (!tn_writer_begin(&s->writer, err)) return false;
-    bool alone = !first->next;
-    for (struct job *j = first; j; j = j->next) {
-        if (!j->conn || run_job(s, j, alone, err)) continue;
-        tn_writer_abort(&s->writer);
-        return false;
-    }
-    if (!forget_acknowledged(s, err)) {
+    bool alone = !first->next, ok = forget_acknowledged(s, err);
+    for (struct job *j = first; j && ok; j = j->next) ok = !j->conn || run_job(s, j, alone, err);
+    if (!ok) {
         tn_writer_abort(&s->writer);
         return false;
     }
     int64_t from = tn_mono_us();
-    bool ok = tn_writer_end(&s->writer, err);
+    ok = tn_writer_end(&s->writer, err);
     int64_t took = tn_mono_us() - from;
     if (took > s->stats.sync_us_max) s->stats.sync_us_max = took;
     return ok;
@@ -622,7 +644,7 @@ static void group(void *arg)
     bool ok = run_group(s, first, &err);
     if (!ok) {
         look_for_trouble(s, &err);
-        for (struct conn *c = s->conns; c; c = c->next) c->forgotten = 0;
+        remember_all(s);
     } else {
         tell_all(s);
     }
@@ -638,6 +660,8 @@ static void group(void *arg)
     s->stats.groups++;
     s->stats.group_us += tn_mono_us() - from;
     if (ok) care_for_log(s);
+    if (!tn_timer_armed(s->step_timer) && tn_writer_remaking(&s->writer))
+        tn_timer_set(s->step_timer, 0);
     if (s->jobs) tn_timer_set(s->group_timer, 0);
 }
 
@@ -717,12 +741,29 @@ static bool retain_kv(struct tn_store_server *s, struct chore *c, bool *done, st
     return true;
 }
 
+static bool retain_answers(struct tn_store_server *s, struct chore *c, bool *done,
+                           struct tn_err *err)
+{
+    struct tn_writer *w = &s->writer;
+    sqlite3_stmt *st = tn_db_sql(&w->db,
+                                 "DELETE FROM tn_done WHERE (client, number) IN (SELECT client, "
+                                 "number FROM tn_done WHERE at < ?1 LIMIT ?2)",
+                                 err);
+    if (!st) return false;
+    sqlite3_bind_int64(st, 1, c->before);
+    sqlite3_bind_int64(st, 2, RETAIN_ROWS);
+    if (!tn_writer_run(w, st, "retention", err)) return false;
+    *done = sqlite3_changes(w->db.sq) < RETAIN_ROWS;
+    return true;
+}
+
 static bool retain_step(struct tn_store_server *s, struct chore *c, bool *done, struct tn_err *err)
 {
     switch (c->retain) {
     case TN_RETAIN_events: return retain_events(s, c, done, err);
     case TN_RETAIN_history: return retain_history(s, c, done, err);
     case TN_RETAIN_kv_expired: return retain_kv(s, c, done, err);
+    case TN_RETAIN_answers: return retain_answers(s, c, done, err);
     }
     return tn_fail(err, TN_E_invalid, "there is no such retention");
 }
@@ -788,6 +829,27 @@ static void step(void *arg)
     else
         care_for_log(s);
     tn_timer_set(s->step_timer, err.kind ? 1000 : 0);
+}
+
+static void retain_one(struct tn_store_server *s, enum tn_retain what, int64_t keep_ms)
+{
+    for (struct chore *c = s->chores; c; c = c->next)
+        if (c->what == CHORE_retain && !c->conn && c->retain == what) return; /* still at it */
+    if (keep_ms <= 0) return;
+    struct chore *c = chore_add(s, CHORE_retain, NULL, 0);
+    c->retain = what;
+    c->before = tn_now_ms() - keep_ms;
+}
+
+static void retain_all(void *arg)
+{
+    struct tn_store_server *s = arg;
+    const struct tn_retention *r = &s->retention;
+    retain_one(s, TN_RETAIN_events, r->events);
+    retain_one(s, TN_RETAIN_history, r->history);
+    retain_one(s, TN_RETAIN_kv_expired, r->expired);
+    retain_one(s, TN_RETAIN_answers, r->answers);
+    if (r->every > 0) tn_timer_set(s->retain_timer, r->every);
 }
 
 /* ------------------------------------------------------------------ connections */
@@ -912,7 +974,7 @@ static bool clear_leftovers(struct tn_store_server *s, bool workers_live, struct
     snprintf(sql, sizeof sql,
              "UPDATE tn_queue SET due = %lld, holder = NULL WHERE holder IS NOT NULL; "
              "DELETE FROM tn_done WHERE at < %lld;",
-             (long long)s->writer.now, (long long)(s->writer.now - DONE_KEPT_MS));
+             (long long)s->writer.now, (long long)(s->writer.now - DAY_MS));
     return tn_db_exec(&s->writer.db, sql, err);
 }
 
@@ -944,6 +1006,8 @@ struct tn_store_server *tn_store_server_open(struct tn_loop *loop,
     s->jobs_end = &s->jobs;
     s->group_timer = tn_timer_new(loop, group, s);
     s->step_timer = tn_timer_new(loop, step, s);
+    s->retain_timer = tn_timer_new(loop, retain_all, s);
+    s->retention = o->retention ? *o->retention : tn_retention_default;
     if (!make_ready(s, o, err)) {
         tn_store_server_close(s);
         return NULL;
@@ -952,6 +1016,7 @@ struct tn_store_server *tn_store_server_open(struct tn_loop *loop,
     s->listening = tn_watch_new(loop, o->listen_fd, on_connect, s);
     tn_watch_for(s->listening, TN_READ);
     tn_timer_set(s->step_timer, 0);
+    if (s->retention.every > 0) tn_timer_set(s->retain_timer, s->retention.every);
     return s;
 }
 
@@ -973,6 +1038,7 @@ void tn_store_server_close(struct tn_store_server *s)
     }
     tn_timer_free(s->group_timer);
     tn_timer_free(s->step_timer);
+    tn_timer_free(s->retain_timer);
     if (s->open) tn_writer_close(&s->writer);
     if (s->lock_fd >= 0) close(s->lock_fd);
     tn_free(s->dir);

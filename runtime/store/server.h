@@ -10,11 +10,23 @@
 
 struct tn_store_server;
 
+/* What goes by itself, and when; 0 keeps it for ever.  Milliseconds. */
+struct tn_retention {
+    int64_t events;  /* older ones; readers behind them see a gap */
+    int64_t history; /* former versions, and deleted records, that ended longer ago */
+    int64_t expired; /* key-values, so long after they expired */
+    int64_t answers; /* to commits whose sender never said that it had them */
+    int64_t every;   /* how often to look, and how soon after opening */
+};
+/* 30 days, 365 days, at once, 1 day; hourly. */
+extern const struct tn_retention tn_retention_default;
+
 struct tn_server_options {
     const char *dir;    /* the data folder; made when it is missing, mode 0700 */
     int listen_fd;      /* a listening Unix stream socket (tn_store_listen); borrowed */
     bool workers_live;  /* replaces a store process whose workers still run: leases stand */
     struct tn_log *log; /* may be NULL */
+    const struct tn_retention *retention; /* NULL: tn_retention_default */
 };
 /* NULL, with text naming the file and what to do: busy (another process serves this folder),
  * corrupt, too_new, invalid (a database of another program), disk_full, io. */

@@ -129,7 +129,7 @@ int tn_shape_column(const struct tn_shape *d, struct tn_str name)
 
 bool tn_shape_is_real(const struct tn_shape *d, size_t column)
 {
-    if (d->table.columns[column].indexed) return true;
+    if (d->table.columns[column].use != TN_USE_shown) return true;
     for (size_t i = 0; i < d->key_count; i++)
         if (strcmp(d->table.key[i], d->table.columns[column].name) == 0) return true;
     return false;
@@ -153,7 +153,8 @@ void tn_shape_write(const struct tn_shape *d, struct tn_buf *out)
         tn_jw_object(&w);
         tn_jw_kz(&w, "name", d->table.columns[i].name);
         tn_jw_kz(&w, "type", type_names[d->table.columns[i].type]);
-        tn_jw_kbool(&w, "indexed", d->table.columns[i].indexed);
+        tn_jw_kbool(&w, "indexed", d->table.columns[i].use == TN_USE_indexed);
+        if (d->table.columns[i].use == TN_USE_kept) tn_jw_kbool(&w, "kept", true);
         tn_jw_end(&w);
     }
     tn_jw_end(&w);
@@ -192,8 +193,10 @@ struct tn_shape *tn_shape_parse(struct tn_json *json, struct tn_str text, struct
         struct tn_column *c = &columns[t.column_count++];
         c->name = text_of(tn_jget_z(it.value, "name"), &arena);
         c->type = type_of(text_of(tn_jget_z(it.value, "type"), &arena));
-        c->indexed = false;
-        tn_jbool(tn_jget_z(it.value, "indexed"), &c->indexed);
+        bool indexed = false, kept = false;
+        tn_jbool(tn_jget_z(it.value, "indexed"), &indexed);
+        tn_jbool(tn_jget_z(it.value, "kept"), &kept);
+        c->use = indexed ? TN_USE_indexed : kept ? TN_USE_kept : TN_USE_shown;
     }
     d = tn_shape_new(&t, err);
     tn_arena_clear(&arena);

@@ -6,7 +6,8 @@
 #include "base/json.h"
 #include "store/store.h"
 
-/* One owned declaration.  Real columns are those that are indexed or part of the key. */
+/* One owned declaration.  Real columns are those that are indexed, kept or part of the
+ * key. */
 struct tn_shape {
     int refs;
     int64_t no; /* tn_catalog.no; 0: none yet */

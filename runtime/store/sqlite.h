@@ -54,6 +54,9 @@ bool tn_sqlite_get_by_link(struct tn_store *s, int64_t team, const char *table,
                            struct tn_row *row, struct tn_buf *hold, struct tn_err *err);
 bool tn_sqlite_query(struct tn_store *s, const struct tn_query *q, tn_row_fn fn, void *arg,
                      struct tn_page *page, struct tn_err *err);
+/* A number kept with a table: "rows" of a team (or all), "from" where the team's begin. */
+bool tn_sqlite_tally(struct tn_sqlite *s, const char *what, int64_t team, const char *table,
+                     int64_t *value, struct tn_err *err);
 bool tn_sqlite_count(struct tn_store *s, int64_t team, const char *table, int64_t *count,
                      struct tn_err *err);
 bool tn_sqlite_link_hashes(struct tn_store *s, int64_t team, const struct tn_origin *source,

@@ -29,7 +29,8 @@ struct builder {
     bool scan_team;
     struct tn_cell from[TN_STORE_SORT_MAX]; /* the cursor */
     int64_t from_n;
-    unsigned left; /* units of steps */
+    int64_t team_from; /* no record of the team lies before; 0: not looked up */
+    unsigned left;     /* units of steps */
 };
 
 /* ------------------------------------------------------------------ columns and values */
@@ -236,6 +237,10 @@ static bool where(struct builder *b, struct tn_err *err)
     } else {
         tn_buf_adds(&b->sql, b->scan_team ? "+team = " : "team = ");
         bind(b, cell_int(b->q->team));
+    }
+    if (b->team_from > 1) {
+        tn_buf_adds(&b->sql, " AND n >= ");
+        bind(b, cell_int(b->team_from));
     }
     for (size_t i = 0; i < b->q->filter_count; i++)
         if (!filter(b, &b->q->filters[i], err)) return false;
@@ -544,7 +549,8 @@ static bool choose_scan(struct builder *b, struct tn_err *err)
     int64_t ours, all;
     if (b->q->sort_count || b->q->filter_count || b->q->team < 0) return true;
     if (!tn_sqlite_count(&b->s->base, b->q->team, b->q->table, &ours, err) ||
-        !tn_sqlite_count(&b->s->base, TN_TEAM_ALL, b->q->table, &all, err))
+        !tn_sqlite_count(&b->s->base, TN_TEAM_ALL, b->q->table, &all, err) ||
+        !tn_sqlite_tally(b->s, "from", b->q->team, b->q->table, &b->team_from, err))
         return false;
     b->scan_team = ours >= all / 8;
     return true;

@@ -160,24 +160,29 @@ bool tn_sqlite_get_by_key(struct tn_store *base, int64_t team, const char *table
     return rc == SQLITE_DONE ? not_there(st, err) : tn_sqlite_fail(s, st, err);
 }
 
-bool tn_sqlite_count(struct tn_store *base, int64_t team, const char *table, int64_t *count,
-                     struct tn_err *err)
+bool tn_sqlite_tally(struct tn_sqlite *s, const char *what, int64_t team, const char *table,
+                     int64_t *value, struct tn_err *err)
 {
-    struct tn_sqlite *s = tn_sqlite(base);
-    if (!tn_sqlite_decl(base, table, err)) return false;
     sqlite3_stmt *st = tn_sqlite_sql(s,
                                      "SELECT coalesce(sum(value), 0) FROM tn_tally WHERE "
                                      "name = ?1 AND (?2 < 0 OR team = ?2)",
                                      err);
     if (!st) return false;
     char name[TN_STORE_NAME_MAX + 8];
-    snprintf(name, sizeof name, "rows/%s", table);
+    snprintf(name, sizeof name, "%s/%s", what, table);
     tn_bind_str(st, 1, tn_str(name));
     sqlite3_bind_int64(st, 2, team);
     if (sqlite3_step(st) != SQLITE_ROW) return tn_sqlite_fail(s, st, err);
-    *count = sqlite3_column_int64(st, 0);
+    *value = sqlite3_column_int64(st, 0);
     sqlite3_reset(st);
     return true;
+}
+
+bool tn_sqlite_count(struct tn_store *base, int64_t team, const char *table, int64_t *count,
+                     struct tn_err *err)
+{
+    return tn_sqlite_decl(base, table, err) &&
+           tn_sqlite_tally(tn_sqlite(base), "rows", team, table, count, err);
 }
 
 /* ------------------------------------------------------------------ links */

@@ -74,13 +74,14 @@ enum tn_column_type {
     TN_COLUMN_time
 };
 
-/* A member of the JSON body.  Indexed ones are real columns that queries filter and sort by; the
- * others only show in the table's view.  A value of another type than declared is null there; the
- * body keeps it exactly. */
+/* A member of the JSON body.  Indexed ones are real columns that queries filter and sort by.  Kept
+ * ones likewise, without an index: for tables that stay small within a team (a query that would
+ * read too much is refused).  Those that are only shown are in the table's view.  A value of
+ * another type than declared is null there; the body keeps it exactly. */
 struct tn_column {
     const char *name; /* [A-Za-z_][A-Za-z0-9_]*; not id team version hash created updated body n */
     enum tn_column_type type;
-    bool indexed;
+    enum tn_column_use { TN_USE_shown, TN_USE_indexed, TN_USE_kept } use; /* or false, true */
 };
 struct tn_table {
     const char *name; /* [a-z][a-z0-9_]*, up to TN_STORE_NAME_MAX */
@@ -150,7 +151,7 @@ enum tn_filter_op {
 /* Values are text and read as the column's type: 12, 1.5, true, 2026-01-31T08:00:00Z (or bare
  * milliseconds).  One that is not of that type: kind invalid, field names the column. */
 struct tn_filter {
-    const char *column; /* indexed, or id, version, created, updated */
+    const char *column; /* indexed or kept, or id, version, created, updated */
     enum tn_filter_op op;
     const struct tn_str *values; /* one; any count for `in`, none for null and not_null */
     size_t count;
@@ -355,8 +356,14 @@ void tn_store_off_change(struct tn_store *store, tn_change_fn fn, void *arg);
 
 /* ------------------------------------------------------------------ care */
 
-enum tn_retain { TN_RETAIN_events, TN_RETAIN_history, TN_RETAIN_kv_expired };
-/* Removes what is older than before_ms, in bounded steps. */
+enum tn_retain {
+    TN_RETAIN_events,
+    TN_RETAIN_history,
+    TN_RETAIN_kv_expired,
+    TN_RETAIN_answers, /* of commits, that were not fetched */
+};
+/* Removes what is older than before_ms, in bounded steps.  The store process does so by itself
+ * (tn_retention in server.h); this is for what shall not wait. */
 void tn_store_retain(struct tn_store *store, enum tn_retain what, int64_t before_ms,
                      tn_store_done_fn done, void *arg);
 /* A consistent copy of the database at path (which must not exist) while work goes on; it is
@@ -374,6 +381,7 @@ struct tn_store_stats {
     int64_t head; /* the newest event */
     int64_t tables, checkpoints;
     int64_t replays; /* commits answered from their record */
+    int64_t pages;   /* written to the log since the database was opened */
 };
 typedef void (*tn_stats_fn)(void *arg, const struct tn_store_stats *stats,
                             const struct tn_err *err);

@@ -9,13 +9,21 @@
     {                                                                                              \
         n, TN_COLUMN_int, true                                                                     \
     }
-#define BOOL(n)                                                                                    \
-    {                                                                                              \
-        n, TN_COLUMN_bool, true                                                                    \
-    }
 #define TIME(n)                                                                                    \
     {                                                                                              \
         n, TN_COLUMN_time, true                                                                    \
+    }
+#define KEPT(n)                                                                                    \
+    {                                                                                              \
+        n, TN_COLUMN_text, TN_USE_kept                                                             \
+    }
+#define KEPT_TIME(n)                                                                               \
+    {                                                                                              \
+        n, TN_COLUMN_time, TN_USE_kept                                                             \
+    }
+#define KEPT_BOOL(n)                                                                               \
+    {                                                                                              \
+        n, TN_COLUMN_bool, TN_USE_kept                                                             \
     }
 #define SHOW(n)                                                                                    \
     {                                                                                              \
@@ -25,12 +33,14 @@
 
 static const struct tn_column team[] = {TEXT("slug"), INT("number"), SHOW("name")};
 static const struct tn_column user[] = {TEXT("email"), SHOW("name"), SHOW("roles")};
-static const struct tn_column session[] = {TEXT("token_hash"), TEXT("user"), TIME("expires_at")};
-static const struct tn_column key[] = {TEXT("prefix"), TEXT("name"), SHOW("role"),
-                                       TIME("expires_at"), SHOW("scopes")};
-static const struct tn_column integration[] = {TEXT("name"), TEXT("adapter"), TEXT("status"),
-                                               TIME("last_sync_at")};
-static const struct tn_column sync[] = {TEXT("integration"), TEXT("operation"), BOOL("enabled")};
+static const struct tn_column session[] = {TEXT("token_hash"), TEXT("user"),
+                                           KEPT_TIME("expires_at")};
+static const struct tn_column key[] = {TEXT("prefix"), KEPT("name"), SHOW("role"),
+                                       KEPT_TIME("expires_at"), SHOW("scopes")};
+static const struct tn_column integration[] = {TEXT("name"), KEPT("adapter"), KEPT("status"),
+                                               KEPT_TIME("last_sync_at")};
+static const struct tn_column sync[] = {TEXT("integration"), TEXT("operation"),
+                                        KEPT_BOOL("enabled")};
 static const struct tn_column run[] = {TEXT("integration"), TEXT("sync"),
                                        TEXT("operation"),   TEXT("status"),
                                        TIME("started_at"),  TIME("finished_at")};
@@ -40,9 +50,9 @@ static const struct tn_column quarantine[] = {TEXT("integration"), TEXT("run"), 
 static const struct tn_column generation[] = {TEXT("unit"), TEXT("generation"), TEXT("status"),
                                               TIME("loaded_at"), SHOW("actor")};
 static const struct tn_column setting[] = {TEXT("name"), SHOW("value")};
-static const struct tn_column audit[] = {TIME("at"), TEXT("actor"), TEXT("action"), TEXT("object"),
-                                         SHOW("detail")};
-static const struct tn_column subscription[] = {TEXT("kind"), TEXT("status"), SHOW("url")};
+static const struct tn_column audit[] = {KEPT_TIME("at"), TEXT("actor"), KEPT("action"),
+                                         TEXT("object"), SHOW("detail")};
+static const struct tn_column subscription[] = {KEPT("kind"), KEPT("status"), SHOW("url")};
 static const struct tn_column delivery[] = {TEXT("subscription"), TEXT("status"), INT("event"),
                                             TIME("at"), SHOW("code")};
 static const struct tn_column inbound[] = {TEXT("integration"), TEXT("delivery"), TEXT("status"),

@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/vfs.h"
 
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stddef.h>
+
 #include "base/fault.h"
 
+/* SQLite counts its memory under one lock for all; nobody reads the count. */
+static void configure(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 #ifdef TN_FAULTS
-#include <pthread.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -189,8 +197,27 @@ static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flag
 static sqlite3_vfs faulty;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+/* SQLite's allocator, which may refuse. */
+static sqlite3_mem_methods memory;
+
+static void *on_malloc(int n)
+{
+    return TN_FAULT("store.sqlite.malloc") ? NULL : memory.xMalloc(n);
+}
+static void *on_realloc(void *p, int n)
+{
+    return TN_FAULT("store.sqlite.malloc") ? NULL : memory.xRealloc(p, n);
+}
+
 static void make(void)
 {
+    configure();
+    if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &memory) == SQLITE_OK) {
+        sqlite3_mem_methods ours = memory;
+        ours.xMalloc = on_malloc;
+        ours.xRealloc = on_realloc;
+        sqlite3_config(SQLITE_CONFIG_MALLOC, &ours);
+    }
     sqlite3_vfs *under = sqlite3_vfs_find(NULL);
     faulty = *under;
     faulty.zName = "tenon-faulty";
@@ -206,10 +233,11 @@ const char *tn_vfs_name(void)
     return faulty.zName;
 }
 #else
-#include <stddef.h>
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 const char *tn_vfs_name(void)
 {
+    pthread_once(&once, configure);
     return NULL;
 }
 #endif

@@ -162,15 +162,22 @@ static bool single_event(struct tn_writer *w, int64_t seq, int64_t number, int64
     return tn_writer_run(w, st, "logging an event", err);
 }
 
+static bool event_tallies(struct tn_writer *w, int64_t team, struct tn_err *err)
+{
+    if (!w->seq && !(w->seq = tn_tally(w, "event", -1, err))) return false;
+    if (w->number && w->number->team == team) return true;
+    w->number = tn_tally(w, "event", team, err);
+    return w->number != NULL;
+}
+
 bool tn_writer_event(struct tn_writer *w, int64_t team, const char *type, const char *table,
                      const struct tn_id *id, int64_t version, struct tn_str data,
                      struct tn_err *err)
 {
     struct tn_event_run *r = &w->run;
-    struct tn_tally *seq = tn_tally(w, "event", -1, err);
-    struct tn_tally *number = seq ? tn_tally(w, "event", team, err) : NULL;
     char ref[24];
-    if (!number) return false;
+    if (!event_tallies(w, team, err)) return false;
+    struct tn_tally *seq = w->seq, *number = w->number;
     memcpy(ref, id->b, 16);
     memcpy(ref + 16, &version, 8);
     bool like = r->count && r->count < RUN_MAX && r->team == team && data.n == 0 &&
@@ -224,7 +231,7 @@ static void forget_state(struct tn_writer *w)
     }
     tn_map_clear(&w->tallies, forget_tally);
     tn_map_init(&w->tallies);
-    w->dirty = NULL;
+    w->dirty = w->seq = w->number = NULL;
     w->undo_count = 0;
     w->run.count = 0;
 }
@@ -297,6 +304,7 @@ static enum tn_step operations(struct tn_writer *w, struct tn_str value, struct 
     struct tn_wire in = tn_wire(value);
     tn_take_i64(&in);
     w->origin = tn_take_id(&in);
+    w->fresh = tn_id_new();
     w->slot_count = w->source_count = w->op = 0;
     w->first_event = 0;
     while (in.p < in.end && !in.bad) {

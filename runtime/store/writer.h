@@ -55,12 +55,14 @@ struct tn_writer {
     struct tn_map tables; /* name to struct tn_wtable */
     struct tn_map tallies;
     struct tn_tally *dirty;
-    struct tn_arena arena; /* of the commit under way */
-    int64_t now;           /* of the transaction; never runs backwards */
+    struct tn_tally *seq, *number; /* of events: of all, and of the team that was last */
+    struct tn_arena arena;         /* of the commit under way */
+    int64_t now;                   /* of the transaction; never runs backwards */
     struct tn_note notes[TN_NOTES_MAX];
     size_t note_count;
     bool note_all;
     /* the commit under way */
+    struct tn_id fresh; /* what the ids that it makes begin with */
     struct tn_id origin;
     struct tn_event_run run;
     int64_t first_event;
@@ -127,7 +129,7 @@ bool tn_writer_define(struct tn_writer *w, struct tn_str declaration, bool *pend
  * refused (not broken): the new declaration cannot hold; it was dropped. */
 enum tn_step tn_writer_remake(struct tn_writer *w, struct tn_wtable *t, int64_t rows, bool *done,
                               struct tn_err *err);
-/* Makes the indexes that tables with several teams need.  In a transaction. */
+/* Makes the indexes that tables with several teams need, or begins to.  In a transaction. */
 bool tn_writer_team_index(struct tn_writer *w, struct tn_err *err);
 /* A table that is being remade, or NULL. */
 struct tn_wtable *tn_writer_remaking(struct tn_writer *w);

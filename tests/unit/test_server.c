@@ -195,6 +195,163 @@ static void a_disk_that_stays_full_is_said_so_and_recovers(void **state)
     expect_consistent(r->store, 5);
 }
 
+static void figures(void *arg, const struct tn_store_stats *stats, const struct tn_err *err)
+{
+    assert_null(err);
+    *(struct tn_store_stats *)arg = *stats;
+}
+
+static struct tn_store_stats stats_of(struct rig *r)
+{
+    struct tn_store_stats s = {.commits = -1};
+    tn_store_stats(r->store, figures, &s);
+    while (s.commits < 0) tn_loop_turn(r->loop, true);
+    return s;
+}
+
+/* What a POST of an integration writes: each index and table that it touches is a page. */
+static void a_small_commit_writes_few_pages(void **state)
+{
+    struct rig *r = *state;
+    enum { COMMITS = 100 };
+    struct tn_err err;
+    char body[80];
+    int64_t before = stats_of(r).pages;
+    for (int i = 0; i < COMMITS; i++) {
+        struct tn_commit *c = tn_commit_new(r->store);
+        struct tn_id id = tn_id_new();
+        snprintf(body, sizeof body, "{\"name\":\"line-%d\",\"adapter\":\"rest\"}", i);
+        assert_true(tn_commit_put(c, 1, "integration", &id, tn_str(body), TN_NEW_ONLY, &err));
+        assert_true(
+            tn_commit_audit(c, 1, "an admin", "integration.create", body, TN_STR(""), &err));
+        assert_true(rig_commit(r, c));
+    }
+    int64_t pages = stats_of(r).pages - before;
+    print_message("%.1f pages a commit\n", (double)pages / COMMITS);
+    assert_in_range(pages, COMMITS, 12 * COMMITS);
+}
+
+/* The figures of /metrics against the files themselves. */
+static void sizes_and_free_space_are_those_of_the_files(void **state)
+{
+    struct rig *r = *state;
+    struct stat st;
+    char path[128];
+    for (int i = 0; i < 50; i++) assert_true(rig_commit(r, pair(r->store, i)));
+    struct tn_store_stats s = stats_of(r);
+    snprintf(path, sizeof path, "%s/tenon.db-wal", r->dir);
+    assert_int_equal(stat(path, &st), 0);
+    /* the answer's own transaction may come on top */
+    assert_in_range(s.wal_bytes, 1, st.st_size);
+    assert_in_range(st.st_size - s.wal_bytes, 0, 8 * 9000);
+    snprintf(path, sizeof path, "%s/tenon.db", r->dir);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(s.db_bytes, st.st_size);
+    assert_true(s.free_bytes > 0);
+    assert_int_equal(s.commits, 50);
+}
+
+static bool any_event(void *arg, const struct tn_event *e)
+{
+    (void)arg, (void)e;
+    return true;
+}
+
+static void what_is_old_goes_by_itself(void **state)
+{
+    struct rig *r = *state;
+    static const struct tn_retention at_once = {
+        .events = 1, .history = 1, .expired = 1, .answers = 1, .every = 1};
+    struct tn_server_options o = {
+        .dir = r->dir, .listen_fd = r->fd, .workers_live = true, .retention = &at_once};
+    struct tn_err err;
+    struct tn_id id = tn_id_new();
+    struct tn_tail tail = {0};
+    struct tn_buf hold;
+    struct tn_row row;
+    for (int i = 0; i < 3; i++) {
+        char body[40];
+        struct tn_commit *c = tn_commit_new(r->store);
+        snprintf(body, sizeof body, "{\"part_number\":\"%d\"}", i);
+        assert_true(tn_commit_put(c, 1, "items", &id, tn_str(body), TN_ANY, &err));
+        assert_true(rig_commit(r, c));
+    }
+    tn_buf_init(&hold, TN_LIMIT_RECORD);
+    assert_true(tn_store_as_of(r->store, 1, "items", &id, 1, 0, &row, &hold, &err));
+    tn_store_server_close(r->server);
+    r->server = tn_store_server_open(r->loop, &o, &err);
+    assert_non_null(r->server);
+    while (!tail.gap || tn_store_as_of(r->store, 1, "items", &id, 1, 0, &row, &hold, &err)) {
+        tn_loop_turn(r->loop, true);
+        assert_true(tn_store_tail(r->store, 1, 0, 10, any_event, NULL, &tail, &err));
+    }
+    assert_int_equal(err.kind, TN_E_not_found);
+    assert_true(tn_store_get(r->store, 1, "items", &id, &row, &hold, &err));
+    assert_int_equal(row.version, 3);
+    tn_buf_clear(&hold);
+}
+
+static bool first_row(void *arg, const struct tn_row *row)
+{
+    assert_int_equal(row->team, 2);
+    ++*(int *)arg;
+    return true;
+}
+
+static int rows_of_team_2(struct rig *r)
+{
+    struct tn_query q = {.team = 2, .table = "items"};
+    struct tn_page page;
+    struct tn_err err;
+    int n = 0;
+    tn_page_init(&page);
+    if (!tn_store_query(r->store, &q, first_row, &n, &page, &err)) fail_msg("%s", err.text);
+    tn_page_clear(&page);
+    return n;
+}
+
+/* The index that a second team needs is made beside the commits: the one that brings the team does
+ * not wait for it, and the team's list can be read meanwhile. */
+static void a_second_team_does_not_stop_the_commits(void **state)
+{
+    struct rig *r = *state;
+    enum { PAGES = 21, PER_PAGE = 1000 };
+    struct tn_err err;
+    char body[60];
+    for (int p = 0; p < PAGES; p++) {
+        struct tn_commit *c = tn_commit_new(r->store);
+        for (int i = 0; i < PER_PAGE; i++) {
+            snprintf(body, sizeof body, "{\"part_number\":\"%d\"}", p * PER_PAGE + i);
+            assert_true(tn_commit_put(c, 1, "items", NULL, tn_str(body), TN_NEW_ONLY, &err));
+        }
+        assert_true(rig_commit(r, c));
+    }
+    struct tn_commit *c = tn_commit_new(r->store);
+    struct tn_id id = tn_id_new();
+    assert_true(tn_commit_put(c, 2, "items", &id, TN_STR("{}"), TN_NEW_ONLY, &err));
+    int64_t before = stats_of(r).pages;
+    assert_true(rig_commit(r, c));
+    assert_in_range(stats_of(r).pages - before, 1, 200);
+    assert_int_equal(rows_of_team_2(r), 1);
+    sqlite3 *db;
+    sqlite3_stmt *st;
+    char path[128];
+    snprintf(path, sizeof path, "%s/tenon.db", r->dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db,
+                                        "SELECT 1 FROM sqlite_master WHERE type = 'index' AND "
+                                        "tbl_name = 'data_items' AND sql LIKE '%(team)'",
+                                        -1, &st, NULL),
+                     SQLITE_OK);
+    while (sqlite3_step(st) != SQLITE_ROW) {
+        sqlite3_reset(st);
+        tn_loop_turn(r->loop, true);
+    }
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    assert_int_equal(rows_of_team_2(r), 1);
+}
+
 static void too_much_that_waits_is_refused(void **state)
 {
     struct rig *r = *state;
@@ -628,6 +785,10 @@ int main(void)
         T(a_commit_is_never_done_twice),
         T(a_full_or_broken_disk_loses_nothing),
         T(a_disk_that_stays_full_is_said_so_and_recovers),
+        T(a_small_commit_writes_few_pages),
+        T(sizes_and_free_space_are_those_of_the_files),
+        T(what_is_old_goes_by_itself),
+        T(a_second_team_does_not_stop_the_commits),
         T(too_much_that_waits_is_refused),
         T(a_second_process_is_refused),
         cmocka_unit_test(bad_databases_are_refused_and_left_alone),
