@@ -453,6 +453,22 @@ static struct tn_str text_key(struct reader *r, int table, const char *key, bool
     return s;
 }
 
+/* The name of a target field, or a value of its own. */
+static void read_key(struct reader *r, int table)
+{
+    int line = r->line;
+    if (lua_getfield(r->L, table, "key") == LUA_TSTRING || !map_node_at(r->L, -1)) {
+        lua_pop(r->L, 1);
+        r->s->spec.key = text_key(r, table, "key", true);
+        return;
+    }
+    snprintf(r->field, sizeof r->field, "key");
+    r->s->spec.key_value = inner_value(r, lua_gettop(r->L));
+    r->field[0] = '\0';
+    r->line = line;
+    lua_pop(r->L, 1);
+}
+
 /* Records in examples are tables, or texts that are JSON where exact numbers matter. */
 static struct tn_str example_record(struct reader *r, int index, const char *what)
 {
@@ -507,7 +523,7 @@ void map_spec_read(lua_State *L, struct map_spec *s)
     s->spec = (struct tn_spec){.file = r.file, .line = d->line};
     s->reads = text_key(&r, table, "reads", true).p;
     s->writes = text_key(&r, table, "writes", true).p;
-    s->spec.key = text_key(&r, table, "key", true);
+    read_key(&r, table);
     lua_getfield(L, table, "any_case");
     s->spec.any_case = lua_toboolean(L, -1);
     if (lua_getfield(L, table, "set") != LUA_TTABLE)

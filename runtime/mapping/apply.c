@@ -734,6 +734,20 @@ static enum written settle(struct tn_apply *a, const struct tn_member *f, struct
     return WRITTEN;
 }
 
+/* The key where it is no field of the target: worked out like one, written nowhere. */
+static void find_key(struct tn_apply *a, const struct tn_member *key, const uint32_t *slots)
+{
+    struct tn_frame_path here = {.member = key};
+    struct tn_value v;
+    a->path = &here;
+    enum written done = eval(a, key->expr, slots, &v) ? WRITTEN : FAULTY;
+    if (done == WRITTEN && is_none(&v))
+        done = missing(a, key, v.type == TN_JSON_null ? NIL : NOTHING);
+    if (done == WRITTEN) done = take_key(a, key, v);
+    if (done == FAULTY) list_fault(a, true);
+    a->path = NULL;
+}
+
 static bool write_member(struct tn_apply *a, const struct tn_member *f, const uint32_t *slots,
                          struct tn_buf *out, bool comma, struct tn_piece *piece)
 {
@@ -791,7 +805,9 @@ bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, str
         list_fault(a, true);
         return false;
     }
-    write_members(a, a->plan->group, read_scope(a, a->plan->scope, record.at), out, a->pieces);
+    const uint32_t *slots = read_scope(a, a->plan->scope, record.at);
+    if (a->plan->key) find_key(a, a->plan->key, slots);
+    write_members(a, a->plan->group, slots, out, a->pieces);
     if (out->failed) {
         tn_apply_why(a, NULL, "the mapped record is larger than %zu bytes", out->max);
         a->why.kind = TN_E_too_large;

@@ -125,7 +125,8 @@ struct tn_plan {
     struct tn_arena arena;
     const char *file;
     struct tn_group *group;
-    struct tn_scope *scope; /* of the record; all scopes by next */
+    const struct tn_member *key; /* that is no field of the target; NULL: a member is it, or none */
+    struct tn_scope *scope;      /* of the record; all scopes by next */
     uint32_t places, slots; /* of all scopes */
     size_t functions;
     tn_plan_fn fn;

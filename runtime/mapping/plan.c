@@ -561,9 +561,27 @@ static void number_slots(struct maker *m)
     }
 }
 
+/* A key with an expression of its own is made like a field, and no one sees it in the output. */
+static bool make_key(struct maker *m)
+{
+    const struct tn_spec_value *v = m->spec->key_value;
+    struct tn_member *key = room(m, 1, sizeof *key);
+    m->line = v->line;
+    snprintf(m->field, sizeof m->field, "key");
+    *key = (struct tn_member){
+        .target = TN_STR("key"), .line = v->line, .required = true, .is_key = true};
+    key->expr = make_expr(m, v);
+    if (!key->expr) return false;
+    if (key->expr->whole) return fault(m, v->line, "the key is a text, not an object or a list");
+    m->plan->key = key;
+    m->field[0] = '\0';
+    return true;
+}
+
 static bool mark_key(struct maker *m)
 {
     struct tn_group *g = m->plan->group;
+    if (m->spec->key_value) return make_key(m);
     if (!m->spec->key.p) return true;
     for (size_t i = 0; i < g->count; i++) {
         struct tn_member *f = &g->members[i];
@@ -659,7 +677,10 @@ static void explain_member(const struct tn_plan *plan, const struct tn_member *f
                            const char *prefix, struct tn_buf *out)
 {
     char inner[256];
-    tn_buf_addf(out, "%s%.*s\t", prefix, TN_FMT(f->target));
+    if (f == plan->key)
+        tn_buf_adds(out, "(key)\t");
+    else
+        tn_buf_addf(out, "%s%.*s\t", prefix, TN_FMT(f->target));
     explain_source(f->expr, out);
     tn_buf_addc(out, '\t');
     explain_ops(f->expr, out);
@@ -678,5 +699,6 @@ static void explain_group(const struct tn_plan *plan, const struct tn_group *g, 
 
 void tn_plan_explain(const struct tn_plan *plan, struct tn_buf *out)
 {
+    if (plan->key) explain_member(plan, plan->key, "", out);
     explain_group(plan, plan->group, "", out);
 }

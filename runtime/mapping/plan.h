@@ -113,7 +113,8 @@ struct tn_spec_field {
 struct tn_spec {
     const char *file; /* "mappings/oracle_fusion/item.lua" */
     int line;
-    struct tn_str key; /* target field that is the external id; absent: none (a part of a whole) */
+    struct tn_str key; /* target field that is the external id; absent: key_value, or none */
+    const struct tn_spec_value *key_value; /* the external id, when it is no field of the target */
     bool any_case;     /* source names match whatever their case (ASCII) */
     const struct tn_spec_field *fields; /* the output has them in this order */
     size_t field_count;

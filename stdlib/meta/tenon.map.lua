@@ -26,7 +26,7 @@ local map = {}
 ---@class tenon.map.declaration
 ---@field reads string "system.entity"
 ---@field writes string the resource
----@field key string target field that is the external id
+---@field key string|tenon.map.Value target field that is the external id, or a value of its own
 ---@field title string?
 ---@field any_case boolean? source names match in any case
 ---@field set table<string, any> target field to value

@@ -112,7 +112,7 @@ local map = {}
 ---@class tenon.map.Declaration
 ---@field reads string
 ---@field writes string
----@field key string  the target field that is the external id
+---@field key string|tenon.map.Value  the target field that is the external id, or a value of its own
 ---@field set table<string, tenon.map.Field>
 ---@field example? tenon.map.Example
 ---@field examples? tenon.map.Example[]

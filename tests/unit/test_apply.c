@@ -441,6 +441,33 @@ static void the_key_is_a_text_with_something_in_it(void **state)
     expect_spec(&spec, "null", "!expected an object as record, got null");
 }
 
+static void the_key_can_be_a_value_of_its_own(void **state)
+{
+    const struct tn_spec_field f[] = {F("y", V("id", OPS({.op = TN_OP_text})))};
+    const struct tn_spec_value *whole =
+        V("{id}/{org}", .from = TN_FROM_template, .fallback = {NULL, 0});
+    const struct tn_spec spec = {
+        .file = "m.lua",
+        .fields = f,
+        .field_count = 1,
+        .key_value = V("", .from = TN_FROM_first, ITEMS(whole, V("id", OPS({.op = TN_OP_text}))))};
+    struct result r;
+    (void)state;
+    run(&spec, "{\"id\":7,\"org\":\"M1\"}", &r);
+    assert_string_equal(r.out.p, "{\"y\":\"7\"}");
+    assert_string_equal(r.id, "7/M1");
+    clear(&r);
+    run(&spec, "{\"id\":7}", &r);
+    assert_string_equal(r.id, "7");
+    clear(&r);
+    expect_spec(&spec, "{\"org\":\"M1\"}", "!m.lua:5: key: it is required");
+    expect_spec(&spec, "{\"id\":[]}", "!key: expected a text, a number or a boolean, got an array");
+    const struct tn_spec bare = {
+        .file = "m.lua", .fields = f, .field_count = 1, .key_value = V("id")};
+    expect_spec(&bare, "{\"id\":7}", "!key: the key has to be a text, got a number");
+    expect_spec(&bare, "{\"id\":\"\"}", "!key: the key is empty");
+}
+
 static void secrets_do_not_show(void **state)
 {
     const struct tn_spec_field inner[] = {F("z", V("x", OPS({.op = TN_OP_number})))};
@@ -1073,6 +1100,7 @@ int main(void)
         cmocka_unit_test(objects_and_lists_are_made),
         cmocka_unit_test(faults_follow_the_policy_of_the_field),
         cmocka_unit_test(the_key_is_a_text_with_something_in_it),
+        cmocka_unit_test(the_key_can_be_a_value_of_its_own),
         cmocka_unit_test(secrets_do_not_show),
         cmocka_unit_test(long_values_and_many_faults_are_cut),
         cmocka_unit_test(output_that_does_not_fit_rejects_the_record),

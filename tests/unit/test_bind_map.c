@@ -374,7 +374,7 @@ static void the_shipped_item_mapping_maps_as_documented(void **state)
     const struct tn_map_info *info = tn_mapping_info(m);
     assert_string_equal(info->reads, "oracle_fusion.item");
     assert_string_equal(info->writes, "item");
-    assert_string_equal(info->key, "externalId");
+    assert_string_equal(info->key, "");
     assert_int_equal(info->examples, 3);
     assert_int_equal(tn_plan_functions(tn_mapping_plan(m)), 0);
     tn_mapping_free(m);
@@ -395,6 +395,47 @@ static void the_shipped_item_mapping_maps_as_documented(void **state)
            "\"unitOfMeasure\":\"Kilogram\"}");
     expect(text, "{\"ItemId\":1}", "!partNumber: it is required, and the record has no ItemNumber");
     tn_free(text);
+}
+
+/* External id of record under the mapping in text. */
+static void expect_id(const char *text, const char *record, const char *want)
+{
+    struct tn_isolate *iso = isolate();
+    struct tn_json *json = tn_json_new();
+    struct tn_outcome o;
+    struct tn_err err;
+    struct tn_buf out;
+    tn_buf_init(&out, TN_MIB);
+    struct tn_mapping *m = load(iso, text, NULL, &err);
+    if (!m) fail_msg("%s:%d: %s: %s", err.file, err.line, err.field, err.text);
+    struct tn_apply *a = tn_apply_new(tn_mapping_plan(m));
+    assert_true(tn_json_parse(json, tn_str(record), &err));
+    assert_true(tn_apply(a, tn_json_root(json), &out, &o));
+    if (!tn_str_is(o.external_id, want))
+        fail_msg("wanted %s, got %.*s", want, TN_FMT(o.external_id));
+    tn_apply_free(a);
+    tn_mapping_free(m);
+    tn_isolate_unref(iso);
+    tn_json_free(json);
+    tn_buf_clear(&out);
+}
+
+static void an_item_of_two_organizations_is_two_records(void **state)
+{
+    char *text = read_shipped("mappings/oracle_fusion/item.lua");
+    (void)state;
+    expect_id(text, "{\"ItemId\":300,\"OrganizationId\":1,\"ItemNumber\":\"A\"}", "300/1");
+    expect_id(text, "{\"ItemId\":300,\"OrganizationId\":2,\"ItemNumber\":\"A\"}", "300/2");
+    expect_id(text, "{\"ItemId\":300,\"ItemNumber\":\"A\"}", "300");
+    expect_id(text, "{\"OrganizationId\":2,\"ItemNumber\":\"A\"}", "A/2");
+    expect_id(text, "{\"ItemNumber\":\"A\"}", "A");
+    tn_free(text);
+    refuse(HEAD "return map { reads = 'x.item', writes = 'item', key = map.object {}, set = {\n"
+                "status = from 'b' } }",
+           3, "key", "the key is a text, not an object or a list");
+    refuse(HEAD "return map { reads = 'x.item', writes = 'item', key = from 'a' :required(),\n"
+                "set = { status = from 'b' } }",
+           3, "key", "required, secret and on_fault belong to a field");
 }
 
 static void what_it_writes_is_known_before_it_is_compiled(void **state)
@@ -425,6 +466,7 @@ int main(void)
         cmocka_unit_test(wrong_declarations_say_where_and_what),
         cmocka_unit_test(examples_run_at_load),
         cmocka_unit_test(the_shipped_item_mapping_maps_as_documented),
+        cmocka_unit_test(an_item_of_two_organizations_is_two_records),
         cmocka_unit_test(what_it_writes_is_known_before_it_is_compiled),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
