@@ -258,6 +258,27 @@ static void read_inner_fields(struct reader *r, int node, int slot, struct tn_sp
     lua_pop(r->L, 1);
 }
 
+static void read_tree(struct reader *r, int node, struct tn_spec_value *v)
+{
+    lua_State *L = r->L;
+    lua_getiuservalue(L, node, MAP_B);
+    int table = lua_gettop(L);
+    struct {
+        const char *name;
+        struct tn_str *to;
+    } paths[] = {{"children", &v->children}, {"id", &v->id}, {"root_id", &v->root_id}};
+    for (size_t i = 0; i < 3; i++) {
+        int type = lua_getfield(L, table, paths[i].name);
+        if (type != LUA_TSTRING && type != LUA_TNIL)
+            wrong(r, "flatten: %s is the path of a field in a node", paths[i].name);
+        *paths[i].to = copy_text(r, -1);
+        lua_pop(L, 1);
+    }
+    lua_getfield(L, table, "set");
+    v->fields = read_fields(r, lua_gettop(L), &v->field_count);
+    lua_pop(L, 2);
+}
+
 static void read_source(struct reader *r, int node, const struct map_node *n,
                         struct tn_spec_value *v)
 {
@@ -268,6 +289,12 @@ static void read_source(struct reader *r, int node, const struct map_node *n,
     case TN_FROM_template: v->text = node_text(r, node, MAP_A); break;
     case TN_FROM_when: read_when(r, node, v); break;
     case TN_FROM_object: read_inner_fields(r, node, MAP_A, v); break;
+    case TN_FROM_parent: v->text = node_text(r, node, MAP_A); break;
+    case TN_FROM_level: break;
+    case TN_FROM_tree:
+        v->text = node_text(r, node, MAP_A);
+        read_tree(r, node, v);
+        break;
     case TN_FROM_each:
         v->text = node_text(r, node, MAP_A);
         read_inner_fields(r, node, MAP_B, v);

@@ -11,7 +11,8 @@ struct maker {
     struct tn_plan *plan;
     const struct tn_spec *spec;
     struct tn_err *err;
-    struct tn_scope *scope; /* that paths are added to */
+    struct tn_scope *scope;  /* that paths are added to */
+    struct tn_scope *parent; /* inside a tree: that of the parent */
     struct tn_scope **last_scope;
     struct tn_json *json; /* for constants */
     char field[128];      /* path of the target field at hand */
@@ -391,14 +392,70 @@ static void open_scope(struct maker *m)
 static bool make_each(struct maker *m, const struct tn_spec_value *v, struct tn_expr *e)
 {
     if (!make_path(m, v->text, v->line, e)) return false;
-    struct tn_scope *outer = m->scope;
+    struct tn_scope *outer = m->scope, *outer_parent = m->parent;
     if (e->step_count) return fault(m, v->line, "each takes a path without [*]");
     e->whole = true;
     open_scope(m);
     e->scope = m->scope;
+    m->parent = NULL;
     e->group = make_group(m, v->fields, v->field_count);
     m->scope = outer;
+    m->parent = outer_parent;
     return e->group != NULL;
+}
+
+/* A path in the scope of the parent or of the child. */
+static const struct tn_expr *tree_path(struct maker *m, struct tn_scope *scope, struct tn_str path,
+                                       int line, const char *what)
+{
+    struct tn_scope *outer = m->scope;
+    const struct tn_expr *e = NULL;
+    m->scope = scope;
+    if (path.n)
+        e = path_expr(m, path, line);
+    else
+        fault(m, line, "flatten needs %s = the path in a node", what);
+    m->scope = outer;
+    if (e && e->step_count) {
+        fault(m, line, "%s takes a path without [*]", what);
+        return NULL;
+    }
+    return e;
+}
+
+static bool make_tree(struct maker *m, const struct tn_spec_value *v, struct tn_expr *e)
+{
+    struct tn_tree *tree = room(m, 1, sizeof *tree);
+    struct tn_scope *outer = m->scope, *outer_parent = m->parent, *parent;
+    if (!make_path(m, v->text, v->line, e)) return false;
+    if (e->step_count) return fault(m, v->line, "flatten takes a path without [*]");
+    e->whole = true;
+    e->tree = tree;
+    open_scope(m);
+    tree->parent = parent = m->scope;
+    open_scope(m);
+    e->scope = m->scope;
+    m->parent = parent;
+    tree->children = tree_path(m, parent, v->children, v->line, "children");
+    tree->id = tree_path(m, m->scope, v->id, v->line, "id");
+    tree->root_id = tree_path(m, parent, v->root_id.p ? v->root_id : v->id, v->line, "root_id");
+    if (!tree->children || !tree->id || !tree->root_id) return false;
+    e->group = make_group(m, v->fields, v->field_count);
+    m->scope = outer;
+    m->parent = outer_parent;
+    return e->group != NULL;
+}
+
+static bool make_parent(struct maker *m, const struct tn_spec_value *v, struct tn_expr *e)
+{
+    struct tn_scope *outer = m->scope;
+    if (!m->parent) return fault(m, v->line, "parent and level stand only in what flatten sets");
+    if (v->from == TN_FROM_level) return true;
+    m->scope = m->parent;
+    bool ok = make_path(m, v->text, v->line, e);
+    e->scope = m->scope;
+    m->scope = outer;
+    return ok;
 }
 
 static bool make_fn(struct maker *m, const struct tn_spec_value *v, struct tn_expr *e)
@@ -425,6 +482,9 @@ static bool make_from(struct maker *m, const struct tn_spec_value *v, struct tn_
         e->group = make_group(m, v->fields, v->field_count);
         return e->group != NULL;
     case TN_FROM_each: return make_each(m, v, e);
+    case TN_FROM_tree: return make_tree(m, v, e);
+    case TN_FROM_parent:
+    case TN_FROM_level: return make_parent(m, v, e);
     case TN_FROM_fn: return make_fn(m, v, e);
     }
     return fault(m, v->line, "a value without a source");
@@ -647,8 +707,8 @@ static void explain_group(const struct tn_plan *plan, const struct tn_group *g, 
 
 static void explain_source(const struct tn_expr *e, struct tn_buf *out)
 {
-    static const char *const words[] = {"",     "const",  "template", "first",
-                                        "when", "object", "each",     "function"};
+    static const char *const words[] = {"",     "const",   "template", "first", "when",    "object",
+                                        "each", "flatten", "parent",   "level", "function"};
     if (e->from != TN_FROM_path) tn_buf_addf(out, "%s ", words[e->from]);
     if (e->from == TN_FROM_const)
         tn_buf_addstr(out, e->value.s);
@@ -687,7 +747,7 @@ static void explain_member(const struct tn_plan *plan, const struct tn_member *f
     tn_buf_addf(out, "\t%s:%d\n", plan->file, f->line);
     if (!f->expr->group) return;
     snprintf(inner, sizeof inner, "%s%.*s%s.", prefix, TN_FMT(f->target),
-             f->expr->from == TN_FROM_each ? "[*]" : "");
+             f->expr->from == TN_FROM_object ? "" : "[*]");
     explain_group(plan, f->expr->group, inner, out);
 }
 

@@ -28,6 +28,10 @@ enum tn_from {
     TN_FROM_when,     /* items: subject, then, otherwise (may be NULL); test, args */
     TN_FROM_object,   /* fields: a nested object over the same record */
     TN_FROM_each,     /* text: path of an array (one object counts as an array of one); fields */
+    TN_FROM_tree,     /* text: path of a node or a list of nodes; children, id, root_id, fields: one
+                         row for each child under its parent, parents first */
+    TN_FROM_parent,   /* in a tree's fields: text is a path in the parent; "" its id */
+    TN_FROM_level,    /* in a tree's fields: 1 for the children of the root, and so on */
     TN_FROM_fn        /* fn */
 };
 
@@ -95,6 +99,7 @@ struct tn_spec_value {
     size_t arg_count;
     const struct tn_spec_field *fields;
     size_t field_count;
+    struct tn_str children, id, root_id; /* tree: paths; root_id: id of the root, absent: as id */
     int fn;
     const struct tn_spec_op *ops;
     size_t op_count;

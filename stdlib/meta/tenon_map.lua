@@ -74,6 +74,16 @@ function Value:lookup(rows) end
 ---@return tenon.map.Value  a list: each element of the path mapped
 function Value:each(set) end
 
+---@class tenon.map.Tree
+---@field children string  path of the children in a node: a list, or one object
+---@field id string  path of what a child is known by
+---@field root_id? string  the same in the root, where it has another name
+---@field set table<string, tenon.map.Field>  of each row: a child under its parent
+
+---@param tree tenon.map.Tree
+---@return tenon.map.Value  a list, parents first; below a node that comes again: once
+function Value:flatten(tree) end
+
 -- what belongs to a field
 
 ---@param value any  when there is none, or null
@@ -139,6 +149,11 @@ function map.when(test, value, otherwise) end
 ---@param set table<string, tenon.map.Field>
 ---@return tenon.map.Value
 function map.object(set) end
+---@param path? string  in what flatten sets: of the parent; none: its id
+---@return tenon.map.Value
+function map.parent(path) end
+---@return tenon.map.Value  in what flatten sets: 1 below the root, and so on
+function map.level() end
 ---@param f fun(src: table): any
 ---@return tenon.map.Value
 function map.fn(f) end

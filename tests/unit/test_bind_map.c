@@ -66,6 +66,10 @@ static struct tn_mapping *load(struct tn_isolate *iso, const char *text, const c
     HEAD "return map { reads = 'x.item', writes = 'item', key = 'id', set = {\n"                   \
          "id = from 'id' :text(),\n" set "\n} }"
 
+#define PART(set)                                                                                  \
+    HEAD "return map { reads = 'x.item', writes = 'item', key = 'partNumber', set = {\n"           \
+         "partNumber = from 'id' :text(),\n" set "\n} }"
+
 /* want as in test_apply: the output, or "!" and a part of the first fault's line. */
 static void expect(const char *text, const char *record, const char *want)
 {
@@ -139,6 +143,71 @@ static void all_words_make_what_they_say(void **state)
            "{\"id\":\"1\",\"y\":true}");
     expect(MAP("y = from 's' :time { format = '%d.%m.%Y', zone = 'Europe/Berlin' }"),
            "{\"id\":1,\"s\":\"05.03.2024\"}", "{\"id\":\"1\",\"y\":\"2024-03-04T23:00:00.000Z\"}");
+}
+
+#define BOM                                                                                        \
+    MAP("rows = from '' :flatten { children = 'Component', id = 'No', root_id = 'ItemNumber',\n"    \
+        "set = { parent = map.parent(), child = from 'No' :text(), level = map.level(),\n"          \
+        "quantity = from 'Q' :decimal(), phase = map.parent 'Phase' } }")
+
+static void a_tree_becomes_rows_of_parent_and_child(void **state)
+{
+    (void)state;
+    expect(BOM,
+           "{\"id\":1,\"ItemNumber\":\"A\",\"Phase\":\"P\",\"Component\":["
+           "{\"No\":\"B\",\"Q\":\"2.50\",\"Phase\":\"X\",\"Component\":{\"No\":7,\"Q\":1}},"
+           "{\"No\":\"C\",\"Q\":3}]}",
+           "{\"id\":\"1\",\"rows\":["
+           "{\"child\":\"B\",\"level\":1,\"parent\":\"A\",\"phase\":\"P\",\"quantity\":2.50},"
+           "{\"child\":\"7\",\"level\":2,\"parent\":\"B\",\"phase\":\"X\",\"quantity\":1},"
+           "{\"child\":\"C\",\"level\":1,\"parent\":\"A\",\"phase\":\"P\",\"quantity\":3}]}");
+    expect(BOM, "{\"id\":1,\"ItemNumber\":\"A\"}", "{\"id\":\"1\",\"rows\":[]}");
+    expect(BOM, "{\"id\":1,\"ItemNumber\":\"A\",\"Component\":null}",
+           "{\"id\":\"1\",\"rows\":[]}");
+    expect(MAP("rows = from 'no' :flatten { children = 'c', id = 'n', set = { n = from 'n' } }"),
+           "{\"id\":1}", "{\"id\":\"1\"}");
+}
+
+static void a_shared_sub_assembly_is_taken_apart_once(void **state)
+{
+    (void)state;
+    expect(MAP("rows = from 'tops' :flatten { children = 'c', id = 'n', set = {\n"
+               "p = map.parent(), n = from 'n' } }"),
+           "{\"id\":1,\"tops\":[{\"n\":\"A\",\"c\":[{\"n\":\"S\"},{\"n\":\"S\",\"c\":[{\"n\":\"X\"}]}]},"
+           "{\"n\":\"B\",\"c\":[{\"n\":\"S\",\"c\":[{\"n\":\"X\"}]}]}]}",
+           "{\"id\":\"1\",\"rows\":[{\"n\":\"S\",\"p\":\"A\"},{\"n\":\"S\",\"p\":\"A\"},"
+           "{\"n\":\"X\",\"p\":\"S\"},{\"n\":\"S\",\"p\":\"B\"}]}");
+}
+
+static void a_tree_that_contains_itself_is_a_fault_with_the_way(void **state)
+{
+    (void)state;
+    expect(BOM,
+           "{\"id\":1,\"ItemNumber\":\"T\",\"Component\":{\"No\":\"A\",\"Component\":[{\"No\":\"B\","
+           "\"Component\":[{\"No\":\"A\"}]}]}}",
+           "!rows[2]: the structure contains itself: A > B > A (No = \"A\")");
+    expect(BOM, "{\"id\":1,\"ItemNumber\":\"T\",\"Component\":[{\"Q\":1}]}",
+           "!rows[0]: the node has no No to know it by");
+    expect(BOM, "{\"id\":1,\"ItemNumber\":\"T\",\"Component\":[3]}",
+           "!rows[0]: expected an object as child, got a number (Component = 3)");
+    expect(BOM, "{\"id\":1,\"ItemNumber\":\"T\",\"Component\":\"x\"}",
+           "!expected a list of children, got a string");
+    expect(BOM, "{\"id\":1}", "!the node has no ItemNumber to know it by");
+}
+
+static void wrong_trees_are_refused(void **state)
+{
+    (void)state;
+    refuse(PART("attributes = from '' :flatten { id = 'n', set = {} }"), 5, "attributes",
+           "flatten needs children = the path in a node");
+    refuse(PART("attributes = from '' :flatten { children = 'c', id = 'n' }"), 5, "",
+           "flatten: set: expected a table");
+    refuse(PART("attributes = from '' :flatten { childs = 'c', id = 'n', set = {} }"), 5, "",
+           "flatten has no option \"childs\"");
+    refuse(PART("attributes = map.level()"), 5, "attributes",
+           "parent and level stand only in what flatten sets");
+    refuse(PART("attributes = from '' :flatten { children = 'c[*].d', id = 'n', set = {} }"), 5,
+           "attributes", "children takes a path without [*]");
 }
 
 static void chains_can_share_their_beginning(void **state)
@@ -458,6 +527,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_words_make_what_they_say),
+        cmocka_unit_test(a_tree_becomes_rows_of_parent_and_child),
+        cmocka_unit_test(a_shared_sub_assembly_is_taken_apart_once),
+        cmocka_unit_test(a_tree_that_contains_itself_is_a_fault_with_the_way),
+        cmocka_unit_test(wrong_trees_are_refused),
         cmocka_unit_test(chains_can_share_their_beginning),
         cmocka_unit_test(functions_see_the_record_as_it_is),
         cmocka_unit_test(a_function_that_fails_fails_its_record_alone),
