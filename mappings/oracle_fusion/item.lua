@@ -30,6 +30,14 @@ return map {
     listPrice        = from "ListPrice" :decimal():on_fault "warn",
     lastUpdated      = map.first { "LastUpdateDateTime", "LastUpdateDate" } :time { zone = "UTC" },
   },
+  -- what goes back where the lines above cannot be inverted
+  out = {
+    ItemClass = from "partType" :lookup {
+      ASSEMBLY = "Manufactured", COMPONENT = "Purchased", MODEL = "Model",
+    },
+    LastUpdateDateTime = false,
+    lastUpdated        = false,
+  },
   examples = {
     {
       give   = [[{ "ItemId": 300000047274444, "OrganizationCode": "V1", "ItemNumber": "AS54888",

@@ -140,6 +140,7 @@ static void read_rows(struct reader *r, int node, struct tn_spec_op *op)
             continue;
         }
         rows[op->row_count].key = key;
+        rows[op->row_count].bare = lua_type(L, -2) != LUA_TSTRING;
         rows[op->row_count++].value = copy_json(r, -1, "a row of the look-up");
     }
     if (lookup && !op->row_count) wrong(r, "a look-up needs rows");
@@ -433,6 +434,9 @@ static void read_field(struct reader *r, struct tn_spec_field *f)
     r->line = outer;
 }
 
+/* out = { their field = value of ours, or false for what is not sent }. */
+static void read_out(struct reader *r, int table);
+
 /* Tables have no order: the source's lines give one. */
 static const struct tn_spec_field *read_fields(struct reader *r, int table, size_t *count)
 {
@@ -447,11 +451,40 @@ static const struct tn_spec_field *read_fields(struct reader *r, int table, size
     return fields;
 }
 
+static void read_out(struct reader *r, int table)
+{
+    lua_State *L = r->L;
+    size_t n = 0;
+    if (lua_getfield(L, table, "out") == LUA_TNIL) {
+        lua_pop(L, 1);
+        return;
+    }
+    if (lua_type(L, -1) != LUA_TTABLE) wrong(r, "out = { their field = value of ours }");
+    int out = lua_gettop(L);
+    for (lua_pushnil(L); lua_next(L, out); lua_pop(L, 1)) n++;
+    if (n > FIELDS_MAX) wrong(r, "more than %d fields", FIELDS_MAX);
+    struct tn_spec_field *fields = room(r, n, sizeof *fields);
+    snprintf(r->field, sizeof r->field, "out");
+    for (lua_pushnil(L); lua_next(L, out); lua_pop(L, 1)) {
+        struct tn_spec_field *f = &fields[r->s->out_count++];
+        if (lua_type(L, -1) != LUA_TBOOLEAN || lua_toboolean(L, -1))
+            read_field(r, f);
+        else if (lua_type(L, -2) != LUA_TSTRING)
+            wrong(r, "out is a table of their field = value of ours");
+        else
+            f->target = copy_text(r, lua_gettop(L) - 1);
+    }
+    r->field[0] = '\0';
+    if (n) qsort(fields, n, sizeof *fields, by_line);
+    r->s->out = fields;
+    lua_pop(L, 1);
+}
+
 /* ---- the declaration ---- */
 
 static void check_keys(struct reader *r, int table)
 {
-    static const char *const names[] = {"reads",    "writes",   "key",   "set", "example",
+    static const char *const names[] = {"reads",    "writes",   "key",   "set", "out", "example",
                                         "examples", "any_case", "title", NULL};
     lua_State *L = r->L;
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
@@ -463,8 +496,8 @@ static void check_keys(struct reader *r, int table)
         if (near)
             wrong(r, "unknown key \"%.60s\": did you mean \"%s\"?", lua_tostring(L, -2), near);
         wrong(r,
-              "unknown key \"%.60s\": expected reads, writes, key, set, example, examples, "
-              "any_case or title",
+              "unknown key \"%.60s\": expected reads, writes, key, set, out, example, "
+              "examples, any_case or title",
               lua_tostring(L, -2));
     }
 }
@@ -557,6 +590,7 @@ void map_spec_read(lua_State *L, struct map_spec *s)
         wrong(&r, "set = { target = value } is missing");
     s->spec.fields = read_fields(&r, lua_gettop(L), &s->spec.field_count);
     lua_pop(L, 2);
+    read_out(&r, table);
     read_examples(&r, table);
     lua_pop(L, 1);
 }

@@ -73,6 +73,8 @@ struct tn_do { /* one operator, ready */
     int64_t i, j;
     struct tn_table rows;
     const struct tn_value *values;
+    const struct tn_part *parts; /* unpick: literals, with a value behind each but the last */
+    size_t part_count;
     bool has_other;
     struct tn_value other;
     enum tn_on_fault miss;
@@ -140,6 +142,9 @@ struct tn_plan {
     void *fn_arg;
     struct tn_do *zoned; /* operators that own a zone */
 };
+
+/* Cuts one step of a path off: .name, name, [n], [*], ["name"].  False: what is wrong is in *why. */
+bool tn_path_step(struct tn_str *s, bool first, struct tn_step *out, const char **why);
 
 /* ---- running (apply.c, ops.c) ---- */
 

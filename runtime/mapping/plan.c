@@ -91,8 +91,7 @@ static bool make_arg(struct maker *m, struct tn_str json, int line, struct tn_va
 
 /* ---- paths ---- */
 
-/* Cuts one step off: .name, name, [n], [*], ["name"].  False: what is wrong stands in *why. */
-static bool next_step(struct tn_str *s, bool first, struct tn_step *out, const char **why)
+bool tn_path_step(struct tn_str *s, bool first, struct tn_step *out, const char **why)
 {
     *out = (struct tn_step){0};
     *why = NULL;
@@ -157,7 +156,7 @@ static bool make_path(struct maker *m, struct tn_str path, int line, struct tn_e
     const char *why;
     e->source = keep(m, path);
     for (bool first = true; s.n; first = false) {
-        if (!next_step(&s, first, &step, &why))
+        if (!tn_path_step(&s, first, &step, &why))
             return fault(m, line, "the path \"%.*s\": %s", TN_FMT(path), why);
         if (!count && !step.any) {
             place = place_at(m, place, &step);
@@ -228,6 +227,27 @@ static bool scale_ok(struct maker *m, const struct tn_spec_op *s)
     return fault(m, s->line, "scale is a number of digits from 0 to 100");
 }
 
+static bool next_part(struct maker *m, struct tn_str *s, int line, struct tn_part *out);
+
+/* The literals of a template.  The paths in it are of the other side: they are not read here. */
+static bool make_unpick(struct maker *m, const struct tn_spec_op *s, struct tn_do *d)
+{
+    struct tn_scope elsewhere = {.slots = 1}, *scope = m->scope;
+    struct tn_part *parts = room(m, PARTS_MAX + 1, sizeof *parts);
+    struct tn_str text = s->a;
+    bool ok = true;
+    m->scope = &elsewhere;
+    while (ok && text.n && d->part_count < PARTS_MAX)
+        ok = next_part(m, &text, s->line, &parts[d->part_count++]);
+    m->scope = scope;
+    if (!ok) return false;
+    if (text.n) return fault(m, s->line, "a template has at most %d parts", PARTS_MAX);
+    if (!d->part_count || parts[d->part_count - 1].value) parts[d->part_count++].literal = TN_STR("");
+    d->parts = parts;
+    if (s->i >= 0 && (size_t)s->i + 1 < d->part_count) return true;
+    return fault(m, s->line, "the template has no such part");
+}
+
 static bool make_op(struct maker *m, const struct tn_spec_op *s, struct tn_do *d)
 {
     if (!utf8(m, s->a, s->line) || !utf8(m, s->b, s->line)) return false;
@@ -243,8 +263,11 @@ static bool make_op(struct maker *m, const struct tn_spec_op *s, struct tn_do *d
         return make_number_limit(m, s->line, s->a, &d->a) &&
                make_number_limit(m, s->line, s->b, &d->b);
     case TN_OP_decimal: return scale_ok(m, s);
+    case TN_OP_unpick: return make_unpick(m, s, d);
     case TN_OP_time:
-    case TN_OP_date: d->a = keep(m, s->a); return make_time(m, s, d);
+    case TN_OP_date:
+    case TN_OP_time_out:
+    case TN_OP_date_out: d->a = keep(m, s->a); return make_time(m, s, d);
     case TN_OP_lookup:
     case TN_OP_boolean: return make_rows(m, s, d);
     case TN_OP_unit:
@@ -726,7 +749,8 @@ static void explain_ops(const struct tn_expr *e, struct tn_buf *out)
     static const char *const words[] = {"text",    "trim",    "upper",   "lower", "substring",
                                         "replace", "pad",     "split",   "join",  "number",
                                         "integer", "decimal", "boolean", "time",  "date",
-                                        "lookup",  "unit",    "blank"};
+                                        "lookup",  "unit",    "blank",   "time as",  "date as",
+                                        "part of"};
     for (size_t i = 0; i < e->op_count; i++)
         tn_buf_addf(out, "%s%s", i ? " " : "", words[e->ops[i].op]);
     if (e->has_fallback)

@@ -58,7 +58,11 @@ enum tn_op {
     TN_OP_date,    /* to 2026-01-31, in its own zone; a format (absent: ISO 8601) */
     TN_OP_lookup,  /* rows; other: value of unknown ones, or miss */
     TN_OP_unit,    /* from unit a to unit b; i digits (-1: exact or a fault); mode: tn_round */
-    TN_OP_blank    /* a text that equals a (after trimming) counts as absent */
+    TN_OP_blank,   /* a text that equals a (after trimming) counts as absent */
+    /* of mappings that are read backwards */
+    TN_OP_time_out, /* a time of ours as format a says, in zone b */
+    TN_OP_date_out, /* a date of ours as format a says */
+    TN_OP_unpick    /* of a text that template a could have made: its value number i, from 0 */
 };
 
 /* Besides enum tn_round: digits that would be lost are a fault. */
@@ -74,6 +78,7 @@ enum tn_on_fault {
 struct tn_spec_row {     /* of a look-up or of boolean words */
     struct tn_str key;   /* text that a text, a number's lexeme or a boolean's word equals */
     struct tn_str value; /* JSON */
+    bool bare;           /* the key was a number or a boolean, not a text; for the way back */
 };
 
 struct tn_spec_op {

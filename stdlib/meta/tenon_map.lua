@@ -124,6 +124,7 @@ local map = {}
 ---@field writes string
 ---@field key string|tenon.map.Value  the target field that is the external id, or a value of its own
 ---@field set table<string, tenon.map.Field>
+---@field out? table<string, tenon.map.Field|false>  their field = value of ours, where set cannot be inverted
 ---@field example? tenon.map.Example
 ---@field examples? tenon.map.Example[]
 ---@field any_case? boolean  source names match whatever their case

@@ -67,7 +67,7 @@ static void one_op(struct recipe *r, struct tn_spec_op *op)
     *op = (struct tn_spec_op){.op = (enum tn_op)next(r, TN_OP_blank + 1), .line = 3, .rows = rows};
     op->row_count = op->op == TN_OP_lookup ? 1 + next(r, 2) : 0;
     for (size_t i = 0; i < op->row_count; i++)
-        rows[i] = (struct tn_spec_row){i ? TN_STR("7") : text(r), text(r)};
+        rows[i] = (struct tn_spec_row){.key = i ? TN_STR("7") : text(r), .value = text(r)};
     if (next(r, 2)) op->a = text(r);
     if (next(r, 2)) op->b = text(r);
     if (next(r, 3) == 1) op->other = text(r);

@@ -159,11 +159,11 @@ static void paths_lead_through_objects_and_lists(void **state)
 
 static void operators_do_what_the_table_says(void **state)
 {
-    static const struct tn_spec_row rows[] = {{TN_STR("1"), TN_STR("\"X\"")},
-                                              {TN_STR("true"), TN_STR("\"T\"")},
-                                              {TN_STR("a\"b"), TN_STR("[1, 0.10]")},
-                                              {TN_STR("nil"), TN_STR("null")}};
-    static const struct tn_spec_row words[] = {{TN_STR("Ja"), TN_STR("true")}};
+    static const struct tn_spec_row rows[] = {{.key = TN_STR("1"), .value = TN_STR("\"X\"")},
+                                              {.key = TN_STR("true"), .value = TN_STR("\"T\"")},
+                                              {.key = TN_STR("a\"b"), .value = TN_STR("[1, 0.10]")},
+                                              {.key = TN_STR("nil"), .value = TN_STR("null")}};
+    static const struct tn_spec_row words[] = {{.key = TN_STR("Ja"), .value = TN_STR("true")}};
     static const struct {
         struct tn_spec_op op;
         const char *in, *out; /* out NULL: absent; "!": a fault that has the text */
@@ -727,8 +727,8 @@ static struct tn_str random_path(struct tn_arena *a)
 }
 
 enum { PLAIN_OPS = 6 };
-static const struct tn_spec_row test_rows[] = {{TN_STR("7"), TN_STR("\"seven\"")},
-                                               {TN_STR("a"), TN_STR("1")}};
+static const struct tn_spec_row test_rows[] = {{.key = TN_STR("7"), .value = TN_STR("\"seven\"")},
+                                               {.key = TN_STR("a"), .value = TN_STR("1")}};
 static const struct tn_spec_op test_ops[] = {
     {.op = TN_OP_text},
     {.op = TN_OP_trim},

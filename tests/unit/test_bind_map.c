@@ -210,6 +210,100 @@ static void wrong_trees_are_refused(void **state)
            "attributes", "children takes a path without [*]");
 }
 
+/* record of ours through the mapping in text, backwards; want as in expect, "?" and a part of why it
+ * cannot go back. */
+static void expect_back(const char *text, const char *record, const char *want)
+{
+    struct tn_isolate *iso = isolate();
+    struct tn_json *json = tn_json_new();
+    struct tn_outcome o = {.ok = false};
+    struct tn_err err;
+    struct tn_buf out, line;
+    tn_buf_init(&out, TN_MIB);
+    tn_buf_init(&line, TN_MIB);
+    struct tn_mapping *m = load(iso, text, NULL, &err);
+    if (!m) fail_msg("%s:%d: %s: %s", err.file, err.line, err.field, err.text);
+    const struct tn_plan *plan = tn_mapping_back(m, &err);
+    if (!plan) {
+        if (want[0] != '?' || !strstr(err.text, want + 1))
+            fail_msg("%s\n wanted %s\n got %s", text, want, err.text);
+    } else {
+        struct tn_apply *a = tn_apply_new(plan);
+        assert_true(tn_json_parse(json, tn_str(record), &err));
+        bool ok = tn_apply(a, tn_json_root(json), &out, &o);
+        if (o.listed) tn_outcome_line(&o.faults[0], &line);
+        bool good = want[0] == '!' ? line.n && strstr(line.p, want + 1)
+                                   : ok && tn_str_is(tn_buf_str(&out), want);
+        if (!good)
+            fail_msg("%s\n wanted %s\n got    %s %s", record, want, out.p, line.n ? line.p : "");
+        tn_apply_free(a);
+    }
+    tn_mapping_free(m);
+    tn_isolate_unref(iso);
+    tn_json_free(json);
+    tn_buf_clear(&out);
+    tn_buf_clear(&line);
+}
+
+static void one_file_serves_both_directions(void **state)
+{
+    (void)state;
+    const char *text =
+        MAP("name = from 'item.name' :trim(),\n"
+            "number = from 'item.no' :integer() :text(),\n"
+            "kind = from 'k' :lookup { [1] = 'ONE', two = 2, default = 'ONE' },\n"
+            "mass = from 'kg' :unit { from = 'kg', to = 'g' },\n"
+            "at = from 't' :time { format = '%d.%m.%Y %H:%M', zone = 'Europe/Berlin' },\n"
+            "day = from 'd' :date { format = '%d.%m.%y' },\n"
+            "flag = from 'f' :boolean { J = true, N = false },\n"
+            "place = map.template '{org}/{bin}',\n"
+            "tags = from 'tags' :split ',',\n"
+            "system = map.const 'erp',\n"
+            "nested = map.object { a = from 'x.a', b = from 'x.b' :default(0) },\n"
+            "lines = from 'l' :each { q = from 'qty' :number(), s = from 'deep.s' }\n");
+    expect_back(text,
+                "{\"id\":\"7\",\"name\":\"Nut\",\"number\":\"300\",\"kind\":\"ONE\",\"mass\":1500,"
+                "\"at\":\"2026-07-01T10:30:00.000Z\",\"day\":\"2026-01-31\",\"flag\":true,"
+                "\"place\":\"M1/B-7\",\"tags\":[\"a\",\"b\"],\"nested\":{\"a\":1,\"b\":2},"
+                "\"lines\":[{\"q\":1.50,\"s\":null},{\"q\":2}]}",
+                "{\"id\":\"7\",\"item\":{\"name\":\"Nut\",\"no\":300},\"k\":1,\"kg\":1.5,"
+                "\"t\":\"01.07.2026 12:30\",\"d\":\"31.01.26\",\"f\":\"J\",\"org\":\"M1\",\"bin\":\"B-7\","
+                "\"tags\":\"a,b\",\"x\":{\"a\":1,\"b\":2},\"l\":[{\"qty\":1.50,\"deep\":{\"s\":null}},"
+                "{\"qty\":2,\"deep\":{}}]}");
+    expect_back(text, "{\"id\":\"7\",\"kind\":\"three\"}", "!the look-up has no such value");
+    expect_back(text, "{\"id\":\"7\",\"place\":\"a/b/c\"}",
+                "!the text can be taken apart in more than one way");
+    expect_back(text, "{\"id\":\"7\",\"place\":\"abc\"}",
+                "!the template cannot have made this text");
+    expect_back(text, "{\"id\":\"7\",\"at\":\"noon\"}", "!expected a time of ours");
+}
+
+static void what_is_one_way_says_out(void **state)
+{
+    (void)state;
+    expect_back(MAP("a = from 'x' :sub(1, 3)"), "{}",
+                "?it cannot send back a (a part of a text does not say the rest): add out = {");
+    expect_back(MAP("a = function(src) return 1 end"), "{}", "?a (it is a function)");
+    expect_back(MAP("a = map.when(from 'x' :is(1), from 'y')"), "{}", "?what a condition chose");
+    expect_back(MAP("a = from 'x' :lookup { p = 1, q = 1 }"), "{}", "?have the same value");
+    expect_back(MAP("a = from 'x[0]'"), "{}", "?one element of a list");
+    expect_back(MAP("a = from 'x[*].y'"), "{}", "?one element of a list");
+    expect_back(MAP("a = map.template '{x}{y}'"), "{}", "?nothing stands between two parts");
+    expect_back(MAP("a = from ''"), "{}", "?the record as a whole");
+    expect_back(MAP("a = from 'x' :sub(1, 3) },\nout = { x = from 'a' :pad_right(5, '.')"),
+                "{\"id\":\"1\",\"a\":\"abc\"}", "{\"x\":\"abc..\",\"id\":\"1\"}");
+    expect_back(MAP("a = from 'x' :sub(1, 3) },\nout = { x = false"),
+                "{\"id\":\"1\",\"a\":\"abc\"}", "{\"id\":\"1\"}");
+    expect_back(MAP("a = function(src) return 1 end },\nout = { a = false"), "{\"id\":\"1\"}",
+                "{\"id\":\"1\"}");
+    expect_back(MAP("a = function(src) return 1 end },\n"
+                    "out = { a = false, x = function(ours) return ours.a + 1 end"),
+                "{\"id\":\"1\",\"a\":4}", "{\"x\":5,\"id\":\"1\"}");
+    expect_back(MAP("a = from 'id'"), "{\"id\":\"1\",\"a\":2}", "{\"id\":\"1\"}");
+    refuse(PART("status = from 'x' },\nout = { x = 3"), 3, "out.x", "expected map.from");
+    refuse(PART("status = from 'x' },\nout = { x = from 'a..b'"), 6, "x", "a name is missing");
+}
+
 static void chains_can_share_their_beginning(void **state)
 {
     (void)state;
@@ -531,6 +625,8 @@ int main(void)
         cmocka_unit_test(a_shared_sub_assembly_is_taken_apart_once),
         cmocka_unit_test(a_tree_that_contains_itself_is_a_fault_with_the_way),
         cmocka_unit_test(wrong_trees_are_refused),
+        cmocka_unit_test(one_file_serves_both_directions),
+        cmocka_unit_test(what_is_one_way_says_out),
         cmocka_unit_test(chains_can_share_their_beginning),
         cmocka_unit_test(functions_see_the_record_as_it_is),
         cmocka_unit_test(a_function_that_fails_fails_its_record_alone),
