@@ -3,7 +3,12 @@ local map  = require "tenon.map"
 local from = map.from
 
 return map {
-  reads = "oracle_fusion.item", writes = "item", key = "externalId",
+  reads = "oracle_fusion.item", writes = "item",
+  -- itemsV2 has one row per organization, all with the same ItemId
+  key = map.first {
+    map.template "{ItemId}/{OrganizationId}",   from "ItemId" :text(),
+    map.template "{ItemNumber}/{OrganizationId}", from "ItemNumber" :text(),
+  },
   set = {
     externalId       = map.first { from "ItemId" :text(), from "ItemNumber" :text() },
     partNumber       = from "ItemNumber" :text():required(),
@@ -24,6 +29,14 @@ return map {
     status           = from "ItemStatusValue",
     listPrice        = from "ListPrice" :decimal():on_fault "warn",
     lastUpdated      = map.first { "LastUpdateDateTime", "LastUpdateDate" } :time { zone = "UTC" },
+  },
+  -- what goes back where the lines above cannot be inverted
+  out = {
+    ItemClass = from "partType" :lookup {
+      ASSEMBLY = "Manufactured", COMPONENT = "Purchased", MODEL = "Model",
+    },
+    LastUpdateDateTime = false,
+    lastUpdated        = false,
   },
   examples = {
     {

@@ -173,6 +173,45 @@ static int l_each(lua_State *L)
     return 1;
 }
 
+/* The options of an operator: a table with these keys, or nothing. */
+static bool options(lua_State *L, const char *word, const char *const *names);
+
+static int l_flatten(lua_State *L)
+{
+    static const char *const names[] = {"children", "id", "root_id", "set", NULL};
+    const struct map_node *n = luaL_checkudata(L, 1, MAP_NODE);
+    want_table(L, 2, "flatten");
+    (void)options(L, "flatten", names);
+    if (n->what != MAP_SOURCE || n->from != TN_FROM_path)
+        return map_misuse(L, "flatten: follows from \"path\" directly");
+    lua_getfield(L, 2, "set");
+    want_table(L, -1, "flatten: set");
+    lua_pop(L, 1);
+    push_source(L, TN_FROM_tree)->line = n->line;
+    lua_getiuservalue(L, 1, MAP_A);
+    lua_setiuservalue(L, -2, MAP_A);
+    keep(L, 2, MAP_B);
+    return 1;
+}
+
+static int l_parent(lua_State *L)
+{
+    if (lua_isnoneornil(L, 1)) {
+        lua_settop(L, 0);
+        lua_pushliteral(L, "");
+    }
+    want_string(L, 1, "parent");
+    push_source(L, TN_FROM_parent);
+    keep(L, 1, MAP_A);
+    return 1;
+}
+
+static int l_level(lua_State *L)
+{
+    push_source(L, TN_FROM_level);
+    return 1;
+}
+
 /* ---- operators ---- */
 
 #define PLAIN_STEP(word, kind)                                                                     \
@@ -254,7 +293,6 @@ static int l_blank(lua_State *L)
     return with_text(L, "blank", TN_OP_blank);
 }
 
-/* The options of an operator: a table with these keys, or nothing. */
 static bool options(lua_State *L, const char *word, const char *const *names)
 {
     if (lua_isnoneornil(L, 2)) return false;
@@ -506,6 +544,7 @@ static const luaL_Reg methods[] = {{"text", l_text},
                                    {"lookup", l_lookup},
                                    {"unit", l_unit},
                                    {"each", l_each},
+                                   {"flatten", l_flatten},
                                    {"default", l_default},
                                    {"required", l_required},
                                    {"secret", l_secret},
@@ -520,7 +559,7 @@ static const luaL_Reg methods[] = {{"text", l_text},
 static const luaL_Reg functions[] = {
     {"from", l_from},   {"const", l_const}, {"template", l_template},
     {"first", l_first}, {"when", l_when},   {"object", l_object},
-    {"fn", l_fn},       {NULL, NULL}};
+    {"fn", l_fn},       {"parent", l_parent}, {"level", l_level}, {NULL, NULL}};
 
 /* "there is no operator ...": upvalue 1 has those that there are, 2 is their kind. */
 static int l_find(lua_State *L)

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "mapping/apply.h"
+#include "mapping/reverse.h"
 
 struct tn_isolate;
 
@@ -16,7 +17,7 @@ struct tn_map_info {
     const char *file;   /* "mappings/oracle_fusion/item.lua" */
     const char *reads;  /* "oracle_fusion.item" */
     const char *writes; /* "item" */
-    const char *key;    /* target field that is the external id */
+    const char *key;    /* target field that is the external id; "" when it has a value of its own */
     size_t examples;    /* that ran at load */
 };
 
@@ -36,6 +37,11 @@ TN_MUST_CHECK bool tn_mapping_writes(struct tn_isolate *isolate, int ref, char *
 void tn_mapping_free(struct tn_mapping *m); /* NULL does nothing */
 const struct tn_plan *tn_mapping_plan(const struct tn_mapping *m);
 const struct tn_map_info *tn_mapping_info(const struct tn_mapping *m);
+/* The plan for the other direction: a record of ours becomes one of theirs.  NULL: err names the
+ * fields that are one-way, of which the mapping's out has to say what is sent. */
+TN_MUST_CHECK const struct tn_plan *tn_mapping_back(const struct tn_mapping *m, struct tn_err *err);
+/* Which field can be sent back, and how; n of them. */
+const struct tn_way_back *tn_mapping_ways(const struct tn_mapping *m, size_t *n);
 /* Functions that failed with kind budget one after the other up to now: at three the caller should
  * stop using the isolate. */
 unsigned tn_mapping_overruns(const struct tn_mapping *m);

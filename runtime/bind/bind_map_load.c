@@ -16,6 +16,10 @@ struct tn_mapping {
     unsigned overruns;
     struct tn_map_info info;
     struct tn_arena arena; /* info's texts */
+    struct tn_arena spec;  /* what the ways back speak of */
+    struct tn_reversed reversed;
+    struct tn_plan *back; /* NULL: back_err says why */
+    struct tn_err back_err;
 };
 
 /* ---- function fields ---- */
@@ -240,6 +244,41 @@ static void clear_spec(struct map_spec *s)
     tn_arena_clear(&s->arena);
 }
 
+static void say_one_way(struct tn_mapping *m)
+{
+    const struct tn_way_back *first = NULL;
+    char names[300] = "";
+    for (size_t i = 0; i < m->reversed.way_count; i++) {
+        const struct tn_way_back *w = &m->reversed.ways[i];
+        size_t n = strlen(names);
+        if (w->way != TN_WAY_one) continue;
+        if (!first) first = w;
+        snprintf(names + n, sizeof names - n, "%s%.*s (%s)", n ? ", " : "", TN_FMT(w->target),
+                 w->why);
+    }
+    tn_fail(&m->back_err, TN_E_invalid,
+            "it cannot send back %s: add out = { their field = value of ours, or false }", names);
+    tn_fail_at(&m->back_err, m->info.file, first ? first->line : 0);
+    if (first) tn_fail_field(&m->back_err, "%.*s", TN_FMT(first->target));
+}
+
+/* The other direction.  A fault of what the file says itself is one of the file; that something
+ * cannot be sent back is none until it is to be. */
+static bool make_back(struct tn_mapping *m, const struct map_spec *s, struct tn_err *err)
+{
+    tn_spec_reverse(&s->spec, s->out, s->out_count, &m->reversed);
+    if (m->reversed.spec.field_count)
+        m->back = tn_plan_new(&m->reversed.spec, &m->back_err);
+    else
+        tn_fail(&m->back_err, TN_E_invalid, "no field of it can be sent back");
+    if (!m->back && s->out_count) {
+        *err = m->back_err;
+        return false;
+    }
+    if (m->reversed.one_way) say_one_way(m);
+    return true;
+}
+
 /* A mapping with all but its plan.  False: err, and m is only good for tn_mapping_free. */
 static bool begin(struct tn_isolate *isolate, struct reading *r, struct tn_err *err)
 {
@@ -266,8 +305,10 @@ struct tn_mapping *tn_mapping_load(struct tn_isolate *isolate, int ref, const ch
         r.spec.spec.fn = run_function;
         r.spec.spec.fn_arg = m;
         m->plan = tn_plan_new(&r.spec.spec, err);
-        ok = m->plan && run_examples(m, &r.spec, err);
+        ok = m->plan && make_back(m, &r.spec, err) && run_examples(m, &r.spec, err);
     }
+    m->spec = r.spec.arena;
+    tn_arena_init(&r.spec.arena);
     clear_spec(&r.spec);
     m->overruns = 0;
     if (ok) return m;
@@ -296,6 +337,9 @@ void tn_mapping_free(struct tn_mapping *m)
     tn_isolate_release(m->isolate, m->view);
     tn_isolate_unref(m->isolate);
     tn_plan_free(m->plan);
+    tn_plan_free(m->back);
+    tn_reversed_clear(&m->reversed);
+    tn_arena_clear(&m->spec);
     tn_free(m->functions);
     tn_arena_clear(&m->arena);
     tn_free(m);
@@ -314,4 +358,17 @@ const struct tn_map_info *tn_mapping_info(const struct tn_mapping *m)
 unsigned tn_mapping_overruns(const struct tn_mapping *m)
 {
     return m->overruns;
+}
+
+const struct tn_plan *tn_mapping_back(const struct tn_mapping *m, struct tn_err *err)
+{
+    if (m->back && !m->reversed.one_way) return m->back;
+    *err = m->back_err;
+    return NULL;
+}
+
+const struct tn_way_back *tn_mapping_ways(const struct tn_mapping *m, size_t *n)
+{
+    *n = m->reversed.way_count;
+    return m->reversed.ways;
 }

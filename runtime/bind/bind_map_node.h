@@ -61,6 +61,8 @@ struct map_spec {
     const char *reads, *writes;
     int *functions; /* references (tn_isolate_keep) */
     size_t function_count;
+    const struct tn_spec_field *out; /* what is sent back; value NULL: not */
+    size_t out_count;
     struct map_example *examples;
     size_t example_count;
 };

@@ -140,6 +140,7 @@ static void read_rows(struct reader *r, int node, struct tn_spec_op *op)
             continue;
         }
         rows[op->row_count].key = key;
+        rows[op->row_count].bare = lua_type(L, -2) != LUA_TSTRING;
         rows[op->row_count++].value = copy_json(r, -1, "a row of the look-up");
     }
     if (lookup && !op->row_count) wrong(r, "a look-up needs rows");
@@ -258,6 +259,27 @@ static void read_inner_fields(struct reader *r, int node, int slot, struct tn_sp
     lua_pop(r->L, 1);
 }
 
+static void read_tree(struct reader *r, int node, struct tn_spec_value *v)
+{
+    lua_State *L = r->L;
+    lua_getiuservalue(L, node, MAP_B);
+    int table = lua_gettop(L);
+    struct {
+        const char *name;
+        struct tn_str *to;
+    } paths[] = {{"children", &v->children}, {"id", &v->id}, {"root_id", &v->root_id}};
+    for (size_t i = 0; i < 3; i++) {
+        int type = lua_getfield(L, table, paths[i].name);
+        if (type != LUA_TSTRING && type != LUA_TNIL)
+            wrong(r, "flatten: %s is the path of a field in a node", paths[i].name);
+        *paths[i].to = copy_text(r, -1);
+        lua_pop(L, 1);
+    }
+    lua_getfield(L, table, "set");
+    v->fields = read_fields(r, lua_gettop(L), &v->field_count);
+    lua_pop(L, 2);
+}
+
 static void read_source(struct reader *r, int node, const struct map_node *n,
                         struct tn_spec_value *v)
 {
@@ -268,6 +290,12 @@ static void read_source(struct reader *r, int node, const struct map_node *n,
     case TN_FROM_template: v->text = node_text(r, node, MAP_A); break;
     case TN_FROM_when: read_when(r, node, v); break;
     case TN_FROM_object: read_inner_fields(r, node, MAP_A, v); break;
+    case TN_FROM_parent: v->text = node_text(r, node, MAP_A); break;
+    case TN_FROM_level: break;
+    case TN_FROM_tree:
+        v->text = node_text(r, node, MAP_A);
+        read_tree(r, node, v);
+        break;
     case TN_FROM_each:
         v->text = node_text(r, node, MAP_A);
         read_inner_fields(r, node, MAP_B, v);
@@ -406,6 +434,9 @@ static void read_field(struct reader *r, struct tn_spec_field *f)
     r->line = outer;
 }
 
+/* out = { their field = value of ours, or false for what is not sent }. */
+static void read_out(struct reader *r, int table);
+
 /* Tables have no order: the source's lines give one. */
 static const struct tn_spec_field *read_fields(struct reader *r, int table, size_t *count)
 {
@@ -420,11 +451,40 @@ static const struct tn_spec_field *read_fields(struct reader *r, int table, size
     return fields;
 }
 
+static void read_out(struct reader *r, int table)
+{
+    lua_State *L = r->L;
+    size_t n = 0;
+    if (lua_getfield(L, table, "out") == LUA_TNIL) {
+        lua_pop(L, 1);
+        return;
+    }
+    if (lua_type(L, -1) != LUA_TTABLE) wrong(r, "out = { their field = value of ours }");
+    int out = lua_gettop(L);
+    for (lua_pushnil(L); lua_next(L, out); lua_pop(L, 1)) n++;
+    if (n > FIELDS_MAX) wrong(r, "more than %d fields", FIELDS_MAX);
+    struct tn_spec_field *fields = room(r, n, sizeof *fields);
+    snprintf(r->field, sizeof r->field, "out");
+    for (lua_pushnil(L); lua_next(L, out); lua_pop(L, 1)) {
+        struct tn_spec_field *f = &fields[r->s->out_count++];
+        if (lua_type(L, -1) != LUA_TBOOLEAN || lua_toboolean(L, -1))
+            read_field(r, f);
+        else if (lua_type(L, -2) != LUA_TSTRING)
+            wrong(r, "out is a table of their field = value of ours");
+        else
+            f->target = copy_text(r, lua_gettop(L) - 1);
+    }
+    r->field[0] = '\0';
+    if (n) qsort(fields, n, sizeof *fields, by_line);
+    r->s->out = fields;
+    lua_pop(L, 1);
+}
+
 /* ---- the declaration ---- */
 
 static void check_keys(struct reader *r, int table)
 {
-    static const char *const names[] = {"reads",    "writes",   "key",   "set", "example",
+    static const char *const names[] = {"reads",    "writes",   "key",   "set", "out", "example",
                                         "examples", "any_case", "title", NULL};
     lua_State *L = r->L;
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
@@ -436,8 +496,8 @@ static void check_keys(struct reader *r, int table)
         if (near)
             wrong(r, "unknown key \"%.60s\": did you mean \"%s\"?", lua_tostring(L, -2), near);
         wrong(r,
-              "unknown key \"%.60s\": expected reads, writes, key, set, example, examples, "
-              "any_case or title",
+              "unknown key \"%.60s\": expected reads, writes, key, set, out, example, "
+              "examples, any_case or title",
               lua_tostring(L, -2));
     }
 }
@@ -451,6 +511,22 @@ static struct tn_str text_key(struct reader *r, int table, const char *key, bool
         wrong(r, "%s = \"...\" %s", key, type == LUA_TNIL ? "is missing" : "is a text");
     if (type == LUA_TSTRING && !s.n) wrong(r, "%s is empty", key);
     return s;
+}
+
+/* The name of a target field, or a value of its own. */
+static void read_key(struct reader *r, int table)
+{
+    int line = r->line;
+    if (lua_getfield(r->L, table, "key") == LUA_TSTRING || !map_node_at(r->L, -1)) {
+        lua_pop(r->L, 1);
+        r->s->spec.key = text_key(r, table, "key", true);
+        return;
+    }
+    snprintf(r->field, sizeof r->field, "key");
+    r->s->spec.key_value = inner_value(r, lua_gettop(r->L));
+    r->field[0] = '\0';
+    r->line = line;
+    lua_pop(r->L, 1);
 }
 
 /* Records in examples are tables, or texts that are JSON where exact numbers matter. */
@@ -507,13 +583,14 @@ void map_spec_read(lua_State *L, struct map_spec *s)
     s->spec = (struct tn_spec){.file = r.file, .line = d->line};
     s->reads = text_key(&r, table, "reads", true).p;
     s->writes = text_key(&r, table, "writes", true).p;
-    s->spec.key = text_key(&r, table, "key", true);
+    read_key(&r, table);
     lua_getfield(L, table, "any_case");
     s->spec.any_case = lua_toboolean(L, -1);
     if (lua_getfield(L, table, "set") != LUA_TTABLE)
         wrong(&r, "set = { target = value } is missing");
     s->spec.fields = read_fields(&r, lua_gettop(L), &s->spec.field_count);
     lua_pop(L, 2);
+    read_out(&r, table);
     read_examples(&r, table);
     lua_pop(L, 1);
 }

@@ -25,13 +25,6 @@ struct tn_shape {
 
 enum { NO_KID = 0xFFFF };
 
-/* Where in the output we are: target names and indexes, innermost first. */
-struct tn_frame_path {
-    const struct tn_frame_path *outer;
-    const struct tn_member *member; /* NULL: element `index` of a list */
-    size_t index;
-};
-
 /* ---- life ---- */
 
 struct tn_apply *tn_apply_new(const struct tn_plan *plan)
@@ -119,7 +112,7 @@ static void value_text(struct tn_apply *a, const struct tn_value *v, char *out, 
     copy_cut(out, room, s, "...");
 }
 
-static void list_fault(struct tn_apply *a, bool rejects)
+void tn_apply_list(struct tn_apply *a, bool rejects)
 {
     struct tn_outcome *o = a->outcome;
     const struct tn_frame_path *p = a->path;
@@ -157,7 +150,7 @@ bool tn_apply_why(struct tn_apply *a, const struct tn_value *v, const char *fmt,
 
 void tn_apply_warn(struct tn_apply *a)
 {
-    list_fault(a, false);
+    tn_apply_list(a, false);
 }
 
 void tn_outcome_line(const struct tn_outcome_fault *f, struct tn_buf *out)
@@ -277,7 +270,7 @@ static void read_place(struct tn_apply *a, const struct tn_place *place, uint32_
     }
 }
 
-static uint32_t *read_scope(struct tn_apply *a, const struct tn_scope *scope, uint32_t at)
+uint32_t *tn_apply_scope(struct tn_apply *a, const struct tn_scope *scope, uint32_t at)
 {
     uint32_t *slots = a->slots + scope->first;
     memset(slots, 0, scope->slots * sizeof *slots);
@@ -347,6 +340,36 @@ static struct tn_value collected(struct tn_apply *a, const struct tn_expr *e, ui
 
 static bool eval(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
                  struct tn_value *v);
+
+bool tn_apply_eval(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+                   struct tn_value *v)
+{
+    return eval(a, e, slots, v);
+}
+
+struct tn_str tn_apply_keep(struct tn_apply *a, struct tn_str s)
+{
+    return (struct tn_str){tn_arena_strndup(&a->arena, s.p, s.n), s.n};
+}
+
+/* Of the parent in a tree: its id, or what the path finds in it. */
+static void eval_parent(struct tn_apply *a, const struct tn_expr *e, struct tn_value *v)
+{
+    const uint32_t *slots = a->slots + e->scope->first;
+    if (!e->source.n)
+        *v = (struct tn_value){.type = TN_JSON_string, .s = a->branch->id};
+    else
+        *v = e->step_count ? collected(a, e, slots[e->slot])
+                           : tn_apply_value(a->json, slots[e->slot]);
+}
+
+static void eval_level(struct tn_apply *a, struct tn_value *v)
+{
+    char text[16];
+    int n = snprintf(text, sizeof text, "%u", a->branch->level);
+    *v = (struct tn_value){.type = TN_JSON_number, .canonical = true};
+    v->s = tn_apply_keep(a, (struct tn_str){text, (size_t)n});
+}
 
 static bool eval_template(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
                           struct tn_value *v)
@@ -478,7 +501,10 @@ static bool eval_from(struct tn_apply *a, const struct tn_expr *e, const uint32_
         if (!yes && !e->items[2]) return true;
         return eval(a, e->items[yes ? 1 : 2], slots, v);
     case TN_FROM_fn: return eval_fn(a, e, slots, v);
+    case TN_FROM_parent: eval_parent(a, e, v); return true;
+    case TN_FROM_level: eval_level(a, v); return true;
     case TN_FROM_object:
+    case TN_FROM_tree:
     case TN_FROM_each: break;
     }
     return tn_apply_why(a, NULL, "an object or a list cannot stand here");
@@ -570,12 +596,9 @@ static bool fits(struct tn_apply *a, const struct tn_value *v)
                         TN_LIMIT_JSON_DEPTH);
 }
 
-/* What became of a value that was to be written. */
-enum written { NOTHING, NIL, WRITTEN, FAULTY, LISTED };
-
 static void write_members(struct tn_apply *a, const struct tn_group *g, const uint32_t *slots,
                           struct tn_buf *out, struct tn_piece *pieces);
-static enum written write_expr(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+static enum tn_written write_expr(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
                                struct tn_buf *out, struct tn_value *v);
 
 static bool write_element(struct tn_apply *a, const struct tn_expr *e, uint32_t at, size_t index,
@@ -586,18 +609,18 @@ static bool write_element(struct tn_apply *a, const struct tn_expr *e, uint32_t 
     a->path = &here;
     if (v.type == TN_JSON_object) {
         if (index) put_char(out, ',');
-        write_members(a, e->group, read_scope(a, e->scope, at), out, NULL);
+        write_members(a, e->group, tn_apply_scope(a, e->scope, at), out, NULL);
     } else {
         a->why.line = e->line;
         a->why.source = e->source;
         tn_apply_why(a, &v, "expected an object in the list, got %s", tn_json_type_name(v.type));
-        list_fault(a, true);
+        tn_apply_list(a, true);
     }
     a->path = here.outer;
     return !a->stopped;
 }
 
-static enum written write_each(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+static enum tn_written write_each(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
                                struct tn_buf *out)
 {
     struct tn_value v = tn_apply_value(a->json, slots[e->slot]);
@@ -619,10 +642,10 @@ static enum written write_each(struct tn_apply *a, const struct tn_expr *e, cons
     return WRITTEN;
 }
 
-static enum written write_choice(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+static enum tn_written write_choice(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
                                  struct tn_buf *out, struct tn_value *v)
 {
-    enum written done = NOTHING;
+    enum tn_written done = NOTHING;
     bool yes;
     if (e->from == TN_FROM_when) {
         a->why.line = e->line;
@@ -641,10 +664,10 @@ static enum written write_choice(struct tn_apply *a, const struct tn_expr *e, co
 
 /* Writes the value; v is then what was written if it was no object or list made here (type absent).
  */
-static enum written write_expr(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+static enum tn_written write_expr(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
                                struct tn_buf *out, struct tn_value *v)
 {
-    enum written done;
+    enum tn_written done;
     if (e->whole) {
         *v = (struct tn_value){.type = TN_JSON_absent};
         if (e->from == TN_FROM_object) {
@@ -652,6 +675,8 @@ static enum written write_expr(struct tn_apply *a, const struct tn_expr *e, cons
             done = WRITTEN;
         } else if (e->from == TN_FROM_each) {
             done = write_each(a, e, slots, out);
+        } else if (e->from == TN_FROM_tree) {
+            done = tn_tree_write(a, e, slots, out);
         } else {
             done = write_choice(a, e, slots, out, v);
         }
@@ -673,7 +698,7 @@ static struct tn_str first_source(const struct tn_expr *e)
     return first_source(e->items[0]);
 }
 
-static enum written missing(struct tn_apply *a, const struct tn_member *f, enum written done)
+static enum tn_written missing(struct tn_apply *a, const struct tn_member *f, enum tn_written done)
 {
     struct tn_str source = first_source(f->expr);
     if (!source.p)
@@ -688,7 +713,7 @@ static enum written missing(struct tn_apply *a, const struct tn_member *f, enum 
 }
 
 /* The external id: a text with something in it. */
-static enum written take_key(struct tn_apply *a, const struct tn_member *f, struct tn_value v)
+static enum tn_written take_key(struct tn_apply *a, const struct tn_member *f, struct tn_value v)
 {
     a->why.line = f->line;
     a->why.source = first_source(f->expr);
@@ -723,15 +748,29 @@ static void note_piece(struct tn_apply *a, struct tn_piece *piece, const struct 
 }
 
 /* After a fault: what the field's policy makes of it. */
-static enum written settle(struct tn_apply *a, const struct tn_member *f, struct tn_buf *out,
+static enum tn_written settle(struct tn_apply *a, const struct tn_member *f, struct tn_buf *out,
                            size_t at, struct tn_value *v)
 {
-    list_fault(a, f->on_fault == TN_FAULT_reject);
+    tn_apply_list(a, f->on_fault == TN_FAULT_reject);
     out->n = at;
     if (f->on_fault != TN_FAULT_default) return LISTED;
     *v = f->expr->fallback;
     put_value(out, v);
     return WRITTEN;
+}
+
+/* The key where it is no field of the target: worked out like one, written nowhere. */
+static void find_key(struct tn_apply *a, const struct tn_member *key, const uint32_t *slots)
+{
+    struct tn_frame_path here = {.member = key};
+    struct tn_value v;
+    a->path = &here;
+    enum tn_written done = eval(a, key->expr, slots, &v) ? WRITTEN : FAULTY;
+    if (done == WRITTEN && is_none(&v))
+        done = missing(a, key, v.type == TN_JSON_null ? NIL : NOTHING);
+    if (done == WRITTEN) done = take_key(a, key, v);
+    if (done == FAULTY) tn_apply_list(a, true);
+    a->path = NULL;
 }
 
 static bool write_member(struct tn_apply *a, const struct tn_member *f, const uint32_t *slots,
@@ -745,7 +784,7 @@ static bool write_member(struct tn_apply *a, const struct tn_member *f, const ui
     size_t start = out->n;
     put(out, f->head.p, f->head.n);
     size_t at = out->n;
-    enum written done = write_expr(a, f->expr, slots, out, &v);
+    enum tn_written done = write_expr(a, f->expr, slots, out, &v);
     if (f->required && done <= NIL) done = missing(a, f, done);
     if (f->is_key && done == WRITTEN) done = take_key(a, f, v);
     if (done == FAULTY) done = settle(a, f, out, at, &v);
@@ -757,6 +796,12 @@ static bool write_member(struct tn_apply *a, const struct tn_member *f, const ui
     }
     if (piece) note_piece(a, piece, &v, start, at, out->n);
     return true;
+}
+
+void tn_apply_object(struct tn_apply *a, const struct tn_group *g, const uint32_t *slots,
+                     struct tn_buf *out)
+{
+    write_members(a, g, slots, out, NULL);
 }
 
 static void write_members(struct tn_apply *a, const struct tn_group *g, const uint32_t *slots,
@@ -788,14 +833,16 @@ bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, str
         struct tn_value v = {.type = TN_JSON_absent};
         if (record.json) v = tn_apply_value(record.json, record.at);
         tn_apply_why(a, &v, "expected an object as record, got %s", tn_json_type_name(v.type));
-        list_fault(a, true);
+        tn_apply_list(a, true);
         return false;
     }
-    write_members(a, a->plan->group, read_scope(a, a->plan->scope, record.at), out, a->pieces);
+    const uint32_t *slots = tn_apply_scope(a, a->plan->scope, record.at);
+    if (a->plan->key) find_key(a, a->plan->key, slots);
+    write_members(a, a->plan->group, slots, out, a->pieces);
     if (out->failed) {
         tn_apply_why(a, NULL, "the mapped record is larger than %zu bytes", out->max);
         a->why.kind = TN_E_too_large;
-        list_fault(a, true);
+        tn_apply_list(a, true);
     }
     o->ok = !a->rejected;
     if (!o->ok) out->n = a->base;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
 #include "mapping/coerce.h"
 
 #include "base/decimal.h"
@@ -524,5 +526,65 @@ bool tn_moment_utc(const struct tn_moment *m, const struct tn_zone *zone,
     int64_t first = tn_days(1, 1, 1), last = tn_days(10000, 1, 1), day = floor_div(ms, 86400000);
     if (day < first || day >= last) return false;
     tn_time_text(ms, out);
+    return true;
+}
+
+/* ---- writing by a format ---- */
+
+static int write_field(char what, const struct tn_moment *m, char *w, size_t n)
+{
+    int offset = m->offset < 0 ? -m->offset : m->offset;
+    const char *name = months[m->month - 1];
+    switch (what) {
+    case 'Y': return snprintf(w, n, "%04d", m->year);
+    case 'y': return snprintf(w, n, "%02d", m->year % 100);
+    case 'm': return snprintf(w, n, "%02u", m->month);
+    case 'b': return snprintf(w, n, "%c%s", name[0] - 32, name + 1);
+    case 'd': return snprintf(w, n, "%02u", m->day);
+    case 'e': return snprintf(w, n, "%2u", m->day);
+    case 'H': return snprintf(w, n, "%02u", m->hour);
+    case 'I': return snprintf(w, n, "%02u", (m->hour + 11) % 12 + 1);
+    case 'M': return snprintf(w, n, "%02u", m->minute);
+    case 'S': return snprintf(w, n, "%02u", m->second);
+    case 'f': return snprintf(w, n, "%03u", m->milli);
+    case 'p': return snprintf(w, n, "%s", m->hour < 12 ? "AM" : "PM");
+    case 'z':
+        return snprintf(w, n, "%c%02d:%02d", m->offset < 0 ? '-' : '+', offset / 60, offset % 60);
+    case 'F': return snprintf(w, n, "%04d-%02u-%02u", m->year, m->month, m->day);
+    case 'T': return snprintf(w, n, "%02u:%02u:%02u", m->hour, m->minute, m->second);
+    default: return snprintf(w, n, "%c", what);
+    }
+}
+
+bool tn_moment_text(const struct tn_moment *from, struct tn_str format, const struct tn_zone *zone,
+                    char room[TN_MOMENT_TEXT], struct tn_str *out)
+{
+    struct tn_moment m = *from;
+    int64_t utc = local_ms(&m) - (int64_t)m.offset * 60000;
+    size_t n = 0;
+    bool epoch = tn_str_is(format, "epoch"), epoch_ms = tn_str_is(format, "epoch_ms");
+    if (epoch || epoch_ms) {
+        n = (size_t)snprintf(room, TN_MOMENT_TEXT, "%lld",
+                             (long long)(epoch ? floor_div(utc, 1000) : utc));
+        *out = (struct tn_str){room, n};
+        return true;
+    }
+    if (m.zoned) {
+        int64_t offset = zone ? tn_zone_offset(zone, floor_div(utc, 1000)) : 0;
+        if (utc + offset * 1000 < -62135596800000 || utc + offset * 1000 > 253402300799999)
+            return false;
+        from_ms(utc + offset * 1000, &m);
+        m.offset = (int)(offset / 60);
+    }
+    for (size_t i = 0; i < format.n; i++) {
+        char one[2] = {format.p[i], '\0'};
+        bool field = one[0] == '%' && i + 1 < format.n;
+        size_t left = TN_MOMENT_TEXT - n;
+        int wrote = field ? write_field(format.p[++i], &m, room + n, left)
+                          : snprintf(room + n, left, "%s", one);
+        if (wrote < 0 || (size_t)wrote >= left) return false;
+        n += (size_t)wrote;
+    }
+    *out = (struct tn_str){room, n};
     return true;
 }

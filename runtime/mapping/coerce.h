@@ -40,6 +40,8 @@ void tn_zone_free(struct tn_zone *zone); /* NULL does nothing */
 /* Local wall time to UTC, in milliseconds.  A time that comes twice is the earlier one; one that
  * is skipped moves on by the gap. */
 int64_t tn_zone_utc(const struct tn_zone *zone, int64_t local_ms);
+/* Seconds east of UTC at that moment (seconds since 1970). */
+int64_t tn_zone_offset(const struct tn_zone *zone, int64_t utc);
 
 /* A date and time as written. */
 struct tn_moment {
@@ -60,5 +62,11 @@ const char *tn_moment_format_fault(struct tn_str format);
  * neither, or the year leaves 0001..9999. */
 bool tn_moment_utc(const struct tn_moment *m, const struct tn_zone *zone,
                    char out[TN_MOMENT_LEN + 1]);
+
+/* m as format says, in zone (NULL: UTC; a moment without an offset is taken as it stands).
+ * False: it does not fit into room, or the year leaves 0001..9999. */
+enum { TN_MOMENT_TEXT = 256 };
+bool tn_moment_text(const struct tn_moment *m, struct tn_str format, const struct tn_zone *zone,
+                    char room[TN_MOMENT_TEXT], struct tn_str *out);
 
 #endif

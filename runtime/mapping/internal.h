@@ -73,6 +73,8 @@ struct tn_do { /* one operator, ready */
     int64_t i, j;
     struct tn_table rows;
     const struct tn_value *values;
+    const struct tn_part *parts; /* unpick: literals, with a value behind each but the last */
+    size_t part_count;
     bool has_other;
     struct tn_value other;
     enum tn_on_fault miss;
@@ -96,7 +98,8 @@ struct tn_expr {
     const struct tn_value *args; /* texts decoded */
     size_t arg_count;
     const struct tn_group *group;
-    const struct tn_scope *scope; /* each: of an element */
+    const struct tn_scope *scope; /* each: of an element; tree: of a child; parent: of the parent */
+    const struct tn_tree *tree;
     int fn;
     bool whole; /* makes an object or a list: is written as it is made, has no operators */
     const struct tn_do *ops;
@@ -104,6 +107,12 @@ struct tn_expr {
     size_t none_op; /* the look-up that takes absent and null; op_count: none */
     bool has_fallback;
     struct tn_value fallback;
+};
+
+struct tn_tree { /* what a tree's rows are made with */
+    const struct tn_scope *parent;
+    const struct tn_expr *children, *root_id; /* in the parent's scope */
+    const struct tn_expr *id;                 /* in the child's */
 };
 
 struct tn_member {
@@ -125,13 +134,17 @@ struct tn_plan {
     struct tn_arena arena;
     const char *file;
     struct tn_group *group;
-    struct tn_scope *scope; /* of the record; all scopes by next */
+    const struct tn_member *key; /* that is no field of the target; NULL: a member is it, or none */
+    struct tn_scope *scope;      /* of the record; all scopes by next */
     uint32_t places, slots; /* of all scopes */
     size_t functions;
     tn_plan_fn fn;
     void *fn_arg;
     struct tn_do *zoned; /* operators that own a zone */
 };
+
+/* Cuts one step of a path off: .name, name, [n], [*], ["name"].  False: what is wrong is in *why. */
+bool tn_path_step(struct tn_str *s, bool first, struct tn_step *out, const char **why);
 
 /* ---- running (apply.c, ops.c) ---- */
 
@@ -167,6 +180,7 @@ struct tn_apply {
     const struct tn_json *json;
     struct tn_outcome *outcome;
     const struct tn_frame_path *path;
+    const struct tn_branch *branch; /* of the tree at hand */
     struct tn_why why;
     bool rejected, stopped;
 };
@@ -183,6 +197,37 @@ bool tn_apply_why(struct tn_apply *a, const struct tn_value *v, const char *fmt,
     TN_PRINTF(3, 4);
 /* Lists a->why as a warning. */
 void tn_apply_warn(struct tn_apply *a);
+/* ---- shared by apply.c and tree.c ---- */
+
+/* Where in the output we are: target names and indexes, innermost first. */
+struct tn_frame_path {
+    const struct tn_frame_path *outer;
+    const struct tn_member *member; /* NULL: element `index` of a list */
+    size_t index;
+};
+/* A parent in a tree, and how we came to it. */
+struct tn_branch {
+    const struct tn_branch *up;
+    struct tn_str id;
+    unsigned level; /* of its children */
+};
+/* What became of a value that was to be written. */
+enum tn_written { NOTHING, NIL, WRITTEN, FAULTY, LISTED };
+
+/* Lists a->why at a->path. */
+void tn_apply_list(struct tn_apply *a, bool rejects);
+/* Finds what scope reads of the node at `at`; its slots. */
+uint32_t *tn_apply_scope(struct tn_apply *a, const struct tn_scope *scope, uint32_t at);
+bool tn_apply_eval(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+                   struct tn_value *v);
+void tn_apply_object(struct tn_apply *a, const struct tn_group *g, const uint32_t *slots,
+                     struct tn_buf *out);
+/* The rows of a tree as a list. */
+enum tn_written tn_tree_write(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+                              struct tn_buf *out);
+/* Text of an arena of the record at hand. */
+struct tn_str tn_apply_keep(struct tn_apply *a, struct tn_str s);
+
 /* What a node of the record at hand holds. */
 struct tn_value tn_apply_value(const struct tn_json *json, uint32_t at);
 

@@ -336,6 +336,77 @@ static bool time_op(struct tn_apply *a, const struct tn_do *d, struct tn_value *
     return true;
 }
 
+/* A time or date of ours as the other side writes it. */
+static bool moment_out(struct tn_apply *a, const struct tn_do *d, struct tn_value *v)
+{
+    struct tn_value text = *v;
+    struct tn_moment m;
+    struct tn_str out;
+    char space[TN_MOMENT_TEXT];
+    bool epoch = tn_str_is(d->a, "epoch") || tn_str_is(d->a, "epoch_ms");
+    if (!tn_op_text(a, &text)) return false;
+    if (!tn_moment_read(text.s, (struct tn_str){0}, &m))
+        return tn_apply_why(a, v, "expected a %s of ours, such as %s",
+                            d->op == TN_OP_date_out ? "date" : "time",
+                            d->op == TN_OP_date_out ? "2026-01-31" : "2026-01-31T08:09:10.123Z");
+    if (d->op == TN_OP_date_out) {
+        m.zoned = false;
+        m.offset = 0;
+    }
+    if (!tn_moment_text(&m, d->a, d->zone, space, &out))
+        return tn_apply_why(a, v, "it cannot be written as \"%.*s\"", TN_FMT(d->a));
+    set_text(v, copy(a, out), false);
+    if (epoch) *v = (struct tn_value){.type = TN_JSON_number, .s = v->s, .canonical = true};
+    return true;
+}
+
+/* Where the literals 1 ... n of a template lie in s (0 has been cut off), each as early or as late
+ * as can be.  False: they do not. */
+static bool place_literals(const struct tn_do *d, struct tn_str s, bool late, size_t *at)
+{
+    size_t n = d->part_count, from = 0, to = s.n;
+    struct tn_str last = d->parts[n - 1].literal;
+    if (to < last.n || memcmp(s.p + to - last.n, last.p, last.n) != 0) return false;
+    at[n - 1] = to -= last.n;
+    for (size_t i = 1; i + 1 < n; i++) {
+        size_t k = late ? n - 1 - i : i;
+        struct tn_str lit = d->parts[k].literal;
+        if (to - from < lit.n) return false;
+        size_t p = late ? to - lit.n : from;
+        while (memcmp(s.p + p, lit.p, lit.n) != 0) {
+            if (late ? p == from : p + lit.n >= to) return false;
+            late ? p-- : p++;
+        }
+        at[k] = p;
+        if (late)
+            to = p;
+        else
+            from = p + lit.n;
+    }
+    return true;
+}
+
+/* Undoes a template.  A text that it could have made in more than one way is a fault. */
+static bool unpick(struct tn_apply *a, const struct tn_do *d, struct tn_value *v)
+{
+    size_t early[20], late[20], n = d->part_count, i = (size_t)d->i;
+    struct tn_value whole = *v;
+    if (!tn_op_text(a, v)) return false;
+    struct tn_str s = v->s, head = d->parts[0].literal;
+    if (s.n < head.n || memcmp(s.p, head.p, head.n) != 0)
+        return tn_apply_why(a, &whole, "expected a text that begins with \"%.*s\"", TN_FMT(head));
+    s.p += head.n;
+    s.n -= head.n;
+    if (!place_literals(d, s, false, early) || !place_literals(d, s, true, late))
+        return tn_apply_why(a, &whole, "the template cannot have made this text");
+    for (size_t k = 1; k < n; k++)
+        if (early[k] != late[k])
+            return tn_apply_why(a, &whole, "the text can be taken apart in more than one way");
+    size_t from = i ? early[i] + d->parts[i].literal.n : 0;
+    set_text(v, (struct tn_str){s.p + from, early[i + 1] - from}, v->clean);
+    return true;
+}
+
 static bool date_op(struct tn_apply *a, const struct tn_do *d, struct tn_value *v)
 {
     struct tn_moment m;
@@ -403,6 +474,9 @@ bool tn_op_run(struct tn_apply *a, const struct tn_do *d, struct tn_value *v)
     case TN_OP_date: return date_op(a, d, v);
     case TN_OP_lookup: return lookup(a, d, v);
     case TN_OP_unit: return unit(a, d, v);
+    case TN_OP_time_out:
+    case TN_OP_date_out: return moment_out(a, d, v);
+    case TN_OP_unpick: return unpick(a, d, v);
     }
     return false;
 }

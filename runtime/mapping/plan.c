@@ -11,7 +11,8 @@ struct maker {
     struct tn_plan *plan;
     const struct tn_spec *spec;
     struct tn_err *err;
-    struct tn_scope *scope; /* that paths are added to */
+    struct tn_scope *scope;  /* that paths are added to */
+    struct tn_scope *parent; /* inside a tree: that of the parent */
     struct tn_scope **last_scope;
     struct tn_json *json; /* for constants */
     char field[128];      /* path of the target field at hand */
@@ -90,8 +91,7 @@ static bool make_arg(struct maker *m, struct tn_str json, int line, struct tn_va
 
 /* ---- paths ---- */
 
-/* Cuts one step off: .name, name, [n], [*], ["name"].  False: what is wrong stands in *why. */
-static bool next_step(struct tn_str *s, bool first, struct tn_step *out, const char **why)
+bool tn_path_step(struct tn_str *s, bool first, struct tn_step *out, const char **why)
 {
     *out = (struct tn_step){0};
     *why = NULL;
@@ -156,7 +156,7 @@ static bool make_path(struct maker *m, struct tn_str path, int line, struct tn_e
     const char *why;
     e->source = keep(m, path);
     for (bool first = true; s.n; first = false) {
-        if (!next_step(&s, first, &step, &why))
+        if (!tn_path_step(&s, first, &step, &why))
             return fault(m, line, "the path \"%.*s\": %s", TN_FMT(path), why);
         if (!count && !step.any) {
             place = place_at(m, place, &step);
@@ -227,6 +227,27 @@ static bool scale_ok(struct maker *m, const struct tn_spec_op *s)
     return fault(m, s->line, "scale is a number of digits from 0 to 100");
 }
 
+static bool next_part(struct maker *m, struct tn_str *s, int line, struct tn_part *out);
+
+/* The literals of a template.  The paths in it are of the other side: they are not read here. */
+static bool make_unpick(struct maker *m, const struct tn_spec_op *s, struct tn_do *d)
+{
+    struct tn_scope elsewhere = {.slots = 1}, *scope = m->scope;
+    struct tn_part *parts = room(m, PARTS_MAX + 1, sizeof *parts);
+    struct tn_str text = s->a;
+    bool ok = true;
+    m->scope = &elsewhere;
+    while (ok && text.n && d->part_count < PARTS_MAX)
+        ok = next_part(m, &text, s->line, &parts[d->part_count++]);
+    m->scope = scope;
+    if (!ok) return false;
+    if (text.n) return fault(m, s->line, "a template has at most %d parts", PARTS_MAX);
+    if (!d->part_count || parts[d->part_count - 1].value) parts[d->part_count++].literal = TN_STR("");
+    d->parts = parts;
+    if (s->i >= 0 && (size_t)s->i + 1 < d->part_count) return true;
+    return fault(m, s->line, "the template has no such part");
+}
+
 static bool make_op(struct maker *m, const struct tn_spec_op *s, struct tn_do *d)
 {
     if (!utf8(m, s->a, s->line) || !utf8(m, s->b, s->line)) return false;
@@ -242,8 +263,11 @@ static bool make_op(struct maker *m, const struct tn_spec_op *s, struct tn_do *d
         return make_number_limit(m, s->line, s->a, &d->a) &&
                make_number_limit(m, s->line, s->b, &d->b);
     case TN_OP_decimal: return scale_ok(m, s);
+    case TN_OP_unpick: return make_unpick(m, s, d);
     case TN_OP_time:
-    case TN_OP_date: d->a = keep(m, s->a); return make_time(m, s, d);
+    case TN_OP_date:
+    case TN_OP_time_out:
+    case TN_OP_date_out: d->a = keep(m, s->a); return make_time(m, s, d);
     case TN_OP_lookup:
     case TN_OP_boolean: return make_rows(m, s, d);
     case TN_OP_unit:
@@ -391,14 +415,70 @@ static void open_scope(struct maker *m)
 static bool make_each(struct maker *m, const struct tn_spec_value *v, struct tn_expr *e)
 {
     if (!make_path(m, v->text, v->line, e)) return false;
-    struct tn_scope *outer = m->scope;
+    struct tn_scope *outer = m->scope, *outer_parent = m->parent;
     if (e->step_count) return fault(m, v->line, "each takes a path without [*]");
     e->whole = true;
     open_scope(m);
     e->scope = m->scope;
+    m->parent = NULL;
     e->group = make_group(m, v->fields, v->field_count);
     m->scope = outer;
+    m->parent = outer_parent;
     return e->group != NULL;
+}
+
+/* A path in the scope of the parent or of the child. */
+static const struct tn_expr *tree_path(struct maker *m, struct tn_scope *scope, struct tn_str path,
+                                       int line, const char *what)
+{
+    struct tn_scope *outer = m->scope;
+    const struct tn_expr *e = NULL;
+    m->scope = scope;
+    if (path.n)
+        e = path_expr(m, path, line);
+    else
+        fault(m, line, "flatten needs %s = the path in a node", what);
+    m->scope = outer;
+    if (e && e->step_count) {
+        fault(m, line, "%s takes a path without [*]", what);
+        return NULL;
+    }
+    return e;
+}
+
+static bool make_tree(struct maker *m, const struct tn_spec_value *v, struct tn_expr *e)
+{
+    struct tn_tree *tree = room(m, 1, sizeof *tree);
+    struct tn_scope *outer = m->scope, *outer_parent = m->parent, *parent;
+    if (!make_path(m, v->text, v->line, e)) return false;
+    if (e->step_count) return fault(m, v->line, "flatten takes a path without [*]");
+    e->whole = true;
+    e->tree = tree;
+    open_scope(m);
+    tree->parent = parent = m->scope;
+    open_scope(m);
+    e->scope = m->scope;
+    m->parent = parent;
+    tree->children = tree_path(m, parent, v->children, v->line, "children");
+    tree->id = tree_path(m, m->scope, v->id, v->line, "id");
+    tree->root_id = tree_path(m, parent, v->root_id.p ? v->root_id : v->id, v->line, "root_id");
+    if (!tree->children || !tree->id || !tree->root_id) return false;
+    e->group = make_group(m, v->fields, v->field_count);
+    m->scope = outer;
+    m->parent = outer_parent;
+    return e->group != NULL;
+}
+
+static bool make_parent(struct maker *m, const struct tn_spec_value *v, struct tn_expr *e)
+{
+    struct tn_scope *outer = m->scope;
+    if (!m->parent) return fault(m, v->line, "parent and level stand only in what flatten sets");
+    if (v->from == TN_FROM_level) return true;
+    m->scope = m->parent;
+    bool ok = make_path(m, v->text, v->line, e);
+    e->scope = m->scope;
+    m->scope = outer;
+    return ok;
 }
 
 static bool make_fn(struct maker *m, const struct tn_spec_value *v, struct tn_expr *e)
@@ -425,6 +505,9 @@ static bool make_from(struct maker *m, const struct tn_spec_value *v, struct tn_
         e->group = make_group(m, v->fields, v->field_count);
         return e->group != NULL;
     case TN_FROM_each: return make_each(m, v, e);
+    case TN_FROM_tree: return make_tree(m, v, e);
+    case TN_FROM_parent:
+    case TN_FROM_level: return make_parent(m, v, e);
     case TN_FROM_fn: return make_fn(m, v, e);
     }
     return fault(m, v->line, "a value without a source");
@@ -561,9 +644,27 @@ static void number_slots(struct maker *m)
     }
 }
 
+/* A key with an expression of its own is made like a field, and no one sees it in the output. */
+static bool make_key(struct maker *m)
+{
+    const struct tn_spec_value *v = m->spec->key_value;
+    struct tn_member *key = room(m, 1, sizeof *key);
+    m->line = v->line;
+    snprintf(m->field, sizeof m->field, "key");
+    *key = (struct tn_member){
+        .target = TN_STR("key"), .line = v->line, .required = true, .is_key = true};
+    key->expr = make_expr(m, v);
+    if (!key->expr) return false;
+    if (key->expr->whole) return fault(m, v->line, "the key is a text, not an object or a list");
+    m->plan->key = key;
+    m->field[0] = '\0';
+    return true;
+}
+
 static bool mark_key(struct maker *m)
 {
     struct tn_group *g = m->plan->group;
+    if (m->spec->key_value) return make_key(m);
     if (!m->spec->key.p) return true;
     for (size_t i = 0; i < g->count; i++) {
         struct tn_member *f = &g->members[i];
@@ -629,8 +730,8 @@ static void explain_group(const struct tn_plan *plan, const struct tn_group *g, 
 
 static void explain_source(const struct tn_expr *e, struct tn_buf *out)
 {
-    static const char *const words[] = {"",     "const",  "template", "first",
-                                        "when", "object", "each",     "function"};
+    static const char *const words[] = {"",     "const",   "template", "first", "when",    "object",
+                                        "each", "flatten", "parent",   "level", "function"};
     if (e->from != TN_FROM_path) tn_buf_addf(out, "%s ", words[e->from]);
     if (e->from == TN_FROM_const)
         tn_buf_addstr(out, e->value.s);
@@ -648,7 +749,8 @@ static void explain_ops(const struct tn_expr *e, struct tn_buf *out)
     static const char *const words[] = {"text",    "trim",    "upper",   "lower", "substring",
                                         "replace", "pad",     "split",   "join",  "number",
                                         "integer", "decimal", "boolean", "time",  "date",
-                                        "lookup",  "unit",    "blank"};
+                                        "lookup",  "unit",    "blank",   "time as",  "date as",
+                                        "part of"};
     for (size_t i = 0; i < e->op_count; i++)
         tn_buf_addf(out, "%s%s", i ? " " : "", words[e->ops[i].op]);
     if (e->has_fallback)
@@ -659,14 +761,17 @@ static void explain_member(const struct tn_plan *plan, const struct tn_member *f
                            const char *prefix, struct tn_buf *out)
 {
     char inner[256];
-    tn_buf_addf(out, "%s%.*s\t", prefix, TN_FMT(f->target));
+    if (f == plan->key)
+        tn_buf_adds(out, "(key)\t");
+    else
+        tn_buf_addf(out, "%s%.*s\t", prefix, TN_FMT(f->target));
     explain_source(f->expr, out);
     tn_buf_addc(out, '\t');
     explain_ops(f->expr, out);
     tn_buf_addf(out, "\t%s:%d\n", plan->file, f->line);
     if (!f->expr->group) return;
     snprintf(inner, sizeof inner, "%s%.*s%s.", prefix, TN_FMT(f->target),
-             f->expr->from == TN_FROM_each ? "[*]" : "");
+             f->expr->from == TN_FROM_object ? "" : "[*]");
     explain_group(plan, f->expr->group, inner, out);
 }
 
@@ -678,5 +783,6 @@ static void explain_group(const struct tn_plan *plan, const struct tn_group *g, 
 
 void tn_plan_explain(const struct tn_plan *plan, struct tn_buf *out)
 {
+    if (plan->key) explain_member(plan, plan->key, "", out);
     explain_group(plan, plan->group, "", out);
 }

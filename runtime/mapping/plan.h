@@ -28,6 +28,10 @@ enum tn_from {
     TN_FROM_when,     /* items: subject, then, otherwise (may be NULL); test, args */
     TN_FROM_object,   /* fields: a nested object over the same record */
     TN_FROM_each,     /* text: path of an array (one object counts as an array of one); fields */
+    TN_FROM_tree,     /* text: path of a node or a list of nodes; children, id, root_id, fields: one
+                         row for each child under its parent, parents first */
+    TN_FROM_parent,   /* in a tree's fields: text is a path in the parent; "" its id */
+    TN_FROM_level,    /* in a tree's fields: 1 for the children of the root, and so on */
     TN_FROM_fn        /* fn */
 };
 
@@ -54,7 +58,11 @@ enum tn_op {
     TN_OP_date,    /* to 2026-01-31, in its own zone; a format (absent: ISO 8601) */
     TN_OP_lookup,  /* rows; other: value of unknown ones, or miss */
     TN_OP_unit,    /* from unit a to unit b; i digits (-1: exact or a fault); mode: tn_round */
-    TN_OP_blank    /* a text that equals a (after trimming) counts as absent */
+    TN_OP_blank,   /* a text that equals a (after trimming) counts as absent */
+    /* of mappings that are read backwards */
+    TN_OP_time_out, /* a time of ours as format a says, in zone b */
+    TN_OP_date_out, /* a date of ours as format a says */
+    TN_OP_unpick    /* of a text that template a could have made: its value number i, from 0 */
 };
 
 /* Besides enum tn_round: digits that would be lost are a fault. */
@@ -70,6 +78,7 @@ enum tn_on_fault {
 struct tn_spec_row {     /* of a look-up or of boolean words */
     struct tn_str key;   /* text that a text, a number's lexeme or a boolean's word equals */
     struct tn_str value; /* JSON */
+    bool bare;           /* the key was a number or a boolean, not a text; for the way back */
 };
 
 struct tn_spec_op {
@@ -95,6 +104,7 @@ struct tn_spec_value {
     size_t arg_count;
     const struct tn_spec_field *fields;
     size_t field_count;
+    struct tn_str children, id, root_id; /* tree: paths; root_id: id of the root, absent: as id */
     int fn;
     const struct tn_spec_op *ops;
     size_t op_count;
@@ -113,7 +123,8 @@ struct tn_spec_field {
 struct tn_spec {
     const char *file; /* "mappings/oracle_fusion/item.lua" */
     int line;
-    struct tn_str key; /* target field that is the external id; absent: none (a part of a whole) */
+    struct tn_str key; /* target field that is the external id; absent: key_value, or none */
+    const struct tn_spec_value *key_value; /* the external id, when it is no field of the target */
     bool any_case;     /* source names match whatever their case (ASCII) */
     const struct tn_spec_field *fields; /* the output has them in this order */
     size_t field_count;

@@ -278,6 +278,11 @@ static int64_t offset_at(const struct tn_zone *z, int64_t utc)
     return z->offset[low];
 }
 
+int64_t tn_zone_offset(const struct tn_zone *z, int64_t utc)
+{
+    return offset_at(z, utc);
+}
+
 int64_t tn_zone_utc(const struct tn_zone *z, int64_t local_ms)
 {
     int64_t local = local_ms / 1000 - (local_ms % 1000 < 0), ms = local_ms - local * 1000;

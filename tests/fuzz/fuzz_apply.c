@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "mapping/apply.h"
+#include "mapping/reverse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -64,10 +65,10 @@ static const struct tn_spec_field *fields(struct recipe *r, unsigned depth, size
 static void one_op(struct recipe *r, struct tn_spec_op *op)
 {
     struct tn_spec_row *rows = tn_arena_alloc(&r->arena, 2 * sizeof *rows);
-    *op = (struct tn_spec_op){.op = (enum tn_op)next(r, TN_OP_blank + 1), .line = 3, .rows = rows};
+    *op = (struct tn_spec_op){.op = (enum tn_op)next(r, TN_OP_unpick + 1), .line = 3, .rows = rows};
     op->row_count = op->op == TN_OP_lookup ? 1 + next(r, 2) : 0;
     for (size_t i = 0; i < op->row_count; i++)
-        rows[i] = (struct tn_spec_row){i ? TN_STR("7") : text(r), text(r)};
+        rows[i] = (struct tn_spec_row){.key = i ? TN_STR("7") : text(r), .value = text(r)};
     if (next(r, 2)) op->a = text(r);
     if (next(r, 2)) op->b = text(r);
     if (next(r, 3) == 1) op->other = text(r);
@@ -95,7 +96,12 @@ static struct tn_spec_value *value(struct recipe *r, unsigned depth)
         for (size_t i = 0; i < v->item_count; i++) items[i] = value(r, depth - 1);
         v->items = items;
     }
-    if (v->from == TN_FROM_object || v->from == TN_FROM_each)
+    if (v->from == TN_FROM_tree) {
+        v->children = text(r);
+        v->id = text(r);
+        if (next(r, 2)) v->root_id = text(r);
+    }
+    if (v->from == TN_FROM_object || v->from == TN_FROM_each || v->from == TN_FROM_tree)
         v->fields = fields(r, depth - 1, &v->field_count);
     v->op_count = next(r, OPS + 1);
     for (size_t i = 0; i < v->op_count; i++) one_op(r, &ops[i]);
@@ -157,6 +163,18 @@ static void apply(const struct tn_plan *plan, struct tn_str record)
     tn_json_free(json);
 }
 
+/* Whatever the spec, its reverse compiles or says why not. */
+static void backwards(const struct tn_spec *spec, struct tn_str record)
+{
+    struct tn_reversed r;
+    struct tn_err err;
+    tn_spec_reverse(spec, NULL, 0, &r);
+    struct tn_plan *plan = r.spec.field_count ? tn_plan_new(&r.spec, &err) : NULL;
+    if (plan) apply(plan, record);
+    tn_plan_free(plan);
+    tn_reversed_clear(&r);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const uint8_t *cut = size ? memchr(data, 0, size) : NULL;
@@ -168,6 +186,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     spec.any_case = next(&r, 4) == 1;
     if (next(&r, 3) == 1) spec.key = TN_STR("t0");
     spec.fields = fields(&r, 3, &spec.field_count);
+    if (next(&r, 4) == 1) spec.key_value = value(&r, 2);
+    backwards(&spec, (struct tn_str){(const char *)cut + 1, size - (size_t)(cut - data) - 1});
     struct tn_plan *plan = tn_plan_new(&spec, &err);
     if (plan)
         apply(plan, (struct tn_str){(const char *)cut + 1, size - (size_t)(cut - data) - 1});

@@ -159,11 +159,11 @@ static void paths_lead_through_objects_and_lists(void **state)
 
 static void operators_do_what_the_table_says(void **state)
 {
-    static const struct tn_spec_row rows[] = {{TN_STR("1"), TN_STR("\"X\"")},
-                                              {TN_STR("true"), TN_STR("\"T\"")},
-                                              {TN_STR("a\"b"), TN_STR("[1, 0.10]")},
-                                              {TN_STR("nil"), TN_STR("null")}};
-    static const struct tn_spec_row words[] = {{TN_STR("Ja"), TN_STR("true")}};
+    static const struct tn_spec_row rows[] = {{.key = TN_STR("1"), .value = TN_STR("\"X\"")},
+                                              {.key = TN_STR("true"), .value = TN_STR("\"T\"")},
+                                              {.key = TN_STR("a\"b"), .value = TN_STR("[1, 0.10]")},
+                                              {.key = TN_STR("nil"), .value = TN_STR("null")}};
+    static const struct tn_spec_row words[] = {{.key = TN_STR("Ja"), .value = TN_STR("true")}};
     static const struct {
         struct tn_spec_op op;
         const char *in, *out; /* out NULL: absent; "!": a fault that has the text */
@@ -441,6 +441,33 @@ static void the_key_is_a_text_with_something_in_it(void **state)
     expect_spec(&spec, "null", "!expected an object as record, got null");
 }
 
+static void the_key_can_be_a_value_of_its_own(void **state)
+{
+    const struct tn_spec_field f[] = {F("y", V("id", OPS({.op = TN_OP_text})))};
+    const struct tn_spec_value *whole =
+        V("{id}/{org}", .from = TN_FROM_template, .fallback = {NULL, 0});
+    const struct tn_spec spec = {
+        .file = "m.lua",
+        .fields = f,
+        .field_count = 1,
+        .key_value = V("", .from = TN_FROM_first, ITEMS(whole, V("id", OPS({.op = TN_OP_text}))))};
+    struct result r;
+    (void)state;
+    run(&spec, "{\"id\":7,\"org\":\"M1\"}", &r);
+    assert_string_equal(r.out.p, "{\"y\":\"7\"}");
+    assert_string_equal(r.id, "7/M1");
+    clear(&r);
+    run(&spec, "{\"id\":7}", &r);
+    assert_string_equal(r.id, "7");
+    clear(&r);
+    expect_spec(&spec, "{\"org\":\"M1\"}", "!m.lua:5: key: it is required");
+    expect_spec(&spec, "{\"id\":[]}", "!key: expected a text, a number or a boolean, got an array");
+    const struct tn_spec bare = {
+        .file = "m.lua", .fields = f, .field_count = 1, .key_value = V("id")};
+    expect_spec(&bare, "{\"id\":7}", "!key: the key has to be a text, got a number");
+    expect_spec(&bare, "{\"id\":\"\"}", "!key: the key is empty");
+}
+
 static void secrets_do_not_show(void **state)
 {
     const struct tn_spec_field inner[] = {F("z", V("x", OPS({.op = TN_OP_number})))};
@@ -700,8 +727,8 @@ static struct tn_str random_path(struct tn_arena *a)
 }
 
 enum { PLAIN_OPS = 6 };
-static const struct tn_spec_row test_rows[] = {{TN_STR("7"), TN_STR("\"seven\"")},
-                                               {TN_STR("a"), TN_STR("1")}};
+static const struct tn_spec_row test_rows[] = {{.key = TN_STR("7"), .value = TN_STR("\"seven\"")},
+                                               {.key = TN_STR("a"), .value = TN_STR("1")}};
 static const struct tn_spec_op test_ops[] = {
     {.op = TN_OP_text},
     {.op = TN_OP_trim},
@@ -1073,6 +1100,7 @@ int main(void)
         cmocka_unit_test(objects_and_lists_are_made),
         cmocka_unit_test(faults_follow_the_policy_of_the_field),
         cmocka_unit_test(the_key_is_a_text_with_something_in_it),
+        cmocka_unit_test(the_key_can_be_a_value_of_its_own),
         cmocka_unit_test(secrets_do_not_show),
         cmocka_unit_test(long_values_and_many_faults_are_cut),
         cmocka_unit_test(output_that_does_not_fit_rejects_the_record),

@@ -66,6 +66,10 @@ static struct tn_mapping *load(struct tn_isolate *iso, const char *text, const c
     HEAD "return map { reads = 'x.item', writes = 'item', key = 'id', set = {\n"                   \
          "id = from 'id' :text(),\n" set "\n} }"
 
+#define PART(set)                                                                                  \
+    HEAD "return map { reads = 'x.item', writes = 'item', key = 'partNumber', set = {\n"           \
+         "partNumber = from 'id' :text(),\n" set "\n} }"
+
 /* want as in test_apply: the output, or "!" and a part of the first fault's line. */
 static void expect(const char *text, const char *record, const char *want)
 {
@@ -139,6 +143,165 @@ static void all_words_make_what_they_say(void **state)
            "{\"id\":\"1\",\"y\":true}");
     expect(MAP("y = from 's' :time { format = '%d.%m.%Y', zone = 'Europe/Berlin' }"),
            "{\"id\":1,\"s\":\"05.03.2024\"}", "{\"id\":\"1\",\"y\":\"2024-03-04T23:00:00.000Z\"}");
+}
+
+#define BOM                                                                                        \
+    MAP("rows = from '' :flatten { children = 'Component', id = 'No', root_id = 'ItemNumber',\n"    \
+        "set = { parent = map.parent(), child = from 'No' :text(), level = map.level(),\n"          \
+        "quantity = from 'Q' :decimal(), phase = map.parent 'Phase' } }")
+
+static void a_tree_becomes_rows_of_parent_and_child(void **state)
+{
+    (void)state;
+    expect(BOM,
+           "{\"id\":1,\"ItemNumber\":\"A\",\"Phase\":\"P\",\"Component\":["
+           "{\"No\":\"B\",\"Q\":\"2.50\",\"Phase\":\"X\",\"Component\":{\"No\":7,\"Q\":1}},"
+           "{\"No\":\"C\",\"Q\":3}]}",
+           "{\"id\":\"1\",\"rows\":["
+           "{\"child\":\"B\",\"level\":1,\"parent\":\"A\",\"phase\":\"P\",\"quantity\":2.50},"
+           "{\"child\":\"7\",\"level\":2,\"parent\":\"B\",\"phase\":\"X\",\"quantity\":1},"
+           "{\"child\":\"C\",\"level\":1,\"parent\":\"A\",\"phase\":\"P\",\"quantity\":3}]}");
+    expect(BOM, "{\"id\":1,\"ItemNumber\":\"A\"}", "{\"id\":\"1\",\"rows\":[]}");
+    expect(BOM, "{\"id\":1,\"ItemNumber\":\"A\",\"Component\":null}",
+           "{\"id\":\"1\",\"rows\":[]}");
+    expect(MAP("rows = from 'no' :flatten { children = 'c', id = 'n', set = { n = from 'n' } }"),
+           "{\"id\":1}", "{\"id\":\"1\"}");
+}
+
+static void a_shared_sub_assembly_is_taken_apart_once(void **state)
+{
+    (void)state;
+    expect(MAP("rows = from 'tops' :flatten { children = 'c', id = 'n', set = {\n"
+               "p = map.parent(), n = from 'n' } }"),
+           "{\"id\":1,\"tops\":[{\"n\":\"A\",\"c\":[{\"n\":\"S\"},{\"n\":\"S\",\"c\":[{\"n\":\"X\"}]}]},"
+           "{\"n\":\"B\",\"c\":[{\"n\":\"S\",\"c\":[{\"n\":\"X\"}]}]}]}",
+           "{\"id\":\"1\",\"rows\":[{\"n\":\"S\",\"p\":\"A\"},{\"n\":\"S\",\"p\":\"A\"},"
+           "{\"n\":\"X\",\"p\":\"S\"},{\"n\":\"S\",\"p\":\"B\"}]}");
+}
+
+static void a_tree_that_contains_itself_is_a_fault_with_the_way(void **state)
+{
+    (void)state;
+    expect(BOM,
+           "{\"id\":1,\"ItemNumber\":\"T\",\"Component\":{\"No\":\"A\",\"Component\":[{\"No\":\"B\","
+           "\"Component\":[{\"No\":\"A\"}]}]}}",
+           "!rows[2]: the structure contains itself: A > B > A (No = \"A\")");
+    expect(BOM, "{\"id\":1,\"ItemNumber\":\"T\",\"Component\":[{\"Q\":1}]}",
+           "!rows[0]: the node has no No to know it by");
+    expect(BOM, "{\"id\":1,\"ItemNumber\":\"T\",\"Component\":[3]}",
+           "!rows[0]: expected an object as child, got a number (Component = 3)");
+    expect(BOM, "{\"id\":1,\"ItemNumber\":\"T\",\"Component\":\"x\"}",
+           "!expected a list of children, got a string");
+    expect(BOM, "{\"id\":1}", "!the node has no ItemNumber to know it by");
+}
+
+static void wrong_trees_are_refused(void **state)
+{
+    (void)state;
+    refuse(PART("attributes = from '' :flatten { id = 'n', set = {} }"), 5, "attributes",
+           "flatten needs children = the path in a node");
+    refuse(PART("attributes = from '' :flatten { children = 'c', id = 'n' }"), 5, "",
+           "flatten: set: expected a table");
+    refuse(PART("attributes = from '' :flatten { childs = 'c', id = 'n', set = {} }"), 5, "",
+           "flatten has no option \"childs\"");
+    refuse(PART("attributes = map.level()"), 5, "attributes",
+           "parent and level stand only in what flatten sets");
+    refuse(PART("attributes = from '' :flatten { children = 'c[*].d', id = 'n', set = {} }"), 5,
+           "attributes", "children takes a path without [*]");
+}
+
+/* record of ours through the mapping in text, backwards; want as in expect, "?" and a part of why it
+ * cannot go back. */
+static void expect_back(const char *text, const char *record, const char *want)
+{
+    struct tn_isolate *iso = isolate();
+    struct tn_json *json = tn_json_new();
+    struct tn_outcome o = {.ok = false};
+    struct tn_err err;
+    struct tn_buf out, line;
+    tn_buf_init(&out, TN_MIB);
+    tn_buf_init(&line, TN_MIB);
+    struct tn_mapping *m = load(iso, text, NULL, &err);
+    if (!m) fail_msg("%s:%d: %s: %s", err.file, err.line, err.field, err.text);
+    const struct tn_plan *plan = tn_mapping_back(m, &err);
+    if (!plan) {
+        if (want[0] != '?' || !strstr(err.text, want + 1))
+            fail_msg("%s\n wanted %s\n got %s", text, want, err.text);
+    } else {
+        struct tn_apply *a = tn_apply_new(plan);
+        assert_true(tn_json_parse(json, tn_str(record), &err));
+        bool ok = tn_apply(a, tn_json_root(json), &out, &o);
+        if (o.listed) tn_outcome_line(&o.faults[0], &line);
+        bool good = want[0] == '!' ? line.n && strstr(line.p, want + 1)
+                                   : ok && tn_str_is(tn_buf_str(&out), want);
+        if (!good)
+            fail_msg("%s\n wanted %s\n got    %s %s", record, want, out.p, line.n ? line.p : "");
+        tn_apply_free(a);
+    }
+    tn_mapping_free(m);
+    tn_isolate_unref(iso);
+    tn_json_free(json);
+    tn_buf_clear(&out);
+    tn_buf_clear(&line);
+}
+
+static void one_file_serves_both_directions(void **state)
+{
+    (void)state;
+    const char *text =
+        MAP("name = from 'item.name' :trim(),\n"
+            "number = from 'item.no' :integer() :text(),\n"
+            "kind = from 'k' :lookup { [1] = 'ONE', two = 2, default = 'ONE' },\n"
+            "mass = from 'kg' :unit { from = 'kg', to = 'g' },\n"
+            "at = from 't' :time { format = '%d.%m.%Y %H:%M', zone = 'Europe/Berlin' },\n"
+            "day = from 'd' :date { format = '%d.%m.%y' },\n"
+            "flag = from 'f' :boolean { J = true, N = false },\n"
+            "place = map.template '{org}/{bin}',\n"
+            "tags = from 'tags' :split ',',\n"
+            "system = map.const 'erp',\n"
+            "nested = map.object { a = from 'x.a', b = from 'x.b' :default(0) },\n"
+            "lines = from 'l' :each { q = from 'qty' :number(), s = from 'deep.s' }\n");
+    expect_back(text,
+                "{\"id\":\"7\",\"name\":\"Nut\",\"number\":\"300\",\"kind\":\"ONE\",\"mass\":1500,"
+                "\"at\":\"2026-07-01T10:30:00.000Z\",\"day\":\"2026-01-31\",\"flag\":true,"
+                "\"place\":\"M1/B-7\",\"tags\":[\"a\",\"b\"],\"nested\":{\"a\":1,\"b\":2},"
+                "\"lines\":[{\"q\":1.50,\"s\":null},{\"q\":2}]}",
+                "{\"id\":\"7\",\"item\":{\"name\":\"Nut\",\"no\":300},\"k\":1,\"kg\":1.5,"
+                "\"t\":\"01.07.2026 12:30\",\"d\":\"31.01.26\",\"f\":\"J\",\"org\":\"M1\",\"bin\":\"B-7\","
+                "\"tags\":\"a,b\",\"x\":{\"a\":1,\"b\":2},\"l\":[{\"qty\":1.50,\"deep\":{\"s\":null}},"
+                "{\"qty\":2,\"deep\":{}}]}");
+    expect_back(text, "{\"id\":\"7\",\"kind\":\"three\"}", "!the look-up has no such value");
+    expect_back(text, "{\"id\":\"7\",\"place\":\"a/b/c\"}",
+                "!the text can be taken apart in more than one way");
+    expect_back(text, "{\"id\":\"7\",\"place\":\"abc\"}",
+                "!the template cannot have made this text");
+    expect_back(text, "{\"id\":\"7\",\"at\":\"noon\"}", "!expected a time of ours");
+}
+
+static void what_is_one_way_says_out(void **state)
+{
+    (void)state;
+    expect_back(MAP("a = from 'x' :sub(1, 3)"), "{}",
+                "?it cannot send back a (a part of a text does not say the rest): add out = {");
+    expect_back(MAP("a = function(src) return 1 end"), "{}", "?a (it is a function)");
+    expect_back(MAP("a = map.when(from 'x' :is(1), from 'y')"), "{}", "?what a condition chose");
+    expect_back(MAP("a = from 'x' :lookup { p = 1, q = 1 }"), "{}", "?have the same value");
+    expect_back(MAP("a = from 'x[0]'"), "{}", "?one element of a list");
+    expect_back(MAP("a = from 'x[*].y'"), "{}", "?one element of a list");
+    expect_back(MAP("a = map.template '{x}{y}'"), "{}", "?nothing stands between two parts");
+    expect_back(MAP("a = from ''"), "{}", "?the record as a whole");
+    expect_back(MAP("a = from 'x' :sub(1, 3) },\nout = { x = from 'a' :pad_right(5, '.')"),
+                "{\"id\":\"1\",\"a\":\"abc\"}", "{\"x\":\"abc..\",\"id\":\"1\"}");
+    expect_back(MAP("a = from 'x' :sub(1, 3) },\nout = { x = false"),
+                "{\"id\":\"1\",\"a\":\"abc\"}", "{\"id\":\"1\"}");
+    expect_back(MAP("a = function(src) return 1 end },\nout = { a = false"), "{\"id\":\"1\"}",
+                "{\"id\":\"1\"}");
+    expect_back(MAP("a = function(src) return 1 end },\n"
+                    "out = { a = false, x = function(ours) return ours.a + 1 end"),
+                "{\"id\":\"1\",\"a\":4}", "{\"x\":5,\"id\":\"1\"}");
+    expect_back(MAP("a = from 'id'"), "{\"id\":\"1\",\"a\":2}", "{\"id\":\"1\"}");
+    refuse(PART("status = from 'x' },\nout = { x = 3"), 3, "out.x", "expected map.from");
+    refuse(PART("status = from 'x' },\nout = { x = from 'a..b'"), 6, "x", "a name is missing");
 }
 
 static void chains_can_share_their_beginning(void **state)
@@ -374,7 +537,7 @@ static void the_shipped_item_mapping_maps_as_documented(void **state)
     const struct tn_map_info *info = tn_mapping_info(m);
     assert_string_equal(info->reads, "oracle_fusion.item");
     assert_string_equal(info->writes, "item");
-    assert_string_equal(info->key, "externalId");
+    assert_string_equal(info->key, "");
     assert_int_equal(info->examples, 3);
     assert_int_equal(tn_plan_functions(tn_mapping_plan(m)), 0);
     tn_mapping_free(m);
@@ -397,6 +560,47 @@ static void the_shipped_item_mapping_maps_as_documented(void **state)
     tn_free(text);
 }
 
+/* External id of record under the mapping in text. */
+static void expect_id(const char *text, const char *record, const char *want)
+{
+    struct tn_isolate *iso = isolate();
+    struct tn_json *json = tn_json_new();
+    struct tn_outcome o;
+    struct tn_err err;
+    struct tn_buf out;
+    tn_buf_init(&out, TN_MIB);
+    struct tn_mapping *m = load(iso, text, NULL, &err);
+    if (!m) fail_msg("%s:%d: %s: %s", err.file, err.line, err.field, err.text);
+    struct tn_apply *a = tn_apply_new(tn_mapping_plan(m));
+    assert_true(tn_json_parse(json, tn_str(record), &err));
+    assert_true(tn_apply(a, tn_json_root(json), &out, &o));
+    if (!tn_str_is(o.external_id, want))
+        fail_msg("wanted %s, got %.*s", want, TN_FMT(o.external_id));
+    tn_apply_free(a);
+    tn_mapping_free(m);
+    tn_isolate_unref(iso);
+    tn_json_free(json);
+    tn_buf_clear(&out);
+}
+
+static void an_item_of_two_organizations_is_two_records(void **state)
+{
+    char *text = read_shipped("mappings/oracle_fusion/item.lua");
+    (void)state;
+    expect_id(text, "{\"ItemId\":300,\"OrganizationId\":1,\"ItemNumber\":\"A\"}", "300/1");
+    expect_id(text, "{\"ItemId\":300,\"OrganizationId\":2,\"ItemNumber\":\"A\"}", "300/2");
+    expect_id(text, "{\"ItemId\":300,\"ItemNumber\":\"A\"}", "300");
+    expect_id(text, "{\"OrganizationId\":2,\"ItemNumber\":\"A\"}", "A/2");
+    expect_id(text, "{\"ItemNumber\":\"A\"}", "A");
+    tn_free(text);
+    refuse(HEAD "return map { reads = 'x.item', writes = 'item', key = map.object {}, set = {\n"
+                "status = from 'b' } }",
+           3, "key", "the key is a text, not an object or a list");
+    refuse(HEAD "return map { reads = 'x.item', writes = 'item', key = from 'a' :required(),\n"
+                "set = { status = from 'b' } }",
+           3, "key", "required, secret and on_fault belong to a field");
+}
+
 static void what_it_writes_is_known_before_it_is_compiled(void **state)
 {
     struct tn_isolate *iso = isolate();
@@ -417,6 +621,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_words_make_what_they_say),
+        cmocka_unit_test(a_tree_becomes_rows_of_parent_and_child),
+        cmocka_unit_test(a_shared_sub_assembly_is_taken_apart_once),
+        cmocka_unit_test(a_tree_that_contains_itself_is_a_fault_with_the_way),
+        cmocka_unit_test(wrong_trees_are_refused),
+        cmocka_unit_test(one_file_serves_both_directions),
+        cmocka_unit_test(what_is_one_way_says_out),
         cmocka_unit_test(chains_can_share_their_beginning),
         cmocka_unit_test(functions_see_the_record_as_it_is),
         cmocka_unit_test(a_function_that_fails_fails_its_record_alone),
@@ -425,6 +635,7 @@ int main(void)
         cmocka_unit_test(wrong_declarations_say_where_and_what),
         cmocka_unit_test(examples_run_at_load),
         cmocka_unit_test(the_shipped_item_mapping_maps_as_documented),
+        cmocka_unit_test(an_item_of_two_organizations_is_two_records),
         cmocka_unit_test(what_it_writes_is_known_before_it_is_compiled),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

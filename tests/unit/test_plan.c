@@ -50,10 +50,10 @@ static void paths_that_lead_nowhere_are_refused(void **state)
 
 static void operators_are_checked_when_the_plan_is_made(void **state)
 {
-    static const struct tn_spec_row twice[] = {{TN_STR("a"), TN_STR("1")},
-                                               {TN_STR("a"), TN_STR("2")}};
-    static const struct tn_spec_row bad[] = {{TN_STR("a"), TN_STR("nope")}};
-    static const struct tn_spec_row number[] = {{TN_STR("a"), TN_STR("1")}};
+    static const struct tn_spec_row twice[] = {{.key = TN_STR("a"), .value = TN_STR("1")},
+                                               {.key = TN_STR("a"), .value = TN_STR("2")}};
+    static const struct tn_spec_row bad[] = {{.key = TN_STR("a"), .value = TN_STR("nope")}};
+    static const struct tn_spec_row number[] = {{.key = TN_STR("a"), .value = TN_STR("1")}};
     (void)state;
     refuse(V("x", OP(.op = TN_OP_number, .a = TN_STR("ten"))),
            "min and max are numbers, not \"ten\"");

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* fixed.h - lines whose fields stand at fixed positions, read as the bytes come.
+ * Values are texts without the blanks around them; blanks alone are null.  A line may be shorter
+ * than the layout: what is not there is null.
+ * Life: new; feed any number of times; end once; free. */
+#ifndef TN_BASE_FIXED_H
+#define TN_BASE_FIXED_H
+
+#include "base/buf.h"
+#include "base/rows.h"
+
+struct tn_fixed;
+
+struct tn_fixed_options {
+    struct tn_str columns; /* "name:1-10,quantity:11-18": from 1, both ends included */
+    bool bytes;            /* positions are bytes, not characters */
+    enum tn_encoding encoding;
+};
+
+/* NULL: err says what is wrong with the columns. */
+TN_MUST_CHECK struct tn_fixed *tn_fixed_new(const struct tn_fixed_options *o, tn_row_fn each,
+                                            void *arg, struct tn_err *err);
+void tn_fixed_free(struct tn_fixed *fixed); /* NULL does nothing */
+TN_MUST_CHECK bool tn_fixed_feed(struct tn_fixed *fixed, const char *bytes, size_t n,
+                                 struct tn_err *err);
+TN_MUST_CHECK bool tn_fixed_end(struct tn_fixed *fixed, struct tn_err *err);
+
+#endif

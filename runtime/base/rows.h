@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* rows.h - what the readers of CSV, XML and fixed width have in common: bytes go in as they come,
+ * each row comes out as the text of one JSON object.  So there is one record view behind them all,
+ * and a mapping never knows what a record was written in. */
+#ifndef TN_BASE_ROWS_H
+#define TN_BASE_ROWS_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+/* A row: json (borrowed), or bad says what is wrong with this one and the next go on.  line: where
+ * it begins in the source, from 1.  False stops the reader; its feed is then false too. */
+typedef bool (*tn_row_fn)(void *arg, struct tn_str json, const struct tn_err *bad, size_t line);
+
+enum tn_encoding { TN_ENCODING_utf8, TN_ENCODING_cp1252 };
+
+#endif
