@@ -32,6 +32,15 @@ const struct tn_route api_routes[] = {
 
     {"GET",    API "/scripts",                     api_scripts_list,        TN_MAY_read_scripts, NULL},
     {"POST",   API "/scripts/reload",              api_scripts_reload,      TN_MAY_manage_scripts, NULL},
+    {"POST",   API "/scripts/activate",            api_scripts_activate,    TN_MAY_manage_scripts, NULL},
+    {"GET",    API "/scripts/files",               api_scripts_files,       TN_MAY_read_scripts, NULL},
+    {"GET",    API "/scripts/files/{path*}",       api_scripts_file,        TN_MAY_read_scripts, NULL},
+    {"PUT",    API "/scripts/files/{path*}",       api_scripts_file_put,    TN_MAY_manage_scripts, NULL},
+    {"DELETE", API "/scripts/files/{path*}",       api_scripts_file_delete, TN_MAY_manage_scripts, NULL},
+    {"GET",    API "/scripts/{unit}/generations",  api_scripts_generations, TN_MAY_read_scripts, NULL},
+    {"GET",    API "/scripts/{unit}/generations/{generation}", api_scripts_generation, TN_MAY_read_scripts, NULL},
+    {"GET",    API "/scripts/{unit}/diff",         api_scripts_diff,        TN_MAY_read_scripts, NULL},
+    {"POST",   API "/scripts/{unit}/rollback",     api_scripts_rollback,    TN_MAY_manage_scripts, NULL},
 
     {"GET",    API "/keys",                        api_keys_list,           TN_MAY_manage_keys, NULL},
     {"POST",   API "/keys",                        api_keys_create,         TN_MAY_manage_keys, NULL},

@@ -16,6 +16,8 @@ static const struct tn_command commands[] = {
     {"sync", "NAME OPERATION [--filter k=v] [--dry-run] [--data DIR] [--json]", "run a sync and watch it", tn_cli_sync},
     {"runs", "NAME [--data DIR] [--json]", "the last runs of an integration", tn_cli_runs},
     {"reload", "[--data DIR] [--json]", "load the site folder anew", tn_cli_reload},
+    {"generations", "[UNIT] [--data DIR] [--json]", "which scripts serve, or served when", tn_cli_generations},
+    {"rollback", "UNIT GENERATION [--data DIR] [--json]", "an older generation of a unit serves again", tn_cli_rollback},
     {"key", "create NAME [--role R] | list | revoke ID | generate", "API keys, and a fresh master key", tn_cli_key},
     {"version", "", "print the version", tn_cli_version},
     {NULL, NULL, NULL, NULL},

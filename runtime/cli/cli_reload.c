@@ -18,7 +18,20 @@ static void print_change(struct tn_jval change)
     tn_arena_clear(&arena);
 }
 
-static void print(struct tn_jval answer)
+static void print_rolled_back(struct tn_jval unit)
+{
+    struct tn_arena arena;
+    struct tn_str name = {0}, now = TN_STR("-"), site = TN_STR("-");
+    tn_arena_init(&arena);
+    tn_jtext(tn_jget_z(unit, "unit"), &arena, &name);
+    tn_jtext(tn_jget_z(unit, "generation"), &arena, &now);
+    tn_jtext(tn_jget_z(unit, "siteGeneration"), &arena, &site);
+    printf("  %-20.*s is rolled back to %.12s; the site folder has %.12s\n", TN_FMT(name), now.p,
+           site.p);
+    tn_arena_clear(&arena);
+}
+
+void tn_cli_print_reload(struct tn_jval answer)
 {
     int64_t unchanged = 0, ms = 0;
     struct tn_jval changed = tn_jget_z(answer, "changed");
@@ -27,6 +40,8 @@ static void print(struct tn_jval answer)
     printf("%zu changed, %lld as before, %lld ms\n", tn_jcount(changed), (long long)unchanged,
            (long long)ms);
     for (struct tn_jiter it = tn_jiter(changed); tn_jnext(&it);) print_change(it.value);
+    for (struct tn_jiter it = tn_jiter(tn_jget_z(answer, "rolledBack")); tn_jnext(&it);)
+        print_rolled_back(it.value);
 }
 
 int tn_cli_reload(int argc, char **argv)
@@ -46,7 +61,7 @@ int tn_cli_reload(int argc, char **argv)
     if (ok && json)
         printf("%.*s\n", TN_FMT(reply));
     else if (ok)
-        print(tn_client_json(client));
+        tn_cli_print_reload(tn_client_json(client));
     tn_client_close(client);
     return ok ? TN_EXIT_ok : tn_cli_fail(&err);
 }
