@@ -65,9 +65,62 @@ static bool not_in_quarantine(const struct tn_generations *g, const struct tn_in
     char isolate[160];
     snprintf(isolate, sizeof isolate, "integrations:%.*s", TN_FMT(i->name));
     if (!tn_shared_quarantined(g->o.shared, isolate)) return true;
-    return tn_fail(err, TN_E_budget, "integration '%.*s' is in quarantine: its scripts were running "
-                                     "when a worker died, twice; change them and reload",
+    return tn_fail(err, TN_E_budget, "integration '%.*s' is in quarantine: its scripts overran their "
+                                     "budget three times in a row, or ran when a worker died, twice; "
+                                     "change them and reload, or release it",
                    TN_FMT(i->name));
+}
+
+static void told(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    struct tn_generations *g = arg;
+    (void)done;
+    if (err)
+        tn_log(g->o.env->log, TN_LOG_warn, "scripts", "the event of a quarantine is lost: %s",
+               err->text);
+}
+
+/* So that whoever listens to the log of events hears of it. */
+static void tell_quarantine(struct tn_generations *g, const struct tn_integration *i)
+{
+    struct tn_commit *commit = tn_commit_new(g->o.env->store);
+    struct tn_buf data;
+    struct tn_jw w;
+    struct tn_err err;
+    tn_buf_init(&data, 4 * TN_KIB);
+    tn_jw_init(&w, &data);
+    tn_jw_object(&w);
+    tn_jw_kstr(&w, "name", i->name);
+    tn_jw_kz(&w, "reason", "its scripts overran their budget three times in a row");
+    tn_jw_end(&w);
+    if (tn_commit_event(commit, i->team, "integration.quarantined", "integration", &i->id,
+                        tn_buf_str(&data), &err))
+        tn_store_commit(g->o.env->store, commit, told, g);
+    else
+        tn_commit_free(commit);
+    tn_buf_clear(&data);
+}
+
+/* Only integrations' isolates can be spent; their modules' context says whose they are. */
+static void on_spent(void *arg, struct tn_isolate *iso)
+{
+    struct tn_generations *g = arg;
+    const struct bind_context *context = tn_isolate_context(iso);
+    const struct bind_owner *owner = context->app;
+    struct tn_integration i;
+    struct tn_err err;
+    char adapter[UNIT_NAME] = "";
+    tn_integration_init(&i);
+    bool there = tn_integration_load(&i, g->o.env->store, g->o.secrets, owner->team,
+                                     tn_str(owner->name), &err);
+    if (there) snprintf(adapter, sizeof adapter, "%.*s", TN_FMT(i.adapter));
+    if (tn_shared_overran(g->o.shared, tn_isolate_name(iso), adapter)) {
+        tn_log(g->o.env->log, TN_LOG_error, "scripts",
+               "%s is in quarantine: its scripts overran their budget three times in a row",
+               tn_isolate_name(iso));
+        if (there) tell_quarantine(g, &i);
+    }
+    tn_integration_clear(&i);
 }
 
 static bool find_integration(void *arg, int64_t team, const char *id, struct tn_integration *out,
@@ -292,8 +345,8 @@ static void stored(void *arg, const struct tn_committed *done, const struct tn_e
         activation_end(a, err);
         return;
     }
-    if (a->report.changed_count) tn_shared_pardon(g->o.shared);
     for (size_t i = 0; i < a->report.changed_count; i++) {
+        tn_shared_pardon(g->o.shared, a->report.changed[i].unit);
         tn_log(g->o.env->log, TN_LOG_info, "scripts", "unit %s is now generation %.12s",
                a->report.changed[i].unit, a->report.changed[i].generation);
     }
@@ -783,6 +836,7 @@ struct tn_generations *tn_generations_open(const struct tn_generations_options *
     struct tn_generations *g = TN_NEW(struct tn_generations);
     g->o = *o;
     tn_store_on_change(o->env->store, changed, g);
+    tn_host_on_spent(o->env->host, on_spent, g);
     return g;
 }
 
@@ -790,6 +844,7 @@ void tn_generations_close(struct tn_generations *g)
 {
     if (!g) return;
     tn_store_off_change(g->o.env->store, changed, g);
+    tn_host_on_spent(g->o.env->host, NULL, NULL);
     tn_connections_free(g->connections);
     tn_units_unref(g->units);
     while (g->waiting) {
@@ -886,6 +941,41 @@ static bool files(void *self, tn_script_file_fn fn, void *arg, struct tn_err *er
     return all != NULL;
 }
 
+struct telling {
+    tn_isolate_fn fn;
+    void *arg;
+};
+
+static void tell_isolate(const struct telling *t, const struct tn_isolate *iso,
+                         const struct tn_unit *u)
+{
+    struct tn_isolate_stats s;
+    tn_isolate_stats(iso, &s);
+    struct tn_isolate_info info = {.name = tn_isolate_name(iso), .unit = tn_unit_name(u),
+                                   .generation = tn_unit_generation(u), .calls = s.calls,
+                                   .errors = s.errors, .overruns = s.overruns,
+                                   .cpu_ms = s.cpu_ms, .bytes = s.bytes,
+                                   .peak_bytes = s.peak_bytes, .tasks = s.tasks,
+                                   .quarantined = tn_isolate_spent(iso)};
+    t->fn(t->arg, &info);
+}
+
+static void tell_connection(void *arg, const struct tn_connection *c)
+{
+    tell_isolate(arg, tn_connection_isolate(c), tn_connection_unit(c));
+}
+
+static void isolates(void *self, tn_isolate_fn fn, void *arg)
+{
+    struct tn_generations *g = self;
+    struct telling t = {fn, arg};
+    for (size_t i = 0; i < tn_units_count(g->units); i++) {
+        const struct tn_unit *u = tn_units_at(g->units, i);
+        tell_isolate(&t, tn_unit_isolate(u), u);
+    }
+    tn_connections_each(g->connections, tell_connection, &t);
+}
+
 static size_t paths(void *self)
 {
     return tn_surface_rows(((struct tn_generations *)self)->units);
@@ -957,6 +1047,7 @@ const struct tn_scripts_ops tn_generations_ops = {
     .probe = probe,
     .reload = reload,
     .activate = activate,
+    .isolates = isolates,
     .generation = generation,
     .files = files,
 };

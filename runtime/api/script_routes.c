@@ -36,6 +36,40 @@ void api_scripts_list(void *arg, struct tn_http_exchange *x)
     tn_answer_send(&a, 200);
 }
 
+static void write_isolate(void *arg, const struct tn_isolate_info *info)
+{
+    struct tn_jw *w = arg;
+    tn_jw_object(w);
+    tn_jw_kz(w, "isolate", info->name);
+    tn_jw_kz(w, "unit", info->unit);
+    tn_jw_kz(w, "generation", info->generation);
+    tn_jw_kint(w, "calls", (int64_t)info->calls);
+    tn_jw_kint(w, "errors", (int64_t)info->errors);
+    tn_jw_kint(w, "overruns", (int64_t)info->overruns);
+    tn_jw_kint(w, "cpuMs", (int64_t)info->cpu_ms);
+    tn_jw_kint(w, "bytes", (int64_t)info->bytes);
+    tn_jw_kint(w, "peakBytes", (int64_t)info->peak_bytes);
+    tn_jw_kint(w, "tasks", info->tasks);
+    tn_jw_kbool(w, "quarantined", info->quarantined);
+    tn_jw_end(w);
+}
+
+/* Each worker has isolates of its own: these are of the one that answers. */
+void api_scripts_isolates(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    struct tn_answer a;
+    tn_answer_begin(&a, x);
+    tn_jw_object(&a.w);
+    tn_jw_kint(&a.w, "worker", api->p.worker);
+    tn_jw_key(&a.w, TN_STR("isolates"));
+    tn_jw_array(&a.w);
+    api->p.scripts->isolates(api->p.scripts_self, write_isolate, &a.w);
+    tn_jw_end(&a.w);
+    tn_jw_end(&a.w);
+    tn_answer_send(&a, 200);
+}
+
 /* ---- changes ---- */
 
 /* Whatever is wrong with a script, to the caller it is a value that breaks a rule. */

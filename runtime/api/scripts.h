@@ -65,6 +65,17 @@ struct tn_reload_report {
 typedef void (*tn_reload_fn)(void *arg, const struct tn_reload_report *report,
                              const struct tn_err *err);
 
+/* One isolate of this worker and what it used since it was made. */
+struct tn_isolate_info {
+    const char *name;              /* "integrations:plant_7", "core" */
+    const char *unit, *generation;
+    uint64_t calls, errors, overruns, cpu_ms;
+    size_t bytes, peak_bytes;
+    int tasks;
+    bool quarantined;
+};
+typedef void (*tn_isolate_fn)(void *arg, const struct tn_isolate_info *info);
+
 /* A path that a surface serves. */
 struct tn_served_path {
     const char *method, *pattern;
@@ -97,6 +108,8 @@ struct tn_scripts_ops {
     /* The same for any change.  Copies it. */
     void (*activate)(void *self, const struct tn_script_change *change, tn_reload_fn done,
                      void *arg);
+    /* The isolates of this worker. */
+    void (*isolates)(void *self, tn_isolate_fn fn, void *arg);
     /* The files of a generation (by its first digits) that served before; *full gets its name. */
     bool (*generation)(void *self, const char *unit, struct tn_str start, char full[65],
                        tn_script_file_fn fn, void *arg, struct tn_err *err);

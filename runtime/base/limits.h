@@ -43,6 +43,7 @@
 #define TN_LIMIT_ISOLATE_BYTES    (64 * TN_MIB)
 #define TN_LIMIT_CALL_MS          1000               /* of CPU, one call into a script */
 #define TN_LIMIT_MAP_CALL_MS      100                /* of CPU, a mapping's function for one record */
+#define TN_LIMIT_OVERRUNS         3                  /* of a budget in a row: quarantine */
 #define TN_LIMIT_LOAD_MS          1000               /* of CPU, loading a unit */
 #define TN_LIMIT_SCRIPT_FILE      TN_MIB
 #define TN_LIMIT_SCRIPT_FILES     2000

@@ -96,7 +96,8 @@ struct tn_isolate *tn_unit_isolate_new(struct tn_unit *unit, const char *name,
                                    .sources = &sources,
                                    .sources_arg = unit,
                                    .modules = bind_modules,
-                                   .context = context};
+                                   .context = context,
+                                   .max_overruns = context->integration ? TN_LIMIT_OVERRUNS : 0};
     return tn_isolate_new(unit->env->host, &o, err);
 }
 
