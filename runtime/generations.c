@@ -16,6 +16,8 @@
 #include "bind/connections.h"
 #include "bind/library.h"
 #include "bind/site.h"
+#include "evidence.h"
+#include "preview.h"
 #include "api/answer.h"
 #include "loop/loop.h"
 #include "loop/shared.h"
@@ -34,6 +36,7 @@ struct tn_generations {
     char hash[HASH_HEX];               /* of the files that serve */
     struct activation *under_way;      /* one at a time; the others wait behind it */
     struct waiting *waiting;
+    struct trying *trying;             /* a preview; one at a time */
 };
 
 /* ---- integrations ---- */
@@ -137,7 +140,9 @@ static bool open_source(void *self, const struct tn_run_request *r, struct tn_so
                         struct tn_err *err)
 {
     struct tn_generations *g = self;
-    return tn_bind_source_ops.open(g->connections, r, out, err);
+    if (!tn_bind_source_ops.open(g->connections, r, out, err)) return false;
+    tn_evidence_watch(g->o.env->store, g->o.secrets, r, out);
+    return true;
 }
 
 const struct tn_adapter_ops tn_generations_adapters = {.open = open_source};
@@ -787,6 +792,82 @@ static void reload(void *self, const char *who, tn_reload_fn done, void *arg)
     activate(self, &change, done, arg);
 }
 
+/* ---- preview ---- */
+
+struct trying {
+    struct tn_generations *g;
+    struct tn_preview *preview;        /* NULL: it could not begin */
+    struct tn_err err;
+    tn_trial_fn done;
+    void *arg;
+};
+
+static void tried(void *arg, struct tn_str answer, const struct tn_err *err)
+{
+    struct trying *t = arg;
+    t->g->trying = NULL;
+    t->done(t->arg, answer, err);
+    tn_preview_free(t->preview);
+    tn_free(t);
+}
+
+static void try_failed(void *arg)
+{
+    struct trying *t = arg;
+    if (t->g->trying == t) t->g->trying = NULL;
+    t->done(t->arg, TN_STR(""), &t->err);
+    tn_free(t);
+}
+
+/* Over what the site folder has, or over the shipped files alone. */
+static struct tn_fileset *trial_base(const struct tn_generations *g,
+                                     const struct tn_script_trial *trial, struct tn_err *err)
+{
+    return trial->whole ? tn_fileset_embedded(tn_shipped_scripts) : site_files(g, err);
+}
+
+static struct tn_fileset *trial_files(const struct tn_generations *g,
+                                      const struct tn_script_trial *trial, struct tn_err *err)
+{
+    struct tn_fileset *all = trial_base(g, trial, err);
+    for (size_t i = 0; all && i < trial->count; i++) {
+        const struct tn_script_file *f = &trial->files[i];
+        struct tn_str text = f->text.p ? f->text : TN_STR("");
+        struct tn_fileset *one = tn_fileset_one(f->path, text, err), *next = NULL;
+        if (one) next = f->text.p ? tn_fileset_over(all, one) : tn_fileset_without(all, f->path);
+        tn_fileset_unref(one);
+        tn_fileset_unref(all);
+        all = next;
+    }
+    return all;
+}
+
+static void preview(void *self, const struct tn_script_trial *trial, tn_trial_fn done, void *arg)
+{
+    struct tn_generations *g = self;
+    struct trying *t = TN_NEW(struct trying);
+    struct activation *pins = TN_NEW(struct activation);
+    struct tn_fileset *to = NULL;
+    *t = (struct trying){.g = g, .done = done, .arg = arg};
+    pins->g = g;
+    if (g->trying)
+        tn_fail(&t->err, TN_E_busy, "another preview is under way in this worker");
+    else
+        to = trial_files(g, trial, &t->err);
+    if (to) to = with_pins(pins, to, &t->err);
+    tn_free(pins);
+    if (!to) {
+        tn_loop_defer(g->o.loop, try_failed, t);
+        return;
+    }
+    struct tn_preview_options o = {.loop = g->o.loop, .env = g->o.env, .team = trial->team,
+                                   .from = tn_units_files(g->units), .to = to, .done = tried,
+                                   .arg = t};
+    g->trying = t;
+    t->preview = tn_preview_start(&o);
+    tn_fileset_unref(to);
+}
+
 /* ---- boot ---- */
 
 struct boot {
@@ -845,6 +926,10 @@ void tn_generations_close(struct tn_generations *g)
     if (!g) return;
     tn_store_off_change(g->o.env->store, changed, g);
     tn_host_on_spent(g->o.env->host, NULL, NULL);
+    if (g->trying) {
+        tn_preview_free(g->trying->preview);
+        tn_free(g->trying);
+    }
     tn_connections_free(g->connections);
     tn_units_unref(g->units);
     while (g->waiting) {
@@ -1047,6 +1132,7 @@ const struct tn_scripts_ops tn_generations_ops = {
     .probe = probe,
     .reload = reload,
     .activate = activate,
+    .preview = preview,
     .isolates = isolates,
     .generation = generation,
     .files = files,

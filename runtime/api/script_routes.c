@@ -183,6 +183,77 @@ void api_scripts_rollback(void *arg, struct tn_http_exchange *x)
         change(arg, x, (struct tn_script_change){.unit = unit, .generation = hash});
 }
 
+/* ---- preview ---- */
+
+enum { TRIAL_FILES_MAX = 2000 };
+
+static void tried(void *arg, struct tn_str answer, const struct tn_err *err)
+{
+    struct tn_http_exchange *x = arg;
+    if (err)
+        answer_refused(x, err);
+    else
+        tn_http_reply(x, 200, "application/json", answer);
+}
+
+/* The member files of the body; texts are in arena. */
+static bool take_files(struct tn_jval files, struct tn_script_file *list, size_t *n,
+                       struct tn_arena *arena, struct tn_err *err)
+{
+    for (struct tn_jiter it = tn_jiter(files); tn_jnext(&it);) {
+        bool gone = tn_jis(it.value, TN_JSON_null);
+        if (*n == TRIAL_FILES_MAX) return tn_fail(err, TN_E_too_large, "too many files");
+        struct tn_script_file *f = &list[*n];
+        f->path = tn_arena_strndup(arena, it.key.p, it.key.n);
+        f->text = (struct tn_str){0};
+        if (!gone && !tn_jtext(it.value, arena, &f->text)) {
+            tn_fail(err, TN_E_invalid, "a file is a text, or null to leave it out");
+            return tn_fail_field(err, "files.%s", f->path);
+        }
+        if (!gone && !f->text.p) f->text = TN_STR("");
+        ++*n;
+    }
+    return true;
+}
+
+static bool take_trial(struct tn_jval body, struct tn_script_trial *trial,
+                       struct tn_script_file *list, struct tn_arena *arena, struct tn_err *err)
+{
+    for (struct tn_jiter it = tn_jiter(body); tn_jnext(&it);) {
+        if (tn_str_is(it.key, "files") && tn_jis(it.value, TN_JSON_object)) {
+            if (!take_files(it.value, list, &trial->count, arena, err)) return false;
+        } else if (!tn_str_is(it.key, "whole") || !tn_jbool(it.value, &trial->whole)) {
+            tn_fail(err, TN_E_invalid, "the body has files (an object of path and text) and whole "
+                                       "(true or false)");
+            return tn_fail_field(err, "%.*s", TN_FMT(it.key));
+        }
+    }
+    return true;
+}
+
+/* Without a body: the site folder as it is. */
+void api_scripts_preview(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    struct tn_script_file *list = tn_alloc(TRIAL_FILES_MAX * sizeof *list);
+    struct tn_script_trial trial = {.team = api_who(x)->team, .files = list};
+    struct tn_arena arena;
+    struct tn_jval body;
+    struct tn_err err;
+    bool with_body = tn_http_body(x).n > 0;
+    tn_arena_init(&arena);
+    if (!with_body)
+        api->p.scripts->preview(api->p.scripts_self, &trial, tried, x);
+    else if (api_body(api, x, &body)) {
+        if (take_trial(body, &trial, list, &arena, &err))
+            api->p.scripts->preview(api->p.scripts_self, &trial, tried, x);
+        else
+            tn_answer_err(x, &err);
+    }
+    tn_arena_clear(&arena);
+    tn_free(list);
+}
+
 /* ---- history ---- */
 
 static bool find_unit(struct tn_api *api, const char *name, struct tn_unit_info *out)

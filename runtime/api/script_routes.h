@@ -13,6 +13,7 @@ void api_scripts_rollback(void *api, struct tn_http_exchange *x);
 void api_scripts_generations(void *api, struct tn_http_exchange *x);
 void api_scripts_generation(void *api, struct tn_http_exchange *x);
 void api_scripts_diff(void *api, struct tn_http_exchange *x);
+void api_scripts_preview(void *api, struct tn_http_exchange *x);
 void api_scripts_isolates(void *api, struct tn_http_exchange *x);
 void api_scripts_files(void *api, struct tn_http_exchange *x);
 void api_scripts_file(void *api, struct tn_http_exchange *x);

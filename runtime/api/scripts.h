@@ -48,6 +48,15 @@ struct tn_script_file {
     char hash[65];
     bool own;                      /* in the site folder; else shipped */
 };
+/* Scripts to be tried: the site folder, or these files over it; text.p NULL: without that file. */
+struct tn_script_trial {
+    int64_t team;                  /* on whose records */
+    bool whole;                    /* files are all there is besides the shipped ones */
+    const struct tn_script_file *files;
+    size_t count;
+};
+/* answer: JSON; or err. */
+typedef void (*tn_trial_fn)(void *arg, struct tn_str answer, const struct tn_err *err);
 typedef void (*tn_script_file_fn)(void *arg, const struct tn_script_file *file);
 
 /* What a reload did. */
@@ -108,6 +117,8 @@ struct tn_scripts_ops {
     /* The same for any change.  Copies it. */
     void (*activate)(void *self, const struct tn_script_change *change, tn_reload_fn done,
                      void *arg);
+    /* Kept records through what serves and what would; nothing is activated.  Copies trial. */
+    void (*preview)(void *self, const struct tn_script_trial *trial, tn_trial_fn done, void *arg);
     /* The isolates of this worker. */
     void (*isolates)(void *self, tn_isolate_fn fn, void *arg);
     /* The files of a generation (by its first digits) that served before; *full gets its name. */

@@ -51,6 +51,11 @@
 #define TN_LIMIT_LOG_LINES        200                /* a second and isolate; more are counted, not written */
 #define TN_LIMIT_ERROR_TEXT       (4 * TN_KIB)
 
+/* Evidence: a ring of samples for each integration and operation */
+#define TN_LIMIT_EVIDENCE_PAGES   10
+#define TN_LIMIT_EVIDENCE_ROWS    20                 /* records of a sample */
+#define TN_LIMIT_EVIDENCE_DAYS    30
+
 /* Sync */
 #define TN_LIMIT_SYNC_PAGES       1000000            /* of one run */
 #define TN_LIMIT_SYNC_ERRORS      100                /* errors that a run lists; all are counted */

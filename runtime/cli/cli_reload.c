@@ -46,18 +46,22 @@ void tn_cli_print_reload(struct tn_jval answer)
 
 int tn_cli_reload(int argc, char **argv)
 {
-    const char *data = "./tenon-data", *rest[1];
+    const char *data = "./tenon-data", *expect = NULL, *rest[1], *path;
     bool json = false;
     size_t n;
     struct tn_err err;
     struct tn_str reply;
-    const struct tn_arg table[] = {{"data", TN_ARG_text, &data, "DIR", "the server's folder"},
+    char body[128] = "";
+    const struct tn_arg table[] = {{"expect", TN_ARG_text, &expect, "HASH",
+                                    "only if it is what tenon preview looked at"},
+                                   {"data", TN_ARG_text, &data, "DIR", "the server's folder"},
                                    {"json", TN_ARG_flag, &json, NULL, "the answer as JSON"},
                                    {NULL, TN_ARG_flag, NULL, NULL, NULL}};
     if (!tn_args_parse(table, argc, argv, rest, 0, &n, &err)) return tn_cli_usage(&err, "reload");
+    if (expect) snprintf(body, sizeof body, "{\"generation\":\"%.64s\"}", expect);
     struct tn_client *client = tn_client_open(data, &err);
-    bool ok = client && tn_client_call(client, "POST", "/api/v1/scripts/reload", TN_STR(""), &reply,
-                                       &err);
+    path = expect ? "/api/v1/scripts/activate" : "/api/v1/scripts/reload";
+    bool ok = client && tn_client_call(client, "POST", path, tn_str(body), &reply, &err);
     if (ok && json)
         printf("%.*s\n", TN_FMT(reply));
     else if (ok)
