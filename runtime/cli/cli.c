@@ -11,6 +11,7 @@
 static const struct tn_command commands[] = {
     {"serve", "[options]", "run the server", NULL},
     {"check", "[--site DIR] [--json]", "load all scripts and run all examples, print every fault", tn_cli_check},
+    {"test", "[PATH...] [--site DIR] [--tap]", "run the *.test.lua files there (tests/lua)", tn_cli_test},
     {"map", "NAME [--site DIR] [--pages PATH] [--stats]", "records or pages on stdin, mapped records on stdout", tn_cli_map},
     {"show", "[PATH]", "print a shipped script or mapping, or list them all", tn_cli_show},
     {"sync", "NAME OPERATION [--filter k=v] [--dry-run] [--data DIR] [--json]", "run a sync and watch it", tn_cli_sync},

@@ -31,6 +31,7 @@ int tn_cli_rollback(int argc, char **argv);
 int tn_cli_runs(int argc, char **argv);
 int tn_cli_show(int argc, char **argv);
 int tn_cli_sync(int argc, char **argv);
+int tn_cli_test(int argc, char **argv);
 int tn_cli_version(int argc, char **argv);
 
 /* What a reload or roll back did, for people. */
