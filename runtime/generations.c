@@ -1050,7 +1050,7 @@ static void tell_connection(void *arg, const struct tn_connection *c)
     tell_isolate(arg, tn_connection_isolate(c), tn_connection_unit(c));
 }
 
-static void isolates(void *self, tn_isolate_fn fn, void *arg)
+static size_t isolates(void *self, tn_isolate_fn fn, void *arg)
 {
     struct tn_generations *g = self;
     struct telling t = {fn, arg};
@@ -1059,6 +1059,7 @@ static void isolates(void *self, tn_isolate_fn fn, void *arg)
         tell_isolate(&t, tn_unit_isolate(u), u);
     }
     tn_connections_each(g->connections, tell_connection, &t);
+    return tn_host_isolates(g->o.env->host);
 }
 
 static size_t paths(void *self)

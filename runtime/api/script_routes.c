@@ -64,8 +64,9 @@ void api_scripts_isolates(void *arg, struct tn_http_exchange *x)
     tn_jw_kint(&a.w, "worker", api->p.worker);
     tn_jw_key(&a.w, TN_STR("isolates"));
     tn_jw_array(&a.w);
-    api->p.scripts->isolates(api->p.scripts_self, write_isolate, &a.w);
+    size_t all = api->p.scripts->isolates(api->p.scripts_self, write_isolate, &a.w);
     tn_jw_end(&a.w);
+    tn_jw_kint(&a.w, "alive", (int64_t)all);
     tn_jw_end(&a.w);
     tn_answer_send(&a, 200);
 }

@@ -119,8 +119,9 @@ struct tn_scripts_ops {
                      void *arg);
     /* Kept records through what serves and what would; nothing is activated.  Copies trial. */
     void (*preview)(void *self, const struct tn_script_trial *trial, tn_trial_fn done, void *arg);
-    /* The isolates of this worker. */
-    void (*isolates)(void *self, tn_isolate_fn fn, void *arg);
+    /* The isolates of this worker that new work goes to; how many there are in all, with those
+     * of older generations that still have work. */
+    size_t (*isolates)(void *self, tn_isolate_fn fn, void *arg);
     /* The files of a generation (by its first digits) that served before; *full gets its name. */
     bool (*generation)(void *self, const char *unit, struct tn_str start, char full[65],
                        tn_script_file_fn fn, void *arg, struct tn_err *err);

@@ -126,12 +126,15 @@ static void isolate_row(void *arg, const struct tn_isolate_info *info)
 
 static void write_isolates(struct tn_buf *out, const struct tn_api *api)
 {
+    size_t alive = 0;
     for (int m = 0; m < ISOLATE_METRICS; m++) {
         struct isolate_rows rows = {out, api->p.worker, m};
         tn_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", isolate_metrics[m][0],
                     isolate_metrics[m][2], isolate_metrics[m][0], isolate_metrics[m][1]);
-        api->p.scripts->isolates(api->p.scripts_self, isolate_row, &rows);
+        alive = api->p.scripts->isolates(api->p.scripts_self, isolate_row, &rows);
     }
+    gauge(out, "tenon_isolates", "gauge", "Isolates in this worker, of older generations too.",
+          (int64_t)alive);
 }
 
 static void write_store(struct tn_buf *out, const struct tn_store_stats *s)

@@ -30,6 +30,8 @@ void tn_host_free(struct tn_host *host); /* NULL does nothing */
  * page that the supervisor shares, so that it can name the script that took a worker down. */
 enum { TN_HOST_SLOT = 64 };
 void tn_host_on_enter(struct tn_host *host, char *slot);
+/* All that exist, old generations that still have work included. */
+size_t tn_host_isolates(const struct tn_host *host);
 /* Called in a later turn of the loop when one of the host's isolates is spent. */
 typedef void (*tn_spent_fn)(void *arg, struct tn_isolate *iso);
 void tn_host_on_spent(struct tn_host *host, tn_spent_fn fn, void *arg);
