@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "loop/shared.h"
 #include "net/egress.h"
 #include "script/decl.h"
 #include "store/commit.h"
@@ -160,6 +161,19 @@ static void write_config(struct tn_api *api, const struct tn_integration *i, str
     tn_json_free(filled);
 }
 
+/* The name of its isolate, in the page that the processes share. */
+static void isolate_name(const struct tn_integration *i, char name[TN_UNIT_NAME])
+{
+    snprintf(name, TN_UNIT_NAME, "integrations:%.*s", TN_FMT(i->name));
+}
+
+static bool in_quarantine(const struct tn_api *api, const struct tn_integration *i)
+{
+    char name[TN_UNIT_NAME];
+    isolate_name(i, name);
+    return tn_shared_quarantined(api->p.shared, name);
+}
+
 static void answer_details(struct tn_api *api, struct tn_http_exchange *x,
                            const struct tn_integration *i, int status)
 {
@@ -173,6 +187,7 @@ static void answer_details(struct tn_api *api, struct tn_http_exchange *x,
         return;
     }
     write_config(api, i, &a.w);
+    tn_jw_kbool(&a.w, "quarantined", in_quarantine(api, i));
     write_time(&a.w, "createdAt", i->created_ms);
     write_time(&a.w, "updatedAt", i->updated_ms);
     tn_jw_end(&a.w);
@@ -393,7 +408,7 @@ static bool only_known(struct tn_jval body, struct tn_err *err)
     /* What our own answers carry may be sent back; it changes nothing. */
     static const char *const ours[] = {"id", "lastSync", "lastSyncStatus", "totalSyncs",
                                        "successCount", "failureCount", "createdAt", "updatedAt",
-                                       NULL};
+                                       "quarantined", NULL};
     for (struct tn_jiter it = tn_jiter(body); tn_jnext(&it);) {
         bool known = false;
         for (int k = 0; members[k]; k++) known = known || tn_str_is(it.key, members[k]);
@@ -587,6 +602,30 @@ void api_integrations_delete(void *arg, struct tn_http_exchange *x)
     struct tn_commit *commit = tn_commit_new(api->p.store);
     if (tn_commit_delete(commit, w->i.team, table, &w->i.id, w->i.version, &err) &&
         audit(commit, w, "integration.delete", &err)) {
+        tn_store_commit(api->p.store, commit, written, w);
+        return;
+    }
+    tn_commit_free(commit);
+    give_up(w, &err);
+}
+
+/* ---- out of quarantine ---- */
+
+/* From the next call on its scripts run again, in all workers; what they do wrong counts anew. */
+void api_integrations_release(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    struct tn_err err;
+    char name[TN_UNIT_NAME];
+    struct writing *w = writing_new(api, x, 200);
+    if (!api_integration_of(api, x, &w->i)) {
+        give_up(w, NULL);
+        return;
+    }
+    struct tn_commit *commit = tn_commit_new(api->p.store);
+    isolate_name(&w->i, name);
+    if (audit(commit, w, "integration.release", &err)) {
+        tn_shared_release(api->p.shared, name);
         tn_store_commit(api->p.store, commit, written, w);
         return;
     }

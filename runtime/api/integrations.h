@@ -11,6 +11,7 @@ void api_integrations_get(void *api, struct tn_http_exchange *x);
 void api_integrations_create(void *api, struct tn_http_exchange *x);
 void api_integrations_update(void *api, struct tn_http_exchange *x);
 void api_integrations_delete(void *api, struct tn_http_exchange *x);
+void api_integrations_release(void *api, struct tn_http_exchange *x);
 void api_integrations_test(void *api, struct tn_http_exchange *x);
 void api_integrations_health(void *api, struct tn_http_exchange *x);
 

@@ -1,6 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/script_routes.h"
 
+#include <stdio.h>
+
+#include "api/unified.h"
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "store/store.h"
+
+enum { UNIT_NAME = 64, HISTORY_USUAL = 50, HISTORY_MAX = 500, DIFF_MAX = 16 * TN_MIB };
+
+/* ---- what serves ---- */
+
 void api_scripts_list(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
@@ -17,11 +28,90 @@ void api_scripts_list(void *arg, struct tn_http_exchange *x)
         tn_jw_kz(&a.w, "unit", unit.name);
         tn_jw_kz(&a.w, "generation", unit.generation);
         tn_jw_kint(&a.w, "files", (int64_t)unit.files);
+        tn_jw_kbool(&a.w, "rolledBack", unit.rolled_back);
         tn_jw_end(&a.w);
     }
     tn_jw_end(&a.w);
     tn_jw_end(&a.w);
     tn_answer_send(&a, 200);
+}
+
+static void write_isolate(void *arg, const struct tn_isolate_info *info)
+{
+    struct tn_jw *w = arg;
+    tn_jw_object(w);
+    tn_jw_kz(w, "isolate", info->name);
+    tn_jw_kz(w, "unit", info->unit);
+    tn_jw_kz(w, "generation", info->generation);
+    tn_jw_kint(w, "calls", (int64_t)info->calls);
+    tn_jw_kint(w, "errors", (int64_t)info->errors);
+    tn_jw_kint(w, "overruns", (int64_t)info->overruns);
+    tn_jw_kint(w, "cpuMs", (int64_t)info->cpu_ms);
+    tn_jw_kint(w, "bytes", (int64_t)info->bytes);
+    tn_jw_kint(w, "peakBytes", (int64_t)info->peak_bytes);
+    tn_jw_kint(w, "tasks", info->tasks);
+    tn_jw_kbool(w, "quarantined", info->quarantined);
+    tn_jw_end(w);
+}
+
+/* Each worker has isolates of its own: these are of the one that answers. */
+void api_scripts_isolates(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    struct tn_answer a;
+    tn_answer_begin(&a, x);
+    tn_jw_object(&a.w);
+    tn_jw_kint(&a.w, "worker", api->p.worker);
+    tn_jw_key(&a.w, TN_STR("isolates"));
+    tn_jw_array(&a.w);
+    size_t all = api->p.scripts->isolates(api->p.scripts_self, write_isolate, &a.w);
+    tn_jw_end(&a.w);
+    tn_jw_kint(&a.w, "alive", (int64_t)all);
+    tn_jw_end(&a.w);
+    tn_answer_send(&a, 200);
+}
+
+/* ---- changes ---- */
+
+/* Whatever is wrong with a script, to the caller it is a value that breaks a rule. */
+static void answer_refused(struct tn_http_exchange *x, const struct tn_err *err)
+{
+    struct tn_err refused = *err;
+    if (err->kind == TN_E_syntax || err->kind == TN_E_script || err->kind == TN_E_budget ||
+        err->kind == TN_E_mapping || (err->kind == TN_E_not_found && err->file[0]))
+        refused.kind = TN_E_invalid;
+    tn_answer_err(x, &refused);
+}
+
+static void write_changes(struct tn_jw *w, const struct tn_reload_report *report)
+{
+    tn_jw_key(w, TN_STR("changed"));
+    tn_jw_array(w);
+    for (size_t i = 0; i < report->changed_count; i++) {
+        tn_jw_object(w);
+        tn_jw_kz(w, "unit", report->changed[i].unit);
+        tn_jw_kz(w, "generation",
+                 report->changed[i].generation[0] ? report->changed[i].generation : NULL);
+        tn_jw_kz(w, "previous",
+                 report->changed[i].previous[0] ? report->changed[i].previous : NULL);
+        tn_jw_end(w);
+    }
+    tn_jw_end(w);
+    tn_jw_kint(w, "unchanged", (int64_t)report->unchanged);
+}
+
+static void write_rolled_back(struct tn_jw *w, const struct tn_reload_report *report)
+{
+    tn_jw_key(w, TN_STR("rolledBack"));
+    tn_jw_array(w);
+    for (size_t i = 0; i < report->rolled_back_count; i++) {
+        tn_jw_object(w);
+        tn_jw_kz(w, "unit", report->rolled_back[i].unit);
+        tn_jw_kz(w, "generation", report->rolled_back[i].generation);
+        tn_jw_kz(w, "siteGeneration", report->rolled_back[i].site);
+        tn_jw_end(w);
+    }
+    tn_jw_end(w);
 }
 
 static void reloaded(void *arg, const struct tn_reload_report *report, const struct tn_err *err)
@@ -29,36 +119,465 @@ static void reloaded(void *arg, const struct tn_reload_report *report, const str
     struct tn_http_exchange *x = arg;
     struct tn_answer a;
     if (err) {
-        struct tn_err refused = *err;
-        /* Whatever is wrong with a script, to the caller it is a value that breaks a rule. */
-        if (err->kind == TN_E_syntax || err->kind == TN_E_script || err->kind == TN_E_budget ||
-            err->kind == TN_E_mapping || err->kind == TN_E_not_found)
-            refused.kind = TN_E_invalid;
-        tn_answer_err(x, &refused);
+        answer_refused(x, err);
         return;
     }
     tn_answer_begin(&a, x);
     tn_jw_object(&a.w);
-    tn_jw_key(&a.w, TN_STR("changed"));
-    tn_jw_array(&a.w);
-    for (size_t i = 0; i < report->changed_count; i++) {
-        tn_jw_object(&a.w);
-        tn_jw_kz(&a.w, "unit", report->changed[i].unit);
-        tn_jw_kz(&a.w, "generation",
-                 report->changed[i].generation[0] ? report->changed[i].generation : NULL);
-        tn_jw_kz(&a.w, "previous",
-                 report->changed[i].previous[0] ? report->changed[i].previous : NULL);
-        tn_jw_end(&a.w);
-    }
-    tn_jw_end(&a.w);
-    tn_jw_kint(&a.w, "unchanged", (int64_t)report->unchanged);
+    write_changes(&a.w, report);
+    write_rolled_back(&a.w, report);
+    tn_jw_kz(&a.w, "set", report->set);
     tn_jw_kint(&a.w, "duration", report->took_ms);
     tn_jw_end(&a.w);
     tn_answer_send(&a, 200);
 }
 
+static void change(struct tn_api *api, struct tn_http_exchange *x, struct tn_script_change c)
+{
+    c.who = api_who(x)->name;
+    api->p.scripts->activate(api->p.scripts_self, &c, reloaded, x);
+}
+
 void api_scripts_reload(void *arg, struct tn_http_exchange *x)
 {
+    change(arg, x, (struct tn_script_change){.who = NULL});
+}
+
+/* A text member of the body, which is its only one; false: x is answered. */
+static bool body_text(struct tn_api *api, struct tn_http_exchange *x, const char *member,
+                      char *out, size_t room)
+{
+    struct tn_jval body;
+    struct tn_str text;
+    struct tn_arena arena;
+    struct tn_err err;
+    if (!api_body(api, x, &body)) return false;
+    tn_arena_init(&arena);
+    bool ok = tn_jcount(body) == 1 && tn_jtext(tn_jget_z(body, member), &arena, &text) &&
+              text.n && text.n < room;
+    if (ok) snprintf(out, room, "%.*s", TN_FMT(text));
+    tn_arena_clear(&arena);
+    if (ok) return true;
+    tn_fail(&err, TN_E_invalid, "the body is {\"%s\": \"...\"}, a hash in hex", member);
+    tn_fail_field(&err, "%s", member);
+    tn_answer_err(x, &err);
+    return false;
+}
+
+void api_scripts_activate(void *arg, struct tn_http_exchange *x)
+{
+    char hash[65];
+    if (body_text(arg, x, "generation", hash, sizeof hash))
+        change(arg, x, (struct tn_script_change){.expect = hash});
+}
+
+static void unit_of(struct tn_http_exchange *x, char unit[UNIT_NAME])
+{
+    snprintf(unit, UNIT_NAME, "%.*s", TN_FMT(tn_http_param(x, "unit")));
+}
+
+void api_scripts_rollback(void *arg, struct tn_http_exchange *x)
+{
+    char hash[65], unit[UNIT_NAME];
+    unit_of(x, unit);
+    if (body_text(arg, x, "generation", hash, sizeof hash))
+        change(arg, x, (struct tn_script_change){.unit = unit, .generation = hash});
+}
+
+/* ---- preview ---- */
+
+enum { TRIAL_FILES_MAX = 2000 };
+
+static void tried(void *arg, struct tn_str answer, const struct tn_err *err)
+{
+    struct tn_http_exchange *x = arg;
+    if (err)
+        answer_refused(x, err);
+    else
+        tn_http_reply(x, 200, "application/json", answer);
+}
+
+/* The member files of the body; texts are in arena. */
+static bool take_files(struct tn_jval files, struct tn_script_file *list, size_t *n,
+                       struct tn_arena *arena, struct tn_err *err)
+{
+    for (struct tn_jiter it = tn_jiter(files); tn_jnext(&it);) {
+        bool gone = tn_jis(it.value, TN_JSON_null);
+        if (*n == TRIAL_FILES_MAX) return tn_fail(err, TN_E_too_large, "too many files");
+        struct tn_script_file *f = &list[*n];
+        f->path = tn_arena_strndup(arena, it.key.p, it.key.n);
+        f->text = (struct tn_str){0};
+        if (!gone && !tn_jtext(it.value, arena, &f->text)) {
+            tn_fail(err, TN_E_invalid, "a file is a text, or null to leave it out");
+            return tn_fail_field(err, "files.%s", f->path);
+        }
+        if (!gone && !f->text.p) f->text = TN_STR("");
+        ++*n;
+    }
+    return true;
+}
+
+static bool take_trial(struct tn_jval body, struct tn_script_trial *trial,
+                       struct tn_script_file *list, struct tn_arena *arena, struct tn_err *err)
+{
+    for (struct tn_jiter it = tn_jiter(body); tn_jnext(&it);) {
+        if (tn_str_is(it.key, "files") && tn_jis(it.value, TN_JSON_object)) {
+            if (!take_files(it.value, list, &trial->count, arena, err)) return false;
+        } else if (!tn_str_is(it.key, "whole") || !tn_jbool(it.value, &trial->whole)) {
+            tn_fail(err, TN_E_invalid, "the body has files (an object of path and text) and whole "
+                                       "(true or false)");
+            return tn_fail_field(err, "%.*s", TN_FMT(it.key));
+        }
+    }
+    return true;
+}
+
+/* Without a body: the site folder as it is. */
+void api_scripts_preview(void *arg, struct tn_http_exchange *x)
+{
     struct tn_api *api = arg;
-    api->p.scripts->reload(api->p.scripts_self, api_who(x)->name, reloaded, x);
+    struct tn_script_file *list = tn_alloc(TRIAL_FILES_MAX * sizeof *list);
+    struct tn_script_trial trial = {.team = api_who(x)->team, .files = list};
+    struct tn_arena arena;
+    struct tn_jval body;
+    struct tn_err err;
+    bool with_body = tn_http_body(x).n > 0;
+    tn_arena_init(&arena);
+    if (!with_body)
+        api->p.scripts->preview(api->p.scripts_self, &trial, tried, x);
+    else if (api_body(api, x, &body)) {
+        if (take_trial(body, &trial, list, &arena, &err))
+            api->p.scripts->preview(api->p.scripts_self, &trial, tried, x);
+        else
+            tn_answer_err(x, &err);
+    }
+    tn_arena_clear(&arena);
+    tn_free(list);
+}
+
+/* ---- history ---- */
+
+static bool find_unit(struct tn_api *api, const char *name, struct tn_unit_info *out)
+{
+    const struct tn_scripts_ops *s = api->p.scripts;
+    for (size_t i = 0; i < s->units(api->p.scripts_self); i++) {
+        s->unit(api->p.scripts_self, i, out);
+        if (strcmp(out->name, name) == 0) return true;
+    }
+    *out = (struct tn_unit_info){.name = name};
+    return false;
+}
+
+struct listing {
+    struct tn_jw *w;
+    const char *active;            /* the generation that serves; NULL: none, or it was listed */
+    struct tn_json *json;
+};
+
+static bool list_activation(void *arg, const struct tn_row *row)
+{
+    struct listing *l = arg;
+    struct tn_err err;
+    struct tn_str generation = {0};
+    struct tn_arena arena;
+    if (!tn_json_parse(l->json, row->body, &err)) return true;
+    struct tn_jval body = tn_json_root(l->json);
+    tn_arena_init(&arena);
+    tn_jtext(tn_jget_z(body, "generation"), &arena, &generation);
+    bool active = l->active && tn_str_is(generation, l->active);
+    if (active) l->active = NULL;
+    tn_jw_object(l->w);
+    tn_jw_kstr(l->w, "generation", generation);
+    tn_jw_kraw(l->w, "previous", tn_str_is(tn_jraw(tn_jget_z(body, "previous")), "\"\"")
+                                     ? TN_STR("null") : tn_jraw(tn_jget_z(body, "previous")));
+    tn_jw_kraw(l->w, "activatedAt", tn_jraw(tn_jget_z(body, "loaded_at")));
+    tn_jw_kraw(l->w, "actor", tn_jraw(tn_jget_z(body, "actor")));
+    tn_jw_kbool(l->w, "active", active);
+    tn_jw_end(l->w);
+    tn_arena_clear(&arena);
+    return true;
+}
+
+/* Every time that a generation of the unit began to serve, newest first. */
+void api_scripts_generations(void *arg, struct tn_http_exchange *x)
+{
+    static const char *const parameters[] = {"limit", "cursor", NULL};
+    struct tn_api *api = arg;
+    char name[UNIT_NAME];
+    struct tn_unit_info unit;
+    struct tn_answer a;
+    struct tn_page page;
+    struct tn_err err;
+    int64_t limit;
+    unit_of(x, name);
+    if (!api_query_known(x, parameters) ||
+        !api_query_int(x, "limit", HISTORY_USUAL, 1, HISTORY_MAX, &limit))
+        return;
+    bool known = find_unit(api, name, &unit);
+    struct tn_str wanted = tn_str(name);
+    struct tn_filter filter = {"unit", TN_FILTER_eq, &wanted, 1};
+    struct tn_query q = {.team = TN_TEAM_SYSTEM, .table = "generation", .filters = &filter,
+                         .filter_count = 1, .sort = {{"loaded_at", true}}, .sort_count = 1,
+                         .limit = (size_t)limit, .cursor = tn_http_query(x, "cursor", NULL)};
+    struct listing l = {.w = &a.w, .active = q.cursor.n ? NULL : unit.generation,
+                        .json = tn_json_new()};
+    tn_page_init(&page);
+    tn_answer_begin(&a, x);
+    tn_jw_object(&a.w);
+    tn_jw_kz(&a.w, "unit", name);
+    tn_jw_kz(&a.w, "active", unit.generation);
+    tn_jw_key(&a.w, TN_STR("generations"));
+    tn_jw_array(&a.w);
+    bool ok = tn_store_query(api->p.store, &q, list_activation, &l, &page, &err);
+    tn_jw_end(&a.w);
+    tn_jw_key(&a.w, TN_STR("nextCursor"));
+    if (ok && page.more) tn_jw_str(&a.w, tn_buf_str(&page.next));
+    else tn_jw_null(&a.w);
+    tn_jw_end(&a.w);
+    if (ok && !known && !page.count && !q.cursor.n)
+        ok = tn_fail(&err, TN_E_not_found, "there is no unit '%s'", name);
+    if (ok) {
+        tn_answer_send(&a, 200);
+    } else {
+        tn_buf_clear(&a.body);
+        tn_answer_err(x, &err);
+    }
+    tn_page_clear(&page);
+    tn_json_free(l.json);
+}
+
+static void write_file(void *arg, const struct tn_script_file *file)
+{
+    struct tn_jw *w = arg;
+    tn_jw_object(w);
+    tn_jw_kz(w, "path", file->path);
+    tn_jw_kz(w, "hash", file->hash);
+    tn_jw_kint(w, "size", (int64_t)file->text.n);
+    tn_jw_kstr(w, "text", file->text);
+    tn_jw_end(w);
+}
+
+void api_scripts_generation(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    char unit[UNIT_NAME], full[65];
+    struct tn_answer a;
+    struct tn_err err;
+    unit_of(x, unit);
+    tn_answer_begin(&a, x);
+    tn_jw_object(&a.w);
+    tn_jw_kz(&a.w, "unit", unit);
+    tn_jw_key(&a.w, TN_STR("files"));
+    tn_jw_array(&a.w);
+    if (!api->p.scripts->generation(api->p.scripts_self, unit, tn_http_param(x, "generation"),
+                                    full, write_file, &a.w, &err)) {
+        tn_buf_clear(&a.body);
+        tn_answer_err(x, &err);
+        return;
+    }
+    tn_jw_end(&a.w);
+    tn_jw_kz(&a.w, "generation", full);
+    tn_jw_end(&a.w);
+    tn_answer_send(&a, 200);
+}
+
+/* ---- differences ---- */
+
+enum { SIDE_FILES_MAX = 2000 };
+
+/* The files of one side, kept past the call that tells of them. */
+struct side {
+    struct {
+        char *path, *text;
+        size_t n;
+    } *v;
+    size_t n;
+    char generation[65];
+};
+
+static void keep_file(void *arg, const struct tn_script_file *file)
+{
+    struct side *s = arg;
+    s->v = tn_realloc(s->v, (s->n + 1) * sizeof *s->v);
+    s->v[s->n].path = tn_strdup(file->path);
+    s->v[s->n].text = tn_strndup(file->text.p, file->text.n);
+    s->v[s->n++].n = file->text.n;
+}
+
+static void side_clear(struct side *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        tn_free(s->v[i].path);
+        tn_free(s->v[i].text);
+    }
+    tn_free(s->v);
+}
+
+static bool read_side(struct tn_api *api, struct tn_http_exchange *x, const char *unit,
+                      const char *parameter, struct side *out, struct tn_err *err)
+{
+    struct tn_str name = tn_http_query(x, parameter, NULL);
+    if (!name.n) {
+        tn_fail(err, TN_E_invalid, "%s is missing: a generation", parameter);
+        return tn_fail_field(err, "%s", parameter);
+    }
+    return api->p.scripts->generation(api->p.scripts_self, unit, name, out->generation, keep_file,
+                                      out, err);
+}
+
+static void write_diff(struct tn_jw *w, const char *path, struct tn_str from, struct tn_str to)
+{
+    struct tn_buf diff;
+    tn_buf_init(&diff, DIFF_MAX);
+    tn_unified(path, from, to, &diff);
+    if (diff.n && !diff.failed) {
+        tn_jw_object(w);
+        tn_jw_kz(w, "path", path);
+        tn_jw_kz(w, "change", !from.p ? "added" : !to.p ? "removed" : "changed");
+        tn_jw_kstr(w, "diff", tn_buf_str(&diff));
+        tn_jw_end(w);
+    }
+    tn_buf_clear(&diff);
+}
+
+/* Both sides are sorted by path. */
+static void write_diffs(struct tn_jw *w, const struct side *from, const struct side *to)
+{
+    const struct tn_str none = {0};
+    for (size_t i = 0, k = 0; i < from->n || k < to->n;) {
+        int order = i == from->n ? 1 : k == to->n ? -1 : strcmp(from->v[i].path, to->v[k].path);
+        struct tn_str a = order <= 0 ? (struct tn_str){from->v[i].text, from->v[i].n} : none;
+        struct tn_str b = order >= 0 ? (struct tn_str){to->v[k].text, to->v[k].n} : none;
+        write_diff(w, order <= 0 ? from->v[i].path : to->v[k].path, a, b);
+        i += order <= 0;
+        k += order >= 0;
+    }
+}
+
+void api_scripts_diff(void *arg, struct tn_http_exchange *x)
+{
+    static const char *const parameters[] = {"from", "to", NULL};
+    char unit[UNIT_NAME];
+    struct side from = {.n = 0}, to = {.n = 0};
+    struct tn_answer a;
+    struct tn_err err;
+    unit_of(x, unit);
+    if (!api_query_known(x, parameters)) return;
+    if (read_side(arg, x, unit, "from", &from, &err) && read_side(arg, x, unit, "to", &to, &err)) {
+        tn_answer_begin(&a, x);
+        tn_jw_object(&a.w);
+        tn_jw_kz(&a.w, "unit", unit);
+        tn_jw_kz(&a.w, "from", from.generation);
+        tn_jw_kz(&a.w, "to", to.generation);
+        tn_jw_key(&a.w, TN_STR("files"));
+        tn_jw_array(&a.w);
+        write_diffs(&a.w, &from, &to);
+        tn_jw_end(&a.w);
+        tn_jw_end(&a.w);
+        tn_answer_send(&a, 200);
+    } else {
+        tn_answer_err(x, &err);
+    }
+    side_clear(&from);
+    side_clear(&to);
+}
+
+/* ---- the site folder ---- */
+
+static void list_file(void *arg, const struct tn_script_file *file)
+{
+    struct tn_jw *w = arg;
+    tn_jw_object(w);
+    tn_jw_kz(w, "path", file->path);
+    tn_jw_kz(w, "hash", file->hash);
+    tn_jw_kint(w, "size", (int64_t)file->text.n);
+    tn_jw_kz(w, "from", file->own ? "site" : "shipped");
+    tn_jw_end(w);
+}
+
+void api_scripts_files(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    struct tn_answer a;
+    struct tn_err err;
+    tn_answer_begin(&a, x);
+    tn_jw_object(&a.w);
+    tn_jw_key(&a.w, TN_STR("files"));
+    tn_jw_array(&a.w);
+    bool ok = api->p.scripts->files(api->p.scripts_self, list_file, &a.w, &err);
+    tn_jw_end(&a.w);
+    tn_jw_end(&a.w);
+    if (ok) {
+        tn_answer_send(&a, 200);
+        return;
+    }
+    tn_buf_clear(&a.body);
+    answer_refused(x, &err);
+}
+
+struct looking {
+    struct tn_http_exchange *x;
+    struct tn_str path;
+    bool found;
+};
+
+static void answer_file(void *arg, const struct tn_script_file *file)
+{
+    struct looking *l = arg;
+    if (l->found || !tn_str_is(l->path, file->path)) return;
+    l->found = true;
+    tn_http_headerf(l->x, "ETag", "\"%s\"", file->hash);
+    tn_http_headerf(l->x, "X-Script-From", "%s", file->own ? "site" : "shipped");
+    tn_http_reply(l->x, 200, "text/plain; charset=utf-8", file->text);
+}
+
+void api_scripts_file(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    struct looking l = {.x = x, .path = tn_http_param(x, "path")};
+    struct tn_err err;
+    if (!api->p.scripts->files(api->p.scripts_self, answer_file, &l, &err)) {
+        answer_refused(x, &err);
+    } else if (!l.found) {
+        tn_fail(&err, TN_E_not_found, "there is no file '%.*s'", TN_FMT(l.path));
+        tn_answer_err(x, &err);
+    }
+}
+
+/* The hash in If-Match; "" for none and "*". */
+static void based_on(struct tn_http_exchange *x, char hash[65])
+{
+    struct tn_str tag = tn_str_trim(tn_http_get(x, "If-Match"));
+    if (tn_str_is(tag, "*")) tag.n = 0;
+    if (tag.n >= 2 && tag.p[0] == '"') tag = (struct tn_str){tag.p + 1, tag.n - 2};
+    snprintf(hash, 65, "%.*s", (int)tag.n, tag.n ? tag.p : "");
+}
+
+static void change_file(struct tn_api *api, struct tn_http_exchange *x, struct tn_script_change c)
+{
+    char path[160], hash[65];
+    struct tn_str given = tn_http_param(x, "path");
+    struct tn_err err;
+    based_on(x, hash);
+    if (given.n >= sizeof path) {
+        tn_fail(&err, TN_E_invalid, "the path is too long");
+        tn_answer_err(x, &err);
+        return;
+    }
+    snprintf(path, sizeof path, "%.*s", TN_FMT(given));
+    if (strlen(path) != given.n) path[0] = '\0';
+    c.path = path[0] ? path : "?";
+    c.based_on = hash;
+    change(api, x, c);
+}
+
+void api_scripts_file_put(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_str body = tn_http_body(x);
+    change_file(arg, x, (struct tn_script_change){.text = body.p ? body : TN_STR("")});
+}
+
+void api_scripts_file_delete(void *arg, struct tn_http_exchange *x)
+{
+    change_file(arg, x, (struct tn_script_change){.remove = true});
 }

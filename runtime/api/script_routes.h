@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* script_routes.h - /api/v1/scripts: which generations serve, and the reload. */
+/* script_routes.h - /api/v1/scripts: which generations serve and served, what they differ in, the
+ * files of the site folder, reload, activate and roll back. */
 #ifndef TN_API_SCRIPT_ROUTES_H
 #define TN_API_SCRIPT_ROUTES_H
 
@@ -7,5 +8,16 @@
 
 void api_scripts_list(void *api, struct tn_http_exchange *x);
 void api_scripts_reload(void *api, struct tn_http_exchange *x);
+void api_scripts_activate(void *api, struct tn_http_exchange *x);
+void api_scripts_rollback(void *api, struct tn_http_exchange *x);
+void api_scripts_generations(void *api, struct tn_http_exchange *x);
+void api_scripts_generation(void *api, struct tn_http_exchange *x);
+void api_scripts_diff(void *api, struct tn_http_exchange *x);
+void api_scripts_preview(void *api, struct tn_http_exchange *x);
+void api_scripts_isolates(void *api, struct tn_http_exchange *x);
+void api_scripts_files(void *api, struct tn_http_exchange *x);
+void api_scripts_file(void *api, struct tn_http_exchange *x);
+void api_scripts_file_put(void *api, struct tn_http_exchange *x);
+void api_scripts_file_delete(void *api, struct tn_http_exchange *x);
 
 #endif

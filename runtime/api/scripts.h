@@ -4,6 +4,7 @@
 #ifndef TN_API_SCRIPTS_H
 #define TN_API_SCRIPTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -26,18 +27,63 @@ struct tn_unit_info {
     const char *name;              /* "core", "oracle_fusion" */
     const char *generation;        /* SHA-256 in hex */
     size_t files;
+    bool rolled_back;              /* the site folder has another one */
 };
+
+/* What to activate: the site folder as it is; or with one file written or removed; or an older
+ * generation of one unit.  Members that are NULL or zero ask for nothing. */
+struct tn_script_change {
+    const char *who;
+    const char *expect;            /* only if the set still has this hash, else conflict */
+    const char *unit, *generation; /* first digits of one that served before */
+    const char *path, *based_on;   /* the file; the hash of the text that it has to replace */
+    struct tn_str text;
+    bool remove;
+};
+
+/* A script file, as far as it is asked for. */
+struct tn_script_file {
+    const char *path;
+    struct tn_str text;
+    char hash[65];
+    bool own;                      /* in the site folder; else shipped */
+};
+/* Scripts to be tried: the site folder, or these files over it; text.p NULL: without that file. */
+struct tn_script_trial {
+    int64_t team;                  /* on whose records */
+    bool whole;                    /* files are all there is besides the shipped ones */
+    const struct tn_script_file *files;
+    size_t count;
+};
+/* answer: JSON; or err. */
+typedef void (*tn_trial_fn)(void *arg, struct tn_str answer, const struct tn_err *err);
+typedef void (*tn_script_file_fn)(void *arg, const struct tn_script_file *file);
 
 /* What a reload did. */
 struct tn_reload_report {
     struct {
         char unit[64], generation[65], previous[65];
     } changed[32];
-    size_t changed_count, unchanged;
+    struct {
+        char unit[64], generation[65], site[65];
+    } rolled_back[32];             /* units that go by older files than the site folder has */
+    size_t changed_count, unchanged, rolled_back_count;
+    char set[65];                  /* hash over all files that serve */
     int64_t took_ms;
 };
 typedef void (*tn_reload_fn)(void *arg, const struct tn_reload_report *report,
                              const struct tn_err *err);
+
+/* One isolate of this worker and what it used since it was made. */
+struct tn_isolate_info {
+    const char *name;              /* "integrations:plant_7", "core" */
+    const char *unit, *generation;
+    uint64_t calls, errors, overruns, cpu_ms;
+    size_t bytes, peak_bytes;
+    int tasks;
+    bool quarantined;
+};
+typedef void (*tn_isolate_fn)(void *arg, const struct tn_isolate_info *info);
 
 /* A path that a surface serves. */
 struct tn_served_path {
@@ -68,6 +114,19 @@ struct tn_scripts_ops {
                   tn_probed_fn done, void *arg);
     /* Reads the site folder, loads, checks, swaps in all workers; done in a later turn. */
     void (*reload)(void *self, const char *who, tn_reload_fn done, void *arg);
+    /* The same for any change.  Copies it. */
+    void (*activate)(void *self, const struct tn_script_change *change, tn_reload_fn done,
+                     void *arg);
+    /* Kept records through what serves and what would; nothing is activated.  Copies trial. */
+    void (*preview)(void *self, const struct tn_script_trial *trial, tn_trial_fn done, void *arg);
+    /* The isolates of this worker that new work goes to; how many there are in all, with those
+     * of older generations that still have work. */
+    size_t (*isolates)(void *self, tn_isolate_fn fn, void *arg);
+    /* The files of a generation (by its first digits) that served before; *full gets its name. */
+    bool (*generation)(void *self, const char *unit, struct tn_str start, char full[65],
+                       tn_script_file_fn fn, void *arg, struct tn_err *err);
+    /* The files of the site folder and those shipped that it does not replace. */
+    bool (*files)(void *self, tn_script_file_fn fn, void *arg, struct tn_err *err);
 };
 
 #endif

@@ -95,6 +95,48 @@ static void write_sync(struct tn_buf *out, const struct tn_api *api)
           (int64_t)r.records);
 }
 
+/* A metric of every isolate; a row a call. */
+enum isolate_metric { CALLS, CPU, MEMORY, OVERRUNS, ISOLATE_METRICS };
+
+struct isolate_rows {
+    struct tn_buf *out;
+    int worker;
+    enum isolate_metric metric;
+};
+
+static const char *const isolate_metrics[][3] = {
+    [CALLS] = {"tenon_isolate_calls_total", "counter", "Calls into scripts."},
+    [CPU] = {"tenon_isolate_cpu_seconds_total", "counter", "CPU time of scripts, in steps of 10 ms."},
+    [MEMORY] = {"tenon_isolate_bytes", "gauge", "Memory of scripts."},
+    [OVERRUNS] = {"tenon_isolate_overruns_total", "counter", "Calls that overran their budget."},
+};
+
+static void isolate_row(void *arg, const struct tn_isolate_info *info)
+{
+    const struct isolate_rows *r = arg;
+    tn_buf_addf(r->out, "%s{worker=\"%d\",isolate=\"%s\"} ", isolate_metrics[r->metric][0],
+                r->worker, info->name);
+    if (r->metric == CPU)
+        tn_buf_addf(r->out, "%.2f\n", (double)info->cpu_ms / 1e3);
+    else
+        tn_buf_addf(r->out, "%llu\n",
+                    (unsigned long long)(r->metric == CALLS ? info->calls
+                                         : r->metric == MEMORY ? info->bytes : info->overruns));
+}
+
+static void write_isolates(struct tn_buf *out, const struct tn_api *api)
+{
+    size_t alive = 0;
+    for (int m = 0; m < ISOLATE_METRICS; m++) {
+        struct isolate_rows rows = {out, api->p.worker, m};
+        tn_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", isolate_metrics[m][0],
+                    isolate_metrics[m][2], isolate_metrics[m][0], isolate_metrics[m][1]);
+        alive = api->p.scripts->isolates(api->p.scripts_self, isolate_row, &rows);
+    }
+    gauge(out, "tenon_isolates", "gauge", "Isolates in this worker, of older generations too.",
+          (int64_t)alive);
+}
+
 static void write_store(struct tn_buf *out, const struct tn_store_stats *s)
 {
     gauge(out, "tenon_store_commits_total", "counter", "Commits since the store process started.",
@@ -123,6 +165,7 @@ static void metrics_known(void *arg, const struct tn_store_stats *stats, const s
     write_http(&out, a->api);
     write_processes(&out, shared);
     write_sync(&out, a->api);
+    write_isolates(&out, a->api);
     if (!err) write_store(&out, stats);
     tn_http_reply(a->x, 200, "text/plain; version=0.0.4; charset=utf-8", tn_buf_str(&out));
     tn_buf_clear(&out);

@@ -43,12 +43,18 @@
 #define TN_LIMIT_ISOLATE_BYTES    (64 * TN_MIB)
 #define TN_LIMIT_CALL_MS          1000               /* of CPU, one call into a script */
 #define TN_LIMIT_MAP_CALL_MS      100                /* of CPU, a mapping's function for one record */
+#define TN_LIMIT_OVERRUNS         3                  /* of a budget in a row: quarantine */
 #define TN_LIMIT_LOAD_MS          1000               /* of CPU, loading a unit */
 #define TN_LIMIT_SCRIPT_FILE      TN_MIB
 #define TN_LIMIT_SCRIPT_FILES     2000
 #define TN_LIMIT_TASKS            10000              /* per isolate */
 #define TN_LIMIT_LOG_LINES        200                /* a second and isolate; more are counted, not written */
 #define TN_LIMIT_ERROR_TEXT       (4 * TN_KIB)
+
+/* Evidence: a ring of samples for each integration and operation */
+#define TN_LIMIT_EVIDENCE_PAGES   10
+#define TN_LIMIT_EVIDENCE_ROWS    20                 /* records of a sample */
+#define TN_LIMIT_EVIDENCE_DAYS    30
 
 /* Sync */
 #define TN_LIMIT_SYNC_PAGES       1000000            /* of one run */

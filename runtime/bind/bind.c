@@ -15,6 +15,7 @@ const struct tn_module bind_modules[] = {
     {"tenon.kv", luaopen_tenon_kv},
     {"tenon.vault", luaopen_tenon_vault},
     {"tenon.gate", luaopen_tenon_gate},
+    {"tenon.test", luaopen_tenon_test},
     {NULL, NULL},
 };
 

@@ -29,6 +29,7 @@ struct bind_context {
     const char *team;        /* whose records the script may see; NULL: none */
     const char *integration; /* name; NULL: the isolate is of no integration */
     const char *config_json; /* decrypted, defaults filled in; NULL: none */
+    struct bind_test *test;  /* the isolate runs tests (bind_test.h); NULL: no */
     void *app;               /* the application's own, for modules that need more */
 };
 
@@ -106,5 +107,6 @@ int luaopen_tenon_http(lua_State *L);
 int luaopen_tenon_kv(lua_State *L);
 int luaopen_tenon_vault(lua_State *L);
 int luaopen_tenon_gate(lua_State *L);
+int luaopen_tenon_test(lua_State *L);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "bind/bind_test.h"
 #include "net/http_client.h"
 
 enum {
@@ -540,6 +541,46 @@ static const char *push_url(lua_State *L)
     return lua_pushlstring(L, url.p, url.n);
 }
 
+/* ---- replies of tests ---- */
+
+static void add_field(struct reply *r, const char *name, struct tn_str value)
+{
+    struct tn_arena *a = &r->memory;
+    struct tn_str key = tn_str(name);
+    r->fields[r->nfields].name = (struct tn_str){tn_arena_strndup(a, key.p, key.n), key.n};
+    r->fields[r->nfields++].value = (struct tn_str){tn_arena_strndup(a, value.p, value.n), value.n};
+}
+
+static void add_headers(lua_State *L, int index, struct reply *r)
+{
+    struct tn_fetch_header headers[HEADERS_MAX];
+    if (lua_getfield(L, index, "headers") != LUA_TTABLE) return;
+    size_t n = read_headers(L, lua_gettop(L), headers);
+    r->fields = tn_arena_alloc(&r->memory, (n + 1) * sizeof *r->fields);
+    for (size_t i = 0; i < n; i++) add_field(r, headers[i].name, headers[i].value);
+}
+
+/* A reply from the table at the top: status, headers, body. */
+static int recorded_reply(lua_State *L)
+{
+    int table = lua_gettop(L);
+    struct tn_str body = bind_opt_key_str(L, table, "body");
+    struct live *live = live_of(L);
+    struct reply *r = bind_new(L, sizeof *r, &reply_class);
+    struct tn_buf text;
+    int made = lua_gettop(L);
+    tn_arena_init(&r->memory);
+    r->status = (int)bind_opt_key_int(L, table, "status", 200);
+    r->attempts = 1;
+    tn_buf_init(&text, TN_LIMIT_REPLY);
+    tn_buf_addstr(&text, body);
+    r->body = body_new(&text, live);
+    luaL_checkstack(L, HEADERS_MAX + 8, NULL);
+    add_headers(L, table, r);
+    lua_settop(L, made);
+    return 1;
+}
+
 static int l_request(lua_State *L)
 {
     static const char *const keys[] = {"method", "url",      "query",     "headers",
@@ -560,6 +601,7 @@ static int l_request(lua_State *L)
     }
     f.headers = headers;
     struct tn_err err;
+    if (bind_test_answer(L, 1, f.url)) return recorded_reply(L);
     if (!context->http) {
         tn_fail(&err, TN_E_unavailable, "there is no network here");
         return bind_fail(L, &err);

@@ -4,6 +4,7 @@
 #include "bind/bind.h"
 
 #include "base/time.h"
+#include "bind/bind_test.h"
 #include "script/decl.h"
 
 /* ---- declarations: tn.adapter {...} ---- */
@@ -69,7 +70,7 @@ static int l_fail(lua_State *L)
 
 static int l_now(lua_State *L)
 {
-    lua_pushinteger(L, tn_now_ms());
+    lua_pushinteger(L, bind_now(L));
     return 1;
 }
 

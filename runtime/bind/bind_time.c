@@ -6,13 +6,14 @@
 #include <stdlib.h>
 
 #include "base/time.h"
+#include "bind/bind_test.h"
 #include "loop/loop.h"
 
 enum { SLEEP_MAX_MS = 60000 };
 
 static int l_now(lua_State *L)
 {
-    lua_pushinteger(L, tn_now_ms());
+    lua_pushinteger(L, bind_now(L));
     return 1;
 }
 
@@ -42,7 +43,7 @@ static lua_Integer check_instant(lua_State *L, int index)
 static int l_iso(lua_State *L)
 {
     char text[TN_TIME_LEN + 1];
-    tn_time_text(lua_isnoneornil(L, 1) ? tn_now_ms() : check_instant(L, 1), text);
+    tn_time_text(lua_isnoneornil(L, 1) ? bind_now(L) : check_instant(L, 1), text);
     lua_pushstring(L, text);
     return 1;
 }
@@ -50,7 +51,7 @@ static int l_iso(lua_State *L)
 static int l_http(lua_State *L)
 {
     char text[30];
-    tn_time_http(lua_isnoneornil(L, 1) ? tn_now_ms() : check_instant(L, 1), text);
+    tn_time_http(lua_isnoneornil(L, 1) ? bind_now(L) : check_instant(L, 1), text);
     lua_pushstring(L, text);
     return 1;
 }
@@ -167,6 +168,7 @@ static int l_sleep(lua_State *L)
     lua_Number s = luaL_checknumber(L, 1);
     luaL_argcheck(L, s >= 0 && s <= SLEEP_MAX_MS / 1000, 1, "0 to 60 seconds");
     struct tn_task *task = tn_task_self(L);
+    if (bind_test_sleep(L, (int64_t)(s * 1000))) return 0;
     struct nap *nap = bind_new(L, sizeof *nap, &NAP);
     nap->task = task;
     nap->timer = tn_timer_new(tn_host_loop(tn_isolate_host(tn_isolate_of(L))), wake_up, nap);

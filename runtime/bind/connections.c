@@ -315,6 +315,13 @@ void tn_connections_drop(struct tn_connections *c, const char *id)
     tn_connection_unref(tn_map_remove(&c->by_id, tn_str(id)));
 }
 
+void tn_connections_each(const struct tn_connections *c, tn_connection_fn fn, void *arg)
+{
+    const struct tn_map_entry *e;
+    size_t at = 0;
+    while ((e = tn_map_next(&c->by_id, &at))) fn(arg, e->value);
+}
+
 static bool find(struct tn_connections *c, int64_t team, const char *id, struct tn_integration *out,
                  struct tn_err *err)
 {
@@ -337,7 +344,7 @@ static struct tn_unit *unit_of(struct tn_connections *c, const struct tn_integra
 static bool is_current(const struct tn_connection *c, const struct tn_integration *i,
                        const struct tn_unit *unit)
 {
-    return c && c->unit == unit && c->integration.version == i->version &&
+    return c && !tn_isolate_spent(c->isolate) && c->unit == unit && c->integration.version == i->version &&
            c->integration.team == i->team;
 }
 

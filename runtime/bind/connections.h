@@ -30,6 +30,10 @@ struct tn_units *tn_connections_current(const struct tn_connections *c); /* borr
 /* The integration was changed or deleted: what it held goes (secrets too). */
 void tn_connections_drop(struct tn_connections *c, const char *id);
 
+typedef void (*tn_connection_fn)(void *arg, const struct tn_connection *c);
+/* Those that were needed so far in this process.  fn must not change them. */
+void tn_connections_each(const struct tn_connections *c, tn_connection_fn fn, void *arg);
+
 /* The connection of an integration as it is stored now; _take.  Kinds: not_found, invalid (its
  * config does not fit the adapter), and what loading can say. */
 TN_MUST_CHECK struct tn_connection *tn_connection_get(struct tn_connections *c, int64_t team,

@@ -14,13 +14,14 @@
 #include "base/limits.h"
 #include "crypto/digest.h"
 
-enum { PATH_MAX_LEN = 120, DEPTH_MAX = 8, READ_TRIES = 5 };
+/* A stored path may stand below "pinned/<unit>/". */
+enum { PATH_MAX_LEN = 120, STORED_MAX_LEN = 200, DEPTH_MAX = 8, READ_TRIES = 5 };
 
 struct entry {
     unsigned refs;
     bool borrowed;
     struct tn_file file;
-    char path[PATH_MAX_LEN + 1];
+    char path[STORED_MAX_LEN + 1];
 };
 
 struct tn_fileset {
@@ -150,13 +151,79 @@ struct tn_fileset *tn_fileset_pick(const struct tn_fileset *from, const bool *wa
     return f;
 }
 
+struct tn_fileset *tn_fileset_below(const struct tn_fileset *from, const char *prefix)
+{
+    struct tn_fileset *f = fileset_new();
+    size_t n = strlen(prefix);
+    for (size_t i = 0; i < from->count; i++) {
+        const struct tn_file *file = &from->entries[i]->file;
+        if (strncmp(file->path, prefix, n) != 0) continue;
+        struct tn_str text = {tn_strndup(file->text.p, file->text.n), file->text.n};
+        add(f, entry_new(file->path + n, text, false));
+    }
+    return f;
+}
+
+struct tn_fileset *tn_fileset_without(const struct tn_fileset *from, const char *prefix)
+{
+    struct tn_fileset *f = fileset_new();
+    for (size_t i = 0; i < from->count; i++)
+        if (!tn_str_starts(tn_str(from->entries[i]->path), prefix)) add_ref(f, from->entries[i]);
+    return f;
+}
+
+struct tn_fileset *tn_fileset_moved(const struct tn_fileset *from, const char *prefix)
+{
+    struct tn_fileset *f = fileset_new();
+    for (size_t i = 0; i < from->count; i++) {
+        const struct tn_file *file = &from->entries[i]->file;
+        struct tn_str text = {tn_strndup(file->text.p, file->text.n), file->text.n};
+        char path[STORED_MAX_LEN + 1];
+        snprintf(path, sizeof path, "%s%s", prefix, file->path);
+        add(f, entry_new(path, text, false));
+    }
+    return f;
+}
+
+static bool path_is_safe(struct tn_str path);
+
+struct tn_fileset *tn_fileset_one(const char *path, struct tn_str text, struct tn_err *err)
+{
+    struct tn_fileset *f;
+    static const char *const tops[] = {"mappings/", "scripts/", "stdlib/"};
+    bool below = false;
+    for (size_t i = 0; i < sizeof tops / sizeof *tops; i++)
+        below = below || tn_str_starts(tn_str(path), tops[i]);
+    if (!below || strlen(path) > PATH_MAX_LEN || !path_is_safe(tn_str(path)))
+        tn_fail(err, TN_E_invalid,
+                "'%.120s' is no path of a script: mappings/, scripts/ or stdlib/, then names of "
+                "letters, digits, '_', '-' and '.', then .lua", path);
+    else if (text.n > TN_LIMIT_SCRIPT_FILE)
+        tn_fail(err, TN_E_too_large, "a script file may have 1 MiB at most");
+    else if (!tn_utf8_valid(text.p, text.n))
+        tn_fail(err, TN_E_syntax, "it is not UTF-8 text");
+    else {
+        f = fileset_new();
+        add(f, entry_new(path, (struct tn_str){tn_strndup(text.p ? text.p : "", text.n), text.n},
+                         false));
+        return f;
+    }
+    tn_fail_at(err, path, 0);
+    return NULL;
+}
+
+void tn_file_hash(struct tn_str text, char hex[65])
+{
+    tn_sha256_hex(text.p, text.n, hex);
+}
+
 void tn_fileset_hash(const struct tn_fileset *f, char hex[65])
 {
     struct tn_sha256 *h = tn_sha256_new();
     unsigned char sum[TN_SHA256_LEN];
     for (size_t i = 0; i < f->count; i++) {
         const struct tn_file *file = &f->entries[i]->file;
-        char head[PATH_MAX_LEN + 32];
+        char head[STORED_MAX_LEN + 32];
         int n = snprintf(head, sizeof head, "%s\n%zu\n", file->path, file->text.n);
         tn_sha256_add(h, head, (size_t)n);
         tn_sha256_add(h, file->text.p, file->text.n);
@@ -356,9 +423,9 @@ void tn_fileset_pack(const struct tn_fileset *f, struct tn_buf *out)
 
 static bool path_is_safe(struct tn_str path)
 {
-    char text[PATH_MAX_LEN + 1];
+    char text[STORED_MAX_LEN + 1];
     struct tn_str rest = path, part;
-    if (!path.n || path.n > PATH_MAX_LEN || !tn_str_ends(path, ".lua")) return false;
+    if (!path.n || path.n > STORED_MAX_LEN || !tn_str_ends(path, ".lua")) return false;
     while (tn_str_split(&rest, '/', &part)) {
         if (!part.n || part.p[0] == '.') return false;
         memcpy(text, part.p, part.n);
@@ -382,7 +449,7 @@ static bool unpack_one(struct tn_fileset *f, struct tn_str *rest)
 {
     struct tn_str path, size;
     uint64_t n;
-    char name[PATH_MAX_LEN + 1];
+    char name[STORED_MAX_LEN + 1];
     if (!cut_line(rest, &path) || !cut_line(rest, &size) || !path_is_safe(path)) return false;
     if (size.n > 1 && size.p[0] == '0') return false;
     if (!tn_str_u64(size, &n) || n > rest->n || n > TN_LIMIT_SCRIPT_FILE) return false;

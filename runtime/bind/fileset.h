@@ -30,12 +30,23 @@ struct tn_fileset *tn_fileset_over(const struct tn_fileset *under, const struct 
 /* Those files of f whose entry in wanted (one per file, in order) is true. */
 struct tn_fileset *tn_fileset_pick(const struct tn_fileset *f, const bool *wanted);
 
+/* The files whose path begins with prefix, under the rest of it; those whose does not; all of them
+ * with prefix before their path. */
+struct tn_fileset *tn_fileset_below(const struct tn_fileset *f, const char *prefix);
+struct tn_fileset *tn_fileset_without(const struct tn_fileset *f, const char *prefix);
+struct tn_fileset *tn_fileset_moved(const struct tn_fileset *f, const char *prefix);
+/* One file, by the rules of tn_fileset_read: the path is below scripts, mappings or stdlib. */
+TN_MUST_CHECK struct tn_fileset *tn_fileset_one(const char *path, struct tn_str text,
+                                                struct tn_err *err);
+
 struct tn_fileset *tn_fileset_ref(struct tn_fileset *f);
 void tn_fileset_unref(struct tn_fileset *f); /* NULL does nothing */
 
 size_t tn_fileset_count(const struct tn_fileset *f);
 const struct tn_file *tn_fileset_at(const struct tn_fileset *f, size_t i);
 const struct tn_file *tn_fileset_find(const struct tn_fileset *f, struct tn_str path); /* or NULL */
+/* SHA-256 in hex of one text. */
+void tn_file_hash(struct tn_str text, char hex[65]);
 /* SHA-256 in hex over the sorted list of paths and texts: the name of this content. */
 void tn_fileset_hash(const struct tn_fileset *f, char hex[65]);
 

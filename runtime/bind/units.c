@@ -15,6 +15,7 @@
 enum { UNIT_NAME = 64 };
 
 static const char CORE[] = "core";
+static const char PINNED[] = "pinned/";
 static const char CONNECTION[] = "stdlib/std/connection.lua";
 
 struct slot {
@@ -97,7 +98,8 @@ struct tn_isolate *tn_unit_isolate_new(struct tn_unit *unit, const char *name,
                                    .sources = &sources,
                                    .sources_arg = unit,
                                    .modules = bind_modules,
-                                   .context = context};
+                                   .context = context,
+                                   .max_overruns = context->integration ? TN_LIMIT_OVERRUNS : 0};
     return tn_isolate_new(unit->env->host, &o, err);
 }
 
@@ -225,6 +227,10 @@ static bool cut_prefix(struct tn_str *s, const char *prefix)
 static struct tn_str system_of(const char *path)
 {
     struct tn_str rest = tn_str(path), first;
+    if (cut_prefix(&rest, PINNED)) {
+        tn_str_split(&rest, '/', &first);
+        return tn_str_is(first, CORE) ? (struct tn_str){0} : first;
+    }
     if (cut_prefix(&rest, "scripts/adapters/")) {
         if (memchr(rest.p, '/', rest.n)) return (struct tn_str){0};
         return (struct tn_str){rest.p, rest.n - 4};
@@ -314,8 +320,26 @@ static void want(const struct tn_fileset *all, bool *wanted, const char *path)
     }
 }
 
-static struct tn_fileset *files_of(const char *unit, const struct tn_fileset *all)
+void tn_units_pin(const char *unit, char prefix[TN_PIN_LEN])
 {
+    snprintf(prefix, TN_PIN_LEN, "%s%.63s/", PINNED, unit);
+}
+
+/* A pinned unit has its files for itself; nothing else sees them. */
+static struct tn_fileset *pinned_files(const char *unit, const struct tn_fileset *all)
+{
+    char prefix[TN_PIN_LEN];
+    tn_units_pin(unit, prefix);
+    struct tn_fileset *files = tn_fileset_below(all, prefix);
+    if (tn_fileset_count(files)) return files;
+    tn_fileset_unref(files);
+    return NULL;
+}
+
+struct tn_fileset *tn_units_files_of(const struct tn_fileset *all, const char *unit)
+{
+    struct tn_fileset *pinned = pinned_files(unit, all);
+    if (pinned) return pinned;
     size_t n = tn_fileset_count(all);
     bool *wanted = tn_alloc((n + 1) * sizeof *wanted);
     if (strcmp(unit, CORE) != 0) want(all, wanted, CONNECTION);
@@ -476,7 +500,7 @@ static struct tn_unit *unit_get(struct load *load, const char *name, const struc
                                 struct tn_unit *core)
 {
     struct tn_unit *old = load->old ? tn_units_find(load->old, name) : NULL;
-    struct tn_unit *unit = unit_new(load->env, name, files_of(name, all));
+    struct tn_unit *unit = unit_new(load->env, name, tn_units_files_of(all, name));
     if (old && strcmp(old->generation, unit->generation) == 0 && old->core == core) {
         tn_unit_unref(unit);
         return tn_unit_ref(old);

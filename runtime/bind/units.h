@@ -50,6 +50,14 @@ struct tn_units *tn_units_ref(struct tn_units *units);
 void tn_units_unref(struct tn_units *units);                     /* NULL does nothing */
 struct tn_fileset *tn_units_files(const struct tn_units *units); /* borrowed */
 
+/* A set may hold a unit's files apart, below "pinned/<unit>/": then they count for that unit, and
+ * for it alone, over those of the same paths.  So a unit goes on with older files of its own while
+ * the others go by the newest. */
+enum { TN_PIN_LEN = 80 };
+void tn_units_pin(const char *unit, char prefix[TN_PIN_LEN]);
+/* The files of one unit; the hash over them is its generation. */
+struct tn_fileset *tn_units_files_of(const struct tn_fileset *all, const char *unit);
+
 /* ---- units ---- */
 
 size_t tn_units_count(const struct tn_units *units);

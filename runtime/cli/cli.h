@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "base/json.h"
 
 enum { TN_EXIT_ok, TN_EXIT_failed, TN_EXIT_usage };
 
@@ -21,13 +22,20 @@ struct tn_command {
 int tn_cli_main(int argc, char **argv, int (*serve)(int argc, char **argv), void (*serve_help)(void));
 
 int tn_cli_check(int argc, char **argv);
+int tn_cli_generations(int argc, char **argv);
 int tn_cli_key(int argc, char **argv);
 int tn_cli_map(int argc, char **argv);
+int tn_cli_preview(int argc, char **argv);
 int tn_cli_reload(int argc, char **argv);
+int tn_cli_rollback(int argc, char **argv);
 int tn_cli_runs(int argc, char **argv);
 int tn_cli_show(int argc, char **argv);
 int tn_cli_sync(int argc, char **argv);
+int tn_cli_test(int argc, char **argv);
 int tn_cli_version(int argc, char **argv);
+
+/* What a reload or roll back did, for people. */
+void tn_cli_print_reload(struct tn_jval answer);
 
 /* Prints "tenon: …" with file, line and field on standard error; answers TN_EXIT_failed. */
 int tn_cli_fail(const struct tn_err *err);

@@ -18,7 +18,20 @@ static void print_change(struct tn_jval change)
     tn_arena_clear(&arena);
 }
 
-static void print(struct tn_jval answer)
+static void print_rolled_back(struct tn_jval unit)
+{
+    struct tn_arena arena;
+    struct tn_str name = {0}, now = TN_STR("-"), site = TN_STR("-");
+    tn_arena_init(&arena);
+    tn_jtext(tn_jget_z(unit, "unit"), &arena, &name);
+    tn_jtext(tn_jget_z(unit, "generation"), &arena, &now);
+    tn_jtext(tn_jget_z(unit, "siteGeneration"), &arena, &site);
+    printf("  %-20.*s is rolled back to %.12s; the site folder has %.12s\n", TN_FMT(name), now.p,
+           site.p);
+    tn_arena_clear(&arena);
+}
+
+void tn_cli_print_reload(struct tn_jval answer)
 {
     int64_t unchanged = 0, ms = 0;
     struct tn_jval changed = tn_jget_z(answer, "changed");
@@ -27,26 +40,32 @@ static void print(struct tn_jval answer)
     printf("%zu changed, %lld as before, %lld ms\n", tn_jcount(changed), (long long)unchanged,
            (long long)ms);
     for (struct tn_jiter it = tn_jiter(changed); tn_jnext(&it);) print_change(it.value);
+    for (struct tn_jiter it = tn_jiter(tn_jget_z(answer, "rolledBack")); tn_jnext(&it);)
+        print_rolled_back(it.value);
 }
 
 int tn_cli_reload(int argc, char **argv)
 {
-    const char *data = "./tenon-data", *rest[1];
+    const char *data = "./tenon-data", *expect = NULL, *rest[1], *path;
     bool json = false;
     size_t n;
     struct tn_err err;
     struct tn_str reply;
-    const struct tn_arg table[] = {{"data", TN_ARG_text, &data, "DIR", "the server's folder"},
+    char body[128] = "";
+    const struct tn_arg table[] = {{"expect", TN_ARG_text, &expect, "HASH",
+                                    "only if it is what tenon preview looked at"},
+                                   {"data", TN_ARG_text, &data, "DIR", "the server's folder"},
                                    {"json", TN_ARG_flag, &json, NULL, "the answer as JSON"},
                                    {NULL, TN_ARG_flag, NULL, NULL, NULL}};
     if (!tn_args_parse(table, argc, argv, rest, 0, &n, &err)) return tn_cli_usage(&err, "reload");
+    if (expect) snprintf(body, sizeof body, "{\"generation\":\"%.64s\"}", expect);
     struct tn_client *client = tn_client_open(data, &err);
-    bool ok = client && tn_client_call(client, "POST", "/api/v1/scripts/reload", TN_STR(""), &reply,
-                                       &err);
+    path = expect ? "/api/v1/scripts/activate" : "/api/v1/scripts/reload";
+    bool ok = client && tn_client_call(client, "POST", path, tn_str(body), &reply, &err);
     if (ok && json)
         printf("%.*s\n", TN_FMT(reply));
     else if (ok)
-        print(tn_client_json(client));
+        tn_cli_print_reload(tn_client_json(client));
     tn_client_close(client);
     return ok ? TN_EXIT_ok : tn_cli_fail(&err);
 }

@@ -44,13 +44,40 @@ uint32_t tn_shared_blame(struct tn_shared *s, const char *unit)
 bool tn_shared_quarantined(const struct tn_shared *s, const char *unit)
 {
     const struct tn_shared_suspect *suspect = unit[0] ? find(s, unit) : NULL;
-    return suspect && suspect->deaths >= DEATHS_TO_QUARANTINE;
+    return suspect && (suspect->overran || suspect->deaths >= DEATHS_TO_QUARANTINE);
 }
 
-void tn_shared_pardon(struct tn_shared *s)
+static void forget(struct tn_shared_suspect *suspect)
 {
+    suspect->deaths = 0;
+    suspect->overran = false;
+    suspect->of[0] = '\0';
+    suspect->unit[0] = '\0';
+}
+
+bool tn_shared_overran(struct tn_shared *s, const char *unit, const char *of)
+{
+    struct tn_shared_suspect *suspect = find(s, unit);
+    if (!suspect) suspect = find(s, "");
+    if (!suspect || suspect->overran) return false;
+    snprintf(suspect->unit, sizeof suspect->unit, "%s", unit);
+    snprintf(suspect->of, sizeof suspect->of, "%s", of);
+    suspect->overran = true;
+    return true;
+}
+
+bool tn_shared_release(struct tn_shared *s, const char *unit)
+{
+    struct tn_shared_suspect *suspect = unit[0] ? find(s, unit) : NULL;
+    if (suspect) forget(suspect);
+    return suspect != NULL;
+}
+
+void tn_shared_pardon(struct tn_shared *s, const char *changed)
+{
+    bool all = strcmp(changed, "core") == 0;
     for (int i = 0; i < TN_SUSPECTS_MAX; i++) {
-        s->suspects[i].deaths = 0;
-        s->suspects[i].unit[0] = '\0';
+        struct tn_shared_suspect *suspect = &s->suspects[i];
+        if (all || !suspect->overran || strcmp(suspect->of, changed) == 0) forget(suspect);
     }
 }

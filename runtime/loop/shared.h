@@ -22,10 +22,12 @@ struct tn_shared_process {
     unsigned char holder[16];              /* who claims work in this place; zeroes: nobody yet */
 };
 
-/* A unit that was running when a worker died. */
+/* An isolate that was running when a worker died, or that overran its budget time after time. */
 struct tn_shared_suspect {
     char unit[TN_UNIT_NAME];
     _Atomic uint32_t deaths;
+    _Atomic bool overran;
+    char of[TN_UNIT_NAME];                 /* the script unit that it runs, if that is known */
 };
 
 struct tn_shared {
@@ -43,7 +45,12 @@ void tn_shared_free(struct tn_shared *s);
 uint32_t tn_shared_blame(struct tn_shared *s, const char *unit);
 /* Two deaths put a unit into quarantine until scripts change. */
 bool tn_shared_quarantined(const struct tn_shared *s, const char *unit);
-/* Scripts changed: everybody gets another chance. */
-void tn_shared_pardon(struct tn_shared *s);
+/* It overran its budget time after time: in quarantine until the script unit that it runs changes,
+ * or somebody releases it.  False: it was already, or there is no room to note it. */
+bool tn_shared_overran(struct tn_shared *s, const char *unit, const char *of);
+bool tn_shared_release(struct tn_shared *s, const char *unit);     /* false: it was not there */
+/* This script unit changed ("core": all go by it): another chance for those that run it, and for
+ * all that were running when a worker died. */
+void tn_shared_pardon(struct tn_shared *s, const char *changed);
 
 #endif

@@ -36,6 +36,19 @@ void tn_host_on_enter(struct tn_host *host, char *slot)
     host->slot = slot;
 }
 
+size_t tn_host_isolates(const struct tn_host *host)
+{
+    size_t n = 0;
+    for (const struct tn_isolate *iso = host->isolates; iso; iso = iso->next) n++;
+    return n;
+}
+
+void tn_host_on_spent(struct tn_host *host, tn_spent_fn fn, void *arg)
+{
+    host->spent = fn;
+    host->spent_arg = arg;
+}
+
 struct tn_loop *tn_host_loop(const struct tn_host *host)
 {
     return host->loop;

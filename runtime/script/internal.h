@@ -18,6 +18,8 @@ struct tn_host {
     struct tn_task *ready, **ready_end; /* what runs in the next turn */
     struct tn_timer *turn;
     bool closing;
+    tn_spent_fn spent; /* may be NULL */
+    void *spent_arg;
 };
 
 struct tn_file {
@@ -41,6 +43,8 @@ struct tn_isolate {
     struct tn_isolate_stats stats;
     bool refused; /* the cap was hit in the call under way */
     bool retired;
+    bool spent, announced;
+    unsigned max_overruns, rows[2]; /* overruns in a row, of calls and of tasks */
     struct tn_entry *innermost; /* call under way in this isolate */
     struct tn_task *tasks;
     struct tn_task *current; /* runs right now */
@@ -58,12 +62,16 @@ struct tn_isolate {
     unsigned log_lines;
 };
 
+/* What a call into an isolate is, for what counts as overruns in a row. */
+enum tn_entry_kind { TN_ENTRY_call, TN_ENTRY_task, TN_ENTRY_other };
+
 /* One call into an isolate that is under way. */
 struct tn_entry {
     struct tn_frame frame;
     struct tn_entry *outer; /* into the same isolate */
     struct tn_task *task;   /* that was running around it */
     int pinned, ms;
+    enum tn_entry_kind kind;
 };
 
 /* isolate.c */
@@ -93,6 +101,7 @@ void tn_load_file(lua_State *L, const char *path);
 int tn_load_text(lua_State *L, struct tn_str text, const char *chunk);
 
 /* task.c */
+void tn_task_announce(struct tn_isolate *iso); /* it is spent: told in the next turn */
 void tn_task_run_ready(void *host);
 void tn_task_cancel_all(struct tn_isolate *iso);
 

@@ -58,6 +58,7 @@ void tn_isolate_enter(struct tn_isolate *iso, struct tn_entry *entry, lua_State 
     entry->task = iso->current;
     entry->pinned = iso->pinned;
     entry->ms = ms;
+    entry->kind = task ? TN_ENTRY_task : TN_ENTRY_other;
     iso->pinned = 0;
     iso->current = task;
     iso->innermost = entry;
@@ -72,10 +73,23 @@ void tn_isolate_enter(struct tn_isolate *iso, struct tn_entry *entry, lua_State 
     tn_watchdog_enter(host->dog, &entry->frame, L, ms);
 }
 
+static void count_row(struct tn_isolate *iso, enum tn_entry_kind kind, bool overrun)
+{
+    if (overrun) {
+        unsigned *row = &iso->rows[kind == TN_ENTRY_task];
+        if (++*row < iso->max_overruns || !iso->max_overruns || iso->spent) return;
+        iso->spent = true;
+        tn_task_announce(iso);
+    } else if (kind != TN_ENTRY_other) {
+        iso->rows[kind] = 0;
+    }
+}
+
 static void count(struct tn_isolate *iso, const struct tn_entry *entry, bool ok)
 {
     int total = (entry->ms + TN_WATCHDOG_TICK_MS - 1) / TN_WATCHDOG_TICK_MS + 1;
     iso->stats.cpu_ms += (uint64_t)(total - entry->frame.left) * TN_WATCHDOG_TICK_MS;
+    count_row(iso, entry->kind, !ok && (entry->frame.expired || iso->refused));
     if (ok) {
         iso->stats.overruns_in_row = 0;
         return;
@@ -132,15 +146,25 @@ static int run_job(lua_State *L)
     return 0;
 }
 
-bool tn_isolate_run(struct tn_isolate *iso, int ms, void (*fn)(lua_State *L, void *arg), void *arg,
-                    struct tn_err *err)
+bool tn_isolate_spent(const struct tn_isolate *iso)
+{
+    return iso->spent;
+}
+
+static bool run(struct tn_isolate *iso, enum tn_entry_kind kind, int ms,
+                void (*fn)(lua_State *L, void *arg), void *arg, struct tn_err *err)
 {
     lua_State *L = tn_isolate_state(iso);
     struct job job = {fn, arg};
     struct tn_entry entry;
     if (!lua_checkstack(L, 8))
         return tn_fail(err, TN_E_budget, "the script calls itself too deeply");
+    if (iso->spent)
+        return tn_fail(err, TN_E_budget,
+                       "%s is in quarantine: it overran its budget %u times in a row", iso->name,
+                       iso->max_overruns);
     tn_isolate_enter(iso, &entry, L, ms, NULL);
+    entry.kind = kind;
     lua_pushcfunction(L, tn_failure_handler);
     int handler = lua_gettop(L);
     lua_pushcfunction(L, run_job);
@@ -150,6 +174,12 @@ bool tn_isolate_run(struct tn_isolate *iso, int ms, void (*fn)(lua_State *L, voi
     lua_remove(L, handler);
     tn_isolate_leave(iso, &entry, status == LUA_OK);
     return status == LUA_OK;
+}
+
+bool tn_isolate_run(struct tn_isolate *iso, int ms, void (*fn)(lua_State *L, void *arg), void *arg,
+                    struct tn_err *err)
+{
+    return run(iso, TN_ENTRY_other, ms, fn, arg, err);
 }
 
 bool tn_isolate_protect(struct tn_isolate *iso, void (*fn)(lua_State *L, void *arg), void *arg,
@@ -179,6 +209,7 @@ static void take_options(struct tn_isolate *iso, const struct tn_isolate_options
     iso->call_ms = o->call_ms ? o->call_ms : TN_LIMIT_CALL_MS;
     iso->load_ms = o->load_ms ? o->load_ms : TN_LIMIT_LOAD_MS;
     iso->max_tasks = o->max_tasks ? o->max_tasks : TN_LIMIT_TASKS;
+    iso->max_overruns = o->max_overruns;
 }
 
 static void link_to(struct tn_host *host, struct tn_isolate *iso)
@@ -339,7 +370,7 @@ bool tn_isolate_call_within(struct tn_isolate *iso, int ms, int ref, tn_push_fn 
                             tn_take_fn take, void *arg, struct tn_err *err)
 {
     struct call call = {ref, push, take, arg};
-    return tn_isolate_run(iso, ms < iso->call_ms ? ms : iso->call_ms, make_call, &call, err);
+    return run(iso, TN_ENTRY_call, ms < iso->call_ms ? ms : iso->call_ms, make_call, &call, err);
 }
 
 void tn_isolate_release(struct tn_isolate *iso, int ref)

@@ -30,6 +30,11 @@ void tn_host_free(struct tn_host *host); /* NULL does nothing */
  * page that the supervisor shares, so that it can name the script that took a worker down. */
 enum { TN_HOST_SLOT = 64 };
 void tn_host_on_enter(struct tn_host *host, char *slot);
+/* All that exist, old generations that still have work included. */
+size_t tn_host_isolates(const struct tn_host *host);
+/* Called in a later turn of the loop when one of the host's isolates is spent. */
+typedef void (*tn_spent_fn)(void *arg, struct tn_isolate *iso);
+void tn_host_on_spent(struct tn_host *host, tn_spent_fn fn, void *arg);
 struct tn_loop *tn_host_loop(const struct tn_host *host);
 struct tn_log *tn_host_log(const struct tn_host *host);
 
@@ -58,6 +63,7 @@ struct tn_isolate_options {
                                       * waits; 0: TN_LIMIT_CALL_MS */
     int load_ms;                     /* 0: TN_LIMIT_LOAD_MS */
     int max_tasks;                   /* 0: TN_LIMIT_TASKS */
+    unsigned max_overruns;           /* in a row, then it is spent; 0: any number */
 };
 
 struct tn_isolate_stats {
@@ -78,6 +84,11 @@ void tn_isolate_unref(struct tn_isolate *iso); /* NULL does nothing */
 /* Takes no new tasks from now on; those in flight may end within drain_ms, then they are cancelled.
  * Gives up the caller's reference.  For the old generation after a swap. */
 void tn_isolate_retire(struct tn_isolate *iso, int drain_ms);
+
+/* It overran its budget too often, one time after the other: calls and tasks are refused with kind
+ * budget, tasks under way were cancelled.  Calls that kept within it count between calls, stretches
+ * of tasks between those. */
+bool tn_isolate_spent(const struct tn_isolate *iso);
 
 const char *tn_isolate_name(const struct tn_isolate *iso);
 struct tn_host *tn_isolate_host(const struct tn_isolate *iso);

@@ -273,12 +273,39 @@ static void run(struct tn_task *task)
     }
 }
 
+void tn_task_announce(struct tn_isolate *iso)
+{
+    tn_timer_set(iso->host->turn, 0);
+}
+
+/* The callback may drop any isolate, so the search begins anew after each. */
+static void announce_spent(struct tn_host *host)
+{
+    struct tn_isolate *iso = host->isolates;
+    while (iso) {
+        if (!iso->spent || iso->announced) {
+            iso = iso->next;
+            continue;
+        }
+        iso->announced = true;
+        iso->refs++;
+        for (struct tn_task *task = iso->tasks; task; task = task->next)
+            cancel(task, TN_E_budget, "the script is in quarantine: it overran its budget too often");
+        if (host->spent && !host->closing) host->spent(host->spent_arg, iso);
+        tn_isolate_unref(iso);
+        iso = host->isolates;
+    }
+}
+
 /* What becomes ready meanwhile waits for the next turn, so that I/O gets its share. */
 void tn_task_run_ready(void *arg)
 {
     struct tn_host *host = arg;
-    struct tn_task *task = host->ready, **last = host->ready_end;
+    struct tn_task *task, **last;
     int64_t until = tn_mono_us() + SLICE_US;
+    announce_spent(host);
+    task = host->ready;
+    last = host->ready_end;
     host->ready = NULL;
     host->ready_end = &host->ready;
     while (task && (host->closing || tn_mono_us() < until)) {

@@ -9,10 +9,7 @@
 #include "pages.h"
 #include "mapping/apply.h"
 
-#define ROW(k, v)                                                                                  \
-    {                                                                                              \
-        TN_STR(k), TN_STR(v)                                                                       \
-    }
+#define ROW(k, v) {.key = TN_STR(k), .value = TN_STR(v)}
 static const struct tn_spec_row types[] = {
     ROW("Root", "\"ASSEMBLY\""), ROW("Purchased", "\"COMPONENT\""),
     ROW("Manufactured", "\"ASSEMBLY\""), ROW("Model", "\"MODEL\"")};

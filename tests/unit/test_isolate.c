@@ -254,6 +254,55 @@ static void memory_is_capped(void **state)
     tn_isolate_unref(iso);
 }
 
+struct spent_seen {
+    int times;
+    struct tn_isolate *iso;
+};
+
+static void note_spent(void *arg, struct tn_isolate *iso)
+{
+    struct spent_seen *seen = arg;
+    seen->times++;
+    seen->iso = iso;
+}
+
+static bool call_once(struct tn_isolate *iso, int ref, struct tn_err *err)
+{
+    return tn_isolate_call_within(iso, 20, ref, NULL, NULL, NULL, err);
+}
+
+static void three_overruns_in_a_row_end_it(void **state)
+{
+    struct fixture *f = *state;
+    struct tn_isolate_options o = {.name = "hog", .call_ms = 200, .max_overruns = 3};
+    struct tn_isolate *iso = fixture_isolate(f, &o);
+    struct spent_seen seen = {0};
+    struct tn_err err;
+    int hog = fixture_load(iso, "return function() while true do end end");
+    int fine = fixture_load(iso, "return function() end");
+    tn_host_on_spent(f->host, note_spent, &seen);
+    assert_false(call_once(iso, hog, &err));
+    assert_false(call_once(iso, hog, &err));
+    assert_true(call_once(iso, fine, &err)); /* that ends the row */
+    for (int i = 0; i < 3; i++) {
+        assert_false(tn_isolate_spent(iso));
+        assert_false(call_once(iso, hog, &err));
+        assert_int_equal(err.kind, TN_E_budget);
+    }
+    assert_true(tn_isolate_spent(iso));
+    assert_int_equal(seen.times, 0); /* never inside the call */
+    assert_false(call_once(iso, fine, &err));
+    assert_int_equal(err.kind, TN_E_budget);
+    assert_non_null(strstr(err.text, "quarantine"));
+    while (!seen.times) tn_loop_turn(f->loop, true);
+    assert_ptr_equal(seen.iso, iso);
+    for (int i = 0; i < 5; i++) tn_loop_turn(f->loop, false);
+    assert_int_equal(seen.times, 1);
+    assert_int_equal(tn_host_isolates(f->host), 1);
+    tn_isolate_unref(iso);
+    assert_int_equal(tn_host_isolates(f->host), 0);
+}
+
 static void a_cap_that_is_too_small_is_an_error(void **state)
 {
     struct tn_isolate_options o = {.name = "tiny", .max_bytes = 1000};
@@ -389,6 +438,7 @@ int main(void)
         T(errors_of_any_kind_are_told),
         T(traces_name_functions),
         T(memory_is_capped),
+        T(three_overruns_in_a_row_end_it),
         T(a_cap_that_is_too_small_is_an_error),
         T(the_slot_names_who_runs),
         T(calls_nest_up_to_a_limit),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bind_rig.h"
 
+#include "base/fault.h"
 #include "bind/bind_map.h"
 #include "script/decl.h"
 
@@ -418,6 +419,86 @@ static void an_adapter_that_is_gone_is_said(void **state)
     assert_non_null(strstr(err.text, "oracle_fusion"));
 }
 
+/* ---- pins ---- */
+
+static void a_pinned_unit_goes_by_its_own_files_and_the_others_do_not_see_them(void **state)
+{
+    struct rig *r = *state;
+    static const char mapping[] =
+        "local map = require 'tenon.map' return map { reads = 'x.y', writes = 'item', "
+        "key = 'partNumber', set = { partNumber = map.from 'N' } }";
+    struct tn_units *plain = rig_load(r, rig_files());
+    struct tn_unit *unit = tn_units_find(plain, "oracle_fusion");
+    char prefix[TN_PIN_LEN], hash[65];
+    struct tn_fileset *newer =
+        with(FILES({"mappings/oracle_fusion/item.lua", mapping, sizeof mapping - 1}));
+    tn_units_pin("oracle_fusion", prefix);
+    struct tn_fileset *moved = tn_fileset_moved(tn_unit_files(unit), prefix);
+    struct tn_fileset *both = tn_fileset_over(newer, moved);
+    struct tn_units *pinned = rig_load(r, both);
+    assert_string_equal(tn_unit_generation(tn_units_find(pinned, "oracle_fusion")),
+                        tn_unit_generation(unit));
+    assert_string_equal(tn_unit_generation(tn_units_find(pinned, "core")),
+                        tn_unit_generation(tn_units_find(plain, "core")));
+    struct tn_fileset *own = tn_units_files_of(newer, "oracle_fusion");
+    tn_fileset_hash(own, hash);
+    assert_string_not_equal(hash, tn_unit_generation(unit));
+    tn_fileset_unref(own);
+    tn_fileset_unref(moved);
+    tn_fileset_unref(newer);
+    tn_units_unref(pinned);
+    tn_units_unref(plain);
+}
+
+/* ---- want of memory ---- */
+
+static const struct tn_embedded small_site[] = {
+    TEXT("scripts/resources/thing.lua",
+         "local tn = require 'tenon'\n"
+         "return tn.resource { path = '/api/v1/things', key = { 'name' }, "
+         "fields = { tn.text 'name' { required = true } } }\n"),
+    TEXT("scripts/adapters/small.lua",
+         "local tn = require 'tenon'\n"
+         "return tn.adapter { config = {}, operations = { get = { entity = 'thing', "
+         "direction = 'pull', mapping = 'small/thing', run = function() end } } }\n"),
+    TEXT("mappings/small/thing.lua",
+         "local map = require 'tenon.map'\n"
+         "return map { reads = 'small.thing', writes = 'thing', key = 'name', "
+         "set = { name = function(src) return src.N end } }\n"),
+    {NULL, NULL, 0}};
+
+/* The set that serves goes on, whichever allocation of the new one fails. */
+static void a_failed_allocation_while_loading_leaves_the_old_set_serving(void **state)
+{
+    struct rig *r = *state;
+    struct tn_units *old = rig_load(r, tn_fileset_embedded(small_site));
+    size_t isolates = tn_host_isolates(r->host);
+    struct tn_fileset *files = tn_fileset_embedded(small_site);
+    int failed = 0;
+    for (int i = 1;; i++) {
+        char spec[64];
+        struct tn_err err = {0};
+        snprintf(spec, sizeof spec, "script.alloc=fail:%d", i);
+        tn_fault_arm(spec);
+        struct tn_units *new = tn_units_load(&r->env, files, NULL, NULL, NULL, &err);
+        bool passed = tn_fault_passes("script.alloc") < i;
+        tn_fault_arm(NULL);
+        if (!new) {
+            failed++;
+            assert_true(err.kind != TN_E_none && err.text[0]);
+        }
+        tn_units_unref(new);
+        assert_int_equal(tn_host_isolates(r->host), isolates);
+        assert_non_null(tn_units_mapping(old, "small/thing"));
+        if (!passed) continue;
+        assert_non_null(new);
+        break;
+    }
+    assert_true(failed > 100);
+    tn_fileset_unref(files);
+    tn_units_unref(old);
+}
+
 #define ON_RIG(test) cmocka_unit_test_setup_teardown(test, open_rig, close_rig)
 
 int main(void)
@@ -437,6 +518,8 @@ int main(void)
         ON_RIG(nothing_at_all_is_an_empty_set),
         ON_RIG(a_connection_is_replaced_when_config_or_scripts_change),
         ON_RIG(an_adapter_that_is_gone_is_said),
+        ON_RIG(a_pinned_unit_goes_by_its_own_files_and_the_others_do_not_see_them),
+        ON_RIG(a_failed_allocation_while_loading_leaves_the_old_set_serving),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "bind/bind_test.h"
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/time.h"
+#include "bind/bind_map.h"
+#include "bind/units.h"
+#include "mapping/apply.h"
+
+static const char ANSWER[] = "tenon.test.answer"; /* registry key */
+
+static struct bind_test *test_of(lua_State *L)
+{
+    const struct bind_context *context = tn_isolate_context(tn_isolate_of(L));
+    return context ? context->test : NULL;
+}
+
+static struct bind_test *check_test(lua_State *L)
+{
+    struct bind_test *test = test_of(L);
+    if (!test) luaL_error(L, "this works in a test only (tenon test)");
+    return test;
+}
+
+int64_t bind_now(lua_State *L)
+{
+    const struct bind_test *test = test_of(L);
+    return test && test->now_ms ? test->now_ms : tn_now_ms();
+}
+
+bool bind_test_sleep(lua_State *L, int64_t ms)
+{
+    struct bind_test *test = test_of(L);
+    if (!test || !test->now_ms) return false;
+    test->now_ms += ms;
+    return true;
+}
+
+bool bind_test_answer(lua_State *L, int index, const char *url)
+{
+    if (!test_of(L)) return false;
+    if (lua_getfield(L, LUA_REGISTRYINDEX, ANSWER) != LUA_TFUNCTION)
+        luaL_error(L, "no reply is recorded for %s", url);
+    lua_pushvalue(L, index);
+    lua_pushstring(L, url);
+    lua_call(L, 2, 1);
+    if (!lua_istable(L, -1)) luaL_error(L, "no reply is recorded for %s", url);
+    return true;
+}
+
+/* ---- what tests call ---- */
+
+static int l_answer(lua_State *L)
+{
+    check_test(L);
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, ANSWER);
+    return 0;
+}
+
+static int l_clock(lua_State *L)
+{
+    struct bind_test *test = check_test(L);
+    if (!lua_isnoneornil(L, 1)) test->now_ms = luaL_checkinteger(L, 1);
+    lua_pushinteger(L, bind_now(L));
+    return 1;
+}
+
+static int l_reset(lua_State *L)
+{
+    check_test(L)->now_ms = 0;
+    lua_pushnil(L);
+    lua_setfield(L, LUA_REGISTRYINDEX, ANSWER);
+    return 0;
+}
+
+/* What a record becomes; freed with the object, so that errors may jump. */
+struct trial {
+    struct tn_buf in, out;
+    struct tn_json *json;
+    struct tn_apply *apply;
+};
+
+static void drop_trial(void *object)
+{
+    struct trial *t = object;
+    tn_apply_free(t->apply);
+    tn_json_free(t->json);
+    tn_buf_clear(&t->in);
+    tn_buf_clear(&t->out);
+}
+
+static const struct bind_class trial_class = {"tenon.test.trial", drop_trial, NULL};
+
+static void read_record(lua_State *L, int index, struct trial *t)
+{
+    struct tn_err err;
+    struct tn_jw w;
+    tn_jw_init(&w, &t->in);
+    if (!bind_json_write(L, index, &w, &err) || !tn_buf_ok(&t->in, "the record", &err) ||
+        !tn_json_parse(t->json, tn_buf_str(&t->in), &err))
+        bind_raise(L, &err);
+}
+
+/* map("oracle_fusion/item", record): the record as it would be stored; or nil and the err of the
+ * first fault. */
+static int l_map(lua_State *L)
+{
+    const struct bind_test *test = check_test(L);
+    const char *name = luaL_checkstring(L, 1);
+    const struct tn_mapping *mapping = tn_units_mapping(test->units, name);
+    struct tn_outcome outcome;
+    struct tn_err err;
+    luaL_checktype(L, 2, LUA_TTABLE);
+    if (!mapping) return luaL_error(L, "there is no mapping '%s'", name);
+    struct trial *t = bind_new(L, sizeof *t, &trial_class);
+    tn_buf_init(&t->in, TN_LIMIT_RECORD);
+    tn_buf_init(&t->out, TN_LIMIT_RECORD);
+    t->json = tn_json_new();
+    t->apply = tn_apply_new(tn_mapping_plan(mapping));
+    read_record(L, 2, t);
+    if (!tn_apply(t->apply, tn_json_root(t->json), &t->out, &outcome)) {
+        const struct tn_outcome_fault *f = &outcome.faults[0];
+        tn_fail(&err, f->kind, "%s", f->text);
+        tn_fail_field(&err, "%s", f->field);
+        return bind_fail(L, &err);
+    }
+    if (!tn_json_parse(t->json, tn_buf_str(&t->out), &err)) return bind_raise(L, &err);
+    bind_json_push(L, tn_json_root(t->json));
+    return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"answer", l_answer}, {"clock", l_clock}, {"map", l_map}, {"reset", l_reset}, {NULL, NULL}};
+
+int luaopen_tenon_test(lua_State *L)
+{
+    bind_library(L, functions);
+    return 1;
+}

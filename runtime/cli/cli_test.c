@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* tenon test - runs Lua tests of scripts: each file in an isolate of its own, without network or
+ * store. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/time.h"
+#include "bind/bind_test.h"
+#include "cli/args.h"
+#include "cli/cli.h"
+#include "cli/workshop.h"
+#include "loop/loop.h"
+
+enum { PATHS_MAX = 256, FILES_MAX = 2000, TEST_MS = 10000, DEPTH_MAX = 8 };
+
+static const char SUFFIX[] = ".test.lua", USUAL[] = "tests/lua";
+/* On the first line of the file, so that lines keep their numbers. */
+static const char HEAD[] = "local test, expect = require(\"std.test\").test, require(\"std.test\").expect ";
+static const char FOOT[] = "\nreturn require(\"std.test\").all()\n";
+
+struct testing {
+    struct tn_workshop workshop;
+    char *files[FILES_MAX];
+    size_t n_files;
+    bool tap, colour;
+    size_t run, failed;
+};
+
+/* One file's tests. */
+struct suite {
+    struct testing *t;
+    struct bind_test test;
+    struct bind_context context;
+    struct bind_owner owner;
+    struct tn_isolate *iso;
+    int all, runner;                   /* refs */
+    size_t count, number;
+    char name[256];
+    bool ended, ok;
+    struct tn_err err;
+};
+
+/* ---- which files ---- */
+
+static bool add_path(struct testing *t, const char *path, int depth, struct tn_err *err);
+
+static bool add_folder(struct testing *t, const char *path, int depth, struct tn_err *err)
+{
+    struct dirent **list;
+    int n = scandir(path, &list, NULL, alphasort);
+    bool ok = n >= 0 || tn_fail_errno(err, errno, path);
+    for (int i = 0; i < n; i++) {
+        char full[4096];
+        const char *name = list[i]->d_name;
+        struct stat st;
+        snprintf(full, sizeof full, "%s/%s", path, name);
+        bool wanted = name[0] != '.' && stat(full, &st) == 0 &&
+                      (S_ISDIR(st.st_mode) ? depth < DEPTH_MAX : tn_str_ends(tn_str(name), SUFFIX));
+        if (ok && wanted) ok = add_path(t, full, depth + 1, err);
+        free(list[i]);
+    }
+    if (n >= 0) free(list);
+    return ok;
+}
+
+static bool add_path(struct testing *t, const char *path, int depth, struct tn_err *err)
+{
+    struct stat st;
+    if (stat(path, &st) < 0) return tn_fail_errno(err, errno, path);
+    if (S_ISDIR(st.st_mode)) return add_folder(t, path, depth, err);
+    if (t->n_files == FILES_MAX) return tn_fail(err, TN_E_too_large, "too many test files");
+    t->files[t->n_files++] = tn_strdup(path);
+    return true;
+}
+
+static bool read_text(const char *path, struct tn_buf *text, struct tn_err *err)
+{
+    FILE *f = fopen(path, "r");
+    size_t n;
+    if (!f) return tn_fail_errno(err, errno, path);
+    tn_buf_adds(text, HEAD);
+    do {
+        char *at = tn_buf_reserve(text, 64 * TN_KIB);
+        n = at ? fread(at, 1, 64 * TN_KIB, f) : 0;
+        text->n += n;
+    } while (n);
+    fclose(f);
+    tn_buf_adds(text, FOOT);
+    return tn_buf_ok(text, path, err);
+}
+
+/* ---- results ---- */
+
+static void say(struct testing *t, const char *file, const char *name, const struct tn_err *err)
+{
+    const char *colour = !t->colour ? "" : err ? "\033[31m" : "\033[32m";
+    t->run++;
+    t->failed += err != NULL;
+    if (t->tap)
+        printf("%s %zu - %s: %s\n", err ? "not ok" : "ok", t->run, file, name);
+    else
+        printf("  %s%s%s %s\n", colour, err ? "FAILED" : "ok", t->colour ? "\033[0m" : "", name);
+    if (!err) return;
+    printf("%s%s:%d: [%s] %s\n", t->tap ? "# " : "         ", err->file, err->line,
+           tn_kind_name(err->kind), err->text);
+}
+
+/* ---- one test ---- */
+
+static int push_number(lua_State *L, void *arg)
+{
+    lua_pushinteger(L, (lua_Integer)((struct suite *)arg)->number);
+    return 1;
+}
+
+static void test_done(void *arg, const struct tn_err *err)
+{
+    struct suite *s = arg;
+    s->ended = true;
+    s->ok = !err;
+    if (err) s->err = *err;
+}
+
+static void take_name(lua_State *L, void *arg)
+{
+    struct suite *s = arg;
+    tn_isolate_push(L, s->all);
+    lua_getfield(L, -1, "names");
+    lua_rawgeti(L, -1, (lua_Integer)s->number);
+    snprintf(s->name, sizeof s->name, "%s", luaL_checkstring(L, -1));
+}
+
+static void run_test(struct suite *s)
+{
+    struct tn_task_call call = {.push = push_number, .done = test_done, .limit_ms = TEST_MS};
+    s->ended = false;
+    s->ok = tn_isolate_protect(s->iso, take_name, s, &s->err) &&
+            tn_task_start(s->iso, s->runner, &call, s, &s->err) != NULL;
+    while (s->ok && !s->ended) tn_loop_turn(s->t->workshop.loop, true);
+}
+
+/* ---- one file ---- */
+
+static bool find_file(void *arg, const char *path, struct tn_str *text)
+{
+    const struct tn_file *file = tn_fileset_find(tn_units_files(arg), tn_str(path));
+    if (file) *text = file->text;
+    return file != NULL;
+}
+
+static const struct tn_sources sources = {find_file};
+
+static void take_list(lua_State *L, void *arg)
+{
+    struct suite *s = arg;
+    tn_isolate_push(L, s->all);
+    lua_getfield(L, -1, "names");
+    s->count = (size_t)luaL_len(L, -1);
+    lua_pop(L, 1);
+    lua_getfield(L, -1, "run");
+    s->runner = tn_isolate_keep(L);
+}
+
+static bool load_suite(struct suite *s, const char *path, struct tn_err *err)
+{
+    struct tn_buf text;
+    tn_buf_init(&text, TN_LIMIT_SCRIPT_FILE);
+    bool ok = read_text(path, &text, err) &&
+              tn_isolate_load_text(s->iso, path, tn_buf_str(&text), &s->all, err) &&
+              tn_isolate_protect(s->iso, take_list, s, err);
+    tn_buf_clear(&text);
+    return ok;
+}
+
+static bool open_suite(struct suite *s, const char *path, struct tn_err *err)
+{
+    struct testing *t = s->t;
+    s->test.units = t->workshop.units;
+    s->owner = (struct bind_owner){.env = &t->workshop.env};
+    snprintf(s->owner.name, sizeof s->owner.name, "test");
+    s->context = (struct bind_context){.loop = t->workshop.loop, .area = "test", .app = &s->owner,
+                                       .test = &s->test};
+    struct tn_isolate_options o = {.name = "test", .sources = &sources,
+                                   .sources_arg = t->workshop.units, .modules = bind_modules,
+                                   .context = &s->context};
+    s->iso = tn_isolate_new(t->workshop.host, &o, err);
+    return s->iso && load_suite(s, path, err);
+}
+
+static void run_file(struct testing *t, const char *path)
+{
+    struct suite s = {.t = t, .all = LUA_NOREF, .runner = LUA_NOREF};
+    struct tn_err err;
+    if (!t->tap) printf("%s\n", path);
+    if (!open_suite(&s, path, &err)) {
+        say(t, path, "loads", &err);
+    } else {
+        for (s.number = 1; s.number <= s.count; s.number++) {
+            run_test(&s);
+            say(t, path, s.name, s.ok ? NULL : &s.err);
+        }
+    }
+    tn_isolate_unref(s.iso);
+}
+
+static int run_all(struct testing *t)
+{
+    int64_t began = tn_mono_us();
+    if (t->tap) printf("TAP version 13\n");
+    for (size_t i = 0; i < t->n_files; i++) run_file(t, t->files[i]);
+    if (t->tap)
+        printf("1..%zu\n", t->run);
+    else
+        printf("%zu tests in %zu files, %zu failed, %.2f s\n", t->run, t->n_files, t->failed,
+               (double)(tn_mono_us() - began) / 1e6);
+    return t->failed ? TN_EXIT_failed : TN_EXIT_ok;
+}
+
+int tn_cli_test(int argc, char **argv)
+{
+    const char *site = NULL, *paths[PATHS_MAX];
+    struct testing *t = TN_NEW(struct testing);
+    struct tn_err err;
+    size_t n;
+    int status;
+    bool ok = true;
+    const struct tn_arg table[] = {{"site", TN_ARG_text, &site, "DIR", "your own scripts"},
+                                   {"tap", TN_ARG_flag, &t->tap, NULL, "results in TAP form"},
+                                   {NULL, TN_ARG_flag, NULL, NULL, NULL}};
+    if (!tn_args_parse(table, argc, argv, paths, PATHS_MAX, &n, &err)) {
+        tn_free(t);
+        return tn_cli_usage(&err, "test");
+    }
+    t->colour = tn_cli_terminal();
+    if (!n) paths[n++] = USUAL;
+    for (size_t i = 0; ok && i < n; i++) ok = add_path(t, paths[i], 0, &err);
+    if (ok && !t->n_files)
+        ok = tn_fail(&err, TN_E_not_found, "there is no file *%s in %s", SUFFIX, paths[0]);
+    ok = ok && tn_workshop_open(&t->workshop, site, NULL, NULL, &err);
+    status = ok ? run_all(t) : tn_cli_fail(&err);
+    tn_workshop_close(&t->workshop);
+    for (size_t i = 0; i < t->n_files; i++) tn_free(t->files[i]);
+    tn_free(t);
+    return status;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* evidence.h - the last records as each integration's peer sent them, sealed: what a change of
+ * scripts is tried on before it serves (preview.h).  A ring per integration and operation of
+ * TN_LIMIT_EVIDENCE_PAGES samples with the first TN_LIMIT_EVIDENCE_ROWS records of a page each;
+ * they vanish after TN_LIMIT_EVIDENCE_DAYS.  Worker process. */
+#ifndef TN_EVIDENCE_H
+#define TN_EVIDENCE_H
+
+#include "access/secrets.h"
+#include "base/json.h"
+#include "sync/source.h"
+
+struct tn_store;
+
+/* Puts itself between a source that was just opened and the run: what passes by is sampled, in
+ * commits of their own that the run does not wait for.  A sample that cannot be kept is nobody's
+ * fault: the run goes on.  Borrows store and secrets. */
+void tn_evidence_watch(struct tn_store *store, const struct tn_secrets *secrets,
+                       const struct tn_run_request *r, struct tn_source *source);
+
+struct tn_evidence {
+    char integration[64], operation[64];   /* id; name */
+    char mapping[128];                     /* "oracle_fusion/item" */
+    struct tn_str rows;                    /* a JSON array; in text */
+    struct tn_buf text;
+    char after[256];                       /* the place: for the next call */
+};
+void tn_evidence_init(struct tn_evidence *e);
+void tn_evidence_clear(struct tn_evidence *e);
+/* The next sample of a team, one after the other.  False with kind not_found: no more. */
+TN_MUST_CHECK bool tn_evidence_next(struct tn_store *store, const struct tn_secrets *secrets,
+                                    int64_t team, struct tn_json *json, struct tn_evidence *e,
+                                    struct tn_err *err);
+
+#endif

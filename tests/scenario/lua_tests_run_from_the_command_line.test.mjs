@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { mapping, mappingFile } from "../harness/mapping.mjs";
+import { story } from "../harness/story.mjs";
+
+const command = (tenon, args, site) => tenon.command(["test", ...args], { data: undefined, site });
+
+story("tests of one's own scripts pass, fail with file and line, and say so in TAP", async (stage) => {
+  const site = stage.site();
+  site.write(mappingFile, mapping({ partName: 'map.const "mine"' }));
+  site.write(
+    "tests/item.test.lua",
+    `local t = require "std.test"
+test("the own mapping counts", function()
+  expect(t.map("oracle_fusion/item", { ItemNumber = "A" }).partName):equals("mine")
+end)
+test("this one fails", function()
+  expect(1):equals(2)
+end)
+`,
+  );
+  site.write("tests/broken.test.lua", "local x = = 1\n");
+  site.write("tests/endless.test.lua", 'test("endless", function() while true do end end)\n');
+  const tenon = stage.unstarted({ site });
+  const good = await command(tenon, ["tests/lua"]);
+  assert.equal(good.code, 0, good.output);
+  assert.match(good.output, /\d+ tests in 4 files, 0 failed/);
+
+  const mixed = await command(tenon, [`${site.path}/tests`, "--tap"], site.path);
+  assert.equal(mixed.code, 1);
+  const lines = mixed.output.split("\n");
+  assert.equal(lines[0], "TAP version 13");
+  assert.match(mixed.output, /^not ok 1 - .*broken.test.lua: loads$/m);
+  assert.match(mixed.output, /^# .*broken.test.lua:1: \[syntax\]/m);
+  assert.match(mixed.output, /^not ok 2 - .*endless.test.lua: endless$/m);
+  assert.match(mixed.output, /\[budget\]/);
+  assert.match(mixed.output, /^ok 3 - .*item.test.lua: the own mapping counts$/m);
+  assert.match(mixed.output, /^not ok 4 - .*this one fails$/m);
+  assert.match(mixed.output, /^# .*item.test.lua:6: \[script\] expected 2, got 1$/m);
+  assert.match(mixed.output, /^1\.\.4$/m);
+
+  assert.equal((await command(tenon, ["nowhere"])).code, 1);
+  assert.equal((await command(tenon, ["--frobnicate"])).code, 2);
+});

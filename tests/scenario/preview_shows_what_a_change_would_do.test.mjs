@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { mapping, mappingFile } from "../harness/mapping.mjs";
+import { filesBelow } from "../harness/scratch.mjs";
+import { digest } from "../harness/shapes.mjs";
+import { story } from "../harness/story.mjs";
+
+// A plant that has synced items once with the plain mapping.
+async function synced(stage, options = {}) {
+  const site = stage.site();
+  site.write(mappingFile, mapping());
+  const { tenon, fusion } = await stage.plant({ items: 60, site, ...options });
+  await tenon.rest.sync("fusion");
+  return { site, tenon, fusion };
+}
+
+const preview = (rest, body) => rest.want(200, "POST", "/scripts/preview", body);
+const changedName = mapping({
+  partName: `function(src)
+      if src.ItemNumber == "PN-000002" then error("cannot") end
+      if src.ItemNumber == "PN-000003" then return "another" end
+      return src.ItemDescription
+    end`,
+});
+
+story("a preview tells same, changed by field, newly failing and newly fixed", async (stage) => {
+  const { site, tenon } = await synced(stage);
+  site.write(mappingFile, changedName);
+  const answer = await preview(tenon.rest);
+  assert.match(answer.generation, digest);
+  assert.notEqual(answer.generation, answer.active);
+  assert.deepEqual(answer.changed.map((c) => c.unit), ["oracle_fusion"]);
+  assert.equal(answer.mappings.length, 1);
+  const [m] = answer.mappings;
+  assert.deepEqual([m.mapping, m.operation], ["oracle_fusion/item", "sync_items"]);
+  assert.ok(m.records >= 20 && m.records <= 200, `${m.records} records`);
+  assert.deepEqual(
+    [m.same, m.changed, m.newlyFailing, m.newlyFixed, m.failingBoth, m.leftOut],
+    [m.records - 2, 1, 1, 0, 0, 0],
+    JSON.stringify(m),
+  );
+  assert.deepEqual(m.fields.map((f) => [f.field, f.count]), [["partName", 1]]);
+  const [example] = m.fields[0].examples;
+  assert.deepEqual([example.id, example.new], ["PN-000003", '"another"']);
+  assert.equal(m.failures[0].id, "PN-000002");
+  assert.match(m.failures[0].message, /cannot/);
+  assert.ok(m.new.us > 0 && m.new.peakBytes > 1000);
+
+  // Nothing was activated.
+  assert.equal((await tenon.rest.sync("fusion")).recordsUnchanged, 60);
+
+  // The other way round what fails now is newly fixed.
+  await tenon.rest.want(200, "POST", "/scripts/activate", { generation: answer.generation });
+  const back = await preview(tenon.rest, { files: { [mappingFile]: mapping() } });
+  // (Both runs were sampled.)
+  assert.deepEqual([back.mappings[0].newlyFixed, back.mappings[0].newlyFailing], [2, 0]);
+});
+
+story("files of the request are tried without being written anywhere", async (stage) => {
+  const { site, tenon } = await synced(stage);
+  const answer = await preview(tenon.rest, {
+    files: { [mappingFile]: mapping({ more: 'status = map.const "A",' }) },
+  });
+  const [m] = answer.mappings;
+  assert.equal(m.changed, m.records);
+  assert.deepEqual(m.fields.map((f) => [f.field, f.count, f.examples.length]), [["status", m.records, 3]]);
+  assert.equal(m.fields[0].examples[0].old, null);
+  assert.equal(site.read(mappingFile), mapping());
+  const { generations } = await tenon.rest.get("/scripts/oracle_fusion/generations");
+  assert.equal(generations.length, 1);
+  const nothing = await preview(tenon.rest);
+  assert.deepEqual([nothing.changed, nothing.mappings], [[], []]);
+});
+
+story("a candidate that does not load is refused with file and line", async (stage) => {
+  const { tenon } = await synced(stage);
+  const text = mapping().replace("partType = from", "partType == from");
+  const error = await tenon.rest.refused(422, "VALIDATION_ERROR", "POST", "/scripts/preview", {
+    files: { [mappingFile]: text },
+  });
+  assert.equal(error.details.file, mappingFile);
+  assert.equal(error.details.line, text.split("\n").findIndex((l) => l.includes("==")) + 1);
+  for (const body of [{ files: { "../x.lua": "" } }, { files: { [mappingFile]: 7 } }, { file: {} }])
+    await tenon.rest.refused(422, "VALIDATION_ERROR", "POST", "/scripts/preview", body);
+});
+
+story("a candidate that never ends is left, and the worker goes on", async (stage) => {
+  const { tenon } = await synced(stage);
+  const answer = await preview(tenon.rest, {
+    files: { [mappingFile]: mapping({ partName: "function() while true do end end" }) },
+  });
+  const [m] = answer.mappings;
+  assert.deepEqual([m.newlyFailing, m.leftOut], [3, m.records - 3], JSON.stringify(m));
+  assert.deepEqual((await tenon.rest.get("/status")).quarantine, []);
+});
+
+story("what is kept stays within its number and is sealed", async (stage) => {
+  const { tenon } = await synced(stage, { items: 3000 });
+  for (let i = 0; i < 3; i++) await tenon.rest.sync("fusion");
+  const answer = await preview(tenon.rest, {
+    files: { [mappingFile]: mapping({ partName: 'map.const "x"' }) },
+  });
+  const [m] = answer.mappings;
+  assert.ok(m.records > 20 && m.records <= 200, `${m.records} records`);
+  await tenon.stop();
+  // The mapping does not store ItemStatusValue, so only a kept payload could show it.
+  for (const { path } of filesBelow(tenon.data))
+    assert.ok(!readFileSync(path).includes("ItemStatusValue"), `${path} shows a payload`);
+});
+
+story("the command shows a table, and activates only what was looked at", async (stage) => {
+  const { site, tenon } = await synced(stage);
+  site.write(mappingFile, changedName);
+  const shown = await tenon.command(["preview"]);
+  assert.equal(shown.code, 0, shown.output);
+  assert.match(shown.output, /1 units would change/);
+  assert.match(shown.output, /1 changed, 1 newly failing, 0 newly fixed/);
+  assert.match(shown.output, /partName +1 changed\n +PN-000003: .* -> "another"/);
+  const [, hash] = shown.output.match(/--expect ([0-9a-f]{64})/);
+
+  const folder = stage.site("other");
+  folder.write(mappingFile, mapping({ partName: 'map.const "elsewhere"' }));
+  const other = await tenon.command(["preview", "--site", folder.path]);
+  assert.match(other.output, /partName +\d+ changed/, other.output);
+
+  site.write(mappingFile, mapping({ partName: 'map.const "later"' }));
+  const late = await tenon.command(["reload", "--expect", hash]);
+  assert.equal(late.code, 1);
+  assert.match(late.output, /not what was looked at/);
+  site.write(mappingFile, changedName);
+  const done = await tenon.command(["reload", "--expect", hash]);
+  assert.equal(done.code, 0, done.output);
+});

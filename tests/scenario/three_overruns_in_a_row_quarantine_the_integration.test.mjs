@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { mapping, mappingFile } from "../harness/mapping.mjs";
+import { story } from "../harness/story.mjs";
+
+const hog = mapping({ partName: "function() while true do end end" });
+const fine = mapping({ partName: 'map.const "fine"' });
+const isolate = "integrations:fusion";
+
+// A plant whose mapping overran its budget on every record.
+async function hogged(stage) {
+  const site = stage.site();
+  site.write(mappingFile, hog);
+  const { tenon, fusion } = await stage.plant({ items: 12, site });
+  const first = await tenon.rest.send("POST", "/integrations/fusion/sync", { operation: "sync_items" });
+  assert.equal(first.body.recordsCreated, 0, first.text);
+  return { site, tenon, fusion };
+}
+
+const quarantined = async (rest) => (await rest.get("/status")).quarantine;
+
+story("three overruns in a row stop an integration in every worker, and it is said", async (stage) => {
+  const { tenon } = await hogged(stage);
+  assert.deepEqual(await quarantined(tenon.rest), [isolate]);
+  assert.equal((await tenon.rest.get("/integrations/fusion")).quarantined, true);
+  assert.match(tenon.output, /error .*integrations:fusion is in quarantine/);
+  for (let i = 0; i < 6; i++) {
+    tenon.rest.agent.destroy(); // the next connection may go to another worker
+    const answer = await tenon.rest.send("POST", "/integrations/fusion/sync", { operation: "sync_items" });
+    assert.match(JSON.stringify(answer.body), /quarantine/, answer.text);
+    assert.notEqual(answer.body.status, "SUCCESS");
+  }
+  const health = await tenon.rest.get("/integrations/fusion/health?fresh=1");
+  assert.equal(health.connected, false);
+  assert.match(health.error, /quarantine/);
+  assert.equal(tenon.children("worker").length, 2, "no worker was lost");
+});
+
+story("most of a page's records do not wait for a script that is in quarantine", async (stage) => {
+  const site = stage.site();
+  site.write(mappingFile, hog);
+  const { tenon } = await stage.plant({ items: 400, site });
+  await tenon.rest.send("POST", "/integrations/fusion/sync", { operation: "sync_items" });
+  const { body } = await tenon.rest.send("GET", "/integrations/fusion/logs?limit=1");
+  // 400 records at 100 ms each would be 40 s of CPU time.
+  assert.ok(body.logs[0].duration < 20_000, `${body.logs[0].duration} ms`);
+});
+
+story("a reload of its unit releases an integration", async (stage) => {
+  const { site, tenon } = await hogged(stage);
+  site.write(mappingFile, fine);
+  await tenon.rest.want(200, "POST", "/scripts/reload");
+  assert.deepEqual(await quarantined(tenon.rest), []);
+  const answer = await tenon.rest.sync("fusion");
+  assert.deepEqual([answer.status, answer.recordsCreated], ["SUCCESS", 12]);
+});
+
+story("a quarantine ends by hand, and begins again if nothing was mended", async (stage) => {
+  const { tenon, site } = await hogged(stage);
+  const released = await tenon.rest.want(200, "POST", "/integrations/fusion/release");
+  assert.equal(released.quarantined, false);
+  assert.deepEqual(await quarantined(tenon.rest), []);
+  const health = await tenon.rest.get("/integrations/fusion/health?fresh=1");
+  assert.equal(health.connected, true, JSON.stringify(health));
+  await tenon.rest.send("POST", "/integrations/fusion/sync", { operation: "sync_items" });
+  assert.deepEqual(await quarantined(tenon.rest), [isolate]);
+  site.write(mappingFile, fine);
+  await tenon.rest.want(200, "POST", "/scripts/reload");
+  assert.equal((await tenon.rest.sync("fusion")).status, "SUCCESS");
+});
+
+story("a record now and then that overruns puts nobody into quarantine", async (stage) => {
+  const site = stage.site();
+  site.write(
+    mappingFile,
+    mapping({
+      partName: `function(src)
+      if src.ItemNumber:find("[369]$") then while true do end end
+      return "kept"
+    end`,
+    }),
+  );
+  const { tenon } = await stage.plant({ items: 20, site });
+  const answer = await tenon.rest.sync("fusion");
+  assert.deepEqual([answer.status, answer.recordsFailed], ["PARTIAL", 6]);
+  assert.deepEqual(await quarantined(tenon.rest), []);
+});
