@@ -1,4 +1,23 @@
 ---@meta tenon.map
+
+--- A mapping: how a record of one shape becomes a record of another.  It is data that is compiled once; only
+--- fields given as functions enter Lua.
+---
+--- ```lua
+--- local map  = require "tenon.map"
+--- local from = map.from
+--- return map {
+---   reads = "oracle_ebs.work_order", writes = "work_order", key = "external_id",
+---   set = {
+---     external_id = from "wip_entity_id" :text(),
+---     quantity    = from "start_quantity" :number { min = 0 },
+---     status      = from "status_type" :lookup { [1] = "RELEASED", default = map.reject },
+---   },
+---   example = { give = { wip_entity_id = 7, start_quantity = 10, status_type = 1 },
+---               expect = { external_id = "7", quantity = 10, status = "RELEASED" } },
+--- }
+--- ```
+
 -- What require "tenon.map" gives, for editors.
 
 ---@class tenon.map.Value  a source and the operators behind it; never changes
