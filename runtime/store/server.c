@@ -78,6 +78,12 @@ struct chore {
     struct tn_helper *helper;
 };
 
+/* Which file a name stands for. */
+struct file_id {
+    dev_t device;
+    ino_t inode;
+};
+
 struct tn_store_server {
     struct tn_loop *loop;
     struct tn_log *log;
@@ -85,6 +91,7 @@ struct tn_store_server {
     int lock_fd;
     struct tn_writer writer;
     bool open, suspect; /* suspect: a sync failed; nothing counts before a new opening */
+    struct file_id db_id, wal_id;  /* as they were when they were opened; zero: not yet looked at */
     struct tn_watch *listening;
     int listen_fd;
     struct conn *conns;
@@ -543,11 +550,58 @@ static void job_free(struct job *j)
     tn_free(j);
 }
 
+/* ------------------------------------------------------------------ are they still our files? */
+
+static bool look_up(const char *path, const char *suffix, struct file_id *id)
+{
+    char full[4096];
+    struct stat st;
+    snprintf(full, sizeof full, "%s%s", path, suffix);
+    if (stat(full, &st) < 0) return false;
+    *id = (struct file_id){st.st_dev, st.st_ino};
+    return true;
+}
+
+static bool same_file(const struct file_id *a, const struct file_id *b)
+{
+    return a->device == b->device && a->inode == b->inode;
+}
+
+/* A database that was removed or replaced under our feet takes writes as before, and loses them with
+ * the process.  So nothing is acknowledged, and nothing is made in its place. */
+static bool database_stands(struct tn_store_server *s, struct tn_err *err)
+{
+    struct file_id now;
+    bool there = look_up(s->path, "", &now);
+    if (there && !s->db_id.inode) s->db_id = now;
+    if (there && same_file(&now, &s->db_id)) return true;
+    return tn_fail(err, TN_E_unavailable, "%s was %s while Tenon runs: nothing is written any more; "
+                   "stop Tenon, put the file back (or restore a backup), start again", s->path,
+                   there ? "replaced" : "removed");
+}
+
+/* The log without its name still has what was committed: it is written back before anything is
+ * acknowledged, and a new opening makes a new one. */
+static bool log_stands(struct tn_store_server *s, struct tn_err *err)
+{
+    struct file_id now;
+    bool there = look_up(s->path, "-wal", &now);
+    if (there && !s->wal_id.inode) s->wal_id = now;
+    if (there && same_file(&now, &s->wal_id)) return true;
+    tn_log(s->log, TN_LOG_error, "store", "%s-wal was removed while Tenon runs; it is written back "
+           "and made anew", s->path);
+    s->suspect = true;
+    int rc = sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_FULL, NULL, NULL);
+    return rc == SQLITE_OK || tn_db_fail(&s->writer.db, "writing back", err);
+}
+
 /* A sync that failed may have lost pages that the cache calls clean: only a new opening and a
  * complete writing back tell what is on the disk. */
 static bool trust_again(struct tn_store_server *s, struct tn_err *err)
 {
+    if (!database_stands(s, err)) return false;
     if (s->open && !s->suspect) return true;
+    s->wal_id = (struct file_id){0};
     if (s->open) tn_writer_close(&s->writer);
     s->open = tn_writer_open(&s->writer, s->path, s->log, err);
     if (!s->open) return false;
@@ -630,7 +684,7 @@ static bool run_group(struct tn_store_server *s, struct job *first, struct tn_er
     ok = tn_writer_end(&s->writer, err);
     int64_t took = tn_mono_us() - from;
     if (took > s->stats.sync_us_max) s->stats.sync_us_max = took;
-    return ok;
+    return ok && database_stands(s, err) && log_stands(s, err);
 }
 
 static void group(void *arg)
