@@ -23,7 +23,7 @@ struct watched {
     struct tn_json *json;
     int64_t team, pages;
     unsigned slot;
-    char prefix[KEY_MAX - 16];     /* "<integration>/<operation>/" */
+    char prefix[KEY_MAX - 16]; /* "<integration>/<operation>/" */
     char mapping[128];
     tn_source_fn done;
     void *arg;

@@ -19,11 +19,11 @@ void tn_evidence_watch(struct tn_store *store, const struct tn_secrets *secrets,
                        const struct tn_run_request *r, struct tn_source *source);
 
 struct tn_evidence {
-    char integration[64], operation[64];   /* id; name */
-    char mapping[128];                     /* "oracle_fusion/item" */
-    struct tn_str rows;                    /* a JSON array; in text */
+    char integration[64], operation[64]; /* id; name */
+    char mapping[128];                   /* "oracle_fusion/item" */
+    struct tn_str rows;                  /* a JSON array; in text */
     struct tn_buf text;
-    char after[256];                       /* the place: for the next call */
+    char after[256]; /* the place: for the next call */
 };
 void tn_evidence_init(struct tn_evidence *e);
 void tn_evidence_clear(struct tn_evidence *e);

@@ -588,8 +588,8 @@ static void note_rolled_back(struct activation *a, const struct pin *pin,
                              const struct tn_fileset *files)
 {
     size_t i = a->report.rolled_back_count++;
-    snprintf(a->report.rolled_back[i].unit, UNIT_NAME, "%s", pin->unit);
-    snprintf(a->report.rolled_back[i].site, HASH_HEX, "%s", pin->site);
+    memcpy(a->report.rolled_back[i].unit, pin->unit, UNIT_NAME);
+    memcpy(a->report.rolled_back[i].site, pin->site, HASH_HEX);
     tn_fileset_hash(files, a->report.rolled_back[i].generation);
 }
 

@@ -197,7 +197,8 @@ struct tn_fileset *tn_fileset_one(const char *path, struct tn_str text, struct t
     if (!below || strlen(path) > PATH_MAX_LEN || !path_is_safe(tn_str(path)))
         tn_fail(err, TN_E_invalid,
                 "'%.120s' is no path of a script: mappings/, scripts/ or stdlib/, then names of "
-                "letters, digits, '_', '-' and '.', then .lua", path);
+                "letters, digits, '_', '-' and '.', then .lua",
+                path);
     else if (text.n > TN_LIMIT_SCRIPT_FILE)
         tn_fail(err, TN_E_too_large, "a script file may have 1 MiB at most");
     else if (!tn_utf8_valid(text.p, text.n))
