@@ -178,17 +178,22 @@ static struct tn_fileset *site_files(const struct tn_generations *g, struct tn_e
     return all;
 }
 
-/* The files that serve by the store's word; NULL with kind not_found: there never were any. */
+/* The hash of the files that serve by the store's word; kind not_found: there never were any. */
+static bool stored_hash(const struct tn_generations *g, char hash[HASH_HEX], struct tn_err *err)
+{
+    struct tn_buf value;
+    tn_buf_init(&value, 128);
+    bool ok = tn_store_kv_get(g->o.env->store, TN_TEAM_SYSTEM, tn_library_space,
+                              tn_str(active_key), &value, NULL, err);
+    if (ok) snprintf(hash, HASH_HEX, "%.*s", (int)value.n, value.p);
+    tn_buf_clear(&value);
+    return ok;
+}
+
 static struct tn_fileset *stored_files(const struct tn_generations *g, struct tn_err *err)
 {
-    struct tn_buf hash;
-    struct tn_fileset *files = NULL;
-    tn_buf_init(&hash, 128);
-    if (tn_store_kv_get(g->o.env->store, TN_TEAM_SYSTEM, tn_library_space, tn_str(active_key),
-                        &hash, NULL, err))
-        files = tn_library_set(g->o.env->store, hash.p, err);
-    tn_buf_clear(&hash);
-    return files;
+    char hash[HASH_HEX];
+    return stored_hash(g, hash, err) ? tn_library_set(g->o.env->store, hash, err) : NULL;
 }
 
 static struct tn_units *load(struct tn_generations *g, struct tn_fileset *files, struct tn_err *err)
@@ -200,17 +205,15 @@ static struct tn_units *load(struct tn_generations *g, struct tn_fileset *files,
 static void follow(struct tn_generations *g)
 {
     struct tn_err err;
-    struct tn_fileset *files = stored_files(g, &err);
-    char hash[HASH_HEX] = "";
-    if (files) tn_fileset_hash(files, hash);
-    if (files && strcmp(hash, g->hash) != 0) {
-        struct tn_units *units = load(g, files, &err);
-        if (units)
-            serve(g, units);
-        else
-            tn_log(g->o.env->log, TN_LOG_error, "scripts",
-                   "scripts that another worker activated do not load here: %s", err.text);
-    }
+    char hash[HASH_HEX];
+    if (!stored_hash(g, hash, &err) || strcmp(hash, g->hash) == 0) return;
+    struct tn_fileset *files = tn_library_set(g->o.env->store, hash, &err);
+    struct tn_units *units = load(g, files, &err);
+    if (units)
+        serve(g, units);
+    else
+        tn_log(g->o.env->log, TN_LOG_error, "scripts",
+               "scripts that another worker activated do not load here: %s", err.text);
     tn_fileset_unref(files);
 }
 

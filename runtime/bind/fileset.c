@@ -164,11 +164,17 @@ struct tn_fileset *tn_fileset_below(const struct tn_fileset *from, const char *p
     return f;
 }
 
-struct tn_fileset *tn_fileset_without(const struct tn_fileset *from, const char *prefix)
+static bool is_or_below(const char *path, const char *name)
+{
+    bool folder = tn_str_ends(tn_str(name), "/");
+    return folder ? tn_str_starts(tn_str(path), name) : strcmp(path, name) == 0;
+}
+
+struct tn_fileset *tn_fileset_without(const struct tn_fileset *from, const char *name)
 {
     struct tn_fileset *f = fileset_new();
     for (size_t i = 0; i < from->count; i++)
-        if (!tn_str_starts(tn_str(from->entries[i]->path), prefix)) add_ref(f, from->entries[i]);
+        if (!is_or_below(from->entries[i]->path, name)) add_ref(f, from->entries[i]);
     return f;
 }
 
