@@ -1029,6 +1029,13 @@ static bool files(void *self, tn_script_file_fn fn, void *arg, struct tn_err *er
     return all != NULL;
 }
 
+static bool forget(void *self, int64_t team, const char *id, struct tn_commit *commit,
+                   struct tn_err *err)
+{
+    struct tn_generations *g = self;
+    return tn_evidence_forget(g->o.env->store, team, id, commit, err);
+}
+
 struct telling {
     tn_isolate_fn fn;
     void *arg;
@@ -1137,6 +1144,7 @@ const struct tn_scripts_ops tn_generations_ops = {
     .reload = reload,
     .activate = activate,
     .preview = preview,
+    .forget = forget,
     .isolates = isolates,
     .generation = generation,
     .files = files,
