@@ -23,7 +23,7 @@ struct watched {
     struct tn_json *json;
     int64_t team, pages;
     unsigned slot;
-    char prefix[KEY_MAX - 16];     /* "<integration>/<operation>/" */
+    char prefix[KEY_MAX - 16]; /* "<integration>/<operation>/" */
     char mapping[128];
     tn_source_fn done;
     void *arg;
@@ -164,6 +164,43 @@ void tn_evidence_watch(struct tn_store *store, const struct tn_secrets *secrets,
     w->slot = next_slot(w);
     source->ops = &watched_ops;
     source->self = w;
+}
+
+/* ---- forgetting ---- */
+
+struct forgetting {
+    struct tn_commit *commit;
+    int64_t team;
+    struct tn_err *err;
+    char after[KEY_MAX];
+    bool ok, more;
+};
+
+static bool forget_one(void *arg, struct tn_str key, struct tn_str value, int64_t version)
+{
+    struct forgetting *f = arg;
+    (void)value, (void)version;
+    f->more = true;
+    snprintf(f->after, sizeof f->after, "%.*s", TN_FMT(key));
+    f->ok = tn_commit_kv_delete(f->commit, f->team, space, key, TN_ANY, f->err);
+    return f->ok;
+}
+
+bool tn_evidence_forget(struct tn_store *store, int64_t team, const char *id,
+                        struct tn_commit *commit, struct tn_err *err)
+{
+    struct forgetting f = {.commit = commit, .team = team, .err = err, .ok = true, .more = true};
+    char prefix[80];
+    snprintf(prefix, sizeof prefix, "%.63s/", id);
+    while (f.ok && f.more) {
+        char after[KEY_MAX];
+        f.more = false;
+        snprintf(after, sizeof after, "%s", f.after);
+        if (!tn_store_kv_list(store, team, space, tn_str(prefix), tn_str(after), 1, forget_one, &f,
+                              err))
+            return false;
+    }
+    return f.ok;
 }
 
 /* ---- reading ---- */

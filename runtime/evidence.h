@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "sync/source.h"
 
+struct tn_commit;
 struct tn_store;
 
 /* Puts itself between a source that was just opened and the run: what passes by is sampled, in
@@ -18,12 +19,16 @@ struct tn_store;
 void tn_evidence_watch(struct tn_store *store, const struct tn_secrets *secrets,
                        const struct tn_run_request *r, struct tn_source *source);
 
+/* Adds to commit that nothing of this integration is kept any more. */
+TN_MUST_CHECK bool tn_evidence_forget(struct tn_store *store, int64_t team, const char *id,
+                                      struct tn_commit *commit, struct tn_err *err);
+
 struct tn_evidence {
-    char integration[64], operation[64];   /* id; name */
-    char mapping[128];                     /* "oracle_fusion/item" */
-    struct tn_str rows;                    /* a JSON array; in text */
+    char integration[64], operation[64]; /* id; name */
+    char mapping[128];                   /* "oracle_fusion/item" */
+    struct tn_str rows;                  /* a JSON array; in text */
     struct tn_buf text;
-    char after[256];                       /* the place: for the next call */
+    char after[256]; /* the place: for the next call */
 };
 void tn_evidence_init(struct tn_evidence *e);
 void tn_evidence_clear(struct tn_evidence *e);

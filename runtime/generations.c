@@ -157,17 +157,22 @@ static struct tn_fileset *site_files(const struct tn_generations *g, struct tn_e
     return all;
 }
 
-/* The files that serve by the store's word; NULL with kind not_found: there never were any. */
+/* The hash of the files that serve by the store's word; kind not_found: there never were any. */
+static bool stored_hash(const struct tn_generations *g, char hash[HASH_HEX], struct tn_err *err)
+{
+    struct tn_buf value;
+    tn_buf_init(&value, 128);
+    bool ok = tn_store_kv_get(g->o.env->store, TN_TEAM_SYSTEM, tn_library_space,
+                              tn_str(active_key), &value, NULL, err);
+    if (ok) snprintf(hash, HASH_HEX, "%.*s", (int)value.n, value.p);
+    tn_buf_clear(&value);
+    return ok;
+}
+
 static struct tn_fileset *stored_files(const struct tn_generations *g, struct tn_err *err)
 {
-    struct tn_buf hash;
-    struct tn_fileset *files = NULL;
-    tn_buf_init(&hash, 128);
-    if (tn_store_kv_get(g->o.env->store, TN_TEAM_SYSTEM, tn_library_space, tn_str(active_key),
-                        &hash, NULL, err))
-        files = tn_library_set(g->o.env->store, hash.p, err);
-    tn_buf_clear(&hash);
-    return files;
+    char hash[HASH_HEX];
+    return stored_hash(g, hash, err) ? tn_library_set(g->o.env->store, hash, err) : NULL;
 }
 
 static struct tn_units *load(struct tn_generations *g, struct tn_fileset *files, struct tn_err *err)
@@ -191,17 +196,15 @@ static struct tn_units *load_fitting(struct tn_generations *g, struct tn_fileset
 static void follow(struct tn_generations *g)
 {
     struct tn_err err;
-    struct tn_fileset *files = stored_files(g, &err);
-    char hash[HASH_HEX] = "";
-    if (files) tn_fileset_hash(files, hash);
-    if (files && strcmp(hash, g->hash) != 0) {
-        struct tn_units *units = load(g, files, &err);
-        if (units)
-            serve(g, units);
-        else
-            tn_log(g->o.env->log, TN_LOG_error, "scripts",
-                   "scripts that another worker activated do not load here: %s", err.text);
-    }
+    char hash[HASH_HEX];
+    if (!stored_hash(g, hash, &err) || strcmp(hash, g->hash) == 0) return;
+    struct tn_fileset *files = tn_library_set(g->o.env->store, hash, &err);
+    struct tn_units *units = load(g, files, &err);
+    if (units)
+        serve(g, units);
+    else
+        tn_log(g->o.env->log, TN_LOG_error, "scripts",
+               "scripts that another worker activated do not load here: %s", err.text);
     tn_fileset_unref(files);
 }
 
@@ -579,8 +582,8 @@ static void note_rolled_back(struct activation *a, const struct pin *pin,
                              const struct tn_fileset *files)
 {
     size_t i = a->report.rolled_back_count++;
-    snprintf(a->report.rolled_back[i].unit, UNIT_NAME, "%s", pin->unit);
-    snprintf(a->report.rolled_back[i].site, HASH_HEX, "%s", pin->site);
+    memcpy(a->report.rolled_back[i].unit, pin->unit, UNIT_NAME);
+    memcpy(a->report.rolled_back[i].site, pin->site, HASH_HEX);
     tn_fileset_hash(files, a->report.rolled_back[i].generation);
 }
 
@@ -1017,6 +1020,13 @@ static bool files(void *self, tn_script_file_fn fn, void *arg, struct tn_err *er
     return all != NULL;
 }
 
+static bool forget(void *self, int64_t team, const char *id, struct tn_commit *commit,
+                   struct tn_err *err)
+{
+    struct tn_generations *g = self;
+    return tn_evidence_forget(g->o.env->store, team, id, commit, err);
+}
+
 struct telling {
     tn_isolate_fn fn;
     void *arg;
@@ -1125,6 +1135,7 @@ const struct tn_scripts_ops tn_generations_ops = {
     .reload = reload,
     .activate = activate,
     .preview = preview,
+    .forget = forget,
     .isolates = isolates,
     .generation = generation,
     .files = files,

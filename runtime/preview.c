@@ -13,7 +13,13 @@
 #include "mapping/apply.h"
 #include "script/isolate.h"
 
-enum { SLICE_US = 4000, EXAMPLES = 3, FIELDS_MAX = 256, VALUE_MAX = 2000, ANSWER_MAX = 16 * TN_MIB };
+enum {
+    SLICE_US = 4000,
+    EXAMPLES = 3,
+    FIELDS_MAX = 256,
+    VALUE_MAX = 2000,
+    ANSWER_MAX = 16 * TN_MIB
+};
 
 struct example {
     char *id, *old, *new;
@@ -30,7 +36,7 @@ struct field {
 /* One way of a record: what the mapping of one set makes of it. */
 struct way {
     struct tn_units *units;
-    struct tn_apply *apply;            /* of the sample at hand; NULL: that set has no such mapping */
+    struct tn_apply *apply; /* of the sample at hand; NULL: that set has no such mapping */
     const struct tn_mapping *mapping;
     struct tn_buf out;
     struct tn_outcome outcome;
@@ -52,8 +58,8 @@ struct result {
 
 struct tn_preview {
     struct tn_preview_options o;
-    struct tn_units_env env;           /* nothing in it but the host */
-    struct way ways[2];                /* old, new */
+    struct tn_units_env env; /* nothing in it but the host */
+    struct way ways[2];      /* old, new */
     struct tn_timer *turn;
     struct tn_evidence evidence;
     struct tn_json *sample, *record, *members[2];
@@ -107,9 +113,9 @@ static struct result *result_of(struct tn_preview *p)
             return r;
     }
     *end = TN_NEW(struct result);
-    snprintf((*end)->integration, sizeof (*end)->integration, "%s", e->integration);
-    snprintf((*end)->operation, sizeof (*end)->operation, "%s", e->operation);
-    snprintf((*end)->mapping, sizeof (*end)->mapping, "%s", e->mapping);
+    snprintf((*end)->integration, sizeof(*end)->integration, "%s", e->integration);
+    snprintf((*end)->operation, sizeof(*end)->operation, "%s", e->operation);
+    snprintf((*end)->mapping, sizeof(*end)->mapping, "%s", e->mapping);
     return *end;
 }
 
@@ -174,8 +180,8 @@ static void sort_record(struct tn_preview *p)
     struct way *old = &p->ways[0], *new = &p->ways[1];
     struct result *r = p->at;
     struct tn_buf line;
-    struct tn_str id = new->outcome.external_id.n ? new->outcome.external_id
-                                                  : old->outcome.external_id;
+    struct tn_str id =
+        new->outcome.external_id.n ? new->outcome.external_id : old->outcome.external_id;
     tn_buf_init(&line, 64 * TN_KIB);
     if (old->ok && new->ok && tn_str_eq(tn_buf_str(&old->out), tn_buf_str(&new->out))) {
         r->same++;
@@ -222,7 +228,7 @@ static bool differs(const struct tn_preview *p, const char *mapping)
     snprintf(unit, sizeof unit, "%.*s", TN_FMT(name));
     const struct tn_unit *old = tn_units_find(p->ways[0].units, unit);
     const struct tn_unit *new = tn_units_find(p->ways[1].units, unit);
-    return old && new && strcmp(tn_unit_generation(old), tn_unit_generation(new)) != 0;
+    return old && new &&strcmp(tn_unit_generation(old), tn_unit_generation(new)) != 0;
 }
 
 static void end_sample(struct tn_preview *p)
@@ -365,13 +371,15 @@ static void step(void *arg)
     int64_t until = tn_mono_us() + SLICE_US;
     do {
         if (p->in_sample) {
-            if (tn_json_rows_next(&p->rows, &err)) try_record(p);
-            else end_sample(p);
+            if (tn_json_rows_next(&p->rows, &err))
+                try_record(p);
+            else
+                end_sample(p);
         } else if (tn_evidence_next(p->o.env->store, p->o.env->secrets, p->o.team, p->sample,
                                     &p->evidence, &err)) {
             begin_sample(p);
         } else if (err.kind == TN_E_not_found) {
-            answer(p);                 /* may free p */
+            answer(p); /* may free p */
             return;
         } else {
             p->o.done(p->o.arg, TN_STR(""), &err);

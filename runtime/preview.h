@@ -12,14 +12,14 @@ struct tn_preview;
 
 struct tn_preview_options {
     struct tn_loop *loop;
-    const struct tn_units_env *env;        /* its store and secrets: for the evidence alone */
-    int64_t team;                          /* whose evidence */
-    struct tn_fileset *from, *to;          /* what serves, and the candidate */
+    const struct tn_units_env *env; /* its store and secrets: for the evidence alone */
+    int64_t team;                   /* whose evidence */
+    struct tn_fileset *from, *to;   /* what serves, and the candidate */
     /* answer: JSON, borrowed for the call; or err, file and line as of a reload. */
     void (*done)(void *arg, struct tn_str answer, const struct tn_err *err);
     void *arg;
 };
 struct tn_preview *tn_preview_start(const struct tn_preview_options *o);
-void tn_preview_free(struct tn_preview *p);    /* NULL does nothing */
+void tn_preview_free(struct tn_preview *p); /* NULL does nothing */
 
 #endif

@@ -600,7 +600,10 @@ void api_integrations_delete(void *arg, struct tn_http_exchange *x)
         return;
     }
     struct tn_commit *commit = tn_commit_new(api->p.store);
+    char id[TN_ID_LEN + 1];
+    tn_id_text(&w->i.id, id);
     if (tn_commit_delete(commit, w->i.team, table, &w->i.id, w->i.version, &err) &&
+        api->p.scripts->forget(api->p.scripts_self, w->i.team, id, commit, &err) &&
         audit(commit, w, "integration.delete", &err)) {
         tn_store_commit(api->p.store, commit, written, w);
         return;

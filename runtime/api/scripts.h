@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
+struct tn_commit;
 struct tn_decl;                    /* script/decl.h */
 struct tn_http_exchange;
 
@@ -119,6 +120,9 @@ struct tn_scripts_ops {
                      void *arg);
     /* Kept records through what serves and what would; nothing is activated.  Copies trial. */
     void (*preview)(void *self, const struct tn_script_trial *trial, tn_trial_fn done, void *arg);
+    /* An integration is deleted: adds to commit that what was kept of its records goes too. */
+    bool (*forget)(void *self, int64_t team, const char *integration_id, struct tn_commit *commit,
+                   struct tn_err *err);
     /* The isolates of this worker that new work goes to; how many there are in all, with those
      * of older generations that still have work. */
     size_t (*isolates)(void *self, tn_isolate_fn fn, void *arg);

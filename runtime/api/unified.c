@@ -95,7 +95,8 @@ static void put_line(struct tn_buf *out, char mark, struct tn_str line)
     tn_buf_adds(out, "\n\\ No newline at end of file\n");
 }
 
-/* Where the hunk that begins at step at ends: after it come more than two contexts of same lines. */
+/* Where the hunk that begins at step at ends: after it come more than two contexts of same lines.
+ */
 static size_t hunk_end(const struct script *s, size_t at)
 {
     size_t end = at, same = 0;
@@ -156,10 +157,14 @@ void tn_unified(const char *path, struct tn_str from, struct tn_str to, struct t
     if ((from.p != NULL) == (to.p != NULL) && tn_str_eq(from, to)) return;
     struct lines a = split(from), b = split(to);
     struct script s = script_of(&a, &b);
-    if (from.p) tn_buf_addf(out, "--- a/%s\n", path);
-    else tn_buf_adds(out, "--- /dev/null\n");
-    if (to.p) tn_buf_addf(out, "+++ b/%s\n", path);
-    else tn_buf_adds(out, "+++ /dev/null\n");
+    if (from.p)
+        tn_buf_addf(out, "--- a/%s\n", path);
+    else
+        tn_buf_adds(out, "--- /dev/null\n");
+    if (to.p)
+        tn_buf_addf(out, "+++ b/%s\n", path);
+    else
+        tn_buf_adds(out, "+++ /dev/null\n");
     put_hunks(out, &s, &a, &b);
     tn_free(s.v);
     tn_free(a.v);

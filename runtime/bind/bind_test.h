@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_test.h - require "tenon.test": what a test of scripts sets up (cli/cli_test.c runs them): the
- * time that scripts are told, what peers answer, and mappings to try.  Everywhere else its functions
- * raise. */
+/* bind_test.h - require "tenon.test": what a test of scripts sets up (cli/cli_test.c runs them):
+ * the time that scripts are told, what peers answer, and mappings to try.  Everywhere else its
+ * functions raise. */
 #ifndef TN_BIND_BIND_TEST_H
 #define TN_BIND_BIND_TEST_H
 
@@ -11,7 +11,7 @@ struct tn_units;
 
 /* Of one isolate that runs tests; bind_context.test points here. */
 struct bind_test {
-    int64_t now_ms;              /* what scripts are told the time is; 0: the real one */
+    int64_t now_ms;               /* what scripts are told the time is; 0: the real one */
     const struct tn_units *units; /* whose mappings can be tried */
 };
 

@@ -344,8 +344,8 @@ static struct tn_unit *unit_of(struct tn_connections *c, const struct tn_integra
 static bool is_current(const struct tn_connection *c, const struct tn_integration *i,
                        const struct tn_unit *unit)
 {
-    return c && !tn_isolate_spent(c->isolate) && c->unit == unit && c->integration.version == i->version &&
-           c->integration.team == i->team;
+    return c && !tn_isolate_spent(c->isolate) && c->unit == unit &&
+           c->integration.version == i->version && c->integration.team == i->team;
 }
 
 struct tn_connection *tn_connection_get(struct tn_connections *all, int64_t team, const char *id,

@@ -164,11 +164,17 @@ struct tn_fileset *tn_fileset_below(const struct tn_fileset *from, const char *p
     return f;
 }
 
-struct tn_fileset *tn_fileset_without(const struct tn_fileset *from, const char *prefix)
+static bool is_or_below(const char *path, const char *name)
+{
+    bool folder = tn_str_ends(tn_str(name), "/");
+    return folder ? tn_str_starts(tn_str(path), name) : strcmp(path, name) == 0;
+}
+
+struct tn_fileset *tn_fileset_without(const struct tn_fileset *from, const char *name)
 {
     struct tn_fileset *f = fileset_new();
     for (size_t i = 0; i < from->count; i++)
-        if (!tn_str_starts(tn_str(from->entries[i]->path), prefix)) add_ref(f, from->entries[i]);
+        if (!is_or_below(from->entries[i]->path, name)) add_ref(f, from->entries[i]);
     return f;
 }
 
@@ -197,7 +203,8 @@ struct tn_fileset *tn_fileset_one(const char *path, struct tn_str text, struct t
     if (!below || strlen(path) > PATH_MAX_LEN || !path_is_safe(tn_str(path)))
         tn_fail(err, TN_E_invalid,
                 "'%.120s' is no path of a script: mappings/, scripts/ or stdlib/, then names of "
-                "letters, digits, '_', '-' and '.', then .lua", path);
+                "letters, digits, '_', '-' and '.', then .lua",
+                path);
     else if (text.n > TN_LIMIT_SCRIPT_FILE)
         tn_fail(err, TN_E_too_large, "a script file may have 1 MiB at most");
     else if (!tn_utf8_valid(text.p, text.n))

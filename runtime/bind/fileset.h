@@ -30,10 +30,10 @@ struct tn_fileset *tn_fileset_over(const struct tn_fileset *under, const struct 
 /* Those files of f whose entry in wanted (one per file, in order) is true. */
 struct tn_fileset *tn_fileset_pick(const struct tn_fileset *f, const bool *wanted);
 
-/* The files whose path begins with prefix, under the rest of it; those whose does not; all of them
- * with prefix before their path. */
+/* The files whose path begins with prefix, under the rest of it; all but the one of this name or,
+ * if it ends with '/', those below it; all of them with prefix before their path. */
 struct tn_fileset *tn_fileset_below(const struct tn_fileset *f, const char *prefix);
-struct tn_fileset *tn_fileset_without(const struct tn_fileset *f, const char *prefix);
+struct tn_fileset *tn_fileset_without(const struct tn_fileset *f, const char *name);
 struct tn_fileset *tn_fileset_moved(const struct tn_fileset *f, const char *prefix);
 /* One file, by the rules of tn_fileset_read: the path is below scripts, mappings or stdlib. */
 TN_MUST_CHECK struct tn_fileset *tn_fileset_one(const char *path, struct tn_str text,

@@ -17,8 +17,8 @@ static bool has(struct tn_store *store, const char *key, bool *there, struct tn_
 {
     struct tn_buf value;
     tn_buf_init(&value, FILES_MAX);
-    *there = tn_store_kv_get(store, TN_TEAM_SYSTEM, tn_library_space, tn_str(key), &value, NULL,
-                             err);
+    *there =
+        tn_store_kv_get(store, TN_TEAM_SYSTEM, tn_library_space, tn_str(key), &value, NULL, err);
     tn_buf_clear(&value);
     return *there || err->kind == TN_E_not_found;
 }
@@ -61,8 +61,8 @@ static bool keep_texts(struct tn_store *store, struct tn_commit *commit,
     return true;
 }
 
-bool tn_library_keep(struct tn_store *store, struct tn_commit *commit,
-                     const struct tn_units *units, struct tn_err *err)
+bool tn_library_keep(struct tn_store *store, struct tn_commit *commit, const struct tn_units *units,
+                     struct tn_err *err)
 {
     struct tn_fileset *all = tn_units_files(units);
     char key[KEY_MAX] = "set/";
@@ -144,8 +144,8 @@ struct tn_fileset *tn_library_set(struct tn_store *store, const char *hash, stru
     return read_list(store, key, err);
 }
 
-struct tn_fileset *tn_library_unit(struct tn_store *store, const char *unit,
-                                   const char *generation, struct tn_err *err)
+struct tn_fileset *tn_library_unit(struct tn_store *store, const char *unit, const char *generation,
+                                   struct tn_err *err)
 {
     char key[KEY_MAX];
     snprintf(key, sizeof key, "unit/%s/%s", unit, generation);

@@ -83,10 +83,12 @@ int tn_cli_rollback(int argc, char **argv)
     const struct tn_arg table[] = {{"data", TN_ARG_text, &data, "DIR", "the server's folder"},
                                    {"json", TN_ARG_flag, &json, NULL, "the answer as JSON"},
                                    {NULL, TN_ARG_flag, NULL, NULL, NULL}};
-    if (!tn_args_parse(table, argc, argv, words, 2, &n, &err)) return tn_cli_usage(&err, "rollback");
+    if (!tn_args_parse(table, argc, argv, words, 2, &n, &err))
+        return tn_cli_usage(&err, "rollback");
     if (n != 2) {
-        tn_fail(&err, TN_E_invalid, "rollback takes a unit and a generation of it; tenon "
-                                    "generations UNIT lists them");
+        tn_fail(&err, TN_E_invalid,
+                "rollback takes a unit and a generation of it; tenon "
+                "generations UNIT lists them");
         return tn_cli_usage(&err, "rollback");
     }
     tn_buf_init(&body, 1024);

@@ -54,10 +54,10 @@ static void print_mapping(struct tn_jval m)
     printf("  %.*s, %.*s of integration %.*s\n", TN_FMT(text_of(m, "mapping", &arena)),
            TN_FMT(text_of(m, "operation", &arena)), TN_FMT(text_of(m, "integration", &arena)));
     printf("    %lld records: %lld same, %lld changed, %lld newly failing, %lld newly fixed, "
-           "%lld failing as before\n", (long long)number(m, "records"),
-           (long long)number(m, "same"), (long long)number(m, "changed"),
-           (long long)number(m, "newlyFailing"), (long long)number(m, "newlyFixed"),
-           (long long)number(m, "failingBoth"));
+           "%lld failing as before\n",
+           (long long)number(m, "records"), (long long)number(m, "same"),
+           (long long)number(m, "changed"), (long long)number(m, "newlyFailing"),
+           (long long)number(m, "newlyFixed"), (long long)number(m, "failingBoth"));
     if (number(m, "leftOut"))
         printf("    %lld were left out: a mapping overran its budget again and again\n",
                (long long)number(m, "leftOut"));

@@ -21,7 +21,8 @@ enum { PATHS_MAX = 256, FILES_MAX = 2000, TEST_MS = 10000, DEPTH_MAX = 8 };
 
 static const char SUFFIX[] = ".test.lua", USUAL[] = "tests/lua";
 /* On the first line of the file, so that lines keep their numbers. */
-static const char HEAD[] = "local test, expect = require(\"std.test\").test, require(\"std.test\").expect ";
+static const char HEAD[] =
+    "local test, expect = require(\"std.test\").test, require(\"std.test\").expect ";
 static const char FOOT[] = "\nreturn require(\"std.test\").all()\n";
 
 struct testing {
@@ -39,7 +40,7 @@ struct suite {
     struct bind_context context;
     struct bind_owner owner;
     struct tn_isolate *iso;
-    int all, runner;                   /* refs */
+    int all, runner; /* refs */
     size_t count, number;
     char name[256];
     bool ended, ok;
@@ -184,10 +185,12 @@ static bool open_suite(struct suite *s, const char *path, struct tn_err *err)
     s->test.units = t->workshop.units;
     s->owner = (struct bind_owner){.env = &t->workshop.env};
     snprintf(s->owner.name, sizeof s->owner.name, "test");
-    s->context = (struct bind_context){.loop = t->workshop.loop, .area = "test", .app = &s->owner,
-                                       .test = &s->test};
-    struct tn_isolate_options o = {.name = "test", .sources = &sources,
-                                   .sources_arg = t->workshop.units, .modules = bind_modules,
+    s->context = (struct bind_context){
+        .loop = t->workshop.loop, .area = "test", .app = &s->owner, .test = &s->test};
+    struct tn_isolate_options o = {.name = "test",
+                                   .sources = &sources,
+                                   .sources_arg = t->workshop.units,
+                                   .modules = bind_modules,
                                    .context = &s->context};
     s->iso = tn_isolate_new(t->workshop.host, &o, err);
     return s->iso && load_suite(s, path, err);

@@ -45,7 +45,7 @@ struct tn_isolate {
     bool retired;
     bool spent, announced;
     unsigned max_overruns, rows[2]; /* overruns in a row, of calls and of tasks */
-    struct tn_entry *innermost; /* call under way in this isolate */
+    struct tn_entry *innermost;     /* call under way in this isolate */
     struct tn_task *tasks;
     struct tn_task *current; /* runs right now */
     int pinned;              /* coroutines resumed where nothing can wait */

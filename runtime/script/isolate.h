@@ -128,8 +128,8 @@ void tn_isolate_push(lua_State *L, int ref);
  * False: kind script (or the kind of the error that was raised) or budget. */
 TN_MUST_CHECK bool tn_isolate_call(struct tn_isolate *iso, int ref, tn_push_fn push,
                                    tn_take_fn take, void *arg, struct tn_err *err);
-/* The same with a smaller budget of CPU time than the isolate's: for what is called in the middle of
- * other work. */
+/* The same with a smaller budget of CPU time than the isolate's: for what is called in the middle
+ * of other work. */
 TN_MUST_CHECK bool tn_isolate_call_within(struct tn_isolate *iso, int ms, int ref, tn_push_fn push,
                                           tn_take_fn take, void *arg, struct tn_err *err);
 /* Runs fn, which may use all of the Lua API and raise, inside the isolate's budget. */

@@ -290,7 +290,8 @@ static void announce_spent(struct tn_host *host)
         iso->announced = true;
         iso->refs++;
         for (struct tn_task *task = iso->tasks; task; task = task->next)
-            cancel(task, TN_E_budget, "the script is in quarantine: it overran its budget too often");
+            cancel(task, TN_E_budget,
+                   "the script is in quarantine: it overran its budget too often");
         if (host->spent && !host->closing) host->spent(host->spent_arg, iso);
         tn_isolate_unref(iso);
         iso = host->isolates;

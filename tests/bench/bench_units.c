@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bench_units.c - what a reload costs with 1, 10 and 100 integrations, each of an adapter of its own
- * (the shipped one of Oracle Fusion under another name): all from nothing, all read again with
+/* bench_units.c - what a reload costs with 1, 10 and 100 integrations, each of an adapter of its
+ * own (the shipped one of Oracle Fusion under another name): all from nothing, all read again with
  * nothing changed, one of them changed, and the isolates of all made anew. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,7 +151,8 @@ static void row(const struct bench *b, int n)
         tn_units_unref(first);
     }
     printf("%3d integrations: from nothing %7.2f ms, unchanged %6.2f ms, one changed %6.2f ms, "
-           "isolates of all %7.2f ms\n", n, all * 1e3, same * 1e3, one * 1e3, connect * 1e3);
+           "isolates of all %7.2f ms\n",
+           n, all * 1e3, same * 1e3, one * 1e3, connect * 1e3);
     tn_fileset_unref(before);
     tn_fileset_unref(after);
 }

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { mapping, mappingFile } from "../harness/mapping.mjs";
 import { filesBelow } from "../harness/scratch.mjs";
 import { digest } from "../harness/shapes.mjs";
-import { story } from "../harness/story.mjs";
+import { integration, story } from "../harness/story.mjs";
 
 // A plant that has synced items once with the plain mapping.
 async function synced(stage, options = {}) {
@@ -131,4 +131,15 @@ story("the command shows a table, and activates only what was looked at", async 
   site.write(mappingFile, changedName);
   const done = await tenon.command(["reload", "--expect", hash]);
   assert.equal(done.code, 0, done.output);
+});
+
+story("with its integration, what was kept of its records goes", async (stage) => {
+  const { tenon, fusion } = await synced(stage);
+  const change = { files: { [mappingFile]: mapping({ partName: 'map.const "x"' }) } };
+  await tenon.rest.create(integration(fusion, { name: "second" }));
+  await tenon.rest.sync("second");
+  assert.equal((await preview(tenon.rest, change)).mappings.length, 2);
+  const gone = await tenon.rest.send("DELETE", "/integrations/fusion");
+  assert.equal(gone.status, 204, gone.text);
+  assert.equal((await preview(tenon.rest, change)).mappings.length, 1);
 });

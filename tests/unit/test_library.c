@@ -35,7 +35,8 @@ static struct tn_units *load(struct library_rig *r, const char *field)
     struct tn_err err;
     snprintf(text, sizeof text,
              "local tn = require 'tenon'\nreturn tn.resource { path = '/api/v1/things', "
-             "fields = { tn.text '%s' {} } }\n", field);
+             "fields = { tn.text '%s' {} } }\n",
+             field);
     struct tn_fileset *files = tn_fileset_one("scripts/resources/thing.lua", tn_str(text), &err);
     struct tn_units *units = tn_units_load(&r->env, files, NULL, NULL, NULL, &err);
     if (!units) fail_msg("%s", err.text);
@@ -89,13 +90,13 @@ static void generations_are_found_by_their_first_digits(void **state)
     struct tn_err err;
     char found[65];
     keep(r, units);
-    assert_true(tn_library_find(r->store.store, "core", (struct tn_str){generation, 6}, found,
-                                &err));
+    assert_true(
+        tn_library_find(r->store.store, "core", (struct tn_str){generation, 6}, found, &err));
     assert_string_equal(found, generation);
     assert_false(tn_library_find(r->store.store, "core", TN_STR("abc"), found, &err));
     assert_int_equal(err.kind, TN_E_invalid);
-    assert_false(tn_library_find(r->store.store, "cor", (struct tn_str){generation, 6}, found,
-                                 &err));
+    assert_false(
+        tn_library_find(r->store.store, "cor", (struct tn_str){generation, 6}, found, &err));
     assert_int_equal(err.kind, TN_E_not_found);
     tn_units_unref(units);
 }

@@ -478,7 +478,7 @@ static void a_failed_allocation_while_loading_leaves_the_old_set_serving(void **
     for (int i = 1;; i++) {
         char spec[64];
         struct tn_err err = {0};
-        snprintf(spec, sizeof spec, "script.alloc=fail:%d", i);
+        snprintf(spec, sizeof spec, "script.alloc=fail:%d+", i);
         tn_fault_arm(spec);
         struct tn_units *new = tn_units_load(&r->env, files, NULL, NULL, NULL, &err);
         bool passed = tn_fault_passes("script.alloc") < i;
@@ -497,6 +497,37 @@ static void a_failed_allocation_while_loading_leaves_the_old_set_serving(void **
     assert_true(failed > 100);
     tn_fileset_unref(files);
     tn_units_unref(old);
+}
+
+/* After a swap each integration gets an isolate of the new generation when it is next needed. */
+static void a_failed_allocation_while_connecting_fails_that_call_alone(void **state)
+{
+    struct rig *r = *state;
+    rig_connect(r);
+    size_t isolates = tn_host_isolates(r->host);
+    int failed = 0;
+    for (int i = 1;; i += 3) {
+        char spec[64];
+        struct tn_err err = {0};
+        snprintf(spec, sizeof spec, "script.alloc=fail:%d+", i);
+        tn_fault_arm(spec);
+        struct tn_connection *c = tn_connection_get(r->connections, 1, RIG_ID, &err);
+        bool passed = tn_fault_passes("script.alloc") < i;
+        tn_fault_arm(NULL);
+        if (!c) {
+            failed++;
+            assert_true(err.kind != TN_E_none && err.text[0]);
+        }
+        tn_connection_unref(c);
+        tn_connections_drop(r->connections, RIG_ID);
+        assert_int_equal(tn_host_isolates(r->host), isolates);
+        if (passed) break;
+    }
+    assert_true(failed > 100);
+    struct tn_err err;
+    struct tn_connection *c = tn_connection_get(r->connections, 1, RIG_ID, &err);
+    assert_non_null(c);
+    tn_connection_unref(c);
 }
 
 #define ON_RIG(test) cmocka_unit_test_setup_teardown(test, open_rig, close_rig)
@@ -520,6 +551,7 @@ int main(void)
         ON_RIG(an_adapter_that_is_gone_is_said),
         ON_RIG(a_pinned_unit_goes_by_its_own_files_and_the_others_do_not_see_them),
         ON_RIG(a_failed_allocation_while_loading_leaves_the_old_set_serving),
+        ON_RIG(a_failed_allocation_while_connecting_fails_that_call_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
