@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* routes.c - what the network can call.  Resources (scripts/resources) add the routes at the foot
  * for each path of theirs, surfaces (scripts/surfaces) what they declare. */
+#include "api/backup.h"
 #include "api/integrations.h"
 #include "api/internal.h"
 #include "api/keys.h"
@@ -32,6 +33,8 @@ const struct tn_route api_routes[] = {
 
     {"GET",    API "/scripts",                     api_scripts_list,        TN_MAY_read_scripts, NULL},
     {"POST",   API "/scripts/reload",              api_scripts_reload,      TN_MAY_manage_scripts, NULL},
+
+    {"POST",   API "/backup",                      api_backup_make,         TN_MAY_manage_keys, NULL},
 
     {"GET",    API "/keys",                        api_keys_list,           TN_MAY_manage_keys, NULL},
     {"POST",   API "/keys",                        api_keys_create,         TN_MAY_manage_keys, NULL},

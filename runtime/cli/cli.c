@@ -17,6 +17,9 @@ static const struct tn_command commands[] = {
     {"runs", "NAME [--data DIR] [--json]", "the last runs of an integration", tn_cli_runs},
     {"reload", "[--data DIR] [--json]", "load the site folder anew", tn_cli_reload},
     {"key", "create NAME [--role R] | list | revoke ID | generate", "API keys, and a fresh master key", tn_cli_key},
+    {"backup", "FILE [--data DIR]", "a checked copy of the running server's database", tn_cli_backup},
+    {"restore", "FILE [--data DIR] [--verify] [--force]", "a backup back in its place, or only tried out", tn_cli_restore},
+    {"doctor", "[--data DIR] [--key-file FILE] [--json]", "what is wrong with a data folder, and what to do", tn_cli_doctor},
     {"version", "", "print the version", tn_cli_version},
     {NULL, NULL, NULL, NULL},
 };

@@ -20,10 +20,13 @@ struct tn_command {
 /* serve is the program's own (it stands above this folder). */
 int tn_cli_main(int argc, char **argv, int (*serve)(int argc, char **argv), void (*serve_help)(void));
 
+int tn_cli_backup(int argc, char **argv);
 int tn_cli_check(int argc, char **argv);
+int tn_cli_doctor(int argc, char **argv);
 int tn_cli_key(int argc, char **argv);
 int tn_cli_map(int argc, char **argv);
 int tn_cli_reload(int argc, char **argv);
+int tn_cli_restore(int argc, char **argv);
 int tn_cli_runs(int argc, char **argv);
 int tn_cli_show(int argc, char **argv);
 int tn_cli_sync(int argc, char **argv);
