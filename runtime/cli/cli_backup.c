@@ -133,7 +133,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 /* A store process over it, as a start would have: locks, checks, migrates, ends. */
 static bool serve_once(const char *dir, struct tn_err *err)
 {
-    char path[PATH_BYTES];
+    char path[PATH_BYTES + 16];
     snprintf(path, sizeof path, "%s/store.sock", dir);
     struct tn_loop *loop = tn_loop_new(err);
     int fd = loop ? tn_store_listen(path, err) : -1;

@@ -69,7 +69,7 @@ static bool copy_file(const char *from, const char *to, struct tn_err *err)
 /* Missing is fine. */
 static bool move_away(const char *path, const char *suffix, struct tn_err *err)
 {
-    char from[PATH_BYTES], to[PATH_BYTES];
+    char from[PATH_BYTES + 8], to[PATH_BYTES + 16];
     snprintf(from, sizeof from, "%s%s", path, suffix);
     snprintf(to, sizeof to, "%s.replaced%s", path, suffix);
     unlink(to);
@@ -89,7 +89,7 @@ static bool sync_folder(const char *dir, struct tn_err *err)
  * is refused at start, and never a database without its log. */
 static bool put_in_place(const char *dir, const char *fresh, const char *path, struct tn_err *err)
 {
-    char shared[PATH_BYTES];
+    char shared[PATH_BYTES + 8];
     snprintf(shared, sizeof shared, "%s-shm", path);
     if (!move_away(path, "", err) || !move_away(path, "-wal", err)) return false;
     unlink(shared);

@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { story } from "../harness/story.mjs";
+import { integration, story } from "../harness/story.mjs";
 import { command } from "../harness/tenon.mjs";
+import { waitFor } from "../harness/wait.mjs";
 
 story("a backup made under load restores to a server that has it all", async (stage) => {
-  const { tenon } = await stage.plant({ items: 200 });
+  const { fusion, tenon } = await stage.plant({ items: 200 });
   await tenon.rest.sync("fusion");
   const folder = stage.folder("backups");
   const file = join(folder, "one.db");
@@ -17,14 +18,11 @@ story("a backup made under load restores to a server that has it all", async (st
   const writer = (async () => {
     for (let i = 0; going; i++) {
       const name = `line-${i}`;
-      const config = { baseUrl: "https://erp.example" };
-      const body = { name, integrationType: "rest", type: "ERP", config };
-      const answer = await tenon.rest.call("POST", "/integrations", body);
-      if (answer.status === 201) written.push(name);
-      else assert.equal(answer.status, 201, JSON.stringify(answer.body));
+      await tenon.rest.want(201, "POST", "/integrations", integration(fusion, { name }));
+      written.push(name);
     }
   })();
-  while (written.length < 3) await new Promise((resolve) => setImmediate(resolve));
+  await Promise.race([writer, waitFor("some writes", () => written.length >= 3)]);
   const before = [...written];
   const made = await tenon.command(["backup", file]);
   going = false;
@@ -36,7 +34,7 @@ story("a backup made under load restores to a server that has it all", async (st
   const again = await tenon.command(["backup", file]);
   assert.equal(again.code, 1, "a file that is there is not written over");
   assert.match(again.stderr, /there is a file by this name/);
-  const remote = await tenon.rest.call("POST", "/backup", { path: join(folder, "remote.db") });
+  const remote = await tenon.rest.send("POST", "/backup", { path: join(folder, "remote.db") });
   assert.equal(remote.status, 403, "files of the server's machine are not for the network");
   assert.ok(!existsSync(join(folder, "remote.db")));
 
