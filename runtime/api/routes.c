@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* routes.c - what the network can call.  Resources (scripts/resources) add the routes at the foot
  * for each path of theirs, surfaces (scripts/surfaces) what they declare. */
+#include "api/backup.h"
 #include "api/integrations.h"
 #include "api/internal.h"
 #include "api/keys.h"
@@ -47,6 +48,8 @@ const struct tn_route api_routes[] = {
     {"GET",    API "/scripts/{unit}/generations/{generation}", api_scripts_generation, TN_MAY_read_scripts, NULL},
     {"GET",    API "/scripts/{unit}/diff",         api_scripts_diff,        TN_MAY_read_scripts, NULL},
     {"POST",   API "/scripts/{unit}/rollback",     api_scripts_rollback,    TN_MAY_manage_scripts, NULL},
+
+    {"POST",   API "/backup",                      api_backup_make,         TN_MAY_manage_keys, NULL},
 
     {"GET",    API "/keys",                        api_keys_list,           TN_MAY_manage_keys, NULL},
     {"POST",   API "/keys",                        api_keys_create,         TN_MAY_manage_keys, NULL},

@@ -21,6 +21,9 @@ static const struct tn_command commands[] = {
     {"generations", "[UNIT] [--data DIR] [--json]", "which scripts serve, or served when", tn_cli_generations},
     {"rollback", "UNIT GENERATION [--data DIR] [--json]", "an older generation of a unit serves again", tn_cli_rollback},
     {"key", "create NAME [--role read_only] | list | revoke ID | generate", "API keys, and a fresh master key", tn_cli_key},
+    {"backup", "FILE [--data DIR]", "a checked copy of the running server's database", tn_cli_backup},
+    {"restore", "FILE [--data DIR] [--verify] [--force]", "a backup back in its place, or only tried out", tn_cli_restore},
+    {"doctor", "[--data DIR] [--key-file FILE] [--json]", "what is wrong with a data folder, and what to do", tn_cli_doctor},
     {"version", "", "print the version", tn_cli_version},
     {NULL, NULL, NULL, NULL},
 };

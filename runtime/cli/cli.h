@@ -21,12 +21,15 @@ struct tn_command {
 /* serve is the program's own (it stands above this folder). */
 int tn_cli_main(int argc, char **argv, int (*serve)(int argc, char **argv), void (*serve_help)(void));
 
+int tn_cli_backup(int argc, char **argv);
 int tn_cli_check(int argc, char **argv);
+int tn_cli_doctor(int argc, char **argv);
 int tn_cli_generations(int argc, char **argv);
 int tn_cli_key(int argc, char **argv);
 int tn_cli_map(int argc, char **argv);
 int tn_cli_preview(int argc, char **argv);
 int tn_cli_reload(int argc, char **argv);
+int tn_cli_restore(int argc, char **argv);
 int tn_cli_rollback(int argc, char **argv);
 int tn_cli_runs(int argc, char **argv);
 int tn_cli_show(int argc, char **argv);

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -992,16 +991,9 @@ static void on_connect(void *arg, int ready)
 
 static bool lock_folder(struct tn_store_server *s, struct tn_err *err)
 {
-    char path[4096];
     if (mkdir(s->dir, 0700) != 0 && errno != EEXIST) return tn_fail_errno(err, errno, s->dir);
-    snprintf(path, sizeof path, "%s/lock", s->dir);
-    s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (s->lock_fd < 0) return tn_fail_errno(err, errno, path);
-    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0) return true;
-    return tn_fail(err, TN_E_busy,
-                   "%s: another process serves this folder (it holds %s); stop it, or "
-                   "give --data another folder",
-                   s->dir, path);
+    s->lock_fd = tn_store_lock(s->dir, err);
+    return s->lock_fd >= 0;
 }
 
 static bool define_system_tables(struct tn_store_server *s, struct tn_err *err)

@@ -36,6 +36,13 @@ TN_MUST_CHECK struct tn_store_server *tn_store_server_open(struct tn_loop *loop,
 /* Ends the group under way, writes the log back into the database, unlocks. */
 void tn_store_server_close(struct tn_store_server *server); /* NULL does nothing */
 
+/* Checks a backup and makes it the database of a folder that nobody serves (else: busy).  One that
+ * is there is a conflict, unless replace: then it stays as tenon.db.replaced. */
+TN_MUST_CHECK bool tn_store_restore(const char *dir, const char *backup, bool replace,
+                                    struct tn_err *err);
+/* The folder is ours until the descriptor is closed; -1: busy, or err says why. */
+TN_MUST_CHECK int tn_store_lock(const char *dir, struct tn_err *err);
+
 /* The supervisor's part: the socket DIR/store.sock (0600), replacing what a dead process left.
  * -1: err says why.  Fork after it; store process and workers inherit nothing else. */
 TN_MUST_CHECK int tn_store_listen(const char *path, struct tn_err *err);

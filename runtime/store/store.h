@@ -372,6 +372,11 @@ void tn_store_backup(struct tn_store *store, const char *path, tn_store_done_fn 
 
 /* Reads a whole database file and checks it (a backup, or one that nobody serves); slow. */
 TN_MUST_CHECK bool tn_store_verify(const char *path, struct tn_err *err);
+/* Each table of a database file with its records, counted, in the order of names.  A count that is
+ * not what the table says of itself: kind corrupt. */
+typedef void (*tn_survey_fn)(void *arg, const char *table, int64_t records);
+TN_MUST_CHECK bool tn_store_survey(const char *path, tn_survey_fn fn, void *arg,
+                                   struct tn_err *err);
 
 struct tn_store_stats {
     int64_t commits, groups, failed; /* since the store process started */

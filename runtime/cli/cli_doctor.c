@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/* tenon doctor - looks at a data folder, served or not, changes nothing, says what to do. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "access/secrets.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "cli/args.h"
+#include "cli/cli.h"
+#include "loop/loop.h"
+#include "store/store.h"
+
+enum { PATH_BYTES = 4096, WAL_LARGE_MIB = 256, FREE_LOW_MIB = 1024 };
+
+struct doctor {
+    const char *data, *key_file;
+    struct tn_jw *json;                /* NULL: text */
+    int warnings, faults;
+    bool served;
+};
+
+enum verdict { FINE, WARNING, FAULT };
+
+static void say(struct doctor *d, enum verdict v, const char *what, const char *finding,
+                const char *advice)
+{
+    static const char *const words[] = {"ok", "warning", "fault"};
+    d->warnings += v == WARNING;
+    d->faults += v == FAULT;
+    if (d->json) {
+        tn_jw_object(d->json);
+        tn_jw_kz(d->json, "check", what);
+        tn_jw_kz(d->json, "verdict", words[v]);
+        tn_jw_kz(d->json, "finding", finding);
+        if (v != FINE) tn_jw_kz(d->json, "advice", advice);
+        tn_jw_end(d->json);
+        return;
+    }
+    printf("%-8s %-12s %s\n", words[v], what, finding);
+    if (v != FINE && *advice) printf("%21s %s\n", "->", advice);
+}
+
+static const char *path_of(const struct doctor *d, const char *name, char out[PATH_BYTES])
+{
+    snprintf(out, PATH_BYTES, "%s/%s", d->data, name);
+    return out;
+}
+
+static bool look_at_folder(struct doctor *d)
+{
+    struct stat st;
+    char text[PATH_BYTES];
+    if (stat(d->data, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        snprintf(text, sizeof text, "%.200s is no folder that can be read", d->data);
+        say(d, FAULT, "folder", text, "name the data folder with --data");
+        return false;
+    }
+    snprintf(text, sizeof text, "%.200s, mode %04o", d->data, (unsigned)st.st_mode & 07777);
+    say(d, st.st_mode & 077 ? WARNING : FINE, "folder", text,
+        "others may look in: chmod 700 it");
+    return true;
+}
+
+/* Is there somebody who holds it?  Asked without holding it longer than the question. */
+static bool is_locked(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    bool locked = flock(fd, LOCK_SH | LOCK_NB) != 0;
+    close(fd);
+    return locked;
+}
+
+static bool answers(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) return false;
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool ok = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    if (fd >= 0) close(fd);
+    return ok;
+}
+
+static void look_at_server(struct doctor *d)
+{
+    char path[PATH_BYTES];
+    d->served = is_locked(path_of(d, "serve.lock", path));
+    bool socket = answers(path_of(d, "tenon.sock", path));
+    if (d->served && socket)
+        say(d, FINE, "server", "runs, and its socket answers", "");
+    else if (d->served)
+        say(d, FAULT, "server", "runs, but tenon.sock does not answer",
+            "look into its log; it may be starting or stopping");
+    else
+        say(d, FINE, "server", "none runs on this folder", "");
+}
+
+static void look_at_sizes(struct doctor *d)
+{
+    struct stat st;
+    struct statvfs fs;
+    char path[PATH_BYTES], text[200];
+    long long wal = stat(path_of(d, "tenon.db-wal", path), &st) == 0 ? st.st_size / TN_MIB : 0;
+    long long db = stat(path_of(d, "tenon.db", path), &st) == 0 ? st.st_size / TN_MIB : 0;
+    snprintf(text, sizeof text, "database %lld MiB, log %lld MiB", db, wal);
+    say(d, wal > WAL_LARGE_MIB ? WARNING : FINE, "log", text,
+        "the log should be a few tens of MiB: something reads an old state for long (a copy under "
+        "way, a hanging process)");
+    if (statvfs(d->data, &fs) != 0) return;
+    long long left = (long long)fs.f_bavail * (long long)fs.f_frsize / TN_MIB;
+    snprintf(text, sizeof text, "%lld MiB free", left);
+    bool low = left < FREE_LOW_MIB || left < db / 4;
+    say(d, left < 16 ? FAULT : low ? WARNING : FINE, "disk", text,
+        "make room: with a full disk every write is refused");
+}
+
+static void add_table(void *arg, const char *table, int64_t records)
+{
+    int64_t *sum = arg;
+    (void)table;
+    sum[0]++;
+    sum[1] += records;
+}
+
+static bool look_at_database(struct doctor *d)
+{
+    char path[PATH_BYTES], text[200];
+    int64_t sum[2] = {0};
+    struct tn_err err;
+    path_of(d, "tenon.db", path);
+    if (!tn_store_verify(path, &err) || !tn_store_survey(path, add_table, sum, &err)) {
+        say(d, FAULT, "database", err.text,
+            err.kind == TN_E_too_new ? "start the newer version" :
+            err.kind == TN_E_not_found ? "tenon serve makes one; or tenon restore FILE" :
+                                         "tenon restore FILE puts a backup in its place");
+        return false;
+    }
+    snprintf(text, sizeof text, "sound: %lld tables, %lld records, counts agree", (long long)sum[0],
+             (long long)sum[1]);
+    say(d, FINE, "database", text, "");
+    return true;
+}
+
+/* The value that the first start sealed (app.c) opens under the folder's key alone. */
+static bool key_fits(struct doctor *d, const struct tn_secrets *secrets, struct tn_err *err)
+{
+    struct tn_buf sealed, plain;
+    tn_buf_init(&sealed, 1024);
+    tn_buf_init(&plain, 64);
+    struct tn_loop *loop = tn_loop_new(err);
+    struct tn_store_options o = {.dir = d->data, .holder = tn_id_new()};
+    struct tn_store *store = loop ? tn_store_open(loop, &o, err) : NULL;
+    bool ok = store &&
+              tn_store_kv_get(store, TN_TEAM_SYSTEM, "system", TN_STR("key check"), &sealed, NULL,
+                              err) &&
+              tn_unseal(&secrets->config, tn_buf_str(&sealed), TN_STR("key check"), &plain, err);
+    tn_store_close(store);
+    tn_loop_free(loop);
+    tn_buf_clear(&sealed);
+    tn_buf_clear(&plain);
+    return ok;
+}
+
+static void look_at_key(struct doctor *d, bool readable)
+{
+    struct tn_secrets secrets;
+    struct tn_err err;
+    char text[400];
+    if (!tn_secrets_load(&secrets, d->data, d->key_file, false, &err)) {
+        say(d, FAULT, "master key", err.text, "without it no stored configuration can be opened");
+        return;
+    }
+    if (readable && key_fits(d, &secrets, &err)) {
+        snprintf(text, sizeof text, "from %s, fits", secrets.source);
+        say(d, FINE, "master key", text, "keep a copy of it apart from the backups");
+    } else if (readable) {
+        snprintf(text, sizeof text, "from %s: not the one that this folder was sealed with",
+                 secrets.source);
+        say(d, FAULT, "master key", text, "start with the right one; nothing is lost meanwhile");
+    }
+    tn_secrets_wipe(&secrets);
+}
+
+static void look_at_admin_key(struct doctor *d)
+{
+    struct stat st;
+    char path[PATH_BYTES];
+    if (stat(path_of(d, "admin.key", path), &st) != 0) return;
+    say(d, st.st_mode & 077 ? FAULT : FINE, "admin.key",
+        st.st_mode & 077 ? "others may read it" : "is there, for its owner alone",
+        "chmod 600 it, or make another key and delete it");
+}
+
+static void look(struct doctor *d)
+{
+    if (!look_at_folder(d)) return;
+    look_at_server(d);
+    look_at_sizes(d);
+    look_at_key(d, look_at_database(d));
+    look_at_admin_key(d);
+}
+
+int tn_cli_doctor(int argc, char **argv)
+{
+    struct doctor d = {.data = "./tenon-data"};
+    bool json = false;
+    const char *rest[1];
+    size_t n;
+    struct tn_err err;
+    struct tn_buf out;
+    struct tn_jw w;
+    const struct tn_arg table[] = {
+        {"data", TN_ARG_text, &d.data, "DIR", "the folder to look at"},
+        {"key-file", TN_ARG_text, &d.key_file, "FILE", "the master key, if it is in a file"},
+        {"json", TN_ARG_flag, &json, NULL, "the findings as JSON"},
+        {NULL, TN_ARG_flag, NULL, NULL, NULL}};
+    if (!tn_args_parse(table, argc, argv, rest, 0, &n, &err)) return tn_cli_usage(&err, "doctor");
+    tn_buf_init(&out, TN_MIB);
+    tn_jw_init(&w, &out);
+    if (json) {
+        d.json = &w;
+        tn_jw_array(&w);
+    }
+    look(&d);
+    if (json) {
+        tn_jw_end(&w);
+        printf("%.*s\n", TN_FMT(tn_buf_str(&out)));
+    } else {
+        printf("%d faults, %d warnings\n", d.faults, d.warnings);
+    }
+    tn_buf_clear(&out);
+    return d.faults ? TN_EXIT_failed : TN_EXIT_ok;
+}
