@@ -13,8 +13,6 @@
 #include "base/log.h"
 #include "store/writer.h"
 
-enum { CHECKED_AT_START = 64 * TN_MIB };
-
 static int number_of(const struct tn_embedded *f)
 {
     const char *name = strrchr(f->path, '/');
@@ -101,31 +99,6 @@ static bool beside_lost(const char *path, struct tn_err *err)
                    path, wal);
 }
 
-/* pragma: "quick_check(1)" or "integrity_check(1)". */
-static bool is_sound(struct tn_db *db, const char *pragma, struct tn_err *err)
-{
-    char sql[64];
-    snprintf(sql, sizeof sql, "PRAGMA %s", pragma);
-    sqlite3_stmt *st = tn_db_sql(db, sql, err);
-    if (!st) return false;
-    if (sqlite3_step(st) != SQLITE_ROW) return tn_db_fail(db, "checking", err);
-    struct tn_str text = tn_column_str(st, 0);
-    bool ok = tn_str_is(text, "ok");
-    if (!ok)
-        tn_fail(err, TN_E_corrupt, "%s is damaged (%.*s): keep the file, restore a backup (tenon "
-                "restore)", db->path, TN_FMT(text));
-    sqlite3_reset(st);
-    return ok;
-}
-
-/* What is small is looked through at each start; of what is large, a start would take too long. */
-static bool is_sound_if_small(struct tn_db *db, const char *path, struct tn_err *err)
-{
-    struct stat st;
-    if (stat(path, &st) != 0 || st.st_size > CHECKED_AT_START) return true;
-    return is_sound(db, "quick_check(1)", err);
-}
-
 bool tn_db_prepare_file(struct tn_db *db, const char *path, struct tn_log *log, struct tn_err *err)
 {
     bool there;
@@ -133,7 +106,7 @@ bool tn_db_prepare_file(struct tn_db *db, const char *path, struct tn_log *log, 
     if (!look_at(path, &there, err)) return false;
     if (!there && (!beside_lost(path, err) || !make(path, log, err))) return false;
     if (!tn_db_open(db, path, TN_DB_write, err)) return false;
-    if (tn_db_check_ours(db, err) && (!there || is_sound_if_small(db, path, err)) &&
+    if (tn_db_check_ours(db, err) &&
         tn_db_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", err) &&
         migrate(db, log, err) && tn_db_int(db, "SELECT count(*) FROM sqlite_master", &tables, err))
         return true;
@@ -144,8 +117,19 @@ bool tn_db_prepare_file(struct tn_db *db, const char *path, struct tn_log *log, 
 bool tn_store_verify(const char *path, struct tn_err *err)
 {
     struct tn_db db;
+    bool ok = false;
     if (!tn_db_open(&db, path, TN_DB_read, err)) return false;
-    bool ok = tn_db_check_ours(&db, err) && is_sound(&db, "integrity_check(1)", err);
+    sqlite3_stmt *st = NULL;
+    if (!tn_db_check_ours(&db, err) || !(st = tn_db_sql(&db, "PRAGMA integrity_check(1)", err)))
+        goto out;
+    if (sqlite3_step(st) != SQLITE_ROW) {
+        tn_db_fail(&db, "checking", err);
+        goto out;
+    }
+    struct tn_str text = tn_column_str(st, 0);
+    ok = tn_str_is(text, "ok");
+    if (!ok) tn_fail(err, TN_E_corrupt, "%s: %.*s", path, TN_FMT(text));
+out:
     tn_db_close(&db);
     return ok;
 }
