@@ -11,7 +11,8 @@
 static const struct tn_command commands[] = {
     {"serve", "[options]", "run the server", NULL},
     {"check", "[--site DIR] [--json]", "load all scripts and run all examples, print every fault", tn_cli_check},
-    {"map", "NAME [--site DIR] [--pages PATH] [--stats]", "records or pages on stdin, mapped records on stdout", tn_cli_map},
+    {"map", "NAME [--site DIR] [--from FORMAT] [--rows PATH] [--to FORMAT] [--back] [--explain] [--coverage] [--stats] [--json]",
+     "records or pages on stdin, mapped records on stdout", tn_cli_map},
     {"show", "[PATH]", "print a shipped script or mapping, or list them all", tn_cli_show},
     {"sync", "NAME OPERATION [--filter k=v] [--dry-run] [--data DIR] [--json]", "run a sync and watch it", tn_cli_sync},
     {"runs", "NAME [--data DIR] [--json]", "the last runs of an integration", tn_cli_runs},

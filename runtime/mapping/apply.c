@@ -66,13 +66,13 @@ void tn_apply_free(struct tn_apply *a)
 
 /* ---- faults ---- */
 
-static void path_text(const struct tn_frame_path *p, char *out, size_t n)
+void tn_frame_text(const struct tn_frame_path *p, char *out, size_t n)
 {
     if (!p) {
         out[0] = '\0';
         return;
     }
-    path_text(p->outer, out, n);
+    tn_frame_text(p->outer, out, n);
     size_t used = strlen(out);
     if (p->member)
         snprintf(out + used, n - used, "%s%.*s", used ? "." : "", TN_FMT(p->member->target));
@@ -124,7 +124,7 @@ void tn_apply_list(struct tn_apply *a, bool rejects)
     f->rejects = rejects;
     f->file = a->plan->file;
     f->line = a->why.line;
-    path_text(p, f->field, sizeof f->field);
+    tn_frame_text(p, f->field, sizeof f->field);
     copy_cut(f->source, sizeof f->source, a->why.source, "");
     bool secret = is_secret(p);
     if (secret)
@@ -418,7 +418,7 @@ static bool equals(const struct tn_value *v, const struct tn_value *arg)
     return tn_str_eq(v->s, arg->s);
 }
 
-static bool eval_test(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots, bool *yes)
+bool tn_apply_test(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots, bool *yes)
 {
     struct tn_value v;
     char space[TN_COERCE_MAX];
@@ -483,7 +483,7 @@ static bool eval_fn(struct tn_apply *a, const struct tn_expr *e, const uint32_t 
 }
 
 /* The value before the operators. */
-static bool eval_from(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+bool tn_apply_from(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
                       struct tn_value *v)
 {
     bool yes;
@@ -497,7 +497,7 @@ static bool eval_from(struct tn_apply *a, const struct tn_expr *e, const uint32_
     case TN_FROM_first: return eval_first(a, e, slots, v);
     case TN_FROM_when:
         *v = (struct tn_value){.type = TN_JSON_absent};
-        if (!eval_test(a, e, slots, &yes)) return false;
+        if (!tn_apply_test(a, e, slots, &yes)) return false;
         if (!yes && !e->items[2]) return true;
         return eval(a, e->items[yes ? 1 : 2], slots, v);
     case TN_FROM_fn: return eval_fn(a, e, slots, v);
@@ -515,7 +515,7 @@ static bool eval(struct tn_apply *a, const struct tn_expr *e, const uint32_t *sl
 {
     a->why.line = e->line;
     a->why.source = e->source;
-    if (!eval_from(a, e, slots, v)) return false;
+    if (!tn_apply_from(a, e, slots, v)) return false;
     if (e->op_count) {
         a->why.line = e->line;
         if (e->source.p) a->why.source = e->source;
@@ -650,7 +650,7 @@ static enum tn_written write_choice(struct tn_apply *a, const struct tn_expr *e,
     if (e->from == TN_FROM_when) {
         a->why.line = e->line;
         a->why.source = e->source;
-        if (!eval_test(a, e, slots, &yes)) return FAULTY;
+        if (!tn_apply_test(a, e, slots, &yes)) return FAULTY;
         const struct tn_expr *chosen = e->items[yes ? 1 : 2];
         return chosen ? write_expr(a, chosen, slots, out, v) : NOTHING;
     }
@@ -789,6 +789,8 @@ static bool write_member(struct tn_apply *a, const struct tn_member *f, const ui
     if (f->is_key && done == WRITTEN) done = take_key(a, f, v);
     if (done == FAULTY) done = settle(a, f, out, at, &v);
     if (done == NIL) put(out, "null", 4);
+    if (a->trace && (done == NIL || done == WRITTEN))
+        tn_apply_tell(a, f, slots, (struct tn_str){out->p + at, out->n - at});
     a->path = here.outer;
     if (done == NOTHING || done == LISTED) {
         out->n = before;
@@ -815,6 +817,12 @@ static void write_members(struct tn_apply *a, const struct tn_group *g, const ui
         comma |= write_member(a, &g->members[i], slots, out, comma, piece);
     }
     put_char(out, '}');
+}
+
+void tn_apply_trace(struct tn_apply *a, tn_trace_fn fn, void *arg)
+{
+    a->trace = fn;
+    a->trace_arg = arg;
 }
 
 bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, struct tn_outcome *o)

@@ -728,11 +728,16 @@ size_t tn_plan_functions(const struct tn_plan *plan)
 static void explain_group(const struct tn_plan *plan, const struct tn_group *g, const char *prefix,
                           struct tn_buf *out);
 
-static void explain_source(const struct tn_expr *e, struct tn_buf *out)
+const char *tn_from_word(enum tn_from from)
 {
     static const char *const words[] = {"",     "const",   "template", "first", "when",    "object",
                                         "each", "flatten", "parent",   "level", "function"};
-    if (e->from != TN_FROM_path) tn_buf_addf(out, "%s ", words[e->from]);
+    return words[from];
+}
+
+static void explain_source(const struct tn_expr *e, struct tn_buf *out)
+{
+    if (e->from != TN_FROM_path) tn_buf_addf(out, "%s ", tn_from_word(e->from));
     if (e->from == TN_FROM_const)
         tn_buf_addstr(out, e->value.s);
     else if (e->source.p)
@@ -744,7 +749,7 @@ static void explain_source(const struct tn_expr *e, struct tn_buf *out)
     }
 }
 
-static void explain_ops(const struct tn_expr *e, struct tn_buf *out)
+void tn_expr_ops(const struct tn_expr *e, struct tn_buf *out)
 {
     static const char *const words[] = {"text",    "trim",    "upper",   "lower", "substring",
                                         "replace", "pad",     "split",   "join",  "number",
@@ -767,7 +772,7 @@ static void explain_member(const struct tn_plan *plan, const struct tn_member *f
         tn_buf_addf(out, "%s%.*s\t", prefix, TN_FMT(f->target));
     explain_source(f->expr, out);
     tn_buf_addc(out, '\t');
-    explain_ops(f->expr, out);
+    tn_expr_ops(f->expr, out);
     tn_buf_addf(out, "\t%s:%d\n", plan->file, f->line);
     if (!f->expr->group) return;
     snprintf(inner, sizeof inner, "%s%.*s%s.", prefix, TN_FMT(f->target),
@@ -785,4 +790,11 @@ void tn_plan_explain(const struct tn_plan *plan, struct tn_buf *out)
 {
     if (plan->key) explain_member(plan, plan->key, "", out);
     explain_group(plan, plan->group, "", out);
+}
+
+size_t tn_plan_targets(const struct tn_plan *plan, struct tn_str *names, size_t room_for)
+{
+    for (size_t i = 0; i < plan->group->count && i < room_for; i++)
+        names[i] = plan->group->members[i].target;
+    return plan->group->count;
 }

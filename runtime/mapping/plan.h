@@ -140,6 +140,8 @@ void tn_plan_free(struct tn_plan *plan); /* NULL does nothing */
 const char *tn_plan_file(const struct tn_plan *plan);
 /* Number of functions: a plan without any never leaves C. */
 size_t tn_plan_functions(const struct tn_plan *plan);
+/* The target fields in their order, at most `room` of them; how many there are. */
+size_t tn_plan_targets(const struct tn_plan *plan, struct tn_str *names, size_t room);
 /* One line a target field: target, source path, operators, file:line; tabs between. */
 void tn_plan_explain(const struct tn_plan *plan, struct tn_buf *out);
 
