@@ -141,8 +141,14 @@ bool tn_apply_why(struct tn_apply *a, const struct tn_value *v, const char *fmt,
 {
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(a->why.text, sizeof a->why.text, fmt, ap);
+    size_t n = (size_t)vsnprintf(a->why.text, sizeof a->why.text, fmt, ap);
     va_end(ap);
+    if (n >= sizeof a->why.text) { /* cut: at the edge of a character */
+        n = sizeof a->why.text - 1;
+        while (n && ((unsigned char)a->why.text[n] & 0xC0) == 0x80) n--;
+        while (n && !tn_utf8_valid(a->why.text, n)) n--;
+        a->why.text[n] = '\0';
+    }
     a->why.kind = TN_E_mapping;
     a->why.value = v ? *v : (struct tn_value){.type = TN_JSON_absent};
     return false;

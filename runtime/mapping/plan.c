@@ -434,9 +434,9 @@ static const struct tn_expr *tree_path(struct maker *m, struct tn_scope *scope, 
     struct tn_scope *outer = m->scope;
     const struct tn_expr *e = NULL;
     m->scope = scope;
-    if (path.n)
+    if (path.n && utf8(m, path, line))
         e = path_expr(m, path, line);
-    else
+    else if (!path.n)
         fault(m, line, "flatten needs %s = the path in a node", what);
     m->scope = outer;
     if (e && e->step_count) {

@@ -14,8 +14,8 @@
 struct tn_plan;
 
 /* A field given as a function: writes exactly one value to out, or nothing (the field is absent).
- * False: err says why; kind budget when it used up its time or memory.  record is the whole source
- * record.  Must not apply the same plan. */
+ * False: err says why; kind budget when it used up its time or memory.  record is the source record, or
+ * the element of a list that the field is of.  Must not apply the same plan. */
 typedef bool (*tn_plan_fn)(void *arg, int fn, struct tn_jval record, struct tn_jw *out,
                            struct tn_err *err);
 
