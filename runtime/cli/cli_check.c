@@ -19,6 +19,7 @@ struct report {
 static void fault(void *arg, const struct tn_err *err)
 {
     struct report *r = arg;
+    const char *field = strstr(err->text, err->field) ? "" : err->field;
     r->faults++;
     if (r->json) {
         tn_jw_object(&r->w);
@@ -29,9 +30,11 @@ static void fault(void *arg, const struct tn_err *err)
         tn_jw_kz(&r->w, "message", err->text);
         tn_jw_end(&r->w);
     } else if (tn_cli_terminal()) {
-        printf("\033[1m%s:%d:\033[0m \033[31m%s\033[0m\n", err->file, err->line, err->text);
+        printf("\033[1m%s:%d:\033[0m %s%s\033[31m%s\033[0m\n", err->file, err->line, field,
+               field[0] ? ": " : "", err->text);
     } else {
-        printf("%s:%d: %s\n", err->file, err->line, err->text);
+        printf("%s:%d: %s%s%s\n", err->file, err->line, field, field[0] ? ": " : "",
+               err->text);
     }
 }
 

@@ -82,9 +82,11 @@ static void say_fault(struct mapping_run *r, const struct tn_outcome_fault *f)
         fault_json(r, f);
         return;
     }
+    struct tn_outcome_fault plain = *f;
+    plain.rejects = true; /* what it does stands in front */
     tn_buf_reset(&r->line);
     if (f->file)
-        tn_outcome_line(f, &r->line);
+        tn_outcome_line(&plain, &r->line);
     else
         tn_buf_adds(&r->line, f->text);
     fprintf(stderr, "record %llu%s%.*s%s: %s%s%s: %s\n", (unsigned long long)r->records,
