@@ -7,6 +7,21 @@ import { command } from "../harness/tenon.mjs";
 
 const page = readFileSync(new URL("../../docs/mapping-mistakes.md", import.meta.url), "utf8");
 
+const guide = readFileSync(new URL("../../docs/how-to/write-a-mapping.md", import.meta.url), "utf8");
+
+story("the mapping that the guide shows loads and its example holds", async (stage) => {
+  const site = stage.site();
+  const [shown] = guide.matchAll(/```lua\n(.*?)```/gs);
+  site.write("mappings/legacy/part.lua", shown[1].replace(/^ {3}/gm, ""));
+  const checked = await command(["check"], { site: site.path });
+  assert.equal(checked.code, 0, checked.output);
+  const run = await command(["map", "legacy/part", "--from", "csv"], {
+    site: site.path,
+    input: "NO,TEXT,KIND,PRICE\n4711,Bolt,K,1.5\n",
+  });
+  assert.equal(run.stdout, '{"externalId":"4711","partNumber":"4711","partName":"Bolt","partType":"COMPONENT","listPrice":1.50}\n');
+});
+
 // The blocks of a section by their language.
 const blocks = (section) =>
   Object.fromEntries([...section.matchAll(/```(\w+)\n(.*?)```/gs)].map((block) => [block[1], block[2]]));
