@@ -299,12 +299,12 @@ static void print_stats(const struct mapping_run *r, int64_t took_us)
     double s = (double)(took_us ? took_us : 1) / 1e6;
     struct rusage use;
     getrusage(RUSAGE_SELF, &use);
-    const char *form = r->o->json
-                           ? "{\"records\":%llu,\"rejected\":%llu,\"withWarnings\":%llu,"
-                             "\"seconds\":%.3f,\"recordsPerSecond\":%.0f,\"megabytesPerSecond\":%.1f,"
-                             "\"peakKilobytes\":%ld}\n"
-                           : "%llu records, %llu rejected, %llu with warnings, %.3f s, "
-                             "%.0f records/s, %.1f MB/s, %ld KB of memory at most\n";
+    const char *form =
+        r->o->json ? "{\"records\":%llu,\"rejected\":%llu,\"withWarnings\":%llu,"
+                     "\"seconds\":%.3f,\"recordsPerSecond\":%.0f,\"megabytesPerSecond\":%.1f,"
+                     "\"peakKilobytes\":%ld}\n"
+                   : "%llu records, %llu rejected, %llu with warnings, %.3f s, "
+                     "%.0f records/s, %.1f MB/s, %ld KB of memory at most\n";
     fprintf(stderr, form, (unsigned long long)r->records, (unsigned long long)r->rejected,
             (unsigned long long)r->warnings, s, (double)r->records / s, (double)r->bytes / s / 1e6,
             use.ru_maxrss);

@@ -166,7 +166,9 @@ static enum tn_encoding encoding_of(const struct tn_map_input *in)
 static bool read_csv(struct source *s, struct tn_err *err)
 {
     const char *d = s->in->delimiter;
-    const struct tn_csv_options o = {.delimiter = is(d, "tab") ? '\t' : d ? d[0] : ',',
+    const struct tn_csv_options o = {.delimiter = is(d, "tab") ? '\t'
+                                                  : d          ? d[0]
+                                                               : ',',
                                      .encoding = encoding_of(s->in),
                                      .decimal_comma = tn_str(s->in->decimal_comma)};
     struct tn_csv *csv = tn_csv_new(&o, on_row, s);
@@ -206,8 +208,8 @@ bool tn_map_input_check(const struct tn_map_input *in, struct tn_err *err)
     bool known = !in->from;
     for (size_t i = 0; formats[i]; i++) known |= is(in->from, formats[i]);
     if (!known)
-        return tn_fail(err, TN_E_invalid,
-                       "--from is json, ndjson, csv, xml or fixed, not '%.40s'", in->from);
+        return tn_fail(err, TN_E_invalid, "--from is json, ndjson, csv, xml or fixed, not '%.40s'",
+                       in->from);
     if (in->encoding && !is(in->encoding, "utf-8") && !is(in->encoding, "windows-1252"))
         return tn_fail(err, TN_E_invalid, "--encoding is utf-8 or windows-1252, not '%.40s'",
                        in->encoding);

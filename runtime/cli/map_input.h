@@ -19,7 +19,7 @@ typedef void (*tn_map_record_fn)(void *arg, struct tn_jval record, const struct 
 /* False with kind invalid: an option makes no sense (nothing was read). */
 TN_MUST_CHECK bool tn_map_input_check(const struct tn_map_input *in, struct tn_err *err);
 /* Reads to the end; *bytes counts.  False: the rest cannot be read. */
-TN_MUST_CHECK bool tn_map_input_read(const struct tn_map_input *in, tn_map_record_fn each, void *arg,
-                                     uint64_t *bytes, struct tn_err *err);
+TN_MUST_CHECK bool tn_map_input_read(const struct tn_map_input *in, tn_map_record_fn each,
+                                     void *arg, uint64_t *bytes, struct tn_err *err);
 
 #endif

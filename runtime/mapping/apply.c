@@ -490,7 +490,7 @@ static bool eval_fn(struct tn_apply *a, const struct tn_expr *e, const uint32_t 
 
 /* The value before the operators. */
 bool tn_apply_from(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
-                      struct tn_value *v)
+                   struct tn_value *v)
 {
     bool yes;
     switch (e->from) {
@@ -604,8 +604,8 @@ static bool fits(struct tn_apply *a, const struct tn_value *v)
 
 static void write_members(struct tn_apply *a, const struct tn_group *g, const uint32_t *slots,
                           struct tn_buf *out, struct tn_piece *pieces);
-static enum tn_written write_expr(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
-                               struct tn_buf *out, struct tn_value *v);
+static enum tn_written write_expr(struct tn_apply *a, const struct tn_expr *e,
+                                  const uint32_t *slots, struct tn_buf *out, struct tn_value *v);
 
 static bool write_element(struct tn_apply *a, const struct tn_expr *e, uint32_t at, size_t index,
                           struct tn_buf *out)
@@ -626,8 +626,8 @@ static bool write_element(struct tn_apply *a, const struct tn_expr *e, uint32_t 
     return !a->stopped;
 }
 
-static enum tn_written write_each(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
-                               struct tn_buf *out)
+static enum tn_written write_each(struct tn_apply *a, const struct tn_expr *e,
+                                  const uint32_t *slots, struct tn_buf *out)
 {
     struct tn_value v = tn_apply_value(a->json, slots[e->slot]);
     if (v.type == TN_JSON_absent) return NOTHING;
@@ -648,8 +648,8 @@ static enum tn_written write_each(struct tn_apply *a, const struct tn_expr *e, c
     return WRITTEN;
 }
 
-static enum tn_written write_choice(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
-                                 struct tn_buf *out, struct tn_value *v)
+static enum tn_written write_choice(struct tn_apply *a, const struct tn_expr *e,
+                                    const uint32_t *slots, struct tn_buf *out, struct tn_value *v)
 {
     enum tn_written done = NOTHING;
     bool yes;
@@ -670,8 +670,8 @@ static enum tn_written write_choice(struct tn_apply *a, const struct tn_expr *e,
 
 /* Writes the value; v is then what was written if it was no object or list made here (type absent).
  */
-static enum tn_written write_expr(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
-                               struct tn_buf *out, struct tn_value *v)
+static enum tn_written write_expr(struct tn_apply *a, const struct tn_expr *e,
+                                  const uint32_t *slots, struct tn_buf *out, struct tn_value *v)
 {
     enum tn_written done;
     if (e->whole) {
@@ -755,7 +755,7 @@ static void note_piece(struct tn_apply *a, struct tn_piece *piece, const struct 
 
 /* After a fault: what the field's policy makes of it. */
 static enum tn_written settle(struct tn_apply *a, const struct tn_member *f, struct tn_buf *out,
-                           size_t at, struct tn_value *v)
+                              size_t at, struct tn_value *v)
 {
     tn_apply_list(a, f->on_fault == TN_FAULT_reject);
     out->n = at;

@@ -45,10 +45,10 @@ bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, str
 void tn_apply_hash(struct tn_apply *a, const struct tn_buf *out, unsigned char hash[TN_APPLY_HASH]);
 /* Where one value of the output came from.  Texts are good during the call. */
 struct tn_trace {
-    const char *target; /* "lines[0].quantity" */
-    const char *source; /* path; the template's text; "" when there is none */
-    struct tn_str from; /* JSON of what stood there; empty when it is no path */
-    const char *how;    /* "const", "function", ... then the operators */
+    const char *target;  /* "lines[0].quantity" */
+    const char *source;  /* path; the template's text; "" when there is none */
+    struct tn_str from;  /* JSON of what stood there; empty when it is no path */
+    const char *how;     /* "const", "function", ... then the operators */
     struct tn_str value; /* JSON that was written */
     const char *file;
     int line;

@@ -136,14 +136,15 @@ struct tn_plan {
     struct tn_group *group;
     const struct tn_member *key; /* that is no field of the target; NULL: a member is it, or none */
     struct tn_scope *scope;      /* of the record; all scopes by next */
-    uint32_t places, slots; /* of all scopes */
+    uint32_t places, slots;      /* of all scopes */
     size_t functions;
     tn_plan_fn fn;
     void *fn_arg;
     struct tn_do *zoned; /* operators that own a zone */
 };
 
-/* Cuts one step of a path off: .name, name, [n], [*], ["name"].  False: what is wrong is in *why. */
+/* Cuts one step of a path off: .name, name, [n], [*], ["name"].  False: what is wrong is in *why.
+ */
 bool tn_path_step(struct tn_str *s, bool first, struct tn_step *out, const char **why);
 
 /* ---- running (apply.c, ops.c) ---- */

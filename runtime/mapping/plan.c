@@ -242,7 +242,8 @@ static bool make_unpick(struct maker *m, const struct tn_spec_op *s, struct tn_d
     m->scope = scope;
     if (!ok) return false;
     if (text.n) return fault(m, s->line, "a template has at most %d parts", PARTS_MAX);
-    if (!d->part_count || parts[d->part_count - 1].value) parts[d->part_count++].literal = TN_STR("");
+    if (!d->part_count || parts[d->part_count - 1].value)
+        parts[d->part_count++].literal = TN_STR("");
     d->parts = parts;
     if (s->i >= 0 && (size_t)s->i + 1 < d->part_count) return true;
     return fault(m, s->line, "the template has no such part");
@@ -751,11 +752,10 @@ static void explain_source(const struct tn_expr *e, struct tn_buf *out)
 
 void tn_expr_ops(const struct tn_expr *e, struct tn_buf *out)
 {
-    static const char *const words[] = {"text",    "trim",    "upper",   "lower", "substring",
-                                        "replace", "pad",     "split",   "join",  "number",
-                                        "integer", "decimal", "boolean", "time",  "date",
-                                        "lookup",  "unit",    "blank",   "time as",  "date as",
-                                        "part of"};
+    static const char *const words[] = {
+        "text",  "trim",   "upper",  "lower",   "substring", "replace", "pad",
+        "split", "join",   "number", "integer", "decimal",   "boolean", "time",
+        "date",  "lookup", "unit",   "blank",   "time as",   "date as", "part of"};
     for (size_t i = 0; i < e->op_count; i++)
         tn_buf_addf(out, "%s%s", i ? " " : "", words[e->ops[i].op]);
     if (e->has_fallback)

@@ -784,7 +784,10 @@ static struct tn_spec_value *random_value(struct tn_arena *a, unsigned depth)
     const struct tn_spec_value **items;
     *v = (struct tn_spec_value){.text = random_path(a)};
     switch (depth ? pick(11) : 0) {
-    case 1: v->from = TN_FROM_const; v->text = keep(a, pick(2) ? "\"c\"" : "[1,null]"); break;
+    case 1:
+        v->from = TN_FROM_const;
+        v->text = keep(a, pick(2) ? "\"c\"" : "[1,null]");
+        break;
     case 2: v->from = TN_FROM_fn; break;
     case 3: {
         struct tn_str *args = tn_arena_alloc(a, 2 * sizeof *args);
@@ -914,8 +917,10 @@ static void slow_digits(const char *lexeme, bool *neg, char *whole, char *part)
             exponent = strtol(lexeme + 1, NULL, 10);
             break;
         }
-        if (*lexeme == '.') point = (long)n;
-        else digits[n++] = *lexeme;
+        if (*lexeme == '.')
+            point = (long)n;
+        else
+            digits[n++] = *lexeme;
     }
     if (point < 0) point = (long)n;
     for (point += exponent; point > (long)n;) digits[n++] = '0';
@@ -983,22 +988,21 @@ static bool slow_time(struct slow *s, const struct tn_spec_op *op, const char *t
 {
     static const struct {
         const char *in, *time, *date, *time_out, *date_out;
-    } known[] = {{"2026-01-31T08:09:10.5+02:00", "2026-01-31T06:09:10.500Z", "2026-01-31",
-                  "31.01.2026 06:09", "20260131"},
-                 {"2026-01-31T06:09:10.500Z", "2026-01-31T06:09:10.500Z", "2026-01-31",
-                  "31.01.2026 06:09", "20260131"},
-                 {"2024-02-29", "2024-02-29T00:00:00.000Z", "2024-02-29", "29.02.2024 00:00",
-                  "20240229"},
-                 {"2024-02-29T00:00:00.000Z", "2024-02-29T00:00:00.000Z", "2024-02-29",
-                  "29.02.2024 00:00", "20240229"},
-                 {"2026-01-31", "2026-01-31T00:00:00.000Z", "2026-01-31", "31.01.2026 00:00",
-                  "20260131"},
-                 {"2026-01-31t08:09:10.5+02:00", "2026-01-31T06:09:10.500Z", "2026-01-31",
-                  "31.01.2026 06:09", "20260131"},
-                 {"2026-01-31t06:09:10.500z", "2026-01-31T06:09:10.500Z", "2026-01-31",
-                  "31.01.2026 06:09", "20260131"},
-                 {"2024-02-29t00:00:00.000z", "2024-02-29T00:00:00.000Z", "2024-02-29",
-                  "29.02.2024 00:00", "20240229"}};
+    } known[] = {
+        {"2026-01-31T08:09:10.5+02:00", "2026-01-31T06:09:10.500Z", "2026-01-31",
+         "31.01.2026 06:09", "20260131"},
+        {"2026-01-31T06:09:10.500Z", "2026-01-31T06:09:10.500Z", "2026-01-31", "31.01.2026 06:09",
+         "20260131"},
+        {"2024-02-29", "2024-02-29T00:00:00.000Z", "2024-02-29", "29.02.2024 00:00", "20240229"},
+        {"2024-02-29T00:00:00.000Z", "2024-02-29T00:00:00.000Z", "2024-02-29", "29.02.2024 00:00",
+         "20240229"},
+        {"2026-01-31", "2026-01-31T00:00:00.000Z", "2026-01-31", "31.01.2026 00:00", "20260131"},
+        {"2026-01-31t08:09:10.5+02:00", "2026-01-31T06:09:10.500Z", "2026-01-31",
+         "31.01.2026 06:09", "20260131"},
+        {"2026-01-31t06:09:10.500z", "2026-01-31T06:09:10.500Z", "2026-01-31", "31.01.2026 06:09",
+         "20260131"},
+        {"2024-02-29t00:00:00.000z", "2024-02-29T00:00:00.000Z", "2024-02-29", "29.02.2024 00:00",
+         "20240229"}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strcmp(known[i].in, t) != 0) continue;
         *json = slow_quote(s, op->op == TN_OP_time       ? known[i].time
@@ -1012,8 +1016,9 @@ static bool slow_time(struct slow *s, const struct tn_spec_op *op, const char *t
 
 static bool slow_word(const char *t, struct tn_str *json)
 {
-    static const char *const yes[] = {"true", "yes", "y", "t", "on", "1"},
-                             *const no[] = {"false", "no", "n", "f", "off", "0"};
+    static const char *const yes[] = {"true", "yes", "y", "t", "on", "1"}, *const no[] = {
+                                                                               "false", "no",  "n",
+                                                                               "f",     "off", "0"};
     char word[4096];
     while (*t == ' ') t++;
     snprintf(word, sizeof word, "%s", t);
