@@ -26,7 +26,8 @@ local map = {}
 ---@class tenon.map.declaration
 ---@field reads string "system.entity"
 ---@field writes string the resource
----@field key string|tenon.map.Value target field that is the external id, or a value of its own
+---@field key string|tenon.map.value target field that is the external id, or a value of its own
+---@field out table<string, tenon.map.value|false>? their field = value of ours, where set cannot be inverted; false: not sent
 ---@field title string?
 ---@field any_case boolean? source names match in any case
 ---@field set table<string, any> target field to value
@@ -66,6 +67,15 @@ function map.object(fields) end
 ---@param fn fun(source: table): any
 ---@return tenon.map.value
 function map.fn(fn) end
+
+--- In what `flatten` sets: a field of the parent, or with no path the parent's id.
+---@param path string?
+---@return tenon.map.value
+function map.parent(path) end
+
+--- In what `flatten` sets: 1 for the children of the root, and so on.
+---@return tenon.map.value
+function map.level() end
 
 ---@class tenon.map.value
 local Value = {}
@@ -158,6 +168,12 @@ function Value:unit(options) end
 ---@param fields table<string, any>
 ---@return tenon.map.value
 function Value:each(fields) end
+
+--- A tree as rows, one for each child under its parent, parents first.  What is below a node that
+--- comes again is given once; a node below itself is a fault that says the way.
+---@param tree { children: string, id: string, root_id: string?, set: table<string, any> }
+---@return tenon.map.value
+function Value:flatten(tree) end
 
 ---@param value any
 ---@return tenon.map.value

@@ -486,6 +486,42 @@ static void secrets_do_not_show(void **state)
     clear(&r);
 }
 
+static void note_trace(void *arg, const struct tn_trace *t)
+{
+    tn_buf_addf(arg, "%s=%.*s<%s=%.*s|%s|%s:%d\n", t->target, TN_FMT(t->value), t->source,
+                TN_FMT(t->from), t->how, t->file, t->line);
+}
+
+static void a_trace_says_where_each_value_is_from(void **state)
+{
+    const struct tn_spec_field f[] = {
+        F("l", V("lines", .from = TN_FROM_each,
+                 FIELDS(F("q", V("q", OPS({.op = TN_OP_integer}, {.op = TN_OP_text})))))),
+        F("s", V("pin"), .secret = true),
+        F("f", V("", .from = TN_FROM_first, ITEMS(V("no"), V("b", OPS({.op = TN_OP_trim}))),
+                 OPS({.op = TN_OP_upper}))),
+        F("c", V("1", .from = TN_FROM_const))};
+    const struct tn_spec spec = {.file = "m.lua", .fields = f, .field_count = 4};
+    struct tn_plan *plan = plan_of(&spec);
+    struct tn_apply *a = tn_apply_new(plan);
+    struct result r = {.ok = false};
+    struct tn_buf told;
+    (void)state;
+    tn_buf_init(&told, TN_MIB);
+    tn_buf_init(&r.out, TN_MIB);
+    tn_buf_init(&r.line, TN_MIB);
+    tn_apply_trace(a, note_trace, &told);
+    apply_with(a, "{\"lines\":[{\"q\":\"7\"}],\"pin\":1234,\"b\":\" x \"}", &r);
+    assert_string_equal(told.p, "l[0].q=\"7\"<lines[0].q=\"7\"|integer text|m.lua:5\n"
+                                "s=\"(secret)\"<pin=\"(secret)\"||m.lua:5\n"
+                                "f=\"X\"<b=\" x \"|trim upper|m.lua:5\n"
+                                "c=1<=|const|m.lua:5\n");
+    tn_buf_clear(&told);
+    clear(&r);
+    tn_apply_free(a);
+    tn_plan_free(plan);
+}
+
 static void long_values_and_many_faults_are_cut(void **state)
 {
     struct tn_spec_field f[40];
@@ -1395,6 +1431,7 @@ int main(void)
         cmocka_unit_test(the_key_is_a_text_with_something_in_it),
         cmocka_unit_test(the_key_can_be_a_value_of_its_own),
         cmocka_unit_test(secrets_do_not_show),
+        cmocka_unit_test(a_trace_says_where_each_value_is_from),
         cmocka_unit_test(long_values_and_many_faults_are_cut),
         cmocka_unit_test(output_that_does_not_fit_rejects_the_record),
         cmocka_unit_test(output_never_nests_deeper_than_the_reader_goes),
