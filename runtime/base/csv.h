@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* csv.h - CSV (RFC 4180): a reader that takes bytes as they come, and a writer.
- * The first row has the names.  All cells are texts, but an empty one without quotes, which is null.
- * A row that is wrong (count of cells, quotes, characters) is lost alone.
- * Life: new; feed any number of times; end once; free. */
+ * The first row has the names.  All cells are texts, but an empty one without quotes, which is
+ * null. A row that is wrong (count of cells, quotes, characters) is lost alone. Life: new; feed any
+ * number of times; end once; free. */
 #ifndef TN_BASE_CSV_H
 #define TN_BASE_CSV_H
 
@@ -24,8 +24,9 @@ void tn_csv_free(struct tn_csv *csv); /* NULL does nothing */
 TN_MUST_CHECK bool tn_csv_feed(struct tn_csv *csv, const char *bytes, size_t n, struct tn_err *err);
 TN_MUST_CHECK bool tn_csv_end(struct tn_csv *csv, struct tn_err *err);
 
-/* Appends one cell, in quotes where it has to be.  A text that a spreadsheet would take for a formula
- * (it begins with = + - @, a tab or a carriage return, and is no number) gets a ' in front. */
+/* Appends one cell, in quotes where it has to be.  A text that a spreadsheet would take for a
+ * formula (it begins with = + - @, a tab or a carriage return, and is no number) gets a ' in front.
+ */
 void tn_csv_cell(struct tn_buf *out, struct tn_str text, char delimiter);
 /* Appends the members that names lists (n of them) of a record as one row: texts as they are, lists
  * and objects as JSON, null and absent empty. */

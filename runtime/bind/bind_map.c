@@ -557,9 +557,10 @@ static const luaL_Reg methods[] = {{"text", l_text},
                                    {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
-    {"from", l_from},   {"const", l_const}, {"template", l_template},
-    {"first", l_first}, {"when", l_when},   {"object", l_object},
-    {"fn", l_fn},       {"parent", l_parent}, {"level", l_level}, {NULL, NULL}};
+    {"from", l_from},   {"const", l_const},   {"template", l_template},
+    {"first", l_first}, {"when", l_when},     {"object", l_object},
+    {"fn", l_fn},       {"parent", l_parent}, {"level", l_level},
+    {NULL, NULL}};
 
 /* "there is no operator ...": upvalue 1 has those that there are, 2 is their kind. */
 static int l_find(lua_State *L)

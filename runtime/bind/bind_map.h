@@ -17,8 +17,8 @@ struct tn_map_info {
     const char *file;   /* "mappings/oracle_fusion/item.lua" */
     const char *reads;  /* "oracle_fusion.item" */
     const char *writes; /* "item" */
-    const char *key;    /* target field that is the external id; "" when it has a value of its own */
-    size_t examples;    /* that ran at load */
+    const char *key; /* target field that is the external id; "" when it has a value of its own */
+    size_t examples; /* that ran at load */
 };
 
 /* A loaded mapping: a plan whose functions run in the isolate. */

@@ -484,8 +484,8 @@ static void read_out(struct reader *r, int table)
 
 static void check_keys(struct reader *r, int table)
 {
-    static const char *const names[] = {"reads",    "writes",   "key",   "set", "out", "example",
-                                        "examples", "any_case", "title", NULL};
+    static const char *const names[] = {"reads",   "writes",   "key",      "set",   "out",
+                                        "example", "examples", "any_case", "title", NULL};
     lua_State *L = r->L;
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
         bool known = false;

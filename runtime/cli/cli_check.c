@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "bind/bind_map.h"
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/workshop.h"
@@ -18,6 +19,7 @@ struct report {
 static void fault(void *arg, const struct tn_err *err)
 {
     struct report *r = arg;
+    const char *field = strstr(err->text, err->field) ? "" : err->field;
     r->faults++;
     if (r->json) {
         tn_jw_object(&r->w);
@@ -28,9 +30,45 @@ static void fault(void *arg, const struct tn_err *err)
         tn_jw_kz(&r->w, "message", err->text);
         tn_jw_end(&r->w);
     } else if (tn_cli_terminal()) {
-        printf("\033[1m%s:%d:\033[0m \033[31m%s\033[0m\n", err->file, err->line, err->text);
+        printf("\033[1m%s:%d:\033[0m %s%s\033[31m%s\033[0m\n", err->file, err->line, field,
+               field[0] ? ": " : "", err->text);
     } else {
-        printf("%s:%d: %s\n", err->file, err->line, err->text);
+        printf("%s:%d: %s%s%s\n", err->file, err->line, field, field[0] ? ": " : "",
+               err->text);
+    }
+}
+
+/* What a mapping cannot send back is no fault: it is good to know before one tries. */
+static void say_one_way(struct report *r, const struct tn_units *units, const char *path)
+{
+    char name[200];
+    size_t n;
+    snprintf(name, sizeof name, "%.*s", (int)(strlen(path) - strlen("mappings/.lua")),
+             path + strlen("mappings/"));
+    const struct tn_mapping *m = tn_units_mapping(units, name);
+    const struct tn_way_back *ways = m ? tn_mapping_ways(m, &n) : NULL;
+    for (size_t i = 0; ways && i < n; i++) {
+        if (ways[i].way != TN_WAY_one) continue;
+        if (!r->json) {
+            printf("%s:%d: %.*s is one-way: %s\n", path, ways[i].line, TN_FMT(ways[i].target),
+                   ways[i].why);
+            continue;
+        }
+        tn_jw_object(&r->w);
+        tn_jw_kz(&r->w, "file", path);
+        tn_jw_kint(&r->w, "line", ways[i].line);
+        tn_jw_kstr(&r->w, "field", ways[i].target);
+        tn_jw_kz(&r->w, "message", ways[i].why);
+        tn_jw_end(&r->w);
+    }
+}
+
+static void say_all_one_way(struct report *r, const struct tn_units *units)
+{
+    const struct tn_fileset *files = tn_units_files(units);
+    for (size_t i = 0; i < tn_fileset_count(files); i++) {
+        const char *path = tn_fileset_at(files, i)->path;
+        if (strncmp(path, "mappings/", strlen("mappings/")) == 0) say_one_way(r, units, path);
     }
 }
 
@@ -62,6 +100,10 @@ int tn_cli_check(int argc, char **argv)
     bool ok = tn_workshop_open(&workshop, site, fault, &r, &err) && !r.faults;
     if (!ok && !r.faults) fault(&r, &err);
     tn_jw_end(&r.w);
+    tn_jw_key(&r.w, TN_STR("oneWay"));
+    tn_jw_array(&r.w);
+    if (ok && r.json) say_all_one_way(&r, workshop.units);
+    tn_jw_end(&r.w);
     tn_jw_kbool(&r.w, "ok", ok);
     tn_jw_end(&r.w);
     if (r.json) {
@@ -69,6 +111,7 @@ int tn_cli_check(int argc, char **argv)
     } else if (ok) {
         printf("all scripts load and all examples hold:\n");
         print_units(workshop.units);
+        say_all_one_way(&r, workshop.units);
     } else {
         printf("%zu fault%s\n", r.faults, r.faults == 1 ? "" : "s");
     }

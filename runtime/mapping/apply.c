@@ -66,13 +66,13 @@ void tn_apply_free(struct tn_apply *a)
 
 /* ---- faults ---- */
 
-static void path_text(const struct tn_frame_path *p, char *out, size_t n)
+void tn_frame_text(const struct tn_frame_path *p, char *out, size_t n)
 {
     if (!p) {
         out[0] = '\0';
         return;
     }
-    path_text(p->outer, out, n);
+    tn_frame_text(p->outer, out, n);
     size_t used = strlen(out);
     if (p->member)
         snprintf(out + used, n - used, "%s%.*s", used ? "." : "", TN_FMT(p->member->target));
@@ -124,7 +124,7 @@ void tn_apply_list(struct tn_apply *a, bool rejects)
     f->rejects = rejects;
     f->file = a->plan->file;
     f->line = a->why.line;
-    path_text(p, f->field, sizeof f->field);
+    tn_frame_text(p, f->field, sizeof f->field);
     copy_cut(f->source, sizeof f->source, a->why.source, "");
     bool secret = is_secret(p);
     if (secret)
@@ -141,8 +141,14 @@ bool tn_apply_why(struct tn_apply *a, const struct tn_value *v, const char *fmt,
 {
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(a->why.text, sizeof a->why.text, fmt, ap);
+    size_t n = (size_t)vsnprintf(a->why.text, sizeof a->why.text, fmt, ap);
     va_end(ap);
+    if (n >= sizeof a->why.text) { /* cut: at the edge of a character */
+        n = sizeof a->why.text - 1;
+        while (n && ((unsigned char)a->why.text[n] & 0xC0) == 0x80) n--;
+        while (n && !tn_utf8_valid(a->why.text, n)) n--;
+        a->why.text[n] = '\0';
+    }
     a->why.kind = TN_E_mapping;
     a->why.value = v ? *v : (struct tn_value){.type = TN_JSON_absent};
     return false;
@@ -418,7 +424,7 @@ static bool equals(const struct tn_value *v, const struct tn_value *arg)
     return tn_str_eq(v->s, arg->s);
 }
 
-static bool eval_test(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots, bool *yes)
+bool tn_apply_test(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots, bool *yes)
 {
     struct tn_value v;
     char space[TN_COERCE_MAX];
@@ -483,8 +489,8 @@ static bool eval_fn(struct tn_apply *a, const struct tn_expr *e, const uint32_t 
 }
 
 /* The value before the operators. */
-static bool eval_from(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
-                      struct tn_value *v)
+bool tn_apply_from(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+                   struct tn_value *v)
 {
     bool yes;
     switch (e->from) {
@@ -497,7 +503,7 @@ static bool eval_from(struct tn_apply *a, const struct tn_expr *e, const uint32_
     case TN_FROM_first: return eval_first(a, e, slots, v);
     case TN_FROM_when:
         *v = (struct tn_value){.type = TN_JSON_absent};
-        if (!eval_test(a, e, slots, &yes)) return false;
+        if (!tn_apply_test(a, e, slots, &yes)) return false;
         if (!yes && !e->items[2]) return true;
         return eval(a, e->items[yes ? 1 : 2], slots, v);
     case TN_FROM_fn: return eval_fn(a, e, slots, v);
@@ -515,7 +521,7 @@ static bool eval(struct tn_apply *a, const struct tn_expr *e, const uint32_t *sl
 {
     a->why.line = e->line;
     a->why.source = e->source;
-    if (!eval_from(a, e, slots, v)) return false;
+    if (!tn_apply_from(a, e, slots, v)) return false;
     if (e->op_count) {
         a->why.line = e->line;
         if (e->source.p) a->why.source = e->source;
@@ -598,8 +604,8 @@ static bool fits(struct tn_apply *a, const struct tn_value *v)
 
 static void write_members(struct tn_apply *a, const struct tn_group *g, const uint32_t *slots,
                           struct tn_buf *out, struct tn_piece *pieces);
-static enum tn_written write_expr(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
-                               struct tn_buf *out, struct tn_value *v);
+static enum tn_written write_expr(struct tn_apply *a, const struct tn_expr *e,
+                                  const uint32_t *slots, struct tn_buf *out, struct tn_value *v);
 
 static bool write_element(struct tn_apply *a, const struct tn_expr *e, uint32_t at, size_t index,
                           struct tn_buf *out)
@@ -620,8 +626,8 @@ static bool write_element(struct tn_apply *a, const struct tn_expr *e, uint32_t 
     return !a->stopped;
 }
 
-static enum tn_written write_each(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
-                               struct tn_buf *out)
+static enum tn_written write_each(struct tn_apply *a, const struct tn_expr *e,
+                                  const uint32_t *slots, struct tn_buf *out)
 {
     struct tn_value v = tn_apply_value(a->json, slots[e->slot]);
     if (v.type == TN_JSON_absent) return NOTHING;
@@ -642,15 +648,15 @@ static enum tn_written write_each(struct tn_apply *a, const struct tn_expr *e, c
     return WRITTEN;
 }
 
-static enum tn_written write_choice(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
-                                 struct tn_buf *out, struct tn_value *v)
+static enum tn_written write_choice(struct tn_apply *a, const struct tn_expr *e,
+                                    const uint32_t *slots, struct tn_buf *out, struct tn_value *v)
 {
     enum tn_written done = NOTHING;
     bool yes;
     if (e->from == TN_FROM_when) {
         a->why.line = e->line;
         a->why.source = e->source;
-        if (!eval_test(a, e, slots, &yes)) return FAULTY;
+        if (!tn_apply_test(a, e, slots, &yes)) return FAULTY;
         const struct tn_expr *chosen = e->items[yes ? 1 : 2];
         return chosen ? write_expr(a, chosen, slots, out, v) : NOTHING;
     }
@@ -664,8 +670,8 @@ static enum tn_written write_choice(struct tn_apply *a, const struct tn_expr *e,
 
 /* Writes the value; v is then what was written if it was no object or list made here (type absent).
  */
-static enum tn_written write_expr(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
-                               struct tn_buf *out, struct tn_value *v)
+static enum tn_written write_expr(struct tn_apply *a, const struct tn_expr *e,
+                                  const uint32_t *slots, struct tn_buf *out, struct tn_value *v)
 {
     enum tn_written done;
     if (e->whole) {
@@ -749,7 +755,7 @@ static void note_piece(struct tn_apply *a, struct tn_piece *piece, const struct 
 
 /* After a fault: what the field's policy makes of it. */
 static enum tn_written settle(struct tn_apply *a, const struct tn_member *f, struct tn_buf *out,
-                           size_t at, struct tn_value *v)
+                              size_t at, struct tn_value *v)
 {
     tn_apply_list(a, f->on_fault == TN_FAULT_reject);
     out->n = at;
@@ -789,6 +795,8 @@ static bool write_member(struct tn_apply *a, const struct tn_member *f, const ui
     if (f->is_key && done == WRITTEN) done = take_key(a, f, v);
     if (done == FAULTY) done = settle(a, f, out, at, &v);
     if (done == NIL) put(out, "null", 4);
+    if (a->trace && (done == NIL || done == WRITTEN))
+        tn_apply_tell(a, f, slots, (struct tn_str){out->p + at, out->n - at});
     a->path = here.outer;
     if (done == NOTHING || done == LISTED) {
         out->n = before;
@@ -815,6 +823,12 @@ static void write_members(struct tn_apply *a, const struct tn_group *g, const ui
         comma |= write_member(a, &g->members[i], slots, out, comma, piece);
     }
     put_char(out, '}');
+}
+
+void tn_apply_trace(struct tn_apply *a, tn_trace_fn fn, void *arg)
+{
+    a->trace = fn;
+    a->trace_arg = arg;
 }
 
 bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, struct tn_outcome *o)

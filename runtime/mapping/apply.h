@@ -43,6 +43,19 @@ bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, str
 /* SHA-256 over the canonical form (docs/decisions/canonical-json.md) of what the last successful
  * tn_apply appended; out is that same buffer, unchanged since. */
 void tn_apply_hash(struct tn_apply *a, const struct tn_buf *out, unsigned char hash[TN_APPLY_HASH]);
+/* Where one value of the output came from.  Texts are good during the call. */
+struct tn_trace {
+    const char *target;  /* "lines[0].quantity" */
+    const char *source;  /* path; the template's text; "" when there is none */
+    struct tn_str from;  /* JSON of what stood there; empty when it is no path */
+    const char *how;     /* "const", "function", ... then the operators */
+    struct tn_str value; /* JSON that was written */
+    const char *file;
+    int line;
+};
+typedef void (*tn_trace_fn)(void *arg, const struct tn_trace *t);
+/* From now on each value of a record is told to fn; for people, not for speed.  NULL: no more. */
+void tn_apply_trace(struct tn_apply *a, tn_trace_fn fn, void *arg);
 /* One line for people: file:line: field: what, value, source path.  No trailing newline. */
 void tn_outcome_line(const struct tn_outcome_fault *f, struct tn_buf *out);
 

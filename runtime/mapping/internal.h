@@ -136,14 +136,15 @@ struct tn_plan {
     struct tn_group *group;
     const struct tn_member *key; /* that is no field of the target; NULL: a member is it, or none */
     struct tn_scope *scope;      /* of the record; all scopes by next */
-    uint32_t places, slots; /* of all scopes */
+    uint32_t places, slots;      /* of all scopes */
     size_t functions;
     tn_plan_fn fn;
     void *fn_arg;
     struct tn_do *zoned; /* operators that own a zone */
 };
 
-/* Cuts one step of a path off: .name, name, [n], [*], ["name"].  False: what is wrong is in *why. */
+/* Cuts one step of a path off: .name, name, [n], [*], ["name"].  False: what is wrong is in *why.
+ */
 bool tn_path_step(struct tn_str *s, bool first, struct tn_step *out, const char **why);
 
 /* ---- running (apply.c, ops.c) ---- */
@@ -181,6 +182,8 @@ struct tn_apply {
     struct tn_outcome *outcome;
     const struct tn_frame_path *path;
     const struct tn_branch *branch; /* of the tree at hand */
+    tn_trace_fn trace;
+    void *trace_arg;
     struct tn_why why;
     bool rejected, stopped;
 };
@@ -222,6 +225,17 @@ bool tn_apply_eval(struct tn_apply *a, const struct tn_expr *e, const uint32_t *
                    struct tn_value *v);
 void tn_apply_object(struct tn_apply *a, const struct tn_group *g, const uint32_t *slots,
                      struct tn_buf *out);
+/* A value before its operators; what a condition says. */
+bool tn_apply_from(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+                   struct tn_value *v);
+bool tn_apply_test(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots, bool *yes);
+/* Tells a->trace of the value that the member at a->path has got. */
+void tn_apply_tell(struct tn_apply *a, const struct tn_member *f, const uint32_t *slots,
+                   struct tn_str value);
+void tn_frame_text(const struct tn_frame_path *p, char *out, size_t n);
+/* "trim upper default x", and the word for where a value is from ("" for a path). */
+void tn_expr_ops(const struct tn_expr *e, struct tn_buf *out);
+const char *tn_from_word(enum tn_from from);
 /* The rows of a tree as a list. */
 enum tn_written tn_tree_write(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
                               struct tn_buf *out);

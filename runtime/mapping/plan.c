@@ -242,7 +242,8 @@ static bool make_unpick(struct maker *m, const struct tn_spec_op *s, struct tn_d
     m->scope = scope;
     if (!ok) return false;
     if (text.n) return fault(m, s->line, "a template has at most %d parts", PARTS_MAX);
-    if (!d->part_count || parts[d->part_count - 1].value) parts[d->part_count++].literal = TN_STR("");
+    if (!d->part_count || parts[d->part_count - 1].value)
+        parts[d->part_count++].literal = TN_STR("");
     d->parts = parts;
     if (s->i >= 0 && (size_t)s->i + 1 < d->part_count) return true;
     return fault(m, s->line, "the template has no such part");
@@ -434,9 +435,9 @@ static const struct tn_expr *tree_path(struct maker *m, struct tn_scope *scope, 
     struct tn_scope *outer = m->scope;
     const struct tn_expr *e = NULL;
     m->scope = scope;
-    if (path.n)
+    if (path.n && utf8(m, path, line))
         e = path_expr(m, path, line);
-    else
+    else if (!path.n)
         fault(m, line, "flatten needs %s = the path in a node", what);
     m->scope = outer;
     if (e && e->step_count) {
@@ -728,11 +729,16 @@ size_t tn_plan_functions(const struct tn_plan *plan)
 static void explain_group(const struct tn_plan *plan, const struct tn_group *g, const char *prefix,
                           struct tn_buf *out);
 
-static void explain_source(const struct tn_expr *e, struct tn_buf *out)
+const char *tn_from_word(enum tn_from from)
 {
     static const char *const words[] = {"",     "const",   "template", "first", "when",    "object",
                                         "each", "flatten", "parent",   "level", "function"};
-    if (e->from != TN_FROM_path) tn_buf_addf(out, "%s ", words[e->from]);
+    return words[from];
+}
+
+static void explain_source(const struct tn_expr *e, struct tn_buf *out)
+{
+    if (e->from != TN_FROM_path) tn_buf_addf(out, "%s ", tn_from_word(e->from));
     if (e->from == TN_FROM_const)
         tn_buf_addstr(out, e->value.s);
     else if (e->source.p)
@@ -744,13 +750,12 @@ static void explain_source(const struct tn_expr *e, struct tn_buf *out)
     }
 }
 
-static void explain_ops(const struct tn_expr *e, struct tn_buf *out)
+void tn_expr_ops(const struct tn_expr *e, struct tn_buf *out)
 {
-    static const char *const words[] = {"text",    "trim",    "upper",   "lower", "substring",
-                                        "replace", "pad",     "split",   "join",  "number",
-                                        "integer", "decimal", "boolean", "time",  "date",
-                                        "lookup",  "unit",    "blank",   "time as",  "date as",
-                                        "part of"};
+    static const char *const words[] = {
+        "text",  "trim",   "upper",  "lower",   "substring", "replace", "pad",
+        "split", "join",   "number", "integer", "decimal",   "boolean", "time",
+        "date",  "lookup", "unit",   "blank",   "time as",   "date as", "part of"};
     for (size_t i = 0; i < e->op_count; i++)
         tn_buf_addf(out, "%s%s", i ? " " : "", words[e->ops[i].op]);
     if (e->has_fallback)
@@ -767,7 +772,7 @@ static void explain_member(const struct tn_plan *plan, const struct tn_member *f
         tn_buf_addf(out, "%s%.*s\t", prefix, TN_FMT(f->target));
     explain_source(f->expr, out);
     tn_buf_addc(out, '\t');
-    explain_ops(f->expr, out);
+    tn_expr_ops(f->expr, out);
     tn_buf_addf(out, "\t%s:%d\n", plan->file, f->line);
     if (!f->expr->group) return;
     snprintf(inner, sizeof inner, "%s%.*s%s.", prefix, TN_FMT(f->target),
@@ -785,4 +790,11 @@ void tn_plan_explain(const struct tn_plan *plan, struct tn_buf *out)
 {
     if (plan->key) explain_member(plan, plan->key, "", out);
     explain_group(plan, plan->group, "", out);
+}
+
+size_t tn_plan_targets(const struct tn_plan *plan, struct tn_str *names, size_t room_for)
+{
+    for (size_t i = 0; i < plan->group->count && i < room_for; i++)
+        names[i] = plan->group->members[i].target;
+    return plan->group->count;
 }

@@ -14,8 +14,8 @@
 struct tn_plan;
 
 /* A field given as a function: writes exactly one value to out, or nothing (the field is absent).
- * False: err says why; kind budget when it used up its time or memory.  record is the whole source
- * record.  Must not apply the same plan. */
+ * False: err says why; kind budget when it used up its time or memory.  record is the source
+ * record, or the element of a list that the field is of.  Must not apply the same plan. */
 typedef bool (*tn_plan_fn)(void *arg, int fn, struct tn_jval record, struct tn_jw *out,
                            struct tn_err *err);
 
@@ -125,8 +125,8 @@ struct tn_spec {
     int line;
     struct tn_str key; /* target field that is the external id; absent: key_value, or none */
     const struct tn_spec_value *key_value; /* the external id, when it is no field of the target */
-    bool any_case;     /* source names match whatever their case (ASCII) */
-    const struct tn_spec_field *fields; /* the output has them in this order */
+    bool any_case;                         /* source names match whatever their case (ASCII) */
+    const struct tn_spec_field *fields;    /* the output has them in this order */
     size_t field_count;
     const char *const *targets; /* all that may be written, NULL ends; NULL: anything */
     tn_plan_fn fn;
@@ -140,6 +140,8 @@ void tn_plan_free(struct tn_plan *plan); /* NULL does nothing */
 const char *tn_plan_file(const struct tn_plan *plan);
 /* Number of functions: a plan without any never leaves C. */
 size_t tn_plan_functions(const struct tn_plan *plan);
+/* The target fields in their order, at most `room` of them; how many there are. */
+size_t tn_plan_targets(const struct tn_plan *plan, struct tn_str *names, size_t room);
 /* One line a target field: target, source path, operators, file:line; tabs between. */
 void tn_plan_explain(const struct tn_plan *plan, struct tn_buf *out);
 

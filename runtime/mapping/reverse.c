@@ -35,7 +35,7 @@ struct back {
     size_t out_count;
     struct entry *entries;
     size_t count;
-    enum tn_way way;  /* of the field at hand: the worst so far */
+    enum tn_way way; /* of the field at hand: the worst so far */
     const char *why;
 };
 
@@ -149,9 +149,9 @@ static void undo_time(struct back *b, const struct tn_spec_op *op, struct tn_spe
 static bool undo(struct back *b, const struct tn_spec_op *op, const struct tn_spec_op *before,
                  struct tn_spec_op *out, bool *none)
 {
-    bool number = before && (before->op == TN_OP_number || before->op == TN_OP_integer ||
-                             before->op == TN_OP_unit ||
-                             (before->op == TN_OP_decimal && !before->j));
+    bool number =
+        before && (before->op == TN_OP_number || before->op == TN_OP_integer ||
+                   before->op == TN_OP_unit || (before->op == TN_OP_decimal && !before->j));
     *out = (struct tn_spec_op){.op = TN_OP_number, .line = op->line};
     *none = true;
     switch (op->op) {
@@ -255,7 +255,8 @@ static bool invert_template(struct back *b, const struct tn_spec_value *v, struc
     size_t number = 0, literal = 1;
     for (size_t i = 0; i < s.n; i++) {
         bool brace = s.p[i] == '{' || s.p[i] == '}';
-        if (brace && i + 1 < s.n && s.p[i + 1] == s.p[i]) i++;
+        if (brace && i + 1 < s.n && s.p[i + 1] == s.p[i])
+            i++;
         else if (s.p[i] == '{') {
             const char *end = memchr(s.p + i, '}', s.n - i);
             if (!end) return one_way(b, "its template is none");
@@ -317,7 +318,10 @@ static bool invert(struct back *b, const struct tn_spec_value *v, struct tn_str 
     if (!undo_all(b, v, chain)) return false;
     switch (v->from) {
     case TN_FROM_path: return add(b, v->text, ours, v->line, chain, TN_FROM_path);
-    case TN_FROM_const: b->way = TN_WAY_nothing; b->why = "it is always the same"; return true;
+    case TN_FROM_const:
+        b->way = TN_WAY_nothing;
+        b->why = "it is always the same";
+        return true;
     case TN_FROM_template: return invert_template(b, v, ours, chain);
     case TN_FROM_first: return invert_first(b, v, ours, chain);
     case TN_FROM_when: return one_way(b, "what a condition chose does not say the condition");

@@ -123,7 +123,10 @@ static bool src_open(void *self, const struct tn_run_request *r, struct tn_sourc
 }
 static const struct tn_adapter_ops adapters = {.open = src_open};
 
-#define ROW(k, v) {.key = TN_STR(k), .value = TN_STR(v)}
+#define ROW(k, v)                                                                                  \
+    {                                                                                              \
+        .key = TN_STR(k), .value = TN_STR(v)                                                           \
+    }
 static const struct tn_spec_row types[] = {ROW("Root", "\"ASSEMBLY\""),
                                            ROW("Purchased", "\"COMPONENT\"")};
 static const struct tn_spec_op as_text[] = {{.op = TN_OP_text}};

@@ -23,9 +23,9 @@ function has(command) {
   return spawnSync("sh", ["-c", `command -v ${command}`]).status === 0;
 }
 
-function simdjson() {
-  const out = join(scratch, "simdjson");
-  const built = spawnSync("g++", ["-O3", "-march=native", "-std=c++17", join(here, "mapping_peer_simdjson.cpp"), "-lsimdjson", "-o", out]);
+function simdjson(file) {
+  const out = join(scratch, file);
+  const built = spawnSync("g++", ["-O3", "-march=native", "-std=c++17", join(here, `${file}.cpp`), "-lsimdjson", "-o", out]);
   return built.status === 0 ? [[out, pages, String(5 * scale)]] : [];
 }
 
@@ -61,7 +61,9 @@ try {
     ["Tenon, one field a Lua function", () => rate([bin("bench_bind_map"), pages, rounds, "fn"])],
     ["Tenon, mapped and SHA-256", () => rate([bin("bench_apply"), pages, rounds, "hash"])],
     ["Tenon, parse only", () => rate([bin("bench_apply"), pages, rounds, "parse"])],
-    ...simdjson().map((command) => ["simdjson, parse only (a limit)", () => rate(command)]),
+    ["Tenon, parsed row by row", () => rate([bin("bench_apply"), pages, rounds, "rows"])],
+    ...simdjson("mapping_peer_simdjson").map((command) => ["simdjson, parse only (a limit)", () => rate(command)]),
+    ...simdjson("mapping_peer_simdjson_map").map((command) => ["C++ over simdjson, by hand", () => rate(command)]),
     ["Node, by hand", () => rate(["node", join(here, "mapping_peer.mjs"), pages, String(scale)])],
   ];
   if (!existsSync(bin("bench_bind_map"))) throw new Error(`no ${bin("bench_bind_map")}: ./dev build first`);

@@ -23,7 +23,8 @@ static bool note_row(void *arg, struct tn_str json, const struct tn_err *bad, si
     }
     struct tn_json *reader = tn_json_new();
     struct tn_err err;
-    if (!tn_json_parse(reader, json, &err) || !tn_jis(tn_json_root(reader), TN_JSON_object)) abort();
+    if (!tn_json_parse(reader, json, &err) || !tn_jis(tn_json_root(reader), TN_JSON_object))
+        abort();
     tn_json_free(reader);
     tn_buf_addstr(out, json);
     tn_buf_addc(out, '\n');

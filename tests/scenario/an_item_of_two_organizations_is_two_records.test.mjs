@@ -16,7 +16,7 @@ story("rows of one item in two organizations do not overwrite each other", async
   assert.deepEqual([run.status, run.recordsCreated], ["SUCCESS", 30]);
   const all = await tenon.rest.allItems();
   const twins = all.filter((item) => item.partNumber === JSON.parse(first.ItemNumber));
-  assert.deepEqual(twins.map((item) => item.organizationCode).sort(), [JSON.parse(first.OrganizationCode), "M9"].sort());
+  assert.deepEqual(twins.map((item) => item.organizationCode).sort(), ["M1", "M9"]);
   assert.equal(new Set(twins.map((item) => item.externalId)).size, 1, "the item's own id is one");
 
   const again = await tenon.rest.sync("fusion");

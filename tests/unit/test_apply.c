@@ -486,6 +486,42 @@ static void secrets_do_not_show(void **state)
     clear(&r);
 }
 
+static void note_trace(void *arg, const struct tn_trace *t)
+{
+    tn_buf_addf(arg, "%s=%.*s<%s=%.*s|%s|%s:%d\n", t->target, TN_FMT(t->value), t->source,
+                TN_FMT(t->from), t->how, t->file, t->line);
+}
+
+static void a_trace_says_where_each_value_is_from(void **state)
+{
+    const struct tn_spec_field f[] = {
+        F("l", V("lines", .from = TN_FROM_each,
+                 FIELDS(F("q", V("q", OPS({.op = TN_OP_integer}, {.op = TN_OP_text})))))),
+        F("s", V("pin"), .secret = true),
+        F("f", V("", .from = TN_FROM_first, ITEMS(V("no"), V("b", OPS({.op = TN_OP_trim}))),
+                 OPS({.op = TN_OP_upper}))),
+        F("c", V("1", .from = TN_FROM_const))};
+    const struct tn_spec spec = {.file = "m.lua", .fields = f, .field_count = 4};
+    struct tn_plan *plan = plan_of(&spec);
+    struct tn_apply *a = tn_apply_new(plan);
+    struct result r = {.ok = false};
+    struct tn_buf told;
+    (void)state;
+    tn_buf_init(&told, TN_MIB);
+    tn_buf_init(&r.out, TN_MIB);
+    tn_buf_init(&r.line, TN_MIB);
+    tn_apply_trace(a, note_trace, &told);
+    apply_with(a, "{\"lines\":[{\"q\":\"7\"}],\"pin\":1234,\"b\":\" x \"}", &r);
+    assert_string_equal(told.p, "l[0].q=\"7\"<lines[0].q=\"7\"|integer text|m.lua:5\n"
+                                "s=\"(secret)\"<pin=\"(secret)\"||m.lua:5\n"
+                                "f=\"X\"<b=\" x \"|trim upper|m.lua:5\n"
+                                "c=1<=|const|m.lua:5\n");
+    tn_buf_clear(&told);
+    clear(&r);
+    tn_apply_free(a);
+    tn_plan_free(plan);
+}
+
 static void long_values_and_many_faults_are_cut(void **state)
 {
     struct tn_spec_field f[40];
@@ -691,6 +727,10 @@ static void random_json(struct tn_buf *b, unsigned depth)
                                           "\"\xc3\xa4\\/\"",
                                           "\"yes\"",
                                           "\"a,b,a\"",
+                                          "\"q,r\"",
+                                          "\"2026-01-31T08:09:10.5+02:00\"",
+                                          "\"2024-02-29\"",
+                                          "2.0",
                                           "9223372036854775808"};
     unsigned kind = depth ? pick(5) : 0, n;
     if (kind < 3) {
@@ -726,10 +766,24 @@ static struct tn_str random_path(struct tn_arena *a)
     return keep(a, path);
 }
 
-enum { PLAIN_OPS = 6 };
 static const struct tn_spec_row test_rows[] = {{.key = TN_STR("7"), .value = TN_STR("\"seven\"")},
                                                {.key = TN_STR("a"), .value = TN_STR("1")}};
+static const struct tn_spec_row word_rows[] = {{.key = TN_STR("a"), .value = TN_STR("true")},
+                                               {.key = TN_STR("7"), .value = TN_STR("false")}};
 static const struct tn_spec_op test_ops[] = {
+    {.op = TN_OP_substring, .i = 2, .j = -1},
+    {.op = TN_OP_split, .a = TN_STR(",")},
+    {.op = TN_OP_join, .a = TN_STR("+")},
+    {.op = TN_OP_integer},
+    {.op = TN_OP_decimal, .i = 1, .mode = TN_ROUND_down},
+    {.op = TN_OP_boolean, .rows = word_rows, .row_count = 2},
+    {.op = TN_OP_time, .b = TN_STR("UTC")},
+    {.op = TN_OP_date},
+    {.op = TN_OP_time_out, .a = TN_STR("%d.%m.%Y %H:%M")},
+    {.op = TN_OP_date_out, .a = TN_STR("%Y%m%d")},
+    {.op = TN_OP_unit, .a = TN_STR("m"), .b = TN_STR("mm"), .i = -1},
+    {.op = TN_OP_blank, .a = TN_STR("a")},
+    {.op = TN_OP_unpick, .a = TN_STR("{x},{y}"), .i = 0},
     {.op = TN_OP_text},
     {.op = TN_OP_trim},
     {.op = TN_OP_upper},
@@ -765,7 +819,28 @@ static struct tn_spec_value *random_value(struct tn_arena *a, unsigned depth)
     struct tn_spec_value *v = tn_arena_alloc(a, sizeof *v);
     const struct tn_spec_value **items;
     *v = (struct tn_spec_value){.text = random_path(a)};
-    switch (depth ? pick(8) : 0) {
+    switch (depth ? pick(11) : 0) {
+    case 1:
+        v->from = TN_FROM_const;
+        v->text = keep(a, pick(2) ? "\"c\"" : "[1,null]");
+        break;
+    case 2: v->from = TN_FROM_fn; break;
+    case 3: {
+        struct tn_str *args = tn_arena_alloc(a, 2 * sizeof *args);
+        v->from = TN_FROM_when;
+        v->test = (enum tn_test)pick(TN_TEST_below + 1);
+        args[0] = keep(a, v->test >= TN_TEST_above || pick(2) ? "7" : "\"a\"");
+        args[1] = keep(a, "true");
+        v->args = args;
+        v->arg_count = v->test == TN_TEST_present ? 0 : v->test >= TN_TEST_above ? 1 : 2;
+        v->item_count = 3;
+        items = tn_arena_alloc(a, 3 * sizeof *items);
+        items[0] = random_value(a, 0);
+        items[1] = random_value(a, 0);
+        items[2] = pick(2) ? random_value(a, 0) : NULL;
+        v->items = items;
+        return v;
+    }
     case 4:
         v->from = TN_FROM_template;
         v->text = keep(a, pick(2) ? "{a}\"{b}" : "<{c.d}>");
@@ -802,6 +877,16 @@ struct slow {
     struct tn_arena *a;
     bool rejected;
 };
+
+/* What the functions of random plans do: the member a of the record that they get. */
+static bool random_function(void *arg, int fn, struct tn_jval record, struct tn_jw *out,
+                            struct tn_err *err)
+{
+    struct tn_jval at = tn_jget_z(record, "a");
+    (void)arg, (void)fn, (void)err;
+    if (!tn_jis(at, TN_JSON_absent)) tn_jw_raw(out, tn_jraw(at));
+    return true;
+}
 enum slow_kind { S_ABSENT, S_NULL, S_OK, S_BAD };
 
 static struct tn_jval slow_path(struct tn_jval v, struct tn_str path)
@@ -846,14 +931,204 @@ static struct tn_str slow_quote(struct slow *s, const char *text)
     return out;
 }
 
+/* The lexeme of what is or holds a number; false otherwise. */
+static bool slow_op(struct slow *s, const struct tn_spec_op *op, struct tn_str *json);
+static bool slow_number(struct slow *s, struct tn_str *json)
+{
+    const struct tn_spec_op number = {.op = TN_OP_number};
+    return slow_op(s, &number, json);
+}
+
+/* The digits of a lexeme without its exponent: sign, whole part, fraction.  Slow and plain. */
+static void slow_digits(const char *lexeme, bool *neg, char *whole, char *part)
+{
+    char digits[2100] = "";
+    long exponent = 0, point;
+    size_t n = 0;
+    *neg = *lexeme == '-';
+    if (*neg) lexeme++;
+    point = -1;
+    for (; *lexeme; lexeme++) {
+        if (*lexeme == 'e' || *lexeme == 'E') {
+            exponent = strtol(lexeme + 1, NULL, 10);
+            break;
+        }
+        if (*lexeme == '.')
+            point = (long)n;
+        else
+            digits[n++] = *lexeme;
+    }
+    if (point < 0) point = (long)n;
+    for (point += exponent; point > (long)n;) digits[n++] = '0';
+    for (; point < 1; point++) {
+        memmove(digits + 1, digits, ++n);
+        digits[0] = '0';
+    }
+    digits[n] = '\0';
+    memcpy(whole, digits, (size_t)point);
+    whole[point] = '\0';
+    while (whole[0] == '0' && whole[1]) memmove(whole, whole + 1, strlen(whole));
+    strcpy(part, digits + point);
+    for (n = strlen(part); n && part[n - 1] == '0';) part[--n] = '\0';
+}
+
+/* Operators that give a number of their own. */
+static bool slow_arithmetic(struct slow *s, const struct tn_spec_op *op, struct tn_str *json)
+{
+    char whole[2100], part[2100], text[4300];
+    bool neg;
+    if (!slow_number(s, json)) return false;
+    slow_digits(tn_arena_strndup(s->a, json->p, json->n), &neg, whole, part);
+    if (op->op == TN_OP_integer) {
+        if (*part) return false;
+        neg &= strcmp(whole, "0") != 0;
+        snprintf(text, sizeof text, "%s%s", neg ? "-" : "", whole);
+    } else if (op->op == TN_OP_decimal) { /* one digit, the rest is cut off */
+        char digit = *part ? *part : '0';
+        neg &= strcmp(whole, "0") != 0 || digit != '0';
+        snprintf(text, sizeof text, "%s%s.%c", neg ? "-" : "", whole, digit);
+    } else { /* a thousand times as much */
+        char lexeme[4300];
+        neg &= strcmp(whole, "0") != 0 || *part;
+        snprintf(lexeme, sizeof lexeme, "%s.%se3", whole, *part ? part : "0");
+        slow_digits(lexeme, &(bool){false}, whole, part);
+        snprintf(text, sizeof text, "%s%s%s%s", neg ? "-" : "", whole, *part ? "." : "", part);
+    }
+    *json = keep(s->a, text);
+    return true;
+}
+
+static bool slow_join(struct slow *s, struct tn_str *json)
+{
+    struct tn_json *r = tn_json_new();
+    struct tn_err err;
+    char all[4096] = "", one[4096];
+    bool ok = tn_json_parse(r, *json, &err) && tn_jis(tn_json_root(r), TN_JSON_array), some = false;
+    for (size_t i = 0; ok && i < tn_jcount(tn_json_root(r)); i++) {
+        struct tn_jval v = tn_jat(tn_json_root(r), i);
+        if (tn_jis(v, TN_JSON_null)) continue;
+        ok = slow_text(s, tn_jraw(v), one, sizeof one);
+        if (!ok) break;
+        if (some) strcat(all, "+");
+        strcat(all, one);
+        some = true;
+    }
+    tn_json_free(r);
+    if (ok) *json = slow_quote(s, all);
+    return ok;
+}
+
+/* The times that random_json has, and what other operators can make of them. */
+static bool slow_time(struct slow *s, const struct tn_spec_op *op, const char *t,
+                      struct tn_str *json)
+{
+    static const struct {
+        const char *in, *time, *date, *time_out, *date_out;
+    } known[] = {
+        {"2026-01-31T08:09:10.5+02:00", "2026-01-31T06:09:10.500Z", "2026-01-31",
+         "31.01.2026 06:09", "20260131"},
+        {"2026-01-31T06:09:10.500Z", "2026-01-31T06:09:10.500Z", "2026-01-31", "31.01.2026 06:09",
+         "20260131"},
+        {"2024-02-29", "2024-02-29T00:00:00.000Z", "2024-02-29", "29.02.2024 00:00", "20240229"},
+        {"2024-02-29T00:00:00.000Z", "2024-02-29T00:00:00.000Z", "2024-02-29", "29.02.2024 00:00",
+         "20240229"},
+        {"2026-01-31", "2026-01-31T00:00:00.000Z", "2026-01-31", "31.01.2026 00:00", "20260131"},
+        {"2026-01-31t08:09:10.5+02:00", "2026-01-31T06:09:10.500Z", "2026-01-31",
+         "31.01.2026 06:09", "20260131"},
+        {"2026-01-31t06:09:10.500z", "2026-01-31T06:09:10.500Z", "2026-01-31", "31.01.2026 06:09",
+         "20260131"},
+        {"2024-02-29t00:00:00.000z", "2024-02-29T00:00:00.000Z", "2024-02-29", "29.02.2024 00:00",
+         "20240229"}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strcmp(known[i].in, t) != 0) continue;
+        *json = slow_quote(s, op->op == TN_OP_time       ? known[i].time
+                              : op->op == TN_OP_date     ? known[i].date
+                              : op->op == TN_OP_time_out ? known[i].time_out
+                                                         : known[i].date_out);
+        return true;
+    }
+    return false;
+}
+
+static bool slow_word(const char *t, struct tn_str *json)
+{
+    static const char *const yes[] = {"true", "yes", "y", "t", "on", "1"}, *const no[] = {
+                                                                               "false", "no",  "n",
+                                                                               "f",     "off", "0"};
+    char word[4096];
+    while (*t == ' ') t++;
+    snprintf(word, sizeof word, "%s", t);
+    for (size_t n = strlen(word); n && word[n - 1] == ' ';) word[--n] = '\0';
+    if (strcasecmp(word, "a") == 0 || strcmp(word, "7") == 0) {
+        *json = word[0] == '7' ? TN_STR("false") : TN_STR("true");
+        return true;
+    }
+    for (size_t i = 0; i < 6; i++) {
+        if (strcasecmp(word, yes[i]) && strcasecmp(word, no[i])) continue;
+        *json = strcasecmp(word, yes[i]) ? TN_STR("false") : TN_STR("true");
+        return true;
+    }
+    return false;
+}
+
+static void slow_split(struct slow *s, const char *t, struct tn_str *json)
+{
+    char list[8192] = "[", one[4096];
+    bool some = false;
+    while (*t || (some && t[-1] == ',')) {
+        size_t n = strcspn(t, ",");
+        snprintf(one, sizeof one, "%.*s", (int)n, t);
+        if (some) strcat(list, ",");
+        strcat(list, slow_quote(s, one).p);
+        some = true;
+        t += n;
+        if (!*t) break;
+        t++;
+    }
+    strcat(list, "]");
+    *json = keep(s->a, list);
+}
+
 static bool slow_op(struct slow *s, const struct tn_spec_op *op, struct tn_str *json)
 {
     char t[4096], u[4096];
+    if (op->op == TN_OP_integer || op->op == TN_OP_decimal || op->op == TN_OP_unit)
+        return slow_arithmetic(s, op, json);
+    if (op->op == TN_OP_join) return slow_join(s, json);
+    if (op->op == TN_OP_boolean && (json->p[0] == 't' || json->p[0] == 'f')) return true;
     if (op->op == TN_OP_number && json->p[0] != '"')
         return json->p[0] == '-' || (json->p[0] >= '0' && json->p[0] <= '9');
     if (!slow_text(s, *json, t, sizeof t)) return false;
     size_t n = strlen(t);
     switch (op->op) {
+    case TN_OP_substring: {
+        char *from = t + (n > 0);
+        while (((unsigned char)*from & 0xC0) == 0x80) from++;
+        memmove(t, from, strlen(from) + 1);
+        break;
+    }
+    case TN_OP_split: slow_split(s, t, json); return true;
+    case TN_OP_boolean: return slow_word(t, json);
+    case TN_OP_time:
+    case TN_OP_date:
+    case TN_OP_time_out:
+    case TN_OP_date_out: return slow_time(s, op, t, json);
+    case TN_OP_blank: {
+        char *from = t;
+        while (*from == ' ') from++;
+        for (n = strlen(from); n && from[n - 1] == ' ';) n--;
+        if (n == 1 && *from == 'a') {
+            *json = (struct tn_str){0};
+            return true;
+        }
+        break;
+    }
+    case TN_OP_unpick: {
+        char *comma = strchr(t, ',');
+        if (!comma || comma != strrchr(t, ',')) return false;
+        *comma = '\0';
+        break;
+    }
     case TN_OP_trim: {
         char *from = t;
         while (*from == ' ') from++;
@@ -921,12 +1196,63 @@ static void slow_fields(struct slow *s, const struct tn_spec_field *f, size_t n,
                         struct tn_jval record, struct tn_buf *out);
 
 static enum slow_kind slow_value(struct slow *s, const struct tn_spec_value *v,
+                                 struct tn_jval record, struct tn_str *out);
+
+static bool is_json_number(struct tn_str json)
+{
+    return json.p[0] == '-' || (json.p[0] >= '0' && json.p[0] <= '9');
+}
+
+/* False: the values cannot be compared. */
+static bool slow_test(struct slow *s, const struct tn_spec_value *v, struct tn_jval record,
+                      bool *yes)
+{
+    struct tn_str subject = {0}, arg;
+    char text[4096], want[64], *end;
+    enum slow_kind kind = slow_value(s, v->items[0], record, &subject);
+    bool there = kind == S_OK, compares = v->test >= TN_TEST_above;
+    *yes = v->test == TN_TEST_present ? there : v->test == TN_TEST_is_not;
+    if (kind == S_BAD) return false;
+    if (v->test == TN_TEST_present || !there) return true;
+    bool scalar = slow_text(s, subject, text, sizeof text);
+    if (compares) {
+        struct tn_str lexeme = subject;
+        const struct tn_spec_op number = {.op = TN_OP_number};
+        if (!scalar || subject.p[0] == 't' || subject.p[0] == 'f' || !slow_op(s, &number, &lexeme))
+            return false;
+        double x = strtod(lexeme.p, &end);
+        *yes = v->test == TN_TEST_above ? x > 7 : x < 7;
+        return true;
+    }
+    for (size_t i = 0; i < v->arg_count && scalar; i++) {
+        arg = v->args[i];
+        if (!slow_text(s, arg, want, sizeof want)) return false;
+        bool numbers = is_json_number(subject) && is_json_number(arg);
+        bool same = numbers ? strtod(text, NULL) == strtod(want, NULL) : strcmp(text, want) == 0;
+        if (same) *yes = v->test == TN_TEST_is;
+    }
+    return true;
+}
+
+static enum slow_kind slow_value(struct slow *s, const struct tn_spec_value *v,
                                  struct tn_jval record, struct tn_str *out)
 {
     enum slow_kind kind = S_ABSENT;
     struct tn_buf b;
     tn_buf_init(&b, TN_MIB);
-    if (v->from == TN_FROM_path) {
+    if (v->from == TN_FROM_const) {
+        *out = v->text;
+        kind = S_OK;
+    } else if (v->from == TN_FROM_fn) { /* see random_function */
+        struct tn_jval at = tn_jget_z(record, "a");
+        *out = tn_jraw(at);
+        kind = tn_jis(at, TN_JSON_absent) ? S_ABSENT : tn_jis(at, TN_JSON_null) ? S_NULL : S_OK;
+    } else if (v->from == TN_FROM_when) {
+        bool yes = false;
+        kind = slow_test(s, v, record, &yes) ? S_ABSENT : S_BAD;
+        if (kind != S_BAD && (yes || v->items[2]))
+            kind = slow_value(s, v->items[yes ? 1 : 2], record, out);
+    } else if (v->from == TN_FROM_path) {
         struct tn_jval at = slow_path(record, v->text);
         *out = tn_jraw(at);
         kind = tn_jis(at, TN_JSON_absent) ? S_ABSENT : tn_jis(at, TN_JSON_null) ? S_NULL : S_OK;
@@ -988,8 +1314,10 @@ static enum slow_kind slow_value(struct slow *s, const struct tn_spec_value *v,
         kind = S_OK;
     }
     if (kind <= S_NULL) i = v->op_count;
-    for (; i < v->op_count; i++)
+    for (; i < v->op_count && kind == S_OK; i++) {
         if (!slow_op(s, &v->ops[i], out)) return S_BAD;
+        if (!out->p) kind = S_ABSENT;
+    }
     if (kind <= S_NULL && v->fallback.p) {
         *out = v->fallback;
         kind = S_OK;
@@ -1023,7 +1351,8 @@ static void one_random_plan(struct tn_arena *arena, unsigned records, unsigned *
 {
     size_t n;
     const struct tn_spec_field *f = random_fields(arena, 3, &n);
-    const struct tn_spec spec = {.file = "m.lua", .fields = f, .field_count = n};
+    const struct tn_spec spec = {
+        .file = "m.lua", .fields = f, .field_count = n, .fn = random_function};
     struct tn_plan *plan = plan_of(&spec);
     struct tn_apply *a = tn_apply_new(plan);
     struct tn_json *json = tn_json_new();
@@ -1102,6 +1431,7 @@ int main(void)
         cmocka_unit_test(the_key_is_a_text_with_something_in_it),
         cmocka_unit_test(the_key_can_be_a_value_of_its_own),
         cmocka_unit_test(secrets_do_not_show),
+        cmocka_unit_test(a_trace_says_where_each_value_is_from),
         cmocka_unit_test(long_values_and_many_faults_are_cut),
         cmocka_unit_test(output_that_does_not_fit_rejects_the_record),
         cmocka_unit_test(output_never_nests_deeper_than_the_reader_goes),

@@ -146,8 +146,8 @@ static void all_words_make_what_they_say(void **state)
 }
 
 #define BOM                                                                                        \
-    MAP("rows = from '' :flatten { children = 'Component', id = 'No', root_id = 'ItemNumber',\n"    \
-        "set = { parent = map.parent(), child = from 'No' :text(), level = map.level(),\n"          \
+    MAP("rows = from '' :flatten { children = 'Component', id = 'No', root_id = 'ItemNumber',\n"   \
+        "set = { parent = map.parent(), child = from 'No' :text(), level = map.level(),\n"         \
         "quantity = from 'Q' :decimal(), phase = map.parent 'Phase' } }")
 
 static void a_tree_becomes_rows_of_parent_and_child(void **state)
@@ -162,8 +162,7 @@ static void a_tree_becomes_rows_of_parent_and_child(void **state)
            "{\"child\":\"7\",\"level\":2,\"parent\":\"B\",\"phase\":\"X\",\"quantity\":1},"
            "{\"child\":\"C\",\"level\":1,\"parent\":\"A\",\"phase\":\"P\",\"quantity\":3}]}");
     expect(BOM, "{\"id\":1,\"ItemNumber\":\"A\"}", "{\"id\":\"1\",\"rows\":[]}");
-    expect(BOM, "{\"id\":1,\"ItemNumber\":\"A\",\"Component\":null}",
-           "{\"id\":\"1\",\"rows\":[]}");
+    expect(BOM, "{\"id\":1,\"ItemNumber\":\"A\",\"Component\":null}", "{\"id\":\"1\",\"rows\":[]}");
     expect(MAP("rows = from 'no' :flatten { children = 'c', id = 'n', set = { n = from 'n' } }"),
            "{\"id\":1}", "{\"id\":\"1\"}");
 }
@@ -173,7 +172,8 @@ static void a_shared_sub_assembly_is_taken_apart_once(void **state)
     (void)state;
     expect(MAP("rows = from 'tops' :flatten { children = 'c', id = 'n', set = {\n"
                "p = map.parent(), n = from 'n' } }"),
-           "{\"id\":1,\"tops\":[{\"n\":\"A\",\"c\":[{\"n\":\"S\"},{\"n\":\"S\",\"c\":[{\"n\":\"X\"}]}]},"
+           "{\"id\":1,\"tops\":[{\"n\":\"A\",\"c\":[{\"n\":\"S\"},{\"n\":\"S\",\"c\":[{\"n\":\"X\"}"
+           "]}]},"
            "{\"n\":\"B\",\"c\":[{\"n\":\"S\",\"c\":[{\"n\":\"X\"}]}]}]}",
            "{\"id\":\"1\",\"rows\":[{\"n\":\"S\",\"p\":\"A\"},{\"n\":\"S\",\"p\":\"A\"},"
            "{\"n\":\"X\",\"p\":\"S\"},{\"n\":\"S\",\"p\":\"B\"}]}");
@@ -182,10 +182,11 @@ static void a_shared_sub_assembly_is_taken_apart_once(void **state)
 static void a_tree_that_contains_itself_is_a_fault_with_the_way(void **state)
 {
     (void)state;
-    expect(BOM,
-           "{\"id\":1,\"ItemNumber\":\"T\",\"Component\":{\"No\":\"A\",\"Component\":[{\"No\":\"B\","
-           "\"Component\":[{\"No\":\"A\"}]}]}}",
-           "!rows[2]: the structure contains itself: A > B > A (No = \"A\")");
+    expect(
+        BOM,
+        "{\"id\":1,\"ItemNumber\":\"T\",\"Component\":{\"No\":\"A\",\"Component\":[{\"No\":\"B\","
+        "\"Component\":[{\"No\":\"A\"}]}]}}",
+        "!rows[2]: the structure contains itself: A > B > A (No = \"A\")");
     expect(BOM, "{\"id\":1,\"ItemNumber\":\"T\",\"Component\":[{\"Q\":1}]}",
            "!rows[0]: the node has no No to know it by");
     expect(BOM, "{\"id\":1,\"ItemNumber\":\"T\",\"Component\":[3]}",
@@ -210,8 +211,8 @@ static void wrong_trees_are_refused(void **state)
            "attributes", "children takes a path without [*]");
 }
 
-/* record of ours through the mapping in text, backwards; want as in expect, "?" and a part of why it
- * cannot go back. */
+/* record of ours through the mapping in text, backwards; want as in expect, "?" and a part of why
+ * it cannot go back. */
 static void expect_back(const char *text, const char *record, const char *want)
 {
     struct tn_isolate *iso = isolate();
@@ -261,15 +262,16 @@ static void one_file_serves_both_directions(void **state)
             "system = map.const 'erp',\n"
             "nested = map.object { a = from 'x.a', b = from 'x.b' :default(0) },\n"
             "lines = from 'l' :each { q = from 'qty' :number(), s = from 'deep.s' }\n");
-    expect_back(text,
-                "{\"id\":\"7\",\"name\":\"Nut\",\"number\":\"300\",\"kind\":\"ONE\",\"mass\":1500,"
-                "\"at\":\"2026-07-01T10:30:00.000Z\",\"day\":\"2026-01-31\",\"flag\":true,"
-                "\"place\":\"M1/B-7\",\"tags\":[\"a\",\"b\"],\"nested\":{\"a\":1,\"b\":2},"
-                "\"lines\":[{\"q\":1.50,\"s\":null},{\"q\":2}]}",
-                "{\"id\":\"7\",\"item\":{\"name\":\"Nut\",\"no\":300},\"k\":1,\"kg\":1.5,"
-                "\"t\":\"01.07.2026 12:30\",\"d\":\"31.01.26\",\"f\":\"J\",\"org\":\"M1\",\"bin\":\"B-7\","
-                "\"tags\":\"a,b\",\"x\":{\"a\":1,\"b\":2},\"l\":[{\"qty\":1.50,\"deep\":{\"s\":null}},"
-                "{\"qty\":2,\"deep\":{}}]}");
+    expect_back(
+        text,
+        "{\"id\":\"7\",\"name\":\"Nut\",\"number\":\"300\",\"kind\":\"ONE\",\"mass\":1500,"
+        "\"at\":\"2026-07-01T10:30:00.000Z\",\"day\":\"2026-01-31\",\"flag\":true,"
+        "\"place\":\"M1/B-7\",\"tags\":[\"a\",\"b\"],\"nested\":{\"a\":1,\"b\":2},"
+        "\"lines\":[{\"q\":1.50,\"s\":null},{\"q\":2}]}",
+        "{\"id\":\"7\",\"item\":{\"name\":\"Nut\",\"no\":300},\"k\":1,\"kg\":1.5,"
+        "\"t\":\"01.07.2026 12:30\",\"d\":\"31.01.26\",\"f\":\"J\",\"org\":\"M1\",\"bin\":\"B-7\","
+        "\"tags\":\"a,b\",\"x\":{\"a\":1,\"b\":2},\"l\":[{\"qty\":1.50,\"deep\":{\"s\":null}},"
+        "{\"qty\":2,\"deep\":{}}]}");
     expect_back(text, "{\"id\":\"7\",\"kind\":\"three\"}", "!the look-up has no such value");
     expect_back(text, "{\"id\":\"7\",\"place\":\"a/b/c\"}",
                 "!the text can be taken apart in more than one way");

@@ -31,7 +31,10 @@ static void cells_are_read_as_the_standard_says(void **state)
     expect(&plain, "a,b\r\n1,2\r\n", "{\"a\":\"1\",\"b\":\"2\"}\n");
     expect(&plain, "a,b\n1,2", "{\"a\":\"1\",\"b\":\"2\"}\n");
     expect(&plain, "a,b\r1,2\r", "{\"a\":\"1\",\"b\":\"2\"}\n");
-    expect(&plain, "\xEF\xBB\xBF" "a\n1\n", "{\"a\":\"1\"}\n");
+    expect(&plain,
+           "\xEF\xBB\xBF"
+           "a\n1\n",
+           "{\"a\":\"1\"}\n");
     expect(&plain, "\"a b\",\" c \"\n\"x\"\"y\",\"1,\r\n2\"\n",
            "{\"a b\":\"x\\\"y\",\"c\":\"1,\\r\\n2\"}\n");
     expect(&plain, "a,b\n,\"\"\n", "{\"a\":null,\"b\":\"\"}\n");
@@ -52,7 +55,8 @@ static void a_wrong_row_is_lost_alone(void **state)
     expect(&plain, "a\nx\"y\n\"x\"y\nz\n",
            "!2: column 1: a quote inside of a cell without quotes\n"
            "!3: column 1: text behind the closing quote\n{\"a\":\"z\"}\n");
-    expect(&plain, "a\n\"1\n2\"\n\"3\n", "{\"a\":\"1\\n2\"}\n!4: column 1: the closing quote is missing\n");
+    expect(&plain, "a\n\"1\n2\"\n\"3\n",
+           "{\"a\":\"1\\n2\"}\n!4: column 1: the closing quote is missing\n");
     expect(&plain, "a\n\xff\n1\n",
            "!2: column 1 is no UTF-8: is it Windows-1252?\n{\"a\":\"1\"}\n");
 }
@@ -105,11 +109,18 @@ static void a_row_without_an_end_does_not_fill_the_memory(void **state)
 
 static void written_cells_are_no_formulas(void **state)
 {
-    static const char *const rows[][2] = {
-        {"x", "x"},           {"", "\"\""},          {"a,b", "\"a,b\""},
-        {"a\"b", "\"a\"\"b\""}, {"a\nb", "\"a\nb\""},  {"=1+1", "\"'=1+1\""},
-        {"@SUM(A1)", "\"'@SUM(A1)\""}, {"-5", "-5"}, {"-1.50", "-1.50"},
-        {"+49 30", "\"'+49 30\""},    {"-", "\"'-\""}, {"\tx", "\"'\tx\""}};
+    static const char *const rows[][2] = {{"x", "x"},
+                                          {"", "\"\""},
+                                          {"a,b", "\"a,b\""},
+                                          {"a\"b", "\"a\"\"b\""},
+                                          {"a\nb", "\"a\nb\""},
+                                          {"=1+1", "\"'=1+1\""},
+                                          {"@SUM(A1)", "\"'@SUM(A1)\""},
+                                          {"-5", "-5"},
+                                          {"-1.50", "-1.50"},
+                                          {"+49 30", "\"'+49 30\""},
+                                          {"-", "\"'-\""},
+                                          {"\tx", "\"'\tx\""}};
     struct tn_buf out;
     struct tn_err err;
     (void)state;
@@ -122,7 +133,8 @@ static void written_cells_are_no_formulas(void **state)
     struct tn_json *json = tn_json_new();
     const struct tn_str names[] = {TN_STR("a"), TN_STR("b"), TN_STR("c"), TN_STR("d")};
     tn_buf_reset(&out);
-    assert_true(tn_json_parse(json, TN_STR("{\"a\":0.10,\"c\":[1,2],\"b\":null,\"d\":true}"), &err));
+    assert_true(
+        tn_json_parse(json, TN_STR("{\"a\":0.10,\"c\":[1,2],\"b\":null,\"d\":true}"), &err));
     tn_csv_row(&out, tn_json_root(json), names, 4, ',');
     assert_string_equal(out.p, "0.10,,\"[1,2]\",true\r\n");
     tn_json_free(json);

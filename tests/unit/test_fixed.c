@@ -29,14 +29,18 @@ static void fields_are_cut_at_their_positions(void **state)
     expect(&o, "1   \xc3\x84\xc3\x96\xc3\x9c  7\r\n\r\n2\n",
            "{\"no\":\"1\",\"name\":\"\xc3\x84\xc3\x96\xc3\x9c\",\"q\":\"7\"}\n"
            "{\"no\":\"2\",\"name\":null,\"q\":null}\n");
-    expect(&o, "1 \xff\n2", "!1: the line is no UTF-8: is it Windows-1252?\n"
-                            "{\"no\":\"2\",\"name\":null,\"q\":null}\n");
+    expect(&o, "1 \xff\n2",
+           "!1: the line is no UTF-8: is it Windows-1252?\n"
+           "{\"no\":\"2\",\"name\":null,\"q\":null}\n");
     const struct tn_fixed_options bytes = {.columns = TN_STR("a:1-2,b:3-4"), .bytes = true};
     expect(&bytes, "\xc3\x84xy\n", "{\"a\":\"\xc3\x84\",\"b\":\"xy\"}\n");
     expect(&bytes, "x\xc3\x84y\n", "!1: a: a character is cut, or it is no UTF-8\n");
     const struct tn_fixed_options old = {.columns = TN_STR("a:1-2,b:3-4"),
                                          .encoding = TN_ENCODING_cp1252};
-    expect(&old, "\xc4x\xdf" "y\n", "{\"a\":\"\xc3\x84x\",\"b\":\"\xc3\x9fy\"}\n");
+    expect(&old,
+           "\xc4x\xdf"
+           "y\n",
+           "{\"a\":\"\xc3\x84x\",\"b\":\"\xc3\x9fy\"}\n");
 }
 
 static void refuse(const char *columns, const char *part)

@@ -23,8 +23,24 @@ static unsigned below(unsigned n)
 
 /* ---- one field of each kind: how it is declared, and a value for it ---- */
 
-enum kind { COPY, NUMBER_TEXT, LOOKUP, UNIT, TIME, WORDS, SPLIT, DATE, EPOCH, EXACT, TRIM, UPPER,
-            SCALE, JOIN, PAD, KINDS };
+enum kind {
+    COPY,
+    NUMBER_TEXT,
+    LOOKUP,
+    UNIT,
+    TIME,
+    WORDS,
+    SPLIT,
+    DATE,
+    EPOCH,
+    EXACT,
+    TRIM,
+    UPPER,
+    SCALE,
+    JOIN,
+    PAD,
+    KINDS
+};
 
 static const struct tn_spec_row lookup_rows[] = {
     {.key = TN_STR("1"), .value = TN_STR("\"ONE\""), .bare = true},
@@ -37,9 +53,7 @@ static const struct tn_spec_op ops[KINDS][2] = {
     [NUMBER_TEXT] = {{.op = TN_OP_integer}, {.op = TN_OP_text}},
     [LOOKUP] = {{.op = TN_OP_lookup, .rows = lookup_rows, .row_count = 3}},
     [UNIT] = {{.op = TN_OP_unit, .a = TN_STR("kg"), .b = TN_STR("g"), .i = -1}},
-    [TIME] = {{.op = TN_OP_time,
-               .a = TN_STR("%d.%m.%Y %T.%f %z"),
-               .b = TN_STR("+02:00")}},
+    [TIME] = {{.op = TN_OP_time, .a = TN_STR("%d.%m.%Y %T.%f %z"), .b = TN_STR("+02:00")}},
     [WORDS] = {{.op = TN_OP_boolean, .rows = word_rows, .row_count = 2}},
     [SPLIT] = {{.op = TN_OP_split, .a = TN_STR("; ")}},
     [DATE] = {{.op = TN_OP_date, .a = TN_STR("%e-%b-%Y")}},
@@ -51,13 +65,13 @@ static const struct tn_spec_op ops[KINDS][2] = {
     [PAD] = {{.op = TN_OP_pad, .i = 6, .a = TN_STR("0")}},
 };
 static const size_t op_counts[KINDS] = {
-    [NUMBER_TEXT] = 2, [LOOKUP] = 1, [UNIT] = 1, [TIME] = 1,  [WORDS] = 1, [SPLIT] = 1, [DATE] = 1,
+    [NUMBER_TEXT] = 2, [LOOKUP] = 1, [UNIT] = 1,  [TIME] = 1,  [WORDS] = 1, [SPLIT] = 1, [DATE] = 1,
     [EPOCH] = 1,       [TRIM] = 1,   [UPPER] = 2, [SCALE] = 1, [JOIN] = 1,  [PAD] = 1};
 
 static void random_value(enum kind kind, struct tn_buf *out)
 {
     static const char *const any[] = {"1.50", "\"a\\u0041\"", "[]", "{\"q\":[1e3]}", "true",
-                                      "null", "\"\"",          "-0", "\"\xc3\xa4\""};
+                                      "null", "\"\"",         "-0", "\"\xc3\xa4\""};
     static const char *const keys[] = {"1", "\"two\"", "\"a \\\"b\\\"\""};
     static const char *const months[] = {"Jan", "Feb", "Aug", "Dec"};
     unsigned n = below(1000), m = below(60);

@@ -30,8 +30,9 @@ static void elements_become_members(void **state)
     expect("", "<r><i k='v'><a u=\"kg\">1</a><a>2</a><b/></i></r>",
            "{\"@k\":\"v\",\"a\":[{\"@u\":\"kg\",\"#text\":\"1\"},\"2\"],\"b\":\"\"}\n");
     expect("", "<r><i><![CDATA[<x>]]></i></r>", "{\"#text\":\"<x>\"}\n");
-    expect("", "<r xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'>"
-               "<i><a xsi:nil='true'/><b xsi:nil='false'>1</b></i></r>",
+    expect("",
+           "<r xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'>"
+           "<i><a xsi:nil='true'/><b xsi:nil='false'>1</b></i></r>",
            "{\"a\":null,\"b\":\"1\"}\n");
     expect("", "<r><i><a>1</a> text <a>2</a></i></r>",
            "{\"#text\":\" text \",\"a\":[\"1\",\"2\"]}\n");

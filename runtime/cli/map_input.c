@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/map_input.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/csv.h"
+#include "base/fixed.h"
+#include "base/limits.h"
+#include "base/xml.h"
+
+enum { STEP = 256 * 1024, PAGE_MAX = 64 * TN_MIB };
+
+struct source {
+    const struct tn_map_input *in;
+    struct tn_json *json;
+    tn_map_record_fn each;
+    void *arg;
+    uint64_t *bytes;
+};
+
+static bool is(const char *word, const char *what)
+{
+    return word && strcmp(word, what) == 0;
+}
+
+static ssize_t read_some(const struct source *s, char *to, size_t n, struct tn_err *err)
+{
+    ssize_t got;
+    do {
+        got = read(STDIN_FILENO, to, n);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) tn_fail_errno(err, errno, "standard input");
+    if (got > 0) *s->bytes += (uint64_t)got;
+    return got;
+}
+
+/* ---- JSON ---- */
+
+static bool begins_array(struct tn_str s)
+{
+    size_t i = 0;
+    while (i < s.n && memchr(" \t\r\n", s.p[i], 4)) i++;
+    return i < s.n && s.p[i] == '[';
+}
+
+/* A text that holds rows: a page, or whole lines. */
+static bool give_rows(const struct source *s, struct tn_str text, const char *path,
+                      struct tn_err *err)
+{
+    struct tn_json_rows rows;
+    if (!tn_json_rows_open(&rows, s->json, text, tn_str(path), err)) return false;
+    for (;;) {
+        struct tn_err bad;
+        if (tn_json_rows_next(&rows, &bad)) {
+            s->each(s->arg, tn_json_root(s->json), NULL);
+        } else if (!bad.kind) {
+            return true;
+        } else if (*path || begins_array(text)) {
+            *err = bad;
+            return false;
+        } else { /* of lines, only that one is lost */
+            s->each(s->arg, (struct tn_jval){0}, &bad);
+        }
+    }
+}
+
+/* Each line is a page of its own. */
+static void give_pages(const struct source *s, struct tn_str lines)
+{
+    struct tn_str line;
+    while (lines.n && tn_str_split(&lines, '\n', &line)) {
+        struct tn_err bad;
+        if (!tn_str_trim(line).n) continue;
+        if (!give_rows(s, line, s->in->rows, &bad)) s->each(s->arg, (struct tn_jval){0}, &bad);
+    }
+}
+
+static bool give_text(const struct source *s, struct tn_str text, bool pages, struct tn_err *err)
+{
+    if (!pages) return give_rows(s, text, s->in->rows ? s->in->rows : "", err);
+    give_pages(s, text);
+    return true;
+}
+
+/* Lines are worked as they come; a page or a list has to be there whole. */
+static bool read_json(const struct source *s, struct tn_err *err)
+{
+    bool paged = s->in->rows && *s->in->rows, lines = is(s->in->from, "ndjson"), first = true;
+    bool whole = is(s->in->from, "json") || (paged && !lines), ok = true;
+    struct tn_buf in;
+    tn_buf_init(&in, PAGE_MAX);
+    while (ok) {
+        char *at = tn_buf_reserve(&in, STEP);
+        if (!at) ok = tn_buf_ok(&in, "a line or page of the input", err);
+        ssize_t n = at ? read_some(s, at, STEP, err) : 0;
+        if (n < 0) ok = false;
+        if (n <= 0) break;
+        in.n += (size_t)n;
+        if (first && !lines) whole |= begins_array(tn_buf_str(&in));
+        first = false;
+        char *end = whole ? NULL : memrchr(in.p, '\n', in.n);
+        if (!end) continue;
+        size_t part = (size_t)(end - in.p) + 1;
+        ok = give_text(s, (struct tn_str){in.p, part}, lines && paged, err);
+        memmove(in.p, in.p + part, in.n - part);
+        in.n -= part;
+    }
+    if (ok && in.n) ok = give_text(s, tn_buf_str(&in), lines && paged, err);
+    tn_buf_clear(&in);
+    return ok;
+}
+
+/* ---- all else becomes JSON first ---- */
+
+static bool on_row(void *arg, struct tn_str json, const struct tn_err *bad, size_t line)
+{
+    const struct source *s = arg;
+    struct tn_err err;
+    if (!bad && tn_json_parse(s->json, json, &err)) {
+        s->each(s->arg, tn_json_root(s->json), NULL);
+        return true;
+    }
+    struct tn_err with_line;
+    tn_fail(&with_line, bad ? bad->kind : err.kind, "line %zu: %s", line,
+            bad ? bad->text : err.text);
+    s->each(s->arg, (struct tn_jval){0}, &with_line);
+    return true;
+}
+
+typedef bool (*feed_fn)(void *reader, const char *bytes, size_t n, struct tn_err *err);
+
+static bool feed_csv(void *r, const char *bytes, size_t n, struct tn_err *err)
+{
+    return n ? tn_csv_feed(r, bytes, n, err) : tn_csv_end(r, err);
+}
+
+static bool feed_fixed(void *r, const char *bytes, size_t n, struct tn_err *err)
+{
+    return n ? tn_fixed_feed(r, bytes, n, err) : tn_fixed_end(r, err);
+}
+
+static bool feed_xml(void *r, const char *bytes, size_t n, struct tn_err *err)
+{
+    return n ? tn_xml_feed(r, bytes, n, err) : tn_xml_end(r, err);
+}
+
+static bool pump(const struct source *s, feed_fn feed, void *reader, struct tn_err *err)
+{
+    char *block = tn_alloc(STEP);
+    ssize_t n;
+    bool ok;
+    do {
+        n = read_some(s, block, STEP, err);
+        ok = n >= 0 && feed(reader, block, (size_t)n, err);
+    } while (ok && n > 0);
+    tn_free(block);
+    return ok;
+}
+
+static enum tn_encoding encoding_of(const struct tn_map_input *in)
+{
+    return is(in->encoding, "windows-1252") ? TN_ENCODING_cp1252 : TN_ENCODING_utf8;
+}
+
+static bool read_csv(struct source *s, struct tn_err *err)
+{
+    const char *d = s->in->delimiter;
+    const struct tn_csv_options o = {.delimiter = is(d, "tab") ? '\t'
+                                                  : d          ? d[0]
+                                                               : ',',
+                                     .encoding = encoding_of(s->in),
+                                     .decimal_comma = tn_str(s->in->decimal_comma)};
+    struct tn_csv *csv = tn_csv_new(&o, on_row, s);
+    bool ok = pump(s, feed_csv, csv, err);
+    tn_csv_free(csv);
+    return ok;
+}
+
+static struct tn_fixed *open_fixed(const struct tn_map_input *in, struct source *s,
+                                   struct tn_err *err)
+{
+    const struct tn_fixed_options o = {.columns = tn_str(in->columns ? in->columns : ""),
+                                       .bytes = in->bytes,
+                                       .encoding = encoding_of(in)};
+    return tn_fixed_new(&o, on_row, s, err);
+}
+
+static bool read_fixed(struct source *s, struct tn_err *err)
+{
+    struct tn_fixed *fixed = open_fixed(s->in, s, err);
+    bool ok = fixed && pump(s, feed_fixed, fixed, err);
+    tn_fixed_free(fixed);
+    return ok;
+}
+
+static bool read_xml(struct source *s, struct tn_err *err)
+{
+    struct tn_xml *xml = tn_xml_new(tn_str(s->in->rows ? s->in->rows : ""), on_row, s);
+    bool ok = pump(s, feed_xml, xml, err);
+    tn_xml_free(xml);
+    return ok;
+}
+
+bool tn_map_input_check(const struct tn_map_input *in, struct tn_err *err)
+{
+    static const char *const formats[] = {"json", "ndjson", "csv", "xml", "fixed", NULL};
+    bool known = !in->from;
+    for (size_t i = 0; formats[i]; i++) known |= is(in->from, formats[i]);
+    if (!known)
+        return tn_fail(err, TN_E_invalid, "--from is json, ndjson, csv, xml or fixed, not '%.40s'",
+                       in->from);
+    if (in->encoding && !is(in->encoding, "utf-8") && !is(in->encoding, "windows-1252"))
+        return tn_fail(err, TN_E_invalid, "--encoding is utf-8 or windows-1252, not '%.40s'",
+                       in->encoding);
+    const char *d = in->delimiter;
+    if (d && !is(d, "tab") && (strlen(d) != 1 || strchr("\"\r\n", d[0])))
+        return tn_fail(err, TN_E_invalid, "--delimiter is one character, or tab");
+    if (!is(in->from, "fixed")) return true;
+    struct tn_fixed *fixed = open_fixed(in, NULL, err);
+    tn_fixed_free(fixed);
+    return fixed != NULL;
+}
+
+bool tn_map_input_read(const struct tn_map_input *in, tn_map_record_fn each, void *arg,
+                       uint64_t *bytes, struct tn_err *err)
+{
+    struct source s = {.in = in, .json = tn_json_new(), .each = each, .arg = arg, .bytes = bytes};
+    bool ok = is(in->from, "csv")     ? read_csv(&s, err)
+              : is(in->from, "fixed") ? read_fixed(&s, err)
+              : is(in->from, "xml")   ? read_xml(&s, err)
+                                      : read_json(&s, err);
+    tn_json_free(s.json);
+    return ok;
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { mapping, mappingFile } from "../harness/mapping.mjs";
+import { story } from "../harness/story.mjs";
+import { command } from "../harness/tenon.mjs";
+
+const name = "oracle_fusion/item";
+const map = (args, input) => command(["map", name, ...args], { input });
+const wanted = { externalId: "7", partNumber: "A-1", partName: "Äsche", partType: "ASSEMBLY", listPrice: 1249.5 };
+const lines = (text) => text.trimEnd().split("\n").map((line) => JSON.parse(line));
+
+story("one mapping serves JSON, CSV, XML and fixed width alike", async () => {
+  const record = { ItemId: 7, ItemNumber: "A-1", ItemDescription: "Äsche", ItemClass: "Root", ListPrice: "1249.50" };
+  const csv = "\ufeffItemId;ItemNumber;ItemDescription;ItemClass;ListPrice\r\n7;A-1;\"Äsche\";Root;1.249,50\r\n";
+  const xml = `<e:E xmlns:e="urn:e"><L><Item>${Object.entries(record).map(([k, v]) => `<e:${k}>${v}</e:${k}>`).join("")}</Item></L></e:E>`;
+  const fixed = "7   A-1 Äsche Root1249.50\n";
+  const columns = "ItemId:1-4,ItemNumber:5-8,ItemDescription:9-14,ItemClass:15-18,ListPrice:19-26";
+  const ways = [
+    [["--from", "ndjson"], `${JSON.stringify(record)}\n`],
+    [["--from", "json"], JSON.stringify([record], null, 1)],
+    [["--rows", "d.results"], JSON.stringify({ d: { results: [record] } })],
+    [["--from", "ndjson", "--rows", "items"], `${JSON.stringify({ items: [record] })}\n`],
+    [["--from", "csv", "--delimiter", ";", "--decimal-comma", "ListPrice"], csv],
+    [["--from", "xml", "--rows", "E.L.Item"], xml],
+    [["--from", "fixed", "--columns", columns], fixed],
+  ];
+  for (const [args, input] of ways) {
+    const run = await map(args, input);
+    assert.equal(run.code, 0, run.output);
+    assert.deepEqual(lines(run.stdout), [wanted], args.join(" "));
+  }
+  const table = await map(["--to", "csv"], JSON.stringify({ ItemNumber: "A", ItemDescription: "=1+1" }));
+  assert.match(table.stdout, /^externalId,partNumber,partName,[^\r]*\r\nA,A,"'=1\+1",COMPONENT/);
+  const list = await map(["--to", "json"], `${JSON.stringify(record)}\n${JSON.stringify(record)}\n`);
+  assert.deepEqual(JSON.parse(list.stdout), [wanted, wanted]);
+  assert.equal((await map(["--to", "json"], "")).stdout, "[]\n");
+});
+
+story("a bad row of CSV is lost alone, a DOCTYPE ends the reading", async () => {
+  const rows = await map(["--from", "csv", "--json"], "ItemId,ItemNumber\n1,A\n2\n3,\n4,D\n");
+  assert.equal(rows.code, 1);
+  assert.deepEqual(lines(rows.stdout).map((r) => r.externalId), ["1", "4"]);
+  const [short, empty] = lines(rows.stderr);
+  assert.deepEqual([short.record, short.rejected, short.message], [2, true, "line 3: 1 cells, but the header has 2"]);
+  assert.deepEqual([empty.record, empty.field, empty.externalId, empty.kind], [3, "partNumber", "3", "mapping"]);
+  assert.ok(empty.file.endsWith("item.lua") && empty.line > 0);
+  const doctype = await map(["--from", "xml"], "<!DOCTYPE r [<!ENTITY x 'y'>]><r/>");
+  assert.equal(doctype.code, 1);
+  assert.match(doctype.stderr, /DOCTYPE is not accepted/);
+  for (const wrong of [["--from", "yaml"], ["--to", "xml"], ["--from", "fixed"], ["--delimiter", "ab"], ["--explain", "--coverage"]])
+    assert.equal((await map(wrong, "")).code, 2, wrong.join(" "));
+});
+
+story("tenon map says where a value comes from and what nobody reads", async () => {
+  const record = JSON.stringify({ ItemId: 7, ItemNumber: "A", LastUpdateDate: "2026-01-31T00:00:00Z", Flex: { Color: ["red"] } });
+  const told = await map(["--explain"], record);
+  assert.match(told.stdout, /^partType\tItemClass\tlookup\tmappings\/oracle_fusion\/item\.lua:\d+$/m);
+  assert.match(told.stdout, /^partType\tout says/m);
+  assert.match(told.stdout, /lastUpdated = "2026-01-31T00:00:00\.000Z"\n +from LastUpdateDate = "2026-01-31T00:00:00Z" {2}by time {2}at /);
+  const json = lines((await map(["--explain", "--json"], record)).stdout);
+  const id = json.find((value) => value.target === "externalId");
+  assert.deepEqual([id.source, id.from, id.value, id.operators, id.record], ["ItemId", 7, "7", "text", 1]);
+  const report = JSON.parse((await map(["--coverage", "--json"], record)).stdout);
+  assert.deepEqual(report.neverRead, [{ source: "Flex.Color", count: 1 }]);
+  assert.ok(report.neverSet.includes("partName") && !report.neverSet.includes("partNumber"));
+  assert.match((await map(["--coverage"], record)).stdout, /never read: Flex\.Color \(1 values\)/);
+});
+
+story("the same file maps back, and says what is one-way", async (stage) => {
+  const back = await map(["--back"], JSON.stringify(wanted));
+  assert.deepEqual(lines(back.stdout), [
+    { ItemClass: "Manufactured", ItemId: "7", ItemNumber: "A-1", ItemDescription: "Äsche", ListPrice: 1249.5 },
+  ]);
+  const site = stage.site();
+  site.write(mappingFile, mapping({ partName: 'from "ItemDescription" :sub(1, 10)' }));
+  const checked = await command(["check"], { site: site.path });
+  assert.equal(checked.code, 0, checked.output);
+  assert.match(checked.stdout, /item\.lua:\d+: partName is one-way: a part of a text does not say the rest/);
+  const report = (await command(["check", "--json"], { site: site.path })).json;
+  assert.ok(report.ok && report.oneWay.some((way) => way.field === "partName"));
+  const refused = await command(["map", name, "--back"], { site: site.path, input: "{}" });
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /cannot send back .*partName \(a part of a text/);
+});
