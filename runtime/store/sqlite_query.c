@@ -13,7 +13,7 @@ enum {
     IN_MAX = 1000,
     TOTAL_MAX = 100000,
     STEPS_UNIT = 10000,
-    STEPS_MAX = 500,
+    STEPS_MAX = 100,
     CURSOR_MAX = 8 * 1024
 };
 
