@@ -2,6 +2,7 @@
 #include "base/fault.h"
 
 #ifdef TN_FAULTS
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@ static struct armed {
     long at, passes;
 } armed[ARMED_MAX];
 static int count = -1;
+/* The store process has threads beside its loop that pass faults too. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void arm_one(const char *word)
 {
@@ -33,7 +36,7 @@ static void arm_one(const char *word)
     count++;
 }
 
-void tn_fault_arm(const char *spec)
+static void arm(const char *spec)
 {
     char copy[1024];
     count = 0;
@@ -42,9 +45,16 @@ void tn_fault_arm(const char *spec)
         arm_one(word);
 }
 
-bool tn_fault(const char *name)
+void tn_fault_arm(const char *spec)
 {
-    if (count < 0) tn_fault_arm(getenv("TENON_FAULTS"));
+    pthread_mutex_lock(&lock);
+    arm(spec);
+    pthread_mutex_unlock(&lock);
+}
+
+static bool passes(const char *name)
+{
+    if (count < 0) arm(getenv("TENON_FAULTS"));
     for (int i = 0; i < count; i++) {
         struct armed *a = &armed[i];
         if (strcmp(a->name, name) != 0) continue;
@@ -56,11 +66,22 @@ bool tn_fault(const char *name)
     return false;
 }
 
+bool tn_fault(const char *name)
+{
+    pthread_mutex_lock(&lock);
+    bool hit = passes(name);
+    pthread_mutex_unlock(&lock);
+    return hit;
+}
+
 long tn_fault_passes(const char *name)
 {
-    for (int i = 0; i < count; i++)
-        if (strcmp(armed[i].name, name) == 0) return armed[i].passes;
-    return 0;
+    long passed = 0;
+    pthread_mutex_lock(&lock);
+    for (int i = 0; i < count && !passed; i++)
+        if (strcmp(armed[i].name, name) == 0) passed = armed[i].passes;
+    pthread_mutex_unlock(&lock);
+    return passed;
 }
 #else
 typedef int tn_fault_unused;

@@ -13,6 +13,7 @@
 #include "store/db.h"
 
 struct tn_helper {
+    bool joined;
     pthread_t thread;
     int fd; /* the thread's last word */
     struct tn_watch *watch;
@@ -100,6 +101,8 @@ static void ended(void *arg, int ready)
     struct tn_helper *h = arg;
     (void)ready;
     tn_watch_for(h->watch, 0);
+    pthread_join(h->thread, NULL);         /* it has said its last word: what it wrote is ours now */
+    h->joined = true;
     h->done(h->arg, h->ok ? NULL : &h->err);
 }
 
@@ -140,7 +143,7 @@ struct tn_helper *tn_helper_backup(struct tn_loop *loop, const char *db, const c
 void tn_helper_free(struct tn_helper *h)
 {
     if (!h) return;
-    pthread_join(h->thread, NULL);
+    if (!h->joined) pthread_join(h->thread, NULL);
     tn_watch_free(h->watch);
     close(h->fd);
     tn_free(h->db);
