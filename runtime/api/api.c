@@ -187,6 +187,26 @@ bool api_body(struct tn_api *api, struct tn_http_exchange *x, struct tn_jval *ou
     return false;
 }
 
+static bool listed(const char *const *names, struct tn_str name)
+{
+    for (; names && *names; names++)
+        if (tn_str_is(name, *names)) return true;
+    return false;
+}
+
+bool api_members_known(struct tn_jval object, const char *const *names, const char *const *ours,
+                       struct tn_err *err)
+{
+    for (struct tn_jiter it = tn_jiter(object); tn_jnext(&it);) {
+        if (listed(names, it.key) || listed(ours, it.key)) continue;
+        const char *near = tn_str_nearest(it.key, names);
+        tn_fail(err, TN_E_invalid, "there is no member '%.*s'%s%s%s", TN_FMT(it.key),
+                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        return tn_fail_field(err, "%.*s", TN_FMT(it.key));
+    }
+    return true;
+}
+
 bool api_query_int(struct tn_http_exchange *x, const char *name, int64_t otherwise, int64_t min,
                    int64_t max, int64_t *out)
 {
@@ -212,10 +232,8 @@ bool api_query_known(struct tn_http_exchange *x, const char *const *names)
     for (size_t i = 0; i < tn_http_query_count(x); i++) {
         struct tn_str name, value;
         struct tn_err err;
-        size_t k = 0;
         tn_http_query_at(x, i, &name, &value);
-        while (names[k] && !tn_str_is(name, names[k])) k++;
-        if (names[k]) continue;
+        if (listed(names, name)) continue;
         const char *near = tn_str_nearest(name, names);
         tn_fail(&err, TN_E_invalid, "there is no parameter '%.*s'%s%s%s", TN_FMT(name),
                 near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");

@@ -409,17 +409,7 @@ static bool only_known(struct tn_jval body, struct tn_err *err)
     static const char *const ours[] = {"id", "lastSync", "lastSyncStatus", "totalSyncs",
                                        "successCount", "failureCount", "createdAt", "updatedAt",
                                        "quarantined", NULL};
-    for (struct tn_jiter it = tn_jiter(body); tn_jnext(&it);) {
-        bool known = false;
-        for (int k = 0; members[k]; k++) known = known || tn_str_is(it.key, members[k]);
-        for (int k = 0; ours[k]; k++) known = known || tn_str_is(it.key, ours[k]);
-        if (known) continue;
-        const char *near = tn_str_nearest(it.key, members);
-        tn_fail(err, TN_E_invalid, "there is no member '%.*s'%s%s%s", TN_FMT(it.key),
-                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-        return tn_fail_field(err, "%.*s", TN_FMT(it.key));
-    }
-    return true;
+    return api_members_known(body, members, ours, err);
 }
 
 /* The body over what i has; i of a new integration is empty. */

@@ -35,6 +35,10 @@ const struct tn_identity *api_who(const struct tn_http_exchange *x);
 
 /* The body as a JSON object; false: x is answered (400, 415). */
 bool api_body(struct tn_api *api, struct tn_http_exchange *x, struct tn_jval *out);
+/* False: err names the first member that is in neither list (NULL ends; ours may be NULL), and the
+ * nearest of names. */
+bool api_members_known(struct tn_jval object, const char *const *names, const char *const *ours,
+                       struct tn_err *err);
 /* A whole number from the query.  Above max it becomes max; false: x is answered (422). */
 bool api_query_int(struct tn_http_exchange *x, const char *name, int64_t otherwise, int64_t min,
                    int64_t max, int64_t *out);

@@ -115,19 +115,6 @@ static bool text_member(struct tn_jval body, const char *key, struct tn_arena *a
     return tn_fail_field(err, "%s", key);
 }
 
-static bool only_known(struct tn_jval body, struct tn_err *err)
-{
-    static const char *const members[] = {"name", "role", "expiresAt", NULL};
-    for (struct tn_jiter it = tn_jiter(body); tn_jnext(&it);) {
-        size_t k = 0;
-        while (members[k] && !tn_str_is(it.key, members[k])) k++;
-        if (members[k]) continue;
-        tn_fail(err, TN_E_invalid, "there is no member '%.*s'", TN_FMT(it.key));
-        return tn_fail_field(err, "%.*s", TN_FMT(it.key));
-    }
-    return true;
-}
-
 /* 0: it never expires. */
 static bool expiry(struct tn_jval body, struct tn_arena *arena, int64_t *ms, struct tn_err *err)
 {
@@ -149,13 +136,14 @@ void api_keys_create(void *arg, struct tn_http_exchange *x)
     struct tn_jval body;
     struct tn_err err;
     struct tn_id id;
+    static const char *const members[] = {"name", "role", "expiresAt", NULL};
     int64_t expires_ms;
     if (!api_body(api, x, &body)) return;
     tn_arena_init(&arena);
     struct change *c = TN_NEW(struct change);
     struct tn_commit *commit = tn_commit_new(api->p.store);
     c->x = x;
-    if (only_known(body, &err) && expiry(body, &arena, &expires_ms, &err) &&
+    if (api_members_known(body, members, NULL, &err) && expiry(body, &arena, &expires_ms, &err) &&
         text_member(body, "name", &arena, &name, &err) &&
         text_member(body, "role", &arena, &role, &err) && may_give(who, role, &err) &&
         tn_keys_make(api->p.keys, commit, who->team, name, role, expires_ms, c->token, &id,

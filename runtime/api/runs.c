@@ -114,13 +114,7 @@ static bool take_wish(const struct tn_decl *adapter, struct tn_integration *i, s
     static const char *const members[] = {"operation", "filters", "dryRun", "wait", NULL};
     struct tn_str name;
     *wish = (struct wish){.wait = true, .filters = TN_STR("{}")};
-    for (struct tn_jiter it = tn_jiter(body); tn_jnext(&it);) {
-        size_t k = 0;
-        while (members[k] && !tn_str_is(it.key, members[k])) k++;
-        if (members[k]) continue;
-        tn_fail(err, TN_E_invalid, "there is no member '%.*s'", TN_FMT(it.key));
-        return tn_fail_field(err, "%.*s", TN_FMT(it.key));
-    }
+    if (!api_members_known(body, members, NULL, err)) return false;
     if (!tn_jtext(tn_jget_z(body, "operation"), &i->memory, &name))
         return fail_member(err, "operation", "operation is missing, as in \"sync_items\"");
     wish->operation = find_operation(&adapter->adapter, name);
