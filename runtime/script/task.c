@@ -19,6 +19,7 @@ struct tn_task {
     struct tn_isolate *iso;
     lua_State *co; /* anchored by ref */
     int ref, args;
+    int ticks; /* what is left of its budget since it last waited; 0: all of it */
     enum state state;
     bool queued, woken, cancelled;
     struct tn_task_call call;
@@ -246,11 +247,15 @@ static int resume(struct tn_task *task, int *n)
     int args = task->state == FRESH ? task->args : 0;
     task->state = RUNNING;
     task->woken = false;
-    tn_isolate_enter(iso, &entry, task->co, iso->call_ms, task);
+    tn_isolate_enter(iso, &entry, task->co, iso->call_ms, task->ticks, task);
+    tn_watchdog_slice(iso->host->dog);
     int status = lua_resume(task->co, iso->L, args, n);
     if (status != LUA_OK && status != LUA_YIELD) read_failure(task, status, &entry);
+    if (iso->gave_way) entry.kind = TN_ENTRY_other; /* it has not kept within its budget yet */
+    task->woken |= iso->gave_way;
+    task->ticks = !iso->gave_way ? 0 : entry.frame.left > 1 ? entry.frame.left : 1;
     tn_isolate_leave(iso, &entry, status == LUA_OK || status == LUA_YIELD);
-    iso->parking = false;
+    iso->parking = iso->gave_way = false;
     return status;
 }
 
