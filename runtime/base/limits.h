@@ -58,6 +58,11 @@
 #define TN_LIMIT_EVIDENCE_ROWS    20                 /* records of a sample */
 #define TN_LIMIT_EVIDENCE_DAYS    30
 
+/* Shadow: live pages that wait to be tried with the scripts that served before */
+#define TN_LIMIT_SHADOW_BYTES     (16 * TN_MIB)      /* more are left out, and counted */
+#define TN_LIMIT_SHADOW_MINUTES   10080
+#define TN_LIMIT_PREVIEW_DAYS     7                  /* a preview counts for, where one is required */
+
 /* Sync */
 #define TN_LIMIT_SYNC_PAGES       1000000            /* of one run */
 #define TN_LIMIT_SYNC_ERRORS      100                /* errors that a run lists; all are counted */
