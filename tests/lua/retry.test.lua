@@ -4,7 +4,7 @@ local tn    = require "tenon"
 local retry = require "std.retry"
 
 test("what fails for a while is done in the end", function()
-  t.clock(0)
+  t.clock(1000000)
   local tries = 0
   local result, more = retry.run(function(attempt)
     tries = tries + 1
@@ -18,8 +18,8 @@ test("what fails for a while is done in the end", function()
 end)
 
 test("pauses grow, and stay below their bound", function()
-  t.clock(0)
-  local at, longest = 0, 0
+  t.clock(1000000)
+  local at, longest = tn.now(), 0
   expect(function()
     retry.run(function(attempt)
       local waited = tn.now() - at
@@ -43,14 +43,14 @@ test("what another attempt would not mend is raised at once", function()
 end)
 
 test("the caller may say what is worth it, and how long to wait", function()
-  t.clock(0)
+  t.clock(1000000)
   local tries = 0
   expect(function()
     retry.run(function() tries = tries + 1 error("busy", 0) end,
       { attempts = 3, when = function(err) return err == "busy", 5000 end })
   end):fails_with("script", "^busy$")
   expect(tries):equals(3)
-  expect(tn.now()):equals(10000)
+  expect(tn.now()):equals(1010000)
 end)
 
 test("options that make no sense are refused", function()
