@@ -335,7 +335,7 @@ struct tn_task *tn_task_self(lua_State *L)
     struct tn_isolate *iso = tn_isolate_of(L);
     if (!iso->current || iso->pinned || !lua_isyieldable(L))
         luaL_error(L, "this call waits for an answer, which is not possible here (while a file is "
-                      "loaded, in a mapping's function, inside table.sort or string.gsub)");
+                      "loaded, in a mapping's function, inside string.gsub)");
     return iso->current;
 }
 

@@ -41,7 +41,7 @@ void tn_task_cancel(struct tn_task *task);
 struct tn_isolate *tn_task_isolate(const struct tn_task *task);
 
 /* The task that runs L.  Raises when there is none that could wait: at load, in a function field,
- * inside table.sort or gsub. */
+ * inside gsub. */
 struct tn_task *tn_task_self(lua_State *L);
 /* The task under way, whether it could wait here or not; NULL: none. */
 struct tn_task *tn_task_current(lua_State *L);
