@@ -143,12 +143,12 @@ int tn_failure_handler(lua_State *L)
 
 /* ---- the end of a budget ---- */
 
-/* A task that has run for its slice lets the loop have its turn, and goes on after it.  Where it
+/* What has run for its slice lets the loop have its turn, and goes on after it.  Where it
  * cannot (a C function is around it) the next tick asks again.  Lua can yield at an instruction,
  * not at a call. */
 static void give_way(struct tn_isolate *iso, lua_State *L, const lua_Debug *ar)
 {
-    bool can = iso->current && !iso->pinned && lua_isyieldable(L);
+    bool can = iso->innermost->sliced && !iso->pinned && lua_isyieldable(L);
     if (can && ar->event != LUA_HOOKCOUNT && ar->event != LUA_HOOKLINE) return;
     lua_sethook(L, NULL, 0, 0);
     if (!can) return;
@@ -332,4 +332,17 @@ void tn_failure_read(struct tn_isolate *iso, lua_State *L, int status, const str
     }
     clean(err->text, sizeof err->text);
     lua_pop(L, 1);
+}
+
+void tn_failure_take(struct tn_isolate *iso, lua_State *co, int status, struct tn_entry *entry,
+                     struct tn_err *err)
+{
+    if (status != LUA_ERRMEM) tn_failure_note(iso, co, 0);
+    entry->frame.running = iso->L;
+    if (!lua_checkstack(iso->L, 4)) {
+        tn_fail(err, TN_E_script, "the script failed");
+        return;
+    }
+    lua_xmove(co, iso->L, 1);
+    tn_failure_read(iso, iso->L, status, entry, err);
 }

@@ -73,6 +73,7 @@ struct tn_entry {
     struct tn_task *task;   /* that was running around it */
     int pinned, ms, ticks;  /* ms: what the script was told; ticks: what is left of that */
     enum tn_entry_kind kind;
+    bool sliced; /* it may give way although it is no task (slice.h) */
 };
 
 /* isolate.c */
@@ -92,6 +93,9 @@ int tn_failure_handler(lua_State *L);              /* message handler: notes whe
 void tn_failure_note(struct tn_isolate *iso, lua_State *L, int level);
 /* Fills err from the error value at the top of L, pops it; inside the entry of the call. */
 void tn_failure_read(struct tn_isolate *iso, lua_State *L, int status, const struct tn_entry *entry,
+                     struct tn_err *err);
+/* The same of a coroutine that died and still shows where; the error is read on the main state. */
+void tn_failure_take(struct tn_isolate *iso, lua_State *co, int status, struct tn_entry *entry,
                      struct tn_err *err);
 void tn_failure_open(lua_State *L); /* the class of error values */
 

@@ -60,6 +60,7 @@ void tn_isolate_enter(struct tn_isolate *iso, struct tn_entry *entry, lua_State 
     entry->ms = ms;
     entry->ticks = ticks ? ticks : tn_watchdog_ticks(ms);
     entry->kind = task ? TN_ENTRY_task : TN_ENTRY_other;
+    entry->sliced = task != NULL;
     iso->pinned = 0;
     iso->current = task;
     iso->innermost = entry;
