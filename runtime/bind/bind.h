@@ -106,6 +106,9 @@ int luaopen_tenon_decimal(lua_State *L);
 int luaopen_tenon_http(lua_State *L);
 int luaopen_tenon_kv(lua_State *L);
 int luaopen_tenon_vault(lua_State *L);
+int luaopen_tenon_csv(lua_State *L);
+int luaopen_tenon_xml(lua_State *L);
+int luaopen_tenon_fixed(lua_State *L);
 int luaopen_tenon_gate(lua_State *L);
 int luaopen_tenon_test(lua_State *L);
 
