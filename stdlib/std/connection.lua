@@ -179,11 +179,12 @@ function methods.delete(conn, path, query, options)
   return perform(conn, "DELETE", path, merged(options or {}, { query = query }))
 end
 
--- Hands the rows at a path of the answer to the sync engine; their number.  cursor: where a later run
--- goes on after them.  Waits while the engine is behind.
-function methods.emit(conn, reply, rows, cursor, total)
+-- Hands records to the sync engine; their number.  what and rows: an answer and the path of its rows; an
+-- answer or a text and a table with its format (csv, xml, fixed, ndjson) and the options of that; a list of
+-- records.  cursor: where a later run goes on after them.  Waits while the engine is behind.
+function methods.emit(conn, what, rows, cursor, total)
   if not conn.source then tn.fail("invalid", "emit belongs into the run function of an operation") end
-  return conn.source:emit(reply, rows, cursor, total)
+  return conn.source:emit(what, rows, cursor, total)
 end
 
 -- ---- making one ----
