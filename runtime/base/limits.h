@@ -49,6 +49,7 @@
 #define TN_LIMIT_SCRIPT_FILES     2000
 #define TN_LIMIT_TASKS            10000              /* per isolate */
 #define TN_LIMIT_LOG_LINES        200                /* a second and isolate; more are counted, not written */
+#define TN_LIMIT_TOKEN            (64 * TN_KIB)      /* a JSON Web Token */
 #define TN_LIMIT_ERROR_TEXT       (4 * TN_KIB)
 
 /* Evidence: a ring of samples for each integration and operation */

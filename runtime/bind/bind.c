@@ -15,6 +15,7 @@ const struct tn_module bind_modules[] = {
     {"tenon.crypto", luaopen_tenon_crypto},
     {"tenon.map", luaopen_tenon_map},
     {"tenon.http", luaopen_tenon_http},
+    {"tenon.config", luaopen_tenon_config},
     {"tenon.kv", luaopen_tenon_kv},
     {"tenon.vault", luaopen_tenon_vault},
     {"tenon.gate", luaopen_tenon_gate},

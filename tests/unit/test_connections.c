@@ -72,8 +72,9 @@ static void adapter(struct stage *s, const char *auth, const char *run)
         s->text, sizeof s->text,
         "local tn, page = require 'tenon', require 'std.page'\n"
         "return tn.adapter { base = 'url', auth = %s,\n"
-        "  config = { tn.url 'url' { required = true }, tn.text 'user' {}, tn.secret 'password' {} "
-        "},\n"
+        "  config = { tn.url 'url' { required = true }, tn.text 'user' {}, tn.secret 'password' "
+        "{},\n"
+        "  tn.list 'list' { of = 'text', default = { 'a', 'b' } }, tn.text 'more' {} },\n"
         "  operations = { sync_items = { entity = 'item', mapping = 'oracle_fusion/item',\n"
         "    run = function(conn, filters)\n%s\nend } } }\n",
         auth, run);
@@ -422,8 +423,30 @@ static void filters_and_resume_arrive_exactly(void **state)
     adapter(s, "nil",
             "assert(next(filters) == nil)\nassert(conn.resume.id == 300000047274444)\n"
             "assert(conn.config.password == 'pass:word')\nlocal n = 0\n"
-            "for _ in pairs(conn.config) do n = n + 1 end\nassert(n == 3)");
+            "for _ in pairs(conn.config) do n = n + 1 end\nassert(n == 4)");
     run_from(s, "{\"id\":300000047274444}");
+    expect_ok(s);
+}
+
+static void the_config_can_be_asked_for_by_name(void **state)
+{
+    struct stage *s = *state;
+    adapter(
+        s, "nil",
+        "local config = require 'tenon.config'\n"
+        "assert(config.get 'password' == 'pass:word' and config.get 'user' == conn.config.user)\n"
+        "assert(config.integration() == 'plant_7')\n"
+        "assert(table.concat(config.names(), ',') == 'url,user,password,list,more')\n"
+        "local list = config.get 'list'\nassert(#list == 2 and list[2] == 'b')\nlist[1] = 'x'\n"
+        "assert(config.get 'list'[1] == 'a' and conn.config.list[1] == 'a')\n"
+        "assert(config.get 'more' == nil)\n"
+        "local good, err = pcall(config.get, 'pasword')\n"
+        "assert(not good and tostring(err):find(\"did you mean 'password'\", 1, true))\n"
+        "good, err = pcall(config.get, 'zzzzzzzz')\n"
+        "assert(not good and tostring(err):find('does not declare', 1, true))\n"
+        "assert(not pcall(config.get) and not pcall(config.get, {}))\n"
+        "assert(not pcall(function() config.user = 'x' end))");
+    run(s);
     expect_ok(s);
 }
 
@@ -444,6 +467,7 @@ int main(void)
         ON_STAGE(an_answer_of_many_pages_moves_the_cursor_at_its_end),
         ON_STAGE(what_cannot_be_read_keeps_its_bytes),
         ON_STAGE(filters_and_resume_arrive_exactly),
+        ON_STAGE(the_config_can_be_asked_for_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
