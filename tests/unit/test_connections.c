@@ -73,7 +73,7 @@ static void adapter(struct stage *s, const char *auth, const char *run)
         "local tn, page = require 'tenon', require 'std.page'\n"
         "return tn.adapter { base = 'url', auth = %s,\n"
         "  config = { tn.url 'url' { required = true }, tn.text 'user' {}, tn.secret 'password' "
-        "{},\n"
+        "{},"
         "  tn.list 'list' { of = 'text', default = { 'a', 'b' } }, tn.text 'more' {} },\n"
         "  operations = { sync_items = { entity = 'item', mapping = 'oracle_fusion/item',\n"
         "    run = function(conn, filters)\n%s\nend } } }\n",
