@@ -9,7 +9,8 @@
  */
 int bind_rows_parse(lua_State *L, const char *kind);
 /* rows(text, options): an iterator of line, record; of line, nil, err for what is bad.  Holds the
- * text and one piece of it at work. */
+ * text and one piece of it at work.  kind NULL: a stream is read as well, and the options say the
+ * format. */
 int bind_rows_each(lua_State *L, const char *kind);
 /* The root of an XML document and its name; or nil, err. */
 int bind_rows_document(lua_State *L);

@@ -7,11 +7,12 @@
 #include "base/limits.h"
 #include "bind/bind_http.h"
 #include "bind/bind_map.h"
+#include "bind/bind_stream.h"
 #include "bind/record_page.h"
 #include "bind/row_reader.h"
 #include "loop/loop.h"
 
-enum { PAGES_AHEAD = 2, CURSOR_MAX = 64 * 1024 };
+enum { PAGES_AHEAD = 2, CURSOR_MAX = 64 * 1024, CHUNK = 64 * 1024 };
 
 /* A page on its way: in the queue, or handed to the engine and not released yet. */
 struct page {
@@ -233,11 +234,13 @@ static int emit_answer(lua_State *L, struct source *s)
 /* Of one emit.  What it reads stands on the stack of the call, which waits with it. */
 struct maker {
     struct source *source;
-    struct row_reader *reader; /* of a text; or NULL: of the records in the table at 2 */
-    struct bind_body *body;    /* holds the text, when it is an answer's */
-    struct tn_str left;        /* of the text */
-    lua_Integer next;          /* record */
-    struct record_page *page;  /* NULL: none begun */
+    struct row_reader *reader;  /* of a text; or NULL: of the records in the table at 2 */
+    struct bind_body *body;     /* holds the text, when it is an answer's */
+    struct bind_stream *stream; /* where more of the text comes from; NULL: it is all there */
+    struct tn_buf chunk;        /* of the stream; left points into it */
+    struct tn_str left;         /* of the text */
+    lua_Integer next;           /* record */
+    struct record_page *page;   /* NULL: none begun */
     size_t pages, count;
     bool ended;
     struct tn_err broken; /* the rest cannot be read; kind none: it can */
@@ -250,6 +253,7 @@ static void drop_maker(void *object)
     struct maker *m = object;
     row_reader_free(m->reader);
     bind_body_unref(m->body);
+    tn_buf_clear(&m->chunk);
     record_page_free(m->page);
 }
 
@@ -267,22 +271,37 @@ static bool take_row(void *arg, struct tn_str json, const struct tn_err *bad, si
     return !m->page->text.failed;
 }
 
-static void read_text(lua_State *L, struct maker *m)
+/* Feeds what there is.  False: the stream is to be waited for. */
+static bool feed_text(struct maker *m)
 {
     bool ok = true;
-    while (ok && !m->ended && !record_page_full(m->page)) {
-        tn_isolate_poll(L);
-        if (m->left.n) {
-            ok = row_reader_feed(m->reader, &m->left, &m->broken);
-        } else {
-            m->ended = true;
-            ok = row_reader_end(m->reader, &m->broken);
-        }
+    if (!m->left.n && m->stream) {
+        tn_buf_reset(&m->chunk);
+        enum bind_streamed how = bind_stream_take(m->stream, CHUNK, &m->chunk, &m->broken);
+        if (how == BIND_STREAM_wait) return false;
+        m->left = tn_buf_str(&m->chunk);
+        ok = how != BIND_STREAM_failed;
+    }
+    if (ok && m->left.n) {
+        ok = row_reader_feed(m->reader, &m->left, &m->broken);
+    } else if (ok) {
+        m->ended = true;
+        ok = row_reader_end(m->reader, &m->broken);
     }
     if (!ok) m->ended = true;
+    return true;
 }
 
-static void read_records(lua_State *L, struct maker *m)
+static bool read_text(lua_State *L, struct maker *m)
+{
+    while (!m->ended && !record_page_full(m->page)) {
+        tn_isolate_poll(L);
+        if (!feed_text(m)) return false;
+    }
+    return true;
+}
+
+static bool read_records(lua_State *L, struct maker *m)
 {
     while (!m->ended && !record_page_full(m->page)) {
         struct tn_err err;
@@ -305,6 +324,7 @@ static void read_records(lua_State *L, struct maker *m)
         }
         lua_pop(L, 1);
     }
+    return true;
 }
 
 /* The page that was made, to the engine.  The cursor stands behind the last one: until then a run
@@ -325,6 +345,18 @@ static void give_made(struct maker *m)
     enqueue(m->source, p, last ? m->cursor : (struct tn_str){NULL, 0}, m->total);
 }
 
+static void raise_broken(lua_State *L, struct maker *m)
+{
+    struct tn_err err = m->broken;
+    bool text = err.kind == TN_E_syntax || err.kind == TN_E_too_large || err.kind == TN_E_cancelled;
+    err.line = 0; /* of the answer, not of a script */
+    if (text) {
+        err.kind = TN_E_bad_answer;
+        tn_fail_in(&err, "the answer cannot be read");
+    }
+    bind_raise(L, &err);
+}
+
 static int emit_on(lua_State *L, int status, lua_KContext ctx)
 {
     struct maker *m = (struct maker *)ctx;
@@ -333,19 +365,11 @@ static int emit_on(lua_State *L, int status, lua_KContext ctx)
     s->waits = NULL;
     check_open(L, s);
     while (!m->ended && s->queued < PAGES_AHEAD) {
-        m->page = record_page_new(m->pages + 1);
-        if (m->reader)
-            read_text(L, m);
-        else
-            read_records(L, m);
+        if (!m->page) m->page = record_page_new(m->pages + 1);
+        if (m->reader ? !read_text(L, m) : !read_records(L, m)) return tn_task_park(L, emit_on, m);
         give_made(m);
     }
-    if (m->broken.kind != TN_E_none) {
-        m->broken.kind = TN_E_bad_answer;
-        m->broken.line = 0; /* of the answer, not of a script */
-        tn_fail_in(&m->broken, "the answer cannot be read");
-        bind_raise(L, &m->broken);
-    }
+    if (m->broken.kind != TN_E_none) raise_broken(L, m);
     if (!m->ended || s->queued >= PAGES_AHEAD) {
         s->waits = s->task;
         return tn_task_park(L, emit_on, m);
@@ -364,7 +388,7 @@ static void check_list(lua_State *L)
     luaL_argerror(L, 2, "a list of records is expected, not one record");
 }
 
-/* emit(reply or text, {format = ...}, cursor, total), emit(records, nil, cursor, total) */
+/* emit(reply, stream or text, {format = ...}, cursor, total), emit(records, nil, cursor, total) */
 static int emit_made(lua_State *L, struct source *s)
 {
     struct row_format format;
@@ -379,11 +403,15 @@ static int emit_made(lua_State *L, struct source *s)
     m->next = 1;
     m->cursor = cursor;
     m->total = total;
+    tn_buf_init(&m->chunk, CHUNK);
     tn_err_clear(&m->broken);
     if (!records) {
         bool text = lua_type(L, 2) == LUA_TSTRING;
-        if (!text) m->body = bind_body_ref(bind_check_reply(L, 2));
-        m->left = text ? bind_str(L, 2) : bind_body_text(m->body);
+        m->stream = bind_test_stream(L, 2);
+        if (m->stream) bind_stream_check(L, m->stream);
+        if (!text && !m->stream) m->body = bind_body_ref(bind_check_reply(L, 2));
+        if (text) m->left = bind_str(L, 2);
+        if (m->body) m->left = bind_body_text(m->body);
         m->reader = row_reader_new(&format, take_row, m, &err);
         if (!m->reader) luaL_error(L, "%s", err.text);
     }
