@@ -32,6 +32,21 @@ local function lines(conn)
   conn:emit(conn:get("/parts.ndjson", nil, { raw = true }), { format = "ndjson" })
 end
 
+-- However long it is.
+local function large(conn)
+  conn:emit(conn:stream "/parts.csv", { format = "csv", delimiter = ";", decimal_comma = "Preis" }, { done = true })
+end
+
+-- As much at once as an answer may be.
+local function whole(conn)
+  conn:emit(conn:get("/parts.csv", nil, { raw = true }), { format = "csv", delimiter = ";" })
+end
+
+local function upload(conn)
+  conn:post("/parts.txt", nil, { raw = true, multipart = { { name = "plant", content = 7 },
+    { name = "file", filename = 'a"b.csv', type = "text/csv", content = "1;2\\r\\n--x" } } })
+end
+
 -- What no format describes is taken apart here.
 local function built(conn)
   local records = {}
@@ -50,7 +65,7 @@ return tn.adapter {
   title = "An old MES", type = "ERP", base = "url", auth = tn.auth.none {},
   config = { tn.url "url" { required = true } },
   operations = { csv = operation(csv), soap = operation(soap), fixed = operation(fixed), lines = operation(lines),
-                 built = operation(built) },
+                 built = operation(built), large = operation(large), whole = operation(whole), upload = operation(upload) },
 }
 `;
 
@@ -115,6 +130,29 @@ story("the same parts as CSV, XML, fixed width, lines and built records are the 
   assert.match(soap.body, /<Filter>a&lt;b &amp; "c"<\/Filter>/);
   mes.parts[700].name = "Another";
   assert.deepEqual(counts(await tenon.rest.sync("mes", "soap")), ["SUCCESS", 1203, 0, 1, 1202, 0]);
+});
+
+story("an export that is larger than an answer may be is streamed", async (stage) => {
+  const { mes, tenon } = await plant(stage, 7000);
+  const filler = "x".repeat(2000);
+  mes.spoil = (text) => text.replaceAll("\r\n", `;${filler}\r\n`).replace(filler, "Text");
+  const refused = await tenon.rest.sync("mes", "whole");
+  assert.equal(refused.status, "FAILURE");
+  assert.match(refused.errors[0].message, /more than 10485760 bytes/);
+  const answer = await tenon.rest.sync("mes", "large");
+  assert.deepEqual(counts(answer), ["SUCCESS", 7000, 7000, 0, 0, 0], JSON.stringify(answer.errors));
+});
+
+story("files and fields that scripts send are read by others", async (stage) => {
+  const { mes, tenon } = await plant(stage, 1);
+  const answer = await tenon.rest.sync("mes", "upload");
+  assert.equal(answer.status, "SUCCESS", JSON.stringify(answer.errors));
+  const { headers, body } = mes.requests.at(-1);
+  const form = await new Response(body, { headers: { "content-type": headers["content-type"] } }).formData();
+  assert.equal(form.get("plant"), "7");
+  const file = form.get("file");
+  assert.deepEqual([file.type, await file.text()], ["text/csv", "1;2\r\n--x"]);
+  assert.match(file.name, /^a("|%22)b\.csv$/);
 });
 
 story("a row that cannot be read fails alone, with its line", async (stage) => {
