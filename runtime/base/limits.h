@@ -24,6 +24,8 @@
 #define TN_LIMIT_REPLY_HEADERS    (64 * TN_KIB)
 #define TN_LIMIT_CONNECT_MS       10000
 #define TN_LIMIT_FETCH_MS         60000
+#define TN_LIMIT_STREAM           (4096ull * TN_MIB) /* of one streamed answer, after decompression */
+#define TN_LIMIT_STREAM_MS        900000             /* of one streamed answer, unless it is asked for longer */
 #define TN_LIMIT_RETRY_AFTER_S    86400              /* the longest Retry-After that is obeyed */
 
 /* JSON and records */
@@ -50,7 +52,12 @@
 #define TN_LIMIT_SCRIPT_FILE      TN_MIB
 #define TN_LIMIT_SCRIPT_FILES     2000
 #define TN_LIMIT_TASKS            10000              /* per isolate */
+#define TN_LIMIT_ISOLATE_REQUESTS 20                 /* under way at once; more wait their turn */
+#define TN_LIMIT_HOST_REQUESTS    8                  /* of these to one host and port, unless an option says more or fewer */
+#define TN_LIMIT_ISOLATE_WAITING  1000               /* that wait for their turn; more are refused */
+#define TN_LIMIT_ISOLATE_STREAMS  4                  /* streamed answers at once; more are refused */
 #define TN_LIMIT_LOG_LINES        200                /* a second and isolate; more are counted, not written */
+#define TN_LIMIT_TOKEN            (64 * TN_KIB)      /* a JSON Web Token */
 #define TN_LIMIT_ERROR_TEXT       (4 * TN_KIB)
 
 /* Evidence: a ring of samples for each integration and operation */

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "mapping/apply.h"
+#include "sync/source.h"
 
 enum { CLOCK_EVERY = 8, OVERRUNS_MAX = 3, BODIES_MAX = 256 * 1024 * 1024, ROWS_MAX = 1 << 24 };
 
@@ -181,22 +182,42 @@ static void add_item(struct tn_mapper *m, size_t at)
     index_item(m, b, b->count - 1);
 }
 
-static struct tn_batch_bad *add_bad(struct tn_mapper *m)
+static struct tn_batch_bad *new_bad(struct tn_batch *b)
 {
-    struct tn_batch *b = m->batch;
-    char label[32];
     if (b->bad_count == b->bad_room) {
         b->bad_room = b->bad_room ? b->bad_room * 2 : 16;
         b->bad = tn_realloc(b->bad, b->bad_room * sizeof *b->bad);
     }
-    struct tn_batch_bad *bad = &b->bad[b->bad_count++];
+    return memset(&b->bad[b->bad_count++], 0, sizeof *b->bad);
+}
+
+static struct tn_batch_bad *add_bad(struct tn_mapper *m)
+{
+    struct tn_batch *b = m->batch;
+    char label[32];
+    struct tn_batch_bad *bad = new_bad(b);
     struct tn_str id = m->outcome.external_id;
     snprintf(label, sizeof label, "#%zu", m->rows.index + 1);
-    *bad = (struct tn_batch_bad){.external_id = keep(b, id)};
+    bad->external_id = keep(b, id);
     bad->fault.code = tn_run_code(TN_E_mapping);
     bad->fault.record = id.n ? bad->external_id : keep(b, tn_str(label));
     bad->payload = keep(b, (struct tn_str){m->text.p + m->rows.start, m->rows.end - m->rows.start});
     return bad;
+}
+
+void tn_mapper_unreadable(struct tn_mapper *m, const struct tn_source_bad *bad, size_t n)
+{
+    struct tn_batch *b = m->batch;
+    for (size_t i = 0; i < n; i++) {
+        struct tn_batch_bad *to = new_bad(b);
+        char label[32];
+        snprintf(label, sizeof label, "line %zu", bad[i].line);
+        b->rows++;
+        to->payload = keep(b, bad[i].payload);
+        to->fault.code = tn_run_code(TN_E_syntax);
+        to->fault.record = keep(b, tn_str(label));
+        to->fault.message = keep(b, bad[i].message);
+    }
 }
 
 static void describe(struct tn_batch *b, struct tn_run_fault *to, const struct tn_outcome_fault *f)
@@ -236,9 +257,9 @@ static bool reject(struct tn_mapper *m, struct tn_err *err)
 static bool fits(struct tn_mapper *m, size_t at, struct tn_err *why)
 {
     struct tn_str body = {m->batch->bodies.p + at, m->batch->bodies.n - at};
-    return !m->n_fields || (tn_json_parse(m->mapped, body, why) &&
-                            tn_field_check(m->fields, m->n_fields, tn_json_root(m->mapped), "", 0,
-                                           why));
+    return !m->n_fields ||
+           (tn_json_parse(m->mapped, body, why) &&
+            tn_field_check(m->fields, m->n_fields, tn_json_root(m->mapped), "", 0, why));
 }
 
 static void misfit(struct tn_mapper *m, const struct tn_err *why)

@@ -7,6 +7,7 @@
 
 #include "mapping/plan.h"
 #include "sync/batch.h"
+#include "sync/source.h"
 
 static bool overrun(void *arg, int fn, struct tn_jval record, struct tn_jw *out, struct tn_err *err)
 {
@@ -115,6 +116,32 @@ static void a_bad_record_is_one_bad_record(void **state)
     assert_true(tn_str_is(bad[1].fault.record, "#3"));
     assert_string_equal(bad[1].fault.code, "ERR_DATA_MAPPING");
     assert_true(tn_str_is(bad[2].fault.record, "#5"));
+}
+
+static void what_could_not_be_read_is_bad_with_its_bytes(void **state)
+{
+    struct bench *b = *state;
+    const struct tn_source_bad bad = {.message = TN_STR("line 7: 3 cells, but the header has 2"),
+                                      .payload = TN_STR("1;\xe4;3"),
+                                      .line = 7};
+    struct tn_err err;
+    struct tn_run_counts counts = {0};
+    tn_batch_reset(&b->batch);
+    assert_true(tn_mapper_begin(b->mapper, &b->batch, TN_STR("[{\"Id\":1,\"Name\":\"a\"}]"),
+                                TN_STR(""), &err));
+    tn_mapper_unreadable(b->mapper, &bad, 1);
+    while (tn_mapper_slice(b->mapper, 0, &err) == TN_MAPPED_more) continue;
+    assert_int_equal(b->batch.rows, 2);
+    assert_int_equal(b->batch.count, 1);
+    assert_int_equal(b->batch.bad_count, 1);
+    assert_true(tn_str_is(b->batch.bad[0].payload, "1;\xe4;3"));
+    assert_true(tn_str_is(b->batch.bad[0].fault.record, "line 7"));
+    assert_true(tn_str_is(b->batch.bad[0].fault.message, "line 7: 3 cells, but the header has 2"));
+    tn_batch_tally(&b->batch, &counts);
+    assert_int_equal(counts.processed, 2);
+    assert_int_equal(counts.failed, 1);
+    tn_mapper_undo(b->mapper);
+    assert_int_equal(b->batch.rows + b->batch.bad_count, 0);
 }
 
 static void of_doubled_records_the_last_counts(void **state)
@@ -229,6 +256,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(records_are_mapped_and_hashed),
         TEST(a_bad_record_is_one_bad_record),
+        TEST(what_could_not_be_read_is_bad_with_its_bytes),
         TEST(of_doubled_records_the_last_counts),
         TEST(many_doubles_are_found_across_growth),
         TEST(a_broken_page_says_so),
