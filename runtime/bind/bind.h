@@ -107,6 +107,8 @@ int luaopen_tenon_http(lua_State *L);
 int luaopen_tenon_kv(lua_State *L);
 int luaopen_tenon_vault(lua_State *L);
 int luaopen_tenon_gate(lua_State *L);
+int luaopen_tenon_store(lua_State *L);
+int luaopen_tenon_event(lua_State *L);
 int luaopen_tenon_test(lua_State *L);
 
 #endif
