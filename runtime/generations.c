@@ -1232,9 +1232,12 @@ static void answer_error(void *arg, struct tn_http_exchange *x, const struct tn_
     tn_answer_err(x, err);
 }
 
-static void serve_path(void *self, const void *handle, struct tn_http_exchange *x)
+static void serve_path(void *self, const void *handle, const struct tn_caller *caller,
+                       struct tn_http_exchange *x)
 {
-    tn_surface_serve(handle, x, answer_error, self);
+    struct bind_actor actor = {.team = caller->team, .read_only = !caller->may_write};
+    snprintf(actor.name, sizeof actor.name, "%s", caller->name);
+    tn_surface_serve(handle, &actor, x, answer_error, self);
 }
 
 struct probing {

@@ -96,6 +96,13 @@ struct tn_served_path {
     const void *handle;            /* for serve */
 };
 
+/* On whose behalf a script answers. */
+struct tn_caller {
+    int64_t team;                  /* 0: none (the path is open to all) */
+    const char *name;
+    bool may_write;                /* records and events */
+};
+
 struct tn_scripts_ops {
     /* Keeps what the calls below hand out, whatever is loaded anew, until it is let go. */
     void *(*hold)(void *self);
@@ -112,7 +119,8 @@ struct tn_scripts_ops {
     void (*path)(void *self, size_t i, struct tn_served_path *out);
 
     /* Answers x, now or later. */
-    void (*serve)(void *self, const void *handle, struct tn_http_exchange *x);
+    void (*serve)(void *self, const void *handle, const struct tn_caller *caller,
+                  struct tn_http_exchange *x);
     /* A light call to the peer; done in a later turn. */
     void (*probe)(void *self, int64_t team, const char *integration_id, int limit_ms,
                   tn_probed_fn done, void *arg);

@@ -60,6 +60,27 @@
 #define TN_LIMIT_TOKEN            (64 * TN_KIB)      /* a JSON Web Token */
 #define TN_LIMIT_ERROR_TEXT       (4 * TN_KIB)
 
+#define TN_LIMIT_ANSWER           (10 * TN_MIB)      /* bytes that a surface's handler may answer */
+
+/* What scripts do with the store */
+#define TN_LIMIT_STORE_CALLS      500                /* reads without waiting: then a task lets others go
+                                                      * first, and what cannot wait is ended */
+#define TN_LIMIT_QUERY_BYTES      (8 * TN_MIB)       /* bodies of one query: then the page is full */
+#define TN_LIMIT_EACH             100000             /* records of one store.each */
+#define TN_LIMIT_TX_READS         1000               /* records that a transaction reads */
+#define TN_LIMIT_TX_WRITES        1000               /* records, events and key-values it writes */
+#define TN_LIMIT_TX_TRIES         8                  /* runs of a transaction that meets conflicts */
+#define TN_LIMIT_EVENT            (64 * TN_KIB)      /* bytes of an event's data */
+#define TN_LIMIT_EVENT_SCAN       5000               /* events that one event.after looks at */
+
+/* Rules */
+#define TN_LIMIT_RULE_DEPTH       8                  /* rules that set off one another in a row */
+#define TN_LIMIT_RULE_TASKS       16                 /* at work at once */
+#define TN_LIMIT_RULE_AHEAD       1000               /* events looked at beyond the first unfinished */
+#define TN_LIMIT_RULE_TRIES       4                  /* runs of a rule for one event */
+#define TN_LIMIT_RULE_MS          60000              /* of time, one run, waits included */
+#define TN_LIMIT_RULE_ONCE_DAYS   30                 /* how long an id of `once` is known */
+
 /* Evidence: a ring of samples for each integration and operation */
 #define TN_LIMIT_EVIDENCE_PAGES   10
 #define TN_LIMIT_EVIDENCE_ROWS    20                 /* records of a sample */

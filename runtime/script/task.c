@@ -145,6 +145,11 @@ struct tn_isolate *tn_task_isolate(const struct tn_task *task)
     return task->iso;
 }
 
+const void *tn_task_context(const struct tn_task *task)
+{
+    return task->call.context;
+}
+
 /* ---- start ---- */
 
 struct start {
@@ -322,7 +327,7 @@ struct tn_task *tn_task_self(lua_State *L)
     struct tn_isolate *iso = tn_isolate_of(L);
     if (!iso->current || iso->pinned || !lua_isyieldable(L))
         luaL_error(L, "this call waits for an answer, which is not possible here (while a file is "
-                      "loaded, in a mapping's function, inside string.gsub)");
+                      "loaded, in a mapping's function, in a transaction, inside string.gsub)");
     return iso->current;
 }
 
