@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* json_read.c - second pass over JSON text: from tokens to the tape, checking the grammar. */
-#include "base/json_reader.h"
+#include "base/json_walk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +40,8 @@ void tn_json_free(struct tn_json *json)
     tn_free(json->head.tape);
     tn_free(json->keys);
     tn_free(json->scratch);
+    tn_free(json->head.picked);
+    tn_free(json->memo);
     tn_free(json);
 }
 
@@ -70,11 +72,11 @@ static void position(const struct tn_json *json, size_t at, size_t *line, size_t
 static void describe(const struct tn_json *json, size_t at, char *out, size_t room)
 {
     const char *s = json->head.text + at;
-    if (at >= json->n) {
+    if (at >= json->head.n) {
         snprintf(out, room, "the end of the text");
         return;
     }
-    size_t step = tn_utf8_step(s, json->n - at);
+    size_t step = tn_utf8_step(s, json->head.n - at);
     if (step == 3 && memcmp(s, "\xEF\xBB\xBF", 3) == 0)
         snprintf(out, room, "a byte order mark");
     else if (!step || (unsigned char)*s < 0x20 || *s == 0x7F)
@@ -83,32 +85,31 @@ static void describe(const struct tn_json *json, size_t at, char *out, size_t ro
         snprintf(out, room, "'%.*s'", (int)step, s);
 }
 
-static bool fail_at(struct tn_json *json, size_t at, enum tn_kind kind, const char *what,
-                    struct tn_err *err)
+bool tn_json_fail_at(struct tn_json *json, size_t at, enum tn_kind kind, const char *what,
+                     struct tn_err *err)
 {
     size_t line, column;
     position(json, at, &line, &column);
     return tn_fail(err, kind, "line %zu, column %zu: %s", line, column, what);
 }
 
-/* All tokens are read and one more was wanted. */
-static bool fail_ended(struct tn_json *json, const char *what, struct tn_err *err)
+bool tn_json_fail_ended(struct tn_json *json, const char *what, struct tn_err *err)
 {
     if (json->scan.bad != SIZE_MAX)
-        return fail_at(json, json->scan.bad, TN_E_syntax, "the text is not UTF-8", err);
+        return tn_json_fail_at(json, json->scan.bad, TN_E_syntax, "the text is not UTF-8", err);
     if (json->scan.in_string) what = "'\"' to end the string";
     char text[160];
     snprintf(text, sizeof text, "expected %s, found the end of the text", what);
-    return fail_at(json, json->n, TN_E_syntax, text, err);
+    return tn_json_fail_at(json, json->head.n, TN_E_syntax, text, err);
 }
 
 bool tn_json_expected(struct tn_json *json, size_t at, const char *what, struct tn_err *err)
 {
     char found[32], text[200];
-    if (at >= json->n) return fail_ended(json, what, err);
+    if (at >= json->head.n) return tn_json_fail_ended(json, what, err);
     describe(json, at, found, sizeof found);
     snprintf(text, sizeof text, "expected %s, found %s", what, found);
-    return fail_at(json, at, TN_E_syntax, text, err);
+    return tn_json_fail_at(json, at, TN_E_syntax, text, err);
 }
 
 /* Tokens */
@@ -147,10 +148,11 @@ static const size_t text_max = UINT32_MAX - 4096;
 bool tn_json_begin(struct tn_json *json, struct tn_str text, struct tn_err *err)
 {
     json->head.text = text.p ? text.p : "";
-    json->n = text.n;
+    json->head.n = text.n;
     json->used = 1;
+    json->memo_count = 0;
     if (text.n > text_max) {
-        json->n = 0;
+        json->head.n = 0;
         return tn_fail(err, TN_E_too_large, "a JSON text of %zu bytes; the most is %zu", text.n,
                        text_max);
     }
@@ -160,7 +162,7 @@ bool tn_json_begin(struct tn_json *json, struct tn_str text, struct tn_err *err)
 
 void tn_json_seek(struct tn_json *json, size_t at)
 {
-    tn_json_scan_begin(&json->scan, (struct tn_str){json->head.text, json->n}, at);
+    tn_json_scan_begin(&json->scan, (struct tn_str){json->head.text, json->head.n}, at);
     json->at = json->count = 0;
 }
 
@@ -229,21 +231,19 @@ size_t tn_json_unescape(const char *s, size_t n, char *out)
     return used;
 }
 
-/* The string has something in it besides plain bytes, at token i.  Reads to its closing quote;
- * UINT32_MAX: an error was filled in. */
-static uint32_t odd_string(struct tn_json *json, uint32_t i, struct tn_err *err)
+uint32_t tn_json_odd_string(struct tn_json *json, uint32_t i, struct tn_err *err)
 {
     const char *text = json->head.text;
     for (uint32_t skip_to = 0;;) {
         if (json->at > json->count) break;
         if (i >= skip_to) {
             if (text[i] == '"') return i;
-            size_t length = text[i] == '\\' ? tn_json_escape_length(text + i, json->n - i) : 0;
+            size_t length = text[i] == '\\' ? tn_json_escape_length(text + i, json->head.n - i) : 0;
             if (!length) {
                 const char *what = "an escape such as \\n or \\u00e9";
                 if (text[i] != '\\')
                     what = "an escape (\\n, \\t, \\u0000) for a control character";
-                else if (i + 1 < json->n && text[i + 1] == 'u')
+                else if (i + 1 < json->head.n && text[i + 1] == 'u')
                     what = "\\u and four hex digits, surrogates in pairs";
                 tn_json_expected(json, i, what, err);
                 return UINT32_MAX;
@@ -253,12 +253,13 @@ static uint32_t odd_string(struct tn_json *json, uint32_t i, struct tn_err *err)
         if (!tn_json_more(json)) break;
         i = json->tokens[json->at++];
     }
-    fail_ended(json, "'\"' to end the string", err);
+    tn_json_fail_ended(json, "'\"' to end the string", err);
     return UINT32_MAX;
 }
 
-static void remember_key(struct tn_json *json, struct tn_jnode *key)
+void tn_json_remember_key(struct tn_json *json, uint32_t node)
 {
+    struct tn_jnode *key = &json->head.tape[node];
     size_t n = key->end - key->start - 2;
     char *p = tn_arena_alloc(&json->arena, n + 1);
     if (json->nkeys == json->keys_room) {
@@ -324,8 +325,8 @@ static uint32_t number(struct tn_json *json, uint32_t start, uint32_t limit, uin
     }
     if ((i - start > TN_LIMIT_DECIMAL || (exponent && i - exponent > 8)) &&
         !number_ok(t + start, i - start))
-        return fail_at(json, start, TN_E_too_large,
-                       "a number is too long, or its exponent too large", err);
+        return tn_json_fail_at(json, start, TN_E_too_large,
+                               "a number is too long, or its exponent too large", err);
     return i;
 no_digit:
     tn_json_expected(json, i, "a digit", err);
@@ -342,7 +343,7 @@ static uint32_t word(struct tn_json *json, uint32_t start, uint32_t *info, struc
                  {"false", 5, TN_JSON_bool},
                  {"null", 4, TN_JSON_null}};
     const char *t = json->head.text + start;
-    size_t left = json->n - start;
+    size_t left = json->head.n - start;
     int k = *t == 't' ? 0 : *t == 'f' ? 1 : 2;
     uint32_t n = words[k].n;
     *info = words[k].info;
@@ -353,11 +354,21 @@ static uint32_t word(struct tn_json *json, uint32_t start, uint32_t *info, struc
     return 0;
 }
 
+uint32_t tn_json_odd_scalar(struct tn_json *json, uint32_t i, const uint32_t *next, uint32_t *info,
+                            struct tn_err *err)
+{
+    char c = json->head.text[i];
+    if (c == 't' || c == 'f' || c == 'n') return word(json, i, info, err);
+    bool last = next >= json->tokens + json->count;
+    return number(json, i, last ? (uint32_t)json->head.n : *next, info, err);
+}
+
 /* Values */
 
-static void forget(struct tn_json *json)
+void tn_json_forget(struct tn_json *json)
 {
     json->used = 1;
+    json->head.pick = NULL;
     json->looked = false;
     json->duplicate = NULL;
     if (json->indexes) forget_indexes(json);
@@ -368,95 +379,54 @@ static void forget(struct tn_json *json)
 /* Where to go on: in an object, in an array, behind the whole value. */
 struct level {
     uint32_t node, count;
+    bool object;
 };
 
-/* A flat machine: each label is a place in the grammar.  Tokens are looked ahead for once a member
- * (AHEAD is more than a member without containers has), not one by one. */
-#define MORE()                                                                                     \
-    do {                                                                                           \
-        if (json->count < json->at + TN_JSON_AHEAD) {                                              \
-            json->used = used;                                                                     \
-            if (!tn_json_more(json)) goto ended;                                                   \
-            tape = json->head.tape;                                                                \
-        }                                                                                          \
-    } while (0)
-
-bool tn_json_one(struct tn_json *json, struct tn_err *err)
+/* Whether a key whose quote was read is followed by a plain text and one more member. */
+TN_WALK_INLINE bool plain_member(const struct tn_walk *w)
 {
-    const char *const text = json->head.text;
-    const uint32_t *const tokens = json->tokens;
-    struct level open[TN_LIMIT_JSON_DEPTH];
-    unsigned depth = 0;
-    uint32_t i, end, info, used, count = 0, limit;
-    bool object = false;
-    const char *expected = "a value";
-    struct tn_jnode *tape;
+    const char *t = w->text;
+    const uint32_t *k = w->next;
+    return t[k[0]] == '"' && t[k[1]] == ':' && t[k[2]] == '"' && t[k[3]] == '"' && t[k[4]] == ',';
+}
 
-    forget(json);
-    used = json->used;
-    tape = json->head.tape;
-    MORE();
+/* A flat machine: each label is a place in the grammar.  keep: nodes are appended to the tape, else
+ * the value is only checked.  outside: it stands in so many objects already. */
+TN_WALK_INLINE bool read_value(struct tn_json *json, const bool keep, const unsigned outside,
+                               struct tn_err *err)
+{
+    struct level open[TN_LIMIT_JSON_DEPTH];
+    struct tn_walk w;
+    unsigned depth = outside;
+    uint32_t i, end, info, count = 0;
+    bool object = outside > 0;
+    const char *expected = "a value";
+
+    tn_walk_enter(json, &w);
+    if (!tn_walk_more(json, &w)) goto ended;
 
 value:
-    i = tokens[json->at++];
-    switch (text[i]) {
-    case '"':
-        info = TN_JSON_string;
-        end = tokens[json->at++];
-        if (text[end] != '"') {
-            json->used = used;
-            if ((end = odd_string(json, end, err)) == UINT32_MAX) goto failed;
-            info |= TN_JNODE_ESCAPED;
-            (void)tn_json_more(json);
-            tape = json->head.tape;
-        }
-        end++;
-        break;
-    case '{':
-        object = true;
-        info = TN_JSON_object;
-        goto container;
-    case '[':
-        object = false;
-        info = TN_JSON_array;
-        goto container;
-    case '-':
-    case '0':
-    case '1':
-    case '2':
-    case '3':
-    case '4':
-    case '5':
-    case '6':
-    case '7':
-    case '8':
-    case '9':
-        limit = json->at < json->count ? tokens[json->at] : (uint32_t)json->n;
-        if (!(end = number(json, i, limit, &info, err))) goto failed;
-        break;
-    case 't':
-    case 'f':
-    case 'n':
-        if (!(end = word(json, i, &info, err))) goto failed;
-        break;
-    default: expected = "a value"; goto unexpected;
-    }
-    tape[used] = (struct tn_jnode){i, end, used + 1, info};
-    used++;
+    i = *w.next++;
+    if (w.text[i] == '{' || w.text[i] == '[') goto container;
+    expected = "a value";
+    enum tn_walk_got got = tn_walk_scalar(json, &w, i, &end, &info, err);
+    if (got == TN_WALK_failed) goto failed;
+    if (got == TN_WALK_strange) goto unexpected;
+    if (keep) tn_walk_node(json, &w, i, end, info);
 
 behind:
-    if (!depth) goto done;
-    i = tokens[json->at++];
-    if (text[i] == ',') {
+    if (depth == outside) goto done;
+    i = *w.next++;
+    if (w.text[i] == ',') {
         count++;
-        MORE();
+        if (!tn_walk_more(json, &w)) goto ended;
         if (!object) goto value;
-        i = tokens[json->at++];
+        i = *w.next++;
         expected = "a key in quotes";
-        if (text[i] != '"') goto unexpected;
+        if (w.text[i] != '"') goto unexpected;
         goto key;
     }
-    if (text[i] == (object ? '}' : ']')) {
+    if (w.text[i] == (object ? '}' : ']')) {
         count++;
         goto close;
     }
@@ -464,74 +434,97 @@ behind:
     goto unexpected;
 
 container:
+    object = w.text[i] == '{';
     if (depth == TN_LIMIT_JSON_DEPTH) {
-        if (json->at > json->count) goto ended;
-        fail_at(json, i, TN_E_too_large, "nested too deep", err);
+        if (tn_walk_past_end(json, &w)) goto ended;
+        tn_json_fail_at(json, i, TN_E_too_large, "nested too deep", err);
         goto failed;
     }
-    if (depth) open[depth - 1].count = count;
-    open[depth++].node = used;
-    tape[used++] = (struct tn_jnode){.start = i, .info = info};
+    if (depth > outside) open[depth - 1].count = count;
+    open[depth++] = (struct level){.node = w.used, .object = object};
+    if (keep) tn_walk_node(json, &w, i, 0, object ? TN_JSON_object : TN_JSON_array);
     count = 0;
-    MORE();
+    if (!tn_walk_more(json, &w)) goto ended;
     if (!object) {
-        if (text[tokens[json->at]] != ']') goto value;
-        i = tokens[json->at++];
+        if (w.text[*w.next] != ']') goto value;
+        i = *w.next++;
         goto close;
     }
-    i = tokens[json->at++];
-    if (text[i] == '}') goto close;
+    i = *w.next++;
+    if (w.text[i] == '}') goto close;
     expected = "a key in quotes or '}'";
-    if (text[i] != '"') goto unexpected;
+    if (w.text[i] != '"') goto unexpected;
 
 key:
-    info = TN_JSON_string;
-    end = tokens[json->at++];
-    if (text[end] != '"') {
-        json->used = used;
-        if ((end = odd_string(json, end, err)) == UINT32_MAX) goto failed;
-        info |= TN_JNODE_ESCAPED;
-        (void)tn_json_more(json);
-        tape = json->head.tape;
+    while (!keep && plain_member(&w)) {
+        count++;
+        w.next += 5;
+        if (!tn_walk_more(json, &w)) goto ended;
+        i = *w.next++;
+        expected = "a key in quotes";
+        if (w.text[i] != '"') goto unexpected;
     }
-    tape[used] = (struct tn_jnode){i, end + 1, used + 1, info};
-    if (info & TN_JNODE_ESCAPED) remember_key(json, &tape[used]);
-    used++;
-    i = tokens[json->at++];
+    if ((end = tn_walk_string(json, &w, &info, err)) == UINT32_MAX) goto failed;
+    if (keep) {
+        tn_walk_node(json, &w, i, end, info);
+        if (info & TN_JNODE_ESCAPED) tn_json_remember_key(json, w.used - 1);
+    }
+    i = *w.next++;
     expected = "':'";
-    if (text[i] != ':') goto unexpected;
+    if (w.text[i] != ':') goto unexpected;
     goto value;
 
 close:
     if (count > TN_JSON_MEMBERS_MAX) {
-        fail_at(json, i, TN_E_too_large, "too many members", err);
+        tn_json_fail_at(json, i, TN_E_too_large, "too many members", err);
         goto failed;
     }
-    struct tn_jnode *closed = &tape[open[--depth].node];
-    closed->end = i + 1;
-    closed->next = used;
-    closed->info |= count << TN_JNODE_COUNT_SHIFT;
-    if (!depth) goto done;
+    depth--;
+    if (keep) {
+        struct tn_jnode *closed = &json->head.tape[open[depth].node];
+        closed->end = i + 1;
+        closed->next = w.used;
+        closed->info |= count << TN_JNODE_COUNT_SHIFT;
+    }
+    if (depth == outside) {
+        object = outside > 0;
+        goto done;
+    }
     count = open[depth - 1].count;
-    object = (tape[open[depth - 1].node].info & TN_JNODE_TYPE) == TN_JSON_object;
-    MORE();
+    object = open[depth - 1].object;
+    if (!tn_walk_more(json, &w)) goto ended;
     goto behind;
 
 done:
-    if (json->at > json->count) goto ended;
-    json->used = used;
+    if (tn_walk_past_end(json, &w)) goto ended;
+    tn_walk_leave(json, &w);
     return true;
 unexpected:
-    if (json->at > json->count) goto ended;
+    if (tn_walk_past_end(json, &w)) goto ended;
     tn_json_expected(json, i, expected, err);
     goto failed;
 ended:
-    fail_ended(json, depth ? object ? "',' or '}'" : "',' or ']'" : "a value", err);
+    tn_json_fail_ended(json, depth ? object ? "',' or '}'" : "',' or ']'" : "a value", err);
 failed:
     json->used = 1;
     return false;
 }
-#undef MORE
+
+bool tn_json_one(struct tn_json *json, struct tn_err *err)
+{
+    tn_json_forget(json);
+    return read_value(json, true, 0, err);
+}
+
+static bool skip_member(struct tn_json *json, struct tn_err *err)
+{
+    return read_value(json, false, 1, err);
+}
+
+bool tn_json_member(struct tn_json *json, bool keep, struct tn_err *err)
+{
+    return keep ? read_value(json, true, 1, err) : skip_member(json, err);
+}
 
 bool tn_json_parse(struct tn_json *json, struct tn_str text, struct tn_err *err)
 {
@@ -539,7 +532,7 @@ bool tn_json_parse(struct tn_json *json, struct tn_str text, struct tn_err *err)
     if (!tn_json_more(json)) {
         if (json->scan.bad == SIZE_MAX) return true;
         json->used = 1;
-        return fail_ended(json, "", err);
+        return tn_json_fail_ended(json, "", err);
     }
     json->used = 1;
     return tn_json_expected(json, json->tokens[json->at], "the end of the text", err);

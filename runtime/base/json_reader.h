@@ -19,7 +19,6 @@ struct tn_json_index {
 struct tn_json {
     struct tn_json_head head; /* first: json_tape.h relies on it */
     uint32_t used, room;      /* of the tape */
-    size_t n;
     struct tn_json_scan scan;
     uint32_t *tokens; /* [at, count) are still to be read */
     uint32_t at, count;
@@ -31,6 +30,10 @@ struct tn_json {
     uint32_t *scratch; /* slots for the check of a small object */
     uint32_t scratch_room;
     struct tn_buf copy; /* text of an envelope */
+    uint32_t picked_room;
+    struct tn_json_memo *memo; /* keys of earlier rows; json_pick.c */
+    uint32_t memo_count;
+    const struct tn_json_pick *memo_of;
     bool looked;        /* for doubled keys in all objects */
     const char *duplicate;
 };
@@ -40,6 +43,11 @@ TN_MUST_CHECK bool tn_json_begin(struct tn_json *json, struct tn_str text, struc
 void tn_json_seek(struct tn_json *json, size_t at);
 /* Forgets the tape, then parses one value from the next token on. */
 TN_MUST_CHECK bool tn_json_one(struct tn_json *json, struct tn_err *err);
+/* Reads the value of a member of the outermost object, or only checks it. */
+TN_MUST_CHECK bool tn_json_member(struct tn_json *json, bool keep, struct tn_err *err);
+/* As tn_json_one; of an object only the members that pick names come onto the tape. */
+TN_MUST_CHECK bool tn_json_one_picked(struct tn_json *json, const struct tn_json_pick *pick,
+                                      struct tn_err *err);
 /* Sees to it that AHEAD tokens are there (behind the last real one stand copies of it); false: the
  * text is exhausted. */
 bool tn_json_more(struct tn_json *json);

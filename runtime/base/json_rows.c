@@ -19,7 +19,8 @@ static bool take(struct tn_json *json, char c)
 
 static bool wanted(struct tn_json *json, const char *what, struct tn_err *err)
 {
-    return tn_json_expected(json, tn_json_more(json) ? json->tokens[json->at] : json->n, what, err);
+    return tn_json_expected(json, tn_json_more(json) ? json->tokens[json->at] : json->head.n, what,
+                            err);
 }
 
 /* Reads a key and its colon; the key's text is good until the next value is read. */
@@ -88,7 +89,7 @@ static bool open_array(struct tn_json_rows *rows, struct tn_err *err)
 {
     struct tn_json *json = rows->json;
     int c = tn_json_peek(json);
-    rows->start = rows->end = c < 0 ? json->n : json->tokens[json->at];
+    rows->start = rows->end = c < 0 ? json->head.n : json->tokens[json->at];
     if (c == '[') {
         json->at++;
         rows->state = FIRST;
@@ -149,8 +150,9 @@ static bool read_row(struct tn_json_rows *rows, struct tn_err *err)
 {
     struct tn_json *json = rows->json;
     rows->index++;
-    rows->start = rows->end = tn_json_more(json) ? json->tokens[json->at] : json->n;
-    if (!tn_json_one(json, err)) return false;
+    rows->start = rows->end = tn_json_more(json) ? json->tokens[json->at] : json->head.n;
+    bool ok = rows->pick ? tn_json_one_picked(json, rows->pick, err) : tn_json_one(json, err);
+    if (!ok) return false;
     rows->end = json->head.tape[1].end;
     return true;
 }
@@ -159,9 +161,9 @@ static bool read_row(struct tn_json_rows *rows, struct tn_err *err)
 static bool next_line(struct tn_json_rows *rows)
 {
     struct tn_json *json = rows->json;
-    size_t left = json->n - rows->start;
+    size_t left = json->head.n - rows->start;
     const char *end = left ? memchr(text_at(json, rows->start), '\n', left) : NULL;
-    rows->end = end ? (size_t)(end - json->head.text) : json->n;
+    rows->end = end ? (size_t)(end - json->head.text) : json->head.n;
     json->used = 1;
     tn_json_seek(json, rows->end);
     return false;
@@ -232,7 +234,7 @@ static size_t skip_array(struct tn_json *json)
             if (c == '}' && !--depth) return i;
         }
     }
-    return json->n;
+    return json->head.n;
 }
 
 bool tn_json_envelope(struct tn_json *into, struct tn_str text, struct tn_str path,
