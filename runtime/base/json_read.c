@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* json_read.c - second pass over JSON text: from tokens to the tape, checking the grammar. */
-#include "base/json_walk.h"
+#include "base/json_reader.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,36 +85,37 @@ static void describe(const struct tn_json *json, size_t at, char *out, size_t ro
         snprintf(out, room, "'%.*s'", (int)step, s);
 }
 
-bool tn_json_fail_at(struct tn_json *json, size_t at, enum tn_kind kind, const char *what,
-                     struct tn_err *err)
+static bool fail_at(struct tn_json *json, size_t at, enum tn_kind kind, const char *what,
+                    struct tn_err *err)
 {
     size_t line, column;
     position(json, at, &line, &column);
     return tn_fail(err, kind, "line %zu, column %zu: %s", line, column, what);
 }
 
-bool tn_json_fail_ended(struct tn_json *json, const char *what, struct tn_err *err)
+/* All tokens are read and one more was wanted. */
+static bool fail_ended(struct tn_json *json, const char *what, struct tn_err *err)
 {
     if (json->scan.bad != SIZE_MAX)
-        return tn_json_fail_at(json, json->scan.bad, TN_E_syntax, "the text is not UTF-8", err);
+        return fail_at(json, json->scan.bad, TN_E_syntax, "the text is not UTF-8", err);
     if (json->scan.in_string) what = "'\"' to end the string";
     char text[160];
     snprintf(text, sizeof text, "expected %s, found the end of the text", what);
-    return tn_json_fail_at(json, json->head.n, TN_E_syntax, text, err);
+    return fail_at(json, json->head.n, TN_E_syntax, text, err);
 }
 
 bool tn_json_expected(struct tn_json *json, size_t at, const char *what, struct tn_err *err)
 {
     char found[32], text[200];
-    if (at >= json->head.n) return tn_json_fail_ended(json, what, err);
+    if (at >= json->head.n) return fail_ended(json, what, err);
     describe(json, at, found, sizeof found);
     snprintf(text, sizeof text, "expected %s, found %s", what, found);
-    return tn_json_fail_at(json, at, TN_E_syntax, text, err);
+    return fail_at(json, at, TN_E_syntax, text, err);
 }
 
 /* Tokens */
 
-static void grow_tape(struct tn_json *json, uint32_t nodes)
+void tn_json_grow(struct tn_json *json, uint32_t nodes)
 {
     if (json->room - json->used >= nodes) return;
     while (json->room - json->used < nodes) json->room *= 2;
@@ -133,7 +134,7 @@ bool tn_json_more(struct tn_json *json)
         uint32_t last = left ? json->tokens[left - 1] : 0;
         for (uint32_t i = 0; i < TN_JSON_AHEAD; i++) json->tokens[left + i] = last;
     }
-    grow_tape(json, left + 2 * TN_JSON_AHEAD);
+    tn_json_grow(json, left + 2 * TN_JSON_AHEAD);
     return left > 0;
 }
 
@@ -231,7 +232,9 @@ size_t tn_json_unescape(const char *s, size_t n, char *out)
     return used;
 }
 
-uint32_t tn_json_odd_string(struct tn_json *json, uint32_t i, struct tn_err *err)
+/* The string has something in it besides plain bytes, at token i.  Reads to its closing quote;
+ * UINT32_MAX: an error was filled in. */
+static uint32_t odd_string(struct tn_json *json, uint32_t i, struct tn_err *err)
 {
     const char *text = json->head.text;
     for (uint32_t skip_to = 0;;) {
@@ -253,13 +256,13 @@ uint32_t tn_json_odd_string(struct tn_json *json, uint32_t i, struct tn_err *err
         if (!tn_json_more(json)) break;
         i = json->tokens[json->at++];
     }
-    tn_json_fail_ended(json, "'\"' to end the string", err);
+    fail_ended(json, "'\"' to end the string", err);
     return UINT32_MAX;
 }
 
-void tn_json_remember_key(struct tn_json *json, uint32_t node)
+void tn_json_remember_key(struct tn_json *json, uint32_t at)
 {
-    struct tn_jnode *key = &json->head.tape[node];
+    struct tn_jnode *key = &json->head.tape[at];
     size_t n = key->end - key->start - 2;
     char *p = tn_arena_alloc(&json->arena, n + 1);
     if (json->nkeys == json->keys_room) {
@@ -325,12 +328,17 @@ static uint32_t number(struct tn_json *json, uint32_t start, uint32_t limit, uin
     }
     if ((i - start > TN_LIMIT_DECIMAL || (exponent && i - exponent > 8)) &&
         !number_ok(t + start, i - start))
-        return tn_json_fail_at(json, start, TN_E_too_large,
-                               "a number is too long, or its exponent too large", err);
+        return fail_at(json, start, TN_E_too_large,
+                       "a number is too long, or its exponent too large", err);
     return i;
 no_digit:
     tn_json_expected(json, i, "a digit", err);
     return 0;
+}
+
+uint32_t tn_json_number(struct tn_json *json, uint32_t at, uint32_t *info, struct tn_err *err)
+{
+    return number(json, at, (uint32_t)json->head.n, info, err);
 }
 
 /* Reads true, false or null at start; as number above. */
@@ -354,15 +362,6 @@ static uint32_t word(struct tn_json *json, uint32_t start, uint32_t *info, struc
     return 0;
 }
 
-uint32_t tn_json_odd_scalar(struct tn_json *json, uint32_t i, const uint32_t *next, uint32_t *info,
-                            struct tn_err *err)
-{
-    char c = json->head.text[i];
-    if (c == 't' || c == 'f' || c == 'n') return word(json, i, info, err);
-    bool last = next >= json->tokens + json->count;
-    return number(json, i, last ? (uint32_t)json->head.n : *next, info, err);
-}
-
 /* Values */
 
 void tn_json_forget(struct tn_json *json)
@@ -379,54 +378,95 @@ void tn_json_forget(struct tn_json *json)
 /* Where to go on: in an object, in an array, behind the whole value. */
 struct level {
     uint32_t node, count;
-    bool object;
 };
 
-/* Whether a key whose quote was read is followed by a plain text and one more member. */
-TN_WALK_INLINE bool plain_member(const struct tn_walk *w)
-{
-    const char *t = w->text;
-    const uint32_t *k = w->next;
-    return t[k[0]] == '"' && t[k[1]] == ':' && t[k[2]] == '"' && t[k[3]] == '"' && t[k[4]] == ',';
-}
+/* A flat machine: each label is a place in the grammar.  Tokens are looked ahead for once a member
+ * (AHEAD is more than a member without containers has), not one by one. */
+#define MORE()                                                                                     \
+    do {                                                                                           \
+        if (json->count < json->at + TN_JSON_AHEAD) {                                              \
+            json->used = used;                                                                     \
+            if (!tn_json_more(json)) goto ended;                                                   \
+            tape = json->head.tape;                                                                \
+        }                                                                                          \
+    } while (0)
 
-/* A flat machine: each label is a place in the grammar.  keep: nodes are appended to the tape, else
- * the value is only checked.  outside: it stands in so many objects already. */
-TN_WALK_INLINE bool read_value(struct tn_json *json, const bool keep, const unsigned outside,
-                               struct tn_err *err)
+bool tn_json_one(struct tn_json *json, struct tn_err *err)
 {
+    const char *const text = json->head.text;
+    const uint32_t *const tokens = json->tokens;
     struct level open[TN_LIMIT_JSON_DEPTH];
-    struct tn_walk w;
-    unsigned depth = outside;
-    uint32_t i, end, info, count = 0;
-    bool object = outside > 0;
+    unsigned depth = 0;
+    uint32_t i, end, info, used, count = 0, limit;
+    bool object = false;
     const char *expected = "a value";
+    struct tn_jnode *tape;
 
-    tn_walk_enter(json, &w);
-    if (!tn_walk_more(json, &w)) goto ended;
+    tn_json_forget(json);
+    used = json->used;
+    tape = json->head.tape;
+    MORE();
 
 value:
-    i = *w.next++;
-    if (w.text[i] == '{' || w.text[i] == '[') goto container;
-    expected = "a value";
-    enum tn_walk_got got = tn_walk_scalar(json, &w, i, &end, &info, err);
-    if (got == TN_WALK_failed) goto failed;
-    if (got == TN_WALK_strange) goto unexpected;
-    if (keep) tn_walk_node(json, &w, i, end, info);
+    i = tokens[json->at++];
+    switch (text[i]) {
+    case '"':
+        info = TN_JSON_string;
+        end = tokens[json->at++];
+        if (text[end] != '"') {
+            json->used = used;
+            if ((end = odd_string(json, end, err)) == UINT32_MAX) goto failed;
+            info |= TN_JNODE_ESCAPED;
+            (void)tn_json_more(json);
+            tape = json->head.tape;
+        }
+        end++;
+        break;
+    case '{':
+        object = true;
+        info = TN_JSON_object;
+        goto container;
+    case '[':
+        object = false;
+        info = TN_JSON_array;
+        goto container;
+    case '-':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9':
+        limit = json->at < json->count ? tokens[json->at] : (uint32_t)json->head.n;
+        if (!(end = number(json, i, limit, &info, err))) goto failed;
+        break;
+    case 't':
+    case 'f':
+    case 'n':
+        if (!(end = word(json, i, &info, err))) goto failed;
+        break;
+    default: expected = "a value"; goto unexpected;
+    }
+    tape[used] = (struct tn_jnode){i, end, used + 1, info};
+    used++;
 
 behind:
-    if (depth == outside) goto done;
-    i = *w.next++;
-    if (w.text[i] == ',') {
+    if (!depth) goto done;
+    i = tokens[json->at++];
+    if (text[i] == ',') {
         count++;
-        if (!tn_walk_more(json, &w)) goto ended;
+        MORE();
         if (!object) goto value;
-        i = *w.next++;
+        i = tokens[json->at++];
         expected = "a key in quotes";
-        if (w.text[i] != '"') goto unexpected;
+        if (text[i] != '"') goto unexpected;
         goto key;
     }
-    if (w.text[i] == (object ? '}' : ']')) {
+    if (text[i] == (object ? '}' : ']')) {
         count++;
         goto close;
     }
@@ -434,97 +474,74 @@ behind:
     goto unexpected;
 
 container:
-    object = w.text[i] == '{';
     if (depth == TN_LIMIT_JSON_DEPTH) {
-        if (tn_walk_past_end(json, &w)) goto ended;
-        tn_json_fail_at(json, i, TN_E_too_large, "nested too deep", err);
+        if (json->at > json->count) goto ended;
+        fail_at(json, i, TN_E_too_large, "nested too deep", err);
         goto failed;
     }
-    if (depth > outside) open[depth - 1].count = count;
-    open[depth++] = (struct level){.node = w.used, .object = object};
-    if (keep) tn_walk_node(json, &w, i, 0, object ? TN_JSON_object : TN_JSON_array);
+    if (depth) open[depth - 1].count = count;
+    open[depth++].node = used;
+    tape[used++] = (struct tn_jnode){.start = i, .info = info};
     count = 0;
-    if (!tn_walk_more(json, &w)) goto ended;
+    MORE();
     if (!object) {
-        if (w.text[*w.next] != ']') goto value;
-        i = *w.next++;
+        if (text[tokens[json->at]] != ']') goto value;
+        i = tokens[json->at++];
         goto close;
     }
-    i = *w.next++;
-    if (w.text[i] == '}') goto close;
+    i = tokens[json->at++];
+    if (text[i] == '}') goto close;
     expected = "a key in quotes or '}'";
-    if (w.text[i] != '"') goto unexpected;
+    if (text[i] != '"') goto unexpected;
 
 key:
-    while (!keep && plain_member(&w)) {
-        count++;
-        w.next += 5;
-        if (!tn_walk_more(json, &w)) goto ended;
-        i = *w.next++;
-        expected = "a key in quotes";
-        if (w.text[i] != '"') goto unexpected;
+    info = TN_JSON_string;
+    end = tokens[json->at++];
+    if (text[end] != '"') {
+        json->used = used;
+        if ((end = odd_string(json, end, err)) == UINT32_MAX) goto failed;
+        info |= TN_JNODE_ESCAPED;
+        (void)tn_json_more(json);
+        tape = json->head.tape;
     }
-    if ((end = tn_walk_string(json, &w, &info, err)) == UINT32_MAX) goto failed;
-    if (keep) {
-        tn_walk_node(json, &w, i, end, info);
-        if (info & TN_JNODE_ESCAPED) tn_json_remember_key(json, w.used - 1);
-    }
-    i = *w.next++;
+    tape[used] = (struct tn_jnode){i, end + 1, used + 1, info};
+    if (info & TN_JNODE_ESCAPED) tn_json_remember_key(json, used);
+    used++;
+    i = tokens[json->at++];
     expected = "':'";
-    if (w.text[i] != ':') goto unexpected;
+    if (text[i] != ':') goto unexpected;
     goto value;
 
 close:
     if (count > TN_JSON_MEMBERS_MAX) {
-        tn_json_fail_at(json, i, TN_E_too_large, "too many members", err);
+        fail_at(json, i, TN_E_too_large, "too many members", err);
         goto failed;
     }
-    depth--;
-    if (keep) {
-        struct tn_jnode *closed = &json->head.tape[open[depth].node];
-        closed->end = i + 1;
-        closed->next = w.used;
-        closed->info |= count << TN_JNODE_COUNT_SHIFT;
-    }
-    if (depth == outside) {
-        object = outside > 0;
-        goto done;
-    }
+    struct tn_jnode *closed = &tape[open[--depth].node];
+    closed->end = i + 1;
+    closed->next = used;
+    closed->info |= count << TN_JNODE_COUNT_SHIFT;
+    if (!depth) goto done;
     count = open[depth - 1].count;
-    object = open[depth - 1].object;
-    if (!tn_walk_more(json, &w)) goto ended;
+    object = (tape[open[depth - 1].node].info & TN_JNODE_TYPE) == TN_JSON_object;
+    MORE();
     goto behind;
 
 done:
-    if (tn_walk_past_end(json, &w)) goto ended;
-    tn_walk_leave(json, &w);
+    if (json->at > json->count) goto ended;
+    json->used = used;
     return true;
 unexpected:
-    if (tn_walk_past_end(json, &w)) goto ended;
+    if (json->at > json->count) goto ended;
     tn_json_expected(json, i, expected, err);
     goto failed;
 ended:
-    tn_json_fail_ended(json, depth ? object ? "',' or '}'" : "',' or ']'" : "a value", err);
+    fail_ended(json, depth ? object ? "',' or '}'" : "',' or ']'" : "a value", err);
 failed:
     json->used = 1;
     return false;
 }
-
-bool tn_json_one(struct tn_json *json, struct tn_err *err)
-{
-    tn_json_forget(json);
-    return read_value(json, true, 0, err);
-}
-
-static bool skip_member(struct tn_json *json, struct tn_err *err)
-{
-    return read_value(json, false, 1, err);
-}
-
-bool tn_json_member(struct tn_json *json, bool keep, struct tn_err *err)
-{
-    return keep ? read_value(json, true, 1, err) : skip_member(json, err);
-}
+#undef MORE
 
 bool tn_json_parse(struct tn_json *json, struct tn_str text, struct tn_err *err)
 {
@@ -532,7 +549,7 @@ bool tn_json_parse(struct tn_json *json, struct tn_str text, struct tn_err *err)
     if (!tn_json_more(json)) {
         if (json->scan.bad == SIZE_MAX) return true;
         json->used = 1;
-        return tn_json_fail_ended(json, "", err);
+        return fail_ended(json, "", err);
     }
     json->used = 1;
     return tn_json_expected(json, json->tokens[json->at], "the end of the text", err);

@@ -43,11 +43,21 @@ TN_MUST_CHECK bool tn_json_begin(struct tn_json *json, struct tn_str text, struc
 void tn_json_seek(struct tn_json *json, size_t at);
 /* Forgets the tape, then parses one value from the next token on. */
 TN_MUST_CHECK bool tn_json_one(struct tn_json *json, struct tn_err *err);
-/* Reads the value of a member of the outermost object, or only checks it. */
-TN_MUST_CHECK bool tn_json_member(struct tn_json *json, bool keep, struct tn_err *err);
-/* As tn_json_one; of an object only the members that pick names come onto the tape. */
-TN_MUST_CHECK bool tn_json_one_picked(struct tn_json *json, const struct tn_json_pick *pick,
-                                      struct tn_err *err);
+/* ---- json_pick.c ---- */
+
+/* Reads the row that begins at `at` in one pass, without tokens, and forgets the tape before.  The
+ * offset behind it, or 0: nothing was read, tn_json_one has to. */
+size_t tn_json_pick_row(struct tn_json *json, const struct tn_json_pick *pick, size_t at);
+/* Where a row may begin behind the separator (0: none) that comes next after `at`; SIZE_MAX: look at
+ * the tokens. */
+size_t tn_json_next_row(const struct tn_json *json, size_t at, char separator);
+/* What it takes of json_read.c */
+void tn_json_forget(struct tn_json *json);
+void tn_json_grow(struct tn_json *json, uint32_t nodes);
+void tn_json_remember_key(struct tn_json *json, uint32_t key);
+/* The end of the number that begins at `at`; 0: it is none, or too long. */
+uint32_t tn_json_number(struct tn_json *json, uint32_t at, uint32_t *info, struct tn_err *err);
+
 /* Sees to it that AHEAD tokens are there (behind the last real one stand copies of it); false: the
  * text is exhausted. */
 bool tn_json_more(struct tn_json *json);

@@ -151,10 +151,40 @@ static bool read_row(struct tn_json_rows *rows, struct tn_err *err)
     struct tn_json *json = rows->json;
     rows->index++;
     rows->start = rows->end = tn_json_more(json) ? json->tokens[json->at] : json->head.n;
-    bool ok = rows->pick ? tn_json_one_picked(json, rows->pick, err) : tn_json_one(json, err);
-    if (!ok) return false;
+    if (!tn_json_one(json, err)) return false;
     rows->end = json->head.tape[1].end;
     return true;
+}
+
+static bool line_broken_between(const struct tn_json_rows *rows, size_t from, size_t to)
+{
+    return rows->index == SIZE_MAX || memchr(text_at(rows->json, from), '\n', to - from);
+}
+
+/* A row that is picked from is read at once where it is of the usual form; true: it was. */
+static bool pick_row(struct tn_json_rows *rows)
+{
+    size_t at = rows->end;
+    if (rows->state == FIRST) at = tn_json_next_row(rows->json, rows->start + 1, 0);
+    if (rows->state == NEXT) at = tn_json_next_row(rows->json, rows->end, ',');
+    if (rows->state == LINES) at = tn_json_next_row(rows->json, rows->end, 0);
+    if (at == SIZE_MAX || (rows->state == LINES && !line_broken_between(rows, rows->end, at)))
+        return false;
+    size_t end = tn_json_pick_row(rows->json, rows->pick, at);
+    if (!end) return false;
+    rows->index++;
+    rows->start = at;
+    rows->end = end;
+    if (rows->state == FIRST) rows->state = NEXT;
+    return true;
+}
+
+/* From here on by tokens; none were read behind the first row. */
+static void use_tokens(struct tn_json_rows *rows)
+{
+    rows->tokens = true;
+    rows->json->used = 1;
+    if (rows->index != SIZE_MAX) tn_json_seek(rows->json, rows->end);
 }
 
 /* After a bad row: on from the next line. */
@@ -165,13 +195,9 @@ static bool next_line(struct tn_json_rows *rows)
     const char *end = left ? memchr(text_at(json, rows->start), '\n', left) : NULL;
     rows->end = end ? (size_t)(end - json->head.text) : json->head.n;
     json->used = 1;
+    rows->tokens = false;
     tn_json_seek(json, rows->end);
     return false;
-}
-
-static bool line_broken_between(const struct tn_json_rows *rows, size_t from, size_t to)
-{
-    return rows->index == SIZE_MAX || memchr(text_at(rows->json, from), '\n', to - from);
 }
 
 static bool read_line(struct tn_json_rows *rows, struct tn_err *err)
@@ -199,6 +225,10 @@ bool tn_json_rows_next(struct tn_json_rows *rows, struct tn_err *err)
 {
     struct tn_json *json = rows->json;
     tn_err_clear(err);
+    if (rows->pick && !rows->tokens && rows->state <= LINES) {
+        if (pick_row(rows)) return true;
+        use_tokens(rows);
+    }
     switch ((enum state)rows->state) {
     case LINES: return read_line(rows, err);
     case ENDED: return false;
