@@ -88,7 +88,7 @@ struct tn_json_rows {
     const struct tn_json_pick *pick; /* set it after open, and a row that is an object has only the
                                         members that it names: the rest is checked, not kept */
     unsigned state, levels;
-    bool tokens;                   /* picking came to something that it leaves to the parser */
+    bool tokens;                   /* something unusual came: now by the machine for all texts */
 };
 /* path names the array: "items", "d.results" (members, from the root); "" for a text that is itself
  * an array or, if it does not begin with '[', any number of values (NDJSON: one a line, an empty

@@ -31,7 +31,7 @@ struct tn_json {
     uint32_t scratch_room;
     struct tn_buf copy; /* text of an envelope */
     uint32_t picked_room;
-    struct tn_json_memo *memo; /* keys of earlier rows; json_pick.c */
+    struct tn_json_memo *memo; /* keys of earlier rows; json_row.c */
     uint32_t memo_count;
     const struct tn_json_pick *memo_of;
     bool looked;        /* for doubled keys in all objects */
@@ -43,11 +43,12 @@ TN_MUST_CHECK bool tn_json_begin(struct tn_json *json, struct tn_str text, struc
 void tn_json_seek(struct tn_json *json, size_t at);
 /* Forgets the tape, then parses one value from the next token on. */
 TN_MUST_CHECK bool tn_json_one(struct tn_json *json, struct tn_err *err);
-/* ---- json_pick.c ---- */
+/* ---- json_row.c ---- */
 
-/* Reads the row that begins at `at` in one pass, without tokens, and forgets the tape before.  The
- * offset behind it, or 0: nothing was read, tn_json_one has to. */
-size_t tn_json_pick_row(struct tn_json *json, const struct tn_json_pick *pick, size_t at);
+/* Reads the object that begins at `at` in one pass, without tokens, and forgets the tape before; with
+ * a pick only the members that it names come onto the tape.  The offset behind it, or 0: nothing was
+ * read, tn_json_one has to. */
+size_t tn_json_row(struct tn_json *json, const struct tn_json_pick *pick, size_t at);
 /* Where a row may begin behind the separator (0: none) that comes next after `at`; SIZE_MAX: look at
  * the tokens. */
 size_t tn_json_next_row(const struct tn_json *json, size_t at, char separator);

@@ -161,8 +161,8 @@ static bool line_broken_between(const struct tn_json_rows *rows, size_t from, si
     return rows->index == SIZE_MAX || memchr(text_at(rows->json, from), '\n', to - from);
 }
 
-/* A row that is picked from is read at once where it is of the usual form; true: it was. */
-static bool pick_row(struct tn_json_rows *rows)
+/* A row of the usual form is read in one pass; true: it was one. */
+static bool take_row(struct tn_json_rows *rows)
 {
     size_t at = rows->end;
     if (rows->state == FIRST) at = tn_json_next_row(rows->json, rows->start + 1, 0);
@@ -170,7 +170,7 @@ static bool pick_row(struct tn_json_rows *rows)
     if (rows->state == LINES) at = tn_json_next_row(rows->json, rows->end, 0);
     if (at == SIZE_MAX || (rows->state == LINES && !line_broken_between(rows, rows->end, at)))
         return false;
-    size_t end = tn_json_pick_row(rows->json, rows->pick, at);
+    size_t end = tn_json_row(rows->json, rows->pick, at);
     if (!end) return false;
     rows->index++;
     rows->start = at;
@@ -225,8 +225,8 @@ bool tn_json_rows_next(struct tn_json_rows *rows, struct tn_err *err)
 {
     struct tn_json *json = rows->json;
     tn_err_clear(err);
-    if (rows->pick && !rows->tokens && rows->state <= LINES) {
-        if (pick_row(rows)) return true;
+    if (!rows->tokens && rows->state <= LINES) {
+        if (take_row(rows)) return true;
         use_tokens(rows);
     }
     switch ((enum state)rows->state) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* json_pick.c - rows of which only some members are wanted, in one pass over the bytes and without
- * tokens: what a record of the usual kind needs is little more than to compare its keys with those
- * of the one before and to find where its texts end.  Everything is checked all the same.  Whatever
- * is wrong or out of the ordinary makes it give up; then the machine of json_read.c reads the row,
- * and says what is wrong. */
+/* json_row.c - one row of a page, in one pass over the bytes and without tokens.  Where only some
+ * members are wanted, a record of the usual kind needs little more than to compare its keys with
+ * those of the record before and to find where its texts end.  Everything is checked all the same.
+ * Whatever is wrong or out of the ordinary makes it give up; then the machine of json_read.c reads
+ * the row, and says what is wrong. */
 #include "base/json_reader.h"
 
 #if defined(__SSE2__)
@@ -183,8 +183,7 @@ static void close_node(struct tn_json *json, uint32_t at, const char *end, uint3
     node->info |= count << TN_JNODE_COUNT_SHIFT;
 }
 
-/* A list or an object that is a member's value; keep: with nodes, else only checked.  A flat
- * machine as in json_read.c. */
+/* A list or an object; keep: with nodes, else only checked.  A flat machine as in json_read.c. */
 INLINE const char *container_end(struct tn_json *json, const char *p, const char *safe,
                                  const bool keep)
 {
@@ -320,9 +319,9 @@ static int32_t find_name(struct tn_json *json, const struct tn_json_pick *pick, 
 
 /* ---- a row ---- */
 
-/* The object at p; behind it. */
-static const char *read_row(struct tn_json *json, const struct tn_json_pick *pick, const char *p,
-                            const char *safe)
+/* The object at p with the members that pick names; behind it. */
+static const char *pick_members(struct tn_json *json, const struct tn_json_pick *pick,
+                                const char *p, const char *safe)
 {
     const struct tn_json_memo *const memo = json->memo;
     uint32_t at = 0, count = 0, kept = 0, info;
@@ -384,13 +383,17 @@ static void make_room(struct tn_json *json, const struct tn_json_pick *pick)
     if (size) memset(json->head.picked, 0, size);
 }
 
-size_t tn_json_pick_row(struct tn_json *json, const struct tn_json_pick *pick, size_t at)
+size_t tn_json_row(struct tn_json *json, const struct tn_json_pick *pick, size_t at)
 {
-    const char *text = json->head.text;
+    const char *text = json->head.text, *safe = text + json->head.n - MARGIN, *end;
     if (json->head.n < MARGIN || at >= json->head.n - MARGIN || text[at] != '{') return 0;
     tn_json_forget(json);
-    make_room(json, pick);
-    const char *end = read_row(json, pick, text + at, text + json->head.n - MARGIN);
+    if (pick) {
+        make_room(json, pick);
+        end = pick_members(json, pick, text + at, safe);
+    } else {
+        end = keep_container(json, text + at, safe);
+    }
     json->head.pick = pick;
     if (!end) json->used = 1;
     return end ? (size_t)(end - text) : 0;
