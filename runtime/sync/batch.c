@@ -117,6 +117,7 @@ bool tn_mapper_begin(struct tn_mapper *m, struct tn_batch *b, struct tn_str text
     m->text = text;
     if (!tn_json_rows_open(&m->rows, m->json, text, rows.p ? rows : TN_STR(""), err))
         return bad_page(err);
+    m->rows.pick = tn_plan_pick(m->plan);
     return true;
 }
 
