@@ -20,6 +20,13 @@
 /* Nothing else in the process uses it, and unlike SIGALRM it is never meant for a sleeping call. */
 enum { TICK_SIGNAL = SIGVTALRM };
 
+/* Sanitizers slow down the library functions that hold a task, and not the script around them. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { HELD_MS = 4 * TN_LIMIT_HELD_MS };
+#else
+enum { HELD_MS = TN_LIMIT_HELD_MS };
+#endif
+
 struct tn_watchdog {
     struct tn_frame *volatile innermost;
     lua_Hook stop;
@@ -113,7 +120,7 @@ void tn_watchdog_enter(struct tn_watchdog *dog, struct tn_frame *frame, lua_Stat
 void tn_watchdog_slice(struct tn_watchdog *dog)
 {
     struct tn_frame *f = dog->innermost;
-    f->held = tn_watchdog_ticks(TN_LIMIT_HELD_MS);
+    f->held = tn_watchdog_ticks(HELD_MS);
     atomic_signal_fence(memory_order_release);
     f->slice = tn_watchdog_ticks(TN_LIMIT_SLICE_MS) - 1;
 }
