@@ -24,6 +24,7 @@ struct tn_mapper {
     struct tn_apply *apply;
     const struct tn_plan *plan;
     unsigned clock_every; /* records between two looks at the clock */
+    bool again;           /* a function was paused: the record at hand once more */
     const struct tn_field *fields;
     size_t n_fields;
     struct tn_json_rows rows;
@@ -89,6 +90,7 @@ struct tn_mapper *tn_mapper_new(const struct tn_plan *plan, const struct tn_fiel
     m->fields = fields;
     m->n_fields = n;
     m->apply = tn_apply_new(plan);
+    tn_apply_may_pause(m->apply);
     tn_random(&m->seed, sizeof m->seed);
     return m;
 }
@@ -277,8 +279,10 @@ static bool map_row(struct tn_mapper *m, struct tn_err *err)
 {
     struct tn_batch *b = m->batch;
     size_t at = b->bodies.n;
-    b->rows++;
     bool ok = tn_apply(m->apply, tn_json_root(m->json), &b->bodies, &m->outcome);
+    m->again = m->outcome.paused;
+    if (m->again) return true;
+    b->rows++;
     if (b->bodies.failed) return tn_buf_ok(&b->bodies, "a page of mapped records", err);
     if (!ok) return reject(m, err);
     m->overruns = 0;
@@ -302,12 +306,13 @@ enum tn_mapped tn_mapper_slice(struct tn_mapper *m, int64_t us, struct tn_err *e
 {
     int64_t until = tn_mono_us() + us;
     tn_err_clear(err);
-    for (unsigned n = 1; tn_json_rows_next(&m->rows, err); n++) {
+    for (unsigned n = 1; m->again || tn_json_rows_next(&m->rows, err); n++) {
         if (m->batch->rows == ROWS_MAX) {
             tn_fail(err, TN_E_too_large, "a page has more than %d records", ROWS_MAX);
             return TN_MAPPED_broken;
         }
         if (!map_row(m, err)) return TN_MAPPED_broken;
+        if (m->again) return TN_MAPPED_more;
         if (n % m->clock_every == 0 && tn_mono_us() >= until) return TN_MAPPED_more;
     }
     if (!err->kind) return TN_MAPPED_all;

@@ -9,12 +9,26 @@
 #include "sync/batch.h"
 #include "sync/source.h"
 
-static bool overrun(void *arg, int fn, struct tn_jval record, struct tn_jw *out, struct tn_err *err)
+/* hang: it never ends; slow: it is done when it is asked for the fifth time. */
+static enum tn_fn_end overrun(void *arg, void **session, int fn, struct tn_jval record,
+                              struct tn_jw *out, struct tn_err *err)
 {
-    bool hang = false;
-    (void)arg, (void)fn, (void)out;
+    static int turns;
+    bool hang = false, slow = false;
+    (void)arg, (void)fn;
     (void)tn_jbool(tn_jget_z(record, "hang"), &hang);
-    return !hang || tn_fail(err, TN_E_budget, "it ran too long");
+    (void)tn_jbool(tn_jget_z(record, "slow"), &slow);
+    if (hang) tn_fail(err, TN_E_budget, "it ran too long");
+    if (!slow) return hang ? TN_FN_failed : TN_FN_done;
+    *session = &turns;
+    if (++turns % 5) return TN_FN_paused;
+    tn_jw_int(out, turns);
+    return TN_FN_done;
+}
+
+static void end_nothing(void *arg, void *session)
+{
+    (void)arg, (void)session;
 }
 
 static struct tn_plan *make_plan(void)
@@ -34,7 +48,8 @@ static struct tn_plan *make_plan(void)
                            .key = {"externalId", 10},
                            .fields = fields,
                            .field_count = 3,
-                           .fn = overrun};
+                           .fn = overrun,
+                           .fn_end = end_nothing};
     struct tn_err err;
     struct tn_plan *plan = tn_plan_new(&spec, &err);
     if (!plan) fail_msg("%s", err.text);
@@ -196,6 +211,23 @@ static void a_broken_page_says_so(void **state)
     }
 }
 
+static void a_function_that_is_paused_goes_on_in_later_slices(void **state)
+{
+    struct bench *b = *state;
+    struct tn_err err;
+    const char *slow = "{\"Id\":%d,\"Name\":\"a\",\"slow\":true}";
+    char one[64], two[64], text[1024];
+    snprintf(one, sizeof one, slow, 1);
+    snprintf(two, sizeof two, slow, 3);
+    snprintf(text, sizeof text, "[%s,{\"Id\":2,\"Name\":\"b\"},%s]", one, two);
+    assert_int_equal(map_all(b, text, "", &err), TN_MAPPED_all);
+    assert_int_equal(b->batch.rows, 3);
+    assert_int_equal(b->batch.count, 3);
+    assert_int_equal(b->batch.bad_count, 0);
+    assert_non_null(strstr(b->batch.bodies.p, "\"externalId\":\"1\",\"name\":\"a\",\"slow\":5"));
+    assert_non_null(strstr(b->batch.bodies.p, "\"externalId\":\"3\",\"name\":\"a\",\"slow\":10"));
+}
+
 static void a_function_that_hangs_again_and_again_stops_the_page(void **state)
 {
     struct bench *b = *state;
@@ -261,6 +293,7 @@ int main(void)
         TEST(many_doubles_are_found_across_growth),
         TEST(a_broken_page_says_so),
         TEST(a_page_can_be_taken_back),
+        TEST(a_function_that_is_paused_goes_on_in_later_slices),
         TEST(a_function_that_hangs_again_and_again_stops_the_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
