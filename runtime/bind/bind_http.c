@@ -12,6 +12,7 @@
 
 enum {
     HEADERS_MAX = 64,
+    COOKIES_MAX = 50,
     HOST_MAX = 300,
     TIMEOUT_MAX_MS = 3600 * 1000,
     ATTEMPTS_MAX = 20,
@@ -175,6 +176,44 @@ static int reply_header(lua_State *L)
     return bind_push_field(L, &r->fields, bind_str(L, 2));
 }
 
+/* Where a cookie of that name stands among those so far, or n. */
+static size_t cookie_at(const struct tn_str *pairs, size_t n, struct tn_str name)
+{
+    size_t i = 0;
+    while (i < n && !(pairs[i].n > name.n && memcmp(pairs[i].p, name.p, name.n) == 0 &&
+                      pairs[i].p[name.n] == '='))
+        i++;
+    return i;
+}
+
+/* reply:cookies(): what the peer sets, as the value of a Cookie header; nil when it sets none. */
+static int reply_cookies(lua_State *L)
+{
+    const struct reply *r = bind_check(L, 1, &reply_class);
+    struct tn_str pairs[COOKIES_MAX], name;
+    size_t n = 0;
+    for (size_t i = 0; i < r->fields.count; i++) {
+        struct tn_str rest = r->fields.list[i].value, pair;
+        if (!tn_str_eq_nocase(r->fields.list[i].name, TN_STR("Set-Cookie"))) continue;
+        tn_str_split(&rest, ';', &pair);
+        struct tn_str value = pair = tn_str_trim(pair);
+        if (!tn_str_split(&value, '=', &name) || !name.n || name.n == pair.n) continue;
+        size_t at = cookie_at(pairs, n, name);
+        if (at == COOKIES_MAX) break;
+        pairs[at] = pair;
+        n += at == n;
+    }
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    for (size_t i = 0; i < n; i++) {
+        if (i) luaL_addstring(&b, "; ");
+        luaL_addlstring(&b, pairs[i].p, pairs[i].n);
+    }
+    luaL_pushresult(&b);
+    if (!n) lua_pushnil(L);
+    return 1;
+}
+
 static int reply_json(lua_State *L)
 {
     struct reply *r = bind_check(L, 1, &reply_class);
@@ -250,11 +289,17 @@ static int reply_text(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg reply_methods[] = {{"header", reply_header}, {"json", reply_json},
-                                         {"at", reply_at},         {"valid", reply_valid},
-                                         {"count", reply_count},   {"same", reply_same},
-                                         {"starts", reply_starts}, {"text", reply_text},
-                                         {"drop", reply_drop},     {NULL, NULL}};
+static const luaL_Reg reply_methods[] = {{"header", reply_header},
+                                         {"json", reply_json},
+                                         {"cookies", reply_cookies},
+                                         {"at", reply_at},
+                                         {"valid", reply_valid},
+                                         {"count", reply_count},
+                                         {"same", reply_same},
+                                         {"starts", reply_starts},
+                                         {"text", reply_text},
+                                         {"drop", reply_drop},
+                                         {NULL, NULL}};
 
 static int reply_index(lua_State *L)
 {
@@ -578,8 +623,14 @@ void bind_recorded_fields(lua_State *L, int index, struct bind_fields *f)
     int top = lua_gettop(L);
     if (lua_getfield(L, index, "headers") == LUA_TTABLE) {
         size_t n = read_headers(L, lua_gettop(L), headers);
-        f->list = tn_arena_alloc(&f->memory, (n + 1) * sizeof *f->list);
-        for (size_t i = 0; i < n; i++) add_field(f, headers[i].name, headers[i].value);
+        size_t room = n + 1;
+        for (size_t i = 0; i < n; i++)
+            for (size_t k = 0; k < headers[i].value.n; k++) room += headers[i].value.p[k] == '\n';
+        f->list = tn_arena_alloc(&f->memory, room * sizeof *f->list);
+        for (size_t i = 0; i < n; i++) { /* a line each: the field comes as often */
+            struct tn_str rest = headers[i].value, line;
+            while (tn_str_split(&rest, '\n', &line)) add_field(f, headers[i].name, line);
+        }
     }
     lua_settop(L, top);
 }

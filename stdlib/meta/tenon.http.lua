@@ -94,6 +94,10 @@ local Reply = {}
 ---@return string?
 function Reply:header(name) end
 
+--- What the peer sets (Set-Cookie), as the value of a Cookie header; nil when it sets none.
+---@return string?
+function Reply:cookies() end
+
 --- The body as a value; nil and an err of kind "bad_answer" when it is no JSON.
 ---@return any value
 ---@return tenon.error? err

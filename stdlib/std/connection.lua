@@ -126,9 +126,11 @@ end
 
 local function signed(conn, method, path, options, how)
   local reply, used = send(conn, method, path, options, how)
-  if reply.status ~= 401 or not conn.auth.renew then return reply end
+  local auth = conn.auth
+  local lost = reply.status == 401 or auth.lost and not reply.close and auth.lost(reply)
+  if not lost or not auth.renew then return reply end
   if reply.close then reply:close() end
-  conn.auth.renew(conn, used)
+  auth.renew(conn, used)
   return (send(conn, method, path, options, how))
 end
 
