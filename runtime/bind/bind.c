@@ -18,6 +18,8 @@ const struct tn_module bind_modules[] = {
     {"tenon.config", luaopen_tenon_config},
     {"tenon.kv", luaopen_tenon_kv},
     {"tenon.vault", luaopen_tenon_vault},
+    {"tenon.store", luaopen_tenon_store},
+    {"tenon.event", luaopen_tenon_event},
     {"tenon.gate", luaopen_tenon_gate},
     {"tenon.test", luaopen_tenon_test},
     {NULL, NULL},

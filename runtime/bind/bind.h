@@ -114,6 +114,8 @@ int luaopen_tenon_xml(lua_State *L);
 int luaopen_tenon_fixed(lua_State *L);
 int luaopen_tenon_config(lua_State *L);
 int luaopen_tenon_gate(lua_State *L);
+int luaopen_tenon_store(lua_State *L);
+int luaopen_tenon_event(lua_State *L);
 int luaopen_tenon_test(lua_State *L);
 
 #endif

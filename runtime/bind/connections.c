@@ -151,7 +151,8 @@ static void fill_context(struct tn_connection *c, const struct tn_units_env *env
 {
     c->name = tn_strndup(c->integration.name.p, c->integration.name.n);
     snprintf(c->area, sizeof c->area, "integrations:%s", c->name);
-    c->owner = (struct bind_owner){.env = env, .team = c->integration.team};
+    c->owner = (struct bind_owner){
+        .env = env, .team = c->integration.team, .core = tn_unit_core(c->unit)};
     tn_id_text(&c->integration.id, c->owner.name);
     c->context = (struct bind_context){.loop = tn_host_loop(env->host),
                                        .log = env->log,

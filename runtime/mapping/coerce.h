@@ -54,6 +54,11 @@ const char *tn_moment_format_fault(struct tn_str format);
 bool tn_moment_utc(const struct tn_moment *m, const struct tn_zone *zone,
                    char out[TN_MOMENT_LEN + 1]);
 
+/* As tn_moment_read without a format and tn_moment_utc without a zone, of the form that almost all
+ * times have, 2026-01-31T08:09:10, a fraction or none, an offset or Z, where both are on one day.
+ * False: it may be a time all the same. */
+bool tn_moment_quick(struct tn_str text, char out[TN_MOMENT_LEN]);
+
 /* m as format says, in zone (NULL: UTC; a moment without an offset is taken as it stands).
  * False: it does not fit into room, or the year leaves 0001..9999. */
 enum { TN_MOMENT_TEXT = 256 };

@@ -12,6 +12,7 @@
 #include "base/str.h"
 
 struct tn_plan;
+struct tn_json_pick;
 
 /* A field given as a function: writes exactly one value to out, or nothing (the field is absent).
  * False: err says why; kind budget when it used up its time or memory.  record is the source
@@ -140,6 +141,9 @@ void tn_plan_free(struct tn_plan *plan); /* NULL does nothing */
 const char *tn_plan_file(const struct tn_plan *plan);
 /* Number of functions: a plan without any never leaves C. */
 size_t tn_plan_functions(const struct tn_plan *plan);
+/* What of a record this plan reads, for tn_json_rows; the plan's.  NULL: all of it, for a function
+ * may ask for any member. */
+const struct tn_json_pick *tn_plan_pick(const struct tn_plan *plan);
 /* The target fields in their order, at most `room` of them; how many there are. */
 size_t tn_plan_targets(const struct tn_plan *plan, struct tn_str *names, size_t room);
 /* One line a target field: target, source path, operators, file:line; tabs between. */

@@ -23,6 +23,7 @@ struct tn_mapper {
     struct tn_json *json, *mapped;
     struct tn_apply *apply;
     const struct tn_plan *plan;
+    unsigned clock_every; /* records between two looks at the clock */
     const struct tn_field *fields;
     size_t n_fields;
     struct tn_json_rows rows;
@@ -84,6 +85,7 @@ struct tn_mapper *tn_mapper_new(const struct tn_plan *plan, const struct tn_fiel
     m->json = tn_json_new();
     m->mapped = tn_json_new();
     m->plan = plan;
+    m->clock_every = tn_plan_functions(plan) ? 1 : CLOCK_EVERY; /* a function may take long */
     m->fields = fields;
     m->n_fields = n;
     m->apply = tn_apply_new(plan);
@@ -115,6 +117,7 @@ bool tn_mapper_begin(struct tn_mapper *m, struct tn_batch *b, struct tn_str text
     m->text = text;
     if (!tn_json_rows_open(&m->rows, m->json, text, rows.p ? rows : TN_STR(""), err))
         return bad_page(err);
+    m->rows.pick = tn_plan_pick(m->plan);
     return true;
 }
 
@@ -305,7 +308,7 @@ enum tn_mapped tn_mapper_slice(struct tn_mapper *m, int64_t us, struct tn_err *e
             return TN_MAPPED_broken;
         }
         if (!map_row(m, err)) return TN_MAPPED_broken;
-        if (n % CLOCK_EVERY == 0 && tn_mono_us() >= until) return TN_MAPPED_more;
+        if (n % m->clock_every == 0 && tn_mono_us() >= until) return TN_MAPPED_more;
     }
     if (!err->kind) return TN_MAPPED_all;
     bad_page(err);
