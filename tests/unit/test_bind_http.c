@@ -376,7 +376,7 @@ static void the_peer_waits_for_the_script(void **state)
     struct stage *s = *state;
     start(s, "local time = require 'tenon.time'\n"
              "local t = http.stream { url = url .. '/endless' }\n"
-             "time.sleep(0.3)\nlocal n = 0\n"
+             "time.sleep(2)\nlocal n = 0\n"
              "while n < 8000000 do n = n + #t:read(1000000) end\n"
              "t:close() return n >= 8000000, pcall(function() return t:read() end)");
     UNTIL(s, s->streamed > 100000);
