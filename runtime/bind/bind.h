@@ -29,6 +29,7 @@ struct bind_context {
     const char *team;        /* whose records the script may see; NULL: none */
     const char *integration; /* name; NULL: the isolate is of no integration */
     const char *config_json; /* decrypted, defaults filled in; NULL: none */
+    bool guarded;            /* overruns in a row end the isolate, as they do an integration's */
     struct bind_test *test;  /* the isolate runs tests (bind_test.h); NULL: no */
     void *app;               /* the application's own, for modules that need more */
 };
