@@ -438,24 +438,6 @@ static void keep(struct activation *a)
     activation_end(a, &err);
 }
 
-static enum tn_column_type column_type(enum tn_field_type type)
-{
-    switch (type) {
-    case TN_FIELD_int: return TN_COLUMN_int;
-    case TN_FIELD_decimal: return TN_COLUMN_real;
-    case TN_FIELD_bool: return TN_COLUMN_bool;
-    case TN_FIELD_time: return TN_COLUMN_time;
-    default: return TN_COLUMN_text;
-    }
-}
-
-static bool named(const char *const *names, const char *name)
-{
-    for (; names && *names; names++)
-        if (strcmp(*names, name) == 0) return true;
-    return false;
-}
-
 static void define_next(struct activation *a);
 
 static void defined(void *arg, const struct tn_err *err)
@@ -473,24 +455,12 @@ static void defined(void *arg, const struct tn_err *err)
 static void define_next(struct activation *a)
 {
     struct tn_column columns[TN_STORE_COLUMNS_MAX];
-    struct tn_table table = {.columns = columns};
+    struct tn_table table;
     if (a->next_table == tn_units_resources(a->units)) {
         keep(a);
         return;
     }
-    const struct tn_decl *decl = tn_units_resource_at(a->units, a->next_table);
-    const struct tn_resource *r = &decl->resource;
-    for (size_t i = 0; i < r->n_fields && table.column_count < TN_STORE_COLUMNS_MAX; i++) {
-        const struct tn_field *f = &r->fields[i];
-        if (f->generated || f->type == TN_FIELD_list || f->type == TN_FIELD_object) continue;
-        bool indexed = named(r->key, f->name) || named(r->filter, f->name) ||
-                       named(r->sort, f->name);
-        columns[table.column_count++] =
-            (struct tn_column){f->name, column_type(f->type), indexed};
-    }
-    for (size_t i = 0; r->key && r->key[i] && i < TN_STORE_KEY_MAX; i++) table.key[i] = r->key[i];
-    table.name = r->plural;
-    table.event = decl->name;
+    tn_resource_table(tn_units_resource_at(a->units, a->next_table), columns, &table);
     tn_store_define(a->g->o.env->store, &table, defined, a);
 }
 

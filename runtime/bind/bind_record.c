@@ -23,6 +23,7 @@ void bind_actor_of(lua_State *L, struct bind_actor *out)
         snprintf(out->name, sizeof out->name, "integration %s", context->integration);
         (void)tn_id_parse(tn_str(owner->name), &out->origin);
     } else if (owner) {
+        if (context->test) out->team = owner->team;
         snprintf(out->name, sizeof out->name, "%s", owner->name);
     }
 }

@@ -912,3 +912,38 @@ const struct tn_mapping *tn_units_mapping(const struct tn_units *units, const ch
     }
     return NULL;
 }
+
+/* ---- tables ---- */
+
+static enum tn_column_type column_type(enum tn_field_type type)
+{
+    switch (type) {
+    case TN_FIELD_int: return TN_COLUMN_int;
+    case TN_FIELD_decimal: return TN_COLUMN_real;
+    case TN_FIELD_bool: return TN_COLUMN_bool;
+    case TN_FIELD_time: return TN_COLUMN_time;
+    default: return TN_COLUMN_text;
+    }
+}
+
+static bool named(const char *const *names, const char *name)
+{
+    for (; names && *names; names++)
+        if (strcmp(*names, name) == 0) return true;
+    return false;
+}
+
+void tn_resource_table(const struct tn_decl *decl, struct tn_column *columns, struct tn_table *out)
+{
+    const struct tn_resource *r = &decl->resource;
+    *out = (struct tn_table){.name = r->plural, .columns = columns, .event = decl->name};
+    for (size_t i = 0; i < r->n_fields && out->column_count < TN_STORE_COLUMNS_MAX; i++) {
+        const struct tn_field *f = &r->fields[i];
+        if (f->generated || f->type == TN_FIELD_list || f->type == TN_FIELD_object) continue;
+        bool indexed = named(r->key, f->name) || named(r->filter, f->name) ||
+                       named(r->sort, f->name);
+        columns[out->column_count++] =
+            (struct tn_column){f->name, column_type(f->type), indexed};
+    }
+    for (size_t i = 0; r->key && r->key[i] && i < TN_STORE_KEY_MAX; i++) out->key[i] = r->key[i];
+}

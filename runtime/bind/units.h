@@ -14,7 +14,9 @@
 #include "bind/fileset.h"
 #include "script/decl.h"
 
+struct tn_column;
 struct tn_mapping;
+struct tn_table;
 struct tn_runner;
 struct tn_secrets;
 struct tn_unit;
@@ -115,6 +117,9 @@ const struct tn_decl *tn_units_surface_at(const struct tn_units *units, size_t i
 /* "oracle_fusion/item": loaded in the unit's own isolate, for tenon map; or NULL. */
 const struct tn_mapping *tn_units_mapping(const struct tn_units *units, const char *name);
 const struct tn_operation *tn_decl_operation(const struct tn_decl *adapter, const char *name);
+
+/* The table of a resource; columns has room for TN_STORE_COLUMNS_MAX, and both borrow from decl. */
+void tn_resource_table(const struct tn_decl *decl, struct tn_column *columns, struct tn_table *out);
 
 /* ---- for connections.c and bind_rules.c ---- */
 
