@@ -13,6 +13,7 @@
 struct tn_commit;
 struct tn_decl;                    /* script/decl.h */
 struct tn_http_exchange;
+struct tn_jw;
 
 /* What probing a connection found: Test Connection, and health checks. */
 struct tn_probed {
@@ -40,6 +41,7 @@ struct tn_script_change {
     const char *path, *based_on;   /* the file; the hash of the text that it has to replace */
     struct tn_str text;
     bool remove;
+    int shadow_minutes;            /* so long what served before goes on beside it */
 };
 
 /* A script file, as far as it is asked for. */
@@ -51,6 +53,7 @@ struct tn_script_file {
 };
 /* Scripts to be tried: the site folder, or these files over it; text.p NULL: without that file. */
 struct tn_script_trial {
+    const char *who;
     int64_t team;                  /* on whose records */
     bool whole;                    /* files are all there is besides the shipped ones */
     const struct tn_script_file *files;
@@ -70,7 +73,7 @@ struct tn_reload_report {
     } rolled_back[32];             /* units that go by older files than the site folder has */
     size_t changed_count, unchanged, rolled_back_count;
     char set[65];                  /* hash over all files that serve */
-    int64_t took_ms;
+    int64_t took_ms, shadow_until_ms; /* 0: no shadow */
 };
 typedef void (*tn_reload_fn)(void *arg, const struct tn_reload_report *report,
                              const struct tn_err *err);
@@ -128,6 +131,10 @@ struct tn_scripts_ops {
                      void *arg);
     /* Kept records through what serves and what would; nothing is activated.  Copies trial. */
     void (*preview)(void *self, const struct tn_script_trial *trial, tn_trial_fn done, void *arg);
+    /* What the last shadow found for a team, as an object.  Kind not_found: there was none. */
+    bool (*shadow)(void *self, int64_t team, struct tn_jw *w, struct tn_err *err);
+    /* Adds to commit that the one that is running ends; not_found: none is. */
+    bool (*end_shadow)(void *self, struct tn_commit *commit, struct tn_err *err);
     /* An integration is deleted: adds to commit that what was kept of its records goes too. */
     bool (*forget)(void *self, int64_t team, const char *integration_id, struct tn_commit *commit,
                    struct tn_err *err);

@@ -17,6 +17,7 @@ enum tn_json_type { TN_JSON_absent, TN_JSON_null, TN_JSON_bool, TN_JSON_number, 
                     TN_JSON_array, TN_JSON_object };
 
 struct tn_json;
+struct tn_json_pick;               /* json_tape.h */
 
 /* A value inside a parsed text: a small handle, passed by value.  An absent one answers absent,
  * false or nothing to every question, so that look-ups chain. */
@@ -84,7 +85,10 @@ struct tn_json_rows {
     size_t index;                  /* of this row, from 0 */
     size_t start, end;             /* this row in the text; of a row that failed too */
     struct tn_str path;
+    const struct tn_json_pick *pick; /* set it after open, and a row that is an object has only the
+                                        members that it names: the rest is checked, not kept */
     unsigned state, levels;
+    bool tokens;                   /* something unusual came: now by the machine for all texts */
 };
 /* path names the array: "items", "d.results" (members, from the root); "" for a text that is itself
  * an array or, if it does not begin with '[', any number of values (NDJSON: one a line, an empty

@@ -40,6 +40,8 @@ void tn_json_free(struct tn_json *json)
     tn_free(json->head.tape);
     tn_free(json->keys);
     tn_free(json->scratch);
+    tn_free(json->head.picked);
+    tn_free(json->memo);
     tn_free(json);
 }
 
@@ -70,11 +72,11 @@ static void position(const struct tn_json *json, size_t at, size_t *line, size_t
 static void describe(const struct tn_json *json, size_t at, char *out, size_t room)
 {
     const char *s = json->head.text + at;
-    if (at >= json->n) {
+    if (at >= json->head.n) {
         snprintf(out, room, "the end of the text");
         return;
     }
-    size_t step = tn_utf8_step(s, json->n - at);
+    size_t step = tn_utf8_step(s, json->head.n - at);
     if (step == 3 && memcmp(s, "\xEF\xBB\xBF", 3) == 0)
         snprintf(out, room, "a byte order mark");
     else if (!step || (unsigned char)*s < 0x20 || *s == 0x7F)
@@ -99,13 +101,13 @@ static bool fail_ended(struct tn_json *json, const char *what, struct tn_err *er
     if (json->scan.in_string) what = "'\"' to end the string";
     char text[160];
     snprintf(text, sizeof text, "expected %s, found the end of the text", what);
-    return fail_at(json, json->n, TN_E_syntax, text, err);
+    return fail_at(json, json->head.n, TN_E_syntax, text, err);
 }
 
 bool tn_json_expected(struct tn_json *json, size_t at, const char *what, struct tn_err *err)
 {
     char found[32], text[200];
-    if (at >= json->n) return fail_ended(json, what, err);
+    if (at >= json->head.n) return fail_ended(json, what, err);
     describe(json, at, found, sizeof found);
     snprintf(text, sizeof text, "expected %s, found %s", what, found);
     return fail_at(json, at, TN_E_syntax, text, err);
@@ -113,7 +115,7 @@ bool tn_json_expected(struct tn_json *json, size_t at, const char *what, struct 
 
 /* Tokens */
 
-static void grow_tape(struct tn_json *json, uint32_t nodes)
+void tn_json_grow(struct tn_json *json, uint32_t nodes)
 {
     if (json->room - json->used >= nodes) return;
     while (json->room - json->used < nodes) json->room *= 2;
@@ -132,7 +134,7 @@ bool tn_json_more(struct tn_json *json)
         uint32_t last = left ? json->tokens[left - 1] : 0;
         for (uint32_t i = 0; i < TN_JSON_AHEAD; i++) json->tokens[left + i] = last;
     }
-    grow_tape(json, left + 2 * TN_JSON_AHEAD);
+    tn_json_grow(json, left + 2 * TN_JSON_AHEAD);
     return left > 0;
 }
 
@@ -147,10 +149,11 @@ static const size_t text_max = UINT32_MAX - 4096;
 bool tn_json_begin(struct tn_json *json, struct tn_str text, struct tn_err *err)
 {
     json->head.text = text.p ? text.p : "";
-    json->n = text.n;
+    json->head.n = text.n;
     json->used = 1;
+    json->memo_count = 0;
     if (text.n > text_max) {
-        json->n = 0;
+        json->head.n = 0;
         return tn_fail(err, TN_E_too_large, "a JSON text of %zu bytes; the most is %zu", text.n,
                        text_max);
     }
@@ -160,7 +163,7 @@ bool tn_json_begin(struct tn_json *json, struct tn_str text, struct tn_err *err)
 
 void tn_json_seek(struct tn_json *json, size_t at)
 {
-    tn_json_scan_begin(&json->scan, (struct tn_str){json->head.text, json->n}, at);
+    tn_json_scan_begin(&json->scan, (struct tn_str){json->head.text, json->head.n}, at);
     json->at = json->count = 0;
 }
 
@@ -238,12 +241,12 @@ static uint32_t odd_string(struct tn_json *json, uint32_t i, struct tn_err *err)
         if (json->at > json->count) break;
         if (i >= skip_to) {
             if (text[i] == '"') return i;
-            size_t length = text[i] == '\\' ? tn_json_escape_length(text + i, json->n - i) : 0;
+            size_t length = text[i] == '\\' ? tn_json_escape_length(text + i, json->head.n - i) : 0;
             if (!length) {
                 const char *what = "an escape such as \\n or \\u00e9";
                 if (text[i] != '\\')
                     what = "an escape (\\n, \\t, \\u0000) for a control character";
-                else if (i + 1 < json->n && text[i + 1] == 'u')
+                else if (i + 1 < json->head.n && text[i + 1] == 'u')
                     what = "\\u and four hex digits, surrogates in pairs";
                 tn_json_expected(json, i, what, err);
                 return UINT32_MAX;
@@ -257,8 +260,9 @@ static uint32_t odd_string(struct tn_json *json, uint32_t i, struct tn_err *err)
     return UINT32_MAX;
 }
 
-static void remember_key(struct tn_json *json, struct tn_jnode *key)
+void tn_json_remember_key(struct tn_json *json, uint32_t at)
 {
+    struct tn_jnode *key = &json->head.tape[at];
     size_t n = key->end - key->start - 2;
     char *p = tn_arena_alloc(&json->arena, n + 1);
     if (json->nkeys == json->keys_room) {
@@ -332,6 +336,11 @@ no_digit:
     return 0;
 }
 
+uint32_t tn_json_number(struct tn_json *json, uint32_t at, uint32_t *info, struct tn_err *err)
+{
+    return number(json, at, (uint32_t)json->head.n, info, err);
+}
+
 /* Reads true, false or null at start; as number above. */
 static uint32_t word(struct tn_json *json, uint32_t start, uint32_t *info, struct tn_err *err)
 {
@@ -342,7 +351,7 @@ static uint32_t word(struct tn_json *json, uint32_t start, uint32_t *info, struc
                  {"false", 5, TN_JSON_bool},
                  {"null", 4, TN_JSON_null}};
     const char *t = json->head.text + start;
-    size_t left = json->n - start;
+    size_t left = json->head.n - start;
     int k = *t == 't' ? 0 : *t == 'f' ? 1 : 2;
     uint32_t n = words[k].n;
     *info = words[k].info;
@@ -355,9 +364,10 @@ static uint32_t word(struct tn_json *json, uint32_t start, uint32_t *info, struc
 
 /* Values */
 
-static void forget(struct tn_json *json)
+void tn_json_forget(struct tn_json *json)
 {
     json->used = 1;
+    json->head.pick = NULL;
     json->looked = false;
     json->duplicate = NULL;
     if (json->indexes) forget_indexes(json);
@@ -392,7 +402,7 @@ bool tn_json_one(struct tn_json *json, struct tn_err *err)
     const char *expected = "a value";
     struct tn_jnode *tape;
 
-    forget(json);
+    tn_json_forget(json);
     used = json->used;
     tape = json->head.tape;
     MORE();
@@ -431,7 +441,7 @@ value:
     case '7':
     case '8':
     case '9':
-        limit = json->at < json->count ? tokens[json->at] : (uint32_t)json->n;
+        limit = json->at < json->count ? tokens[json->at] : (uint32_t)json->head.n;
         if (!(end = number(json, i, limit, &info, err))) goto failed;
         break;
     case 't':
@@ -495,7 +505,7 @@ key:
         tape = json->head.tape;
     }
     tape[used] = (struct tn_jnode){i, end + 1, used + 1, info};
-    if (info & TN_JNODE_ESCAPED) remember_key(json, &tape[used]);
+    if (info & TN_JNODE_ESCAPED) tn_json_remember_key(json, used);
     used++;
     i = tokens[json->at++];
     expected = "':'";

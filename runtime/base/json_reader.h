@@ -19,7 +19,6 @@ struct tn_json_index {
 struct tn_json {
     struct tn_json_head head; /* first: json_tape.h relies on it */
     uint32_t used, room;      /* of the tape */
-    size_t n;
     struct tn_json_scan scan;
     uint32_t *tokens; /* [at, count) are still to be read */
     uint32_t at, count;
@@ -31,6 +30,10 @@ struct tn_json {
     uint32_t *scratch; /* slots for the check of a small object */
     uint32_t scratch_room;
     struct tn_buf copy; /* text of an envelope */
+    uint32_t picked_room;
+    struct tn_json_memo *memo; /* keys of earlier rows; json_row.c */
+    uint32_t memo_count;
+    const struct tn_json_pick *memo_of;
     bool looked;        /* for doubled keys in all objects */
     const char *duplicate;
 };
@@ -40,6 +43,22 @@ TN_MUST_CHECK bool tn_json_begin(struct tn_json *json, struct tn_str text, struc
 void tn_json_seek(struct tn_json *json, size_t at);
 /* Forgets the tape, then parses one value from the next token on. */
 TN_MUST_CHECK bool tn_json_one(struct tn_json *json, struct tn_err *err);
+/* ---- json_row.c ---- */
+
+/* Reads the object that begins at `at` in one pass, without tokens, and forgets the tape before; with
+ * a pick only the members that it names come onto the tape.  The offset behind it, or 0: nothing was
+ * read, tn_json_one has to. */
+size_t tn_json_row(struct tn_json *json, const struct tn_json_pick *pick, size_t at);
+/* Where a row may begin behind the separator (0: none) that comes next after `at`; SIZE_MAX: look at
+ * the tokens. */
+size_t tn_json_next_row(const struct tn_json *json, size_t at, char separator);
+/* What it takes of json_read.c */
+void tn_json_forget(struct tn_json *json);
+void tn_json_grow(struct tn_json *json, uint32_t nodes);
+void tn_json_remember_key(struct tn_json *json, uint32_t key);
+/* The end of the number that begins at `at`; 0: it is none, or too long. */
+uint32_t tn_json_number(struct tn_json *json, uint32_t at, uint32_t *info, struct tn_err *err);
+
 /* Sees to it that AHEAD tokens are there (behind the last real one stand copies of it); false: the
  * text is exhausted. */
 bool tn_json_more(struct tn_json *json);

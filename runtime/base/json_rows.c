@@ -19,7 +19,8 @@ static bool take(struct tn_json *json, char c)
 
 static bool wanted(struct tn_json *json, const char *what, struct tn_err *err)
 {
-    return tn_json_expected(json, tn_json_more(json) ? json->tokens[json->at] : json->n, what, err);
+    return tn_json_expected(json, tn_json_more(json) ? json->tokens[json->at] : json->head.n, what,
+                            err);
 }
 
 /* Reads a key and its colon; the key's text is good until the next value is read. */
@@ -88,7 +89,7 @@ static bool open_array(struct tn_json_rows *rows, struct tn_err *err)
 {
     struct tn_json *json = rows->json;
     int c = tn_json_peek(json);
-    rows->start = rows->end = c < 0 ? json->n : json->tokens[json->at];
+    rows->start = rows->end = c < 0 ? json->head.n : json->tokens[json->at];
     if (c == '[') {
         json->at++;
         rows->state = FIRST;
@@ -149,27 +150,54 @@ static bool read_row(struct tn_json_rows *rows, struct tn_err *err)
 {
     struct tn_json *json = rows->json;
     rows->index++;
-    rows->start = rows->end = tn_json_more(json) ? json->tokens[json->at] : json->n;
+    rows->start = rows->end = tn_json_more(json) ? json->tokens[json->at] : json->head.n;
     if (!tn_json_one(json, err)) return false;
     rows->end = json->head.tape[1].end;
     return true;
+}
+
+static bool line_broken_between(const struct tn_json_rows *rows, size_t from, size_t to)
+{
+    return rows->index == SIZE_MAX || memchr(text_at(rows->json, from), '\n', to - from);
+}
+
+/* A row of the usual form is read in one pass; true: it was one. */
+static bool take_row(struct tn_json_rows *rows)
+{
+    size_t at = rows->end;
+    if (rows->state == FIRST) at = tn_json_next_row(rows->json, rows->start + 1, 0);
+    if (rows->state == NEXT) at = tn_json_next_row(rows->json, rows->end, ',');
+    if (rows->state == LINES) at = tn_json_next_row(rows->json, rows->end, 0);
+    if (at == SIZE_MAX || (rows->state == LINES && !line_broken_between(rows, rows->end, at)))
+        return false;
+    size_t end = tn_json_row(rows->json, rows->pick, at);
+    if (!end) return false;
+    rows->index++;
+    rows->start = at;
+    rows->end = end;
+    if (rows->state == FIRST) rows->state = NEXT;
+    return true;
+}
+
+/* From here on by tokens; none were read behind the first row. */
+static void use_tokens(struct tn_json_rows *rows)
+{
+    rows->tokens = true;
+    rows->json->used = 1;
+    if (rows->index != SIZE_MAX) tn_json_seek(rows->json, rows->end);
 }
 
 /* After a bad row: on from the next line. */
 static bool next_line(struct tn_json_rows *rows)
 {
     struct tn_json *json = rows->json;
-    size_t left = json->n - rows->start;
+    size_t left = json->head.n - rows->start;
     const char *end = left ? memchr(text_at(json, rows->start), '\n', left) : NULL;
-    rows->end = end ? (size_t)(end - json->head.text) : json->n;
+    rows->end = end ? (size_t)(end - json->head.text) : json->head.n;
     json->used = 1;
+    rows->tokens = false;
     tn_json_seek(json, rows->end);
     return false;
-}
-
-static bool line_broken_between(const struct tn_json_rows *rows, size_t from, size_t to)
-{
-    return rows->index == SIZE_MAX || memchr(text_at(rows->json, from), '\n', to - from);
 }
 
 static bool read_line(struct tn_json_rows *rows, struct tn_err *err)
@@ -197,6 +225,10 @@ bool tn_json_rows_next(struct tn_json_rows *rows, struct tn_err *err)
 {
     struct tn_json *json = rows->json;
     tn_err_clear(err);
+    if (!rows->tokens && rows->state <= LINES) {
+        if (take_row(rows)) return true;
+        use_tokens(rows);
+    }
     switch ((enum state)rows->state) {
     case LINES: return read_line(rows, err);
     case ENDED: return false;
@@ -232,7 +264,7 @@ static size_t skip_array(struct tn_json *json)
             if (c == '}' && !--depth) return i;
         }
     }
-    return json->n;
+    return json->head.n;
 }
 
 bool tn_json_envelope(struct tn_json *into, struct tn_str text, struct tn_str path,

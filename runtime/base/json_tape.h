@@ -12,6 +12,7 @@
 #define TN_BASE_JSON_TAPE_H
 
 #include "base/json.h"
+#include "base/names.h"
 
 struct tn_jnode {
     uint32_t start, end;     /* the source bytes, quotes and brackets included */
@@ -30,18 +31,32 @@ enum {
     TN_JNODE_COUNT_SHIFT = 8,
 };
 
+/* The members of a row that somebody wants, by name: the others are checked like them, but do not
+ * come onto the tape. */
+struct tn_json_pick {
+    struct tn_names names;
+    uint32_t count;
+};
+
 /* What every struct tn_json begins with. */
 struct tn_json_head {
     const char *text;
+    size_t n; /* of text */
     struct tn_jnode *tape;
+    const struct tn_json_pick *pick; /* that the row was read by; NULL: all of it is here */
+    uint32_t *picked;                /* then: the value of each name (the last), or 0 */
 };
+static inline const struct tn_json_head *tn_json_head(const struct tn_json *json)
+{
+    return (const struct tn_json_head *)(const void *)json;
+}
 static inline const struct tn_jnode *tn_jtape(const struct tn_json *json)
 {
-    return ((const struct tn_json_head *)(const void *)json)->tape;
+    return tn_json_head(json)->tape;
 }
 static inline const char *tn_jsource(const struct tn_json *json)
 {
-    return ((const struct tn_json_head *)(const void *)json)->text;
+    return tn_json_head(json)->text;
 }
 static inline struct tn_str tn_jnode_raw(const struct tn_json *json, uint32_t at)
 {

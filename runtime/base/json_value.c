@@ -191,10 +191,24 @@ static const char *find_duplicate(struct tn_json *json)
     return NULL;
 }
 
+/* Of a row that was picked from, all of it has to be looked at. */
+static const char *find_duplicate_in(struct tn_json *json, struct tn_str text)
+{
+    struct tn_json *whole = tn_json_new();
+    struct tn_err err;
+    const char *found = tn_json_parse(whole, text, &err) ? find_duplicate(whole) : NULL;
+    if (found) found = tn_arena_strdup(&json->arena, found);
+    tn_json_free(whole);
+    return found;
+}
+
 const char *tn_json_duplicate(const struct tn_json *reader)
 {
     struct tn_json *json = notebook(reader);
-    if (!json->looked) json->duplicate = find_duplicate(json);
+    if (!json->looked)
+        json->duplicate = json->head.pick && json->used > 1
+                              ? find_duplicate_in(json, tn_jnode_raw(json, 1))
+                              : find_duplicate(json);
     json->looked = true;
     return json->duplicate;
 }

@@ -24,6 +24,8 @@
 #define TN_LIMIT_REPLY_HEADERS    (64 * TN_KIB)
 #define TN_LIMIT_CONNECT_MS       10000
 #define TN_LIMIT_FETCH_MS         60000
+#define TN_LIMIT_STREAM           (4096ull * TN_MIB) /* of one streamed answer, after decompression */
+#define TN_LIMIT_STREAM_MS        900000             /* of one streamed answer, unless it is asked for longer */
 #define TN_LIMIT_RETRY_AFTER_S    86400              /* the longest Retry-After that is obeyed */
 
 /* JSON and records */
@@ -42,13 +44,20 @@
 /* Scripts */
 #define TN_LIMIT_ISOLATE_BYTES    (64 * TN_MIB)
 #define TN_LIMIT_CALL_MS          1000               /* of CPU, one call into a script */
-#define TN_LIMIT_MAP_CALL_MS      100                /* of CPU, a mapping's function for one record */
+#define TN_LIMIT_SLICE_MS         5                  /* of CPU, then a task gives way to all other work */
+#define TN_LIMIT_HELD_MS          200                /* of CPU, a task that cannot give way (inside gsub, a pattern) */
+#define TN_LIMIT_MAP_CALL_MS      50                 /* of CPU, a mapping's function for one record */
 #define TN_LIMIT_OVERRUNS         3                  /* of a budget in a row: quarantine */
 #define TN_LIMIT_LOAD_MS          1000               /* of CPU, loading a unit */
 #define TN_LIMIT_SCRIPT_FILE      TN_MIB
 #define TN_LIMIT_SCRIPT_FILES     2000
 #define TN_LIMIT_TASKS            10000              /* per isolate */
+#define TN_LIMIT_ISOLATE_REQUESTS 20                 /* under way at once; more wait their turn */
+#define TN_LIMIT_HOST_REQUESTS    8                  /* of these to one host and port, unless an option says more or fewer */
+#define TN_LIMIT_ISOLATE_WAITING  1000               /* that wait for their turn; more are refused */
+#define TN_LIMIT_ISOLATE_STREAMS  4                  /* streamed answers at once; more are refused */
 #define TN_LIMIT_LOG_LINES        200                /* a second and isolate; more are counted, not written */
+#define TN_LIMIT_TOKEN            (64 * TN_KIB)      /* a JSON Web Token */
 #define TN_LIMIT_ERROR_TEXT       (4 * TN_KIB)
 
 #define TN_LIMIT_ANSWER           (10 * TN_MIB)      /* bytes that a surface's handler may answer */
@@ -76,6 +85,11 @@
 #define TN_LIMIT_EVIDENCE_PAGES   10
 #define TN_LIMIT_EVIDENCE_ROWS    20                 /* records of a sample */
 #define TN_LIMIT_EVIDENCE_DAYS    30
+
+/* Shadow: live pages that wait to be tried with the scripts that served before */
+#define TN_LIMIT_SHADOW_BYTES     (16 * TN_MIB)      /* more are left out, and counted */
+#define TN_LIMIT_SHADOW_MINUTES   10080
+#define TN_LIMIT_PREVIEW_DAYS     7                  /* a preview counts for, where one is required */
 
 /* Sync */
 #define TN_LIMIT_SYNC_PAGES       1000000            /* of one run */

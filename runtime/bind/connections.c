@@ -172,6 +172,8 @@ static bool load_connection(struct tn_connection *c, struct tn_err *err)
     c->adapter = tn_decl_load(c->isolate, path, TN_DECL_adapter, err);
     if (!c->adapter || !read_config(c, err)) return false;
     c->context.config_json = c->config.p;
+    c->context.config_fields = c->adapter->adapter.fields;
+    c->context.n_config_fields = c->adapter->adapter.n_fields;
     return load_module(c, err);
 }
 

@@ -49,6 +49,7 @@ struct tn_apply *tn_apply_new(const struct tn_plan *plan)
 void tn_apply_free(struct tn_apply *a)
 {
     if (!a) return;
+    if (a->session) a->plan->fn_end(a->plan->fn_arg, a->session);
     EVP_MD_CTX_free(a->digest);
     EVP_MD_free(a->md);
     for (uint32_t i = 0; i < a->plan->places; i++) tn_free(a->shapes[i].entries);
@@ -208,8 +209,8 @@ static uint16_t kid_of(const struct tn_place *place, const struct tn_json *json,
     struct tn_str name = tn_jnode_raw(json, key);
     name =
         n->info & TN_JNODE_ESCAPED ? tn_jkey(json, key) : (struct tn_str){name.p + 1, name.n - 2};
-    uint32_t kid = tn_table_get(&place->names, name);
-    return kid == UINT32_MAX ? NO_KID : (uint16_t)kid;
+    int32_t kid = tn_names_get(&place->names, name);
+    return kid == TN_NAMES_NONE ? NO_KID : (uint16_t)kid;
 }
 
 static void learn(struct tn_shape *shape, const struct tn_place *place, const struct tn_json *json,
@@ -265,15 +266,26 @@ static void read_members(struct tn_apply *a, const struct tn_place *place, uint3
 }
 
 static void read_place(struct tn_apply *a, const struct tn_place *place, uint32_t *slots,
+                       uint32_t at);
+
+/* What lies below the members of the node at `at`, which were found. */
+static void read_below(struct tn_apply *a, const struct tn_place *place, uint32_t *slots,
                        uint32_t at)
 {
     struct tn_jval v = {a->json, at};
-    enum tn_json_type type = tn_jtape(a->json)[at].info & TN_JNODE_TYPE;
-    if (type == TN_JSON_object && place->named_count) read_members(a, place, slots, at);
+    bool list = tn_jis(v, TN_JSON_array);
     for (const struct tn_place *kid = place->kids; kid; kid = kid->next) {
-        if (!kid->name.p && type == TN_JSON_array) slots[kid->slot] = tn_jat(v, kid->index).at;
+        if (!kid->name.p && list) slots[kid->slot] = tn_jat(v, kid->index).at;
         if (kid->kids && slots[kid->slot]) read_place(a, kid, slots, slots[kid->slot]);
     }
+}
+
+static void read_place(struct tn_apply *a, const struct tn_place *place, uint32_t *slots,
+                       uint32_t at)
+{
+    bool object = (tn_jtape(a->json)[at].info & TN_JNODE_TYPE) == TN_JSON_object;
+    if (object && place->named_count) read_members(a, place, slots, at);
+    if (place->deep) read_below(a, place, slots, at);
 }
 
 uint32_t *tn_apply_scope(struct tn_apply *a, const struct tn_scope *scope, uint32_t at)
@@ -282,6 +294,22 @@ uint32_t *tn_apply_scope(struct tn_apply *a, const struct tn_scope *scope, uint3
     memset(slots, 0, scope->slots * sizeof *slots);
     slots[0] = at;
     read_place(a, &scope->root, slots, at);
+    return slots;
+}
+
+/* The record's own; the reader has found them already when it picked for this plan. */
+static uint32_t *record_slots(struct tn_apply *a, uint32_t at)
+{
+    const struct tn_json_head *head = tn_json_head(a->json);
+    const struct tn_scope *scope = a->plan->scope;
+    const struct tn_place *root = &scope->root;
+    if (!head->pick || at != 1) return tn_apply_scope(a, scope, at);
+    assert(head->pick == &a->plan->pick);
+    uint32_t *slots = a->slots + scope->first;
+    memset(slots, 0, scope->slots * sizeof *slots);
+    slots[0] = at;
+    for (size_t i = 0; i < root->named_count; i++) slots[root->named[i]->slot] = head->picked[i];
+    if (root->deep) read_below(a, root, slots, at);
     return slots;
 }
 
@@ -296,10 +324,7 @@ struct tn_value tn_apply_value(const struct tn_json *json, uint32_t at)
         v.raw = true;
         v.clean = !(n->info & TN_JNODE_ESCAPED);
         break;
-    case TN_JSON_number:
-        v.canonical = (n->info & TN_JNODE_INTEGER) && v.s.n <= 20 &&
-                      !(v.s.n == 2 && memcmp(v.s.p, "-0", 2) == 0);
-        break;
+    case TN_JSON_number: v.canonical = tn_number_canonical(v.s, n->info); break;
     case TN_JSON_bool:
     case TN_JSON_null: v.canonical = true; break;
     default: break;
@@ -459,9 +484,15 @@ static bool eval_fn(struct tn_apply *a, const struct tn_expr *e, const uint32_t 
     *v = (struct tn_value){.type = TN_JSON_absent};
     tn_buf_reset(&a->from_fn);
     tn_jw_init(&w, &a->from_fn);
-    bool ok = a->plan->fn(a->plan->fn_arg, e->fn, (struct tn_jval){a->json, slots[0]}, &w, &err);
-    if (ok && a->from_fn.failed) return tn_apply_why(a, NULL, "the function's result is too large");
-    if (!ok) {
+    enum tn_fn_end end = a->plan->fn(a->plan->fn_arg, a->may_pause ? &a->session : NULL, e->fn,
+                                     (struct tn_jval){a->json, slots[0]}, &w, &err);
+    if (end == TN_FN_paused) {
+        a->stopped = a->paused = true;
+        return false;
+    }
+    if (end == TN_FN_done && a->from_fn.failed)
+        return tn_apply_why(a, NULL, "the function's result is too large");
+    if (end == TN_FN_failed) {
         tn_apply_why(a, NULL, "%s", err.text[0] ? err.text : "the function failed");
         a->why.kind = err.kind;
         if (err.line) a->why.line = err.line;
@@ -740,19 +771,6 @@ static enum tn_written take_key(struct tn_apply *a, const struct tn_member *f, s
     return WRITTEN;
 }
 
-static void note_piece(struct tn_apply *a, struct tn_piece *piece, const struct tn_value *v,
-                       size_t start, size_t value, size_t end)
-{
-    *piece = (struct tn_piece){.start = start - a->base,
-                               .value = value - a->base,
-                               .end = end - a->base,
-                               .form = TN_PIECE_other};
-    if (v->type == TN_JSON_string ? v->clean || !v->raw : v->canonical)
-        piece->form = TN_PIECE_plain;
-    else if (v->type == TN_JSON_number)
-        piece->form = TN_PIECE_number;
-}
-
 /* After a fault: what the field's policy makes of it. */
 static enum tn_written settle(struct tn_apply *a, const struct tn_member *f, struct tn_buf *out,
                               size_t at, struct tn_value *v)
@@ -802,7 +820,11 @@ static bool write_member(struct tn_apply *a, const struct tn_member *f, const ui
         out->n = before;
         return false;
     }
-    if (piece) note_piece(a, piece, &v, start, at, out->n);
+    if (piece)
+        *piece = (struct tn_piece){.start = start - a->base,
+                                   .value = at - a->base,
+                                   .end = out->n - a->base,
+                                   .form = tn_value_form(&v)};
     return true;
 }
 
@@ -818,6 +840,10 @@ static void write_members(struct tn_apply *a, const struct tn_group *g, const ui
     bool comma = false;
     put_char(out, '{');
     for (size_t i = 0; i < g->count && !a->stopped; i++) {
+        if (a->quick && !out->failed) {
+            i = tn_quick_run(a, g, i, slots, out, &comma, pieces);
+            if (i == g->count) break;
+        }
         struct tn_piece *piece = pieces ? &pieces[i] : NULL;
         if (piece) piece->end = 0;
         comma |= write_member(a, &g->members[i], slots, out, comma, piece);
@@ -831,6 +857,20 @@ void tn_apply_trace(struct tn_apply *a, tn_trace_fn fn, void *arg)
     a->trace_arg = arg;
 }
 
+/* Also makes room, so that the fields of a usual record need not. */
+static bool may_be_quick(const struct tn_apply *a, struct tn_jval record, struct tn_buf *out)
+{
+    enum { ROOM = 4096 };
+    const struct tn_json_head *head = tn_json_head(record.json);
+    if (a->trace || head->n - head->tape[record.at].end < TN_WIDE) return false;
+    return out->room - out->n >= ROOM || (out->max - out->n >= ROOM && tn_buf_reserve(out, ROOM));
+}
+
+void tn_apply_may_pause(struct tn_apply *a)
+{
+    a->may_pause = a->plan->fn_end != NULL;
+}
+
 bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, struct tn_outcome *o)
 {
     o->ok = false;
@@ -840,9 +880,10 @@ bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, str
     a->outcome = o;
     a->json = record.json;
     a->path = NULL;
-    a->rejected = a->stopped = false;
+    a->rejected = a->stopped = a->paused = o->paused = false;
     a->why = (struct tn_why){.kind = TN_E_mapping};
     a->base = out->n;
+    a->quick = false;
     if (!tn_jis(record, TN_JSON_object)) {
         struct tn_value v = {.type = TN_JSON_absent};
         if (record.json) v = tn_apply_value(record.json, record.at);
@@ -850,7 +891,8 @@ bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, str
         tn_apply_list(a, true);
         return false;
     }
-    const uint32_t *slots = tn_apply_scope(a, a->plan->scope, record.at);
+    const uint32_t *slots = record_slots(a, record.at);
+    a->quick = may_be_quick(a, record, out);
     if (a->plan->key) find_key(a, a->plan->key, slots);
     write_members(a, a->plan->group, slots, out, a->pieces);
     if (out->failed) {
@@ -858,7 +900,11 @@ bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, str
         a->why.kind = TN_E_too_large;
         tn_apply_list(a, true);
     }
-    o->ok = !a->rejected;
+    o->ok = !a->rejected && !a->paused;
+    if (a->paused) { /* what was said of it so far will be said again */
+        o->paused = true;
+        o->fault_count = o->listed = 0;
+    }
     if (!o->ok) out->n = a->base;
     if (out->p) out->p[out->n] = '\0';
     return o->ok;
@@ -890,12 +936,12 @@ static void add_canonical(struct tn_apply *a, const struct tn_piece *piece, cons
     struct tn_buf *out = &a->canonical;
     struct tn_str value = {base + piece->value, piece->end - piece->value};
     struct tn_err err;
-    if (piece->form == TN_PIECE_plain) {
+    if (piece->form == TN_FORM_plain) {
         put(out, base + piece->start, piece->end - piece->start);
         return;
     }
     put(out, base + piece->start, piece->value - piece->start);
-    if (piece->form == TN_PIECE_number) {
+    if (piece->form == TN_FORM_number) {
         if (!plain_number(value, out)) tn_json_canonical_number(value, out);
     } else if (tn_json_parse(a->reader, value, &err)) {
         tn_json_canonical(tn_json_root(a->reader), out);

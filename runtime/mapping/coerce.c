@@ -117,20 +117,40 @@ static bool give_text(struct tn_decimal *d, bool ok, char room[TN_COERCE_MAX], s
     return ok;
 }
 
-/* Without an exponent and with no digit too many: zeros are put behind it. */
-static bool pad_decimal(struct tn_str s, int64_t scale, char room[TN_COERCE_MAX],
-                        struct tn_str *out)
+/* One more in the last place; false when it would take a digit in front. */
+static bool add_one(char *first, char *end)
 {
-    const char *point = memchr(s.p, '.', s.n);
-    size_t have = point ? s.n - (size_t)(point - s.p) - 1 : 0;
-    if ((int64_t)have > scale || s.n > 24 || scale > 64 || s.p[0] == '-') return false;
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] == 'e' || s.p[i] == 'E') return false;
-    memcpy(room, s.p, s.n);
-    char *w = room + s.n;
-    if (!point && scale) *w++ = '.';
-    for (int64_t k = (int64_t)have; k < scale; k++) *w++ = '0';
-    *out = (struct tn_str){room, (size_t)(w - room)};
+    while (end-- > first) {
+        if (*end == '.') continue;
+        if (*end != '9') return ++*end, true;
+        *end = '0';
+    }
+    return false;
+}
+
+/* Of digits and a point alone: zeros are put behind it, or digits dropped.  False: look closer. */
+static bool short_decimal(struct tn_str s, int64_t scale, int rounding, char room[TN_COERCE_MAX],
+                          struct tn_str *out)
+{
+    size_t point = s.n;
+    if (s.n > 24 || scale > 64) return false;
+    for (size_t i = 0; i < s.n; i++) {
+        room[i] = s.p[i];
+        if (s.p[i] == '.')
+            point = i;
+        else if (!is_digit(s.p[i]))
+            return false;
+    }
+    char *end = room + s.n, *cut = room + point + (scale ? 1 + scale : 0);
+    if (end > cut) {
+        if (rounding != TN_ROUND_half_up && rounding != TN_ROUND_down) return false;
+        bool up = rounding == TN_ROUND_half_up && cut[scale == 0] >= '5';
+        if (up && !add_one(room, cut)) return false;
+    } else {
+        if (point == s.n && scale) *end++ = '.';
+        while (end < cut) *end++ = '0';
+    }
+    *out = (struct tn_str){room, (size_t)(cut - room)};
     return true;
 }
 
@@ -140,7 +160,7 @@ bool tn_coerce_decimal(struct tn_str lexeme, int64_t scale, int rounding, char r
     struct tn_decimal d = {0}, r = {0};
     struct tn_err err;
     bool exact = rounding == TN_ROUND_none;
-    if (pad_decimal(lexeme, scale, room, out)) return true;
+    if (short_decimal(lexeme, scale, rounding, room, out)) return true;
     bool ok = tn_decimal_parse(&d, lexeme, &err) &&
               tn_decimal_round(&r, &d, (int)scale, exact ? TN_ROUND_down : (enum tn_round)rounding,
                                &err) &&
@@ -526,6 +546,72 @@ bool tn_moment_utc(const struct tn_moment *m, const struct tn_zone *zone,
     int64_t first = tn_days(1, 1, 1), last = tn_days(10000, 1, 1), day = floor_div(ms, 86400000);
     if (day < first || day >= last) return false;
     tn_time_text(ms, out);
+    return true;
+}
+
+static inline uint64_t eight(const char *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* Whether the eight bytes at p are like form: a digit where that has 0, else the same.  A byte that
+ * is not sets its high bit in the sum, or had it set before; what is carried over changes no
+ * answer. */
+static inline bool like(const char *p, const char form[9])
+{
+    char most[8];
+    for (int i = 0; i < 8; i++) most[i] = form[i] == '0' ? 0x7F - 9 : 0x7F;
+    uint64_t apart = eight(p) ^ eight(form);
+    return !(((apart + eight(most)) | apart) & 0x8080808080808080u);
+}
+
+static inline unsigned pair(const char *p)
+{
+    return (unsigned)(p[0] - '0') * 10 + (unsigned)(p[1] - '0');
+}
+
+/* Z or an offset that leaves the time on its day: minutes to take off. */
+static inline bool quick_offset(struct tn_str s, int *minutes)
+{
+    *minutes = 0;
+    if (s.n == 1) return s.p[0] == 'Z';
+    if (s.n != 6 || (s.p[0] != '+' && s.p[0] != '-') || s.p[3] != ':') return false;
+    if (!is_digit(s.p[1]) || !is_digit(s.p[2]) || !is_digit(s.p[4]) || !is_digit(s.p[5]))
+        return false;
+    unsigned hours = pair(s.p + 1), rest = pair(s.p + 4);
+    if (hours > 23 || rest > 59) return false;
+    *minutes = (int)(hours * 60 + rest);
+    if (s.p[0] == '-') *minutes = -*minutes;
+    return true;
+}
+
+bool tn_moment_quick(struct tn_str text, char out[TN_MOMENT_LEN])
+{
+    const char *p = text.p;
+    struct tn_str rest = {p + 19, text.n - 19};
+    int offset;
+    if (text.n < 20 || !like(p, "0000-00-") || !like(p + 8, "00T00:00") ||
+        !like(p + 11, "00:00:00"))
+        return false;
+    struct tn_moment m = {.year = (int)(pair(p) * 100 + pair(p + 2)),
+                          .month = pair(p + 5),
+                          .day = pair(p + 8),
+                          .hour = pair(p + 11),
+                          .minute = pair(p + 14),
+                          .second = pair(p + 17)};
+    if (take_char(&rest, '.') && !take_fraction(&rest, &m)) return false;
+    if (!moment_ok(&m) || !quick_offset(rest, &offset)) return false;
+    int utc = (int)(m.hour * 60 + m.minute) - offset;
+    if (utc < 0 || utc >= 24 * 60) return false;
+    memcpy(out, p, 20);
+    put2(out + 11, (unsigned)utc / 60);
+    put2(out + 14, (unsigned)utc % 60);
+    out[19] = '.';
+    out[20] = (char)('0' + m.milli / 100);
+    put2(out + 21, m.milli % 100);
+    out[23] = 'Z';
     return true;
 }
 

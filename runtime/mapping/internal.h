@@ -4,6 +4,8 @@
 #define TN_MAPPING_INTERNAL_H
 
 #include "base/alloc.h"
+#include "base/json_tape.h"
+#include "base/names.h"
 #include "mapping/coerce.h"
 #include "mapping/apply.h"
 #include "mapping/plan.h"
@@ -19,21 +21,6 @@ struct tn_value {
     struct tn_jval at; /* list, object: where s is parsed already; json NULL: nowhere */
 };
 
-/* Names to small numbers; open addressing, at most half full. */
-struct tn_table_entry {
-    struct tn_str key; /* p NULL: free */
-    uint32_t value;
-};
-struct tn_table {
-    struct tn_table_entry *entries;
-    uint32_t mask;
-    bool any_case;
-};
-void tn_table_build(struct tn_table *t, struct tn_arena *arena, const struct tn_str *keys, size_t n,
-                    bool any_case);
-/* UINT32_MAX: not there. */
-uint32_t tn_table_get(const struct tn_table *t, struct tn_str key);
-
 /* A place in the source that some path names or leads through. */
 struct tn_place {
     struct tn_str name; /* of a member; absent: element `index` of a list */
@@ -43,8 +30,9 @@ struct tn_place {
     struct tn_place *next, *kids;
     struct tn_place **named; /* kids that are members, as the table numbers them */
     size_t named_count;
-    struct tn_table names;
+    struct tn_names names;
     bool has_index; /* some kid is an element */
+    bool deep;      /* some kid is an element, or has kids */
 };
 
 /* One record or one element of a list: what is read of it. */
@@ -52,6 +40,7 @@ struct tn_scope {
     struct tn_place root;
     uint32_t slots; /* how many */
     uint32_t first; /* where they begin among the slots of all scopes */
+    bool whole;     /* some path is the record or element itself */
     struct tn_scope *next;
 };
 
@@ -71,7 +60,7 @@ struct tn_do { /* one operator, ready */
     int line, mode;
     struct tn_str a, b;
     int64_t i, j;
-    struct tn_table rows;
+    struct tn_names rows;
     const struct tn_value *values;
     const struct tn_part *parts; /* unpick: literals, with a value behind each but the last */
     size_t part_count;
@@ -115,6 +104,21 @@ struct tn_tree { /* what a tree's rows are made with */
     const struct tn_expr *id;                 /* in the child's */
 };
 
+/* What quick.c makes of a field: the operator, or the kind of source without one. */
+enum tn_quick {
+    TN_QUICK_none,
+    TN_QUICK_copy,
+    TN_QUICK_text,
+    TN_QUICK_trim,
+    TN_QUICK_number,
+    TN_QUICK_integer,
+    TN_QUICK_decimal,
+    TN_QUICK_boolean,
+    TN_QUICK_time,
+    TN_QUICK_lookup,
+    TN_QUICK_template
+};
+
 struct tn_member {
     struct tn_str target;
     struct tn_str head; /* "target": with quotes and colon */
@@ -122,6 +126,9 @@ struct tn_member {
     bool required, secret, is_key;
     enum tn_on_fault on_fault;
     const struct tn_expr *expr;
+    enum tn_quick quick;
+    bool as_text;                /* quick: a number is written as a text */
+    const struct tn_value *none; /* quick: in place of absent and null; may be NULL */
 };
 
 struct tn_group {
@@ -137,8 +144,10 @@ struct tn_plan {
     const struct tn_member *key; /* that is no field of the target; NULL: a member is it, or none */
     struct tn_scope *scope;      /* of the record; all scopes by next */
     uint32_t places, slots;      /* of all scopes */
+    struct tn_json_pick pick;    /* what of a record is read, unless all of it is needed */
     size_t functions;
     tn_plan_fn fn;
+    tn_plan_end_fn fn_end;
     void *fn_arg;
     struct tn_do *zoned; /* operators that own a zone */
 };
@@ -152,10 +161,35 @@ bool tn_path_step(struct tn_str *s, bool first, struct tn_step *out, const char 
 struct tn_shape;
 
 /* Where in the output one field of the record stands, for the hash. */
+enum tn_form { TN_FORM_plain, TN_FORM_number, TN_FORM_other }; /* plain: canonical as it is */
 struct tn_piece {
     size_t start, value, end; /* from the object's first byte; end 0: absent */
-    enum { TN_PIECE_plain, TN_PIECE_number, TN_PIECE_other } form;
+    enum tn_form form;
 };
+
+static inline enum tn_form tn_value_form(const struct tn_value *v)
+{
+    if (v->type == TN_JSON_string ? v->clean || !v->raw : v->canonical) return TN_FORM_plain;
+    return v->type == TN_JSON_number ? TN_FORM_number : TN_FORM_other;
+}
+
+/* Whether a number of the source is in canonical form, from its node's info. */
+static inline bool tn_number_canonical(struct tn_str s, uint32_t info)
+{
+    return (info & TN_JNODE_INTEGER) && s.n <= 20 && !(s.n == 2 && s.p[0] == '-' && s.p[1] == '0');
+}
+
+/* ---- quick.c ---- */
+
+/* Bytes that may be read behind a text of the plan or of the record, and written behind the target:
+ * copies need no loop then. */
+enum { TN_WIDE = 32 };
+/* Sets what is quick about a field that is otherwise made. */
+void tn_quick_plan(struct tn_member *f);
+/* Writes members from number i on, until one has to go the long way; its number, or the count. Only
+ * where TN_WIDE bytes of the text follow the record. */
+size_t tn_quick_run(struct tn_apply *a, const struct tn_group *g, size_t i, const uint32_t *slots,
+                    struct tn_buf *out, bool *comma, struct tn_piece *pieces);
 
 /* What is wrong with a value; the field that it was for decides what follows. */
 struct tn_why {
@@ -185,7 +219,10 @@ struct tn_apply {
     tn_trace_fn trace;
     void *trace_arg;
     struct tn_why why;
-    bool rejected, stopped;
+    bool rejected, stopped, paused;
+    bool may_pause;
+    void *session; /* of the functions */
+    bool quick; /* the record has TN_WIDE bytes behind it, and nobody traces */
 };
 
 /* One operator on v, which is neither absent nor null.  False: a->why says why.  After it v may be

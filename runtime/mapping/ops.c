@@ -297,8 +297,8 @@ static bool boolean(struct tn_apply *a, const struct tn_do *d, struct tn_value *
     if (v->type == TN_JSON_bool) return true;
     if (!tn_op_text(a, &text)) return false;
     text.s = trimmed(text.s);
-    uint32_t row = tn_table_get(&d->rows, text.s);
-    if (row != UINT32_MAX) {
+    int32_t row = tn_names_get(&d->rows, text.s);
+    if (row != TN_NAMES_NONE) {
         *v = d->values[row];
         return true;
     }
@@ -326,8 +326,13 @@ static bool moment(struct tn_apply *a, const struct tn_do *d, const struct tn_va
 static bool time_op(struct tn_apply *a, const struct tn_do *d, struct tn_value *v)
 {
     struct tn_moment m;
-    if (!moment(a, d, v, &m)) return false;
     char *out = tn_arena_alloc(&a->arena, TN_MOMENT_LEN + 1);
+    if (v->type == TN_JSON_string && v->raw && v->clean && !d->a.p &&
+        tn_moment_quick((struct tn_str){v->s.p + 1, v->s.n - 2}, out)) {
+        set_text(v, (struct tn_str){out, TN_MOMENT_LEN}, true);
+        return true;
+    }
+    if (!moment(a, d, v, &m)) return false;
     if (!tn_moment_utc(&m, d->zone, out)) {
         if (m.zoned || d->zone) return tn_apply_why(a, v, "the year is not in 0001 ... 9999");
         return tn_apply_why(a, v, "the time has no zone: add zone = \"UTC\" or the source's own");
@@ -419,21 +424,21 @@ static bool date_op(struct tn_apply *a, const struct tn_do *d, struct tn_value *
     return true;
 }
 
-static uint32_t find_row(const struct tn_do *d, const struct tn_value *v, struct tn_str key)
+static int32_t find_row(const struct tn_do *d, const struct tn_value *v, struct tn_str key)
 {
     char digits[TN_COERCE_MAX];
     struct tn_str whole;
-    uint32_t row = tn_table_get(&d->rows, key);
-    if (row != UINT32_MAX || v->type != TN_JSON_number) return row;
-    return tn_coerce_integer(key, digits, &whole) ? tn_table_get(&d->rows, whole) : UINT32_MAX;
+    int32_t row = tn_names_get(&d->rows, key);
+    if (row != TN_NAMES_NONE || v->type != TN_JSON_number) return row;
+    return tn_coerce_integer(key, digits, &whole) ? tn_names_get(&d->rows, whole) : TN_NAMES_NONE;
 }
 
 static bool lookup(struct tn_apply *a, const struct tn_do *d, struct tn_value *v)
 {
     struct tn_value text = *v;
     if (!tn_op_text(a, &text)) return false;
-    uint32_t row = find_row(d, v, text.s);
-    if (row != UINT32_MAX) {
+    int32_t row = find_row(d, v, text.s);
+    if (row != TN_NAMES_NONE) {
         *v = d->values[row];
         return true;
     }

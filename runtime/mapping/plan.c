@@ -26,6 +26,14 @@ static struct tn_str keep(struct maker *m, struct tn_str s)
     return (struct tn_str){tn_arena_strndup(&m->plan->arena, s.p, s.n), s.n};
 }
 
+/* With what quick.c may read behind it. */
+static struct tn_str keep_wide(struct maker *m, struct tn_str s)
+{
+    char *p = tn_arena_alloc(&m->plan->arena, s.n + TN_WIDE);
+    if (s.n) memcpy(p, s.p, s.n);
+    return (struct tn_str){p, s.n};
+}
+
 static void *room(struct maker *m, size_t count, size_t size)
 {
     return tn_arena_alloc(&m->plan->arena, count * size);
@@ -67,7 +75,7 @@ static bool make_const(struct maker *m, struct tn_str json, const char *what, in
         tn_json_canonical(root, &buf);
     else
         tn_buf_addstr(&buf, tn_jraw(root));
-    out->s = keep(m, tn_buf_str(&buf));
+    out->s = keep_wide(m, tn_buf_str(&buf));
     out->clean = out->raw && !memchr(out->s.p, '\\', out->s.n);
     out->canonical = type == TN_JSON_bool || type == TN_JSON_null;
     tn_buf_clear(&buf);
@@ -168,6 +176,7 @@ static bool make_path(struct maker *m, struct tn_str path, int line, struct tn_e
         steps[count++] = step;
     }
     e->slot = place->slot;
+    m->scope->whole |= place == &m->scope->root;
     e->step_count = count;
     e->steps = count ? memcpy(room(m, count, sizeof *steps), steps, count * sizeof *steps) : NULL;
     return true;
@@ -212,9 +221,9 @@ static bool make_rows(struct maker *m, const struct tn_spec_op *s, struct tn_do 
             return fault(m, s->line, "boolean { word = true or false }: \"%.*s\" is %s",
                          TN_FMT(keys[i]), tn_json_type_name(values[i].type));
     }
-    tn_table_build(&d->rows, &m->plan->arena, keys, s->row_count, s->op == TN_OP_boolean);
+    tn_names_build(&d->rows, &m->plan->arena, keys, s->row_count, s->op == TN_OP_boolean);
     for (size_t i = 0; i < s->row_count; i++)
-        if (tn_table_get(&d->rows, keys[i]) != i)
+        if (tn_names_get(&d->rows, keys[i]) != (int32_t)i)
             return fault(m, s->line, "\"%.*s\" stands in it twice", TN_FMT(keys[i]));
     d->values = values;
     d->has_other = s->other.p != NULL;
@@ -323,7 +332,7 @@ static const struct tn_expr *path_expr(struct maker *m, struct tn_str path, int 
 /* One piece of a template: text up to a brace, {{ and }} taken for one, then perhaps {path}. */
 static bool next_part(struct maker *m, struct tn_str *s, int line, struct tn_part *out)
 {
-    char *text = room(m, s->n + 1, 1);
+    char *text = room(m, s->n + TN_WIDE, 1);
     size_t n = 0, i = 0;
     out->value = NULL;
     while (i < s->n) {
@@ -566,7 +575,7 @@ static bool make_member(struct maker *m, const struct tn_spec_field *f, struct t
     tn_buf_init(&head, TN_LIMIT_RECORD);
     tn_json_quote(&head, f->target);
     tn_buf_addc(&head, ':');
-    out->head = keep(m, tn_buf_str(&head));
+    out->head = keep_wide(m, tn_buf_str(&head));
     tn_buf_clear(&head);
     if (!f->value) return fault(m, f->line, "it has no value");
     m->depth++;
@@ -575,6 +584,7 @@ static bool make_member(struct maker *m, const struct tn_spec_field *f, struct t
     if (!out->expr) return false;
     if (f->on_fault == TN_FAULT_default && !out->expr->has_fallback)
         return fault(m, f->line, "on_fault \"default\" needs a default");
+    tn_quick_plan(out);
     m->field[before] = '\0';
     m->line = line;
     return true;
@@ -632,8 +642,9 @@ static void build_names(struct maker *m, struct tn_place *place)
             place->named[place->named_count++] = kid;
         }
         build_names(m, kid);
+        place->deep |= kid->kids || !kid->name.p;
     }
-    tn_table_build(&place->names, &m->plan->arena, keys, n, m->spec->any_case);
+    tn_names_build(&place->names, &m->plan->arena, keys, n, m->spec->any_case);
 }
 
 static void number_slots(struct maker *m)
@@ -643,6 +654,8 @@ static void number_slots(struct maker *m)
         m->plan->slots += s->slots;
         build_names(m, &s->root);
     }
+    const struct tn_place *root = &m->plan->scope->root;
+    m->plan->pick = (struct tn_json_pick){root->names, (uint32_t)root->named_count};
 }
 
 /* A key with an expression of its own is made like a field, and no one sees it in the output. */
@@ -694,6 +707,7 @@ struct tn_plan *tn_plan_new(const struct tn_spec *spec, struct tn_err *err)
     tn_arena_init(&plan->arena);
     plan->file = tn_arena_strdup(&plan->arena, spec->file);
     plan->fn = spec->fn;
+    plan->fn_end = spec->fn_end;
     plan->fn_arg = spec->fn_arg;
     open_scope(&m);
     plan->group = make_group(&m, spec->fields, spec->field_count);
@@ -722,6 +736,11 @@ const char *tn_plan_file(const struct tn_plan *plan)
 size_t tn_plan_functions(const struct tn_plan *plan)
 {
     return plan->functions;
+}
+
+const struct tn_json_pick *tn_plan_pick(const struct tn_plan *plan)
+{
+    return plan->functions || plan->scope->whole ? NULL : &plan->pick;
 }
 
 /* ---- explain ---- */

@@ -43,7 +43,7 @@ struct tn_isolate *tn_task_isolate(const struct tn_task *task);
 const void *tn_task_context(const struct tn_task *task); /* as it was started with */
 
 /* The task that runs L.  Raises when there is none that could wait: at load, in a function field,
- * inside table.sort or gsub. */
+ * inside gsub. */
 struct tn_task *tn_task_self(lua_State *L);
 /* The task under way, whether it could wait here or not; NULL: none. */
 struct tn_task *tn_task_current(lua_State *L);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* bench_apply.c - bench_apply DIR ROUNDS [parse|rows|hash]: the pages of DIR through the plan of
- * the mapping bench, or parsed only, as wholes or row by row, or mapped and hashed.  Prints one JSON object. */
+/* bench_apply.c - bench_apply DIR ROUNDS [map|hash|parse|rows|pick|full]: the pages of DIR through
+ * the plan of the mapping bench, or mapped and hashed, or parsed only: as wholes, row by row, or row
+ * by row with only what the plan reads kept; full: mapped with all of each row kept.  Prints one
+ * JSON object. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,13 +56,15 @@ struct totals {
     unsigned char hash[TN_APPLY_HASH];
 };
 
-static bool run_page(struct tn_json *json, struct tn_apply *a, struct tn_str page,
-                     struct tn_buf *out, const char *mode, struct totals *t)
+static bool run_page(struct tn_json *json, const struct tn_plan *plan, struct tn_apply *a,
+                     struct tn_str page, struct tn_buf *out, const char *mode, struct totals *t)
 {
     static struct tn_outcome outcome;
     struct tn_json_rows rows;
     struct tn_err err;
-    bool hash = strcmp(mode, "hash") == 0, rows_only = strcmp(mode, "rows") == 0;
+    bool hash = strcmp(mode, "hash") == 0, all = strcmp(mode, "rows") == 0;
+    bool rows_only = all || strcmp(mode, "pick") == 0;
+    all |= strcmp(mode, "full") == 0;
     tn_buf_reset(out);
     t->bytes += page.n;
     if (strcmp(mode, "parse") == 0) {
@@ -69,6 +73,7 @@ static bool run_page(struct tn_json *json, struct tn_apply *a, struct tn_str pag
         return true;
     }
     if (!tn_json_rows_open(&rows, json, page, TN_STR("items"), &err)) goto bad;
+    if (!all) rows.pick = tn_plan_pick(plan);
     while (tn_json_rows_next(&rows, &err)) {
         t->records++;
         if (rows_only) continue;
@@ -106,7 +111,7 @@ int main(int argc, char **argv)
             began = tn_mono_us();
         }
         for (size_t i = 0; i < pages.count; i++)
-            if (!run_page(json, a, tn_buf_str(&pages.text[i]), &out, mode, &t)) return 1;
+            if (!run_page(json, plan, a, tn_buf_str(&pages.text[i]), &out, mode, &t)) return 1;
     }
     printf("{\"records\":%llu,\"seconds\":%.6f,\"bytes\":%llu,\"written\":%llu,\"rejected\":%llu,"
            "\"rss\":%llu}\n",

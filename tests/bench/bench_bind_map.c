@@ -28,14 +28,15 @@ static const char plain[] = HEAD "  itemKey = map.template '{OrganizationCode}-{
 static const char with_function[] =
     HEAD "  itemKey = function(src) return src.OrganizationCode .. '-' .. src.ItemNumber end } }";
 
-static bool run_page(struct tn_json *json, struct tn_apply *a, struct tn_str page,
-                     struct tn_buf *out, uint64_t *records)
+static bool run_page(struct tn_json *json, const struct tn_plan *plan, struct tn_apply *a,
+                     struct tn_str page, struct tn_buf *out, uint64_t *records)
 {
     static struct tn_outcome outcome;
     struct tn_json_rows rows;
     struct tn_err err;
     tn_buf_reset(out);
     if (tn_json_rows_open(&rows, json, page, TN_STR("items"), &err)) {
+        rows.pick = tn_plan_pick(plan);
         while (tn_json_rows_next(&rows, &err)) {
             ++*records;
             if (!tn_apply(a, tn_json_root(json), out, &outcome))
@@ -83,7 +84,7 @@ int main(int argc, char **argv)
             began = tn_mono_us();
         }
         for (size_t i = 0; i < pages.count; i++) {
-            if (!run_page(json, a, tn_buf_str(&pages.text[i]), &out, &records)) return 1;
+            if (!run_page(json, tn_mapping_plan(m), a, tn_buf_str(&pages.text[i]), &out, &records)) return 1;
             bytes += pages.text[i].n;
             written += out.n;
         }

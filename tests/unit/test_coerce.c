@@ -315,6 +315,66 @@ static void units_convert_exactly(void **state)
     assert_false(tn_coerce_unit(TN_STR("kg"), TN_STR("stone"), &factor, &divisor));
 }
 
+static uint64_t seed = 1;
+static unsigned pick(unsigned n)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(seed >> 33) % n;
+}
+
+/* An exponent of zero says nothing, but keeps the short way from being taken. */
+static void short_decimals_are_those_of_the_long_way(void **state)
+{
+    static const char *const digits[] = {"0",  "5",    "9",     "49",    "50",
+                                         "99", "4999", "99995", "123456"};
+    enum { N = sizeof digits / sizeof *digits };
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        char room[TN_COERCE_MAX], other[TN_COERCE_MAX], text[64], longer[72];
+        struct tn_str a, b;
+        int64_t scale = pick(8);
+        int rounding = (int)pick(TN_ROUND_none + 1);
+        const char *whole = digits[pick(N)], *part = digits[pick(N)], *more = digits[pick(N)];
+        bool point = pick(4);
+        snprintf(text, sizeof text, "%s%s%s%s%s", pick(8) ? "" : "-", whole, point ? "." : "",
+                 point ? part : "", point && pick(2) ? more : "");
+        snprintf(longer, sizeof longer, "%se0", text);
+        bool ok = tn_coerce_decimal(tn_str(text), scale, rounding, room, &a);
+        assert_int_equal(ok, tn_coerce_decimal(tn_str(longer), scale, rounding, other, &b));
+        if (ok && !tn_str_eq(a, b))
+            fail_msg("%s to %d digits, rounding %d: %.*s, the long way %.*s", text, (int)scale,
+                     rounding, TN_FMT(a), TN_FMT(b));
+    }
+}
+
+static void random_time(char text[64])
+{
+    static const char *const fractions[] = {"", ".5", ".123", ".123456789", ".", ",25"};
+    static const char *const zones[] = {"Z",      "z",     "+00:00", "-00:00", "+02:00", "-11:30",
+                                        "+23:59", "+0200", "+24:00", "",       "+02",    " Z"};
+    int n = snprintf(text, 64, "%04u-%02u-%02u%c%02u:%02u:%02u%s%s", pick(8) ? 1996 + pick(40) : 0,
+                     pick(14), pick(33), "TTTTTt "[pick(7)], pick(25), pick(61), pick(61),
+                     fractions[pick(6)], zones[pick(12)]);
+    if (!pick(4)) text[pick((unsigned)n)] = (char)(1 + pick(255));
+}
+
+static void quick_times_are_those_of_the_long_way(void **state)
+{
+    unsigned quick = 0;
+    (void)state;
+    for (int i = 0; i < 200000; i++) {
+        char text[64], fast[TN_MOMENT_LEN + 1] = "", slow[TN_MOMENT_LEN + 1] = "";
+        struct tn_moment m;
+        random_time(text);
+        struct tn_str s = {text, strlen(text)};
+        if (!tn_moment_quick(s, fast)) continue;
+        quick++;
+        assert_true(tn_moment_read(s, (struct tn_str){0}, &m) && tn_moment_utc(&m, NULL, slow));
+        assert_string_equal(fast, slow);
+    }
+    assert_true(quick > 5000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +388,8 @@ int main(void)
         cmocka_unit_test(formats_are_followed),
         cmocka_unit_test(zones_follow_their_summer_time),
         cmocka_unit_test(units_convert_exactly),
+        cmocka_unit_test(short_decimals_are_those_of_the_long_way),
+        cmocka_unit_test(quick_times_are_those_of_the_long_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
