@@ -23,6 +23,7 @@ void bind_actor_of(lua_State *L, struct bind_actor *out)
         snprintf(out->name, sizeof out->name, "integration %s", context->integration);
         (void)tn_id_parse(tn_str(owner->name), &out->origin);
     } else if (owner) {
+        if (context->test) out->team = owner->team;
         snprintf(out->name, sizeof out->name, "%s", owner->name);
     }
 }
@@ -218,18 +219,25 @@ static bool is_systems(struct tn_str name)
            tn_str_is(name, "updatedAt");
 }
 
-struct tn_str bind_body(lua_State *L, int index, struct bind_body_reader *r, struct tn_str *given)
+struct tn_str bind_table(lua_State *L, int index, struct bind_body_reader *r)
 {
     struct tn_err err;
     struct tn_jw w;
     luaL_checktype(L, index, LUA_TTABLE);
     tn_buf_reset(&r->text);
-    tn_buf_reset(&r->clean);
-    *given = (struct tn_str){NULL, 0};
     tn_jw_init(&w, &r->text);
     if (!bind_json_write(L, index, &w, &err) || !tn_buf_ok(&r->text, "a record", &err) ||
         !tn_json_parse(r->json, tn_buf_str(&r->text), &err))
         bind_raise(L, &err);
+    return tn_buf_str(&r->text);
+}
+
+struct tn_str bind_body(lua_State *L, int index, struct bind_body_reader *r, struct tn_str *given)
+{
+    struct tn_jw w;
+    (void)bind_table(L, index, r);
+    tn_buf_reset(&r->clean);
+    *given = (struct tn_str){NULL, 0};
     struct tn_jval root = tn_json_root(r->json);
     if (!tn_jis(root, TN_JSON_object)) luaL_argerror(L, index, "a record is a table of fields");
     tn_jw_init(&w, &r->clean);

@@ -64,9 +64,11 @@ struct bind_body_reader {
 };
 void bind_body_reader_init(struct bind_body_reader *r);
 void bind_body_reader_clear(struct bind_body_reader *r);
+/* The table at index as JSON, which the reader has then parsed.  Raises invalid, with the path, on
+ * what has no JSON form. */
+struct tn_str bind_table(lua_State *L, int index, struct bind_body_reader *r);
 /* The value at index as JSON without the members that every record has (they may be there, since a
- * record that was read has them); *given gets the id among them, absent when there is none.  Raises
- * invalid, with the path, on what has no JSON form. */
+ * record that was read has them); *given gets the id among them, absent when there is none. */
 struct tn_str bind_body(lua_State *L, int index, struct bind_body_reader *r, struct tn_str *given);
 
 #endif
