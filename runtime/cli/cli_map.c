@@ -328,7 +328,9 @@ static bool map_all(const struct map_options *o, const struct tn_plan *plan,
     tn_buf_init(&r->line, TN_MIB);
     tn_buf_init(&r->record, TN_LIMIT_RECORD);
     if (!o->explain && !o->coverage) write_frame(r, false);
-    bool ok = tn_map_input_read(&o->in, on_record, r, &r->bytes, err);
+    struct tn_map_input in = o->in;
+    in.pick = o->coverage ? NULL : tn_plan_pick(plan);
+    bool ok = tn_map_input_read(&in, on_record, r, &r->bytes, err);
     if (!o->explain && !o->coverage) write_frame(r, true);
     flush_out(r);
     if (r->coverage && o->json) coverage_json(r, target);

@@ -538,6 +538,7 @@ static const struct tn_expr *make_expr(struct maker *m, const struct tn_spec_val
         e->has_fallback = true;
         ok = make_const(m, v->fallback, "default", v->line, &e->fallback);
     }
+    if (ok) tn_quick_plan(e);
     m->depth--;
     return ok ? e : NULL;
 }
@@ -585,7 +586,6 @@ static bool make_member(struct maker *m, const struct tn_spec_field *f, struct t
     if (!out->expr) return false;
     if (f->on_fault == TN_FAULT_default && !out->expr->has_fallback)
         return fault(m, f->line, "on_fault \"default\" needs a default");
-    tn_quick_plan(out);
     m->field[before] = '\0';
     m->line = line;
     return true;
