@@ -401,6 +401,7 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
     struct tn_generations_options go = {.loop = app->loop, .env = &app->env,
                                         .secrets = &p->secrets, .shared = p->shared,
                                         .site = p->options->site, .worker = app->number,
+                                        .require_preview = p->options->require_preview,
                                         .fits = fits, .swapped = swapped, .arg = app};
     app->generations = tn_generations_open(&go);
     tn_store_on_ready(app->store, store_ready, app);

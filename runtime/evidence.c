@@ -9,15 +9,15 @@
 #include "base/time.h"
 #include "store/commit.h"
 #include "store/store.h"
+#include "sync/tap.h"
 
 enum { ROW_MAX = 64 * 1024, SAMPLE_MAX = 512 * 1024, SEALED_MAX = 2 * TN_MIB, KEY_MAX = 256 };
 
 static const char space[] = "evidence";
 
-/* ---- the source between ---- */
+/* ---- keeping ---- */
 
 struct watched {
-    struct tn_source inner;
     struct tn_store *store;
     const struct tn_secrets *secrets;
     struct tn_json *json;
@@ -25,8 +25,6 @@ struct watched {
     unsigned slot;
     char prefix[KEY_MAX - 16]; /* "<integration>/<operation>/" */
     char mapping[128];
-    tn_source_fn done;
-    void *arg;
 };
 
 /* The first pages, then ever fewer: a long run does not cost more than a short one. */
@@ -81,8 +79,9 @@ static void keep(struct watched *w, struct tn_str sample)
     tn_buf_clear(&sealed);
 }
 
-static void sample(struct watched *w, const struct tn_source_page *page)
+static void sample(void *arg, const struct tn_source_page *page)
 {
+    struct watched *w = arg;
     struct tn_buf text;
     struct tn_jw to;
     struct tn_err err;
@@ -100,36 +99,14 @@ static void sample(struct watched *w, const struct tn_source_page *page)
     tn_buf_clear(&text);
 }
 
-static void on_page(void *arg, const struct tn_source_page *page, const struct tn_err *err)
+static void closed(void *arg)
 {
     struct watched *w = arg;
-    if (page) sample(w, page);
-    w->done(w->arg, page, err);
-}
-
-static void next(void *self, tn_source_fn done, void *arg)
-{
-    struct watched *w = self;
-    w->done = done;
-    w->arg = arg;
-    w->inner.ops->next(w->inner.self, on_page, w);
-}
-
-static void release(void *self, const struct tn_source_page *page)
-{
-    struct watched *w = self;
-    w->inner.ops->release(w->inner.self, page);
-}
-
-static void close(void *self)
-{
-    struct watched *w = self;
-    w->inner.ops->close(w->inner.self);
     tn_json_free(w->json);
     tn_free(w);
 }
 
-static const struct tn_source_ops watched_ops = {.next = next, .release = release, .close = close};
+static const struct tn_tap tap = {.look = sample, .closed = closed};
 
 /* Where the ring goes on. */
 static unsigned next_slot(const struct watched *w)
@@ -150,20 +127,14 @@ void tn_evidence_watch(struct tn_store *store, const struct tn_secrets *secrets,
                        const struct tn_run_request *r, struct tn_source *source)
 {
     struct watched *w = TN_NEW(struct watched);
-    struct tn_str mapping = tn_str(source->mapping);
-    size_t head = strlen("mappings/"), tail = strlen(".lua");
-    w->inner = *source;
     w->store = store;
     w->secrets = secrets;
     w->team = r->team;
     w->json = tn_json_new();
     snprintf(w->prefix, sizeof w->prefix, "%.63s/%.63s/", r->integration, r->operation);
-    if (mapping.n > head + tail)
-        snprintf(w->mapping, sizeof w->mapping, "%.*s", (int)(mapping.n - head - tail),
-                 mapping.p + head);
+    tn_source_mapping(source, w->mapping, sizeof w->mapping);
     w->slot = next_slot(w);
-    source->ops = &watched_ops;
-    source->self = w;
+    tn_source_tap(source, &tap, w);
 }
 
 /* ---- forgetting ---- */

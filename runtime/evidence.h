@@ -13,9 +13,9 @@
 struct tn_commit;
 struct tn_store;
 
-/* Puts itself between a source that was just opened and the run: what passes by is sampled, in
- * commits of their own that the run does not wait for.  A sample that cannot be kept is nobody's
- * fault: the run goes on.  Borrows store and secrets. */
+/* Taps a source that was just opened (sync/tap.h): what passes by is sampled, in commits of their
+ * own that the run does not wait for.  A sample that cannot be kept is nobody's fault: the run goes
+ * on.  Borrows store and secrets. */
 void tn_evidence_watch(struct tn_store *store, const struct tn_secrets *secrets,
                        const struct tn_run_request *r, struct tn_source *source);
 

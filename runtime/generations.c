@@ -18,6 +18,7 @@
 #include "bind/site.h"
 #include "evidence.h"
 #include "preview.h"
+#include "shadow.h"
 #include "api/answer.h"
 #include "loop/loop.h"
 #include "loop/shared.h"
@@ -27,7 +28,7 @@
 enum { SPREAD_STEP_MS = 2, SPREAD_MAX_MS = 5000,
        HASH_HEX = 65, UNIT_NAME = 64, PINS_MAX = 32 };
 
-static const char active_key[] = "active";
+static const char active_key[] = "active", previewed_space[] = "previewed";
 
 struct tn_generations {
     struct tn_generations_options o;
@@ -37,6 +38,8 @@ struct tn_generations {
     struct activation *under_way;      /* one at a time; the others wait behind it */
     struct waiting *waiting;
     struct trying *trying;             /* a preview; one at a time */
+    struct tn_shadow *shadow;          /* of what served before; NULL: none */
+    struct tn_timer *shadow_end;
 };
 
 /* ---- integrations ---- */
@@ -121,10 +124,49 @@ static bool open_source(void *self, const struct tn_run_request *r, struct tn_so
     struct tn_generations *g = self;
     if (!tn_bind_source_ops.open(g->connections, r, out, err)) return false;
     tn_evidence_watch(g->o.env->store, g->o.secrets, r, out);
+    if (g->shadow) tn_shadow_watch(g->shadow, r, out);
     return true;
 }
 
 const struct tn_adapter_ops tn_generations_adapters = {.open = open_source};
+
+/* ---- shadow ---- */
+
+/* Those that served before run beside those that serve, until the time has come. */
+static bool shadow_runs(const struct tn_generations *g, const struct tn_shadow_wish *wish)
+{
+    return strcmp(wish->to, g->hash) == 0 && wish->until_ms > tn_now_ms();
+}
+
+static void start_shadow(struct tn_generations *g, const struct tn_shadow_wish *wish)
+{
+    struct tn_err err;
+    struct tn_shadow_options o = {.loop = g->o.loop, .env = g->o.env, .secrets = g->o.secrets,
+                                  .from = tn_library_set(g->o.env->store, wish->from, &err),
+                                  .to = tn_units_files(g->units), .wish = *wish,
+                                  .worker = g->o.worker};
+    if (o.from) g->shadow = tn_shadow_start(&o, &err);
+    tn_fileset_unref(o.from);
+    if (g->shadow)
+        tn_timer_set(g->shadow_end, wish->until_ms - tn_now_ms());
+    else
+        tn_log(g->o.env->log, TN_LOG_warn, "scripts", "there is no shadow of %.12s: %s",
+               wish->from, err.text);
+}
+
+/* The store's word counts. */
+static void follow_shadow(void *arg)
+{
+    struct tn_generations *g = arg;
+    struct tn_shadow_wish wish;
+    struct tn_err err;
+    bool wanted = tn_shadow_stored(g->o.env->store, &wish, &err) && shadow_runs(g, &wish);
+    if (g->shadow && wanted && tn_shadow_same(tn_shadow_wish(g->shadow), &wish)) return;
+    tn_shadow_stop(g->shadow);
+    g->shadow = NULL;
+    tn_timer_cancel(g->shadow_end);
+    if (wanted) start_shadow(g, &wish);
+}
 
 /* ---- swap ---- */
 
@@ -144,6 +186,7 @@ static void serve(struct tn_generations *g, struct tn_units *units_give)
     char start[17];
     snprintf(start, sizeof start, "%.16s", g->hash);
     g->o.shared->workers[g->o.worker - 1].scripts = strtoull(start, NULL, 16);
+    follow_shadow(g);
 }
 
 static struct tn_fileset *site_files(const struct tn_generations *g, struct tn_err *err)
@@ -222,7 +265,9 @@ static void changed(void *arg, const struct tn_changes *changes)
             tn_connections_drop(g->connections, id);
         }
     }
-    if (scripts && g->units && !g->under_way) follow(g);
+    if (!scripts || !g->units || g->under_way) return;
+    follow(g);
+    follow_shadow(g);
 }
 
 /* ---- activation: tables, then the store's word, then everybody ---- */
@@ -244,6 +289,7 @@ struct wish {
     char *text;
     size_t n;
     bool remove;
+    int shadow_minutes;
     tn_reload_fn done;
     void *arg;
 };
@@ -267,7 +313,8 @@ struct waiting {
 static void wish_fill(struct wish *w, const struct tn_script_change *c, tn_reload_fn done,
                       void *arg)
 {
-    *w = (struct wish){.remove = c->remove, .done = done, .arg = arg};
+    *w = (struct wish){.remove = c->remove, .shadow_minutes = c->shadow_minutes, .done = done,
+                       .arg = arg};
     snprintf(w->who, sizeof w->who, "%s", c->who);
     snprintf(w->expect, sizeof w->expect, "%s", c->expect ? c->expect : "");
     snprintf(w->unit, sizeof w->unit, "%s", c->unit ? c->unit : "");
@@ -395,6 +442,20 @@ static bool add_pins(const struct activation *a, struct tn_commit *commit, struc
     return ok;
 }
 
+/* What serves until now goes on as the shadow of what will. */
+static bool add_shadow(struct activation *a, struct tn_commit *commit, const char *hash,
+                       struct tn_err *err)
+{
+    struct tn_shadow_wish wish = {.since_ms = tn_now_ms()};
+    if (!a->wish.shadow_minutes || !a->g->units) return true;
+    wish.until_ms = wish.since_ms + (int64_t)a->wish.shadow_minutes * 60000;
+    a->report.shadow_until_ms = wish.until_ms;
+    snprintf(wish.from, sizeof wish.from, "%s", a->g->hash);
+    snprintf(wish.to, sizeof wish.to, "%s", hash);
+    snprintf(wish.who, sizeof wish.who, "%s", a->wish.who);
+    return tn_shadow_put(commit, &wish, err);
+}
+
 static const char *what_of(const struct wish *w)
 {
     if (w->unit[0]) return "scripts.rollback";
@@ -413,7 +474,7 @@ static void keep(struct activation *a)
     ok = tn_library_keep(g->o.env->store, commit, a->units, &err) &&
          tn_commit_kv_set(commit, TN_TEAM_SYSTEM, tn_library_space, tn_str(active_key),
                           tn_str(hash), TN_ANY, 0, &err) &&
-         add_pins(a, commit, &err);
+         add_pins(a, commit, &err) && add_shadow(a, commit, hash, &err);
     for (size_t i = 0; ok && i < a->report.changed_count; i++)
         ok = add_generation(a, commit, i, &err);
     ok = ok && tn_commit_audit(commit, TN_TEAM_SYSTEM, a->wish.who, what_of(&a->wish), hash,
@@ -721,6 +782,28 @@ static bool is_expected(const struct activation *a, const struct tn_fileset *fil
                    hash);
 }
 
+/* Whether somebody has seen what these would do, where that is asked for.  Going back to what served
+ * before is always possible. */
+static bool was_previewed(const struct tn_generations *g, const struct wish *wish,
+                          struct tn_fileset *files, struct tn_err *err)
+{
+    char hash[HASH_HEX];
+    struct tn_buf value;
+    if (!g->o.require_preview || wish->unit[0]) return true;
+    tn_fileset_hash(files, hash);
+    if (strcmp(hash, g->hash) == 0) return true;
+    tn_buf_init(&value, TN_KIB);
+    bool seen = tn_store_kv_get(g->o.env->store, TN_TEAM_SYSTEM, previewed_space, tn_str(hash),
+                                &value, NULL, err);
+    tn_buf_clear(&value);
+    if (seen && (wish->expect[0] || !g->units)) return true;
+    if (!seen && err->kind != TN_E_not_found) return false;
+    return tn_fail(err, TN_E_conflict,
+                   "this server takes changes of scripts only by the hash of a preview "
+                   "(--require-preview): tenon preview, then tenon reload --expect %.12s...%s",
+                   hash, seen ? "" : ", which nobody has previewed yet");
+}
+
 static struct tn_fileset *wished_files(struct activation *a, struct tn_err *err)
 {
     struct tn_generations *g = a->g;
@@ -765,7 +848,7 @@ static void begin(struct tn_generations *g, const struct wish *wish_give)
     follow(g);                         /* what another worker may just have activated */
     struct activation *a = activation_new(g, wish_give);
     struct tn_fileset *files = wished_files(a, &err);
-    if (files && is_expected(a, files, &err))
+    if (files && is_expected(a, files, &err) && was_previewed(g, &a->wish, files, &err))
         try_files(a, files);
     else
         end_soon(a, &err);
@@ -790,19 +873,49 @@ static void reload(void *self, const char *who, tn_reload_fn done, void *arg)
 
 struct trying {
     struct tn_generations *g;
+    char who[128], hash[HASH_HEX];     /* of the candidate */
+    struct tn_str answer;              /* ours, while it is noted */
     struct tn_preview *preview;        /* NULL: it could not begin */
     struct tn_err err;
     tn_trial_fn done;
     void *arg;
 };
 
+static void tried_end(struct trying *t, const struct tn_err *err)
+{
+    t->g->trying = NULL;
+    t->done(t->arg, t->answer, err);
+    tn_preview_free(t->preview);
+    tn_free((char *)t->answer.p);
+    tn_free(t);
+}
+
+static void preview_noted(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    (void)done;
+    tried_end(arg, err);
+}
+
+/* Noted before it is answered: an activation may ask for it at once. */
 static void tried(void *arg, struct tn_str answer, const struct tn_err *err)
 {
     struct trying *t = arg;
-    t->g->trying = NULL;
-    t->done(t->arg, answer, err);
-    tn_preview_free(t->preview);
-    tn_free(t);
+    struct tn_commit *commit;
+    struct tn_err why;
+    int64_t until = tn_now_ms() + (int64_t)TN_LIMIT_PREVIEW_DAYS * 86400 * 1000;
+    if (err) {
+        tried_end(t, err);
+        return;
+    }
+    t->answer = (struct tn_str){tn_strndup(answer.p, answer.n), answer.n};
+    commit = tn_commit_new(t->g->o.env->store);
+    if (tn_commit_kv_set(commit, TN_TEAM_SYSTEM, previewed_space, tn_str(t->hash), tn_str(t->who),
+                         TN_ANY, until, &why)) {
+        tn_store_commit(t->g->o.env->store, commit, preview_noted, t);
+    } else {
+        tn_commit_free(commit);
+        tried_end(t, &why);
+    }
 }
 
 static void try_failed(void *arg)
@@ -843,6 +956,7 @@ static void preview(void *self, const struct tn_script_trial *trial, tn_trial_fn
     struct activation *pins = TN_NEW(struct activation);
     struct tn_fileset *to = NULL;
     *t = (struct trying){.g = g, .done = done, .arg = arg};
+    snprintf(t->who, sizeof t->who, "%s", trial->who);
     pins->g = g;
     if (g->trying)
         tn_fail(&t->err, TN_E_busy, "another preview is under way in this worker");
@@ -858,6 +972,7 @@ static void preview(void *self, const struct tn_script_trial *trial, tn_trial_fn
                                    .from = tn_units_files(g->units), .to = to, .done = tried,
                                    .arg = t};
     g->trying = t;
+    tn_fileset_hash(to, t->hash);
     t->preview = tn_preview_start(&o);
     tn_fileset_unref(to);
 }
@@ -878,6 +993,17 @@ static void booted(void *arg, const struct tn_reload_report *report, const struc
     tn_free(b);
 }
 
+/* At a start too, what served last goes on until somebody has previewed what is there now. */
+static bool may_begin(const struct tn_generations *g, const struct wish *wish,
+                      struct tn_fileset *files, struct tn_err *err)
+{
+    char hash[HASH_HEX], last[HASH_HEX];
+    struct tn_err none;
+    tn_fileset_hash(files, hash);
+    if (!stored_hash(g, last, &none) || strcmp(hash, last) == 0) return true;
+    return was_previewed(g, wish, files, err);
+}
+
 void tn_generations_boot(struct tn_generations *g, bool first, tn_generations_fn done, void *arg)
 {
     struct boot *b = TN_NEW(struct boot);
@@ -887,14 +1013,16 @@ void tn_generations_boot(struct tn_generations *g, bool first, tn_generations_fn
     struct activation *a = activation_new(g, &wish);
     struct tn_fileset *files = first ? site_files(g, &err) : stored_files(g, &err);
     if (files && first) files = with_pins(a, files, &err);
-    struct tn_units *units = first ? load_fitting(g, files, &err) : load(g, files, &err);
+    bool may = files && (!first || may_begin(g, &a->wish, files, &err));
+    struct tn_units *units = !may ? NULL : first ? load_fitting(g, files, &err)
+                                                 : load(g, files, &err);
     tn_fileset_unref(files);
     if (!units && first) {
         struct tn_fileset *last = stored_files(g, &stored_err);
         units = load(g, last, &stored_err);
         tn_fileset_unref(last);
         if (units)
-            log_fault(g, "the site folder does not load, so what served last goes on", &err);
+            log_fault(g, "the site folder is not taken, so what served last goes on", &err);
     }
     if (!units) {
         end_soon(a, &err);
@@ -910,6 +1038,7 @@ struct tn_generations *tn_generations_open(const struct tn_generations_options *
 {
     struct tn_generations *g = TN_NEW(struct tn_generations);
     g->o = *o;
+    g->shadow_end = tn_timer_new(o->loop, follow_shadow, g);
     tn_store_on_change(o->env->store, changed, g);
     tn_host_on_spent(o->env->host, on_spent, g);
     return g;
@@ -922,8 +1051,11 @@ void tn_generations_close(struct tn_generations *g)
     tn_host_on_spent(g->o.env->host, NULL, NULL);
     if (g->trying) {
         tn_preview_free(g->trying->preview);
+        tn_free((char *)g->trying->answer.p);
         tn_free(g->trying);
     }
+    tn_shadow_stop(g->shadow);
+    tn_timer_free(g->shadow_end);
     tn_connections_free(g->connections);
     tn_units_unref(g->units);
     while (g->waiting) {
@@ -1020,6 +1152,25 @@ static bool files(void *self, tn_script_file_fn fn, void *arg, struct tn_err *er
     return all != NULL;
 }
 
+static bool shadow(void *self, int64_t team, struct tn_jw *w, struct tn_err *err)
+{
+    struct tn_generations *g = self;
+    struct tn_shadow_wish wish;
+    return tn_shadow_stored(g->o.env->store, &wish, err) &&
+           tn_shadow_write(g->o.env->store, g->o.secrets, team, &wish, shadow_runs(g, &wish), w,
+                           err);
+}
+
+static bool end_shadow(void *self, struct tn_commit *commit, struct tn_err *err)
+{
+    struct tn_generations *g = self;
+    struct tn_shadow_wish wish;
+    if (!tn_shadow_stored(g->o.env->store, &wish, err)) return false;
+    if (!shadow_runs(g, &wish)) return tn_fail(err, TN_E_not_found, "no shadow is running");
+    wish.until_ms = tn_now_ms();
+    return tn_shadow_put(commit, &wish, err);
+}
+
 static bool forget(void *self, int64_t team, const char *id, struct tn_commit *commit,
                    struct tn_err *err)
 {
@@ -1081,9 +1232,12 @@ static void answer_error(void *arg, struct tn_http_exchange *x, const struct tn_
     tn_answer_err(x, err);
 }
 
-static void serve_path(void *self, const void *handle, struct tn_http_exchange *x)
+static void serve_path(void *self, const void *handle, const struct tn_caller *caller,
+                       struct tn_http_exchange *x)
 {
-    tn_surface_serve(handle, x, answer_error, self);
+    struct bind_actor actor = {.team = caller->team, .read_only = !caller->may_write};
+    snprintf(actor.name, sizeof actor.name, "%s", caller->name);
+    tn_surface_serve(handle, &actor, x, answer_error, self);
 }
 
 struct probing {
@@ -1135,6 +1289,8 @@ const struct tn_scripts_ops tn_generations_ops = {
     .reload = reload,
     .activate = activate,
     .preview = preview,
+    .shadow = shadow,
+    .end_shadow = end_shadow,
     .forget = forget,
     .isolates = isolates,
     .generation = generation,

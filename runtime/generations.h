@@ -21,6 +21,7 @@ struct tn_generations_options {
     struct tn_shared *shared;
     const char *site;                      /* folder; NULL: shipped scripts only */
     int worker;                            /* number, from 1 */
+    bool require_preview;                  /* no change without a preview of it */
     /* Could they serve?  self is one for the ops, over the candidate. */
     bool (*fits)(void *arg, void *self, struct tn_err *err);
     /* Other scripts serve from now on (not called for the first). */

@@ -272,7 +272,12 @@ static void add_resource(struct rows *rows, const struct tn_decl *resource)
 static void serve_surface(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
-    api->p.scripts->serve(api->p.scripts_self, tn_http_match(x)->route->user, x);
+    const struct tn_route *route = tn_http_match(x)->route;
+    const struct tn_identity *who = route->flags & TN_ROUTE_open ? NULL : api_who(x);
+    struct tn_caller caller = {.name = who ? who->name : "anyone"};
+    if (who) caller.team = who->team;
+    if (who) caller.may_write = who->permissions & TN_MAY_write_records;
+    api->p.scripts->serve(api->p.scripts_self, route->user, &caller, x);
 }
 
 static void add_surfaces(const struct tn_scripts_ops *scripts, void *self, struct rows *rows)
@@ -280,8 +285,9 @@ static void add_surfaces(const struct tn_scripts_ops *scripts, void *self, struc
     for (size_t i = 0; i < scripts->paths(self); i++) {
         struct tn_served_path r;
         scripts->path(self, i, &r);
+        unsigned may = strcmp(r.method, "GET") == 0 ? TN_MAY_read_records : TN_MAY_write_records;
         add_row(rows, (struct tn_route){r.method, r.pattern, serve_surface,
-                                        r.open ? TN_ROUTE_open : TN_MAY_read_records, r.handle});
+                                        r.open ? TN_ROUTE_open : may, r.handle});
     }
 }
 

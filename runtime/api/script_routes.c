@@ -6,6 +6,8 @@
 #include "api/unified.h"
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/time.h"
+#include "store/commit.h"
 #include "store/store.h"
 
 enum { UNIT_NAME = 64, HISTORY_USUAL = 50, HISTORY_MAX = 500, DIFF_MAX = 16 * TN_MIB };
@@ -128,6 +130,11 @@ static void reloaded(void *arg, const struct tn_reload_report *report, const str
     write_rolled_back(&a.w, report);
     tn_jw_kz(&a.w, "set", report->set);
     tn_jw_kint(&a.w, "duration", report->took_ms);
+    if (report->shadow_until_ms) {
+        char until[TN_TIME_LEN + 1];
+        tn_time_text(report->shadow_until_ms, until);
+        tn_jw_kz(&a.w, "shadowUntil", until);
+    }
     tn_jw_end(&a.w);
     tn_answer_send(&a, 200);
 }
@@ -138,37 +145,65 @@ static void change(struct tn_api *api, struct tn_http_exchange *x, struct tn_scr
     api->p.scripts->activate(api->p.scripts_self, &c, reloaded, x);
 }
 
-void api_scripts_reload(void *arg, struct tn_http_exchange *x)
+/* What the body asks for: generation, a hash in hex (generation NULL: it may not), and for how many
+ * minutes what served before is to go on beside it (shadow NULL: it may not). */
+static bool take_wish(struct tn_jval body, char generation[65], int *shadow, struct tn_err *err)
 {
-    change(arg, x, (struct tn_script_change){.who = NULL});
+    for (struct tn_jiter it = tn_jiter(body); tn_jnext(&it);) {
+        struct tn_arena arena;
+        struct tn_str text = {0};
+        int64_t minutes = 0;
+        tn_arena_init(&arena);
+        bool hash = generation && tn_str_is(it.key, "generation");
+        bool ok = hash && tn_jtext(it.value, &arena, &text) && text.n && text.n < 65;
+        if (ok) snprintf(generation, 65, "%.*s", TN_FMT(text));
+        tn_arena_clear(&arena);
+        if (ok) continue;
+        bool time = shadow && tn_str_is(it.key, "shadowMinutes");
+        if (time && tn_jint(it.value, &minutes) && minutes >= 1 &&
+            minutes <= TN_LIMIT_SHADOW_MINUTES) {
+            *shadow = (int)minutes;
+            continue;
+        }
+        if (time)
+            tn_fail(err, TN_E_invalid, "shadowMinutes is a whole number from 1 to %d",
+                    TN_LIMIT_SHADOW_MINUTES);
+        else if (hash)
+            tn_fail(err, TN_E_invalid, "generation is a hash in hex");
+        else
+            tn_fail(err, TN_E_invalid, "the body has%s%s%s", generation ? " generation (a hash in hex)" : "",
+                    generation && shadow ? " and" : "", shadow ? " shadowMinutes (a number)" : "");
+        return tn_fail_field(err, "%.*s", TN_FMT(it.key));
+    }
+    if (!generation || generation[0]) return true;
+    tn_fail(err, TN_E_invalid, "the body is {\"generation\": \"...\"}, a hash in hex");
+    return tn_fail_field(err, "generation");
 }
 
-/* A text member of the body, which is its only one; false: x is answered. */
-static bool body_text(struct tn_api *api, struct tn_http_exchange *x, const char *member,
-                      char *out, size_t room)
+/* False: x is answered. */
+static bool body_wish(struct tn_api *api, struct tn_http_exchange *x, char generation[65],
+                      int *shadow)
 {
     struct tn_jval body;
-    struct tn_str text;
-    struct tn_arena arena;
     struct tn_err err;
     if (!api_body(api, x, &body)) return false;
-    tn_arena_init(&arena);
-    bool ok = tn_jcount(body) == 1 && tn_jtext(tn_jget_z(body, member), &arena, &text) &&
-              text.n && text.n < room;
-    if (ok) snprintf(out, room, "%.*s", TN_FMT(text));
-    tn_arena_clear(&arena);
-    if (ok) return true;
-    tn_fail(&err, TN_E_invalid, "the body is {\"%s\": \"...\"}, a hash in hex", member);
-    tn_fail_field(&err, "%s", member);
+    if (generation) generation[0] = '\0';
+    if (take_wish(body, generation, shadow, &err)) return true;
     tn_answer_err(x, &err);
     return false;
+}
+
+void api_scripts_reload(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_script_change c = {.who = NULL};
+    if (tn_http_body(x).n == 0 || body_wish(arg, x, NULL, &c.shadow_minutes)) change(arg, x, c);
 }
 
 void api_scripts_activate(void *arg, struct tn_http_exchange *x)
 {
     char hash[65];
-    if (body_text(arg, x, "generation", hash, sizeof hash))
-        change(arg, x, (struct tn_script_change){.expect = hash});
+    struct tn_script_change c = {.expect = hash};
+    if (body_wish(arg, x, hash, &c.shadow_minutes)) change(arg, x, c);
 }
 
 static void unit_of(struct tn_http_exchange *x, char unit[UNIT_NAME])
@@ -180,8 +215,50 @@ void api_scripts_rollback(void *arg, struct tn_http_exchange *x)
 {
     char hash[65], unit[UNIT_NAME];
     unit_of(x, unit);
-    if (body_text(arg, x, "generation", hash, sizeof hash))
+    if (body_wish(arg, x, hash, NULL))
         change(arg, x, (struct tn_script_change){.unit = unit, .generation = hash});
+}
+
+/* ---- shadow ---- */
+
+void api_scripts_shadow(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    struct tn_answer a;
+    struct tn_err err;
+    tn_answer_begin(&a, x);
+    if (api->p.scripts->shadow(api->p.scripts_self, api_who(x)->team, &a.w, &err)) {
+        tn_answer_send(&a, 200);
+        return;
+    }
+    tn_buf_clear(&a.body);
+    if (err.kind == TN_E_not_found) tn_fail(&err, TN_E_not_found, "there was no shadow yet");
+    tn_answer_err(x, &err);
+}
+
+static void shadow_ended(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    struct tn_http_exchange *x = arg;
+    (void)done;
+    if (err)
+        tn_answer_err(x, err);
+    else
+        tn_http_reply(x, 204, NULL, TN_STR(""));
+}
+
+void api_scripts_shadow_end(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    struct tn_commit *commit = tn_commit_new(api->p.store);
+    struct tn_err err;
+    if (api->p.scripts->end_shadow(api->p.scripts_self, commit, &err) &&
+        tn_commit_audit(commit, TN_TEAM_SYSTEM, api_who(x)->name, "scripts.shadow.end", "shadow",
+                        TN_STR(""), &err)) {
+        tn_store_commit(api->p.store, commit, shadow_ended, x);
+        return;
+    }
+    tn_commit_free(commit);
+    tn_answer_err(x, &err);
 }
 
 /* ---- preview ---- */
@@ -237,7 +314,8 @@ void api_scripts_preview(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
     struct tn_script_file *list = tn_alloc(TRIAL_FILES_MAX * sizeof *list);
-    struct tn_script_trial trial = {.team = api_who(x)->team, .files = list};
+    struct tn_script_trial trial = {.who = api_who(x)->name, .team = api_who(x)->team,
+                                    .files = list};
     struct tn_arena arena;
     struct tn_jval body;
     struct tn_err err;
@@ -555,9 +633,12 @@ static void based_on(struct tn_http_exchange *x, char hash[65])
 
 static void change_file(struct tn_api *api, struct tn_http_exchange *x, struct tn_script_change c)
 {
-    char path[160], hash[65];
+    static const char *const parameters[] = {"expect", NULL};
+    char path[160], hash[65], expect[65];
     struct tn_str given = tn_http_param(x, "path");
     struct tn_err err;
+    if (!api_query_known(x, parameters)) return;
+    snprintf(expect, sizeof expect, "%.*s", TN_FMT(tn_http_query(x, "expect", NULL)));
     based_on(x, hash);
     if (given.n >= sizeof path) {
         tn_fail(&err, TN_E_invalid, "the path is too long");
@@ -568,6 +649,7 @@ static void change_file(struct tn_api *api, struct tn_http_exchange *x, struct t
     if (strlen(path) != given.n) path[0] = '\0';
     c.path = path[0] ? path : "?";
     c.based_on = hash;
+    c.expect = expect;
     change(api, x, c);
 }
 

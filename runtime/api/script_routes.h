@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* script_routes.h - /api/v1/scripts: which generations serve and served, what they differ in, the
- * files of the site folder, reload, activate and roll back. */
+ * files of the site folder, reload, activate, roll back, shadow. */
 #ifndef TN_API_SCRIPT_ROUTES_H
 #define TN_API_SCRIPT_ROUTES_H
 
@@ -13,6 +13,8 @@ void api_scripts_rollback(void *api, struct tn_http_exchange *x);
 void api_scripts_generations(void *api, struct tn_http_exchange *x);
 void api_scripts_generation(void *api, struct tn_http_exchange *x);
 void api_scripts_diff(void *api, struct tn_http_exchange *x);
+void api_scripts_shadow(void *api, struct tn_http_exchange *x);
+void api_scripts_shadow_end(void *api, struct tn_http_exchange *x);
 void api_scripts_preview(void *api, struct tn_http_exchange *x);
 void api_scripts_isolates(void *api, struct tn_http_exchange *x);
 void api_scripts_files(void *api, struct tn_http_exchange *x);

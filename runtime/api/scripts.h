@@ -13,6 +13,7 @@
 struct tn_commit;
 struct tn_decl;                    /* script/decl.h */
 struct tn_http_exchange;
+struct tn_jw;
 
 /* What probing a connection found: Test Connection, and health checks. */
 struct tn_probed {
@@ -40,6 +41,7 @@ struct tn_script_change {
     const char *path, *based_on;   /* the file; the hash of the text that it has to replace */
     struct tn_str text;
     bool remove;
+    int shadow_minutes;            /* so long what served before goes on beside it */
 };
 
 /* A script file, as far as it is asked for. */
@@ -51,6 +53,7 @@ struct tn_script_file {
 };
 /* Scripts to be tried: the site folder, or these files over it; text.p NULL: without that file. */
 struct tn_script_trial {
+    const char *who;
     int64_t team;                  /* on whose records */
     bool whole;                    /* files are all there is besides the shipped ones */
     const struct tn_script_file *files;
@@ -70,7 +73,7 @@ struct tn_reload_report {
     } rolled_back[32];             /* units that go by older files than the site folder has */
     size_t changed_count, unchanged, rolled_back_count;
     char set[65];                  /* hash over all files that serve */
-    int64_t took_ms;
+    int64_t took_ms, shadow_until_ms; /* 0: no shadow */
 };
 typedef void (*tn_reload_fn)(void *arg, const struct tn_reload_report *report,
                              const struct tn_err *err);
@@ -93,6 +96,13 @@ struct tn_served_path {
     const void *handle;            /* for serve */
 };
 
+/* On whose behalf a script answers. */
+struct tn_caller {
+    int64_t team;                  /* 0: none (the path is open to all) */
+    const char *name;
+    bool may_write;                /* records and events */
+};
+
 struct tn_scripts_ops {
     /* Keeps what the calls below hand out, whatever is loaded anew, until it is let go. */
     void *(*hold)(void *self);
@@ -109,7 +119,8 @@ struct tn_scripts_ops {
     void (*path)(void *self, size_t i, struct tn_served_path *out);
 
     /* Answers x, now or later. */
-    void (*serve)(void *self, const void *handle, struct tn_http_exchange *x);
+    void (*serve)(void *self, const void *handle, const struct tn_caller *caller,
+                  struct tn_http_exchange *x);
     /* A light call to the peer; done in a later turn. */
     void (*probe)(void *self, int64_t team, const char *integration_id, int limit_ms,
                   tn_probed_fn done, void *arg);
@@ -120,6 +131,10 @@ struct tn_scripts_ops {
                      void *arg);
     /* Kept records through what serves and what would; nothing is activated.  Copies trial. */
     void (*preview)(void *self, const struct tn_script_trial *trial, tn_trial_fn done, void *arg);
+    /* What the last shadow found for a team, as an object.  Kind not_found: there was none. */
+    bool (*shadow)(void *self, int64_t team, struct tn_jw *w, struct tn_err *err);
+    /* Adds to commit that the one that is running ends; not_found: none is. */
+    bool (*end_shadow)(void *self, struct tn_commit *commit, struct tn_err *err);
     /* An integration is deleted: adds to commit that what was kept of its records goes too. */
     bool (*forget)(void *self, int64_t team, const char *integration_id, struct tn_commit *commit,
                    struct tn_err *err);

@@ -33,7 +33,12 @@ struct tn_csv {
     unsigned mark;      /* bytes of a byte order mark seen; 3: done with it */
     size_t line, row_line;
     struct tn_err bad; /* of this row */
+    /* the bytes of this row: what earlier feeds brought, and [from, at) of this one */
+    struct tn_buf raw;
+    const char *from, *at;
 };
+
+static void name_columns(struct tn_csv *c, const struct tn_str *names, size_t n);
 
 struct tn_csv *tn_csv_new(const struct tn_csv_options *o, tn_row_fn each, void *arg)
 {
@@ -44,9 +49,13 @@ struct tn_csv *tn_csv_new(const struct tn_csv_options *o, tn_row_fn each, void *
     c->arg = arg;
     c->line = c->row_line = 1;
     tn_arena_init(&c->arena);
+    c->o.decimal_comma.p = tn_arena_strndup(&c->arena, o->decimal_comma.n ? o->decimal_comma.p : "",
+                                            o->decimal_comma.n);
     tn_buf_init(&c->text, TN_LIMIT_RECORD);
+    tn_buf_init(&c->raw, TN_LIMIT_RECORD);
     tn_buf_init(&c->decoded, 3 * (size_t)TN_LIMIT_RECORD);
     tn_buf_init(&c->json, 8 * (size_t)TN_LIMIT_RECORD);
+    if (o->name_count) name_columns(c, o->names, o->name_count);
     return c;
 }
 
@@ -55,6 +64,7 @@ void tn_csv_free(struct tn_csv *c)
     if (!c) return;
     tn_arena_clear(&c->arena);
     tn_buf_clear(&c->text);
+    tn_buf_clear(&c->raw);
     tn_buf_clear(&c->decoded);
     tn_buf_clear(&c->json);
     tn_free(c->cells);
@@ -106,6 +116,25 @@ static bool is_listed(struct tn_str list, struct tn_str name)
     return false;
 }
 
+static void set_column(struct tn_csv *c, size_t i, struct tn_str name)
+{
+    tn_buf_reset(&c->json);
+    tn_json_quote(&c->json, name);
+    tn_buf_addc(&c->json, ':');
+    struct column *column = &c->columns[i];
+    *column = (struct column){.comma = is_listed(c->o.decimal_comma, name)};
+    column->name = (struct tn_str){tn_arena_strndup(&c->arena, name.p, name.n), name.n};
+    column->head.p = tn_arena_strndup(&c->arena, c->json.p, c->json.n);
+    column->head.n = c->json.n;
+}
+
+static void name_columns(struct tn_csv *c, const struct tn_str *names, size_t n)
+{
+    c->columns = tn_arena_alloc(&c->arena, n * sizeof *c->columns);
+    c->column_count = n;
+    for (size_t i = 0; i < n; i++) set_column(c, i, names[i]);
+}
+
 static bool take_header(struct tn_csv *c, struct tn_err *err)
 {
     c->columns = tn_arena_alloc(&c->arena, c->count * sizeof *c->columns);
@@ -117,18 +146,13 @@ static bool take_header(struct tn_csv *c, struct tn_err *err)
         for (size_t k = 0; k < i; k++)
             if (tn_str_eq(c->columns[k].name, name))
                 bad(c, TN_E_syntax, "two columns have the name \"%.*s\"", TN_FMT(name));
-        tn_buf_reset(&c->json);
-        tn_json_quote(&c->json, name);
-        tn_buf_addc(&c->json, ':');
-        struct column *column = &c->columns[i];
-        *column = (struct column){.comma = is_listed(c->o.decimal_comma, name)};
-        column->name = (struct tn_str){tn_arena_strndup(&c->arena, name.p, name.n), name.n};
-        column->head.p = tn_arena_strndup(&c->arena, c->json.p, c->json.n);
-        column->head.n = c->json.n;
+        set_column(c, i, name);
     }
     c->column_count = c->count;
     if (!c->bad.kind) return true;
-    return tn_fail(err, c->bad.kind, "line %zu, the header: %s", c->row_line, c->bad.text);
+    tn_fail(err, c->bad.kind, "line %zu, the header: %s", c->row_line, c->bad.text);
+    err->line = (int)c->row_line;
+    return false;
 }
 
 /* ---- rows ---- */
@@ -216,6 +240,7 @@ static bool end_row(struct tn_csv *c, struct tn_err *err)
              tn_fail(err, TN_E_cancelled, "stopped");
     }
     tn_buf_reset(&c->text);
+    tn_buf_reset(&c->raw);
     tn_err_clear(&c->bad);
     c->count = 0;
     c->state = CELL;
@@ -270,22 +295,44 @@ static bool take(struct tn_csv *c, char ch, struct tn_err *err)
     return true;
 }
 
+struct tn_str tn_csv_raw(struct tn_csv *c)
+{
+    if (c->at > c->from) tn_buf_add(&c->raw, c->from, (size_t)(c->at - c->from));
+    c->from = c->at;
+    return tn_buf_str(&c->raw);
+}
+
+static bool feed_one(struct tn_csv *c, const char *byte, struct tn_err *err)
+{
+    c->at = byte;
+    if (!take(c, *byte, err)) return false;
+    if (!c->begun) c->from = byte + 1; /* it ended a row */
+    return true;
+}
+
 bool tn_csv_feed(struct tn_csv *c, const char *bytes, size_t n, struct tn_err *err)
 {
     static const char mark[] = "\xEF\xBB\xBF";
+    c->from = bytes;
     for (size_t i = 0; i < n; i++) {
         if (c->mark < 3) {
             if (bytes[i] == mark[c->mark]) {
                 c->mark++;
+                c->from = bytes + i + 1;
                 continue;
             }
             unsigned seen = c->mark;
             c->mark = 3;
             for (unsigned k = 0; k < seen; k++)
                 if (!take(c, mark[k], err)) return false;
+            if (seen) tn_buf_add(&c->raw, mark, seen);
+            c->from = bytes + i;
         }
-        if (!take(c, bytes[i], err)) return false;
+        if (!feed_one(c, bytes + i, err)) return false;
     }
+    c->at = bytes + n;
+    tn_csv_raw(c);
+    c->from = c->at = NULL;
     return true;
 }
 

@@ -16,13 +16,19 @@ struct tn_csv_options {
     char delimiter; /* 0: a comma */
     enum tn_encoding encoding;
     struct tn_str decimal_comma; /* names, commas between: their cells are "1.249,50"; "*": all */
+    const struct tn_str *names;  /* of the columns, when no row has them; NULL: the first row */
+    size_t name_count;
 };
 
+/* Options are copied. */
 struct tn_csv *tn_csv_new(const struct tn_csv_options *o, tn_row_fn each, void *arg);
 void tn_csv_free(struct tn_csv *csv); /* NULL does nothing */
 /* False: err (the header is wrong, or each said so). */
 TN_MUST_CHECK bool tn_csv_feed(struct tn_csv *csv, const char *bytes, size_t n, struct tn_err *err);
 TN_MUST_CHECK bool tn_csv_end(struct tn_csv *csv, struct tn_err *err);
+
+/* Inside of each: the bytes of this row as they came, without the end of its line. */
+struct tn_str tn_csv_raw(struct tn_csv *csv);
 
 /* Appends one cell, in quotes where it has to be.  A text that a spreadsheet would take for a
  * formula (it begins with = + - @, a tab or a carriage return, and is no number) gets a ' in front.

@@ -383,3 +383,23 @@ bool tn_field_may_move(const struct tn_field *field, struct tn_str from, struct 
         if (tn_str_is(from, m->from)) return among(m->to, to);
     return false;
 }
+
+bool tn_field_check_moves(const struct tn_field *fields, size_t n, struct tn_jval before,
+                          struct tn_jval after, struct tn_err *err)
+{
+    struct tn_arena arena;
+    bool ok = true;
+    tn_arena_init(&arena);
+    for (size_t i = 0; ok && i < n; i++) {
+        const struct tn_field *f = &fields[i];
+        struct tn_str from, to;
+        if (f->type != TN_FIELD_state || !tn_jtext(tn_jget_z(before, f->name), &arena, &from) ||
+            !tn_jtext(tn_jget_z(after, f->name), &arena, &to) || tn_field_may_move(f, from, to))
+            continue;
+        ok = tn_fail(err, TN_E_invalid, "%s: it may not go from '%.*s' to '%.*s'", f->name,
+                     TN_FMT(from), TN_FMT(to));
+        tn_fail_field(err, "%s", f->name);
+    }
+    tn_arena_clear(&arena);
+    return ok;
+}

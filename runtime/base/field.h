@@ -73,5 +73,10 @@ void tn_field_mask(const struct tn_field *fields, size_t n, struct tn_jval objec
                    struct tn_jw *w);
 /* May a state field go from one state to the other?  Staying is always permitted. */
 bool tn_field_may_move(const struct tn_field *field, struct tn_str from, struct tn_str to);
+/* Does every state field of the record go only where it may, between these two?  False: kind
+ * invalid, field names it. */
+TN_MUST_CHECK bool tn_field_check_moves(const struct tn_field *fields, size_t n,
+                                        struct tn_jval before, struct tn_jval after,
+                                        struct tn_err *err);
 
 #endif

@@ -147,10 +147,9 @@ static bool write_row(struct tn_fixed *f, struct tn_str line, struct tn_err *bad
 
 static bool end_line(struct tn_fixed *f, struct tn_err *err)
 {
-    struct tn_str line = tn_buf_str(&f->line);
+    struct tn_str line = tn_fixed_raw(f);
     struct tn_err bad = {.kind = TN_E_none};
     f->number++;
-    if (line.n && line.p[line.n - 1] == '\r') line.n--;
     bool ok = true;
     if (tn_str_trim(line).n || f->line.failed) {
         bool good = write_row(f, line, &bad);
@@ -181,4 +180,11 @@ bool tn_fixed_feed(struct tn_fixed *f, const char *bytes, size_t n, struct tn_er
 bool tn_fixed_end(struct tn_fixed *f, struct tn_err *err)
 {
     return !f->begun || end_line(f, err);
+}
+
+struct tn_str tn_fixed_raw(const struct tn_fixed *f)
+{
+    struct tn_str line = tn_buf_str(&f->line);
+    if (line.n && line.p[line.n - 1] == '\r') line.n--;
+    return line;
 }

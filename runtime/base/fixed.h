@@ -24,5 +24,7 @@ void tn_fixed_free(struct tn_fixed *fixed); /* NULL does nothing */
 TN_MUST_CHECK bool tn_fixed_feed(struct tn_fixed *fixed, const char *bytes, size_t n,
                                  struct tn_err *err);
 TN_MUST_CHECK bool tn_fixed_end(struct tn_fixed *fixed, struct tn_err *err);
+/* Inside of each: the bytes of this line as they came. */
+struct tn_str tn_fixed_raw(const struct tn_fixed *fixed);
 
 #endif

@@ -24,6 +24,8 @@
 #define TN_LIMIT_REPLY_HEADERS    (64 * TN_KIB)
 #define TN_LIMIT_CONNECT_MS       10000
 #define TN_LIMIT_FETCH_MS         60000
+#define TN_LIMIT_STREAM           (4096ull * TN_MIB) /* of one streamed answer, after decompression */
+#define TN_LIMIT_STREAM_MS        900000             /* of one streamed answer, unless it is asked for longer */
 #define TN_LIMIT_RETRY_AFTER_S    86400              /* the longest Retry-After that is obeyed */
 
 /* JSON and records */
@@ -42,19 +44,52 @@
 /* Scripts */
 #define TN_LIMIT_ISOLATE_BYTES    (64 * TN_MIB)
 #define TN_LIMIT_CALL_MS          1000               /* of CPU, one call into a script */
-#define TN_LIMIT_MAP_CALL_MS      100                /* of CPU, a mapping's function for one record */
+#define TN_LIMIT_SLICE_MS         5                  /* of CPU, then a task gives way to all other work */
+#define TN_LIMIT_HELD_MS          200                /* of CPU, a task that cannot give way (inside gsub, a pattern) */
+#define TN_LIMIT_MAP_CALL_MS      50                 /* of CPU, a mapping's function for one record */
 #define TN_LIMIT_OVERRUNS         3                  /* of a budget in a row: quarantine */
 #define TN_LIMIT_LOAD_MS          1000               /* of CPU, loading a unit */
 #define TN_LIMIT_SCRIPT_FILE      TN_MIB
 #define TN_LIMIT_SCRIPT_FILES     2000
 #define TN_LIMIT_TASKS            10000              /* per isolate */
+#define TN_LIMIT_ISOLATE_REQUESTS 20                 /* under way at once; more wait their turn */
+#define TN_LIMIT_HOST_REQUESTS    8                  /* of these to one host and port, unless an option says more or fewer */
+#define TN_LIMIT_ISOLATE_WAITING  1000               /* that wait for their turn; more are refused */
+#define TN_LIMIT_ISOLATE_STREAMS  4                  /* streamed answers at once; more are refused */
 #define TN_LIMIT_LOG_LINES        200                /* a second and isolate; more are counted, not written */
+#define TN_LIMIT_TOKEN            (64 * TN_KIB)      /* a JSON Web Token */
 #define TN_LIMIT_ERROR_TEXT       (4 * TN_KIB)
+
+#define TN_LIMIT_ANSWER           (10 * TN_MIB)      /* bytes that a surface's handler may answer */
+
+/* What scripts do with the store */
+#define TN_LIMIT_STORE_CALLS      500                /* reads without waiting: then a task lets others go
+                                                      * first, and what cannot wait is ended */
+#define TN_LIMIT_QUERY_BYTES      (8 * TN_MIB)       /* bodies of one query: then the page is full */
+#define TN_LIMIT_EACH             100000             /* records of one store.each */
+#define TN_LIMIT_TX_READS         1000               /* records that a transaction reads */
+#define TN_LIMIT_TX_WRITES        1000               /* records, events and key-values it writes */
+#define TN_LIMIT_TX_TRIES         8                  /* runs of a transaction that meets conflicts */
+#define TN_LIMIT_EVENT            (64 * TN_KIB)      /* bytes of an event's data */
+#define TN_LIMIT_EVENT_SCAN       5000               /* events that one event.after looks at */
+
+/* Rules */
+#define TN_LIMIT_RULE_DEPTH       8                  /* rules that set off one another in a row */
+#define TN_LIMIT_RULE_TASKS       16                 /* at work at once */
+#define TN_LIMIT_RULE_AHEAD       1000               /* events looked at beyond the first unfinished */
+#define TN_LIMIT_RULE_TRIES       4                  /* runs of a rule for one event */
+#define TN_LIMIT_RULE_MS          60000              /* of time, one run, waits included */
+#define TN_LIMIT_RULE_ONCE_DAYS   30                 /* how long an id of `once` is known */
 
 /* Evidence: a ring of samples for each integration and operation */
 #define TN_LIMIT_EVIDENCE_PAGES   10
 #define TN_LIMIT_EVIDENCE_ROWS    20                 /* records of a sample */
 #define TN_LIMIT_EVIDENCE_DAYS    30
+
+/* Shadow: live pages that wait to be tried with the scripts that served before */
+#define TN_LIMIT_SHADOW_BYTES     (16 * TN_MIB)      /* more are left out, and counted */
+#define TN_LIMIT_SHADOW_MINUTES   10080
+#define TN_LIMIT_PREVIEW_DAYS     7                  /* a preview counts for, where one is required */
 
 /* Sync */
 #define TN_LIMIT_SYNC_PAGES       1000000            /* of one run */

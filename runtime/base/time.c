@@ -29,7 +29,7 @@ int64_t tn_days(int64_t year, unsigned month, unsigned day)
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
-static void civil(int64_t days, int *year, unsigned *month, unsigned *day)
+void tn_civil(int64_t days, int64_t *year, unsigned *month, unsigned *day)
 {
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
@@ -39,7 +39,14 @@ static void civil(int64_t days, int *year, unsigned *month, unsigned *day)
     int64_t mp = (5 * doy + 2) / 153;
     *day = (unsigned)(doy - (153 * mp + 2) / 5 + 1);
     *month = (unsigned)(mp < 10 ? mp + 3 : mp - 9);
-    *year = (int)(yoe + era * 400 + (*month <= 2));
+    *year = yoe + era * 400 + (*month <= 2);
+}
+
+unsigned tn_month_days(int64_t year, unsigned month)
+{
+    static const unsigned char length[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return length[month - 1] + (unsigned)(month == 2 && leap);
 }
 
 static int64_t floor_div(int64_t a, int64_t b)
@@ -61,9 +68,9 @@ static void put(char *p, int64_t value, int n)
 void tn_time_text(int64_t ms, char out[TN_TIME_LEN + 1])
 {
     int64_t days = floor_div(ms, DAY_MS), rest = floor_rest(ms, DAY_MS);
-    int year;
+    int64_t year;
     unsigned month, day;
-    civil(days, &year, &month, &day);
+    tn_civil(days, &year, &month, &day);
     memcpy(out, "0000-00-00T00:00:00.000Z", TN_TIME_LEN + 1);
     put(out, year < 0 ? 0 : year, 4);
     put(out + 5, month, 2);
@@ -95,10 +102,7 @@ static bool take(struct tn_str *s, char c)
 
 static bool date_ok(unsigned year, unsigned month, unsigned day)
 {
-    static const unsigned char length[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    if (year < 1 || month < 1 || month > 12 || day < 1) return false;
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    return day <= length[month - 1] + (unsigned)(month == 2 && leap);
+    return year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= tn_month_days(year, month);
 }
 
 static bool take_fraction(struct tn_str *s, int64_t *ms)
@@ -150,9 +154,9 @@ static const char *const day_names[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue"
 void tn_time_http(int64_t ms, char out[30])
 {
     int64_t days = floor_div(ms, DAY_MS), rest = floor_rest(ms, DAY_MS);
-    int year;
+    int64_t year;
     unsigned month, day;
-    civil(days, &year, &month, &day);
+    tn_civil(days, &year, &month, &day);
     snprintf(out, 30, "%s, 00 %s 0000 00:00:00 GMT", day_names[(days % 7 + 7) % 7],
              month_names[month - 1]);
     put(out + 5, day, 2);

@@ -18,6 +18,10 @@ void tn_time_text(int64_t ms, char out[TN_TIME_LEN + 1]);
 bool tn_time_parse(struct tn_str text, int64_t *ms);
 /* Days since 1970-01-01 of a proleptic Gregorian date; month 1 to 12. */
 int64_t tn_days(int64_t year, unsigned month, unsigned day);
+/* And back: the date that is so many days after 1970-01-01. */
+void tn_civil(int64_t days, int64_t *year, unsigned *month, unsigned *day);
+/* Days of that month; month 1 to 12. */
+unsigned tn_month_days(int64_t year, unsigned month);
 /* An HTTP date (RFC 9110, the three forms) or false. */
 bool tn_time_parse_http(struct tn_str text, int64_t *ms);
 void tn_time_http(int64_t ms, char out[30]);

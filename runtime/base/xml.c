@@ -35,6 +35,8 @@ struct tn_xml {
     struct tn_str parts[PARTS_MAX];
     size_t part_count;
     bool anywhere; /* one name: at any depth */
+    bool whole;    /* the root is the row */
+    struct tn_str root;
     tn_row_fn each;
     void *arg;
     struct tn_arena fixed, arena; /* arena: of the row at hand */
@@ -51,6 +53,7 @@ static void stop(struct tn_xml *x, enum tn_kind kind, const char *what)
     if (x->err.kind) return;
     tn_fail(&x->err, kind, "line %lu, column %lu: %s", XML_GetCurrentLineNumber(x->parser),
             XML_GetCurrentColumnNumber(x->parser) + 1, what);
+    x->err.line = (int)XML_GetCurrentLineNumber(x->parser);
     XML_StopParser(x->parser, XML_FALSE);
 }
 
@@ -204,6 +207,7 @@ static void give_row(struct tn_xml *x, const struct element *e)
 
 static bool is_row(struct tn_xml *x, struct tn_str name)
 {
+    if (x->whole) return x->depth == 1;
     if (!x->part_count) return x->depth == 2;
     if (x->anywhere) return tn_str_eq(name, x->parts[0]);
     if (x->matched + 1 == x->depth && x->matched < x->part_count &&
@@ -249,6 +253,8 @@ static void XMLCALL on_start(void *arg, const char *full, const char **atts)
         stop(x, TN_E_too_large, "elements are nested too deep");
         return;
     }
+    if (x->depth == 1)
+        x->root = (struct tn_str){tn_arena_strndup(&x->fixed, name.p, name.n), name.n};
     if (!x->at && !is_row(x, name)) return;
     if (!x->at) {
         tn_arena_reset(&x->arena);
@@ -328,7 +334,8 @@ struct tn_xml *tn_xml_new(struct tn_str rows, tn_row_fn each, void *arg)
     rows = (struct tn_str){tn_arena_strndup(&x->fixed, rows.n ? rows.p : "", rows.n), rows.n};
     while (rows.n && x->part_count < PARTS_MAX && tn_str_split(&rows, '.', &one))
         x->parts[x->part_count++] = one;
-    x->anywhere = x->part_count == 1;
+    x->whole = x->part_count == 1 && tn_str_is(x->parts[0], "*");
+    x->anywhere = x->part_count == 1 && !x->whole;
     x->parser = XML_ParserCreateNS(NULL, SEPARATOR);
     if (!x->parser) abort();
     XML_SetUserData(x->parser, x);
@@ -355,10 +362,12 @@ void tn_xml_free(struct tn_xml *x)
 static bool parse(struct tn_xml *x, const char *bytes, size_t n, bool last, struct tn_err *err)
 {
     if (XML_Parse(x->parser, bytes, (int)n, last) == XML_STATUS_OK) return true;
-    if (!x->err.kind)
+    if (!x->err.kind) {
         tn_fail(&x->err, TN_E_syntax, "line %lu, column %lu: %s",
                 XML_GetCurrentLineNumber(x->parser), XML_GetCurrentColumnNumber(x->parser) + 1,
                 XML_ErrorString(XML_GetErrorCode(x->parser)));
+        x->err.line = (int)XML_GetCurrentLineNumber(x->parser);
+    }
     *err = x->err;
     return false;
 }
@@ -377,4 +386,9 @@ bool tn_xml_feed(struct tn_xml *x, const char *bytes, size_t n, struct tn_err *e
 bool tn_xml_end(struct tn_xml *x, struct tn_err *err)
 {
     return parse(x, "", 0, true, err);
+}
+
+struct tn_str tn_xml_root(const struct tn_xml *x)
+{
+    return x->root;
 }

@@ -15,6 +15,7 @@
 
 struct tn_loop;
 struct tn_log;
+struct tn_field;
 struct tn_http_client;
 struct tn_store;
 
@@ -26,11 +27,13 @@ struct bind_context {
     const char *area; /* of the script's log lines: "integrations:plant_7" */
     struct tn_http_client *http;
     struct tn_store *store;
-    const char *team;        /* whose records the script may see; NULL: none */
-    const char *integration; /* name; NULL: the isolate is of no integration */
-    const char *config_json; /* decrypted, defaults filled in; NULL: none */
-    struct bind_test *test;  /* the isolate runs tests (bind_test.h); NULL: no */
-    void *app;               /* the application's own, for modules that need more */
+    const char *team;                     /* whose records the script may see; NULL: none */
+    const char *integration;              /* name; NULL: the isolate is of no integration */
+    const char *config_json;              /* decrypted, defaults filled in; NULL: none (yet) */
+    const struct tn_field *config_fields; /* what the adapter declares */
+    size_t n_config_fields;
+    struct bind_test *test; /* the isolate runs tests (bind_test.h); NULL: no */
+    void *app;              /* the application's own, for modules that need more */
 };
 
 /* All modules that scripts can require. */
@@ -106,7 +109,13 @@ int luaopen_tenon_decimal(lua_State *L);
 int luaopen_tenon_http(lua_State *L);
 int luaopen_tenon_kv(lua_State *L);
 int luaopen_tenon_vault(lua_State *L);
+int luaopen_tenon_csv(lua_State *L);
+int luaopen_tenon_xml(lua_State *L);
+int luaopen_tenon_fixed(lua_State *L);
+int luaopen_tenon_config(lua_State *L);
 int luaopen_tenon_gate(lua_State *L);
+int luaopen_tenon_store(lua_State *L);
+int luaopen_tenon_event(lua_State *L);
 int luaopen_tenon_test(lua_State *L);
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_crypto.c - require "tenon.crypto": digests, signatures, random bytes, text forms of bytes.
- */
+/* bind_crypto.c - require "tenon.crypto": digests, signatures, tokens, random bytes, text forms
+ * of bytes. */
 #include "bind/bind.h"
 
+#include "base/base64.h"
 #include "base/id.h"
 #include "base/limits.h"
+#include "bind/bind_jwt.h"
 #include "crypto/digest.h"
-#include "base/base64.h"
 
 enum { RANDOM_MAX = 1024 };
 
@@ -21,20 +22,13 @@ static int push_hex(lua_State *L, const unsigned char *bytes, size_t n)
 
 /* ---- digests ---- */
 
-static int l_sha256(lua_State *L)
-{
-    unsigned char digest[TN_SHA256_LEN];
-    struct tn_str data = bind_str(L, 1);
-    tn_sha256(data.p, data.n, digest);
-    return push_hex(L, digest, sizeof digest);
-}
-
 static const char *const forms[] = {"hex", "base64", "raw", NULL};
 
+/* In the form that the option at that index names. */
 static int push_form(lua_State *L, int option, const unsigned char *bytes, size_t n)
 {
     struct tn_buf text;
-    char room[2 * TN_SHA256_LEN + 1];
+    char room[2 * TN_HASH_MAX + 1];
     switch (luaL_checkoption(L, option, "hex", forms)) {
     case 0: return push_hex(L, bytes, n);
     case 1:
@@ -49,11 +43,60 @@ static int push_form(lua_State *L, int option, const unsigned char *bytes, size_
     }
 }
 
+static int digest(lua_State *L, enum tn_hash which)
+{
+    unsigned char out[TN_HASH_MAX];
+    size_t n = tn_hash(which, bind_str(L, 1), out);
+    return push_form(L, 2, out, n);
+}
+
+static int l_md5(lua_State *L)
+{
+    return digest(L, TN_HASH_md5);
+}
+static int l_sha1(lua_State *L)
+{
+    return digest(L, TN_HASH_sha1);
+}
+static int l_sha256(lua_State *L)
+{
+    return digest(L, TN_HASH_sha256);
+}
+static int l_sha384(lua_State *L)
+{
+    return digest(L, TN_HASH_sha384);
+}
+static int l_sha512(lua_State *L)
+{
+    return digest(L, TN_HASH_sha512);
+}
+
+static int hmac(lua_State *L, enum tn_hash which)
+{
+    unsigned char out[TN_HASH_MAX];
+    size_t n = tn_hmac(which, bind_str(L, 1), bind_str(L, 2), out);
+    return push_form(L, 3, out, n);
+}
+
+static int l_hmac_md5(lua_State *L)
+{
+    return hmac(L, TN_HASH_md5);
+}
+static int l_hmac_sha1(lua_State *L)
+{
+    return hmac(L, TN_HASH_sha1);
+}
 static int l_hmac_sha256(lua_State *L)
 {
-    unsigned char digest[TN_SHA256_LEN];
-    tn_hmac_sha256(bind_str(L, 1), bind_str(L, 2), digest);
-    return push_form(L, 3, digest, sizeof digest);
+    return hmac(L, TN_HASH_sha256);
+}
+static int l_hmac_sha384(lua_State *L)
+{
+    return hmac(L, TN_HASH_sha384);
+}
+static int l_hmac_sha512(lua_State *L)
+{
+    return hmac(L, TN_HASH_sha512);
 }
 
 /* The time it takes says nothing about where the texts differ. */
@@ -206,9 +249,19 @@ static const luaL_Reg functions[] = {{"base64", l_base64},
                                      {"base64url", l_base64url},
                                      {"equal", l_equal},
                                      {"hex", l_hex},
+                                     {"hmac_md5", l_hmac_md5},
+                                     {"hmac_sha1", l_hmac_sha1},
                                      {"hmac_sha256", l_hmac_sha256},
+                                     {"hmac_sha384", l_hmac_sha384},
+                                     {"hmac_sha512", l_hmac_sha512},
+                                     {"jwt_sign", bind_jwt_sign},
+                                     {"jwt_verify", bind_jwt_verify},
+                                     {"md5", l_md5},
                                      {"random", l_random},
+                                     {"sha1", l_sha1},
                                      {"sha256", l_sha256},
+                                     {"sha384", l_sha384},
+                                     {"sha512", l_sha512},
                                      {"unbase64", l_unbase64},
                                      {"unbase64url", l_unbase64url},
                                      {"unhex", l_unhex},

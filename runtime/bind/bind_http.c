@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "bind/bind_http.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "bind/bind_stream.h"
 #include "bind/bind_test.h"
+#include "bind/http_body.h"
 #include "net/http_client.h"
 
 enum {
     HEADERS_MAX = 64,
-    QUERY_MAX = 100,
+    COOKIES_MAX = 50,
+    HOST_MAX = 300,
     TIMEOUT_MAX_MS = 3600 * 1000,
     ATTEMPTS_MAX = 20,
     LIVE_COLLECT = 16 * TN_MIB,
@@ -22,21 +25,24 @@ static const char LIVE[] = "tenon.http.live"; /* registry key */
 
 /* ---- bodies ---- */
 
-/* Bytes of the bodies that an isolate's scripts and pages hold: its allocator does not see them. */
-struct live {
+/* What an isolate has under way, and the bytes of the bodies that its scripts and pages hold: its
+ * allocator does not see them. */
+struct bind_live {
     unsigned refs;
     size_t bytes;
+    struct call *flying, *waiting; /* waiting: in the order in which they came */
+    unsigned flying_count, waiting_count, streams;
 };
 
 struct bind_body {
     unsigned refs;
-    struct live *live;
+    struct bind_live *live;
     struct tn_buf buf;
     struct tn_json *json; /* NULL: not read yet */
     struct tn_err err;    /* of reading it; kind none: it was good */
 };
 
-static void live_unref(struct live *live)
+void bind_live_unref(struct bind_live *live)
 {
     if (--live->refs == 0) tn_free(live);
 }
@@ -47,7 +53,7 @@ static size_t cost(const struct tn_buf *text)
     return 2 * text->room;
 }
 
-static struct bind_body *body_new(struct tn_buf *text_give, struct live *live)
+static struct bind_body *body_new(struct tn_buf *text_give, struct bind_live *live)
 {
     struct bind_body *b = TN_NEW(struct bind_body);
     b->refs = 1;
@@ -69,7 +75,7 @@ void bind_body_unref(struct bind_body *b)
 {
     if (!b || --b->refs) return;
     b->live->bytes -= cost(&b->buf);
-    live_unref(b->live);
+    bind_live_unref(b->live);
     tn_json_free(b->json);
     tn_buf_clear(&b->buf);
     tn_free(b);
@@ -125,16 +131,14 @@ struct reply {
     int status;
     unsigned attempts;
     struct bind_body *body;
-    struct tn_arena memory; /* of the fields */
-    struct tn_fetch_field *fields;
-    size_t nfields;
+    struct bind_fields fields;
 };
 
 static void drop_reply(void *object)
 {
     struct reply *r = object;
     bind_body_unref(r->body);
-    tn_arena_clear(&r->memory);
+    tn_arena_clear(&r->fields.memory);
 }
 
 static int reply_index(lua_State *L);
@@ -155,16 +159,58 @@ static struct tn_jval root_or_raise(lua_State *L, struct reply *r)
     return root;
 }
 
-static int reply_header(lua_State *L)
+int bind_push_field(lua_State *L, const struct bind_fields *f, struct tn_str name)
 {
-    const struct reply *r = bind_check(L, 1, &reply_class);
-    struct tn_str name = bind_str(L, 2);
-    for (size_t i = 0; i < r->nfields; i++) {
-        if (!tn_str_eq_nocase(r->fields[i].name, name)) continue;
-        lua_pushlstring(L, r->fields[i].value.p, r->fields[i].value.n);
+    for (size_t i = 0; i < f->count; i++) {
+        if (!tn_str_eq_nocase(f->list[i].name, name)) continue;
+        lua_pushlstring(L, f->list[i].value.p, f->list[i].value.n);
         return 1;
     }
     lua_pushnil(L);
+    return 1;
+}
+
+static int reply_header(lua_State *L)
+{
+    const struct reply *r = bind_check(L, 1, &reply_class);
+    return bind_push_field(L, &r->fields, bind_str(L, 2));
+}
+
+/* Where a cookie of that name stands among those so far, or n. */
+static size_t cookie_at(const struct tn_str *pairs, size_t n, struct tn_str name)
+{
+    size_t i = 0;
+    while (i < n && !(pairs[i].n > name.n && memcmp(pairs[i].p, name.p, name.n) == 0 &&
+                      pairs[i].p[name.n] == '='))
+        i++;
+    return i;
+}
+
+/* reply:cookies(): what the peer sets, as the value of a Cookie header; nil when it sets none. */
+static int reply_cookies(lua_State *L)
+{
+    const struct reply *r = bind_check(L, 1, &reply_class);
+    struct tn_str pairs[COOKIES_MAX], name;
+    size_t n = 0;
+    for (size_t i = 0; i < r->fields.count; i++) {
+        struct tn_str rest = r->fields.list[i].value, pair;
+        if (!tn_str_eq_nocase(r->fields.list[i].name, TN_STR("Set-Cookie"))) continue;
+        tn_str_split(&rest, ';', &pair);
+        struct tn_str value = pair = tn_str_trim(pair);
+        if (!tn_str_split(&value, '=', &name) || !name.n || name.n == pair.n) continue;
+        size_t at = cookie_at(pairs, n, name);
+        if (at == COOKIES_MAX) break;
+        pairs[at] = pair;
+        n += at == n;
+    }
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    for (size_t i = 0; i < n; i++) {
+        if (i) luaL_addstring(&b, "; ");
+        luaL_addlstring(&b, pairs[i].p, pairs[i].n);
+    }
+    luaL_pushresult(&b);
+    if (!n) lua_pushnil(L);
     return 1;
 }
 
@@ -243,11 +289,17 @@ static int reply_text(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg reply_methods[] = {{"header", reply_header}, {"json", reply_json},
-                                         {"at", reply_at},         {"valid", reply_valid},
-                                         {"count", reply_count},   {"same", reply_same},
-                                         {"starts", reply_starts}, {"text", reply_text},
-                                         {"drop", reply_drop},     {NULL, NULL}};
+static const luaL_Reg reply_methods[] = {{"header", reply_header},
+                                         {"json", reply_json},
+                                         {"cookies", reply_cookies},
+                                         {"at", reply_at},
+                                         {"valid", reply_valid},
+                                         {"count", reply_count},
+                                         {"same", reply_same},
+                                         {"starts", reply_starts},
+                                         {"text", reply_text},
+                                         {"drop", reply_drop},
+                                         {NULL, NULL}};
 
 static int reply_index(lua_State *L)
 {
@@ -277,24 +329,25 @@ static int reply_index(lua_State *L)
 /* ---- what bodies may weigh ---- */
 
 struct root {
-    struct live *live;
+    struct bind_live *live;
 };
 
 static void drop_root(void *object)
 {
     const struct root *root = object;
-    if (root->live) live_unref(root->live);
+    if (root->live) bind_live_unref(root->live);
 }
 
 static const struct bind_class root_class = {"tenon.http.root", drop_root, NULL};
 
-static struct live *live_of(lua_State *L)
+/* Borrowed: the isolate has it. */
+static struct bind_live *live_of(lua_State *L)
 {
     struct root *root;
     if (lua_getfield(L, LUA_REGISTRYINDEX, LIVE) == LUA_TNIL) {
         lua_pop(L, 1);
         root = bind_new_free(L, sizeof *root, &root_class);
-        root->live = TN_NEW(struct live);
+        root->live = TN_NEW(struct bind_live);
         root->live->refs = 1;
         lua_pushvalue(L, -1);
         lua_setfield(L, LUA_REGISTRYINDEX, LIVE);
@@ -304,9 +357,28 @@ static struct live *live_of(lua_State *L)
     return root->live;
 }
 
+struct bind_live *bind_live_ref(lua_State *L)
+{
+    struct bind_live *live = live_of(L);
+    live->refs++;
+    return live;
+}
+
+bool bind_live_stream(struct bind_live *live)
+{
+    if (live->streams == TN_LIMIT_ISOLATE_STREAMS) return false;
+    live->streams++;
+    return true;
+}
+
+void bind_live_stream_end(struct bind_live *live)
+{
+    live->streams--;
+}
+
 /* Lua knows nothing of the bodies, so it is told to look for garbage when they have become many.  A
  * script that really holds that much is stopped. */
-static void check_live(lua_State *L, const struct live *live)
+static void check_live(lua_State *L, const struct bind_live *live)
 {
     struct tn_err err;
     if (live->bytes < LIVE_COLLECT) return;
@@ -319,13 +391,77 @@ static void check_live(lua_State *L, const struct live *live)
 
 /* ---- calls ---- */
 
+/* A request: first perhaps waiting for its turn, then under way. */
 struct call {
+    struct call *next; /* of the list that it is in */
     struct tn_task *task;
-    struct live *live;
+    struct bind_live *live;
     struct tn_fetch_call *fetch; /* NULL: not under way */
+    bool flying, waiting;
+    unsigned per_host;
+    char host[HOST_MAX]; /* and port */
+    struct tn_fetch f;   /* while it waits; its texts are on the stack or in memory */
+    struct tn_arena memory;
     struct tn_err err;
     struct reply reply; /* what came; moved to the reply that the script gets */
 };
+
+static void list_remove(struct call **list, const struct call *c)
+{
+    while (*list != c) list = &(*list)->next;
+    *list = c->next;
+}
+
+static bool may_fly(const struct bind_live *live, const struct call *c)
+{
+    unsigned there = 0;
+    for (const struct call *o = live->flying; o; o = o->next)
+        there += strcmp(o->host, c->host) == 0;
+    return live->flying_count < TN_LIMIT_ISOLATE_REQUESTS && there < c->per_host;
+}
+
+static void take_off(struct call *c)
+{
+    c->flying = true;
+    c->next = c->live->flying;
+    c->live->flying = c;
+    c->live->flying_count++;
+}
+
+static void queue_up(struct call *c)
+{
+    struct call **at = &c->live->waiting;
+    while (*at) at = &(*at)->next;
+    c->next = NULL;
+    c->waiting = true;
+    *at = c;
+    c->live->waiting_count++;
+}
+
+static void leave_queue(struct call *c)
+{
+    list_remove(&c->live->waiting, c);
+    c->live->waiting_count--;
+    c->waiting = false;
+}
+
+/* Its place is free: those whose turn it is now go on. */
+static void land(struct call *c)
+{
+    struct bind_live *live = c->live;
+    struct call *next;
+    if (!c->flying) return;
+    c->flying = false;
+    list_remove(&live->flying, c);
+    live->flying_count--;
+    for (struct call *w = live->waiting; w; w = next) {
+        next = w->next;
+        if (!may_fly(live, w)) continue;
+        leave_queue(w);
+        take_off(w);
+        tn_task_wake(w->task);
+    }
+}
 
 static void drop_call(void *object)
 {
@@ -333,35 +469,40 @@ static void drop_call(void *object)
     tn_fetch_cancel(c->fetch);
     c->fetch = NULL;
     drop_reply(&c->reply);
-    if (c->live) live_unref(c->live);
+    tn_arena_clear(&c->memory);
+    if (!c->live) return;
+    if (c->waiting) leave_queue(c);
+    land(c);
+    bind_live_unref(c->live);
 }
 
 static const struct bind_class call_class = {"tenon.http.call", drop_call, NULL};
 
-static void copy_fields(struct reply *to, const struct tn_reply *from)
+void bind_fields_copy(struct bind_fields *to, const struct tn_reply *from)
 {
     struct tn_arena *a = &to->memory;
-    to->fields = tn_arena_alloc(a, (from->nfields + 1) * sizeof *to->fields);
+    to->list = tn_arena_alloc(a, (from->nfields + 1) * sizeof *to->list);
     for (size_t i = 0; i < from->nfields; i++) {
         const struct tn_fetch_field *f = &from->fields[i];
-        to->fields[i].name = (struct tn_str){tn_arena_strndup(a, f->name.p, f->name.n), f->name.n};
-        to->fields[i].value =
+        to->list[i].name = (struct tn_str){tn_arena_strndup(a, f->name.p, f->name.n), f->name.n};
+        to->list[i].value =
             (struct tn_str){tn_arena_strndup(a, f->value.p, f->value.n), f->value.n};
     }
-    to->nfields = from->nfields;
+    to->count = from->nfields;
 }
 
 static void on_reply(void *arg, const struct tn_err *err, struct tn_reply *reply)
 {
     struct call *c = arg;
     c->fetch = NULL;
+    land(c);
     if (err) {
         c->err = *err;
     } else {
         c->reply.status = reply->status;
         c->reply.attempts = reply->attempts;
         c->reply.body = body_new(&reply->body, c->live);
-        copy_fields(&c->reply, reply);
+        bind_fields_copy(&c->reply.fields, reply);
     }
     tn_task_wake(c->task);
 }
@@ -378,92 +519,17 @@ static int request_done(lua_State *L, int status, lua_KContext ctx)
     struct reply *r = bind_new(L, sizeof *r, &reply_class);
     *r = c->reply;
     c->reply = (struct reply){0};
-    tn_arena_init(&c->reply.memory);
+    tn_arena_init(&c->reply.fields.memory);
     return 1;
 }
 
 /* ---- requests ---- */
 
-static bool unreserved(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
-}
-
-static void add_encoded(struct tn_buf *out, struct tn_str text)
-{
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-        if (unreserved(c))
-            tn_buf_addc(out, (char)c);
-        else
-            tn_buf_addf(out, "%%%02X", c);
-    }
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Names of the table at index, sorted, so that a request reads the same each time. */
-static size_t sorted_names(lua_State *L, int index, const char **names, size_t max)
-{
-    size_t n = 0;
-    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-        if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "names have to be texts");
-        if (n == max) luaL_error(L, "more than %d names", (int)max);
-        names[n++] = lua_tostring(L, -2);
-    }
-    if (n) qsort(names, n, sizeof *names, by_name);
-    return n;
-}
-
-static bool is_plain(lua_State *L, int index)
-{
-    int type = lua_type(L, index);
-    return type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TBOOLEAN ||
-           bind_decimal_text(L, index).p;
-}
-
-static void add_pair(lua_State *L, struct tn_buf *url, const char *name, int value)
-{
-    size_t n;
-    if (!is_plain(L, value))
-        luaL_error(L, "the parameter %s cannot be a %s", name, luaL_typename(L, value));
-    const char *text = luaL_tolstring(L, value, &n);
-    tn_buf_addc(url, memchr(url->p, '?', url->n) ? '&' : '?');
-    add_encoded(url, tn_str(name));
-    tn_buf_addc(url, '=');
-    add_encoded(url, (struct tn_str){text, n});
-    lua_pop(L, 1);
-}
-
-/* Appends the query table (an array value gives the name several times). */
-static void add_query(lua_State *L, struct tn_buf *url, int index)
-{
-    const char *names[QUERY_MAX];
-    size_t n = sorted_names(L, index, names, QUERY_MAX);
-    for (size_t i = 0; i < n; i++) {
-        lua_getfield(L, index, names[i]);
-        if (!lua_istable(L, -1)) {
-            if (!bind_json_is_null(L, -1)) add_pair(L, url, names[i], lua_gettop(L));
-        } else {
-            for (lua_Integer k = 1; lua_rawgeti(L, -1, k) != LUA_TNIL; k++) {
-                add_pair(L, url, names[i], lua_gettop(L));
-                lua_pop(L, 1);
-            }
-            lua_pop(L, 1);
-        }
-        lua_pop(L, 1);
-    }
-}
-
 /* The header table: values stay on the Lua stack, where the table holds them. */
 static size_t read_headers(lua_State *L, int index, struct tn_fetch_header *headers)
 {
     const char *names[HEADERS_MAX];
-    size_t n = sorted_names(L, index, names, HEADERS_MAX);
+    size_t n = bind_sorted_names(L, index, names, HEADERS_MAX);
     for (size_t i = 0; i < n; i++) {
         size_t len;
         lua_getfield(L, index, names[i]);
@@ -507,7 +573,6 @@ static void read_options(lua_State *L, const struct bind_context *context, struc
 {
     f->method = lua_getfield(L, 1, "method") == LUA_TSTRING ? lua_tostring(L, -1) : "GET";
     lua_pop(L, 1);
-    f->body = bind_opt_key_str(L, 1, "body");
     f->total_ms = ranged(L, "timeout", 0, TIMEOUT_MAX_MS);
     f->max_reply = ranged(L, "max_reply", 0, TN_LIMIT_REPLY);
     f->retry.attempts = ranged(L, "attempts", 1, ATTEMPTS_MAX);
@@ -536,28 +601,38 @@ static const char *push_url(lua_State *L)
                          .room = TN_EGRESS_URL,
                          .max = TN_EGRESS_URL};
     tn_buf_addstr(&url, base);
-    add_query(L, &url, query);
+    bind_add_query(L, &url, query);
     luaL_argcheck(L, !url.failed, 1, "url and query are too long");
     return lua_pushlstring(L, url.p, url.n);
 }
 
 /* ---- replies of tests ---- */
 
-static void add_field(struct reply *r, const char *name, struct tn_str value)
+static void add_field(struct bind_fields *f, const char *name, struct tn_str value)
 {
-    struct tn_arena *a = &r->memory;
+    struct tn_arena *a = &f->memory;
     struct tn_str key = tn_str(name);
-    r->fields[r->nfields].name = (struct tn_str){tn_arena_strndup(a, key.p, key.n), key.n};
-    r->fields[r->nfields++].value = (struct tn_str){tn_arena_strndup(a, value.p, value.n), value.n};
+    f->list[f->count].name = (struct tn_str){tn_arena_strndup(a, key.p, key.n), key.n};
+    f->list[f->count++].value = (struct tn_str){tn_arena_strndup(a, value.p, value.n), value.n};
 }
 
-static void add_headers(lua_State *L, int index, struct reply *r)
+void bind_recorded_fields(lua_State *L, int index, struct bind_fields *f)
 {
     struct tn_fetch_header headers[HEADERS_MAX];
-    if (lua_getfield(L, index, "headers") != LUA_TTABLE) return;
-    size_t n = read_headers(L, lua_gettop(L), headers);
-    r->fields = tn_arena_alloc(&r->memory, (n + 1) * sizeof *r->fields);
-    for (size_t i = 0; i < n; i++) add_field(r, headers[i].name, headers[i].value);
+    luaL_checkstack(L, HEADERS_MAX + 8, NULL);
+    int top = lua_gettop(L);
+    if (lua_getfield(L, index, "headers") == LUA_TTABLE) {
+        size_t n = read_headers(L, lua_gettop(L), headers);
+        size_t room = n + 1;
+        for (size_t i = 0; i < n; i++)
+            for (size_t k = 0; k < headers[i].value.n; k++) room += headers[i].value.p[k] == '\n';
+        f->list = tn_arena_alloc(&f->memory, room * sizeof *f->list);
+        for (size_t i = 0; i < n; i++) { /* a line each: the field comes as often */
+            struct tn_str rest = headers[i].value, line;
+            while (tn_str_split(&rest, '\n', &line)) add_field(f, headers[i].name, line);
+        }
+    }
+    lua_settop(L, top);
 }
 
 /* A reply from the table at the top: status, headers, body. */
@@ -565,60 +640,155 @@ static int recorded_reply(lua_State *L)
 {
     int table = lua_gettop(L);
     struct tn_str body = bind_opt_key_str(L, table, "body");
-    struct live *live = live_of(L);
+    struct bind_live *live = live_of(L);
     struct reply *r = bind_new(L, sizeof *r, &reply_class);
     struct tn_buf text;
     int made = lua_gettop(L);
-    tn_arena_init(&r->memory);
+    tn_arena_init(&r->fields.memory);
     r->status = (int)bind_opt_key_int(L, table, "status", 200);
     r->attempts = 1;
     tn_buf_init(&text, TN_LIMIT_REPLY);
     tn_buf_addstr(&text, body);
     r->body = body_new(&text, live);
-    luaL_checkstack(L, HEADERS_MAX + 8, NULL);
-    add_headers(L, table, r);
+    bind_recorded_fields(L, table, &r->fields);
     lua_settop(L, made);
     return 1;
 }
 
-static int l_request(lua_State *L)
+/* ---- what scripts call ---- */
+
+/* The options at 1 as a request.  Its texts stand on the stack. */
+static void read_request(lua_State *L, const char *const *keys, struct tn_fetch *f,
+                         struct tn_fetch_header headers[HEADERS_MAX + 1])
 {
-    static const char *const keys[] = {"method", "url",      "query",     "headers",
-                                       "body",   "timeout",  "attempts",  "delay",
-                                       "safe",   "throttle", "max_reply", NULL};
     const struct bind_context *context = bind_context(L);
-    struct tn_fetch_header headers[HEADERS_MAX];
-    struct tn_fetch f = {0};
+    const char *type;
+    *f = (struct tn_fetch){0};
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
-    luaL_checkstack(L, HEADERS_MAX + QUERY_MAX, NULL);
+    luaL_checkstack(L, HEADERS_MAX + 120, NULL);
     bind_check_keys(L, 1, keys);
-    read_options(L, context, &f);
-    f.url = push_url(L);
+    read_options(L, context, f);
+    f->url = push_url(L);
+    f->body = bind_push_body(L, 1, &type);
+    bool typed = false;
     if (lua_getfield(L, 1, "headers") != LUA_TNIL) {
         luaL_checktype(L, -1, LUA_TTABLE);
-        f.nheaders = read_headers(L, lua_gettop(L), headers);
+        f->nheaders = read_headers(L, lua_gettop(L), headers);
     }
-    f.headers = headers;
-    struct tn_err err;
-    if (bind_test_answer(L, 1, f.url)) return recorded_reply(L);
-    if (!context->http) {
-        tn_fail(&err, TN_E_unavailable, "there is no network here");
-        return bind_fail(L, &err);
-    }
-    struct call *c = bind_new(L, sizeof *c, &call_class);
-    c->task = tn_task_self(L);
-    c->live = live_of(L);
-    c->live->refs++;
-    tn_err_clear(&c->err);
-    tn_arena_init(&c->reply.memory);
-    hide_credentials(context->log, &f);
-    c->fetch = tn_fetch(context->http, &f, on_reply, c, &err);
-    if (!c->fetch) return bind_fail(L, &err);
-    return tn_task_park(L, request_done, c);
+    for (size_t i = 0; i < f->nheaders; i++)
+        typed |= tn_str_eq_nocase(tn_str(headers[i].name), TN_STR("content-type"));
+    if (typed && type && tn_str_starts(tn_str(type), "multipart/"))
+        luaL_error(L, "multipart has a Content-Type of its own, with the boundary");
+    if (!typed && type)
+        headers[f->nheaders++] = (struct tn_fetch_header){"Content-Type", tn_str(type)};
+    f->headers = headers;
+    hide_credentials(context->log, f);
 }
 
-static const luaL_Reg functions[] = {{"request", l_request}, {NULL, NULL}};
+static int no_network(lua_State *L)
+{
+    struct tn_err err;
+    tn_fail(&err, TN_E_unavailable, "there is no network here");
+    return bind_fail(L, &err);
+}
+
+static int launch(lua_State *L, struct call *c, const struct tn_fetch *f)
+{
+    struct tn_err err;
+    c->fetch = tn_fetch(bind_context(L)->http, f, on_reply, c, &err);
+    if (c->fetch) return tn_task_park(L, request_done, c);
+    land(c);
+    return bind_fail(L, &err);
+}
+
+static int its_turn(lua_State *L, int status, lua_KContext ctx)
+{
+    struct call *c = (struct call *)ctx;
+    (void)status;
+    if (!c->flying) return tn_task_park(L, its_turn, c);
+    return launch(L, c, &c->f);
+}
+
+/* Headers lie in a table that the script may change meanwhile: they are copied.  The other texts
+ * stand on the stack. */
+static int wait_for_turn(lua_State *L, struct call *c, const struct tn_fetch *f)
+{
+    struct tn_err err;
+    if (c->live->waiting_count == TN_LIMIT_ISOLATE_WAITING) {
+        tn_fail(&err, TN_E_overloaded,
+                "%u requests of this integration wait for their turn already",
+                TN_LIMIT_ISOLATE_WAITING);
+        return bind_fail(L, &err);
+    }
+    struct tn_fetch_header *copy = tn_arena_alloc(&c->memory, (f->nheaders + 1) * sizeof *copy);
+    for (size_t i = 0; i < f->nheaders; i++) {
+        struct tn_str value = f->headers[i].value;
+        copy[i].name = tn_arena_strdup(&c->memory, f->headers[i].name);
+        copy[i].value = (struct tn_str){tn_arena_strndup(&c->memory, value.p, value.n), value.n};
+    }
+    c->f = *f;
+    c->f.headers = copy;
+    c->f.method = tn_arena_strdup(&c->memory, f->method);
+    c->f.throttle = f->throttle ? tn_arena_strdup(&c->memory, f->throttle) : NULL;
+    queue_up(c);
+    return tn_task_park(L, its_turn, c);
+}
+
+static bool set_host(struct call *c, const char *url, struct tn_err *err)
+{
+    struct tn_url parts;
+    if (!tn_url_parse(tn_str(url), &parts, err)) return false;
+    int n = snprintf(c->host, sizeof c->host, "%.*s:%u", TN_FMT(parts.host), parts.port);
+    for (int i = 0; i < n && i < HOST_MAX; i++)
+        if (c->host[i] >= 'A' && c->host[i] <= 'Z') c->host[i] = (char)(c->host[i] | 32);
+    return true;
+}
+
+static int l_request(lua_State *L)
+{
+    static const char *const keys[] = {"method", "url",       "query",     "headers",  "body",
+                                       "form",   "multipart", "timeout",   "attempts", "delay",
+                                       "safe",   "throttle",  "max_reply", "per_host", NULL};
+    struct tn_fetch_header headers[HEADERS_MAX + 1];
+    struct tn_fetch f;
+    struct tn_err err;
+    read_request(L, keys, &f, headers);
+    int64_t per_host = bind_opt_key_int(L, 1, "per_host", TN_LIMIT_HOST_REQUESTS);
+    luaL_argcheck(L, per_host >= 1 && per_host <= TN_LIMIT_ISOLATE_REQUESTS, 1,
+                  "per_host: 1 to 20");
+    if (bind_test_answer(L, 1, f.url)) return recorded_reply(L);
+    if (!bind_context(L)->http) return no_network(L);
+    struct call *c = bind_new(L, sizeof *c, &call_class);
+    tn_arena_init(&c->memory);
+    tn_arena_init(&c->reply.fields.memory);
+    tn_err_clear(&c->err);
+    c->task = tn_task_self(L);
+    c->live = bind_live_ref(L);
+    c->per_host = (unsigned)per_host;
+    if (!set_host(c, f.url, &err)) return bind_fail(L, &err);
+    if (!may_fly(c->live, c)) return wait_for_turn(L, c, &f);
+    take_off(c);
+    return launch(L, c, &f);
+}
+
+static int l_stream(lua_State *L)
+{
+    static const char *const keys[] = {"method", "url",       "query",     "headers",  "body",
+                                       "form",   "multipart", "timeout",   "attempts", "delay",
+                                       "safe",   "throttle",  "max_reply", NULL};
+    struct tn_fetch_header headers[HEADERS_MAX + 1];
+    struct tn_fetch f;
+    read_request(L, keys, &f, headers);
+    int64_t most = bind_opt_key_int(L, 1, "max_reply", 0);
+    luaL_argcheck(L, most >= 0, 1, "max_reply");
+    f.max_reply = (uint64_t)most > TN_LIMIT_STREAM ? TN_LIMIT_STREAM : (size_t)most;
+    if (bind_test_answer(L, 1, f.url)) return bind_stream_recorded(L);
+    if (!bind_context(L)->http) return no_network(L);
+    return bind_stream_open(L, &f);
+}
+
+static const luaL_Reg functions[] = {{"request", l_request}, {"stream", l_stream}, {NULL, NULL}};
 
 int luaopen_tenon_http(lua_State *L)
 {

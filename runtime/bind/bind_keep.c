@@ -8,10 +8,14 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/time.h"
+#include "bind/bind_commit.h"
 #include "store/commit.h"
 #include "store/store.h"
 
 enum { KEY_MAX = 300, ADD_TRIES = 50 };
+
+const char bind_kv_space[] = "script";
 
 bool keep_ready(lua_State *L, const struct bind_owner **owner, struct tn_err *err)
 {
@@ -28,6 +32,14 @@ struct tn_str keep_key(lua_State *L, const struct bind_owner *owner, int index, 
     int n = snprintf(out, KEEP_KEY, "%s/", owner->name);
     memcpy(out + n, key.p, key.n);
     return (struct tn_str){out, (size_t)n + key.n};
+}
+
+int64_t keep_expiry(lua_State *L, int index)
+{
+    if (lua_isnoneornil(L, index)) return 0;
+    lua_Integer seconds = luaL_checkinteger(L, index);
+    luaL_argcheck(L, seconds > 0 && seconds <= INT32_MAX, index, "seconds from now, above 0");
+    return tn_now_ms() + seconds * 1000;
 }
 
 static void drop_buffer(void *object)
@@ -67,17 +79,8 @@ bool keep_get(const struct bind_owner *owner, const char *space, struct tn_str k
 
 /* ---- commits that a task waits for ---- */
 
-struct call;
-
-/* A commit is answered exactly once, also when nobody waits any more. */
-struct wait {
-    struct call *call; /* NULL: the task is gone */
-};
-
 struct call {
-    struct tn_task *task;
-    struct wait *wait; /* NULL: answered */
-    struct tn_err err;
+    struct bind_commit commit; /* first */
     const struct bind_owner *owner;
     char space[32], key[KEEP_KEY];
     size_t key_n;
@@ -88,33 +91,25 @@ struct call {
 
 static void drop_call(void *object)
 {
-    struct call *c = object;
-    if (c->wait) c->wait->call = NULL;
+    bind_commit_forget(object);
 }
 
 static const struct bind_class call_class = {"tenon.kv.call", drop_call, NULL};
 
 static bool add_once(struct call *c);
 
-static void on_commit(void *arg, const struct tn_committed *done, const struct tn_err *err)
+static void on_commit(struct bind_commit *commit, const struct tn_committed *done)
 {
-    struct wait *wait = arg;
-    struct call *c = wait->call;
+    struct call *c = (struct call *)commit;
     (void)done;
-    tn_free(wait);
-    if (!c) return;
-    c->wait = NULL;
-    tn_err_clear(&c->err);
-    if (err) c->err = *err;
-    if (c->adding && c->err.kind == TN_E_conflict && ++c->tries < ADD_TRIES && add_once(c)) return;
-    tn_task_wake(c->task);
+    if (c->adding && commit->err.kind == TN_E_conflict && ++c->tries < ADD_TRIES && add_once(c))
+        return;
+    tn_task_wake(commit->task);
 }
 
 static void send(struct call *c, struct tn_commit *commit)
 {
-    c->wait = TN_NEW(struct wait);
-    c->wait->call = c;
-    tn_store_commit(c->owner->env->store, commit, on_commit, c->wait);
+    bind_commit_send(&c->commit, c->owner->env->store, commit);
 }
 
 static struct tn_str key_of(const struct call *c)
@@ -129,7 +124,7 @@ static bool read_whole(const struct tn_buf *text, int64_t *out)
     return !text->n || *end == '\0';
 }
 
-/* Sum and commit on the value as it is now; false: c->err says why not. */
+/* Sum and commit on the value as it is now; false: c->commit.err says why not. */
 static bool add_once(struct call *c)
 {
     struct tn_store *store = c->owner->env->store;
@@ -137,17 +132,17 @@ static bool add_once(struct call *c)
     int64_t version = TN_NEW_ONLY, now;
     char sum[24];
     tn_buf_init(&text, KEEP_VALUE);
-    bool there = keep_get(c->owner, c->space, key_of(c), &text, &version, &c->err);
-    bool ok = there || c->err.kind == TN_E_none;
+    bool there = keep_get(c->owner, c->space, key_of(c), &text, &version, &c->commit.err);
+    bool ok = there || c->commit.err.kind == TN_E_none;
     if (ok && (!read_whole(&text, &now) || __builtin_add_overflow(now, c->by, &c->sum)))
-        ok = tn_fail(&c->err, TN_E_invalid, "the value under this key is no whole number");
+        ok = tn_fail(&c->commit.err, TN_E_invalid, "the value under this key is no whole number");
     tn_buf_clear(&text);
     if (!ok) return false;
     int n = snprintf(sum, sizeof sum, "%" PRId64, c->sum);
     struct tn_commit *commit = tn_commit_new(store);
     if (!tn_commit_kv_set(commit, c->owner->team, c->space, key_of(c),
                           (struct tn_str){sum, (size_t)n}, there ? version : TN_NEW_ONLY, 0,
-                          &c->err)) {
+                          &c->commit.err)) {
         tn_commit_free(commit);
         return false;
     }
@@ -159,7 +154,7 @@ static int commit_done(lua_State *L, int status, lua_KContext ctx)
 {
     const struct call *c = (const struct call *)ctx;
     (void)status;
-    if (c->err.kind != TN_E_none) return bind_fail(L, &c->err);
+    if (c->commit.err.kind != TN_E_none) return bind_fail(L, &c->commit.err);
     if (c->adding)
         lua_pushinteger(L, c->sum);
     else
@@ -171,7 +166,8 @@ static struct call *call_new(lua_State *L, const struct bind_owner *owner, const
                              struct tn_str key)
 {
     struct call *c = bind_new(L, sizeof *c, &call_class);
-    c->task = tn_task_self(L);
+    c->commit.task = tn_task_self(L);
+    c->commit.answered = on_commit;
     c->owner = owner;
     snprintf(c->space, sizeof c->space, "%s", space);
     memcpy(c->key, key.p, key.n);
@@ -184,9 +180,9 @@ int keep_set(lua_State *L, const struct bind_owner *owner, const char *space, st
 {
     struct call *c = call_new(L, owner, space, key);
     struct tn_commit *commit = tn_commit_new(owner->env->store);
-    if (!tn_commit_kv_set(commit, owner->team, space, key, value, TN_ANY, expires_ms, &c->err)) {
+    if (!tn_commit_kv_set(commit, owner->team, space, key, value, TN_ANY, expires_ms, &c->commit.err)) {
         tn_commit_free(commit);
-        return bind_fail(L, &c->err);
+        return bind_fail(L, &c->commit.err);
     }
     send(c, commit);
     return tn_task_park(L, commit_done, c);
@@ -196,9 +192,9 @@ int keep_delete(lua_State *L, const struct bind_owner *owner, const char *space,
 {
     struct call *c = call_new(L, owner, space, key);
     struct tn_commit *commit = tn_commit_new(owner->env->store);
-    if (!tn_commit_kv_delete(commit, owner->team, space, key, TN_ANY, &c->err)) {
+    if (!tn_commit_kv_delete(commit, owner->team, space, key, TN_ANY, &c->commit.err)) {
         tn_commit_free(commit);
-        return bind_fail(L, &c->err);
+        return bind_fail(L, &c->commit.err);
     }
     send(c, commit);
     return tn_task_park(L, commit_done, c);
@@ -210,6 +206,6 @@ int keep_add(lua_State *L, const struct bind_owner *owner, const char *space, st
     struct call *c = call_new(L, owner, space, key);
     c->adding = true;
     c->by = by;
-    if (!add_once(c)) return bind_fail(L, &c->err);
+    if (!add_once(c)) return bind_fail(L, &c->commit.err);
     return tn_task_park(L, commit_done, c);
 }

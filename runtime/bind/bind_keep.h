@@ -11,12 +11,16 @@
 struct tn_committed;
 struct tn_commit;
 
+extern const char bind_kv_space[]; /* of tenon.kv */
+
 enum { KEEP_KEY = 512, KEEP_VALUE = 256 * 1024 };
 
 /* The owner and the store of the isolate that runs L; false: unavailable. */
 bool keep_ready(lua_State *L, const struct bind_owner **owner, struct tn_err *err);
 /* "<owner>/<key>" into out; raises when the key at index is empty or longer than 300 bytes. */
 struct tn_str keep_key(lua_State *L, const struct bind_owner *owner, int index, char out[KEEP_KEY]);
+/* Seconds from now at index as an instant; 0 when there is none: never. */
+int64_t keep_expiry(lua_State *L, int index);
 /* Pushes an object with an empty buffer that is freed with it, so that errors may jump. */
 struct tn_buf *keep_hold(lua_State *L);
 /* Pushes the bytes of such a buffer as a string and frees them; returns 1. */

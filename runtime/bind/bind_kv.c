@@ -1,18 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* bind_kv.c - require "tenon.kv": small texts that outlive the script: one space an integration,
  * one for resources and surfaces. */
-#include "base/time.h"
 #include "bind/bind_keep.h"
-
-static const char space[] = "script";
-
-static int64_t expiry(lua_State *L, int index)
-{
-    if (lua_isnoneornil(L, index)) return 0;
-    lua_Integer seconds = luaL_checkinteger(L, index);
-    luaL_argcheck(L, seconds > 0 && seconds <= INT32_MAX, index, "seconds from now, above 0");
-    return tn_now_ms() + seconds * 1000;
-}
 
 /* The value, or nil when there is none; nil, err when it cannot be read. */
 static int l_get(lua_State *L)
@@ -23,7 +12,7 @@ static int l_get(lua_State *L)
     if (!keep_ready(L, &owner, &err)) return bind_fail(L, &err);
     struct tn_str name = keep_key(L, owner, 1, key);
     struct tn_buf *value = keep_hold(L);
-    if (!keep_get(owner, space, name, value, NULL, &err)) {
+    if (!keep_get(owner, bind_kv_space, name, value, NULL, &err)) {
         if (err.kind != TN_E_none) return bind_fail(L, &err);
         lua_pushnil(L);
         return 1;
@@ -37,10 +26,10 @@ static int l_put(lua_State *L)
     char key[KEEP_KEY];
     struct tn_err err;
     struct tn_str value = bind_str(L, 2);
-    int64_t expires = expiry(L, 3);
+    int64_t expires = keep_expiry(L, 3);
     luaL_argcheck(L, value.n <= KEEP_VALUE, 2, "a value has 256 KiB at most");
     if (!keep_ready(L, &owner, &err)) return bind_fail(L, &err);
-    return keep_set(L, owner, space, keep_key(L, owner, 1, key), value, expires);
+    return keep_set(L, owner, bind_kv_space, keep_key(L, owner, 1, key), value, expires);
 }
 
 static int l_incr(lua_State *L)
@@ -50,7 +39,7 @@ static int l_incr(lua_State *L)
     struct tn_err err;
     lua_Integer by = luaL_optinteger(L, 2, 1);
     if (!keep_ready(L, &owner, &err)) return bind_fail(L, &err);
-    return keep_add(L, owner, space, keep_key(L, owner, 1, key), by);
+    return keep_add(L, owner, bind_kv_space, keep_key(L, owner, 1, key), by);
 }
 
 static int l_delete(lua_State *L)
@@ -59,7 +48,7 @@ static int l_delete(lua_State *L)
     char key[KEEP_KEY];
     struct tn_err err;
     if (!keep_ready(L, &owner, &err)) return bind_fail(L, &err);
-    return keep_delete(L, owner, space, keep_key(L, owner, 1, key));
+    return keep_delete(L, owner, bind_kv_space, keep_key(L, owner, 1, key));
 }
 
 static const luaL_Reg functions[] = {

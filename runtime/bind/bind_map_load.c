@@ -5,6 +5,7 @@
 #include "bind/bind.h"
 #include "bind/bind_map.h"
 #include "bind/bind_map_node.h"
+#include "script/slice.h"
 
 struct tn_mapping {
     struct tn_isolate *isolate;
@@ -26,6 +27,8 @@ struct tn_mapping {
 
 struct call {
     struct tn_mapping *m;
+    struct map_view_root *root;
+    int view;
     struct tn_jval record;
     struct tn_jw *out;
 };
@@ -33,8 +36,8 @@ struct call {
 static int push_record(lua_State *L, void *arg)
 {
     struct call *c = arg;
-    tn_isolate_push(L, c->m->view);
-    map_view_set(c->m->root, c->record);
+    tn_isolate_push(L, c->view);
+    map_view_set(c->root, c->record);
     return 1;
 }
 
@@ -53,19 +56,90 @@ static void take_result(lua_State *L, int n, void *arg)
     luaL_error(L, "the function's result%s%s: %s", err.field[0] ? " at " : "", err.field, err.text);
 }
 
-static bool run_function(void *arg, int fn, struct tn_jval record, struct tn_jw *out,
-                         struct tn_err *err)
+/* One stream of records whose functions may be paused; it has a view of its own, since the record
+ * of another stream may be looked at meanwhile. */
+struct session {
+    struct tn_mapping *m;
+    struct tn_slice *slice;
+    struct map_view_root *root;
+    int view, fn;
+    struct tn_jval record;
+};
+
+static void open_view(lua_State *L, void *arg)
+{
+    struct session *s = arg;
+    s->root = map_view_new(L);
+    s->view = tn_isolate_keep(L);
+}
+
+static struct session *session_of(struct tn_mapping *m, void **place, struct tn_err *err)
+{
+    if (*place) return *place;
+    struct session *s = TN_NEW(struct session);
+    s->m = m;
+    if (!tn_isolate_protect(m->isolate, open_view, s, err)) {
+        tn_free(s);
+        return NULL;
+    }
+    s->slice = tn_slice_new(m->isolate);
+    return *place = s;
+}
+
+static void end_session(void *arg, void *session)
 {
     struct tn_mapping *m = arg;
-    struct call c = {.m = m, .record = record, .out = out};
+    struct session *s = session;
+    map_view_close(s->root);
+    tn_slice_free(s->slice);
+    tn_isolate_release(m->isolate, s->view);
+    tn_free(s);
+}
+
+static enum tn_fn_end run_whole(struct tn_mapping *m, int fn, struct tn_jval record,
+                                struct tn_jw *out, struct tn_err *err)
+{
+    struct call c = {.m = m, .root = m->root, .view = m->view, .record = record, .out = out};
     bool ok = tn_isolate_call_within(m->isolate, TN_LIMIT_MAP_CALL_MS, m->functions[fn],
                                      push_record, take_result, &c, err);
     map_view_close(m->root);
-    if (!ok && err->kind == TN_E_budget)
-        m->overruns++;
+    return ok ? TN_FN_done : TN_FN_failed;
+}
+
+static enum tn_fn_end run_sliced(struct session *s, int fn, struct tn_jval record,
+                                 struct tn_jw *out, struct tn_err *err)
+{
+    struct call c = {.m = s->m, .root = s->root, .view = s->view, .record = record, .out = out};
+    s->fn = fn;
+    s->record = record;
+    switch (tn_slice_call(s->slice, TN_LIMIT_MAP_CALL_MS, s->m->functions[fn], push_record,
+                          take_result, &c, err)) {
+    case TN_RAN_paused: return TN_FN_paused;
+    case TN_RAN_done: map_view_close(s->root); return TN_FN_done;
+    default: map_view_close(s->root); return TN_FN_failed;
+    }
+}
+
+/* One that is paused is gone on with when its turn comes again; those before it in the record were
+ * done with in time, and are once more. */
+static enum tn_fn_end run_function(void *arg, void **session, int fn, struct tn_jval record,
+                                   struct tn_jw *out, struct tn_err *err)
+{
+    struct tn_mapping *m = arg;
+    struct session *s = session ? session_of(m, session, err) : NULL;
+    enum tn_fn_end end;
+    if (session && !s) return TN_FN_failed;
+    bool another = s && tn_slice_paused(s->slice) &&
+                   (s->fn != fn || s->record.json != record.json || s->record.at != record.at);
+    if (!s || another)
+        end = run_whole(m, fn, record, out, err);
     else
+        end = run_sliced(s, fn, record, out, err);
+    if (end == TN_FN_failed && err->kind == TN_E_budget)
+        m->overruns++;
+    else if (end != TN_FN_paused)
         m->overruns = 0;
-    return ok;
+    return end;
 }
 
 /* ---- reading the declaration ---- */
@@ -303,6 +377,7 @@ struct tn_mapping *tn_mapping_load(struct tn_isolate *isolate, int ref, const ch
     if (ok) {
         r.spec.spec.targets = targets;
         r.spec.spec.fn = run_function;
+        r.spec.spec.fn_end = end_session;
         r.spec.spec.fn_arg = m;
         m->plan = tn_plan_new(&r.spec.spec, err);
         ok = m->plan && make_back(m, &r.spec, err) && run_examples(m, &r.spec, err);

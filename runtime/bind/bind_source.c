@@ -7,15 +7,19 @@
 #include "base/limits.h"
 #include "bind/bind_http.h"
 #include "bind/bind_map.h"
+#include "bind/bind_stream.h"
+#include "bind/record_page.h"
+#include "bind/row_reader.h"
 #include "loop/loop.h"
 
-enum { PAGES_AHEAD = 2, CURSOR_MAX = 64 * 1024 };
+enum { PAGES_AHEAD = 2, CURSOR_MAX = 64 * 1024, CHUNK = 64 * 1024 };
 
 /* A page on its way: in the queue, or handed to the engine and not released yet. */
 struct page {
     struct page *next;
     struct tn_source_page view;
-    struct bind_body *body;
+    struct bind_body *body;   /* the answer that it is; or */
+    struct record_page *made; /* the page that it was made */
     char *rows, *cursor;
 };
 
@@ -35,6 +39,7 @@ struct source {
     void *done_arg;
     struct tn_timer *turn;
     bool closed;
+    char *reached;     /* cursor of the last page; NULL: none */
     struct tn_err err; /* how the task ended */
     /* of the start alone */
     const struct tn_run_request *request;
@@ -51,6 +56,7 @@ struct handle {
 static void page_free(struct page *p)
 {
     bind_body_unref(p->body);
+    record_page_free(p->made);
     tn_free(p->rows);
     tn_free(p->cursor);
     tn_free(p);
@@ -73,6 +79,7 @@ static void unref(struct source *s)
     pages_free(s->lent);
     tn_timer_free(s->turn);
     tn_connection_unref(s->connection);
+    tn_free(s->reached);
     tn_free(s);
 }
 
@@ -173,18 +180,15 @@ static struct tn_str write_cursor(lua_State *L, int index)
     return tn_buf_str(&c->json);
 }
 
-static void enqueue(struct source *s, struct bind_body *body, struct tn_str rows,
-                    struct tn_str cursor, int64_t total)
+/* Hands the page over. */
+static void enqueue(struct source *s, struct page *p, struct tn_str cursor, int64_t total)
 {
-    struct page *p = TN_NEW(struct page);
-    p->body = bind_body_ref(body);
-    p->rows = tn_strndup(rows.p, rows.n);
-    p->view.text = bind_body_text(body);
-    p->view.rows = (struct tn_str){p->rows, rows.n};
     if (cursor.p) {
-        p->cursor = tn_strndup(cursor.p, cursor.n);
-        p->view.cursor = (struct tn_str){p->cursor, cursor.n};
+        tn_free(s->reached);
+        s->reached = tn_strndup(cursor.p, cursor.n);
     }
+    p->cursor = tn_strdup(s->reached);
+    p->view.cursor = tn_str(p->cursor);
     p->view.total = total;
     p->view.handle = p;
     *s->tail = p;
@@ -193,24 +197,236 @@ static void enqueue(struct source *s, struct bind_body *body, struct tn_str rows
     soon(s);
 }
 
-/* source:emit(reply, rows, cursor, total) */
-static int l_emit(lua_State *L)
+static void enqueue_answer(struct source *s, struct bind_body *body, struct tn_str rows,
+                           struct tn_str cursor, int64_t total)
 {
-    struct source *s = ((struct handle *)bind_check(L, 1, &handle_class))->source;
+    struct page *p = TN_NEW(struct page);
+    /* An answer whose page has no cursor leaves nowhere to go on from. */
+    if (!cursor.p) {
+        tn_free(s->reached);
+        s->reached = NULL;
+    }
+    p->body = bind_body_ref(body);
+    p->rows = tn_strndup(rows.p, rows.n);
+    p->view.text = bind_body_text(body);
+    p->view.rows = (struct tn_str){p->rows, rows.n};
+    enqueue(s, p, cursor, total);
+}
+
+/* emit(reply, rows, cursor, total): the answer is the page. */
+static int emit_answer(lua_State *L, struct source *s)
+{
     struct bind_body *body = bind_check_reply(L, 2);
     struct tn_str rows = bind_opt_str(L, 3, "");
     int64_t total = luaL_optinteger(L, 5, -1);
     struct tn_jval array;
     struct tn_err err;
-    lua_settop(L, 5);
-    check_open(L, s);
-    luaL_argcheck(L, tn_task_self(L) == s->task, 1, "emit from another task");
     if (!bind_body_rows(body, rows, &array, &err)) bind_raise(L, &err);
     size_t count = tn_jcount(array);
     struct tn_str cursor = write_cursor(L, 4);
-    if (count) enqueue(s, body, rows, cursor, total);
+    if (count) enqueue_answer(s, body, rows, cursor, total);
     lua_pushinteger(L, (lua_Integer)count);
     return emitted(L, LUA_OK, (lua_KContext)s);
+}
+
+/* ---- emit of what has to be made pages first ---- */
+
+/* Of one emit.  What it reads stands on the stack of the call, which waits with it. */
+struct maker {
+    struct source *source;
+    struct row_reader *reader;  /* of a text; or NULL: of the records in the table at 2 */
+    struct bind_body *body;     /* holds the text, when it is an answer's */
+    struct bind_stream *stream; /* where more of the text comes from; NULL: it is all there */
+    struct tn_buf chunk;        /* of the stream; left points into it */
+    struct tn_str left;         /* of the text */
+    lua_Integer next;           /* record */
+    struct record_page *page;   /* NULL: none begun */
+    size_t pages, count;
+    bool ended;
+    struct tn_err broken; /* the rest cannot be read; kind none: it can */
+    struct tn_str cursor; /* behind all of it */
+    int64_t total;
+};
+
+static void drop_maker(void *object)
+{
+    struct maker *m = object;
+    row_reader_free(m->reader);
+    bind_body_unref(m->body);
+    tn_buf_clear(&m->chunk);
+    record_page_free(m->page);
+}
+
+static const struct bind_class maker_class = {"tenon.source.maker", drop_maker, NULL};
+
+/* Called from inside the reader: Lua is not touched. */
+static bool take_row(void *arg, struct tn_str json, const struct tn_err *bad, size_t line)
+{
+    struct maker *m = arg;
+    m->count++;
+    if (bad)
+        record_page_bad(m->page, line, bad, row_reader_raw(m->reader));
+    else
+        tn_buf_addstr(record_page_row(m->page), json);
+    return !m->page->text.failed;
+}
+
+/* Feeds what there is.  False: the stream is to be waited for. */
+static bool feed_text(struct maker *m)
+{
+    bool ok = true;
+    if (!m->left.n && m->stream) {
+        tn_buf_reset(&m->chunk);
+        enum bind_streamed how = bind_stream_take(m->stream, CHUNK, &m->chunk, &m->broken);
+        if (how == BIND_STREAM_wait) return false;
+        m->left = tn_buf_str(&m->chunk);
+        ok = how != BIND_STREAM_failed;
+    }
+    if (ok && m->left.n) {
+        ok = row_reader_feed(m->reader, &m->left, &m->broken);
+    } else if (ok) {
+        m->ended = true;
+        ok = row_reader_end(m->reader, &m->broken);
+    }
+    if (!ok) m->ended = true;
+    return true;
+}
+
+static bool read_text(lua_State *L, struct maker *m)
+{
+    while (!m->ended && !record_page_full(m->page)) {
+        tn_isolate_poll(L);
+        if (!feed_text(m)) return false;
+    }
+    return true;
+}
+
+static bool read_records(lua_State *L, struct maker *m)
+{
+    while (!m->ended && !record_page_full(m->page)) {
+        struct tn_err err;
+        struct tn_jw w;
+        tn_isolate_poll(L);
+        if (lua_rawgeti(L, 2, m->next) == LUA_TNIL) {
+            m->ended = true;
+        } else {
+            struct tn_buf *text = record_page_row(m->page);
+            size_t at = text->n;
+            tn_jw_init(&w, text);
+            if (!bind_json_write(L, -1, &w, &err) || !tn_buf_ok(text, "a page", &err)) {
+                tn_fail_in(&err, "emit, record %lld", (long long)m->next);
+                bind_raise(L, &err);
+            }
+            if (text->p[at] != '{')
+                luaL_error(L, "emit: record %I is no table of members", m->next);
+            m->next++;
+            m->count++;
+        }
+        lua_pop(L, 1);
+    }
+    return true;
+}
+
+/* The page that was made, to the engine.  The cursor stands behind the last one: until then a run
+ * goes on from before this answer.  An empty page carries it when the last one had been given. */
+static void give_made(struct maker *m)
+{
+    bool last = m->ended && m->broken.kind == TN_E_none;
+    struct record_page *made = m->page;
+    m->page = NULL;
+    if (!record_page_count(made) && !(last && m->pages && m->cursor.p)) {
+        record_page_free(made);
+        return;
+    }
+    struct page *p = TN_NEW(struct page);
+    p->made = made;
+    record_page_end(made, &p->view);
+    m->pages++;
+    enqueue(m->source, p, last ? m->cursor : (struct tn_str){NULL, 0}, m->total);
+}
+
+static void raise_broken(lua_State *L, struct maker *m)
+{
+    struct tn_err err = m->broken;
+    bool text = err.kind == TN_E_syntax || err.kind == TN_E_too_large || err.kind == TN_E_cancelled;
+    err.line = 0; /* of the answer, not of a script */
+    if (text) {
+        err.kind = TN_E_bad_answer;
+        tn_fail_in(&err, "the answer cannot be read");
+    }
+    bind_raise(L, &err);
+}
+
+static int emit_on(lua_State *L, int status, lua_KContext ctx)
+{
+    struct maker *m = (struct maker *)ctx;
+    struct source *s = m->source;
+    (void)status;
+    s->waits = NULL;
+    check_open(L, s);
+    while (!m->ended && s->queued < PAGES_AHEAD) {
+        if (!m->page) m->page = record_page_new(m->pages + 1);
+        if (m->reader ? !read_text(L, m) : !read_records(L, m)) return tn_task_park(L, emit_on, m);
+        give_made(m);
+    }
+    if (m->broken.kind != TN_E_none) raise_broken(L, m);
+    if (!m->ended || s->queued >= PAGES_AHEAD) {
+        s->waits = s->task;
+        return tn_task_park(L, emit_on, m);
+    }
+    lua_pushinteger(L, (lua_Integer)m->count);
+    bind_drop(m);
+    return 1;
+}
+
+/* The records at 2: a list, not one record. */
+static void check_list(lua_State *L)
+{
+    luaL_argcheck(L, lua_isnil(L, 3), 3, "records have no format");
+    lua_pushnil(L);
+    if (lua_rawlen(L, 2) || !lua_next(L, 2)) return;
+    luaL_argerror(L, 2, "a list of records is expected, not one record");
+}
+
+/* emit(reply, stream or text, {format = ...}, cursor, total), emit(records, nil, cursor, total) */
+static int emit_made(lua_State *L, struct source *s)
+{
+    struct row_format format;
+    struct tn_err err;
+    bool records = lua_istable(L, 2);
+    int64_t total = luaL_optinteger(L, 5, -1);
+    if (records) check_list(L);
+    if (!records) row_format_read(L, 3, NULL, &format);
+    struct tn_str cursor = write_cursor(L, 4);
+    struct maker *m = bind_new(L, sizeof *m, &maker_class);
+    m->source = s;
+    m->next = 1;
+    m->cursor = cursor;
+    m->total = total;
+    tn_buf_init(&m->chunk, CHUNK);
+    tn_err_clear(&m->broken);
+    if (!records) {
+        bool text = lua_type(L, 2) == LUA_TSTRING;
+        m->stream = bind_test_stream(L, 2);
+        if (m->stream) bind_stream_check(L, m->stream);
+        if (!text && !m->stream) m->body = bind_body_ref(bind_check_reply(L, 2));
+        if (text) m->left = bind_str(L, 2);
+        if (m->body) m->left = bind_body_text(m->body);
+        m->reader = row_reader_new(&format, take_row, m, &err);
+        if (!m->reader) luaL_error(L, "%s", err.text);
+    }
+    return emit_on(L, LUA_OK, (lua_KContext)m);
+}
+
+/* source:emit(what, rows, cursor, total) */
+static int l_emit(lua_State *L)
+{
+    struct source *s = ((struct handle *)bind_check(L, 1, &handle_class))->source;
+    lua_settop(L, 5);
+    check_open(L, s);
+    luaL_argcheck(L, tn_task_self(L) == s->task, 1, "emit from another task");
+    if (lua_istable(L, 2) || lua_istable(L, 3)) return emit_made(L, s);
+    return emit_answer(L, s);
 }
 
 /* ---- the run ---- */
@@ -330,6 +546,7 @@ static bool source_open(void *self, const struct tn_run_request *r, struct tn_so
     s->tail = &s->queue;
     s->request = r;
     s->operation = operation;
+    if (r->cursor.n) s->reached = tn_strndup(r->cursor.p, r->cursor.n);
     s->turn = tn_timer_new(tn_host_loop(tn_isolate_host(tn_connection_isolate(c))), deliver, s);
     tn_err_clear(&s->err);
     if (!start(s, err)) {

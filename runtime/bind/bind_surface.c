@@ -9,7 +9,7 @@
 #include "net/http_server.h"
 #include "net/router.h"
 
-enum { WAIT_MS = 30000, ANSWER_MAX = 10 * TN_MIB, HEADERS_MAX = 32, PATTERN_MAX = 512 };
+enum { WAIT_MS = 30000, HEADERS_MAX = 32, PATTERN_MAX = 512 };
 
 /* ---- rows ---- */
 
@@ -144,6 +144,7 @@ struct call {
     struct tn_unit *unit;
     struct tn_http_exchange *x;
     struct tn_task *task;
+    struct bind_actor actor;
     tn_surface_error_fn error;
     void *error_arg;
     int status;
@@ -193,10 +194,14 @@ static void take_body(lua_State *L, struct call *c)
         snprintf(c->type, sizeof c->type, "text/plain; charset=utf-8");
     } else {
         tn_jw_init(&w, &c->body);
-        if (!bind_json_write(L, 2, &w, &err)) bind_raise(L, &err);
+        if (!bind_json_write(L, 2, &w, &err) && !c->body.failed) bind_raise(L, &err);
         snprintf(c->type, sizeof c->type, "application/json");
     }
-    if (!tn_buf_ok(&c->body, "the answer", &err)) bind_raise(L, &err);
+    if (!c->body.failed) return;
+    tn_fail(&err, TN_E_budget, "%s %s: the handler's answer is larger than %u MiB", c->row->method,
+            c->row->pattern, TN_LIMIT_ANSWER / TN_MIB);
+    tn_fail_at(&err, c->row->surface->path, c->row->route->line);
+    bind_raise(L, &err);
 }
 
 /* These are the server's business. */
@@ -285,16 +290,20 @@ static void client_gone(void *arg, struct tn_http_exchange *x)
     tn_task_cancel(c->task);
 }
 
-void tn_surface_serve(const struct tn_surface_row *row, struct tn_http_exchange *x,
-                      tn_surface_error_fn error, void *arg)
+void tn_surface_serve(const struct tn_surface_row *row, const struct bind_actor *actor,
+                      struct tn_http_exchange *x, tn_surface_error_fn error, void *arg)
 {
-    static const struct tn_task_call how = {
-        .push = push_request, .take = take_answer, .done = call_done, .limit_ms = WAIT_MS};
     struct call *c = TN_NEW(struct call);
+    const struct tn_task_call how = {.push = push_request,
+                                     .take = take_answer,
+                                     .done = call_done,
+                                     .limit_ms = WAIT_MS,
+                                     .context = &c->actor};
     struct tn_err err;
-    *c = (struct call){.row = row, .x = x, .error = error, .error_arg = arg};
+    *c = (struct call){
+        .row = row, .x = x, .actor = *actor, .error = error, .error_arg = arg};
     c->unit = tn_unit_ref(row->unit);
-    tn_buf_init(&c->body, ANSWER_MAX);
+    tn_buf_init(&c->body, TN_LIMIT_ANSWER);
     c->task = tn_task_start(tn_unit_isolate(c->unit), row->route->ref, &how, c, &err);
     if (c->task) {
         tn_http_on_gone(x, client_gone, c);

@@ -25,8 +25,9 @@ const struct tn_surface_row *tn_surface_row(const struct tn_units *units, size_t
 typedef void (*tn_surface_error_fn)(void *arg, struct tn_http_exchange *x,
                                     const struct tn_err *err);
 /* Serves x, which a router matched with the row's pattern; finishes x now or later.  The unit lives
- * on until then.  Errors of the script, and answers that are none, go through error. */
-void tn_surface_serve(const struct tn_surface_row *row, struct tn_http_exchange *x,
-                      tn_surface_error_fn error, void *arg);
+ * on until then.  actor (copied): on whose behalf.  Errors of the script, and answers
+ * that are none, go through error. */
+void tn_surface_serve(const struct tn_surface_row *row, const struct bind_actor *actor,
+                      struct tn_http_exchange *x, tn_surface_error_fn error, void *arg);
 
 #endif

@@ -151,7 +151,8 @@ static void fill_context(struct tn_connection *c, const struct tn_units_env *env
 {
     c->name = tn_strndup(c->integration.name.p, c->integration.name.n);
     snprintf(c->area, sizeof c->area, "integrations:%s", c->name);
-    c->owner = (struct bind_owner){.env = env, .team = c->integration.team};
+    c->owner = (struct bind_owner){
+        .env = env, .team = c->integration.team, .core = tn_unit_core(c->unit)};
     tn_id_text(&c->integration.id, c->owner.name);
     c->context = (struct bind_context){.loop = tn_host_loop(env->host),
                                        .log = env->log,
@@ -171,6 +172,8 @@ static bool load_connection(struct tn_connection *c, struct tn_err *err)
     c->adapter = tn_decl_load(c->isolate, path, TN_DECL_adapter, err);
     if (!c->adapter || !read_config(c, err)) return false;
     c->context.config_json = c->config.p;
+    c->context.config_fields = c->adapter->adapter.fields;
+    c->context.n_config_fields = c->adapter->adapter.n_fields;
     return load_module(c, err);
 }
 

@@ -112,6 +112,31 @@ const struct tn_decl *tn_unit_decl(const struct tn_unit *unit, enum tn_decl_kind
     return NULL;
 }
 
+const struct tn_unit *tn_unit_core(const struct tn_unit *unit)
+{
+    return unit->core ? unit->core : unit;
+}
+
+const struct tn_decl *tn_unit_resource(const struct tn_unit *unit, const char *name)
+{
+    return tn_unit_decl(unit, TN_DECL_resource, name);
+}
+
+const struct tn_decl *tn_unit_resource_at(const struct tn_unit *unit, size_t i)
+{
+    for (size_t k = 0; k < unit->n_decls; k++)
+        if (unit->decls[k]->kind == TN_DECL_resource && i-- == 0) return unit->decls[k];
+    return NULL;
+}
+
+const struct tn_decl *tn_unit_resource_of(const struct tn_unit *unit, const char *table)
+{
+    const struct tn_decl *decl;
+    for (size_t i = 0; (decl = tn_unit_resource_at(unit, i)); i++)
+        if (strcmp(decl->resource.plural, table) == 0) return decl;
+    return NULL;
+}
+
 static struct slot *find_slot(const struct tn_unit *unit, const char *name)
 {
     for (size_t i = 0; i < unit->n_slots; i++)
@@ -380,6 +405,7 @@ static struct tn_unit *unit_new(const struct tn_units_env *env, const char *name
     tn_fileset_hash(files_give, unit->generation);
     unit->owner = (struct bind_owner){.env = env, .team = TN_TEAM_SYSTEM};
     snprintf(unit->owner.name, sizeof unit->owner.name, "%s", name);
+    unit->owner.core = unit;
     unit->context = (struct bind_context){.loop = tn_host_loop(env->host),
                                           .log = env->log,
                                           .area = unit->name,
@@ -505,7 +531,7 @@ static struct tn_unit *unit_get(struct load *load, const char *name, const struc
         tn_unit_unref(unit);
         return tn_unit_ref(old);
     }
-    if (core) unit->core = tn_unit_ref(core);
+    if (core) unit->owner.core = unit->core = tn_unit_ref(core);
     return unit_load(load, unit);
 }
 

@@ -9,11 +9,13 @@
 #ifndef TN_BIND_UNITS_H
 #define TN_BIND_UNITS_H
 
+#include "base/id.h"
 #include "bind/bind.h"
 #include "bind/fileset.h"
 #include "script/decl.h"
 
 struct tn_mapping;
+struct tn_runner;
 struct tn_secrets;
 struct tn_unit;
 struct tn_units;
@@ -26,14 +28,31 @@ struct tn_units_env {
     struct tn_http_client *http;
     struct tn_store *store;
     const struct tn_secrets *secrets;
+    struct tn_runner *runner;        /* for tn.sync */
+    const struct tn_units *serving;  /* the newest set; NULL: none yet */
 };
 
 /* Whose key-values and vault an isolate's modules work with: bind_context.app points here. */
 struct bind_owner {
     const struct tn_units_env *env;
-    int64_t team;  /* TN_TEAM_SYSTEM for units, else the integration's */
-    char name[64]; /* the integration's id, or the unit's name */
+    int64_t team;               /* TN_TEAM_SYSTEM for units, else the integration's */
+    char name[64];              /* the integration's id, or the unit's name */
+    const struct tn_unit *core; /* whose resources it goes by; NULL: none */
+    /* What was read from the store in the stretch under way (bind_record.c). */
+    uint64_t stretch;
+    unsigned reads;
 };
+
+/* On whose behalf a task works when that is not the isolate's owner: the context of tasks that
+ * serve a request or run a rule.  Outlives the task. */
+struct bind_actor {
+    int64_t team;        /* TN_TEAM_SYSTEM: none */
+    char name[104];      /* for the audit: "rule order_done" */
+    bool read_only;      /* it may not write records and events */
+    struct tn_id origin; /* of events that it causes; zeroes: none */
+};
+/* That of the task under way, else the owner's own. */
+void bind_actor_of(lua_State *L, struct bind_actor *out);
 
 /* Gets each fault, in the order of files. */
 typedef void (*tn_units_fault_fn)(void *arg, const struct tn_err *fault);
@@ -95,7 +114,15 @@ const struct tn_decl *tn_units_surface_at(const struct tn_units *units, size_t i
 const struct tn_mapping *tn_units_mapping(const struct tn_units *units, const char *name);
 const struct tn_operation *tn_decl_operation(const struct tn_decl *adapter, const char *name);
 
-/* ---- for connections.c ---- */
+/* ---- for connections.c and bind_rules.c ---- */
+
+/* The unit whose resources this one goes by; of the core, itself. */
+const struct tn_unit *tn_unit_core(const struct tn_unit *unit);
+/* One of its own resources, by name; or NULL. */
+const struct tn_decl *tn_unit_resource(const struct tn_unit *unit, const char *name);
+/* ... by the name of its table; the i-th, in the order of files. */
+const struct tn_decl *tn_unit_resource_of(const struct tn_unit *unit, const char *table);
+const struct tn_decl *tn_unit_resource_at(const struct tn_unit *unit, size_t i);
 
 /* Makes another isolate over the unit's files, with context (outlives it) for its modules. */
 TN_MUST_CHECK struct tn_isolate *tn_unit_isolate_new(struct tn_unit *unit, const char *name,

@@ -32,11 +32,14 @@ int tn_cli_reload(int argc, char **argv);
 int tn_cli_restore(int argc, char **argv);
 int tn_cli_rollback(int argc, char **argv);
 int tn_cli_runs(int argc, char **argv);
+int tn_cli_shadow(int argc, char **argv);
 int tn_cli_show(int argc, char **argv);
 int tn_cli_sync(int argc, char **argv);
 int tn_cli_test(int argc, char **argv);
 int tn_cli_version(int argc, char **argv);
 
+/* What a preview or shadow found, for people. */
+void tn_cli_print_findings(struct tn_jval answer);
 /* What a reload or roll back did, for people. */
 void tn_cli_print_reload(struct tn_jval answer);
 

@@ -70,16 +70,21 @@ static void print_mapping(struct tn_jval m)
     tn_arena_clear(&arena);
 }
 
+void tn_cli_print_findings(struct tn_jval answer)
+{
+    for (struct tn_jiter it = tn_jiter(tn_jget_z(answer, "mappings")); tn_jnext(&it);)
+        print_mapping(it.value);
+}
+
 static void print(struct tn_jval answer)
 {
     struct tn_arena arena;
-    struct tn_jval mappings = tn_jget_z(answer, "mappings");
     tn_arena_init(&arena);
     struct tn_str set = text_of(answer, "generation", &arena);
     printf("%zu units would change, %lld stay\n", tn_jcount(tn_jget_z(answer, "changed")),
            (long long)number(answer, "unchanged"));
-    for (struct tn_jiter it = tn_jiter(mappings); tn_jnext(&it);) print_mapping(it.value);
-    if (tn_jcount(tn_jget_z(answer, "changed")) && !tn_jcount(mappings))
+    tn_cli_print_findings(answer);
+    if (tn_jcount(tn_jget_z(answer, "changed")) && !tn_jcount(tn_jget_z(answer, "mappings")))
         printf("  no record is kept that these changes touch\n");
     printf("activate just this: tenon reload --expect %.*s\n", TN_FMT(set));
     tn_arena_clear(&arena);

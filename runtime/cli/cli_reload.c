@@ -42,30 +42,51 @@ void tn_cli_print_reload(struct tn_jval answer)
     for (struct tn_jiter it = tn_jiter(changed); tn_jnext(&it);) print_change(it.value);
     for (struct tn_jiter it = tn_jiter(tn_jget_z(answer, "rolledBack")); tn_jnext(&it);)
         print_rolled_back(it.value);
+    if (tn_jis(tn_jget_z(answer, "shadowUntil"), TN_JSON_string))
+        printf("  what served before is compared until %.*s: tenon shadow\n",
+               TN_FMT(tn_jraw(tn_jget_z(answer, "shadowUntil"))));
+}
+
+static void write_wish(struct tn_buf *body, const char *expect, const char *shadow)
+{
+    struct tn_jw w;
+    uint64_t minutes;
+    tn_jw_init(&w, body);
+    tn_jw_object(&w);
+    if (expect) tn_jw_kz(&w, "generation", expect);
+    if (shadow && tn_str_u64(tn_str(shadow), &minutes))
+        tn_jw_kint(&w, "shadowMinutes", (int64_t)minutes);
+    else if (shadow)
+        tn_jw_kz(&w, "shadowMinutes", shadow); /* the server says what is wrong with it */
+    tn_jw_end(&w);
 }
 
 int tn_cli_reload(int argc, char **argv)
 {
-    const char *data = "./tenon-data", *expect = NULL, *rest[1], *path;
+    const char *data = "./tenon-data", *expect = NULL, *shadow = NULL, *rest[1], *path;
     bool json = false;
     size_t n;
     struct tn_err err;
     struct tn_str reply;
-    char body[128] = "";
+    struct tn_buf body;
     const struct tn_arg table[] = {{"expect", TN_ARG_text, &expect, "HASH",
                                     "only if it is what tenon preview looked at"},
+                                   {"shadow", TN_ARG_text, &shadow, "MINUTES",
+                                    "what served before goes on beside it, and is compared"},
                                    {"data", TN_ARG_text, &data, "DIR", "the server's folder"},
                                    {"json", TN_ARG_flag, &json, NULL, "the answer as JSON"},
                                    {NULL, TN_ARG_flag, NULL, NULL, NULL}};
     if (!tn_args_parse(table, argc, argv, rest, 0, &n, &err)) return tn_cli_usage(&err, "reload");
-    if (expect) snprintf(body, sizeof body, "{\"generation\":\"%.64s\"}", expect);
+    tn_buf_init(&body, 4096);
+    write_wish(&body, expect, shadow);
     struct tn_client *client = tn_client_open(data, &err);
     path = expect ? "/api/v1/scripts/activate" : "/api/v1/scripts/reload";
-    bool ok = client && tn_client_call(client, "POST", path, tn_str(body), &reply, &err);
+    bool ok = client && tn_client_call(client, "POST", path, tn_buf_str(&body), &reply, &err);
     if (ok && json)
         printf("%.*s\n", TN_FMT(reply));
     else if (ok)
         tn_cli_print_reload(tn_client_json(client));
     tn_client_close(client);
+    tn_buf_clear(&body);
     return ok ? TN_EXIT_ok : tn_cli_fail(&err);
 }

@@ -183,7 +183,8 @@ static bool open_suite(struct suite *s, const char *path, struct tn_err *err)
 {
     struct testing *t = s->t;
     s->test.units = t->workshop.units;
-    s->owner = (struct bind_owner){.env = &t->workshop.env};
+    s->owner = (struct bind_owner){.env = &t->workshop.env,
+                                   .core = tn_units_find(t->workshop.units, "core")};
     snprintf(s->owner.name, sizeof s->owner.name, "test");
     s->context = (struct bind_context){
         .loop = t->workshop.loop, .area = "test", .app = &s->owner, .test = &s->test};

@@ -52,6 +52,33 @@ void tn_hmac_sha256(struct tn_str key, struct tn_str data, unsigned char out[TN_
          NULL);
 }
 
+static const EVP_MD *md_of(enum tn_hash which)
+{
+    switch (which) {
+    case TN_HASH_md5: return EVP_md5();
+    case TN_HASH_sha1: return EVP_sha1();
+    case TN_HASH_sha256: return EVP_sha256();
+    case TN_HASH_sha384: return EVP_sha384();
+    default: return EVP_sha512();
+    }
+}
+
+size_t tn_hash(enum tn_hash which, struct tn_str data, unsigned char out[TN_HASH_MAX])
+{
+    unsigned n = 0;
+    must(EVP_Digest(data.p, data.n, out, &n, md_of(which), NULL));
+    return n;
+}
+
+size_t tn_hmac(enum tn_hash which, struct tn_str key, struct tn_str data,
+               unsigned char out[TN_HASH_MAX])
+{
+    unsigned n = 0;
+    must(HMAC(md_of(which), key.p, (int)key.n, (const unsigned char *)data.p, data.n, out, &n) !=
+         NULL);
+    return n;
+}
+
 bool tn_equal(struct tn_str a, struct tn_str b)
 {
     return a.n == b.n && CRYPTO_memcmp(a.p, b.p, a.n) == 0;

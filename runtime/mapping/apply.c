@@ -49,6 +49,7 @@ struct tn_apply *tn_apply_new(const struct tn_plan *plan)
 void tn_apply_free(struct tn_apply *a)
 {
     if (!a) return;
+    if (a->session) a->plan->fn_end(a->plan->fn_arg, a->session);
     EVP_MD_CTX_free(a->digest);
     EVP_MD_free(a->md);
     for (uint32_t i = 0; i < a->plan->places; i++) tn_free(a->shapes[i].entries);
@@ -483,9 +484,15 @@ static bool eval_fn(struct tn_apply *a, const struct tn_expr *e, const uint32_t 
     *v = (struct tn_value){.type = TN_JSON_absent};
     tn_buf_reset(&a->from_fn);
     tn_jw_init(&w, &a->from_fn);
-    bool ok = a->plan->fn(a->plan->fn_arg, e->fn, (struct tn_jval){a->json, slots[0]}, &w, &err);
-    if (ok && a->from_fn.failed) return tn_apply_why(a, NULL, "the function's result is too large");
-    if (!ok) {
+    enum tn_fn_end end = a->plan->fn(a->plan->fn_arg, a->may_pause ? &a->session : NULL, e->fn,
+                                     (struct tn_jval){a->json, slots[0]}, &w, &err);
+    if (end == TN_FN_paused) {
+        a->stopped = a->paused = true;
+        return false;
+    }
+    if (end == TN_FN_done && a->from_fn.failed)
+        return tn_apply_why(a, NULL, "the function's result is too large");
+    if (end == TN_FN_failed) {
         tn_apply_why(a, NULL, "%s", err.text[0] ? err.text : "the function failed");
         a->why.kind = err.kind;
         if (err.line) a->why.line = err.line;
@@ -859,6 +866,11 @@ static bool may_be_quick(const struct tn_apply *a, struct tn_jval record, struct
     return out->room - out->n >= ROOM || (out->max - out->n >= ROOM && tn_buf_reserve(out, ROOM));
 }
 
+void tn_apply_may_pause(struct tn_apply *a)
+{
+    a->may_pause = a->plan->fn_end != NULL;
+}
+
 bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, struct tn_outcome *o)
 {
     o->ok = false;
@@ -868,7 +880,7 @@ bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, str
     a->outcome = o;
     a->json = record.json;
     a->path = NULL;
-    a->rejected = a->stopped = false;
+    a->rejected = a->stopped = a->paused = o->paused = false;
     a->why = (struct tn_why){.kind = TN_E_mapping};
     a->base = out->n;
     a->quick = false;
@@ -888,7 +900,11 @@ bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, str
         a->why.kind = TN_E_too_large;
         tn_apply_list(a, true);
     }
-    o->ok = !a->rejected;
+    o->ok = !a->rejected && !a->paused;
+    if (a->paused) { /* what was said of it so far will be said again */
+        o->paused = true;
+        o->fault_count = o->listed = 0;
+    }
     if (!o->ok) out->n = a->base;
     if (out->p) out->p[out->n] = '\0';
     return o->ok;

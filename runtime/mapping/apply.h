@@ -26,6 +26,7 @@ struct tn_outcome_fault {
  */
 struct tn_outcome {
     bool ok;
+    bool paused;               /* not done: apply the same record again, in a later turn */
     struct tn_str external_id; /* decoded; also of a rejected record as far as it is known */
     size_t fault_count;        /* all, warnings included */
     size_t listed;             /* those in faults */
@@ -40,6 +41,8 @@ void tn_apply_free(struct tn_apply *a); /* NULL does nothing */
  * is rejected (o->ok false, faults say why) and out is as it was.  record and its reader must stay
  * until the hash is taken.  A failed buffer (tn_buf_ok) is a rejection of kind too_large. */
 bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, struct tn_outcome *o);
+/* From now on a function that computes for long may leave a record in the middle (o->paused). */
+void tn_apply_may_pause(struct tn_apply *a);
 /* SHA-256 over the canonical form (docs/decisions/canonical-json.md) of what the last successful
  * tn_apply appended; out is that same buffer, unchanged since. */
 void tn_apply_hash(struct tn_apply *a, const struct tn_buf *out, unsigned char hash[TN_APPLY_HASH]);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* coerce.h - exact conversions between the texts of numbers, words and times.  No state, no
- * allocation but for zones. */
+ * allocation. */
 #ifndef TN_MAPPING_COERCE_H
 #define TN_MAPPING_COERCE_H
 
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "base/zone.h"
 
 /* Numbers are JSON lexemes: what goes in as 0.10 is 0.10. */
 enum { TN_COERCE_MAX = TN_LIMIT_NUMBER + 8 }; /* room that every result fits into */
@@ -32,16 +33,6 @@ bool tn_coerce_ratio(struct tn_str v, struct tn_str factor, struct tn_str diviso
                      int rounding, char room[TN_COERCE_MAX], struct tn_str *out);
 /* true/false, yes/no, y/n, t/f, on/off, 1/0 in any case. */
 bool tn_coerce_word(struct tn_str text, bool *out);
-
-/* A zone: UTC, an offset as +02:00, or a name of the zone database. */
-struct tn_zone;
-struct tn_zone *tn_zone_new(struct tn_str name, struct tn_err *err);
-void tn_zone_free(struct tn_zone *zone); /* NULL does nothing */
-/* Local wall time to UTC, in milliseconds.  A time that comes twice is the earlier one; one that
- * is skipped moves on by the gap. */
-int64_t tn_zone_utc(const struct tn_zone *zone, int64_t local_ms);
-/* Seconds east of UTC at that moment (seconds since 1970). */
-int64_t tn_zone_offset(const struct tn_zone *zone, int64_t utc);
 
 /* A date and time as written. */
 struct tn_moment {

@@ -149,6 +149,7 @@ struct tn_plan {
     struct tn_json_pick pick;    /* what of a record is read, unless all of it is needed */
     size_t functions;
     tn_plan_fn fn;
+    tn_plan_end_fn fn_end;
     void *fn_arg;
     struct tn_do *zoned; /* operators that own a zone */
 };
@@ -220,7 +221,9 @@ struct tn_apply {
     tn_trace_fn trace;
     void *trace_arg;
     struct tn_why why;
-    bool rejected, stopped;
+    bool rejected, stopped, paused;
+    bool may_pause;
+    void *session; /* of the functions */
     bool quick; /* the record has TN_WIDE bytes behind it, and nobody traces */
 };
 

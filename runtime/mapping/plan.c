@@ -709,6 +709,7 @@ struct tn_plan *tn_plan_new(const struct tn_spec *spec, struct tn_err *err)
     tn_arena_init(&plan->arena);
     plan->file = tn_arena_strdup(&plan->arena, spec->file);
     plan->fn = spec->fn;
+    plan->fn_end = spec->fn_end;
     plan->fn_arg = spec->fn_arg;
     open_scope(&m);
     plan->group = make_group(&m, spec->fields, spec->field_count);

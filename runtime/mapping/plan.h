@@ -15,10 +15,15 @@ struct tn_plan;
 struct tn_json_pick;
 
 /* A field given as a function: writes exactly one value to out, or nothing (the field is absent).
- * False: err says why; kind budget when it used up its time or memory.  record is the source
- * record, or the element of a list that the field is of.  Must not apply the same plan. */
-typedef bool (*tn_plan_fn)(void *arg, int fn, struct tn_jval record, struct tn_jw *out,
-                           struct tn_err *err);
+ * failed: err says why; kind budget when it used up its time or memory.  record is the source
+ * record, or the element of a list that the field is of.  Must not apply the same plan.
+ * session: what it keeps from call to call of one stream, NULL at first; where it is given the
+ * function may pause: it is called again for the same record, after those before it. */
+enum tn_fn_end { TN_FN_done, TN_FN_failed, TN_FN_paused };
+typedef enum tn_fn_end (*tn_plan_fn)(void *arg, void **session, int fn, struct tn_jval record,
+                                     struct tn_jw *out, struct tn_err *err);
+/* A stream with a session ends. */
+typedef void (*tn_plan_end_fn)(void *arg, void *session);
 
 /* Where a value comes from. */
 enum tn_from {
@@ -131,6 +136,7 @@ struct tn_spec {
     size_t field_count;
     const char *const *targets; /* all that may be written, NULL ends; NULL: anything */
     tn_plan_fn fn;
+    tn_plan_end_fn fn_end; /* NULL: it keeps nothing */
     void *fn_arg;
 };
 

@@ -18,6 +18,7 @@ enum {
     DELAY_MS = 500,
     MAX_DELAY_MS = 30000,
     READ_BYTES = 64 * 1024,
+    STREAM_BYTES = 16 * 1024, /* what is read at once; decompressed it may be a thousand times that */
 };
 
 /* A throttle name that was told to wait. */
@@ -44,6 +45,10 @@ struct tn_fetch_call {
     int status;
     bool safe, finished;
     bool too_large, header_too_large, refused, body_began;
+    struct tn_reply head; /* of a stream that began (streamed) */
+    size_t streamed_bytes;
+    bool streamed;
+    int64_t attempt_us;
     struct tn_err err; /* of the attempt; kind none: an answer came */
     char address[64];
     char detail[CURL_ERROR_SIZE];
@@ -121,10 +126,38 @@ static int64_t retry_after_of(const struct tn_fetch_call *call)
 
 /* --- curl's callbacks of one transfer -------------------------------------------------------- */
 
+static void fill_fields(struct tn_fetch_call *call, struct tn_reply *r);
+
+/* Only what succeeded is streamed: an answer that may be asked for again is looked at first. */
+static bool is_stream(struct tn_fetch_call *call)
+{
+    long status = 0;
+    if (!call->f.data || call->streamed) return call->streamed;
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status < 200 || status > 299) return false;
+    call->streamed = true;
+    call->head = (struct tn_reply){
+        .status = (int)status, .attempts = call->attempts, .url = call->f.url, .address = ""};
+    fill_fields(call, &call->head);
+    return true;
+}
+
+static size_t pass_on(struct tn_fetch_call *call, const char *p, size_t n)
+{
+    if (call->streamed_bytes + n > call->f.max_reply) {
+        call->too_large = true;
+        return 0;
+    }
+    if (!call->f.data(call->arg, &call->head, p, n)) return CURL_WRITEFUNC_PAUSE;
+    call->streamed_bytes += n;
+    return n;
+}
+
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
     struct tn_fetch_call *call = arg;
     call->body_began = true;
+    if (is_stream(call)) return pass_on(call, p, size * n);
     tn_buf_add(&call->body, p, size * n);
     if (!call->body.failed) return size * n;
     call->too_large = true;
@@ -234,7 +267,11 @@ static void set_limits(struct tn_fetch_call *call)
     CURL *e = call->easy;
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)call->f.connect_ms);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)call->f.total_ms);
-    curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)READ_BYTES);
+    curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)(call->f.data ? STREAM_BYTES : READ_BYTES));
+    if (call->f.data) { /* of the peer: while we ask it to wait this does not count */
+        curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long)TN_LIMIT_FETCH_MS / 1000);
+    }
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     /* Without this, giving up while a name is being resolved waits for the resolver's thread. */
     curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
@@ -273,6 +310,8 @@ static void forget_attempt(struct tn_fetch_call *call)
     tn_err_clear(&call->err);
     call->header_bytes = 0;
     call->status = 0;
+    call->streamed = false;
+    call->streamed_bytes = 0;
     call->too_large = call->header_too_large = call->refused = call->body_began = false;
     call->address[0] = call->detail[0] = '\0';
 }
@@ -282,6 +321,7 @@ static void begin_attempt(struct tn_fetch_call *call)
     struct tn_http_client *c = call->client;
     forget_attempt(call);
     call->attempts++;
+    call->attempt_us = tn_mono_us();
     call->easy = take_easy(c);
     curl_easy_setopt(call->easy, CURLOPT_URL, call->f.url);
     curl_easy_setopt(call->easy, CURLOPT_USERAGENT, c->user_agent);
@@ -355,10 +395,26 @@ static void finish(struct tn_fetch_call *call)
     c->finished_end = &call->finished_next;
 }
 
+static void end_attempt(struct tn_fetch_call *call, CURLcode code);
+
+/* What waits in curl is given again; whether that went well only this call says. */
+static void go_on(struct tn_fetch_call *call)
+{
+    struct tn_http_client *c = call->client;
+    CURLcode code = curl_easy_pause(call->easy, CURLPAUSE_CONT);
+    if (code == CURLE_OK) return;
+    end_attempt(call, code);
+    dispatch(c);
+}
+
 /* The pause is over: tries, or waits on when somebody else was told to wait meanwhile. */
 static void wake(void *arg)
 {
     struct tn_fetch_call *call = arg;
+    if (call->easy) {
+        go_on(call);
+        return;
+    }
     int64_t left = pause_left_ms(call);
     if (left <= 0) {
         begin_attempt(call);
@@ -407,6 +463,7 @@ static bool status_retries(const struct tn_fetch_call *call)
 /* sent: bytes of the request may have reached the peer. */
 static bool failure_retries(const struct tn_fetch_call *call, bool sent)
 {
+    if (call->streamed) return false;
     switch (call->err.kind) {
     case TN_E_network:
     case TN_E_timeout: return call->safe || !sent;
@@ -431,10 +488,16 @@ static void after_attempt(struct tn_fetch_call *call, bool sent)
 
 static void fail_timeout(struct tn_fetch_call *call, bool connected)
 {
-    if (connected)
+    int64_t took = (tn_mono_us() - call->attempt_us) / 1000;
+    if (connected && call->f.data && took < call->f.total_ms)
+        tn_fail(&call->err, TN_E_timeout, "%.*s:%u sent nothing for %u s (%zu bytes came before)",
+                TN_FMT(call->url.host), call->url.port, TN_LIMIT_FETCH_MS / 1000,
+                call->streamed_bytes);
+    else if (connected)
         tn_fail(&call->err, TN_E_timeout,
                 "%.*s:%u did not finish its answer within %u ms (%zu bytes of it came)",
-                TN_FMT(call->url.host), call->url.port, call->f.total_ms, call->body.n);
+                TN_FMT(call->url.host), call->url.port, call->f.total_ms,
+                call->streamed ? call->streamed_bytes : call->body.n);
     else
         tn_fail(&call->err, TN_E_timeout, "%.*s:%u did not take a connection within %u ms",
                 TN_FMT(call->url.host), call->url.port,
@@ -779,9 +842,9 @@ static bool is_read(const char *method)
 static void fill_defaults(struct tn_fetch *f)
 {
     if (!f->connect_ms) f->connect_ms = TN_LIMIT_CONNECT_MS;
-    if (!f->total_ms) f->total_ms = TN_LIMIT_FETCH_MS;
+    if (!f->total_ms) f->total_ms = f->data ? TN_LIMIT_STREAM_MS : TN_LIMIT_FETCH_MS;
     if (!f->max_wait_ms) f->max_wait_ms = TN_LIMIT_RETRY_AFTER_S * 1000u;
-    if (!f->max_reply) f->max_reply = TN_LIMIT_REPLY;
+    if (!f->max_reply) f->max_reply = f->data ? TN_LIMIT_STREAM : TN_LIMIT_REPLY;
     if (!f->retry.delay_ms) f->retry.delay_ms = DELAY_MS;
     if (!f->retry.max_delay_ms) f->retry.max_delay_ms = MAX_DELAY_MS;
 }
@@ -805,7 +868,7 @@ static void copy_request(struct tn_fetch_call *call, const struct tn_fetch *f)
     if (f->body.p) call->f.body.p = tn_arena_strndup(&call->arena, f->body.p, f->body.n);
     call->safe = f->retry.safe || is_read(call->f.method);
     fill_defaults(&call->f);
-    tn_buf_init(&call->body, call->f.max_reply);
+    tn_buf_init(&call->body, call->f.max_reply < TN_LIMIT_REPLY ? call->f.max_reply : TN_LIMIT_REPLY);
     tn_buf_init(&call->raw, TN_LIMIT_REPLY_HEADERS);
 }
 
@@ -846,6 +909,11 @@ struct tn_fetch_call *tn_fetch(struct tn_http_client *c, const struct tn_fetch *
     else
         wait_and_wake(call, left > (int64_t)call->f.max_wait_ms ? 0 : left);
     return call;
+}
+
+void tn_fetch_resume(struct tn_fetch_call *call)
+{
+    if (call && call->easy) wait_and_wake(call, 0);
 }
 
 void tn_fetch_cancel(struct tn_fetch_call *call)

@@ -38,6 +38,11 @@ struct tn_fetch_retry {
     bool on_500;                       /* with safe: 500 too */
 };
 
+struct tn_reply;
+/* Bytes of a streamed body, with the answer's status and fields.  False: not now, the very bytes come
+ * again after tn_fetch_resume.  May neither cancel this fetch nor free the client. */
+typedef bool (*tn_fetch_data)(void *arg, const struct tn_reply *head, const char *bytes, size_t n);
+
 /* A request.  Everything is copied. */
 struct tn_fetch {
     const char *method;                /* NULL: GET */
@@ -54,6 +59,9 @@ struct tn_fetch {
     const char *unix_path;             /* connect to this socket instead; policy local */
     enum tn_egress_policy policy;
     struct tn_fetch_retry retry;
+    tn_fetch_data data;                /* not NULL: the body of an answer with status 2xx goes there as it
+                                          comes, and is not repeated once it began; max_reply is its whole
+                                          length; the peer may be silent for TN_LIMIT_FETCH_MS at most */
     const char *throttle;              /* a Retry-After that came to one fetch pauses all of this name;
                                           NULL: only that one */
 };
@@ -91,6 +99,8 @@ TN_MUST_CHECK struct tn_fetch_call *tn_fetch(struct tn_http_client *c, const str
                                              tn_fetch_done done, void *arg, struct tn_err *err);
 /* Frees everything at once; done is not called.  NULL does nothing.  Not after done was called. */
 void tn_fetch_cancel(struct tn_fetch_call *call);
+/* The data function has room again.  Later than this call it is given what waits.  NULL does nothing. */
+void tn_fetch_resume(struct tn_fetch_call *call);
 unsigned tn_http_client_active(const struct tn_http_client *c);
 /* Pauses all fetches of this throttle name for so long (a 429 that another part saw). */
 void tn_http_client_pause(struct tn_http_client *c, const char *throttle, int64_t ms);

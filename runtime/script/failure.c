@@ -143,12 +143,27 @@ int tn_failure_handler(lua_State *L)
 
 /* ---- the end of a budget ---- */
 
+/* What has run for its slice lets the loop have its turn, and goes on after it.  Where it
+ * cannot (a C function is around it) the next tick asks again.  Lua can yield at an instruction,
+ * not at a call. */
+static void give_way(struct tn_isolate *iso, lua_State *L, const lua_Debug *ar)
+{
+    bool can = iso->innermost->sliced && !iso->pinned && lua_isyieldable(L);
+    if (can && ar->event != LUA_HOOKCOUNT && ar->event != LUA_HOOKLINE) return;
+    lua_sethook(L, NULL, 0, 0);
+    if (!can) return;
+    iso->parking = iso->gave_way = true;
+    lua_yield(L, 0);
+}
+
 void tn_failure_hook(lua_State *L, lua_Debug *ar)
 {
     struct tn_isolate *iso = tn_isolate_of(L);
-    (void)ar;
     if (!tn_watchdog_expired(iso->host->dog)) {
-        lua_sethook(L, NULL, 0, 0); /* left over on a coroutine from a call that ended */
+        if (tn_watchdog_due(iso->host->dog))
+            give_way(iso, L, ar);
+        else
+            lua_sethook(L, NULL, 0, 0); /* left over on a coroutine from a call that ended */
         return;
     }
     if (!iso->stop_line) {
@@ -284,9 +299,11 @@ static void place(const struct tn_isolate *iso, struct tn_err *err)
 static bool overrun(const struct tn_isolate *iso, lua_State *L, int status,
                     const struct tn_entry *entry, struct tn_err *err)
 {
-    if (tn_watchdog_expired(iso->host->dog)) {
-        tn_fail(err, TN_E_budget, "it ran for more than %d ms of CPU time and was stopped",
-                entry->ms);
+    const struct tn_frame *late = tn_watchdog_expired(iso->host->dog);
+    if (late) {
+        tn_fail(err, TN_E_budget, "it ran for more than %d ms of CPU time%s and was stopped",
+                late->stubborn ? TN_LIMIT_HELD_MS : entry->ms,
+                late->stubborn ? " inside one call of a library function" : "");
         if (iso->stop_line) tn_fail_at(err, iso->stop_file, iso->stop_line);
         return true;
     }
@@ -315,4 +332,17 @@ void tn_failure_read(struct tn_isolate *iso, lua_State *L, int status, const str
     }
     clean(err->text, sizeof err->text);
     lua_pop(L, 1);
+}
+
+void tn_failure_take(struct tn_isolate *iso, lua_State *co, int status, struct tn_entry *entry,
+                     struct tn_err *err)
+{
+    if (status != LUA_ERRMEM) tn_failure_note(iso, co, 0);
+    entry->frame.running = iso->L;
+    if (!lua_checkstack(iso->L, 4)) {
+        tn_fail(err, TN_E_script, "the script failed");
+        return;
+    }
+    lua_xmove(co, iso->L, 1);
+    tn_failure_read(iso, iso->L, status, entry, err);
 }

@@ -49,7 +49,8 @@ struct tn_isolate {
     struct tn_task *tasks;
     struct tn_task *current; /* runs right now */
     int pinned;              /* coroutines resumed where nothing can wait */
-    bool parking;            /* the yield under way is a task's wait */
+    bool parking;            /* the yield under way is a task's wait, or gives way */
+    bool gave_way;           /* the latter */
     struct tn_timer *drain;
     struct tn_file *files;
     size_t n_files;
@@ -70,13 +71,15 @@ struct tn_entry {
     struct tn_frame frame;
     struct tn_entry *outer; /* into the same isolate */
     struct tn_task *task;   /* that was running around it */
-    int pinned, ms;
+    int pinned, ms, ticks;  /* ms: what the script was told; ticks: what is left of that */
     enum tn_entry_kind kind;
+    bool sliced; /* it may give way although it is no task (slice.h) */
 };
 
 /* isolate.c */
+/* ticks 0: as many as ms are. */
 void tn_isolate_enter(struct tn_isolate *iso, struct tn_entry *entry, lua_State *L, int ms,
-                      struct tn_task *task);
+                      int ticks, struct tn_task *task);
 void tn_isolate_leave(struct tn_isolate *iso, struct tn_entry *entry, bool ok);
 /* The state to make a call on: that of the innermost call, or the main one. */
 lua_State *tn_isolate_state(const struct tn_isolate *iso);
@@ -85,11 +88,14 @@ bool tn_isolate_run(struct tn_isolate *iso, int ms, void (*fn)(lua_State *L, voi
                     struct tn_err *err);
 
 /* failure.c */
-void tn_failure_hook(lua_State *L, lua_Debug *ar); /* raises that the time is up */
+void tn_failure_hook(lua_State *L, lua_Debug *ar); /* raises that the time is up, or gives way */
 int tn_failure_handler(lua_State *L);              /* message handler: notes where */
 void tn_failure_note(struct tn_isolate *iso, lua_State *L, int level);
 /* Fills err from the error value at the top of L, pops it; inside the entry of the call. */
 void tn_failure_read(struct tn_isolate *iso, lua_State *L, int status, const struct tn_entry *entry,
+                     struct tn_err *err);
+/* The same of a coroutine that died and still shows where; the error is read on the main state. */
+void tn_failure_take(struct tn_isolate *iso, lua_State *co, int status, struct tn_entry *entry,
                      struct tn_err *err);
 void tn_failure_open(lua_State *L); /* the class of error values */
 

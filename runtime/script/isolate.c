@@ -51,14 +51,16 @@ static void *counted(void *arg, void *p, size_t old, size_t new)
 /* ---- entering and leaving ---- */
 
 void tn_isolate_enter(struct tn_isolate *iso, struct tn_entry *entry, lua_State *L, int ms,
-                      struct tn_task *task)
+                      int ticks, struct tn_task *task)
 {
     struct tn_host *host = iso->host;
     entry->outer = iso->innermost;
     entry->task = iso->current;
     entry->pinned = iso->pinned;
     entry->ms = ms;
+    entry->ticks = ticks ? ticks : tn_watchdog_ticks(ms);
     entry->kind = task ? TN_ENTRY_task : TN_ENTRY_other;
+    entry->sliced = task != NULL;
     iso->pinned = 0;
     iso->current = task;
     iso->innermost = entry;
@@ -67,10 +69,10 @@ void tn_isolate_enter(struct tn_isolate *iso, struct tn_entry *entry, lua_State 
         iso->refused = false;
         iso->stop_line = 0;
     }
-    iso->stats.calls++;
+    if (!ticks) iso->stats.calls++;
     iso->refs++;
     if (host->slot) memcpy(host->slot, iso->slot, TN_HOST_SLOT);
-    tn_watchdog_enter(host->dog, &entry->frame, L, ms);
+    tn_watchdog_enter(host->dog, &entry->frame, L, entry->ticks);
 }
 
 static void count_row(struct tn_isolate *iso, enum tn_entry_kind kind, bool overrun)
@@ -87,8 +89,7 @@ static void count_row(struct tn_isolate *iso, enum tn_entry_kind kind, bool over
 
 static void count(struct tn_isolate *iso, const struct tn_entry *entry, bool ok)
 {
-    int total = (entry->ms + TN_WATCHDOG_TICK_MS - 1) / TN_WATCHDOG_TICK_MS + 1;
-    iso->stats.cpu_ms += (uint64_t)(total - entry->frame.left) * TN_WATCHDOG_TICK_MS;
+    iso->stats.cpu_ms += (uint64_t)(entry->ticks - entry->frame.left) * TN_WATCHDOG_TICK_MS;
     count_row(iso, entry->kind, !ok && (entry->frame.expired || iso->refused));
     if (ok) {
         iso->stats.overruns_in_row = 0;
@@ -163,7 +164,7 @@ static bool run(struct tn_isolate *iso, enum tn_entry_kind kind, int ms,
         return tn_fail(err, TN_E_budget,
                        "%s is in quarantine: it overran its budget %u times in a row", iso->name,
                        iso->max_overruns);
-    tn_isolate_enter(iso, &entry, L, ms, NULL);
+    tn_isolate_enter(iso, &entry, L, ms, 0, NULL);
     entry.kind = kind;
     lua_pushcfunction(L, tn_failure_handler);
     int handler = lua_gettop(L);

@@ -165,19 +165,53 @@ static int l_unpack(lua_State *L)
     return (int)n;
 }
 
-/* ---- sort: quicksort, the smaller part first, so that it nests no deeper than log2(n) ---- */
+/* ---- sort by an order function: in Lua, so that a task can give way in the middle of it ---- */
 
-/* Is the value at index a before the one at index b? */
+/* A merge sort over a copy: t is written when all is known, so an error in `before` loses nothing
+ * of it. Runs of 8 by insertion first. */
+static const char merge_sort[] =
+    "local t, n, before = ...\n"
+    "local from, to, width = {}, {}, 8\n"
+    "for i = 1, n do from[i] = t[i] end\n"
+    "for low = 1, n, width do\n"
+    "  local high = low + width - 1\n"
+    "  if high > n then high = n end\n"
+    "  for i = low + 1, high do\n"
+    "    local v, j = from[i], i - 1\n"
+    "    while j >= low and before(v, from[j]) do from[j + 1] = from[j] j = j - 1 end\n"
+    "    from[j + 1] = v\n"
+    "  end\n"
+    "end\n"
+    "while width < n do\n"
+    "  for low = 1, n, 2 * width do\n"
+    "    local middle, high = low + width, low + 2 * width\n"
+    "    if middle > n + 1 then middle = n + 1 end\n"
+    "    if high > n + 1 then high = n + 1 end\n"
+    "    local i, j = low, middle\n"
+    "    for k = low, high - 1 do\n"
+    "      if i < middle and (j >= high or not before(from[j], from[i])) then\n"
+    "        to[k] = from[i] i = i + 1\n"
+    "      else\n"
+    "        to[k] = from[j] j = j + 1\n"
+    "      end\n"
+    "    end\n"
+    "  end\n"
+    "  from, to, width = to, from, 2 * width\n"
+    "end\n"
+    "for i = 1, n do t[i] = from[i] end\n";
+
+static int sorted(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)L, (void)status, (void)ctx;
+    return 0;
+}
+
+/* ---- sort without one: quicksort, the smaller part first, so that it nests no deeper than log2(n)
+ * ---- */
+
 static bool before(lua_State *L, int a, int b)
 {
-    if (lua_isnil(L, 2)) return lua_compare(L, a, b, LUA_OPLT);
-    lua_pushvalue(L, 2);
-    lua_pushvalue(L, a - 1);
-    lua_pushvalue(L, b - 2);
-    lua_call(L, 2, 1);
-    bool is = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-    return is;
+    return lua_compare(L, a, b, LUA_OPLT);
 }
 
 /* Puts t[i] and t[j] in order; both are read and popped. */
@@ -259,17 +293,30 @@ static int l_sort(lua_State *L)
     lua_Integer n = length(L, 1, READ | WRITE);
     if (n <= 1) return 0;
     luaL_argcheck(L, n < INT_MAX, 1, "array too big");
-    if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
+    bool given = !lua_isnoneornil(L, 2);
+    if (given) luaL_checktype(L, 2, LUA_TFUNCTION);
     lua_settop(L, 2);
-    sort(L, 1, n);
+    if (!given) {
+        sort(L, 1, n);
+        return 0;
+    }
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_pushinteger(L, n);
+    lua_insert(L, 3);
+    lua_callk(L, 3, 0, 0, sorted);
     return 0;
 }
 
-static const luaL_Reg functions[] = {{"concat", l_concat}, {"insert", l_insert}, {"move", l_move},
-                                     {"pack", l_pack},     {"remove", l_remove}, {"sort", l_sort},
-                                     {"unpack", l_unpack}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"concat", l_concat}, {"insert", l_insert}, {"move", l_move}, {"pack", l_pack},
+    {"remove", l_remove}, {"unpack", l_unpack}, {NULL, NULL}};
 
 void tn_tables_open(lua_State *L)
 {
     luaL_newlib(L, functions);
+    if (luaL_loadbufferx(L, merge_sort, sizeof merge_sort - 1, "@stdlib/table.sort", "t") != LUA_OK)
+        lua_error(L);
+    lua_pushcclosure(L, l_sort, 1);
+    lua_setfield(L, -2, "sort");
 }

@@ -19,6 +19,7 @@ struct tn_task {
     struct tn_isolate *iso;
     lua_State *co; /* anchored by ref */
     int ref, args;
+    int ticks; /* what is left of its budget since it last waited; 0: all of it */
     enum state state;
     bool queued, woken, cancelled;
     struct tn_task_call call;
@@ -144,6 +145,11 @@ struct tn_isolate *tn_task_isolate(const struct tn_task *task)
     return task->iso;
 }
 
+const void *tn_task_context(const struct tn_task *task)
+{
+    return task->call.context;
+}
+
 /* ---- start ---- */
 
 struct start {
@@ -223,20 +229,6 @@ static bool succeed(struct tn_task *task, int n)
     return tn_isolate_run(task->iso, task->iso->call_ms, take_results, &results, &task->err);
 }
 
-/* The coroutine is dead and still shows where; its error is read on the main state. */
-static void read_failure(struct tn_task *task, int status, struct tn_entry *entry)
-{
-    struct tn_isolate *iso = task->iso;
-    if (status != LUA_ERRMEM) tn_failure_note(iso, task->co, 0);
-    entry->frame.running = iso->L;
-    if (!lua_checkstack(iso->L, 4)) {
-        tn_fail(&task->err, TN_E_script, "the script failed");
-        return;
-    }
-    lua_xmove(task->co, iso->L, 1);
-    tn_failure_read(iso, iso->L, status, entry, &task->err);
-}
-
 /* Returns LUA_OK with *n results on the coroutine's stack, LUA_YIELD when it waits, else err is
  * set. */
 static int resume(struct tn_task *task, int *n)
@@ -246,11 +238,16 @@ static int resume(struct tn_task *task, int *n)
     int args = task->state == FRESH ? task->args : 0;
     task->state = RUNNING;
     task->woken = false;
-    tn_isolate_enter(iso, &entry, task->co, iso->call_ms, task);
+    tn_isolate_enter(iso, &entry, task->co, iso->call_ms, task->ticks, task);
+    tn_watchdog_slice(iso->host->dog);
     int status = lua_resume(task->co, iso->L, args, n);
-    if (status != LUA_OK && status != LUA_YIELD) read_failure(task, status, &entry);
+    if (status != LUA_OK && status != LUA_YIELD)
+        tn_failure_take(iso, task->co, status, &entry, &task->err);
+    if (iso->gave_way) entry.kind = TN_ENTRY_other; /* it has not kept within its budget yet */
+    task->woken |= iso->gave_way;
+    task->ticks = !iso->gave_way ? 0 : entry.frame.left > 1 ? entry.frame.left : 1;
     tn_isolate_leave(iso, &entry, status == LUA_OK || status == LUA_YIELD);
-    iso->parking = false;
+    iso->parking = iso->gave_way = false;
     return status;
 }
 
@@ -330,7 +327,7 @@ struct tn_task *tn_task_self(lua_State *L)
     struct tn_isolate *iso = tn_isolate_of(L);
     if (!iso->current || iso->pinned || !lua_isyieldable(L))
         luaL_error(L, "this call waits for an answer, which is not possible here (while a file is "
-                      "loaded, in a mapping's function, inside table.sort or string.gsub)");
+                      "loaded, in a mapping's function, in a transaction, inside string.gsub)");
     return iso->current;
 }
 

@@ -27,6 +27,7 @@ struct tn_task_call {
     tn_take_fn take;      /* results, protected; NULL: they are dropped */
     tn_task_done_fn done; /* NULL: nobody cares */
     int limit_ms;         /* of time, waits included; 0: none.  Beyond: timeout */
+    const void *context;  /* for the modules, beside the isolate's: tn_task_context */
 };
 
 /* Starts the function under ref; it runs for the first time in a later turn of the loop.  call is
@@ -39,9 +40,10 @@ TN_MUST_CHECK struct tn_task *tn_task_start(struct tn_isolate *iso, int ref,
  * turn.  A task that is running ends at its next wait, or now if it raises.  NULL does nothing. */
 void tn_task_cancel(struct tn_task *task);
 struct tn_isolate *tn_task_isolate(const struct tn_task *task);
+const void *tn_task_context(const struct tn_task *task); /* as it was started with */
 
 /* The task that runs L.  Raises when there is none that could wait: at load, in a function field,
- * inside table.sort or gsub. */
+ * inside gsub. */
 struct tn_task *tn_task_self(lua_State *L);
 /* The task under way, whether it could wait here or not; NULL: none. */
 struct tn_task *tn_task_current(lua_State *L);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/limits.h"
 
 /* glibc 2.36 gives the field no name of its own. */
 #ifndef sigev_notify_thread_id
@@ -19,11 +20,32 @@
 /* Nothing else in the process uses it, and unlike SIGALRM it is never meant for a sleeping call. */
 enum { TICK_SIGNAL = SIGVTALRM };
 
+/* Sanitizers slow down the library functions that hold a task, and not the script around them. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { HELD_MS = 4 * TN_LIMIT_HELD_MS };
+#else
+enum { HELD_MS = TN_LIMIT_HELD_MS };
+#endif
+
 struct tn_watchdog {
     struct tn_frame *volatile innermost;
     lua_Hook stop;
     timer_t timer;
 };
+
+/* False: there is nothing to be told. */
+static bool count_down(struct tn_frame *f, int ticks, bool innermost)
+{
+    if (f->left > 0) f->left = f->left > ticks ? f->left - ticks : 0;
+    if (f->left == 0) f->expired = true;
+    if (!innermost || f->slice < 0) return f->expired;
+    if (f->slice > 0) {
+        f->slice = f->slice > ticks ? f->slice - ticks : 0;
+    } else if ((f->held -= ticks) <= 0 && !f->expired) {
+        f->expired = f->stubborn = true;
+    }
+    return f->expired || f->slice == 0;
+}
 
 /* In the thread that runs Lua, so that nothing moves meanwhile.  lua_sethook is the one call that
  * Lua permits inside a signal handler.  Armed again at each tick: a hook that was set in the middle
@@ -35,11 +57,9 @@ static void tick(int signo, siginfo_t *info, void *context)
     bool late = false;
     (void)signo, (void)context;
     if (info->si_code != SI_TIMER) return;
-    for (struct tn_frame *f = dog->innermost; f; f = f->outer) {
-        if (f->left > 0) f->left--;
-        if (f->left == 0) f->expired = late = true;
-    }
     struct tn_frame *f = dog->innermost;
+    for (struct tn_frame *g = f; g; g = g->outer)
+        late |= count_down(g, 1 + info->si_overrun, g == f);
     if (late) lua_sethook(f->running, dog->stop, LUA_MASKCALL | LUA_MASKLINE | LUA_MASKCOUNT, 1);
     errno = no;
 }
@@ -81,14 +101,28 @@ void tn_watchdog_free(struct tn_watchdog *dog)
     tn_free(dog);
 }
 
-void tn_watchdog_enter(struct tn_watchdog *dog, struct tn_frame *frame, lua_State *L, int ms)
+int tn_watchdog_ticks(int ms)
+{
+    return (ms + TN_WATCHDOG_TICK_MS - 1) / TN_WATCHDOG_TICK_MS + 1;
+}
+
+void tn_watchdog_enter(struct tn_watchdog *dog, struct tn_frame *frame, lua_State *L, int ticks)
 {
     frame->outer = dog->innermost;
     frame->running = L;
-    frame->left = (ms + TN_WATCHDOG_TICK_MS - 1) / TN_WATCHDOG_TICK_MS + 1;
-    frame->expired = false;
+    frame->left = ticks;
+    frame->slice = -1;
+    frame->expired = frame->stubborn = false;
     atomic_signal_fence(memory_order_release);
     dog->innermost = frame;
+}
+
+void tn_watchdog_slice(struct tn_watchdog *dog)
+{
+    struct tn_frame *f = dog->innermost;
+    f->held = tn_watchdog_ticks(HELD_MS);
+    atomic_signal_fence(memory_order_release);
+    f->slice = tn_watchdog_ticks(TN_LIMIT_SLICE_MS) - 1;
 }
 
 /* Takes the hook off the state that it was armed on; a coroutine that still has one is dead. */
@@ -104,9 +138,14 @@ struct tn_frame *tn_watchdog_frame(const struct tn_watchdog *dog)
     return dog->innermost;
 }
 
-bool tn_watchdog_expired(const struct tn_watchdog *dog)
+const struct tn_frame *tn_watchdog_expired(const struct tn_watchdog *dog)
 {
     for (const struct tn_frame *f = dog->innermost; f; f = f->outer)
-        if (f->expired) return true;
-    return false;
+        if (f->expired) return f;
+    return NULL;
+}
+
+bool tn_watchdog_due(const struct tn_watchdog *dog)
+{
+    return dog->innermost && dog->innermost->slice == 0;
 }

@@ -18,7 +18,8 @@ struct tn_wtable *tn_wtable(struct tn_writer *w, struct tn_str name)
 static void wtable_free(struct tn_wtable *t)
 {
     if (!t) return;
-    sqlite3_stmt *const all[] = {t->insert, t->update, t->remove, t->by_n, t->by_given, t->by_key};
+    sqlite3_stmt *const all[] = {t->insert,   t->update, t->remove,     t->by_n,
+                                 t->by_given, t->by_key, t->insert_many};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) sqlite3_finalize(all[i]);
     wtable_free(t->next);
     tn_shape_unref(t->decl);
@@ -166,6 +167,16 @@ static sqlite3_stmt *prepare(struct tn_writer *w, struct tn_buf *sql, struct tn_
 enum { INDEX_AT_ONCE = 20000 }; /* rows: some 10 ms */
 enum { FIXED = 9 };             /* columns before the declared ones: n to links */
 
+static void insert_sql(const struct tn_wtable *t, size_t rows, struct tn_buf *sql)
+{
+    tn_buf_addf(sql, "INSERT INTO %s VALUES ", t->sql_name);
+    for (size_t row = 0; row < rows; row++) {
+        tn_buf_adds(sql, row ? ",(?" : "(?");
+        for (size_t i = 1; i < FIXED + t->decl->real_count + 1; i++) tn_buf_adds(sql, ",?");
+        tn_buf_addc(sql, ')');
+    }
+}
+
 /* Statements of a table.  insert and update bind alike: the fixed columns, the cells, the body. */
 static bool statements(struct tn_writer *w, struct tn_wtable *t, struct tn_err *err)
 {
@@ -174,9 +185,7 @@ static bool statements(struct tn_writer *w, struct tn_wtable *t, struct tn_err *
     const struct tn_shape *d = t->decl;
     struct tn_buf sql;
     tn_buf_init(&sql, 64 * TN_KIB);
-    tn_buf_addf(&sql, "INSERT INTO %s VALUES (?", t->sql_name);
-    for (size_t i = 1; i < FIXED + d->real_count + 1; i++) tn_buf_adds(&sql, ",?");
-    tn_buf_addc(&sql, ')');
+    insert_sql(t, 1, &sql);
     t->insert = prepare(w, &sql, err);
     tn_buf_addf(&sql, "UPDATE %s SET version = ?4, updated = ?6, hash = ?8, links = ?9",
                 t->sql_name);
@@ -204,27 +213,28 @@ static bool statements(struct tn_writer *w, struct tn_wtable *t, struct tn_err *
 
 /* ------------------------------------------------------------------ rows */
 
-static void bind_row(sqlite3_stmt *st, const struct tn_wtable *t, const struct tn_rec *r,
-                     const struct tn_cell *cells)
+/* From parameter at + 1 on; returns the last. */
+static int bind_row(sqlite3_stmt *st, int at, const struct tn_wtable *t, const struct tn_rec *r,
+                    const struct tn_cell *cells)
 {
-    int at = FIXED;
-    sqlite3_bind_int64(st, 1, r->n);
-    tn_bind_id(st, 2, &r->id);
-    sqlite3_bind_int64(st, 3, r->team);
-    sqlite3_bind_int64(st, 4, r->version);
-    sqlite3_bind_int64(st, 5, r->created);
-    sqlite3_bind_int64(st, 6, r->updated);
-    sqlite3_bind_int(st, 7, r->given);
+    sqlite3_bind_int64(st, ++at, r->n);
+    tn_bind_id(st, ++at, &r->id);
+    sqlite3_bind_int64(st, ++at, r->team);
+    sqlite3_bind_int64(st, ++at, r->version);
+    sqlite3_bind_int64(st, ++at, r->created);
+    sqlite3_bind_int64(st, ++at, r->updated);
+    sqlite3_bind_int(st, ++at, r->given);
     if (r->hashed)
-        tn_bind_blob(st, 8, r->hash, TN_HASH_LEN);
+        tn_bind_blob(st, ++at, r->hash, TN_HASH_LEN);
     else
-        sqlite3_bind_null(st, 8);
+        sqlite3_bind_null(st, ++at);
     if (r->links.n)
-        tn_bind_blob(st, 9, r->links.p, r->links.n);
+        tn_bind_blob(st, ++at, r->links.p, r->links.n);
     else
-        sqlite3_bind_null(st, 9);
+        sqlite3_bind_null(st, ++at);
     for (size_t i = 0; i < t->decl->real_count; i++) tn_bind_cell(st, ++at, &cells[i]);
     tn_bind_str(st, ++at, r->body);
+    return at;
 }
 
 /* taken: another record has its key (or its id). */
@@ -248,7 +258,7 @@ static bool shadow(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec
     if (!next || next->failed || r->n > next->copied) return true;
     if (!tn_wtable_cells(w, next, r->body, cells, err)) return false;
     sqlite3_stmt *st = fresh ? next->insert : next->update;
-    bind_row(st, next, r, cells);
+    bind_row(st, 0, next, r, cells);
     bool ok = run_row(w, st, &taken, err);
     if (taken) next->failed = true;
     return ok || taken;
@@ -257,14 +267,32 @@ static bool shadow(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec
 bool tn_wtable_insert(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                       const struct tn_cell *cells, bool *taken, struct tn_err *err)
 {
-    bind_row(t->insert, t, r, cells);
+    bind_row(t->insert, 0, t, r, cells);
     return run_row(w, t->insert, taken, err) && shadow(w, t, r, true, err);
+}
+
+bool tn_wtable_insert_many(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
+                           struct tn_cell (*cells)[TN_STORE_COLUMNS_MAX], bool *taken,
+                           struct tn_err *err)
+{
+    *taken = false;
+    if (!t->insert_many) {
+        struct tn_buf sql;
+        tn_buf_init(&sql, 64 * TN_KIB);
+        insert_sql(t, TN_ROWS_MANY, &sql);
+        t->insert_many = prepare(w, &sql, err);
+        tn_buf_clear(&sql);
+        if (!t->insert_many) return false;
+    }
+    for (int i = 0, at = 0; i < TN_ROWS_MANY; i++)
+        at = bind_row(t->insert_many, at, t, &r[i], cells[i]);
+    return run_row(w, t->insert_many, taken, err);
 }
 
 bool tn_wtable_update(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                       const struct tn_cell *cells, bool *taken, struct tn_err *err)
 {
-    bind_row(t->update, t, r, cells);
+    bind_row(t->update, 0, t, r, cells);
     return run_row(w, t->update, taken, err) && shadow(w, t, r, false, err);
 }
 

@@ -21,6 +21,7 @@ struct tn_wtable {
     struct tn_shape *decl;
     char sql_name[TN_STORE_NAME_MAX + 8]; /* data_<name>, while being remade next_<name> */
     sqlite3_stmt *insert, *update, *remove, *by_n, *by_given, *by_key;
+    sqlite3_stmt *insert_many; /* made when it is first needed */
     struct tn_tally *next_n;
     struct tn_tally *rows; /* of the team that was written last */
     char created[TN_STORE_NAME_MAX + 16], updated[TN_STORE_NAME_MAX + 16],
@@ -146,8 +147,13 @@ struct tn_rec {
     struct tn_str links, body;
 };
 /* Cells are those of the declaration's real columns. */
+enum { TN_ROWS_MANY = 20 };
 bool tn_wtable_insert(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                       const struct tn_cell *cells, bool *taken, struct tn_err *err);
+/* TN_ROWS_MANY rows at once, all or none, of a table that is not being remade. */
+bool tn_wtable_insert_many(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
+                           struct tn_cell (*cells)[TN_STORE_COLUMNS_MAX], bool *taken,
+                           struct tn_err *err);
 bool tn_wtable_update(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                       const struct tn_cell *cells, bool *taken, struct tn_err *err);
 bool tn_wtable_remove(struct tn_writer *w, struct tn_wtable *t, int64_t n, struct tn_err *err);

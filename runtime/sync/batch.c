@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "mapping/apply.h"
+#include "sync/source.h"
 
 enum { CLOCK_EVERY = 8, OVERRUNS_MAX = 3, BODIES_MAX = 256 * 1024 * 1024, ROWS_MAX = 1 << 24 };
 
@@ -22,6 +23,8 @@ struct tn_mapper {
     struct tn_json *json, *mapped;
     struct tn_apply *apply;
     const struct tn_plan *plan;
+    unsigned clock_every; /* records between two looks at the clock */
+    bool again;           /* a function was paused: the record at hand once more */
     const struct tn_field *fields;
     size_t n_fields;
     struct tn_json_rows rows;
@@ -83,9 +86,11 @@ struct tn_mapper *tn_mapper_new(const struct tn_plan *plan, const struct tn_fiel
     m->json = tn_json_new();
     m->mapped = tn_json_new();
     m->plan = plan;
+    m->clock_every = tn_plan_functions(plan) ? 1 : CLOCK_EVERY; /* a function may take long */
     m->fields = fields;
     m->n_fields = n;
     m->apply = tn_apply_new(plan);
+    tn_apply_may_pause(m->apply);
     tn_random(&m->seed, sizeof m->seed);
     return m;
 }
@@ -180,22 +185,42 @@ static void add_item(struct tn_mapper *m, size_t at)
     index_item(m, b, b->count - 1);
 }
 
-static struct tn_batch_bad *add_bad(struct tn_mapper *m)
+static struct tn_batch_bad *new_bad(struct tn_batch *b)
 {
-    struct tn_batch *b = m->batch;
-    char label[32];
     if (b->bad_count == b->bad_room) {
         b->bad_room = b->bad_room ? b->bad_room * 2 : 16;
         b->bad = tn_realloc(b->bad, b->bad_room * sizeof *b->bad);
     }
-    struct tn_batch_bad *bad = &b->bad[b->bad_count++];
+    return memset(&b->bad[b->bad_count++], 0, sizeof *b->bad);
+}
+
+static struct tn_batch_bad *add_bad(struct tn_mapper *m)
+{
+    struct tn_batch *b = m->batch;
+    char label[32];
+    struct tn_batch_bad *bad = new_bad(b);
     struct tn_str id = m->outcome.external_id;
     snprintf(label, sizeof label, "#%zu", m->rows.index + 1);
-    *bad = (struct tn_batch_bad){.external_id = keep(b, id)};
+    bad->external_id = keep(b, id);
     bad->fault.code = tn_run_code(TN_E_mapping);
     bad->fault.record = id.n ? bad->external_id : keep(b, tn_str(label));
     bad->payload = keep(b, (struct tn_str){m->text.p + m->rows.start, m->rows.end - m->rows.start});
     return bad;
+}
+
+void tn_mapper_unreadable(struct tn_mapper *m, const struct tn_source_bad *bad, size_t n)
+{
+    struct tn_batch *b = m->batch;
+    for (size_t i = 0; i < n; i++) {
+        struct tn_batch_bad *to = new_bad(b);
+        char label[32];
+        snprintf(label, sizeof label, "line %zu", bad[i].line);
+        b->rows++;
+        to->payload = keep(b, bad[i].payload);
+        to->fault.code = tn_run_code(TN_E_syntax);
+        to->fault.record = keep(b, tn_str(label));
+        to->fault.message = keep(b, bad[i].message);
+    }
 }
 
 static void describe(struct tn_batch *b, struct tn_run_fault *to, const struct tn_outcome_fault *f)
@@ -235,9 +260,9 @@ static bool reject(struct tn_mapper *m, struct tn_err *err)
 static bool fits(struct tn_mapper *m, size_t at, struct tn_err *why)
 {
     struct tn_str body = {m->batch->bodies.p + at, m->batch->bodies.n - at};
-    return !m->n_fields || (tn_json_parse(m->mapped, body, why) &&
-                            tn_field_check(m->fields, m->n_fields, tn_json_root(m->mapped), "", 0,
-                                           why));
+    return !m->n_fields ||
+           (tn_json_parse(m->mapped, body, why) &&
+            tn_field_check(m->fields, m->n_fields, tn_json_root(m->mapped), "", 0, why));
 }
 
 static void misfit(struct tn_mapper *m, const struct tn_err *why)
@@ -254,8 +279,10 @@ static bool map_row(struct tn_mapper *m, struct tn_err *err)
 {
     struct tn_batch *b = m->batch;
     size_t at = b->bodies.n;
-    b->rows++;
     bool ok = tn_apply(m->apply, tn_json_root(m->json), &b->bodies, &m->outcome);
+    m->again = m->outcome.paused;
+    if (m->again) return true;
+    b->rows++;
     if (b->bodies.failed) return tn_buf_ok(&b->bodies, "a page of mapped records", err);
     if (!ok) return reject(m, err);
     m->overruns = 0;
@@ -279,13 +306,14 @@ enum tn_mapped tn_mapper_slice(struct tn_mapper *m, int64_t us, struct tn_err *e
 {
     int64_t until = tn_mono_us() + us;
     tn_err_clear(err);
-    for (unsigned n = 1; tn_json_rows_next(&m->rows, err); n++) {
+    for (unsigned n = 1; m->again || tn_json_rows_next(&m->rows, err); n++) {
         if (m->batch->rows == ROWS_MAX) {
             tn_fail(err, TN_E_too_large, "a page has more than %d records", ROWS_MAX);
             return TN_MAPPED_broken;
         }
         if (!map_row(m, err)) return TN_MAPPED_broken;
-        if (n % CLOCK_EVERY == 0 && tn_mono_us() >= until) return TN_MAPPED_more;
+        if (m->again) return TN_MAPPED_more;
+        if (n % m->clock_every == 0 && tn_mono_us() >= until) return TN_MAPPED_more;
     }
     if (!err->kind) return TN_MAPPED_all;
     bad_page(err);

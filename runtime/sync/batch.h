@@ -15,6 +15,7 @@
 
 struct tn_field;
 struct tn_plan;
+struct tn_source_bad;
 
 enum tn_item_state {
     TN_ITEM_new,
@@ -64,12 +65,14 @@ struct tn_mapper;
 /* plan and fields (of the resource; n 0: any) outlive it. */
 struct tn_mapper *tn_mapper_new(const struct tn_plan *plan, const struct tn_field *fields,
                                 size_t n);
-void tn_mapper_free(struct tn_mapper *m);                    /* NULL does nothing */
+void tn_mapper_free(struct tn_mapper *m); /* NULL does nothing */
 /* Begins a page, whose records are added to the batch: rows is the path of the array in text ("":
  * the text is the array).  text is borrowed until the last slice.  False: there is no such array
  * (kind bad_answer). */
 TN_MUST_CHECK bool tn_mapper_begin(struct tn_mapper *m, struct tn_batch *b, struct tn_str text,
                                    struct tn_str rows, struct tn_err *err);
+/* After begin: records of this page that could not even be read.  They count as failed. */
+void tn_mapper_unreadable(struct tn_mapper *m, const struct tn_source_bad *bad, size_t n);
 /* Maps on for about us microseconds, at least one record. */
 enum tn_mapped { TN_MAPPED_more, TN_MAPPED_all, TN_MAPPED_broken };
 /* broken: the page is damaged (bad_answer), or a function of the mapping used up its budget three

@@ -407,11 +407,13 @@ static void begin_mapping(struct tn_run *run)
     run->current = run->ahead;
     run->ahead = (struct arrived){.held = false};
     run->rows_before = leg->batch.rows;
-    if (tn_mapper_begin(run->mapper, &leg->batch, run->current.page.text, tn_str(run->current.rows),
-                        &err))
-        run->mapping = leg;
-    else
+    const struct tn_source_page *page = &run->current.page;
+    if (!tn_mapper_begin(run->mapper, &leg->batch, page->text, tn_str(run->current.rows), &err)) {
         page_failed(run, &err);
+        return;
+    }
+    tn_mapper_unreadable(run->mapper, page->bad, page->bad_count);
+    run->mapping = leg;
 }
 
 /* A server that does not page gives the same page for ever.  One that has nothing may say so twice,

@@ -14,13 +14,22 @@
 struct tn_field;
 struct tn_plan;
 
+/* A record of a page that could not be read: the others go on without it. */
+struct tn_source_bad {
+    struct tn_str message; /* "line 7: 3 cells, but the header has 4" */
+    struct tn_str payload; /* its bytes as they came */
+    size_t line;           /* in the answer, from 1 */
+};
+
 /* One page of records as the peer sent it. */
 struct tn_source_page {
     struct tn_str text;   /* the whole answer, exact bytes; borrowed until release */
     struct tn_str rows;   /* path of the array of records in it; "" = the text is the array */
     struct tn_str cursor; /* JSON: where a later run goes on after this page; absent: nowhere */
-    int64_t total;        /* records in all as far as the peer says, for progress; -1: unknown */
-    void *handle;         /* the source's own */
+    const struct tn_source_bad *bad;
+    size_t bad_count;
+    int64_t total; /* records in all as far as the peer says, for progress; -1: unknown */
+    void *handle;  /* the source's own */
 };
 
 /* Answers one next(): a page; or NULL with err->kind none: no more pages; or NULL with the failure.
@@ -43,13 +52,13 @@ struct tn_source_ops {
 struct tn_source {
     const struct tn_source_ops *ops;
     void *self;
-    const struct tn_plan *plan; /* how a record becomes ours; lives as long as the source */
-    const char *table;          /* where records go: the resource's table */
+    const struct tn_plan *plan;    /* how a record becomes ours; lives as long as the source */
+    const char *table;             /* where records go: the resource's table */
     const struct tn_field *fields; /* what it may hold (base/field.h) */
     size_t n_fields;               /* 0: not checked */
-    const char *entity;         /* "item": part of the link's key */
-    const char *mapping;        /* "mappings/oracle_fusion/item.lua" */
-    char generation[65];        /* SHA-256 in hex of the unit's files */
+    const char *entity;            /* "item": part of the link's key */
+    const char *mapping;           /* "mappings/oracle_fusion/item.lua" */
+    char generation[65];           /* SHA-256 in hex of the unit's files */
 };
 
 /* What can be asked of the installed adapters.  All answers come in a later turn of the loop. */

@@ -14,6 +14,8 @@ local conn = {}
 ---@field retries? integer            config.retryAttempts
 ---@field safe? boolean               may be carried out twice; true for get
 ---@field raw? boolean                the answer need not be JSON
+---@field form? table                 a body, as in tenon.http
+---@field multipart? tenon.http.part[]
 
 ---@param path string                 appended to the base, or an address on the base's own host
 ---@param query? table<string, any>
@@ -45,12 +47,37 @@ function conn:patch(path, body, options) end
 ---@return tenon.http.reply
 function conn:delete(path, query, options) end
 
----Hands a page of records to the sync engine, as they are; waits while it is a page behind.
----@param reply tenon.http.reply
----@param rows string                 path of the array; "" for an answer that is the array
----@param cursor? any                 where a later run goes on after this page
+---@class tenon.conn.format: tenon.csv.options, tenon.xml.options, tenon.fixed.options
+---@field format "csv"|"xml"|"fixed"|"ndjson"
+
+---An answer that is read as it comes, for what is large; conn:emit takes it.  Raises like get.
+---
+---```lua
+---conn:emit(conn:stream("/export.csv"), { format = "csv" })
+---```
+---@param path string
+---@param query? table<string, any>
+---@param options? tenon.conn.options  timeout: of everything, 15 minutes
+---@return tenon.http.stream
+function conn:stream(path, query, options) end
+
+---Hands records to the sync engine, as they are; waits while the engine is behind.  What they were written
+---in makes no difference to a mapping: cells of CSV and fixed width and texts of XML are texts.  A record
+---that cannot be read (a row with a cell too many) fails alone, with its line and its bytes in quarantine;
+---an answer that breaks off (XML that ends, a header that is wrong) raises "bad_answer" after the records
+---before it.
+---
+---```lua
+---conn:emit(conn:get("/items", { limit = 500 }), "items", { offset = 500 })
+---conn:emit(conn:get("/export.csv", nil, { raw = true }), { format = "csv", delimiter = ";" })
+---conn:emit(reply, { format = "xml", rows = "Envelope.Body.GetItemsResponse.Item" }, { page = 2 })
+---conn:emit({ { id = 1, name = "Bolt" }, { id = 2 } })
+---```
+---@param what tenon.http.reply|tenon.http.stream|string|table[]  an answer, a stream, a text, or a list of records
+---@param rows? string|tenon.conn.format  path of the array in an answer that is JSON; or what it is written in
+---@param cursor? any                 where a later run goes on after all of this
 ---@param total? integer              records in all, for progress
----@return integer                    records in this page
-function conn:emit(reply, rows, cursor, total) end
+---@return integer                    records that were in it, bad ones included
+function conn:emit(what, rows, cursor, total) end
 
 return conn

@@ -107,26 +107,31 @@ local function merged(a, b)
   return all
 end
 
-local function send(conn, method, path, options)
+local function send(conn, method, path, options, how)
   local config = conn.config
   local safe = options.safe
   if safe == nil then safe = SAFE[method] or false end
   local headers, used = sign(conn)
-  local reply, err = http.request {
-    method = method, url = url_of(conn, path), query = options.query, body = options.body,
+  local reply, err = how {
+    method = method, url = url_of(conn, path), query = options.query, body = options.body, form = options.form,
+    multipart = options.multipart,
     headers = merged(merged({ Accept = options.accept or "application/json" }, options.headers), headers),
-    timeout = options.timeout or config.timeout, safe = safe,
+    -- the time that the config gives is for one page, not for all that a stream brings
+    timeout = options.timeout or (how == http.request and config.timeout or nil), safe = safe,
     attempts = 1 + (options.retries or config.retryAttempts or RETRIES), delay = config.retryDelay,
   }
   if not reply then error(err, 0) end
   return reply, used
 end
 
-local function signed(conn, method, path, options)
-  local reply, used = send(conn, method, path, options)
-  if reply.status ~= 401 or not conn.auth.renew then return reply end
-  conn.auth.renew(conn, used)
-  return (send(conn, method, path, options))
+local function signed(conn, method, path, options, how)
+  local reply, used = send(conn, method, path, options, how)
+  local auth = conn.auth
+  local lost = reply.status == 401 or auth.lost and not reply.close and auth.lost(reply)
+  if not lost or not auth.renew then return reply end
+  if reply.close then reply:close() end
+  auth.renew(conn, used)
+  return (send(conn, method, path, options, how))
 end
 
 -- A success that carries no data: a sign-in page, a proxy's notice.
@@ -142,7 +147,7 @@ end
 local function perform(conn, method, path, options)
   local what = method .. " " .. path:gsub("%?.*$", "")
   for attempt = 0, BAD_ANSWER_REPEATS do
-    local reply = signed(conn, method, path, options)
+    local reply = signed(conn, method, path, options, http.request)
     if reply.status >= 300 or reply.status < 200 then refused(reply, what) end
     if options.raw or reply.bytes == 0 then return reply end
     local good, err = check_json(reply, what)
@@ -171,7 +176,7 @@ local function with_body(conn, method, path, body, options)
   return perform(conn, method, path, options)
 end
 
--- body: a table (sent as JSON) or text.  options as for get, and query, safe (may be carried out twice).
+-- body: a table (sent as JSON) or text; nil with options.form or options.multipart.  options as for get, and query, safe (may be carried out twice).
 function methods.post(conn, path, body, options) return with_body(conn, "POST", path, body, options) end
 function methods.put(conn, path, body, options) return with_body(conn, "PUT", path, body, options) end
 function methods.patch(conn, path, body, options) return with_body(conn, "PATCH", path, body, options) end
@@ -179,11 +184,27 @@ function methods.delete(conn, path, query, options)
   return perform(conn, "DELETE", path, merged(options or {}, { query = query }))
 end
 
--- Hands the rows at a path of the answer to the sync engine; their number.  cursor: where a later run
--- goes on after them.  Waits while the engine is behind.
-function methods.emit(conn, reply, rows, cursor, total)
+-- What a stream that is a refusal says, as a reply says it.
+local function whole(stream)
+  local parts = {}
+  for part in function() return stream:read() end do parts[#parts + 1] = part end
+  return { status = stream.status, json = function() return json.decode(table.concat(parts)) end }
+end
+
+-- An answer that is read as it comes, for what is large: conn:emit takes it.  options as for get.
+function methods.stream(conn, path, query, options)
+  options = merged({ accept = "*/*" }, merged(options or {}, { query = query }))
+  local stream = signed(conn, "GET", path, options, http.stream)
+  if stream.status >= 300 or stream.status < 200 then refused(whole(stream), "GET " .. path:gsub("%?.*$", "")) end
+  return stream
+end
+
+-- Hands records to the sync engine; their number.  what and rows: an answer and the path of its rows; an
+-- answer, a stream or a text and a table with its format (csv, xml, fixed, ndjson) and the options of that;
+-- a list of records.  cursor: where a later run goes on after them.  Waits while the engine is behind.
+function methods.emit(conn, what, rows, cursor, total)
   if not conn.source then tn.fail("invalid", "emit belongs into the run function of an operation") end
-  return conn.source:emit(reply, rows, cursor, total)
+  return conn.source:emit(what, rows, cursor, total)
 end
 
 -- ---- making one ----

@@ -1,21 +1,14 @@
 -- std/oauth2.lua: OAuth 2.0 for machines: the client credentials grant (RFC 6749 section 4.4).
--- One log-in at a time and one token for all workers: it is kept, encrypted, in the vault.
-local tn     = require "tenon"
-local http   = require "tenon.http"
-local json   = require "tenon.json"
-local crypto = require "tenon.crypto"
-local vault  = require "tenon.vault"
-local gate   = require "tenon.gate"
+local tn         = require "tenon"
+local http       = require "tenon.http"
+local crypto     = require "tenon.crypto"
+local credential = require "std.credential"
 
 local oauth2 = {}
 
 local EARLY = 60                            -- seconds before its end a token is no longer used
 local RETRIES = 3                           -- of an adapter whose config does not say
 local LIFETIME = 300                        -- of a token whose answer does not say
-local PAUSE_MS = 30000                      -- refused credentials are not tried again for so long
-
--- Of this isolate: what the vault holds, without opening it each time; and what was refused.
-local held = {}
 
 local function form(fields)
   local parts = {}
@@ -39,8 +32,6 @@ local function settings(conn, names)
   s.key = "oauth2:" .. crypto.sha256(table.concat({ s.url, s.id, s.secret, s.scopes or "", s.style }, "\n"))
   return s
 end
-
--- ---- logging in ----
 
 local function request(conn, s)
   local headers = { ["Content-Type"] = "application/x-www-form-urlencoded", Accept = "application/json" }
@@ -84,48 +75,11 @@ local function log_in(conn, s)
     tn.fail("bad_answer", "signing in failed: the token address answered no token; check the address")
   end
   local lives = math.tointeger(tonumber(body.expires_in)) or LIFETIME
-  lives = math.max(lives - math.min(EARLY, lives // 2), 0)
-  return token, tn.now() + lives * 1000, lives
+  return token, math.max(lives - math.min(EARLY, lives // 2), 0)
 end
 
--- ---- keeping ----
-
-local function from_vault(key)
-  local text = vault.get(key)
-  local kept = text and json.decode(text)
-  return type(kept) == "table" and kept or nil
-end
-
-local function good(entry, stale)
-  return entry and entry.token and entry.token ~= stale and entry.expires > tn.now()
-end
-
-local function renew(conn, s, entry, stale)
-  if entry.refused_until and entry.refused_until > tn.now() then error(entry.refused, 0) end
-  local worked, token, expires, lives = pcall(log_in, conn, s)
-  if not worked then
-    if token.kind == "auth" then entry.refused, entry.refused_until = token, tn.now() + PAUSE_MS end
-    error(token, 0)
-  end
-  if token == stale then tn.fail("auth", "signing in again brought the very token that the peer had just refused") end
-  entry.token, entry.expires, entry.refused_until = token, expires, nil
-  if lives > 0 then vault.put(s.key, json.encode { token = token, expires = expires }, lives) end
-  return token
-end
-
--- A token that is good as far as we know, other than stale.  Tasks that come together wait for one log-in.
 local function token_of(conn, s, stale)
-  local entry = held[s.key] or {}
-  held[s.key] = entry
-  if good(entry, stale) then return entry.token end
-  local _ <close> = gate.enter(s.key)
-  if good(entry, stale) then return entry.token end
-  local kept = from_vault(s.key)
-  if good(kept, stale) then
-    entry.token, entry.expires, entry.refused_until = kept.token, kept.expires, nil
-    return kept.token
-  end
-  return renew(conn, s, entry, stale)
+  return credential.of(s.key, function() return log_in(conn, s) end, stale)
 end
 
 -- names: which config fields hold token_url, id, secret, scopes (a list or a text) and, if it can be

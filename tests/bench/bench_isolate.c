@@ -140,6 +140,9 @@ static void library(struct tn_isolate *iso)
         {"sort, 1000 numbers x 1000",
          "for i = 1, 1000 do local t = {} for j = 1, 1000 do t[j] = (j * 7919) % 1000 end "
          "table.sort(t) end"},
+        {"sort, order function",
+         "for i = 1, 1000 do local t = {} for j = 1, 1000 do t[j] = (j * 7919) % 1000 end "
+         "table.sort(t, function(a, b) return a < b end) end"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[400];

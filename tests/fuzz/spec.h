@@ -174,15 +174,16 @@ static struct tn_spec_value *value(struct recipe *r, unsigned depth)
 }
 
 /* Gives back what it got, an error, or nothing. */
-static bool function(void *arg, int fn, struct tn_jval record, struct tn_jw *out,
-                     struct tn_err *err)
+static enum tn_fn_end function(void *arg, void **session, int fn, struct tn_jval record,
+                               struct tn_jw *out, struct tn_err *err)
 {
-    (void)arg;
-    (void)fn;
-    if (tn_jcount(record) == 1) return tn_fail(err, TN_E_script, "one member");
-    if (tn_jcount(record) == 2) return true;
-    tn_jw_raw(out, tn_jraw(record));
-    return true;
+    (void)arg, (void)session, (void)fn;
+    if (tn_jcount(record) == 1) {
+        tn_fail(err, TN_E_script, "one member");
+        return TN_FN_failed;
+    }
+    if (tn_jcount(record) != 2) tn_jw_raw(out, tn_jraw(record));
+    return TN_FN_done;
 }
 
 #endif

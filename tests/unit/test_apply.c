@@ -625,10 +625,12 @@ static void names_match_in_any_case_when_told(void **state)
 
 /* ---- functions ---- */
 
-static bool test_fn(void *arg, int fn, struct tn_jval record, struct tn_jw *out, struct tn_err *err)
+static enum tn_fn_end test_fn(void *arg, void **session, int fn, struct tn_jval record,
+                              struct tn_jw *out, struct tn_err *err)
 {
     int64_t n = 0;
     int *calls = arg;
+    (void)session;
     ++*calls;
     if (fn == 0) {
         tn_jint(tn_jget_z(record, "n"), &n);
@@ -636,10 +638,14 @@ static bool test_fn(void *arg, int fn, struct tn_jval record, struct tn_jw *out,
     }
     if (fn == 2) {
         tn_fail(err, TN_E_script, "attempt to call nil with hunter2");
-        return tn_fail_at(err, "m.lua", 17);
+        tn_fail_at(err, "m.lua", 17);
+        return TN_FN_failed;
     }
-    if (fn == 3) return tn_fail(err, TN_E_budget, "the time for this call is used up");
-    return true;
+    if (fn == 3) {
+        tn_fail(err, TN_E_budget, "the time for this call is used up");
+        return TN_FN_failed;
+    }
+    return TN_FN_done;
 }
 
 static void functions_are_called_with_the_record(void **state)
@@ -878,14 +884,22 @@ struct slow {
     bool rejected;
 };
 
-/* What the functions of random plans do: the member a of the record that they get. */
-static bool random_function(void *arg, int fn, struct tn_jval record, struct tn_jw *out,
-                            struct tn_err *err)
+/* What the functions of random plans do: the member a of the record that they get, now or when they
+ * are asked again. */
+static enum tn_fn_end random_function(void *arg, void **session, int fn, struct tn_jval record,
+                                      struct tn_jw *out, struct tn_err *err)
 {
+    static unsigned calls;
     struct tn_jval at = tn_jget_z(record, "a");
     (void)arg, (void)fn, (void)err;
+    if (session && (++calls * 2654435761u >> 8) % 50 == 0) return TN_FN_paused;
     if (!tn_jis(at, TN_JSON_absent)) tn_jw_raw(out, tn_jraw(at));
-    return true;
+    return TN_FN_done;
+}
+
+static void random_end(void *arg, void *session)
+{
+    (void)arg, (void)session;
 }
 enum slow_kind { S_ABSENT, S_NULL, S_OK, S_BAD };
 
@@ -1408,10 +1422,14 @@ static void one_random_plan(struct tn_arena *arena, unsigned records, unsigned *
 {
     size_t n;
     const struct tn_spec_field *f = random_fields(arena, 3, &n);
-    const struct tn_spec spec = {
-        .file = "m.lua", .fields = f, .field_count = n, .fn = random_function};
+    const struct tn_spec spec = {.file = "m.lua",
+                                 .fields = f,
+                                 .field_count = n,
+                                 .fn = random_function,
+                                 .fn_end = random_end};
     struct tn_plan *plan = plan_of(&spec);
     struct tn_apply *a = tn_apply_new(plan);
+    tn_apply_may_pause(a);
     struct tn_json *json = tn_json_new();
     struct tn_buf record, got, want, canonical, page, log;
     tn_buf_init(&record, TN_MIB);
@@ -1433,7 +1451,10 @@ static void one_random_plan(struct tn_arena *arena, unsigned records, unsigned *
         tn_buf_reset(&got);
         tn_buf_reset(&want);
         assert_true(tn_json_parse(json, tn_buf_str(&record), &err));
-        bool ok = tn_apply(a, tn_json_root(json), &got, &o);
+        bool ok;
+        do {
+            ok = tn_apply(a, tn_json_root(json), &got, &o);
+        } while (o.paused);
         note(a, ok, &got, &o, &log);
         tn_buf_addf(&page, "%s%s", i ? "," : "", record.p);
         slow_fields(&s, f, n, tn_json_root(json), &want);
@@ -1483,6 +1504,84 @@ static void random_plans_agree_with_the_slow_interpreter(void **state)
     assert_true(mapped > 100);
 }
 
+/* The second function of a record needs three turns; the session says which record it is in. */
+struct pausing {
+    int first, second, ended;
+};
+
+static enum tn_fn_end pausing_fn(void *arg, void **session, int fn, struct tn_jval record,
+                                 struct tn_jw *out, struct tn_err *err)
+{
+    struct pausing *p = arg;
+    int64_t n = 0;
+    (void)err;
+    tn_jint(tn_jget_z(record, "n"), &n);
+    if (fn == 0) {
+        p->first++;
+        tn_jw_int(out, n);
+        return TN_FN_done;
+    }
+    assert_non_null(session);
+    *session = p;
+    if (++p->second % 3) return TN_FN_paused;
+    tn_jw_int(out, n * 10);
+    return TN_FN_done;
+}
+
+static void pausing_end(void *arg, void *session)
+{
+    struct pausing *p = arg;
+    assert_ptr_equal(arg, session);
+    p->ended++;
+}
+
+static void a_record_that_was_left_in_the_middle_is_applied_again(void **state)
+{
+    struct pausing p = {0};
+    const struct tn_spec_value *none = V("missing");
+    const struct tn_spec_field f[] = {F("bad", none, .required = true, .on_fault = TN_FAULT_warn),
+                                      F("a", V("", .from = TN_FROM_fn, .fn = 0)),
+                                      F("b", V("", .from = TN_FROM_fn, .fn = 1)), F("c", V("n"))};
+    struct tn_spec spec = {.file = "m.lua",
+                           .fields = f,
+                           .field_count = 4,
+                           .fn = pausing_fn,
+                           .fn_end = pausing_end,
+                           .fn_arg = &p};
+    struct tn_err err;
+    struct tn_outcome o;
+    struct tn_buf out;
+    struct tn_json *json = tn_json_new();
+    struct tn_plan *plan = tn_plan_new(&spec, &err);
+    (void)state;
+    assert_non_null(plan);
+    struct tn_apply *a = tn_apply_new(plan);
+    tn_apply_may_pause(a);
+    tn_buf_init(&out, 10000);
+    tn_buf_adds(&out, "before");
+    for (int round = 1; round <= 2; round++) {
+        assert_true(tn_json_parse(json, TN_STR("{\"n\":7}"), &err));
+        for (int turn = 0; turn < 2; turn++) {
+            size_t n = out.n;
+            assert_false(tn_apply(a, tn_json_root(json), &out, &o));
+            assert_true(o.paused);
+            assert_int_equal(o.fault_count, 0);
+            assert_int_equal(out.n, n);
+        }
+        assert_true(tn_apply(a, tn_json_root(json), &out, &o));
+        assert_false(o.paused);
+        assert_int_equal(o.fault_count, 1);
+    }
+    assert_string_equal(out.p, "before{\"a\":7,\"b\":70,\"c\":7}{\"a\":7,\"b\":70,\"c\":7}");
+    assert_int_equal(p.first, 6);
+    assert_int_equal(p.ended, 0);
+    tn_apply_free(a);
+    assert_int_equal(p.ended, 1);
+    tn_plan_free(plan);
+    tn_json_free(json);
+    tn_buf_clear(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1503,6 +1602,7 @@ int main(void)
         cmocka_unit_test(records_of_any_order_are_read_the_same),
         cmocka_unit_test(names_match_in_any_case_when_told),
         cmocka_unit_test(functions_are_called_with_the_record),
+        cmocka_unit_test(a_record_that_was_left_in_the_middle_is_applied_again),
         cmocka_unit_test(the_hash_is_that_of_the_canonical_form),
         cmocka_unit_test(random_plans_agree_with_the_slow_interpreter),
     };

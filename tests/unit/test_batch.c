@@ -7,13 +7,28 @@
 
 #include "mapping/plan.h"
 #include "sync/batch.h"
+#include "sync/source.h"
 
-static bool overrun(void *arg, int fn, struct tn_jval record, struct tn_jw *out, struct tn_err *err)
+/* hang: it never ends; slow: it is done when it is asked for the fifth time. */
+static enum tn_fn_end overrun(void *arg, void **session, int fn, struct tn_jval record,
+                              struct tn_jw *out, struct tn_err *err)
 {
-    bool hang = false;
-    (void)arg, (void)fn, (void)out;
+    static int turns;
+    bool hang = false, slow = false;
+    (void)arg, (void)fn;
     (void)tn_jbool(tn_jget_z(record, "hang"), &hang);
-    return !hang || tn_fail(err, TN_E_budget, "it ran too long");
+    (void)tn_jbool(tn_jget_z(record, "slow"), &slow);
+    if (hang) tn_fail(err, TN_E_budget, "it ran too long");
+    if (!slow) return hang ? TN_FN_failed : TN_FN_done;
+    *session = &turns;
+    if (++turns % 5) return TN_FN_paused;
+    tn_jw_int(out, turns);
+    return TN_FN_done;
+}
+
+static void end_nothing(void *arg, void *session)
+{
+    (void)arg, (void)session;
 }
 
 static struct tn_plan *make_plan(void)
@@ -33,7 +48,8 @@ static struct tn_plan *make_plan(void)
                            .key = {"externalId", 10},
                            .fields = fields,
                            .field_count = 3,
-                           .fn = overrun};
+                           .fn = overrun,
+                           .fn_end = end_nothing};
     struct tn_err err;
     struct tn_plan *plan = tn_plan_new(&spec, &err);
     if (!plan) fail_msg("%s", err.text);
@@ -117,6 +133,32 @@ static void a_bad_record_is_one_bad_record(void **state)
     assert_true(tn_str_is(bad[2].fault.record, "#5"));
 }
 
+static void what_could_not_be_read_is_bad_with_its_bytes(void **state)
+{
+    struct bench *b = *state;
+    const struct tn_source_bad bad = {.message = TN_STR("line 7: 3 cells, but the header has 2"),
+                                      .payload = TN_STR("1;\xe4;3"),
+                                      .line = 7};
+    struct tn_err err;
+    struct tn_run_counts counts = {0};
+    tn_batch_reset(&b->batch);
+    assert_true(tn_mapper_begin(b->mapper, &b->batch, TN_STR("[{\"Id\":1,\"Name\":\"a\"}]"),
+                                TN_STR(""), &err));
+    tn_mapper_unreadable(b->mapper, &bad, 1);
+    while (tn_mapper_slice(b->mapper, 0, &err) == TN_MAPPED_more) continue;
+    assert_int_equal(b->batch.rows, 2);
+    assert_int_equal(b->batch.count, 1);
+    assert_int_equal(b->batch.bad_count, 1);
+    assert_true(tn_str_is(b->batch.bad[0].payload, "1;\xe4;3"));
+    assert_true(tn_str_is(b->batch.bad[0].fault.record, "line 7"));
+    assert_true(tn_str_is(b->batch.bad[0].fault.message, "line 7: 3 cells, but the header has 2"));
+    tn_batch_tally(&b->batch, &counts);
+    assert_int_equal(counts.processed, 2);
+    assert_int_equal(counts.failed, 1);
+    tn_mapper_undo(b->mapper);
+    assert_int_equal(b->batch.rows + b->batch.bad_count, 0);
+}
+
 static void of_doubled_records_the_last_counts(void **state)
 {
     struct bench *b = *state;
@@ -167,6 +209,23 @@ static void a_broken_page_says_so(void **state)
         assert_int_equal(map_all(b, pages[i].text, pages[i].rows, &err), TN_MAPPED_broken);
         assert_int_equal(err.kind, TN_E_bad_answer);
     }
+}
+
+static void a_function_that_is_paused_goes_on_in_later_slices(void **state)
+{
+    struct bench *b = *state;
+    struct tn_err err;
+    const char *slow = "{\"Id\":%d,\"Name\":\"a\",\"slow\":true}";
+    char one[64], two[64], text[1024];
+    snprintf(one, sizeof one, slow, 1);
+    snprintf(two, sizeof two, slow, 3);
+    snprintf(text, sizeof text, "[%s,{\"Id\":2,\"Name\":\"b\"},%s]", one, two);
+    assert_int_equal(map_all(b, text, "", &err), TN_MAPPED_all);
+    assert_int_equal(b->batch.rows, 3);
+    assert_int_equal(b->batch.count, 3);
+    assert_int_equal(b->batch.bad_count, 0);
+    assert_non_null(strstr(b->batch.bodies.p, "\"externalId\":\"1\",\"name\":\"a\",\"slow\":5"));
+    assert_non_null(strstr(b->batch.bodies.p, "\"externalId\":\"3\",\"name\":\"a\",\"slow\":10"));
 }
 
 static void a_function_that_hangs_again_and_again_stops_the_page(void **state)
@@ -229,10 +288,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(records_are_mapped_and_hashed),
         TEST(a_bad_record_is_one_bad_record),
+        TEST(what_could_not_be_read_is_bad_with_its_bytes),
         TEST(of_doubled_records_the_last_counts),
         TEST(many_doubles_are_found_across_growth),
         TEST(a_broken_page_says_so),
         TEST(a_page_can_be_taken_back),
+        TEST(a_function_that_is_paused_goes_on_in_later_slices),
         TEST(a_function_that_hangs_again_and_again_stops_the_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,7 +64,7 @@ static void one_at_a_time_in_order(void **state)
                                 "  assert(inside == 0)\n"
                                 "  inside, n = 1, n + 1\n"
                                 "  local mine = n\n"
-                                "  time.sleep(1)\n"
+                                "  time.sleep(0.01)\n"
                                 "  inside = 0\n"
                                 "  return tostring(mine)\n"
                                 "end\n");
@@ -85,7 +85,7 @@ static void an_error_inside_lets_the_next_in(void **state)
                                 "return function()\n"
                                 "  local pass = gate.enter('a')\n"
                                 "  n = n + 1\n"
-                                "  time.sleep(1)\n"
+                                "  time.sleep(0.01)\n"
                                 "  if n == 1 then error('first') end\n"
                                 "  if n == 2 then pass:leave() pass:leave() end\n"
                                 "  return tostring(n)\n"
@@ -105,7 +105,7 @@ static void who_is_cancelled_leaves(void **state)
     int ref = fixture_load(iso, "local gate, time = require 'tenon.gate', require 'tenon.time'\n"
                                 "return function()\n"
                                 "  local _ <close> = gate.enter('a')\n"
-                                "  time.sleep(20)\n"
+                                "  time.sleep(0.2)\n"
                                 "  return 'x'\n"
                                 "end\n");
     struct tn_task *inside = start(iso, ref, &line), *waits = start(iso, ref, &line);

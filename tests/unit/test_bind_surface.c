@@ -41,6 +41,10 @@ static const char test_surface[] =
     "  refuses = function() tn.fail('not_found', 'no such thing') end,\n"
     "  loops = function() while true do end end,\n"
     "  func = function() return 200, { f = print } end,\n"
+    "  big = function() return 200, ('x'):rep(11 * 1024 * 1024) end,\n"
+    "  bigger = function() return 200, { ('x'):rep(11 * 1024 * 1024) } end,\n"
+    "  mine = function() require('tenon.store').transaction(function(tx) tx:patch('item', 'x', {}) "
+    "end) end,\n"
     "  json = function(req) local v, err = req:json() return 200, { v = v or err.kind } end,\n"
     "  count = function() return 200, { n = kv.incr('n') } end,\n"
     "  put = function(req) return 200, { assert(kv.put('k', req.body)), kv.get('k') } end,\n"
@@ -62,7 +66,8 @@ static void script_failed(void *arg, struct tn_http_exchange *x, const struct tn
 
 static void serve_row(void *arg, struct tn_http_exchange *x)
 {
-    tn_surface_serve(tn_http_match(x)->route->user, x, script_failed, arg);
+    static const struct bind_actor actor = {.team = 1, .name = "a test"};
+    tn_surface_serve(tn_http_match(x)->route->user, &actor, x, script_failed, arg);
 }
 
 static void serve(void *arg, struct tn_http_exchange *x)
@@ -268,6 +273,10 @@ static void a_handler_that_is_wrong_fails_alone(void **state)
     expect_failure(s, "refuses", TN_E_not_found, "no such thing");
     expect_failure(s, "missing", TN_E_script, "");
     expect_failure(s, "loops", TN_E_budget, "");
+    expect_failure(s, "big", TN_E_budget, "the handler's answer is larger than 10 MiB");
+    assert_string_equal(s->failure.file, "scripts/surfaces/test.lua");
+    expect_failure(s, "bigger", TN_E_budget, "the handler's answer is larger than 10 MiB");
+    expect_failure(s, "mine", TN_E_not_found, "there is no item");
     expect(s, "text", "", 200, "text/plain; charset=utf-8", "plain");
 }
 

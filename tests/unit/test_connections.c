@@ -18,7 +18,7 @@ struct stage {
     bool done;
     struct tn_err err;
     size_t rows, pages;
-    char cursors[512];
+    char cursors[512], bad[512];
     struct tn_source source;
     char text[4096]; /* of the adapter; borrowed by its file set */
 };
@@ -72,8 +72,9 @@ static void adapter(struct stage *s, const char *auth, const char *run)
         s->text, sizeof s->text,
         "local tn, page = require 'tenon', require 'std.page'\n"
         "return tn.adapter { base = 'url', auth = %s,\n"
-        "  config = { tn.url 'url' { required = true }, tn.text 'user' {}, tn.secret 'password' {} "
-        "},\n"
+        "  config = { tn.url 'url' { required = true }, tn.text 'user' {}, tn.secret 'password' "
+        "{},"
+        "  tn.list 'list' { of = 'text', default = { 'a', 'b' } }, tn.text 'more' {} },\n"
         "  operations = { sync_items = { entity = 'item', mapping = 'oracle_fusion/item',\n"
         "    run = function(conn, filters)\n%s\nend } } }\n",
         auth, run);
@@ -106,6 +107,11 @@ static void on_page(void *arg, const struct tn_source_page *page, const struct t
     tn_json_free(json);
     size_t at = strlen(s->cursors);
     snprintf(s->cursors + at, sizeof s->cursors - at, "%.*s;", TN_FMT(page->cursor));
+    for (size_t i = 0; i < page->bad_count; i++) {
+        at = strlen(s->bad);
+        snprintf(s->bad + at, sizeof s->bad - at, "%.*s [%.*s];", TN_FMT(page->bad[i].message),
+                 TN_FMT(page->bad[i].payload));
+    }
     s->source.ops->release(s->source.self, page);
     s->source.ops->next(s->source.self, on_page, s);
 }
@@ -117,7 +123,7 @@ static void run_from(struct stage *s, const char *cursor)
     struct tn_err err;
     s->done = false;
     s->rows = s->pages = 0;
-    s->asked[0] = s->cursors[0] = '\0';
+    s->asked[0] = s->cursors[0] = s->bad[0] = '\0';
     if (!tn_bind_source_ops.open(s->rig.connections, &q, &s->source, &err))
         fail_msg("%s:%d: %s", err.file, err.line, err.text);
     s->source.ops->next(s->source.self, on_page, s);
@@ -323,6 +329,16 @@ static void a_mistake_names_its_line(void **state)
         {"conn:emit({}, 'rows')", TN_E_script, 6, ""},
         {"conn:emit(conn:get('/x'), 'rows')", TN_E_bad_answer, 0, "\"rows\""},
         {"conn:emit(conn:get('/x'), 'list', print)", TN_E_invalid, 0, "cursor"},
+        {"conn:emit({ id = 1 })", TN_E_script, 6, "a list of records"},
+        {"conn:emit({ 1 })", TN_E_script, 6, "record 1 is no table of members"},
+        {"conn:emit({ { a = print } })", TN_E_invalid, 0, "record 1"},
+        {"conn:emit({ { a = 1 } }, 'rows')", TN_E_script, 6, "no format"},
+        {"conn:emit('a,b', 'rows')", TN_E_script, 6, "reply"},
+        {"conn:emit('a,b', {})", TN_E_script, 6, "'format' is missing"},
+        {"conn:emit('a,b', { format = 'yaml' })", TN_E_script, 6, "csv, xml, fixed or ndjson"},
+        {"conn:emit('a,b', { format = 'csv', rows = 'x' })", TN_E_script, 6, "unknown option"},
+        {"conn:emit('a', { format = 'fixed', columns = 'a' })", TN_E_script, 6, "name:first-last"},
+        {"conn:emit('<a>', { format = 'xml', rows = 'b' })", TN_E_bad_answer, 0, "line 1, column"},
         {"conn:get('http://elsewhere.example/')", TN_E_egress, 0, "elsewhere.example"},
         {"conn:get('/x', { q = print })", TN_E_script, 6, "parameter q cannot be a function"},
         {"conn:get('/x', nil, { headers = { a = {} } })", TN_E_script, 6, "header a"},
@@ -360,14 +376,77 @@ static void emitted_pages_come_before_the_error(void **state)
     assert_string_equal(s->cursors, ";[1];");
 }
 
+/* Only the last page of an answer moves the cursor: until then a run goes on from before it. */
+static void an_answer_of_many_pages_moves_the_cursor_at_its_end(void **state)
+{
+    struct stage *s = *state;
+    adapter(s, "nil",
+            "local function csv(n) return 'id,name\\n' .. ('1,\\\"a\\nb\\\"\\n'):rep(n) end\n"
+            "assert(conn:emit(csv(1001), { format = 'csv' }, { at = 1 }, 9) == 1001)\n"
+            "assert(conn:emit(csv(500), { format = 'csv' }, { at = 2 }) == 500)\n"
+            "assert(conn:emit(csv(0), { format = 'csv' }, { at = 3 }) == 0)\n"
+            "local records = {} for i = 1, 501 do records[i] = { id = i } end\n"
+            "assert(conn:emit(records, nil, { at = 4 }) == 501)\n"
+            "assert(conn:emit({}) == 0)\n"
+            "assert(conn:emit('<l><i/><i/></l>', { format = 'xml', rows = 'l.i' }) == 2)");
+    run_from(s, "{\"at\":0}");
+    expect_ok(s);
+    assert_int_equal(s->rows, 1001 + 500 + 501 + 2);
+    assert_string_equal(s->cursors, "{\"at\":0};{\"at\":0};{\"at\":1};" /* 1001 */
+                                    "{\"at\":1};{\"at\":2};"            /* 500, and an empty page */
+                                    "{\"at\":2};{\"at\":4};{\"at\":4};");
+    assert_string_equal(s->bad, "");
+}
+
+static void what_cannot_be_read_keeps_its_bytes(void **state)
+{
+    struct stage *s = *state;
+    adapter(s, "nil",
+            "local text = '\\xef\\xbb\\xbfid;n\\r\\n1;\\xe4;\"x\"\\r\\n2;b\\r\\n\\xff;c'\n"
+            "conn:emit(text, { format = 'csv', delimiter = ';' })\n"
+            "conn:emit('ab\\n\\xe4b\\r\\n', { format = 'fixed', columns = { 'a:1-1' } })\n"
+            "conn:emit('{\"a\":1}\\n{oops}\\r\\n[]\\n{}', { format = 'ndjson' })");
+    run(s);
+    expect_ok(s);
+    assert_int_equal(s->rows, 1 + 1 + 2);
+    assert_non_null(strstr(s->bad, "line 2: 3 cells, but the header has 2 [1;\xe4;\"x\"];"));
+    assert_non_null(strstr(s->bad, "[\xff;c];"));
+    assert_non_null(strstr(s->bad, "[\xe4"
+                                   "b];"));
+    assert_non_null(strstr(s->bad, "[{oops}];"));
+    assert_non_null(strstr(s->bad, "line 3: the line is an array, no object [[]];"));
+}
+
 static void filters_and_resume_arrive_exactly(void **state)
 {
     struct stage *s = *state;
     adapter(s, "nil",
             "assert(next(filters) == nil)\nassert(conn.resume.id == 300000047274444)\n"
             "assert(conn.config.password == 'pass:word')\nlocal n = 0\n"
-            "for _ in pairs(conn.config) do n = n + 1 end\nassert(n == 3)");
+            "for _ in pairs(conn.config) do n = n + 1 end\nassert(n == 4)");
     run_from(s, "{\"id\":300000047274444}");
+    expect_ok(s);
+}
+
+static void the_config_can_be_asked_for_by_name(void **state)
+{
+    struct stage *s = *state;
+    adapter(
+        s, "nil",
+        "local config = require 'tenon.config'\n"
+        "assert(config.get 'password' == 'pass:word' and config.get 'user' == conn.config.user)\n"
+        "assert(config.integration() == 'plant_7')\n"
+        "assert(table.concat(config.names(), ',') == 'url,user,password,list,more')\n"
+        "local list = config.get 'list'\nassert(#list == 2 and list[2] == 'b')\nlist[1] = 'x'\n"
+        "assert(config.get 'list'[1] == 'a' and conn.config.list[1] == 'a')\n"
+        "assert(config.get 'more' == nil)\n"
+        "local good, err = pcall(config.get, 'pasword')\n"
+        "assert(not good and tostring(err):find(\"did you mean 'password'\", 1, true))\n"
+        "good, err = pcall(config.get, 'zzzzzzzz')\n"
+        "assert(not good and tostring(err):find('does not declare', 1, true))\n"
+        "assert(not pcall(config.get) and not pcall(config.get, {}))\n"
+        "assert(not pcall(function() config.user = 'x' end))");
+    run(s);
     expect_ok(s);
 }
 
@@ -385,7 +464,10 @@ int main(void)
         ON_STAGE(links_that_lead_nowhere_are_errors),
         ON_STAGE(a_mistake_names_its_line),
         ON_STAGE(emitted_pages_come_before_the_error),
+        ON_STAGE(an_answer_of_many_pages_moves_the_cursor_at_its_end),
+        ON_STAGE(what_cannot_be_read_keeps_its_bytes),
         ON_STAGE(filters_and_resume_arrive_exactly),
+        ON_STAGE(the_config_can_be_asked_for_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

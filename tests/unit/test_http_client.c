@@ -574,6 +574,124 @@ static void test_endless(void **state)
     expect_failure(w, TN_E_too_large, "header");
 }
 
+/* --- streams --------------------------------------------------------------------------------- */
+
+/* Takes room bytes, then none until it has more; first in world: done gets the same argument. */
+struct tap {
+    struct world w;
+    size_t room, got, refused;
+    int head_status;
+    char head_type[64];
+    unsigned char last;
+};
+
+static bool tapped(void *arg, const struct tn_reply *head, const char *bytes, size_t n)
+{
+    struct tap *t = arg;
+    t->head_status = head->status;
+    snprintf(t->head_type, sizeof t->head_type, "%.*s", TN_FMT(tn_reply_get(head, "content-type")));
+    if (t->room < n) {
+        t->refused++;
+        return false;
+    }
+    t->room -= n;
+    t->got += n;
+    t->last = (unsigned char)bytes[n - 1];
+    return true;
+}
+
+static int begin_tap(void **state)
+{
+    struct world *w;
+    int how = begin((void **)&w);
+    struct tap *t = TN_NEW(struct tap);
+    if (how) return how;
+    /* the watches know the world by its address */
+    tn_timer_free(w->guard);
+    tn_watch_free(w->accepting);
+    t->w = *w;
+    tn_free(w);
+    t->w.guard = tn_timer_new(t->w.loop, too_late, &t->w);
+    t->w.accepting = tn_watch_new(t->w.loop, t->w.listening, accept_ready, &t->w);
+    tn_watch_for(t->w.accepting, TN_READ);
+    *state = t;
+    return 0;
+}
+
+static void test_stream_waits_for_room(void **state)
+{
+    struct tap *t = *state;
+    struct world *w = &t->w;
+    script(w, "HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\n\r\n")->again =
+        "more and more of the same, without an end. ";
+    t->room = 100000;
+    struct tn_fetch_call *call = start(w, (struct tn_fetch){.data = tapped, .max_reply = 1000000});
+    UNTIL(w, t->refused);
+    size_t got = t->got;
+    for (int i = 0; i < 200; i++) tn_loop_turn(w->loop, false);
+    assert_int_equal(t->refused, 1);
+    assert_int_equal(t->got, got);
+    assert_true(got > 50000 && got <= 100000);
+    assert_int_equal(t->head_status, 200);
+    assert_string_equal(t->head_type, "text/csv");
+    t->room = 300000;
+    tn_fetch_resume(call);
+    assert_int_equal(t->got, got); /* later than the call */
+    UNTIL(w, t->refused == 2);
+    assert_true(t->got > got + 200000);
+    t->room = 100000000;
+    tn_fetch_resume(call);
+    UNTIL(w, w->done);
+    expect_failure(w, TN_E_too_large, "1000000 bytes");
+    assert_true(t->got <= 1000000);
+}
+
+static void test_stream_that_waits_can_be_cancelled(void **state)
+{
+    struct tap *t = *state;
+    script(&t->w, "HTTP/1.1 200 OK\r\n\r\n")->again = "more";
+    struct tn_fetch_call *call = start(&t->w, (struct tn_fetch){.data = tapped});
+    UNTIL(&t->w, t->refused);
+    tn_fetch_resume(call);
+    tn_fetch_cancel(call);
+    for (int i = 0; i < 20; i++) tn_loop_turn(t->w.loop, false);
+    assert_int_equal(t->w.done, 0);
+    call = start(&t->w, (struct tn_fetch){.data = tapped, .total_ms = 100});
+    UNTIL(&t->w, t->w.done); /* its time ends also while it waits */
+    expect_failure(&t->w, TN_E_timeout, "100 ms");
+}
+
+static void test_stream_ends_once_and_is_not_repeated(void **state)
+{
+    struct tap *t = *state;
+    struct world *w = &t->w;
+    t->room = 1000000;
+    script(w, "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy");
+    script(w, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole");
+    FETCH(w, .data = tapped, .retry = {.attempts = 3, .delay_ms = 1, .safe = true});
+    assert_int_equal(w->err.kind, TN_E_none);
+    assert_int_equal(w->attempts, 2);
+    assert_int_equal(t->got, 5); /* the refusal is none of it */
+    assert_int_equal(w->body.n, 0);
+    w->nanswers = w->requests = 0;
+    script(w, "HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\nnone");
+    FETCH(w, .data = tapped);
+    assert_int_equal(w->status, 404);
+    assert_int_equal(t->got, 5);
+    assert_string_equal(w->body.p, "none");
+    w->nanswers = w->requests = 0;
+    script(w, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")->close = true;
+    FETCH(w, .data = tapped, .retry = {.attempts = 3, .delay_ms = 1, .safe = true});
+    expect_failure(w, TN_E_bad_answer, "cut off");
+    assert_int_equal(w->attempts, 1);
+    assert_int_equal(t->got, 9);
+    w->nanswers = w->requests = 0;
+    script(w, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    FETCH(w, .data = tapped);
+    assert_int_equal(w->status, 200);
+    assert_int_equal(t->got, 9);
+}
+
 /* Bits in the order of deflate. */
 struct bits {
     struct tn_buf *out;
@@ -791,11 +909,39 @@ static void test_freed_in_done(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TAP(fn) cmocka_unit_test_setup_teardown(fn, begin_tap, end)
+
+/* Twenty megabytes out of eighty kilobytes, taken in small parts: none is lost. */
+static void test_stream_of_gzip_in_parts(void **state)
+{
+    struct tap *t = *state;
+    size_t n;
+    char *large = bomb(80000, &n);
+    struct answer *a = script(&t->w, large);
+    a->n = n;
+    a->close = true;
+    t->room = 100000;
+    struct tn_fetch_call *call = start(&t->w, (struct tn_fetch){.data = tapped});
+    while (!t->w.done) {
+        size_t refused = t->refused;
+        UNTIL(&t->w, t->w.done || t->refused > refused);
+        t->room = 1000000;
+        if (!t->w.done) tn_fetch_resume(call);
+    }
+    assert_int_equal(t->w.err.kind, TN_E_none);
+    assert_int_equal(t->got, 1 + 258 * 80000);
+    assert_true(t->refused > 10);
+    tn_free(large);
+}
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_get),
+        TAP(test_stream_waits_for_room),
+        TAP(test_stream_that_waits_can_be_cancelled),
+        TAP(test_stream_ends_once_and_is_not_repeated),
+        TAP(test_stream_of_gzip_in_parts),
         TEST(test_reuses_connections),
         TEST(test_post),
         TEST(test_head),

@@ -374,6 +374,107 @@ static void an_upsert_adopts_a_record_with_the_same_key(void **state)
     assert_int_equal(upsert(r, "Z", "{\"part_number\":\"B\",\"w\":1}", 'x'), TN_DONE_updated);
 }
 
+/* ---- a page at once against one by one ---- */
+
+enum { NAMES = 60 };
+
+/* One random thing that a source says: of few records, so that they come again, take each other's
+ * keys, and find records that are there already. */
+struct saying {
+    char external_id[16], body[64];
+    char hash;
+};
+
+static struct saying say(unsigned *seed, int among)
+{
+    struct saying s;
+    int name = (int)(rand_r(seed) % (unsigned)among), key = name, v = rand_r(seed) % 3;
+    if (rand_r(seed) % 12 == 0) key = (int)(rand_r(seed) % NAMES);
+    snprintf(s.external_id, sizeof s.external_id, "E%d", name);
+    snprintf(s.body, sizeof s.body, "{\"part_number\":\"P%d\",\"v\":%d}", key, v);
+    s.hash = (char)(key * 3 + v);
+    return s;
+}
+
+static void add_saying(struct tn_commit *c, int64_t team, const struct saying *s)
+{
+    struct tn_err err;
+    struct tn_upsert u = {.team = team,
+                          .table = "items",
+                          .source = source,
+                          .external_id = tn_str(s->external_id),
+                          .body = tn_str(s->body)};
+    memset(u.hash, s->hash, sizeof u.hash);
+    assert_true(tn_commit_upsert(c, &u, &err));
+}
+
+static void expect_same(struct rig *r, int64_t a_team, int64_t b_team)
+{
+    struct tn_buf a, b;
+    struct tn_row x, y;
+    struct tn_err err;
+    int64_t mine, theirs;
+    tn_buf_init(&a, TN_LIMIT_RECORD);
+    tn_buf_init(&b, TN_LIMIT_RECORD);
+    for (int i = 0; i < NAMES; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "E%d", i);
+        bool one =
+            tn_store_get_by_link(r->store, a_team, "items", &source, tn_str(id), &x, &a, &err);
+        bool two =
+            tn_store_get_by_link(r->store, b_team, "items", &source, tn_str(id), &y, &b, &err);
+        assert_int_equal(one, two);
+        if (!one) continue;
+        assert_true(tn_str_eq(x.body, y.body));
+        assert_int_equal(x.version, y.version);
+        assert_memory_equal(x.hash, y.hash, sizeof x.hash);
+    }
+    assert_true(tn_store_count(r->store, a_team, "items", &mine, &err));
+    assert_true(tn_store_count(r->store, b_team, "items", &theirs, &err));
+    assert_int_equal(mine, theirs);
+    tn_buf_clear(&a);
+    tn_buf_clear(&b);
+}
+
+/* The store process writes the records of a page many at a time; each still ends as if it had come
+ * alone: new ones, known ones, doubles, keys that are taken, in any mixture. */
+static void a_page_ends_as_its_records_would_one_by_one(void **state)
+{
+    struct rig *r = *state;
+    unsigned seed = 1;
+    for (int round = 0; round < 60; round++) {
+        int64_t paged = 1 + round / 10 * 2, single = paged + 1; /* teams that have nothing yet */
+        struct saying s[70];
+        enum tn_outcome_kind kinds[70];
+        bool adopted[70];
+        int n = 1 + rand_r(&seed) % 70, among = round % 3 ? NAMES : 1 + rand_r(&seed) % NAMES;
+        for (int i = 0; i < NAMES && round % 20 == 0; i += 7) { /* records of their own */
+            char body[64];
+            snprintf(body, sizeof body, "{\"part_number\":\"P%d\",\"ours\":1}", i);
+            put(r, paged, body, TN_NEW_ONLY);
+            put(r, single, body, TN_NEW_ONLY);
+        }
+        struct tn_commit *page = tn_commit_new(r->store);
+        for (int i = 0; i < n; i++) {
+            s[i] = say(&seed, among);
+            add_saying(page, paged, &s[i]);
+        }
+        assert_true(rig_commit(r, page));
+        for (int i = 0; i < n; i++) {
+            kinds[i] = r->ops[i].kind;
+            adopted[i] = r->ops[i].adopted;
+        }
+        for (int i = 0; i < n; i++) {
+            struct tn_commit *alone = tn_commit_new(r->store);
+            add_saying(alone, single, &s[i]);
+            assert_true(rig_commit(r, alone));
+            assert_int_equal(r->ops[0].kind, kinds[i]);
+            assert_int_equal(r->ops[0].adopted, adopted[i]);
+        }
+        expect_same(r, paged, single);
+    }
+}
+
 static void a_merging_upsert_keeps_local_fields(void **state)
 {
     struct rig *r = *state;
@@ -1212,6 +1313,7 @@ int main(void)
         T(bad_operations_are_refused_at_once),
         T(an_upsert_creates_updates_or_does_nothing),
         T(an_upsert_adopts_a_record_with_the_same_key),
+        T(a_page_ends_as_its_records_would_one_by_one),
         T(a_merging_upsert_keeps_local_fields),
         T(links_remember_what_both_sides_agreed_on),
         T(links_are_made_and_taken_off_by_hand),

@@ -96,18 +96,28 @@ static struct tn_isolate *isolate(void **state)
     return fixture_isolate(*state, &o);
 }
 
-static struct tn_task *start(struct tn_isolate *iso, const char *body, struct end *end)
+static struct tn_task *start_after(struct tn_isolate *iso, const char *head, const char *body,
+                                   struct end *end)
 {
     struct tn_err err;
     char *text = NULL;
-    assert_true(
-        asprintf(&text, "local hold = require 'hold'\nreturn function(...)\n%s\nend", body) > 0);
+    assert_true(asprintf(&text, "%sreturn function(...)\n%s\nend", head, body) > 0);
     int ref = fixture_load(iso, text);
     struct tn_task *task = tn_task_start(iso, ref, &call, end, &err);
     assert_non_null(task);
     tn_isolate_release(iso, ref);
     free(text);
     return task;
+}
+
+static struct tn_task *start(struct tn_isolate *iso, const char *body, struct end *end)
+{
+    return start_after(iso, "local hold = require 'hold'\n", body, end);
+}
+
+static struct tn_task *start_plain(struct tn_isolate *iso, const char *body, struct end *end)
+{
+    return start_after(iso, "", body, end);
 }
 
 static void turns(struct fixture *f, int n)
@@ -186,7 +196,7 @@ static void waits_work_in_all_places(void **state)
 static void waits_are_refused_elsewhere(void **state)
 {
     static const char *const bodies[] = {
-        "table.sort({ 3, 2, 1 }, function(a, b) hold() return a < b end)",
+        "table.sort({ setmetatable({}, { __lt = function() return hold() end }), 1 })",
         "('x'):gsub('x', function() return hold() end)",
         "('x'):gsub('x', function() coroutine.wrap(hold)() end)",
         "load(function() return hold() end)",
@@ -398,11 +408,13 @@ static void thousands_are_in_flight(void **state)
     for (int i = 0; i < N; i++) assert_non_null(tn_task_start(iso, ref, &call, &ends[i], &err));
     while (holds.n < N) tn_loop_turn(((struct fixture *)*state)->loop, true);
     for (int i = N - 1; i >= 0; i--) answer(i, i);
+    bool seen[N + 1] = {false}; /* one that gave way before it waited comes later */
     for (int i = 0; i < N; i++) {
-        char want[16];
         fixture_turn(*state, &ends[i].done);
-        snprintf(want, sizeof want, "%d", i + 1);
-        assert_string_equal(ends[i].out.text, want);
+        int got = atoi(ends[i].out.text);
+        assert_in_range(got, 1, N);
+        assert_false(seen[got]);
+        seen[got] = true;
     }
     struct tn_isolate_stats stats;
     tn_isolate_stats(iso, &stats);
@@ -513,6 +525,134 @@ static void arguments_go_in_and_results_come_out(void **state)
     tn_isolate_unref(iso);
 }
 
+/* ---- giving way ---- */
+
+static void count_tick(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static void a_long_computation_gives_way_to_others(void **state)
+{
+    struct tn_isolate_options o = {.name = "long", .call_ms = 400};
+    struct tn_isolate *busy = fixture_isolate(*state, &o), *iso = isolate(state);
+    struct end endless = {0}, other = {0};
+    struct fixture *f = *state;
+    int turns_taken = 0, timers = 0;
+    start_plain(busy, "while true do end", &endless);
+    start(iso, "local n = 0 for i = 1, 20 do n = n + hold() end return n", &other);
+    struct tn_timer *timer = tn_timer_new(f->loop, count_tick, &timers);
+    for (; !endless.done; turns_taken++) {
+        if (!tn_timer_armed(timer)) tn_timer_set(timer, 0);
+        tn_loop_turn(f->loop, true);
+        if (holds.n && !other.done) answer(holds.n - 1, 2);
+    }
+    assert_int_equal(endless.err.kind, TN_E_budget);
+    assert_non_null(strstr(endless.err.text, "400 ms"));
+    assert_true(turns_taken >= 20); /* 400 ms in slices of 5 to 10 */
+    assert_true(timers >= 20);
+    assert_int_equal(other.done, 1);
+    assert_string_equal(other.out.text, "40");
+    tn_timer_free(timer);
+    struct tn_isolate_stats stats;
+    tn_isolate_stats(busy, &stats);
+    assert_int_equal(stats.overruns, 1);
+    assert_int_equal(stats.calls, 3); /* loading, starting, the task */
+    tn_isolate_unref(busy);
+    tn_isolate_unref(iso);
+}
+
+/* Everything that Lua can be in the middle of, again and again, for several slices. */
+static const char every_kind[] =
+    "local sum, log = 0, {}\n"
+    "local mt = {__index = function(t, k) local a = k .. '!' return a end,\n"
+    "  __add = function(a, b) local s = 0 for i = 1, 3 do s = s + i end return s end,\n"
+    "  __lt = function() local x = 1 return x == 1 end, __eq = function() return true end,\n"
+    "  __concat = function() return 'cc' end, __len = function() return 5 end,\n"
+    "  __call = function(_, ...) return select('#', ...), ... end}\n"
+    "local function va(...) local a, b = ... return select('#', ...), b, a, ... end\n"
+    "local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end\n"
+    "local function tail(n) if n == 0 then return 7 end return tail(n - 1) end\n"
+    "local function step(s, c) if c < s then return c + 1, c * c end end\n"
+    "for round = 1, 3000 do\n"
+    "  local o, p = setmetatable({}, mt), setmetatable({}, mt)\n"
+    "  local t = {va(round, 6, 7), va(8, 9)}\n"
+    "  sum = sum + #t + (o + 1) + #o + #(o .. 'x') + #o.foo + select('#', o(1, nil, 3))\n"
+    "  if o < p and o == p then sum = sum + 1 end\n"
+    "  for a, b in step, 9, 0 do sum = sum + a * b end\n"
+    "  for i = 1.0, 2, 0.25 do sum = sum + i end\n"
+    "  local ok, err = pcall(function() local x = fib(8) error({x}) end)\n"
+    "  sum = sum + (ok and 0 or err[1]) + tail(20)\n"
+    "  local co = coroutine.wrap(function(a)\n"
+    "    for i = 1, 5 do a = a + coroutine.yield(a + fib(5)) end return a end)\n"
+    "  sum = sum + co(1) for i = 1, 5 do sum = sum + co(i) end\n"
+    "  do local c <close> = setmetatable({}, {__close = function() sum = sum + 1 end}) end\n"
+    "  local list = {} for i = 1, 30 do list[i] = i * 37 % 23 end\n"
+    "  table.sort(list, function(a, b) return a < b end)\n"
+    "  table.sort(list, function(a, b) return fib(3) > 0 and a < b end)\n"
+    "  local s = ('hello'):gsub('l', function(c) return c .. c end)\n"
+    "  log[round % 100 + 1] = table.concat(list, ',') .. s\n"
+    "  local i = 1 ::top:: if i < 5 then i = i + 1 goto top end\n"
+    "end\n"
+    "return math.tointeger(sum) or sum, #log, log[#log]";
+
+static void what_gave_way_ends_with_the_same_result(void **state)
+{
+    struct tn_isolate_options o = {.name = "same", .call_ms = 20000};
+    struct tn_isolate *iso = fixture_isolate(*state, &o);
+    struct fixture_text plain;
+    fixture_run(iso, &plain, every_kind);
+    for (int round = 0; round < 3; round++) {
+        struct end end = {0};
+        int turns_taken = 0;
+        start_plain(iso, every_kind, &end);
+        for (; !end.done; turns_taken++) tn_loop_turn(((struct fixture *)*state)->loop, true);
+        assert_int_equal(end.err.kind, TN_E_none);
+        assert_string_equal(end.out.text, plain.text);
+        assert_true(turns_taken > 2);
+    }
+    tn_isolate_unref(iso);
+}
+
+static void what_cannot_give_way_is_stopped_sooner(void **state)
+{
+    static const char *const bodies[] = {
+        "table.sort({1, setmetatable({}, {__lt = function() while true do end end})})",
+        "return (('a'):gsub('a', function() while true do end end))",
+        "return (('a'):rep(40000)):match(('.-'):rep(30) .. 'b')",
+        "while true do pcall(string.gsub, 'a', 'a', function() while true do end end) end",
+        "coroutine.wrap(function() ('a'):gsub('a', function() while true do end end) end)()",
+    };
+    struct tn_isolate_options o = {.name = "held", .call_ms = 5000};
+    struct tn_isolate *iso = fixture_isolate(*state, &o);
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        struct end end = {0};
+        start_plain(iso, bodies[i], &end);
+        fixture_turn(*state, &end.done);
+        assert_int_equal(end.err.kind, TN_E_budget);
+        if (!strstr(end.err.text, "200 ms of CPU time inside one call"))
+            fail_msg("%s: %s", bodies[i], end.err.text);
+        assert_int_equal(end.err.line, 2);
+    }
+    tn_isolate_unref(iso);
+}
+
+static void a_task_can_be_cancelled_while_it_gives_way(void **state)
+{
+    struct tn_isolate_options o = {.name = "endless", .call_ms = 5000};
+    struct tn_isolate *iso = fixture_isolate(*state, &o);
+    struct end end = {0};
+    struct tn_task *task = start_plain(
+        iso, "coroutine.wrap(function() pcall(function() while true do end end) end)()", &end);
+    turns(*state, 4);
+    assert_int_equal(end.done, 0);
+    tn_task_cancel(task);
+    turns(*state, 2);
+    assert_int_equal(end.done, 1);
+    assert_int_equal(end.err.kind, TN_E_cancelled);
+    tn_isolate_unref(iso);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, open, close)
@@ -535,6 +675,10 @@ int main(void)
         T(a_retired_isolate_drains),
         T(the_host_takes_everything_with_it),
         T(arguments_go_in_and_results_come_out),
+        T(a_long_computation_gives_way_to_others),
+        T(what_gave_way_ends_with_the_same_result),
+        T(what_cannot_give_way_is_stopped_sooner),
+        T(a_task_can_be_cancelled_while_it_gives_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

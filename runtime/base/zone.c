@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* zone.c - local wall time to UTC: fixed offsets, and the zone database's files (RFC 8536). */
+/* zone.c - fixed offsets, and the zone database's files (RFC 8536). */
+#include "base/zone.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/time.h"
-#include "mapping/coerce.h"
 
 enum { ZONE_FILE_MAX = 256 * 1024, HEADER = 44 };
 
@@ -283,7 +284,22 @@ int64_t tn_zone_offset(const struct tn_zone *z, int64_t utc)
     return offset_at(z, utc);
 }
 
-int64_t tn_zone_utc(const struct tn_zone *z, int64_t local_ms)
+/* The first second from low on at which the offset is not what it was, up to high. */
+static int64_t change_between(const struct tn_zone *z, int64_t low, int64_t high)
+{
+    int64_t before = offset_at(z, low);
+    while (high - low > 1) {
+        int64_t mid = low + (high - low) / 2;
+        if (offset_at(z, mid) == before)
+            low = mid;
+        else
+            high = mid;
+    }
+    return high;
+}
+
+enum tn_wall tn_zone_wall(const struct tn_zone *z, int64_t local_ms, int64_t *utc_ms,
+                          int64_t *jump_ms)
 {
     int64_t local = local_ms / 1000 - (local_ms % 1000 < 0), ms = local_ms - local * 1000;
     /* The offsets a day before and after are the two that can apply around a change. */
@@ -296,5 +312,18 @@ int64_t tn_zone_utc(const struct tn_zone *z, int64_t local_ms)
         utc = first < second ? first : second;
     else if (second_ok)
         utc = second;
-    return utc * 1000 + ms;
+    *utc_ms = utc * 1000 + ms;
+    if (!first_ok && !second_ok) {
+        *jump_ms = change_between(z, second, first) * 1000;
+        return TN_WALL_skipped;
+    }
+    *jump_ms = *utc_ms;
+    return first_ok && second_ok && first != second ? TN_WALL_twice : TN_WALL_once;
+}
+
+int64_t tn_zone_utc(const struct tn_zone *z, int64_t local_ms)
+{
+    int64_t utc, jump;
+    tn_zone_wall(z, local_ms, &utc, &jump);
+    return utc;
 }

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* duration.h - spans of time as text: ISO 8601 (P1Y2M3DT4H5M6.5S, P2W), or a number with a unit
+ * (250ms, 90s, 15m, 2h, 1d). */
+#ifndef TN_BASE_DURATION_H
+#define TN_BASE_DURATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+/* Months and days have no fixed length: how long they are says the calendar of a place. */
+struct tn_duration {
+    int64_t months, days, ms;
+};
+/* False: it is none, or larger than 1e12 ms, 1e6 days or 1e5 months. */
+bool tn_duration_read(struct tn_str text, struct tn_duration *out);
+
+enum { TN_DURATION_LEN = 48 };
+/* "PT15M", "P1DT2H", "PT0.25S", "-PT1S", "PT0S". */
+void tn_duration_text(int64_t ms, char out[TN_DURATION_LEN]);
+
+#endif

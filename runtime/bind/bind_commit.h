@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* bind_commit.h - commits that a task waits for.  A commit is answered exactly once, also when the
+ * task is gone by then, so what is on its way is no part of what the task owns.
+ * Life: zeroed inside an object made with bind_new; send, answered, send again; forget in the
+ * object's drop. */
+#ifndef TN_BIND_BIND_COMMIT_H
+#define TN_BIND_BIND_COMMIT_H
+
+#include "bind/bind.h"
+
+struct tn_commit;
+struct tn_committed;
+struct tn_store;
+
+struct bind_commit {
+    struct tn_task *task;
+    struct bind_flight *flight; /* NULL: nothing is on its way */
+    struct tn_err err;          /* of the last answer; kind none: it is durable */
+    /* Instead of waking the task; outside of Lua.  NULL: the task is woken. */
+    void (*answered)(struct bind_commit *c, const struct tn_committed *done);
+};
+/* Takes the commit over; park after it. */
+void bind_commit_send(struct bind_commit *c, struct tn_store *store, struct tn_commit *commit_give);
+void bind_commit_forget(struct bind_commit *c);
+
+#endif

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/* bind_event.c - require "tenon.event": the numbered log of what happened to a team's records, and
+ * events of the script's own in it. */
+#include "bind/bind_event.h"
+
+#include <stdio.h>
+
+#include "base/limits.h"
+#include "base/time.h"
+#include "bind/bind_commit.h"
+#include "events/event.h"
+#include "store/commit.h"
+#include "store/tables.h"
+
+enum { USUAL = 100, TYPES_MAX = 32 };
+
+/* ---- what may be told ---- */
+
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+}
+
+/* Words with dots between them, two at least. */
+static bool is_type(struct tn_str type)
+{
+    size_t dots = 0;
+    if (!type.n || type.n > TN_STORE_NAME_MAX) return false;
+    for (size_t i = 0; i < type.n; i++) {
+        bool dot = type.p[i] == '.';
+        bool edge = i == 0 || i + 1 == type.n || type.p[i - 1] == '.';
+        if ((dot && edge) || (!dot && !is_word(type.p[i]))) return false;
+        dots += dot;
+    }
+    return dots > 0;
+}
+
+/* What the store itself says of the changes of a record, and Tenon of its own things. */
+static bool is_taken(const struct bind_owner *owner, struct tn_str type)
+{
+    struct tn_str rest = type, head;
+    char name[TN_STORE_NAME_MAX + 1];
+    tn_str_split(&rest, '.', &head);
+    snprintf(name, sizeof name, "%.*s", TN_FMT(head));
+    for (size_t i = 0; i < tn_system_table_count; i++)
+        if (tn_system_tables[i].event && strcmp(tn_system_tables[i].event, name) == 0) return true;
+    bool changes =
+        tn_str_is(rest, "created") || tn_str_is(rest, "updated") || tn_str_is(rest, "deleted");
+    return changes && owner->core && tn_unit_resource(owner->core, name);
+}
+
+static const char *check_type(lua_State *L, int index, const struct bind_owner *owner)
+{
+    struct tn_str type = bind_str(L, index);
+    if (!is_type(type))
+        luaL_error(L,
+                   "'%s' is no type of event: words of letters, digits, '_' and '-' with dots "
+                   "between them, such as order.shipped, %d characters at most",
+                   type.p, TN_STORE_NAME_MAX);
+    if (is_taken(owner, type))
+        luaL_error(L, "'%s' is what Tenon itself says; give your event a name of its own", type.p);
+    return type.p;
+}
+
+/* options.record = { resource, id } or { resource = ..., id = ... } */
+static void read_about(lua_State *L, int options, const struct bind_owner *owner,
+                       struct bind_event_told *out)
+{
+    static const char *const names[] = {"record", NULL};
+    bind_check_keys(L, options, names);
+    if (lua_isnoneornil(L, options) || lua_getfield(L, options, "record") == LUA_TNIL) return;
+    luaL_checktype(L, -1, LUA_TTABLE);
+    int record = lua_gettop(L);
+    if (lua_rawgeti(L, record, 1) == LUA_TNIL) lua_getfield(L, record, "resource");
+    if (lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "'record' is { resource, id }");
+    out->resource = bind_resource(L, lua_gettop(L), owner);
+    if (lua_rawgeti(L, record, 2) == LUA_TNIL) lua_getfield(L, record, "id");
+    if (lua_type(L, -1) != LUA_TSTRING || !bind_record_id(L, lua_gettop(L), &out->id))
+        luaL_error(L, "'record' is { resource, id }, and the id that of a record");
+    lua_settop(L, record - 1);
+}
+
+static void read_data(lua_State *L, int index, struct bind_body_reader *reader,
+                      struct bind_event_told *out)
+{
+    struct tn_err err;
+    struct tn_jw w;
+    out->data = TN_STR("");
+    if (lua_isnoneornil(L, index)) return;
+    luaL_checktype(L, index, LUA_TTABLE);
+    tn_buf_reset(&reader->text);
+    tn_jw_init(&w, &reader->text);
+    if (!bind_json_write(L, index, &w, &err) || !tn_buf_ok(&reader->text, "an event", &err))
+        bind_raise(L, &err);
+    if (reader->text.n > TN_LIMIT_EVENT)
+        luaL_error(L, "the data of an event has %d KiB at most", (int)(TN_LIMIT_EVENT / TN_KIB));
+    out->data = tn_buf_str(&reader->text);
+}
+
+void bind_event_read(lua_State *L, int first, const struct bind_owner *owner,
+                     struct bind_body_reader *reader, struct bind_event_told *out)
+{
+    *out = (struct bind_event_told){.type = check_type(L, first, owner)};
+    lua_settop(L, lua_gettop(L) > first + 2 ? lua_gettop(L) : first + 2);
+    read_data(L, first + 1, reader, out);
+    read_about(L, first + 2, owner, out);
+}
+
+/* ---- emit ---- */
+
+struct emitting {
+    struct bind_commit commit; /* first */
+    struct bind_body_reader reader;
+};
+
+static void drop_emitting(void *object)
+{
+    struct emitting *e = object;
+    bind_commit_forget(&e->commit);
+    bind_body_reader_clear(&e->reader);
+}
+
+static const struct bind_class emitting_class = {"tenon.event.emit", drop_emitting, NULL};
+
+static int emitted(lua_State *L, int status, lua_KContext ctx)
+{
+    const struct emitting *e = (const struct emitting *)ctx;
+    (void)status;
+    if (e->commit.err.kind != TN_E_none) return bind_fail(L, &e->commit.err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int l_emit(lua_State *L)
+{
+    struct bind_desk desk;
+    struct bind_event_told told;
+    struct tn_err err;
+    lua_settop(L, 3);
+    luaL_checkstring(L, 1);
+    struct tn_task *task = tn_task_self(L);
+    if (!bind_desk_open(L, &desk, &err) || !bind_may_write(&desk, &err)) return bind_fail(L, &err);
+    struct emitting *e = bind_new(L, sizeof *e, &emitting_class);
+    e->commit.task = task;
+    bind_body_reader_init(&e->reader);
+    bind_event_read(L, 1, desk.owner, &e->reader, &told);
+    struct tn_commit *commit = tn_commit_new(desk.store);
+    tn_commit_origin(commit, &desk.actor.origin);
+    if (!tn_commit_event(commit, desk.actor.team, told.type,
+                         told.resource ? told.resource->resource.plural : NULL,
+                         told.resource ? &told.id : NULL, told.data, &err)) {
+        tn_commit_free(commit);
+        return bind_fail(L, &err);
+    }
+    bind_commit_send(&e->commit, desk.store, commit);
+    return tn_task_park(L, emitted, e);
+}
+
+/* ---- after ---- */
+
+/* Events that were read, in C: the store's callback may not raise. */
+struct reading {
+    const char *types[TYPES_MAX + 1]; /* of the script's table; NULL ends */
+    size_t limit, looked;
+    struct tn_arena arena;
+    struct tn_event *v; /* texts in the arena */
+    size_t n;
+    int64_t last;
+    struct tn_json *json;
+};
+
+static void drop_reading(void *object)
+{
+    struct reading *r = object;
+    tn_arena_clear(&r->arena);
+    tn_json_free(r->json);
+}
+
+static const struct bind_class reading_class = {"tenon.event.reading", drop_reading, NULL};
+
+static struct tn_str kept(struct reading *r, struct tn_str s)
+{
+    return (struct tn_str){tn_arena_strndup(&r->arena, s.p ? s.p : "", s.n), s.n};
+}
+
+static bool wanted(const struct reading *r, struct tn_str type)
+{
+    for (size_t i = 0; r->types[i]; i++)
+        if (tn_event_matches(r->types[i], type)) return true;
+    return !r->types[0];
+}
+
+static bool take_event(void *arg, const struct tn_event *e)
+{
+    struct reading *r = arg;
+    r->last = e->seq;
+    r->looked++;
+    if (!wanted(r, e->type)) return true;
+    struct tn_event *told = &r->v[r->n++];
+    *told = *e;
+    told->type = kept(r, e->type);
+    told->table = kept(r, e->table);
+    told->data = kept(r, e->data);
+    return r->n < r->limit;
+}
+
+/* Pages of the log until there are enough, or enough was looked at. */
+static bool read_log(struct reading *r, const struct bind_desk *desk, int64_t after, bool *gap,
+                     bool *end, struct tn_err *err)
+{
+    struct tn_tail tail;
+    r->last = after;
+    *gap = *end = false;
+    while (r->n < r->limit && r->looked < TN_LIMIT_EVENT_SCAN && !*end) {
+        size_t before = r->looked;
+        if (!tn_store_tail(desk->store, desk->actor.team, r->last, TN_LIMIT_PAGE, take_event, r,
+                           &tail, err))
+            return false;
+        *gap |= tail.gap;
+        *end = r->looked - before < TN_LIMIT_PAGE && r->n < r->limit;
+    }
+    return true;
+}
+
+static void push_event_data(lua_State *L, struct tn_json *json, struct tn_str data)
+{
+    struct tn_err err;
+    if (!data.n) return;
+    if (!tn_json_parse(json, data, &err)) bind_raise(L, &err);
+    bind_json_push(L, tn_json_root(json));
+    lua_setfield(L, -2, "data");
+}
+
+void bind_event_push(lua_State *L, const struct tn_unit *core, struct tn_json *json,
+                     const struct tn_event *e)
+{
+    static const struct tn_id none;
+    char id[TN_ID_LEN + 1], at[TN_TIME_LEN + 1], table[TN_STORE_NAME_MAX + 1];
+    lua_createtable(L, 0, 6);
+    lua_pushlstring(L, e->type.p, e->type.n);
+    lua_setfield(L, -2, "type");
+    lua_pushinteger(L, e->seq);
+    lua_setfield(L, -2, "seq");
+    lua_pushinteger(L, e->number);
+    lua_setfield(L, -2, "number");
+    tn_time_text(e->at_ms, at);
+    lua_pushstring(L, at);
+    lua_setfield(L, -2, "at");
+    push_event_data(L, json, e->data);
+    if (!e->table.n || memcmp(&e->record, &none, sizeof none) == 0) return;
+    snprintf(table, sizeof table, "%.*s", TN_FMT(e->table));
+    const struct tn_decl *resource = core ? tn_unit_resource_of(core, table) : NULL;
+    tn_id_text(&e->record, id);
+    lua_createtable(L, 0, 3);
+    lua_pushstring(L, resource ? resource->name : table);
+    lua_setfield(L, -2, "resource");
+    lua_pushstring(L, id);
+    lua_setfield(L, -2, "id");
+    lua_pushinteger(L, e->version);
+    lua_setfield(L, -2, "version");
+    lua_setfield(L, -2, "record");
+}
+
+static void take_types(lua_State *L, int options, struct reading *r)
+{
+    if (lua_isnoneornil(L, options) || lua_getfield(L, options, "types") == LUA_TNIL) return;
+    if (!lua_istable(L, -1)) luaL_error(L, "'types' is a list of types such as \"order.*\"");
+    size_t n = lua_rawlen(L, -1);
+    if (n > TYPES_MAX) luaL_error(L, "'types' has %d at most", TYPES_MAX);
+    for (size_t i = 0; i < n; i++) {
+        if (lua_rawgeti(L, -1, (lua_Integer)i + 1) != LUA_TSTRING)
+            luaL_error(L, "'types' is a list of types such as \"order.*\"");
+        r->types[i] = tn_arena_strdup(&r->arena, lua_tostring(L, -1));
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static int after_now(lua_State *L)
+{
+    static const char *const names[] = {"limit", "types", NULL};
+    struct bind_desk desk;
+    struct tn_err err;
+    bool gap, end;
+    lua_Integer after = luaL_checkinteger(L, 1);
+    luaL_argcheck(L, after >= 0, 1, "a place in the log, 0 or more");
+    bind_check_keys(L, 2, names);
+    int64_t limit = bind_opt_key_int(L, 2, "limit", USUAL);
+    luaL_argcheck(L, limit >= 1 && limit <= TN_LIMIT_PAGE, 2, "'limit' is a number from 1 to 500");
+    if (!bind_desk_open(L, &desk, &err)) return bind_fail(L, &err);
+    struct reading *r = bind_new(L, sizeof *r, &reading_class);
+    tn_arena_init(&r->arena);
+    r->json = tn_json_new();
+    r->limit = (size_t)limit;
+    r->v = tn_arena_alloc(&r->arena, r->limit * sizeof *r->v);
+    take_types(L, 2, r);
+    if (!read_log(r, &desk, after, &gap, &end, &err)) return bind_fail(L, &err);
+    lua_createtable(L, 0, 4);
+    lua_createtable(L, (int)r->n, 0);
+    for (size_t i = 0; i < r->n; i++) {
+        bind_event_push(L, desk.owner->core, r->json, &r->v[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    bind_json_mark_array(L, -1);
+    lua_setfield(L, -2, "events");
+    lua_pushinteger(L, r->last);
+    lua_setfield(L, -2, "last");
+    lua_pushboolean(L, !end);
+    lua_setfield(L, -2, "more");
+    lua_pushboolean(L, gap);
+    lua_setfield(L, -2, "gap");
+    bind_drop(r);
+    return 1;
+}
+
+static int l_after(lua_State *L)
+{
+    lua_settop(L, 2);
+    return bind_read(L, after_now);
+}
+
+static const luaL_Reg functions[] = {{"after", l_after}, {"emit", l_emit}, {NULL, NULL}};
+
+int luaopen_tenon_event(lua_State *L)
+{
+    bind_library(L, functions);
+    return 1;
+}

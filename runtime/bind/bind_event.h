@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* bind_event.h - an event as a script tells it: type, data and the record that it is about. */
+#ifndef TN_BIND_BIND_EVENT_H
+#define TN_BIND_BIND_EVENT_H
+
+#include "bind/bind_record.h"
+
+struct bind_event_told {
+    const char *type;
+    const struct tn_decl *resource; /* NULL: about no record */
+    struct tn_id id;
+    struct tn_str data; /* JSON in the reader, or "" */
+};
+/* From (type, data, options) at first ... first + 2.  Raises: a type that is no name or one that is
+ * the store's own, data without a JSON form or larger than TN_LIMIT_EVENT. */
+void bind_event_read(lua_State *L, int first, const struct bind_owner *owner,
+                     struct bind_body_reader *reader, struct bind_event_told *out);
+/* Pushes the event as scripts see it: type, seq, number, at, data, record. */
+void bind_event_push(lua_State *L, const struct tn_unit *core, struct tn_json *json,
+                     const struct tn_event *e);
+
+#endif

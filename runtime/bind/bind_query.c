@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include "bind/bind_query.h"
+
+#include <stdio.h>
+
+#include "base/limits.h"
+
+static void drop_query(void *object)
+{
+    struct bind_query *query = object;
+    tn_arena_clear(&query->arena);
+    bind_rows_clear(&query->rows);
+    tn_page_clear(&query->page);
+}
+
+const struct bind_class bind_query_class = {"tenon.store.query", drop_query, NULL};
+
+/* ---- values ---- */
+
+struct tn_str bind_query_text(lua_State *L, int index, struct tn_arena *arena)
+{
+    char number[40];
+    struct tn_str text = {NULL, 0};
+    switch (lua_type(L, index)) {
+    case LUA_TSTRING: text = bind_str(L, index); break;
+    case LUA_TBOOLEAN: text = tn_str(lua_toboolean(L, index) ? "true" : "false"); break;
+    case LUA_TNUMBER:
+        if (lua_isinteger(L, index))
+            snprintf(number, sizeof number, "%lld", (long long)lua_tointeger(L, index));
+        else
+            snprintf(number, sizeof number, "%.17g", lua_tonumber(L, index));
+        text = tn_str(number);
+        break;
+    case LUA_TUSERDATA: text = bind_decimal_text(L, index); break;
+    }
+    if (!text.p)
+        luaL_error(L,
+                   "a value to compare with is a text, a number, a decimal, true or false, not %s",
+                   luaL_typename(L, index));
+    return (struct tn_str){tn_arena_strndup(arena, text.p, text.n), text.n};
+}
+
+/* ---- columns ---- */
+
+/* What scripts and the API call the system's columns. */
+static const char *column_of(lua_State *L, const struct tn_decl *resource, struct tn_str name)
+{
+    static const char *const system[][2] = {
+        {"id", "id"}, {"version", "version"}, {"createdAt", "created"}, {"updatedAt", "updated"}};
+    const struct tn_resource *r = &resource->resource;
+    const char *names[200] = {NULL};
+    for (size_t i = 0; i < sizeof system / sizeof *system; i++)
+        if (tn_str_is(name, system[i][0])) return system[i][1];
+    const struct tn_field *f = tn_field_find(r->fields, r->n_fields, name);
+    if (f) return f->name;
+    for (size_t i = 0; i < r->n_fields && i < 199; i++) names[i] = r->fields[i].name;
+    const char *near = tn_str_nearest(name, names);
+    if (near)
+        luaL_error(L, "%s has no field '%s'; did you mean '%s'?", resource->name, name.p, near);
+    else
+        luaL_error(L, "%s has no field '%s'", resource->name, name.p);
+    return NULL;
+}
+
+/* ---- where ---- */
+
+static const struct {
+    const char *name;
+    enum tn_filter_op op;
+} operators[] = {
+    {"eq", TN_FILTER_eq}, {"ne", TN_FILTER_ne},         {"in", TN_FILTER_in},
+    {"lt", TN_FILTER_lt}, {"le", TN_FILTER_le},         {"gt", TN_FILTER_gt},
+    {"ge", TN_FILTER_ge}, {"prefix", TN_FILTER_prefix}, {"contains", TN_FILTER_contains}};
+
+static struct tn_filter *filter_new(lua_State *L, struct bind_query *query, const char *column,
+                                    enum tn_filter_op op)
+{
+    if (query->q.filter_count == TN_STORE_FILTERS_MAX)
+        luaL_error(L, "a query has %d conditions at most", TN_STORE_FILTERS_MAX);
+    struct tn_filter *f = &query->filters[query->q.filter_count++];
+    *f = (struct tn_filter){.column = column, .op = op};
+    return f;
+}
+
+/* The value at the top. */
+static void take_one(lua_State *L, struct bind_query *query, struct tn_filter *f)
+{
+    struct tn_str *value = tn_arena_alloc(&query->arena, sizeof *value);
+    *value = bind_query_text(L, -1, &query->arena);
+    f->values = value;
+    f->count = 1;
+}
+
+/* The list at the top. */
+static void take_list(lua_State *L, struct bind_query *query, struct tn_filter *f)
+{
+    luaL_checktype(L, -1, LUA_TTABLE);
+    size_t n = lua_rawlen(L, -1);
+    if (n > TN_LIMIT_PAGE) luaL_error(L, "a list to look for has %d values at most", TN_LIMIT_PAGE);
+    struct tn_str *values = tn_arena_alloc(&query->arena, (n + 1) * sizeof *values);
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        values[i] = bind_query_text(L, -1, &query->arena);
+        lua_pop(L, 1);
+    }
+    f->values = values;
+    f->count = n;
+}
+
+/* One operator and its value, which is at the top. */
+static void take_operator(lua_State *L, struct bind_query *query, const char *column,
+                          const char *name)
+{
+    const char *names[sizeof operators / sizeof *operators + 2] = {NULL};
+    size_t n = sizeof operators / sizeof *operators;
+    if (strcmp(name, "null") == 0) {
+        luaL_checktype(L, -1, LUA_TBOOLEAN);
+        filter_new(L, query, column, lua_toboolean(L, -1) ? TN_FILTER_null : TN_FILTER_not_null);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        names[i] = operators[i].name;
+        if (strcmp(name, operators[i].name) != 0) continue;
+        struct tn_filter *f = filter_new(L, query, column, operators[i].op);
+        if (f->op == TN_FILTER_in)
+            take_list(L, query, f);
+        else
+            take_one(L, query, f);
+        return;
+    }
+    names[n] = "null";
+    const char *near = tn_str_nearest(tn_str(name), names);
+    luaL_error(L, "there is no operator '%s'%s%s%s (eq ne in lt le gt ge prefix contains null)",
+               name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+/* The condition at the top: a value, a list of values, or operators. */
+static void take_condition(lua_State *L, struct bind_query *query, const char *column)
+{
+    if (bind_json_is_null(L, -1)) {
+        filter_new(L, query, column, TN_FILTER_null);
+    } else if (!lua_istable(L, -1)) {
+        take_one(L, query, filter_new(L, query, column, TN_FILTER_eq));
+    } else if (lua_rawlen(L, -1) || bind_json_is_array(L, -1)) {
+        take_list(L, query, filter_new(L, query, column, TN_FILTER_in));
+    } else {
+        for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+            if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "a condition has operators as keys");
+            take_operator(L, query, column, lua_tostring(L, -2));
+        }
+    }
+}
+
+static void take_where(lua_State *L, int options, struct bind_query *query)
+{
+    if (lua_getfield(L, options, "where") != LUA_TNIL) {
+        if (!lua_istable(L, -1)) luaL_error(L, "'where' is a table of fields and conditions");
+        for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+            if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "'where' has fields as keys");
+            luaL_checkstack(L, 8, "where");
+            take_condition(L, query, column_of(L, query->resource, bind_str(L, -2)));
+        }
+    }
+    query->q.filters = query->filters;
+    lua_pop(L, 1);
+}
+
+/* ---- the rest ---- */
+
+static void take_sort_key(lua_State *L, struct bind_query *query)
+{
+    if (query->q.sort_count == TN_STORE_SORT_MAX)
+        luaL_error(L, "a query sorts by %d fields at most", TN_STORE_SORT_MAX);
+    struct tn_str name = bind_str(L, -1);
+    bool down = name.n && name.p[0] == '-';
+    name.p += down;
+    name.n -= down;
+    query->q.sort[query->q.sort_count++] =
+        (struct tn_sort){column_of(L, query->resource, name), down};
+}
+
+static void take_sort(lua_State *L, int options, struct bind_query *query)
+{
+    int type = lua_getfield(L, options, "sort");
+    if (type == LUA_TSTRING) {
+        take_sort_key(L, query);
+    } else if (type != LUA_TNIL) {
+        if (type != LUA_TTABLE) luaL_error(L, "'sort' is a field or a list of them");
+        for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++, lua_pop(L, 1))
+            take_sort_key(L, query);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static void take_limit(lua_State *L, int options, struct bind_query *query)
+{
+    int64_t limit = bind_opt_key_int(L, options, "limit", query->resource->resource.page);
+    if (limit < 1 || limit > TN_LIMIT_PAGE)
+        luaL_error(L, "'limit' is a number from 1 to %d", TN_LIMIT_PAGE);
+    query->q.limit = (size_t)limit;
+}
+
+struct bind_query *bind_query_new(lua_State *L, int options, const struct bind_desk *desk,
+                                  const struct tn_decl *resource, const char *more)
+{
+    const char *const names[] = {"where", "sort", "limit", "cursor", "total", more, NULL};
+    bind_check_keys(L, options, names);
+    struct bind_query *query = bind_new(L, sizeof *query, &bind_query_class);
+    query->resource = resource;
+    query->store = desk->store;
+    query->q.team = desk->actor.team;
+    query->q.table = resource->resource.plural;
+    query->q.limit = (size_t)resource->resource.page;
+    tn_arena_init(&query->arena);
+    bind_rows_init(&query->rows);
+    tn_page_init(&query->page);
+    if (lua_isnoneornil(L, options)) return query;
+    take_where(L, options, query);
+    take_sort(L, options, query);
+    take_limit(L, options, query);
+    query->q.total = bind_opt_key_bool(L, options, "total", false);
+    struct tn_str cursor = bind_opt_key_str(L, options, "cursor");
+    if (cursor.p)
+        query->q.cursor =
+            (struct tn_str){tn_arena_strndup(&query->arena, cursor.p, cursor.n), cursor.n};
+    return query;
+}
+
+bool bind_query_run(struct bind_query *query, struct tn_err *err)
+{
+    struct tn_buf last = query->page.next;
+    bool goes_on = query->page.more;
+    query->rows.n = 0;
+    tn_buf_reset(&query->rows.bodies);
+    if (goes_on) {
+        query->q.cursor = (struct tn_str){tn_arena_strndup(&query->arena, last.p, last.n), last.n};
+        query->q.total = false;
+    }
+    tn_page_clear(&query->page);
+    tn_page_init(&query->page);
+    return tn_store_query(query->store, &query->q, bind_rows_add, &query->rows, &query->page, err);
+}

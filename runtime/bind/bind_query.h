@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* bind_query.h - what scripts ask for as tables, { where = ..., sort = ..., limit = ... }, as
+ * queries of the store. */
+#ifndef TN_BIND_BIND_QUERY_H
+#define TN_BIND_BIND_QUERY_H
+
+#include "bind/bind_record.h"
+
+/* One query and what it found; an object that holds all of it, so that errors may jump. */
+struct bind_query {
+    const struct tn_decl *resource;
+    struct tn_query q;
+    struct tn_filter filters[TN_STORE_FILTERS_MAX];
+    struct tn_arena arena; /* texts of q */
+    struct bind_rows rows;
+    struct tn_page page;
+    /* of a walk over pages */
+    struct tn_store *store;
+    size_t at;
+    int64_t left;
+    bool begun;
+};
+extern const struct bind_class bind_query_class;
+/* Pushes one that asks for what the table at options (or none) says of the resource; raises on what
+ * it does not understand.  more: the name of one more key that the table may have, or NULL. */
+struct bind_query *bind_query_new(lua_State *L, int options, const struct bind_desk *desk,
+                                  const struct tn_decl *resource, const char *more);
+/* The rows of one page; a later call gives the next. */
+TN_MUST_CHECK bool bind_query_run(struct bind_query *query, struct tn_err *err);
+/* The value at index as the text that filters and keys compare with; raises when it has none. */
+struct tn_str bind_query_text(lua_State *L, int index, struct tn_arena *arena);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include "bind/bind_rows.h"
+
+#include "bind/bind_stream.h"
+
+#include "base/alloc.h"
+#include "base/limits.h"
+
+enum { QUEUE_BYTES = 16 * TN_LIMIT_RECORD, CHUNK = 64 * 1024 };
+
+/* What one piece of the text brought: JSON or, of a bad row, what is wrong. */
+struct entry {
+    size_t at, n, line;
+    enum tn_kind bad; /* none: a record */
+};
+
+struct walk {
+    struct row_reader *reader;
+    struct tn_str text; /* what is left; the string, or the stream, is held by the user value */
+    struct bind_stream *stream; /* NULL: there is the text alone */
+    struct tn_buf chunk;        /* of the stream; text points into it */
+    struct tn_json *json;
+    struct tn_buf queue;
+    struct entry *entries;
+    size_t count, room, next;
+    bool ended;
+    struct tn_err broken; /* the rest cannot be read; kind none: it can */
+};
+
+static void drop_walk(void *object)
+{
+    struct walk *w = object;
+    row_reader_free(w->reader);
+    tn_json_free(w->json);
+    tn_buf_clear(&w->queue);
+    tn_buf_clear(&w->chunk);
+    tn_free(w->entries);
+}
+static const struct bind_class WALK = {.name = "tenon.rows", .drop = drop_walk};
+
+/* Called from inside a reader, which Lua's errors may not jump out of: only notes. */
+static bool note_row(void *arg, struct tn_str json, const struct tn_err *bad, size_t line)
+{
+    struct walk *w = arg;
+    if (w->count == w->room) {
+        w->room = w->room ? w->room * 2 : 16;
+        w->entries = tn_realloc(w->entries, w->room * sizeof *w->entries);
+    }
+    struct tn_str s = bad ? tn_str(bad->text) : json;
+    w->entries[w->count++] = (struct entry){
+        .at = w->queue.n, .n = s.n, .line = line, .bad = bad ? bad->kind : TN_E_none};
+    tn_buf_addstr(&w->queue, s);
+    return !w->queue.failed;
+}
+
+/* Of the text or stream at 1, by the options at 2. */
+static struct walk *push_walk(lua_State *L, const char *kind)
+{
+    struct row_format format;
+    struct tn_err err;
+    struct bind_stream *stream = kind ? NULL : bind_test_stream(L, 1);
+    struct tn_str text = stream ? TN_STR("") : bind_str(L, 1);
+    lua_settop(L, 2);
+    row_format_read(L, 2, kind, &format);
+    struct walk *w = bind_new_free(L, sizeof *w, &WALK);
+    tn_buf_init(&w->queue, QUEUE_BYTES);
+    tn_buf_init(&w->chunk, CHUNK);
+    tn_err_clear(&w->broken);
+    w->text = text;
+    w->stream = stream;
+    w->json = tn_json_new();
+    w->reader = row_reader_new(&format, note_row, w, &err);
+    if (!w->reader) luaL_error(L, "%s", err.text);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, 1);
+    return w;
+}
+
+enum step { ROWS, WAIT, END };
+
+/* Feeds what there is; of a stream perhaps there is nothing yet.  False: it is to be waited for. */
+static bool feed(struct walk *w)
+{
+    bool ok = true;
+    if (!w->text.n && w->stream) {
+        tn_buf_reset(&w->chunk);
+        enum bind_streamed how = bind_stream_take(w->stream, CHUNK, &w->chunk, &w->broken);
+        if (how == BIND_STREAM_wait) return false;
+        w->text = tn_buf_str(&w->chunk);
+        ok = how != BIND_STREAM_failed;
+    }
+    if (ok && w->text.n) {
+        ok = row_reader_feed(w->reader, &w->text, &w->broken);
+    } else if (ok) {
+        w->ended = true;
+        ok = row_reader_end(w->reader, &w->broken);
+    }
+    if (!ok) w->ended = true;
+    return true;
+}
+
+/* Reads on until there is an entry.  END: broken may say why. */
+static enum step fill(lua_State *L, struct walk *w)
+{
+    w->next = w->count = 0;
+    tn_buf_reset(&w->queue);
+    while (!w->count && !w->ended) {
+        tn_isolate_poll(L);
+        if (!feed(w)) return WAIT;
+    }
+    return w->count ? ROWS : END;
+}
+
+static struct tn_err error_of(const struct walk *w, const struct entry *e)
+{
+    struct tn_err err;
+    tn_fail(&err, e->bad, "line %zu: %.*s", e->line, (int)e->n, w->queue.p + e->at);
+    err.line = (int)e->line;
+    return err;
+}
+
+/* The next entry's record, or nil and an err.  False: nothing is left. */
+static bool push_next(lua_State *L, struct walk *w, size_t *line, bool *good)
+{
+    struct tn_err err;
+    *good = false;
+    if (w->next == w->count && fill(L, w) == END) {
+        if (w->broken.kind == TN_E_none) return false;
+        *line = (size_t)w->broken.line;
+        bind_fail(L, &w->broken);
+        tn_err_clear(&w->broken);
+        return true;
+    }
+    const struct entry *e = &w->entries[w->next++];
+    *line = e->line;
+    if (e->bad == TN_E_none) {
+        if (!tn_json_parse(w->json, (struct tn_str){w->queue.p + e->at, e->n}, &err))
+            bind_raise(L, &err);
+        bind_json_push(L, tn_json_root(w->json));
+        *good = true;
+        return true;
+    }
+    err = error_of(w, e);
+    bind_fail(L, &err);
+    return true;
+}
+
+int bind_rows_parse(lua_State *L, const char *kind)
+{
+    struct walk *w = push_walk(L, kind);
+    size_t line;
+    bool good;
+    lua_newtable(L);
+    bind_json_mark_array(L, -1);
+    for (lua_Integer n = 1; push_next(L, w, &line, &good); n++) {
+        if (!good) {
+            bind_drop(w);
+            return 2;
+        }
+        lua_rawseti(L, -2, n);
+    }
+    bind_drop(w);
+    return 1;
+}
+
+static int next_on(lua_State *L, int status, lua_KContext ctx)
+{
+    struct walk *w = bind_check(L, lua_upvalueindex(1), &WALK);
+    size_t line;
+    bool good;
+    (void)status, (void)ctx;
+    lua_settop(L, 0);
+    if (w->stream) {
+        lua_getiuservalue(L, lua_upvalueindex(1), 1);
+        if (!bind_test_stream(L, -1)) return luaL_error(L, "stale handle: the stream was closed");
+        bind_stream_check(L, w->stream);
+        lua_settop(L, 0);
+        if (w->next == w->count && fill(L, w) == WAIT) return tn_task_park(L, next_on, w);
+    }
+    lua_pushnil(L);
+    if (!push_next(L, w, &line, &good)) return 1;
+    lua_pushinteger(L, (lua_Integer)line);
+    lua_replace(L, 1);
+    return good ? 2 : 3;
+}
+
+static int next_row(lua_State *L)
+{
+    return next_on(L, LUA_OK, 0);
+}
+
+int bind_rows_each(lua_State *L, const char *kind)
+{
+    push_walk(L, kind);
+    lua_pushcclosure(L, next_row, 1);
+    return 1;
+}
+
+int bind_rows_document(lua_State *L)
+{
+    size_t line;
+    bool good;
+    lua_settop(L, 1);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "*");
+    lua_setfield(L, 2, "rows");
+    struct walk *w = push_walk(L, "xml");
+    if (!push_next(L, w, &line, &good)) {
+        struct tn_err err;
+        tn_fail(&err, TN_E_syntax, "the document is empty");
+        return bind_fail(L, &err);
+    }
+    if (!good) return 2;
+    struct tn_str root = row_reader_root(w->reader);
+    int record = lua_gettop(L);
+    lua_pushlstring(L, root.p, root.n);
+    if (push_next(L, w, &line, &good)) return 2; /* what follows the root is broken: nil, err */
+    lua_settop(L, record + 1);
+    return 2;
+}

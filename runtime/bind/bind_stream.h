@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* bind_stream.h - answers that are read as they come: what http.stream gives.
+ * A few hundred kilobytes wait for the script; then the peer waits.  The task that opened a stream
+ * reads it, and it ends with that task. */
+#ifndef TN_BIND_BIND_STREAM_H
+#define TN_BIND_BIND_STREAM_H
+
+#include "bind/bind_http.h"
+
+/* Sends the request and parks until its answer begins: pushes the stream, or nil, err. */
+int bind_stream_open(lua_State *L, const struct tn_fetch *f);
+/* A stream of a test's reply, the table at the top. */
+int bind_stream_recorded(lua_State *L);
+
+struct bind_stream;
+struct bind_stream *bind_test_stream(lua_State *L, int index); /* NULL: it is none */
+/* Raises unless the running task may read it. */
+void bind_stream_check(lua_State *L, struct bind_stream *s);
+
+/* Moves what has come to `into`, which was empty, up to most bytes.  wait: the task is woken when
+ * there is more, so it should park. */
+enum bind_streamed { BIND_STREAM_bytes, BIND_STREAM_wait, BIND_STREAM_end, BIND_STREAM_failed };
+enum bind_streamed bind_stream_take(struct bind_stream *s, size_t most, struct tn_buf *into,
+                                    struct tn_err *err);
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+#include "bind/row_reader.h"
+
+#include "base/alloc.h"
+#include "base/ndjson.h"
+#include "base/xml.h"
+
+enum { PIECE = 16 * 1024, COLUMNS_MAX = 4096 };
+
+/* ---- options ---- */
+
+/* A text, or a list of texts that becomes one with commas between. */
+static struct tn_str text_or_list(lua_State *L, int table, const char *key)
+{
+    struct tn_str s = {NULL, 0};
+    int type = lua_getfield(L, table, key);
+    if (type == LUA_TTABLE) {
+        luaL_Buffer b;
+        int list = lua_gettop(L);
+        lua_Integer n = luaL_len(L, list);
+        luaL_buffinit(L, &b);
+        for (lua_Integer i = 1; i <= n; i++) {
+            if (i > 1) luaL_addchar(&b, ',');
+            if (lua_rawgeti(L, list, i) != LUA_TSTRING)
+                luaL_error(L, "option '%s': number %d is no text", key, (int)i);
+            luaL_addvalue(&b);
+        }
+        luaL_pushresult(&b);
+    } else if (type != LUA_TNIL && type != LUA_TSTRING) {
+        luaL_error(L, "option '%s' has to be a text or a list of texts, not %s", key,
+                   luaL_typename(L, -1));
+    }
+    s.p = lua_tolstring(L, -1, &s.n);
+    return s;
+}
+
+static enum tn_encoding read_encoding(lua_State *L, int table)
+{
+    struct tn_str s = bind_opt_key_str(L, table, "encoding");
+    if (!s.p || tn_str_eq_nocase(s, TN_STR("utf-8"))) return TN_ENCODING_utf8;
+    if (tn_str_eq_nocase(s, TN_STR("windows-1252"))) return TN_ENCODING_cp1252;
+    luaL_error(L, "option 'encoding' is \"utf-8\" or \"windows-1252\", not \"%s\"", s.p);
+    return TN_ENCODING_utf8;
+}
+
+static char read_delimiter(lua_State *L, int table)
+{
+    struct tn_str s = bind_opt_key_str(L, table, "delimiter");
+    if (!s.p) return ',';
+    if (s.n != 1 || strchr("\"\r\n", s.p[0]))
+        luaL_error(L, "option 'delimiter' is one character, and no quote or line end");
+    return s.p[0];
+}
+
+/* The list of names stays in memory of Lua's. */
+static void read_header(lua_State *L, int table, struct tn_csv_options *o)
+{
+    if (lua_getfield(L, table, "header") == LUA_TNIL) return;
+    luaL_checktype(L, -1, LUA_TTABLE);
+    int list = lua_gettop(L);
+    lua_Integer n = luaL_len(L, list);
+    if (n < 1 || n > COLUMNS_MAX) luaL_error(L, "option 'header' has 1 to %d names", COLUMNS_MAX);
+    struct tn_str *names = lua_newuserdatauv(L, (size_t)n * sizeof *names, 0);
+    for (lua_Integer i = 1; i <= n; i++) {
+        if (lua_rawgeti(L, list, i) != LUA_TSTRING)
+            luaL_error(L, "option 'header': number %d is no text", (int)i);
+        struct tn_str *name = &names[i - 1];
+        name->p = lua_tolstring(L, -1, &name->n);
+        if (!name->n || !tn_utf8_valid(name->p, name->n))
+            luaL_error(L, "option 'header': number %d is no name", (int)i);
+        for (lua_Integer k = 0; k < i - 1; k++)
+            if (tn_str_eq(names[k], *name))
+                luaL_error(L, "option 'header': \"%s\" comes twice", name->p);
+        lua_pop(L, 1); /* the list holds it */
+    }
+    o->names = names;
+    o->name_count = (size_t)n;
+}
+
+static enum row_kind read_kind(lua_State *L, int index, const char *kind)
+{
+    static const char *const kinds[] = {"csv", "xml", "fixed", "ndjson", NULL};
+    struct tn_str s = kind ? tn_str(kind) : bind_opt_key_str(L, index, "format");
+    if (!s.p) luaL_error(L, "option 'format' is missing: csv, xml, fixed or ndjson");
+    for (int i = 0; kinds[i]; i++)
+        if (tn_str_is(s, kinds[i])) return (enum row_kind)i;
+    luaL_error(L, "option 'format' is csv, xml, fixed or ndjson, not \"%s\"", s.p);
+    return ROWS_csv;
+}
+
+void row_format_read(lua_State *L, int index, const char *kind, struct row_format *f)
+{
+    static const char *const csv[] = {"format",        "delimiter", "encoding",
+                                      "decimal_comma", "header",    NULL};
+    static const char *const xml[] = {"format", "rows", NULL};
+    static const char *const fixed[] = {"format", "columns", "bytes", "encoding", NULL};
+    static const char *const ndjson[] = {"format", NULL};
+    static const char *const *const keys[] = {csv, xml, fixed, ndjson};
+    *f = (struct row_format){.kind = read_kind(L, index, kind), .rows = TN_STR("")};
+    bind_check_keys(L, index, keys[f->kind]);
+    if (lua_isnoneornil(L, index)) return;
+    luaL_checkstack(L, 8, "options");
+    if (f->kind == ROWS_csv) {
+        f->csv.delimiter = read_delimiter(L, index);
+        f->csv.encoding = read_encoding(L, index);
+        f->csv.decimal_comma = text_or_list(L, index, "decimal_comma");
+        read_header(L, index, &f->csv);
+    } else if (f->kind == ROWS_xml) {
+        f->rows = bind_opt_key_str(L, index, "rows");
+    } else if (f->kind == ROWS_fixed) {
+        f->fixed.columns = text_or_list(L, index, "columns");
+        f->fixed.bytes = bind_opt_key_bool(L, index, "bytes", false);
+        f->fixed.encoding = read_encoding(L, index);
+    }
+}
+
+/* ---- one face ---- */
+
+struct row_reader {
+    enum row_kind kind;
+    struct tn_csv *csv;
+    struct tn_xml *xml;
+    struct tn_fixed *fixed;
+    struct tn_ndjson *ndjson;
+};
+
+struct row_reader *row_reader_new(const struct row_format *f, tn_row_fn each, void *arg,
+                                  struct tn_err *err)
+{
+    struct row_reader *r = TN_NEW(struct row_reader);
+    bool ok = true;
+    r->kind = f->kind;
+    switch (f->kind) {
+    case ROWS_csv: r->csv = tn_csv_new(&f->csv, each, arg); break;
+    case ROWS_xml: r->xml = tn_xml_new(f->rows, each, arg); break;
+    case ROWS_fixed: ok = (r->fixed = tn_fixed_new(&f->fixed, each, arg, err)) != NULL; break;
+    case ROWS_ndjson: r->ndjson = tn_ndjson_new(each, arg); break;
+    }
+    if (ok) return r;
+    row_reader_free(r);
+    return NULL;
+}
+
+void row_reader_free(struct row_reader *r)
+{
+    if (!r) return;
+    tn_csv_free(r->csv);
+    tn_xml_free(r->xml);
+    tn_fixed_free(r->fixed);
+    tn_ndjson_free(r->ndjson);
+    tn_free(r);
+}
+
+static bool feed(struct row_reader *r, struct tn_str s, struct tn_err *err)
+{
+    switch (r->kind) {
+    case ROWS_csv: return tn_csv_feed(r->csv, s.p, s.n, err);
+    case ROWS_xml: return tn_xml_feed(r->xml, s.p, s.n, err);
+    case ROWS_fixed: return tn_fixed_feed(r->fixed, s.p, s.n, err);
+    default: return tn_ndjson_feed(r->ndjson, s.p, s.n, err);
+    }
+}
+
+/* A short line can become a long record (the names of its columns), so lines go one by one. */
+static size_t piece_of(const struct row_reader *r, struct tn_str text)
+{
+    size_t n = text.n < PIECE ? text.n : PIECE;
+    if (r->kind == ROWS_xml) return n;
+    const char *end = memchr(text.p, '\n', n);
+    if (end) n = (size_t)(end - text.p) + 1;
+    const char *old = r->kind == ROWS_csv ? memchr(text.p, '\r', n) : NULL;
+    return old ? (size_t)(old - text.p) + 1 : n;
+}
+
+bool row_reader_feed(struct row_reader *r, struct tn_str *text, struct tn_err *err)
+{
+    struct tn_str piece = {text->p, piece_of(r, *text)};
+    text->p += piece.n;
+    text->n -= piece.n;
+    return feed(r, piece, err);
+}
+
+bool row_reader_end(struct row_reader *r, struct tn_err *err)
+{
+    switch (r->kind) {
+    case ROWS_csv: return tn_csv_end(r->csv, err);
+    case ROWS_xml: return tn_xml_end(r->xml, err);
+    case ROWS_fixed: return tn_fixed_end(r->fixed, err);
+    default: return tn_ndjson_end(r->ndjson, err);
+    }
+}
+
+struct tn_str row_reader_raw(struct row_reader *r)
+{
+    switch (r->kind) {
+    case ROWS_csv: return tn_csv_raw(r->csv);
+    case ROWS_fixed: return tn_fixed_raw(r->fixed);
+    case ROWS_ndjson: return tn_ndjson_raw(r->ndjson);
+    default: return TN_STR("");
+    }
+}
+
+struct tn_str row_reader_root(const struct row_reader *r)
+{
+    return r->xml ? tn_xml_root(r->xml) : (struct tn_str){NULL, 0};
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* compare.h - records through the mappings of two sets of scripts, and what came out otherwise.
+ * Both sets are loaded into isolates of their own that reach neither network nor store.
+ * Life: new; sample, then step until it is done, any number of times; free.  Findings outlive it.
+ */
+#ifndef TN_COMPARE_H
+#define TN_COMPARE_H
+
+#include "bind/units.h"
+
+struct tn_compare;
+struct tn_findings;
+
+/* Records of one operation; all borrowed until the sample was worked. */
+struct tn_sample {
+    const char *integration, *operation; /* id; name */
+    const char *mapping;                 /* "oracle_fusion/item" */
+    struct tn_str text, rows;            /* JSON, and the path of the list in it */
+};
+
+/* Takes what it needs of the sets.  NULL: err, with file and line as of a reload. */
+TN_MUST_CHECK struct tn_compare *tn_compare_new(struct tn_host *host, struct tn_fileset *from,
+                                                struct tn_fileset *to, struct tn_err *err);
+void tn_compare_free(struct tn_compare *c); /* NULL does nothing */
+/* Does the mapping differ between the two? */
+bool tn_compare_differs(const struct tn_compare *c, const char *mapping);
+/* False: there is nothing to compare (the mapping is the same in both, or is not in one). */
+bool tn_compare_sample(struct tn_compare *c, const struct tn_sample *s, struct tn_findings *into);
+/* Works until the sample is done (false) or the time has come (true). */
+bool tn_compare_step(struct tn_compare *c, int64_t until_us);
+/* The members `changed` (units) and `unchanged`. */
+void tn_compare_changes(const struct tn_compare *c, struct tn_jw *w);
+
+struct tn_findings *tn_findings_new(void);
+void tn_findings_free(struct tn_findings *f); /* NULL does nothing */
+/* The member `mappings`; and an object with it added to what is there. */
+void tn_findings_write(const struct tn_findings *f, struct tn_jw *w);
+void tn_findings_read(struct tn_findings *f, struct tn_jval written);
+
+struct tn_findings_sum {
+    int64_t records, same, changed, failing, fixed;
+};
+void tn_findings_sum(const struct tn_findings *f, struct tn_findings_sum *sum);
+
+#endif

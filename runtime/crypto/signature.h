@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* signature.h - signatures as JSON Web Algorithms names them (RFC 7518, 8037), and their keys.
+ * A key knows what it is: an HMAC secret, or a key pair's half of one kind.  It verifies and signs
+ * with algorithms of its kind alone, so that no token can choose what a key is taken for. */
+#ifndef TN_CRYPTO_SIGNATURE_H
+#define TN_CRYPTO_SIGNATURE_H
+
+#include "base/buf.h"
+#include "base/json.h"
+
+enum tn_algorithm {
+    TN_ALG_HS256,
+    TN_ALG_HS384,
+    TN_ALG_HS512,
+    TN_ALG_RS256,
+    TN_ALG_RS384,
+    TN_ALG_RS512,
+    TN_ALG_PS256,
+    TN_ALG_PS384,
+    TN_ALG_PS512,
+    TN_ALG_ES256,
+    TN_ALG_ES384,
+    TN_ALG_ES512,
+    TN_ALG_EdDSA,
+    TN_ALG_count
+};
+const char *tn_algorithm_name(enum tn_algorithm a);
+/* False: there is none of that name ("none" is none). */
+bool tn_algorithm_of(struct tn_str name, enum tn_algorithm *out);
+
+struct tn_key;
+
+/* For HS256 to HS512.  NULL: empty, or in truth a public key or certificate. */
+TN_MUST_CHECK struct tn_key *tn_key_secret(struct tn_str bytes, struct tn_err *err);
+/* A public key, a certificate or a private key without a passphrase. */
+TN_MUST_CHECK struct tn_key *tn_key_pem(struct tn_str text, struct tn_err *err);
+/* Kinds RSA, EC, OKP (Ed25519: public halves) and oct. */
+TN_MUST_CHECK struct tn_key *tn_key_jwk(struct tn_jval jwk, struct tn_err *err);
+void tn_key_free(struct tn_key *key); /* NULL does nothing */
+bool tn_key_fits(const struct tn_key *key, enum tn_algorithm a);
+
+/* False: it does not fit the key, or is not by it. */
+bool tn_verify(const struct tn_key *key, enum tn_algorithm a, struct tn_str data,
+               struct tn_str signature);
+/* Appends the signature.  False: the key is of another kind, or is no private one. */
+TN_MUST_CHECK bool tn_sign(const struct tn_key *key, enum tn_algorithm a, struct tn_str data,
+                           struct tn_buf *signature, struct tn_err *err);
+
+#endif

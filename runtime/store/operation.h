@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* operation.h - for store/ alone: what the operations of a commit value share.
+ * operations.c knows them all; record.c finds, makes and changes records; upsert.c does what
+ * sources say, many records at a time. */
+#ifndef TN_STORE_OPERATION_H
+#define TN_STORE_OPERATION_H
+
+#include "store/writer.h"
+
+/* A table as one commit announced it. */
+struct tn_wslot {
+    struct tn_wtable *table;
+    unsigned count;
+    signed char at[TN_STORE_COLUMNS_MAX]; /* announced column of each real one; -1: not announced */
+};
+struct tn_wsource {
+    int64_t no, team;
+};
+
+/* A copy in the arena of the commit under way. */
+static inline struct tn_str tn_keep(struct tn_writer *w, struct tn_str s)
+{
+    return (struct tn_str){tn_arena_strndup(&w->arena, s.p, s.n), s.n};
+}
+
+/* ---- how an operation ends ---- */
+
+static inline enum tn_step tn_step_of(bool ok)
+{
+    return ok ? TN_STEP_ok : TN_STEP_broken;
+}
+enum tn_step tn_step_conflict(struct tn_writer *w, struct tn_err *err, const char *text);
+enum tn_step tn_step_damaged(struct tn_err *err);
+/* Appends the outcome; id may be NULL.  Always ok. */
+enum tn_step tn_step_done(struct tn_writer *w, struct tn_buf *result, enum tn_outcome_kind kind,
+                          bool adopted, const struct tn_id *id, int64_t version);
+
+/* ---- taking apart; what is not there marks the reader bad ---- */
+
+struct tn_wslot *tn_take_slot(struct tn_writer *w, struct tn_wire *in);
+struct tn_wsource *tn_take_source(struct tn_writer *w, struct tn_wire *in);
+/* The announced cells and the body behind them; missing cells are taken from the body. */
+bool tn_take_body(struct tn_writer *w, struct tn_wire *in, const struct tn_wslot *s,
+                  struct tn_cell *cells, struct tn_str *body, struct tn_err *err);
+
+/* ---- record.c; texts of what is found live in the arena ---- */
+
+/* 1: there, 0: not, -1: err says why. */
+int tn_rec_find_n(struct tn_writer *w, struct tn_wtable *t, int64_t n, struct tn_rec *r,
+                  struct tn_err *err);
+int tn_rec_find(struct tn_writer *w, struct tn_wtable *t, int64_t team, const struct tn_id *id,
+                struct tn_rec *r, struct tn_err *err);
+/* Also of other teams: whether an id is free does not depend on who asks. */
+int tn_rec_find_any(struct tn_writer *w, struct tn_wtable *t, const struct tn_id *id,
+                    struct tn_rec *r, struct tn_err *err);
+int tn_rec_find_key(struct tn_writer *w, struct tn_wtable *t, int64_t team,
+                    const struct tn_cell *cells, struct tn_rec *r, struct tn_err *err);
+
+/* The number that the table's next record gets. */
+bool tn_rec_next_n(struct tn_writer *w, struct tn_wtable *t, int64_t *n, struct tn_err *err);
+/* r has all but version and times.  refused: its key or id is taken. */
+enum tn_step tn_rec_create(struct tn_writer *w, struct tn_wtable *t, struct tn_rec *r,
+                           const struct tn_cell *cells, struct tn_err *err);
+/* TN_ROWS_MANY of them at once, in the order of n; refused: a key of one is taken, none is there.
+ */
+enum tn_step tn_rec_create_many(struct tn_writer *w, struct tn_wtable *t, struct tn_rec *r,
+                                struct tn_cell (*cells)[TN_STORE_COLUMNS_MAX], struct tn_err *err);
+/* old becomes r (same n and id); links of old keep what they agreed on.  refused: as create. */
+enum tn_step tn_rec_change(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *old,
+                           struct tn_rec *r, const struct tn_cell *cells, struct tn_err *err);
+/* With its links. */
+bool tn_rec_remove(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
+                   struct tn_err *err);
+/* body with a patch (RFC 7396) or the members of `over` over it. */
+bool tn_rec_merged(struct tn_writer *w, struct tn_str body, struct tn_str over, bool patch,
+                   struct tn_str *out, struct tn_err *err);
+bool tn_link_drop(struct tn_writer *w, int64_t source, struct tn_str external_id,
+                  struct tn_err *err);
+
+/* ---- upsert.c ---- */
+
+enum tn_step tn_op_upsert(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
+                          struct tn_err *err);
+enum tn_step tn_op_link(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
+                        struct tn_err *err);
+enum tn_step tn_op_unlink(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
+                          struct tn_err *err);
+
+#endif

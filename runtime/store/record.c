@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/* Records in the writer's hands: found, made, changed, removed; with their history, their events
+ * and their counts. */
+#include <stdio.h>
+
+#include "base/limits.h"
+#include "store/merge.h"
+#include "store/operation.h"
+
+/* ------------------------------------------------------------------ records */
+
+static void rec_of(struct tn_writer *w, sqlite3_stmt *st, struct tn_rec *r)
+{
+    struct tn_str hash = tn_column_str(st, 7);
+    *r = (struct tn_rec){
+        .n = sqlite3_column_int64(st, 0),
+        .id = tn_column_id(st, 1),
+        .team = sqlite3_column_int64(st, 2),
+        .version = sqlite3_column_int64(st, 3),
+        .created = sqlite3_column_int64(st, 4),
+        .updated = sqlite3_column_int64(st, 5),
+        .given = sqlite3_column_int(st, 6),
+        .hashed = hash.n == TN_HASH_LEN,
+        .links = tn_keep(w, tn_column_str(st, 8)),
+        .body = tn_keep(w, tn_column_str(st, 9)),
+    };
+    if (r->hashed) memcpy(r->hash, hash.p, TN_HASH_LEN);
+}
+
+/* One row of st into r.  1: there, 0: not, -1: err says why. */
+static int one(struct tn_writer *w, sqlite3_stmt *st, struct tn_rec *r, struct tn_err *err)
+{
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW)
+        rec_of(w, st, r);
+    else if (rc != SQLITE_DONE)
+        tn_writer_broken(w, "reading a record", err);
+    sqlite3_reset(st);
+    return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
+}
+
+int tn_rec_find_n(struct tn_writer *w, struct tn_wtable *t, int64_t n, struct tn_rec *r,
+                  struct tn_err *err)
+{
+    sqlite3_bind_int64(t->by_n, 1, n);
+    return one(w, t->by_n, r, err);
+}
+
+int tn_rec_find_any(struct tn_writer *w, struct tn_wtable *t, const struct tn_id *id,
+                    struct tn_rec *r, struct tn_err *err)
+{
+    int there = tn_rec_find_n(w, t, tn_id_n(id), r, err);
+    if (there < 0 || (there && memcmp(&r->id, id, sizeof *id) == 0)) return there;
+    tn_bind_id(t->by_given, 1, id);
+    return one(w, t->by_given, r, err);
+}
+
+int tn_rec_find(struct tn_writer *w, struct tn_wtable *t, int64_t team, const struct tn_id *id,
+                struct tn_rec *r, struct tn_err *err)
+{
+    int there = tn_rec_find_any(w, t, id, r, err);
+    return there > 0 && r->team != team ? 0 : there;
+}
+
+int tn_rec_find_key(struct tn_writer *w, struct tn_wtable *t, int64_t team,
+                    const struct tn_cell *cells, struct tn_rec *r, struct tn_err *err)
+{
+    if (!t->by_key) return 0;
+    sqlite3_bind_int64(t->by_key, 1, team);
+    for (size_t i = 0; i < t->decl->key_count; i++) {
+        const struct tn_cell *cell = NULL;
+        for (size_t j = 0; j < t->decl->real_count; j++)
+            if (t->decl->table.columns[t->decl->real[j]].name == t->decl->table.key[i])
+                cell = &cells[j];
+        if (!cell || cell->type == TN_CELL_null) return 0;
+        tn_bind_cell(t->by_key, (int)i + 2, cell);
+    }
+    return one(w, t->by_key, r, err);
+}
+
+/* The first record of a team: none of its records lies before.  With a second team the rows of one
+ * are no longer most of the table. */
+static bool first_of_team(struct tn_writer *w, struct tn_wtable *t, int64_t team,
+                          struct tn_err *err)
+{
+    char name[TN_STORE_NAME_MAX + 16];
+    struct tn_tally *from, *teams;
+    snprintf(name, sizeof name, "from/%s", t->decl->table.name);
+    if (!(from = tn_tally(w, name, team, err))) return false;
+    tn_tally_set(w, from, t->next_n->value);
+    if (t->team_index) return true;
+    snprintf(name, sizeof name, "teams/%s", t->decl->table.name);
+    if (!(teams = tn_tally(w, name, -1, err))) return false;
+    tn_tally_set(w, teams, teams->value + 1);
+    if (teams->value > 1) t->team_index = w->want_team_index = true;
+    return true;
+}
+
+static bool count_row(struct tn_writer *w, struct tn_wtable *t, int64_t team, int by,
+                      struct tn_err *err)
+{
+    if (!t->rows || t->rows->team != team) {
+        char name[TN_STORE_NAME_MAX + 16];
+        snprintf(name, sizeof name, "rows/%s", t->decl->table.name);
+        if (!(t->rows = tn_tally(w, name, team, err))) return false;
+    }
+    if (t->rows->value == 0 && by > 0 && !first_of_team(w, t, team, err)) return false;
+    tn_tally_set(w, t->rows, t->rows->value + by);
+    return true;
+}
+
+bool tn_rec_next_n(struct tn_writer *w, struct tn_wtable *t, int64_t *n, struct tn_err *err)
+{
+    if (!t->next_n) {
+        char name[TN_STORE_NAME_MAX + 16];
+        snprintf(name, sizeof name, "last/%s", t->decl->table.name);
+        if (!(t->next_n = tn_tally(w, name, -1, err))) return false;
+    }
+    *n = t->next_n->value + 1;
+    return true;
+}
+
+static bool emit(struct tn_writer *w, struct tn_wtable *t, const char *type, const struct tn_rec *r,
+                 struct tn_err *err)
+{
+    tn_writer_note(w, TN_CHANGED_table, tn_str(t->decl->table.name), &r->id);
+    if (!t->decl->table.event) return true;
+    return tn_writer_event(w, r->team, type, t->decl->table.name, &r->id, r->version,
+                           (struct tn_str){"", 0}, err);
+}
+
+/* What goes with a new row. */
+static bool created(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
+                    struct tn_err *err)
+{
+    tn_tally_set(w, t->next_n, r->n);
+    return count_row(w, t, r->team, 1, err) && emit(w, t, t->created, r, err);
+}
+
+enum tn_step tn_rec_create(struct tn_writer *w, struct tn_wtable *t, struct tn_rec *r,
+                           const struct tn_cell *cells, struct tn_err *err)
+{
+    bool taken = false;
+    r->version = 1;
+    r->created = r->updated = w->now;
+    if (!tn_wtable_insert(w, t, r, cells, &taken, err))
+        return taken ? TN_STEP_refused : TN_STEP_broken;
+    return tn_step_of(created(w, t, r, err));
+}
+
+enum tn_step tn_rec_create_many(struct tn_writer *w, struct tn_wtable *t, struct tn_rec *r,
+                                struct tn_cell (*cells)[TN_STORE_COLUMNS_MAX], struct tn_err *err)
+{
+    bool taken = false;
+    for (size_t i = 0; i < TN_ROWS_MANY; i++) {
+        r[i].version = 1;
+        r[i].created = r[i].updated = w->now;
+    }
+    if (!tn_wtable_insert_many(w, t, r, cells, &taken, err))
+        return taken ? TN_STEP_refused : TN_STEP_broken;
+    for (size_t i = 0; i < TN_ROWS_MANY; i++)
+        if (!created(w, t, &r[i], err)) return TN_STEP_broken;
+    return TN_STEP_ok;
+}
+
+static bool write_history(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *old,
+                          struct tn_str now, struct tn_err *err)
+{
+    size_t head, tail;
+    if (!t->decl->table.history) return true;
+    sqlite3_stmt *st = tn_db_sql(&w->db,
+                                 "INSERT INTO tn_history (tbl, n, version, at, head, tail, "
+                                 "middle) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                                 err);
+    if (!st) return false;
+    tn_merge_ends(old->body, now, &head, &tail);
+    sqlite3_bind_int64(st, 1, t->decl->no);
+    sqlite3_bind_int64(st, 2, old->n);
+    sqlite3_bind_int64(st, 3, old->version);
+    sqlite3_bind_int64(st, 4, old->updated);
+    sqlite3_bind_int64(st, 5, (int64_t)head);
+    sqlite3_bind_int64(st, 6, (int64_t)tail);
+    tn_bind_blob(st, 7, old->body.p + head, old->body.n - head - tail);
+    return tn_writer_run(w, st, "keeping a former version", err);
+}
+
+/* Calls fn for each link in a record's list. */
+typedef bool (*link_fn)(struct tn_writer *w, int64_t source, struct tn_str external_id,
+                        const void *arg, struct tn_err *err);
+static bool each_link(struct tn_writer *w, struct tn_str list, link_fn fn, const void *arg,
+                      struct tn_err *err)
+{
+    struct tn_wire in = tn_wire(list);
+    while (in.p < in.end && !in.bad) {
+        int64_t source = tn_take_u32(&in);
+        size_t n = tn_take_u16(&in);
+        if (in.bad || (size_t)(in.end - in.p) < n)
+            return tn_fail(err, TN_E_corrupt, "a record's list of links is damaged");
+        if (!fn(w, source, (struct tn_str){in.p, n}, arg, err)) return false;
+        in.p += n;
+    }
+    return true;
+}
+
+/* A link whose agreed state was "as the record is" gets it in writing, before the record changes.
+ */
+static bool keep_agreed(struct tn_writer *w, int64_t source, struct tn_str external_id,
+                        const void *old, struct tn_err *err)
+{
+    const struct tn_rec *r = old;
+    sqlite3_stmt *st = tn_db_sql(&w->db,
+                                 "UPDATE tn_link SET agreed = ?3 WHERE source = ?1 AND "
+                                 "external_id = ?2 AND agreed IS NULL",
+                                 err);
+    if (!st) return false;
+    sqlite3_bind_int64(st, 1, source);
+    tn_bind_str(st, 2, external_id);
+    tn_bind_str(st, 3, r->body);
+    return tn_writer_run(w, st, "keeping an agreed state", err);
+}
+
+enum tn_step tn_rec_change(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *old,
+                           struct tn_rec *r, const struct tn_cell *cells, struct tn_err *err)
+{
+    bool taken = false;
+    r->version = old->version + 1;
+    r->updated = w->now > old->updated ? w->now : old->updated;
+    if (!tn_wtable_update(w, t, r, cells, &taken, err))
+        return taken ? TN_STEP_refused : TN_STEP_broken;
+    return tn_step_of(write_history(w, t, old, r->body, err) &&
+                      each_link(w, old->links, keep_agreed, old, err) &&
+                      emit(w, t, t->updated, r, err));
+}
+
+bool tn_rec_merged(struct tn_writer *w, struct tn_str body, struct tn_str over, bool patch,
+                   struct tn_str *out, struct tn_err *err)
+{
+    struct tn_json *second = tn_json_new();
+    struct tn_buf text;
+    tn_buf_init(&text, TN_LIMIT_RECORD);
+    bool ok = tn_json_parse(w->json, body, err) && tn_json_parse(second, over, err);
+    if (ok && patch)
+        tn_merge_patch(&text, tn_json_root(w->json), tn_json_root(second));
+    else if (ok)
+        tn_merge_members(&text, tn_json_root(w->json), tn_json_root(second));
+    ok = ok && tn_buf_ok(&text, "a record", err);
+    if (ok) *out = tn_keep(w, tn_buf_str(&text));
+    tn_buf_clear(&text);
+    tn_json_free(second);
+    return ok;
+}
+
+static bool write_gone(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
+                       struct tn_err *err)
+{
+    if (!t->decl->table.history) return true;
+    sqlite3_stmt *st = tn_db_sql(&w->db,
+                                 "INSERT INTO tn_gone (tbl, id, n, team, version, created, "
+                                 "updated, gone, body) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+                                 err);
+    if (!st) return false;
+    sqlite3_bind_int64(st, 1, t->decl->no);
+    tn_bind_id(st, 2, &r->id);
+    sqlite3_bind_int64(st, 3, r->n);
+    sqlite3_bind_int64(st, 4, r->team);
+    sqlite3_bind_int64(st, 5, r->version);
+    sqlite3_bind_int64(st, 6, r->created);
+    sqlite3_bind_int64(st, 7, r->updated);
+    sqlite3_bind_int64(st, 8, w->now);
+    tn_bind_str(st, 9, r->body);
+    return tn_writer_run(w, st, "keeping a deleted record", err);
+}
+
+bool tn_link_drop(struct tn_writer *w, int64_t source, struct tn_str external_id,
+                  struct tn_err *err)
+{
+    sqlite3_stmt *st =
+        tn_db_sql(&w->db, "DELETE FROM tn_link WHERE source = ?1 AND external_id = ?2", err);
+    if (!st) return false;
+    sqlite3_bind_int64(st, 1, source);
+    tn_bind_str(st, 2, external_id);
+    return tn_writer_run(w, st, "unlinking", err);
+}
+
+static bool drop_link(struct tn_writer *w, int64_t source, struct tn_str external_id,
+                      const void *unused, struct tn_err *err)
+{
+    (void)unused;
+    return tn_link_drop(w, source, external_id, err);
+}
+
+bool tn_rec_remove(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
+                   struct tn_err *err)
+{
+    return write_gone(w, t, r, err) && each_link(w, r->links, drop_link, NULL, err) &&
+           tn_wtable_remove(w, t, r->n, err) && count_row(w, t, r->team, -1, err) &&
+           emit(w, t, t->deleted, r, err);
+}

@@ -1,0 +1,49 @@
+---@meta tenon.csv
+
+--- Comma-separated values (RFC 4180).  Cells are texts, exactly as they stand; an empty one without
+--- quotes is json.null.
+---
+--- ```lua
+--- local csv = require "tenon.csv"
+--- for line, record, err in csv.rows(text, { delimiter = ";", decimal_comma = { "price" } }) do
+---   if err then log.warn(err.message) else use(record.number, record.price) end
+--- end
+--- ```
+---@class tenon.csv
+local csv = {}
+
+---@class tenon.csv.options
+---@field delimiter string? ","; one character
+---@field encoding string? "utf-8" or "windows-1252"
+---@field decimal_comma string|string[]|nil columns whose "1.249,50" becomes "1249.50"; "*": all
+---@field header string[]? names of the columns of a text whose first row is a record
+
+--- All records, in order; or nil and the err (syntax, too_large) of the first row that is wrong:
+--- err.line is its line in the text.
+---@param text string
+---@param options tenon.csv.options?
+---@return table<string, any>[]? records
+---@return tenon.error? err
+function csv.parse(text, options) end
+
+--- One row after the other, in the memory of one.  A row that is wrong gives its line, nil and an err,
+--- and the next go on; a header that is wrong ends it that way.
+---@param text string
+---@param options tenon.csv.options?
+---@return fun(): integer?, table<string, any>?, tenon.error?
+function csv.rows(text, options) end
+
+--- A row of names, then a row for each record, lines ended by CR LF.  Lists and objects are written as
+--- JSON, nil and null as nothing; a text that a spreadsheet would take for a formula gets a ' in front.
+---
+--- ```lua
+--- local text = csv.write({ { id = 1, name = "Bolt" } }, { "id", "name" })
+--- ```
+---@param records table<string, any>[]
+---@param columns string[] names of the members, in order
+---@param options {delimiter: string?, header: boolean?}? header false: no row of names
+---@return string? text
+---@return tenon.error? err too_large: more than 16 MiB
+function csv.write(records, columns, options) end
+
+return csv

@@ -1,0 +1,63 @@
+-- std/session.lua: systems that one logs in to and that then know one by a cookie or a token of their own:
+-- one log-in at a time, one session for all workers, one new log-in when it was lost.
+local tn         = require "tenon"
+local json       = require "tenon.json"
+local crypto     = require "tenon.crypto"
+local credential = require "std.credential"
+
+local session = {}
+
+local LIVES = 1200                          -- seconds, when the log-in does not say
+
+-- Whose it is: the config that it was made with.
+local function key_of(conn, fields)
+  local parts = { conn.base or "" }
+  for _, name in ipairs(fields) do parts[#parts + 1] = tostring(conn.config[name]) end
+  return "session:" .. crypto.sha256(table.concat(parts, "\n"))
+end
+
+local function read_only_headers(text)
+  local headers = json.decode(text)
+  if type(headers) ~= "table" then tn.fail("internal", "a kept session is damaged") end
+  return headers
+end
+
+-- What login gives: a table of headers, or nothing with a reply whose cookies are the session.
+local function sign_in(conn, options)
+  -- The log-in itself goes out unsigned.
+  local plain = setmetatable({ auth = { kind = "none" } }, { __index = conn })
+  local headers, lives = options.login(plain)
+  if type(headers) == "userdata" then
+    local cookies = headers:cookies()
+    if not cookies then tn.fail("auth", "signing in failed: the answer sets no cookie; check user and address") end
+    headers = { Cookie = cookies }
+  end
+  if type(headers) ~= "table" or next(headers) == nil then
+    tn.fail("script", "login has to return a table of headers, or the reply whose cookies are the session")
+  end
+  return json.encode(headers), lives or options.lives or LIVES
+end
+
+-- For an adapter's auth.  login(conn) logs in over conn, which does not sign requests here, and returns the
+-- headers that sign all others (or the reply that sets cookies), and for how many seconds they are good.
+-- of: names of the config fields that say who logs in.  lost(reply): does this answer mean that the session is
+-- gone?  (401 does anyway.)
+function session.login(options)
+  if type(options) ~= "table" or type(options.login) ~= "function" or type(options.of) ~= "table" then
+    error("session.login { of = { names of config fields }, login = function(conn) ... end }", 2)
+  end
+  local function current(conn, stale)
+    return credential.of(key_of(conn, options.of), function() return sign_in(conn, options) end, stale)
+  end
+  return {
+    kind = "session",
+    headers = function(conn)
+      local text = current(conn)
+      return read_only_headers(text), text
+    end,
+    renew = function(conn, used) current(conn, used) end,
+    lost = options.lost,
+  }
+end
+
+return session

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* Events that scripts tell and read. */
+#include "store_stage.h"
+
+#include "events/event.h"
+
+static void events_are_told_and_read(void **state)
+{
+    stage_expect(
+        *state,
+        "local id = assert(store.transaction(function(tx) return tx:create('order', { number "
+        "= 'A' }) end)) assert(event.emit('order.shipped', { by = 'post', weight = dec "
+        "'1.50' }, { record = { 'order', id } })) assert(event.emit('plain.one')) "
+        "local all = event.after(0) local e = all.events[2] local last = all.events[3] "
+        "return #all.events, e.type, e.number, e.record.resource, e.record.id == id, "
+        "e.data.weight, last.record, last.data, all.last == last.seq, all.more, all.gap",
+        "3 order.shipped 2 order true 1.50 nil nil true false false");
+    stage_expect(*state,
+                 "local all = event.after(0, { types = { '*.one', 'order.c*' } }) return "
+                 "#all.events, all.events[1].type, #event.after(all.last).events, "
+                 "#event.after(0, { limit = 1 }).events, event.after(0, { limit = 1 }).more",
+                 "2 order.created 0 1 true");
+}
+
+static void many_events_come_in_pages(void **state)
+{
+    stage_expect(
+        *state,
+        "for r = 1, 12 do assert(store.transaction(function(tx) for i = 1, 100 do "
+        "tx:event(i == 50 and 'odd.one' or 'even.one') end end)) end "
+        "local after, n, pages = 0, 0, 0 repeat local p = event.after(after, { limit = 5, "
+        "types = { 'odd.*' } }) n, after, pages = n + #p.events, p.last, pages + 1 until not "
+        "p.more return n, pages",
+        "12 3");
+}
+
+static void what_is_no_event_is_refused(void **state)
+{
+    static const char *const uses[][2] = {
+        {"event.emit()", "string expected"},
+        {"event.emit('plain')", "no type of event"},
+        {"event.emit('a..b')", "no type of event"},
+        {"event.emit('a.b ')", "no type of event"},
+        {"event.emit('a.' .. ('b'):rep(60))", "no type of event"},
+        {"event.emit('order.created')", "what Tenon itself says"},
+        {"event.emit('run.finished')", "what Tenon itself says"},
+        {"event.emit('a.b', 7)", "table expected"},
+        {"event.emit('a.b', { f = print })", "no JSON form"},
+        {"event.emit('a.b', { t = ('x'):rep(70000) })", "64 KiB at most"},
+        {"event.emit('a.b', {}, { recrd = {} })", "did you mean 'record'?"},
+        {"event.emit('a.b', {}, { record = { 'order' } })", "'record' is { resource, id }"},
+        {"event.emit('a.b', {}, { record = { 'ordr', 'x' } })", "did you mean 'order'?"},
+        {"event.after(-1)", "a place in the log"},
+        {"event.after(0, { limit = 0 })", "from 1 to 500"},
+        {"event.after(0, { types = 'x' })", "'types' is a list"},
+    };
+    for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
+        stage_says(*state, uses[i][0], uses[i][1]);
+    stage_expect(*state, "return #event.after(0).events", "0");
+}
+
+static bool note(void *arg, const struct tn_event *e)
+{
+    *(struct tn_id *)arg = e->origin;
+    return true;
+}
+
+static void the_integration_is_the_origin(void **state)
+{
+    struct stage *s = *state;
+    struct tn_id origin = {{0}};
+    struct tn_tail tail;
+    char text[TN_ID_LEN + 1];
+    stage_expect(s, "return event.emit('a.b')", "true");
+    assert_true(tn_store_tail(s->rig.env.store, 1, 0, 10, note, &origin, &tail, &s->err));
+    tn_id_text(&origin, text);
+    assert_string_equal(text, RIG_ID);
+    assert_int_equal(tn_event_depth(&origin), 0);
+    origin = tn_event_cause(3);
+    assert_int_equal(tn_event_depth(&origin), 3);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, stage_open, stage_close)
+    const struct CMUnitTest tests[] = {T(events_are_told_and_read), T(many_events_come_in_pages),
+                                       T(what_is_no_event_is_refused),
+                                       T(the_integration_is_the_origin)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: MIT */
+/* What scripts do with records: read, look for, change in transactions; and what they may not. */
+#include "store_stage.h"
+
+#include "base/fault.h"
+
+static const char ORDER[] =
+    "local id = assert(store.transaction(function(tx) return tx:create('order', { number = 'A1', "
+    "quantity = 5, price = dec '0.10', more = { big = 300000047274444, list = json.array {}, "
+    "none = json.null } }) end)) ";
+
+static const char *with_order(char out[4096], const char *text)
+{
+    snprintf(out, 4096, "%s%s", ORDER, text);
+    return out;
+}
+
+/* ---- reading ---- */
+
+static void records_are_exact(void **state)
+{
+    char text[4096];
+    stage_expect(*state,
+                 with_order(text,
+                            "local o = store.get('order', id) return o.id == id, o.version, "
+                            "#o.createdAt, o.price, o.status, math.type(o.more.big), show(o.more)"),
+                 "true 1 24 0.10 open integer "
+                 "{\"big\":300000047274444,\"list\":[],\"none\":null}");
+    stage_expect(*state, "local o = store.find('order', { number = 'A1' }) return o.quantity", "5");
+    stage_expect(*state, "return store.find('order', { number = 'A2' })", "nil");
+    stage_expect(*state, "return store.get('order', 'no-uuid')", "nil");
+    stage_expect(*state, "return store.get('order', '01890a5d-ac96-774b-bcce-b302099a8057')",
+                 "nil");
+}
+
+static void many(struct stage *s)
+{
+    stage_expect(
+        s,
+        "assert(store.transaction(function(tx) for i = 1, 95 do tx:create('order', { number "
+        "= ('N%02d'):format(i), quantity = i, urgent = i % 2 == 0, price = dec('0.5') * i, "
+        "note = i > 90 and 'last' or nil, due = '2026-01-01T00:00:00Z' }) end return 1 "
+        "end))",
+        "");
+}
+
+static void queries_filter_sort_and_page(void **state)
+{
+    struct stage *s = *state;
+    many(s);
+    static const char head[] = "local function n(where, more) local q = { where = where, limit = "
+                               "500 } for k, v in pairs(more or {}) do q[k] = v end local p, err = "
+                               "store.query('order', q) return p and #p.rows or err.message end "
+                               "return ";
+    static const struct {
+        const char *ask, *answer;
+    } asks[] = {
+        {"n{ quantity = 7 }", "1"},
+        {"n{ quantity = { ne = 7 } }", "94"},
+        {"n{ quantity = { 1, 2, 300 } }, n{ quantity = { ['in'] = { 4, 5 } } }", "2 2"},
+        {"n{ quantity = { lt = 10 } }, n{ quantity = { le = 10 } }", "9 10"},
+        {"n{ quantity = { gt = 90 } }, n{ quantity = { ge = 90 } }", "5 6"},
+        {"n{ quantity = { ge = 10, lt = 20 }, urgent = true }", "5"},
+        {"n{ number = { prefix = 'N9' } }, n{ number = { contains = '5' } }", "6 19"},
+        {"n{ note = json.null }, n{ note = { null = false } }, n{ note = { null = true } }",
+         "90 5 90"},
+        {"n{ price = { ge = dec '47.0' } }, n{ price = { lt = 1.25 } }", "2 2"},
+        {"n{ due = { ge = '2026-01-01T00:00:00Z' } }, n{ createdAt = { lt = '2020-01-01' } }",
+         "95 0"},
+        {"n{ quantity = 'many' }", "'many' is not a whole number"},
+        {"n({}, { limit = 3 })", "3"},
+    };
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "%s%s", head, asks[i].ask);
+        stage_expect(s, text, asks[i].answer);
+    }
+    stage_expect(s,
+                 "local p = store.query('order', { sort = '-quantity', limit = 2, total = true }) "
+                 "return p.rows[1].quantity, p.rows[2].quantity, p.more, p.total, #p.next > 5, "
+                 "store.query('order', { sort = '-quantity', limit = 2, cursor = p.next "
+                 "}).rows[1].quantity, json.is_array(p.rows)",
+                 "95 94 true 95 true 93 true");
+    stage_expect(s,
+                 "local p = store.query('order', { sort = { 'urgent', '-number' }, limit = 1 }) "
+                 "return p.rows[1].number",
+                 "N95");
+    stage_expect(s, "local p = store.query('order') return #p.rows, p.total", "10 nil");
+}
+
+static void each_walks_all_pages(void **state)
+{
+    struct stage *s = *state;
+    many(s);
+    stage_expect(s,
+                 "local n, sum = 0, 0 for o in store.each('order', { limit = 7, sort = "
+                 "'quantity' }) do n = n + 1 sum = sum + o.quantity end return n, sum",
+                 "95 4560");
+    stage_expect(s,
+                 "local n = 0 for o in store.each('order', { limit = 7, max = 20 }) do n = n + 1 "
+                 "end return n",
+                 "20");
+    stage_expect(s,
+                 "local n = 0 for o in store.each('order', { where = { quantity = 500 } }) do n "
+                 "= n + 1 end return n",
+                 "0");
+}
+
+static void a_record_is_found_by_its_link(void **state)
+{
+    struct stage *s = *state;
+    struct tn_commit *c = tn_commit_new(s->rig.env.store);
+    struct tn_err err;
+    struct tn_upsert u = {.team = 1,
+                          .table = "orders",
+                          .external_id = TN_STR("EXT-1"),
+                          .body = TN_STR("{\"number\":\"L1\"}")};
+    assert_true(tn_id_parse(tn_str(RIG_ID), &u.source.integration));
+    u.source.entity = TN_STR("order");
+    assert_true(tn_commit_upsert(c, &u, &err));
+    static const char row[] = "{\"name\":\"plant_7\",\"adapter\":\"oracle_fusion\"}";
+    assert_true(
+        tn_commit_put(c, 1, "integration", &u.source.integration, tn_str(row), TN_ANY, &err));
+    s->flag = false;
+    tn_store_commit(s->rig.env.store, c, stage_committed, &s->flag);
+    while (!s->flag) tn_loop_turn(s->rig.loop, true);
+    stage_expect(s,
+                 "return store.by_link('order', 'EXT-1').number, store.by_link('order', 'EXT-1', "
+                 "'plant_7').number, store.by_link('order', 'EXT-2'), store.by_link('order', "
+                 "'EXT-1', 'plant_8')",
+                 "L1 L1 nil nil");
+}
+
+static void misuse_raises(void **state)
+{
+    static const char *const uses[][2] = {
+        {"store.get()", "string expected"},
+        {"store.get('ordr', 'x')", "there is no resource 'ordr'; did you mean 'order'?"},
+        {"store.get('order', 7)", "string expected"},
+        {"store.find('order', {})", "the key of order needs 'number'"},
+        {"store.find('order', { numbr = 1 })", "did you mean 'number'?"},
+        {"store.find('line', { order = 1 })", "line has no key"},
+        {"store.query('order', { were = {} })", "did you mean 'where'?"},
+        {"store.query('order', { where = { quantty = 1 } })", "did you mean 'quantity'?"},
+        {"store.query('order', { where = { quantity = { gte = 1 } } })", "no operator 'gte'"},
+        {"store.query('order', { where = { quantity = { lt = {} } } })", "a value to compare with"},
+        {"store.query('order', { limit = 501 })", "from 1 to 500"},
+        {"store.query('order', { sort = 'colour' })", "order has no field 'colour'"},
+        {"store.each('order', { max = 0 })", "from 1 to"},
+        {"store.transaction(7)", "function expected"},
+        {"('x'):gsub('x', function() store.transaction(function() end) end)",
+         "waits for an answer"},
+    };
+    for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
+        stage_says(*state, uses[i][0], uses[i][1]);
+}
+
+/* ---- transactions ---- */
+
+static void writes_are_checked_like_any_other(void **state)
+{
+    static const char *const bodies[][2] = {
+        {"{}", "invalid: number: it is required"},
+        {"{ number = 'X', quantity = 0 }", "invalid: quantity: it has to be 1 or more"},
+        {"{ number = 'X', quantity = 'five' }", "invalid: quantity: it has to be a whole number"},
+        {"{ number = 'X', quantty = 1 }", "invalid: quantty: there is no such field; did you mean"},
+        {"{ number = 'X', status = 'lost' }", "invalid: status: "},
+        {"{ number = 'X', more = print }", "invalid: more: a function has no JSON form"},
+        {"{ number = 'X', id = 'seven' }", "invalid: id: it has to be a UUID"},
+    };
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        char text[512];
+        snprintf(text, sizeof text, "store.transaction(function(tx) tx:create('order', %s) end)",
+                 bodies[i][0]);
+        stage_says(*state, text, bodies[i][1]);
+    }
+    struct stage *s = *state;
+    assert_string_equal(s->err.file, "scripts/test.lua");
+    assert_int_equal(s->err.line, 1);
+    stage_expect(s, "return #store.query('order').rows", "0");
+}
+
+static void a_transaction_sees_its_own_writes(void **state)
+{
+    char text[4096];
+    stage_expect(
+        *state,
+        with_order(
+            text,
+            "return store.transaction(function(tx) "
+            "local o = tx:get('order', id) o.quantity = 6 o.note = 'x' tx:put('order', o.id, o) "
+            "tx:patch('order', id, { note = json.null, urgent = true }) "
+            "local b = tx:create('order', { number = 'B' }) "
+            "local seen = tx:get('order', id) "
+            "local found = tx:find('order', { number = 'B' }).id == b "
+            "tx:patch('order', b, { number = 'C' }) "
+            "local gone = tx:find('order', { number = 'B' }) "
+            "local c = tx:create('order', { number = 'D' }) "
+            "local deleted, again = tx:delete('order', c), tx:delete('order', c) "
+            "local p = tx:query('order', { where = { number = 'A1' } }) "
+            "return seen.quantity, seen.note, seen.urgent, found, gone, deleted, again, "
+            "#p.rows, p.rows[1].quantity, tx:get('order', c) end)"),
+        "6 nil true true nil true false 1 6 nil");
+    stage_expect(*state,
+                 "local o = store.find('order', { number = 'A1' }) return o.version, "
+                 "o.quantity, o.price, show(o.more), #store.query('order').rows",
+                 "2 6 0.10 {\"big\":300000047274444,\"list\":[],\"none\":null} 2");
+}
+
+static void what_is_raised_undoes_everything(void **state)
+{
+    char text[4096];
+    stage_says(*state,
+               with_order(text,
+                          "local kept local ok, err = pcall(store.transaction, function(tx) "
+                          "kept = tx tx:patch('order', id, { quantity = 9 }) error('no') end) "
+                          "return ok, err, store.get('order', id).quantity, pcall(kept.get, "
+                          "kept, 'order', id)"),
+               "stale handle");
+    stage_says(*state,
+               "local ok, err = pcall(store.transaction, function(tx) tx:create('order', {}) "
+               "end) return ok, err.kind, err.field",
+               "false invalid number");
+    struct stage *s = *state;
+    stage_expect(s, "return store.find('order', { number = 'A1' }).quantity", "5");
+}
+
+static void keys_and_states_hold(void **state)
+{
+    char text[4096];
+    stage_says(*state,
+               with_order(text, "store.transaction(function(tx) tx:create('order', { number = 'A1' "
+                                "}) end)"),
+               "conflict: number: another order has 'A1' already");
+    stage_expect(*state,
+                 "local id = store.find('order', { number = 'A1' }).id "
+                 "assert(store.transaction(function(tx) tx:patch('order', id, { status = 'done' }) "
+                 "return 1 end)) return select(2, pcall(store.transaction, function(tx) "
+                 "tx:patch('order', id, { status = 'open' }) end)).field, store.get('order', "
+                 "id).status",
+                 "status done");
+    stage_says(*state,
+               "store.transaction(function(tx) tx:put('order', "
+               "'01890a5d-ac96-774b-bcce-b302099a8057', { number = 'Z' }) end)",
+               "not_found: there is no order '01890a5d");
+    stage_says(*state,
+               "local o = store.find('order', { number = 'A1' }) "
+               "store.transaction(function(tx) local b = tx:create('order', { number = 'B' "
+               "}) tx:put('order', b, o) end)",
+               "this is another record");
+    stage_says(*state, "store.transaction(function(tx) event.emit('a.b') end)", "in a transaction");
+}
+
+/* Both are in the middle at once: one of them is run again. */
+static void two_who_count_lose_nothing(void **state)
+{
+    struct stage *s = *state;
+    struct stage *other = TN_NEW(struct stage);
+    char text[4096];
+    stage_run(s, with_order(text, ""));
+    static const char add[] =
+        "local id = store.find('order', { number = 'A1' }).id local runs = 0 for i = 1, 20 do "
+        "assert(store.transaction(function(tx) runs = runs + 1 local o = tx:get('order', id) "
+        "tx:patch('order', id, { quantity = o.quantity + 1 }) return true end)) end return runs";
+    static const char wrap[] = "local store = require 'tenon.store' return function() %s end";
+    const struct tn_task_call how = {.take = stage_take, .done = stage_done};
+    int ref;
+    snprintf(text, sizeof text, wrap, add);
+    assert_true(tn_isolate_load_text(s->iso, "scripts/o.lua", tn_str(text), &ref, &s->err));
+    s->flag = false;
+    assert_non_null(tn_task_start(s->iso, ref, &how, other, &s->err));
+    assert_non_null(tn_task_start(s->iso, ref, &how, s, &s->err));
+    rig_until(&s->rig, &s->flag);
+    rig_until(&s->rig, &other->flag);
+    int runs = atoi(s->out) + atoi(other->out);
+    if (runs <= 40) fail_msg("%s and %s: there was no conflict", s->out, other->out);
+    stage_expect(s, "return store.find('order', { number = 'A1' }).quantity", "45");
+    tn_isolate_release(s->iso, ref);
+    tn_free(other);
+}
+
+/* A function that changes under every try ends with conflict. */
+static const char *at_every_try(void)
+{
+    return "local id = store.find('order', { number = 'A1' }).id local runs = 0 "
+           "local ok, err = store.transaction(function(tx) runs = runs + 1 local o = "
+           "tx:get('order', id) tx:patch('order', id, { quantity = o.quantity + 1 }) end) "
+           "return ok, err and err.kind, runs";
+}
+
+static void conflicts_end_after_eight_tries(void **state)
+{
+    struct stage *s = *state;
+    char text[4096];
+    stage_run(s, with_order(text, ""));
+    tn_fault_arm("bind.tx.stale=fail:1+");
+    stage_expect(s, at_every_try(), "nil conflict 8");
+    tn_fault_arm(NULL);
+    stage_expect(s, at_every_try(), "true nil 1");
+}
+
+/* ---- events, audit, key-values ---- */
+
+static void a_transaction_is_one_commit_of_all(void **state)
+{
+    char text[4096];
+    stage_expect(
+        *state,
+        with_order(
+            text,
+            "kv.put('seen', '1') assert(store.transaction(function(tx) tx:patch('order', id, { "
+            "quantity = 7 }) tx:event('order.taken', { n = 1 }, { record = { 'order', id } }) "
+            "tx:audit('order.take', id, { why = 'test' }) tx:kv_put('seen', tx:kv_get('seen') "
+            ".. '2') tx:kv_put('new', 'x') tx:kv_delete('never') end)) local all = {} for _, e "
+            "in ipairs(event.after(0, { types = { 'order.*' } }).events) do all[#all + 1] = "
+            "e.type .. ':' .. e.record.resource .. ':' .. e.record.version end return "
+            "table.concat(all, ' '), kv.get('seen'), kv.get('new')"),
+        "order.created:order:1 order.updated:order:2 order.taken:order:2 12 x");
+    struct stage *s = *state;
+    int64_t rows = 0;
+    assert_true(tn_store_count(s->rig.env.store, 1, "audit", &rows, &s->err));
+    assert_int_equal(rows, 1);
+}
+
+static void what_was_not_there_is_checked_too(void **state)
+{
+    struct stage *s = *state;
+    /* The other task creates the record between the look and the commit of this one. */
+    static const char body[] =
+        "local store = require 'tenon.store' return function() local runs, seen = 0 "
+        "assert(store.transaction(function(tx) runs = runs + 1 "
+        "local id = '01890a5d-ac96-774b-bcce-b302099a8057' seen = tx:get('order', id) ~= nil "
+        "if seen then tx:create('order', { number = 'second' }) "
+        "else tx:create('order', { id = id, number = 'first' }) end end)) return runs, seen end";
+    struct stage *other = TN_NEW(struct stage);
+    const struct tn_task_call how = {.take = stage_take, .done = stage_done};
+    int ref;
+    assert_true(tn_isolate_load_text(s->iso, "scripts/o.lua", tn_str(body), &ref, &s->err));
+    s->flag = false;
+    assert_non_null(tn_task_start(s->iso, ref, &how, other, &s->err));
+    assert_non_null(tn_task_start(s->iso, ref, &how, s, &s->err));
+    rig_until(&s->rig, &s->flag);
+    rig_until(&s->rig, &other->flag);
+    bool first = strcmp(s->out, "1 false") == 0;
+    assert_string_equal(first ? other->out : s->out, "2 true");
+    tn_free(other);
+}
+
+/* ---- who sees what ---- */
+
+static void a_team_sees_its_own_alone(void **state)
+{
+    struct stage *s = *state;
+    struct bind_owner owner;
+    struct bind_context context;
+    char text[4096];
+    stage_run(s, with_order(text, "event.emit('a.b')"));
+    struct tn_isolate *iso = stage_isolate(s, &owner, &context, 2);
+    assert_string_equal(
+        stage_run_in(s, iso, NULL,
+                     "return #store.query('order').rows, store.find('order', { number "
+                     "= 'A1' }), #event.after(0).events"),
+        "0 nil 0");
+    /* The task's own team counts, not the isolate's. */
+    const struct bind_actor actor = {.team = 1, .name = "a test"};
+    assert_string_equal(stage_run_in(s, iso, &actor, "return #store.query('order').rows"), "1");
+    tn_isolate_unref(iso);
+    iso = stage_isolate(s, &owner, &context, 0);
+    assert_string_equal(stage_run_in(s, iso, NULL,
+                                     "local v, err = store.query('order') return v, err.kind, "
+                                     "select(2, event.emit('a.b')).kind, select(2, "
+                                     "store.transaction(print)).kind"),
+                        "nil forbidden forbidden "
+                        "forbidden");
+    tn_isolate_unref(iso);
+    iso = stage_isolate(s, &owner, &context, 1);
+    context.store = NULL;
+    assert_string_equal(
+        stage_run_in(s, iso, NULL,
+                     "return select(2, store.get('order', 'x')).kind, select(2, "
+                     "event.after(0)).kind, select(2, store.transaction(print)).kind"),
+        "unavailable unavailable unavailable");
+    tn_isolate_unref(iso);
+}
+
+/* ---- bounds ---- */
+
+static void reading_on_and_on_lets_others_go_first(void **state)
+{
+    struct stage *s = *state;
+    char text[4096];
+    stage_expect(s, with_order(text, "for i = 1, 1700 do store.get('order', id) end return 'all'"),
+                 "all");
+    /* What cannot wait is ended. */
+    static const char body[] =
+        "local store = require 'tenon.store' return function()\n for i = 1, 600 do\n "
+        "store.get('order', 'x') end end";
+    int ref;
+    assert_true(tn_isolate_load_text(s->iso, "scripts/o.lua", tn_str(body), &ref, &s->err));
+    assert_false(tn_isolate_call(s->iso, ref, NULL, NULL, NULL, &s->err));
+    assert_int_equal(s->err.kind, TN_E_budget);
+    assert_non_null(strstr(s->err.text, "read the store 500 times"));
+    assert_string_equal(s->err.file, "scripts/o.lua");
+    assert_int_equal(s->err.line, 3);
+}
+
+static void a_transaction_is_bounded(void **state)
+{
+    stage_says(*state,
+               "store.transaction(function(tx) for i = 1, 1001 do tx:create('line', {}) end "
+               "end)",
+               "budget: a transaction may ");
+    stage_says(*state, "store.transaction(function(tx) for i = 1, 1001 do tx:event('a.b') end end)",
+               "budget: a transaction may write 1000");
+    stage_says(*state,
+               "local big = ('x'):rep(3000000) store.transaction(function(tx) for i = 1, 10 do "
+               "tx:create('line', { more = big }) end end)",
+               "too_large: a transaction may");
+    stage_expect(*state, "return #store.query('line').rows", "0");
+}
+
+/* ---- the store is away, or full ---- */
+
+static void failures_of_the_store_are_answers(void **state)
+{
+    struct stage *s = *state;
+    char text[4096];
+    stage_run(s, with_order(text, ""));
+    static const char write[] =
+        "local ok, err = store.transaction(function(tx) tx:create('line', {}) "
+        "end) return ok, err and err.kind";
+    tn_fault_arm("store.vfs.full=fail:1+");
+    const char *got = stage_run(s, write);
+    tn_fault_arm(NULL);
+    if (strcmp(got, "nil disk_full") != 0 && strcmp(got, "nil io") != 0) fail_msg("%s", got);
+    stage_expect(s, write, "true nil");
+}
+
+static void a_cancelled_task_leaves_nothing(void **state)
+{
+    struct stage *s = *state;
+    static const char body[] = "local store = require 'tenon.store' return function() "
+                               "store.transaction(function(tx) tx:create('line', {}) end) end";
+    const struct tn_task_call how = {.done = stage_done};
+    int ref;
+    assert_true(tn_isolate_load_text(s->iso, "scripts/o.lua", tn_str(body), &ref, &s->err));
+    s->flag = false;
+    struct tn_task *task = tn_task_start(s->iso, ref, &how, s, &s->err);
+    assert_non_null(task);
+    while (!tn_store_pending(s->rig.env.store)) tn_loop_turn(s->rig.loop, true);
+    tn_task_cancel(task);
+    rig_until(&s->rig, &s->flag);
+    assert_int_equal(s->err.kind, TN_E_cancelled);
+    stage_run(s, "store.transaction(function(tx) tx:create('line', {}) end)");
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, stage_open, stage_close)
+    const struct CMUnitTest tests[] = {T(records_are_exact),
+                                       T(queries_filter_sort_and_page),
+                                       T(each_walks_all_pages),
+                                       T(a_record_is_found_by_its_link),
+                                       T(misuse_raises),
+                                       T(writes_are_checked_like_any_other),
+                                       T(a_transaction_sees_its_own_writes),
+                                       T(what_is_raised_undoes_everything),
+                                       T(keys_and_states_hold),
+                                       T(two_who_count_lose_nothing),
+                                       T(conflicts_end_after_eight_tries),
+                                       T(a_transaction_is_one_commit_of_all),
+                                       T(what_was_not_there_is_checked_too),
+                                       T(a_team_sees_its_own_alone),
+                                       T(reading_on_and_on_lets_others_go_first),
+                                       T(a_transaction_is_bounded),
+                                       T(failures_of_the_store_are_answers),
+                                       T(a_cancelled_task_leaves_nothing)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
