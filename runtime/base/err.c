@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
+
 static const struct {
     const char *name;
     int status;
@@ -16,10 +18,19 @@ static const struct {
 #undef TN_ERR
 };
 
+/* A text that was cut ends with a whole character. */
+static void end_whole(char *s)
+{
+    size_t n = strlen(s), last = n ? n - 1 : 0;
+    while (last && ((unsigned char)s[last] & 0xC0) == 0x80 && n - last < 4) last--;
+    if (n && !tn_utf8_step(s + last, n - last)) s[last] = '\0';
+}
+
 bool tn_failv(struct tn_err *err, enum tn_kind kind, const char *fmt, va_list ap)
 {
     char text[sizeof err->text];      /* the arguments may point into *err */
     vsnprintf(text, sizeof text, fmt, ap);
+    end_whole(text);
     err->kind = kind;
     err->line = 0;
     err->file[0] = err->field[0] = '\0';
@@ -49,6 +60,7 @@ bool tn_fail_field(struct tn_err *err, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(err->field, sizeof err->field, fmt, ap);
     va_end(ap);
+    end_whole(err->field);
     return false;
 }
 
@@ -59,9 +71,11 @@ bool tn_fail_in(struct tn_err *err, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(what, sizeof what, fmt, ap);
     va_end(ap);
+    end_whole(what);
     memcpy(text, err->text, sizeof text);
     size_t n = (size_t)snprintf(err->text, sizeof err->text, "%s: ", what);
     snprintf(err->text + n, sizeof err->text - n, "%.*s", (int)(sizeof err->text - n - 1), text);
+    end_whole(err->text);
     return false;
 }
 

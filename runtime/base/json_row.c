@@ -67,18 +67,23 @@ INLINE const char *find_odd(const char *p, const char *safe)
     return NULL;
 }
 
-/* On from a byte that is not a quote: escapes and characters that are not ASCII. */
+/* Length of what is no plain byte of a text: an escape, or a character that is not ASCII.  0: it
+ * may not stand there. */
+static size_t odd_length(const char *p, size_t left)
+{
+    if (*p == '\\') return tn_json_escape_length(p, left);
+    return (unsigned char)*p < 0x20 ? 0 : tn_utf8_step(p, left);
+}
+
+/* On from a byte that find_odd found. */
 static const char *odd_text(const struct tn_json *json, const char *p, const char *safe,
                             bool *escaped)
 {
     const char *end = json->head.text + json->head.n;
     while (p && *p != '"') {
-        bool escape = *p == '\\';
-        size_t n = escape                     ? tn_json_escape_length(p, (size_t)(end - p))
-                   : (unsigned char)*p < 0x20 ? 0
-                                              : tn_utf8_step(p, (size_t)(end - p));
+        size_t n = odd_length(p, (size_t)(end - p));
         if (!n) return NULL;
-        *escaped |= escape;
+        *escaped |= *p == '\\';
         p = find_odd(p + n, safe);
     }
     return p;

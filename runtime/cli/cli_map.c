@@ -242,7 +242,8 @@ static void on_unread(void *arg, struct tn_str path, uint64_t count)
         tn_jw_kint(u->w, "count", (int64_t)count);
         tn_jw_end(u->w);
     } else {
-        printf("never read: %.*s (%llu values)\n", TN_FMT(path), (unsigned long long)count);
+        printf("never read: %.*s (%llu %s)\n", TN_FMT(path), (unsigned long long)count,
+               count == 1 ? "value" : "values");
     }
 }
 
@@ -286,8 +287,9 @@ static void coverage_text(struct mapping_run *r, const struct tn_decl *target)
         printf("never set: %s\n", target->resource.fields[i].name);
         unset++;
     }
-    printf("%llu records: %zu of %zu source fields never read, %zu target fields never set\n",
-           (unsigned long long)r->records, u.count, tn_coverage_seen(r->coverage), unset);
+    printf("%llu %s: %zu of %zu source fields never read, %zu target fields never set\n",
+           (unsigned long long)r->records, r->records == 1 ? "record" : "records", u.count,
+           tn_coverage_seen(r->coverage), unset);
     if (tn_plan_functions(r->plan))
         printf("the mapping has functions; what they read is not known here\n");
 }
@@ -319,7 +321,8 @@ static bool map_all(const struct map_options *o, const struct tn_plan *plan,
     r->plan = plan;
     r->apply = tn_apply_new(plan);
     r->made = tn_json_new();
-    r->colours = isatty(STDERR_FILENO) && !getenv("NO_COLOR");
+    const char *term = getenv("TERM");
+    r->colours = isatty(STDERR_FILENO) && !getenv("NO_COLOR") && term && strcmp(term, "dumb") != 0;
     r->name_count = tn_plan_targets(plan, r->names, TARGETS_MAX);
     if (r->name_count > TARGETS_MAX) r->name_count = TARGETS_MAX;
     if (o->coverage) r->coverage = tn_coverage_new(plan);
@@ -328,7 +331,9 @@ static bool map_all(const struct map_options *o, const struct tn_plan *plan,
     tn_buf_init(&r->line, TN_MIB);
     tn_buf_init(&r->record, TN_LIMIT_RECORD);
     if (!o->explain && !o->coverage) write_frame(r, false);
-    bool ok = tn_map_input_read(&o->in, on_record, r, &r->bytes, err);
+    struct tn_map_input in = o->in;
+    in.pick = o->coverage ? NULL : tn_plan_pick(plan);
+    bool ok = tn_map_input_read(&in, on_record, r, &r->bytes, err);
     if (!o->explain && !o->coverage) write_frame(r, true);
     flush_out(r);
     if (r->coverage && o->json) coverage_json(r, target);

@@ -50,6 +50,7 @@ static bool give_rows(const struct source *s, struct tn_str text, const char *pa
 {
     struct tn_json_rows rows;
     if (!tn_json_rows_open(&rows, s->json, text, tn_str(path), err)) return false;
+    rows.pick = s->in->pick;
     for (;;) {
         struct tn_err bad;
         if (tn_json_rows_next(&rows, &bad)) {

@@ -11,6 +11,7 @@ struct tn_map_input {
     const char *rows; /* JSON and XML: path of the rows; "" or NULL: the records themselves */
     const char *delimiter, *encoding, *decimal_comma, *columns;
     bool bytes;
+    const struct tn_json_pick *pick; /* what of a record is looked at; NULL: all of it */
 };
 
 /* A record, good during the call; or bad: the record is lost, the next go on. */

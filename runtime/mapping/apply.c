@@ -166,7 +166,7 @@ void tn_outcome_line(const struct tn_outcome_fault *f, struct tn_buf *out)
     if (f->field[0]) tn_buf_addf(out, "%s: ", f->field);
     if (!f->rejects) tn_buf_adds(out, "warning: ");
     tn_buf_adds(out, f->text);
-    bool from = f->source[0] != '\0';
+    bool from = f->source[0] != '\0' && (f->value[0] || !strstr(f->text, f->source));
     if (f->value[0])
         tn_buf_addf(out, "%s%s = %s)", " (", from ? f->source : "value", f->value);
     else if (from)

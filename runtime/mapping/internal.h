@@ -71,6 +71,23 @@ struct tn_do { /* one operator, ready */
     struct tn_do *next_zoned;
 };
 
+/* What quick.c makes of a value: its operator, or what it is from without one. */
+enum tn_quick {
+    TN_QUICK_none,
+    TN_QUICK_copy,
+    TN_QUICK_text,
+    TN_QUICK_trim,
+    TN_QUICK_number,
+    TN_QUICK_integer,
+    TN_QUICK_decimal,
+    TN_QUICK_boolean,
+    TN_QUICK_time,
+    TN_QUICK_lookup,
+    TN_QUICK_template,
+    TN_QUICK_const,
+    TN_QUICK_first
+};
+
 struct tn_expr {
     enum tn_from from;
     int line;
@@ -96,27 +113,15 @@ struct tn_expr {
     size_t none_op; /* the look-up that takes absent and null; op_count: none */
     bool has_fallback;
     struct tn_value fallback;
+    enum tn_quick quick;
+    bool as_text;                /* quick: a number is written as a text */
+    const struct tn_value *none; /* quick: in place of absent and null; may be NULL */
 };
 
 struct tn_tree { /* what a tree's rows are made with */
     const struct tn_scope *parent;
     const struct tn_expr *children, *root_id; /* in the parent's scope */
     const struct tn_expr *id;                 /* in the child's */
-};
-
-/* What quick.c makes of a field: the operator, or the kind of source without one. */
-enum tn_quick {
-    TN_QUICK_none,
-    TN_QUICK_copy,
-    TN_QUICK_text,
-    TN_QUICK_trim,
-    TN_QUICK_number,
-    TN_QUICK_integer,
-    TN_QUICK_decimal,
-    TN_QUICK_boolean,
-    TN_QUICK_time,
-    TN_QUICK_lookup,
-    TN_QUICK_template
 };
 
 struct tn_member {
@@ -126,9 +131,6 @@ struct tn_member {
     bool required, secret, is_key;
     enum tn_on_fault on_fault;
     const struct tn_expr *expr;
-    enum tn_quick quick;
-    bool as_text;                /* quick: a number is written as a text */
-    const struct tn_value *none; /* quick: in place of absent and null; may be NULL */
 };
 
 struct tn_group {
@@ -184,8 +186,8 @@ static inline bool tn_number_canonical(struct tn_str s, uint32_t info)
 /* Bytes that may be read behind a text of the plan or of the record, and written behind the target:
  * copies need no loop then. */
 enum { TN_WIDE = 32 };
-/* Sets what is quick about a field that is otherwise made. */
-void tn_quick_plan(struct tn_member *f);
+/* Sets what is quick about a value that is otherwise made. */
+void tn_quick_plan(struct tn_expr *e);
 /* Writes members from number i on, until one has to go the long way; its number, or the count. Only
  * where TN_WIDE bytes of the text follow the record. */
 size_t tn_quick_run(struct tn_apply *a, const struct tn_group *g, size_t i, const uint32_t *slots,

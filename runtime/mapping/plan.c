@@ -384,7 +384,8 @@ static bool make_items(struct maker *m, const struct tn_spec_value *v, struct tn
     e->items = room(m, v->item_count, sizeof *e->items);
     e->item_count = v->item_count;
     for (size_t i = 0; i < v->item_count; i++) {
-        if (!v->items[i]) continue;
+        if (!v->items[i] && v->from == TN_FROM_when && i == 2) continue;
+        if (!v->items[i]) return fault(m, v->line, "source number %zu of it is missing", i + 1);
         e->items[i] = make_expr(m, v->items[i]);
         if (!e->items[i]) return false;
         e->whole |= e->items[i]->whole;
@@ -537,6 +538,7 @@ static const struct tn_expr *make_expr(struct maker *m, const struct tn_spec_val
         e->has_fallback = true;
         ok = make_const(m, v->fallback, "default", v->line, &e->fallback);
     }
+    if (ok) tn_quick_plan(e);
     m->depth--;
     return ok ? e : NULL;
 }
@@ -584,7 +586,6 @@ static bool make_member(struct maker *m, const struct tn_spec_field *f, struct t
     if (!out->expr) return false;
     if (f->on_fault == TN_FAULT_default && !out->expr->has_fallback)
         return fault(m, f->line, "on_fault \"default\" needs a default");
-    tn_quick_plan(out);
     m->field[before] = '\0';
     m->line = line;
     return true;
@@ -680,6 +681,7 @@ static bool mark_key(struct maker *m)
     struct tn_group *g = m->plan->group;
     if (m->spec->key_value) return make_key(m);
     if (!m->spec->key.p) return true;
+    if (!utf8(m, m->spec->key, m->spec->line)) return false;
     for (size_t i = 0; i < g->count; i++) {
         struct tn_member *f = &g->members[i];
         if (!tn_str_eq(f->target, m->spec->key)) continue;

@@ -53,20 +53,36 @@ static enum tn_quick quick_template(const struct tn_expr *e)
     return TN_QUICK_template;
 }
 
-void tn_quick_plan(struct tn_member *f)
+/* Nothing but a member of the record. */
+static bool is_plain_path(const struct tn_expr *e)
 {
-    const struct tn_expr *e = f->expr;
-    if (e->from == TN_FROM_path)
-        f->quick = quick_path(e);
-    else if (e->from == TN_FROM_template)
-        f->quick = quick_template(e);
-    if (f->quick == TN_QUICK_lookup && e->ops[0].has_other)
-        f->none = &e->ops[0].other;
+    return e->from == TN_FROM_path && !e->step_count && !e->op_count && !e->has_fallback;
+}
+
+/* Of plain paths the first that is there is found, and then worked like a path; of others each is
+ * tried. */
+static enum tn_quick quick_first(const struct tn_expr *e)
+{
+    bool plain = true, quick = !e->op_count;
+    for (size_t i = 0; i < e->item_count; i++) {
+        plain &= is_plain_path(e->items[i]);
+        quick &= e->items[i]->quick != TN_QUICK_none;
+    }
+    return plain ? quick_path(e) : quick ? TN_QUICK_first : TN_QUICK_none;
+}
+
+void tn_quick_plan(struct tn_expr *e)
+{
+    if (e->from == TN_FROM_path) e->quick = quick_path(e);
+    if (e->from == TN_FROM_first) e->quick = quick_first(e);
+    if (e->from == TN_FROM_template) e->quick = quick_template(e);
+    if (e->from == TN_FROM_const && !e->op_count && is_scalar(&e->value)) e->quick = TN_QUICK_const;
+    if (e->quick == TN_QUICK_lookup && e->ops[0].has_other)
+        e->none = &e->ops[0].other;
     else if (e->has_fallback)
-        f->none = &e->fallback;
-    if (f->none && !is_scalar(f->none)) f->quick = TN_QUICK_none;
-    f->as_text = f->quick == TN_QUICK_decimal && e->ops[0].j;
-    f->as_text |= e->op_count == 2;
+        e->none = &e->fallback;
+    if (e->none && !is_scalar(e->none)) e->quick = TN_QUICK_none;
+    e->as_text = e->op_count == 2 || (e->quick == TN_QUICK_decimal && e->ops[0].j);
 }
 
 /* ---- writing ---- */
@@ -75,7 +91,7 @@ struct pen {
     char *w, *end;
     enum tn_form form; /* of what was written last */
 };
-enum done { LONG_WAY, WROTE, OMITTED };
+enum done { LONG_WAY, WROTE, ABSENT, NULLED }; /* of the last two nothing is written */
 
 static inline bool has_room(const struct pen *p, size_t n)
 {
@@ -108,15 +124,10 @@ static inline enum done put_const(struct pen *p, const struct tn_value *v)
     return WROTE;
 }
 
-static enum done put_none(struct pen *p, const struct tn_member *f, enum tn_json_type type)
+static enum done put_none(struct pen *p, const struct tn_expr *e, enum tn_json_type type)
 {
-    if (f->none) return put_const(p, f->none);
-    if (f->required) return LONG_WAY;
-    if (type == TN_JSON_absent) return OMITTED;
-    memcpy(p->w, "null", 4);
-    p->w += 4;
-    p->form = TN_FORM_plain;
-    return WROTE;
+    if (e->none) return put_const(p, e->none);
+    return type == TN_JSON_null ? NULLED : ABSENT;
 }
 
 /* A node of the record at hand. */
@@ -222,10 +233,9 @@ static inline enum done put_time(struct pen *p, const struct source *s)
     return WROTE;
 }
 
-static enum done put_template(struct tn_apply *a, struct pen *p, const struct tn_member *f,
+static enum done put_template(struct tn_apply *a, struct pen *p, const struct tn_expr *e,
                               const uint32_t *slots)
 {
-    const struct tn_expr *e = f->expr;
     char *before = p->w;
     *p->w++ = '"';
     for (const struct tn_part *part = e->parts; part < e->parts + e->part_count; part++) {
@@ -236,7 +246,7 @@ static enum done put_template(struct tn_apply *a, struct pen *p, const struct tn
         struct source s = source_at(a, slots[part->value->slot]);
         if (s.type <= TN_JSON_null) {
             p->w = before;
-            return put_none(p, f, TN_JSON_absent);
+            return put_none(p, e, TN_JSON_absent);
         }
         if (!plain_text(&s, &text) || !has_room(p, text.n + 1)) return LONG_WAY;
         put_wide(p, text);
@@ -246,27 +256,67 @@ static enum done put_template(struct tn_apply *a, struct pen *p, const struct tn
     return WROTE;
 }
 
-static inline enum done put_field(struct tn_apply *a, struct pen *p, const struct tn_member *f,
-                                  const uint32_t *slots)
+static enum done put_first(struct tn_apply *a, struct pen *p, const struct tn_expr *e,
+                           const uint32_t *slots);
+
+static inline struct source source_of(const struct tn_apply *a, const struct tn_expr *e,
+                                      const uint32_t *slots)
 {
-    const struct tn_do *d = f->expr->ops;
-    if (f->quick == TN_QUICK_template) return put_template(a, p, f, slots);
-    struct source s = source_at(a, slots[f->expr->slot]);
-    if (s.type <= TN_JSON_null) return put_none(p, f, s.type);
-    switch (f->quick) {
+    if (e->from != TN_FROM_first) return source_at(a, slots[e->slot]);
+    struct source s = source_at(a, slots[e->items[0]->slot]);
+    for (size_t i = 1; i < e->item_count && s.type <= TN_JSON_null; i++)
+        s = source_at(a, slots[e->items[i]->slot]);
+    return s;
+}
+
+static inline enum done put_expr(struct tn_apply *a, struct pen *p, const struct tn_expr *e,
+                                 const uint32_t *slots)
+{
+    const struct tn_do *d = e->ops;
+    if (e->quick == TN_QUICK_template) return put_template(a, p, e, slots);
+    if (e->quick == TN_QUICK_first) return put_first(a, p, e, slots);
+    if (e->quick == TN_QUICK_const) return put_const(p, &e->value);
+    struct source s = source_of(a, e, slots);
+    if (s.type <= TN_JSON_null) return put_none(p, e, s.type);
+    switch (e->quick) {
     case TN_QUICK_copy: return put_copy(p, &s);
     case TN_QUICK_text: return put_text(p, &s, false);
     case TN_QUICK_trim: return put_text(p, &s, true);
-    case TN_QUICK_number: return put_number(p, &s, f->as_text);
-    case TN_QUICK_integer: return put_integer(p, &s, f->as_text);
-    case TN_QUICK_decimal: return put_decimal(p, &s, d, f->as_text);
+    case TN_QUICK_number: return put_number(p, &s, e->as_text);
+    case TN_QUICK_integer: return put_integer(p, &s, e->as_text);
+    case TN_QUICK_decimal: return put_decimal(p, &s, d, e->as_text);
     case TN_QUICK_boolean: return s.type == TN_JSON_bool ? put_copy(p, &s) : LONG_WAY;
     case TN_QUICK_time: return put_time(p, &s);
     case TN_QUICK_lookup: return put_lookup(p, &s, d);
     case TN_QUICK_template:
+    case TN_QUICK_const:
+    case TN_QUICK_first:
     case TN_QUICK_none: break;
     }
     return LONG_WAY;
+}
+
+static enum done put_first(struct tn_apply *a, struct pen *p, const struct tn_expr *e,
+                           const uint32_t *slots)
+{
+    enum done done = ABSENT;
+    for (size_t i = 0; i < e->item_count && done >= ABSENT; i++)
+        done = put_expr(a, p, e->items[i], slots);
+    return done >= ABSENT && e->none ? put_const(p, e->none) : done;
+}
+
+/* The value of a field, or null in its place. */
+static inline enum done put_field(struct tn_apply *a, struct pen *p, const struct tn_member *f,
+                                  const uint32_t *slots)
+{
+    enum done done = put_expr(a, p, f->expr, slots);
+    if (done < ABSENT) return done;
+    if (f->required) return LONG_WAY;
+    if (done == ABSENT) return ABSENT;
+    memcpy(p->w, "null", 4);
+    p->w += 4;
+    p->form = TN_FORM_plain;
+    return WROTE;
 }
 
 /* The external id is the text just written; not if that was none, or empty. */
@@ -285,7 +335,7 @@ size_t tn_quick_run(struct tn_apply *a, const struct tn_group *g, size_t i, cons
 {
     struct pen p = {.w = out->p + out->n, .end = out->p + out->room};
     const char *base = out->p + a->base;
-    for (; i < g->count && g->members[i].quick; i++) {
+    for (; i < g->count && g->members[i].expr->quick; i++) {
         const struct tn_member *f = &g->members[i];
         char *before = p.w, *start = p.w + *comma;
         if (!has_room(&p, f->head.n + 4)) break;
@@ -298,7 +348,7 @@ size_t tn_quick_run(struct tn_apply *a, const struct tn_group *g, size_t i, cons
             p.w = before;
             break;
         }
-        if (done == OMITTED) {
+        if (done == ABSENT) {
             p.w = before;
             if (pieces) pieces[i].end = 0;
             continue;

@@ -32,8 +32,9 @@ struct tn_reversed {
     size_t way_count, one_way;
 };
 
-/* out: what the mapping says itself about their fields: target is a path of theirs, or the name of
- * one of ours; value NULL: not sent.  Borrows spec and out as long as r is used. */
+/* spec is one that tn_plan_new takes.  out: what the mapping says itself about their fields: target
+ * is a path of theirs, or the name of one of ours; value NULL: not sent.  Borrows spec and out as
+ * long as r is used. */
 void tn_spec_reverse(const struct tn_spec *spec, const struct tn_spec_field *out, size_t out_count,
                      struct tn_reversed *r);
 void tn_reversed_clear(struct tn_reversed *r);

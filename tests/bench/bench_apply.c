@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/time.h"
 #include "pages.h"
 #include "mapping/apply.h"
 
@@ -104,18 +103,18 @@ int main(int argc, char **argv)
     struct tn_apply *a = tn_apply_new(plan);
     struct tn_json *json = tn_json_new();
     tn_buf_init(&out, (size_t)1 << 30);
-    int64_t began = 0;
+    long long began = 0;
     for (int round = 0; round <= atoi(argv[2]); round++) {
         if (round == 1) {
             t = (struct totals){0};
-            began = tn_mono_us();
+            began = cpu_us();
         }
         for (size_t i = 0; i < pages.count; i++)
             if (!run_page(json, plan, a, tn_buf_str(&pages.text[i]), &out, mode, &t)) return 1;
     }
     printf("{\"records\":%llu,\"seconds\":%.6f,\"bytes\":%llu,\"written\":%llu,\"rejected\":%llu,"
            "\"rss\":%llu}\n",
-           (unsigned long long)t.records, (double)(tn_mono_us() - began) / 1e6,
+           (unsigned long long)t.records, (double)(cpu_us() - began) / 1e6,
            (unsigned long long)t.bytes, (unsigned long long)t.written,
            (unsigned long long)t.rejected, resident_max());
     if (argc > 4) fwrite(out.p, 1, out.n, stderr);

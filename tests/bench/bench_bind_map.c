@@ -5,7 +5,6 @@
 #include "pages.h"
 
 #include "base/limits.h"
-#include "base/time.h"
 #include "bind/bind.h"
 #include "bind/bind_map.h"
 #include "loop/loop.h"
@@ -64,7 +63,7 @@ int main(int argc, char **argv)
     struct tn_err err = {0};
     struct tn_buf out;
     uint64_t records = 0, bytes = 0, written = 0;
-    int64_t began = 0;
+    long long began = 0;
     if (argc < 3) return 2;
     pages_read(argv[1], &pages);
     struct tn_loop *loop = tn_loop_new(&err);
@@ -81,7 +80,7 @@ int main(int argc, char **argv)
     for (int round = 0; round <= atoi(argv[2]); round++) {
         if (round == 1) {
             records = bytes = written = 0;
-            began = tn_mono_us();
+            began = cpu_us();
         }
         for (size_t i = 0; i < pages.count; i++) {
             if (!run_page(json, tn_mapping_plan(m), a, tn_buf_str(&pages.text[i]), &out, &records)) return 1;
@@ -90,7 +89,7 @@ int main(int argc, char **argv)
         }
     }
     printf("{\"records\":%llu,\"seconds\":%.6f,\"bytes\":%llu,\"written\":%llu,\"rss\":%llu}\n",
-           (unsigned long long)records, (double)(tn_mono_us() - began) / 1e6,
+           (unsigned long long)records, (double)(cpu_us() - began) / 1e6,
            (unsigned long long)bytes, (unsigned long long)written, resident_max());
     if (argc > 4) fwrite(out.p, 1, out.n, stderr);
     tn_json_free(json);

@@ -73,12 +73,13 @@ try {
   const results = new Map(rows.map(([name]) => [name, []]));
   for (let i = 0; i < (quick ? 1 : 3); i++) for (const [name, run] of rows) results.get(name).push(run());
   const node = median(results.get("Node, by hand")).perSecond;
-  console.log(`mapping: ${"records/s".padStart(33)}${"MB/s".padStart(8)}${"max RSS".padStart(10)}${"× Node".padStart(9)}`);
+  const cpp = results.has("C++ over simdjson, by hand") ? median(results.get("C++ over simdjson, by hand")).perSecond : 0;
+  console.log(`mapping: ${"records/s".padStart(33)}${"MB/s".padStart(8)}${"max RSS".padStart(10)}${"× Node".padStart(9)}${"× C++".padStart(8)}`);
   for (const [name, list] of results) {
     const r = median(list);
     console.log(`  ${name.padEnd(32)}${Math.round(r.perSecond).toLocaleString("en").padStart(8)}` +
       `${(r.mb ? Math.round(r.mb).toLocaleString("en") : "").padStart(8)}` +
-      `${(r.rss ? `${Math.round(r.rss / 1e6)} MB` : "").padStart(10)}${(r.perSecond / node).toFixed(1).padStart(9)}`);
+      `${(r.rss ? `${Math.round(r.rss / 1e6)} MB` : "").padStart(10)}${(r.perSecond / node).toFixed(1).padStart(9)}${cpp ? (r.perSecond / cpp).toFixed(2).padStart(8) : ""}`);
   }
 } finally {
   rmSync(scratch, { recursive: true, force: true });

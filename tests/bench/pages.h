@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "base/buf.h"
 
@@ -49,6 +50,14 @@ static inline void pages_read(const char *dir, struct pages *p)
 static inline void pages_clear(struct pages *p)
 {
     for (size_t i = 0; i < p->count; i++) tn_buf_clear(&p->text[i]);
+}
+
+/* Microseconds of processor time that this process has used: what else runs does not count. */
+static inline long long cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
 }
 
 static inline unsigned long long resident_max(void)

@@ -63,7 +63,7 @@ story("tenon map says where a value comes from and what nobody reads", async () 
   const report = JSON.parse((await map(["--coverage", "--json"], record)).stdout);
   assert.deepEqual(report.neverRead, [{ source: "Flex.Color", count: 1 }]);
   assert.ok(report.neverSet.includes("partName") && !report.neverSet.includes("partNumber"));
-  assert.match((await map(["--coverage"], record)).stdout, /never read: Flex\.Color \(1 values\)/);
+  assert.match((await map(["--coverage"], record)).stdout, /never read: Flex\.Color \(1 value\)/);
 });
 
 story("the same file maps back, and says what is one-way", async (stage) => {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/str.h"
 
 static void a_failure_is_filled_and_false(void **state)
 {
@@ -51,6 +52,25 @@ static void long_texts_are_cut(void **state)
     assert_int_equal(strlen(err.field), sizeof err.field - 1);
 }
 
+static void a_text_that_is_cut_ends_with_a_whole_character(void **state)
+{
+    struct tn_err err;
+    char text[1500];
+    (void)state;
+    for (size_t shift = 0; shift < 3; shift++) {
+        memset(text, 'a', sizeof text);
+        for (size_t i = shift; i + 3 < sizeof text; i += 3) memcpy(text + i, "\xe2\x82\xac", 3);
+        text[sizeof text - 1] = '\0';
+        tn_fail(&err, TN_E_io, "%s", text);
+        tn_fail_field(&err, "%s", text);
+        assert_true(tn_utf8_valid(err.text, strlen(err.text)));
+        assert_true(tn_utf8_valid(err.field, strlen(err.field)));
+        assert_true(strlen(err.text) > sizeof err.text - 4);
+        tn_fail_in(&err, "%s", text);
+        assert_true(tn_utf8_valid(err.text, strlen(err.text)));
+    }
+}
+
 static void kinds_are_found_by_name(void **state)
 {
     (void)state;
@@ -81,6 +101,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failure_is_filled_and_false),
         cmocka_unit_test(long_texts_are_cut),
+        cmocka_unit_test(a_text_that_is_cut_ends_with_a_whole_character),
         cmocka_unit_test(kinds_are_found_by_name),
         cmocka_unit_test(errno_decides_the_kind),
     };

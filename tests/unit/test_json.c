@@ -600,6 +600,45 @@ static void a_bad_line_is_lost_alone(void **state)
     }
 }
 
+/* Rows behind one another, with enough behind them to be read in one pass. */
+static const char picked_page[] =
+    "{\"items\":[{\"id\":1,\"name\":\"first\",\"other\":[1,{\"id\":9}],\"last\":true},"
+    "{\"name\":\"s\\u00e9cond\",\"id\":2.50,\"id\":3,\"a name that is longer than what is "
+    "compared at once\":null},\n { \"n\\u0061me\" : \"third\" , \"odd\" : -0.5e-3 },{},7,"
+    "{\"name\":null,\"id\":{\"id\":[]}}],\"count\":6,\"behind\":\"some text that follows the rows, "
+    "so that they may be read ahead of\"}";
+
+static void a_row_keeps_only_the_members_that_are_wanted(void **state)
+{
+    static const struct tn_str names[] = {TN_STR("id"), TN_STR("name")};
+    static const char *const want[][3] = {
+        {"1", "\"first\"", NULL},  {"3", "\"s\\u00e9cond\"", "id"},
+        {NULL, "\"third\"", NULL}, {NULL, NULL, NULL},
+        {NULL, NULL, NULL},        {"{\"id\":[]}", "null", NULL}};
+    struct tn_json *json = tn_json_new();
+    struct tn_json_pick pick = {.count = 2};
+    struct tn_json_rows rows;
+    struct tn_arena arena;
+    struct tn_err err;
+    (void)state;
+    tn_arena_init(&arena);
+    tn_names_build(&pick.names, &arena, names, 2, false);
+    assert_true(tn_json_rows_open(&rows, json, tn_str(picked_page), TN_STR("items"), &err));
+    rows.pick = &pick;
+    for (size_t i = 0; tn_json_rows_next(&rows, &err); i++) {
+        struct tn_jval root = tn_json_root(json);
+        for (size_t k = 0; k < 2; k++)
+            assert_true(tn_str_eq(tn_jraw(tn_jget(root, names[k])), tn_str(want[i][k])));
+        assert_true(tn_jis(tn_jget_z(root, "other"), TN_JSON_absent));
+        const char *twice = tn_json_duplicate(json);
+        assert_true(!twice == !want[i][2] && (!twice || strcmp(twice, want[i][2]) == 0));
+    }
+    assert_int_equal(err.kind, TN_E_none);
+    assert_int_equal(rows.index, 5);
+    tn_json_free(json);
+    tn_arena_clear(&arena);
+}
+
 static void an_envelope_is_read_without_its_rows(void **state)
 {
     struct tn_json *json = tn_json_new();
@@ -972,6 +1011,7 @@ int main(void)
         cmocka_unit_test(a_page_without_its_rows_is_told),
         cmocka_unit_test(a_bad_page_ends_in_an_error),
         cmocka_unit_test(a_bad_line_is_lost_alone),
+        cmocka_unit_test(a_row_keeps_only_the_members_that_are_wanted),
         cmocka_unit_test(an_envelope_is_read_without_its_rows),
         cmocka_unit_test(rows_of_a_long_page_equal_those_of_one_parse),
         cmocka_unit_test(what_is_written_reads_well),

@@ -85,7 +85,7 @@ static void sources_are_checked_when_the_plan_is_made(void **state)
         V("", .from = TN_FROM_object, .fields = inner, .field_count = 1);
     const struct tn_spec_value *items[] = {object, object, NULL};
     const struct tn_str text[] = {TN_STR("\"x\"")}, list[] = {TN_STR("[]")};
-    const struct tn_spec_value *tested[] = {V("k"), V("a"), NULL};
+    const struct tn_spec_value *tested[] = {V("k"), V("a"), NULL}, *hole[] = {V("k"), NULL};
     (void)state;
     refuse(V("{nope", .from = TN_FROM_const), "const: line 1, column 2");
     refuse(V("x", .fallback = TN_STR("{")), "default: line 1");
@@ -94,6 +94,8 @@ static void sources_are_checked_when_the_plan_is_made(void **state)
     refuse(V("{a}{a}{a}{a}{a}{a}{a}{a}{a}{a}{a}{a}{a}{a}{a}{a}{a}", .from = TN_FROM_template),
            "at most 16 parts");
     refuse(V("", .from = TN_FROM_first), "first needs at least one source");
+    refuse(V("", .from = TN_FROM_first, .items = hole, .item_count = 2),
+           "number 2 of it is missing");
     refuse(V("", .from = TN_FROM_when), "when needs a test and a value");
     refuse(V("", .from = TN_FROM_when, .items = items, .item_count = 3, .test = TN_TEST_present),
            "a test cannot look at an object");
@@ -144,6 +146,10 @@ static void fields_are_checked_when_the_plan_is_made(void **state)
         &(struct tn_spec){
             .file = "m.lua", .line = 3, .fields = two, .field_count = 1, .key = TN_STR("id")},
         3, "", "key = \"id\", but no field of that name is set");
+    refuse_spec(
+        &(struct tn_spec){
+            .file = "m.lua", .line = 3, .fields = two, .field_count = 1, .key = TN_STR("\xff")},
+        3, "", "a text of it is no UTF-8");
     refuse_spec(
         &(struct tn_spec){.file = "m.lua", .fields = warns, .field_count = 1, .key = TN_STR("a")},
         8, "a", "a fault of the key has to reject the record");
