@@ -130,19 +130,19 @@ int bind_read(lua_State *L, lua_CFunction fn)
 
 /* ---- rows ---- */
 
-void bind_rows_init(struct bind_rows *rows)
+void bind_records_init(struct bind_records *rows)
 {
-    *rows = (struct bind_rows){.n = 0};
+    *rows = (struct bind_records){.n = 0};
     rows->json = tn_json_new();
     tn_buf_init(&rows->bodies, TN_LIMIT_QUERY_BYTES + TN_LIMIT_RECORD);
 }
 
-void bind_rows_clear(struct bind_rows *rows)
+void bind_records_clear(struct bind_records *rows)
 {
     tn_buf_clear(&rows->bodies);
     tn_json_free(rows->json);
     tn_free(rows->v);
-    *rows = (struct bind_rows){.n = 0};
+    *rows = (struct bind_records){.n = 0};
 }
 
 struct bind_row bind_row_of(const struct tn_row *row)
@@ -154,9 +154,9 @@ struct bind_row bind_row_of(const struct tn_row *row)
                              .n = row->body.n};
 }
 
-bool bind_rows_add(void *arg, const struct tn_row *row)
+bool bind_records_add(void *arg, const struct tn_row *row)
 {
-    struct bind_rows *rows = arg;
+    struct bind_records *rows = arg;
     if (rows->n == rows->room) {
         rows->room = rows->room ? rows->room * 2 : 16;
         rows->v = tn_realloc(rows->v, rows->room * sizeof *rows->v);
@@ -191,7 +191,7 @@ void bind_record_push(lua_State *L, struct tn_json *json, const struct bind_row 
     set_time(L, "updatedAt", row->updated_ms);
 }
 
-void bind_rows_push(lua_State *L, const struct bind_rows *rows, size_t i)
+void bind_records_push(lua_State *L, const struct bind_records *rows, size_t i)
 {
     const struct bind_row *row = &rows->v[i];
     bind_record_push(L, rows->json, row, (struct tn_str){rows->bodies.p + row->at, row->n});

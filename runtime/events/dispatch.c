@@ -218,9 +218,9 @@ static void try_again(struct job *j, const struct tn_err *err)
     j->state = WAITS;
     j->due_ms = tn_now_ms() + pause;
     tn_log(j->d->o.log, TN_LOG_warn, "rules",
-           "rule %s failed for event %lld (%s), try %d of %d, again in %lld ms: %s%s%s", j->rule,
+           "rule %s failed for event %lld (%s), try %d of %d, again in %lld ms: %s:%d: %s", j->rule,
            (long long)j->e.seq, j->type, j->tries, TN_LIMIT_RULE_TRIES, (long long)pause,
-           err->file[0] ? err->file : "", err->file[0] ? ": " : "", err->text);
+           err->file, err->line, err->text);
 }
 
 static void give_up(struct job *j, const struct tn_err *err)
