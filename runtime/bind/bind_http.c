@@ -256,7 +256,7 @@ static int reply_same(lua_State *L)
 {
     struct reply *a = bind_check(L, 1, &reply_class), *b = bind_check(L, 2, &reply_class);
     struct tn_str path = bind_str(L, 3);
-    struct tn_jval mine, theirs;
+    struct tn_jval mine = {0}, theirs = {0};
     struct tn_err err;
     if (!bind_body_rows(a->body, path, &mine, &err) ||
         !bind_body_rows(b->body, path, &theirs, &err))
