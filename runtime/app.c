@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "cli/cli.h"
+#include "bind/bind_rules.h"
+#include "events/dispatch.h"
 #include "generations.h"
 #include "loop/folder.h"
 #include "loop/loop.h"
@@ -106,6 +108,8 @@ struct tn_app {
     struct tn_keys *keys;
     struct tn_runner *runner;
     struct tn_inbound *inbound;
+    struct tn_rules *rules;
+    struct tn_dispatch *dispatch;
     struct tn_api *api;
     struct tn_http_server *server;
     struct tn_folder *folder;
@@ -138,6 +142,8 @@ static void swapped(void *arg)
 {
     struct tn_app *app = arg;
     struct tn_err err;
+    app->env.serving = tn_generations_units(app->generations);
+    if (app->dispatch) tn_dispatch_wake(app->dispatch);
     if (app->api && !tn_api_refresh(app->api, &err))
         tn_log(app->p->log, TN_LOG_error, "scripts", "the paths of the new scripts clash: %s",
                err.text);
@@ -170,6 +176,21 @@ static void open_runner(struct tn_app *app)
                                   .seal = seal_payload, .seal_arg = (void *)&app->p->secrets};
     app->runner = tn_runner_open(&o);
     app->inbound = tn_inbound_open(app->loop, app->store, app->runner, app->p->log);
+    app->env.runner = app->runner;
+}
+
+static bool rules_quarantined(void *arg)
+{
+    return tn_shared_quarantined(arg, tn_rules_name);
+}
+
+static void open_dispatch(struct tn_app *app)
+{
+    struct tn_dispatch_options o = {.loop = app->loop, .store = app->store, .log = app->p->log,
+                                    .rules = &tn_bind_rule_ops, .rules_self = app->rules,
+                                    .seal = seal_payload, .seal_arg = (void *)&app->p->secrets};
+    app->env.serving = tn_generations_units(app->generations);
+    app->dispatch = tn_dispatch_open(&o);
 }
 
 static bool open_api(struct tn_app *app, struct tn_err *err)
@@ -203,6 +224,7 @@ static void booted(void *arg, const struct tn_err *err)
     }
     app->booted = true;
     open_runner(app);
+    open_dispatch(app);
     if (!open_api(app, &why) || !open_server(app, &why)) {
         fail(app, &why);
         return;
@@ -372,6 +394,9 @@ static void stop(void *arg)
     tn_http_server_drain(app->server, drained, app);
     tn_inbound_close(app->inbound);
     app->inbound = NULL;
+    tn_dispatch_close(app->dispatch);
+    app->dispatch = NULL;
+    app->env.runner = NULL;
     tn_runner_close(app->runner, runner_closed, app);
 }
 
@@ -398,7 +423,8 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
     tn_host_on_enter(app->host, app->page->unit);
     app->env = (struct tn_units_env){.host = app->host, .log = p->log, .http = app->http,
                                      .store = app->store, .secrets = &p->secrets};
-    struct tn_generations_options go = {.loop = app->loop, .env = &app->env,
+    app->rules = tn_rules_new(&app->env, rules_quarantined, p->shared);
+    struct tn_generations_options go = {.loop = app->loop, .env = &app->env, .rules = app->rules,
                                         .secrets = &p->secrets, .shared = p->shared,
                                         .site = p->options->site, .worker = app->number,
                                         .require_preview = p->options->require_preview,
@@ -412,11 +438,13 @@ static void close_parts(struct tn_app *app)
 {
     tn_folder_free(app->folder);
     tn_inbound_close(app->inbound);
+    tn_dispatch_close(app->dispatch);
     if (app->runner) tn_runner_free(app->runner);
     tn_http_server_free(app->server);
     tn_api_close(app->api);
     tn_keys_close(app->keys);
     if (app->generations) tn_generations_close(app->generations);
+    tn_rules_free(app->rules);
     tn_http_client_free(app->http);
     tn_store_close(app->store);
     tn_host_free(app->host);

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "bind/bind_rules.h"
 #include "bind/bind_source.h"
 #include "bind/bind_surface.h"
 #include "bind/connections.h"
@@ -66,7 +67,7 @@ static void told(void *arg, const struct tn_committed *done, const struct tn_err
                err->text);
 }
 
-/* So that whoever listens to the log of events hears of it. */
+/* So that whoever listens to the log of events hears of it.  i NULL: the rules. */
 static void tell_quarantine(struct tn_generations *g, const struct tn_integration *i)
 {
     struct tn_commit *commit = tn_commit_new(g->o.env->store);
@@ -76,18 +77,29 @@ static void tell_quarantine(struct tn_generations *g, const struct tn_integratio
     tn_buf_init(&data, 4 * TN_KIB);
     tn_jw_init(&w, &data);
     tn_jw_object(&w);
-    tn_jw_kstr(&w, "name", i->name);
+    tn_jw_kstr(&w, "name", i ? i->name : tn_str(tn_rules_name));
     tn_jw_kz(&w, "reason", "its scripts overran their budget three times in a row");
     tn_jw_end(&w);
-    if (tn_commit_event(commit, i->team, "integration.quarantined", "integration", &i->id,
-                        tn_buf_str(&data), &err))
+    if (i ? tn_commit_event(commit, i->team, "integration.quarantined", "integration", &i->id,
+                            tn_buf_str(&data), &err)
+          : tn_commit_event(commit, TN_TEAM_SYSTEM, "rules.quarantined", NULL, NULL,
+                            tn_buf_str(&data), &err))
         tn_store_commit(g->o.env->store, commit, told, g);
     else
         tn_commit_free(commit);
     tn_buf_clear(&data);
 }
 
-/* Only integrations' isolates can be spent; their modules' context says whose they are. */
+static bool tell_log(struct tn_generations *g, const char *isolate, const char *unit)
+{
+    if (!tn_shared_overran(g->o.shared, isolate, unit)) return false;
+    tn_log(g->o.env->log, TN_LOG_error, "scripts",
+           "%s is in quarantine: its scripts overran their budget three times in a row", isolate);
+    return true;
+}
+
+/* Integrations' isolates can be spent, and that of the rules; their modules' context says whose they
+ * are. */
 static void on_spent(void *arg, struct tn_isolate *iso)
 {
     struct tn_generations *g = arg;
@@ -96,16 +108,15 @@ static void on_spent(void *arg, struct tn_isolate *iso)
     struct tn_integration i;
     struct tn_err err;
     char adapter[UNIT_NAME] = "";
+    if (!context->integration) {
+        if (tell_log(g, tn_isolate_name(iso), tn_rules_name)) tell_quarantine(g, NULL);
+        return;
+    }
     tn_integration_init(&i);
     bool there = tn_integration_load(&i, g->o.env->store, g->o.secrets, owner->team,
                                      tn_str(owner->name), &err);
     if (there) snprintf(adapter, sizeof adapter, "%.*s", TN_FMT(i.adapter));
-    if (tn_shared_overran(g->o.shared, tn_isolate_name(iso), adapter)) {
-        tn_log(g->o.env->log, TN_LOG_error, "scripts",
-               "%s is in quarantine: its scripts overran their budget three times in a row",
-               tn_isolate_name(iso));
-        if (there) tell_quarantine(g, &i);
-    }
+    if (tell_log(g, tn_isolate_name(iso), adapter) && there) tell_quarantine(g, &i);
     tn_integration_clear(&i);
 }
 
@@ -175,6 +186,7 @@ static void serve(struct tn_generations *g, struct tn_units *units_give)
     struct tn_units *old = g->units;
     g->units = units_give;
     tn_fileset_hash(tn_units_files(g->units), g->hash);
+    tn_rules_units(g->o.rules, g->units);
     if (g->connections) {
         tn_connections_units(g->connections, g->units);
         g->o.swapped(g->o.arg);
@@ -487,24 +499,6 @@ static void keep(struct activation *a)
     activation_end(a, &err);
 }
 
-static enum tn_column_type column_type(enum tn_field_type type)
-{
-    switch (type) {
-    case TN_FIELD_int: return TN_COLUMN_int;
-    case TN_FIELD_decimal: return TN_COLUMN_real;
-    case TN_FIELD_bool: return TN_COLUMN_bool;
-    case TN_FIELD_time: return TN_COLUMN_time;
-    default: return TN_COLUMN_text;
-    }
-}
-
-static bool named(const char *const *names, const char *name)
-{
-    for (; names && *names; names++)
-        if (strcmp(*names, name) == 0) return true;
-    return false;
-}
-
 static void define_next(struct activation *a);
 
 static void defined(void *arg, const struct tn_err *err)
@@ -522,24 +516,12 @@ static void defined(void *arg, const struct tn_err *err)
 static void define_next(struct activation *a)
 {
     struct tn_column columns[TN_STORE_COLUMNS_MAX];
-    struct tn_table table = {.columns = columns};
+    struct tn_table table;
     if (a->next_table == tn_units_resources(a->units)) {
         keep(a);
         return;
     }
-    const struct tn_decl *decl = tn_units_resource_at(a->units, a->next_table);
-    const struct tn_resource *r = &decl->resource;
-    for (size_t i = 0; i < r->n_fields && table.column_count < TN_STORE_COLUMNS_MAX; i++) {
-        const struct tn_field *f = &r->fields[i];
-        if (f->generated || f->type == TN_FIELD_list || f->type == TN_FIELD_object) continue;
-        bool indexed = named(r->key, f->name) || named(r->filter, f->name) ||
-                       named(r->sort, f->name);
-        columns[table.column_count++] =
-            (struct tn_column){f->name, column_type(f->type), indexed};
-    }
-    for (size_t i = 0; r->key && r->key[i] && i < TN_STORE_KEY_MAX; i++) table.key[i] = r->key[i];
-    table.name = r->plural;
-    table.event = decl->name;
+    tn_resource_table(tn_units_resource_at(a->units, a->next_table), columns, &table);
     tn_store_define(a->g->o.env->store, &table, defined, a);
 }
 
@@ -1067,6 +1049,11 @@ void tn_generations_close(struct tn_generations *g)
     tn_free(g);
 }
 
+struct tn_units *tn_generations_units(const struct tn_generations *g)
+{
+    return g->units;
+}
+
 /* ---- for the API ---- */
 
 static void *hold(void *self)
@@ -1208,7 +1195,9 @@ static size_t isolates(void *self, tn_isolate_fn fn, void *arg)
     struct telling t = {fn, arg};
     for (size_t i = 0; i < tn_units_count(g->units); i++) {
         const struct tn_unit *u = tn_units_at(g->units, i);
-        tell_isolate(&t, tn_unit_isolate(u), u);
+        const struct tn_isolate *rules = tn_rules_isolate(g->o.rules);
+        bool own = rules && strcmp(tn_unit_name(u), tn_rules_name) == 0;
+        tell_isolate(&t, own ? rules : tn_unit_isolate(u), u);
     }
     tn_connections_each(g->connections, tell_connection, &t);
     return tn_host_isolates(g->o.env->host);

@@ -11,6 +11,7 @@
 #include "sync/source.h"
 
 struct tn_generations;
+struct tn_rules;
 struct tn_secrets;
 struct tn_shared;
 
@@ -27,6 +28,7 @@ struct tn_generations_options {
     /* Other scripts serve from now on (not called for the first). */
     void (*swapped)(void *arg);
     void *arg;
+    struct tn_rules *rules;                /* go by what serves */
 };
 struct tn_generations *tn_generations_open(const struct tn_generations_options *o);
 void tn_generations_close(struct tn_generations *g);          /* NULL does nothing */
@@ -35,6 +37,9 @@ typedef void (*tn_generations_fn)(void *arg, const struct tn_err *err);
 /* first: nothing has served since the start: the site folder counts; if it is broken, what served
  * last (and the log says so), if there is none err.  Else: what serves now, from the store. */
 void tn_generations_boot(struct tn_generations *g, bool first, tn_generations_fn done, void *arg);
+
+/* What serves; NULL before the boot.  Borrowed. */
+struct tn_units *tn_generations_units(const struct tn_generations *g);
 
 /* For api/; self is the struct tn_generations. */
 extern const struct tn_scripts_ops tn_generations_ops;

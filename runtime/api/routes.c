@@ -49,6 +49,7 @@ const struct tn_route api_routes[] = {
     {"GET",    API "/scripts/{unit}/generations",  api_scripts_generations, TN_MAY_read_scripts, NULL},
     {"GET",    API "/scripts/{unit}/generations/{generation}", api_scripts_generation, TN_MAY_read_scripts, NULL},
     {"GET",    API "/scripts/{unit}/diff",         api_scripts_diff,        TN_MAY_read_scripts, NULL},
+    {"POST",   API "/scripts/{unit}/release",      api_scripts_release,     TN_MAY_manage_scripts, NULL},
     {"POST",   API "/scripts/{unit}/rollback",     api_scripts_rollback,    TN_MAY_manage_scripts, NULL},
 
     {"POST",   API "/backup",                      api_backup_make,         TN_MAY_manage_keys, NULL},

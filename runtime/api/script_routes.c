@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "loop/shared.h"
 #include "store/commit.h"
 #include "store/store.h"
 
@@ -71,6 +72,44 @@ void api_scripts_isolates(void *arg, struct tn_http_exchange *x)
     tn_jw_kint(&a.w, "alive", (int64_t)all);
     tn_jw_end(&a.w);
     tn_answer_send(&a, 200);
+}
+
+/* ---- out of quarantine ---- */
+
+static void release_noted(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    struct tn_http_exchange *x = arg;
+    struct tn_answer a;
+    (void)done;
+    if (err) {
+        tn_answer_err(x, err);
+        return;
+    }
+    tn_answer_begin(&a, x);
+    tn_jw_object(&a.w);
+    tn_jw_kz(&a.w, "status", "released");
+    tn_jw_end(&a.w);
+    tn_answer_send(&a, 200);
+}
+
+/* From the next call on the unit's own isolate ("rules") is used again, in all workers. */
+void api_scripts_release(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    struct tn_err err;
+    char unit[UNIT_NAME];
+    snprintf(unit, sizeof unit, "%.*s", TN_FMT(tn_http_param(x, "unit")));
+    struct tn_commit *commit = tn_commit_new(api->p.store);
+    if (!tn_shared_quarantined(api->p.shared, unit))
+        tn_fail(&err, TN_E_not_found, "'%s' is not in quarantine", unit);
+    else if (tn_commit_audit(commit, api_who(x)->team, api_who(x)->name, "scripts.release", unit,
+                             TN_STR(""), &err)) {
+        tn_shared_release(api->p.shared, unit);
+        tn_store_commit(api->p.store, commit, release_noted, x);
+        return;
+    }
+    tn_commit_free(commit);
+    tn_answer_err(x, &err);
 }
 
 /* ---- changes ---- */

@@ -9,6 +9,7 @@
 void api_scripts_list(void *api, struct tn_http_exchange *x);
 void api_scripts_reload(void *api, struct tn_http_exchange *x);
 void api_scripts_activate(void *api, struct tn_http_exchange *x);
+void api_scripts_release(void *api, struct tn_http_exchange *x);
 void api_scripts_rollback(void *api, struct tn_http_exchange *x);
 void api_scripts_generations(void *api, struct tn_http_exchange *x);
 void api_scripts_generation(void *api, struct tn_http_exchange *x);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 enum { DIGITS = 12 };
-static const int64_t MS_MAX = 1000000000000, DAYS_MAX = 1000000, MONTHS_MAX = 100000;
+static const int64_t DAYS_MAX = 1000000, MS_MAX = 86400000000000, MONTHS_MAX = 100000;
 
 /* Digits off the front; with a fraction only where thousandths is given. */
 static bool take_number(struct tn_str *s, uint64_t *whole, uint64_t *thousandths)
@@ -49,7 +49,7 @@ static bool add_part(struct tn_duration *d, char unit, bool time, uint64_t n, ui
 
 static bool in_bounds(const struct tn_duration *d)
 {
-    return d->months <= MONTHS_MAX && d->days <= DAYS_MAX && d->ms <= MS_MAX;
+    return d->months <= MONTHS_MAX && d->days <= DAYS_MAX && d->days * 86400000 + d->ms <= MS_MAX;
 }
 
 static bool read_iso(struct tn_str s, struct tn_duration *d)
@@ -84,7 +84,7 @@ static bool read_plain(struct tn_str s, struct tn_duration *d)
         if (!tn_str_is(s, units[i].unit)) continue;
         if (n > 1000000000) return false;
         d->ms = (int64_t)n * units[i].ms;
-        return true;
+        return in_bounds(d);
     }
     return false;
 }

@@ -13,7 +13,7 @@
 struct tn_duration {
     int64_t months, days, ms;
 };
-/* False: it is none, or larger than 1e12 ms, 1e6 days or 1e5 months. */
+/* False: it is none, or longer than a million days or 100,000 months. */
 bool tn_duration_read(struct tn_str text, struct tn_duration *out);
 
 enum { TN_DURATION_LEN = 48 };

@@ -76,7 +76,7 @@
 /* Rules */
 #define TN_LIMIT_RULE_DEPTH       8                  /* rules that set off one another in a row */
 #define TN_LIMIT_RULE_TASKS       16                 /* at work at once */
-#define TN_LIMIT_RULE_AHEAD       1000               /* events looked at beyond the first unfinished */
+#define TN_LIMIT_RULE_AHEAD       256                /* runs that wait or go on beyond the first unfinished */
 #define TN_LIMIT_RULE_TRIES       4                  /* runs of a rule for one event */
 #define TN_LIMIT_RULE_MS          60000              /* of time, one run, waits included */
 #define TN_LIMIT_RULE_ONCE_DAYS   30                 /* how long an id of `once` is known */

@@ -27,11 +27,11 @@ struct bind_context {
     const char *area; /* of the script's log lines: "integrations:plant_7" */
     struct tn_http_client *http;
     struct tn_store *store;
-    const char *team;                     /* whose records the script may see; NULL: none */
     const char *integration;              /* name; NULL: the isolate is of no integration */
     const char *config_json;              /* decrypted, defaults filled in; NULL: none (yet) */
     const struct tn_field *config_fields; /* what the adapter declares */
     size_t n_config_fields;
+    bool guarded;           /* overruns in a row end the isolate, as they do an integration's */
     struct bind_test *test; /* the isolate runs tests (bind_test.h); NULL: no */
     void *app;              /* the application's own, for modules that need more */
 };

@@ -84,18 +84,11 @@ static void read_about(lua_State *L, int options, const struct bind_owner *owner
 static void read_data(lua_State *L, int index, struct bind_body_reader *reader,
                       struct bind_event_told *out)
 {
-    struct tn_err err;
-    struct tn_jw w;
     out->data = TN_STR("");
     if (lua_isnoneornil(L, index)) return;
-    luaL_checktype(L, index, LUA_TTABLE);
-    tn_buf_reset(&reader->text);
-    tn_jw_init(&w, &reader->text);
-    if (!bind_json_write(L, index, &w, &err) || !tn_buf_ok(&reader->text, "an event", &err))
-        bind_raise(L, &err);
+    out->data = bind_table(L, index, reader);
     if (reader->text.n > TN_LIMIT_EVENT)
         luaL_error(L, "the data of an event has %d KiB at most", (int)(TN_LIMIT_EVENT / TN_KIB));
-    out->data = tn_buf_str(&reader->text);
 }
 
 void bind_event_read(lua_State *L, int first, const struct bind_owner *owner,

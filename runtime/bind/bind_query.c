@@ -9,7 +9,7 @@ static void drop_query(void *object)
 {
     struct bind_query *query = object;
     tn_arena_clear(&query->arena);
-    bind_rows_clear(&query->rows);
+    bind_records_clear(&query->rows);
     tn_page_clear(&query->page);
 }
 
@@ -213,7 +213,7 @@ struct bind_query *bind_query_new(lua_State *L, int options, const struct bind_d
     query->q.table = resource->resource.plural;
     query->q.limit = (size_t)resource->resource.page;
     tn_arena_init(&query->arena);
-    bind_rows_init(&query->rows);
+    bind_records_init(&query->rows);
     tn_page_init(&query->page);
     if (lua_isnoneornil(L, options)) return query;
     take_where(L, options, query);
@@ -239,5 +239,6 @@ bool bind_query_run(struct bind_query *query, struct tn_err *err)
     }
     tn_page_clear(&query->page);
     tn_page_init(&query->page);
-    return tn_store_query(query->store, &query->q, bind_rows_add, &query->rows, &query->page, err);
+    return tn_store_query(query->store, &query->q, bind_records_add, &query->rows, &query->page,
+                          err);
 }

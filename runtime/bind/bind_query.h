@@ -12,7 +12,7 @@ struct bind_query {
     struct tn_query q;
     struct tn_filter filters[TN_STORE_FILTERS_MAX];
     struct tn_arena arena; /* texts of q */
-    struct bind_rows rows;
+    struct bind_records rows;
     struct tn_page page;
     /* of a walk over pages */
     struct tn_store *store;

@@ -23,6 +23,7 @@ void bind_actor_of(lua_State *L, struct bind_actor *out)
         snprintf(out->name, sizeof out->name, "integration %s", context->integration);
         (void)tn_id_parse(tn_str(owner->name), &out->origin);
     } else if (owner) {
+        if (context->test) out->team = owner->team;
         snprintf(out->name, sizeof out->name, "%s", owner->name);
     }
 }
@@ -129,19 +130,19 @@ int bind_read(lua_State *L, lua_CFunction fn)
 
 /* ---- rows ---- */
 
-void bind_rows_init(struct bind_rows *rows)
+void bind_records_init(struct bind_records *rows)
 {
-    *rows = (struct bind_rows){.n = 0};
+    *rows = (struct bind_records){.n = 0};
     rows->json = tn_json_new();
     tn_buf_init(&rows->bodies, TN_LIMIT_QUERY_BYTES + TN_LIMIT_RECORD);
 }
 
-void bind_rows_clear(struct bind_rows *rows)
+void bind_records_clear(struct bind_records *rows)
 {
     tn_buf_clear(&rows->bodies);
     tn_json_free(rows->json);
     tn_free(rows->v);
-    *rows = (struct bind_rows){.n = 0};
+    *rows = (struct bind_records){.n = 0};
 }
 
 struct bind_row bind_row_of(const struct tn_row *row)
@@ -153,9 +154,9 @@ struct bind_row bind_row_of(const struct tn_row *row)
                              .n = row->body.n};
 }
 
-bool bind_rows_add(void *arg, const struct tn_row *row)
+bool bind_records_add(void *arg, const struct tn_row *row)
 {
-    struct bind_rows *rows = arg;
+    struct bind_records *rows = arg;
     if (rows->n == rows->room) {
         rows->room = rows->room ? rows->room * 2 : 16;
         rows->v = tn_realloc(rows->v, rows->room * sizeof *rows->v);
@@ -190,7 +191,7 @@ void bind_record_push(lua_State *L, struct tn_json *json, const struct bind_row 
     set_time(L, "updatedAt", row->updated_ms);
 }
 
-void bind_rows_push(lua_State *L, const struct bind_rows *rows, size_t i)
+void bind_records_push(lua_State *L, const struct bind_records *rows, size_t i)
 {
     const struct bind_row *row = &rows->v[i];
     bind_record_push(L, rows->json, row, (struct tn_str){rows->bodies.p + row->at, row->n});
@@ -218,18 +219,25 @@ static bool is_systems(struct tn_str name)
            tn_str_is(name, "updatedAt");
 }
 
-struct tn_str bind_body(lua_State *L, int index, struct bind_body_reader *r, struct tn_str *given)
+struct tn_str bind_table(lua_State *L, int index, struct bind_body_reader *r)
 {
     struct tn_err err;
     struct tn_jw w;
     luaL_checktype(L, index, LUA_TTABLE);
     tn_buf_reset(&r->text);
-    tn_buf_reset(&r->clean);
-    *given = (struct tn_str){NULL, 0};
     tn_jw_init(&w, &r->text);
     if (!bind_json_write(L, index, &w, &err) || !tn_buf_ok(&r->text, "a record", &err) ||
         !tn_json_parse(r->json, tn_buf_str(&r->text), &err))
         bind_raise(L, &err);
+    return tn_buf_str(&r->text);
+}
+
+struct tn_str bind_body(lua_State *L, int index, struct bind_body_reader *r, struct tn_str *given)
+{
+    struct tn_jw w;
+    (void)bind_table(L, index, r);
+    tn_buf_reset(&r->clean);
+    *given = (struct tn_str){NULL, 0};
     struct tn_jval root = tn_json_root(r->json);
     if (!tn_jis(root, TN_JSON_object)) luaL_argerror(L, index, "a record is a table of fields");
     tn_jw_init(&w, &r->clean);

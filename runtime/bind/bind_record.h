@@ -39,21 +39,22 @@ struct bind_row {
 };
 struct bind_row bind_row_of(const struct tn_row *row);
 /* Rows of one query, in C: a store's callback may not raise. */
-struct bind_rows {
+struct bind_records {
     struct tn_buf bodies;
     struct bind_row *v;
     size_t n, room;
     struct tn_json *json; /* for pushing */
 };
-void bind_rows_init(struct bind_rows *rows);
-void bind_rows_clear(struct bind_rows *rows);
-/* A tn_row_fn; arg is a struct bind_rows.  False once the page is full: the rest is the next one.
+void bind_records_init(struct bind_records *rows);
+void bind_records_clear(struct bind_records *rows);
+/* A tn_row_fn; arg is a struct bind_records.  False once the page is full: the rest is the next
+ * one.
  */
-bool bind_rows_add(void *arg, const struct tn_row *row);
+bool bind_records_add(void *arg, const struct tn_row *row);
 /* Pushes the record: its members, and id, version, createdAt, updatedAt beside them. */
 void bind_record_push(lua_State *L, struct tn_json *json, const struct bind_row *row,
                       struct tn_str body);
-void bind_rows_push(lua_State *L, const struct bind_rows *rows, size_t i);
+void bind_records_push(lua_State *L, const struct bind_records *rows, size_t i);
 
 /* ---- bodies that scripts give ---- */
 
@@ -64,9 +65,11 @@ struct bind_body_reader {
 };
 void bind_body_reader_init(struct bind_body_reader *r);
 void bind_body_reader_clear(struct bind_body_reader *r);
+/* The table at index as JSON, which the reader has then parsed.  Raises invalid, with the path, on
+ * what has no JSON form. */
+struct tn_str bind_table(lua_State *L, int index, struct bind_body_reader *r);
 /* The value at index as JSON without the members that every record has (they may be there, since a
- * record that was read has them); *given gets the id among them, absent when there is none.  Raises
- * invalid, with the path, on what has no JSON form. */
+ * record that was read has them); *given gets the id among them, absent when there is none. */
 struct tn_str bind_body(lua_State *L, int index, struct bind_body_reader *r, struct tn_str *given);
 
 #endif

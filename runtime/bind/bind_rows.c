@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "bind/bind_rows.h"
 
-#include "bind/bind_stream.h"
+#include "bind/row_feed.h"
 
 #include "base/alloc.h"
 #include "base/limits.h"
 
-enum { QUEUE_BYTES = 16 * TN_LIMIT_RECORD, CHUNK = 64 * 1024 };
+enum { QUEUE_BYTES = 16 * TN_LIMIT_RECORD };
 
 /* What one piece of the text brought: JSON or, of a bad row, what is wrong. */
 struct entry {
@@ -14,26 +14,21 @@ struct entry {
     enum tn_kind bad; /* none: a record */
 };
 
+/* What it reads, a string or a stream, is held by the user value. */
 struct walk {
-    struct row_reader *reader;
-    struct tn_str text; /* what is left; the string, or the stream, is held by the user value */
-    struct bind_stream *stream; /* NULL: there is the text alone */
-    struct tn_buf chunk;        /* of the stream; text points into it */
+    struct row_feed feed;
     struct tn_json *json;
     struct tn_buf queue;
     struct entry *entries;
     size_t count, room, next;
-    bool ended;
-    struct tn_err broken; /* the rest cannot be read; kind none: it can */
 };
 
 static void drop_walk(void *object)
 {
     struct walk *w = object;
-    row_reader_free(w->reader);
+    row_feed_clear(&w->feed);
     tn_json_free(w->json);
     tn_buf_clear(&w->queue);
-    tn_buf_clear(&w->chunk);
     tn_free(w->entries);
 }
 static const struct bind_class WALK = {.name = "tenon.rows", .drop = drop_walk};
@@ -64,13 +59,9 @@ static struct walk *push_walk(lua_State *L, const char *kind)
     row_format_read(L, 2, kind, &format);
     struct walk *w = bind_new_free(L, sizeof *w, &WALK);
     tn_buf_init(&w->queue, QUEUE_BYTES);
-    tn_buf_init(&w->chunk, CHUNK);
-    tn_err_clear(&w->broken);
-    w->text = text;
-    w->stream = stream;
     w->json = tn_json_new();
-    w->reader = row_reader_new(&format, note_row, w, &err);
-    if (!w->reader) luaL_error(L, "%s", err.text);
+    if (!row_feed_init(&w->feed, &format, text, stream, note_row, w, &err))
+        luaL_error(L, "%s", err.text);
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
     return w;
@@ -78,35 +69,14 @@ static struct walk *push_walk(lua_State *L, const char *kind)
 
 enum step { ROWS, WAIT, END };
 
-/* Feeds what there is; of a stream perhaps there is nothing yet.  False: it is to be waited for. */
-static bool feed(struct walk *w)
-{
-    bool ok = true;
-    if (!w->text.n && w->stream) {
-        tn_buf_reset(&w->chunk);
-        enum bind_streamed how = bind_stream_take(w->stream, CHUNK, &w->chunk, &w->broken);
-        if (how == BIND_STREAM_wait) return false;
-        w->text = tn_buf_str(&w->chunk);
-        ok = how != BIND_STREAM_failed;
-    }
-    if (ok && w->text.n) {
-        ok = row_reader_feed(w->reader, &w->text, &w->broken);
-    } else if (ok) {
-        w->ended = true;
-        ok = row_reader_end(w->reader, &w->broken);
-    }
-    if (!ok) w->ended = true;
-    return true;
-}
-
-/* Reads on until there is an entry.  END: broken may say why. */
+/* Reads on until there is an entry.  END: feed.broken may say why. */
 static enum step fill(lua_State *L, struct walk *w)
 {
     w->next = w->count = 0;
     tn_buf_reset(&w->queue);
-    while (!w->count && !w->ended) {
+    while (!w->count && !w->feed.ended) {
         tn_isolate_poll(L);
-        if (!feed(w)) return WAIT;
+        if (!row_feed_some(&w->feed)) return WAIT;
     }
     return w->count ? ROWS : END;
 }
@@ -125,10 +95,10 @@ static bool push_next(lua_State *L, struct walk *w, size_t *line, bool *good)
     struct tn_err err;
     *good = false;
     if (w->next == w->count && fill(L, w) == END) {
-        if (w->broken.kind == TN_E_none) return false;
-        *line = (size_t)w->broken.line;
-        bind_fail(L, &w->broken);
-        tn_err_clear(&w->broken);
+        if (w->feed.broken.kind == TN_E_none) return false;
+        *line = (size_t)w->feed.broken.line;
+        bind_fail(L, &w->feed.broken);
+        tn_err_clear(&w->feed.broken);
         return true;
     }
     const struct entry *e = &w->entries[w->next++];
@@ -170,10 +140,10 @@ static int next_on(lua_State *L, int status, lua_KContext ctx)
     bool good;
     (void)status, (void)ctx;
     lua_settop(L, 0);
-    if (w->stream) {
+    if (w->feed.stream) {
         lua_getiuservalue(L, lua_upvalueindex(1), 1);
         if (!bind_test_stream(L, -1)) return luaL_error(L, "stale handle: the stream was closed");
-        bind_stream_check(L, w->stream);
+        bind_stream_check(L, w->feed.stream);
         lua_settop(L, 0);
         if (w->next == w->count && fill(L, w) == WAIT) return tn_task_park(L, next_on, w);
     }
@@ -211,7 +181,7 @@ int bind_rows_document(lua_State *L)
         return bind_fail(L, &err);
     }
     if (!good) return 2;
-    struct tn_str root = row_reader_root(w->reader);
+    struct tn_str root = row_reader_root(w->feed.reader);
     int record = lua_gettop(L);
     lua_pushlstring(L, root.p, root.n);
     if (push_next(L, w, &line, &good)) return 2; /* what follows the root is broken: nil, err */

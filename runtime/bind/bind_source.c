@@ -7,12 +7,11 @@
 #include "base/limits.h"
 #include "bind/bind_http.h"
 #include "bind/bind_map.h"
-#include "bind/bind_stream.h"
 #include "bind/record_page.h"
-#include "bind/row_reader.h"
+#include "bind/row_feed.h"
 #include "loop/loop.h"
 
-enum { PAGES_AHEAD = 2, CURSOR_MAX = 64 * 1024, CHUNK = 64 * 1024 };
+enum { PAGES_AHEAD = 2, CURSOR_MAX = 64 * 1024 };
 
 /* A page on its way: in the queue, or handed to the engine and not released yet. */
 struct page {
@@ -234,16 +233,13 @@ static int emit_answer(lua_State *L, struct source *s)
 /* Of one emit.  What it reads stands on the stack of the call, which waits with it. */
 struct maker {
     struct source *source;
-    struct row_reader *reader;  /* of a text; or NULL: of the records in the table at 2 */
-    struct bind_body *body;     /* holds the text, when it is an answer's */
-    struct bind_stream *stream; /* where more of the text comes from; NULL: it is all there */
-    struct tn_buf chunk;        /* of the stream; left points into it */
-    struct tn_str left;         /* of the text */
-    lua_Integer next;           /* record */
-    struct record_page *page;   /* NULL: none begun */
+    bool records; /* of the table at 2; else of what feed reads */
+    struct row_feed feed;
+    struct bind_body *body;   /* holds the text, when it is an answer's */
+    lua_Integer next;         /* record */
+    struct record_page *page; /* NULL: none begun */
     size_t pages, count;
     bool ended;
-    struct tn_err broken; /* the rest cannot be read; kind none: it can */
     struct tn_str cursor; /* behind all of it */
     int64_t total;
 };
@@ -251,9 +247,8 @@ struct maker {
 static void drop_maker(void *object)
 {
     struct maker *m = object;
-    row_reader_free(m->reader);
+    row_feed_clear(&m->feed);
     bind_body_unref(m->body);
-    tn_buf_clear(&m->chunk);
     record_page_free(m->page);
 }
 
@@ -265,38 +260,19 @@ static bool take_row(void *arg, struct tn_str json, const struct tn_err *bad, si
     struct maker *m = arg;
     m->count++;
     if (bad)
-        record_page_bad(m->page, line, bad, row_reader_raw(m->reader));
+        record_page_bad(m->page, line, bad, row_reader_raw(m->feed.reader));
     else
         tn_buf_addstr(record_page_row(m->page), json);
     return !m->page->text.failed;
 }
 
-/* Feeds what there is.  False: the stream is to be waited for. */
-static bool feed_text(struct maker *m)
-{
-    bool ok = true;
-    if (!m->left.n && m->stream) {
-        tn_buf_reset(&m->chunk);
-        enum bind_streamed how = bind_stream_take(m->stream, CHUNK, &m->chunk, &m->broken);
-        if (how == BIND_STREAM_wait) return false;
-        m->left = tn_buf_str(&m->chunk);
-        ok = how != BIND_STREAM_failed;
-    }
-    if (ok && m->left.n) {
-        ok = row_reader_feed(m->reader, &m->left, &m->broken);
-    } else if (ok) {
-        m->ended = true;
-        ok = row_reader_end(m->reader, &m->broken);
-    }
-    if (!ok) m->ended = true;
-    return true;
-}
-
+/* False: the stream is to be waited for. */
 static bool read_text(lua_State *L, struct maker *m)
 {
     while (!m->ended && !record_page_full(m->page)) {
         tn_isolate_poll(L);
-        if (!feed_text(m)) return false;
+        if (!row_feed_some(&m->feed)) return false;
+        m->ended = m->feed.ended;
     }
     return true;
 }
@@ -331,7 +307,7 @@ static bool read_records(lua_State *L, struct maker *m)
  * goes on from before this answer.  An empty page carries it when the last one had been given. */
 static void give_made(struct maker *m)
 {
-    bool last = m->ended && m->broken.kind == TN_E_none;
+    bool last = m->ended && m->feed.broken.kind == TN_E_none;
     struct record_page *made = m->page;
     m->page = NULL;
     if (!record_page_count(made) && !(last && m->pages && m->cursor.p)) {
@@ -347,7 +323,7 @@ static void give_made(struct maker *m)
 
 static void raise_broken(lua_State *L, struct maker *m)
 {
-    struct tn_err err = m->broken;
+    struct tn_err err = m->feed.broken;
     bool text = err.kind == TN_E_syntax || err.kind == TN_E_too_large || err.kind == TN_E_cancelled;
     err.line = 0; /* of the answer, not of a script */
     if (text) {
@@ -366,10 +342,10 @@ static int emit_on(lua_State *L, int status, lua_KContext ctx)
     check_open(L, s);
     while (!m->ended && s->queued < PAGES_AHEAD) {
         if (!m->page) m->page = record_page_new(m->pages + 1);
-        if (m->reader ? !read_text(L, m) : !read_records(L, m)) return tn_task_park(L, emit_on, m);
+        if (m->records ? !read_records(L, m) : !read_text(L, m)) return tn_task_park(L, emit_on, m);
         give_made(m);
     }
-    if (m->broken.kind != TN_E_none) raise_broken(L, m);
+    if (m->feed.broken.kind != TN_E_none) raise_broken(L, m);
     if (!m->ended || s->queued >= PAGES_AHEAD) {
         s->waits = s->task;
         return tn_task_park(L, emit_on, m);
@@ -388,11 +364,28 @@ static void check_list(lua_State *L)
     luaL_argerror(L, 2, "a list of records is expected, not one record");
 }
 
+/* Of the text, stream or reply at 2. */
+static void open_feed(lua_State *L, struct maker *m, const struct row_format *format)
+{
+    struct tn_err err;
+    struct bind_stream *stream = bind_test_stream(L, 2);
+    struct tn_str text = TN_STR("");
+    if (stream) {
+        bind_stream_check(L, stream);
+    } else if (lua_type(L, 2) == LUA_TSTRING) {
+        text = bind_str(L, 2);
+    } else {
+        m->body = bind_body_ref(bind_check_reply(L, 2));
+        text = bind_body_text(m->body);
+    }
+    if (!row_feed_init(&m->feed, format, text, stream, take_row, m, &err))
+        luaL_error(L, "%s", err.text);
+}
+
 /* emit(reply, stream or text, {format = ...}, cursor, total), emit(records, nil, cursor, total) */
 static int emit_made(lua_State *L, struct source *s)
 {
     struct row_format format;
-    struct tn_err err;
     bool records = lua_istable(L, 2);
     int64_t total = luaL_optinteger(L, 5, -1);
     if (records) check_list(L);
@@ -400,21 +393,11 @@ static int emit_made(lua_State *L, struct source *s)
     struct tn_str cursor = write_cursor(L, 4);
     struct maker *m = bind_new(L, sizeof *m, &maker_class);
     m->source = s;
+    m->records = records;
     m->next = 1;
     m->cursor = cursor;
     m->total = total;
-    tn_buf_init(&m->chunk, CHUNK);
-    tn_err_clear(&m->broken);
-    if (!records) {
-        bool text = lua_type(L, 2) == LUA_TSTRING;
-        m->stream = bind_test_stream(L, 2);
-        if (m->stream) bind_stream_check(L, m->stream);
-        if (!text && !m->stream) m->body = bind_body_ref(bind_check_reply(L, 2));
-        if (text) m->left = bind_str(L, 2);
-        if (m->body) m->left = bind_body_text(m->body);
-        m->reader = row_reader_new(&format, take_row, m, &err);
-        if (!m->reader) luaL_error(L, "%s", err.text);
-    }
+    if (!records) open_feed(L, m, &format);
     return emit_on(L, LUA_OK, (lua_KContext)m);
 }
 

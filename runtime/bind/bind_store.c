@@ -17,21 +17,21 @@ enum { FIRST_PAUSE_MS = 2, LONGEST_PAUSE_MS = 500 };
 
 static void drop_rows(void *object)
 {
-    bind_rows_clear(object);
+    bind_records_clear(object);
 }
 
 static const struct bind_class rows_class = {"tenon.store.rows", drop_rows, NULL};
 
 /* What a look-up needs, as an object, so that errors may jump: its buffer holds the body. */
-static struct bind_rows *new_rows(lua_State *L)
+static struct bind_records *new_rows(lua_State *L)
 {
-    struct bind_rows *rows = bind_new(L, sizeof *rows, &rows_class);
-    bind_rows_init(rows);
+    struct bind_records *rows = bind_new(L, sizeof *rows, &rows_class);
+    bind_records_init(rows);
     return rows;
 }
 
 /* The record, nil when there is none, or nil and err. */
-static int answer_row(lua_State *L, struct bind_rows *rows, bool found, const struct tn_row *row,
+static int answer_row(lua_State *L, struct bind_records *rows, bool found, const struct tn_row *row,
                       const struct tn_err *err)
 {
     if (!found && err->kind != TN_E_not_found) return bind_fail(L, err);
@@ -55,7 +55,7 @@ static int get_now(lua_State *L)
     bool possible = bind_record_id(L, 2, &id);
     if (!bind_desk_open(L, &desk, &err)) return bind_fail(L, &err);
     const struct tn_decl *resource = bind_resource(L, 1, desk.owner);
-    struct bind_rows *rows = new_rows(L);
+    struct bind_records *rows = new_rows(L);
     tn_fail(&err, TN_E_not_found, "it is no UUID");
     bool found = possible && tn_store_get(desk.store, desk.actor.team, resource->resource.plural,
                                           &id, &row, &rows->bodies, &err);
@@ -111,7 +111,7 @@ static int find_now(lua_State *L)
     const struct tn_decl *resource = bind_resource(L, 1, desk.owner);
     struct texts *texts = new_texts(L);
     size_t n = take_key(L, 2, resource, &texts->arena, key);
-    struct bind_rows *rows = new_rows(L);
+    struct bind_records *rows = new_rows(L);
     bool found = tn_store_get_by_key(desk.store, desk.actor.team, resource->resource.plural, key, n,
                                      &row, &rows->bodies, &err);
     bind_drop(texts);
@@ -147,7 +147,7 @@ static int by_link_now(lua_State *L)
     struct tn_str external = bind_str(L, 2);
     if (!bind_desk_open(L, &desk, &err)) return bind_fail(L, &err);
     const struct tn_decl *resource = bind_resource(L, 1, desk.owner);
-    struct bind_rows *rows = new_rows(L);
+    struct bind_records *rows = new_rows(L);
     origin.entity = tn_str(resource->name);
     bool found = integration_of(L, 3, &desk, &rows->bodies, &origin.integration, &err) &&
                  tn_store_get_by_link(desk.store, desk.actor.team, resource->resource.plural,
@@ -205,7 +205,7 @@ static int query_now(lua_State *L)
     if (!bind_query_run(query, &err)) return bind_fail(L, &err);
     lua_createtable(L, (int)query->rows.n, 0);
     for (size_t i = 0; i < query->rows.n; i++) {
-        bind_rows_push(L, &query->rows, i);
+        bind_records_push(L, &query->rows, i);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     finish_page(L, query);
@@ -225,7 +225,7 @@ static int push_next(lua_State *L, struct bind_query *query)
 {
     if (query->at == query->rows.n || query->left == 0) return 0;
     query->left--;
-    bind_rows_push(L, &query->rows, query->at++);
+    bind_records_push(L, &query->rows, query->at++);
     return 1;
 }
 

@@ -4,6 +4,7 @@
 #include "bind/bind.h"
 
 #include "base/time.h"
+#include "bind/bind_sync.h"
 #include "bind/bind_test.h"
 #include "script/decl.h"
 
@@ -75,7 +76,7 @@ static int l_now(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"fail", l_fail}, {"now", l_now}, {"webhook", l_webhook}, {NULL, NULL}};
+    {"fail", l_fail}, {"now", l_now}, {"sync", bind_sync}, {"webhook", l_webhook}, {NULL, NULL}};
 static const char *const declarations[] = {"adapter", "resource", "surface", "rule", "route", NULL};
 static const char *const auths[] = {"none",   "basic",   "bearer", "api_key",
                                     "oauth2", "session", NULL};

@@ -70,7 +70,9 @@ static int l_clock(lua_State *L)
 
 static int l_reset(lua_State *L)
 {
-    check_test(L)->now_ms = 0;
+    struct bind_test *test = check_test(L);
+    test->now_ms = 0;
+    if (test->teams) test->owner->team = ++*test->teams;
     lua_pushnil(L);
     lua_setfield(L, LUA_REGISTRYINDEX, ANSWER);
     return 0;

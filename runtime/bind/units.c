@@ -14,7 +14,7 @@
 
 enum { UNIT_NAME = 64 };
 
-static const char CORE[] = "core";
+static const char CORE[] = "core", RULES[] = "rules";
 static const char PINNED[] = "pinned/";
 static const char CONNECTION[] = "stdlib/std/connection.lua";
 
@@ -94,12 +94,13 @@ static const struct tn_sources sources = {find_file};
 struct tn_isolate *tn_unit_isolate_new(struct tn_unit *unit, const char *name,
                                        struct bind_context *context, struct tn_err *err)
 {
+    bool guarded = context->integration || context->guarded;
     struct tn_isolate_options o = {.name = name,
                                    .sources = &sources,
                                    .sources_arg = unit,
                                    .modules = bind_modules,
                                    .context = context,
-                                   .max_overruns = context->integration ? TN_LIMIT_OVERRUNS : 0};
+                                   .max_overruns = guarded ? TN_LIMIT_OVERRUNS : 0};
     return tn_isolate_new(unit->env->host, &o, err);
 }
 
@@ -248,13 +249,18 @@ static bool cut_prefix(struct tn_str *s, const char *prefix)
     return true;
 }
 
+static bool is_reserved_unit(struct tn_str name)
+{
+    return tn_str_is(name, CORE) || tn_str_is(name, RULES);
+}
+
 /* The system that a file is of: "scripts/adapters/x.lua" and "mappings/x/..." are x's. */
 static struct tn_str system_of(const char *path)
 {
     struct tn_str rest = tn_str(path), first;
     if (cut_prefix(&rest, PINNED)) {
         tn_str_split(&rest, '/', &first);
-        return tn_str_is(first, CORE) ? (struct tn_str){0} : first;
+        return is_reserved_unit(first) ? (struct tn_str){0} : first;
     }
     if (cut_prefix(&rest, "scripts/adapters/")) {
         if (memchr(rest.p, '/', rest.n)) return (struct tn_str){0};
@@ -287,7 +293,9 @@ static bool kind_of(const char *path, enum tn_decl_kind *kind)
 static bool owns(const char *unit, const char *path)
 {
     enum tn_decl_kind kind;
-    if (strcmp(unit, CORE) == 0) return kind_of(path, &kind) && kind != TN_DECL_adapter;
+    bool ours = kind_of(path, &kind);
+    if (strcmp(unit, CORE) == 0) return ours && kind != TN_DECL_adapter && kind != TN_DECL_rule;
+    if (strcmp(unit, RULES) == 0) return ours && kind == TN_DECL_rule;
     return tn_str_is(system_of(path), unit);
 }
 
@@ -367,7 +375,7 @@ struct tn_fileset *tn_units_files_of(const struct tn_fileset *all, const char *u
     if (pinned) return pinned;
     size_t n = tn_fileset_count(all);
     bool *wanted = tn_alloc((n + 1) * sizeof *wanted);
-    if (strcmp(unit, CORE) != 0) want(all, wanted, CONNECTION);
+    if (strcmp(unit, CORE) != 0 && strcmp(unit, RULES) != 0) want(all, wanted, CONNECTION);
     for (size_t i = 0; i < n; i++)
         if (owns(unit, tn_fileset_at(all, i)->path)) want(all, wanted, tn_fileset_at(all, i)->path);
     struct tn_fileset *files = tn_fileset_pick(all, wanted);
@@ -491,11 +499,85 @@ static bool resolve_operation(struct load *load, const struct tn_unit *unit,
     return report(load, &err);
 }
 
+/* ---- what rules wait for ---- */
+
+/* Words and '*' with dots between; the head of a change ("order.created") is a resource. */
+static bool event_fits(const struct tn_unit *unit, const char *on, struct tn_err *err)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.*";
+    struct tn_str rest = tn_str(on), head;
+    char name[UNIT_NAME];
+    if (!on[0] || strlen(on) > TN_STORE_NAME_MAX || strspn(on, letters) != strlen(on) ||
+        !strpbrk(on, ".*"))
+        return tn_fail(err, TN_E_invalid, "'%s' is no event: it is called like \"order.created\", "
+                       "\"order.*\" or \"*.created\"", on);
+    tn_str_split(&rest, '.', &head);
+    bool change = tn_str_is(rest, "created") || tn_str_is(rest, "updated") ||
+                  tn_str_is(rest, "deleted");
+    if (!change || memchr(head.p, '*', head.n) || head.n >= sizeof name) return true;
+    snprintf(name, sizeof name, "%.*s", TN_FMT(head));
+    if (tn_unit_resource(tn_unit_core(unit), name)) return true;
+    for (size_t i = 0; i < tn_system_table_count; i++)
+        if (tn_system_tables[i].event && strcmp(tn_system_tables[i].event, name) == 0) return true;
+    return tn_fail(err, TN_E_invalid, "'%s' never happens: there is no resource '%s'", on, name);
+}
+
+static bool is_plain_value(struct tn_jval v)
+{
+    return !tn_jis(v, TN_JSON_object) && !tn_jis(v, TN_JSON_array);
+}
+
+static bool conditions_fit(const struct tn_rule *rule, struct tn_err *err)
+{
+    struct tn_json *json = tn_json_new();
+    bool ok = tn_json_parse(json, tn_str(rule->when_json), err);
+    if (ok && !tn_jis(tn_json_root(json), TN_JSON_object))
+        ok = tn_fail(err, TN_E_invalid, "'when' is a table: { [\"data.status\"] = \"done\" }");
+    for (struct tn_jiter it = tn_jiter(tn_json_root(json)); ok && tn_jnext(&it);) {
+        bool fits = is_plain_value(it.value) || tn_jis(it.value, TN_JSON_array);
+        for (struct tn_jiter e = tn_jiter(it.value); fits && tn_jnext(&e);)
+            fits = is_plain_value(e.value);
+        if (!fits)
+            ok = tn_fail(err, TN_E_invalid, "'when' compares '%.*s' with a value or a list of values",
+                         TN_FMT(it.key));
+    }
+    tn_json_free(json);
+    return ok;
+}
+
+static bool rule_fits(const struct tn_unit *unit, const struct tn_rule *rule, const char **key,
+                      struct tn_err *err)
+{
+    *key = "on";
+    if (rule->webhook)
+        return tn_fail(err, TN_E_invalid, "rules do not run on webhooks yet: let the adapter's "
+                       "webhook start a sync, and the rule wait for what that changes "
+                       "(\"item.updated\")");
+    for (const char *const *on = rule->events; *on; on++)
+        if (!event_fits(unit, *on, err)) return false;
+    *key = "when";
+    return conditions_fit(rule, err);
+}
+
+static bool resolve_rule(struct load *load, const struct tn_unit *unit, const struct tn_decl *decl)
+{
+    const struct tn_file *file = tn_fileset_find(unit->files, tn_str(decl->path));
+    const char *key;
+    struct tn_err err;
+    if (load->faults && !unit->core->n_decls) return true; /* nothing to compare with */
+    if (rule_fits(unit, &decl->rule, &key, &err)) return true;
+    tn_fail_field(&err, "%s", key);
+    tn_fail_at(&err, decl->path, tn_decl_line_of(file->text, decl->line, key));
+    return report(load, &err);
+}
+
 static bool resolve(struct load *load, const struct tn_unit *unit)
 {
     bool go_on = true;
     for (size_t i = 0; go_on && i < unit->n_decls; i++) {
         const struct tn_decl *decl = unit->decls[i];
+        if (decl->kind == TN_DECL_rule) go_on = resolve_rule(load, unit, decl);
         if (decl->kind != TN_DECL_adapter) continue;
         const struct tn_operation *o = decl->adapter.operations;
         for (; go_on && o && o->name; o++) go_on = resolve_operation(load, unit, decl, o);
@@ -557,12 +639,36 @@ static void add_unit(struct tn_units *units, struct tn_unit *unit)
     for (size_t i = 0; i < unit->n_decls; i++) add_decl(units, unit->decls[i]);
 }
 
+static void refuse_name(struct load *load, const char *name)
+{
+    struct tn_err err;
+    char path[UNIT_NAME * 2];
+    snprintf(path, sizeof path, "scripts/adapters/%s.lua", name);
+    tn_fail(&err, TN_E_invalid, "a system cannot be called '%s': that is a unit of Tenon's own",
+            name);
+    tn_fail_at(&err, path, 1);
+    report(load, &err);
+}
+
+static void load_rules(struct load *load, struct tn_units *units, struct tn_unit *core)
+{
+    struct tn_fileset *files = tn_units_files_of(units->files, RULES);
+    bool any = tn_fileset_count(files) > 0;
+    tn_fileset_unref(files);
+    struct tn_unit *unit = any ? unit_get(load, RULES, units->files, core) : NULL;
+    if (unit) add_unit(units, unit);
+}
+
 static void load_systems(struct load *load, struct tn_units *units, struct tn_unit *core)
 {
     struct names names = {0};
     for (size_t i = 0; i < tn_fileset_count(units->files); i++)
         names_add(&names, system_of(tn_fileset_at(units->files, i)->path));
     for (size_t i = 0; i < names.n && (load->each || !load->faults); i++) {
+        if (is_reserved_unit(tn_str(names.v[i]))) {
+            refuse_name(load, names.v[i]);
+            continue;
+        }
         struct tn_unit *unit = unit_get(load, names.v[i], units->files, core);
         if (unit) add_unit(units, unit);
     }
@@ -661,6 +767,7 @@ struct tn_units *tn_units_load(const struct tn_units_env *env, struct tn_fileset
     if (core) {
         add_unit(units, core);
         load_systems(&load, units, core);
+        if (load.each || !load.faults) load_rules(&load, units, core);
         check_tables(&load, units);
     }
     if (!load.faults) {
@@ -777,6 +884,16 @@ const struct tn_decl *tn_units_adapter(const struct tn_units *units, const char 
     return list_find(units, TN_DECL_adapter, name);
 }
 
+size_t tn_units_rules(const struct tn_units *units)
+{
+    return units->lists[TN_DECL_rule].n;
+}
+
+const struct tn_decl *tn_units_rule_at(const struct tn_units *units, size_t i)
+{
+    return list_at(units, TN_DECL_rule, i);
+}
+
 size_t tn_units_surfaces(const struct tn_units *units)
 {
     return units->lists[TN_DECL_surface].n;
@@ -794,4 +911,39 @@ const struct tn_mapping *tn_units_mapping(const struct tn_units *units, const ch
         if (slot) return slot->mapping;
     }
     return NULL;
+}
+
+/* ---- tables ---- */
+
+static enum tn_column_type column_type(enum tn_field_type type)
+{
+    switch (type) {
+    case TN_FIELD_int: return TN_COLUMN_int;
+    case TN_FIELD_decimal: return TN_COLUMN_real;
+    case TN_FIELD_bool: return TN_COLUMN_bool;
+    case TN_FIELD_time: return TN_COLUMN_time;
+    default: return TN_COLUMN_text;
+    }
+}
+
+static bool named(const char *const *names, const char *name)
+{
+    for (; names && *names; names++)
+        if (strcmp(*names, name) == 0) return true;
+    return false;
+}
+
+void tn_resource_table(const struct tn_decl *decl, struct tn_column *columns, struct tn_table *out)
+{
+    const struct tn_resource *r = &decl->resource;
+    *out = (struct tn_table){.name = r->plural, .columns = columns, .event = decl->name};
+    for (size_t i = 0; i < r->n_fields && out->column_count < TN_STORE_COLUMNS_MAX; i++) {
+        const struct tn_field *f = &r->fields[i];
+        if (f->generated || f->type == TN_FIELD_list || f->type == TN_FIELD_object) continue;
+        bool indexed = named(r->key, f->name) || named(r->filter, f->name) ||
+                       named(r->sort, f->name);
+        columns[out->column_count++] =
+            (struct tn_column){f->name, column_type(f->type), indexed};
+    }
+    for (size_t i = 0; r->key && r->key[i] && i < TN_STORE_KEY_MAX; i++) out->key[i] = r->key[i];
 }

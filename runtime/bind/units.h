@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* units.h - all script files of a worker, loaded and checked: what serve, check and map go by.
- * Files form units that change together: "core" (scripts/resources, scripts/surfaces,
- * scripts/rules) and one a system ("oracle_fusion": scripts/adapters/oracle_fusion.lua and
+ * Files form units that change together: "core" (scripts/resources, scripts/surfaces), "rules"
+ * (scripts/rules, if there are any) and one a system ("oracle_fusion": scripts/adapters/oracle_fusion.lua and
  * mappings/oracle_fusion/...), each with the files of stdlib/ that it requires.  A unit's hash over
  * its files is its generation.
  * Life: load gives a whole new set or nothing; ref and unref; whoever works with a set keeps it by
@@ -14,7 +14,9 @@
 #include "bind/fileset.h"
 #include "script/decl.h"
 
+struct tn_column;
 struct tn_mapping;
+struct tn_table;
 struct tn_runner;
 struct tn_secrets;
 struct tn_unit;
@@ -108,11 +110,16 @@ const struct tn_decl *tn_units_resource(const struct tn_units *units, const char
 size_t tn_units_adapters(const struct tn_units *units);
 const struct tn_decl *tn_units_adapter_at(const struct tn_units *units, size_t i);
 const struct tn_decl *tn_units_adapter(const struct tn_units *units, const char *name);
+size_t tn_units_rules(const struct tn_units *units);
+const struct tn_decl *tn_units_rule_at(const struct tn_units *units, size_t i);
 size_t tn_units_surfaces(const struct tn_units *units);
 const struct tn_decl *tn_units_surface_at(const struct tn_units *units, size_t i);
 /* "oracle_fusion/item": loaded in the unit's own isolate, for tenon map; or NULL. */
 const struct tn_mapping *tn_units_mapping(const struct tn_units *units, const char *name);
 const struct tn_operation *tn_decl_operation(const struct tn_decl *adapter, const char *name);
+
+/* The table of a resource; columns has room for TN_STORE_COLUMNS_MAX, and both borrow from decl. */
+void tn_resource_table(const struct tn_decl *decl, struct tn_column *columns, struct tn_table *out);
 
 /* ---- for connections.c and bind_rules.c ---- */
 

@@ -2,7 +2,6 @@
 /* tenon backup, tenon restore - a copy of the running server's database, and the way back. */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/scratch.h"
 #include "loop/loop.h"
 #include "store/server.h"
 
@@ -124,12 +124,6 @@ static void print_counts(const struct counts *all, const char *data)
     if (data) printf("%zu of %zu tables differ in number from %s\n", differ, all->n, data);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
 /* A store process over it, as a start would have: locks, checks, migrates, ends. */
 static bool serve_once(const char *dir, struct tn_err *err)
 {
@@ -148,15 +142,13 @@ static bool serve_once(const char *dir, struct tn_err *err)
 static bool try_out(const char *file, const char *data, struct counts *all, bool *compared,
                     struct tn_err *err)
 {
-    const char *tmp = getenv("TMPDIR");
-    char dir[PATH_BYTES], path[PATH_BYTES + 16];
-    snprintf(dir, sizeof dir, "%s/tenon-verify-XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(dir)) return tn_fail_errno(err, errno, dir);
+    char dir[TN_SCRATCH_PATH], path[TN_SCRATCH_PATH + 16];
+    if (!tn_scratch_make(dir, err)) return false;
     snprintf(path, sizeof path, "%s/tenon.db", dir);
     all->which = 0;
     bool ok = tn_store_restore(dir, file, false, err) && serve_once(dir, err) &&
               tn_store_survey(path, count, all, err);
-    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    tn_scratch_remove(dir);
     snprintf(path, sizeof path, "%s/tenon.db", data);
     *compared = ok && access(path, F_OK) == 0;
     all->which = 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tenon test - runs Lua tests of scripts: each file in an isolate of its own, without network or
- * store. */
+/* tenon test - runs Lua tests of scripts: each file in an isolate of its own, without network, each
+ * test with a store of its own that is empty. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +14,7 @@
 #include "bind/bind_test.h"
 #include "cli/args.h"
 #include "cli/cli.h"
+#include "cli/scratch.h"
 #include "cli/workshop.h"
 #include "loop/loop.h"
 
@@ -27,6 +28,8 @@ static const char FOOT[] = "\nreturn require(\"std.test\").all()\n";
 
 struct testing {
     struct tn_workshop workshop;
+    struct tn_scratch_store *store; /* NULL: there is none; scripts are told so */
+    int64_t teams;                  /* that tests had so far */
     char *files[FILES_MAX];
     size_t n_files;
     bool tap, colour;
@@ -188,6 +191,9 @@ static bool open_suite(struct suite *s, const char *path, struct tn_err *err)
     snprintf(s->owner.name, sizeof s->owner.name, "test");
     s->context = (struct bind_context){
         .loop = t->workshop.loop, .area = "test", .app = &s->owner, .test = &s->test};
+    s->context.store = t->workshop.env.store;
+    s->test.owner = &s->owner;
+    if (t->store) s->test.teams = &t->teams;
     struct tn_isolate_options o = {.name = "test",
                                    .sources = &sources,
                                    .sources_arg = t->workshop.units,
@@ -247,7 +253,13 @@ int tn_cli_test(int argc, char **argv)
     if (ok && !t->n_files)
         ok = tn_fail(&err, TN_E_not_found, "there is no file *%s in %s", SUFFIX, paths[0]);
     ok = ok && tn_workshop_open(&t->workshop, site, NULL, NULL, &err);
+    if (ok) t->store = tn_scratch_store_open(t->workshop.loop, t->workshop.units, &err);
+    if (t->store)
+        t->workshop.env.store = tn_scratch_store(t->store);
+    else if (ok)
+        fprintf(stderr, "tests have no store: %s\n", err.text);
     status = ok ? run_all(t) : tn_cli_fail(&err);
+    tn_scratch_store_close(t->store);
     tn_workshop_close(&t->workshop);
     for (size_t i = 0; i < t->n_files; i++) tn_free(t->files[i]);
     tn_free(t);

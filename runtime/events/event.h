@@ -3,13 +3,22 @@
 #ifndef TN_EVENTS_EVENT_H
 #define TN_EVENTS_EVENT_H
 
-#include "base/err.h"
 #include "base/id.h"
-#include "base/str.h"
+#include "base/json.h"
+#include "store/store.h"
 
 /* Does the pattern mean events of this type?  "order.created" means itself, '*' any characters:
  * "order.*", "*.created", "*". */
 bool tn_event_matches(const char *pattern, struct tn_str type);
+
+/* The event as rules see it and as it is kept when one fails: { "type", "seq", "number", "at",
+ * "record": { "resource", "id", "version" }, "data" }.  resource: what the record's table is
+ * called. */
+void tn_event_json(const struct tn_event *e, const char *resource, struct tn_buf *out);
+/* The member at a path such as "data.status"; absent when there is none. */
+struct tn_jval tn_event_at(struct tn_jval event, const char *path);
+/* Does the event meet all conditions of the object: path -> value, or a list of which it is one? */
+bool tn_event_meets(struct tn_jval event, struct tn_jval conditions);
 
 /* What a rule causes bears as its origin how many rules in a row led to it: an id that is no
  * integration's (UUID version 8). */

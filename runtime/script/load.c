@@ -188,7 +188,7 @@ static void raise_unknown(lua_State *L, const char *name)
 static void require_file(lua_State *L, const char *name)
 {
     char path[128];
-    struct tn_str text;
+    struct tn_str text = {0};
     if (!module_path(name, path, sizeof path) || !find(tn_isolate_of(L), path, &text))
         raise_unknown(L, name);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LOADING);

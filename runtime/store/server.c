@@ -126,8 +126,9 @@ static void tell_all(struct tn_store_server *s)
     struct tn_writer *w = &s->writer;
     struct tn_buf b;
     struct tn_err ignored;
-    if (!w->note_count) return;
     struct tn_tally *head = tn_tally(w, "event", -1, &ignored);
+    bool events = head && head->value != s->stats.head; /* also those about no record */
+    if (!w->note_count && !events) return;
     s->stats.head = head ? head->value : s->stats.head;
     tn_buf_init(&b, TN_MIB);
     tn_put_i64(&b, s->stats.head);

@@ -85,10 +85,10 @@ local tenon = {}
 
 ---@class tenon.rule_declaration
 ---@field title string?
----@field on string|string[]|tenon.webhook
----@field when table?
----@field once string? path of the id that makes it run once
----@field run fun(event: table)
+---@field on string|string[] events: "order.created", '*' for any characters: "order.*"
+---@field when table<string, any>? all hold: path in the event -> value, or a list of values
+---@field once string? path of the id ("data.id") for which it runs once in 30 days
+---@field run fun(event: tenon.event.seen)
 
 ---@class tenon.declaration
 ---@class tenon.route
@@ -111,10 +111,31 @@ function tenon.resource(declaration) end
 ---@return tenon.declaration
 function tenon.surface(declaration) end
 
---- What happens on an event or webhook.
+--- What happens on an event (tenon.event): at least once, for one record in the order of its events, in
+--- the name of the event's team.  What raises is run again, four times in all with growing pauses, then the
+--- event is put into quarantine and what comes after it goes on.
+---
+--- ```lua
+--- return tn.rule { on = "order.created", run = function(event)
+---   assert(store.transaction(function(tx) tx:create("note", { about = event.record.id }) end))
+--- end }
+--- ```
 ---@param declaration tenon.rule_declaration
 ---@return tenon.declaration
 function tenon.rule(declaration) end
+
+--- Starts a sync and answers its run's id once the run is stored.  A task only.
+---
+--- ```lua
+--- local run, err = tn.sync("oracle_fusion", "item", { modifiedSince = "2026-01-31T00:00:00Z" })
+--- if not run and err.kind ~= "busy" then error(err) end
+--- ```
+---@param integration string its name
+---@param operation string "sync_items", or the entity of the only operation that pulls it
+---@param filters table<string, any>? as the operation declares them
+---@return string? run
+---@return tenon.error? err busy (it runs already), not_found, conflict (disabled), unavailable
+function tenon.sync(integration, operation, filters) end
 
 --- `tn.route { "GET", "/items/{id}", function(request) return 200, body, headers end, auth = "none" }`
 ---@param route table method, path, handler; auth, scope

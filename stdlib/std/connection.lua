@@ -134,13 +134,19 @@ local function signed(conn, method, path, options, how)
   return (send(conn, method, path, options, how))
 end
 
--- A success that carries no data: a sign-in page, a proxy's notice.
-local function check_json(reply, what)
+-- A success that carries no data: a sign-in page, a proxy's notice.  Who wants pages says so in accept.
+local function fail_page(reply, what)
+  tn.fail("bad_answer", ("%s: HTTP %d, but the answer is a web page (a sign-in page or a proxy?); check the address")
+    :format(what, reply.status))
+end
+
+local function check_page(reply, what, options)
   local kind = (reply:header("Content-Type") or ""):lower()
-  if kind:find("text/html", 1, true) or reply:starts("<") then
-    tn.fail("bad_answer", ("%s: HTTP %d, but the answer is a web page (a sign-in page or a proxy?); check the address")
-      :format(what, reply.status))
-  end
+  if kind:find("text/html", 1, true) and not (options.accept or ""):find("html", 1, true) then fail_page(reply, what) end
+end
+
+local function check_json(reply, what)
+  if reply:starts("<") then fail_page(reply, what) end
   return reply:valid()
 end
 
@@ -149,6 +155,7 @@ local function perform(conn, method, path, options)
   for attempt = 0, BAD_ANSWER_REPEATS do
     local reply = signed(conn, method, path, options, http.request)
     if reply.status >= 300 or reply.status < 200 then refused(reply, what) end
+    check_page(reply, what, options)
     if options.raw or reply.bytes == 0 then return reply end
     local good, err = check_json(reply, what)
     if good then return reply end
@@ -160,7 +167,8 @@ end
 
 local methods = {}
 
--- query: a table or nil.  options: headers, accept, timeout (ms), retries, raw (the answer may be anything).
+-- query: a table or nil.  options: headers, accept, timeout (ms), retries, raw (the answer need not be JSON, but
+-- a web page is none unless accept asks for one), form and multipart (bodies, as in tenon.http).
 function methods.get(conn, path, query, options)
   return perform(conn, "GET", path, merged(options or {}, { query = query }))
 end
@@ -195,7 +203,9 @@ end
 function methods.stream(conn, path, query, options)
   options = merged({ accept = "*/*" }, merged(options or {}, { query = query }))
   local stream = signed(conn, "GET", path, options, http.stream)
-  if stream.status >= 300 or stream.status < 200 then refused(whole(stream), "GET " .. path:gsub("%?.*$", "")) end
+  local what = "GET " .. path:gsub("%?.*$", "")
+  if stream.status >= 300 or stream.status < 200 then refused(whole(stream), what) end
+  check_page(stream, what, options)
   return stream
 end
 

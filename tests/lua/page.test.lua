@@ -56,3 +56,24 @@ test("links: the peer's addresses are followed, on its own host only", function(
     walk("links", { linked({ 1 }, "https://other.example/list") }, { rows = "items", next = "next" })
   end):fails_with("egress", "another host")
 end)
+
+local function connect()
+  return require("std.connection").new({ base = "base" }, { base = "https://api.example", retryAttempts = 0 })
+end
+
+test("raw and stream: a web page is no data, unless it is asked for", function()
+  local web = { status = 200, headers = { ["Content-Type"] = "text/html; charset=utf-8" }, body = "<h1>Sign in</h1>" }
+  t.replies { [LIST] = { web, web, web } }
+  local conn = connect()
+  expect(function() conn:get("/list", nil, { raw = true }) end):fails_with("bad_answer", "web page")
+  expect(function() conn:stream("/list") end):fails_with("bad_answer", "web page")
+  expect(conn:get("/list", nil, { raw = true, accept = "text/html" }):text()):equals("<h1>Sign in</h1>")
+end)
+
+test("stream: recorded replies are streams too, and refusals are explained", function()
+  t.replies { [LIST] = { { status = 200, body = "a,b\n1,2\n" }, { status = 403, body = { message = "not yours" } } } }
+  local conn, rows = connect(), {}
+  for _, record in conn:stream("/list"):rows { format = "csv" } do rows[#rows + 1] = record.b end
+  expect(table.concat(rows, ",")):equals("2")
+  expect(function() conn:stream("/list") end):fails_with("denied", "not yours")
+end)

@@ -24,7 +24,7 @@ end)
   const tenon = stage.unstarted({ site });
   const good = await command(tenon, ["tests/lua"]);
   assert.equal(good.code, 0, good.output);
-  assert.match(good.output, /\d+ tests in 4 files, 0 failed/);
+  assert.match(good.output, /\d+ tests in \d+ files, 0 failed/);
 
   const mixed = await command(tenon, [`${site.path}/tests`, "--tap"], site.path);
   assert.equal(mixed.code, 1);

@@ -173,6 +173,20 @@ story("a row that cannot be read fails alone, with its line", async (stage) => {
   assert.deepEqual(counts(await tenon.rest.sync("mes", "csv")), ["SUCCESS", 600, 0, 0, 600, 0]);
 });
 
+story("a preview tries a change on records that came as CSV, as they were read", async (stage) => {
+  const { tenon } = await plant(stage, 60);
+  await tenon.rest.sync("mes", "csv");
+  const changed = mapping.replace('from "Name"', 'from "Name" :upper()');
+  const answer = await tenon.rest.want(200, "POST", "/scripts/preview", {
+    files: { [mappingFile]: changed },
+  });
+  const [m] = answer.mappings;
+  assert.deepEqual([m.mapping, m.operation, m.newlyFailing], ["old_mes/part", "csv", 0]);
+  assert.ok(m.records >= 20 && m.changed === m.records, JSON.stringify(m));
+  const [, example] = m.fields[0].examples;
+  assert.deepEqual([example.old, example.new], ['"Part 2"', '"PART 2"'], JSON.stringify(m.fields));
+});
+
 story("an answer that breaks off fails the run and what came before it is stored", async (stage) => {
   const { mes, tenon } = await plant(stage, 1200);
   mes.spoil = (text) => text.slice(0, text.indexOf('no="P01101"') - 5);

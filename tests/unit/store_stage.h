@@ -57,14 +57,6 @@ static inline void stage_committed(void *arg, const struct tn_committed *done,
     stage_defined(arg, err);
 }
 
-static inline enum tn_column_type stage_type(enum tn_field_type type)
-{
-    if (type == TN_FIELD_int) return TN_COLUMN_int;
-    if (type == TN_FIELD_decimal) return TN_COLUMN_real;
-    if (type == TN_FIELD_bool) return TN_COLUMN_bool;
-    return type == TN_FIELD_time ? TN_COLUMN_time : TN_COLUMN_text;
-}
-
 static inline void stage_define(struct stage *s, const struct tn_table *t)
 {
     s->flag = false;
@@ -75,18 +67,9 @@ static inline void stage_define(struct stage *s, const struct tn_table *t)
 static inline void stage_tables(struct stage *s)
 {
     for (size_t i = 0; i < tn_units_resources(s->rig.units); i++) {
-        const struct tn_decl *d = tn_units_resource_at(s->rig.units, i);
         struct tn_column columns[TN_STORE_COLUMNS_MAX];
-        struct tn_table t = {.name = d->resource.plural, .columns = columns, .event = d->name};
-        for (size_t k = 0; k < d->resource.n_fields; k++) {
-            const struct tn_field *f = &d->resource.fields[k];
-            if (f->type == TN_FIELD_list || f->type == TN_FIELD_object || f->type == TN_FIELD_any)
-                continue;
-            columns[t.column_count++] =
-                (struct tn_column){f->name, stage_type(f->type), TN_USE_indexed};
-        }
-        for (size_t k = 0; d->resource.key && d->resource.key[k]; k++)
-            t.key[k] = d->resource.key[k];
+        struct tn_table t;
+        tn_resource_table(tn_units_resource_at(s->rig.units, i), columns, &t);
         stage_define(s, &t);
     }
 }

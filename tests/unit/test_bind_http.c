@@ -376,7 +376,7 @@ static void the_peer_waits_for_the_script(void **state)
     struct stage *s = *state;
     start(s, "local time = require 'tenon.time'\n"
              "local t = http.stream { url = url .. '/endless' }\n"
-             "time.sleep(0.3)\nlocal n = 0\n"
+             "time.sleep(2)\nlocal n = 0\n"
              "while n < 8000000 do n = n + #t:read(1000000) end\n"
              "t:close() return n >= 8000000, pcall(function() return t:read() end)");
     UNTIL(s, s->streamed > 100000);
@@ -412,11 +412,13 @@ static void streams_end_with_their_task_and_are_few(void **state)
                "repeat local p, err = t:read() until not p\n"
                "local _, err = t:read() return err.kind"),
         "too_large ");
-    assert_string_equal(run(s, "local t = http.stream { url = url .. '/endless', timeout = 200 }\n"
-                               "require 'tenon.time'.sleep(0.4)\n"
-                               "repeat local p, err = t:read() until not p\n"
-                               "local _, err = t:read() return err.kind"),
-                        "timeout ");
+    assert_string_equal(
+        run(s, "local t, err = http.stream { url = url .. '/endless', timeout = 300 }\n"
+               "if not t then return err.kind end -- on a busy machine\n"
+               "require 'tenon.time'.sleep(0.4)\n"
+               "repeat local p = t:read() until not p\n"
+               "local _, late = t:read() return late.kind"),
+        "timeout ");
 }
 
 static void streams_go_only_where_requests_may(void **state)

@@ -26,6 +26,7 @@ static void texts_are_read(void **state)
         {"90s", {0, 0, 90000}},
         {"250ms", {0, 0, 250}},
         {"1d", {0, 0, 86400000}},
+        {"1000000d", {0, 0, 86400000000000}},
     };
     static const char *const bad[] = {"",
                                       "P",
@@ -55,7 +56,9 @@ static void texts_are_read(void **state)
                                       "PT9999999999999S",
                                       "P999999999999Y",
                                       "9999999999s",
-                                      "soon"};
+                                      "soon",
+                                      "33331331d",
+                                      "P1000000DT1S"};
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         struct tn_duration d;

@@ -532,6 +532,58 @@ static void a_failed_allocation_while_connecting_fails_that_call_alone(void **st
 
 #define ON_RIG(test) cmocka_unit_test_setup_teardown(test, open_rig, close_rig)
 
+/* ---- rules ---- */
+
+static const char a_rule[] = "local tn = require 'tenon'\n"
+                             "return tn.rule {\n"
+                             "  on = %s,\n"
+                             "  %s\n"
+                             "  run = function() end }\n";
+
+static void rules_are_a_unit_of_their_own(void **state)
+{
+    struct rig *r = *state;
+    static const char text[] = "local tn = require 'tenon' return tn.rule { on = 'item.*', run = "
+                               "function() end }";
+    struct tn_units *plain = rig_load(r, rig_files());
+    struct tn_units *more = rig_load(r, with(FILES(TEXT("scripts/rules/changed.lua", text))));
+    assert_null(tn_units_find(plain, "rules"));
+    assert_int_equal(tn_units_rules(plain), 0);
+    assert_non_null(tn_units_find(more, "rules"));
+    assert_int_equal(tn_units_rules(more), 1);
+    assert_string_equal(tn_units_rule_at(more, 0)->name, "changed");
+    assert_string_equal(tn_unit_generation(tn_units_find(plain, "core")),
+                        tn_unit_generation(tn_units_find(more, "core")));
+    tn_units_unref(plain);
+    tn_units_unref(more);
+}
+
+static void rules_that_would_never_run_are_refused(void **state)
+{
+    struct rig *r = *state;
+    static const struct {
+        const char *on, *more;
+        int line;
+        const char *says;
+    } cases[] = {
+        {"tn.webhook 'x' { signature = 'X' }", "", 3, "rules do not run on webhooks yet"},
+        {"'itm.created'", "", 3, "'itm.created' never happens: there is no resource 'itm'"},
+        {"'created'", "", 3, "'created' is no event"},
+        {"{ 'item.created', 'item created' }", "", 3, "'item created' is no event"},
+        {"'item.created'", "when = { data = { a = 1 } },", 4, "'when' compares 'data'"},
+        {"'item.created'", "when = { a = { { 1 } } },", 4, "'when' compares 'a'"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512];
+        snprintf(text, sizeof text, a_rule, cases[i].on, cases[i].more);
+        const struct tn_embedded files[] = {{"scripts/rules/x.lua", text, strlen(text)},
+                                            {NULL, NULL, 0}};
+        expect_fault(r, files, "scripts/rules/x.lua", cases[i].line, cases[i].says);
+    }
+    expect_fault(r, FILES(TEXT("scripts/adapters/rules.lua", "return 1")),
+                 "scripts/adapters/rules.lua", 1, "a system cannot be called 'rules'");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -550,6 +602,8 @@ int main(void)
         ON_RIG(a_connection_is_replaced_when_config_or_scripts_change),
         ON_RIG(an_adapter_that_is_gone_is_said),
         ON_RIG(a_pinned_unit_goes_by_its_own_files_and_the_others_do_not_see_them),
+        ON_RIG(rules_are_a_unit_of_their_own),
+        ON_RIG(rules_that_would_never_run_are_refused),
         ON_RIG(a_failed_allocation_while_loading_leaves_the_old_set_serving),
         ON_RIG(a_failed_allocation_while_connecting_fails_that_call_alone),
     };

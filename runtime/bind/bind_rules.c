@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+#include "bind/bind_rules.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "bind/bind_event.h"
+#include "events/event.h"
+
+const char tn_rules_name[] = "rules";
+
+/* The rules of one generation, loaded into an isolate; its runs hold it. */
+struct set {
+    unsigned refs;
+    struct tn_unit *unit;
+    struct bind_owner owner;
+    struct bind_context context;
+    struct tn_isolate *isolate;
+    struct tn_decl **decls;
+    size_t n;
+};
+
+struct tn_rules {
+    const struct tn_units_env *env;
+    struct tn_units *units; /* NULL: none yet */
+    struct set *set;        /* NULL: not needed yet */
+    bool (*quarantined)(void *arg);
+    void *arg;
+    struct tn_json *event, *when;
+};
+
+/* ---- sets ---- */
+
+static void set_unref(struct set *s)
+{
+    if (!s || --s->refs) return;
+    for (size_t i = 0; i < s->n; i++) tn_decl_free(s->decls[i]);
+    tn_isolate_unref(s->isolate);
+    tn_unit_unref(s->unit);
+    tn_free(s->decls);
+    tn_free(s);
+}
+
+static bool set_load(struct set *s, struct tn_units *units, struct tn_err *err)
+{
+    size_t n = tn_units_rules(units);
+    s->isolate = tn_unit_isolate_new(s->unit, tn_rules_name, &s->context, err);
+    if (!s->isolate) return false;
+    s->decls = tn_alloc((n + 1) * sizeof *s->decls);
+    for (size_t i = 0; i < n; i++) {
+        const char *path = tn_units_rule_at(units, i)->path;
+        struct tn_decl *decl = tn_decl_load(s->isolate, path, TN_DECL_rule, err);
+        if (!decl) return false;
+        s->decls[s->n++] = decl;
+    }
+    return true;
+}
+
+static struct set *set_new(struct tn_rules *r, struct tn_unit *unit, struct tn_err *err)
+{
+    struct set *s = TN_NEW(struct set);
+    const struct tn_units_env *env = r->env;
+    s->refs = 1;
+    s->unit = tn_unit_ref(unit);
+    s->owner = (struct bind_owner){.env = env, .team = TN_TEAM_SYSTEM, .core = tn_unit_core(unit)};
+    snprintf(s->owner.name, sizeof s->owner.name, "%s", tn_rules_name);
+    s->context = (struct bind_context){.loop = tn_host_loop(env->host),
+                                       .log = env->log,
+                                       .area = tn_rules_name,
+                                       .http = env->http,
+                                       .store = env->store,
+                                       .guarded = true,
+                                       .app = &s->owner};
+    if (set_load(s, r->units, err)) return s;
+    set_unref(s);
+    return NULL;
+}
+
+/* The set that new runs go to.  A spent one is replaced once it is out of quarantine. */
+static struct set *set_get(struct tn_rules *r, struct tn_err *err)
+{
+    struct tn_unit *unit = r->units ? tn_units_find(r->units, tn_rules_name) : NULL;
+    if (!unit) {
+        tn_fail(err, TN_E_not_found, "there are no rules any more");
+        return NULL;
+    }
+    if (r->set && r->set->unit == unit && !tn_isolate_spent(r->set->isolate)) return r->set;
+    set_unref(r->set);
+    r->set = set_new(r, unit, err);
+    return r->set;
+}
+
+struct tn_rules *tn_rules_new(const struct tn_units_env *env, bool (*quarantined)(void *arg),
+                              void *arg)
+{
+    struct tn_rules *r = TN_NEW(struct tn_rules);
+    *r = (struct tn_rules){.env = env, .quarantined = quarantined, .arg = arg};
+    r->event = tn_json_new();
+    r->when = tn_json_new();
+    return r;
+}
+
+void tn_rules_free(struct tn_rules *r)
+{
+    if (!r) return;
+    set_unref(r->set);
+    tn_units_unref(r->units);
+    tn_json_free(r->event);
+    tn_json_free(r->when);
+    tn_free(r);
+}
+
+void tn_rules_units(struct tn_rules *r, struct tn_units *units)
+{
+    tn_units_ref(units);
+    tn_units_unref(r->units);
+    r->units = units;
+    if (r->set && tn_units_find(units, tn_rules_name) == r->set->unit) return;
+    set_unref(r->set);
+    r->set = NULL;
+}
+
+struct tn_isolate *tn_rules_isolate(const struct tn_rules *r)
+{
+    return r->set ? r->set->isolate : NULL;
+}
+
+/* ---- which ---- */
+
+static bool any(void *self)
+{
+    const struct tn_rules *r = self;
+    return r->units && tn_units_rules(r->units) > 0;
+}
+
+static bool ready(void *self)
+{
+    const struct tn_rules *r = self;
+    return any(self) && !(r->quarantined && r->quarantined(r->arg));
+}
+
+static const char *resource_name(const struct tn_rules *r, const struct tn_event *e,
+                                 char out[TN_STORE_NAME_MAX + 1])
+{
+    const struct tn_unit *core = tn_units_find(r->units, "core");
+    snprintf(out, TN_STORE_NAME_MAX + 1, "%.*s", TN_FMT(e->table));
+    const struct tn_decl *decl = core ? tn_unit_resource_of(core, out) : NULL;
+    return decl ? decl->name : out;
+}
+
+static void write_event(void *self, const struct tn_event *e, struct tn_buf *out)
+{
+    char table[TN_STORE_NAME_MAX + 1];
+    tn_event_json(e, resource_name(self, e, table), out);
+}
+
+/* Parses the event into r->event; the text lives in hold. */
+static bool read_event(struct tn_rules *r, const struct tn_event *e, struct tn_buf *hold)
+{
+    struct tn_err err;
+    if (hold->n) return true;
+    write_event(r, e, hold);
+    return !hold->failed && tn_json_parse(r->event, tn_buf_str(hold), &err);
+}
+
+static bool wants(struct tn_rules *r, const struct tn_rule *rule, const struct tn_event *e,
+                  struct tn_buf *hold)
+{
+    const char *const *on = rule->events;
+    struct tn_err err;
+    while (*on && !tn_event_matches(*on, e->type)) on++;
+    if (!*on) return false;
+    if (strcmp(rule->when_json, "{}") == 0) return true;
+    return read_event(r, e, hold) && tn_json_parse(r->when, tn_str(rule->when_json), &err) &&
+           tn_event_meets(tn_json_root(r->event), tn_json_root(r->when));
+}
+
+static size_t concerned(void *self, const struct tn_event *e, const char **names, size_t max)
+{
+    struct tn_rules *r = self;
+    struct tn_buf hold;
+    size_t n = 0;
+    tn_buf_init(&hold, TN_LIMIT_RECORD);
+    for (size_t i = 0; any(self) && i < tn_units_rules(r->units) && n < max; i++) {
+        const struct tn_decl *decl = tn_units_rule_at(r->units, i);
+        if (wants(r, &decl->rule, e, &hold)) names[n++] = decl->name;
+    }
+    tn_buf_clear(&hold);
+    return n;
+}
+
+static const struct tn_decl *find(struct tn_decl *const *decls, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(decls[i]->name, name) == 0) return decls[i];
+    return NULL;
+}
+
+static bool once(void *self, const char *rule, const struct tn_event *e, struct tn_buf *out)
+{
+    struct tn_rules *r = self;
+    struct tn_arena arena;
+    struct tn_buf hold;
+    struct tn_str text;
+    const struct tn_decl *decl = NULL;
+    bool there = false;
+    for (size_t i = 0; i < tn_units_rules(r->units); i++)
+        if (strcmp(tn_units_rule_at(r->units, i)->name, rule) == 0)
+            decl = tn_units_rule_at(r->units, i);
+    if (!decl || !decl->rule.once) return false;
+    tn_buf_init(&hold, TN_LIMIT_RECORD);
+    tn_arena_init(&arena);
+    if (read_event(r, e, &hold)) {
+        struct tn_jval v = tn_event_at(tn_json_root(r->event), decl->rule.once);
+        if (!tn_jtext(v, &arena, &text)) text = tn_jraw(v);
+        there = !tn_jis(v, TN_JSON_absent) && !tn_jis(v, TN_JSON_null) && text.n;
+        if (there) tn_buf_addstr(out, text);
+    }
+    tn_arena_clear(&arena);
+    tn_buf_clear(&hold);
+    return there;
+}
+
+/* ---- a run ---- */
+
+struct run {
+    struct set *set;
+    struct bind_actor actor;
+    const struct tn_event *e; /* the dispatcher's, until the run is over or cancelled */
+    struct tn_task *task;
+    tn_rule_done_fn done; /* NULL: cancelled */
+    void *arg;
+};
+
+struct reader {
+    struct tn_json *json;
+};
+
+static void drop_reader(void *object)
+{
+    tn_json_free(((struct reader *)object)->json);
+}
+
+static const struct bind_class reader_class = {"tenon.rules.reader", drop_reader, NULL};
+
+static int push_event(lua_State *L, void *arg)
+{
+    const struct run *run = arg;
+    struct reader *reader = bind_new_free(L, sizeof *reader, &reader_class);
+    reader->json = tn_json_new();
+    bind_event_push(L, run->set->owner.core, reader->json, run->e);
+    bind_drop(reader);
+    lua_remove(L, -2);
+    return 1;
+}
+
+/* A task that another one's overruns ended names no place. */
+static void run_done(void *arg, const struct tn_err *err)
+{
+    struct run *run = arg;
+    bool spent = tn_isolate_spent(run->set->isolate);
+    bool innocent = err && (err->kind == TN_E_cancelled ||
+                            (err->kind == TN_E_budget && spent && !err->file[0]));
+    if (run->done) run->done(run->arg, err, innocent);
+    set_unref(run->set);
+    tn_free(run);
+}
+
+static void *start(void *self, const char *rule, const struct tn_event *e, tn_rule_done_fn done,
+                   void *arg, struct tn_err *err)
+{
+    struct tn_rules *r = self;
+    struct set *set = set_get(r, err);
+    const struct tn_decl *decl = set ? find(set->decls, set->n, rule) : NULL;
+    if (set && !decl) tn_fail(err, TN_E_not_found, "there is no rule '%s' any more", rule);
+    if (!decl) return NULL;
+    struct run *run = TN_NEW(struct run);
+    *run = (struct run){.set = set, .e = e, .done = done, .arg = arg};
+    run->actor.team = e->team;
+    run->actor.origin = tn_event_cause(tn_event_depth(&e->origin) + 1);
+    snprintf(run->actor.name, sizeof run->actor.name, "rule %s", rule);
+    const struct tn_task_call how = {
+        .push = push_event, .done = run_done, .limit_ms = TN_LIMIT_RULE_MS, .context = &run->actor};
+    set->refs++;
+    run->task = tn_task_start(set->isolate, decl->rule.run, &how, run, err);
+    if (run->task) return run;
+    set_unref(set);
+    tn_free(run);
+    return NULL;
+}
+
+static void cancel(void *handle)
+{
+    struct run *run = handle;
+    run->done = NULL;
+    tn_task_cancel(run->task);
+}
+
+static const char *generation(void *self)
+{
+    const struct tn_rules *r = self;
+    const struct tn_unit *unit = r->units ? tn_units_find(r->units, tn_rules_name) : NULL;
+    return unit ? tn_unit_generation(unit) : "";
+}
+
+const struct tn_rule_ops tn_bind_rule_ops = {
+    .any = any,
+    .ready = ready,
+    .concerned = concerned,
+    .once = once,
+    .start = start,
+    .cancel = cancel,
+    .json = write_event,
+    .generation = generation,
+};

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* bind_sync.h - tn.sync("plant_7", "sync_items", { ... }): a script starts a run. */
+#ifndef TN_BIND_BIND_SYNC_H
+#define TN_BIND_BIND_SYNC_H
+
+#include <lua.h>
+
+/* Of module tenon.  Parks until the run is stored; answers its id, or nil and err. */
+int bind_sync(lua_State *L);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* dispatch.h - rules run on events: read from the numbered log behind a stored cursor, by one
+ * worker at a time (whoever leases the only entry of queue "rules"), at least once, for one record
+ * in the order of its events.  What fails is tried again with growing pauses, then becomes a row of
+ * table "quarantine", and what comes after it goes on.  Knows rules only as a struct of functions.
+ * Life: open; wake after the rules changed; close.  Worker process. */
+#ifndef TN_EVENTS_DISPATCH_H
+#define TN_EVENTS_DISPATCH_H
+
+#include "store/store.h"
+
+struct tn_dispatch;
+struct tn_log;
+struct tn_loop;
+
+/* Called once, in a later turn, unless the run was cancelled.  err NULL: it went well.  innocent:
+ * it was ended for another's fault and is to be run again. */
+typedef void (*tn_rule_done_fn)(void *arg, const struct tn_err *err, bool innocent);
+
+struct tn_rule_ops {
+    bool (*any)(void *self);   /* are there rules at all? */
+    bool (*ready)(void *self); /* may they run now?  Else it is asked again soon. */
+    /* Which rules the event concerns; borrowed until the rules change. */
+    size_t (*concerned)(void *self, const struct tn_event *e, const char **names, size_t max);
+    /* What makes it run once: appends the id; false: it may run any number of times. */
+    bool (*once)(void *self, const char *rule, const struct tn_event *e, struct tn_buf *out);
+    /* NULL: err says why; not_found: there is no such rule any more. */
+    void *(*start)(void *self, const char *rule, const struct tn_event *e, tn_rule_done_fn done,
+                   void *arg, struct tn_err *err);
+    void (*cancel)(void *run);
+    /* The event as JSON; the generation of the rules. */
+    void (*json)(void *self, const struct tn_event *e, struct tn_buf *out);
+    const char *(*generation)(void *self);
+};
+
+struct tn_dispatch_options {
+    struct tn_loop *loop;
+    struct tn_store *store;
+    struct tn_log *log; /* may be NULL */
+    const struct tn_rule_ops *rules;
+    void *rules_self;
+    /* Makes a payload unreadable at rest: appends to out what is stored.  NULL: as it is. */
+    bool (*seal)(void *arg, struct tn_str payload, struct tn_buf *out, struct tn_err *err);
+    void *seal_arg;
+    int pause_ms; /* the first between two tries; 0: 500; then twice that, and so on */
+};
+/* All outlive it.  Rules that are there now count from the next event on, if none were before. */
+struct tn_dispatch *tn_dispatch_open(const struct tn_dispatch_options *o);
+void tn_dispatch_wake(struct tn_dispatch *d);
+/* Runs under way are cancelled; another worker runs them again. */
+void tn_dispatch_close(struct tn_dispatch *d); /* NULL does nothing */
+
+#endif
