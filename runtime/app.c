@@ -16,7 +16,7 @@
 #include "cli/cli.h"
 #include "bind/bind_rules.h"
 #include "events/dispatch.h"
-#include "generations.h"
+#include "generations/generations.h"
 #include "loop/folder.h"
 #include "loop/loop.h"
 #include "loop/shared.h"

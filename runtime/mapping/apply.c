@@ -175,34 +175,6 @@ void tn_outcome_line(const struct tn_outcome_fault *f, struct tn_buf *out)
 
 /* ---- reading the record ---- */
 
-static inline bool same_bytes(const char *a, const char *b, uint32_t n)
-{
-    uint64_t x, y;
-    uint32_t s, t;
-    if (n >= 8) {
-        uint32_t i = 0;
-        for (; i + 8 <= n; i += 8) {
-            memcpy(&x, a + i, 8);
-            memcpy(&y, b + i, 8);
-            if (x != y) return false;
-        }
-        memcpy(&x, a + n - 8, 8);
-        memcpy(&y, b + n - 8, 8);
-        return x == y;
-    }
-    if (n >= 4) {
-        memcpy(&s, a, 4);
-        memcpy(&t, b, 4);
-        if (s != t) return false;
-        memcpy(&s, a + n - 4, 4);
-        memcpy(&t, b + n - 4, 4);
-        return s == t;
-    }
-    for (uint32_t i = 0; i < n; i++)
-        if (a[i] != b[i]) return false;
-    return true;
-}
-
 static uint16_t kid_of(const struct tn_place *place, const struct tn_json *json, uint32_t key)
 {
     const struct tn_jnode *n = tn_jtape(json) + key;
@@ -236,7 +208,7 @@ static uint32_t look_ahead(const struct tn_shape *shape, uint32_t i, const char 
 {
     uint32_t end = i + SHAPE_AHEAD < shape->count ? i + SHAPE_AHEAD : shape->count;
     for (; i < end; i++)
-        if (shape->entries[i].n == n && same_bytes(shape->entries[i].key, key, n)) return i;
+        if (shape->entries[i].n == n && tn_names_same(shape->entries[i].key, key, n)) return i;
     return SHAPE_MAX;
 }
 
@@ -252,7 +224,7 @@ static void read_members(struct tn_apply *a, const struct tn_place *place, uint3
         uint32_t length = n[k].end - n[k].start - 2;
         uint16_t kid;
         if (i < shape->count && shape->entries[i].n == length &&
-            same_bytes(shape->entries[i].key, key, length)) {
+            tn_names_same(shape->entries[i].key, key, length)) {
             kid = shape->entries[i++].kid;
         } else {
             uint32_t found = look_ahead(shape, i, key, length);

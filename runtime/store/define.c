@@ -505,7 +505,7 @@ out:
 
 /* ------------------------------------------------------------------ remaking */
 
-static void rec_of(sqlite3_stmt *st, struct tn_rec *r)
+void tn_rec_of(sqlite3_stmt *st, struct tn_rec *r)
 {
     struct tn_str hash = tn_column_str(st, 7);
     *r = (struct tn_rec){
@@ -542,7 +542,7 @@ static enum tn_step copy_rows(struct tn_writer *w, struct tn_wtable *t, int64_t 
     sqlite3_bind_int64(st, 1, t->next->copied);
     sqlite3_bind_int64(st, 2, rows);
     for (*copied = 0; step == TN_STEP_ok && (rc = sqlite3_step(st)) == SQLITE_ROW; (*copied)++) {
-        rec_of(st, &r);
+        tn_rec_of(st, &r);
         if (!tn_wtable_cells(w, t->next, r.body, cells, err)) step = TN_STEP_broken;
         if (step == TN_STEP_ok && !tn_wtable_insert(w, t->next, &r, cells, &taken, err))
             step = taken ? TN_STEP_refused : TN_STEP_broken;

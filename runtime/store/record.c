@@ -9,32 +9,17 @@
 
 /* ------------------------------------------------------------------ records */
 
-static void rec_of(struct tn_writer *w, sqlite3_stmt *st, struct tn_rec *r)
-{
-    struct tn_str hash = tn_column_str(st, 7);
-    *r = (struct tn_rec){
-        .n = sqlite3_column_int64(st, 0),
-        .id = tn_column_id(st, 1),
-        .team = sqlite3_column_int64(st, 2),
-        .version = sqlite3_column_int64(st, 3),
-        .created = sqlite3_column_int64(st, 4),
-        .updated = sqlite3_column_int64(st, 5),
-        .given = sqlite3_column_int(st, 6),
-        .hashed = hash.n == TN_HASH_LEN,
-        .links = tn_keep(w, tn_column_str(st, 8)),
-        .body = tn_keep(w, tn_column_str(st, 9)),
-    };
-    if (r->hashed) memcpy(r->hash, hash.p, TN_HASH_LEN);
-}
-
 /* One row of st into r.  1: there, 0: not, -1: err says why. */
 static int one(struct tn_writer *w, sqlite3_stmt *st, struct tn_rec *r, struct tn_err *err)
 {
     int rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW)
-        rec_of(w, st, r);
-    else if (rc != SQLITE_DONE)
+    if (rc == SQLITE_ROW) {
+        tn_rec_of(st, r);
+        r->links = tn_keep(w, r->links);
+        r->body = tn_keep(w, r->body);
+    } else if (rc != SQLITE_DONE) {
         tn_writer_broken(w, "reading a record", err);
+    }
     sqlite3_reset(st);
     return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
 }

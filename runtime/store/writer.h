@@ -146,6 +146,8 @@ struct tn_rec {
     unsigned char hash[TN_HASH_LEN];
     struct tn_str links, body;
 };
+/* From a row of the columns n to links, then the body; texts are the statement's. */
+void tn_rec_of(sqlite3_stmt *st, struct tn_rec *r);
 /* Cells are those of the declaration's real columns. */
 enum { TN_ROWS_MANY = 20 };
 bool tn_wtable_insert(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,

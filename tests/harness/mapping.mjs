@@ -32,3 +32,21 @@ export const exactly = `attributes = map.object {
       price = from "ListPrice", revision = from "Revision", attachments = from "Attachments",
       flexfields = from "Flexfields",
     },`;
+
+// One item gets another name, one fails, all others are as with the plain mapping.
+export const mixed = mapping({
+  partName: `function(src)
+      if src.ItemNumber == "PN-000002" then error("cannot") end
+      if src.ItemNumber == "PN-000003" then return "another" end
+      return src.ItemDescription
+    end`,
+});
+
+// A plant that has synced items once with the plain mapping.
+export async function synced(stage, options = {}) {
+  const site = stage.site();
+  site.write(mappingFile, mapping());
+  const { tenon, fusion } = await stage.plant({ items: 60, site, ...options });
+  await tenon.rest.sync("fusion");
+  return { site, tenon, fusion };
+}

@@ -1,32 +1,15 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { mapping, mappingFile } from "../harness/mapping.mjs";
+import { mapping, mappingFile, mixed, synced } from "../harness/mapping.mjs";
 import { filesBelow } from "../harness/scratch.mjs";
 import { digest } from "../harness/shapes.mjs";
 import { integration, story } from "../harness/story.mjs";
 
-// A plant that has synced items once with the plain mapping.
-async function synced(stage, options = {}) {
-  const site = stage.site();
-  site.write(mappingFile, mapping());
-  const { tenon, fusion } = await stage.plant({ items: 60, site, ...options });
-  await tenon.rest.sync("fusion");
-  return { site, tenon, fusion };
-}
-
 const preview = (rest, body) => rest.want(200, "POST", "/scripts/preview", body);
-const changedName = mapping({
-  partName: `function(src)
-      if src.ItemNumber == "PN-000002" then error("cannot") end
-      if src.ItemNumber == "PN-000003" then return "another" end
-      return src.ItemDescription
-    end`,
-});
-
 story("a preview tells same, changed by field, newly failing and newly fixed", async (stage) => {
   const { site, tenon } = await synced(stage);
-  site.write(mappingFile, changedName);
+  site.write(mappingFile, mixed);
   const answer = await preview(tenon.rest);
   assert.match(answer.generation, digest);
   assert.notEqual(answer.generation, answer.active);
@@ -111,7 +94,7 @@ story("what is kept stays within its number and is sealed", async (stage) => {
 
 story("the command shows a table, and activates only what was looked at", async (stage) => {
   const { site, tenon } = await synced(stage);
-  site.write(mappingFile, changedName);
+  site.write(mappingFile, mixed);
   const shown = await tenon.command(["preview"]);
   assert.equal(shown.code, 0, shown.output);
   assert.match(shown.output, /1 units would change/);
@@ -128,7 +111,7 @@ story("the command shows a table, and activates only what was looked at", async 
   const late = await tenon.command(["reload", "--expect", hash]);
   assert.equal(late.code, 1);
   assert.match(late.output, /not what was looked at/);
-  site.write(mappingFile, changedName);
+  site.write(mappingFile, mixed);
   const done = await tenon.command(["reload", "--expect", hash]);
   assert.equal(done.code, 0, done.output);
 });

@@ -1,25 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { mapping, mappingFile } from "../harness/mapping.mjs";
+import { mapping, mappingFile, mixed, synced } from "../harness/mapping.mjs";
 import { digest } from "../harness/shapes.mjs";
 import { story } from "../harness/story.mjs";
 import { waitFor } from "../harness/wait.mjs";
-
-const changed = mapping({
-  partName: `function(src)
-      if src.ItemNumber == "PN-000002" then error("cannot") end
-      if src.ItemNumber == "PN-000003" then return "another" end
-      return src.ItemDescription
-    end`,
-});
-
-async function synced(stage, options = {}) {
-  const site = stage.site();
-  site.write(mappingFile, mapping());
-  const { tenon, fusion } = await stage.plant({ items: 60, site, ...options });
-  await tenon.rest.sync("fusion");
-  return { site, tenon, fusion };
-}
 
 // What all workers have found, once they have tried so many records.
 const found = (tenon, records) =>
@@ -31,7 +15,7 @@ const found = (tenon, records) =>
 story("the scripts before go on beside the new ones, which alone write", async (stage) => {
   const { site, tenon } = await synced(stage);
   await tenon.rest.refused(404, "NOT_FOUND", "GET", "/scripts/shadow");
-  site.write(mappingFile, changed);
+  site.write(mappingFile, mixed);
   const told = await tenon.command(["reload", "--shadow", "30"]);
   assert.equal(told.code, 0, told.output);
   assert.match(told.stdout, /compared until "2/);
@@ -70,7 +54,7 @@ story("the scripts before go on beside the new ones, which alone write", async (
 
 story("a shadow ends with the next change, and survives a restart until then", async (stage) => {
   const { site, tenon } = await synced(stage);
-  site.write(mappingFile, changed);
+  site.write(mappingFile, mixed);
   const { shadowUntil } = await tenon.rest.want(200, "POST", "/scripts/reload", { shadowMinutes: 5 });
   const minutes = (Date.parse(shadowUntil) - Date.now()) / 60_000;
   assert.ok(minutes > 4 && minutes <= 5, `${minutes} minutes`);
@@ -85,7 +69,7 @@ story("a shadow ends with the next change, and survives a restart until then", a
 
 story("a wrong length of a shadow is named, and nothing is activated", async (stage) => {
   const { site, tenon } = await synced(stage);
-  site.write(mappingFile, changed);
+  site.write(mappingFile, mixed);
   for (const shadowMinutes of [0, -1, 10081, 1.5, "5", null, [5]]) {
     const error = await tenon.rest.refused(422, "VALIDATION_ERROR", "POST", "/scripts/reload", {
       shadowMinutes,
@@ -101,7 +85,7 @@ story("a wrong length of a shadow is named, and nothing is activated", async (st
 story("the log says nothing of the records that a shadow found", async (stage) => {
   const { site, tenon, fusion } = await synced(stage);
   fusion.items.edit(2, { ItemDescription: '"a very private name"' });
-  site.write(mappingFile, changed);
+  site.write(mappingFile, mixed);
   await tenon.rest.want(200, "POST", "/scripts/reload", { shadowMinutes: 5 });
   await tenon.rest.sync("fusion");
   const shadow = await found(tenon, 60);

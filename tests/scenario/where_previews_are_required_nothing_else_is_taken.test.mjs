@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { mapping, mappingFile } from "../harness/mapping.mjs";
+import { mapping, mappingFile, synced } from "../harness/mapping.mjs";
 import { story } from "../harness/story.mjs";
 import { waitFor } from "../harness/wait.mjs";
 
 const named = (text) => mapping({ partName: `map.const "${text}"` });
 
-async function strict(stage, options = {}) {
-  const site = stage.site();
-  site.write(mappingFile, mapping());
-  const { tenon } = await stage.plant({ items: 10, site, args: ["--require-preview"], ...options });
-  await tenon.rest.sync("fusion");
-  return { site, tenon };
-}
+const strict = (stage, options = {}) =>
+  synced(stage, { items: 10, args: ["--require-preview"], ...options });
 
 const servesName = async (tenon) => {
   await tenon.rest.sync("fusion");

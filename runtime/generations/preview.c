@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "preview.h"
+#include "generations/preview.h"
 
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/time.h"
-#include "compare.h"
-#include "evidence.h"
+#include "generations/compare.h"
+#include "generations/evidence.h"
 #include "loop/loop.h"
 
 enum { SLICE_US = 4000, ANSWER_MAX = 16 * TN_MIB };

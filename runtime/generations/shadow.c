@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "shadow.h"
+#include "generations/shadow.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "bind/library.h"
-#include "compare.h"
+#include "generations/compare.h"
 #include "loop/loop.h"
 #include "store/commit.h"
 #include "sync/tap.h"

@@ -4,8 +4,8 @@
  * does not wait for it.
  * The store says which shadow there is (tn_shadow_wish); each worker has one of its own and keeps
  * what it found, sealed, for each team.  Life: start; watch sources; stop.  Worker process. */
-#ifndef TN_SHADOW_H
-#define TN_SHADOW_H
+#ifndef TN_GENERATIONS_SHADOW_H
+#define TN_GENERATIONS_SHADOW_H
 
 #include "access/secrets.h"
 #include "bind/units.h"

@@ -3,8 +3,8 @@
  * through those of a candidate, both loaded anew into isolates that nothing else uses and that
  * reach neither network nor store.  Works in slices of a few milliseconds.
  * Life: start; done is called once, in a later turn; free (before done: it is dropped). */
-#ifndef TN_PREVIEW_H
-#define TN_PREVIEW_H
+#ifndef TN_GENERATIONS_PREVIEW_H
+#define TN_GENERATIONS_PREVIEW_H
 
 #include "bind/units.h"
 

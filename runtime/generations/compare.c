@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "compare.h"
+#include "generations/compare.h"
 
 #include <stdio.h>
 

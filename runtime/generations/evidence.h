@@ -3,8 +3,8 @@
  * scripts is tried on before it serves (preview.h).  A ring per integration and operation of
  * TN_LIMIT_EVIDENCE_PAGES samples with the first TN_LIMIT_EVIDENCE_ROWS records of a page each;
  * they vanish after TN_LIMIT_EVIDENCE_DAYS.  Worker process. */
-#ifndef TN_EVIDENCE_H
-#define TN_EVIDENCE_H
+#ifndef TN_GENERATIONS_EVIDENCE_H
+#define TN_GENERATIONS_EVIDENCE_H
 
 #include "access/secrets.h"
 #include "base/json.h"

@@ -3,8 +3,8 @@
  * Both sets are loaded into isolates of their own that reach neither network nor store.
  * Life: new; sample, then step until it is done, any number of times; free.  Findings outlive it.
  */
-#ifndef TN_COMPARE_H
-#define TN_COMPARE_H
+#ifndef TN_GENERATIONS_COMPARE_H
+#define TN_GENERATIONS_COMPARE_H
 
 #include "bind/units.h"
 

@@ -3,8 +3,8 @@
  * in every worker.  A worker takes scripts from the store alone, so all run the same and a restart
  * runs what ran before.
  * Life: open; boot; then ops and adapter ops answer; close.  Worker process. */
-#ifndef TN_GENERATIONS_H
-#define TN_GENERATIONS_H
+#ifndef TN_GENERATIONS_GENERATIONS_H
+#define TN_GENERATIONS_GENERATIONS_H
 
 #include "api/scripts.h"
 #include "bind/units.h"
@@ -17,21 +17,21 @@ struct tn_shared;
 
 struct tn_generations_options {
     struct tn_loop *loop;
-    const struct tn_units_env *env;        /* its store is the worker's */
+    const struct tn_units_env *env; /* its store is the worker's */
     const struct tn_secrets *secrets;
     struct tn_shared *shared;
-    const char *site;                      /* folder; NULL: shipped scripts only */
-    int worker;                            /* number, from 1 */
-    bool require_preview;                  /* no change without a preview of it */
+    const char *site;     /* folder; NULL: shipped scripts only */
+    int worker;           /* number, from 1 */
+    bool require_preview; /* no change without a preview of it */
     /* Could they serve?  self is one for the ops, over the candidate. */
     bool (*fits)(void *arg, void *self, struct tn_err *err);
     /* Other scripts serve from now on (not called for the first). */
     void (*swapped)(void *arg);
     void *arg;
-    struct tn_rules *rules;                /* go by what serves */
+    struct tn_rules *rules; /* go by what serves */
 };
 struct tn_generations *tn_generations_open(const struct tn_generations_options *o);
-void tn_generations_close(struct tn_generations *g);          /* NULL does nothing */
+void tn_generations_close(struct tn_generations *g); /* NULL does nothing */
 
 typedef void (*tn_generations_fn)(void *arg, const struct tn_err *err);
 /* first: nothing has served since the start: the site folder counts; if it is broken, what served

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "evidence.h"
+#include "generations/evidence.h"
 
 #include <stdio.h>
 #include <stdlib.h>

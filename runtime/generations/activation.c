@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+#include "generations/internal.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "bind/library.h"
+#include "loop/loop.h"
+#include "loop/shared.h"
+#include "store/commit.h"
+#include "store/store.h"
+
+enum { SPREAD_STEP_MS = 2, SPREAD_MAX_MS = 5000 };
+
+struct waiting {
+    struct waiting *next;
+    struct wish wish;
+};
+
+/* ---- tables, then the store's word, then everybody ---- */
+
+static void wish_fill(struct wish *w, const struct tn_script_change *c, tn_reload_fn done,
+                      void *arg)
+{
+    *w = (struct wish){
+        .remove = c->remove, .shadow_minutes = c->shadow_minutes, .done = done, .arg = arg};
+    snprintf(w->who, sizeof w->who, "%s", c->who);
+    snprintf(w->expect, sizeof w->expect, "%s", c->expect ? c->expect : "");
+    snprintf(w->unit, sizeof w->unit, "%s", c->unit ? c->unit : "");
+    snprintf(w->generation, sizeof w->generation, "%s", c->generation ? c->generation : "");
+    snprintf(w->path, sizeof w->path, "%s", c->path ? c->path : "");
+    snprintf(w->based_on, sizeof w->based_on, "%s", c->based_on ? c->based_on : "");
+    w->text = c->text.p ? tn_strndup(c->text.p, c->text.n) : NULL;
+    w->n = c->text.n;
+}
+
+static void begin(struct tn_generations *g, const struct wish *wish_give);
+
+static void next_waiting(void *arg)
+{
+    struct tn_generations *g = arg;
+    struct waiting *w = g->waiting;
+    if (!w || g->under_way) return;
+    g->waiting = w->next;
+    begin(g, &w->wish);
+    tn_free(w);
+}
+
+void generations_log_fault(const struct tn_generations *g, const char *what,
+                           const struct tn_err *err)
+{
+    char where[sizeof err->file + 16] = "";
+    if (err->file[0] && err->line)
+        snprintf(where, sizeof where, "%s:%d: ", err->file, err->line);
+    else if (err->file[0])
+        snprintf(where, sizeof where, "%s: ", err->file);
+    tn_log(g->o.env->log, TN_LOG_error, "scripts", "%s: %s%s", what, where, err->text);
+}
+
+static void activation_end(struct activation *a, const struct tn_err *err)
+{
+    struct tn_generations *g = a->g;
+    a->report.took_ms = (tn_mono_us() - a->began_us) / 1000;
+    g->under_way = NULL;
+    if (err) {
+        g->o.shared->reload_failures++;
+        generations_log_fault(g, "reload refused", err);
+    }
+    snprintf(a->report.set, sizeof a->report.set, "%s", g->hash);
+    a->wish.done(a->wish.arg, err ? NULL : &a->report, err);
+    tn_units_unref(a->units);
+    tn_timer_free(a->spread);
+    tn_free(a->wish.text);
+    tn_free(a);
+    if (g->waiting) tn_loop_defer(g->o.loop, next_waiting, g);
+}
+
+/* Every worker that serves has to have come along: what the caller sends next meets the new ones.
+ */
+static void check_spread(void *arg)
+{
+    struct activation *a = arg;
+    struct tn_shared *shared = a->g->o.shared;
+    uint64_t mine = shared->workers[a->g->o.worker - 1].scripts;
+    bool all = true;
+    for (int i = 0; i < shared->worker_count; i++) {
+        const struct tn_shared_process *w = &shared->workers[i];
+        all = all && (w->state != TN_PROCESS_ready || w->scripts == mine);
+    }
+    if (all || tn_mono_us() - a->spread_us > SPREAD_MAX_MS * 1000)
+        activation_end(a, NULL);
+    else
+        tn_timer_set(a->spread, SPREAD_STEP_MS);
+}
+
+static void stored(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    struct activation *a = arg;
+    struct tn_generations *g = a->g;
+    (void)done;
+    if (err) {
+        activation_end(a, err);
+        return;
+    }
+    for (size_t i = 0; i < a->report.changed_count; i++) {
+        tn_shared_pardon(g->o.shared, a->report.changed[i].unit);
+        tn_log(g->o.env->log, TN_LOG_info, "scripts", "unit %s is now generation %.12s",
+               a->report.changed[i].unit, a->report.changed[i].generation);
+    }
+    g->o.shared->reloads++;
+    generations_serve(g, tn_units_ref(a->units));
+    a->spread = tn_timer_new(g->o.loop, check_spread, a);
+    a->spread_us = tn_mono_us();
+    tn_timer_set(a->spread, 0);
+}
+
+static bool add_generation(struct activation *a, struct tn_commit *commit, size_t i,
+                           struct tn_err *err)
+{
+    struct tn_buf body;
+    struct tn_jw w;
+    struct tn_id id = tn_id_new();
+    char now[TN_TIME_LEN + 1];
+    if (!a->report.changed[i].generation[0]) return true; /* the unit is gone */
+    tn_time_text(tn_now_ms(), now);
+    tn_buf_init(&body, 4 * TN_KIB);
+    tn_jw_init(&w, &body);
+    tn_jw_object(&w);
+    tn_jw_kz(&w, "unit", a->report.changed[i].unit);
+    tn_jw_kz(&w, "generation", a->report.changed[i].generation);
+    tn_jw_kz(&w, "previous", a->report.changed[i].previous);
+    tn_jw_kz(&w, "loaded_at", now);
+    tn_jw_kz(&w, "actor", a->wish.who);
+    tn_jw_end(&w);
+    bool ok = tn_commit_put(commit, TN_TEAM_SYSTEM, "generation", &id, tn_buf_str(&body),
+                            TN_NEW_ONLY, err);
+    tn_buf_clear(&body);
+    return ok;
+}
+
+static bool add_pins(const struct activation *a, struct tn_commit *commit, struct tn_err *err)
+{
+    bool ok = true;
+    for (size_t i = 0; ok && i < a->pins.n; i++) {
+        const struct pin *pin = &a->pins.v[i];
+        char key[80];
+        snprintf(key, sizeof key, "pin/%s", pin->unit);
+        ok = pin->site[0] ? tn_commit_kv_set(commit, TN_TEAM_SYSTEM, tn_library_space, tn_str(key),
+                                             tn_str(pin->site), TN_ANY, 0, err)
+                          : tn_commit_kv_delete(commit, TN_TEAM_SYSTEM, tn_library_space,
+                                                tn_str(key), TN_ANY, err);
+    }
+    return ok;
+}
+
+/* What serves until now goes on as the shadow of what will. */
+static bool add_shadow(struct activation *a, struct tn_commit *commit, const char *hash,
+                       struct tn_err *err)
+{
+    struct tn_shadow_wish wish = {.since_ms = tn_now_ms()};
+    if (!a->wish.shadow_minutes || !a->g->units) return true;
+    wish.until_ms = wish.since_ms + (int64_t)a->wish.shadow_minutes * 60000;
+    a->report.shadow_until_ms = wish.until_ms;
+    snprintf(wish.from, sizeof wish.from, "%s", a->g->hash);
+    snprintf(wish.to, sizeof wish.to, "%s", hash);
+    snprintf(wish.who, sizeof wish.who, "%s", a->wish.who);
+    return tn_shadow_put(commit, &wish, err);
+}
+
+static const char *what_of(const struct wish *w)
+{
+    if (w->unit[0]) return "scripts.rollback";
+    if (w->path[0]) return w->remove ? "scripts.delete" : "scripts.write";
+    return "scripts.activate";
+}
+
+static void keep(struct activation *a)
+{
+    struct tn_generations *g = a->g;
+    struct tn_commit *commit = tn_commit_new(g->o.env->store);
+    struct tn_err err;
+    char hash[HASH_HEX];
+    bool ok;
+    tn_fileset_hash(tn_units_files(a->units), hash);
+    ok = tn_library_keep(g->o.env->store, commit, a->units, &err) &&
+         tn_commit_kv_set(commit, TN_TEAM_SYSTEM, tn_library_space, tn_str(generations_active_key),
+                          tn_str(hash), TN_ANY, 0, &err) &&
+         add_pins(a, commit, &err) && add_shadow(a, commit, hash, &err);
+    for (size_t i = 0; ok && i < a->report.changed_count; i++)
+        ok = add_generation(a, commit, i, &err);
+    ok = ok && tn_commit_audit(commit, TN_TEAM_SYSTEM, a->wish.who, what_of(&a->wish), hash,
+                               TN_STR(""), &err);
+    if (ok) {
+        tn_store_commit(g->o.env->store, commit, stored, a);
+        return;
+    }
+    tn_commit_free(commit);
+    activation_end(a, &err);
+}
+
+static void define_next(struct activation *a);
+
+static void defined(void *arg, const struct tn_err *err)
+{
+    struct activation *a = arg;
+    if (err) {
+        activation_end(a, err);
+        return;
+    }
+    a->next_table++;
+    define_next(a);
+}
+
+/* The tables of the resources first: a record may come as soon as the scripts serve. */
+static void define_next(struct activation *a)
+{
+    struct tn_column columns[TN_STORE_COLUMNS_MAX];
+    struct tn_table table;
+    if (a->next_table == tn_units_resources(a->units)) {
+        keep(a);
+        return;
+    }
+    tn_resource_table(tn_units_resource_at(a->units, a->next_table), columns, &table);
+    tn_store_define(a->g->o.env->store, &table, defined, a);
+}
+
+static void note_change(void *arg, const struct tn_unit_change *c)
+{
+    struct activation *a = arg;
+    size_t max = sizeof a->report.changed / sizeof *a->report.changed;
+    if (a->report.changed_count == max) return;
+    size_t i = a->report.changed_count++;
+    snprintf(a->report.changed[i].unit, sizeof a->report.changed[i].unit, "%s", c->name);
+    snprintf(a->report.changed[i].generation, sizeof a->report.changed[i].generation, "%s",
+             c->generation ? c->generation : "");
+    snprintf(a->report.changed[i].previous, sizeof a->report.changed[i].previous, "%s",
+             c->previous ? c->previous : "");
+}
+
+void activation_start(struct activation *a, struct tn_units *units_give)
+{
+    a->units = units_give;
+    a->report.unchanged = tn_units_diff(a->g->units, units_give, note_change, a);
+    define_next(a);
+}
+
+struct nothing_new {
+    struct activation *a;
+    struct tn_err err;
+    bool failed;
+};
+
+static void end_later(void *arg)
+{
+    struct nothing_new *n = arg;
+    activation_end(n->a, n->failed ? &n->err : NULL);
+    tn_free(n);
+}
+
+/* An end that is known inside the call which asked: answered in a later turn. */
+void activation_end_soon(struct activation *a, const struct tn_err *err)
+{
+    struct nothing_new *n = TN_NEW(struct nothing_new);
+    n->a = a;
+    n->failed = err != NULL;
+    if (err) n->err = *err;
+    tn_loop_defer(a->g->o.loop, end_later, n);
+}
+
+struct activation *activation_new(struct tn_generations *g, const struct wish *wish_give)
+{
+    struct activation *a = TN_NEW(struct activation);
+    a->g = g;
+    a->wish = *wish_give;
+    a->began_us = tn_mono_us();
+    g->under_way = a;
+    return a;
+}
+
+/* ---- begin ---- */
+
+static void try_files(struct activation *a, struct tn_fileset *files)
+{
+    struct tn_generations *g = a->g;
+    struct tn_err err;
+    char hash[HASH_HEX];
+    tn_fileset_hash(files, hash);
+    bool same = strcmp(hash, g->hash) == 0;
+    struct tn_units *units =
+        same ? tn_units_ref(g->units) : generations_load_fitting(g, files, &err);
+    if (!units) {
+        activation_end_soon(a, &err);
+    } else if (!change_write(g, &a->wish, &err)) {
+        tn_units_unref(units);
+        activation_end_soon(a, &err);
+    } else if (same && !a->pins.n) {
+        a->report.unchanged = tn_units_count(units);
+        tn_units_unref(units);
+        activation_end_soon(a, NULL);
+    } else {
+        activation_start(a, units);
+    }
+}
+
+static void begin(struct tn_generations *g, const struct wish *wish_give)
+{
+    struct tn_err err;
+    if (g->under_way) {
+        struct waiting *w = TN_NEW(struct waiting), **end = &g->waiting;
+        w->wish = *wish_give;
+        while (*end) end = &(*end)->next;
+        *end = w;
+        return;
+    }
+    generations_follow(g); /* what another worker may just have activated */
+    struct activation *a = activation_new(g, wish_give);
+    struct tn_fileset *files = change_files(a, &err);
+    if (files && change_expected(a, files, &err) && change_previewed(g, &a->wish, files, &err))
+        try_files(a, files);
+    else
+        activation_end_soon(a, &err);
+    tn_fileset_unref(files);
+}
+
+void generations_activate(void *self, const struct tn_script_change *change, tn_reload_fn done,
+                          void *arg)
+{
+    struct wish wish;
+    wish_fill(&wish, change, done, arg);
+    begin(self, &wish);
+}
+
+void generations_reload(void *self, const char *who, tn_reload_fn done, void *arg)
+{
+    struct tn_script_change change = {.who = who};
+    generations_activate(self, &change, done, arg);
+}
+
+void generations_waiting_drop(struct tn_generations *g)
+{
+    while (g->waiting) {
+        struct waiting *w = g->waiting;
+        g->waiting = w->next;
+        tn_free(w->wish.text);
+        tn_free(w);
+    }
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+#include "generations/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "access/integration.h"
+#include "access/secrets.h"
+#include "base/alloc.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "bind/bind_rules.h"
+#include "bind/bind_source.h"
+#include "bind/library.h"
+#include "generations/evidence.h"
+#include "loop/loop.h"
+#include "loop/shared.h"
+#include "store/commit.h"
+#include "store/store.h"
+
+const char generations_active_key[] = "active", generations_previewed_space[] = "previewed";
+
+/* ---- integrations ---- */
+
+/* Its isolate is named so (bind/connections.c). */
+static bool not_in_quarantine(const struct tn_generations *g, const struct tn_integration *i,
+                              struct tn_err *err)
+{
+    char isolate[160];
+    snprintf(isolate, sizeof isolate, "integrations:%.*s", TN_FMT(i->name));
+    if (!tn_shared_quarantined(g->o.shared, isolate)) return true;
+    return tn_fail(err, TN_E_budget,
+                   "integration '%.*s' is in quarantine: its scripts overran their "
+                   "budget three times in a row, or ran when a worker died, twice; "
+                   "change them and reload, or release it",
+                   TN_FMT(i->name));
+}
+
+static void told(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    struct tn_generations *g = arg;
+    (void)done;
+    if (err)
+        tn_log(g->o.env->log, TN_LOG_warn, "scripts", "the event of a quarantine is lost: %s",
+               err->text);
+}
+
+/* So that whoever listens to the log of events hears of it.  i NULL: the rules. */
+static void tell_quarantine(struct tn_generations *g, const struct tn_integration *i)
+{
+    struct tn_commit *commit = tn_commit_new(g->o.env->store);
+    struct tn_buf data;
+    struct tn_jw w;
+    struct tn_err err;
+    tn_buf_init(&data, 4 * TN_KIB);
+    tn_jw_init(&w, &data);
+    tn_jw_object(&w);
+    tn_jw_kstr(&w, "name", i ? i->name : tn_str(tn_rules_name));
+    tn_jw_kz(&w, "reason", "its scripts overran their budget three times in a row");
+    tn_jw_end(&w);
+    if (i ? tn_commit_event(commit, i->team, "integration.quarantined", "integration", &i->id,
+                            tn_buf_str(&data), &err)
+          : tn_commit_event(commit, TN_TEAM_SYSTEM, "rules.quarantined", NULL, NULL,
+                            tn_buf_str(&data), &err))
+        tn_store_commit(g->o.env->store, commit, told, g);
+    else
+        tn_commit_free(commit);
+    tn_buf_clear(&data);
+}
+
+static bool tell_log(struct tn_generations *g, const char *isolate, const char *unit)
+{
+    if (!tn_shared_overran(g->o.shared, isolate, unit)) return false;
+    tn_log(g->o.env->log, TN_LOG_error, "scripts",
+           "%s is in quarantine: its scripts overran their budget three times in a row", isolate);
+    return true;
+}
+
+/* Integrations' isolates can be spent, and that of the rules; their modules' context says whose
+ * they are. */
+static void on_spent(void *arg, struct tn_isolate *iso)
+{
+    struct tn_generations *g = arg;
+    const struct bind_context *context = tn_isolate_context(iso);
+    const struct bind_owner *owner = context->app;
+    struct tn_integration i;
+    struct tn_err err;
+    char adapter[UNIT_NAME] = "";
+    if (!context->integration) {
+        if (tell_log(g, tn_isolate_name(iso), tn_rules_name)) tell_quarantine(g, NULL);
+        return;
+    }
+    tn_integration_init(&i);
+    bool there = tn_integration_load(&i, g->o.env->store, g->o.secrets, owner->team,
+                                     tn_str(owner->name), &err);
+    if (there) snprintf(adapter, sizeof adapter, "%.*s", TN_FMT(i.adapter));
+    if (tell_log(g, tn_isolate_name(iso), adapter) && there) tell_quarantine(g, &i);
+    tn_integration_clear(&i);
+}
+
+static bool find_integration(void *arg, int64_t team, const char *id, struct tn_integration *out,
+                             struct tn_err *err)
+{
+    struct tn_generations *g = arg;
+    if (!tn_integration_load(out, g->o.env->store, g->o.secrets, team, tn_str(id), err))
+        return false;
+    return not_in_quarantine(g, out, err);
+}
+
+static bool open_source(void *self, const struct tn_run_request *r, struct tn_source *out,
+                        struct tn_err *err)
+{
+    struct tn_generations *g = self;
+    if (!tn_bind_source_ops.open(g->connections, r, out, err)) return false;
+    tn_evidence_watch(g->o.env->store, g->o.secrets, r, out);
+    if (g->shadow) tn_shadow_watch(g->shadow, r, out);
+    return true;
+}
+
+const struct tn_adapter_ops tn_generations_adapters = {.open = open_source};
+
+/* ---- shadow ---- */
+
+/* Those that served before run beside those that serve, until the time has come. */
+bool generations_shadow_runs(const struct tn_generations *g, const struct tn_shadow_wish *wish)
+{
+    return strcmp(wish->to, g->hash) == 0 && wish->until_ms > tn_now_ms();
+}
+
+static void start_shadow(struct tn_generations *g, const struct tn_shadow_wish *wish)
+{
+    struct tn_err err;
+    struct tn_shadow_options o = {.loop = g->o.loop,
+                                  .env = g->o.env,
+                                  .secrets = g->o.secrets,
+                                  .from = tn_library_set(g->o.env->store, wish->from, &err),
+                                  .to = tn_units_files(g->units),
+                                  .wish = *wish,
+                                  .worker = g->o.worker};
+    if (o.from) g->shadow = tn_shadow_start(&o, &err);
+    tn_fileset_unref(o.from);
+    if (g->shadow)
+        tn_timer_set(g->shadow_end, wish->until_ms - tn_now_ms());
+    else
+        tn_log(g->o.env->log, TN_LOG_warn, "scripts", "there is no shadow of %.12s: %s", wish->from,
+               err.text);
+}
+
+/* The store's word counts. */
+static void follow_shadow(void *arg)
+{
+    struct tn_generations *g = arg;
+    struct tn_shadow_wish wish;
+    struct tn_err err;
+    bool wanted =
+        tn_shadow_stored(g->o.env->store, &wish, &err) && generations_shadow_runs(g, &wish);
+    if (g->shadow && wanted && tn_shadow_same(tn_shadow_wish(g->shadow), &wish)) return;
+    tn_shadow_stop(g->shadow);
+    g->shadow = NULL;
+    tn_timer_cancel(g->shadow_end);
+    if (wanted) start_shadow(g, &wish);
+}
+
+/* ---- swap ---- */
+
+void generations_serve(struct tn_generations *g, struct tn_units *units_give)
+{
+    struct tn_units *old = g->units;
+    g->units = units_give;
+    tn_fileset_hash(tn_units_files(g->units), g->hash);
+    tn_rules_units(g->o.rules, g->units);
+    if (g->connections) {
+        tn_connections_units(g->connections, g->units);
+        g->o.swapped(g->o.arg);
+    } else {
+        struct tn_connections_options o = {.env = g->o.env, .find = find_integration, .arg = g};
+        g->connections = tn_connections_new(&o, g->units);
+    }
+    tn_units_unref(old);
+    char start[17];
+    snprintf(start, sizeof start, "%.16s", g->hash);
+    g->o.shared->workers[g->o.worker - 1].scripts = strtoull(start, NULL, 16);
+    follow_shadow(g);
+}
+
+struct tn_fileset *generations_site(const struct tn_generations *g, struct tn_err *err)
+{
+    struct tn_fileset *shipped = tn_fileset_embedded(tn_shipped_scripts), *site = NULL, *all;
+    if (!g->o.site) return shipped;
+    site = tn_fileset_read(g->o.site, err);
+    all = site ? tn_fileset_over(shipped, site) : NULL;
+    tn_fileset_unref(shipped);
+    tn_fileset_unref(site);
+    return all;
+}
+
+/* The hash of the files that serve by the store's word; kind not_found: there never were any. */
+bool generations_stored_hash(const struct tn_generations *g, char hash[HASH_HEX],
+                             struct tn_err *err)
+{
+    struct tn_buf value;
+    tn_buf_init(&value, 128);
+    bool ok = tn_store_kv_get(g->o.env->store, TN_TEAM_SYSTEM, tn_library_space,
+                              tn_str(generations_active_key), &value, NULL, err);
+    if (ok) snprintf(hash, HASH_HEX, "%.*s", (int)value.n, value.p);
+    tn_buf_clear(&value);
+    return ok;
+}
+
+struct tn_fileset *generations_stored_files(const struct tn_generations *g, struct tn_err *err)
+{
+    char hash[HASH_HEX];
+    return generations_stored_hash(g, hash, err) ? tn_library_set(g->o.env->store, hash, err)
+                                                 : NULL;
+}
+
+struct tn_units *generations_load(struct tn_generations *g, struct tn_fileset *files,
+                                  struct tn_err *err)
+{
+    return files ? tn_units_load(g->o.env, files, g->units, NULL, NULL, err) : NULL;
+}
+
+/* The whole answer to "may these serve": they load, and what they publish does not clash. */
+struct tn_units *generations_load_fitting(struct tn_generations *g, struct tn_fileset *files,
+                                          struct tn_err *err)
+{
+    struct tn_units *units = generations_load(g, files, err);
+    struct tn_generations candidate = *g;
+    candidate.units = units;
+    if (!units || g->o.fits(g->o.arg, &candidate, err)) return units;
+    tn_units_unref(units);
+    return NULL;
+}
+
+/* Another worker activated other scripts. */
+void generations_follow(struct tn_generations *g)
+{
+    struct tn_err err;
+    char hash[HASH_HEX];
+    if (!generations_stored_hash(g, hash, &err) || strcmp(hash, g->hash) == 0) return;
+    struct tn_fileset *files = tn_library_set(g->o.env->store, hash, &err);
+    struct tn_units *units = generations_load(g, files, &err);
+    if (units)
+        generations_serve(g, units);
+    else
+        tn_log(g->o.env->log, TN_LOG_error, "scripts",
+               "scripts that another worker activated do not load here: %s", err.text);
+    tn_fileset_unref(files);
+}
+
+static void changed(void *arg, const struct tn_changes *changes)
+{
+    struct tn_generations *g = arg;
+    bool scripts = changes->all;
+    for (size_t i = 0; i < changes->count; i++) {
+        const struct tn_change *c = &changes->items[i];
+        if (c->kind == TN_CHANGED_kv && tn_str_is(c->name, tn_library_space)) scripts = true;
+        if (c->kind != TN_CHANGED_table || !tn_str_is(c->name, "integration")) continue;
+        for (size_t k = 0; g->connections && k < c->count; k++) {
+            char id[TN_ID_LEN + 1];
+            tn_id_text(&c->ids[k], id);
+            tn_connections_drop(g->connections, id);
+        }
+    }
+    if (!scripts || !g->units || g->under_way) return;
+    generations_follow(g);
+    follow_shadow(g);
+}
+
+/* ---- boot ---- */
+
+struct boot {
+    struct tn_generations *g;
+    tn_generations_fn done;
+    void *arg;
+};
+
+static void booted(void *arg, const struct tn_reload_report *report, const struct tn_err *err)
+{
+    struct boot *b = arg;
+    (void)report;
+    b->done(b->arg, err);
+    tn_free(b);
+}
+
+/* At a start too, what served last goes on until somebody has previewed what is there now. */
+static bool may_begin(const struct tn_generations *g, const struct wish *wish,
+                      struct tn_fileset *files, struct tn_err *err)
+{
+    char hash[HASH_HEX], last[HASH_HEX];
+    struct tn_err none;
+    tn_fileset_hash(files, hash);
+    if (!generations_stored_hash(g, last, &none) || strcmp(hash, last) == 0) return true;
+    return change_previewed(g, wish, files, err);
+}
+
+void tn_generations_boot(struct tn_generations *g, bool first, tn_generations_fn done, void *arg)
+{
+    struct boot *b = TN_NEW(struct boot);
+    struct tn_err err, stored_err;
+    *b = (struct boot){g, done, arg};
+    struct wish wish = {.who = "start", .done = booted, .arg = b};
+    struct activation *a = activation_new(g, &wish);
+    struct tn_fileset *files =
+        first ? generations_site(g, &err) : generations_stored_files(g, &err);
+    if (files && first) files = change_with_pins(a, files, &err);
+    bool may = files && (!first || may_begin(g, &a->wish, files, &err));
+    struct tn_units *units = !may    ? NULL
+                             : first ? generations_load_fitting(g, files, &err)
+                                     : generations_load(g, files, &err);
+    tn_fileset_unref(files);
+    if (!units && first) {
+        struct tn_fileset *last = generations_stored_files(g, &stored_err);
+        units = generations_load(g, last, &stored_err);
+        tn_fileset_unref(last);
+        if (units)
+            generations_log_fault(g, "the site folder is not taken, so what served last goes on",
+                                  &err);
+    }
+    if (!units) {
+        activation_end_soon(a, &err);
+    } else if (first) {
+        activation_start(a, units);
+    } else {
+        generations_serve(g, units);
+        activation_end_soon(a, NULL);
+    }
+}
+
+struct tn_generations *tn_generations_open(const struct tn_generations_options *o)
+{
+    struct tn_generations *g = TN_NEW(struct tn_generations);
+    g->o = *o;
+    g->shadow_end = tn_timer_new(o->loop, follow_shadow, g);
+    tn_store_on_change(o->env->store, changed, g);
+    tn_host_on_spent(o->env->host, on_spent, g);
+    return g;
+}
+
+void tn_generations_close(struct tn_generations *g)
+{
+    if (!g) return;
+    tn_store_off_change(g->o.env->store, changed, g);
+    tn_host_on_spent(g->o.env->host, NULL, NULL);
+    generations_preview_drop(g);
+    tn_shadow_stop(g->shadow);
+    tn_timer_free(g->shadow_end);
+    tn_connections_free(g->connections);
+    tn_units_unref(g->units);
+    generations_waiting_drop(g);
+    tn_free(g);
+}
+
+struct tn_units *tn_generations_units(const struct tn_generations *g)
+{
+    return g->units;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* internal.h - what the files of generations/ share: generations.c (which scripts serve), change.c
+ * (the files that a change asks for), activation.c (from there to where they serve), trial.c
+ * (previews), ops.c (the face to the API). */
+#ifndef TN_GENERATIONS_INTERNAL_H
+#define TN_GENERATIONS_INTERNAL_H
+
+#include "bind/connections.h"
+#include "generations/generations.h"
+#include "generations/shadow.h"
+
+enum { HASH_HEX = 65, UNIT_NAME = 64, PINS_MAX = 32 };
+
+extern const char generations_active_key[];      /* in tn_library_space: what serves */
+extern const char generations_previewed_space[]; /* hash of a set: who has seen what it would do */
+
+struct tn_generations {
+    struct tn_generations_options o;
+    struct tn_units *units; /* what serves */
+    struct tn_connections *connections;
+    char hash[HASH_HEX];          /* of the files that serve */
+    struct activation *under_way; /* one at a time; the others wait behind it */
+    struct waiting *waiting;
+    struct trying *trying;    /* a preview; one at a time */
+    struct tn_shadow *shadow; /* of what served before; NULL: none */
+    struct tn_timer *shadow_end;
+};
+
+/* A unit that was rolled back, and what the site folder had of it then. */
+struct pin {
+    char unit[UNIT_NAME], site[HASH_HEX]; /* site "": no longer */
+};
+
+struct pins {
+    struct pin v[PINS_MAX];
+    size_t n;
+};
+
+/* A change as it was asked for, kept. */
+struct wish {
+    char who[128], expect[HASH_HEX], unit[UNIT_NAME], generation[HASH_HEX];
+    char path[128], based_on[HASH_HEX];
+    char *text;
+    size_t n;
+    bool remove;
+    int shadow_minutes;
+    tn_reload_fn done;
+    void *arg;
+};
+
+struct activation {
+    struct tn_generations *g;
+    struct tn_units *units;
+    struct tn_timer *spread;
+    size_t next_table;
+    int64_t began_us, spread_us;
+    struct wish wish;
+    struct pins pins; /* to be written */
+    struct tn_reload_report report;
+};
+
+/* ---- generations.c ---- */
+
+/* Whatever serves from now on serves by these; follows the store's word about a shadow too. */
+void generations_serve(struct tn_generations *g, struct tn_units *units_give);
+/* The site folder over the shipped files. */
+struct tn_fileset *generations_site(const struct tn_generations *g, struct tn_err *err);
+/* What serves by the store's word; kind not_found: there never were any. */
+bool generations_stored_hash(const struct tn_generations *g, char hash[HASH_HEX],
+                             struct tn_err *err);
+struct tn_fileset *generations_stored_files(const struct tn_generations *g, struct tn_err *err);
+struct tn_units *generations_load(struct tn_generations *g, struct tn_fileset *files,
+                                  struct tn_err *err);
+/* The whole answer to "may these serve": they load, and what they publish does not clash. */
+struct tn_units *generations_load_fitting(struct tn_generations *g, struct tn_fileset *files,
+                                          struct tn_err *err);
+/* What another worker may have activated. */
+void generations_follow(struct tn_generations *g);
+bool generations_shadow_runs(const struct tn_generations *g, const struct tn_shadow_wish *wish);
+
+/* ---- change.c ---- */
+
+/* The whole set of files that the wish of a asks for. */
+struct tn_fileset *change_files(struct activation *a, struct tn_err *err);
+struct tn_fileset *change_with_pins(struct activation *a, struct tn_fileset *site_give,
+                                    struct tn_err *err);
+bool change_expected(const struct activation *a, const struct tn_fileset *files,
+                     struct tn_err *err);
+/* Whether somebody has seen what these would do, where that is asked for. */
+bool change_previewed(const struct tn_generations *g, const struct wish *wish,
+                      struct tn_fileset *files, struct tn_err *err);
+/* The set loads: now its one file may be in the site folder. */
+bool change_write(const struct tn_generations *g, const struct wish *w, struct tn_err *err);
+
+/* ---- activation.c ---- */
+
+struct activation *activation_new(struct tn_generations *g, const struct wish *wish_give);
+void activation_start(struct activation *a, struct tn_units *units_give);
+/* An end that is known inside the call which asked: answered in a later turn. */
+void activation_end_soon(struct activation *a, const struct tn_err *err);
+void generations_activate(void *self, const struct tn_script_change *change, tn_reload_fn done,
+                          void *arg);
+void generations_reload(void *self, const char *who, tn_reload_fn done, void *arg);
+void generations_waiting_drop(struct tn_generations *g);
+void generations_log_fault(const struct tn_generations *g, const char *what,
+                           const struct tn_err *err);
+
+/* ---- trial.c ---- */
+
+void generations_preview(void *self, const struct tn_script_trial *trial, tn_trial_fn done,
+                         void *arg);
+void generations_preview_drop(struct tn_generations *g);
+
+#endif
