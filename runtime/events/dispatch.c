@@ -219,8 +219,8 @@ static void try_again(struct job *j, const struct tn_err *err)
     j->due_ms = tn_now_ms() + pause;
     tn_log(j->d->o.log, TN_LOG_warn, "rules",
            "rule %s failed for event %lld (%s), try %d of %d, again in %lld ms: %s:%d: %s", j->rule,
-           (long long)j->e.seq, j->type, j->tries, TN_LIMIT_RULE_TRIES, (long long)pause,
-           err->file, err->line, err->text);
+           (long long)j->e.seq, j->type, j->tries, TN_LIMIT_RULE_TRIES, (long long)pause, err->file,
+           err->line, err->text);
 }
 
 static void give_up(struct job *j, const struct tn_err *err)
@@ -317,11 +317,17 @@ static int64_t start_all(struct tn_dispatch *d)
 
 /* ---- the cursor ---- */
 
+/* Is stored, or will be with the commit under way. */
+static bool settled(const struct job *j)
+{
+    return j->noted || j->storing;
+}
+
 /* Everything up to it is done with. */
 static int64_t low_of(const struct tn_dispatch *d)
 {
     for (const struct job *j = d->first; j; j = j->next)
-        if (j->state == WAITS || j->state == RUNS) return j->e.seq - 1;
+        if (!settled(j)) return j->e.seq - 1;
     return d->scanned;
 }
 
@@ -337,7 +343,7 @@ static void write_cursor(const struct tn_dispatch *d, bool idle, struct tn_buf *
     tn_jw_key(&w, TN_STR("done"));
     tn_jw_array(&w);
     for (const struct job *j = d->first; j; j = j->next) {
-        if ((j->state != DONE && j->state != DEAD) || j->e.seq <= low) continue;
+        if (!settled(j) || j->e.seq <= low) continue;
         finished_name(j, name);
         tn_jw_z(&w, name);
     }
@@ -345,19 +351,21 @@ static void write_cursor(const struct tn_dispatch *d, bool idle, struct tn_buf *
     tn_jw_end(&w);
 }
 
-static bool write_payload(const struct job *j, struct tn_buf *out, struct tn_err *err)
+/* One that is too large to be kept, or cannot be sealed, is left out: its number is in the row. */
+static void write_payload(const struct job *j, struct tn_buf *out)
 {
     const struct tn_dispatch_options *o = &j->d->o;
     struct tn_buf plain;
+    struct tn_err err;
     tn_buf_init(&plain, TN_LIMIT_RECORD);
     o->rules->json(o->rules_self, &j->e, &plain);
-    bool ok = tn_buf_ok(&plain, "an event", err);
+    bool ok = tn_buf_ok(&plain, "an event", &err);
     if (ok && o->seal)
-        ok = o->seal(o->seal_arg, tn_buf_str(&plain), out, err);
+        ok = o->seal(o->seal_arg, tn_buf_str(&plain), out, &err);
     else
         tn_buf_addstr(out, tn_buf_str(&plain));
+    if (!ok || !tn_buf_ok(out, "an event", &err)) tn_buf_reset(out);
     tn_buf_clear(&plain);
-    return ok;
 }
 
 /* The event for which the rule is given up, as any record that could not be worked off. */
@@ -368,7 +376,7 @@ static bool add_dead(const struct job *j, struct tn_commit *commit, struct tn_er
     char seq[24];
     tn_buf_init(&row, 2 * TN_LIMIT_RECORD);
     tn_buf_init(&payload, 2 * TN_LIMIT_RECORD);
-    bool ok = write_payload(j, &payload, err);
+    write_payload(j, &payload);
     snprintf(seq, sizeof seq, "%lld", (long long)j->e.seq);
     tn_jw_init(&w, &row);
     tn_jw_object(&w);
@@ -387,8 +395,9 @@ static bool add_dead(const struct job *j, struct tn_commit *commit, struct tn_er
     tn_jw_kbool(&w, "sealed", j->d->o.seal != NULL);
     tn_jw_kstr(&w, "payload", tn_buf_str(&payload));
     tn_jw_end(&w);
-    ok = ok && tn_buf_ok(&row, "a row of the quarantine", err) &&
-         tn_commit_put(commit, j->e.team, "quarantine", NULL, tn_buf_str(&row), TN_NEW_ONLY, err);
+    bool ok =
+        tn_buf_ok(&row, "a row of the quarantine", err) &&
+        tn_commit_put(commit, j->e.team, "quarantine", NULL, tn_buf_str(&row), TN_NEW_ONLY, err);
     tn_buf_clear(&row);
     tn_buf_clear(&payload);
     return ok;
@@ -401,15 +410,22 @@ static bool add_once(const struct job *j, struct tn_commit *commit, struct tn_er
                                         TN_ANY, until, err);
 }
 
+/* As many as a commit should hold; the others come with the next. */
 static bool add_jobs(struct tn_dispatch *d, struct tn_commit *commit, struct tn_err *err)
 {
     bool ok = true;
     for (struct job *j = d->first; ok && j; j = j->next) {
-        j->storing = (j->state == DONE || j->state == DEAD) && !j->noted;
-        if (j->state == DEAD) ok = add_dead(j, commit, err);
-        if (j->state == DONE) ok = add_once(j, commit, err);
+        j->storing = (j->state == DONE || j->state == DEAD) && !j->noted &&
+                     tn_commit_bytes(commit) < TN_LIMIT_COMMIT / 4;
+        if (!j->storing) continue;
+        ok = j->state == DEAD ? add_dead(j, commit, err) : add_once(j, commit, err);
     }
     return ok;
+}
+
+static void store_nothing(struct tn_dispatch *d)
+{
+    for (struct job *j = d->first; j; j = j->next) j->storing = false;
 }
 
 /* Somebody else has moved the cursor: whatever is under way here is theirs now. */
@@ -458,7 +474,8 @@ static void stored(void *arg, const struct tn_committed *done, const struct tn_e
     struct tn_dispatch *d = untie(arg);
     if (!d) return;
     d->storing = false;
-    if (!err) d->version = done->ops[0].version;
+    if (err) store_nothing(d);
+    if (!err) d->version = done->ops[done->count - 1].version;
     if (!err && d->restart) {
         d->restart = false;
         drop_jobs(d);
@@ -481,16 +498,17 @@ static void store(struct tn_dispatch *d, bool idle)
     struct tn_buf value;
     struct tn_err err;
     tn_buf_init(&value, 256 * TN_KIB);
-    write_cursor(d, idle, &value);
-    if (tn_buf_ok(&value, "the cursor of the rules", &err) &&
+    bool ok = add_jobs(d, commit, &err);
+    write_cursor(d, idle, &value); /* names those that were added; the last operation */
+    if (ok && tn_buf_ok(&value, "the cursor of the rules", &err) &&
         tn_commit_kv_set(commit, TN_TEAM_SYSTEM, space, tn_str(cursor), tn_buf_str(&value),
-                         d->version, 0, &err) &&
-        add_jobs(d, commit, &err)) {
+                         d->version, 0, &err)) {
         d->storing = true;
         d->unsaved = false;
         tn_store_commit(d->o.store, commit, stored, tie_new(d));
     } else {
         tn_commit_free(commit);
+        store_nothing(d);
         tn_log(d->o.log, TN_LOG_error, "rules", "what rules did cannot be noted: %s", err.text);
         tn_timer_set(d->turn, SOON_MS);
     }

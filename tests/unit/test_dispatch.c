@@ -283,6 +283,28 @@ static void what_is_put_aside_says_why(void **state)
         if (!strstr(row, parts[i])) fail_msg("%s lacks %s", row, parts[i]);
 }
 
+/* More than one commit may hold: they are put aside in several. */
+static void many_large_ones_are_put_aside(void **state)
+{
+    enum { N = 12, SIZE = 1500000 };
+    struct fake *f = *state;
+    char *data = tn_alloc(SIZE + 3);
+    memset(data, 'x', SIZE + 2);
+    data[0] = data[SIZE + 1] = '"';
+    f->hold = true;
+    for (int i = 0; i < N; i++) tell(f, NULL, data, 0);
+    until(f, f->n == N);
+    f->hold = false;
+    f->failures = N;
+    f->kind = TN_E_budget;
+    finish_all(f);
+    until(f, dead(f) == N && cursor(f) == N);
+    tell(f, NULL, "", 0);
+    until(f, cursor(f) == N + 1);
+    assert_int_equal(f->n, N + 1);
+    tn_free(data);
+}
+
 static void an_id_runs_once(void **state)
 {
     struct fake *f = *state;
@@ -396,6 +418,7 @@ int main(void)
                                        T(one_record_goes_in_order_and_others_beside_it),
                                        T(a_failure_is_tried_again_then_put_aside),
                                        T(what_is_put_aside_says_why),
+                                       T(many_large_ones_are_put_aside),
                                        T(an_id_runs_once),
                                        T(eight_steps_are_enough),
                                        T(quarantine_waits_and_loses_nothing),
