@@ -94,6 +94,7 @@
 /* Sync */
 #define TN_LIMIT_SYNC_PAGES       1000000            /* of one run */
 #define TN_LIMIT_SYNC_ERRORS      100                /* errors that a run lists; all are counted */
+#define TN_LIMIT_SYNC_WARNED      20                 /* warnings that a run lists; all are counted */
 #define TN_LIMIT_SYNC_QUARANTINE  10000              /* records that one run may put there */
 #define TN_LIMIT_SYNC_DIFFS       100                /* records whose changes a dry run lists */
 

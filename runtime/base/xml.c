@@ -42,6 +42,7 @@ struct tn_xml {
     struct tn_arena fixed, arena; /* arena: of the row at hand */
     struct element *at;           /* NULL: outside of rows */
     size_t depth, matched;        /* matched: parts of the path that lead here */
+    size_t farthest;              /* the most that ever did */
     size_t inside;                /* depth in the row */
     size_t bytes, line;           /* of the row */
     struct tn_buf json;
@@ -213,6 +214,7 @@ static bool is_row(struct tn_xml *x, struct tn_str name)
     if (x->matched + 1 == x->depth && x->matched < x->part_count &&
         tn_str_eq(name, x->parts[x->matched]))
         x->matched++;
+    if (x->matched > x->farthest) x->farthest = x->matched;
     return x->matched == x->part_count && x->depth == x->part_count;
 }
 
@@ -383,9 +385,23 @@ bool tn_xml_feed(struct tn_xml *x, const char *bytes, size_t n, struct tn_err *e
     return true;
 }
 
+/* A list without elements is empty; where the list itself should be there has to be one.  A SOAP
+ * fault, or a sign-in page that happens to be XML, is not "no records". */
+static bool found_list(const struct tn_xml *x, struct tn_err *err)
+{
+    if (x->part_count < 2 || x->farthest + 1 >= x->part_count) return true;
+    tn_fail(err, TN_E_bad_answer, "there is no element '%.*s'%s%.*s that could hold '%.*s'",
+            TN_FMT(x->parts[x->farthest]), x->farthest ? " in " : "",
+            x->farthest ? (int)x->parts[x->farthest - 1].n : 0,
+            x->farthest ? x->parts[x->farthest - 1].p : "",
+            TN_FMT(x->parts[x->part_count - 1]));
+    if (!x->farthest) tn_fail_in(err, "the root is '%.*s'", TN_FMT(x->root));
+    return false;
+}
+
 bool tn_xml_end(struct tn_xml *x, struct tn_err *err)
 {
-    return parse(x, "", 0, true, err);
+    return parse(x, "", 0, true, err) && found_list(x, err);
 }
 
 struct tn_str tn_xml_root(const struct tn_xml *x)

@@ -19,6 +19,7 @@ struct tn_xml *tn_xml_new(struct tn_str rows, tn_row_fn each, void *arg);
 void tn_xml_free(struct tn_xml *xml); /* NULL does nothing */
 /* False: err has line and column; rows before it were given. */
 TN_MUST_CHECK bool tn_xml_feed(struct tn_xml *xml, const char *bytes, size_t n, struct tn_err *err);
+/* bad_answer: what should hold the rows is not there (the rows themselves may be missing). */
 TN_MUST_CHECK bool tn_xml_end(struct tn_xml *xml, struct tn_err *err);
 /* Local name of the root; absent before it began. */
 struct tn_str tn_xml_root(const struct tn_xml *xml);

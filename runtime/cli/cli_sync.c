@@ -88,7 +88,10 @@ static void print_error(struct tn_jval e)
     if (texts[2].n) printf("  %.*s", TN_FMT(texts[2]));
     printf(": %.*s", TN_FMT(texts[3]));
     if (texts[4].n) printf(" (value: %.*s)", TN_FMT(texts[4]));
-    if (texts[5].n) printf("  [%.*s:%lld]", TN_FMT(texts[5]), (long long)line);
+    if (texts[5].n && line > 0)
+        printf("  [%.*s:%lld]", TN_FMT(texts[5]), (long long)line);
+    else if (texts[5].n)
+        printf("  [%.*s]", TN_FMT(texts[5]));
     printf("\n");
     tn_arena_clear(&arena);
 }
@@ -105,6 +108,18 @@ static void print_rest(int64_t failed, size_t listed)
 {
     if (failed > (int64_t)listed)
         printf("  and %lld more\n", (long long)(failed - (int64_t)listed));
+}
+
+/* Of records that were stored all the same. */
+static void print_warnings(struct tn_jval run)
+{
+    struct tn_jval list = tn_jget_z(run, "warnings");
+    int64_t all = number(run, "warningCount");
+    if (all <= 0) return;
+    printf("%lld warning%s: fields that were left out or took their default\n", (long long)all,
+           all == 1 ? "" : "s");
+    for (struct tn_jiter it = tn_jiter(list); tn_jnext(&it);) print_error(it.value);
+    print_rest(all, tn_jcount(list));
 }
 
 static void print_result(struct tn_jval run)
@@ -126,6 +141,7 @@ static void print_result(struct tn_jval run)
            generation.p);
     for (struct tn_jiter it = tn_jiter(errors); tn_jnext(&it);) print_error(it.value);
     print_rest(count(run, "errorCount", "recordsFailed"), tn_jcount(errors));
+    print_warnings(run);
     if (tn_jis(tn_jget_z(run, "dryRun"), TN_JSON_bool))
         printf("a dry run: that is what would happen, nothing was written\n");
     tn_arena_clear(&arena);

@@ -10,7 +10,9 @@
 #include "bind/bind_surface.h"
 #include "bind/library.h"
 #include "generations/evidence.h"
+#include "base/log.h"
 #include "loop/loop.h"
+#include "net/http_server.h"
 #include "store/store.h"
 
 static void *hold(void *self)
@@ -178,7 +180,12 @@ static void path(void *self, size_t i, struct tn_served_path *out)
 
 static void answer_error(void *arg, struct tn_http_exchange *x, const struct tn_err *err)
 {
-    (void)arg;
+    const struct tn_generations *g = arg;
+    /* What is the script's fault, its owner has to find again by what the caller was told. */
+    if (err->kind == TN_E_script || err->kind == TN_E_budget || err->kind == TN_E_internal)
+        tn_log(g->o.env->log, TN_LOG_error, "surfaces", "%.*s %.*s, request %s: %s:%d: %s",
+               TN_FMT(tn_http_method(x)), TN_FMT(tn_http_path(x)->text), tn_http_request_id(x),
+               err->file, err->line, err->text);
     tn_answer_err(x, err);
 }
 

@@ -819,3 +819,13 @@ size_t tn_plan_targets(const struct tn_plan *plan, struct tn_str *names, size_t 
         names[i] = plan->group->members[i].target;
     return plan->group->count;
 }
+
+int tn_plan_line(const struct tn_plan *plan, struct tn_str path)
+{
+    size_t n = 0;
+    while (n < path.n && path.p[n] != '.' && path.p[n] != '[') n++;
+    path.n = n;
+    for (size_t i = 0; i < plan->group->count; i++)
+        if (tn_str_eq(plan->group->members[i].target, path)) return plan->group->members[i].line;
+    return 0;
+}

@@ -152,6 +152,8 @@ size_t tn_plan_functions(const struct tn_plan *plan);
 const struct tn_json_pick *tn_plan_pick(const struct tn_plan *plan);
 /* The target fields in their order, at most `room` of them; how many there are. */
 size_t tn_plan_targets(const struct tn_plan *plan, struct tn_str *names, size_t room);
+/* Where the field that a path in the output ("lines[2].unit") belongs to is declared; 0: nowhere. */
+int tn_plan_line(const struct tn_plan *plan, struct tn_str path);
 /* One line a target field: target, source path, operators, file:line; tabs between. */
 void tn_plan_explain(const struct tn_plan *plan, struct tn_buf *out);
 

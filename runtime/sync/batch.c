@@ -15,7 +15,7 @@ enum { CLOCK_EVERY = 8, OVERRUNS_MAX = 3, BODIES_MAX = 256 * 1024 * 1024, ROWS_M
 
 /* Where a batch stood when a page was begun. */
 struct mark {
-    size_t count, bad_count, rows, bytes;
+    size_t count, bad_count, rows, bytes, warned_count;
     int64_t warnings;
 };
 
@@ -48,6 +48,7 @@ void tn_batch_reset(struct tn_batch *b)
     b->count = b->bad_count = b->rows = 0;
     b->compared = b->changes = b->cured_count = 0;
     b->warnings = 0;
+    b->warned_count = 0;
     tn_buf_reset(&b->bodies);
     tn_arena_reset(&b->memory);
     if (b->slots) memset(b->slots, 0, b->slot_count * sizeof *b->slots);
@@ -115,7 +116,8 @@ bool tn_mapper_begin(struct tn_mapper *m, struct tn_batch *b, struct tn_str text
                      struct tn_str rows, struct tn_err *err)
 {
     m->batch = b;
-    m->before = (struct mark){b->count, b->bad_count, b->rows, b->bodies.n, b->warnings};
+    m->before =
+        (struct mark){b->count, b->bad_count, b->rows, b->bodies.n, b->warned_count, b->warnings};
     m->text = text;
     if (!tn_json_rows_open(&m->rows, m->json, text, rows.p ? rows : TN_STR(""), err))
         return bad_page(err);
@@ -269,10 +271,28 @@ static void misfit(struct tn_mapper *m, const struct tn_err *why)
 {
     struct tn_batch *b = m->batch;
     struct tn_run_fault *f = &add_bad(m)->fault;
-    f->message = keep(b, tn_str(why->text));
+    const char *text = why->text;
+    size_t n = strlen(why->field);
+    if (n && strncmp(text, why->field, n) == 0 && strncmp(text + n, ": ", 2) == 0) text += n + 2;
+    f->message = keep(b, tn_str(text));
     f->field = keep(b, tn_str(why->field));
     f->value = keep(b, tn_jraw(tn_jget_z(tn_json_root(m->mapped), why->field)));
     f->file = keep(b, tn_str(tn_plan_file(m->plan)));
+    f->line = tn_plan_line(m->plan, tn_str(why->field));
+}
+
+/* What was wrong with a record that counts all the same. */
+static void add_warnings(struct tn_mapper *m)
+{
+    struct tn_batch *b = m->batch;
+    const struct tn_outcome *o = &m->outcome;
+    b->warnings += (int64_t)o->fault_count;
+    for (size_t i = 0; i < o->listed && b->warned_count < TN_LIMIT_SYNC_WARNED; i++) {
+        struct tn_run_fault *f = &b->warned[b->warned_count++];
+        *f = (struct tn_run_fault){.code = tn_run_code(TN_E_mapping),
+                                   .record = keep(b, o->external_id)};
+        describe(b, f, &o->faults[i]);
+    }
 }
 
 static bool map_row(struct tn_mapper *m, struct tn_err *err)
@@ -292,7 +312,7 @@ static bool map_row(struct tn_mapper *m, struct tn_err *err)
         b->bodies.n = at;
         return true;
     }
-    b->warnings += (int64_t)m->outcome.fault_count;
+    add_warnings(m);
     if (m->outcome.external_id.n) {
         add_item(m, at);
         return true;
@@ -333,4 +353,5 @@ void tn_mapper_undo(struct tn_mapper *m)
     b->bodies.n = m->before.bytes;
     b->bodies.failed = false;
     b->warnings = m->before.warnings;
+    b->warned_count = m->before.warned_count;
 }

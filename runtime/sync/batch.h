@@ -6,6 +6,7 @@
 #ifndef TN_SYNC_BATCH_H
 #define TN_SYNC_BATCH_H
 
+#include "base/limits.h"
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -40,8 +41,10 @@ struct tn_batch {
     struct tn_batch_item *items;
     struct tn_batch_bad *bad;
     size_t count, room, bad_count, bad_room;
-    size_t rows; /* of the pages */
-    int64_t warnings;
+    size_t rows;      /* of the pages */
+    int64_t warnings; /* faults in records that count all the same */
+    struct tn_run_fault warned[TN_LIMIT_SYNC_WARNED]; /* the first of them */
+    size_t warned_count;
     size_t compared, changes; /* items compared with the store so far; of these, to be written */
     struct tn_id *cured;      /* rows in quarantine of records that map again */
     size_t cured_count, cured_room;

@@ -39,12 +39,21 @@ struct arrived {
 
 enum goal { GO_ON, GO_CANCEL, GO_STOP };
 
+/* Faults as a JSON array, and how far it was before a page. */
+struct mark {
+    size_t n, count;
+};
+struct list {
+    struct tn_buf json;
+    size_t count, max;
+};
+
 struct tn_run {
     struct tn_run_options o;
     struct tn_source source; /* ops NULL: none, or closed */
     struct tn_run_view view; /* its texts belong to the run, not to the view's memory */
-    struct tn_buf errors, diffs;
-    size_t error_count;
+    struct list errors, warned;
+    struct tn_buf diffs;
     struct tn_sink *sink;
     struct tn_mapper *mapper;
     struct tn_timer *turn;
@@ -64,7 +73,7 @@ struct tn_run {
     struct leg *mapping, *ready, *writing;
     bool given;                /* writing is with the sink */
     struct tn_run_view before; /* the view as it was, while a page is being committed */
-    size_t errors_before, error_count_before;
+    struct mark errors_before, warned_before;
     int64_t row_written, pending, committed;
     bool ending;
     unsigned diffs_left;
@@ -81,30 +90,50 @@ static void wake(struct tn_run *run)
 
 static void refresh_texts(struct tn_run *run)
 {
-    run->view.errors = tn_buf_str(&run->errors);
+    run->view.errors = tn_buf_str(&run->errors.json);
+    run->view.warned = tn_buf_str(&run->warned.json);
     if (run->view.dry_run) run->view.diffs = tn_buf_str(&run->diffs);
     run->view.cursor = tn_str(run->cursor);
     run->view.filters = tn_str(run->filters);
 }
 
-static void list_fault(void *arg, const struct tn_run_fault *f)
-{
-    struct tn_run *run = arg;
-    if (run->error_count >= TN_LIMIT_SYNC_ERRORS) return;
-    size_t before = run->errors.n;
-    run->error_count++;
-    tn_run_fault_add(&run->errors, f);
-    if (run->errors.failed) tn_run_list_cut(&run->errors, before);
-    run->view.errors = tn_buf_str(&run->errors);
-}
-
-static size_t count_errors(struct tn_str errors)
+static void list_open(struct list *l, size_t max, struct tn_str kept)
 {
     struct tn_json *json = tn_json_new();
     struct tn_err err;
-    size_t n = tn_json_parse(json, errors, &err) ? tn_jcount(tn_json_root(json)) : 0;
+    *l = (struct list){.max = max};
+    tn_buf_init(&l->json, ERRORS_BYTES);
+    if (kept.n) tn_buf_addstr(&l->json, kept);
+    if (kept.n && tn_json_parse(json, kept, &err)) l->count = tn_jcount(tn_json_root(json));
     tn_json_free(json);
-    return n;
+}
+
+/* Beyond max they are only counted, elsewhere. */
+static void list_add(struct list *l, const struct tn_run_fault *f)
+{
+    if (l->count >= l->max) return;
+    size_t before = l->json.n;
+    l->count++;
+    tn_run_fault_add(&l->json, f);
+    if (l->json.failed) tn_run_list_cut(&l->json, before);
+}
+
+static struct mark list_mark(const struct list *l)
+{
+    return (struct mark){l->json.n, l->count};
+}
+
+static void list_revert(struct list *l, struct mark to)
+{
+    tn_run_list_cut(&l->json, to.n);
+    l->count = to.count;
+}
+
+static void list_fault(void *arg, const struct tn_run_fault *f)
+{
+    struct tn_run *run = arg;
+    list_add(&run->errors, f);
+    run->view.errors = tn_buf_str(&run->errors.json);
 }
 
 /* The failure of the run itself stands first. */
@@ -119,17 +148,17 @@ static void list_failure(struct tn_run *run)
                              .line = e->line};
     tn_buf_init(&list, ERRORS_BYTES);
     tn_run_fault_add(&list, &f);
-    if (run->errors.n > 2) {
+    if (run->errors.json.n > 2) {
         list.n--;
         tn_buf_addc(&list, ',');
-        tn_buf_add(&list, run->errors.p + 1, run->errors.n - 1);
+        tn_buf_add(&list, run->errors.json.p + 1, run->errors.json.n - 1);
     }
     if (list.failed) { /* the records' errors give way to it */
         tn_buf_reset(&list);
         tn_run_fault_add(&list, &f);
     }
-    tn_buf_clear(&run->errors);
-    run->errors = list;
+    tn_buf_clear(&run->errors.json);
+    run->errors.json = list;
     refresh_texts(run);
 }
 
@@ -146,10 +175,9 @@ static struct tn_run *make(const struct tn_run_options *o, const struct tn_run_v
     tn_arena_init(&run->view.memory);
     run->filters = v->filters.p ? tn_strndup(v->filters.p, v->filters.n) : NULL;
     run->cursor = v->cursor.p ? tn_strndup(v->cursor.p, v->cursor.n) : NULL;
-    tn_buf_init(&run->errors, ERRORS_BYTES);
+    list_open(&run->errors, TN_LIMIT_SYNC_ERRORS, v->errors);
+    list_open(&run->warned, TN_LIMIT_SYNC_WARNED, v->warned);
     tn_buf_init(&run->diffs, DIFFS_BYTES);
-    if (v->errors.n) tn_buf_addstr(&run->errors, v->errors);
-    run->error_count = v->errors.n ? count_errors(v->errors) : 0;
     run->diffs_left = o->diff_max;
     tn_random(&run->repeat_seed, sizeof run->repeat_seed);
     tn_batch_init(&run->legs[0].batch);
@@ -237,7 +265,8 @@ void tn_run_free(struct tn_run *run)
         tn_batch_clear(&run->legs[i].batch);
         tn_free((char *)run->legs[i].cursor.p);
     }
-    tn_buf_clear(&run->errors);
+    tn_buf_clear(&run->errors.json);
+    tn_buf_clear(&run->warned.json);
     tn_buf_clear(&run->diffs);
     tn_free(run->filters);
     tn_free(run->cursor);
@@ -473,8 +502,8 @@ static void advance(struct tn_run *run, struct leg *leg)
     struct tn_batch *b = &leg->batch;
     add_counts(&run->view.counts, tn_sink_late(run->sink));
     run->before = run->view;
-    run->errors_before = run->errors.n;
-    run->error_count_before = run->error_count;
+    run->errors_before = list_mark(&run->errors);
+    run->warned_before = list_mark(&run->warned);
     run->pending = run->view.counts.processed;
     tn_batch_tally(b, &run->view.counts);
     run->pending = run->view.counts.processed - run->pending;
@@ -483,6 +512,7 @@ static void advance(struct tn_run *run, struct leg *leg)
     run->view.crashes = 0;
     if (leg->total >= 0) run->view.total = leg->total;
     for (size_t i = 0; i < b->bad_count; i++) list_fault(run, &b->bad[i].fault);
+    for (size_t i = 0; i < b->warned_count; i++) list_add(&run->warned, &b->warned[i]);
     run->view.cursor = leg->cursor;
 }
 
@@ -505,8 +535,8 @@ static void settle(struct tn_run *run)
 static void revert(struct tn_run *run)
 {
     run->view = run->before;
-    run->error_count = run->error_count_before;
-    tn_run_list_cut(&run->errors, run->errors_before);
+    list_revert(&run->errors, run->errors_before);
+    list_revert(&run->warned, run->warned_before);
     run->writing = NULL;
     refresh_texts(run);
 }

@@ -41,6 +41,7 @@ void tn_run_view_copy(struct tn_run_view *to, const struct tn_run_view *from)
     to->cursor = keep(&to->memory, from->cursor);
     to->errors = keep(&to->memory, from->errors);
     to->diffs = keep(&to->memory, from->diffs);
+    to->warned = keep(&to->memory, from->warned);
 }
 
 enum tn_run_status tn_run_status_of(const struct tn_run_counts *c)
@@ -164,6 +165,14 @@ static void raw_or(struct tn_jw *w, const char *key, struct tn_str json, const c
     tn_jw_kraw(w, key, json.n ? json : tn_str(otherwise));
 }
 
+/* Only where there are some: what is documented of a run has no word for them. */
+static void write_warnings(const struct tn_run_view *v, struct tn_jw *w)
+{
+    if (!v->warnings) return;
+    tn_jw_kint(w, "warningCount", v->warnings);
+    raw_or(w, "warnings", v->warned, "[]");
+}
+
 void tn_run_view_result(const struct tn_run_view *v, struct tn_jw *w)
 {
     tn_jw_object(w);
@@ -175,6 +184,7 @@ void tn_run_view_result(const struct tn_run_view *v, struct tn_jw *w)
     tn_jw_kint(w, "recordsUnchanged", v->counts.unchanged);
     tn_jw_kint(w, "recordsFailed", v->counts.failed);
     raw_or(w, "errors", v->errors, "[]");
+    write_warnings(v, w);
     tn_jw_kint(w, "duration", tn_run_duration(v));
     tn_jw_kz(w, "runId", v->id);
     tn_jw_kz(w, "generation", v->generation[0] ? v->generation : NULL);
@@ -218,6 +228,7 @@ void tn_run_view_detail(const struct tn_run_view *v, struct tn_jw *w)
     row_members(v, w);
     raw_or(w, "filters", v->filters, "{}");
     raw_or(w, "errors", v->errors, "[]");
+    write_warnings(v, w);
     tn_jw_key(w, TN_STR("progress"));
     tn_jw_object(w);
     tn_jw_kint(w, "done", v->counts.processed);
@@ -257,6 +268,7 @@ void tn_run_view_encode(const struct tn_run_view *v, struct tn_buf *out)
     raw_or(&w, "filters", v->filters, "{}");
     raw_or(&w, "cursor", v->cursor, "null");
     raw_or(&w, "errors", v->errors, "[]");
+    raw_or(&w, "warned", v->warned, "[]");
     tn_jw_end(&w);
 }
 
@@ -327,6 +339,7 @@ static bool read_row(struct tn_jval row, struct tn_run_view *v)
     v->filters = read_raw(row, a, "filters");
     v->cursor = read_raw(row, a, "cursor");
     v->errors = read_raw(row, a, "errors");
+    v->warned = read_raw(row, a, "warned");
     return true;
 }
 

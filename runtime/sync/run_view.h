@@ -45,8 +45,9 @@ struct tn_run_view {
     struct tn_str filters;  /* JSON object */
     struct tn_str cursor;   /* JSON; absent: at the start */
     struct tn_str errors;   /* JSON array, at most TN_LIMIT_SYNC_ERRORS entries */
+    struct tn_str warned;   /* likewise, of the warnings; TN_LIMIT_SYNC_WARNED */
     struct tn_str diffs;    /* JSON array; dry runs only, else absent */
-    struct tn_arena memory; /* what the four above point into */
+    struct tn_arena memory; /* what the five above point into */
 };
 
 void tn_run_view_init(struct tn_run_view *v);

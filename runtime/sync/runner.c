@@ -429,7 +429,7 @@ static void begin_attempt(struct tn_run_view *v)
     if (!v->started_at) v->started_at = tn_now_ms();
     if (v->cursor.n) return;
     v->counts = (struct tn_run_counts){0};
-    v->errors = (struct tn_str){NULL, 0};
+    v->errors = v->warned = (struct tn_str){NULL, 0};
     v->warnings = 0;
 }
 

@@ -26,7 +26,9 @@ story("what a resource declares holds for records that a sync brings", async (st
     assert.equal(error.code, "ERR_DATA_MAPPING");
     assert.equal(error.field, "partName");
     assert.match(error.message, /text|1000/);
+    assert.doesNotMatch(error.message, /partName/, "the field is named once");
     assert.match(error.file, /item\.lua$/);
+    assert.match(site.read(error.file).split("\n")[error.line - 1], /partName =/);
   }
   assert.equal(await tenon.rest.itemCount(), 8);
 });

@@ -56,3 +56,28 @@ story("a key that reads cannot write through a surface, and without a key there 
   nobody.close();
   assert.equal((await tenon.rest.get("/orders?limit=10")).pagination.total, 1);
 });
+
+story("what goes wrong in a surface is in the log, with the request that the caller was told", async (stage) => {
+  const site = shop(stage);
+  site.write(
+    "scripts/surfaces/bad.lua",
+    `local tn = require "tenon"
+return tn.surface { path = "/bad", routes = {
+  tn.route { "GET", "/error", function() error("broken here") end },
+  tn.route { "GET", "/loop", function() while true do end end },
+} }
+`,
+  );
+  const tenon = await stage.tenon({ site, workers: 1 });
+  for (const [path, line, says] of [
+    ["error", 3, /broken here/],
+    ["loop", 4, /CPU time/],
+  ]) {
+    const answer = await tenon.rest.send("GET", `//bad/${path}`);
+    assert.ok(answer.status >= 500, answer.text);
+    const id = answer.headers["x-request-id"];
+    const said = tenon.output.split("\n").find((text) => text.includes(id));
+    assert.match(said ?? "", new RegExp(`GET /bad/${path}, request ${id}: scripts/surfaces/bad.lua:${line}: `));
+    assert.match(said, says);
+  }
+});

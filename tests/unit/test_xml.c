@@ -53,6 +53,17 @@ static void rows_are_found_by_path_or_name_whatever_the_prefix(void **state)
     expect("I", "<I><n>1</n></I>", "{\"n\":\"1\"}\n");
 }
 
+static void a_list_that_is_missing_is_not_an_empty_one(void **state)
+{
+    const char *fault = "<s:E xmlns:s='urn:s'><s:B><s:Fault><c>1</c></s:Fault></s:B></s:E>";
+    (void)state;
+    expect("E.B.L.I", "<E><B><L/></B></E>", "");
+    expect("E.B.L.I", "<E><B><L><X/></L></B></E>", "");
+    expect("E.B.L.I", fault, "?there is no element 'L' in B that could hold 'I'\n");
+    expect("F.B.L.I", fault,
+           "?the root is 'E': there is no element 'F' that could hold 'I'\n");
+}
+
 static void a_doctype_is_refused_at_once(void **state)
 {
     (void)state;
@@ -118,6 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elements_become_members),
         cmocka_unit_test(rows_are_found_by_path_or_name_whatever_the_prefix),
+        cmocka_unit_test(a_list_that_is_missing_is_not_an_empty_one),
         cmocka_unit_test(a_doctype_is_refused_at_once),
         cmocka_unit_test(broken_documents_say_where),
         cmocka_unit_test(a_row_without_an_end_does_not_fill_the_memory),
