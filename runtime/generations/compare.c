@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/field.h"
 #include "base/limits.h"
 #include "base/time.h"
 #include "bind/bind_map.h"
@@ -33,8 +34,10 @@ struct way {
     struct tn_units *units;
     struct tn_apply *apply; /* of the sample at hand; NULL: that set has no such mapping */
     const struct tn_mapping *mapping;
+    const struct tn_resource *target; /* what the mapping writes */
     struct tn_buf out;
     struct tn_outcome outcome;
+    struct tn_err misfit; /* kind none: the resource takes it */
     bool ok;
 };
 
@@ -320,6 +323,15 @@ static void compare_fields(struct tn_compare *c, struct tn_str id)
             note_field(c->at, it.key, id, tn_jget(old, it.key), it.value);
 }
 
+/* A record that a mapping gives has to be one that its resource takes, as in a sync. */
+static bool fits(struct tn_compare *c, int i)
+{
+    struct way *w = &c->ways[i];
+    return tn_json_parse(c->members[i], tn_buf_str(&w->out), &w->misfit) &&
+           tn_field_check(w->target->fields, w->target->n_fields, tn_json_root(c->members[i]), "",
+                          0, &w->misfit);
+}
+
 static void map_one(struct tn_compare *c, int i)
 {
     struct way *w = &c->ways[i];
@@ -327,12 +339,17 @@ static void map_one(struct tn_compare *c, int i)
     tn_buf_reset(&w->out);
     w->ok = tn_apply(w->apply, tn_json_root(c->record), &w->out, &w->outcome);
     c->at->us[i] += tn_mono_us() - began;
+    tn_err_clear(&w->misfit);
+    if (w->ok) w->ok = fits(c, i);
 }
 
 static struct tn_str why(const struct way *w, struct tn_buf *line)
 {
     tn_buf_reset(line);
-    if (w->outcome.listed) tn_outcome_line(&w->outcome.faults[0], line);
+    if (w->misfit.kind)
+        tn_buf_adds(line, w->misfit.text);
+    else if (w->outcome.listed)
+        tn_outcome_line(&w->outcome.faults[0], line);
     return line->p ? tn_buf_str(line) : TN_STR("");
 }
 
@@ -391,11 +408,23 @@ static struct tn_unit *unit_of(struct tn_units *units, const char *mapping)
     return tn_units_find(units, unit);
 }
 
+static bool other_generation(const struct tn_unit *old, const struct tn_unit *new)
+{
+    return !old || !new || strcmp(tn_unit_generation(old), tn_unit_generation(new)) != 0;
+}
+
+/* The same mapping may give what a changed resource does not take. */
+static bool other_resources(const struct tn_compare *c)
+{
+    return other_generation(tn_units_find(c->ways[0].units, "core"),
+                            tn_units_find(c->ways[1].units, "core"));
+}
+
 bool tn_compare_differs(const struct tn_compare *c, const char *mapping)
 {
     const struct tn_unit *old = unit_of(c->ways[0].units, mapping);
     const struct tn_unit *new = unit_of(c->ways[1].units, mapping);
-    return old && new &&strcmp(tn_unit_generation(old), tn_unit_generation(new)) != 0;
+    return old && new && (other_generation(old, new) || other_resources(c));
 }
 
 bool tn_compare_sample(struct tn_compare *c, const struct tn_sample *s, struct tn_findings *into)
@@ -405,6 +434,8 @@ bool tn_compare_sample(struct tn_compare *c, const struct tn_sample *s, struct t
     for (int i = 0; i < 2; i++) {
         c->ways[i].mapping = tn_units_mapping(c->ways[i].units, s->mapping);
         if (!c->ways[i].mapping) return false;
+        const struct tn_unit *unit = unit_of(c->ways[i].units, s->mapping);
+        c->ways[i].target = &tn_unit_target(unit, s->mapping)->resource;
     }
     if (!tn_json_rows_open(&c->rows, c->record, s->text, s->rows, &err)) return false;
     for (int i = 0; i < 2; i++)

@@ -89,6 +89,16 @@ static struct tn_fileset *trial_files(const struct tn_generations *g,
     return all;
 }
 
+/* What would be refused for clashing with something else is refused here, too. */
+static struct tn_fileset *that_fit(struct tn_generations *g, struct tn_fileset *files_give,
+                                   struct tn_err *err)
+{
+    struct tn_units *units = generations_load_fitting(g, files_give, err);
+    if (!units) tn_fileset_unref(files_give);
+    tn_units_unref(units);
+    return units ? files_give : NULL;
+}
+
 void generations_preview(void *self, const struct tn_script_trial *trial, tn_trial_fn done,
                          void *arg)
 {
@@ -104,6 +114,7 @@ void generations_preview(void *self, const struct tn_script_trial *trial, tn_tri
     else
         to = trial_files(g, trial, &t->err);
     if (to) to = change_with_pins(pins, to, &t->err);
+    if (to) to = that_fit(g, to, &t->err);
     tn_free(pins);
     if (!to) {
         tn_loop_defer(g->o.loop, try_failed, t);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { mapping, mappingFile, mixed, synced } from "../harness/mapping.mjs";
 import { filesBelow } from "../harness/scratch.mjs";
 import { digest } from "../harness/shapes.mjs";
 import { integration, story } from "../harness/story.mjs";
+import { root } from "../harness/tenon.mjs";
 
 const preview = (rest, body) => rest.want(200, "POST", "/scripts/preview", body);
 story("a preview tells same, changed by field, newly failing and newly fixed", async (stage) => {
@@ -125,4 +127,24 @@ story("with its integration, what was kept of its records goes", async (stage) =
   const gone = await tenon.rest.send("DELETE", "/integrations/fusion");
   assert.equal(gone.status, 204, gone.text);
   assert.equal((await preview(tenon.rest, change)).mappings.length, 1);
+});
+
+story("a changed resource is tried too, and a clash of paths is refused", async (stage) => {
+  const { site, tenon } = await synced(stage);
+  const item = readFileSync(join(root, "scripts/resources/item.lua"), "utf8");
+  const narrow = item.replace(/tn\.text "partName" \{/, '$& pattern = "^never$",');
+  assert.notEqual(narrow, item);
+  const answer = await preview(tenon.rest, { files: { "scripts/resources/item.lua": narrow } });
+  const [m] = answer.mappings;
+  assert.deepEqual([m.same, m.newlyFailing], [0, m.records], JSON.stringify(m));
+  assert.match(m.failures[0].message, /partName/);
+
+  site.write(
+    "scripts/resources/thing.lua",
+    `local tn = require "tenon"
+return tn.resource { path = "/api/v1/integrations", key = { "name" }, fields = { tn.text "name" { required = true } } }
+`,
+  );
+  const error = await tenon.rest.refused(422, "VALIDATION_ERROR", "POST", "/scripts/preview");
+  assert.match(error.message, /api\/v1\/integrations/);
 });
