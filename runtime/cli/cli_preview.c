@@ -52,7 +52,7 @@ static void print_mapping(struct tn_jval m)
     struct tn_arena arena;
     tn_arena_init(&arena);
     printf("  %.*s, %.*s of integration %.*s\n", TN_FMT(text_of(m, "mapping", &arena)),
-           TN_FMT(text_of(m, "operation", &arena)), TN_FMT(text_of(m, "integration", &arena)));
+           TN_FMT(text_of(m, "operation", &arena)), TN_FMT(text_of(m, "integrationName", &arena)));
     printf("    %lld records: %lld same, %lld changed, %lld newly failing, %lld newly fixed, "
            "%lld failing as before\n",
            (long long)number(m, "records"), (long long)number(m, "same"),

@@ -155,10 +155,15 @@ static void write_side(struct tn_jw *w, const char *key, const struct result *r,
     tn_jw_end(w);
 }
 
-static void write_result(struct tn_jw *w, const struct result *r)
+static void write_result(struct tn_jw *w, const struct tn_names *names, const struct result *r)
 {
     tn_jw_object(w);
     tn_jw_kz(w, "integration", r->integration);
+    if (names) {
+        char name[128];
+        names->name(names->arg, r->integration, name, sizeof name);
+        tn_jw_kz(w, "integrationName", name);
+    }
     tn_jw_kz(w, "operation", r->operation);
     tn_jw_kz(w, "mapping", r->mapping);
     tn_jw_kint(w, "records", r->records);
@@ -185,11 +190,11 @@ static void write_result(struct tn_jw *w, const struct result *r)
     tn_jw_end(w);
 }
 
-void tn_findings_write(const struct tn_findings *f, struct tn_jw *w)
+void tn_findings_write(const struct tn_findings *f, const struct tn_names *names, struct tn_jw *w)
 {
     tn_jw_key(w, TN_STR("mappings"));
     tn_jw_array(w);
-    for (const struct result *r = f->first; r; r = r->next) write_result(w, r);
+    for (const struct result *r = f->first; r; r = r->next) write_result(w, names, r);
     tn_jw_end(w);
 }
 

@@ -33,8 +33,14 @@ void tn_compare_changes(const struct tn_compare *c, struct tn_jw *w);
 
 struct tn_findings *tn_findings_new(void);
 void tn_findings_free(struct tn_findings *f); /* NULL does nothing */
-/* The member `mappings`; and an object with it added to what is there. */
-void tn_findings_write(const struct tn_findings *f, struct tn_jw *w);
+/* How people call an integration. */
+struct tn_names {
+    void (*name)(void *arg, const char *integration, char *out, size_t room);
+    void *arg;
+};
+/* The member `mappings` (names NULL: integrations by their ids alone); and an object with it added
+ * to what is there. */
+void tn_findings_write(const struct tn_findings *f, const struct tn_names *names, struct tn_jw *w);
 void tn_findings_read(struct tn_findings *f, struct tn_jval written);
 
 struct tn_findings_sum {

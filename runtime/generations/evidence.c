@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "access/integration.h"
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/time.h"
@@ -244,4 +245,18 @@ bool tn_evidence_next(struct tn_store *store, const struct tn_secrets *secrets, 
         name_parts(e);
         return true;
     }
+}
+
+void tn_evidence_name(void *arg, const char *integration, char *out, size_t room)
+{
+    const struct tn_evidence_names *n = arg;
+    struct tn_integration i;
+    struct tn_err err;
+    tn_integration_init(&i);
+    bool there = tn_integration_load(&i, n->store, n->secrets, n->team, tn_str(integration), &err);
+    if (there)
+        snprintf(out, room, "%.*s", TN_FMT(i.name));
+    else
+        snprintf(out, room, "%s", integration);
+    tn_integration_clear(&i);
 }

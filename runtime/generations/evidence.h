@@ -23,6 +23,15 @@ void tn_evidence_watch(struct tn_store *store, const struct tn_secrets *secrets,
 TN_MUST_CHECK bool tn_evidence_forget(struct tn_store *store, int64_t team, const char *id,
                                       struct tn_commit *commit, struct tn_err *err);
 
+/* Whose names: the integrations of a team. */
+struct tn_evidence_names {
+    struct tn_store *store;
+    const struct tn_secrets *secrets;
+    int64_t team;
+};
+/* The name of one (arg: struct tn_evidence_names); its id when it is gone. */
+void tn_evidence_name(void *arg, const char *integration, char *out, size_t room);
+
 struct tn_evidence {
     char integration[64], operation[64]; /* id; name */
     char mapping[128];                   /* "oracle_fusion/item" */

@@ -34,7 +34,9 @@ static void answer(struct tn_preview *p)
     tn_fileset_hash(p->o.from, hash);
     tn_jw_kz(&w, "active", hash);
     tn_compare_changes(p->compare, &w);
-    tn_findings_write(p->findings, &w);
+    struct tn_evidence_names whose = {p->o.env->store, p->o.env->secrets, p->o.team};
+    struct tn_names names = {tn_evidence_name, &whose};
+    tn_findings_write(p->findings, &names, &w);
     tn_jw_end(&w);
     if (tn_buf_ok(&out, "the preview", &err))
         p->o.done(p->o.arg, tn_buf_str(&out), NULL);

@@ -10,11 +10,12 @@
 #include "base/time.h"
 #include "bind/library.h"
 #include "generations/compare.h"
+#include "generations/evidence.h"
 #include "loop/loop.h"
 #include "store/commit.h"
 #include "sync/tap.h"
 
-enum { SLICE_US = 2000, KEEP_EVERY_MS = 2000, FOUND_MAX = 4 * TN_MIB, KEY_MAX = 128 };
+enum { SLICE_US = 2000, KEEP_EVERY_MS = 500, FOUND_MAX = 4 * TN_MIB, KEY_MAX = 128 };
 
 static const char space[] = "shadow", wish_key[] = "shadow";
 
@@ -177,10 +178,10 @@ static struct team *team_of(struct tn_shadow *s, int64_t team)
     return t;
 }
 
-static void write_found(const struct team *t, struct tn_jw *w)
+static void write_found(const struct team *t, const struct tn_names *names, struct tn_jw *w)
 {
     tn_jw_kint(w, "pagesLeftOut", t->pages_left_out);
-    tn_findings_write(t->findings, w);
+    tn_findings_write(t->findings, names, w);
 }
 
 static void kept(void *arg, const struct tn_committed *done, const struct tn_err *err)
@@ -203,7 +204,7 @@ static void keep_team(struct tn_shadow *s, struct team *t)
     tn_buf_init(&sealed, FOUND_MAX + 4 * TN_KIB);
     tn_jw_init(&w, &text);
     tn_jw_object(&w);
-    write_found(t, &w);
+    write_found(t, NULL, &w);
     tn_jw_end(&w);
     tn_seal(&s->o.secrets->payload, tn_buf_str(&text), tn_str(key), &sealed);
     if (tn_buf_ok(&text, "what a shadow found", &err) &&
@@ -391,7 +392,9 @@ bool tn_shadow_write(struct tn_store *store, const struct tn_secrets *secrets, i
     tn_jw_kz(w, "since", text);
     tn_time_text(wish->until_ms, text);
     tn_jw_kz(w, "until", text);
-    write_found(&all, w);
+    struct tn_evidence_names whose = {store, secrets, team};
+    struct tn_names names = {tn_evidence_name, &whose};
+    write_found(&all, &names, w);
     tn_jw_end(w);
     tn_findings_free(all.findings);
     return ok;

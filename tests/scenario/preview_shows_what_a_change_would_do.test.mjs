@@ -18,7 +18,10 @@ story("a preview tells same, changed by field, newly failing and newly fixed", a
   assert.deepEqual(answer.changed.map((c) => c.unit), ["oracle_fusion"]);
   assert.equal(answer.mappings.length, 1);
   const [m] = answer.mappings;
-  assert.deepEqual([m.mapping, m.operation], ["oracle_fusion/item", "sync_items"]);
+  assert.deepEqual(
+    [m.mapping, m.operation, m.integrationName],
+    ["oracle_fusion/item", "sync_items", "fusion"],
+  );
   assert.ok(m.records >= 20 && m.records <= 200, `${m.records} records`);
   assert.deepEqual(
     [m.same, m.changed, m.newlyFailing, m.newlyFixed, m.failingBoth, m.leftOut],
