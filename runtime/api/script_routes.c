@@ -6,6 +6,7 @@
 #include "api/unified.h"
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/time.h"
 #include "loop/shared.h"
 #include "store/commit.h"
@@ -105,6 +106,8 @@ void api_scripts_release(void *arg, struct tn_http_exchange *x)
     else if (tn_commit_audit(commit, api_who(x)->team, api_who(x)->name, "scripts.release", unit,
                              TN_STR(""), &err)) {
         tn_shared_release(api->p.shared, unit);
+        tn_log(api->p.log, TN_LOG_info, "scripts", "%s is released from quarantine by %s", unit,
+               api_who(x)->name);
         tn_store_commit(api->p.store, commit, release_noted, x);
         return;
     }

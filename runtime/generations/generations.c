@@ -74,7 +74,9 @@ static bool tell_log(struct tn_generations *g, const char *isolate, const char *
 {
     if (!tn_shared_overran(g->o.shared, isolate, unit)) return false;
     tn_log(g->o.env->log, TN_LOG_error, "scripts",
-           "%s is in quarantine: its scripts overran their budget three times in a row", isolate);
+           "%s is in quarantine: its scripts overran their budget three times in a row; mend "
+           "them and reload, or release it (docs/how-to/change-scripts-safely.md)",
+           isolate);
     return true;
 }
 
