@@ -244,7 +244,7 @@ static enum tn_step upsert_one(struct tn_writer *w, struct upsert *u, int64_t n,
 
 /* ------------------------------------------------------------------ many at a time */
 
-/* Twenty rows of one statement cost about 0.6 of twenty statements (./dev bench store). */
+/* One statement for twenty rows opens its cursors once (docs/decisions/store.md). */
 #define LINK_ROW  "(?, ?, ?, ?, ?, ?, ?, NULL)"
 #define LINK_ROWS LINK_ROW "," LINK_ROW "," LINK_ROW "," LINK_ROW "," LINK_ROW
 static const char link_insert_many[] = "INSERT INTO tn_link VALUES " LINK_ROWS "," LINK_ROWS
