@@ -47,6 +47,7 @@
 #define TN_LIMIT_SLICE_MS         5                  /* of CPU, then a task gives way to all other work */
 #define TN_LIMIT_HELD_MS          200                /* of CPU, a task that cannot give way (inside gsub, a pattern) */
 #define TN_LIMIT_MAP_CALL_MS      50                 /* of CPU, a mapping's function for one record */
+#define TN_LIMIT_EXAMPLES_MS      500                /* of CPU, all examples of a mapping at a load */
 #define TN_LIMIT_OVERRUNS         3                  /* of a budget in a row: quarantine */
 #define TN_LIMIT_LOAD_MS          1000               /* of CPU, loading a unit */
 #define TN_LIMIT_SCRIPT_FILE      TN_MIB

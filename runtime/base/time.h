@@ -10,6 +10,7 @@
 
 int64_t tn_now_ms(void);               /* since 1970 in UTC */
 int64_t tn_mono_us(void);              /* microseconds; for durations and deadlines only */
+int64_t tn_cpu_us(void); /* microseconds of CPU that this thread has used */
 
 enum { TN_TIME_LEN = 24 };             /* 2026-01-31T08:09:10.123Z */
 void tn_time_text(int64_t ms, char out[TN_TIME_LEN + 1]);

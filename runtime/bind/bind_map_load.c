@@ -2,6 +2,7 @@
 /* bind_map_load.c - a declared mapping made ready: plan, functions, examples. */
 #include <stdio.h>
 
+#include "base/time.h"
 #include "bind/bind.h"
 #include "bind/bind_map.h"
 #include "bind/bind_map_node.h"
@@ -62,8 +63,7 @@ struct session {
     struct tn_mapping *m;
     struct tn_slice *slice;
     struct map_view_root *root;
-    int view, fn;
-    struct tn_jval record;
+    int view;
 };
 
 static void open_view(lua_State *L, void *arg)
@@ -110,8 +110,6 @@ static enum tn_fn_end run_sliced(struct session *s, int fn, struct tn_jval recor
                                  struct tn_jw *out, struct tn_err *err)
 {
     struct call c = {.m = s->m, .root = s->root, .view = s->view, .record = record, .out = out};
-    s->fn = fn;
-    s->record = record;
     switch (tn_slice_call(s->slice, TN_LIMIT_MAP_CALL_MS, s->m->functions[fn], push_record,
                           take_result, &c, err)) {
     case TN_RAN_paused: return TN_FN_paused;
@@ -120,8 +118,6 @@ static enum tn_fn_end run_sliced(struct session *s, int fn, struct tn_jval recor
     }
 }
 
-/* One that is paused is gone on with when its turn comes again; those before it in the record were
- * done with in time, and are once more. */
 static enum tn_fn_end run_function(void *arg, void **session, int fn, struct tn_jval record,
                                    struct tn_jw *out, struct tn_err *err)
 {
@@ -129,12 +125,7 @@ static enum tn_fn_end run_function(void *arg, void **session, int fn, struct tn_
     struct session *s = session ? session_of(m, session, err) : NULL;
     enum tn_fn_end end;
     if (session && !s) return TN_FN_failed;
-    bool another = s && tn_slice_paused(s->slice) &&
-                   (s->fn != fn || s->record.json != record.json || s->record.at != record.at);
-    if (!s || another)
-        end = run_whole(m, fn, record, out, err);
-    else
-        end = run_sliced(s, fn, record, out, err);
+    end = s ? run_sliced(s, fn, record, out, err) : run_whole(m, fn, record, out, err);
     if (end == TN_FN_failed && err->kind == TN_E_budget)
         m->overruns++;
     else if (end != TN_FN_paused)
@@ -284,6 +275,17 @@ static bool run_example(struct example_run *r, const struct map_example *e, stru
     return compare(r, err);
 }
 
+/* They run at each load, while others wait. */
+static bool in_time(struct example_run *r, int64_t began_us, struct tn_err *err)
+{
+    if (tn_cpu_us() - began_us <= TN_LIMIT_EXAMPLES_MS * 1000) return true;
+    tn_fail(err, TN_E_budget,
+            "the examples up to number %zu took more than %d ms of CPU time: give fewer, or make "
+            "the functions quicker",
+            r->number, TN_LIMIT_EXAMPLES_MS);
+    return tn_fail_at(err, r->m->info.file, r->line);
+}
+
 static bool run_examples(struct tn_mapping *m, const struct map_spec *s, struct tn_err *err)
 {
     struct example_run r = {.m = m,
@@ -292,13 +294,14 @@ static bool run_examples(struct tn_mapping *m, const struct map_spec *s, struct 
                             .expect = tn_json_new(),
                             .got = tn_json_new()};
     bool ok = true;
+    int64_t began = tn_cpu_us();
     tn_buf_init(&r.out, TN_LIMIT_RECORD);
     tn_buf_init(&r.a, TN_LIMIT_RECORD);
     tn_buf_init(&r.b, TN_LIMIT_RECORD);
     for (size_t i = 0; i < s->example_count && ok; i++) {
         r.number = i + 1;
         r.line = example_line(m->isolate, m->info.file, i + 1, s->spec.line);
-        ok = run_example(&r, &s->examples[i], err);
+        ok = run_example(&r, &s->examples[i], err) && in_time(&r, began, err);
     }
     tn_buf_clear(&r.out);
     tn_buf_clear(&r.a);

@@ -60,6 +60,8 @@ struct tn_compare {
     struct tn_json *record, *members[2];
     struct tn_json_rows rows;
     bool in_sample;
+    int mapped; /* ways of the record at hand that are done with */
+    bool again; /* the record at hand is not */
     struct result *at;
 };
 
@@ -337,7 +339,8 @@ static bool fits(struct tn_compare *c, int i)
                           0, &w->misfit);
 }
 
-static void map_one(struct tn_compare *c, int i)
+/* False: a function was paused; the same again. */
+static bool map_one(struct tn_compare *c, int i)
 {
     struct way *w = &c->ways[i];
     int64_t began = tn_mono_us();
@@ -346,6 +349,7 @@ static void map_one(struct tn_compare *c, int i)
     c->at->us[i] += tn_mono_us() - began;
     tn_err_clear(&w->misfit);
     if (w->ok) w->ok = fits(c, i);
+    return !w->outcome.paused;
 }
 
 static struct tn_str why(const struct way *w, struct tn_buf *line)
@@ -389,16 +393,20 @@ static bool worn_out(const struct way *w)
     return tn_mapping_overruns(w->mapping) >= TN_LIMIT_OVERRUNS;
 }
 
-static void try_record(struct tn_compare *c)
+/* False: it is not done with yet. */
+static bool try_record(struct tn_compare *c)
 {
-    c->at->records++;
-    if (worn_out(&c->ways[0]) || worn_out(&c->ways[1])) {
+    if (!c->mapped && (worn_out(&c->ways[0]) || worn_out(&c->ways[1]))) {
+        c->at->records++;
         c->at->left_out++;
-        return;
+        return true;
     }
-    map_one(c, 0);
-    map_one(c, 1);
+    for (; c->mapped < 2; c->mapped++)
+        if (!map_one(c, c->mapped)) return false;
+    c->mapped = 0;
+    c->at->records++;
     sort_record(c);
+    return true;
 }
 
 /* ---- samples ---- */
@@ -443,14 +451,18 @@ bool tn_compare_sample(struct tn_compare *c, const struct tn_sample *s, struct t
         c->ways[i].target = &tn_unit_target(unit, s->mapping)->resource;
     }
     if (!tn_json_rows_open(&c->rows, c->record, s->text, s->rows, &err)) return false;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         c->ways[i].apply = tn_apply_new(tn_mapping_plan(c->ways[i].mapping));
+        tn_apply_may_pause(c->ways[i].apply);
+    }
     c->at = result_of(into, s);
     return c->in_sample = true;
 }
 
 static void end_sample(struct tn_compare *c)
 {
+    c->mapped = 0;
+    c->again = false;
     for (int i = 0; i < 2; i++) {
         struct tn_isolate_stats s;
         tn_isolate_stats(tn_unit_isolate(unit_of(c->ways[i].units, c->at->mapping)), &s);
@@ -465,12 +477,12 @@ bool tn_compare_step(struct tn_compare *c, int64_t until_us)
 {
     struct tn_err err;
     while (c->in_sample) {
-        if (!tn_json_rows_next(&c->rows, &err)) {
+        if (!c->again && !tn_json_rows_next(&c->rows, &err)) {
             end_sample(c);
             return false;
         }
-        try_record(c);
-        if (tn_mono_us() >= until_us) return true;
+        c->again = !try_record(c);
+        if (c->again || tn_mono_us() >= until_us) return true;
     }
     return false;
 }

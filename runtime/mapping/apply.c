@@ -6,7 +6,10 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
+#include "base/alloc.h"
 #include "base/json_tape.h"
+#include "base/limits.h"
+#include "base/time.h"
 #include "mapping/internal.h"
 
 /* The members of an object as the last one of its kind had them, in order.  Records of one stream
@@ -40,6 +43,8 @@ struct tn_apply *tn_apply_new(const struct tn_plan *plan)
     tn_buf_init(&a->from_fn, TN_LIMIT_RECORD);
     tn_buf_init(&a->id, TN_LIMIT_RECORD);
     tn_buf_init(&a->canonical, 4 * (size_t)TN_LIMIT_RECORD);
+    tn_buf_init(&a->answer_text, 2 * TN_LIMIT_RECORD);
+    tn_arena_init(&a->answer_memory);
     a->md = EVP_MD_fetch(NULL, "SHA256", NULL);
     a->digest = EVP_MD_CTX_new();
     assert(a->md && a->digest);
@@ -49,7 +54,10 @@ struct tn_apply *tn_apply_new(const struct tn_plan *plan)
 void tn_apply_free(struct tn_apply *a)
 {
     if (!a) return;
-    if (a->session) a->plan->fn_end(a->plan->fn_arg, a->session);
+    tn_apply_forget(a);
+    tn_free(a->answers);
+    tn_buf_clear(&a->answer_text);
+    tn_arena_clear(&a->answer_memory);
     EVP_MD_CTX_free(a->digest);
     EVP_MD_free(a->md);
     for (uint32_t i = 0; i < a->plan->places; i++) tn_free(a->shapes[i].entries);
@@ -448,21 +456,65 @@ bool tn_apply_test(struct tn_apply *a, const struct tn_expr *e, const uint32_t *
     return true;
 }
 
+static void keep_answer(struct tn_apply *a, enum tn_fn_end end, const struct tn_err *err)
+{
+    if (a->answer_count == a->answer_room) {
+        a->answer_room = a->answer_room * 2 + 8;
+        a->answers = tn_realloc(a->answers, a->answer_room * sizeof *a->answers);
+    }
+    struct tn_answer_of *k = &a->answers[a->answer_count++];
+    *k = (struct tn_answer_of){.end = end, .at = a->answer_text.n, .n = a->from_fn.n};
+    tn_buf_add(&a->answer_text, a->from_fn.p ? a->from_fn.p : "", a->from_fn.n);
+    if (end == TN_FN_failed) {
+        struct tn_err *copy = tn_arena_alloc(&a->answer_memory, sizeof *copy);
+        *copy = *err;
+        k->err = copy;
+    }
+    a->answer_at = a->answer_count;
+}
+
+/* What it gave before the record was left in the middle. */
+static enum tn_fn_end answer_again(struct tn_apply *a, struct tn_err *err)
+{
+    const struct tn_answer_of *k = &a->answers[a->answer_at++];
+    tn_buf_add(&a->from_fn, a->answer_text.p ? a->answer_text.p + k->at : "", k->n);
+    if (k->err) *err = *k->err;
+    return k->end;
+}
+
+/* A record of many functions that are each quick enough gives way between two of them. */
+static bool turn_is_over(const struct tn_apply *a)
+{
+    return a->called && tn_mono_us() - a->began_us >= TN_LIMIT_SLICE_MS * 1000;
+}
+
+static enum tn_fn_end call_fn(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
+                              struct tn_err *err)
+{
+    struct tn_jval record = {a->json, slots[0]};
+    struct tn_jw w;
+    tn_jw_init(&w, &a->from_fn);
+    if (!a->may_pause) return a->plan->fn(a->plan->fn_arg, NULL, e->fn, record, &w, err);
+    if (a->answer_at < a->answer_count) return answer_again(a, err);
+    if (turn_is_over(a)) return TN_FN_paused;
+    a->called++;
+    enum tn_fn_end end = a->plan->fn(a->plan->fn_arg, &a->session, e->fn, record, &w, err);
+    if (end != TN_FN_paused) keep_answer(a, end, err);
+    return end;
+}
+
 static bool eval_fn(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
                     struct tn_value *v)
 {
     struct tn_err err = {0};
-    struct tn_jw w;
     *v = (struct tn_value){.type = TN_JSON_absent};
     tn_buf_reset(&a->from_fn);
-    tn_jw_init(&w, &a->from_fn);
-    enum tn_fn_end end = a->plan->fn(a->plan->fn_arg, a->may_pause ? &a->session : NULL, e->fn,
-                                     (struct tn_jval){a->json, slots[0]}, &w, &err);
+    enum tn_fn_end end = call_fn(a, e, slots, &err);
     if (end == TN_FN_paused) {
         a->stopped = a->paused = true;
         return false;
     }
-    if (end == TN_FN_done && a->from_fn.failed)
+    if (end == TN_FN_done && (a->from_fn.failed || a->answer_text.failed))
         return tn_apply_why(a, NULL, "the function's result is too large");
     if (end == TN_FN_failed) {
         tn_apply_why(a, NULL, "%s", err.text[0] ? err.text : "the function failed");
@@ -843,6 +895,25 @@ void tn_apply_may_pause(struct tn_apply *a)
     a->may_pause = a->plan->fn_end != NULL;
 }
 
+void tn_apply_forget(struct tn_apply *a)
+{
+    if (a->session) a->plan->fn_end(a->plan->fn_arg, a->session);
+    a->session = NULL;
+    a->paused = false;
+}
+
+/* Another record, or the same one again. */
+static void begin_turn(struct tn_apply *a)
+{
+    if (!a->paused) {
+        a->answer_count = 0;
+        tn_buf_reset(&a->answer_text);
+        tn_arena_reset(&a->answer_memory);
+    }
+    a->answer_at = a->called = 0;
+    a->began_us = tn_mono_us();
+}
+
 bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, struct tn_outcome *o)
 {
     o->ok = false;
@@ -852,6 +923,7 @@ bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, str
     a->outcome = o;
     a->json = record.json;
     a->path = NULL;
+    if (a->may_pause) begin_turn(a);
     a->rejected = a->stopped = a->paused = o->paused = false;
     a->why = (struct tn_why){.kind = TN_E_mapping};
     a->base = out->n;

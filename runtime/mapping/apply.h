@@ -43,6 +43,8 @@ void tn_apply_free(struct tn_apply *a); /* NULL does nothing */
 bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, struct tn_outcome *o);
 /* From now on a function that computes for long may leave a record in the middle (o->paused). */
 void tn_apply_may_pause(struct tn_apply *a);
+/* A record that was left in the middle is not gone on with: the next is another one. */
+void tn_apply_forget(struct tn_apply *a);
 /* SHA-256 over the canonical form (docs/decisions/canonical-json.md) of what the last successful
  * tn_apply appended; out is that same buffer, unchanged since. */
 void tn_apply_hash(struct tn_apply *a, const struct tn_buf *out, unsigned char hash[TN_APPLY_HASH]);

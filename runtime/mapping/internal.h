@@ -202,6 +202,13 @@ struct tn_why {
     char text[256];
 };
 
+/* One call of a function in the record at hand. */
+struct tn_answer_of {
+    enum tn_fn_end end;
+    size_t at, n;             /* of its text */
+    const struct tn_err *err; /* failed */
+};
+
 struct tn_apply {
     const struct tn_plan *plan;
     struct tn_arena arena;   /* results of operators; forgotten with each record */
@@ -224,6 +231,14 @@ struct tn_apply {
     bool rejected, stopped, paused;
     bool may_pause;
     void *session; /* of the functions */
+    /* what the functions of the record at hand gave, in the order of their calls: one that was left
+     * in the middle is gone on with, and those before it are not asked again */
+    struct tn_answer_of *answers;
+    size_t answer_count, answer_room, answer_at;
+    struct tn_buf answer_text;
+    struct tn_arena answer_memory; /* of their errors */
+    unsigned called;               /* functions, in this turn */
+    int64_t began_us;              /* this turn */
     bool quick; /* the record has TN_WIDE bytes behind it, and nobody traces */
 };
 

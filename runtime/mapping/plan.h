@@ -18,7 +18,7 @@ struct tn_json_pick;
  * failed: err says why; kind budget when it used up its time or memory.  record is the source
  * record, or the element of a list that the field is of.  Must not apply the same plan.
  * session: what it keeps from call to call of one stream, NULL at first; where it is given the
- * function may pause: it is called again for the same record, after those before it. */
+ * function may pause: it is called again, and is the next that is. */
 enum tn_fn_end { TN_FN_done, TN_FN_failed, TN_FN_paused };
 typedef enum tn_fn_end (*tn_plan_fn)(void *arg, void **session, int fn, struct tn_jval record,
                                      struct tn_jw *out, struct tn_err *err);

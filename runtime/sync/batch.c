@@ -115,6 +115,8 @@ static bool bad_page(struct tn_err *err)
 bool tn_mapper_begin(struct tn_mapper *m, struct tn_batch *b, struct tn_str text,
                      struct tn_str rows, struct tn_err *err)
 {
+    if (m->again) tn_apply_forget(m->apply);
+    m->again = false;
     m->batch = b;
     m->before =
         (struct mark){b->count, b->bad_count, b->rows, b->bodies.n, b->warned_count, b->warnings};

@@ -1573,7 +1573,7 @@ static void a_record_that_was_left_in_the_middle_is_applied_again(void **state)
         assert_int_equal(o.fault_count, 1);
     }
     assert_string_equal(out.p, "before{\"a\":7,\"b\":70,\"c\":7}{\"a\":7,\"b\":70,\"c\":7}");
-    assert_int_equal(p.first, 6);
+    assert_int_equal(p.first, 2); /* what is done with is not done again */
     assert_int_equal(p.ended, 0);
     tn_apply_free(a);
     assert_int_equal(p.ended, 1);

@@ -419,6 +419,74 @@ static void loops_and_memory_hogs_end_by_their_budget(void **state)
     tn_isolate_unref(iso);
 }
 
+/* Thirty functions that each compute for a while: between two of them, and inside one, others get
+ * their turn, and each is called once for the record. */
+static void a_record_of_many_slow_functions_gives_way(void **state)
+{
+    char text[8192];
+    size_t n = (size_t)snprintf(text, sizeof text, "%s",
+                                HEAD "local calls = 0\n"
+                                     "local function slow()\n"
+                                     "  for i = 1, 300000 do local x = i % 7 end\n"
+                                     "  calls = calls + 1 return calls end\n"
+                                     "return map { reads = 'x.item', writes = 'item', key = 'id', "
+                                     "set = { id = from 'id' :text(),\n");
+    for (int i = 0; i < 30; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "f%02d = function() return slow() end,\n",
+                              i);
+    snprintf(text + n, sizeof text - n, "} }");
+    struct tn_isolate *iso = isolate();
+    struct tn_err err;
+    struct tn_outcome o;
+    struct tn_buf out;
+    (void)state;
+    struct tn_mapping *m = load(iso, text, NULL, &err);
+    if (!m) fail_msg("%s", err.text);
+    struct tn_apply *a = tn_apply_new(tn_mapping_plan(m));
+    struct tn_json *json = tn_json_new();
+    int turns = 1;
+    tn_apply_may_pause(a);
+    tn_buf_init(&out, TN_MIB);
+    assert_true(tn_json_parse(json, TN_STR("{\"id\":\"1\"}"), &err));
+    for (; !tn_apply(a, tn_json_root(json), &out, &o); turns++) {
+        if (!o.paused) fail_msg("%s", o.faults[0].text);
+        assert_int_equal(out.n, 0);
+    }
+    assert_non_null(strstr(out.p, "\"f00\":1,"));
+    assert_non_null(strstr(out.p, "\"f29\":30}"));
+    assert_true(turns > 5);
+    tn_buf_clear(&out);
+    tn_json_free(json);
+    tn_apply_free(a);
+    tn_mapping_free(m);
+    tn_isolate_unref(iso);
+}
+
+static void examples_have_a_budget_together(void **state)
+{
+    static char text[65536];
+    size_t n = (size_t)snprintf(
+        text, sizeof text, "%s",
+        HEAD "return map { reads = 'x.item', writes = 'item', key = 'id', set = {\n"
+             "id = from 'id' :text(),\n"
+             "slow = function() for i = 1, 2e5 do local x = i % 7 end return 1 end },\n"
+             "examples = {\n");
+    for (int i = 0; i < 900; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n,
+                              "{ give = { id = '1' }, expect = { id = '1', slow = 1 } },\n");
+    snprintf(text + n, sizeof text - n, "} }");
+    struct tn_isolate_options options = {
+        .name = "mappings:slow", .modules = bind_modules, .context = &context, .load_ms = 60000};
+    struct tn_err err;
+    struct tn_isolate *iso = tn_isolate_new(host, &options, &err);
+    (void)state;
+    assert_null(load(iso, text, NULL, &err));
+    if (err.kind != TN_E_budget || !strstr(err.text, "the examples up to number"))
+        fail_msg("%s", err.text);
+    assert_true(err.line > 6);
+    tn_isolate_unref(iso);
+}
+
 static void wrong_declarations_say_where_and_what(void **state)
 {
     (void)state;
@@ -634,6 +702,8 @@ int main(void)
         cmocka_unit_test(a_function_that_fails_fails_its_record_alone),
         cmocka_unit_test(a_view_kept_over_the_call_is_stale),
         cmocka_unit_test(loops_and_memory_hogs_end_by_their_budget),
+        cmocka_unit_test(a_record_of_many_slow_functions_gives_way),
+        cmocka_unit_test(examples_have_a_budget_together),
         cmocka_unit_test(wrong_declarations_say_where_and_what),
         cmocka_unit_test(examples_run_at_load),
         cmocka_unit_test(the_shipped_item_mapping_maps_as_documented),
