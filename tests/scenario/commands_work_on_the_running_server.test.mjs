@@ -99,3 +99,24 @@ story("misuse of the command line is exit code 2 with a hint", async (stage) => 
   for (const word of ["serve", "check", "map", "sync", "reload", "key", "version"])
     assert.match(help.stdout, new RegExp(word));
 });
+
+story("each command says what it takes", async () => {
+  const { command } = await import("../harness/tenon.mjs");
+  const all = (await command(["help"])).stdout;
+  const names = [...all.matchAll(/^ {2}tenon (\w+)/gm)].map((found) => found[1]);
+  assert.ok(names.length > 10);
+  for (const name of names) {
+    const help = await command([name, "--help"]);
+    assert.equal(help.code, 0, help.output);
+    assert.equal(help.stderr, "", name);
+    const [usage] = help.stdout.split("\n");
+    assert.ok(usage.startsWith(`usage: tenon ${name}`), usage);
+    const options = [...help.stdout.matchAll(/^ {2}--([\w-]+)/gm)].map((found) => found[1]);
+    for (const [, used] of usage.matchAll(/--([\w-]+)/g))
+      assert.ok(options.includes(used), `${name} --${used}`);
+  }
+  const map = (await command(["map", "-h"])).stdout;
+  const [usage] = map.split("\n");
+  for (const [, option] of map.matchAll(/^ {2}--([\w-]+)/gm))
+    if (option !== "pages") assert.ok(usage.includes(`--${option}`), option);
+});
