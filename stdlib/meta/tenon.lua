@@ -138,6 +138,7 @@ function tenon.rule(declaration) end
 function tenon.sync(integration, operation, filters) end
 
 --- `tn.route { "GET", "/items/{id}", function(request) return 200, body, headers end, auth = "none" }`
+--- `return 200, store.query(...)` answers with the err when there is one.
 ---@param route table method, path, handler; auth, scope
 ---@return tenon.route
 function tenon.route(route) end
