@@ -97,10 +97,10 @@ int luaopen_tenon(lua_State *L)
         add(L, tn_field_type_name((enum tn_field_type)type), l_field);
     lua_newtable(L);
     for (int i = 0; auths[i]; i++) add(L, auths[i], l_auth);
-    tn_lua_seal(L, "tn.auth");
+    tn_lua_seal_module(L, "tn.auth");
     lua_setfield(L, -2, "auth");
     bind_json_push_null(L);
     lua_setfield(L, -2, "null");
-    tn_lua_seal(L, "tenon");
+    tn_lua_seal_module(L, "tenon");
     return 1;
 }

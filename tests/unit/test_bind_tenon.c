@@ -348,7 +348,7 @@ static void misuse_raises(void **state)
         {"tn.text 'a' (7)", "table expected"},
         {"tn.adapter()", "table expected"},
         {"tn.auth.basic(7)", "table expected"},
-        {"tn.txt 'a'", "attempt to call a nil value"},
+        {"tn.txt 'a'", "did you mean 'text'?"},
         {"tn.fail('nonsense', 'x')", "no kind of error"},
         {"tn.fail('timeout', 'too slow')", "too slow"},
     };
