@@ -32,6 +32,14 @@ void tn_lua_seal(lua_State *L, const char *name)
     lua_setmetatable(L, -2);
 }
 
+/* Is there a module std.<name>? */
+static bool is_std(const struct tn_isolate *iso, const char *name)
+{
+    for (const struct tn_module *m = iso->modules; m && m->name; m++)
+        if (tn_str_starts(tn_str(m->name), "std.") && strcmp(m->name + 4, name) == 0) return true;
+    return false;
+}
+
 /* Upvalues: the name of the module, its table. */
 static int refuse_unknown(lua_State *L)
 {
@@ -42,6 +50,8 @@ static int refuse_unknown(lua_State *L)
         if (n < MEMBERS_MAX && lua_type(L, -2) == LUA_TSTRING) names[n++] = lua_tostring(L, -2);
     const char *near = tn_str_nearest(tn_str(name), names);
     if (near) return luaL_error(L, "%s has no '%s'; did you mean '%s'?", module, name, near);
+    if (is_std(tn_isolate_of(L), name))
+        return luaL_error(L, "%s has no '%s'; did you mean the module std.%s?", module, name, name);
     return luaL_error(L, "%s has no '%s'", module, name);
 }
 

@@ -220,7 +220,7 @@ function tenon.fail(kind, message, field) end
 ---@return integer
 function tenon.now() end
 
----@class tenon.auths how requests are signed; values name config fields
+---@class tenon.auths how requests are signed; values name config fields.  Systems that one logs in to: std.session
 local auth = {}
 
 ---@param options table?
@@ -242,9 +242,5 @@ function auth.api_key(options) end
 ---@param options table
 ---@return tenon.auth
 function auth.oauth2(options) end
-
----@param options table
----@return tenon.auth
-function auth.session(options) end
 
 return tenon
