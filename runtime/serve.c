@@ -76,15 +76,27 @@ static bool take_folder(struct serving *s, bool *fresh, struct tn_err *err)
     return true;
 }
 
+static const char *path_of(const struct serving *s, const char *name, char out[PATH_BYTES + 16])
+{
+    snprintf(out, PATH_BYTES + 16, "%s/%s", s->data, name);
+    return out;
+}
+
 static bool open_sockets(struct serving *s, struct tn_err *err)
 {
     char path[PATH_BYTES + 16];
-    snprintf(path, sizeof path, "%s/tenon.sock", s->data);
-    s->p.unix_fd = tn_http_listen_unix(path, 0600, err);
+    s->p.unix_fd = tn_http_listen_unix(path_of(s, "tenon.sock", path), 0600, err);
     if (s->p.unix_fd < 0) return false;
-    snprintf(path, sizeof path, "%s/store.sock", s->data);
-    s->p.store_fd = tn_store_listen(path, err);
+    s->p.store_fd = tn_store_listen(path_of(s, "store.sock", path), err);
     return s->p.store_fd >= 0;
+}
+
+/* The files of the sockets that are ours.  The lock is still held: nobody has made new ones. */
+static void remove_sockets(const struct serving *s)
+{
+    char path[PATH_BYTES + 16];
+    if (s->p.unix_fd >= 0) unlink(path_of(s, "tenon.sock", path));
+    if (s->p.store_fd >= 0) unlink(path_of(s, "store.sock", path));
 }
 
 static bool open_egress(struct serving *s, struct tn_err *err)
@@ -152,6 +164,7 @@ static void set_limits(void)
 
 static void clear(struct serving *s)
 {
+    remove_sockets(s);
     int fds[] = {s->p.tcp_fd, s->p.unix_fd, s->p.store_fd, s->lock_fd};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
         if (fds[i] >= 0) close(fds[i]);

@@ -22,6 +22,13 @@ const struct tn_module bind_modules[] = {
     {"tenon.event", luaopen_tenon_event},
     {"tenon.gate", luaopen_tenon_gate},
     {"tenon.test", luaopen_tenon_test},
+    {"std.connection", NULL},
+    {"std.credential", NULL},
+    {"std.oauth2", NULL},
+    {"std.page", NULL},
+    {"std.retry", NULL},
+    {"std.session", NULL},
+    {"std.test", NULL},
     {NULL, NULL},
 };
 

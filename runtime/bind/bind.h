@@ -64,7 +64,7 @@ void *bind_new_free(lua_State *L, size_t size, const struct bind_class *class);
 void *bind_check(lua_State *L, int index, const struct bind_class *class);
 void *bind_test(lua_State *L, int index, const struct bind_class *class); /* NULL instead */
 void bind_drop(void *object); /* now; twice does nothing */
-/* A table with these functions, read-only. */
+/* A table with these functions, read-only; what it has not raises. */
 void bind_library(lua_State *L, const luaL_Reg *functions);
 
 /* ---- arguments ---- */

@@ -471,6 +471,6 @@ int luaopen_tenon_json(lua_State *L)
     luaL_newlib(L, functions);
     bind_json_push_null(L);
     lua_setfield(L, -2, "null");
-    tn_lua_seal(L, "tenon.json");
+    tn_lua_seal_module(L, "tenon.json");
     return 1;
 }

@@ -114,7 +114,7 @@ void bind_library(lua_State *L, const luaL_Reg *functions)
 {
     lua_newtable(L);
     luaL_setfuncs(L, functions, 0);
-    tn_lua_seal(L, "this module");
+    tn_lua_seal_module(L, "this module");
 }
 
 /* ---- arguments ---- */

@@ -133,6 +133,45 @@ int bind_rows_parse(lua_State *L, const char *kind)
     return 1;
 }
 
+/* The bad row that push_next put on the top as nil, err: a table with its line and message. */
+static void push_bad(lua_State *L, size_t line)
+{
+    lua_createtable(L, 0, 2);
+    lua_pushinteger(L, (lua_Integer)line);
+    lua_setfield(L, -2, "line");
+    lua_getfield(L, -2, "message");
+    lua_setfield(L, -2, "message");
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+}
+
+int bind_rows_sorted(lua_State *L)
+{
+    struct walk *w = push_walk(L, NULL);
+    lua_Integer n_good = 0, n_bad = 0;
+    size_t line;
+    bool good;
+    lua_newtable(L);
+    bind_json_mark_array(L, -1);
+    int records = lua_gettop(L);
+    lua_newtable(L);
+    while (w->next < w->count || fill(L, w) == ROWS) {
+        push_next(L, w, &line, &good);
+        if (good) {
+            lua_rawseti(L, records, ++n_good);
+            continue;
+        }
+        push_bad(L, line);
+        lua_rawseti(L, records + 1, ++n_bad);
+    }
+    if (w->feed.broken.kind != TN_E_none)
+        tn_lua_push_err(L, &w->feed.broken);
+    else
+        lua_pushnil(L);
+    bind_drop(w);
+    return 3;
+}
+
 static int next_on(lua_State *L, int status, lua_KContext ctx)
 {
     struct walk *w = bind_check(L, lua_upvalueindex(1), &WALK);

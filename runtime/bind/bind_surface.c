@@ -182,6 +182,21 @@ static void bad_answer(lua_State *L, const struct call *c, const char *what)
     bind_raise(L, &err);
 }
 
+/* `return 200, store.query(...)`: what may fail gives nil, err, and the err is the answer. */
+static void check_worked(lua_State *L)
+{
+    const struct tn_err *err = lua_isnil(L, 2) ? tn_lua_test_err(L, 3) : NULL;
+    if (err) bind_raise(L, err);
+}
+
+/* The script's fault, not that of who asked. */
+static void no_json(lua_State *L, const struct call *c, const struct tn_err *why)
+{
+    char text[sizeof why->text + sizeof why->field + 8];
+    snprintf(text, sizeof text, "%s%s%s", why->field, why->field[0] ? ": " : "", why->text);
+    bad_answer(L, c, text);
+}
+
 static void take_body(lua_State *L, struct call *c)
 {
     struct tn_err err;
@@ -194,7 +209,7 @@ static void take_body(lua_State *L, struct call *c)
         snprintf(c->type, sizeof c->type, "text/plain; charset=utf-8");
     } else {
         tn_jw_init(&w, &c->body);
-        if (!bind_json_write(L, 2, &w, &err) && !c->body.failed) bind_raise(L, &err);
+        if (!bind_json_write(L, 2, &w, &err) && !c->body.failed) no_json(L, c, &err);
         snprintf(c->type, sizeof c->type, "application/json");
     }
     if (!c->body.failed) return;
@@ -259,6 +274,7 @@ static void take_answer(lua_State *L, int n, void *arg)
     lua_Integer status = lua_isinteger(L, 1) ? lua_tointeger(L, 1) : 0;
     if (status < 200 || status > 599) bad_answer(L, c, "the status is a number from 200 to 599");
     c->status = (int)status;
+    check_worked(L);
     take_body(L, c);
     take_headers(L, c);
 }
@@ -300,8 +316,7 @@ void tn_surface_serve(const struct tn_surface_row *row, const struct bind_actor 
                                      .limit_ms = WAIT_MS,
                                      .context = &c->actor};
     struct tn_err err;
-    *c = (struct call){
-        .row = row, .x = x, .actor = *actor, .error = error, .error_arg = arg};
+    *c = (struct call){.row = row, .x = x, .actor = *actor, .error = error, .error_arg = arg};
     c->unit = tn_unit_ref(row->unit);
     tn_buf_init(&c->body, TN_LIMIT_ANSWER);
     c->task = tn_task_start(tn_unit_isolate(c->unit), row->route->ref, &how, c, &err);

@@ -78,8 +78,7 @@ static int l_now(lua_State *L)
 static const luaL_Reg functions[] = {
     {"fail", l_fail}, {"now", l_now}, {"sync", bind_sync}, {"webhook", l_webhook}, {NULL, NULL}};
 static const char *const declarations[] = {"adapter", "resource", "surface", "rule", "route", NULL};
-static const char *const auths[] = {"none",   "basic",   "bearer", "api_key",
-                                    "oauth2", "session", NULL};
+static const char *const auths[] = {"none", "basic", "bearer", "api_key", "oauth2", NULL};
 
 /* Adds name = fn with the name as upvalue to the table at the top. */
 static void add(lua_State *L, const char *name, lua_CFunction fn)
@@ -97,10 +96,10 @@ int luaopen_tenon(lua_State *L)
         add(L, tn_field_type_name((enum tn_field_type)type), l_field);
     lua_newtable(L);
     for (int i = 0; auths[i]; i++) add(L, auths[i], l_auth);
-    tn_lua_seal(L, "tn.auth");
+    tn_lua_seal_module(L, "tn.auth");
     lua_setfield(L, -2, "auth");
     bind_json_push_null(L);
     lua_setfield(L, -2, "null");
-    tn_lua_seal(L, "tenon");
+    tn_lua_seal_module(L, "tenon");
     return 1;
 }

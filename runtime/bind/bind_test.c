@@ -4,9 +4,13 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "bind/bind_http.h"
 #include "bind/bind_map.h"
+#include "bind/bind_rows.h"
 #include "bind/units.h"
 #include "mapping/apply.h"
+
+enum { NAMES_MAX = 64 };
 
 static const char ANSWER[] = "tenon.test.answer"; /* registry key */
 
@@ -134,8 +138,35 @@ static int l_map(lua_State *L)
     return 1;
 }
 
+/* rows(reply, path), rows(text or stream, { format = ... }): what emit makes of them. */
+static int l_rows(lua_State *L)
+{
+    struct tn_jval rows;
+    struct tn_err err;
+    check_test(L);
+    if (lua_istable(L, 2)) return bind_rows_sorted(L);
+    struct bind_body *body = bind_check_reply(L, 1);
+    if (!bind_body_rows(body, bind_opt_str(L, 2, ""), &rows, &err)) bind_raise(L, &err);
+    bind_json_push(L, rows);
+    return 1;
+}
+
+/* nearest(word, names): the one that was meant, or nil. */
+static int l_nearest(lua_State *L)
+{
+    const char *names[NAMES_MAX + 1] = {NULL};
+    struct tn_str word = bind_str(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    luaL_checkstack(L, NAMES_MAX, "names");
+    for (lua_Integer i = 1; i <= NAMES_MAX && lua_rawgeti(L, 2, i) != LUA_TNIL; i++)
+        names[i - 1] = luaL_checkstring(L, -1);
+    lua_pushstring(L, tn_str_nearest(word, names));
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"answer", l_answer}, {"clock", l_clock}, {"map", l_map}, {"reset", l_reset}, {NULL, NULL}};
+    {"answer", l_answer},   {"clock", l_clock}, {"map", l_map}, {"rows", l_rows},
+    {"nearest", l_nearest}, {"reset", l_reset}, {NULL, NULL}};
 
 int luaopen_tenon_test(lua_State *L)
 {

@@ -62,11 +62,20 @@ static bool is_flag(const struct tn_arg *table, struct tn_str name)
     return a && a->kind == TN_ARG_flag;
 }
 
+static bool help(const struct tn_arg *table, struct tn_err *err)
+{
+    if (table->name) printf("\noptions:\n");
+    tn_args_help(table);
+    tn_err_clear(err);
+    return false;
+}
+
 bool tn_args_parse(const struct tn_arg *table, int argc, char **argv, const char **rest, size_t max,
                    size_t *n, struct tn_err *err)
 {
     bool options = true;
     *n = 0;
+    if (argc == 1 && strcmp(argv[0], "--help") == 0) return help(table, err);
     for (int i = 0; i < argc; i++) {
         char *word = argv[i];
         if (!options || strncmp(word, "--", 2) != 0) {

@@ -25,7 +25,8 @@ struct tn_arg {
 };
 
 /* Fills the destinations; texts point into argv.  What is no option goes to rest (at most max) and
- * *n.  False: err names the word, and the nearest option where one is near. */
+ * *n.  False: err names the word, and the nearest option where one is near; or kind none: the
+ * one word was --help, the options are on stdout, and there is nothing else to do. */
 TN_MUST_CHECK bool tn_args_parse(const struct tn_arg *table, int argc, char **argv,
                                  const char **rest, size_t max, size_t *n, struct tn_err *err);
 /* One option by its name, as from a file.  value NULL: a flag that is on. */

@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "cli/args.h"
 
 static const struct tn_command commands[] = {
-    {"serve", "[options]", "run the server", NULL},
+    {"serve", "[options]", "run the server", NULL}, /* it is the program's own */
     {"check", "[--site DIR] [--json]", "load all scripts and run all examples, print every fault", tn_cli_check},
     {"test", "[PATH...] [--site DIR] [--tap]", "run the *.test.lua files there (tests/lua)", tn_cli_test},
-    {"map", "NAME [--site DIR] [--from FORMAT] [--rows PATH] [--to FORMAT] [--back] [--explain] [--coverage] [--stats] [--json]",
+    {"map", "NAME [--site DIR] [--from FORMAT] [--rows PATH] [--delimiter C] [--decimal-comma NAMES] [--encoding NAME] "
+     "[--columns LIST] [--bytes] [--to FORMAT] [--back] [--explain] [--coverage] [--stats] [--json]",
      "records or pages on stdin, mapped records on stdout", tn_cli_map},
     {"show", "[PATH]", "print a shipped script or mapping, or list them all", tn_cli_show},
     {"sync", "NAME OPERATION [--filter k=v] [--dry-run] [--data DIR] [--json]", "run a sync and watch it", tn_cli_sync},
@@ -52,6 +54,7 @@ int tn_cli_fail(const struct tn_err *err)
 
 int tn_cli_usage(const struct tn_err *err, const char *command)
 {
+    if (err->kind == TN_E_none) return TN_EXIT_ok;
     print_fault(err);
     for (const struct tn_command *c = commands; c->name; c++)
         if (strcmp(c->name, command) == 0)
@@ -65,6 +68,24 @@ static int help(void (*serve_help)(void))
     for (const struct tn_command *c = commands; c->name; c++)
         printf("  tenon %-8s %s\n%16s%s\n", c->name, c->usage, "", c->help);
     printf("\noptions of serve:\n");
+    serve_help();
+    return TN_EXIT_ok;
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) return true;
+    return false;
+}
+
+/* What it is, then its options: the command itself prints them, its table is its own. */
+static int help_of(const struct tn_command *c, void (*serve_help)(void))
+{
+    char word[] = "--help", *argv[] = {word, NULL};
+    printf("usage: tenon %s%s%s\n%s\n", c->name, c->usage[0] ? " " : "", c->usage, c->help);
+    if (c->run) return c->run(1, argv);
+    printf("\noptions:\n");
     serve_help();
     return TN_EXIT_ok;
 }
@@ -86,22 +107,20 @@ int tn_cli_main(int argc, char **argv, int (*serve)(int argc, char **argv), void
     if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h"))
         return help(serve_help);
     if (!strcmp(name, "--version")) name = "version";
-    if (!strcmp(name, "serve")) {
-        for (int i = 2; i < argc; i++) {
-            if (strcmp(argv[i], "--help") != 0) continue;
-            serve_help();
-            return TN_EXIT_ok;
-        }
-        return serve(argc - 2, argv + 2);
+    for (const struct tn_command *c = commands; c->name; c++) {
+        if (strcmp(c->name, name) != 0) continue;
+        if (asks_for_help(argc - 2, argv + 2)) return help_of(c, serve_help);
+        return c->run ? c->run(argc - 2, argv + 2) : serve(argc - 2, argv + 2);
     }
-    for (const struct tn_command *c = commands; c->name; c++)
-        if (strcmp(c->name, name) == 0) return c->run(argc - 2, argv + 2);
     return unknown(name);
 }
 
 int tn_cli_version(int argc, char **argv)
 {
-    (void)argc, (void)argv;
+    const struct tn_arg none[] = {{NULL, TN_ARG_flag, NULL, NULL, NULL}};
+    struct tn_err err;
+    size_t n;
+    if (!tn_args_parse(none, argc, argv, NULL, 0, &n, &err)) return tn_cli_usage(&err, "version");
     puts("tenon " TENON_VERSION);
     return TN_EXIT_ok;
 }

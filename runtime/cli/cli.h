@@ -45,7 +45,8 @@ void tn_cli_print_reload(struct tn_jval answer);
 
 /* Prints "tenon: …" with file, line and field on standard error; answers TN_EXIT_failed. */
 int tn_cli_fail(const struct tn_err *err);
-/* The same for a wrong command line; answers TN_EXIT_usage. */
+/* The same for a wrong command line; answers TN_EXIT_usage.  Of kind none (the options were asked
+ * for and are printed) it says nothing; answers TN_EXIT_ok. */
 int tn_cli_usage(const struct tn_err *err, const char *command);
 /* May colours and progress be shown on standard output? */
 bool tn_cli_terminal(void);

@@ -5,10 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "access/secrets.h"
@@ -17,6 +15,7 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "loop/loop.h"
+#include "net/http_server.h"
 #include "store/store.h"
 
 enum { PATH_BYTES = 4096, WAL_LARGE_MIB = 256, FREE_LOW_MIB = 1024 };
@@ -80,22 +79,11 @@ static bool is_locked(const char *path)
     return locked;
 }
 
-static bool answers(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path) return false;
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool ok = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
-    if (fd >= 0) close(fd);
-    return ok;
-}
-
 static void look_at_server(struct doctor *d)
 {
     char path[PATH_BYTES];
     d->served = is_locked(path_of(d, "serve.lock", path));
-    bool socket = answers(path_of(d, "tenon.sock", path));
+    bool socket = tn_http_unix_answers(path_of(d, "tenon.sock", path));
     if (d->served && socket)
         say(d, FINE, "server", "runs, and its socket answers", "");
     else if (d->served)

@@ -5,29 +5,29 @@
 
 #include "base/embed.h"
 #include "base/str.h"
+#include "cli/args.h"
 #include "cli/cli.h"
 
 enum { PATHS_MAX = 512 };
 
 int tn_cli_show(int argc, char **argv)
 {
-    const char *paths[PATHS_MAX + 1] = {0};
+    const char *paths[PATHS_MAX + 1] = {0}, *wanted[1] = {NULL};
+    const struct tn_arg none[] = {{NULL, TN_ARG_flag, NULL, NULL, NULL}};
     struct tn_err err;
-    size_t n = 0;
-    if (argc > 1) {
-        tn_fail(&err, TN_E_invalid, "show takes one path, or none for the list");
+    size_t n = 0, words;
+    if (!tn_args_parse(none, argc, argv, wanted, 1, &words, &err))
         return tn_cli_usage(&err, "show");
-    }
     for (const struct tn_embedded *e = tn_shipped_scripts; e->path && n < PATHS_MAX; e++) {
-        if (argc == 0) puts(e->path);
+        if (!words) puts(e->path);
         paths[n++] = e->path;
-        if (argc == 0 || strcmp(e->path, argv[0]) != 0) continue;
+        if (!words || strcmp(e->path, wanted[0]) != 0) continue;
         fwrite(e->text, 1, e->n, stdout);
         return TN_EXIT_ok;
     }
-    if (argc == 0) return TN_EXIT_ok;
-    const char *near = tn_str_nearest(tn_str(argv[0]), paths);
-    tn_fail(&err, TN_E_not_found, "no shipped file is called '%s'%s%s%s", argv[0],
+    if (!words) return TN_EXIT_ok;
+    const char *near = tn_str_nearest(tn_str(wanted[0]), paths);
+    tn_fail(&err, TN_E_not_found, "no shipped file is called '%s'%s%s%s", wanted[0],
             near ? "; did you mean '" : "; tenon show lists them", near ? near : "",
             near ? "'?" : "");
     return tn_cli_fail(&err);

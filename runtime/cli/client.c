@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "loop/loop.h"
 #include "net/http_client.h"
+#include "net/http_server.h"
 
 enum { CALL_MS = 24 * 3600 * 1000, ANSWER_MAX = 64 * TN_MIB };
 
@@ -28,9 +29,10 @@ struct tn_client *tn_client_open(const char *data, struct tn_err *err)
     struct tn_http_client_options o = {.user_agent = "tenon command line"};
     snprintf(c->path, sizeof c->path, "%s/tenon.sock", data);
     tn_buf_init(&c->answer, ANSWER_MAX);
-    if (access(c->path, F_OK) != 0) {
-        tn_fail(err, TN_E_unavailable, "no server runs on %s (there is no %s): start one with tenon "
-                                       "serve, or name its folder with --data", data, c->path);
+    if (!tn_http_unix_answers(c->path)) {
+        tn_fail(err, TN_E_unavailable, "no server runs on %s (%s %s): start one with tenon serve, or "
+                                       "name its folder with --data", data,
+                access(c->path, F_OK) == 0 ? "nobody listens on" : "there is no", c->path);
         goto fail;
     }
     c->json = tn_json_new();

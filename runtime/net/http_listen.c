@@ -74,14 +74,16 @@ int tn_http_listen_tcp(const char *address, char bound[TN_HTTP_ADDRESS_LEN], str
     return fd;
 }
 
-/* Does anybody accept on that socket file? */
-static bool is_served(const struct sockaddr_un *a)
+bool tn_http_unix_answers(const char *path)
 {
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof a.sun_path) return false;
+    strcpy(a.sun_path, path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return false;
-    bool served = connect(fd, (const struct sockaddr *)a, sizeof *a) == 0;
+    bool answers = connect(fd, (const struct sockaddr *)&a, sizeof a) == 0;
     close(fd);
-    return served;
+    return answers;
 }
 
 int tn_http_listen_unix(const char *path, mode_t mode, struct tn_err *err)
@@ -94,7 +96,7 @@ int tn_http_listen_unix(const char *path, mode_t mode, struct tn_err *err)
         return -1;
     }
     strcpy(a.sun_path, path);
-    if (lstat(path, &st) == 0 && (!S_ISSOCK(st.st_mode) || is_served(&a))) {
+    if (lstat(path, &st) == 0 && (!S_ISSOCK(st.st_mode) || tn_http_unix_answers(path))) {
         tn_fail(err, TN_E_busy, "%.200s is in use", path);
         return -1;
     }

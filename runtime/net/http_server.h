@@ -73,6 +73,8 @@ TN_MUST_CHECK int tn_http_listen_tcp(const char *address, char bound[TN_HTTP_ADD
                                      struct tn_err *err);
 /* Replaces a socket file that nobody listens on; mode e.g. 0600. */
 TN_MUST_CHECK int tn_http_listen_unix(const char *path, mode_t mode, struct tn_err *err);
+/* Does anybody listen on that socket file? */
+bool tn_http_unix_answers(const char *path);
 
 /* The request.  Views live until the exchange is finished. */
 struct tn_str tn_http_method(const struct tn_http_exchange *x);

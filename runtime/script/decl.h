@@ -40,6 +40,7 @@ struct tn_operation {
 struct tn_auth {
     const char *kind;              /* "none", "basic", "bearer", "api_key", "oauth2", ... */
     const struct tn_pair *options; /* its texts: names of config fields; key NULL ends */
+    const char *const *of;         /* std.session: config fields of who logs in; NULL: none */
     int line;                      /* functions of it are read in Lua */
 };
 struct tn_webhook {

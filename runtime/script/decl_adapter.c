@@ -5,6 +5,8 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
+enum { NAMES_MAX = 63 };
+
 static const struct key adapter_keys[] = {{"title", D_TEXT, false},
                                           {"type", D_TEXT, false},
                                           {"base", D_TEXT, false},
@@ -23,10 +25,13 @@ static const struct key operation_keys[] = {
     {"direction", D_TEXT, false}, {"mapping", D_TEXT, false},
     {"schedule", D_TEXT, false},  {"filters", D_TABLE, false},
     {"run", D_FUNCTION, false},   {NULL, 0, false}};
-static const struct key webhook_keys[] = {
-    {"signature", D_TEXT, false}, {"secret", D_TEXT, false},        {"id", D_TEXT, false},
-    {"type", D_TEXT, false},      {"replay_window", D_TEXT, false}, {"runs", D_TABLE, false},
-    {NULL, 0, false}};
+static const struct key webhook_keys[] = {{"signature", D_TEXT, false},
+                                          {"secret", D_TEXT, false},
+                                          {"id", D_TEXT, false},
+                                          {"type", D_TEXT, false},
+                                          {"replay_window", D_TEXT, false},
+                                          {"runs", D_TABLE, false},
+                                          {NULL, 0, false}};
 static const struct key any_function[] = {{"#any", D_FUNCTION, false}, {NULL, 0, false}};
 static const struct key any_table[] = {{"#any", D_TABLE, false}, {NULL, 0, false}};
 
@@ -107,7 +112,22 @@ static void read_auth(struct reading *r, int table, struct tn_auth *auth)
             tn_decl_fault(r, auth->line, "'auth' needs a kind: use tn.auth.basic { ... }");
     }
     auth->options = text_pairs(r, value + 1);
+    if (strcmp(auth->kind, "session") == 0) auth->of = tn_decl_opt_texts(r, value + 1, "of");
     lua_settop(L, value - 1);
+}
+
+/* Of auth, key names a config field. */
+static void check_auth_field(struct reading *r, const struct tn_adapter *a, const char *key,
+                             const char *field)
+{
+    const char *names[NAMES_MAX + 1] = {NULL};
+    if (tn_field_find(a->fields, a->n_fields, tn_str(field))) return;
+    for (size_t i = 0; i < a->n_fields && i < NAMES_MAX; i++) names[i] = a->fields[i].name;
+    const char *near = tn_str_nearest(tn_str(field), names);
+    r->line = a->auth.line;
+    tn_decl_fault(r, tn_decl_key_line(r, key),
+                  "auth: '%s' names the config field '%s', which is not declared%s%s%s", key, field,
+                  near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 /* Values of tn.auth options are names of config fields, so a misspelt one is found here. */
@@ -118,13 +138,10 @@ static void check_auth(struct reading *r, const struct tn_adapter *a)
     for (const struct tn_pair *p = a->auth.options; p->key; p++) {
         const char *const *name = fields;
         while (*name && strcmp(*name, p->key) != 0) name++;
-        if (!*name || tn_field_find(a->fields, a->n_fields, tn_str(p->value))) continue;
-        r->line = a->auth.line;
-        tn_decl_fault(r, tn_decl_key_line(r, p->key),
-                      "auth: '%s' names the config field '%s', which is "
-                      "not declared",
-                      p->key, p->value);
+        if (*name) check_auth_field(r, a, p->key, p->value);
     }
+    for (const char *const *field = a->auth.of; field && *field; field++)
+        check_auth_field(r, a, "of", *field);
 }
 
 /* ---- operations ---- */
@@ -253,8 +270,10 @@ static void check_webhook_runs(struct reading *r, const struct tn_adapter *a)
         const struct tn_operation *o = a->operations;
         while (o->name && strcmp(o->name, p->value) != 0) o++;
         if (!o->name)
-            tn_decl_fault(r, tn_decl_key_line(r, p->key), "the webhook's event '%s' runs '%s', but "
-                          "there is no such operation", p->key, p->value);
+            tn_decl_fault(r, tn_decl_key_line(r, p->key),
+                          "the webhook's event '%s' runs '%s', but "
+                          "there is no such operation",
+                          p->key, p->value);
     }
 }
 

@@ -49,7 +49,7 @@ struct tn_sources {
 
 struct tn_module {
     const char *name;   /* "tenon.json"; NULL ends the table */
-    lua_CFunction open; /* pushes the module's table */
+    lua_CFunction open; /* pushes the module's table; NULL: a file, named for the hints */
 };
 
 struct tn_isolate_options {
@@ -146,6 +146,8 @@ void tn_isolate_log(struct tn_isolate *iso, enum tn_level level, const char *are
                     struct tn_str text);
 /* Makes the table at the top of the stack read-only: a proxy takes its place. */
 void tn_lua_seal(lua_State *L, const char *name);
+/* The same for a module of ours: what it has not raises, with the nearest name, where it stands. */
+void tn_lua_seal_module(lua_State *L, const char *name);
 /* Errors as Lua values: fields kind, message, status, retry, file, line, field; tostring. */
 void tn_lua_push_err(lua_State *L, const struct tn_err *err);
 /* NULL: the value is none. */

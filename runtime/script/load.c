@@ -211,7 +211,7 @@ int tn_load_require(lua_State *L)
     if (lua_getfield(L, 2, name) != LUA_TNIL) return 1;
     lua_pop(L, 1);
     const struct tn_module *module = find_module(tn_isolate_of(L), name);
-    if (module) {
+    if (module && module->open) {
         lua_pushcfunction(L, module->open);
         lua_call(L, 0, 1);
     } else {

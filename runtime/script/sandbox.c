@@ -7,6 +7,8 @@
 
 #include "base/id.h"
 
+enum { MEMBERS_MAX = 63 };
+
 /* ---- read-only tables ---- */
 
 static int refuse_write(lua_State *L)
@@ -28,6 +30,40 @@ void tn_lua_seal(lua_State *L, const char *name)
     lua_pushboolean(L, 1);
     lua_setfield(L, -2, "__sealed");
     lua_setmetatable(L, -2);
+}
+
+/* Is there a module std.<name>? */
+static bool is_std(const struct tn_isolate *iso, const char *name)
+{
+    for (const struct tn_module *m = iso->modules; m && m->name; m++)
+        if (tn_str_starts(tn_str(m->name), "std.") && strcmp(m->name + 4, name) == 0) return true;
+    return false;
+}
+
+/* Upvalues: the name of the module, its table. */
+static int refuse_unknown(lua_State *L)
+{
+    const char *module = lua_tostring(L, lua_upvalueindex(1)), *name = luaL_tolstring(L, 2, NULL);
+    const char *names[MEMBERS_MAX + 1] = {NULL};
+    size_t n = 0;
+    for (lua_pushnil(L); lua_next(L, lua_upvalueindex(2)); lua_pop(L, 1))
+        if (n < MEMBERS_MAX && lua_type(L, -2) == LUA_TSTRING) names[n++] = lua_tostring(L, -2);
+    const char *near = tn_str_nearest(tn_str(name), names);
+    if (near) return luaL_error(L, "%s has no '%s'; did you mean '%s'?", module, name, near);
+    if (is_std(tn_isolate_of(L), name))
+        return luaL_error(L, "%s has no '%s'; did you mean the module std.%s?", module, name, name);
+    return luaL_error(L, "%s has no '%s'", module, name);
+}
+
+void tn_lua_seal_module(lua_State *L, const char *name)
+{
+    lua_createtable(L, 0, 1);
+    lua_pushstring(L, name);
+    lua_pushvalue(L, -3);
+    lua_pushcclosure(L, refuse_unknown, 2);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
+    tn_lua_seal(L, name);
 }
 
 static int l_rawset(lua_State *L)

@@ -12,7 +12,7 @@ local credential = {}
 ---end, refused)
 ---```
 ---@param key string             whose it is
----@param log_in fun(): string, integer    raises kind "auth" when it was refused: left alone for 30 s
+---@param log_in fun(): string, integer    raises kind "auth" or "denied" when it was refused: left alone for 30 s
 ---@param stale? string          the one that was just refused: another is wanted
 ---@return string
 function credential.of(key, log_in, stale) end

@@ -5,12 +5,13 @@
 local session = {}
 
 ---@class tenon.session.options
----@field of string[]            names of the config fields that say who logs in
+---@field of string[]            names of the config fields that say who logs in; the adapter declares them
 ---@field login fun(conn: tenon.conn): table<string, string>|tenon.http.reply, integer?  over an unsigned conn:
 ---                              headers for all other requests, or the reply whose cookies are the session;
----                              and for how many seconds it is good.  Raises kind "auth" when it was refused.
+---                              and for how many seconds it is good.  Raises kind "auth" or "denied" when
+---                              it was refused.
 ---@field lost? fun(reply: tenon.http.reply): boolean  does this answer mean that the session is gone; 401 does anyway
----@field lives? integer         seconds, when login does not say; 1200
+---@field lives? integer         seconds, above 0, when login does not say; 1200
 
 ---For an adapter's `auth`.
 ---

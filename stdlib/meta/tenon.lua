@@ -138,6 +138,7 @@ function tenon.rule(declaration) end
 function tenon.sync(integration, operation, filters) end
 
 --- `tn.route { "GET", "/items/{id}", function(request) return 200, body, headers end, auth = "none" }`
+--- `return 200, store.query(...)` answers with the err when there is one.
 ---@param route table method, path, handler; auth, scope
 ---@return tenon.route
 function tenon.route(route) end
@@ -219,7 +220,7 @@ function tenon.fail(kind, message, field) end
 ---@return integer
 function tenon.now() end
 
----@class tenon.auths how requests are signed; values name config fields
+---@class tenon.auths how requests are signed; values name config fields.  Systems that one logs in to: std.session
 local auth = {}
 
 ---@param options table?
@@ -241,9 +242,5 @@ function auth.api_key(options) end
 ---@param options table
 ---@return tenon.auth
 function auth.oauth2(options) end
-
----@param options table
----@return tenon.auth
-function auth.session(options) end
 
 return tenon

@@ -89,6 +89,7 @@ function Value:text() end
 ---@return tenon.map.value
 function Value:trim() end
 
+--- ASCII letters only, as lower.
 ---@return tenon.map.value
 function Value:upper() end
 

@@ -27,6 +27,20 @@ function test.clock(ms) end
 ---@return tenon.error? err the first fault
 function test.map(mapping, record) end
 
+--- What conn:emit makes of a reply and a path, or of a text or stream and its format.
+---@param what tenon.http.reply|tenon.http.stream|string
+---@param rows string|tenon.conn.format
+---@return table[] records
+---@return { line: integer, message: string }[]? bad rows that cannot be read
+---@return tenon.error? broken why the text ends before its end
+function test.rows(what, rows) end
+
+--- The name that was meant, if one is near.
+---@param word string
+---@param names string[]
+---@return string?
+function test.nearest(word, names) end
+
 --- The real time again, and no answers.
 function test.reset() end
 

@@ -8,6 +8,7 @@ local gate  = require "tenon.gate"
 local credential = {}
 
 local PAUSE_MS = 30000                      -- a refused log-in is not tried again for so long
+local REFUSED = { auth = true, denied = true }  -- some peers lock an account that is denied too often
 
 -- Of this isolate: what the vault holds, without opening it each time; and what was refused.
 local held = {}
@@ -27,7 +28,7 @@ local function renew(key, entry, log_in, stale)
   local worked, secret, lives = pcall(log_in)
   if not worked then
     local err = secret
-    if type(err) == "userdata" and err.kind == "auth" then
+    if type(err) == "userdata" and REFUSED[err.kind] then
       entry.refused, entry.refused_until = err, tn.now() + PAUSE_MS
     end
     error(err, 0)
@@ -42,8 +43,8 @@ local function renew(key, entry, log_in, stale)
 end
 
 -- A credential that is good as far as we know, other than stale (the one that was just refused).
--- log_in() gives it (a text) and for how many seconds it is good; it raises kind "auth" when it was refused,
--- and is then left alone for 30 s.  key says whose it is: name all that it depends on, and hash it.
+-- log_in() gives it (a text) and for how many seconds it is good; it raises kind "auth" or "denied" when it was
+-- refused, and is then left alone for 30 s.  key says whose it is: name all that it depends on, and hash it.
 function credential.of(key, log_in, stale)
   local entry = held[key] or {}
   held[key] = entry

@@ -1,4 +1,5 @@
 -- std/test.lua: what a test file sees: test, expect, and helpers.  tenon test runs the files.
+local tn   = require "tenon"
 local env  = require "tenon.test"
 local json = require "tenon.json"
 
@@ -90,18 +91,53 @@ function M.sent() return sent end
 
 -- ---- adapters ----
 
--- Runs an operation of an adapter against the recorded replies: the pages that it gave to the engine,
--- each with rows, cursor and total.
+-- A list of records that the adapter built, read back from what they are written as.
+local function built(list)
+  if #list == 0 and next(list) ~= nil then error("emit: a list of records is expected, not one record", 0) end
+  local rows = json.array()
+  for i, record in ipairs(list) do
+    local text = json.encode(record)
+    if text:sub(1, 1) ~= "{" then error(("emit: record %d is no table of members"):format(i), 0) end
+    rows[i] = json.decode(text)
+  end
+  return rows
+end
+
+-- Records, those that cannot be read, and the err of an answer that breaks off.
+local function records_of(what, rows)
+  if type(what) == "table" then return built(what) end
+  if type(rows) == "table" and type(what) == "userdata" and what.text then what = what:text() end
+  return env.rows(what, rows)
+end
+
+local function operation_of(adapter, name)
+  local operations = adapter.operations or {}
+  if operations[name] and operations[name].run then return operations[name] end
+  if operations[name] then error(("the operation '%s' has no run function"):format(name), 3) end
+  local names = {}
+  for known in pairs(operations) do names[#names + 1] = known end
+  local near = env.nearest(name, names)
+  error(("the adapter has no operation '%s'%s"):format(name, near and ("; did you mean '%s'?"):format(near) or ""), 3)
+end
+
+-- Runs an operation of an adapter against the recorded replies: the pages that it gave to the engine, one for
+-- each emit that brought records, with rows (as a mapping sees them), cursor, total and bad: what could not be
+-- read, each with line and message; nil when all could.
 function M.run(adapter, operation, config, filters, resume)
   local connection = require "std.connection"
+  local run = operation_of(adapter, operation).run
   local pages = {}
   local source = {}
-  function source.emit(_, reply, rows, cursor, total)
-    local list = rows == "" and reply:json() or reply:at(rows)
-    if #list > 0 then pages[#pages + 1] = { rows = list, cursor = cursor, total = total } end
-    return #list
+  function source.emit(_, what, rows, cursor, total)
+    local list, bad, broken = records_of(what, rows)
+    local count = #list + #(bad or {})
+    if count > 0 then
+      pages[#pages + 1] = { rows = list, cursor = cursor, total = total, bad = bad and #bad > 0 and bad or nil }
+    end
+    if broken then tn.fail("bad_answer", "the answer cannot be read: " .. broken.message) end
+    return count
   end
-  connection.run(adapter, config, adapter.operations[operation].run, filters or {}, source, resume)
+  connection.run(adapter, config, run, filters or {}, source, resume)
   return pages
 end
 

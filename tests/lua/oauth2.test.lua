@@ -53,6 +53,18 @@ test("refused credentials are named, and not tried again for a while", function(
   expect(#t.sent()):equals(3)
 end)
 
+test("denied credentials are not tried again for a while either", function()
+  t.clock(6000000)
+  t.replies { [TOKEN] = { { status = 403, body = {} }, token("one", 600) }, [DATA] = good }
+  local conn = connect "f"
+  expect(function() conn:get "/data" end):fails_with("denied", "HTTP 403")
+  expect(function() conn:get "/data" end):fails_with("denied", "HTTP 403")
+  expect(#t.sent()):equals(1)
+  t.clock(6000000 + 31000)
+  conn:get "/data"
+  expect(#t.sent()):equals(3)
+end)
+
 test("an answer without a token is no log-in", function()
   t.replies { [TOKEN] = { { status = 200, body = { hello = 1 } } } }
   expect(function() connect("e"):get "/data" end):fails_with("bad_answer", "no token")

@@ -77,6 +77,35 @@ test("a log-in that brings nothing is named, and refused ones are left alone for
     :fails_with("auth", "no such user")
 end)
 
-test("options that make no sense are refused", function()
-  expect(function() session.login {} end):fails_with("script", "session.login")
+test("a denied log-in is left alone too, so that no account gets locked", function()
+  t.clock(4000000)
+  t.replies { [LOGIN] = { { status = 403, body = { message = "no entry" } }, cookies "s=1" }, [DATA] = good }
+  expect(function() connect "i":get "/data" end):fails_with("denied", "no entry")
+  expect(function() connect "i":get "/data" end):fails_with("denied", "no entry")
+  expect(#t.sent()):equals(1)
+  t.clock(4000000 + 31000)
+  connect "i":get "/data"
+  expect(#t.sent()):equals(3)
+end)
+
+test("options that make no sense are refused where they stand", function()
+  local function login() end
+  local function refused(options, pattern)
+    expect(function() session.login(options) end):fails_with("script", pattern)
+  end
+  refused(nil, "session.login {")
+  refused({ of = {} }, "session.test.lua:%d+: session.login: 'login' has to be a function")
+  refused({ of = {}, login = login, losst = login }, "unknown option 'losst'; it takes lives, login, lost, of")
+  refused({ of = "user", login = login }, "'of' has to be a table")
+  refused({ of = { 1 }, login = login }, "'of' has to be a list of names")
+  refused({ of = {}, login = login, lost = true }, "'lost' has to be a function")
+  for _, lives in ipairs { 0, -1, 1.5, "60" } do
+    refused({ of = {}, login = login, lives = lives }, "'lives' has to be")
+  end
+end)
+
+test("a log-in that says nonsense about its time is the script's fault", function()
+  t.replies { [DATA] = good }
+  local conn = connect("j", { login = function() return { ["X-Session"] = "a" }, 0 end })
+  expect(function() conn:get "/data" end):fails_with("script", "whole number above 0, not 0")
 end)

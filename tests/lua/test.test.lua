@@ -3,6 +3,7 @@ local t    = require "std.test"
 local time = require "tenon.time"
 local tn   = require "tenon"
 local http = require "tenon.http"
+local json = require "tenon.json"
 
 test("the clock stands still, and sleeps move it on", function()
   t.clock(1700000000000)
@@ -34,4 +35,70 @@ test("replies are found by address, by path, and one after the other", function(
   expect(http.request { url = "https://a.example/x" }:text()):equals("two")
   expect(http.request { url = "https://a.example/x" }:at "why"):equals("gone")
   expect(#t.sent()):equals(3)
+end)
+
+-- ---- runs of adapters that speak no JSON ----
+
+local CSV = "no;price\nA;1,50\nB;2\nC;3;4\n"
+local XML = "<a><Part><no>A</no></Part><Part><no>B</no></Part></a>"
+
+local function adapter(run)
+  return tn.adapter { config = { tn.url "base" {} }, base = "base",
+    operations = { sync_parts = { entity = "item", mapping = "oracle_fusion/item", run = run } } }
+end
+
+local function run(fn)
+  t.replies { ["GET https://a.example/csv"] = { body = CSV, headers = { ["Content-Type"] = "text/csv" } },
+              ["GET https://a.example/xml"] = { body = XML, headers = { ["Content-Type"] = "text/xml" } },
+              ["GET https://a.example/json"] = { body = '{"rows":[{"n":0.10,"x":null}]}' } }
+  return t.run(adapter(fn), "sync_parts", { base = "https://a.example" })
+end
+
+test("a run shows the records of an answer in any format", function()
+  local format = { format = "csv", delimiter = ";", decimal_comma = "price" }
+  local pages = run(function(conn)
+    expect(conn:emit(conn:get("/csv", nil, { raw = true }), format, "next", 7)):equals(3)
+    conn:emit(conn:stream "/csv", format)
+    conn:emit(conn:get("/xml", nil, { raw = true }), { format = "xml", rows = "a.Part" })
+    conn:emit('{"a":1}\n{"a":[]}\n', { format = "ndjson" })
+    conn:emit("A 1\nB 2\n", { format = "fixed", columns = { "no:1-1", "q:3-3" } })
+    expect(conn:emit("no\n", { format = "csv" })):equals(0)
+  end)
+  expect(#pages):equals(5)
+  expect(pages[1].rows):equals { { no = "A", price = "1.50" }, { no = "B", price = "2" } }
+  expect({ pages[1].cursor, pages[1].total, pages[1].bad[1].line }):equals { "next", 7, 4 }
+  expect(pages[2].rows):equals(pages[1].rows)
+  expect(pages[3].rows):equals { { no = "A" }, { no = "B" } }
+  expect(pages[3].bad):equals(nil)
+  expect(pages[4].rows[1].a):equals(1)
+  expect(pages[5].rows):equals { { no = "A", q = "1" }, { no = "B", q = "2" } }
+end)
+
+test("a run shows records that were built, and rows of JSON, as a mapping sees them", function()
+  local pages = run(function(conn)
+    conn:emit({ { id = 1, at = json.null }, { id = 2 } }, nil, 5)
+    conn:emit(conn:get "/json", "rows")
+    expect(conn:emit({})):equals(0)
+  end)
+  expect(#pages):equals(2)
+  expect(pages[1].rows):equals { { id = 1, at = json.null }, { id = 2 } }
+  expect(pages[1].cursor):equals(5)
+  expect(tostring(pages[2].rows[1].n)):equals("0.10")
+  expect(pages[2].rows[1].x):equals(json.null)
+end)
+
+test("what emit refuses, a run refuses", function()
+  local function fails(fn) return expect(function() run(fn) end) end
+  fails(function(conn) conn:emit({ id = 1 }) end):fails_with("script", "not one record")
+  fails(function(conn) conn:emit({ "a" }) end):fails_with("script", "record 1")
+  fails(function(conn) conn:emit({ { f = print } }) end):fails_with("invalid")
+  fails(function(conn) conn:emit("<a><b>", { format = "xml", rows = "b" }) end)
+    :fails_with("bad_answer", "cannot be read")
+  fails(function(conn) conn:emit("a", { format = "cvs" }) end):fails_with("script", "format")
+  fails(function(conn) conn:emit(conn:get "/json", "row") end):fails_with("bad_answer")
+end)
+
+test("an unknown operation is named, with the nearest", function()
+  expect(function() t.run(adapter(print), "sync_part", {}) end):fails_with("script", "did you mean 'sync_parts'")
+  expect(function() t.run(adapter(print), "moons", {}) end):fails_with("script", "^[^;]*no operation 'moons'$")
 end)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { faults } from "../fakes/fusion.mjs";
 import { mapping, mappingFile } from "../harness/mapping.mjs";
 import { story } from "../harness/story.mjs";
@@ -63,10 +65,20 @@ story("tenon sync, reload and key work over the socket of the data folder", asyn
   const key = /tnn_live_\S+/.exec(made.stdout)[0];
   await tenon.rest.want(200, "GET", "/items", undefined, { authorization: `Bearer ${key}` });
 
+  const told = async (why) => {
+    const off = await tenon.command(["sync", "fusion", "sync_items"]);
+    assert.equal(off.code, 1);
+    assert.match(off.stderr, /^tenon: no server runs on .*: start one with tenon serve/);
+    assert.match(off.stderr, why);
+  };
   await tenon.stop();
-  const off = await tenon.command(["sync", "fusion", "sync_items"]);
-  assert.notEqual(off.code, 0);
-  assert.match(off.stderr, /tenon\.sock|not running|serve/);
+  for (const name of ["tenon.sock", "store.sock"])
+    assert.ok(!existsSync(join(tenon.data, name)), `${name} is removed at a clean stop`);
+  await told(/there is no .*tenon\.sock/);
+  await tenon.start();
+  await tenon.killGroup();
+  assert.ok(existsSync(join(tenon.data, "tenon.sock")));
+  await told(/nobody listens on .*tenon\.sock/);
 });
 
 story("misuse of the command line is exit code 2 with a hint", async (stage) => {
@@ -98,4 +110,25 @@ story("misuse of the command line is exit code 2 with a hint", async (stage) => 
   assert.equal(help.code, 0);
   for (const word of ["serve", "check", "map", "sync", "reload", "key", "version"])
     assert.match(help.stdout, new RegExp(word));
+});
+
+story("each command says what it takes", async () => {
+  const { command } = await import("../harness/tenon.mjs");
+  const all = (await command(["help"])).stdout;
+  const names = [...all.matchAll(/^ {2}tenon (\w+)/gm)].map((found) => found[1]);
+  assert.ok(names.length > 10);
+  for (const name of names) {
+    const help = await command([name, "--help"]);
+    assert.equal(help.code, 0, help.output);
+    assert.equal(help.stderr, "", name);
+    const [usage] = help.stdout.split("\n");
+    assert.ok(usage.startsWith(`usage: tenon ${name}`), usage);
+    const options = [...help.stdout.matchAll(/^ {2}--([\w-]+)/gm)].map((found) => found[1]);
+    for (const [, used] of usage.matchAll(/--([\w-]+)/g))
+      assert.ok(options.includes(used), `${name} --${used}`);
+  }
+  const map = (await command(["map", "-h"])).stdout;
+  const [usage] = map.split("\n");
+  for (const [, option] of map.matchAll(/^ {2}--([\w-]+)/gm))
+    if (option !== "pages") assert.ok(usage.includes(`--${option}`), option);
 });

@@ -67,11 +67,21 @@ static void mistakes_are_named(void **state)
     assert_says((const char *[]){"a", "b", "c", "d"}, 4, "'d' is one word too many");
 }
 
+static void help_alone_is_no_mistake(void **state)
+{
+    const char *words[] = {"--help"};
+    struct parsed p;
+    (void)state;
+    assert_false(parse(&p, 1, words));
+    assert_int_equal(p.err.kind, TN_E_none);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_stand_anywhere_and_lists_grow),
         cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(help_alone_is_no_mistake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

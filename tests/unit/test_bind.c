@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The stubs for editors say what the C tables say: each module has a stub, each function of a
  * module and each method of its objects is in it, and nothing else is. */
+#include <dirent.h>
 #include <stdlib.h>
 
 #include "script_fixture.h"
@@ -101,9 +102,8 @@ static void add_objects(const char *module, struct names *c)
 /* The words of "tenon" that come from lists. */
 static void add_words(struct names *c)
 {
-    static const char *const words[] = {"adapter", "resource", "surface", "rule",
-                                        "route",   "none",     "basic",   "bearer",
-                                        "api_key", "oauth2",   "session"};
+    static const char *const words[] = {"adapter", "resource", "surface", "rule",    "route",
+                                        "none",    "basic",    "bearer",  "api_key", "oauth2"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) add(c, tn_str(words[i]));
     for (int type = 0; type < TN_FIELD_types; type++) add(c, tn_str(tn_field_type_name(type)));
 }
@@ -112,6 +112,7 @@ static void stubs_say_what_the_tables_say(void **state)
 {
     (void)state;
     for (const struct tn_module *m = bind_modules; m->name; m++) {
+        if (!m->open) continue; /* a file */
         char path[128];
         const char *dot = strchr(m->name, '.');
         struct names c = {.n = 0}, stub = {.n = 0};
@@ -142,6 +143,7 @@ static void modules_open(void **state)
     for (const struct tn_module *m = bind_modules; m->name; m++) {
         struct fixture_text out;
         char text[256];
+        if (!m->open) continue;
         snprintf(text, sizeof text,
                  "local m = require '%s' return m == require '%s', (pcall(function() m.get = 1 "
                  "end)), (pcall(rawset, m, 'x', 1))",
@@ -152,10 +154,75 @@ static void modules_open(void **state)
     tn_isolate_unref(iso);
 }
 
+static bool is_listed(const char *name)
+{
+    const struct tn_module *m = bind_modules;
+    while (m->name && strcmp(m->name, name) != 0) m++;
+    return m->name && !m->open;
+}
+
+static void expect_source(const char *fmt, const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof path, fmt, name);
+    char *text = read_source(path);
+    if (!text) fail_msg("there is no %s", path);
+    tn_free(text);
+}
+
+static void modules_that_are_files_are_listed_and_have_stubs(void **state)
+{
+    DIR *dir = opendir(FIXTURES "/../../stdlib/std");
+    (void)state;
+    assert_non_null(dir);
+    for (struct dirent *e; (e = readdir(dir));) {
+        char name[300];
+        if (e->d_name[0] == '.') continue;
+        snprintf(name, sizeof name, "std.%.*s", (int)(strcspn(e->d_name, ".")), e->d_name);
+        if (!is_listed(name)) fail_msg("%s is not in bind_modules", name);
+    }
+    closedir(dir);
+    for (const struct tn_module *m = bind_modules; m->name; m++) {
+        if (m->open) continue;
+        expect_source("stdlib/std/%s.lua", m->name + strlen("std."));
+        expect_source("stdlib/meta/%s.lua", m->name);
+    }
+}
+
+static void unknown_modules_and_names_are_named(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        {"return require('tenon.stor')", "no module 'tenon.stor'; did you mean 'tenon.store'?"},
+        {"return require('std.sesion')", "no module 'std.sesion'; did you mean 'std.session'?"},
+        {"return require('tenon').txt", "tenon has no 'txt'; did you mean 'text'?"},
+        {"return require('tenon').auth.basik", "tn.auth has no 'basik'; did you mean 'basic'?"},
+        {"return require('tenon').auth.session",
+         "tn.auth has no 'session'; did you mean the module std.session?"},
+        {"return require('tenon').moonlight", "tenon has no 'moonlight'"},
+        {"return require('tenon')[1]", "tenon has no '1'"},
+        {"return require('tenon.crypto').sha265", "this module has no 'sha265'; did you mean 'sha"},
+        {"return require('tenon.json').decoed", "tenon.json has no 'decoed'; did you mean 'decode"},
+    };
+    struct bind_context context = {.area = "test"};
+    struct tn_isolate_options o = {.name = "all", .modules = bind_modules, .context = &context};
+    struct tn_isolate *iso = fixture_isolate(*state, &o);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture_text out;
+        fixture_run(iso, &out, cases[i].text);
+        if (!strstr(out.text, cases[i].says)) fail_msg("%s: %s", cases[i].text, out.text);
+    }
+    tn_isolate_unref(iso);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stubs_say_what_the_tables_say),
-        cmocka_unit_test_setup_teardown(modules_open, fixture_open, fixture_close)};
+        cmocka_unit_test(modules_that_are_files_are_listed_and_have_stubs),
+        cmocka_unit_test_setup_teardown(modules_open, fixture_open, fixture_close),
+        cmocka_unit_test_setup_teardown(unknown_modules_and_names_are_named, fixture_open,
+                                        fixture_close)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

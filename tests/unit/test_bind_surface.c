@@ -41,6 +41,7 @@ static const char test_surface[] =
     "  refuses = function() tn.fail('not_found', 'no such thing') end,\n"
     "  loops = function() while true do end end,\n"
     "  func = function() return 200, { f = print } end,\n"
+    "  query = function() return 200, nil, select(2, pcall(tn.fail, 'overloaded', 'later')) end,\n"
     "  big = function() return 200, ('x'):rep(11 * 1024 * 1024) end,\n"
     "  bigger = function() return 200, { ('x'):rep(11 * 1024 * 1024) } end,\n"
     "  mine = function() require('tenon.store').transaction(function(tx) tx:patch('item', 'x', {}) "
@@ -273,10 +274,12 @@ static void a_handler_that_is_wrong_fails_alone(void **state)
     expect_failure(s, "refuses", TN_E_not_found, "no such thing");
     expect_failure(s, "missing", TN_E_script, "");
     expect_failure(s, "loops", TN_E_budget, "");
+    expect_failure(s, "func", TN_E_script, "f: ");
     expect_failure(s, "big", TN_E_budget, "the handler's answer is larger than 10 MiB");
     assert_string_equal(s->failure.file, "scripts/surfaces/test.lua");
     expect_failure(s, "bigger", TN_E_budget, "the handler's answer is larger than 10 MiB");
     expect_failure(s, "mine", TN_E_not_found, "there is no item");
+    expect(s, "query", "", tn_kind_status(TN_E_overloaded), "text/plain", "later");
     expect(s, "text", "", 200, "text/plain; charset=utf-8", "plain");
 }
 

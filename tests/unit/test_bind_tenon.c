@@ -276,6 +276,10 @@ static const struct {
      "return tn.adapter {\n  config = { tn.text \"user\" },\n"
      "  auth = tn.auth.basic { user = \"usr\", password = \"pw\" } }",
      4, "auth: 'password' names the config field 'pw', which is not declared"},
+    {TN_DECL_adapter,
+     "return tn.adapter {\n  config = { tn.text \"user\" },\n"
+     "  auth = {\n    kind = \"session\", of = { \"usr\" } } }",
+     5, "auth: 'of' names the config field 'usr', which is not declared; did you mean 'user'?"},
     {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  base = \"url\" }", 4,
      "'base' names the config field 'url', which is not declared"},
     {TN_DECL_adapter,
@@ -344,7 +348,7 @@ static void misuse_raises(void **state)
         {"tn.text 'a' (7)", "table expected"},
         {"tn.adapter()", "table expected"},
         {"tn.auth.basic(7)", "table expected"},
-        {"tn.txt 'a'", "attempt to call a nil value"},
+        {"tn.txt 'a'", "did you mean 'text'?"},
         {"tn.fail('nonsense', 'x')", "no kind of error"},
         {"tn.fail('timeout', 'too slow')", "too slow"},
     };
