@@ -130,6 +130,11 @@ export class Tenon {
     return this.log + (this.run?.output ?? "");
   }
 
+  // The first line of the log that matches, once it is there: it comes by a pipe, after the answer.
+  logged(pattern) {
+    return waitFor(`${pattern} in the log`, () => this.output.split("\n").find((line) => pattern.test(line)));
+  }
+
   // Asks it to end and expects that it does, with code 0 and no process left.
   async stop({ timeout = 15_000 } = {}) {
     if (!this.run) return;

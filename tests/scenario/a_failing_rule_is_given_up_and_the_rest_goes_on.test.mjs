@@ -21,7 +21,7 @@ story("a rule that fails is tried again and given up; other rules and events go 
     () => tenon.output.match(/rule broken is given up for event \d+ \(order.created\) after 4 tries/g)?.length === 5,
     { within: 20_000 },
   );
-  assert.match(tenon.output, /given up .*scripts\/rules\/broken\.lua:7: the press is on fire/);
+  await tenon.logged(/given up .*scripts\/rules\/broken\.lua:7: the press is on fire/);
   await place(tenon, "B");
   await noted(tenon, 6);
   assert.deepEqual(await quarantine(tenon), []);
@@ -35,7 +35,7 @@ story("a rule that loops stops the rules, and nobody else, until it is mended", 
   const tenon = await stage.tenon({ site, workers: 2 });
   for (let i = 0; i < 3; i++) await tenon.rest.want(202, "POST", "//shop/events/shop.loop", {});
   await waitFor("the quarantine", async () => (await quarantine(tenon)).includes("rules"), { within: 20_000 });
-  assert.match(tenon.output, /error .*rules is in quarantine/);
+  await tenon.logged(/error .*rules is in quarantine/);
   const id = await place(tenon, "A"); // the surface lives
   assert.equal((await tenon.rest.get(`/orders/${id}`)).number, "A");
   assert.deepEqual(await notes(tenon), [], "no rule runs");

@@ -76,8 +76,8 @@ return tn.surface { path = "/bad", routes = {
     const answer = await tenon.rest.send("GET", `//bad/${path}`);
     assert.ok(answer.status >= 500, answer.text);
     const id = answer.headers["x-request-id"];
-    const said = tenon.output.split("\n").find((text) => text.includes(id));
-    assert.match(said ?? "", new RegExp(`GET /bad/${path}, request ${id}: scripts/surfaces/bad.lua:${line}: `));
+    const said = await tenon.logged(new RegExp(id));
+    assert.match(said, new RegExp(`GET /bad/${path}, request ${id}: scripts/surfaces/bad.lua:${line}: `));
     assert.match(said, says);
   }
 });

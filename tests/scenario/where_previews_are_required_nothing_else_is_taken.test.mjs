@@ -71,7 +71,7 @@ story("neither a signal, nor a saved file, nor a restart gets round it", async (
   assert.notEqual(await servesName(tenon), "saved");
   await tenon.stop();
   await tenon.start();
-  assert.match(tenon.output, /the site folder is not taken, so what served last goes on/);
+  await tenon.logged(/the site folder is not taken, so what served last goes on/);
   assert.notEqual(await servesName(tenon), "saved");
   const { generation } = await tenon.rest.want(200, "POST", "/scripts/preview");
   await tenon.rest.want(200, "POST", "/scripts/activate", { generation });
