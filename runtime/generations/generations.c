@@ -24,18 +24,24 @@ const char generations_active_key[] = "active", generations_previewed_space[] = 
 
 /* ---- integrations ---- */
 
+bool generations_may_run(const struct tn_generations *g, const char *isolate, const char *what,
+                         struct tn_str name, struct tn_err *err)
+{
+    if (!tn_shared_quarantined(g->o.shared, isolate)) return true;
+    return tn_fail(err, TN_E_budget,
+                   "%s '%.*s' is in quarantine: its scripts overran their "
+                   "budget three times in a row, or ran when a worker died, twice; "
+                   "change them and reload, or release it",
+                   what, TN_FMT(name));
+}
+
 /* Its isolate is named so (bind/connections.c). */
 static bool not_in_quarantine(const struct tn_generations *g, const struct tn_integration *i,
                               struct tn_err *err)
 {
     char isolate[160];
     snprintf(isolate, sizeof isolate, "integrations:%.*s", TN_FMT(i->name));
-    if (!tn_shared_quarantined(g->o.shared, isolate)) return true;
-    return tn_fail(err, TN_E_budget,
-                   "integration '%.*s' is in quarantine: its scripts overran their "
-                   "budget three times in a row, or ran when a worker died, twice; "
-                   "change them and reload, or release it",
-                   TN_FMT(i->name));
+    return generations_may_run(g, isolate, "integration", i->name, err);
 }
 
 static void told(void *arg, const struct tn_committed *done, const struct tn_err *err)

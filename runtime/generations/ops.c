@@ -193,8 +193,16 @@ static void serve_path(void *self, const void *handle, const struct tn_caller *c
                        struct tn_http_exchange *x)
 {
     struct bind_actor actor = {.team = caller->team, .read_only = !caller->may_write};
+    const struct tn_surface_row *row = handle;
+    const char *isolate = tn_isolate_name(tn_unit_isolate(row->unit));
+    struct tn_err err;
+    if (!generations_may_run(self, isolate, "unit", tn_str(isolate), &err)) {
+        err.kind = TN_E_unavailable;
+        tn_answer_err(x, &err);
+        return;
+    }
     snprintf(actor.name, sizeof actor.name, "%s", caller->name);
-    tn_surface_serve(handle, &actor, x, answer_error, self);
+    tn_surface_serve(row, &actor, x, answer_error, self);
 }
 
 struct probing {

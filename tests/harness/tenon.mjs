@@ -130,9 +130,9 @@ export class Tenon {
     return this.log + (this.run?.output ?? "");
   }
 
-  // The first line of the log that matches, once it is there: it comes by a pipe, after the answer.
-  logged(pattern) {
-    return waitFor(`${pattern} in the log`, () => this.output.split("\n").find((line) => pattern.test(line)));
+  // The nth line of the log that matches, once it is there: it comes by a pipe, after the answer.
+  logged(pattern, nth = 1) {
+    return waitFor(`${pattern} in the log`, () => this.output.split("\n").filter((line) => pattern.test(line))[nth - 1]);
   }
 
   // Asks it to end and expects that it does, with code 0 and no process left.
