@@ -78,7 +78,7 @@ static int l_now(lua_State *L)
 static const luaL_Reg functions[] = {
     {"fail", l_fail}, {"now", l_now}, {"sync", bind_sync}, {"webhook", l_webhook}, {NULL, NULL}};
 static const char *const declarations[] = {"adapter", "resource", "surface", "rule", "route", NULL};
-static const char *const auths[] = {"none", "basic", "bearer", "api_key", "oauth2", NULL};
+static const char *const auths[] = {"none", "basic", "bearer", "api_key", NULL};
 
 /* Adds name = fn with the name as upvalue to the table at the top. */
 static void add(lua_State *L, const char *name, lua_CFunction fn)

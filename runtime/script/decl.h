@@ -38,7 +38,7 @@ struct tn_operation {
     int line;
 };
 struct tn_auth {
-    const char *kind;              /* "none", "basic", "bearer", "api_key", "oauth2", ... */
+    const char *kind;              /* "none", "basic", "bearer", "api_key", ... */
     const struct tn_pair *options; /* its texts: names of config fields; key NULL ends */
     const char *const *of;         /* std.session: config fields of who logs in; NULL: none */
     int line;                      /* functions of it are read in Lua */

@@ -49,11 +49,11 @@ local tenon = {}
 ---@field config tenon.field[]
 ---@field auth tenon.auth|table?
 ---@field health (fun(conn: table): table?)? raises when the other side is not there
----@field connect (fun(conn: table))?
+---@field connect (fun(conn: table))? checked and kept, without effect so far
 ---@field pull table<string, function>? by entity
----@field push table<string, function>? by entity
+---@field push table<string, function>? by entity; checked and kept, without effect so far
 ---@field operations table<string, tenon.operation>?
----@field modules string[]?
+---@field modules string[]? checked and kept, without effect so far
 ---@field webhook table?
 
 ---@class tenon.operation
@@ -61,7 +61,7 @@ local tenon = {}
 ---@field direction "pull"|"push"|nil
 ---@field mapping string? "system/entity"
 ---@field title string?
----@field schedule string?
+---@field schedule string? cron; checked and kept, without effect so far: syncs start by call
 ---@field filters tenon.field[]?
 ---@field run function? instead of the function in pull or push
 
@@ -73,8 +73,8 @@ local tenon = {}
 ---@field key string|string[]|nil fields that identify a record from outside
 ---@field fields tenon.field[]
 ---@field list { filter: string[]?, sort: string[]?, page: integer|table|nil }?
----@field events table<string, string>?
----@field actions table<string, function>?
+---@field events table<string, string>? checked and kept, without effect so far: the types are "<name>.created" and so on
+---@field actions table<string, function>? checked and kept, without effect so far
 
 ---@class tenon.surface_declaration
 ---@field title string?
@@ -220,7 +220,7 @@ function tenon.fail(kind, message, field) end
 ---@return integer
 function tenon.now() end
 
----@class tenon.auths how requests are signed; values name config fields.  Systems that one logs in to: std.session
+---@class tenon.auths how requests are signed; values name config fields.  Systems that one logs in to: std.oauth2, std.session
 local auth = {}
 
 ---@param options table?
@@ -238,9 +238,5 @@ function auth.bearer(options) end
 ---@param options { key: string, header: string? }
 ---@return tenon.auth
 function auth.api_key(options) end
-
----@param options table
----@return tenon.auth
-function auth.oauth2(options) end
 
 return tenon

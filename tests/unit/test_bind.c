@@ -103,7 +103,7 @@ static void add_objects(const char *module, struct names *c)
 static void add_words(struct names *c)
 {
     static const char *const words[] = {"adapter", "resource", "surface", "rule",    "route",
-                                        "none",    "basic",    "bearer",  "api_key", "oauth2"};
+                                        "none",    "basic",    "bearer",  "api_key"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) add(c, tn_str(words[i]));
     for (int type = 0; type < TN_FIELD_types; type++) add(c, tn_str(tn_field_type_name(type)));
 }
@@ -198,6 +198,8 @@ static void unknown_modules_and_names_are_named(void **state)
         {"return require('std.sesion')", "no module 'std.sesion'; did you mean 'std.session'?"},
         {"return require('tenon').txt", "tenon has no 'txt'; did you mean 'text'?"},
         {"return require('tenon').auth.basik", "tn.auth has no 'basik'; did you mean 'basic'?"},
+        {"return require('tenon').auth.oauth2",
+         "tn.auth has no 'oauth2'; did you mean the module std.oauth2?"},
         {"return require('tenon').auth.session",
          "tn.auth has no 'session'; did you mean the module std.session?"},
         {"return require('tenon').moonlight", "tenon has no 'moonlight'"},
