@@ -26,8 +26,8 @@ struct extras {
     enum tn_on_fault on_fault;
 };
 
-static int wrong(struct reader *r, const char *fmt, ...) TN_PRINTF(2, 3);
-static int wrong(struct reader *r, const char *fmt, ...)
+static _Noreturn int wrong(struct reader *r, const char *fmt, ...) TN_PRINTF(2, 3);
+static _Noreturn int wrong(struct reader *r, const char *fmt, ...)
 {
     struct tn_err err;
     va_list ap;
@@ -36,7 +36,7 @@ static int wrong(struct reader *r, const char *fmt, ...)
     va_end(ap);
     tn_fail_at(&err, r->file, r->line);
     if (r->field[0]) tn_fail_field(&err, "%s", r->field);
-    return tn_lua_raise(r->L, &err);
+    tn_lua_raise(r->L, &err);
 }
 
 static void *room(struct reader *r, size_t count, size_t size)

@@ -13,7 +13,7 @@ int bind_fail(lua_State *L, const struct tn_err *err)
 
 int bind_raise(lua_State *L, const struct tn_err *err)
 {
-    return tn_lua_raise(L, err);
+    tn_lua_raise(L, err);
 }
 
 /* ---- objects ---- */

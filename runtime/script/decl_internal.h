@@ -32,7 +32,7 @@ struct key {
  */
 void tn_decl_check(struct reading *r, int table, const struct key *keys, const char *what);
 /* Raises a fault of this file and line. */
-void tn_decl_fault(struct reading *r, int line, const char *fmt, ...) TN_PRINTF(3, 4);
+_Noreturn void tn_decl_fault(struct reading *r, int line, const char *fmt, ...) TN_PRINTF(3, 4);
 /* "a text", "a function": what a value is, in words. */
 const char *tn_decl_type(lua_State *L, int index);
 /* The line where key is given, from r->line on. */

@@ -4,6 +4,7 @@
 
 #include <lauxlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char CLASS[] = "tenon.error";
 static const char MEMORY[] = "not enough memory";
@@ -25,7 +26,8 @@ void tn_lua_push_err(lua_State *L, const struct tn_err *err)
 int tn_lua_raise(lua_State *L, const struct tn_err *err)
 {
     tn_lua_push_err(L, err);
-    return lua_error(L);
+    lua_error(L);
+    abort(); /* lua_error does not say that it never returns */
 }
 
 static void push_text(lua_State *L, const char *text)

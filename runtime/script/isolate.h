@@ -153,7 +153,7 @@ void tn_lua_push_err(lua_State *L, const struct tn_err *err);
 /* NULL: the value is none. */
 const struct tn_err *tn_lua_test_err(lua_State *L, int index);
 /* Raises err as such a value. */
-int tn_lua_raise(lua_State *L, const struct tn_err *err);
+_Noreturn int tn_lua_raise(lua_State *L, const struct tn_err *err);
 /* File and line of the script (not of stdlib/) that is calling; line 0: none. */
 void tn_lua_where(lua_State *L, char *file, size_t n, int *line);
 
