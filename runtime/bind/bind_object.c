@@ -57,20 +57,32 @@ static int l_collect(lua_State *L)
     return 0;
 }
 
+/* The metamethods to the metatable, the others to the table at the top, which scripts see. */
+static void set_methods(lua_State *L, int metatable, const luaL_Reg *methods)
+{
+    for (const luaL_Reg *m = methods; m->name; m++) {
+        lua_pushcfunction(L, m->func);
+        lua_setfield(L, strncmp(m->name, "__", 2) == 0 ? metatable : -2, m->name);
+    }
+}
+
+/* A script that reached a metamethod by its name could end an object that is in use. */
+static void add_methods(lua_State *L, const luaL_Reg *methods)
+{
+    int metatable = lua_gettop(L);
+    lua_newtable(L);
+    set_methods(L, metatable, methods);
+    if (lua_getfield(L, metatable, "__index") == LUA_TNIL) {
+        lua_pushvalue(L, -2);
+        lua_setfield(L, metatable, "__index");
+    }
+    lua_settop(L, metatable);
+}
+
 static void set_class(lua_State *L, const struct bind_class *class)
 {
     if (luaL_newmetatable(L, class->name)) {
-        if (class->methods) {
-            luaL_setfuncs(L, class->methods, 0);
-            lua_newtable(L);
-            luaL_setfuncs(L, class->methods, 0);
-            if (lua_getfield(L, -2, "__index") == LUA_TNIL) {
-                lua_pop(L, 1);
-                lua_setfield(L, -2, "__index");
-            } else {
-                lua_pop(L, 2);
-            }
-        }
+        if (class->methods) add_methods(L, class->methods);
         lua_pushcfunction(L, l_collect);
         lua_setfield(L, -2, "__gc");
         lua_pushboolean(L, 0);

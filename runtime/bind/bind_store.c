@@ -553,6 +553,9 @@ static struct tn_commit *run_once(lua_State *L, const struct deal *d)
     lua_pushvalue(L, AT_FUNCTION);
     lua_pushvalue(L, AT_TX);
     lua_call(L, 1, LUA_MULTRET); /* without a continuation: nothing inside can wait */
+    /* `local t <close> = tx` ends it early; what it wrote is gone then. */
+    if (!bind_test(L, AT_TX, &tx_class))
+        luaL_error(L, "the transaction was closed by its function");
     struct tn_commit *commit = tn_commit_new(d->desk.store);
     bool ok = tx_build(tx, commit, &err);
     if (!ok) {

@@ -225,6 +225,23 @@ static void what_is_raised_undoes_everything(void **state)
     stage_expect(s, "return store.find('order', { number = 'A1' }).quantity", "5");
 }
 
+static void a_transaction_cannot_be_ended_from_inside(void **state)
+{
+    stage_expect(*state,
+                 "return store.transaction(function(tx) return tx.__close, tx.__gc, "
+                 "tx.__index, type(tx.get) end)",
+                 "nil nil nil function");
+    stage_says(*state,
+               "return pcall(store.transaction, function(tx) tx:create('order', { number = 'C1' }) "
+               "do local t <close> = tx end return 1 end)",
+               "closed by its function");
+    stage_says(*state,
+               "return pcall(store.transaction, function(tx) do local t <close> = tx end "
+               "tx:create('order', { number = 'C1' }) end)",
+               "stale handle");
+    stage_expect(*state, "return store.find('order', { number = 'C1' })", "nil");
+}
+
 static void keys_and_states_hold(void **state)
 {
     char text[4096];
@@ -465,6 +482,7 @@ int main(void)
                                        T(writes_are_checked_like_any_other),
                                        T(a_transaction_sees_its_own_writes),
                                        T(what_is_raised_undoes_everything),
+                                       T(a_transaction_cannot_be_ended_from_inside),
                                        T(keys_and_states_hold),
                                        T(two_who_count_lose_nothing),
                                        T(conflicts_end_after_eight_tries),
