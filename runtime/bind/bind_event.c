@@ -96,8 +96,10 @@ void bind_event_read(lua_State *L, int first, const struct bind_owner *owner,
 {
     *out = (struct bind_event_told){.type = check_type(L, first, owner)};
     lua_settop(L, lua_gettop(L) > first + 2 ? lua_gettop(L) : first + 2);
-    read_data(L, first + 1, reader, out);
+    /* The reader may be shared: once it has the data, nothing else is asked of the script's tables.
+     */
     read_about(L, first + 2, owner, out);
+    read_data(L, first + 1, reader, out);
 }
 
 /* ---- emit ---- */

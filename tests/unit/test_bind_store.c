@@ -242,6 +242,21 @@ static void a_transaction_cannot_be_ended_from_inside(void **state)
     stage_expect(*state, "return store.find('order', { number = 'C1' })", "nil");
 }
 
+static void an_event_told_while_another_is_read_changes_nothing_of_it(void **state)
+{
+    stage_says(*state,
+               "local told = pcall(store.transaction, function(tx) local id = tx:create('order', { "
+               "number = 'E1' }) local sly = setmetatable({}, { __index = function(_, key) "
+               "pcall(tx.event, tx, 'order.inner', { text = ('i'):rep(40000) }) return key == "
+               "'resource' and 'order' or id end }) tx:event('order.outer', { text = 'outer' }, { "
+               "record = sly }) end) local seen = {} for _, e in ipairs(event.after(0).events) do "
+               "seen[#seen + 1] = e.type .. '=' .. tostring(e.data and e.data.text):sub(1, 9) end "
+               "return 'outer=' .. tostring(told), table.concat(seen, ' ')",
+               "outer=");
+    struct stage *s = *state;
+    assert_null(strstr(s->out, "order.outer=iii"));
+}
+
 static void keys_and_states_hold(void **state)
 {
     char text[4096];
@@ -483,6 +498,7 @@ int main(void)
                                        T(a_transaction_sees_its_own_writes),
                                        T(what_is_raised_undoes_everything),
                                        T(a_transaction_cannot_be_ended_from_inside),
+                                       T(an_event_told_while_another_is_read_changes_nothing_of_it),
                                        T(keys_and_states_hold),
                                        T(two_who_count_lose_nothing),
                                        T(conflicts_end_after_eight_tries),
