@@ -621,6 +621,7 @@ void bind_recorded_fields(lua_State *L, int index, struct bind_fields *f)
     struct tn_fetch_header headers[HEADERS_MAX];
     luaL_checkstack(L, HEADERS_MAX + 8, NULL);
     int top = lua_gettop(L);
+    bind_plain(L, index, "the reply of a test");
     if (lua_getfield(L, index, "headers") == LUA_TTABLE) {
         size_t n = read_headers(L, lua_gettop(L), headers);
         size_t room = n + 1;

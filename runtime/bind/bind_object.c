@@ -145,6 +145,28 @@ struct tn_str bind_opt_str(lua_State *L, int index, const char *otherwise)
     return bind_str(L, index);
 }
 
+static bool has_meta(lua_State *L, int index, const char *name)
+{
+    if (luaL_getmetafield(L, index, name) == LUA_TNIL) return false;
+    lua_pop(L, 1);
+    return true;
+}
+
+/* A weak table may lose what a pointer of ours was taken from. */
+bool bind_is_plain(lua_State *L, int index)
+{
+    return lua_type(L, index) == LUA_TTABLE && !has_meta(L, index, "__index") &&
+           !has_meta(L, index, "__mode");
+}
+
+void bind_plain(lua_State *L, int index, const char *what)
+{
+    luaL_checktype(L, index, LUA_TTABLE);
+    if (bind_is_plain(L, index)) return;
+    luaL_error(L, "%s has to be a plain table, without a metatable that has __index or __mode",
+               what);
+}
+
 /* Pushes the field; false when there is none. */
 static bool has_key(lua_State *L, int table, const char *key, int type, const char *word)
 {
@@ -152,7 +174,7 @@ static bool has_key(lua_State *L, int table, const char *key, int type, const ch
         lua_pushnil(L);
         return false;
     }
-    luaL_checktype(L, table, LUA_TTABLE);
+    bind_plain(L, table, "the table of options");
     if (lua_getfield(L, table, key) == LUA_TNIL) return false;
     if (lua_type(L, -1) != type)
         luaL_error(L, "option '%s' has to be %s, not %s", key, word, luaL_typename(L, -1));
@@ -188,7 +210,7 @@ bool bind_opt_key_bool(lua_State *L, int table, const char *key, bool otherwise)
 void bind_check_keys(lua_State *L, int table, const char *const *names)
 {
     if (lua_isnoneornil(L, table)) return;
-    luaL_checktype(L, table, LUA_TTABLE);
+    bind_plain(L, table, "the table of options");
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
         const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "(a number)";
         const char *const *name = names;

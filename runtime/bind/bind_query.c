@@ -94,7 +94,7 @@ static void take_one(lua_State *L, struct bind_query *query, struct tn_filter *f
 /* The list at the top. */
 static void take_list(lua_State *L, struct bind_query *query, struct tn_filter *f)
 {
-    luaL_checktype(L, -1, LUA_TTABLE);
+    bind_plain(L, lua_gettop(L), "a list to look for");
     size_t n = lua_rawlen(L, -1);
     if (n > TN_LIMIT_PAGE) luaL_error(L, "a list to look for has %d values at most", TN_LIMIT_PAGE);
     struct tn_str *values = tn_arena_alloc(&query->arena, (n + 1) * sizeof *values);
@@ -144,6 +144,7 @@ static void take_condition(lua_State *L, struct bind_query *query, const char *c
     } else if (lua_rawlen(L, -1) || bind_json_is_array(L, -1)) {
         take_list(L, query, filter_new(L, query, column, TN_FILTER_in));
     } else {
+        bind_plain(L, lua_gettop(L), "a condition");
         for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
             if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "a condition has operators as keys");
             take_operator(L, query, column, lua_tostring(L, -2));
@@ -155,6 +156,7 @@ static void take_where(lua_State *L, int options, struct bind_query *query)
 {
     if (lua_getfield(L, options, "where") != LUA_TNIL) {
         if (!lua_istable(L, -1)) luaL_error(L, "'where' is a table of fields and conditions");
+        bind_plain(L, lua_gettop(L), "'where'");
         for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
             if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "'where' has fields as keys");
             luaL_checkstack(L, 8, "where");
@@ -186,6 +188,7 @@ static void take_sort(lua_State *L, int options, struct bind_query *query)
         take_sort_key(L, query);
     } else if (type != LUA_TNIL) {
         if (type != LUA_TTABLE) luaL_error(L, "'sort' is a field or a list of them");
+        bind_plain(L, lua_gettop(L), "'sort'");
         for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++, lua_pop(L, 1))
             take_sort_key(L, query);
         lua_pop(L, 1);

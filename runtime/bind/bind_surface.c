@@ -240,7 +240,7 @@ static void take_headers(lua_State *L, struct call *c)
 {
     int count = 0;
     if (lua_isnoneornil(L, 3)) return;
-    if (!lua_istable(L, 3)) bad_answer(L, c, "headers have to be a table");
+    if (!bind_is_plain(L, 3)) bad_answer(L, c, "headers have to be a plain table");
     for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 2)) {
         struct tn_str value;
         if (lua_type(L, -2) != LUA_TSTRING || ++count > HEADERS_MAX)
@@ -300,8 +300,7 @@ void tn_surface_serve(const struct tn_surface_row *row, const struct bind_actor 
                                      .limit_ms = WAIT_MS,
                                      .context = &c->actor};
     struct tn_err err;
-    *c = (struct call){
-        .row = row, .x = x, .actor = *actor, .error = error, .error_arg = arg};
+    *c = (struct call){.row = row, .x = x, .actor = *actor, .error = error, .error_arg = arg};
     c->unit = tn_unit_ref(row->unit);
     tn_buf_init(&c->body, TN_LIMIT_ANSWER);
     c->task = tn_task_start(tn_unit_isolate(c->unit), row->route->ref, &how, c, &err);

@@ -252,9 +252,39 @@ static void an_event_told_while_another_is_read_changes_nothing_of_it(void **sta
                "record = sly }) end) local seen = {} for _, e in ipairs(event.after(0).events) do "
                "seen[#seen + 1] = e.type .. '=' .. tostring(e.data and e.data.text):sub(1, 9) end "
                "return 'outer=' .. tostring(told), table.concat(seen, ' ')",
-               "outer=");
+               "outer=false");
     struct stage *s = *state;
     assert_null(strstr(s->out, "order.outer=iii"));
+}
+
+static void questions_are_plain_tables(void **state)
+{
+    static const char *const bad[] = {
+        "store.query('order', sly { where = { number = 'A1' } })",
+        "store.query('order', { where = sly { number = 'A1' } })",
+        "store.query('order', { where = { number = sly { eq = 'A1' } } })",
+        "store.query('order', { where = { number = { ['in'] = sly { 'A1' } } } })",
+        "store.query('order', { sort = sly { 'number' } })",
+        "store.each('order', sly { max = 1 })",
+        "store.find('order', sly { number = 'A1' })",
+        "store.transaction(function(tx) tx:find('order', sly { number = 'A1' }) end)",
+        "event.after(0, sly { limit = 1 })",
+        "event.after(0, { types = sly { 'order.*' } })",
+        "event.emit('a.b', {}, sly { record = {} })",
+        "event.emit('a.b', {}, { record = sly {} })",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[1024];
+        snprintf(text, sizeof text,
+                 "local function sly(t) return setmetatable({}, { __index = t, __len = function() "
+                 "return #t end }) end return %s",
+                 bad[i]);
+        stage_says(*state, text, "has to be a plain table");
+    }
+    stage_expect(*state,
+                 "return #store.query('order', { where = { number = json.array { 'A1' } }, sort = "
+                 "json.array { 'number' } }).rows",
+                 "0");
 }
 
 static void keys_and_states_hold(void **state)
@@ -499,6 +529,7 @@ int main(void)
                                        T(what_is_raised_undoes_everything),
                                        T(a_transaction_cannot_be_ended_from_inside),
                                        T(an_event_told_while_another_is_read_changes_nothing_of_it),
+                                       T(questions_are_plain_tables),
                                        T(keys_and_states_hold),
                                        T(two_who_count_lose_nothing),
                                        T(conflicts_end_after_eight_tries),
