@@ -74,6 +74,17 @@ static const struct a_case csv_cases[] = {
      NULL},
     {"csv.parse('a', {decimal_comma = setmetatable({'a'}, {__index = {}})})", NULL},
     {"return csv.write(json.array {{a = 1}}, json.array {'a'})", "a\r\n1\r\n"},
+    /* walks hold memory that the collector does not see */
+    {"local kept = {} local ok, err = pcall(function() for i = 1, 65 do kept[i] = csv.rows 'a' end "
+     "end) return ok, err.kind, #kept",
+     "false overloaded 64"},
+    {"for i = 1, 1000 do local step = csv.rows 'a\\n1' end return 1", "1"},
+    {"local kept = {} for i = 1, 100 do kept[i] = csv.rows 'a\\n1' for _ in kept[i] do end end "
+     "return kept[1]() == nil, kept[1]() == nil",
+     "true true"},
+    {"for i = 1, 100 do csv.parse 'a\\n1' xml.parse '<a/>' xml.parse '<a>' xml.parse '' end return "
+     "1",
+     "1"},
     /* a million rows end by the budget of the call */
     {"for _ in csv.rows('a\\n' .. ('1\\n'):rep(9000000)) do end", NULL},
 };

@@ -287,6 +287,51 @@ static void questions_are_plain_tables(void **state)
                  "0");
 }
 
+static void texts_to_look_for_are_short(void **state)
+{
+    static const char *const bad[] = {
+        "store.query('order', { where = { number = long } })",
+        "store.query('order', { where = { number = { long } } })",
+        "store.query('order', { where = { number = { prefix = long } } })",
+        "store.query('order', { cursor = long })",
+        "store.each('order', { where = { number = long } })",
+        "store.find('order', { number = long })",
+        "store.by_link('order', long)",
+        "store.transaction(function(tx) tx:find('order', { number = long }) end)",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[512];
+        snprintf(text, sizeof text, "local long = ('x'):rep(65537) return %s", bad[i]);
+        stage_says(*state, text, "64 KiB at most");
+    }
+    stage_says(*state,
+               "local list = {} for i = 1, 17 do list[i] = ('x'):rep(65536) end return "
+               "store.query('order', { where = { number = list } })",
+               "1024 KiB at most in all");
+    stage_expect(*state, "return store.find('order', { number = ('x'):rep(65536) })", "nil");
+}
+
+static void walks_are_few_and_end(void **state)
+{
+    struct stage *s = *state;
+    many(s);
+    stage_expect(
+        s,
+        "local n = 0 for i = 1, 70 do for o in store.each('order', { limit = 50 }) do n = n "
+        "+ 1 end end return n",
+        "6650");
+    stage_expect(s, "for i = 1, 500 do store.each 'order' end return 1", "1");
+    stage_says(s,
+               "local kept = {} return pcall(function() for i = 1, 65 do kept[i] = { "
+               "store.each 'order' } end end)",
+               "64 walks over rows or records are open already");
+    stage_expect(s, "for o in store.each 'order' do return 1 end", "1");
+    stage_expect(s,
+                 "local step, walk = store.each('order', { max = 2 }) return step(walk) ~= nil, "
+                 "step(walk) ~= nil, step(walk), step(walk)",
+                 "true true nil");
+}
+
 static void keys_and_states_hold(void **state)
 {
     char text[4096];
@@ -530,6 +575,8 @@ int main(void)
                                        T(a_transaction_cannot_be_ended_from_inside),
                                        T(an_event_told_while_another_is_read_changes_nothing_of_it),
                                        T(questions_are_plain_tables),
+                                       T(texts_to_look_for_are_short),
+                                       T(walks_are_few_and_end),
                                        T(keys_and_states_hold),
                                        T(two_who_count_lose_nothing),
                                        T(conflicts_end_after_eight_tries),
