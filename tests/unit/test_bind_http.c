@@ -237,6 +237,21 @@ static void wrong_bodies_raise(void **state)
     assert_int_equal(s->requests, 0);
 }
 
+static void zero_bytes_are_refused(void **state)
+{
+    static const char *const bad[] = {
+        "http.request { url = url .. '/a\\0.example.com/' }",
+        "http.stream { url = url .. '\\0' }",
+        "http.request { url = url .. '\\0', query = { a = 1 } }",
+        "http.request { url = url, method = 'GET\\0X' }",
+        "http.request { url = url, throttle = 'a\\0b' }",
+    };
+    struct stage *s = *state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (!strstr(run(s, bad[i]), "has a zero byte")) fail_msg("%s: %s", bad[i], s->said);
+    assert_int_equal(s->requests, 0);
+}
+
 /* What is read from such a table, the collector may take away while it is in use. */
 static void tables_that_run_code_are_refused(void **state)
 {
@@ -473,6 +488,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_STAGE(forms_and_parts_are_bodies),
         ON_STAGE(wrong_bodies_raise),
+        ON_STAGE(zero_bytes_are_refused),
         ON_STAGE(tables_that_run_code_are_refused),
         ON_STAGE(eight_to_a_host_and_the_rest_in_turn),
         ON_STAGE(twenty_of_an_isolate_and_an_option_for_a_host),
