@@ -57,6 +57,7 @@
 #define TN_LIMIT_HOST_REQUESTS    8                  /* of these to one host and port, unless an option says more or fewer */
 #define TN_LIMIT_ISOLATE_WAITING  1000               /* that wait for their turn; more are refused */
 #define TN_LIMIT_ISOLATE_STREAMS  4                  /* streamed answers at once; more are refused */
+#define TN_LIMIT_ISOLATE_WALKS    64                 /* over rows or records, open at once; more are refused */
 #define TN_LIMIT_LOG_LINES        200                /* a second and isolate; more are counted, not written */
 #define TN_LIMIT_TOKEN            (64 * TN_KIB)      /* a JSON Web Token */
 #define TN_LIMIT_ERROR_TEXT       (4 * TN_KIB)
@@ -67,6 +68,8 @@
 #define TN_LIMIT_STORE_CALLS      500                /* reads without waiting: then a task lets others go
                                                       * first, and what cannot wait is ended */
 #define TN_LIMIT_QUERY_BYTES      (8 * TN_MIB)       /* bodies of one query: then the page is full */
+#define TN_LIMIT_QUERY_TEXT       (64 * TN_KIB)      /* a text to compare with, a part of a key, a cursor */
+#define TN_LIMIT_QUERY_TEXTS      TN_MIB             /* all of them in one query */
 #define TN_LIMIT_EACH             100000             /* records of one store.each */
 #define TN_LIMIT_TX_READS         1000               /* records that a transaction reads */
 #define TN_LIMIT_TX_WRITES        1000               /* records, events and key-values it writes */

@@ -71,8 +71,13 @@ void bind_library(lua_State *L, const luaL_Reg *functions);
 
 struct tn_str bind_str(lua_State *L, int index); /* raises unless a string */
 struct tn_str bind_opt_str(lua_State *L, int index, const char *otherwise);
-/* A field of an options table; absent when the table is nil or has no such key.  Raises on a
- * wrong type, naming the key.  What they return lives as long as the table holds it. */
+/* A table that runs none of the script's code when it is read, and holds what it has: one without
+ * __index and __mode.  All that pointers are kept from has to be one. */
+bool bind_is_plain(lua_State *L, int index);
+void bind_plain(lua_State *L, int index, const char *what); /* raises: "<what> has to be ..." */
+/* A field of an options table, which has to be plain; absent when the table is nil or has no such
+ * key.  Raises on a wrong type, naming the key.  What they return lives as long as the table holds
+ * it. */
 struct tn_str bind_opt_key_str(lua_State *L, int table, const char *key);
 int64_t bind_opt_key_int(lua_State *L, int table, const char *key, int64_t otherwise);
 bool bind_opt_key_bool(lua_State *L, int table, const char *key, bool otherwise);

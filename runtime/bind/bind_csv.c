@@ -40,11 +40,12 @@ static struct sheet *push_sheet(lua_State *L)
     return s;
 }
 
-/* The columns at index, in memory of Lua's; the table holds the texts. */
+/* The columns at index, in memory of Lua's; the table holds the texts, for as long as nothing of
+ * the script's runs. */
 static struct tn_str *read_columns(lua_State *L, int index, size_t *count)
 {
-    luaL_checktype(L, index, LUA_TTABLE);
-    lua_Integer n = luaL_len(L, index);
+    bind_plain(L, index, "the list of columns");
+    lua_Integer n = (lua_Integer)lua_rawlen(L, index);
     luaL_argcheck(L, n >= 1 && n <= COLUMNS_MAX, index, "a list of column names");
     struct tn_str *names = lua_newuserdatauv(L, (size_t)n * sizeof *names, 0);
     for (lua_Integer i = 1; i <= n; i++) {
@@ -79,7 +80,7 @@ static int l_write(lua_State *L)
     static const char *const keys[] = {"delimiter", "header", NULL};
     size_t count;
     struct tn_err err;
-    luaL_checktype(L, 1, LUA_TTABLE);
+    bind_plain(L, 1, "the list of records");
     lua_settop(L, 3);
     bind_check_keys(L, 3, keys);
     struct tn_str delimiter = bind_opt_key_str(L, 3, "delimiter");
@@ -95,10 +96,10 @@ static int l_write(lua_State *L)
         }
         tn_buf_adds(&s->text, "\r\n");
     }
-    lua_Integer n = luaL_len(L, 1);
+    lua_Integer n = (lua_Integer)lua_rawlen(L, 1);
     for (lua_Integer i = 1; i <= n; i++) {
         tn_isolate_poll(L);
-        lua_geti(L, 1, i);
+        lua_rawgeti(L, 1, i);
         add_record(L, s, i, names, count, between);
         lua_pop(L, 1);
     }

@@ -70,8 +70,8 @@ static void read_about(lua_State *L, int options, const struct bind_owner *owner
     static const char *const names[] = {"record", NULL};
     bind_check_keys(L, options, names);
     if (lua_isnoneornil(L, options) || lua_getfield(L, options, "record") == LUA_TNIL) return;
-    luaL_checktype(L, -1, LUA_TTABLE);
     int record = lua_gettop(L);
+    bind_plain(L, record, "'record'");
     if (lua_rawgeti(L, record, 1) == LUA_TNIL) lua_getfield(L, record, "resource");
     if (lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "'record' is { resource, id }");
     out->resource = bind_resource(L, lua_gettop(L), owner);
@@ -96,8 +96,10 @@ void bind_event_read(lua_State *L, int first, const struct bind_owner *owner,
 {
     *out = (struct bind_event_told){.type = check_type(L, first, owner)};
     lua_settop(L, lua_gettop(L) > first + 2 ? lua_gettop(L) : first + 2);
-    read_data(L, first + 1, reader, out);
+    /* The reader may be shared: once it has the data, nothing else is asked of the script's tables.
+     */
     read_about(L, first + 2, owner, out);
+    read_data(L, first + 1, reader, out);
 }
 
 /* ---- emit ---- */
@@ -259,6 +261,7 @@ static void take_types(lua_State *L, int options, struct reading *r)
 {
     if (lua_isnoneornil(L, options) || lua_getfield(L, options, "types") == LUA_TNIL) return;
     if (!lua_istable(L, -1)) luaL_error(L, "'types' is a list of types such as \"order.*\"");
+    bind_plain(L, lua_gettop(L), "'types'");
     size_t n = lua_rawlen(L, -1);
     if (n > TYPES_MAX) luaL_error(L, "'types' has %d at most", TYPES_MAX);
     for (size_t i = 0; i < n; i++) {

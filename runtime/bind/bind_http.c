@@ -561,10 +561,18 @@ static unsigned ranged(lua_State *L, const char *key, int64_t otherwise, int64_t
     return (unsigned)(v > max ? max : v);
 }
 
+/* Where a text goes on as a C string, what stands behind a NUL would be left out in silence. */
+static void check_no_nul(lua_State *L, struct tn_str text, const char *what)
+{
+    if (text.n && memchr(text.p, 0, text.n))
+        luaL_argerror(L, 1, lua_pushfstring(L, "%s has a zero byte", what));
+}
+
 static const char *throttle_name(lua_State *L, const struct bind_context *context)
 {
     int type = lua_getfield(L, 1, "throttle");
     const char *name = type == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    if (name) check_no_nul(L, bind_str(L, -1), "throttle");
     lua_pop(L, 1);
     return type == LUA_TNIL ? context->integration : name;
 }
@@ -572,6 +580,7 @@ static const char *throttle_name(lua_State *L, const struct bind_context *contex
 static void read_options(lua_State *L, const struct bind_context *context, struct tn_fetch *f)
 {
     f->method = lua_getfield(L, 1, "method") == LUA_TSTRING ? lua_tostring(L, -1) : "GET";
+    if (lua_type(L, -1) == LUA_TSTRING) check_no_nul(L, bind_str(L, -1), "method");
     lua_pop(L, 1);
     f->total_ms = ranged(L, "timeout", 0, TIMEOUT_MAX_MS);
     f->max_reply = ranged(L, "max_reply", 0, TN_LIMIT_REPLY);
@@ -590,6 +599,7 @@ static const char *push_url(lua_State *L)
     struct tn_str base = bind_opt_key_str(L, 1, "url");
     luaL_argcheck(L, base.n, 1, "url is missing");
     luaL_argcheck(L, base.n < TN_EGRESS_URL, 1, "url is too long");
+    check_no_nul(L, base, "url");
     if (lua_getfield(L, 1, "query") == LUA_TNIL) {
         lua_pop(L, 1);
         return lua_pushlstring(L, base.p, base.n);
@@ -621,6 +631,7 @@ void bind_recorded_fields(lua_State *L, int index, struct bind_fields *f)
     struct tn_fetch_header headers[HEADERS_MAX];
     luaL_checkstack(L, HEADERS_MAX + 8, NULL);
     int top = lua_gettop(L);
+    bind_plain(L, index, "the reply of a test");
     if (lua_getfield(L, index, "headers") == LUA_TTABLE) {
         size_t n = read_headers(L, lua_gettop(L), headers);
         size_t room = n + 1;

@@ -281,9 +281,18 @@ static struct shape shape_of(lua_State *L, int index)
     return s;
 }
 
+static bool is_weak(lua_State *L, int index)
+{
+    if (luaL_getmetafield(L, index, "__mode") == LUA_TNIL) return false;
+    lua_pop(L, 1);
+    return true;
+}
+
 static bool write_table(struct writer *x, int index)
 {
     if (!descend(x, index)) return false;
+    /* The keys are counted, and then kept by their bytes: the collector may not take one away. */
+    if (is_weak(x->L, index)) return refuse(x, "a weak table has no JSON form");
     struct shape s = shape_of(x->L, index);
     bool array = bind_json_is_array(x->L, index), ok;
     if (s.other)

@@ -137,7 +137,7 @@ static bool add_value(lua_State *L, struct ring *r, struct tn_str kid, struct tn
 static bool add_named(lua_State *L, struct ring *r, struct tn_err *err)
 {
     int table = lua_gettop(L);
-    luaL_checktype(L, table, LUA_TTABLE);
+    bind_plain(L, table, "'keys'");
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
         struct tn_str kid = {NULL, 0};
         if (lua_type(L, -2) == LUA_TSTRING) kid = bind_str(L, -2);
@@ -175,6 +175,7 @@ static uint32_t read_algorithms(lua_State *L)
     uint32_t all = 0;
     if (lua_getfield(L, 2, "algorithms") != LUA_TTABLE || !lua_rawlen(L, -1))
         luaL_error(L, "option 'algorithms' is missing: a list such as { \"RS256\" }");
+    bind_plain(L, lua_gettop(L), "'algorithms'");
     for (lua_Integer i = 1, n = (lua_Integer)lua_rawlen(L, -1); i <= n; i++) {
         lua_rawgeti(L, -1, i);
         luaL_checktype(L, -1, LUA_TSTRING);
@@ -193,7 +194,7 @@ static size_t read_audiences(lua_State *L, struct tn_str *out)
     if (type == LUA_TSTRING) {
         out[n++] = bind_str(L, -1);
     } else if (type != LUA_TNIL) {
-        luaL_checktype(L, -1, LUA_TTABLE);
+        bind_plain(L, lua_gettop(L), "'audience'");
         for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
             luaL_checktype(L, -1, LUA_TSTRING);
             if (n == AUDIENCES_MAX) luaL_error(L, "more than %d audiences", AUDIENCES_MAX);

@@ -93,6 +93,8 @@ static void want_table(lua_State *L, int index, const char *word)
 {
     if (lua_type(L, index) != LUA_TTABLE)
         map_misuse(L, "%s: expected a table, got %s", word, luaL_typename(L, index));
+    if (!bind_is_plain(L, index))
+        map_misuse(L, "%s: expected a plain table, without __index", word);
 }
 
 /* ---- sources ---- */

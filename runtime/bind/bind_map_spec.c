@@ -39,6 +39,14 @@ static _Noreturn int wrong(struct reader *r, const char *fmt, ...)
     tn_lua_raise(r->L, &err);
 }
 
+/* Entries are counted before they are read: nothing of the script's may run between. */
+static void want_plain(struct reader *r, int index, const char *what)
+{
+    if (!bind_is_plain(r->L, index))
+        wrong(r, "%s has to be a plain table, without a metatable that has __index or __mode",
+              what);
+}
+
 static void *room(struct reader *r, size_t count, size_t size)
 {
     return tn_arena_alloc(&r->s->arena, count * size);
@@ -131,6 +139,7 @@ static void read_rows(struct reader *r, int node, struct tn_spec_op *op)
         return;
     }
     int table = lua_gettop(L);
+    want_plain(r, table, "a table of rows");
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) n++;
     struct tn_spec_row *rows = room(r, n, sizeof *rows);
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
@@ -264,6 +273,7 @@ static void read_tree(struct reader *r, int node, struct tn_spec_value *v)
     lua_State *L = r->L;
     lua_getiuservalue(L, node, MAP_B);
     int table = lua_gettop(L);
+    want_plain(r, table, "what flatten is given");
     struct {
         const char *name;
         struct tn_str *to;
@@ -442,6 +452,7 @@ static const struct tn_spec_field *read_fields(struct reader *r, int table, size
 {
     lua_State *L = r->L;
     size_t n = 0;
+    want_plain(r, table, "a table of fields");
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) n++;
     if (n > FIELDS_MAX) wrong(r, "more than %d fields", FIELDS_MAX);
     struct tn_spec_field *fields = room(r, n, sizeof *fields);
@@ -461,6 +472,7 @@ static void read_out(struct reader *r, int table)
     }
     if (lua_type(L, -1) != LUA_TTABLE) wrong(r, "out = { their field = value of ours }");
     int out = lua_gettop(L);
+    want_plain(r, out, "out");
     for (lua_pushnil(L); lua_next(L, out); lua_pop(L, 1)) n++;
     if (n > FIELDS_MAX) wrong(r, "more than %d fields", FIELDS_MAX);
     struct tn_spec_field *fields = room(r, n, sizeof *fields);
@@ -487,6 +499,7 @@ static void check_keys(struct reader *r, int table)
     static const char *const names[] = {"reads",   "writes",   "key",      "set",   "out",
                                         "example", "examples", "any_case", "title", NULL};
     lua_State *L = r->L;
+    want_plain(r, table, "a mapping");
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
         bool known = false;
         if (lua_type(L, -2) != LUA_TSTRING) wrong(r, "a mapping is a table of key = value");
@@ -544,6 +557,7 @@ static void read_example(struct reader *r, int table)
     lua_State *L = r->L;
     struct map_example *e = &r->s->examples[r->s->example_count];
     if (lua_type(L, table) != LUA_TTABLE) wrong(r, "an example is { give = , expect = }");
+    want_plain(r, table, "an example");
     lua_getfield(L, table, "give");
     e->give = example_record(r, lua_gettop(L), "give");
     lua_getfield(L, table, "expect");

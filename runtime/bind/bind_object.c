@@ -57,20 +57,32 @@ static int l_collect(lua_State *L)
     return 0;
 }
 
+/* The metamethods to the metatable, the others to the table at the top, which scripts see. */
+static void set_methods(lua_State *L, int metatable, const luaL_Reg *methods)
+{
+    for (const luaL_Reg *m = methods; m->name; m++) {
+        lua_pushcfunction(L, m->func);
+        lua_setfield(L, strncmp(m->name, "__", 2) == 0 ? metatable : -2, m->name);
+    }
+}
+
+/* A script that reached a metamethod by its name could end an object that is in use. */
+static void add_methods(lua_State *L, const luaL_Reg *methods)
+{
+    int metatable = lua_gettop(L);
+    lua_newtable(L);
+    set_methods(L, metatable, methods);
+    if (lua_getfield(L, metatable, "__index") == LUA_TNIL) {
+        lua_pushvalue(L, -2);
+        lua_setfield(L, metatable, "__index");
+    }
+    lua_settop(L, metatable);
+}
+
 static void set_class(lua_State *L, const struct bind_class *class)
 {
     if (luaL_newmetatable(L, class->name)) {
-        if (class->methods) {
-            luaL_setfuncs(L, class->methods, 0);
-            lua_newtable(L);
-            luaL_setfuncs(L, class->methods, 0);
-            if (lua_getfield(L, -2, "__index") == LUA_TNIL) {
-                lua_pop(L, 1);
-                lua_setfield(L, -2, "__index");
-            } else {
-                lua_pop(L, 2);
-            }
-        }
+        if (class->methods) add_methods(L, class->methods);
         lua_pushcfunction(L, l_collect);
         lua_setfield(L, -2, "__gc");
         lua_pushboolean(L, 0);
@@ -133,6 +145,28 @@ struct tn_str bind_opt_str(lua_State *L, int index, const char *otherwise)
     return bind_str(L, index);
 }
 
+static bool has_meta(lua_State *L, int index, const char *name)
+{
+    if (luaL_getmetafield(L, index, name) == LUA_TNIL) return false;
+    lua_pop(L, 1);
+    return true;
+}
+
+/* A weak table may lose what a pointer of ours was taken from. */
+bool bind_is_plain(lua_State *L, int index)
+{
+    return lua_type(L, index) == LUA_TTABLE && !has_meta(L, index, "__index") &&
+           !has_meta(L, index, "__mode");
+}
+
+void bind_plain(lua_State *L, int index, const char *what)
+{
+    luaL_checktype(L, index, LUA_TTABLE);
+    if (bind_is_plain(L, index)) return;
+    luaL_error(L, "%s has to be a plain table, without a metatable that has __index or __mode",
+               what);
+}
+
 /* Pushes the field; false when there is none. */
 static bool has_key(lua_State *L, int table, const char *key, int type, const char *word)
 {
@@ -140,7 +174,7 @@ static bool has_key(lua_State *L, int table, const char *key, int type, const ch
         lua_pushnil(L);
         return false;
     }
-    luaL_checktype(L, table, LUA_TTABLE);
+    bind_plain(L, table, "the table of options");
     if (lua_getfield(L, table, key) == LUA_TNIL) return false;
     if (lua_type(L, -1) != type)
         luaL_error(L, "option '%s' has to be %s, not %s", key, word, luaL_typename(L, -1));
@@ -176,7 +210,7 @@ bool bind_opt_key_bool(lua_State *L, int table, const char *key, bool otherwise)
 void bind_check_keys(lua_State *L, int table, const char *const *names)
 {
     if (lua_isnoneornil(L, table)) return;
-    luaL_checktype(L, table, LUA_TTABLE);
+    bind_plain(L, table, "the table of options");
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
         const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "(a number)";
         const char *const *name = names;

@@ -7,15 +7,35 @@
 
 static void drop_query(void *object)
 {
-    struct bind_query *query = object;
-    tn_arena_clear(&query->arena);
-    bind_records_clear(&query->rows);
-    tn_page_clear(&query->page);
+    bind_query_end(object);
 }
 
 const struct bind_class bind_query_class = {"tenon.store.query", drop_query, NULL};
 
+void bind_query_end(struct bind_query *query)
+{
+    bind_walk_end(query->walks);
+    query->walks = NULL;
+    tn_arena_clear(&query->arena);
+    bind_records_clear(&query->rows);
+    tn_page_clear(&query->page);
+    tn_buf_clear(&query->cursor);
+    tn_page_init(&query->page);
+    query->at = 0;
+    query->left = 0;
+}
+
 /* ---- values ---- */
+
+/* The arena is memory that the collector does not see. */
+static struct tn_str keep_text(lua_State *L, struct tn_str text, struct tn_arena *arena)
+{
+    if (text.n > TN_LIMIT_QUERY_TEXT)
+        luaL_error(L, "a text to look for, or a cursor, has %d KiB at most",
+                   (int)(TN_LIMIT_QUERY_TEXT / TN_KIB));
+    bind_weigh(L, text.n);
+    return (struct tn_str){tn_arena_strndup(arena, text.p, text.n), text.n};
+}
 
 struct tn_str bind_query_text(lua_State *L, int index, struct tn_arena *arena)
 {
@@ -37,7 +57,7 @@ struct tn_str bind_query_text(lua_State *L, int index, struct tn_arena *arena)
         luaL_error(L,
                    "a value to compare with is a text, a number, a decimal, true or false, not %s",
                    luaL_typename(L, index));
-    return (struct tn_str){tn_arena_strndup(arena, text.p, text.n), text.n};
+    return keep_text(L, text, arena);
 }
 
 /* ---- columns ---- */
@@ -82,11 +102,22 @@ static struct tn_filter *filter_new(lua_State *L, struct bind_query *query, cons
     return f;
 }
 
+/* The value at the top as a text of the query. */
+static struct tn_str take_text(lua_State *L, struct bind_query *query)
+{
+    struct tn_str text = bind_query_text(L, -1, &query->arena);
+    query->texts += text.n;
+    if (query->texts > TN_LIMIT_QUERY_TEXTS)
+        luaL_error(L, "what a query looks for has %d KiB at most in all",
+                   (int)(TN_LIMIT_QUERY_TEXTS / TN_KIB));
+    return text;
+}
+
 /* The value at the top. */
 static void take_one(lua_State *L, struct bind_query *query, struct tn_filter *f)
 {
     struct tn_str *value = tn_arena_alloc(&query->arena, sizeof *value);
-    *value = bind_query_text(L, -1, &query->arena);
+    *value = take_text(L, query);
     f->values = value;
     f->count = 1;
 }
@@ -94,13 +125,13 @@ static void take_one(lua_State *L, struct bind_query *query, struct tn_filter *f
 /* The list at the top. */
 static void take_list(lua_State *L, struct bind_query *query, struct tn_filter *f)
 {
-    luaL_checktype(L, -1, LUA_TTABLE);
+    bind_plain(L, lua_gettop(L), "a list to look for");
     size_t n = lua_rawlen(L, -1);
     if (n > TN_LIMIT_PAGE) luaL_error(L, "a list to look for has %d values at most", TN_LIMIT_PAGE);
     struct tn_str *values = tn_arena_alloc(&query->arena, (n + 1) * sizeof *values);
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, -1, (lua_Integer)i + 1);
-        values[i] = bind_query_text(L, -1, &query->arena);
+        values[i] = take_text(L, query);
         lua_pop(L, 1);
     }
     f->values = values;
@@ -144,6 +175,7 @@ static void take_condition(lua_State *L, struct bind_query *query, const char *c
     } else if (lua_rawlen(L, -1) || bind_json_is_array(L, -1)) {
         take_list(L, query, filter_new(L, query, column, TN_FILTER_in));
     } else {
+        bind_plain(L, lua_gettop(L), "a condition");
         for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
             if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "a condition has operators as keys");
             take_operator(L, query, column, lua_tostring(L, -2));
@@ -155,6 +187,7 @@ static void take_where(lua_State *L, int options, struct bind_query *query)
 {
     if (lua_getfield(L, options, "where") != LUA_TNIL) {
         if (!lua_istable(L, -1)) luaL_error(L, "'where' is a table of fields and conditions");
+        bind_plain(L, lua_gettop(L), "'where'");
         for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
             if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "'where' has fields as keys");
             luaL_checkstack(L, 8, "where");
@@ -186,6 +219,7 @@ static void take_sort(lua_State *L, int options, struct bind_query *query)
         take_sort_key(L, query);
     } else if (type != LUA_TNIL) {
         if (type != LUA_TTABLE) luaL_error(L, "'sort' is a field or a list of them");
+        bind_plain(L, lua_gettop(L), "'sort'");
         for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++, lua_pop(L, 1))
             take_sort_key(L, query);
         lua_pop(L, 1);
@@ -221,23 +255,22 @@ struct bind_query *bind_query_new(lua_State *L, int options, const struct bind_d
     take_limit(L, options, query);
     query->q.total = bind_opt_key_bool(L, options, "total", false);
     struct tn_str cursor = bind_opt_key_str(L, options, "cursor");
-    if (cursor.p)
-        query->q.cursor =
-            (struct tn_str){tn_arena_strndup(&query->arena, cursor.p, cursor.n), cursor.n};
+    if (cursor.p) query->q.cursor = keep_text(L, cursor, &query->arena);
     return query;
 }
 
 bool bind_query_run(struct bind_query *query, struct tn_err *err)
 {
-    struct tn_buf last = query->page.next;
-    bool goes_on = query->page.more;
     query->rows.n = 0;
     tn_buf_reset(&query->rows.bodies);
-    if (goes_on) {
-        query->q.cursor = (struct tn_str){tn_arena_strndup(&query->arena, last.p, last.n), last.n};
+    if (query->page.more) {
+        tn_buf_clear(&query->cursor);
+        query->cursor = query->page.next;
+        query->q.cursor = tn_buf_str(&query->cursor);
         query->q.total = false;
+    } else {
+        tn_page_clear(&query->page);
     }
-    tn_page_clear(&query->page);
     tn_page_init(&query->page);
     return tn_store_query(query->store, &query->q, bind_records_add, &query->rows, &query->page,
                           err);

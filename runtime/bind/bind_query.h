@@ -5,6 +5,7 @@
 #define TN_BIND_BIND_QUERY_H
 
 #include "bind/bind_record.h"
+#include "bind/bind_walk.h"
 
 /* One query and what it found; an object that holds all of it, so that errors may jump. */
 struct bind_query {
@@ -12,9 +13,12 @@ struct bind_query {
     struct tn_query q;
     struct tn_filter filters[TN_STORE_FILTERS_MAX];
     struct tn_arena arena; /* texts of q */
+    size_t texts;          /* bytes of them */
     struct bind_records rows;
     struct tn_page page;
+    struct tn_buf cursor; /* of the page before */
     /* of a walk over pages */
+    struct bind_walks *walks; /* NULL: it is none, or has ended */
     struct tn_store *store;
     size_t at;
     int64_t left;
@@ -27,7 +31,10 @@ struct bind_query *bind_query_new(lua_State *L, int options, const struct bind_d
                                   const struct tn_decl *resource, const char *more);
 /* The rows of one page; a later call gives the next. */
 TN_MUST_CHECK bool bind_query_run(struct bind_query *query, struct tn_err *err);
-/* The value at index as the text that filters and keys compare with; raises when it has none. */
+/* A walk has ended: what it held is given back, and it has no more rows. */
+void bind_query_end(struct bind_query *query);
+/* The value at index as the text that filters and keys compare with; raises when it has none, or
+ * a long one. */
 struct tn_str bind_query_text(lua_State *L, int index, struct tn_arena *arena);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "bind/bind_rows.h"
 
-#include "bind/row_feed.h"
-
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "bind/bind_walk.h"
+#include "bind/row_feed.h"
 
-enum { QUEUE_BYTES = 16 * TN_LIMIT_RECORD };
+enum { QUEUE_BYTES = 16 * TN_LIMIT_RECORD, WALK_KIB = 128 };
 
 /* What one piece of the text brought: JSON or, of a bad row, what is wrong. */
 struct entry {
@@ -16,6 +16,7 @@ struct entry {
 
 /* What it reads, a string or a stream, is held by the user value. */
 struct walk {
+    struct bind_walks *walks;
     struct row_feed feed;
     struct tn_json *json;
     struct tn_buf queue;
@@ -26,6 +27,7 @@ struct walk {
 static void drop_walk(void *object)
 {
     struct walk *w = object;
+    bind_walk_end(w->walks);
     row_feed_clear(&w->feed);
     tn_json_free(w->json);
     tn_buf_clear(&w->queue);
@@ -58,6 +60,7 @@ static struct walk *push_walk(lua_State *L, const char *kind)
     lua_settop(L, 2);
     row_format_read(L, 2, kind, &format);
     struct walk *w = bind_new_free(L, sizeof *w, &WALK);
+    w->walks = bind_walk_begin(L, WALK_KIB);
     tn_buf_init(&w->queue, QUEUE_BYTES);
     w->json = tn_json_new();
     if (!row_feed_init(&w->feed, &format, text, stream, note_row, w, &err))
@@ -174,11 +177,12 @@ int bind_rows_sorted(lua_State *L)
 
 static int next_on(lua_State *L, int status, lua_KContext ctx)
 {
-    struct walk *w = bind_check(L, lua_upvalueindex(1), &WALK);
+    struct walk *w = bind_test(L, lua_upvalueindex(1), &WALK);
     size_t line;
     bool good;
     (void)status, (void)ctx;
     lua_settop(L, 0);
+    if (!w) return 0; /* it came to its end before */
     if (w->feed.stream) {
         lua_getiuservalue(L, lua_upvalueindex(1), 1);
         if (!bind_test_stream(L, -1)) return luaL_error(L, "stale handle: the stream was closed");
@@ -187,7 +191,10 @@ static int next_on(lua_State *L, int status, lua_KContext ctx)
         if (w->next == w->count && fill(L, w) == WAIT) return tn_task_park(L, next_on, w);
     }
     lua_pushnil(L);
-    if (!push_next(L, w, &line, &good)) return 1;
+    if (!push_next(L, w, &line, &good)) {
+        bind_drop(w);
+        return 1;
+    }
     lua_pushinteger(L, (lua_Integer)line);
     lua_replace(L, 1);
     return good ? 2 : 3;
@@ -217,13 +224,16 @@ int bind_rows_document(lua_State *L)
     if (!push_next(L, w, &line, &good)) {
         struct tn_err err;
         tn_fail(&err, TN_E_syntax, "the document is empty");
+        bind_drop(w);
         return bind_fail(L, &err);
     }
-    if (!good) return 2;
-    struct tn_str root = row_reader_root(w->feed.reader);
-    int record = lua_gettop(L);
-    lua_pushlstring(L, root.p, root.n);
-    if (push_next(L, w, &line, &good)) return 2; /* what follows the root is broken: nil, err */
-    lua_settop(L, record + 1);
+    if (good) {
+        struct tn_str root = row_reader_root(w->feed.reader);
+        int record = lua_gettop(L);
+        lua_pushlstring(L, root.p, root.n);
+        /* What follows the root may be broken: then nil, err. */
+        if (!push_next(L, w, &line, &good)) lua_settop(L, record + 1);
+    }
+    bind_drop(w);
     return 2;
 }

@@ -213,7 +213,8 @@ static bool once(void *self, const char *rule, const struct tn_event *e, struct 
     tn_arena_init(&arena);
     if (read_event(r, e, &hold)) {
         struct tn_jval v = tn_event_at(tn_json_root(r->event), decl->rule.once);
-        if (!tn_jtext(v, &arena, &text)) text = tn_jraw(v);
+        /* It is compared as a C string: two that differ behind a NUL are two in their JSON. */
+        if (!tn_jtext(v, &arena, &text) || (text.n && memchr(text.p, 0, text.n))) text = tn_jraw(v);
         there = !tn_jis(v, TN_JSON_absent) && !tn_jis(v, TN_JSON_null) && text.n;
         if (there) tn_buf_addstr(out, text);
     }

@@ -359,6 +359,7 @@ static int emit_on(lua_State *L, int status, lua_KContext ctx)
 static void check_list(lua_State *L)
 {
     luaL_argcheck(L, lua_isnil(L, 3), 3, "records have no format");
+    bind_plain(L, 2, "the list of records");
     lua_pushnil(L);
     if (lua_rawlen(L, 2) || !lua_next(L, 2)) return;
     luaL_argerror(L, 2, "a list of records is expected, not one record");

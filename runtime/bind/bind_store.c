@@ -11,7 +11,7 @@
 #include "loop/loop.h"
 #include "store/commit.h"
 
-enum { FIRST_PAUSE_MS = 2, LONGEST_PAUSE_MS = 500 };
+enum { WALK_KIB = 64, FIRST_PAUSE_MS = 2, LONGEST_PAUSE_MS = 500 };
 
 /* ---- single records ---- */
 
@@ -145,6 +145,7 @@ static int by_link_now(lua_State *L)
     struct tn_row row;
     luaL_checkstring(L, 1);
     struct tn_str external = bind_str(L, 2);
+    luaL_argcheck(L, external.n <= TN_LIMIT_QUERY_TEXT, 2, "64 KiB at most");
     if (!bind_desk_open(L, &desk, &err)) return bind_fail(L, &err);
     const struct tn_decl *resource = bind_resource(L, 1, desk.owner);
     struct bind_records *rows = new_rows(L);
@@ -223,7 +224,10 @@ static int l_query(lua_State *L)
 
 static int push_next(lua_State *L, struct bind_query *query)
 {
-    if (query->at == query->rows.n || query->left == 0) return 0;
+    if (query->at == query->rows.n || query->left == 0) {
+        bind_query_end(query);
+        return 0;
+    }
     query->left--;
     bind_records_push(L, &query->rows, query->at++);
     return 1;
@@ -233,9 +237,13 @@ static int next_page(lua_State *L)
 {
     struct bind_query *query = bind_check(L, 1, &bind_query_class);
     struct tn_err err;
-    if (!bind_query_run(query, &err)) return bind_raise(L, &err);
+    if (!bind_query_run(query, &err)) {
+        bind_query_end(query);
+        return bind_raise(L, &err);
+    }
     query->begun = true;
     query->at = 0;
+    bind_weigh(L, query->rows.bodies.n);
     return push_next(L, query);
 }
 
@@ -260,6 +268,7 @@ static int l_each(lua_State *L)
     query->left = bind_opt_key_int(L, 2, "max", TN_LIMIT_EACH);
     if (query->left < 1 || query->left > TN_LIMIT_EACH)
         return luaL_error(L, "'max' is a number from 1 to %d", TN_LIMIT_EACH);
+    query->walks = bind_walk_begin(L, WALK_KIB);
     return 2;
 }
 
@@ -309,8 +318,10 @@ static int tx_l_find(lua_State *L)
     struct tn_str key[TN_STORE_KEY_MAX];
     struct tx_record *r;
     struct tn_err err;
-    size_t n = take_key(L, 3, resource, &tx->arena, key);
+    struct texts *texts = new_texts(L);
+    size_t n = take_key(L, 3, resource, &texts->arena, key);
     if (!tx_find(tx, resource, key, n, &r, &err)) bind_raise(L, &err);
+    bind_drop(texts);
     return push_record(L, tx, r);
 }
 
@@ -553,6 +564,9 @@ static struct tn_commit *run_once(lua_State *L, const struct deal *d)
     lua_pushvalue(L, AT_FUNCTION);
     lua_pushvalue(L, AT_TX);
     lua_call(L, 1, LUA_MULTRET); /* without a continuation: nothing inside can wait */
+    /* `local t <close> = tx` ends it early; what it wrote is gone then. */
+    if (!bind_test(L, AT_TX, &tx_class))
+        luaL_error(L, "the transaction was closed by its function");
     struct tn_commit *commit = tn_commit_new(d->desk.store);
     bool ok = tx_build(tx, commit, &err);
     if (!ok) {

@@ -278,6 +278,7 @@ int bind_stream_open(lua_State *L, const struct tn_fetch *f)
 int bind_stream_recorded(lua_State *L)
 {
     int table = lua_gettop(L);
+    bind_plain(L, table, "the reply of a test");
     struct tn_str body = bind_opt_key_str(L, table, "body");
     struct bind_stream *s = push_stream(L);
     s->known = true;

@@ -255,7 +255,7 @@ static void take_headers(lua_State *L, struct call *c)
 {
     int count = 0;
     if (lua_isnoneornil(L, 3)) return;
-    if (!lua_istable(L, 3)) bad_answer(L, c, "headers have to be a table");
+    if (!bind_is_plain(L, 3)) bad_answer(L, c, "headers have to be a plain table");
     for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 2)) {
         struct tn_str value;
         if (lua_type(L, -2) != LUA_TSTRING || ++count > HEADERS_MAX)

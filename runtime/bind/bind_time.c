@@ -62,6 +62,7 @@ static bool check_zone(lua_State *L, int index, const struct tn_zone **zone, str
     *zone = NULL;
     if (lua_isnoneornil(L, index)) return true;
     struct tn_str name = bind_str(L, index);
+    if (strlen(name.p) != name.n) luaL_argerror(L, index, "a zone's name has no zero byte");
     if (!name.n) return tn_zone_new(name, err) != NULL;
     push_zones(L);
     int zones = lua_gettop(L);

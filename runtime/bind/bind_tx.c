@@ -352,9 +352,9 @@ static bool look_kv(struct tx *tx, struct tn_str key, struct tx_kv **out, struct
 {
     for (*out = tx->kvs; *out; *out = (*out)->next)
         if (tn_str_eq((*out)->key, key)) return true;
-    struct tx_kv *kv = tn_arena_alloc(&tx->arena, sizeof *kv);
     if (tx->reads++ >= TN_LIMIT_TX_READS)
         return tn_fail(err, TN_E_budget, "a transaction may read %d records", TN_LIMIT_TX_READS);
+    struct tx_kv *kv = tn_arena_alloc(&tx->arena, sizeof *kv);
     kv->version = TN_NEW_ONLY;
     if (!keep(tx, key, &kv->key, err)) return false;
     if (keep_get(tx->desk.owner, bind_kv_space, key, &tx->hold, &kv->version, err)) {

@@ -156,6 +156,7 @@ static bool add_element(lua_State *L, struct writer *w, int table)
 {
     lua_Integer n = (lua_Integer)lua_rawlen(L, table);
     bool ok;
+    bind_plain(L, table, "an element");
     luaL_checkstack(L, 8, "XML");
     tn_isolate_poll(L);
     if (++w->depth > TN_LIMIT_JSON_DEPTH)

@@ -35,6 +35,7 @@ static int by_name(const void *a, const void *b)
 size_t bind_sorted_names(lua_State *L, int index, const char **names, size_t max)
 {
     size_t n = 0;
+    bind_plain(L, index, "a table of names and values");
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
         if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "names have to be texts");
         if (n == max) luaL_error(L, "more than %d names", (int)max);
@@ -44,7 +45,7 @@ size_t bind_sorted_names(lua_State *L, int index, const char **names, size_t max
     return n;
 }
 
-static bool is_plain(lua_State *L, int index)
+static bool is_simple(lua_State *L, int index)
 {
     int type = lua_type(L, index);
     return type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TBOOLEAN ||
@@ -54,7 +55,7 @@ static bool is_plain(lua_State *L, int index)
 static void add_pair(lua_State *L, struct tn_buf *out, char between, const char *name, int value)
 {
     size_t n;
-    if (!is_plain(L, value))
+    if (!is_simple(L, value))
         luaL_error(L, "the parameter %s cannot be a %s", name, luaL_typename(L, value));
     const char *text = luaL_tolstring(L, value, &n);
     if (between) tn_buf_addc(out, between);
@@ -80,6 +81,7 @@ static void add_pairs(lua_State *L, struct tn_buf *out, char first, int index)
             add_pair(L, out, between, names[i], lua_gettop(L));
             between = '&';
         } else {
+            bind_plain(L, lua_gettop(L), "a list of values");
             for (lua_Integer k = 1; lua_rawgeti(L, -1, k) != LUA_TNIL; k++) {
                 add_pair(L, out, between, names[i], lua_gettop(L));
                 between = '&';
@@ -159,13 +161,13 @@ static struct tn_str check_type(lua_State *L, int part)
 static void add_part(lua_State *L, struct tn_buf *out, int part, const char *boundary)
 {
     static const char *const keys[] = {"name", "content", "filename", "type", NULL};
-    luaL_checktype(L, part, LUA_TTABLE);
+    bind_plain(L, part, "a part of multipart");
     bind_check_keys(L, part, keys);
     struct tn_str name = bind_opt_key_str(L, part, "name");
     struct tn_str file = bind_opt_key_str(L, part, "filename"), type = check_type(L, part), content;
     if (!name.n) luaL_error(L, "multipart: a part has no name");
     lua_getfield(L, part, "content");
-    if (!is_plain(L, -1)) luaL_error(L, "multipart: the content of %s is no text", name.p);
+    if (!is_simple(L, -1)) luaL_error(L, "multipart: the content of %s is no text", name.p);
     content.p = luaL_tolstring(L, -1, &content.n);
     tn_buf_addf(out, "--%s\r\nContent-Disposition: form-data; name=\"", boundary);
     add_quoted(out, name);
@@ -188,12 +190,12 @@ static struct tn_str push_multipart(lua_State *L, int list, char boundary[BOUNDA
     unsigned char bytes[BOUNDARY / 2];
     tn_random(bytes, sizeof bytes);
     tn_hex(bytes, sizeof bytes, boundary);
-    luaL_checktype(L, list, LUA_TTABLE);
-    lua_Integer n = luaL_len(L, list);
+    bind_plain(L, list, "multipart");
+    lua_Integer n = (lua_Integer)lua_rawlen(L, list);
     if (n < 1 || n > PARTS_MAX) luaL_error(L, "multipart: 1 to %d parts", PARTS_MAX);
     struct tn_buf *out = push_buf(L);
     for (lua_Integer i = 1; i <= n; i++) {
-        lua_geti(L, list, i);
+        lua_rawgeti(L, list, i);
         add_part(L, out, lua_gettop(L), boundary);
         lua_pop(L, 1);
     }

@@ -17,7 +17,8 @@ static struct tn_str text_or_list(lua_State *L, int table, const char *key)
     if (type == LUA_TTABLE) {
         luaL_Buffer b;
         int list = lua_gettop(L);
-        lua_Integer n = luaL_len(L, list);
+        bind_plain(L, list, key);
+        lua_Integer n = (lua_Integer)lua_rawlen(L, list);
         luaL_buffinit(L, &b);
         for (lua_Integer i = 1; i <= n; i++) {
             if (i > 1) luaL_addchar(&b, ',');
@@ -56,9 +57,9 @@ static char read_delimiter(lua_State *L, int table)
 static void read_header(lua_State *L, int table, struct tn_csv_options *o)
 {
     if (lua_getfield(L, table, "header") == LUA_TNIL) return;
-    luaL_checktype(L, -1, LUA_TTABLE);
     int list = lua_gettop(L);
-    lua_Integer n = luaL_len(L, list);
+    bind_plain(L, list, "'header'");
+    lua_Integer n = (lua_Integer)lua_rawlen(L, list);
     if (n < 1 || n > COLUMNS_MAX) luaL_error(L, "option 'header' has 1 to %d names", COLUMNS_MAX);
     struct tn_str *names = lua_newuserdatauv(L, (size_t)n * sizeof *names, 0);
     for (lua_Integer i = 1; i <= n; i++) {

@@ -10,6 +10,7 @@
 ---@class tenon.http
 local http = {}
 
+--- Plain tables all of them: one whose metatable has __index or __mode is refused.
 ---@class tenon.http.options
 ---@field url string
 ---@field method string? "GET"

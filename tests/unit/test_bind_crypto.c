@@ -6,6 +6,13 @@
 static const struct tn_module modules[] = {
     {"tenon.crypto", luaopen_tenon_crypto}, {"tenon.decimal", luaopen_tenon_decimal}, {NULL, NULL}};
 
+/* A table that makes room for what it gave before. */
+#define SLY                                                                                        \
+    "local function sly(t) return setmetatable({}, {__index = function(_, k) local j = {} for i "  \
+    "= "                                                                                           \
+    "1, 3000 do j[i] = ('q'):rep(50) .. i end local v = t[k] return type(v) == 'string' and v .. " \
+    "'' or v end, __len = function() return #t end}) end "
+
 static const struct {
     const char *body, *result;
 } cases[] = {
@@ -79,6 +86,18 @@ static const struct {
     {"c.jwt_sign({}, {key = 'k'})", NULL},
     {"c.jwt_sign({1}, {key = 'k', algorithm = 'HS256'})", NULL},
     {"c.jwt_sign({a = print}, {key = 'k', algorithm = 'HS256'})", NULL},
+    {SLY "local o, e = pcall(c.jwt_verify, 'x', sly {key = 'k', algorithms = {'HS256'}}) return "
+         "o, tostring(e):match 'plain table'",
+     "false plain table"},
+    {SLY "local o, e = pcall(c.jwt_verify, 'x', {key = 'k', algorithms = {'HS256'}, audience = sly "
+         "{'a'}}) return o, tostring(e):match 'plain table'",
+     "false plain table"},
+    {SLY "local o, e = pcall(c.jwt_verify, 'x', {keys = sly {a = 'k'}, algorithms = {'HS256'}}) "
+         "return o, tostring(e):match 'plain table'",
+     "false plain table"},
+    {SLY "local o, e = pcall(c.jwt_sign, {}, sly {key = 'k', algorithm = 'HS256', kid = 'k'}) "
+         "return o, tostring(e):match 'plain table'",
+     "false plain table"},
     {"return c.equal('a', 'a'), c.equal('a', 'b'), c.equal('a', 'aa'), c.equal('', '')",
      "true false false true"},
     {"return #c.random(), #c.random(4), c.random() ~= c.random()", "64 8 true"},
@@ -106,7 +125,7 @@ static void cases_come_out(void **state)
     struct tn_isolate *iso = fixture_isolate(*state, &o);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fixture_text out;
-        char text[512];
+        char text[1024];
         snprintf(text, sizeof text, "local c = require 'tenon.crypto' %s", cases[i].body);
         fixture_run(iso, &out, text);
         if (cases[i].result ? strcmp(out.text, cases[i].result) != 0

@@ -2,6 +2,8 @@
 /* Events that scripts tell and read. */
 #include "store_stage.h"
 
+#include "base/limits.h"
+#include "bind/bind_rules.h"
 #include "events/event.h"
 
 static void events_are_told_and_read(void **state)
@@ -80,11 +82,41 @@ static void the_integration_is_the_origin(void **state)
     assert_int_equal(tn_event_depth(&origin), 3);
 }
 
+static const char told_rule[] =
+    "local tn = require 'tenon'\n"
+    "return tn.rule { on = 'order.told', once = 'data.id', run = function(event) end }\n";
+
+static void ids_of_once_differ_behind_a_zero_byte(void **state)
+{
+    static const struct tn_embedded more[] = {
+        {"scripts/rules/told.lua", told_rule, sizeof told_rule - 1}, {NULL, NULL, 0}};
+    static const char *const ids[] = {"{\"id\":\"a\\u0000b\"}", "{\"id\":\"a\\u0000c\"}",
+                                      "{\"id\":\"a\"}"};
+    struct stage *s = *state;
+    struct tn_units *units = rig_load(&s->rig, stage_files(more));
+    struct tn_rules *rules = tn_rules_new(&s->rig.env, NULL, NULL);
+    struct tn_buf keys[3];
+    tn_rules_units(rules, units);
+    for (size_t i = 0; i < 3; i++) {
+        struct tn_event e = {.seq = 1, .number = 1, .team = 1, .type = TN_STR("order.told")};
+        e.table = TN_STR("");
+        e.data = tn_str(ids[i]);
+        tn_buf_init(&keys[i], TN_KIB);
+        assert_true(tn_bind_rule_ops.once(rules, "told", &e, &keys[i]));
+        assert_int_equal(strlen(keys[i].p), keys[i].n);
+        for (size_t k = 0; k < i; k++) assert_string_not_equal(keys[k].p, keys[i].p);
+    }
+    assert_string_equal(keys[2].p, "a");
+    for (size_t i = 0; i < 3; i++) tn_buf_clear(&keys[i]);
+    tn_rules_free(rules);
+    tn_units_unref(units);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, stage_open, stage_close)
-    const struct CMUnitTest tests[] = {T(events_are_told_and_read), T(many_events_come_in_pages),
-                                       T(what_is_no_event_is_refused),
-                                       T(the_integration_is_the_origin)};
+    const struct CMUnitTest tests[] = {
+        T(events_are_told_and_read), T(many_events_come_in_pages), T(what_is_no_event_is_refused),
+        T(the_integration_is_the_origin), T(ids_of_once_differ_behind_a_zero_byte)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

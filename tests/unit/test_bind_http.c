@@ -237,6 +237,52 @@ static void wrong_bodies_raise(void **state)
     assert_int_equal(s->requests, 0);
 }
 
+static void zero_bytes_are_refused(void **state)
+{
+    static const char *const bad[] = {
+        "http.request { url = url .. '/a\\0.example.com/' }",
+        "http.stream { url = url .. '\\0' }",
+        "http.request { url = url .. '\\0', query = { a = 1 } }",
+        "http.request { url = url, method = 'GET\\0X' }",
+        "http.request { url = url, throttle = 'a\\0b' }",
+    };
+    struct stage *s = *state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (!strstr(run(s, bad[i]), "has a zero byte")) fail_msg("%s: %s", bad[i], s->said);
+    assert_int_equal(s->requests, 0);
+}
+
+/* What is read from such a table, the collector may take away while it is in use. */
+static void tables_that_run_code_are_refused(void **state)
+{
+    static const char *const bad[] = {
+        "http.request(sly { url = url, method = 'PO' .. 'ST', body = ('b'):rep(5000) })",
+        "http.stream(sly { url = url })",
+        "http.request { url = url, query = sly { a = 1 } }",
+        "http.request { url = url, query = { a = sly { 1 } } }",
+        "http.request { url = url, headers = sly { a = 'x' } }",
+        "http.request { url = url, form = sly { a = 1 } }",
+        "http.request { url = url, multipart = sly { { name = 'a', content = 'x' } } }",
+        "http.request { url = url, multipart = { sly { name = 'a', content = 'x' } } }",
+        "http.request { url = url, query = setmetatable({ a = { 1 } }, { __mode = 'v' }) }",
+    };
+    struct stage *s = *state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[1024];
+        snprintf(text, sizeof text,
+                 "local function sly(t) return setmetatable({}, { __index = function(_, key) local "
+                 "junk = {} for i = 1, 3000 do junk[i] = ('q'):rep(50) .. i end local v = t[key] "
+                 "return type(v) == 'string' and v .. #junk or v end, __len = function() return #t "
+                 "end, __pairs = function() return pairs(t) end }) end %s",
+                 bad[i]);
+        if (!strstr(run(s, text), "has to be a plain table")) fail_msg("%s: %s", bad[i], s->said);
+    }
+    assert_int_equal(s->requests, 0);
+    run(s, "local json = require 'tenon.json' http.request { url = url, method = 'POST', form = { "
+           "a = json.array { 1, 2 }, b = json.decode '[3]' } }");
+    assert_string_equal(s->body, "a=1&a=2&b=3");
+}
+
 /* ---- limits ---- */
 
 static const char hold[] = "assert(http.request { url = url .. '/hold' }) return 'x'";
@@ -442,6 +488,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_STAGE(forms_and_parts_are_bodies),
         ON_STAGE(wrong_bodies_raise),
+        ON_STAGE(zero_bytes_are_refused),
+        ON_STAGE(tables_that_run_code_are_refused),
         ON_STAGE(eight_to_a_host_and_the_rest_in_turn),
         ON_STAGE(twenty_of_an_isolate_and_an_option_for_a_host),
         ON_STAGE(who_is_cancelled_makes_room),

@@ -112,6 +112,9 @@ static const struct {
     {"return json.encode('\\255')", "invalid: the text is not UTF-8 (base64 carries bytes)"},
     {"return json.encode({ ['\\255'] = 1 })", "invalid: a key is not UTF-8"},
     {"return json.encode()", NULL},
+    {"local t = setmetatable({}, { __mode = 'v' }) for i = 1, 99 do t['k' .. i] = { i } end return "
+     "json.encode(t)",
+     NULL},
     {"return json.array('x')", NULL},
     {"return json.encode(json.array { a = 1 })", "invalid: it is an array, but has a text as key"},
     {"return select(2, json.decode('NaN')).kind", "syntax"},

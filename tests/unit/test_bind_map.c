@@ -196,6 +196,23 @@ static void a_tree_that_contains_itself_is_a_fault_with_the_way(void **state)
     expect(BOM, "{\"id\":1}", "!the node has no ItemNumber to know it by");
 }
 
+/* Entries are counted before they are read. */
+static void tables_that_run_code_are_refused(void **state)
+{
+    (void)state;
+    refuse(PART("x = map.object(setmetatable({ a = 1 }, { __index = {} }))"), 5, "",
+           "object: expected a plain table");
+    refuse(
+        HEAD
+        "local d = { reads = 'x.item', writes = 'item', key = 'id', set = { id = 1 } }\nlocal m = "
+        "map(d)\nsetmetatable(d, { __index = {} })\nreturn m",
+        4, "", "a mapping has to be a plain table");
+    refuse(HEAD
+           "return map { reads = 'x.item', writes = 'item', key = 'id', set = setmetatable({ id "
+           "= from 'id' }, { __index = {} }) }",
+           3, "", "a table of fields has to be a plain table");
+}
+
 static void wrong_trees_are_refused(void **state)
 {
     (void)state;
@@ -694,6 +711,7 @@ int main(void)
         cmocka_unit_test(a_tree_becomes_rows_of_parent_and_child),
         cmocka_unit_test(a_shared_sub_assembly_is_taken_apart_once),
         cmocka_unit_test(a_tree_that_contains_itself_is_a_fault_with_the_way),
+        cmocka_unit_test(tables_that_run_code_are_refused),
         cmocka_unit_test(wrong_trees_are_refused),
         cmocka_unit_test(one_file_serves_both_directions),
         cmocka_unit_test(what_is_one_way_says_out),

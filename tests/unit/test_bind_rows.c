@@ -57,6 +57,34 @@ static const struct a_case csv_cases[] = {
     {"csv.write({{a = print}}, {'a'})", NULL},
     {"csv.write({{a = 1}}, {})", NULL},
     {"csv.write({{a = 1}}, {'a'}, {delimiter = '\"'})", NULL},
+    /* the list of records takes the names of the columns away */
+    {"local names, key = {}, ('d'):rep(3001) for i = 1, 9 do names[i] = ('c'):rep(3000) .. i end "
+     "local list = setmetatable({}, {__len = function() return 3 end, __index = function() "
+     "names[1] "
+     "= nil local j = {} for i = 1, 3000 do j[i] = ('q'):rep(300) .. i end return {[key] = 1} "
+     "end}) "
+     "return select(2, pcall(csv.write, list, names)):match 'plain table'",
+     "plain table"},
+    {"csv.write({{a = 1}}, setmetatable({}, {__index = {'a'}, __len = function() return 1 end}))",
+     NULL},
+    {"csv.write({{a = 1}}, {'a'}, setmetatable({}, {__index = {delimiter = ';'}}))", NULL},
+    {"csv.parse('a', setmetatable({}, {__index = {delimiter = ';'}}))", NULL},
+    {"csv.parse('a', {header = setmetatable({}, {__index = {'a'}, __len = function() return 1 "
+     "end})})",
+     NULL},
+    {"csv.parse('a', {decimal_comma = setmetatable({'a'}, {__index = {}})})", NULL},
+    {"return csv.write(json.array {{a = 1}}, json.array {'a'})", "a\r\n1\r\n"},
+    /* walks hold memory that the collector does not see */
+    {"local kept = {} local ok, err = pcall(function() for i = 1, 65 do kept[i] = csv.rows 'a' end "
+     "end) return ok, err.kind, #kept",
+     "false overloaded 64"},
+    {"for i = 1, 1000 do local step = csv.rows 'a\\n1' end return 1", "1"},
+    {"local kept = {} for i = 1, 100 do kept[i] = csv.rows 'a\\n1' for _ in kept[i] do end end "
+     "return kept[1]() == nil, kept[1]() == nil",
+     "true true"},
+    {"for i = 1, 100 do csv.parse 'a\\n1' xml.parse '<a/>' xml.parse '<a>' xml.parse '' end return "
+     "1",
+     "1"},
     /* a million rows end by the budget of the call */
     {"for _ in csv.rows('a\\n' .. ('1\\n'):rep(9000000)) do end", NULL},
 };
@@ -104,6 +132,9 @@ static const struct a_case xml_cases[] = {
     {"local t = {'a'} t[2] = t xml.write(t)", NULL},
     {"xml.write('a')", NULL},
     {"xml.parse('<a/>', {row = 'a'})", NULL},
+    {"xml.write(setmetatable({'a', k = 1}, {__index = {}}))", NULL},
+    {"xml.write {'a', setmetatable({'b'}, {__mode = 'v'})}", NULL},
+    {"xml.rows('<a/>', setmetatable({}, {__index = {rows = 'a'}}))", NULL},
 };
 
 static const struct a_case fixed_cases[] = {
@@ -117,6 +148,7 @@ static const struct a_case fixed_cases[] = {
      "t[#t + 1] = line .. (r and r.n or '!') end return table.concat(t, ' ')",
      "1A 2! 3C"},
     {"fixed.parse('A')", NULL},
+    {"fixed.parse('A', {columns = setmetatable({'n:1-3'}, {__index = {}})})", NULL},
     {"fixed.parse('A', {columns = 'n'})", NULL},
     {"fixed.parse('A', {columns = 'n:0-3'})", NULL},
     {"fixed.parse('A', {colums = 'n:1-3'})", NULL},

@@ -225,6 +225,113 @@ static void what_is_raised_undoes_everything(void **state)
     stage_expect(s, "return store.find('order', { number = 'A1' }).quantity", "5");
 }
 
+static void a_transaction_cannot_be_ended_from_inside(void **state)
+{
+    stage_expect(*state,
+                 "return store.transaction(function(tx) return tx.__close, tx.__gc, "
+                 "tx.__index, type(tx.get) end)",
+                 "nil nil nil function");
+    stage_says(*state,
+               "return pcall(store.transaction, function(tx) tx:create('order', { number = 'C1' }) "
+               "do local t <close> = tx end return 1 end)",
+               "closed by its function");
+    stage_says(*state,
+               "return pcall(store.transaction, function(tx) do local t <close> = tx end "
+               "tx:create('order', { number = 'C1' }) end)",
+               "stale handle");
+    stage_expect(*state, "return store.find('order', { number = 'C1' })", "nil");
+}
+
+static void an_event_told_while_another_is_read_changes_nothing_of_it(void **state)
+{
+    stage_says(*state,
+               "local told = pcall(store.transaction, function(tx) local id = tx:create('order', { "
+               "number = 'E1' }) local sly = setmetatable({}, { __index = function(_, key) "
+               "pcall(tx.event, tx, 'order.inner', { text = ('i'):rep(40000) }) return key == "
+               "'resource' and 'order' or id end }) tx:event('order.outer', { text = 'outer' }, { "
+               "record = sly }) end) local seen = {} for _, e in ipairs(event.after(0).events) do "
+               "seen[#seen + 1] = e.type .. '=' .. tostring(e.data and e.data.text):sub(1, 9) end "
+               "return 'outer=' .. tostring(told), table.concat(seen, ' ')",
+               "outer=false");
+    struct stage *s = *state;
+    assert_null(strstr(s->out, "order.outer=iii"));
+}
+
+static void questions_are_plain_tables(void **state)
+{
+    static const char *const bad[] = {
+        "store.query('order', sly { where = { number = 'A1' } })",
+        "store.query('order', { where = sly { number = 'A1' } })",
+        "store.query('order', { where = { number = sly { eq = 'A1' } } })",
+        "store.query('order', { where = { number = { ['in'] = sly { 'A1' } } } })",
+        "store.query('order', { sort = sly { 'number' } })",
+        "store.each('order', sly { max = 1 })",
+        "store.find('order', sly { number = 'A1' })",
+        "store.transaction(function(tx) tx:find('order', sly { number = 'A1' }) end)",
+        "event.after(0, sly { limit = 1 })",
+        "event.after(0, { types = sly { 'order.*' } })",
+        "event.emit('a.b', {}, sly { record = {} })",
+        "event.emit('a.b', {}, { record = sly {} })",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[1024];
+        snprintf(text, sizeof text,
+                 "local function sly(t) return setmetatable({}, { __index = t, __len = function() "
+                 "return #t end }) end return %s",
+                 bad[i]);
+        stage_says(*state, text, "has to be a plain table");
+    }
+    stage_expect(*state,
+                 "return #store.query('order', { where = { number = json.array { 'A1' } }, sort = "
+                 "json.array { 'number' } }).rows",
+                 "0");
+}
+
+static void texts_to_look_for_are_short(void **state)
+{
+    static const char *const bad[] = {
+        "store.query('order', { where = { number = long } })",
+        "store.query('order', { where = { number = { long } } })",
+        "store.query('order', { where = { number = { prefix = long } } })",
+        "store.query('order', { cursor = long })",
+        "store.each('order', { where = { number = long } })",
+        "store.find('order', { number = long })",
+        "store.by_link('order', long)",
+        "store.transaction(function(tx) tx:find('order', { number = long }) end)",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[512];
+        snprintf(text, sizeof text, "local long = ('x'):rep(65537) return %s", bad[i]);
+        stage_says(*state, text, "64 KiB at most");
+    }
+    stage_says(*state,
+               "local list = {} for i = 1, 17 do list[i] = ('x'):rep(65536) end return "
+               "store.query('order', { where = { number = list } })",
+               "1024 KiB at most in all");
+    stage_expect(*state, "return store.find('order', { number = ('x'):rep(65536) })", "nil");
+}
+
+static void walks_are_few_and_end(void **state)
+{
+    struct stage *s = *state;
+    many(s);
+    stage_expect(
+        s,
+        "local n = 0 for i = 1, 70 do for o in store.each('order', { limit = 50 }) do n = n "
+        "+ 1 end end return n",
+        "6650");
+    stage_expect(s, "for i = 1, 500 do store.each 'order' end return 1", "1");
+    stage_says(s,
+               "local kept = {} return pcall(function() for i = 1, 65 do kept[i] = { "
+               "store.each 'order' } end end)",
+               "64 walks over rows or records are open already");
+    stage_expect(s, "for o in store.each 'order' do return 1 end", "1");
+    stage_expect(s,
+                 "local step, walk = store.each('order', { max = 2 }) return step(walk) ~= nil, "
+                 "step(walk) ~= nil, step(walk), step(walk)",
+                 "true true nil");
+}
+
 static void keys_and_states_hold(void **state)
 {
     char text[4096];
@@ -465,6 +572,11 @@ int main(void)
                                        T(writes_are_checked_like_any_other),
                                        T(a_transaction_sees_its_own_writes),
                                        T(what_is_raised_undoes_everything),
+                                       T(a_transaction_cannot_be_ended_from_inside),
+                                       T(an_event_told_while_another_is_read_changes_nothing_of_it),
+                                       T(questions_are_plain_tables),
+                                       T(texts_to_look_for_are_short),
+                                       T(walks_are_few_and_end),
                                        T(keys_and_states_hold),
                                        T(two_who_count_lose_nothing),
                                        T(conflicts_end_after_eight_tries),

@@ -36,6 +36,7 @@ static const char test_surface[] =
     "  nothing = function() end,\n"
     "  odd = function() return 99, {} end,\n"
     "  headers = function() return 200, '', 'x' end,\n"
+    "  sly = function() return 200, '', setmetatable({}, { __index = {} }) end,\n"
     "  badname = function() return 200, '', { ['a b'] = 'x' } end,\n"
     "  fails = function() error('by intent') end,\n"
     "  refuses = function() tn.fail('not_found', 'no such thing') end,\n"
@@ -269,6 +270,7 @@ static void a_handler_that_is_wrong_fails_alone(void **state)
     expect_failure(s, "nothing", TN_E_script, "status");
     expect_failure(s, "odd", TN_E_script, "status");
     expect_failure(s, "headers", TN_E_script, "table");
+    expect_failure(s, "sly", TN_E_script, "headers have to be a plain table");
     expect_failure(s, "badname", TN_E_script, "name");
     expect_failure(s, "fails", TN_E_script, "by intent");
     expect_failure(s, "refuses", TN_E_not_found, "no such thing");

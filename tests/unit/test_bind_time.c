@@ -33,6 +33,13 @@ static const struct {
     {"local v, e = t.from{year=2026, month=2, day=30} return v, e.kind", "nil invalid"},
     {"local v, e = t.from{month=2} return v, e.kind", "nil invalid"},
     {"local v, e = t.parts(0, 'Europe/Nowhere') return v, e.kind", "nil invalid"},
+    {"local ok, e = pcall(t.parts, 0, 'Europe/Berlin\\0x') return ok, tostring(e):match 'zero "
+     "byte'",
+     "false zero byte"},
+    {"local ok, e = pcall(t.from, {year = 2026, zone = 'UTC\\0'}) return ok, tostring(e):match "
+     "'zero "
+     "byte'",
+     "false zero byte"},
     {"local v, e = t.parts(0, '') return v, e.kind", "nil invalid"},
     {"return t.iso(1769846950123, 'Europe/Berlin'), t.iso(0, 'UTC'), t.iso(0, '-03:30')",
      "2026-01-31T09:09:10.123+01:00 1970-01-01T00:00:00.000Z 1969-12-31T20:30:00.000-03:30"},
