@@ -3,6 +3,7 @@
 
 #include "base/charset.h"
 #include "base/limits.h"
+#include "base/map.h"
 
 enum { COLUMNS_MAX = 4096 };
 
@@ -135,19 +136,24 @@ static void name_columns(struct tn_csv *c, const struct tn_str *names, size_t n)
     for (size_t i = 0; i < n; i++) set_column(c, i, names[i]);
 }
 
+static void take_name(struct tn_csv *c, size_t i, struct tn_map *seen)
+{
+    struct tn_str name = cell_at(c, i);
+    if (!decode(c, i, &name)) return;
+    name = tn_str_trim(name);
+    if (!name.n) bad(c, TN_E_syntax, "column %zu has no name", i + 1);
+    if (tn_map_put(seen, name, c))
+        bad(c, TN_E_syntax, "two columns have the name \"%.*s\"", TN_FMT(name));
+    set_column(c, i, name);
+}
+
 static bool take_header(struct tn_csv *c, struct tn_err *err)
 {
+    struct tn_map seen;
+    tn_map_init(&seen);
     c->columns = tn_arena_alloc(&c->arena, c->count * sizeof *c->columns);
-    for (size_t i = 0; i < c->count && !c->bad.kind; i++) {
-        struct tn_str name = cell_at(c, i);
-        if (!decode(c, i, &name)) break;
-        name = tn_str_trim(name);
-        if (!name.n) bad(c, TN_E_syntax, "column %zu has no name", i + 1);
-        for (size_t k = 0; k < i; k++)
-            if (tn_str_eq(c->columns[k].name, name))
-                bad(c, TN_E_syntax, "two columns have the name \"%.*s\"", TN_FMT(name));
-        set_column(c, i, name);
-    }
+    for (size_t i = 0; i < c->count && !c->bad.kind; i++) take_name(c, i, &seen);
+    tn_map_clear(&seen, NULL);
     c->column_count = c->count;
     if (!c->bad.kind) return true;
     tn_fail(err, c->bad.kind, "line %zu, the header: %s", c->row_line, c->bad.text);
