@@ -71,6 +71,8 @@
 #define TN_LIMIT_TX_WRITES        1000               /* records, events and key-values it writes */
 #define TN_LIMIT_TX_TRIES         8                  /* runs of a transaction that meets conflicts */
 #define TN_LIMIT_EVENT            (64 * TN_KIB)      /* bytes of an event's data */
+#define TN_LIMIT_EVENT_PATTERNS   50                 /* types of events that one event.after or rule wants */
+#define TN_LIMIT_EVENT_PATTERN    100                /* bytes of one, '*' included */
 #define TN_LIMIT_EVENT_SCAN       5000               /* events that one event.after looks at */
 
 /* Rules */
