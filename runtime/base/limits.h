@@ -55,6 +55,7 @@
 #define TN_LIMIT_ISOLATE_REQUESTS 20                 /* under way at once; more wait their turn */
 #define TN_LIMIT_HOST_REQUESTS    8                  /* of these to one host and port, unless an option says more or fewer */
 #define TN_LIMIT_ISOLATE_WAITING  1000               /* that wait for their turn; more are refused */
+#define TN_LIMIT_ISOLATE_PASSES   1000               /* of gates, held or waited for; more are refused */
 #define TN_LIMIT_ISOLATE_STREAMS  4                  /* streamed answers at once; more are refused */
 #define TN_LIMIT_LOG_LINES        200                /* a second and isolate; more are counted, not written */
 #define TN_LIMIT_TOKEN            (64 * TN_KIB)      /* a JSON Web Token */
