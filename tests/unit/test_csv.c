@@ -82,12 +82,17 @@ static void long_names_that_differ_at_their_end_are_compared_fast(void **state)
         tn_buf_add(&text, name, sizeof name);
         tn_buf_addf(&text, "%04d%c", i, i < 4095 ? ',' : '\n');
     }
+    struct tn_buf commas;
+    tn_buf_init(&commas, TN_MIB);
+    for (int i = 0; i < 100000; i++) tn_buf_addf(&commas, "c%d,", i);
+    struct tn_csv_options o = {.decimal_comma = tn_buf_str(&commas)};
     int64_t from = tn_mono_us();
-    struct tn_csv *csv = tn_csv_new(&plain, rig_row, &out);
+    struct tn_csv *csv = tn_csv_new(&o, rig_row, &out);
     assert_true(tn_csv_feed(csv, text.p, text.n, &err));
-    assert_true(tn_mono_us() - from < 2000000);
+    assert_true(tn_mono_us() - from < 3000000);
     tn_csv_free(csv);
     tn_buf_clear(&text);
+    tn_buf_clear(&commas);
     tn_buf_clear(&out);
 }
 
