@@ -3,6 +3,7 @@
 
 #include "base/charset.h"
 #include "base/limits.h"
+#include "base/map.h"
 
 enum { COLUMNS_MAX = 4096 };
 
@@ -23,6 +24,8 @@ struct tn_csv {
     tn_row_fn each;
     void *arg;
     struct tn_arena arena;
+    struct tn_map commas; /* names of the columns with a decimal comma */
+    bool all_commas;
     struct column *columns;
     size_t column_count;
     struct tn_buf text, decoded, json; /* text: the cells of a row behind each other */
@@ -40,6 +43,14 @@ struct tn_csv {
 
 static void name_columns(struct tn_csv *c, const struct tn_str *names, size_t n);
 
+static void list_commas(struct tn_csv *c, struct tn_str list)
+{
+    struct tn_str one;
+    tn_map_init(&c->commas);
+    c->all_commas = tn_str_is(list, "*");
+    while (list.n && tn_str_split(&list, ',', &one)) tn_map_put(&c->commas, tn_str_trim(one), c);
+}
+
 struct tn_csv *tn_csv_new(const struct tn_csv_options *o, tn_row_fn each, void *arg)
 {
     struct tn_csv *c = TN_NEW(struct tn_csv);
@@ -49,8 +60,7 @@ struct tn_csv *tn_csv_new(const struct tn_csv_options *o, tn_row_fn each, void *
     c->arg = arg;
     c->line = c->row_line = 1;
     tn_arena_init(&c->arena);
-    c->o.decimal_comma.p = tn_arena_strndup(&c->arena, o->decimal_comma.n ? o->decimal_comma.p : "",
-                                            o->decimal_comma.n);
+    list_commas(c, o->decimal_comma);
     tn_buf_init(&c->text, TN_LIMIT_RECORD);
     tn_buf_init(&c->raw, TN_LIMIT_RECORD);
     tn_buf_init(&c->decoded, 3 * (size_t)TN_LIMIT_RECORD);
@@ -63,6 +73,7 @@ void tn_csv_free(struct tn_csv *c)
 {
     if (!c) return;
     tn_arena_clear(&c->arena);
+    tn_map_clear(&c->commas, NULL);
     tn_buf_clear(&c->text);
     tn_buf_clear(&c->raw);
     tn_buf_clear(&c->decoded);
@@ -106,23 +117,13 @@ static bool decode(struct tn_csv *c, size_t i, struct tn_str *s)
 
 /* ---- the header ---- */
 
-static bool is_listed(struct tn_str list, struct tn_str name)
-{
-    struct tn_str one;
-    if (!list.n) return false;
-    if (tn_str_is(list, "*")) return true;
-    while (tn_str_split(&list, ',', &one))
-        if (tn_str_eq(tn_str_trim(one), name)) return true;
-    return false;
-}
-
 static void set_column(struct tn_csv *c, size_t i, struct tn_str name)
 {
     tn_buf_reset(&c->json);
     tn_json_quote(&c->json, name);
     tn_buf_addc(&c->json, ':');
     struct column *column = &c->columns[i];
-    *column = (struct column){.comma = is_listed(c->o.decimal_comma, name)};
+    *column = (struct column){.comma = c->all_commas || tn_map_get(&c->commas, name)};
     column->name = (struct tn_str){tn_arena_strndup(&c->arena, name.p, name.n), name.n};
     column->head.p = tn_arena_strndup(&c->arena, c->json.p, c->json.n);
     column->head.n = c->json.n;
@@ -135,19 +136,24 @@ static void name_columns(struct tn_csv *c, const struct tn_str *names, size_t n)
     for (size_t i = 0; i < n; i++) set_column(c, i, names[i]);
 }
 
+static void take_name(struct tn_csv *c, size_t i, struct tn_map *seen)
+{
+    struct tn_str name = cell_at(c, i);
+    if (!decode(c, i, &name)) return;
+    name = tn_str_trim(name);
+    if (!name.n) bad(c, TN_E_syntax, "column %zu has no name", i + 1);
+    if (tn_map_put(seen, name, c))
+        bad(c, TN_E_syntax, "two columns have the name \"%.*s\"", TN_FMT(name));
+    set_column(c, i, name);
+}
+
 static bool take_header(struct tn_csv *c, struct tn_err *err)
 {
+    struct tn_map seen;
+    tn_map_init(&seen);
     c->columns = tn_arena_alloc(&c->arena, c->count * sizeof *c->columns);
-    for (size_t i = 0; i < c->count && !c->bad.kind; i++) {
-        struct tn_str name = cell_at(c, i);
-        if (!decode(c, i, &name)) break;
-        name = tn_str_trim(name);
-        if (!name.n) bad(c, TN_E_syntax, "column %zu has no name", i + 1);
-        for (size_t k = 0; k < i; k++)
-            if (tn_str_eq(c->columns[k].name, name))
-                bad(c, TN_E_syntax, "two columns have the name \"%.*s\"", TN_FMT(name));
-        set_column(c, i, name);
-    }
+    for (size_t i = 0; i < c->count && !c->bad.kind; i++) take_name(c, i, &seen);
+    tn_map_clear(&seen, NULL);
     c->column_count = c->count;
     if (!c->bad.kind) return true;
     tn_fail(err, c->bad.kind, "line %zu, the header: %s", c->row_line, c->bad.text);

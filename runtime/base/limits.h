@@ -56,6 +56,7 @@
 #define TN_LIMIT_ISOLATE_REQUESTS 20                 /* under way at once; more wait their turn */
 #define TN_LIMIT_HOST_REQUESTS    8                  /* of these to one host and port, unless an option says more or fewer */
 #define TN_LIMIT_ISOLATE_WAITING  1000               /* that wait for their turn; more are refused */
+#define TN_LIMIT_ISOLATE_PASSES   1000               /* of gates, held or waited for; more are refused */
 #define TN_LIMIT_ISOLATE_STREAMS  4                  /* streamed answers at once; more are refused */
 #define TN_LIMIT_ISOLATE_WALKS    64                 /* over rows or records, open at once; more are refused */
 #define TN_LIMIT_LOG_LINES        200                /* a second and isolate; more are counted, not written */
@@ -75,6 +76,8 @@
 #define TN_LIMIT_TX_WRITES        1000               /* records, events and key-values it writes */
 #define TN_LIMIT_TX_TRIES         8                  /* runs of a transaction that meets conflicts */
 #define TN_LIMIT_EVENT            (64 * TN_KIB)      /* bytes of an event's data */
+#define TN_LIMIT_EVENT_PATTERNS   50                 /* types of events that one event.after or rule wants */
+#define TN_LIMIT_EVENT_PATTERN    100                /* bytes of one, '*' included */
 #define TN_LIMIT_EVENT_SCAN       5000               /* events that one event.after looks at */
 
 /* Rules */

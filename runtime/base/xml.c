@@ -2,7 +2,6 @@
 #include "base/xml.h"
 
 #include <expat.h>
-#include <limits.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -10,7 +9,13 @@
 #include "base/json.h"
 #include "base/limits.h"
 
-enum { DEPTH_MAX = TN_LIMIT_JSON_DEPTH - 4, PARTS_MAX = 32, SEPARATOR = '|', KIDS_HASHED = 8 };
+enum {
+    DEPTH_MAX = TN_LIMIT_JSON_DEPTH - 4,
+    PARTS_MAX = 32,
+    SEPARATOR = '|',
+    KIDS_HASHED = 8,
+    PIECE = 16 * 1024
+};
 
 /* Elements of one name inside another: one value, or a list. */
 struct group {
@@ -46,7 +51,9 @@ struct tn_xml {
     size_t inside;                /* depth in the row */
     size_t bytes, line;           /* of the row */
     struct tn_buf json;
-    struct tn_err err; /* why we stopped */
+    struct tn_err err;      /* why we stopped */
+    struct tn_buf gathered; /* what expat has not got yet */
+    size_t given, stuck;    /* bytes that it got; of these in a token that has no end yet */
 };
 
 static void stop(struct tn_xml *x, enum tn_kind kind, const char *what)
@@ -332,6 +339,7 @@ struct tn_xml *tn_xml_new(struct tn_str rows, tn_row_fn each, void *arg)
     x->arg = arg;
     tn_arena_init(&x->fixed);
     tn_arena_init(&x->arena);
+    tn_buf_init(&x->gathered, TN_LIMIT_RECORD + PIECE);
     tn_buf_init(&x->json, 8 * (size_t)TN_LIMIT_RECORD);
     rows = (struct tn_str){tn_arena_strndup(&x->fixed, rows.n ? rows.p : "", rows.n), rows.n};
     while (rows.n && x->part_count < PARTS_MAX && tn_str_split(&rows, '.', &one))
@@ -358,6 +366,7 @@ void tn_xml_free(struct tn_xml *x)
     tn_arena_clear(&x->fixed);
     tn_arena_clear(&x->arena);
     tn_buf_clear(&x->json);
+    tn_buf_clear(&x->gathered);
     tn_free(x);
 }
 
@@ -374,11 +383,41 @@ static bool parse(struct tn_xml *x, const char *bytes, size_t n, bool last, stru
     return false;
 }
 
+/* expat reads a token that has no end yet from its beginning whenever it gets more: so it gets as
+ * much again as it could do nothing with. */
+static size_t wanted(const struct tn_xml *x)
+{
+    return x->stuck > PIECE ? x->stuck : PIECE;
+}
+
+static bool give(struct tn_xml *x, const char *bytes, size_t n, struct tn_err *err)
+{
+    if (!parse(x, bytes, n, false, err)) return false;
+    long at = XML_GetCurrentByteIndex(x->parser);
+    x->stuck += n;
+    x->given += n;
+    /* Before the root it does not always say where it is: then it is where it was. */
+    if (at >= 0 && (size_t)at <= x->given) x->stuck = x->given - (size_t)at;
+    if (x->stuck <= TN_LIMIT_RECORD) return true;
+    stop(x, TN_E_too_large, "a tag or a comment is larger than the limit");
+    *err = x->err;
+    return false;
+}
+
+static bool give_gathered(struct tn_xml *x, struct tn_err *err)
+{
+    bool ok = !x->gathered.n || give(x, x->gathered.p, x->gathered.n, err);
+    tn_buf_reset(&x->gathered);
+    return ok;
+}
+
 bool tn_xml_feed(struct tn_xml *x, const char *bytes, size_t n, struct tn_err *err)
 {
     while (n) {
-        size_t part = n < INT_MAX / 2 ? n : INT_MAX / 2;
-        if (!parse(x, bytes, part, false, err)) return false;
+        size_t part = wanted(x) - x->gathered.n;
+        if (part > n) part = n;
+        tn_buf_add(&x->gathered, bytes, part);
+        if (x->gathered.n >= wanted(x) && !give_gathered(x, err)) return false;
         bytes += part;
         n -= part;
     }
@@ -393,15 +432,14 @@ static bool found_list(const struct tn_xml *x, struct tn_err *err)
     tn_fail(err, TN_E_bad_answer, "there is no element '%.*s'%s%.*s that could hold '%.*s'",
             TN_FMT(x->parts[x->farthest]), x->farthest ? " in " : "",
             x->farthest ? (int)x->parts[x->farthest - 1].n : 0,
-            x->farthest ? x->parts[x->farthest - 1].p : "",
-            TN_FMT(x->parts[x->part_count - 1]));
+            x->farthest ? x->parts[x->farthest - 1].p : "", TN_FMT(x->parts[x->part_count - 1]));
     if (!x->farthest) tn_fail_in(err, "the root is '%.*s'", TN_FMT(x->root));
     return false;
 }
 
 bool tn_xml_end(struct tn_xml *x, struct tn_err *err)
 {
-    return parse(x, "", 0, true, err) && found_list(x, err);
+    return give_gathered(x, err) && parse(x, "", 0, true, err) && found_list(x, err);
 }
 
 struct tn_str tn_xml_root(const struct tn_xml *x)

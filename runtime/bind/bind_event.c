@@ -12,7 +12,7 @@
 #include "store/commit.h"
 #include "store/tables.h"
 
-enum { USUAL = 100, TYPES_MAX = 32 };
+enum { USUAL = 100 };
 
 /* ---- what may be told ---- */
 
@@ -156,7 +156,7 @@ static int l_emit(lua_State *L)
 
 /* Events that were read, in C: the store's callback may not raise. */
 struct reading {
-    const char *types[TYPES_MAX + 1]; /* of the script's table; NULL ends */
+    const char *types[TN_LIMIT_EVENT_PATTERNS + 1]; /* of the script's table; NULL ends */
     size_t limit, looked;
     struct tn_arena arena;
     struct tn_event *v; /* texts in the arena */
@@ -201,14 +201,15 @@ static bool take_event(void *arg, const struct tn_event *e)
 }
 
 /* Pages of the log until there are enough, or enough was looked at. */
-static bool read_log(struct reading *r, const struct bind_desk *desk, int64_t after, bool *gap,
-                     bool *end, struct tn_err *err)
+static bool read_log(lua_State *L, struct reading *r, const struct bind_desk *desk, int64_t after,
+                     bool *gap, bool *end, struct tn_err *err)
 {
     struct tn_tail tail;
     r->last = after;
     *gap = *end = false;
     while (r->n < r->limit && r->looked < TN_LIMIT_EVENT_SCAN && !*end) {
         size_t before = r->looked;
+        tn_isolate_poll(L);
         if (!tn_store_tail(desk->store, desk->actor.team, r->last, TN_LIMIT_PAGE, take_event, r,
                            &tail, err))
             return false;
@@ -263,11 +264,15 @@ static void take_types(lua_State *L, int options, struct reading *r)
     if (!lua_istable(L, -1)) luaL_error(L, "'types' is a list of types such as \"order.*\"");
     bind_plain(L, lua_gettop(L), "'types'");
     size_t n = lua_rawlen(L, -1);
-    if (n > TYPES_MAX) luaL_error(L, "'types' has %d at most", TYPES_MAX);
+    if (n > TN_LIMIT_EVENT_PATTERNS)
+        luaL_error(L, "'types' has %d at most", TN_LIMIT_EVENT_PATTERNS);
     for (size_t i = 0; i < n; i++) {
         if (lua_rawgeti(L, -1, (lua_Integer)i + 1) != LUA_TSTRING)
             luaL_error(L, "'types' is a list of types such as \"order.*\"");
-        r->types[i] = tn_arena_strdup(&r->arena, lua_tostring(L, -1));
+        struct tn_str type = bind_str(L, -1);
+        if (type.n > TN_LIMIT_EVENT_PATTERN)
+            luaL_error(L, "one of 'types' has more than %d bytes", TN_LIMIT_EVENT_PATTERN);
+        r->types[i] = tn_arena_strndup(&r->arena, type.p, type.n);
         lua_pop(L, 1);
     }
     lua_pop(L, 1);
@@ -291,7 +296,7 @@ static int after_now(lua_State *L)
     r->limit = (size_t)limit;
     r->v = tn_arena_alloc(&r->arena, r->limit * sizeof *r->v);
     take_types(L, 2, r);
-    if (!read_log(r, &desk, after, &gap, &end, &err)) return bind_fail(L, &err);
+    if (!read_log(L, r, &desk, after, &gap, &end, &err)) return bind_fail(L, &err);
     lua_createtable(L, 0, 4);
     lua_createtable(L, (int)r->n, 0);
     for (size_t i = 0; i < r->n; i++) {

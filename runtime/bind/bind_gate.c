@@ -3,6 +3,8 @@
  *     local _ <close> = gate.enter("login")
  * Others wait in line; who ends, fails or is cancelled inside lets the next one in. */
 #include "base/alloc.h"
+#include "base/limits.h"
+#include "base/map.h"
 #include "bind/bind.h"
 
 enum { NAME_MAX_LEN = 200 };
@@ -15,15 +17,22 @@ struct pass;
  * reference: the last one frees it. */
 struct gates {
     unsigned refs;
-    struct pass *first; /* in the order of coming, all names in one line */
+    size_t passes;
+    struct tn_map lines; /* by name */
 };
 
-/* One task at a gate: inside if it is the first of its name. */
+/* Who is at one gate, in the order of coming: the first is inside. */
+struct line {
+    struct pass *first, *last;
+};
+
 struct pass {
     struct gates *gates; /* NULL: it was left */
-    struct pass *next;
+    struct line *line;
+    struct pass *before, *next;
     struct tn_task *task; /* NULL: it does not wait */
-    char name[NAME_MAX_LEN + 1];
+    size_t name_len;
+    char name[NAME_MAX_LEN];
 };
 
 struct root {
@@ -32,28 +41,47 @@ struct root {
 
 static void unref(struct gates *gates)
 {
-    if (--gates->refs == 0) tn_free(gates);
+    if (--gates->refs) return;
+    tn_map_clear(&gates->lines, NULL);
+    tn_free(gates);
 }
 
-static struct pass *first_of(const struct gates *gates, const char *name)
+static struct tn_str name_of(const struct pass *p)
 {
-    struct pass *p = gates->first;
-    while (p && strcmp(p->name, name) != 0) p = p->next;
-    return p;
+    return (struct tn_str){p->name, p->name_len};
+}
+
+static void join(struct gates *gates, struct pass *p)
+{
+    struct line *line = tn_map_get(&gates->lines, name_of(p));
+    if (!line) {
+        line = TN_NEW(struct line);
+        tn_map_put(&gates->lines, name_of(p), line);
+    }
+    p->gates = gates;
+    p->line = line;
+    p->before = line->last;
+    *(line->last ? &line->last->next : &line->first) = p;
+    line->last = p;
+    gates->passes++;
+    gates->refs++;
 }
 
 static void leave(void *object)
 {
-    struct pass *pass = object;
-    struct gates *gates = pass->gates;
+    struct pass *p = object;
+    struct gates *gates = p->gates;
+    struct line *line = p->line;
     if (!gates) return;
-    bool inside = first_of(gates, pass->name) == pass;
-    struct pass **at = &gates->first;
-    while (*at != pass) at = &(*at)->next;
-    *at = pass->next;
-    pass->gates = NULL;
-    struct pass *next = inside ? first_of(gates, pass->name) : NULL;
-    if (next && next->task) tn_task_wake(next->task);
+    bool inside = line->first == p;
+    *(p->before ? &p->before->next : &line->first) = p->next;
+    *(p->next ? &p->next->before : &line->last) = p->before;
+    p->gates = NULL;
+    gates->passes--;
+    if (!line->first)
+        tn_free(tn_map_remove(&gates->lines, name_of(p)));
+    else if (inside && line->first->task)
+        tn_task_wake(line->first->task);
     unref(gates);
 }
 
@@ -84,6 +112,7 @@ static struct gates *gates_of(lua_State *L)
         root = bind_new_free(L, sizeof *root, &root_class);
         root->gates = TN_NEW(struct gates);
         root->gates->refs = 1;
+        tn_map_init(&root->gates->lines);
         lua_pushvalue(L, -1);
         lua_setfield(L, LUA_REGISTRYINDEX, GATES);
     }
@@ -96,10 +125,21 @@ static int entered(lua_State *L, int status, lua_KContext ctx)
 {
     struct pass *pass = (struct pass *)ctx;
     (void)status;
-    if (first_of(pass->gates, pass->name) != pass) return tn_task_park(L, entered, pass);
+    if (pass->line->first != pass) return tn_task_park(L, entered, pass);
     pass->task = NULL;
     lua_settop(L, 2);
     return 1;
+}
+
+/* Raises: a script that overlooked a nil would go in unguarded. */
+static void check_room(lua_State *L, const struct gates *gates)
+{
+    struct tn_err err;
+    if (gates->passes < TN_LIMIT_ISOLATE_PASSES) return;
+    tn_fail(&err, TN_E_overloaded,
+            "%d passes of gates are held or waited for in this integration already",
+            TN_LIMIT_ISOLATE_PASSES);
+    bind_raise(L, &err);
 }
 
 static int l_enter(lua_State *L)
@@ -109,14 +149,12 @@ static int l_enter(lua_State *L)
     lua_settop(L, 1);
     struct tn_task *self = tn_task_self(L);
     struct gates *gates = gates_of(L);
+    check_room(L, gates);
     struct pass *pass = bind_new(L, sizeof *pass, &pass_class);
     memcpy(pass->name, name.p, name.n);
-    pass->gates = gates;
+    pass->name_len = name.n;
     pass->task = self;
-    gates->refs++;
-    struct pass **at = &gates->first;
-    while (*at) at = &(*at)->next;
-    *at = pass;
+    join(gates, pass);
     return entered(L, LUA_OK, (lua_KContext)pass);
 }
 

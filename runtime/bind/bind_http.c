@@ -540,18 +540,52 @@ static size_t read_headers(lua_State *L, int index, struct tn_fetch_header *head
     return n;
 }
 
-/* What signs us in must not come back in a message or a log line. */
-static void hide_credentials(struct tn_log *log, const struct tn_fetch *f)
+static void hide_cookies(struct tn_log *log, struct tn_str rest)
 {
-    static const char *const names[] = {"Authorization", "Cookie", "X-API-Key"};
-    for (size_t i = 0; i < f->nheaders; i++) {
-        for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
-            struct tn_str value = f->headers[i].value, scheme = value;
-            if (!tn_str_eq_nocase(tn_str(f->headers[i].name), tn_str(names[k]))) continue;
-            tn_log_secret(log, value);
-            if (tn_str_split(&scheme, ' ', &value) && scheme.p) tn_log_secret(log, scheme);
-        }
+    struct tn_str value, name;
+    while (tn_str_split(&rest, ';', &value)) {
+        if (!tn_str_split(&value, '=', &name) || !value.p) continue;
+        value = tn_str_trim(value);
+        if (value.n > 1 && value.p[0] == '"') value = (struct tn_str){value.p + 1, value.n - 2};
+        tn_log_secret(log, value);
     }
+}
+
+static void hide_credential(struct tn_log *log, const struct tn_fetch_header *h)
+{
+    struct tn_str rest = h->value, scheme;
+    tn_log_secret(log, h->value);
+    if (tn_str_eq_nocase(tn_str(h->name), TN_STR("Cookie")))
+        hide_cookies(log, h->value);
+    else if (tn_str_split(&rest, ' ', &scheme) && rest.p)
+        tn_log_secret(log, tn_str_trim(rest));
+}
+
+/* Is it one of the names that the option lists? */
+static bool is_credential(lua_State *L, int list, const char *name)
+{
+    static const char *const always[] = {"Authorization", "Cookie", "X-API-Key"};
+    bool is = false;
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+        is |= tn_str_eq_nocase(tn_str(name), tn_str(always[i]));
+    lua_Integer n = lua_isnil(L, list) ? 0 : (lua_Integer)lua_rawlen(L, list);
+    for (lua_Integer i = 1; i <= n && i <= HEADERS_MAX && !is; i++) {
+        if (lua_rawgeti(L, list, i) != LUA_TSTRING)
+            luaL_error(L, "credentials is a list of names of headers");
+        is = tn_str_eq_nocase(tn_str(name), bind_str(L, -1));
+        lua_pop(L, 1);
+    }
+    return is;
+}
+
+/* What signs us in must not come back in a message or a log line. */
+static void hide_credentials(lua_State *L, struct tn_log *log, const struct tn_fetch *f)
+{
+    if (lua_getfield(L, 1, "credentials") != LUA_TNIL) luaL_checktype(L, -1, LUA_TTABLE);
+    for (size_t i = 0; i < f->nheaders; i++)
+        if (is_credential(L, lua_gettop(L), f->headers[i].name))
+            hide_credential(log, &f->headers[i]);
+    lua_pop(L, 1);
 }
 
 static unsigned ranged(lua_State *L, const char *key, int64_t otherwise, int64_t max)
@@ -694,7 +728,7 @@ static void read_request(lua_State *L, const char *const *keys, struct tn_fetch 
     if (!typed && type)
         headers[f->nheaders++] = (struct tn_fetch_header){"Content-Type", tn_str(type)};
     f->headers = headers;
-    hide_credentials(context->log, f);
+    hide_credentials(L, context->log, f);
 }
 
 static int no_network(lua_State *L)
@@ -758,9 +792,9 @@ static bool set_host(struct call *c, const char *url, struct tn_err *err)
 
 static int l_request(lua_State *L)
 {
-    static const char *const keys[] = {"method", "url",       "query",     "headers",  "body",
-                                       "form",   "multipart", "timeout",   "attempts", "delay",
-                                       "safe",   "throttle",  "max_reply", "per_host", NULL};
+    static const char *const keys[] = {
+        "method",   "url",   "query", "headers",  "body",      "form",     "multipart",   "timeout",
+        "attempts", "delay", "safe",  "throttle", "max_reply", "per_host", "credentials", NULL};
     struct tn_fetch_header headers[HEADERS_MAX + 1];
     struct tn_fetch f;
     struct tn_err err;
@@ -785,9 +819,9 @@ static int l_request(lua_State *L)
 
 static int l_stream(lua_State *L)
 {
-    static const char *const keys[] = {"method", "url",       "query",     "headers",  "body",
-                                       "form",   "multipart", "timeout",   "attempts", "delay",
-                                       "safe",   "throttle",  "max_reply", NULL};
+    static const char *const keys[] = {"method", "url",       "query",     "headers",     "body",
+                                       "form",   "multipart", "timeout",   "attempts",    "delay",
+                                       "safe",   "throttle",  "max_reply", "credentials", NULL};
     struct tn_fetch_header headers[HEADERS_MAX + 1];
     struct tn_fetch f;
     read_request(L, keys, &f, headers);

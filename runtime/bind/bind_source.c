@@ -435,7 +435,10 @@ static void run_done(void *arg, const struct tn_err *err)
 {
     struct source *s = arg;
     s->task = s->waits = NULL;
-    if (err) s->err = *err;
+    if (err) {
+        s->err = *err;
+        tn_connection_redact(s->connection, &s->err);
+    }
     soon(s);
     unref(s);
 }

@@ -151,8 +151,8 @@ static void fill_context(struct tn_connection *c, const struct tn_units_env *env
 {
     c->name = tn_strndup(c->integration.name.p, c->integration.name.n);
     snprintf(c->area, sizeof c->area, "integrations:%s", c->name);
-    c->owner = (struct bind_owner){
-        .env = env, .team = c->integration.team, .core = tn_unit_core(c->unit)};
+    c->owner =
+        (struct bind_owner){.env = env, .team = c->integration.team, .core = tn_unit_core(c->unit)};
     tn_id_text(&c->integration.id, c->owner.name);
     c->context = (struct bind_context){.loop = tn_host_loop(env->host),
                                        .log = env->log,
@@ -259,6 +259,13 @@ struct tn_task *tn_connection_start(struct tn_connection *c, const char *fn,
     c->starting = call;
     int ref = strcmp(fn, "run") == 0 ? c->run : c->health;
     return tn_task_start(c->isolate, ref, &with, arg, err);
+}
+
+void tn_connection_redact(const struct tn_connection *c, struct tn_err *err)
+{
+    const struct tn_log *log = c->context.log;
+    tn_log_redact(log, err->text, strlen(err->text));
+    tn_log_redact(log, err->field, strlen(err->field));
 }
 
 /* ---- all of them ---- */
@@ -400,6 +407,7 @@ static void health_done(void *arg, const struct tn_err *err)
                           .version = p->version[0] ? p->version : NULL};
     tn_err_clear(&h.err);
     if (err) h.err = *err;
+    tn_connection_redact(p->connection, &h.err);
     if (p->done) p->done(p->arg, &h);
     tn_connection_unref(p->connection);
     tn_free(p);

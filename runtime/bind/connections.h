@@ -54,6 +54,9 @@ void tn_connection_push_json(lua_State *L, struct tn_str text);
 TN_MUST_CHECK struct tn_task *tn_connection_start(struct tn_connection *c, const char *fn,
                                                   const struct tn_task_call *call, void *arg,
                                                   struct tn_err *err);
+/* Before what ended a task of the adapter is shown: it may hold what a peer repeated, whatever its
+ * spelling was. */
+void tn_connection_redact(const struct tn_connection *c, struct tn_err *err);
 
 /* ---- is the other side there? ---- */
 

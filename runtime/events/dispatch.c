@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/time.h"
+#include "crypto/digest.h"
 #include "events/event.h"
 #include "loop/loop.h"
 #include "store/commit.h"
@@ -103,14 +104,20 @@ static void job_free(struct job *j)
     tn_free(j);
 }
 
+/* Ids have any length and any bytes: the digest of one has not. */
 static void read_once(struct job *j)
 {
-    struct tn_buf id;
-    tn_buf_init(&id, 300);
-    tn_buf_addf(&id, "%s/", j->rule);
-    if (j->d->o.rules->once(j->d->o.rules_self, j->rule, &j->e, &id) && !id.failed)
-        j->once = tn_strndup(id.p, id.n);
+    struct tn_buf id, name;
+    char hex[TN_SHA256_HEX];
+    tn_buf_init(&id, 2 * TN_LIMIT_RECORD);
+    tn_buf_init(&name, TN_KIB);
+    if (j->d->o.rules->once(j->d->o.rules_self, j->rule, &j->e, &id)) {
+        tn_sha256_hex(id.p, id.n, hex);
+        tn_buf_addf(&name, "%s/%s", j->rule, hex);
+        j->once = tn_strndup(name.p, name.n);
+    }
     tn_buf_clear(&id);
+    tn_buf_clear(&name);
 }
 
 /* Runs of one rule for one record come one after the other; of no record, all at once. */

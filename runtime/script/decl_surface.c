@@ -4,6 +4,8 @@
 
 #include <lauxlib.h>
 
+#include "base/limits.h"
+
 static const struct key surface_keys[] = {{"title", D_TEXT, false},  {"path", D_TEXT, false},
                                           {"auth", D_TEXT, false},   {"scope", D_TEXT, false},
                                           {"routes", D_TABLE, true}, {NULL, 0, false}};
@@ -108,6 +110,18 @@ void tn_decl_read_surface(struct reading *r, int table)
 
 /* ---- rules ---- */
 
+/* Each event meets all of them in C, where no clock is asked. */
+static void check_patterns(struct reading *r, int line, const char *const *patterns)
+{
+    size_t n = 0;
+    for (; patterns[n]; n++)
+        if (strlen(patterns[n]) > TN_LIMIT_EVENT_PATTERN)
+            tn_decl_fault(r, line, "an event of 'on' has %d characters at most",
+                          TN_LIMIT_EVENT_PATTERN);
+    if (n > TN_LIMIT_EVENT_PATTERNS)
+        tn_decl_fault(r, line, "'on' names %d events at most", TN_LIMIT_EVENT_PATTERNS);
+}
+
 static void read_on(struct reading *r, int table, struct tn_rule *rule)
 {
     lua_State *L = r->L;
@@ -125,6 +139,7 @@ static void read_on(struct reading *r, int table, struct tn_rule *rule)
     } else {
         rule->webhook = tn_decl_webhook(r, on);
     }
+    check_patterns(r, tn_decl_key_line(r, "on"), rule->events);
     lua_pop(L, 1);
 }
 

@@ -666,7 +666,7 @@ bool tn_sqlite_tail(struct tn_store *base, int64_t team, int64_t after, size_t l
                     tn_event_fn fn, void *arg, struct tn_tail *tail, struct tn_err *err)
 {
     struct tn_sqlite *s = tn_sqlite(base);
-    int64_t floor = 0;
+    int64_t floor = 0, from = after < INT64_MAX ? after + 1 : after;
     if (!tn_sqlite_sql(s, "SELECT 1", err) ||
         !tn_db_int(&s->db, "SELECT value FROM tn_tally WHERE name = 'event' AND team = -1",
                    &tail->head, err) ||
@@ -676,11 +676,11 @@ bool tn_sqlite_tail(struct tn_store *base, int64_t team, int64_t after, size_t l
     tail->gap = after < floor;
     sqlite3_stmt *st = tn_sqlite_sql(s, team < 0 ? tail_all : tail_team, err);
     if (!st) return false;
-    sqlite3_bind_int64(st, 1, after + 1);
+    sqlite3_bind_int64(st, 1, from);
     if (team >= 0) sqlite3_bind_int64(st, 2, team);
     int rc;
     while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-        if (!spread(st, after + 1, &limit, fn, arg, tail)) break;
+        if (!spread(st, from, &limit, fn, arg, tail)) break;
     if (rc != SQLITE_ROW && rc != SQLITE_DONE) return tn_sqlite_fail(s, st, err);
     sqlite3_reset(st);
     return true;

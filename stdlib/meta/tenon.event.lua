@@ -33,7 +33,7 @@ local event = {}
 ---@return tenon.error? err
 function event.emit(type, data, options) end
 
---- Events after a place in the log, 0 from the start.  `types`: names with '*' for any characters.
+--- Events after a place in the log, 0 from the start.  `types`: names with '*' for any characters, 50 of 100 bytes at most.
 ---@param seq integer
 ---@param options { limit: integer?, types: string[]? }? limit 1 to 500, else 100
 ---@return tenon.event.page?

@@ -9,7 +9,8 @@
 ---@class tenon.gate
 local gate = {}
 
---- Waits until nobody else is inside.
+--- Waits until nobody else is inside.  A thousand passes may be held or waited for; one more raises an err of kind
+--- "overloaded".
 ---@param name string
 ---@return tenon.gate.pass
 function gate.enter(name) end

@@ -107,6 +107,12 @@ local function merged(a, b)
   return all
 end
 
+local function names_of(headers)
+  local names = {}
+  for name in pairs(headers) do names[#names + 1] = name end
+  return names
+end
+
 local function send(conn, method, path, options, how)
   local config = conn.config
   local safe = options.safe
@@ -116,6 +122,7 @@ local function send(conn, method, path, options, how)
     method = method, url = url_of(conn, path), query = options.query, body = options.body, form = options.form,
     multipart = options.multipart,
     headers = merged(merged({ Accept = options.accept or "application/json" }, options.headers), headers),
+    credentials = names_of(headers),        -- no answer, run or log line shows their values
     -- the time that the config gives is for one page, not for all that a stream brings
     timeout = options.timeout or (how == http.request and config.timeout or nil), safe = safe,
     attempts = 1 + (options.retries or config.retryAttempts or RETRIES), delay = config.retryDelay,

@@ -79,14 +79,15 @@ end
 function M.replies(recorded)
   env.answer(function(request, url)
     local method = request.method or "GET"
-    sent[#sent + 1] = { method = method, url = url, headers = request.headers or {}, body = request.body }
+    sent[#sent + 1] = { method = method, url = url, headers = request.headers or {}, body = request.body,
+                        credentials = request.credentials or {} }
     local found = find(recorded, method, url)
     if not found then error("no reply is recorded for " .. method .. " " .. url, 0) end
     return reply_of(type(found) == "function" and found(request, url) or found)
   end)
 end
 
--- Every request so far: method, url, headers, body.
+-- Every request so far: method, url, headers, body, credentials (names of the headers that sign it).
 function M.sent() return sent end
 
 -- ---- adapters ----

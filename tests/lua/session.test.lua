@@ -38,6 +38,16 @@ test("one log-in serves many requests until its time is over", function()
   expect(t.sent()[5].headers.Cookie):equals("JSESSIONID=two")
 end)
 
+test("what signs a request is told to be secret", function()
+  t.replies { [LOGIN] = good, [DATA] = good }
+  connect("secret", { login = function(conn)
+    conn:post("/login", {})
+    return { ["X-Session"] = "one" }
+  end }):get("/data", nil, { headers = { ["X-Plain"] = "plain" } })
+  expect(t.sent()[1].credentials):equals({})
+  expect(t.sent()[2].credentials):equals({ "X-Session" })
+end)
+
 test("all cookies count, the last of a name", function()
   t.replies { [LOGIN] = { cookies "a=1; Secure\nb=2=3\na=4; Path=/x\n=5\nnothing" }, [DATA] = good }
   connect "b":get "/data"

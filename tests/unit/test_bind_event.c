@@ -36,6 +36,21 @@ static void many_events_come_in_pages(void **state)
         "12 3");
 }
 
+/* Each event meets each pattern in C, where no clock is asked. */
+static void wanted_types_are_few_and_short(void **state)
+{
+    stage_expect(*state, "return pcall(event.after, 0, { types = { ('*'):rep(101) } })",
+                 "false one of 'types' has more than 100 bytes");
+    stage_expect(*state,
+                 "local all = {} for i = 1, 51 do all[i] = 'a.*' end "
+                 "return pcall(event.after, 0, { types = all })",
+                 "false 'types' has 50 at most");
+    stage_expect(*state,
+                 "assert(event.emit('a.b')) local all = {} for i = 1, 50 do all[i] = "
+                 "('*'):rep(100) end return #event.after(0, { types = all }).events",
+                 "1");
+}
+
 static void what_is_no_event_is_refused(void **state)
 {
     static const char *const uses[][2] = {
@@ -116,7 +131,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, stage_open, stage_close)
     const struct CMUnitTest tests[] = {
-        T(events_are_told_and_read), T(many_events_come_in_pages), T(what_is_no_event_is_refused),
-        T(the_integration_is_the_origin), T(ids_of_once_differ_behind_a_zero_byte)};
+        T(events_are_told_and_read),       T(many_events_come_in_pages),
+        T(wanted_types_are_few_and_short), T(what_is_no_event_is_refused),
+        T(the_integration_is_the_origin),  T(ids_of_once_differ_behind_a_zero_byte)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

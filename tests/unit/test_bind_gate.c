@@ -145,6 +145,28 @@ static void gates_of_other_names_are_open(void **state)
     tn_isolate_unref(iso);
 }
 
+static void a_thousand_passes_are_enough(void **state)
+{
+    struct fixture *f = *state;
+    struct tn_isolate *iso = isolate(f);
+    int ref = fixture_load(iso, "local gate = require 'tenon.gate'\n"
+                                "return function()\n"
+                                "  local all = {}\n"
+                                "  for i = 1, 1000 do all[i] = gate.enter('n' .. i) end\n"
+                                "  local ok, err = pcall(gate.enter, 'more')\n"
+                                "  assert(not ok and err.kind == 'overloaded', err)\n"
+                                "  for i = 1, 1000 do all[i]:leave() end\n"
+                                "  for i = 1, 100000 do gate.enter('a'):leave() end\n"
+                                "  return 'ok'\n"
+                                "end\n");
+    struct line line = {.f = f};
+    start(iso, ref, &line);
+    until(&line, 1);
+    assert_string_equal(line.order, "ok");
+    tn_isolate_release(iso, ref);
+    tn_isolate_unref(iso);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +174,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_error_inside_lets_the_next_in, fixture_open,
                                         fixture_close),
         cmocka_unit_test_setup_teardown(who_is_cancelled_leaves, fixture_open, fixture_close),
+        cmocka_unit_test_setup_teardown(a_thousand_passes_are_enough, fixture_open, fixture_close),
         cmocka_unit_test_setup_teardown(gates_of_other_names_are_open, fixture_open, fixture_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,8 @@ struct stage {
     struct tn_http_exchange *held[HELD_MAX]; /* of /hold, not answered yet */
     int held_count, most_held, requests;
     char type[200], body[4096];
-    size_t streamed; /* bytes of /endless that were given to the connection */
+    const char *tell; /* of /tell */
+    size_t streamed;  /* bytes of /endless that were given to the connection */
     bool gone;
     /* tasks */
     int started, ended, failed;
@@ -75,6 +76,14 @@ static void handle(void *arg, struct tn_http_exchange *x)
         rows(x, 5, false);
     } else if (tn_str_is(path, "/cut")) {
         rows(x, 5, true);
+    } else if (tn_str_is(path, "/echo")) {
+        struct tn_str cookie = tn_http_get(x, "Cookie"), own = tn_http_get(x, "X-Session");
+        char text[512];
+        int n = snprintf(text, sizeof text, "%.*s|%.*s|%.*s|%.*s", TN_FMT(cookie), TN_FMT(own),
+                         TN_FMT(tn_http_get(x, "X-Auth")), TN_FMT(tn_http_get(x, "X-Plain")));
+        tn_http_reply(x, 400, "text/plain", (struct tn_str){text, (size_t)n});
+    } else if (tn_str_is(path, "/tell")) {
+        tn_http_reply(x, 400, "text/plain", tn_str(s->tell));
     } else if (tn_str_is(path, "/empty")) {
         tn_http_reply(x, 200, NULL, TN_STR(""));
     } else {
@@ -281,6 +290,32 @@ static void tables_that_run_code_are_refused(void **state)
     run(s, "local json = require 'tenon.json' http.request { url = url, method = 'POST', form = { "
            "a = json.array { 1, 2 }, b = json.decode '[3]' } }");
     assert_string_equal(s->body, "a=1&a=2&b=3");
+}
+
+/* ---- secrets ---- */
+
+static void credentials_that_come_back_are_masked(void **state)
+{
+    static const char send[] =
+        "local r = http.request { url = url .. '/echo', credentials = { 'x-session', 'X-Auth' },\n"
+        "headers = { Cookie = 'SID=cookie-value; q=\"quoted-value\"', ['X-Session'] = "
+        "'session-value',\n['X-Auth'] = 'Bearer bearer-value', ['X-Plain'] = 'plain-value' } }\n"
+        "return r:text()";
+    struct stage *s = *state;
+    struct tn_err err;
+    struct tn_log_options quiet = {.quiet = true};
+    s->context.log = tn_log_open(&quiet, &err);
+    assert_string_equal(run(s, send), "**********************************|*************|"
+                                      "*******************|plain-value ");
+    s->tell = "cookie-value, quoted-value, session-value, bearer-value, plain-value";
+    assert_string_equal(run(s, "return http.request { url = url .. '/tell' }:text()"),
+                        "************, ************, *************, ************, plain-value ");
+    tn_log_close(s->context.log);
+    s->context.log = NULL;
+    assert_non_null(strstr(run(s, "http.request { url = url, credentials = 'X' }"), "script: "));
+    assert_non_null(strstr(run(s, "http.request { url = url, headers = { X = 'x' },\n"
+                                  "credentials = { {} } }"),
+                           "list of names"));
 }
 
 /* ---- limits ---- */
@@ -490,6 +525,7 @@ int main(void)
         ON_STAGE(wrong_bodies_raise),
         ON_STAGE(zero_bytes_are_refused),
         ON_STAGE(tables_that_run_code_are_refused),
+        ON_STAGE(credentials_that_come_back_are_masked),
         ON_STAGE(eight_to_a_host_and_the_rest_in_turn),
         ON_STAGE(twenty_of_an_isolate_and_an_option_for_a_host),
         ON_STAGE(who_is_cancelled_makes_room),

@@ -14,8 +14,8 @@ struct upstream {
     bool null_rows;
     int expire_at; /* page request (from 1) on which the token ends; 0: none */
     int status_at, status, status_times; /* page requests from status_at on */
-    const char *retry_after;
-    const char *body_at; /* what page request body_on is answered instead */
+    const char *retry_after, *refusal;   /* its JSON, instead of the usual */
+    const char *body_at;                 /* what page request body_on is answered instead */
     const char *body_type;
     int body_on, body_times;
     const char *token_answer; /* instead of a token */
@@ -115,9 +115,11 @@ static void handle(void *arg, struct tn_http_exchange *x)
         u->status_times--;
         if (u->retry_after) tn_http_header(x, "Retry-After", tn_str(u->retry_after));
         json(x, u->status,
-             "{\"title\":\"T\",\"status\":\"400\",\"o:errorDetails\":[{\"detail\":\"the "
-             "<b>real</b> reason\","
-             "\"o:errorCode\":\"27520\"},{\"detail\":\"and another\"}]}");
+             u->refusal
+                 ? u->refusal
+                 : "{\"title\":\"T\",\"status\":\"400\",\"o:errorDetails\":[{\"detail\":\"the "
+                   "<b>real</b> reason\","
+                   "\"o:errorCode\":\"27520\"},{\"detail\":\"and another\"}]}");
     } else if (u->body_times && u->pages >= u->body_on) {
         u->body_times--;
         tn_http_reply(x, 200, u->body_type ? u->body_type : "application/json", tn_str(u->body_at));
@@ -310,6 +312,39 @@ static void the_same_page_twice_is_an_error(void **state)
     assert_non_null(strstr(s->walk.err.text, "same page"));
     assert_int_equal(s->walk.rows, 100);
     assert_int_equal(s->up.pages, 2);
+}
+
+static void note_health(void *arg, const struct tn_health *h)
+{
+    struct walk *w = arg;
+    w->err = h->err;
+    w->ended = true;
+}
+
+/* Masking the bytes that came does not find what is spelt otherwise in them. */
+static void a_secret_that_comes_back_escaped_is_masked(void **state)
+{
+    struct stage *s = *state;
+    struct tn_err err;
+    struct tn_log_options quiet = {.quiet = true};
+    struct tn_log *log = tn_log_open(&quiet, &err);
+    s->rig.env.log = log;
+    s->up.status_at = 1;
+    s->up.status = 400;
+    s->up.status_times = 100;
+    s->up.refusal = "{\"title\":\"you sent secret\\u002dof\\u002dthe-client?\"}";
+    walk(&s->rig, &s->walk, "{}", NULL);
+    assert_non_null(strstr(s->walk.err.text, "you sent ********************?"));
+    s->walk = (struct walk){0};
+    assert_non_null(
+        tn_connections_health(s->rig.connections, 1, RIG_ID, 0, note_health, &s->walk, &err));
+    rig_until(&s->rig, &s->walk.ended);
+    assert_non_null(strstr(s->walk.err.text, "you sent ********************?"));
+    tn_connections_free(s->rig.connections);
+    s->rig.connections = NULL;
+    for (int i = 0; i < 20; i++) tn_loop_turn(s->rig.loop, false);
+    s->rig.env.log = NULL;
+    tn_log_close(log);
 }
 
 static void goes_on_from_a_cursor(void **state)
@@ -736,6 +771,7 @@ int main(void)
         ON_STAGE(an_empty_page_ends_whatever_it_says),
         ON_STAGE(nothing_at_all_is_no_error),
         ON_STAGE(the_same_page_twice_is_an_error),
+        ON_STAGE(a_secret_that_comes_back_escaped_is_masked),
         ON_STAGE(goes_on_from_a_cursor),
         ON_STAGE(the_batch_size_is_the_configs),
         ON_STAGE(fetches_no_further_ahead_than_two_pages),

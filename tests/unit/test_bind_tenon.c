@@ -318,6 +318,8 @@ static const struct {
      "return tn.surface {\n  routes = {\n    tn.route { \"FETCH\", \"/x\", function() end } } }", 4,
      "a route's method is one of GET, POST, PUT, PATCH, DELETE, not \"FETCH\""},
     {TN_DECL_rule, "return tn.rule {\n  on = {}, run = function() end }", 3, "'on' names no event"},
+    {TN_DECL_rule, "return tn.rule {\n  on = (\"*\"):rep(101), run = function() end }", 3,
+     "an event of 'on' has 100 characters at most"},
     {TN_DECL_rule, "return tn.rule {\n  on = \"x\" }", 2, "tn.rule needs 'run' (a function)"},
 };
 

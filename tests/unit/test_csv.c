@@ -2,6 +2,7 @@
 #include "rows_rig.h"
 
 #include "base/csv.h"
+#include "base/time.h"
 
 static struct tn_csv_options plain;
 
@@ -66,6 +67,33 @@ static void a_wrong_header_ends_it(void **state)
     (void)state;
     expect(&plain, "a,a\n1,2\n", "?line 1, the header: two columns have the name \"a\"\n");
     expect(&plain, "a,\n1,2\n", "?line 1, the header: column 2 has no name\n");
+}
+
+static void long_names_that_differ_at_their_end_are_compared_fast(void **state)
+{
+    struct tn_buf text, out;
+    struct tn_err err;
+    char name[900];
+    (void)state;
+    memset(name, 'x', sizeof name);
+    tn_buf_init(&text, TN_LIMIT_RECORD);
+    tn_buf_init(&out, TN_MIB);
+    for (int i = 0; i < 4096; i++) {
+        tn_buf_add(&text, name, sizeof name);
+        tn_buf_addf(&text, "%04d%c", i, i < 4095 ? ',' : '\n');
+    }
+    struct tn_buf commas;
+    tn_buf_init(&commas, TN_MIB);
+    for (int i = 0; i < 100000; i++) tn_buf_addf(&commas, "c%d,", i);
+    struct tn_csv_options o = {.decimal_comma = tn_buf_str(&commas)};
+    int64_t from = tn_mono_us();
+    struct tn_csv *csv = tn_csv_new(&o, rig_row, &out);
+    assert_true(tn_csv_feed(csv, text.p, text.n, &err));
+    assert_true(tn_mono_us() - from < 3000000);
+    tn_csv_free(csv);
+    tn_buf_clear(&text);
+    tn_buf_clear(&commas);
+    tn_buf_clear(&out);
 }
 
 static void decimal_commas_are_changed_where_told(void **state)
@@ -147,6 +175,7 @@ int main(void)
         cmocka_unit_test(cells_are_read_as_the_standard_says),
         cmocka_unit_test(a_wrong_row_is_lost_alone),
         cmocka_unit_test(a_wrong_header_ends_it),
+        cmocka_unit_test(long_names_that_differ_at_their_end_are_compared_fast),
         cmocka_unit_test(decimal_commas_are_changed_where_told),
         cmocka_unit_test(windows_1252_becomes_utf_8),
         cmocka_unit_test(a_row_without_an_end_does_not_fill_the_memory),

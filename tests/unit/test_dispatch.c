@@ -53,11 +53,13 @@ static size_t concerned(void *self, const struct tn_event *e, const char **names
     return n;
 }
 
+/* The id is the event's data; a '~' in it stands for the character that ends texts in C. */
 static bool once(void *self, const char *rule, const struct tn_event *e, struct tn_buf *out)
 {
     (void)self, (void)rule;
     if (!e->data.n) return false;
-    tn_buf_addstr(out, e->data);
+    for (size_t i = 0; i < e->data.n; i++)
+        tn_buf_addc(out, (e->data.p[i] == '~' ? '\0' : e->data.p[i]));
     return true;
 }
 
@@ -292,7 +294,10 @@ static void many_large_ones_are_put_aside(void **state)
     memset(data, 'x', SIZE + 2);
     data[0] = data[SIZE + 1] = '"';
     f->hold = true;
-    for (int i = 0; i < N; i++) tell(f, NULL, data, 0);
+    for (int i = 0; i < N; i++) {
+        data[1] = (char)('a' + i); /* the data is the id */
+        tell(f, NULL, data, 0);
+    }
     until(f, f->n == N);
     f->hold = false;
     f->failures = N;
@@ -315,6 +320,21 @@ static void an_id_runs_once(void **state)
     tell(f, NULL, "\"x\"", 0);
     until(f, cursor(f) == 4);
     assert_int_equal(f->n, 2);
+}
+
+static void ids_have_any_length_and_any_characters(void **state)
+{
+    struct fake *f = *state;
+    char text[600];
+    memset(text, 'i', sizeof text);
+    for (int i = 0; i < 4; i++) { /* each twice */
+        snprintf(text + 400, sizeof text - 400, "%d\"", i / 2);
+        text[0] = '"';
+        tell(f, NULL, text, 0);
+        tell(f, NULL, i / 2 ? "\"a~b\"" : "\"a~c\"", 0);
+    }
+    until(f, cursor(f) == 8);
+    assert_int_equal(f->n, 4);
 }
 
 static void eight_steps_are_enough(void **state)
@@ -420,6 +440,7 @@ int main(void)
                                        T(what_is_put_aside_says_why),
                                        T(many_large_ones_are_put_aside),
                                        T(an_id_runs_once),
+                                       T(ids_have_any_length_and_any_characters),
                                        T(eight_steps_are_enough),
                                        T(quarantine_waits_and_loses_nothing),
                                        T(rules_that_come_later_begin_with_the_next_event),

@@ -615,6 +615,23 @@ static void events_are_numbered_without_holes(void **state)
     assert_int_equal(tail.last, 4);
 }
 
+static void behind_the_largest_number_is_no_event(void **state)
+{
+    struct rig *r = *state;
+    const int64_t teams[] = {1, TN_TEAM_ALL};
+    struct tn_err err;
+    struct tn_tail tail;
+    struct tn_commit *c = tn_commit_new(r->store);
+    assert_true(tn_commit_event(c, 1, "a.b", NULL, NULL, TN_STR("{}"), &err));
+    assert_true(rig_commit(r, c));
+    for (size_t i = 0; i < 2; i++) {
+        struct seen s = {0};
+        assert_true(tn_store_tail(r->store, teams[i], INT64_MAX, 10, see_event, &s, &tail, &err));
+        assert_int_equal(s.n, 0);
+        assert_true(tail.last == INT64_MAX);
+    }
+}
+
 static void many_like_events_can_be_read_from_the_middle(void **state)
 {
     struct rig *r = *state;
@@ -1318,6 +1335,7 @@ int main(void)
         T(links_remember_what_both_sides_agreed_on),
         T(links_are_made_and_taken_off_by_hand),
         T(events_are_numbered_without_holes),
+        T(behind_the_largest_number_is_no_event),
         T(many_like_events_can_be_read_from_the_middle),
         T(former_versions_can_be_read),
         T(keys_keep_versions_and_expire),
