@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // mapping.mjs BUILD [--quick]: 1.3 KB items in pages of 500 through one mapping of 9 fields, by Tenon and
-// by its peers, on one core, in turn; one table.  BUILD is the release build's folder.  Peers that are
-// not installed are left out.
+// by its peers, on one core, in turn; one table.  BUILD is the release build's folder;
+// packages.txt has the peers.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,14 +19,11 @@ const jqFilter = `.items[] | {externalId: (.ItemId|tostring), partNumber: .ItemN
   planner: (.PlannerCode // "NONE"), organizationCode: .OrganizationCode, listPrice: (.ListPrice|tostring),
   lastUpdated: .LastUpdateDate, itemKey: "\\(.OrganizationCode)-\\(.ItemNumber)"}`;
 
-function has(command) {
-  return spawnSync("sh", ["-c", `command -v ${command}`]).status === 0;
-}
-
 function simdjson(file) {
   const out = join(scratch, file);
   const built = spawnSync("g++", ["-O3", "-march=native", "-std=c++17", join(here, `${file}.cpp`), "-lsimdjson", "-o", out]);
-  return built.status === 0 ? [[out, pages, String(5 * scale)]] : [];
+  if (built.status !== 0) throw new Error(`${file}.cpp does not build: ${built.stderr}`);
+  return [out, pages, String(5 * scale)];
 }
 
 // On the last core, which is the least likely to be busy with interrupts.
@@ -62,24 +59,23 @@ try {
     ["Tenon, mapped and SHA-256", () => rate([bin("bench_apply"), pages, rounds, "hash"])],
     ["Tenon, parse only", () => rate([bin("bench_apply"), pages, rounds, "parse"])],
     ["Tenon, parsed row by row", () => rate([bin("bench_apply"), pages, rounds, "rows"])],
-    ...simdjson("mapping_peer_simdjson").map((command) => ["simdjson, parse only (a limit)", () => rate(command)]),
-    ...simdjson("mapping_peer_simdjson_map").map((command) => ["C++ over simdjson, by hand", () => rate(command)]),
+    ["simdjson, parse only (a limit)", rate.bind(null, simdjson("mapping_peer_simdjson"))],
+    ["C++ over simdjson, by hand", rate.bind(null, simdjson("mapping_peer_simdjson_map"))],
     ["Node, by hand", () => rate(["node", join(here, "mapping_peer.mjs"), pages, String(scale)])],
   ];
   if (!existsSync(bin("bench_bind_map"))) throw new Error(`no ${bin("bench_bind_map")}: ./dev build first`);
-  if (has("lua5.4") && spawnSync("lua5.4", ["-e", "require 'cjson'"]).status === 0)
-    rows.push(["Lua with cjson, by hand", () => rate(["lua5.4", join(here, "mapping_peer.lua"), pages, "1"])]);
-  if (has("jq")) rows.push(["jq", rateOfJq]);
+  rows.push(["Lua with cjson, by hand", () => rate(["lua5.4", join(here, "mapping_peer.lua"), pages, "1"])]);
+  rows.push(["jq", rateOfJq]);
   const results = new Map(rows.map(([name]) => [name, []]));
   for (let i = 0; i < (quick ? 1 : 3); i++) for (const [name, run] of rows) results.get(name).push(run());
   const node = median(results.get("Node, by hand")).perSecond;
-  const cpp = results.has("C++ over simdjson, by hand") ? median(results.get("C++ over simdjson, by hand")).perSecond : 0;
+  const cpp = median(results.get("C++ over simdjson, by hand")).perSecond;
   console.log(`mapping: ${"records/s".padStart(33)}${"MB/s".padStart(8)}${"max RSS".padStart(10)}${"× Node".padStart(9)}${"× C++".padStart(8)}`);
   for (const [name, list] of results) {
     const r = median(list);
     console.log(`  ${name.padEnd(32)}${Math.round(r.perSecond).toLocaleString("en").padStart(8)}` +
       `${(r.mb ? Math.round(r.mb).toLocaleString("en") : "").padStart(8)}` +
-      `${(r.rss ? `${Math.round(r.rss / 1e6)} MB` : "").padStart(10)}${(r.perSecond / node).toFixed(1).padStart(9)}${cpp ? (r.perSecond / cpp).toFixed(2).padStart(8) : ""}`);
+      `${(r.rss ? `${Math.round(r.rss / 1e6)} MB` : "").padStart(10)}${(r.perSecond / node).toFixed(1).padStart(9)}${(r.perSecond / cpp).toFixed(2).padStart(8)}`);
   }
 } finally {
   rmSync(scratch, { recursive: true, force: true });
