@@ -618,9 +618,7 @@ void api_integrations_release(void *arg, struct tn_http_exchange *x)
     struct tn_commit *commit = tn_commit_new(api->p.store);
     isolate_name(&w->i, name);
     if (audit(commit, w, "integration.release", &err)) {
-        tn_shared_release(api->p.shared, name);
-        tn_log(api->p.log, TN_LOG_info, "scripts", "%s is released from quarantine by %s", name,
-               api_who(x)->name);
+        api_release(api, x, name);
         tn_store_commit(api->p.store, commit, written, w);
         return;
     }

@@ -32,6 +32,8 @@ enum { TN_ROUTE_open = 1 << 30 };  /* no key needed; the lower bits are permissi
 
 /* Who asks; valid in every handler but those of open routes. */
 const struct tn_identity *api_who(const struct tn_http_exchange *x);
+/* Takes the isolate out of quarantine and logs on whose word. */
+void api_release(struct tn_api *api, const struct tn_http_exchange *x, const char *isolate);
 
 /* The body as a JSON object; false: x is answered (400, 415). */
 bool api_body(struct tn_api *api, struct tn_http_exchange *x, struct tn_jval *out);

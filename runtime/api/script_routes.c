@@ -77,6 +77,13 @@ void api_scripts_isolates(void *arg, struct tn_http_exchange *x)
 
 /* ---- out of quarantine ---- */
 
+void api_release(struct tn_api *api, const struct tn_http_exchange *x, const char *isolate)
+{
+    tn_shared_release(api->p.shared, isolate);
+    tn_log(api->p.log, TN_LOG_info, "scripts", "%s is released from quarantine by %s", isolate,
+           api_who(x)->name);
+}
+
 static void release_noted(void *arg, const struct tn_committed *done, const struct tn_err *err)
 {
     struct tn_http_exchange *x = arg;
@@ -105,9 +112,7 @@ void api_scripts_release(void *arg, struct tn_http_exchange *x)
         tn_fail(&err, TN_E_not_found, "'%s' is not in quarantine", unit);
     else if (tn_commit_audit(commit, api_who(x)->team, api_who(x)->name, "scripts.release", unit,
                              TN_STR(""), &err)) {
-        tn_shared_release(api->p.shared, unit);
-        tn_log(api->p.log, TN_LOG_info, "scripts", "%s is released from quarantine by %s", unit,
-               api_who(x)->name);
+        api_release(api, x, unit);
         tn_store_commit(api->p.store, commit, release_noted, x);
         return;
     }
