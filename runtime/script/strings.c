@@ -268,11 +268,11 @@ static int l_rep(lua_State *L)
     size_t total = each * (size_t)n - sep.n;
     luaL_Buffer b;
     char *to = luaL_buffinitsize(L, &b, total);
-    for (lua_Integer i = 0; i < n; i++) {
-        memcpy(to, s.p, s.n);
-        to += s.n;
-        if (i + 1 < n) memcpy(to, sep.p, sep.n), to += sep.n;
-        if (i % 65536 == 65535) tn_isolate_poll(L);
+    memcpy(to, s.p, s.n);
+    if (n > 1) memcpy(to + s.n, sep.p, sep.n);
+    for (size_t done = n > 1 ? each : total; done < total; done *= 2) {
+        memcpy(to + done, to, done < total - done ? done : total - done);
+        tn_isolate_poll(L);
     }
     luaL_pushresultsize(&b, total);
     return 1;

@@ -163,6 +163,8 @@ static void patterns_match_as_luas_own(void **state)
 static const char *const calls[] = {
     "string.rep('ab', 3)",
     "string.rep('ab', 3, '-')",
+    "string.rep('ab', 7, '-')",
+    "string.rep('abc', 1, '-')",
     "string.rep('', 10)",
     "string.rep('', 3, 'x')",
     "string.rep('x', 0)",
