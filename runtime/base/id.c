@@ -2,6 +2,7 @@
 #include "base/id.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -25,11 +26,15 @@ void tn_random(void *out, size_t n)
 }
 
 /* 48 bits of milliseconds, 12 + 62 bits that start random and count up within a millisecond
- * (RFC 9562, method 2): ordered, and random bytes are fetched once a millisecond at most. */
+ * (RFC 9562, method 2): ordered, and random bytes are fetched once a millisecond at most.  One
+ * row for all threads of a process: scripts may run on several. */
 struct tn_id tn_id_new(void)
 {
-    static _Thread_local uint64_t last_ms, high, low;
-    static _Thread_local pid_t seeded;              /* a forked child must not count on from here */
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static uint64_t last_ms, high, low;
+    static pid_t seeded;                            /* a forked child must not count on from here */
+    struct tn_id id;
+    pthread_mutex_lock(&lock);
     uint64_t now = (uint64_t)tn_now_ms();
     if (now > last_ms || seeded != getpid()) {
         uint64_t seed[2];
@@ -50,12 +55,12 @@ struct tn_id tn_id_new(void)
             }
         }
     }
-    struct tn_id id;
     for (int i = 0; i < 6; i++) id.b[i] = (unsigned char)(last_ms >> (40 - 8 * i));
     id.b[6] = (unsigned char)(0x70 | high >> 8);
     id.b[7] = (unsigned char)high;
     uint64_t tail = 0x8000000000000000u | low;
     for (int i = 0; i < 8; i++) id.b[8 + i] = (unsigned char)(tail >> (56 - 8 * i));
+    pthread_mutex_unlock(&lock);
     return id;
 }
 

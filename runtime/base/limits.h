@@ -44,7 +44,10 @@
 /* Scripts */
 #define TN_LIMIT_ISOLATE_BYTES    (64 * TN_MIB)
 #define TN_LIMIT_CALL_MS          1000               /* of CPU, one call into a script */
-#define TN_LIMIT_SLICE_MS         5                  /* of CPU, then a task gives way to all other work */
+#define TN_LIMIT_SLICE_MS         1                  /* of CPU, then a script goes on beside the loop */
+#define TN_LIMIT_SIDE_SLICE_MS    5                  /* of CPU there, then it gives way to those that wait for its isolate */
+#define TN_LIMIT_SIDE_THREADS     8                  /* for them, a worker */
+#define TN_LIMIT_HEAVY_BYTES      (8 * TN_MIB)       /* of an isolate: the collector is slow enough to run there */
 #define TN_LIMIT_HELD_MS          200                /* of CPU, a task that cannot give way (inside gsub, a pattern) */
 #define TN_LIMIT_MAP_CALL_MS      50                 /* of CPU, a mapping's function for one record */
 #define TN_LIMIT_EXAMPLES_MS      500                /* of CPU, all examples of a mapping at a load */

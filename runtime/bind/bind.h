@@ -55,6 +55,7 @@ struct bind_class {
     const char *name;           /* "tenon.http.call"; in messages and as metatable key */
     void (*drop)(void *object); /* NULL: nothing to do */
     const luaL_Reg *methods;    /* NULL: none; names with "__" are metamethods */
+    bool pure;                  /* its methods touch nothing but their arguments */
 };
 /* Pushes a zeroed object and returns it; a running task owns it: dropped with the task. */
 void *bind_new(lua_State *L, size_t size, const struct bind_class *class);
@@ -64,8 +65,14 @@ void *bind_new_free(lua_State *L, size_t size, const struct bind_class *class);
 void *bind_check(lua_State *L, int index, const struct bind_class *class);
 void *bind_test(lua_State *L, int index, const struct bind_class *class); /* NULL instead */
 void bind_drop(void *object); /* now; twice does nothing */
+/* Adds these functions to the table at the top.  They are called with the floor (script/isolate.h),
+ * so that they may touch all there is. */
+void bind_functions(lua_State *L, const luaL_Reg *functions);
 /* A table with these functions, read-only; what it has not raises. */
 void bind_library(lua_State *L, const luaL_Reg *functions);
+/* The same for functions that touch nothing but their arguments and their Lua state, and may run on
+ * several threads at once. */
+void bind_pure_library(lua_State *L, const luaL_Reg *functions);
 
 /* ---- arguments ---- */
 

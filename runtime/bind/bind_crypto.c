@@ -272,6 +272,6 @@ static const luaL_Reg functions[] = {{"base64", l_base64},
 
 int luaopen_tenon_crypto(lua_State *L)
 {
-    bind_library(L, functions);
+    bind_pure_library(L, functions);
     return 1;
 }

@@ -47,7 +47,7 @@ static const luaL_Reg methods[] = {
     {"div", l_div},      {"integer", l_integer}, {"number", l_number},
     {"round", l_round},  {"sign", l_sign},       {"text", l_text},
     {NULL, NULL}};
-static const struct bind_class NUMBER = {"tenon.decimal", drop_number, methods};
+static const struct bind_class NUMBER = {.name = "tenon.decimal", .drop = drop_number, .methods = methods, .pure = true};
 
 /* ---- values ---- */
 
@@ -351,6 +351,6 @@ static const luaL_Reg functions[] = {{"is", l_is}, {"new", l_new}, {NULL, NULL}}
 
 int luaopen_tenon_decimal(lua_State *L)
 {
-    bind_library(L, functions);
+    bind_pure_library(L, functions);
     return 1;
 }

@@ -116,7 +116,7 @@ static void drop_emitting(void *object)
     bind_body_reader_clear(&e->reader);
 }
 
-static const struct bind_class emitting_class = {"tenon.event.emit", drop_emitting, NULL};
+static const struct bind_class emitting_class = {.name = "tenon.event.emit", .drop = drop_emitting};
 
 static int emitted(lua_State *L, int status, lua_KContext ctx)
 {
@@ -172,7 +172,7 @@ static void drop_reading(void *object)
     tn_json_free(r->json);
 }
 
-static const struct bind_class reading_class = {"tenon.event.reading", drop_reading, NULL};
+static const struct bind_class reading_class = {.name = "tenon.event.reading", .drop = drop_reading};
 
 static struct tn_str kept(struct reading *r, struct tn_str s)
 {

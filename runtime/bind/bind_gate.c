@@ -87,7 +87,7 @@ static void leave(void *object)
 
 static int l_leave(lua_State *L);
 static const luaL_Reg pass_methods[] = {{"__close", l_leave}, {"leave", l_leave}, {NULL, NULL}};
-static const struct bind_class pass_class = {"tenon.gate.pass", leave, pass_methods};
+static const struct bind_class pass_class = {.name = "tenon.gate.pass", .drop = leave, .methods = pass_methods};
 
 static int l_leave(lua_State *L)
 {
@@ -102,7 +102,7 @@ static void drop_root(void *object)
     if (root->gates) unref(root->gates);
 }
 
-static const struct bind_class root_class = {"tenon.gates", drop_root, NULL};
+static const struct bind_class root_class = {.name = "tenon.gates", .drop = drop_root};
 
 static struct gates *gates_of(lua_State *L)
 {

@@ -143,7 +143,7 @@ static void drop_reply(void *object)
 
 static int reply_index(lua_State *L);
 static const luaL_Reg reply_meta[] = {{"__index", reply_index}, {NULL, NULL}};
-static const struct bind_class reply_class = {"tenon.http.reply", drop_reply, reply_meta};
+static const struct bind_class reply_class = {.name = "tenon.http.reply", .drop = drop_reply, .methods = reply_meta};
 
 struct bind_body *bind_check_reply(lua_State *L, int index)
 {
@@ -319,7 +319,7 @@ static int reply_index(lua_State *L)
     }
     for (const luaL_Reg *m = reply_methods; m->name; m++) {
         if (strcmp(key, m->name) != 0) continue;
-        lua_pushcfunction(L, m->func);
+        tn_lua_push_host(L, m->func);
         return 1;
     }
     lua_pushnil(L);
@@ -338,7 +338,7 @@ static void drop_root(void *object)
     if (root->live) bind_live_unref(root->live);
 }
 
-static const struct bind_class root_class = {"tenon.http.root", drop_root, NULL};
+static const struct bind_class root_class = {.name = "tenon.http.root", .drop = drop_root};
 
 /* Borrowed: the isolate has it. */
 static struct bind_live *live_of(lua_State *L)
@@ -476,7 +476,7 @@ static void drop_call(void *object)
     bind_live_unref(c->live);
 }
 
-static const struct bind_class call_class = {"tenon.http.call", drop_call, NULL};
+static const struct bind_class call_class = {.name = "tenon.http.call", .drop = drop_call};
 
 void bind_fields_copy(struct bind_fields *to, const struct tn_reply *from)
 {

@@ -49,7 +49,7 @@ static void drop_buffer(void *object)
     tn_buf_clear(b);
 }
 
-static const struct bind_class buffer_class = {"tenon.kv.buffer", drop_buffer, NULL};
+static const struct bind_class buffer_class = {.name = "tenon.kv.buffer", .drop = drop_buffer};
 
 struct tn_buf *keep_hold(lua_State *L)
 {
@@ -94,7 +94,7 @@ static void drop_call(void *object)
     bind_commit_forget(object);
 }
 
-static const struct bind_class call_class = {"tenon.kv.call", drop_call, NULL};
+static const struct bind_class call_class = {.name = "tenon.kv.call", .drop = drop_call};
 
 static bool add_once(struct call *c);
 

@@ -57,41 +57,37 @@ static void take_result(lua_State *L, int n, void *arg)
     luaL_error(L, "the function's result%s%s: %s", err.field[0] ? " at " : "", err.field, err.text);
 }
 
+/* One call of a stream; `call` first, which is what take_result gets. */
+struct streamed {
+    struct call call;
+    struct session *session;
+};
+
 /* One stream of records whose functions may be paused; it has a view of its own, since the record
  * of another stream may be looked at meanwhile. */
 struct session {
     struct tn_mapping *m;
     struct tn_slice *slice;
-    struct map_view_root *root;
+    struct map_view_root *root; /* NULL: the first call makes it */
     int view;
 };
 
-static void open_view(lua_State *L, void *arg)
+static struct session *session_of(struct tn_mapping *m, struct tn_fn_stream *stream)
 {
-    struct session *s = arg;
-    s->root = map_view_new(L);
-    s->view = tn_isolate_keep(L);
-}
-
-static struct session *session_of(struct tn_mapping *m, void **place, struct tn_err *err)
-{
-    if (*place) return *place;
+    if (stream->session) return stream->session;
     struct session *s = TN_NEW(struct session);
     s->m = m;
-    if (!tn_isolate_protect(m->isolate, open_view, s, err)) {
-        tn_free(s);
-        return NULL;
-    }
-    s->slice = tn_slice_new(m->isolate);
-    return *place = s;
+    s->view = LUA_NOREF;
+    s->slice = tn_slice_new(m->isolate, stream->wake, stream->arg);
+    return stream->session = s;
 }
 
 static void end_session(void *arg, void *session)
 {
     struct tn_mapping *m = arg;
     struct session *s = session;
-    map_view_close(s->root);
-    tn_slice_free(s->slice);
+    tn_slice_free(s->slice); /* first: it may be at work */
+    if (s->root) map_view_close(s->root);
     tn_isolate_release(m->isolate, s->view);
     tn_free(s);
 }
@@ -106,26 +102,35 @@ static enum tn_fn_end run_whole(struct tn_mapping *m, int fn, struct tn_jval rec
     return ok ? TN_FN_done : TN_FN_failed;
 }
 
+static int push_first_record(lua_State *L, void *arg)
+{
+    struct streamed *c = arg;
+    if (!c->session->root) {
+        c->session->root = map_view_new(L);
+        c->session->view = tn_isolate_keep(L);
+    }
+    c->call.root = c->session->root;
+    c->call.view = c->session->view;
+    return push_record(L, &c->call);
+}
+
 static enum tn_fn_end run_sliced(struct session *s, int fn, struct tn_jval record,
                                  struct tn_jw *out, struct tn_err *err)
 {
-    struct call c = {.m = s->m, .root = s->root, .view = s->view, .record = record, .out = out};
-    switch (tn_slice_call(s->slice, TN_LIMIT_MAP_CALL_MS, s->m->functions[fn], push_record,
-                          take_result, &c, err)) {
-    case TN_RAN_paused: return TN_FN_paused;
-    case TN_RAN_done: map_view_close(s->root); return TN_FN_done;
-    default: map_view_close(s->root); return TN_FN_failed;
-    }
+    struct streamed c = {.call = {.m = s->m, .record = record, .out = out}, .session = s};
+    enum tn_ran ran = tn_slice_call(s->slice, TN_LIMIT_MAP_CALL_MS, s->m->functions[fn],
+                                    push_first_record, take_result, &c, err);
+    if (ran == TN_RAN_paused) return TN_FN_paused;
+    if (s->root) map_view_close(s->root);
+    return ran == TN_RAN_done ? TN_FN_done : TN_FN_failed;
 }
 
-static enum tn_fn_end run_function(void *arg, void **session, int fn, struct tn_jval record,
-                                   struct tn_jw *out, struct tn_err *err)
+static enum tn_fn_end run_function(void *arg, struct tn_fn_stream *stream, int fn,
+                                   struct tn_jval record, struct tn_jw *out, struct tn_err *err)
 {
     struct tn_mapping *m = arg;
-    struct session *s = session ? session_of(m, session, err) : NULL;
-    enum tn_fn_end end;
-    if (session && !s) return TN_FN_failed;
-    end = s ? run_sliced(s, fn, record, out, err) : run_whole(m, fn, record, out, err);
+    enum tn_fn_end end = stream ? run_sliced(session_of(m, stream), fn, record, out, err)
+                                : run_whole(m, fn, record, out, err);
     if (end == TN_FN_failed && err->kind == TN_E_budget)
         m->overruns++;
     else if (end != TN_FN_paused)

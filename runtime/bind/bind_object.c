@@ -53,25 +53,30 @@ void bind_drop(void *object)
 
 static int l_collect(lua_State *L)
 {
+    tn_lua_take_floor(L);
     bind_drop(object_of(lua_touserdata(L, 1)));
+    tn_lua_give_floor(L);
     return 0;
 }
 
 /* The metamethods to the metatable, the others to the table at the top, which scripts see. */
-static void set_methods(lua_State *L, int metatable, const luaL_Reg *methods)
+static void set_methods(lua_State *L, int metatable, const struct bind_class *class)
 {
-    for (const luaL_Reg *m = methods; m->name; m++) {
-        lua_pushcfunction(L, m->func);
+    for (const luaL_Reg *m = class->methods; m->name; m++) {
+        if (class->pure)
+            lua_pushcfunction(L, m->func);
+        else
+            tn_lua_push_host(L, m->func);
         lua_setfield(L, strncmp(m->name, "__", 2) == 0 ? metatable : -2, m->name);
     }
 }
 
 /* A script that reached a metamethod by its name could end an object that is in use. */
-static void add_methods(lua_State *L, const luaL_Reg *methods)
+static void add_methods(lua_State *L, const struct bind_class *class)
 {
     int metatable = lua_gettop(L);
     lua_newtable(L);
-    set_methods(L, metatable, methods);
+    set_methods(L, metatable, class);
     if (lua_getfield(L, metatable, "__index") == LUA_TNIL) {
         lua_pushvalue(L, -2);
         lua_setfield(L, metatable, "__index");
@@ -82,7 +87,7 @@ static void add_methods(lua_State *L, const luaL_Reg *methods)
 static void set_class(lua_State *L, const struct bind_class *class)
 {
     if (luaL_newmetatable(L, class->name)) {
-        if (class->methods) add_methods(L, class->methods);
+        if (class->methods) add_methods(L, class);
         lua_pushcfunction(L, l_collect);
         lua_setfield(L, -2, "__gc");
         lua_pushboolean(L, 0);
@@ -122,7 +127,22 @@ void *bind_check(lua_State *L, int index, const struct bind_class *class)
     return object_of(head);
 }
 
+void bind_functions(lua_State *L, const luaL_Reg *functions)
+{
+    for (const luaL_Reg *f = functions; f->name; f++) {
+        tn_lua_push_host(L, f->func);
+        lua_setfield(L, -2, f->name);
+    }
+}
+
 void bind_library(lua_State *L, const luaL_Reg *functions)
+{
+    lua_newtable(L);
+    bind_functions(L, functions);
+    tn_lua_seal_module(L, "this module");
+}
+
+void bind_pure_library(lua_State *L, const luaL_Reg *functions)
 {
     lua_newtable(L);
     luaL_setfuncs(L, functions, 0);

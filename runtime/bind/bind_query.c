@@ -10,7 +10,7 @@ static void drop_query(void *object)
     bind_query_end(object);
 }
 
-const struct bind_class bind_query_class = {"tenon.store.query", drop_query, NULL};
+const struct bind_class bind_query_class = {.name = "tenon.store.query", .drop = drop_query};
 
 void bind_query_end(struct bind_query *query)
 {

@@ -200,9 +200,14 @@ static int next_on(lua_State *L, int status, lua_KContext ctx)
     return good ? 2 : 3;
 }
 
-static int next_row(lua_State *L)
+static int next_now(lua_State *L)
 {
     return next_on(L, LUA_OK, 0);
+}
+
+static int next_row(lua_State *L)
+{
+    return tn_lua_host_call(L, next_now);
 }
 
 int bind_rows_each(lua_State *L, const char *kind)

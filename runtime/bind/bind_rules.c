@@ -243,7 +243,7 @@ static void drop_reader(void *object)
     tn_json_free(((struct reader *)object)->json);
 }
 
-static const struct bind_class reader_class = {"tenon.rules.reader", drop_reader, NULL};
+static const struct bind_class reader_class = {.name = "tenon.rules.reader", .drop = drop_reader};
 
 static int push_event(lua_State *L, void *arg)
 {

@@ -40,9 +40,8 @@ struct source {
     bool closed;
     char *reached;     /* cursor of the last page; NULL: none */
     struct tn_err err; /* how the task ended */
-    /* of the start alone */
-    const struct tn_run_request *request;
     const struct tn_operation *operation;
+    char *filters; /* until the task has begun; NULL: none */
 };
 
 /* What the script sees. */
@@ -79,6 +78,7 @@ static void unref(struct source *s)
     tn_timer_free(s->turn);
     tn_connection_unref(s->connection);
     tn_free(s->reached);
+    tn_free(s->filters);
     tn_free(s);
 }
 
@@ -128,7 +128,7 @@ static void drop_handle(void *object)
 
 static int l_emit(lua_State *L);
 static const luaL_Reg handle_methods[] = {{"emit", l_emit}, {NULL, NULL}};
-static const struct bind_class handle_class = {"tenon.source", drop_handle, handle_methods};
+static const struct bind_class handle_class = {.name = "tenon.source", .drop = drop_handle, .methods = handle_methods};
 
 static void check_open(lua_State *L, const struct source *s)
 {
@@ -161,7 +161,7 @@ static void drop_cursor(void *object)
     tn_buf_clear(&c->json);
 }
 
-static const struct bind_class cursor_class = {"tenon.source.cursor", drop_cursor, NULL};
+static const struct bind_class cursor_class = {.name = "tenon.source.cursor", .drop = drop_cursor};
 
 /* The cursor value at index as JSON; absent for nil.  Leaves one value on the stack. */
 static struct tn_str write_cursor(lua_State *L, int index)
@@ -252,7 +252,7 @@ static void drop_maker(void *object)
     record_page_free(m->page);
 }
 
-static const struct bind_class maker_class = {"tenon.source.maker", drop_maker, NULL};
+static const struct bind_class maker_class = {.name = "tenon.source.maker", .drop = drop_maker};
 
 /* Called from inside the reader: Lua is not touched. */
 static bool take_row(void *arg, struct tn_str json, const struct tn_err *bad, size_t line)
@@ -420,12 +420,12 @@ static int push_run(lua_State *L, void *arg)
 {
     struct source *s = arg;
     tn_isolate_push(L, s->operation->run);
-    tn_connection_push_json(L, s->request->filters.n ? s->request->filters : TN_STR("{}"));
+    tn_connection_push_json(L, s->filters ? tn_str(s->filters) : TN_STR("{}"));
     struct handle *h = bind_new_free(L, sizeof *h, &handle_class);
     h->source = s;
     s->handle = h;
-    if (s->request->cursor.n)
-        tn_connection_push_json(L, s->request->cursor);
+    if (s->reached)
+        tn_connection_push_json(L, tn_str(s->reached));
     else
         lua_pushnil(L);
     return 4;
@@ -531,8 +531,8 @@ static bool source_open(void *self, const struct tn_run_request *r, struct tn_so
     s->refs = 1;
     s->connection = c;
     s->tail = &s->queue;
-    s->request = r;
     s->operation = operation;
+    if (r->filters.n) s->filters = tn_strndup(r->filters.p, r->filters.n);
     if (r->cursor.n) s->reached = tn_strndup(r->cursor.p, r->cursor.n);
     s->turn = tn_timer_new(tn_host_loop(tn_isolate_host(tn_connection_isolate(c))), deliver, s);
     tn_err_clear(&s->err);
@@ -542,7 +542,6 @@ static bool source_open(void *self, const struct tn_run_request *r, struct tn_so
         return false;
     }
     fill(out, s, mapping);
-    s->request = NULL;
     return true;
 fail:
     tn_connection_unref(c);

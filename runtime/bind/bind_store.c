@@ -20,7 +20,7 @@ static void drop_rows(void *object)
     bind_records_clear(object);
 }
 
-static const struct bind_class rows_class = {"tenon.store.rows", drop_rows, NULL};
+static const struct bind_class rows_class = {.name = "tenon.store.rows", .drop = drop_rows};
 
 /* What a look-up needs, as an object, so that errors may jump: its buffer holds the body. */
 static struct bind_records *new_rows(lua_State *L)
@@ -90,7 +90,7 @@ static void drop_texts(void *object)
     tn_arena_clear(&((struct texts *)object)->arena);
 }
 
-static const struct bind_class texts_class = {"tenon.store.texts", drop_texts, NULL};
+static const struct bind_class texts_class = {.name = "tenon.store.texts", .drop = drop_texts};
 
 static struct texts *new_texts(lua_State *L)
 {
@@ -262,7 +262,7 @@ static int l_each(lua_State *L)
     luaL_checkstring(L, 1);
     lua_settop(L, 2);
     if (!bind_desk_open(L, &desk, &err)) return bind_raise(L, &err);
-    lua_pushcfunction(L, each_next);
+    tn_lua_push_host(L, each_next);
     const struct tn_decl *resource = bind_resource(L, 1, desk.owner);
     struct bind_query *query = bind_query_new(L, 2, &desk, resource, "max");
     query->left = bind_opt_key_int(L, 2, "max", TN_LIMIT_EACH);
@@ -495,7 +495,7 @@ static const luaL_Reg tx_methods[] = {{"get", tx_l_get},       {"find", tx_l_fin
                                       {"audit", tx_l_audit},   {"kv_get", tx_l_kv_get},
                                       {"kv_put", tx_l_kv_put}, {"kv_delete", tx_l_kv_delete},
                                       {"__close", tx_l_close}, {NULL, NULL}};
-static const struct bind_class tx_class = {"tenon.transaction", drop_tx, tx_methods};
+static const struct bind_class tx_class = {.name = "tenon.transaction", .drop = drop_tx, .methods = tx_methods};
 
 /* ---- a transaction ---- */
 
@@ -515,7 +515,7 @@ static void drop_deal(void *object)
     tn_timer_free(d->pause);
 }
 
-static const struct bind_class deal_class = {"tenon.store.deal", drop_deal, NULL};
+static const struct bind_class deal_class = {.name = "tenon.store.deal", .drop = drop_deal};
 
 static void pause_ends(void *arg)
 {

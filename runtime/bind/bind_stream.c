@@ -45,7 +45,7 @@ static void drop_stream(void *object)
     tn_buf_clear(&s->buf);
     tn_arena_clear(&s->fields.memory);
 }
-static const struct bind_class STREAM = {"tenon.http.stream", drop_stream, meta};
+static const struct bind_class STREAM = {.name = "tenon.http.stream", .drop = drop_stream, .methods = meta};
 
 static struct bind_stream *push_stream(lua_State *L)
 {
@@ -224,7 +224,7 @@ static int stream_index(lua_State *L)
     }
     for (const luaL_Reg *m = methods; m->name; m++) {
         if (strcmp(key, m->name) != 0) continue;
-        lua_pushcfunction(L, m->func);
+        tn_lua_push_host(L, m->func);
         return 1;
     }
     lua_pushnil(L);

@@ -117,7 +117,7 @@ static void drop_reader(void *object)
     tn_json_free(r->json);
 }
 
-static const struct bind_class reader_class = {"tenon.surface.reader", drop_reader, NULL};
+static const struct bind_class reader_class = {.name = "tenon.surface.reader", .drop = drop_reader};
 
 /* req:json(): the body's value, or nil, err. */
 static int l_json(lua_State *L)
@@ -168,7 +168,7 @@ static int push_request(lua_State *L, void *arg)
     lua_setfield(L, -2, "headers");
     push_str(L, tn_http_body(c->x));
     lua_setfield(L, -2, "body");
-    lua_pushcfunction(L, l_json);
+    tn_lua_push_host(L, l_json);
     lua_setfield(L, -2, "json");
     return 1;
 }

@@ -31,7 +31,7 @@ static void drop_syncing(void *object)
     tn_integration_clear(&s->integration);
 }
 
-static const struct bind_class syncing_class = {"tenon.sync", drop_syncing, NULL};
+static const struct bind_class syncing_class = {.name = "tenon.sync", .drop = drop_syncing};
 
 static void started(void *arg, const char *run_id, const struct tn_err *err)
 {

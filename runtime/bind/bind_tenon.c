@@ -90,7 +90,8 @@ static void add(lua_State *L, const char *name, lua_CFunction fn)
 
 int luaopen_tenon(lua_State *L)
 {
-    luaL_newlib(L, functions);
+    lua_newtable(L);
+    bind_functions(L, functions);
     for (int i = 0; declarations[i]; i++) add(L, declarations[i], l_declare);
     for (int type = 0; type < TN_FIELD_types; type++)
         add(L, tn_field_type_name((enum tn_field_type)type), l_field);

@@ -98,7 +98,7 @@ static void drop_trial(void *object)
     tn_buf_clear(&t->out);
 }
 
-static const struct bind_class trial_class = {"tenon.test.trial", drop_trial, NULL};
+static const struct bind_class trial_class = {.name = "tenon.test.trial", .drop = drop_trial};
 
 static void read_record(lua_State *L, int index, struct trial *t)
 {

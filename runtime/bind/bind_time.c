@@ -443,7 +443,7 @@ static int slept(lua_State *L, int status, lua_KContext ctx)
     return 0;
 }
 
-static int l_sleep(lua_State *L)
+static int sleep_now(lua_State *L)
 {
     lua_Number s = luaL_checknumber(L, 1);
     luaL_argcheck(L, s >= 0 && s <= SLEEP_MAX_MS / 1000, 1, "0 to 60 seconds");
@@ -454,6 +454,11 @@ static int l_sleep(lua_State *L)
     nap->timer = tn_timer_new(tn_host_loop(tn_isolate_host(tn_isolate_of(L))), wake_up, nap);
     tn_timer_set(nap->timer, (int64_t)(s * 1000));
     return tn_task_park(L, slept, nap);
+}
+
+static int l_sleep(lua_State *L)
+{
+    return tn_lua_host_call(L, sleep_now);
 }
 
 static const luaL_Reg functions[] = {{"add", l_add},
@@ -473,6 +478,6 @@ static const luaL_Reg functions[] = {{"add", l_add},
 
 int luaopen_tenon_time(lua_State *L)
 {
-    bind_library(L, functions);
+    bind_pure_library(L, functions);
     return 1;
 }

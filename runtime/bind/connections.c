@@ -34,7 +34,6 @@ struct tn_connection {
     struct tn_decl *adapter;
     int run, health; /* refs */
     struct loaded *mappings;
-    const struct tn_task_call *starting; /* of the start under way */
 };
 
 struct tn_connections {
@@ -229,7 +228,7 @@ static void drop_reader(void *object)
     tn_json_free(r->json);
 }
 
-static const struct bind_class reader_class = {"tenon.connection.reader", drop_reader, NULL};
+static const struct bind_class reader_class = {.name = "tenon.connection.reader", .drop = drop_reader};
 
 void tn_connection_push_json(lua_State *L, struct tn_str text)
 {
@@ -241,22 +240,22 @@ void tn_connection_push_json(lua_State *L, struct tn_str text)
 }
 
 /* adapter, config, and what the caller adds. */
-static int push_call(lua_State *L, void *arg)
+static int push_connection(lua_State *L, void *arg)
 {
     const struct bind_context *context = bind_context(L);
     struct tn_connection *c =
         (struct tn_connection *)((char *)context - offsetof(struct tn_connection, context));
+    (void)arg;
     tn_isolate_push(L, c->adapter->ref);
     tn_connection_push_json(L, tn_buf_str(&c->config));
-    return 2 + (c->starting->push ? c->starting->push(L, arg) : 0);
+    return 2;
 }
 
 struct tn_task *tn_connection_start(struct tn_connection *c, const char *fn,
                                     const struct tn_task_call *call, void *arg, struct tn_err *err)
 {
     struct tn_task_call with = *call;
-    with.push = push_call;
-    c->starting = call;
+    with.push_first = push_connection;
     int ref = strcmp(fn, "run") == 0 ? c->run : c->health;
     return tn_task_start(c->isolate, ref, &with, arg, err);
 }

@@ -37,6 +37,7 @@ struct way {
     const struct tn_resource *target; /* what the mapping writes */
     struct tn_buf out;
     struct tn_outcome outcome;
+    int64_t began_us; /* with the record at hand; 0: it has not */
     struct tn_err misfit; /* kind none: the resource takes it */
     bool ok;
 };
@@ -56,6 +57,8 @@ struct result {
 
 struct tn_compare {
     struct tn_units_env env; /* nothing in it but the host */
+    void (*wake)(void *arg);
+    void *wake_arg;
     struct way ways[2];      /* old, new */
     struct tn_json *record, *members[2];
     struct tn_json_rows rows;
@@ -343,13 +346,15 @@ static bool fits(struct tn_compare *c, int i)
 static bool map_one(struct tn_compare *c, int i)
 {
     struct way *w = &c->ways[i];
-    int64_t began = tn_mono_us();
+    if (!w->began_us) w->began_us = tn_mono_us();
     tn_buf_reset(&w->out);
     w->ok = tn_apply(w->apply, tn_json_root(c->record), &w->out, &w->outcome);
-    c->at->us[i] += tn_mono_us() - began;
+    if (w->outcome.paused) return false;
+    c->at->us[i] += tn_mono_us() - w->began_us;
+    w->began_us = 0;
     tn_err_clear(&w->misfit);
     if (w->ok) w->ok = fits(c, i);
-    return !w->outcome.paused;
+    return true;
 }
 
 static struct tn_str why(const struct way *w, struct tn_buf *line)
@@ -453,7 +458,7 @@ bool tn_compare_sample(struct tn_compare *c, const struct tn_sample *s, struct t
     if (!tn_json_rows_open(&c->rows, c->record, s->text, s->rows, &err)) return false;
     for (int i = 0; i < 2; i++) {
         c->ways[i].apply = tn_apply_new(tn_mapping_plan(c->ways[i].mapping));
-        tn_apply_may_pause(c->ways[i].apply);
+        tn_apply_may_pause(c->ways[i].apply, c->wake, c->wake_arg);
     }
     c->at = result_of(into, s);
     return c->in_sample = true;
@@ -473,18 +478,19 @@ static void end_sample(struct tn_compare *c)
     c->in_sample = false;
 }
 
-bool tn_compare_step(struct tn_compare *c, int64_t until_us)
+enum tn_compared tn_compare_step(struct tn_compare *c, int64_t until_us)
 {
     struct tn_err err;
     while (c->in_sample) {
         if (!c->again && !tn_json_rows_next(&c->rows, &err)) {
             end_sample(c);
-            return false;
+            break;
         }
         c->again = !try_record(c);
-        if (c->again || tn_mono_us() >= until_us) return true;
+        if (c->again && c->ways[c->mapped].outcome.waits) return TN_COMPARED_waits;
+        if (c->again || tn_mono_us() >= until_us) return TN_COMPARED_more;
     }
-    return false;
+    return TN_COMPARED_all;
 }
 
 /* ---- life ---- */
@@ -509,9 +515,12 @@ void tn_compare_changes(const struct tn_compare *c, struct tn_jw *w)
 }
 
 struct tn_compare *tn_compare_new(struct tn_host *host, struct tn_fileset *from,
-                                  struct tn_fileset *to, struct tn_err *err)
+                                  struct tn_fileset *to, void (*wake)(void *arg), void *arg,
+                                  struct tn_err *err)
 {
     struct tn_compare *c = TN_NEW(struct tn_compare);
+    c->wake = wake;
+    c->wake_arg = arg;
     struct tn_fileset *files[] = {from, to};
     c->env = (struct tn_units_env){.host = host};
     c->record = tn_json_new();

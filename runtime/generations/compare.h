@@ -18,16 +18,19 @@ struct tn_sample {
     struct tn_str text, rows;            /* JSON, and the path of the list in it */
 };
 
-/* Takes what it needs of the sets.  NULL: err, with file and line as of a reload. */
+/* Takes what it needs of the sets.  wake(arg), in a turn of its own: a step that waits can be gone
+ * on with.  NULL: err, with file and line as of a reload. */
 TN_MUST_CHECK struct tn_compare *tn_compare_new(struct tn_host *host, struct tn_fileset *from,
-                                                struct tn_fileset *to, struct tn_err *err);
+                                                struct tn_fileset *to, void (*wake)(void *arg),
+                                                void *arg, struct tn_err *err);
 void tn_compare_free(struct tn_compare *c); /* NULL does nothing */
 /* Does the mapping differ between the two? */
 bool tn_compare_differs(const struct tn_compare *c, const char *mapping);
 /* False: there is nothing to compare (the mapping is the same in both, or is not in one). */
 bool tn_compare_sample(struct tn_compare *c, const struct tn_sample *s, struct tn_findings *into);
-/* Works until the sample is done (false) or the time has come (true). */
-bool tn_compare_step(struct tn_compare *c, int64_t until_us);
+/* Works until the sample is done, the time has come, or a function computes for long. */
+enum tn_compared { TN_COMPARED_all, TN_COMPARED_more, TN_COMPARED_waits };
+enum tn_compared tn_compare_step(struct tn_compare *c, int64_t until_us);
 /* The members `changed` (units) and `unchanged`. */
 void tn_compare_changes(const struct tn_compare *c, struct tn_jw *w);
 

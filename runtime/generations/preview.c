@@ -65,7 +65,9 @@ static void step(void *arg)
     int64_t until = tn_mono_us() + SLICE_US;
     do {
         if (p->in_sample) {
-            p->in_sample = tn_compare_step(p->compare, until);
+            enum tn_compared how = tn_compare_step(p->compare, until);
+            if (how == TN_COMPARED_waits) return;
+            p->in_sample = how == TN_COMPARED_more;
         } else if (!next_sample(p, &err)) {
             if (err.kind == TN_E_not_found)
                 answer(p); /* may free p */
@@ -77,12 +79,18 @@ static void step(void *arg)
     tn_timer_set(p->turn, 0);
 }
 
+static void compare_wakes(void *arg)
+{
+    struct tn_preview *p = arg;
+    tn_timer_set(p->turn, 0);
+}
+
 /* The candidate's faults are the caller's; what serves did load once. */
 static void load_both(void *arg)
 {
     struct tn_preview *p = arg;
     struct tn_err err;
-    p->compare = tn_compare_new(p->o.env->host, p->o.from, p->o.to, &err);
+    p->compare = tn_compare_new(p->o.env->host, p->o.from, p->o.to, compare_wakes, p, &err);
     if (!p->compare) {
         p->o.done(p->o.arg, TN_STR(""), &err);
         return;

@@ -255,7 +255,9 @@ static void work(void *arg)
         struct page *p = s->queue;
         struct tn_sample sample = {p->integration, p->operation, p->mapping, p->text, p->rows};
         if (!s->in_sample) s->in_sample = tn_compare_sample(s->compare, &sample, p->team->findings);
-        if (s->in_sample) s->in_sample = tn_compare_step(s->compare, until);
+        enum tn_compared how = s->in_sample ? tn_compare_step(s->compare, until) : TN_COMPARED_all;
+        if (how == TN_COMPARED_waits) return;
+        s->in_sample = how == TN_COMPARED_more;
         if (s->in_sample) break;
         touch(s, p->team);
         drop_page(s);
@@ -322,11 +324,21 @@ void tn_shadow_watch(struct tn_shadow *s, const struct tn_run_request *r, struct
 
 /* ---- life ---- */
 
+static void compare_wakes(void *arg)
+{
+    struct tn_shadow *s = arg;
+    tn_timer_set(s->turn, 0);
+}
+
 struct tn_shadow *tn_shadow_start(const struct tn_shadow_options *o, struct tn_err *err)
 {
-    struct tn_compare *compare = tn_compare_new(o->env->host, o->from, o->to, err);
-    if (!compare) return NULL;
     struct tn_shadow *s = TN_NEW(struct tn_shadow);
+    struct tn_compare *compare =
+        tn_compare_new(o->env->host, o->from, o->to, compare_wakes, s, err);
+    if (!compare) {
+        tn_free(s);
+        return NULL;
+    }
     s->o = *o;
     s->refs = 1;
     s->compare = compare;

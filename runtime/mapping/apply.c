@@ -498,8 +498,9 @@ static enum tn_fn_end call_fn(struct tn_apply *a, const struct tn_expr *e, const
     if (a->answer_at < a->answer_count) return answer_again(a, err);
     if (turn_is_over(a)) return TN_FN_paused;
     a->called++;
-    enum tn_fn_end end = a->plan->fn(a->plan->fn_arg, &a->session, e->fn, record, &w, err);
-    if (end != TN_FN_paused) keep_answer(a, end, err);
+    enum tn_fn_end end = a->plan->fn(a->plan->fn_arg, &a->stream, e->fn, record, &w, err);
+    a->waits = end == TN_FN_paused;
+    if (!a->waits) keep_answer(a, end, err);
     return end;
 }
 
@@ -890,15 +891,17 @@ static bool may_be_quick(const struct tn_apply *a, struct tn_jval record, struct
     return out->room - out->n >= ROOM || (out->max - out->n >= ROOM && tn_buf_reserve(out, ROOM));
 }
 
-void tn_apply_may_pause(struct tn_apply *a)
+void tn_apply_may_pause(struct tn_apply *a, void (*wake)(void *arg), void *arg)
 {
     a->may_pause = a->plan->fn_end != NULL;
+    a->stream.wake = wake;
+    a->stream.arg = arg;
 }
 
 void tn_apply_forget(struct tn_apply *a)
 {
-    if (a->session) a->plan->fn_end(a->plan->fn_arg, a->session);
-    a->session = NULL;
+    if (a->stream.session) a->plan->fn_end(a->plan->fn_arg, a->stream.session);
+    a->stream.session = NULL;
     a->paused = false;
 }
 
@@ -924,7 +927,7 @@ bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, str
     a->json = record.json;
     a->path = NULL;
     if (a->may_pause) begin_turn(a);
-    a->rejected = a->stopped = a->paused = o->paused = false;
+    a->rejected = a->stopped = a->paused = a->waits = o->paused = o->waits = false;
     a->why = (struct tn_why){.kind = TN_E_mapping};
     a->base = out->n;
     a->quick = false;
@@ -947,6 +950,7 @@ bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, str
     o->ok = !a->rejected && !a->paused;
     if (a->paused) { /* what was said of it so far will be said again */
         o->paused = true;
+        o->waits = a->waits;
         o->fault_count = o->listed = 0;
     }
     if (!o->ok) out->n = a->base;

@@ -26,7 +26,8 @@ struct tn_outcome_fault {
  */
 struct tn_outcome {
     bool ok;
-    bool paused;               /* not done: apply the same record again, in a later turn */
+    bool paused;               /* not done: apply the same record again, in a later turn, */
+    bool waits;                /* but not before wake was called */
     struct tn_str external_id; /* decoded; also of a rejected record as far as it is known */
     size_t fault_count;        /* all, warnings included */
     size_t listed;             /* those in faults */
@@ -41,8 +42,9 @@ void tn_apply_free(struct tn_apply *a); /* NULL does nothing */
  * is rejected (o->ok false, faults say why) and out is as it was.  record and its reader must stay
  * until the hash is taken.  A failed buffer (tn_buf_ok) is a rejection of kind too_large. */
 bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, struct tn_outcome *o);
-/* From now on a function that computes for long may leave a record in the middle (o->paused). */
-void tn_apply_may_pause(struct tn_apply *a);
+/* From now on a function that computes for long may leave a record in the middle (o->paused).
+ * wake(arg), in a turn of its own: one that waits can be gone on with. */
+void tn_apply_may_pause(struct tn_apply *a, void (*wake)(void *arg), void *arg);
 /* A record that was left in the middle is not gone on with: the next is another one. */
 void tn_apply_forget(struct tn_apply *a);
 /* SHA-256 over the canonical form (docs/decisions/canonical-json.md) of what the last successful

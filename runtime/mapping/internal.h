@@ -228,9 +228,9 @@ struct tn_apply {
     tn_trace_fn trace;
     void *trace_arg;
     struct tn_why why;
-    bool rejected, stopped, paused;
+    bool rejected, stopped, paused, waits;
     bool may_pause;
-    void *session; /* of the functions */
+    struct tn_fn_stream stream;
     /* what the functions of the record at hand gave, in the order of their calls: one that was left
      * in the middle is gone on with, and those before it are not asked again */
     struct tn_answer_of *answers;

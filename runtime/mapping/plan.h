@@ -17,11 +17,16 @@ struct tn_json_pick;
 /* A field given as a function: writes exactly one value to out, or nothing (the field is absent).
  * failed: err says why; kind budget when it used up its time or memory.  record is the source
  * record, or the element of a list that the field is of.  Must not apply the same plan.
- * session: what it keeps from call to call of one stream, NULL at first; where it is given the
- * function may pause: it is called again, and is the next that is. */
+ * stream: NULL, or the function may pause: then it is called again, and is the next that is, but not
+ * before it has called wake. */
+struct tn_fn_stream {
+    void *session; /* what the functions keep from call to call; NULL at first */
+    void (*wake)(void *arg);
+    void *arg;
+};
 enum tn_fn_end { TN_FN_done, TN_FN_failed, TN_FN_paused };
-typedef enum tn_fn_end (*tn_plan_fn)(void *arg, void **session, int fn, struct tn_jval record,
-                                     struct tn_jw *out, struct tn_err *err);
+typedef enum tn_fn_end (*tn_plan_fn)(void *arg, struct tn_fn_stream *stream, int fn,
+                                     struct tn_jval record, struct tn_jw *out, struct tn_err *err);
 /* A stream with a session ends. */
 typedef void (*tn_plan_end_fn)(void *arg, void *session);
 

@@ -55,13 +55,14 @@ static int go(lua_State *L, lua_State *co, int n)
 {
     struct tn_isolate *iso = tn_isolate_of(L);
     struct tn_frame *frame = &iso->innermost->frame;
-    int results = 0, pinned = iso->pinned;
+    int results = 0, pinned = iso->pinned, depth = tn_floor_depth(L);
     lua_xmove(L, co, n);
     if (!lua_isyieldable(L)) iso->pinned++;
     frame->running = co;
     int status = lua_resume(co, L, n, &results);
     frame->running = L;
     iso->pinned = pinned;
+    tn_floor_restore(L, depth);
     tn_isolate_poll(L);
     if (status == LUA_YIELD && iso->parking) return WAITS;
     if (status != LUA_OK && status != LUA_YIELD) results = 1;

@@ -150,19 +150,18 @@ int tn_failure_handler(lua_State *L)
  * not at a call. */
 static void give_way(struct tn_isolate *iso, lua_State *L, const lua_Debug *ar)
 {
-    bool can = iso->innermost->sliced && !iso->pinned && lua_isyieldable(L);
+    bool can = tn_isolate_may_give_way(iso, L);
     if (can && ar->event != LUA_HOOKCOUNT && ar->event != LUA_HOOKLINE) return;
     lua_sethook(L, NULL, 0, 0);
     if (!can) return;
-    iso->parking = iso->gave_way = true;
-    lua_yield(L, 0);
+    tn_isolate_give_way(L, 0, NULL);
 }
 
 void tn_failure_hook(lua_State *L, lua_Debug *ar)
 {
     struct tn_isolate *iso = tn_isolate_of(L);
-    if (!tn_watchdog_expired(iso->host->dog)) {
-        if (tn_watchdog_due(iso->host->dog))
+    if (!tn_isolate_late(iso)) {
+        if (iso->innermost && tn_watchdog_due(&iso->innermost->frame))
             give_way(iso, L, ar);
         else
             lua_sethook(L, NULL, 0, 0); /* left over on a coroutine from a call that ended */
@@ -301,7 +300,7 @@ static void place(const struct tn_isolate *iso, struct tn_err *err)
 static bool overrun(const struct tn_isolate *iso, lua_State *L, int status,
                     const struct tn_entry *entry, struct tn_err *err)
 {
-    const struct tn_frame *late = tn_watchdog_expired(iso->host->dog);
+    const struct tn_frame *late = tn_watchdog_expired(&entry->frame);
     if (late) {
         tn_fail(err, TN_E_budget, "it ran for more than %d ms of CPU time%s and was stopped",
                 late->stubborn ? TN_LIMIT_HELD_MS : entry->ms,

@@ -16,8 +16,20 @@ struct tn_host *tn_host_new(struct tn_loop *loop, struct tn_log *log, struct tn_
         tn_free(host);
         return NULL;
     }
+    host->sides = tn_sides_new(host, tn_failure_hook);
     host->turn = tn_timer_new(loop, tn_task_run_ready, host);
     return host;
+}
+
+/* The last thing that an isolate does may be to end. */
+static void call_home(struct tn_host *host)
+{
+    struct tn_isolate *iso = host->isolates;
+    while (iso) {
+        struct tn_isolate *next = iso->next;
+        if (iso->away) tn_side_recall(iso->away, true);
+        iso = next;
+    }
 }
 
 void tn_host_free(struct tn_host *host)
@@ -25,7 +37,9 @@ void tn_host_free(struct tn_host *host)
     if (!host) return;
     host->closing = true;
     for (struct tn_isolate *iso = host->isolates; iso; iso = iso->next) tn_task_cancel_all(iso);
+    call_home(host);
     while (host->ready) tn_task_run_ready(host);
+    tn_sides_free(host->sides);
     tn_timer_free(host->turn);
     tn_watchdog_free(host->dog);
     tn_free(host);

@@ -4,6 +4,7 @@
 #define TN_SCRIPT_INTERNAL_H
 
 #include "script/isolate.h"
+#include "script/side.h"
 #include "script/task.h"
 #include "script/watchdog.h"
 
@@ -12,7 +13,9 @@ struct tn_timer;
 struct tn_host {
     struct tn_loop *loop;
     struct tn_log *log;
-    struct tn_watchdog *dog;
+    struct tn_watchdog *dog; /* of the thread that has the floor */
+    struct tn_sides *sides;
+    int away; /* isolates on side threads */
     char *slot;
     struct tn_isolate *isolates;        /* all that exist */
     struct tn_task *ready, **ready_end; /* what runs in the next turn */
@@ -20,6 +23,12 @@ struct tn_host {
     bool closing;
     tn_spent_fn spent; /* may be NULL */
     void *spent_arg;
+};
+
+/* Whoever wants an isolate that is away. */
+struct tn_waiter {
+    struct tn_waiter *prev, *next; /* NULL: does not wait */
+    void (*ready)(struct tn_waiter *self);
 };
 
 struct tn_file {
@@ -41,6 +50,7 @@ struct tn_isolate {
     int call_ms, load_ms, max_tasks;
     size_t max_bytes;
     struct tn_isolate_stats stats;
+    uint64_t cpu_us;
     bool refused; /* the cap was hit in the call under way */
     bool retired;
     bool spent, announced;
@@ -48,9 +58,16 @@ struct tn_isolate {
     struct tn_entry *innermost;     /* call under way in this isolate */
     struct tn_task *tasks;
     struct tn_task *current; /* runs right now */
+    struct tn_side_job *away; /* runs beside the loop; NULL: at home */
+    struct tn_side_job chore; /* of the collector, or the end */
+    struct tn_waiter waiting; /* ring of those who want it meanwhile */
+    int *dropped; /* references, while it is away */
+    size_t n_dropped, dropped_room;
+    bool lingers; /* what ran last took longer than a slice: the next goes beside at once */
     int pinned;              /* coroutines resumed where nothing can wait */
     bool parking;            /* the yield under way is a task's wait, or gives way */
-    bool gave_way;           /* the latter */
+    bool gave_way;           /* the latter, */
+    bool homing;             /* for what has to be done at home */
     struct tn_timer *drain;
     struct tn_file *files;
     size_t n_files;
@@ -71,21 +88,51 @@ struct tn_entry {
     struct tn_frame frame;
     struct tn_entry *outer; /* into the same isolate */
     struct tn_task *task;   /* that was running around it */
-    int pinned, ms, ticks;  /* ms: what the script was told; ticks: what is left of that */
+    int pinned, ms;
+    int us;                 /* of CPU: what was left of ms when it was entered */
     enum tn_entry_kind kind;
     bool sliced; /* it may give way although it is no task (slice.h) */
 };
 
 /* isolate.c */
-/* ticks 0: as many as ms are. */
-void tn_isolate_enter(struct tn_isolate *iso, struct tn_entry *entry, lua_State *L, int ms,
-                      int ticks, struct tn_task *task);
-void tn_isolate_leave(struct tn_isolate *iso, struct tn_entry *entry, bool ok);
+/* Before and after a call, by whoever has the floor; the thread that makes the call enters and
+ * leaves the frame with its watchdog in between.  us: what is left of ms; 0: all of it. */
+void tn_isolate_check_in(struct tn_isolate *iso, struct tn_entry *entry, lua_State *L, int ms,
+                         int us, struct tn_task *task);
+void tn_isolate_check_out(struct tn_isolate *iso, struct tn_entry *entry, bool ok);
+/* Starts the job beside the loop; false: no thread is free for it.  The isolate is away then, and
+ * the job's home calls first tn_isolate_home, last tn_isolate_admit. */
+bool tn_isolate_send(struct tn_isolate *iso, struct tn_side_job *job);
+struct tn_side *tn_isolate_side(const struct tn_isolate *iso); /* where it is; NULL: at home */
+void tn_isolate_home(struct tn_isolate *iso);
+void tn_isolate_admit(struct tn_isolate *iso); /* those who wait for it */
+bool tn_isolate_refuse(const struct tn_isolate *iso, struct tn_err *err); /* it is spent */
+/* Should what begins now begin beside the loop? */
+bool tn_isolate_heavy(const struct tn_isolate *iso);
+/* Ready is called once the isolate is home, which it is asked to be. */
+void tn_isolate_wait(struct tn_isolate *iso, struct tn_waiter *waiter);
+void tn_waiter_leave(struct tn_waiter *waiter); /* waits no more; twice does nothing */
+/* Has the call under way, or one around it, used up its time? */
+bool tn_isolate_late(const struct tn_isolate *iso);
+/* Could the call under way be left here, to be gone on with later? */
+bool tn_isolate_may_give_way(const struct tn_isolate *iso, lua_State *L);
+/* Leaves it: to be returned by a C function; k goes on. */
+int tn_isolate_give_way(lua_State *L, lua_KContext ctx, lua_KFunction k);
+/* The same for a C function that is about to take long, or has: on the loop's thread, where it could
+ * go on beside the loop; it has used up its slice. */
+bool tn_isolate_holds_loop(const struct tn_isolate *iso, lua_State *L);
+bool tn_isolate_is_due(const struct tn_isolate *iso, lua_State *L);
 /* The state to make a call on: that of the innermost call, or the main one. */
 lua_State *tn_isolate_state(const struct tn_isolate *iso);
 /* Runs fn(arg) on L, at most ms of CPU, and fills err from what goes wrong. */
 bool tn_isolate_run(struct tn_isolate *iso, int ms, void (*fn)(lua_State *L, void *arg), void *arg,
                     struct tn_err *err);
+
+/* floor.c */
+/* How many calls with the floor are around each other, and back to that where an error of one of
+ * them is caught. */
+int tn_floor_depth(lua_State *L);
+void tn_floor_restore(lua_State *L, int depth);
 
 /* failure.c */
 void tn_failure_hook(lua_State *L, lua_Debug *ar); /* raises that the time is up, or gives way */
@@ -105,6 +152,9 @@ int tn_load_require(lua_State *L);
 void tn_load_file(lua_State *L, const char *path);
 /* lua_load of text alone, which stops when the time is up (raises then). */
 int tn_load_text(lua_State *L, struct tn_str text, const char *chunk);
+
+/* Pushes a function that is written in Lua; it is compiled when it is first needed. */
+void tn_load_ours(lua_State *L, const char *source, const char *chunk);
 
 /* task.c */
 void tn_task_announce(struct tn_isolate *iso); /* it is spent: told in the next turn */

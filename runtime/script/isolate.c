@@ -3,6 +3,7 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -50,17 +51,18 @@ static void *counted(void *arg, void *p, size_t old, size_t new)
 
 /* ---- entering and leaving ---- */
 
-void tn_isolate_enter(struct tn_isolate *iso, struct tn_entry *entry, lua_State *L, int ms,
-                      int ticks, struct tn_task *task)
+void tn_isolate_check_in(struct tn_isolate *iso, struct tn_entry *entry, lua_State *L, int ms,
+                         int us, struct tn_task *task)
 {
     struct tn_host *host = iso->host;
     entry->outer = iso->innermost;
     entry->task = iso->current;
     entry->pinned = iso->pinned;
     entry->ms = ms;
-    entry->ticks = ticks ? ticks : tn_watchdog_ticks(ms);
-    entry->kind = task ? TN_ENTRY_task : TN_ENTRY_other;
-    entry->sliced = task != NULL;
+    entry->us = us ? us : tn_watchdog_budget(ms);
+    entry->kind = TN_ENTRY_other;
+    entry->sliced = false;
+    entry->frame.running = L;
     iso->pinned = 0;
     iso->current = task;
     iso->innermost = entry;
@@ -69,10 +71,15 @@ void tn_isolate_enter(struct tn_isolate *iso, struct tn_entry *entry, lua_State 
         iso->refused = false;
         iso->stop_line = 0;
     }
-    if (!ticks) iso->stats.calls++;
+    if (!us) iso->stats.calls++;
     iso->refs++;
     if (host->slot) memcpy(host->slot, iso->slot, TN_HOST_SLOT);
-    tn_watchdog_enter(host->dog, &entry->frame, L, entry->ticks);
+}
+
+static void enter(struct tn_isolate *iso, struct tn_entry *entry, lua_State *L, int ms)
+{
+    tn_isolate_check_in(iso, entry, L, ms, 0, NULL);
+    tn_watchdog_enter(iso->host->dog, &entry->frame, L, entry->us);
 }
 
 static void count_row(struct tn_isolate *iso, enum tn_entry_kind kind, bool overrun)
@@ -87,16 +94,16 @@ static void count_row(struct tn_isolate *iso, enum tn_entry_kind kind, bool over
     }
 }
 
+/* What was stopped because nobody wants it any more has overrun nothing. */
 static void count(struct tn_isolate *iso, const struct tn_entry *entry, bool ok)
 {
-    iso->stats.cpu_ms += (uint64_t)(entry->ticks - entry->frame.left) * TN_WATCHDOG_TICK_MS;
-    count_row(iso, entry->kind, !ok && (entry->frame.expired || iso->refused));
-    if (ok) {
-        iso->stats.overruns_in_row = 0;
-        return;
-    }
-    iso->stats.errors++;
-    if (!entry->frame.expired && !iso->refused) {
+    const struct tn_frame *frame = &entry->frame;
+    bool expired = frame->expired && !tn_watchdog_stopped(frame->dog);
+    bool overrun = !ok && (expired || iso->refused);
+    iso->cpu_us += (uint64_t)(entry->us - frame->left_us);
+    count_row(iso, entry->kind, overrun);
+    if (!ok) iso->stats.errors++;
+    if (!overrun) {
         iso->stats.overruns_in_row = 0;
         return;
     }
@@ -104,20 +111,24 @@ static void count(struct tn_isolate *iso, const struct tn_entry *entry, bool ok)
     iso->stats.overruns_in_row++;
 }
 
-/* Whose name stands in the slot when a nested call ends: that of the isolate around it. */
+/* Whose name stands in the slot when a nested call ends: that of the isolate around it, or of one
+ * that runs beside the loop. */
 static void restore_slot(struct tn_host *host, const struct tn_frame *outer)
 {
+    const struct tn_isolate *iso = outer ? tn_isolate_of(outer->running) : NULL;
     if (!host->slot) return;
-    if (!outer) {
+    if (!iso && host->away)
+        for (iso = host->isolates; iso && !iso->away;) iso = iso->next;
+    if (iso)
+        memcpy(host->slot, iso->slot, TN_HOST_SLOT);
+    else
         host->slot[0] = '\0';
-        return;
-    }
-    memcpy(host->slot, tn_isolate_of(outer->running)->slot, TN_HOST_SLOT);
 }
 
-void tn_isolate_leave(struct tn_isolate *iso, struct tn_entry *entry, bool ok)
+static void collect(struct tn_isolate *iso);
+
+void tn_isolate_check_out(struct tn_isolate *iso, struct tn_entry *entry, bool ok)
 {
-    tn_watchdog_leave(iso->host->dog, &entry->frame);
     restore_slot(iso->host, entry->frame.outer);
     iso->innermost = entry->outer;
     iso->current = entry->task;
@@ -125,14 +136,136 @@ void tn_isolate_leave(struct tn_isolate *iso, struct tn_entry *entry, bool ok)
     count(iso, entry, ok);
     /* Now, while nothing of the call is on the stack: what it filled memory with may lie in dead
      * registers that the next call's frame would cover, and so keep. */
-    if (!ok && iso->refused && !entry->outer) lua_gc(iso->L, LUA_GCCOLLECT);
+    if (!ok && iso->refused && !entry->outer) collect(iso);
     tn_isolate_unref(iso);
+}
+
+static void leave(struct tn_isolate *iso, struct tn_entry *entry, bool ok)
+{
+    tn_watchdog_leave(&entry->frame);
+    tn_isolate_check_out(iso, entry, ok);
 }
 
 lua_State *tn_isolate_state(const struct tn_isolate *iso)
 {
     return iso->innermost ? iso->innermost->frame.running : iso->L;
 }
+
+bool tn_isolate_late(const struct tn_isolate *iso)
+{
+    return iso->innermost && tn_watchdog_expired(&iso->innermost->frame);
+}
+
+/* ---- beside the loop ---- */
+
+bool tn_isolate_send(struct tn_isolate *iso, struct tn_side_job *job)
+{
+    struct tn_host *host = iso->host;
+    if (host->closing) return false;
+    iso->away = job; /* before it runs */
+    host->away++;
+    if (tn_side_start(host->sides, job)) return true;
+    iso->away = NULL;
+    host->away--;
+    return false;
+}
+
+struct tn_side *tn_isolate_side(const struct tn_isolate *iso)
+{
+    return iso->away ? iso->away->side : NULL;
+}
+
+void tn_isolate_home(struct tn_isolate *iso)
+{
+    iso->away = NULL;
+    iso->host->away--;
+    for (size_t i = 0; i < iso->n_dropped; i++) tn_isolate_release(iso, iso->dropped[i]);
+    iso->n_dropped = 0;
+}
+
+bool tn_isolate_heavy(const struct tn_isolate *iso)
+{
+    return iso->lingers || iso->stats.bytes > TN_LIMIT_HEAVY_BYTES;
+}
+
+void tn_isolate_wait(struct tn_isolate *iso, struct tn_waiter *waiter)
+{
+    struct tn_waiter *ring = &iso->waiting;
+    if (iso->away) tn_side_ask(iso->away, false);
+    if (waiter->next) return;
+    waiter->next = ring;
+    waiter->prev = ring->prev;
+    ring->prev->next = waiter;
+    ring->prev = waiter;
+}
+
+void tn_waiter_leave(struct tn_waiter *waiter)
+{
+    if (!waiter->next) return;
+    waiter->prev->next = waiter->next;
+    waiter->next->prev = waiter->prev;
+    waiter->prev = waiter->next = NULL;
+}
+
+void tn_isolate_admit(struct tn_isolate *iso)
+{
+    while (!iso->away && iso->waiting.next != &iso->waiting) {
+        struct tn_waiter *waiter = iso->waiting.next;
+        tn_waiter_leave(waiter);
+        waiter->ready(waiter);
+    }
+}
+
+bool tn_isolate_may_give_way(const struct tn_isolate *iso, lua_State *L)
+{
+    return iso->innermost && iso->innermost->sliced && !iso->pinned && lua_isyieldable(L);
+}
+
+int tn_isolate_give_way(lua_State *L, lua_KContext ctx, lua_KFunction k)
+{
+    struct tn_isolate *iso = tn_isolate_of(L);
+    iso->parking = iso->gave_way = true;
+    return lua_yieldk(L, 0, ctx, k);
+}
+
+bool tn_isolate_holds_loop(const struct tn_isolate *iso, lua_State *L)
+{
+    return !iso->away && tn_isolate_may_give_way(iso, L);
+}
+
+bool tn_isolate_is_due(const struct tn_isolate *iso, lua_State *L)
+{
+    return tn_isolate_holds_loop(iso, L) && tn_watchdog_due(&iso->innermost->frame);
+}
+
+static struct tn_isolate *of_chore(struct tn_side_job *job)
+{
+    return (struct tn_isolate *)((char *)job - offsetof(struct tn_isolate, chore));
+}
+
+static void collect_beside(struct tn_side_job *job)
+{
+    lua_gc(of_chore(job)->L, LUA_GCCOLLECT);
+}
+
+static void collected(struct tn_side_job *job)
+{
+    struct tn_isolate *iso = of_chore(job);
+    tn_isolate_home(iso);
+    tn_isolate_admit(iso);
+    tn_isolate_unref(iso);
+}
+
+static void collect(struct tn_isolate *iso)
+{
+    iso->chore = (struct tn_side_job){.run = collect_beside, .home = collected};
+    iso->refs++;
+    if (iso->stats.bytes > TN_LIMIT_HEAVY_BYTES && tn_isolate_send(iso, &iso->chore)) return;
+    lua_gc(iso->L, LUA_GCCOLLECT);
+    iso->refs--;
+}
+
+/* ---- calls ---- */
 
 struct job {
     void (*fn)(lua_State *L, void *arg);
@@ -147,6 +280,13 @@ static int run_job(lua_State *L)
     return 0;
 }
 
+bool tn_isolate_refuse(const struct tn_isolate *iso, struct tn_err *err)
+{
+    return tn_fail(err, TN_E_budget,
+                   "%s is in quarantine: it overran its budget %u times in a row", iso->name,
+                   iso->max_overruns);
+}
+
 bool tn_isolate_spent(const struct tn_isolate *iso)
 {
     return iso->spent;
@@ -155,16 +295,14 @@ bool tn_isolate_spent(const struct tn_isolate *iso)
 static bool run(struct tn_isolate *iso, enum tn_entry_kind kind, int ms,
                 void (*fn)(lua_State *L, void *arg), void *arg, struct tn_err *err)
 {
+    while (iso->away) tn_side_recall(iso->away, false);
     lua_State *L = tn_isolate_state(iso);
     struct job job = {fn, arg};
     struct tn_entry entry;
     if (!lua_checkstack(L, 8))
         return tn_fail(err, TN_E_budget, "the script calls itself too deeply");
-    if (iso->spent)
-        return tn_fail(err, TN_E_budget,
-                       "%s is in quarantine: it overran its budget %u times in a row", iso->name,
-                       iso->max_overruns);
-    tn_isolate_enter(iso, &entry, L, ms, 0, NULL);
+    if (iso->spent) return tn_isolate_refuse(iso, err);
+    enter(iso, &entry, L, ms);
     entry.kind = kind;
     lua_pushcfunction(L, tn_failure_handler);
     int handler = lua_gettop(L);
@@ -173,7 +311,7 @@ static bool run(struct tn_isolate *iso, enum tn_entry_kind kind, int ms,
     int status = lua_pcall(L, 1, 0, handler);
     if (status != LUA_OK) tn_failure_read(iso, L, status, &entry, err);
     lua_remove(L, handler);
-    tn_isolate_leave(iso, &entry, status == LUA_OK);
+    leave(iso, &entry, status == LUA_OK);
     return status == LUA_OK;
 }
 
@@ -235,6 +373,7 @@ struct tn_isolate *tn_isolate_new(struct tn_host *host, const struct tn_isolate_
     struct tn_isolate *iso = TN_NEW(struct tn_isolate);
     iso->host = host;
     iso->refs = 1;
+    iso->waiting.prev = iso->waiting.next = &iso->waiting;
     take_options(iso, o);
     link_to(host, iso);
     iso->L = lua_newstate(counted, iso);
@@ -251,18 +390,38 @@ out:
     return NULL;
 }
 
-static void destroy(struct tn_isolate *iso)
+static void bury(struct tn_isolate *iso)
 {
     unlink_from(iso->host, iso);
     tn_timer_free(iso->drain);
-    if (iso->L) lua_close(iso->L);
     for (size_t i = 0; i < iso->n_files; i++) {
         tn_free(iso->files[i].path);
         tn_free(iso->files[i].text);
     }
     tn_free(iso->files);
+    tn_free(iso->dropped);
     tn_free(iso->name);
     tn_free(iso);
+}
+
+static void close_beside(struct tn_side_job *job)
+{
+    lua_close(of_chore(job)->L);
+}
+
+static void closed(struct tn_side_job *job)
+{
+    struct tn_isolate *iso = of_chore(job);
+    tn_isolate_home(iso);
+    bury(iso);
+}
+
+static void destroy(struct tn_isolate *iso)
+{
+    iso->chore = (struct tn_side_job){.run = close_beside, .home = closed};
+    if (iso->stats.bytes > TN_LIMIT_HEAVY_BYTES && tn_isolate_send(iso, &iso->chore)) return;
+    if (iso->L) lua_close(iso->L);
+    bury(iso);
 }
 
 void tn_isolate_ref(struct tn_isolate *iso)
@@ -315,6 +474,7 @@ struct tn_isolate *tn_isolate_of(lua_State *L)
 void tn_isolate_stats(const struct tn_isolate *iso, struct tn_isolate_stats *out)
 {
     *out = iso->stats;
+    out->cpu_ms = iso->cpu_us / 1000;
 }
 
 const char *tn_isolate_trace(const struct tn_isolate *iso)
@@ -374,9 +534,22 @@ bool tn_isolate_call_within(struct tn_isolate *iso, int ms, int ref, tn_push_fn 
     return run(iso, TN_ENTRY_call, ms < iso->call_ms ? ms : iso->call_ms, make_call, &call, err);
 }
 
+static void release_later(struct tn_isolate *iso, int ref)
+{
+    if (iso->n_dropped == iso->dropped_room) {
+        iso->dropped_room = iso->dropped_room * 2 + 8;
+        iso->dropped = tn_realloc(iso->dropped, iso->dropped_room * sizeof *iso->dropped);
+    }
+    iso->dropped[iso->n_dropped++] = ref;
+}
+
 void tn_isolate_release(struct tn_isolate *iso, int ref)
 {
-    if (lua_checkstack(iso->L, 4)) luaL_unref(iso->L, LUA_REGISTRYINDEX, ref);
+    if (ref == LUA_NOREF || ref == LUA_REFNIL) return;
+    if (iso->away)
+        release_later(iso, ref);
+    else if (lua_checkstack(iso->L, 4))
+        luaL_unref(iso->L, LUA_REGISTRYINDEX, ref);
 }
 
 int tn_isolate_keep(lua_State *L)
@@ -391,5 +564,5 @@ void tn_isolate_push(lua_State *L, int ref)
 
 void tn_isolate_poll(lua_State *L)
 {
-    if (tn_watchdog_expired(tn_isolate_of(L)->host->dog)) tn_failure_hook(L, NULL);
+    if (tn_isolate_late(tn_isolate_of(L))) tn_failure_hook(L, NULL);
 }

@@ -138,6 +138,15 @@ TN_MUST_CHECK bool tn_isolate_protect(struct tn_isolate *iso, void (*fn)(lua_Sta
 
 /* ---- for modules ---- */
 
+/* Scripts that compute for long run beside the loop, on a thread of their own.  A C function that
+ * touches more than its Lua state has to be called with the floor, that is, while the loop's
+ * thread stands still: this pushes one that is, whichever thread the script is on. */
+void tn_lua_push_host(lua_State *L, lua_CFunction fn);
+/* Calls fn, with the arguments of the function under way, in the same manner; to be returned. */
+int tn_lua_host_call(lua_State *L, lua_CFunction fn);
+/* Takes the floor, for what does not raise, and gives it back. */
+void tn_lua_take_floor(lua_State *L);
+void tn_lua_give_floor(lua_State *L);
 /* Raises when the call under way has used up its time: for loops in C. */
 void tn_isolate_poll(lua_State *L);
 /* One line of the script's own, cut to TN_LIMIT_ERROR_TEXT; no more than TN_LIMIT_LOG_LINES a

@@ -145,6 +145,17 @@ void tn_load_file(lua_State *L, const char *path)
     run_text(L, path, text);
 }
 
+/* ---- library functions of ours that are written in Lua ---- */
+
+void tn_load_ours(lua_State *L, const char *source, const char *chunk)
+{
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, source) != LUA_TNIL) return;
+    lua_pop(L, 1);
+    if (luaL_loadbufferx(L, source, strlen(source), chunk, "t") != LUA_OK) lua_error(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, source);
+}
+
 /* ---- require ---- */
 
 static const struct tn_module *find_module(const struct tn_isolate *iso, const char *name)
@@ -203,13 +214,10 @@ static void require_file(lua_State *L, const char *name)
     lua_remove(L, -2);
 }
 
-int tn_load_require(lua_State *L)
+/* Stack: the name, and the table of what was loaded. */
+static int require_new(lua_State *L)
 {
-    const char *name = luaL_checkstring(L, 1);
-    lua_settop(L, 1);
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, LOADED);
-    if (lua_getfield(L, 2, name) != LUA_TNIL) return 1;
-    lua_pop(L, 1);
+    const char *name = lua_tostring(L, 1);
     const struct tn_module *module = find_module(tn_isolate_of(L), name);
     if (module && module->open) {
         lua_pushcfunction(L, module->open);
@@ -220,6 +228,16 @@ int tn_load_require(lua_State *L)
     lua_pushvalue(L, -1);
     lua_setfield(L, 2, name);
     return 1;
+}
+
+int tn_load_require(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 1);
+    lua_settop(L, 1);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LOADED);
+    if (lua_getfield(L, 2, name) != LUA_TNIL) return 1;
+    lua_pop(L, 1);
+    return tn_lua_host_call(L, require_new);
 }
 
 /* ---- loading from outside ---- */

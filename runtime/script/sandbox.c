@@ -97,9 +97,17 @@ static int l_setmetatable(lua_State *L)
 
 /* ---- protected calls: they return no failure of a budget ---- */
 
-static int protected_end(lua_State *L, int status, lua_KContext extra)
+/* In a continuation's context: values below the results, and how often the floor was taken around
+ * the call (never, where it may yield). */
+static lua_KContext around(lua_State *L, int below)
 {
-    if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L) - (int)extra;
+    return tn_floor_depth(L) * 4 + below;
+}
+
+static int protected_end(lua_State *L, int status, lua_KContext ctx)
+{
+    if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L) - (int)(ctx % 4);
+    tn_floor_restore(L, (int)(ctx / 4));
     tn_isolate_poll(L);
     lua_pushboolean(L, 0);
     lua_pushvalue(L, -2);
@@ -112,14 +120,16 @@ static int l_pcall(lua_State *L)
     tn_isolate_poll(L);
     lua_pushboolean(L, 1);
     lua_insert(L, 1);
-    return protected_end(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, protected_end), 0);
+    lua_KContext ctx = around(L, 0);
+    return protected_end(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, ctx, protected_end),
+                         ctx);
 }
 
 /* Called for an error that a hook raised, a script's handler would run without hooks: not called.
  */
 static int call_handler(lua_State *L)
 {
-    if (tn_watchdog_expired(tn_isolate_of(L)->host->dog)) return 1;
+    if (tn_isolate_late(tn_isolate_of(L))) return 1;
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
     lua_call(L, lua_gettop(L) - 1, 1);
@@ -137,7 +147,8 @@ static int l_xpcall(lua_State *L)
     lua_pushboolean(L, 1);
     lua_pushvalue(L, 1);
     lua_rotate(L, 3, 2);
-    return protected_end(L, lua_pcallk(L, n - 2, LUA_MULTRET, 2, 2, protected_end), 2);
+    lua_KContext ctx = around(L, 2);
+    return protected_end(L, lua_pcallk(L, n - 2, LUA_MULTRET, 2, ctx, protected_end), ctx);
 }
 
 /* ---- load: text alone, our globals ---- */
@@ -207,9 +218,36 @@ static int l_collectgarbage(lua_State *L)
     return 1;
 }
 
+static int shown(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status, (void)ctx;
+    if (!lua_isstring(L, -1)) return luaL_error(L, "'__tostring' must return a string");
+    return 1;
+}
+
+/* Lua's own calls __tostring where nothing can be left. */
+static int l_tostring(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    if (luaL_getmetafield(L, 1, "__tostring") == LUA_TNIL) {
+        luaL_tolstring(L, 1, NULL);
+        return 1;
+    }
+    lua_pushvalue(L, 1);
+    lua_callk(L, 1, 1, 0, shown);
+    return shown(L, LUA_OK, 0);
+}
+
+static int print_line(lua_State *L)
+{
+    struct tn_str text;
+    text.p = lua_tolstring(L, -1, &text.n);
+    tn_isolate_log(tn_isolate_of(L), TN_LOG_info, NULL, text);
+    return 0;
+}
+
 static int l_print(lua_State *L)
 {
-    struct tn_isolate *iso = tn_isolate_of(L);
     int n = lua_gettop(L);
     luaL_Buffer b;
     luaL_buffinit(L, &b);
@@ -219,10 +257,7 @@ static int l_print(lua_State *L)
         luaL_addvalue(&b);
     }
     luaL_pushresult(&b);
-    struct tn_str text;
-    text.p = lua_tolstring(L, -1, &text.n);
-    tn_isolate_log(iso, TN_LOG_info, NULL, text);
-    return 0;
+    return tn_lua_host_call(L, print_line);
 }
 
 static int undefined(lua_State *L)
@@ -249,7 +284,7 @@ static int refuse_global(lua_State *L)
 /* Stock functions that neither loop over what a script sets nor reach outside. */
 static const char *const kept_base[] = {"assert",   "error",    "getmetatable", "ipairs", "next",
                                         "pairs",    "rawequal", "rawget",       "rawlen", "select",
-                                        "tonumber", "tostring", "type",         NULL};
+                                        "tonumber", "type",     NULL};
 static const char *const kept_math[] = {
     "abs",  "acos",   "asin", "atan", "ceil",       "cos",       "deg",        "exp",  "floor",
     "fmod", "huge",   "log",  "max",  "maxinteger", "min",       "mininteger", "modf", "pi",
@@ -264,6 +299,7 @@ static const luaL_Reg ours[] = {{"collectgarbage", l_collectgarbage},
                                 {"rawset", l_rawset},
                                 {"require", tn_load_require},
                                 {"setmetatable", l_setmetatable},
+                                {"tostring", l_tostring},
                                 {"xpcall", l_xpcall},
                                 {NULL, NULL}};
 

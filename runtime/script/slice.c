@@ -2,16 +2,28 @@
 #include "script/slice.h"
 
 #include <lauxlib.h>
+#include <stddef.h>
 
 #include "base/alloc.h"
-#include "script/internal.h"
+#include "loop/loop.h"
+#include "script/stretch.h"
+
+enum state {
+    IDLE,
+    PAUSED, /* it is to go on */
+    AWAY,   /* beside the loop */
+    BACK,   /* from there */
+};
 
 struct tn_slice {
-    struct tn_isolate *iso;
-    lua_State *co; /* anchored by anchor; NULL: none yet, or it died */
+    struct tn_stretch stretch; /* its coroutine is anchored by anchor; NULL: none yet, or it died */
+    struct tn_waiter waiter;
     int anchor;
-    bool paused;
-    int ms, ticks; /* of the call under way; what is left of it */
+    enum state state;
+    bool computed; /* the function has returned beside the loop; take is to be called at home */
+    struct tn_timer *turn; /* in which wake is called */
+    void (*wake)(void *arg);
+    void *wake_arg;
     /* of the call */
     int ref;
     tn_push_fn push;
@@ -19,52 +31,95 @@ struct tn_slice {
     void *arg;
 };
 
-struct tn_slice *tn_slice_new(struct tn_isolate *iso)
+/* ---- telling that it can go on ---- */
+
+static void waken(void *arg)
+{
+    struct tn_slice *s = arg;
+    s->wake(s->wake_arg);
+}
+
+static void isolate_is_home(struct tn_waiter *waiter)
+{
+    struct tn_slice *s = (struct tn_slice *)((char *)waiter - offsetof(struct tn_slice, waiter));
+    tn_timer_set(s->turn, 0);
+}
+
+/* Its turn comes after that of those who asked for the isolate meanwhile. */
+static void come_back(struct tn_stretch *stretch)
+{
+    struct tn_slice *s = (struct tn_slice *)stretch;
+    s->state = BACK;
+    tn_isolate_wait(s->stretch.iso, &s->waiter);
+}
+
+/* ---- life ---- */
+
+struct tn_slice *tn_slice_new(struct tn_isolate *iso, void (*wake)(void *arg), void *arg)
 {
     struct tn_slice *s = TN_NEW(struct tn_slice);
-    s->iso = iso;
+    s->stretch.iso = iso;
+    s->stretch.back = come_back;
+    s->waiter.ready = isolate_is_home;
+    s->wake = wake;
+    s->wake_arg = arg;
+    s->turn = tn_timer_new(iso->host->loop, waken, s);
     tn_isolate_ref(iso);
     return s;
 }
 
 static void drop(struct tn_slice *s)
 {
-    if (s->co) tn_isolate_release(s->iso, s->anchor);
-    s->co = NULL;
-    s->paused = false;
+    if (s->stretch.co) tn_isolate_release(s->stretch.iso, s->anchor);
+    s->stretch.co = NULL;
+    s->state = IDLE;
 }
 
 void tn_slice_free(struct tn_slice *s)
 {
     if (!s) return;
+    tn_side_recall(&s->stretch.job, true);
+    tn_waiter_leave(&s->waiter);
     drop(s);
-    tn_isolate_unref(s->iso);
+    tn_timer_free(s->turn);
+    tn_isolate_unref(s->stretch.iso);
     tn_free(s);
-}
-
-bool tn_slice_paused(const struct tn_slice *s)
-{
-    return s->paused;
 }
 
 /* ---- inside the coroutine ---- */
 
+/* The caller's arg is its own while it waits. */
 static int called(lua_State *L, int status, lua_KContext ctx)
 {
-    const struct tn_slice *s = (const struct tn_slice *)ctx;
+    struct tn_slice *s = (struct tn_slice *)ctx;
     (void)status;
-    if (s->take) s->take(L, lua_gettop(L), s->arg);
+    if (!s->take) return 0;
+    if (s->stretch.job.side) {
+        s->computed = true;
+        s->stretch.keeps_budget = true;
+        return lua_yieldk(L, 0, ctx, called);
+    }
+    s->take(L, lua_gettop(L), s->arg);
     return 0;
 }
 
+static int call(lua_State *L, int status, lua_KContext ctx)
+{
+    struct tn_slice *s = (struct tn_slice *)ctx;
+    (void)status;
+    lua_callk(L, lua_gettop(L) - 1, s->take ? LUA_MULTRET : 0, ctx, called);
+    return called(L, LUA_OK, ctx);
+}
+
+/* Arguments are pushed here; what is heavy goes beside the loop before it begins. */
 static int body(lua_State *L)
 {
     struct tn_slice *s = lua_touserdata(L, 1);
     lua_settop(L, 0);
     tn_isolate_push(L, s->ref);
-    int n = s->push ? s->push(L, s->arg) : 0;
-    lua_callk(L, n, s->take ? LUA_MULTRET : 0, (lua_KContext)s, called);
-    return called(L, LUA_OK, (lua_KContext)s);
+    if (s->push) s->push(L, s->arg);
+    if (tn_isolate_heavy(s->stretch.iso)) return tn_isolate_give_way(L, (lua_KContext)s, call);
+    return call(L, LUA_OK, (lua_KContext)s);
 }
 
 static void make_coroutine(lua_State *L, void *arg)
@@ -74,60 +129,79 @@ static void make_coroutine(lua_State *L, void *arg)
     lua_sethook(co, NULL, 0, 0);
     tn_coroutine_guard(L, -1, true);
     s->anchor = tn_isolate_keep(L);
-    s->co = co;
+    s->stretch.co = co;
 }
 
 /* ---- calls ---- */
 
-static bool begin(struct tn_slice *s, struct tn_err *err)
+static bool prepare(struct tn_slice *s, struct tn_err *err)
 {
-    struct tn_isolate *iso = s->iso;
-    if (iso->spent)
-        return tn_fail(err, TN_E_budget,
-                       "%s is in quarantine: it overran its budget %u times in a row", iso->name,
-                       iso->max_overruns);
-    if (!s->co && !tn_isolate_run(iso, iso->call_ms, make_coroutine, s, err)) return false;
-    if (!lua_checkstack(s->co, 8))
+    struct tn_isolate *iso = s->stretch.iso;
+    lua_State *co;
+    if (iso->spent) return tn_isolate_refuse(iso, err);
+    if (!s->stretch.co && !tn_isolate_run(iso, iso->call_ms, make_coroutine, s, err)) return false;
+    co = s->stretch.co;
+    if (!lua_checkstack(co, 8))
         return tn_fail(err, TN_E_budget, "the script calls itself too deeply");
-    lua_settop(s->co, 0);
-    lua_pushcfunction(s->co, body);
-    lua_pushlightuserdata(s->co, s);
+    lua_settop(co, 0);
+    lua_pushcfunction(co, body);
+    lua_pushlightuserdata(co, s);
+    s->computed = false;
     return true;
 }
 
-static enum tn_ran end(struct tn_slice *s, int status, struct tn_entry *entry, struct tn_err *err)
+/* A stretch is over.  What gave way goes on at once, beside the loop if it can. */
+static enum tn_ran end(struct tn_slice *s, struct tn_err *err)
 {
-    struct tn_isolate *iso = s->iso;
-    bool ok = status == LUA_OK || status == LUA_YIELD;
-    s->paused = status == LUA_YIELD;
-    s->ticks = !s->paused ? 0 : entry->frame.left > 1 ? entry->frame.left : 1;
-    if (!ok) tn_failure_take(iso, s->co, status, entry, err);
-    entry->kind = s->paused ? TN_ENTRY_other : TN_ENTRY_call;
-    tn_isolate_leave(iso, entry, ok);
-    iso->parking = iso->gave_way = false;
-    if (!ok) drop(s);
-    return s->paused ? TN_RAN_paused : ok ? TN_RAN_done : TN_RAN_failed;
+    if (!tn_stretch_ok(&s->stretch)) {
+        *err = s->stretch.err;
+        drop(s);
+        return TN_RAN_failed;
+    }
+    s->state = s->stretch.status == LUA_YIELD ? PAUSED : IDLE;
+    return s->state == PAUSED ? TN_RAN_paused : TN_RAN_done;
+}
+
+static enum tn_ran run(struct tn_slice *s, int args, bool here, struct tn_err *err)
+{
+    s->state = AWAY;
+    if (!tn_stretch_run(&s->stretch, args, here)) return TN_RAN_paused;
+    return end(s, err);
+}
+
+static enum tn_ran run_on(struct tn_slice *s, struct tn_err *err)
+{
+    bool here = s->computed || s->stretch.homing;
+    s->computed = false;
+    return run(s, 0, here, err);
+}
+
+static enum tn_ran begin(struct tn_slice *s, struct tn_err *err)
+{
+    if (!prepare(s, err)) return TN_RAN_failed;
+    return run(s, 1, true, err);
 }
 
 enum tn_ran tn_slice_call(struct tn_slice *s, int ms, int ref, tn_push_fn push, tn_take_fn take,
                           void *arg, struct tn_err *err)
 {
-    struct tn_isolate *iso = s->iso;
-    struct tn_entry entry;
-    int results;
-    bool fresh = !s->paused;
+    struct tn_isolate *iso = s->stretch.iso;
+    enum tn_ran ran;
     s->take = take;
     s->arg = arg;
-    if (fresh) {
+    if (iso->away) {
+        if (s->state != AWAY) tn_isolate_wait(iso, &s->waiter);
+        return TN_RAN_paused;
+    }
+    if (s->state == IDLE) {
         s->ref = ref;
         s->push = push;
-        s->ms = ms < iso->call_ms ? ms : iso->call_ms;
-        s->ticks = 0;
-        if (!begin(s, err)) return TN_RAN_failed;
+        s->stretch.ms = ms < iso->call_ms ? ms : iso->call_ms;
+        ran = begin(s, err);
+    } else {
+        ran = s->state == BACK ? end(s, err) : TN_RAN_paused;
     }
-    lua_State *from = tn_isolate_state(iso);
-    tn_isolate_enter(iso, &entry, s->co, s->ms, s->ticks, NULL);
-    entry.sliced = true;
-    tn_watchdog_slice(iso->host->dog);
-    return end(s, lua_resume(s->co, from, fresh ? 1 : 0, &results), &entry, err);
+    if (s->state == PAUSED) ran = run_on(s, err);
+    if (s->state == PAUSED) tn_timer_set(s->turn, 0);
+    return ran;
 }

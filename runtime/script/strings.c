@@ -15,24 +15,43 @@ static struct tn_str check_str(lua_State *L, int index)
     return s;
 }
 
-static bool in_time(void *L)
+/* A search: it begins on the loop's thread; when it takes long it is dropped there, and made anew
+ * beside the loop. */
+enum { FIRST, ANEW };
+
+struct search {
+    struct tn_pattern m;
+    lua_State *L;
+    lua_KFunction again;
+    bool anew;
+};
+
+static bool in_time(void *arg)
 {
-    return !tn_watchdog_expired(tn_isolate_of(L)->host->dog);
+    const struct search *search = arg;
+    const struct tn_isolate *iso = tn_isolate_of(search->L);
+    return !tn_isolate_late(iso) && (search->anew || !tn_isolate_is_due(iso, search->L));
 }
 
-static void begin(lua_State *L, struct tn_pattern *m, struct tn_str subject, struct tn_str pattern)
+static void begin(lua_State *L, struct search *search, struct tn_str subject, struct tn_str pattern,
+                  lua_KFunction again, lua_KContext how)
 {
-    tn_pattern_init(m, subject, pattern);
-    m->more = in_time;
-    m->arg = L;
+    tn_pattern_init(&search->m, subject, pattern);
+    search->m.more = in_time;
+    search->m.arg = search;
+    search->L = L;
+    search->again = again;
+    search->anew = how == ANEW;
 }
 
-static const char *match(lua_State *L, struct tn_pattern *m, const char *at)
+static const char *match(struct search *search, const char *at)
 {
-    const char *end = tn_pattern_match(m, at);
-    if (m->error[0]) {
+    lua_State *L = search->L;
+    const char *end = tn_pattern_match(&search->m, at);
+    if (search->m.error[0]) {
         tn_isolate_poll(L);
-        luaL_error(L, "%s", m->error);
+        if (in_time(search)) luaL_error(L, "%s", search->m.error);
+        tn_isolate_give_way(L, ANEW, search->again);
     }
     return end;
 }
@@ -95,11 +114,11 @@ static int found(lua_State *L, const struct tn_pattern *m, bool find, const char
     return push_captures(L, m, NULL, NULL) + 2;
 }
 
-static int find_or_match(lua_State *L, bool find)
+static int find_or_match(lua_State *L, bool find, lua_KFunction again, lua_KContext how)
 {
     struct tn_str s = check_str(L, 1), p = check_str(L, 2);
     size_t from = start_of(L, 3, s.n) - 1;
-    struct tn_pattern m;
+    struct search search;
     if (from > s.n) {
         lua_pushnil(L);
         return 1;
@@ -107,24 +126,36 @@ static int find_or_match(lua_State *L, bool find)
     if (find && (lua_toboolean(L, 4) || tn_pattern_plain(p))) return find_plain(L, s, p, from);
     bool anchored = p.n && p.p[0] == '^';
     if (anchored) p.p++, p.n--;
-    begin(L, &m, s, p);
+    begin(L, &search, s, p, again, how);
     for (const char *at = s.p + from; at <= s.p + s.n; at++) {
-        const char *e = match(L, &m, at);
-        if (e) return found(L, &m, find, at, e);
+        const char *e = match(&search, at);
+        if (e) return found(L, &search.m, find, at, e);
         if (anchored) break;
     }
     lua_pushnil(L);
     return 1;
 }
 
+static int find(lua_State *L, int status, lua_KContext how)
+{
+    (void)status;
+    return find_or_match(L, true, find, how);
+}
+
 static int l_find(lua_State *L)
 {
-    return find_or_match(L, true);
+    return find(L, LUA_OK, FIRST);
+}
+
+static int first_match(lua_State *L, int status, lua_KContext how)
+{
+    (void)status;
+    return find_or_match(L, false, first_match, how);
 }
 
 static int l_match(lua_State *L)
 {
-    return find_or_match(L, false);
+    return first_match(L, LUA_OK, FIRST);
 }
 
 /* ---- gmatch ---- */
@@ -132,21 +163,51 @@ static int l_match(lua_State *L)
 struct walk {
     struct tn_str s, p;
     const char *at, *last;
+    bool places;   /* each match's place comes first */
+    bool anchored; /* there is one at most, at the front */
+    bool first;    /* of its captures only that */
 };
 
-static int next_match(lua_State *L)
+static int walk_on(lua_State *L, int status, lua_KContext how)
 {
     struct walk *walk = lua_touserdata(L, lua_upvalueindex(3));
-    struct tn_pattern m;
-    begin(L, &m, walk->s, walk->p);
+    struct search search;
+    (void)status;
+    begin(L, &search, walk->s, walk->p, walk_on, how);
     for (const char *at = walk->at; at <= walk->s.p + walk->s.n; at++) {
-        const char *e = match(L, &m, at);
+        const char *e = match(&search, at);
+        if (!e && walk->anchored) break;
         if (!e || e == walk->last) continue;
         walk->at = walk->last = e;
-        return push_captures(L, &m, at, e);
+        if (walk->places) {
+            lua_pushinteger(L, at - walk->s.p + 1);
+            lua_pushinteger(L, e - walk->s.p + 1);
+        }
+        if (walk->anchored) walk->at = walk->s.p + walk->s.n + 1;
+        if (walk->first) {
+            push_capture(L, &search.m, 0, at, e);
+            return 3;
+        }
+        return push_captures(L, &search.m, at, e) + (walk->places ? 2 : 0);
     }
     walk->at = walk->s.p + walk->s.n + 1;
     return 0;
+}
+
+static int next_match(lua_State *L)
+{
+    return walk_on(L, LUA_OK, FIRST);
+}
+
+/* Pushes a function that finds one match after the other; the text and the pattern are at 1, 2. */
+static struct walk *push_walk(lua_State *L, struct tn_str s, struct tn_str p)
+{
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 2);
+    struct walk *walk = lua_newuserdatauv(L, sizeof *walk, 0);
+    *walk = (struct walk){.s = s, .p = p, .at = s.p};
+    lua_pushcclosure(L, next_match, 3);
+    return walk;
 }
 
 static int l_gmatch(lua_State *L)
@@ -154,10 +215,7 @@ static int l_gmatch(lua_State *L)
     struct tn_str s = check_str(L, 1), p = check_str(L, 2);
     size_t from = start_of(L, 3, s.n) - 1;
     if (from > s.n) from = s.n + 1;
-    lua_settop(L, 2);
-    struct walk *walk = lua_newuserdatauv(L, sizeof *walk, 0);
-    *walk = (struct walk){s, p, s.p + from, NULL};
-    lua_pushcclosure(L, next_match, 3);
+    push_walk(L, s, p)->at += from;
     return 1;
 }
 
@@ -188,53 +246,23 @@ static void add_template(lua_State *L, const struct tn_pattern *m, luaL_Buffer *
     }
 }
 
-/* Adds what takes the place of [s, e); false: it stays as it is. */
-static bool add_replacement(lua_State *L, const struct tn_pattern *m, luaL_Buffer *b, const char *s,
-                            const char *e)
-{
-    switch (lua_type(L, 3)) {
-    case LUA_TFUNCTION:
-        lua_pushvalue(L, 3);
-        lua_call(L, push_captures(L, m, s, e), 1);
-        break;
-    case LUA_TTABLE:
-        push_capture(L, m, 0, s, e);
-        lua_gettable(L, 3);
-        break;
-    default: add_template(L, m, b, s, e); return true;
-    }
-    if (!lua_toboolean(L, -1)) {
-        lua_pop(L, 1);
-        luaL_addlstring(b, s, (size_t)(e - s));
-        return false;
-    }
-    if (!lua_isstring(L, -1))
-        luaL_error(L, "invalid replacement value (a %s)", luaL_typename(L, -1));
-    luaL_addvalue(b);
-    return true;
-}
-
-static int l_gsub(lua_State *L)
+static int replace_by_template(lua_State *L, int status, lua_KContext how)
 {
     struct tn_str s = check_str(L, 1), p = check_str(L, 2);
-    int type = lua_type(L, 3);
     lua_Integer max = luaL_optinteger(L, 4, (lua_Integer)s.n + 1), n = 0;
-    luaL_argexpected(L,
-                     type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION ||
-                         type == LUA_TTABLE,
-                     3, "string/function/table");
-    bool anchored = p.n && p.p[0] == '^', changed = false;
+    bool anchored = p.n && p.p[0] == '^';
+    (void)status;
     if (anchored) p.p++, p.n--;
-    struct tn_pattern m;
+    struct search search;
     luaL_Buffer b;
     const char *at = s.p, *last = NULL, *end = s.p + s.n;
-    begin(L, &m, s, p);
+    begin(L, &search, s, p, replace_by_template, how);
     luaL_buffinit(L, &b);
     while (n < max) {
-        const char *e = match(L, &m, at);
+        const char *e = match(&search, at);
         if (e && e != last) {
             n++;
-            changed |= add_replacement(L, &m, &b, at, e);
+            add_template(L, &search.m, &b, at, e);
             at = last = e;
             tn_isolate_poll(L);
         } else if (at < end) {
@@ -246,14 +274,73 @@ static int l_gsub(lua_State *L)
     }
     luaL_addlstring(&b, at, (size_t)(end - at));
     luaL_pushresult(&b);
-    if (!changed) lua_pushvalue(L, 1);
     lua_pushinteger(L, n);
     return 2;
 }
 
+/* By a function or a table: in Lua, so that it can give way in the middle.  next gives where a match
+ * begins, where what follows it begins, its captures. */
+static const char replace_source[] =
+    "local next, s, by, max, kind = ...\n"
+    "local sub, type = string.sub, type\n"
+    "local parts, n, at, count = {}, 0, 1, 0\n"
+    "local function one(from, to, ...)\n"
+    "  if not from then return false end\n"
+    "  local v\n"
+    "  if kind == 'function' then v = by(...) else v = by[(...)] end\n"
+    "  if not v then\n"
+    "    v = sub(s, from, to - 1)\n"
+    "  elseif type(v) ~= 'string' and type(v) ~= 'number' then\n"
+    "    error('invalid replacement value (a ' .. type(v) .. ')', 4)\n"
+    "  end\n"
+    "  parts[n + 1], parts[n + 2] = sub(s, at, from - 1), v\n"
+    "  n, at, count = n + 2, to, count + 1\n"
+    "  return true\n"
+    "end\n"
+    "while count < max and one(next()) do end\n"
+    "parts[n + 1] = sub(s, at)\n"
+    "return table.concat(parts), count\n";
+
+static int replaced(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)L, (void)status, (void)ctx;
+    return 2;
+}
+
+static int replace_by_value(lua_State *L)
+{
+    struct tn_str s = check_str(L, 1), p = check_str(L, 2);
+    lua_Integer max = luaL_optinteger(L, 4, (lua_Integer)s.n + 1);
+    bool anchored = p.n && p.p[0] == '^';
+    if (anchored) p.p++, p.n--;
+    tn_load_ours(L, replace_source, "@stdlib/string.gsub");
+    struct walk *walk = push_walk(L, s, p);
+    walk->places = true;
+    walk->first = lua_type(L, 3) == LUA_TTABLE;
+    walk->anchored = anchored;
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 3);
+    lua_pushinteger(L, max);
+    lua_pushstring(L, luaL_typename(L, 3));
+    lua_callk(L, 5, 2, 0, replaced);
+    return 2;
+}
+
+static int l_gsub(lua_State *L)
+{
+    int type = lua_type(L, 3);
+    check_str(L, 1), check_str(L, 2);
+    if (type == LUA_TFUNCTION || type == LUA_TTABLE) return replace_by_value(L);
+    luaL_argexpected(L, type == LUA_TNUMBER || type == LUA_TSTRING, 3,
+                     "string/function/table");
+    return replace_by_template(L, LUA_OK, FIRST);
+}
+
 /* ---- rep ---- */
 
-static int l_rep(lua_State *L)
+enum { LARGE = 1024 * 1024 }; /* a text that is better made beside the loop */
+
+static int rep(lua_State *L, int status, lua_KContext how)
 {
     struct tn_str s = check_str(L, 1);
     lua_Integer n = luaL_checkinteger(L, 2);
@@ -266,6 +353,9 @@ static int l_rep(lua_State *L)
     }
     if (each > (size_t)PTRDIFF_MAX / (size_t)n) return luaL_error(L, "resulting string too large");
     size_t total = each * (size_t)n - sep.n;
+    (void)status;
+    if (how == FIRST && total > LARGE && tn_isolate_holds_loop(tn_isolate_of(L), L))
+        return tn_isolate_give_way(L, ANEW, rep);
     luaL_Buffer b;
     char *to = luaL_buffinitsize(L, &b, total);
     memcpy(to, s.p, s.n);
@@ -276,6 +366,11 @@ static int l_rep(lua_State *L)
     }
     luaL_pushresultsize(&b, total);
     return 1;
+}
+
+static int l_rep(lua_State *L)
+{
+    return rep(L, LUA_OK, FIRST);
 }
 
 /* Stock functions that take time in proportion to their text, which the memory cap bounds. */

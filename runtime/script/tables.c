@@ -36,14 +36,25 @@ static inline void poll(lua_State *L, lua_Unsigned i)
     if (i % 256 == 0) tn_isolate_poll(L);
 }
 
-static int l_insert(lua_State *L)
+/* Many elements are moved beside the loop. */
+enum { MANY = 20000 };
+enum { FIRST, AGAIN };
+
+static bool better_beside(lua_State *L, lua_Integer n, lua_KContext how)
 {
+    return n > MANY && how == FIRST && tn_isolate_holds_loop(tn_isolate_of(L), L);
+}
+
+static int insert(lua_State *L, int status, lua_KContext how)
+{
+    (void)status;
     lua_Integer at, end = (lua_Integer)((lua_Unsigned)length(L, 1, READ | WRITE) + 1);
     switch (lua_gettop(L)) {
     case 2: at = end; break;
     case 3:
         at = luaL_checkinteger(L, 2);
         luaL_argcheck(L, (lua_Unsigned)at - 1u < (lua_Unsigned)end, 2, "position out of bounds");
+        if (better_beside(L, end - at, how)) return tn_isolate_give_way(L, AGAIN, insert);
         for (lua_Integer i = end; i > at; i--) {
             poll(L, (lua_Unsigned)i);
             lua_geti(L, 1, i - 1);
@@ -56,11 +67,18 @@ static int l_insert(lua_State *L)
     return 0;
 }
 
-static int l_remove(lua_State *L)
+static int l_insert(lua_State *L)
 {
+    return insert(L, LUA_OK, FIRST);
+}
+
+static int take_out(lua_State *L, int status, lua_KContext how)
+{
+    (void)status;
     lua_Integer size = length(L, 1, READ | WRITE), at = luaL_optinteger(L, 2, size);
     if (at != size)
         luaL_argcheck(L, (lua_Unsigned)at - 1u <= (lua_Unsigned)size, 1, "position out of bounds");
+    if (better_beside(L, size - at, how)) return tn_isolate_give_way(L, AGAIN, take_out);
     lua_geti(L, 1, at);
     for (; at < size; at++) {
         poll(L, (lua_Unsigned)at);
@@ -70,6 +88,11 @@ static int l_remove(lua_State *L)
     lua_pushnil(L);
     lua_seti(L, 1, at);
     return 1;
+}
+
+static int l_remove(lua_State *L)
+{
+    return take_out(L, LUA_OK, FIRST);
 }
 
 static void move_up(lua_State *L, lua_Integer from, lua_Integer n, lua_Integer to, int target)
@@ -90,8 +113,9 @@ static void move_down(lua_State *L, lua_Integer from, lua_Integer n, lua_Integer
     }
 }
 
-static int l_move(lua_State *L)
+static int move(lua_State *L, int status, lua_KContext how)
 {
+    (void)status;
     lua_Integer f = luaL_checkinteger(L, 2), e = luaL_checkinteger(L, 3);
     lua_Integer t = luaL_checkinteger(L, 4);
     int target = lua_isnoneornil(L, 5) ? 1 : 5;
@@ -101,6 +125,7 @@ static int l_move(lua_State *L)
         luaL_argcheck(L, f > 0 || e < LUA_MAXINTEGER + f, 3, "too many elements to move");
         lua_Integer n = e - f + 1;
         luaL_argcheck(L, t <= LUA_MAXINTEGER - n + 1, 4, "destination wrap around");
+        if (better_beside(L, n, how)) return tn_isolate_give_way(L, AGAIN, move);
         if (t > e || t <= f || (target != 1 && !lua_compare(L, 1, target, LUA_OPEQ)))
             move_up(L, f, n, t, target);
         else
@@ -108,6 +133,11 @@ static int l_move(lua_State *L)
     }
     lua_pushvalue(L, target);
     return 1;
+}
+
+static int l_move(lua_State *L)
+{
+    return move(L, LUA_OK, FIRST);
 }
 
 static void add_element(lua_State *L, luaL_Buffer *b, lua_Integer i)
@@ -119,14 +149,16 @@ static void add_element(lua_State *L, luaL_Buffer *b, lua_Integer i)
     luaL_addvalue(b);
 }
 
-static int l_concat(lua_State *L)
+static int concat(lua_State *L, int status, lua_KContext how)
 {
+    (void)status;
     lua_Integer last = length(L, 1, READ);
     size_t n;
     const char *sep = luaL_optlstring(L, 2, "", &n);
     lua_Integer i = luaL_optinteger(L, 3, 1);
     luaL_Buffer b;
     last = luaL_optinteger(L, 4, last);
+    if (better_beside(L, last - i, how)) return tn_isolate_give_way(L, AGAIN, concat);
     luaL_buffinit(L, &b);
     for (; i < last; i++) {
         poll(L, (lua_Unsigned)i);
@@ -136,6 +168,11 @@ static int l_concat(lua_State *L)
     if (i == last) add_element(L, &b, i);
     luaL_pushresult(&b);
     return 1;
+}
+
+static int l_concat(lua_State *L)
+{
+    return concat(L, LUA_OK, FIRST);
 }
 
 static int l_pack(lua_State *L)
@@ -199,6 +236,8 @@ static const char merge_sort[] =
     "  from, to, width = to, from, 2 * width\n"
     "end\n"
     "for i = 1, n do t[i] = from[i] end\n";
+
+static const char less[] = "local a, b = ... return a < b";
 
 static int sorted(lua_State *L, int status, lua_KContext ctx)
 {
@@ -288,19 +327,18 @@ static void sort(lua_State *L, lua_Integer low, lua_Integer high)
     }
 }
 
-static int l_sort(lua_State *L)
+/* Elements that Lua itself can compare.  One that comes later and is none is compared all the same,
+ * but holds the call. */
+static bool plain(lua_State *L)
 {
-    lua_Integer n = length(L, 1, READ | WRITE);
-    if (n <= 1) return 0;
-    luaL_argcheck(L, n < INT_MAX, 1, "array too big");
-    bool given = !lua_isnoneornil(L, 2);
-    if (given) luaL_checktype(L, 2, LUA_TFUNCTION);
-    lua_settop(L, 2);
-    if (!given) {
-        sort(L, 1, n);
-        return 0;
-    }
-    lua_pushvalue(L, lua_upvalueindex(1));
+    int type = lua_geti(L, 1, 1);
+    lua_pop(L, 1);
+    return type == LUA_TNUMBER || type == LUA_TSTRING;
+}
+
+static int sort_by(lua_State *L, lua_Integer n)
+{
+    tn_load_ours(L, merge_sort, "@stdlib/table.sort");
     lua_insert(L, 1);
     lua_pushinteger(L, n);
     lua_insert(L, 3);
@@ -308,15 +346,35 @@ static int l_sort(lua_State *L)
     return 0;
 }
 
+static int sort_any(lua_State *L, int status, lua_KContext how)
+{
+    lua_Integer n = length(L, 1, READ | WRITE);
+    (void)status;
+    if (n <= 1) return 0;
+    luaL_argcheck(L, n < INT_MAX, 1, "array too big");
+    bool given = !lua_isnoneornil(L, 2);
+    if (given) luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_settop(L, 2);
+    if (!given && plain(L)) {
+        if (better_beside(L, n * 16, how)) return tn_isolate_give_way(L, AGAIN, sort_any);
+        sort(L, 1, n);
+        return 0;
+    }
+    if (!given) tn_load_ours(L, less, "@stdlib/table.sort");
+    if (!given) lua_replace(L, 2);
+    return sort_by(L, n);
+}
+
+static int l_sort(lua_State *L)
+{
+    return sort_any(L, LUA_OK, FIRST);
+}
+
 static const luaL_Reg functions[] = {
-    {"concat", l_concat}, {"insert", l_insert}, {"move", l_move}, {"pack", l_pack},
-    {"remove", l_remove}, {"unpack", l_unpack}, {NULL, NULL}};
+    {"concat", l_concat}, {"insert", l_insert}, {"move", l_move},     {"pack", l_pack},
+    {"remove", l_remove}, {"sort", l_sort},     {"unpack", l_unpack}, {NULL, NULL}};
 
 void tn_tables_open(lua_State *L)
 {
     luaL_newlib(L, functions);
-    if (luaL_loadbufferx(L, merge_sort, sizeof merge_sort - 1, "@stdlib/table.sort", "t") != LUA_OK)
-        lua_error(L);
-    lua_pushcclosure(L, l_sort, 1);
-    lua_setfield(L, -2, "sort");
 }

@@ -1,29 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-#include "script/internal.h"
+#include "script/task.h"
 
 #include <assert.h>
 #include <lauxlib.h>
+#include <stddef.h>
 
 #include "base/alloc.h"
 #include "base/time.h"
 #include "loop/loop.h"
+#include "script/stretch.h"
 
 /* How long ready tasks run before the loop gets its turn. */
-enum { SLICE_US = 5000 };
+enum { SLICE_US = 2000 };
 
-enum state { FRESH, PARKED, RUNNING, ENDED };
+enum state { FRESH, PARKED, RUNNING, BACK, ENDED };
 
 struct tn_task {
     struct tn_task *prev, *next; /* of the isolate */
     struct tn_task *next_ready;
     struct tn_isolate *iso;
-    lua_State *co; /* anchored by ref */
-    int ref, args;
-    int ticks; /* what is left of its budget since it last waited; 0: all of it */
-    enum state state;
+    struct tn_stretch stretch; /* its coroutine is anchored by ref; NULL: none (yet) */
+    struct tn_waiter waiter;
+    int function, ref, args;
+    enum state state; /* BACK: it has run beside the loop, and what came of it is to be seen to */
     bool queued, woken, cancelled;
     struct tn_task_call call;
     void *arg;
+    lua_KFunction k; /* goes on after the wait under way */
+    void *ctx;
     struct tn_owned owned; /* ring */
     struct tn_timer *limit;
     struct tn_err err;
@@ -92,14 +96,15 @@ static void unlink_task(struct tn_task *task)
 
 static void release(struct tn_task *task)
 {
-    if (task->co) tn_isolate_release(task->iso, task->ref);
-    task->co = NULL;
+    if (task->stretch.co) tn_isolate_release(task->iso, task->ref);
+    task->stretch.co = NULL;
 }
 
 static void end(struct tn_task *task, const struct tn_err *err)
 {
     struct tn_isolate *iso = task->iso;
     task->state = ENDED;
+    tn_waiter_leave(&task->waiter);
     drop_owned(task);
     release(task);
     tn_timer_free(task->limit);
@@ -115,6 +120,10 @@ static void cancel(struct tn_task *task, enum tn_kind kind, const char *text)
     task->cancelled = true;
     tn_fail(&task->err, kind, "%s", text);
     if (task->limit) tn_timer_cancel(task->limit);
+    if (task->stretch.job.side) {
+        tn_side_ask(&task->stretch.job, true);
+        return;
+    }
     drop_owned(task);
     if (task->state == RUNNING) return;
     release(task);
@@ -152,36 +161,47 @@ const void *tn_task_context(const struct tn_task *task)
 
 /* ---- start ---- */
 
-struct start {
-    struct tn_task *task;
-    int function;
-};
-
+/* Its values lie on the coroutine's stack then. */
 static void make_coroutine(lua_State *L, void *arg)
 {
-    const struct start *start = arg;
-    struct tn_task *task = start->task;
+    struct tn_task *task = arg;
+    const struct tn_task_call *call = &task->call;
     lua_State *co = lua_newthread(L);
     lua_sethook(co, NULL, 0, 0);
     tn_coroutine_guard(L, 1, true);
-    tn_isolate_push(L, start->function);
-    task->args = task->call.push ? task->call.push(L, task->arg) : 0;
+    tn_isolate_push(L, task->function);
+    task->args = call->push_first ? call->push_first(L, task->arg) : 0;
+    task->args += call->push ? call->push(L, task->arg) : 0;
     luaL_checkstack(L, 2, NULL);
     if (!lua_checkstack(co, task->args + 2)) luaL_error(L, "too many arguments");
     lua_xmove(L, co, task->args + 1);
     lua_settop(L, 1);
     task->ref = tn_isolate_keep(L);
-    task->co = co;
+    task->stretch.co = co;
 }
 
 static bool may_start(const struct tn_isolate *iso, struct tn_err *err)
 {
     if (iso->retired || iso->host->closing)
         return tn_fail(err, TN_E_unavailable, "%s was unloaded", iso->name);
+    if (iso->spent) return tn_isolate_refuse(iso, err);
     if (iso->stats.tasks >= iso->max_tasks)
         return tn_fail(err, TN_E_overloaded, "%s runs %d tasks, its limit", iso->name,
                        iso->max_tasks);
     return true;
+}
+
+static void come_back(struct tn_stretch *stretch)
+{
+    struct tn_task *task =
+        (struct tn_task *)((char *)stretch - offsetof(struct tn_task, stretch));
+    task->state = BACK;
+    enqueue(task);
+}
+
+static void isolate_is_home(struct tn_waiter *waiter)
+{
+    enqueue((struct tn_task *)((char *)waiter - offsetof(struct tn_task, waiter)));
 }
 
 struct tn_task *tn_task_start(struct tn_isolate *iso, int ref, const struct tn_task_call *call,
@@ -189,15 +209,16 @@ struct tn_task *tn_task_start(struct tn_isolate *iso, int ref, const struct tn_t
 {
     if (!may_start(iso, err)) return NULL;
     struct tn_task *task = TN_NEW(struct tn_task);
-    struct start start = {task, ref};
     task->iso = iso;
+    task->function = ref;
     task->call = *call;
     task->arg = arg;
     task->owned.prev = task->owned.next = &task->owned;
-    if (!tn_isolate_run(iso, iso->call_ms, make_coroutine, &start, err)) {
-        tn_free(task);
-        return NULL;
-    }
+    task->waiter.ready = isolate_is_home;
+    task->stretch.iso = iso;
+    task->stretch.task = task;
+    task->stretch.ms = iso->call_ms;
+    task->stretch.back = come_back;
     link_task(iso, task);
     if (call->limit_ms) {
         task->limit = tn_timer_new(iso->host->loop, out_of_time, task);
@@ -218,7 +239,7 @@ static void take_results(lua_State *L, void *arg)
 {
     const struct results *results = arg;
     luaL_checkstack(L, results->n + 4, "too many results");
-    lua_xmove(results->task->co, L, results->n);
+    lua_xmove(results->task->stretch.co, L, results->n);
     results->task->call.take(L, results->n, results->task->arg);
 }
 
@@ -229,44 +250,45 @@ static bool succeed(struct tn_task *task, int n)
     return tn_isolate_run(task->iso, task->iso->call_ms, take_results, &results, &task->err);
 }
 
-/* Returns LUA_OK with *n results on the coroutine's stack, LUA_YIELD when it waits, else err is
- * set. */
-static int resume(struct tn_task *task, int *n)
+/* A stretch of it is over: it waits, is to go on, or has ended. */
+static void see_to(struct tn_task *task)
+{
+    const struct tn_stretch *stretch = &task->stretch;
+    if (task->cancelled) {
+        end(task, &task->err);
+    } else if (stretch->status == LUA_YIELD) {
+        task->state = PARKED;
+        if (task->woken || stretch->gave_way) enqueue(task);
+    } else if (stretch->status == LUA_OK) {
+        end(task, succeed(task, stretch->n) ? NULL : &task->err);
+    } else {
+        end(task, &stretch->err);
+    }
+}
+
+static bool begin(struct tn_task *task)
 {
     struct tn_isolate *iso = task->iso;
-    struct tn_entry entry;
-    int args = task->state == FRESH ? task->args : 0;
-    task->state = RUNNING;
-    task->woken = false;
-    tn_isolate_enter(iso, &entry, task->co, iso->call_ms, task->ticks, task);
-    tn_watchdog_slice(iso->host->dog);
-    int status = lua_resume(task->co, iso->L, args, n);
-    if (status != LUA_OK && status != LUA_YIELD)
-        tn_failure_take(iso, task->co, status, &entry, &task->err);
-    if (iso->gave_way) entry.kind = TN_ENTRY_other; /* it has not kept within its budget yet */
-    task->woken |= iso->gave_way;
-    task->ticks = !iso->gave_way ? 0 : entry.frame.left > 1 ? entry.frame.left : 1;
-    tn_isolate_leave(iso, &entry, status == LUA_OK || status == LUA_YIELD);
-    iso->parking = iso->gave_way = false;
-    return status;
+    return task->state != FRESH ||
+           tn_isolate_run(iso, iso->call_ms, make_coroutine, task, &task->err);
 }
 
 static void run(struct tn_task *task)
 {
-    int n = 0;
     task->queued = false;
     if (task->cancelled) {
         end(task, &task->err);
-        return;
-    }
-    int status = resume(task, &n);
-    if (task->cancelled) {
+    } else if (task->iso->away) {
+        tn_isolate_wait(task->iso, &task->waiter);
+    } else if (task->state == BACK) {
+        see_to(task);
+    } else if (!begin(task)) {
         end(task, &task->err);
-    } else if (status == LUA_YIELD) {
-        task->state = PARKED;
-        if (task->woken) enqueue(task);
     } else {
-        end(task, status == LUA_OK && succeed(task, n) ? NULL : &task->err);
+        int args = task->state == FRESH ? task->args : 0;
+        task->state = RUNNING;
+        task->woken = false;
+        if (tn_stretch_run(&task->stretch, args, false)) see_to(task);
     }
 }
 
@@ -336,12 +358,23 @@ struct tn_task *tn_task_current(lua_State *L)
     return tn_isolate_of(L)->current;
 }
 
+/* What goes on after a wait is the host's, wherever the task is. */
+static int go_on(lua_State *L, int status, lua_KContext ctx)
+{
+    struct tn_task *task = (struct tn_task *)ctx;
+    tn_lua_take_floor(L);
+    int n = task->k(L, status, (lua_KContext)task->ctx);
+    tn_lua_give_floor(L);
+    return n;
+}
+
 int tn_task_park(lua_State *L, lua_KFunction k, void *ctx)
 {
-    struct tn_isolate *iso = tn_isolate_of(L);
-    tn_task_self(L);
-    iso->parking = true;
-    return lua_yieldk(L, 0, (lua_KContext)ctx, k);
+    struct tn_task *task = tn_task_self(L);
+    task->iso->parking = true;
+    task->k = k;
+    task->ctx = ctx;
+    return lua_yieldk(L, 0, (lua_KContext)task, go_on);
 }
 
 void tn_task_wake(struct tn_task *task)

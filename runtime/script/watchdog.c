@@ -11,14 +11,18 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/time.h"
 
 /* glibc 2.36 gives the field no name of its own. */
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
 
-/* Nothing else in the process uses it, and unlike SIGALRM it is never meant for a sleeping call. */
-enum { TICK_SIGNAL = SIGVTALRM };
+enum {
+    TICK_US = 1000,
+    IDLE_TICKS = 20,         /* without a call, then the timer stops */
+    TICK_SIGNAL = SIGVTALRM, /* nothing else in the process uses it */
+};
 
 /* Sanitizers slow down the library functions that hold a task, and not the script around them. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -27,24 +31,54 @@ enum { HELD_MS = 4 * TN_LIMIT_HELD_MS };
 enum { HELD_MS = TN_LIMIT_HELD_MS };
 #endif
 
+/* A timer on a CPU clock would tick at the kernel's pace, a few times slower; so it is one of real
+ * time, which runs while there is something to watch, and each tick reads the CPU clock. */
 struct tn_watchdog {
     struct tn_frame *volatile innermost;
     lua_Hook stop;
     timer_t timer;
+    volatile bool ticking;
+    volatile int idle;        /* ticks without a call */
+    volatile int64_t seen_us; /* the CPU clock at the last tick */
+    atomic_bool on_demand, demanded, stopped;
 };
 
-/* False: there is nothing to be told. */
-static bool count_down(struct tn_frame *f, int ticks, bool innermost)
+static bool should_give_way(const struct tn_watchdog *dog)
 {
-    if (f->left > 0) f->left = f->left > ticks ? f->left - ticks : 0;
-    if (f->left == 0) f->expired = true;
-    if (!innermost || f->slice < 0) return f->expired;
-    if (f->slice > 0) {
-        f->slice = f->slice > ticks ? f->slice - ticks : 0;
-    } else if ((f->held -= ticks) <= 0 && !f->expired) {
-        f->expired = f->stubborn = true;
+    return !atomic_load(&dog->on_demand) || atomic_load(&dog->demanded);
+}
+
+static inline int less(int from, int64_t us)
+{
+    return from > us ? from - (int)us : 0;
+}
+
+/* False: there is nothing to be told. */
+static bool count_down(struct tn_frame *f, int64_t us, bool innermost)
+{
+    f->left_us = less(f->left_us, us);
+    if (f->left_us == 0) f->expired = true;
+    if (!innermost || f->slice_us < 0) return f->expired;
+    if (f->slice_us > 0) {
+        f->slice_us = less(f->slice_us, us);
+    } else if (should_give_way(f->dog) && !f->expired) {
+        f->held_us = less(f->held_us, us);
+        if (f->held_us == 0) f->expired = f->stubborn = true;
     }
-    return f->expired || f->slice == 0;
+    return f->expired || tn_watchdog_due(f);
+}
+
+static void set_timer(struct tn_watchdog *dog, long us)
+{
+    struct itimerspec every = {{0, us * 1000}, {0, us * 1000}};
+    timer_settime(dog->timer, 0, &every, NULL);
+}
+
+static void rest(struct tn_watchdog *dog)
+{
+    if (++dog->idle < IDLE_TICKS) return;
+    set_timer(dog, 0);
+    dog->ticking = false;
 }
 
 /* In the thread that runs Lua, so that nothing moves meanwhile.  lua_sethook is the one call that
@@ -52,15 +86,22 @@ static bool count_down(struct tn_frame *f, int ticks, bool innermost)
  * of a call being set up can be overlooked there. */
 static void tick(int signo, siginfo_t *info, void *context)
 {
-    const struct tn_watchdog *dog = info->si_value.sival_ptr;
+    struct tn_watchdog *dog = info->si_value.sival_ptr;
     int no = errno;
-    bool late = false;
+    bool late = false, stopped;
     (void)signo, (void)context;
     if (info->si_code != SI_TIMER) return;
     struct tn_frame *f = dog->innermost;
-    for (struct tn_frame *g = f; g; g = g->outer)
-        late |= count_down(g, 1 + info->si_overrun, g == f);
+    int64_t now = tn_cpu_us(), us = now - dog->seen_us;
+    dog->seen_us = now;
+    if (f) dog->idle = 0;
+    stopped = atomic_load(&dog->stopped);
+    for (struct tn_frame *g = f; g; g = g->outer) {
+        if (stopped) g->expired = true;
+        late |= count_down(g, us, g == f);
+    }
     if (late) lua_sethook(f->running, dog->stop, LUA_MASKCALL | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+    if (!f) rest(dog);
     errno = no;
 }
 
@@ -69,19 +110,16 @@ struct tn_watchdog *tn_watchdog_new(lua_Hook stop, struct tn_err *err)
     struct tn_watchdog *dog = TN_NEW(struct tn_watchdog);
     struct sigaction action = {.sa_sigaction = tick, .sa_flags = SA_SIGINFO | SA_RESTART};
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = TICK_SIGNAL};
-    struct itimerspec every = {{0, TN_WATCHDOG_TICK_MS * 1000000L},
-                               {0, TN_WATCHDOG_TICK_MS * 1000000L}};
     dog->stop = stop;
     event.sigev_value.sival_ptr = dog;
     event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
     sigemptyset(&action.sa_mask);
     if (sigaction(TICK_SIGNAL, &action, NULL) != 0 ||
-        timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &dog->timer) != 0) {
+        timer_create(CLOCK_MONOTONIC, &event, &dog->timer) != 0) {
         tn_fail_errno(err, errno, "the watchdog's timer");
         tn_free(dog);
         return NULL;
     }
-    timer_settime(dog->timer, 0, &every, NULL);
     return dog;
 }
 
@@ -101,51 +139,80 @@ void tn_watchdog_free(struct tn_watchdog *dog)
     tn_free(dog);
 }
 
-int tn_watchdog_ticks(int ms)
+void tn_watchdog_signals(sigset_t *blocked)
 {
-    return (ms + TN_WATCHDOG_TICK_MS - 1) / TN_WATCHDOG_TICK_MS + 1;
+    sigdelset(blocked, TICK_SIGNAL);
 }
 
-void tn_watchdog_enter(struct tn_watchdog *dog, struct tn_frame *frame, lua_State *L, int ticks)
+int tn_watchdog_budget(int ms)
 {
+    return ms * 1000 + TICK_US;
+}
+
+/* The frame is in place before the question is put: a tick in between leaves the timer running. */
+void tn_watchdog_enter(struct tn_watchdog *dog, struct tn_frame *frame, lua_State *L, int us)
+{
+    frame->dog = dog;
     frame->outer = dog->innermost;
     frame->running = L;
-    frame->left = ticks;
-    frame->slice = -1;
+    frame->left_us = us;
+    frame->slice_us = -1;
     frame->expired = frame->stubborn = false;
     atomic_signal_fence(memory_order_release);
     dog->innermost = frame;
+    atomic_signal_fence(memory_order_acq_rel);
+    if (dog->ticking) return;
+    dog->seen_us = tn_cpu_us();
+    dog->idle = 0;
+    dog->ticking = true;
+    set_timer(dog, TICK_US);
 }
 
-void tn_watchdog_slice(struct tn_watchdog *dog)
+void tn_watchdog_slice(struct tn_frame *frame, int us)
 {
-    struct tn_frame *f = dog->innermost;
-    f->held = tn_watchdog_ticks(HELD_MS);
+    frame->held_us = HELD_MS * 1000;
     atomic_signal_fence(memory_order_release);
-    f->slice = tn_watchdog_ticks(TN_LIMIT_SLICE_MS) - 1;
+    frame->slice_us = us;
 }
 
 /* Takes the hook off the state that it was armed on; a coroutine that still has one is dead. */
-void tn_watchdog_leave(struct tn_watchdog *dog, struct tn_frame *frame)
+void tn_watchdog_leave(struct tn_frame *frame)
 {
-    dog->innermost = frame->outer;
+    frame->dog->innermost = frame->outer;
     atomic_signal_fence(memory_order_acq_rel);
     if (lua_gethook(frame->running)) lua_sethook(frame->running, NULL, 0, 0);
 }
 
-struct tn_frame *tn_watchdog_frame(const struct tn_watchdog *dog)
+void tn_watchdog_on_demand(struct tn_watchdog *dog)
 {
-    return dog->innermost;
+    atomic_store(&dog->demanded, false);
+    atomic_store(&dog->stopped, false);
+    atomic_store(&dog->on_demand, true);
 }
 
-const struct tn_frame *tn_watchdog_expired(const struct tn_watchdog *dog)
+void tn_watchdog_demand(struct tn_watchdog *dog)
 {
-    for (const struct tn_frame *f = dog->innermost; f; f = f->outer)
+    atomic_store(&dog->demanded, true);
+}
+
+void tn_watchdog_stop(struct tn_watchdog *dog)
+{
+    atomic_store(&dog->stopped, true);
+}
+
+bool tn_watchdog_stopped(const struct tn_watchdog *dog)
+{
+    return atomic_load(&dog->stopped);
+}
+
+const struct tn_frame *tn_watchdog_expired(const struct tn_frame *frame)
+{
+    for (const struct tn_frame *f = frame; f; f = f->outer)
         if (f->expired) return f;
     return NULL;
 }
 
-bool tn_watchdog_due(const struct tn_watchdog *dog)
+bool tn_watchdog_due(const struct tn_frame *frame)
 {
-    return dog->innermost && dog->innermost->slice == 0;
+    return frame->slice_us == 0 && should_give_way(frame->dog);
 }

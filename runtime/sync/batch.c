@@ -81,7 +81,8 @@ void tn_batch_tally(const struct tn_batch *b, struct tn_run_counts *c)
     c->failed += (int64_t)b->bad_count;
 }
 
-struct tn_mapper *tn_mapper_new(const struct tn_plan *plan, const struct tn_field *fields, size_t n)
+struct tn_mapper *tn_mapper_new(const struct tn_plan *plan, const struct tn_field *fields, size_t n,
+                                void (*wake)(void *arg), void *arg)
 {
     struct tn_mapper *m = TN_NEW(struct tn_mapper);
     m->json = tn_json_new();
@@ -91,7 +92,7 @@ struct tn_mapper *tn_mapper_new(const struct tn_plan *plan, const struct tn_fiel
     m->fields = fields;
     m->n_fields = n;
     m->apply = tn_apply_new(plan);
-    tn_apply_may_pause(m->apply);
+    tn_apply_may_pause(m->apply, wake, arg);
     tn_random(&m->seed, sizeof m->seed);
     return m;
 }
@@ -334,7 +335,7 @@ enum tn_mapped tn_mapper_slice(struct tn_mapper *m, int64_t us, struct tn_err *e
             return TN_MAPPED_broken;
         }
         if (!map_row(m, err)) return TN_MAPPED_broken;
-        if (m->again) return TN_MAPPED_more;
+        if (m->again) return m->outcome.waits ? TN_MAPPED_waits : TN_MAPPED_more;
         if (n % m->clock_every == 0 && tn_mono_us() >= until) return TN_MAPPED_more;
     }
     if (!err->kind) return TN_MAPPED_all;

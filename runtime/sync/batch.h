@@ -65,9 +65,10 @@ static inline struct tn_str tn_batch_body(const struct tn_batch *b, const struct
 void tn_batch_tally(const struct tn_batch *b, struct tn_run_counts *c);
 
 struct tn_mapper;
-/* plan and fields (of the resource; n 0: any) outlive it. */
-struct tn_mapper *tn_mapper_new(const struct tn_plan *plan, const struct tn_field *fields,
-                                size_t n);
+/* plan and fields (of the resource; n 0: any) outlive it.  wake(arg), in a turn of its own: a slice
+ * that waits can be gone on with. */
+struct tn_mapper *tn_mapper_new(const struct tn_plan *plan, const struct tn_field *fields, size_t n,
+                                void (*wake)(void *arg), void *arg);
 void tn_mapper_free(struct tn_mapper *m); /* NULL does nothing */
 /* Begins a page, whose records are added to the batch: rows is the path of the array in text ("":
  * the text is the array).  text is borrowed until the last slice.  False: there is no such array
@@ -77,7 +78,7 @@ TN_MUST_CHECK bool tn_mapper_begin(struct tn_mapper *m, struct tn_batch *b, stru
 /* After begin: records of this page that could not even be read.  They count as failed. */
 void tn_mapper_unreadable(struct tn_mapper *m, const struct tn_source_bad *bad, size_t n);
 /* Maps on for about us microseconds, at least one record. */
-enum tn_mapped { TN_MAPPED_more, TN_MAPPED_all, TN_MAPPED_broken };
+enum tn_mapped { TN_MAPPED_more, TN_MAPPED_waits, TN_MAPPED_all, TN_MAPPED_broken };
 /* broken: the page is damaged (bad_answer), or a function of the mapping used up its budget three
  * times in a row (budget); err says. */
 enum tn_mapped tn_mapper_slice(struct tn_mapper *m, int64_t us, struct tn_err *err);

@@ -86,6 +86,11 @@ static void wake(struct tn_run *run)
     if (!tn_timer_armed(run->turn)) tn_timer_set(run->turn, 0);
 }
 
+static void mapper_wakes(void *arg)
+{
+    wake(arg);
+}
+
 /* ------------------------------------------------------------------ errors[] */
 
 static void refresh_texts(struct tn_run *run)
@@ -218,7 +223,7 @@ struct tn_run *tn_run_start(const struct tn_run_options *o, const struct tn_sour
     run->source = *source;
     memcpy(run->view.generation, source->generation, sizeof source->generation);
     run->sink = make_sink(run, source);
-    run->mapper = tn_mapper_new(source->plan, source->fields, source->n_fields);
+    run->mapper = tn_mapper_new(source->plan, source->fields, source->n_fields, mapper_wakes, run);
     wake(run);
     return run;
 }
@@ -475,6 +480,7 @@ static bool map_on(struct tn_run *run)
     begin_mapping(run);
     if (!run->mapping) return false;
     enum tn_mapped how = tn_mapper_slice(run->mapper, run->o.slice_us, &err);
+    if (how == TN_MAPPED_waits) return false;
     if (how == TN_MAPPED_more) return true;
     if (how == TN_MAPPED_all && progresses(run, &err)) {
         page_mapped(run);

@@ -218,7 +218,6 @@ static inline const char *stage_run_in(struct stage *s, struct tn_isolate *iso,
         rig_until(&s->rig, &s->flag);
     else
         snprintf(s->out, sizeof s->out, "%s: %s", tn_kind_name(s->err.kind), s->err.text);
-    tn_isolate_release(iso, ref);
     free(chunk);
     return s->out;
 }

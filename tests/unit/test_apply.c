@@ -625,12 +625,12 @@ static void names_match_in_any_case_when_told(void **state)
 
 /* ---- functions ---- */
 
-static enum tn_fn_end test_fn(void *arg, void **session, int fn, struct tn_jval record,
+static enum tn_fn_end test_fn(void *arg, struct tn_fn_stream *stream, int fn, struct tn_jval record,
                               struct tn_jw *out, struct tn_err *err)
 {
     int64_t n = 0;
     int *calls = arg;
-    (void)session;
+    (void)stream;
     ++*calls;
     if (fn == 0) {
         tn_jint(tn_jget_z(record, "n"), &n);
@@ -886,13 +886,18 @@ struct slow {
 
 /* What the functions of random plans do: the member a of the record that they get, now or when they
  * are asked again. */
-static enum tn_fn_end random_function(void *arg, void **session, int fn, struct tn_jval record,
+static void wakes(void *arg)
+{
+    (void)arg;
+}
+
+static enum tn_fn_end random_function(void *arg, struct tn_fn_stream *stream, int fn, struct tn_jval record,
                                       struct tn_jw *out, struct tn_err *err)
 {
     static unsigned calls;
     struct tn_jval at = tn_jget_z(record, "a");
     (void)arg, (void)fn, (void)err;
-    if (session && (++calls * 2654435761u >> 8) % 50 == 0) return TN_FN_paused;
+    if (stream && (++calls * 2654435761u >> 8) % 50 == 0) return TN_FN_paused;
     if (!tn_jis(at, TN_JSON_absent)) tn_jw_raw(out, tn_jraw(at));
     return TN_FN_done;
 }
@@ -1429,7 +1434,7 @@ static void one_random_plan(struct tn_arena *arena, unsigned records, unsigned *
                                  .fn_end = random_end};
     struct tn_plan *plan = plan_of(&spec);
     struct tn_apply *a = tn_apply_new(plan);
-    tn_apply_may_pause(a);
+    tn_apply_may_pause(a, wakes, NULL);
     struct tn_json *json = tn_json_new();
     struct tn_buf record, got, want, canonical, page, log;
     tn_buf_init(&record, TN_MIB);
@@ -1509,7 +1514,7 @@ struct pausing {
     int first, second, ended;
 };
 
-static enum tn_fn_end pausing_fn(void *arg, void **session, int fn, struct tn_jval record,
+static enum tn_fn_end pausing_fn(void *arg, struct tn_fn_stream *stream, int fn, struct tn_jval record,
                                  struct tn_jw *out, struct tn_err *err)
 {
     struct pausing *p = arg;
@@ -1521,8 +1526,8 @@ static enum tn_fn_end pausing_fn(void *arg, void **session, int fn, struct tn_jv
         tn_jw_int(out, n);
         return TN_FN_done;
     }
-    assert_non_null(session);
-    *session = p;
+    assert_non_null(stream);
+    stream->session = p;
     if (++p->second % 3) return TN_FN_paused;
     tn_jw_int(out, n * 10);
     return TN_FN_done;
@@ -1556,7 +1561,7 @@ static void a_record_that_was_left_in_the_middle_is_applied_again(void **state)
     (void)state;
     assert_non_null(plan);
     struct tn_apply *a = tn_apply_new(plan);
-    tn_apply_may_pause(a);
+    tn_apply_may_pause(a, wakes, NULL);
     tn_buf_init(&out, 10000);
     tn_buf_adds(&out, "before");
     for (int round = 1; round <= 2; round++) {
@@ -1564,7 +1569,7 @@ static void a_record_that_was_left_in_the_middle_is_applied_again(void **state)
         for (int turn = 0; turn < 2; turn++) {
             size_t n = out.n;
             assert_false(tn_apply(a, tn_json_root(json), &out, &o));
-            assert_true(o.paused);
+            assert_true(o.paused && o.waits);
             assert_int_equal(o.fault_count, 0);
             assert_int_equal(out.n, n);
         }

@@ -10,8 +10,8 @@
 #include "sync/source.h"
 
 /* hang: it never ends; slow: it is done when it is asked for the fifth time. */
-static enum tn_fn_end overrun(void *arg, void **session, int fn, struct tn_jval record,
-                              struct tn_jw *out, struct tn_err *err)
+static enum tn_fn_end overrun(void *arg, struct tn_fn_stream *stream, int fn,
+                              struct tn_jval record, struct tn_jw *out, struct tn_err *err)
 {
     static int turns;
     bool hang = false, slow = false;
@@ -20,10 +20,15 @@ static enum tn_fn_end overrun(void *arg, void **session, int fn, struct tn_jval 
     (void)tn_jbool(tn_jget_z(record, "slow"), &slow);
     if (hang) tn_fail(err, TN_E_budget, "it ran too long");
     if (!slow) return hang ? TN_FN_failed : TN_FN_done;
-    *session = &turns;
+    stream->session = &turns;
     if (++turns % 5) return TN_FN_paused;
     tn_jw_int(out, turns);
     return TN_FN_done;
+}
+
+static void wakes(void *arg)
+{
+    (void)arg;
 }
 
 static void end_nothing(void *arg, void *session)
@@ -66,7 +71,7 @@ static int set_up(void **state)
 {
     struct bench *b = TN_NEW(struct bench);
     b->plan = make_plan();
-    b->mapper = tn_mapper_new(b->plan, NULL, 0);
+    b->mapper = tn_mapper_new(b->plan, NULL, 0, wakes, NULL);
     tn_batch_init(&b->batch);
     *state = b;
     return 0;
@@ -90,7 +95,9 @@ static enum tn_mapped map_all(struct bench *b, const char *text, const char *row
     tn_batch_reset(&b->batch);
     if (!tn_mapper_begin(b->mapper, &b->batch, tn_str(text), tn_str(rows), err))
         return TN_MAPPED_broken;
-    while ((how = tn_mapper_slice(b->mapper, 0, err)) == TN_MAPPED_more) continue;
+    do
+        how = tn_mapper_slice(b->mapper, 0, err);
+    while (how == TN_MAPPED_more || how == TN_MAPPED_waits);
     return how;
 }
 
@@ -248,7 +255,9 @@ static enum tn_mapped add_page(struct bench *b, const char *text, struct tn_err 
 {
     enum tn_mapped how;
     assert_true(tn_mapper_begin(b->mapper, &b->batch, tn_str(text), TN_STR(""), err));
-    while ((how = tn_mapper_slice(b->mapper, 0, err)) == TN_MAPPED_more) continue;
+    do
+        how = tn_mapper_slice(b->mapper, 0, err);
+    while (how == TN_MAPPED_more || how == TN_MAPPED_waits);
     return how;
 }
 

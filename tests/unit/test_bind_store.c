@@ -148,7 +148,7 @@ static void misuse_raises(void **state)
         {"store.query('order', { sort = 'colour' })", "order has no field 'colour'"},
         {"store.each('order', { max = 0 })", "from 1 to"},
         {"store.transaction(7)", "function expected"},
-        {"('x'):gsub('x', function() store.transaction(function() end) end)",
+        {"load(function() store.transaction(function() end) end)",
          "waits for an answer"},
     };
     for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
@@ -382,7 +382,6 @@ static void two_who_count_lose_nothing(void **state)
     int runs = atoi(s->out) + atoi(other->out);
     if (runs <= 40) fail_msg("%s and %s: there was no conflict", s->out, other->out);
     stage_expect(s, "return store.find('order', { number = 'A1' }).quantity", "45");
-    tn_isolate_release(s->iso, ref);
     tn_free(other);
 }
 
@@ -429,27 +428,40 @@ static void a_transaction_is_one_commit_of_all(void **state)
     assert_int_equal(rows, 1);
 }
 
-static void what_was_not_there_is_checked_too(void **state)
+/* Two tasks look for the record and create it when it is not there; what the later one said. */
+static const char *who_came_late(struct stage *s, struct stage *other, const char *id)
 {
-    struct stage *s = *state;
-    /* The other task creates the record between the look and the commit of this one. */
     static const char body[] =
         "local store = require 'tenon.store' return function() local runs, seen = 0 "
         "assert(store.transaction(function(tx) runs = runs + 1 "
-        "local id = '01890a5d-ac96-774b-bcce-b302099a8057' seen = tx:get('order', id) ~= nil "
-        "if seen then tx:create('order', { number = 'second' }) "
-        "else tx:create('order', { id = id, number = 'first' }) end end)) return runs, seen end";
-    struct stage *other = TN_NEW(struct stage);
+        "local id = '01890a5d-ac96-774b-bcce-%s' seen = tx:get('order', id) ~= nil "
+        "if seen then tx:create('order', { number = 'second %s' }) "
+        "else tx:create('order', { id = id, number = 'first %s' }) end end)) return runs, seen end";
     const struct tn_task_call how = {.take = stage_take, .done = stage_done};
+    char text[sizeof body + 40];
     int ref;
-    assert_true(tn_isolate_load_text(s->iso, "scripts/o.lua", tn_str(body), &ref, &s->err));
-    s->flag = false;
+    snprintf(text, sizeof text, body, id, id + 8, id + 8);
+    assert_true(tn_isolate_load_text(s->iso, "scripts/o.lua", tn_str(text), &ref, &s->err));
+    s->flag = other->flag = false;
     assert_non_null(tn_task_start(s->iso, ref, &how, other, &s->err));
     assert_non_null(tn_task_start(s->iso, ref, &how, s, &s->err));
     rig_until(&s->rig, &s->flag);
     rig_until(&s->rig, &other->flag);
-    bool first = strcmp(s->out, "1 false") == 0;
-    assert_string_equal(first ? other->out : s->out, "2 true");
+    return strcmp(s->out, "1 false") == 0 ? other->out : s->out;
+}
+
+/* The other task creates the record between the look and the commit of this one; when it is so much
+ * earlier that the record is seen at once, they try again with another. */
+static void what_was_not_there_is_checked_too(void **state)
+{
+    struct stage *other = TN_NEW(struct stage);
+    const char *late = "1 true";
+    for (int i = 1000; i < 1050 && strcmp(late, "1 true") == 0; i++) {
+        char id[20];
+        snprintf(id, sizeof id, "b302099a%04d", i);
+        late = who_came_late(*state, other, id);
+    }
+    assert_string_equal(late, "2 true");
     tn_free(other);
 }
 

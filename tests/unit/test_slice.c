@@ -19,29 +19,34 @@ static int push_three(lua_State *L, void *arg)
     return 1;
 }
 
+static int woken;
+
+static void wakes(void *arg)
+{
+    ++*(int *)arg;
+}
+
 /* To its end, however often it pauses; how often that was. */
-static enum tn_ran finish(struct tn_slice *s, int ms, int ref, struct fixture_text *out,
-                          int *pauses, struct tn_err *err)
+static enum tn_ran finish(struct fixture *f, struct tn_slice *s, int ms, int ref,
+                          struct fixture_text *out, int *pauses, struct tn_err *err)
 {
     enum tn_ran ran;
     *pauses = 0;
-    while ((ran = tn_slice_call(s, ms, ref, push_three, fixture_take, out, err)) == TN_RAN_paused) {
-        assert_true(tn_slice_paused(s));
-        ++*pauses;
-    }
-    assert_false(tn_slice_paused(s));
+    woken = 0;
+    while ((ran = tn_slice_call(s, ms, ref, push_three, fixture_take, out, err)) == TN_RAN_paused)
+        for (++*pauses; woken < *pauses;) tn_loop_turn(f->loop, true);
     return ran;
 }
 
 static void a_short_call_is_done_at_once(void **state)
 {
     struct tn_isolate *iso = fixture_isolate(*state, NULL);
-    struct tn_slice *s = tn_slice_new(iso);
+    struct tn_slice *s = tn_slice_new(iso, wakes, &woken);
     struct fixture_text out;
     struct tn_err err;
     int ref = function(iso, "return n * 2, 'x'"), pauses;
     for (int i = 0; i < 1000; i++) {
-        assert_int_equal(finish(s, 50, ref, &out, &pauses, &err), TN_RAN_done);
+        assert_int_equal(finish(*state, s, 50, ref, &out, &pauses, &err), TN_RAN_done);
         assert_string_equal(out.text, "6 x");
         assert_int_equal(pauses, 0);
     }
@@ -64,12 +69,12 @@ static void a_long_call_pauses_and_goes_on(void **state)
 {
     struct tn_isolate_options o = {.name = "long", .call_ms = 10000};
     struct tn_isolate *iso = fixture_isolate(*state, &o);
-    struct tn_slice *s = tn_slice_new(iso);
+    struct tn_slice *s = tn_slice_new(iso, wakes, &woken);
     struct fixture_text plain, out;
     struct tn_err err;
     int ref = function(iso, long_sum), pauses;
     assert_true(tn_isolate_call(iso, ref, push_three, fixture_take, &plain, &err));
-    assert_int_equal(finish(s, 10000, ref, &out, &pauses, &err), TN_RAN_done);
+    assert_int_equal(finish(*state, s, 10000, ref, &out, &pauses, &err), TN_RAN_done);
     assert_string_equal(out.text, plain.text);
     assert_true(pauses >= 1);
     tn_slice_free(s);
@@ -80,8 +85,9 @@ static void a_long_call_pauses_and_goes_on(void **state)
 static void two_calls_take_turns(void **state)
 {
     struct tn_isolate_options o = {.name = "two", .call_ms = 10000};
-    struct tn_isolate *iso = fixture_isolate(*state, &o);
-    struct tn_slice *a = tn_slice_new(iso), *b = tn_slice_new(iso);
+    struct fixture *f = *state;
+    struct tn_isolate *iso = fixture_isolate(f, &o);
+    struct tn_slice *a = tn_slice_new(iso, wakes, &woken), *b = tn_slice_new(iso, wakes, &woken);
     struct fixture_text plain, x, y;
     struct tn_err err;
     enum tn_ran ra = TN_RAN_paused, rb = TN_RAN_paused;
@@ -94,6 +100,7 @@ static void two_calls_take_turns(void **state)
         assert_string_equal(fixture_run(iso, &between, "return 6 * 7"), "42");
         if (rb == TN_RAN_paused)
             rb = tn_slice_call(b, 10000, ref, push_three, fixture_take, &y, &err);
+        if (ra == TN_RAN_paused || rb == TN_RAN_paused) tn_loop_turn(f->loop, true);
     }
     assert_string_equal(x.text, plain.text);
     assert_string_equal(y.text, plain.text);
@@ -106,19 +113,19 @@ static void its_budget_is_over_all_its_parts(void **state)
 {
     struct tn_isolate_options o = {.name = "hog", .max_overruns = 3};
     struct tn_isolate *iso = fixture_isolate(*state, &o);
-    struct tn_slice *s = tn_slice_new(iso);
+    struct tn_slice *s = tn_slice_new(iso, wakes, &woken);
     struct fixture_text out;
     struct tn_err err;
     int ref = function(iso, "while true do pcall(function() while true do end end) end"), pauses;
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(finish(s, 60, ref, &out, &pauses, &err), TN_RAN_failed);
+        assert_int_equal(finish(*state, s, 60, ref, &out, &pauses, &err), TN_RAN_failed);
         assert_int_equal(err.kind, TN_E_budget);
         assert_non_null(strstr(err.text, "60 ms"));
         assert_int_equal(err.line, 2);
-        assert_true(pauses >= 3);
+        assert_true(pauses >= 1);
     }
     assert_true(tn_isolate_spent(iso));
-    assert_int_equal(finish(s, 60, ref, &out, &pauses, &err), TN_RAN_failed);
+    assert_int_equal(finish(*state, s, 60, ref, &out, &pauses, &err), TN_RAN_failed);
     assert_non_null(strstr(err.text, "quarantine"));
     tn_slice_free(s);
     tn_isolate_unref(iso);
@@ -127,16 +134,16 @@ static void its_budget_is_over_all_its_parts(void **state)
 static void a_failure_says_where_and_the_next_call_works(void **state)
 {
     struct tn_isolate *iso = fixture_isolate(*state, NULL);
-    struct tn_slice *s = tn_slice_new(iso);
+    struct tn_slice *s = tn_slice_new(iso, wakes, &woken);
     struct fixture_text out;
     struct tn_err err;
     int bad = function(iso, "\nerror('no')"), good = function(iso, "return n"), pauses;
     int waits = function(iso, "return coroutine.yield(1)");
-    assert_int_equal(finish(s, 50, bad, &out, &pauses, &err), TN_RAN_failed);
+    assert_int_equal(finish(*state, s, 50, bad, &out, &pauses, &err), TN_RAN_failed);
     assert_int_equal(err.kind, TN_E_script);
     assert_int_equal(err.line, 3);
-    assert_int_equal(finish(s, 50, waits, &out, &pauses, &err), TN_RAN_failed);
-    assert_int_equal(finish(s, 50, good, &out, &pauses, &err), TN_RAN_done);
+    assert_int_equal(finish(*state, s, 50, waits, &out, &pauses, &err), TN_RAN_failed);
+    assert_int_equal(finish(*state, s, 50, good, &out, &pauses, &err), TN_RAN_done);
     assert_string_equal(out.text, "3");
     tn_slice_free(s);
     tn_isolate_unref(iso);
@@ -150,7 +157,7 @@ static void what_is_paused_can_be_dropped(void **state)
     struct fixture_text out;
     int ref = function(iso, "while true do end");
     for (int i = 0; i < 20; i++) {
-        struct tn_slice *s = tn_slice_new(iso);
+        struct tn_slice *s = tn_slice_new(iso, wakes, &woken);
         assert_int_equal(tn_slice_call(s, 10000, ref, push_three, fixture_take, &out, &err),
                          TN_RAN_paused);
         tn_slice_free(s);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* floor.c - C functions that touch what the process shares, called from scripts on any thread. */
+#include "script/internal.h"
+
+#include <lauxlib.h>
+
+static int host_call_on(lua_State *L, int status, lua_KContext fn)
+{
+    (void)status;
+    return tn_lua_host_call(L, (lua_CFunction)fn);
+}
+
+/* What can be left goes on at home, for a slice: many calls in a row cost one journey.  What cannot
+ * waits here for the floor. */
+int tn_lua_host_call(lua_State *L, lua_CFunction fn)
+{
+    struct tn_isolate *iso = tn_isolate_of(L);
+    struct tn_side *side = tn_isolate_side(iso);
+    if (!side) return fn(L);
+    if (tn_side_depth(side) == 0 && tn_isolate_may_give_way(iso, L)) {
+        iso->homing = true;
+        return tn_isolate_give_way(L, (lua_KContext)fn, host_call_on);
+    }
+    if (tn_watchdog_stopped(tn_side_watchdog(side)))
+        return luaL_error(L, "nobody waits for this any more");
+    tn_side_enter(side);
+    int n = fn(L);
+    tn_side_leave(side);
+    return n;
+}
+
+static int host_call(lua_State *L)
+{
+    return tn_lua_host_call(L, (lua_CFunction)(uintptr_t)lua_touserdata(L, lua_upvalueindex(1)));
+}
+
+void tn_lua_push_host(lua_State *L, lua_CFunction fn)
+{
+    lua_pushlightuserdata(L, (void *)(uintptr_t)fn);
+    lua_pushcclosure(L, host_call, 1);
+}
+
+void tn_lua_take_floor(lua_State *L)
+{
+    struct tn_side *side = tn_isolate_side(tn_isolate_of(L));
+    if (side) tn_side_enter(side);
+}
+
+void tn_lua_give_floor(lua_State *L)
+{
+    struct tn_side *side = tn_isolate_side(tn_isolate_of(L));
+    if (side) tn_side_leave(side);
+}
+
+int tn_floor_depth(lua_State *L)
+{
+    const struct tn_side *side = tn_isolate_side(tn_isolate_of(L));
+    return side ? tn_side_depth(side) : 0;
+}
+
+void tn_floor_restore(lua_State *L, int depth)
+{
+    struct tn_side *side = tn_isolate_side(tn_isolate_of(L));
+    if (side) tn_side_restore(side, depth);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include "script/stretch.h"
+
+#include <lauxlib.h>
+
+/* The first tick may come at once: a whole one after it. */
+enum { SLICE_US = TN_LIMIT_SLICE_MS * 1000 + 1000, SIDE_SLICE_US = TN_LIMIT_SIDE_SLICE_MS * 1000 };
+
+bool tn_stretch_ok(const struct tn_stretch *s)
+{
+    return s->status == LUA_OK || s->status == LUA_YIELD;
+}
+
+/* slice_us 0: gives way again at the first instruction. */
+static void run_in(struct tn_stretch *s, struct tn_watchdog *dog, int slice_us)
+{
+    struct tn_frame *frame = &s->entry.frame;
+    tn_watchdog_enter(dog, frame, s->co, s->entry.us);
+    tn_watchdog_slice(frame, slice_us);
+    if (!slice_us) lua_sethook(s->co, tn_failure_hook, LUA_MASKCOUNT, 1);
+    s->status = lua_resume(s->co, s->iso->L, s->args, &s->n);
+    if (!tn_stretch_ok(s)) tn_failure_take(s->iso, s->co, s->status, &s->entry, &s->err);
+    tn_watchdog_leave(frame);
+}
+
+/* What gave way has not kept within its budget yet. */
+static void settle(struct tn_stretch *s)
+{
+    struct tn_isolate *iso = s->iso;
+    int left = s->entry.frame.left_us;
+    s->gave_way = iso->gave_way;
+    s->homing = iso->homing;
+    iso->parking = iso->gave_way = iso->homing = false;
+    s->us = !s->gave_way && !s->keeps_budget ? 0 : left > 1 ? left : 1;
+    s->keeps_budget = false;
+    iso->lingers = s->gave_way || s->entry.us - left > SLICE_US;
+    s->entry.kind = s->gave_way ? TN_ENTRY_other : s->task ? TN_ENTRY_task : TN_ENTRY_call;
+    tn_isolate_check_out(iso, &s->entry, tn_stretch_ok(s));
+}
+
+static void run_beside(struct tn_side_job *job)
+{
+    struct tn_stretch *s = (struct tn_stretch *)job;
+    run_in(s, tn_side_watchdog(job->side), SIDE_SLICE_US);
+}
+
+static void come_home(struct tn_side_job *job)
+{
+    struct tn_stretch *s = (struct tn_stretch *)job;
+    struct tn_isolate *iso = s->iso;
+    tn_isolate_ref(iso);
+    tn_isolate_home(iso);
+    settle(s);
+    s->back(s);
+    tn_isolate_admit(iso);
+    tn_isolate_unref(iso);
+}
+
+bool tn_stretch_run(struct tn_stretch *s, int args, bool here)
+{
+    struct tn_isolate *iso = s->iso;
+    bool beside = !here && !s->homing && (s->gave_way || tn_isolate_heavy(iso));
+    s->job = (struct tn_side_job){.run = run_beside, .home = come_home};
+    s->args = args;
+    tn_isolate_check_in(iso, &s->entry, s->co, s->ms, s->us, s->task);
+    s->entry.sliced = true;
+    if (beside && tn_isolate_send(iso, &s->job)) return false;
+    run_in(s, iso->host->dog, s->homing && iso->stats.bytes > TN_LIMIT_HEAVY_BYTES ? 0 : SLICE_US);
+    settle(s);
+    return true;
+}
