@@ -197,7 +197,7 @@ INLINE const char *container_end(struct tn_json *json, const char *p, const char
         bool object;
     } open[TN_LIMIT_JSON_DEPTH];
     unsigned depth = 0;
-    uint32_t count, info;
+    uint32_t count, info = 0;
     bool object, escaped;
     const char *start;
 
@@ -329,7 +329,7 @@ static const char *pick_members(struct tn_json *json, const struct tn_json_pick 
                                 const char *p, const char *safe)
 {
     const struct tn_json_memo *const memo = json->memo;
-    uint32_t at = 0, count = 0, kept = 0, info;
+    uint32_t at = 0, count = 0, kept = 0, info = 0;
     add_node(json, p, p, TN_JSON_object);
     p = skip_white(p + 1, safe);
     if (p && *p == '}') goto close;

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/* What computes for long goes on beside the loop.  The scripts here allocate, which is where the
+ * thread sanitizer lets the watchdog's signal through. */
+#include "script_fixture.h"
+
+#include <pthread.h>
+
+#include "base/alloc.h"
+#include "base/time.h"
+
+/* ---- a module of the host's: shared.* touches what only one thread at a time may ---- */
+
+static struct {
+    int inside; /* no atomics: whoever is here is alone */
+    long calls;
+    long beside; /* of these, on another thread than the loop's */
+    pthread_t loop;
+    struct tn_task *waits;
+    int dropped;
+} shared;
+
+static void touch(void)
+{
+    assert_int_equal(shared.inside++, 0);
+    for (volatile int i = 0; i < 50; i++) continue;
+    shared.calls++;
+    if (!pthread_equal(pthread_self(), shared.loop)) shared.beside++;
+    assert_int_equal(--shared.inside, 0);
+}
+
+static int l_touch(lua_State *L)
+{
+    touch();
+    lua_pushinteger(L, shared.calls);
+    return 1;
+}
+
+static int l_fail(lua_State *L)
+{
+    touch();
+    return luaL_error(L, "the host says no");
+}
+
+static int answered(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status, (void)ctx;
+    touch();
+    lua_pushinteger(L, 7);
+    return 1;
+}
+
+static int l_wait(lua_State *L)
+{
+    shared.waits = tn_task_self(L);
+    return tn_task_park(L, answered, NULL);
+}
+
+static int l_drop(lua_State *L)
+{
+    tn_lua_take_floor(L);
+    touch();
+    shared.dropped++;
+    tn_lua_give_floor(L);
+    return 0;
+}
+
+static int l_thing(lua_State *L)
+{
+    lua_newuserdatauv(L, 8, 0);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, l_drop);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    return 1;
+}
+
+static int open_shared(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"touch", l_touch}, {"fail", l_fail}, {"wait", l_wait}, {"thing", l_thing}, {NULL, NULL}};
+    lua_newtable(L);
+    for (const luaL_Reg *f = functions; f->name; f++) {
+        tn_lua_push_host(L, f->func);
+        lua_setfield(L, -2, f->name);
+    }
+    return 1;
+}
+
+static const struct tn_module modules[] = {{"shared", open_shared}, {NULL, NULL}};
+
+/* ---- tools ---- */
+
+/* Computes for about n times 10 microseconds, and allocates. */
+#define WORK                                                                                       \
+    "local shared = require 'shared'\n"                                                            \
+    "local function work(n) local t = {} for i = 1, n * 50 do t[i %% 100] = {i} end return n end\n"
+
+struct end {
+    int done;
+    struct tn_err err;
+    struct fixture_text out;
+};
+
+static void take(lua_State *L, int n, void *arg)
+{
+    fixture_take(L, n, &((struct end *)arg)->out);
+}
+
+static void done(void *arg, const struct tn_err *err)
+{
+    struct end *end = arg;
+    end->done++;
+    tn_err_clear(&end->err);
+    if (err) end->err = *err;
+}
+
+static struct tn_isolate *isolate(void **state, int call_ms)
+{
+    struct tn_isolate_options o = {.name = "beside", .modules = modules, .call_ms = call_ms};
+    return fixture_isolate(*state, &o);
+}
+
+static struct tn_task *start(struct tn_isolate *iso, const char *body, struct end *end)
+{
+    static const struct tn_task_call call = {.take = take, .done = done};
+    struct tn_err err;
+    char *text = NULL;
+    assert_true(asprintf(&text, WORK "return function(...)\n%s\nend", body) > 0);
+    struct tn_task *task = tn_task_start(iso, fixture_load(iso, text), &call, end, &err);
+    assert_non_null(task);
+    free(text);
+    return task;
+}
+
+static void ends_well(void **state, struct end *end, const char *out)
+{
+    fixture_turn(*state, &end->done);
+    if (end->err.kind) fail_msg("%s:%d: %s", end->err.file, end->err.line, end->err.text);
+    assert_string_equal(end->out.text, out);
+}
+
+static int open(void **state)
+{
+    memset(&shared, 0, sizeof shared);
+    shared.loop = pthread_self();
+    return fixture_open(state);
+}
+
+/* ---- stories ---- */
+
+static void the_loops_thread_has_next_to_nothing_to_do_meanwhile(void **state)
+{
+    static const char *const hogs[] = {
+        "while true do work(1) end",
+        "coroutine.wrap(function() while true do pcall(work, 100) end end)()",
+        "table.sort({ 1, 2 }, function() while true do work(1) end end)",
+        "return (('a'):gsub('a', function() while true do work(1) end end))",
+        "return tostring(setmetatable({}, { __tostring = function() while true do work(1) end end }))",
+        "local t = {} while true do t[#t + 1] = {} end",
+    };
+    for (size_t i = 0; i < sizeof hogs / sizeof *hogs; i++) {
+        struct tn_isolate *iso = isolate(state, 300);
+        struct end end = {0};
+        start(iso, hogs[i], &end);
+        int64_t began = tn_cpu_us();
+        fixture_turn(*state, &end.done);
+        assert_int_equal(end.err.kind, TN_E_budget);
+        if (tn_cpu_us() - began > 100000)
+            fail_msg("%s: %lld us", hogs[i], (long long)(tn_cpu_us() - began));
+        tn_isolate_unref(iso);
+    }
+}
+
+static void tick(void *arg)
+{
+    touch();
+    tn_timer_set(*(struct tn_timer **)arg, 1);
+}
+
+/* Where a call can be left it goes home for what is the host's; inside load it cannot. */
+static void one_thread_at_a_time_touches_what_is_shared(void **state)
+{
+    struct fixture *f = *state;
+    struct tn_isolate *isos[4];
+    struct end ends[4] = {{0}};
+    struct tn_timer *timer = tn_timer_new(f->loop, tick, &timer);
+    tn_timer_set(timer, 0);
+    for (int i = 0; i < 4; i++) {
+        isos[i] = isolate(state, 20000);
+        start(isos[i],
+              "for i = 1, 20 do\n"
+              "  work(300) shared.touch() shared.touch() work(300)\n"
+              "  load(function() for i = 1, 5 do work(1) shared.touch() end return nil end)\n"
+              "  coroutine.wrap(function() work(10) shared.touch() end)()\n"
+              "end return 'ok'",
+              &ends[i]);
+    }
+    for (int i = 0; i < 4; i++) ends_well(state, &ends[i], "ok");
+    assert_true(shared.calls >= 4 * 20 * 8);
+    assert_true(shared.beside > 10);
+    assert_true(shared.beside < shared.calls);
+    tn_timer_free(timer);
+    for (int i = 0; i < 4; i++) tn_isolate_unref(isos[i]);
+}
+
+static void an_error_of_the_host_gives_the_floor_back(void **state)
+{
+    struct tn_isolate *iso = isolate(state, 20000);
+    struct end end = {0};
+    start(iso,
+          "local failed = 0\n"
+          "local function try() work(10) shared.fail() end\n"
+          "work(2000) load(function()\n"
+          "  for i = 1, 20 do\n"
+          "    if not pcall(try) then failed = failed + 1 end\n"
+          "    if not xpcall(try, function(e) work(1) return e end) then failed = failed + 1 end\n"
+          "    if not coroutine.resume(coroutine.create(try)) then failed = failed + 1 end\n"
+          "    if not pcall(coroutine.wrap(try)) then failed = failed + 1 end\n"
+          "    work(10)\n"
+          "  end return nil\n"
+          "end) return failed",
+          &end);
+    int64_t began = tn_cpu_us();
+    ends_well(state, &end, "80");
+    assert_true(shared.beside > 0);
+    assert_true(tn_cpu_us() - began < 2000000); /* and did not stand still in between */
+    tn_isolate_unref(iso);
+}
+
+static void what_waits_goes_on_beside_the_loop(void **state)
+{
+    struct tn_isolate *iso = isolate(state, 20000);
+    struct end end = {0};
+    start(iso,
+          "local n = 0 for i = 1, 30 do work(200)\n"
+          "  n = n + shared.wait() work(20) n = n + select(2, pcall(shared.wait)) end return n",
+          &end);
+    while (!end.done) {
+        struct tn_task *task = shared.waits;
+        shared.waits = NULL;
+        if (task) tn_task_wake(task);
+        tn_loop_turn(((struct fixture *)*state)->loop, true);
+    }
+    ends_well(state, &end, "420");
+    tn_isolate_unref(iso);
+}
+
+static void a_call_from_the_loop_is_let_in(void **state)
+{
+    struct fixture *f = *state;
+    struct tn_isolate *iso = isolate(state, 20000);
+    struct fixture_text out;
+    struct end end = {0};
+    start(iso, "local n = 0 for i = 1, 1000 do n = n + work(20) end return n", &end);
+    int calls = 0;
+    for (; !end.done; calls++) {
+        for (int i = 0; i < 3; i++) tn_loop_turn(f->loop, false);
+        assert_string_equal(fixture_run(iso, &out, "return 6 * 7"), "42");
+    }
+    ends_well(state, &end, "20000");
+    assert_true(calls > 3);
+    tn_isolate_unref(iso);
+}
+
+static void tasks_of_one_isolate_take_turns(void **state)
+{
+    struct tn_isolate *iso = isolate(state, 20000);
+    struct end hogs[3] = {{0}}, quick = {0};
+    int before = 0;
+    for (int i = 0; i < 3; i++)
+        start(iso, "local n = 0 for i = 1, 1000 do n = n + work(30) end return n", &hogs[i]);
+    while (!hogs[0].done && !hogs[1].done && !hogs[2].done) {
+        quick.done = 0;
+        start(iso, "return shared.touch() > 0", &quick);
+        ends_well(state, &quick, "true");
+        before++;
+    }
+    for (int i = 0; i < 3; i++) ends_well(state, &hogs[i], "30000");
+    assert_true(before >= 5);
+    tn_isolate_unref(iso);
+}
+
+static void more_hogs_than_threads_all_come_to_their_end(void **state)
+{
+    enum { HOGS = 20 };
+    struct tn_isolate *isos[HOGS];
+    struct end ends[HOGS] = {{0}};
+    for (int i = 0; i < HOGS; i++) {
+        isos[i] = isolate(state, 30);
+        start(isos[i], "while true do work(1) end", &ends[i]);
+    }
+    for (int i = 0; i < HOGS; i++) {
+        fixture_turn(*state, &ends[i].done);
+        assert_int_equal(ends[i].err.kind, TN_E_budget);
+        tn_isolate_unref(isos[i]);
+    }
+}
+
+static void an_isolate_ends_with_all_it_holds_wherever_that_is(void **state)
+{
+    struct fixture *f = *state;
+    struct tn_isolate *iso = isolate(state, 20000);
+    struct end end = {0};
+    start(iso,
+          "local keep = {} for i = 1, 100 do keep[i] = shared.thing() end\n"
+          "for i = 1, 100000 do keep[#keep + 1] = {i, i} end\n"
+          "error('with all that')",
+          &end);
+    fixture_turn(*state, &end.done);
+    assert_int_equal(end.err.kind, TN_E_script);
+    tn_isolate_unref(iso);
+    while (tn_host_isolates(f->host)) tn_loop_turn(f->loop, true);
+    assert_int_equal(shared.dropped, 100);
+}
+
+static void the_host_ends_with_hogs_under_way(void **state)
+{
+    struct fixture *f = *state;
+    struct end ends[4] = {{0}};
+    int64_t began = tn_mono_us();
+    for (int i = 0; i < 4; i++) {
+        struct tn_isolate *iso = isolate(state, 60000);
+        start(iso, "shared.thing() while true do work(1) end", &ends[i]);
+        tn_isolate_unref(iso);
+    }
+    for (int i = 0; i < 50; i++) tn_loop_turn(f->loop, false);
+    tn_host_free(f->host);
+    f->host = NULL;
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(ends[i].done, 1);
+        assert_int_equal(ends[i].err.kind, TN_E_cancelled);
+    }
+    assert_true(tn_mono_us() - began < 20000000);
+}
+
+static void what_is_cancelled_is_stopped_where_it_is(void **state)
+{
+    struct fixture *f = *state;
+    struct tn_isolate *iso = isolate(state, 60000);
+    for (int i = 0; i < 20; i++) {
+        struct end end = {0};
+        struct tn_task *task =
+            start(iso, "while true do pcall(load, function() work(1) shared.touch() end) end", &end);
+        for (int turn = 0; turn < i * 5; turn++) tn_loop_turn(f->loop, false);
+        tn_task_cancel(task);
+        fixture_turn(f, &end.done);
+        assert_int_equal(end.err.kind, TN_E_cancelled);
+    }
+    struct tn_isolate_stats stats;
+    tn_isolate_stats(iso, &stats);
+    assert_int_equal(stats.overruns, 0);
+    tn_isolate_unref(iso);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, open, fixture_close)
+    const struct CMUnitTest tests[] = {
+        T(the_loops_thread_has_next_to_nothing_to_do_meanwhile),
+        T(one_thread_at_a_time_touches_what_is_shared),
+        T(an_error_of_the_host_gives_the_floor_back),
+        T(what_waits_goes_on_beside_the_loop),
+        T(a_call_from_the_loop_is_let_in),
+        T(tasks_of_one_isolate_take_turns),
+        T(more_hogs_than_threads_all_come_to_their_end),
+        T(an_isolate_ends_with_all_it_holds_wherever_that_is),
+        T(the_host_ends_with_hogs_under_way),
+        T(what_is_cancelled_is_stopped_where_it_is),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
