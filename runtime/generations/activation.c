@@ -10,6 +10,7 @@
 #include "bind/library.h"
 #include "loop/loop.h"
 #include "loop/shared.h"
+#include "script/errand.h"
 #include "store/commit.h"
 #include "store/store.h"
 
@@ -39,11 +40,16 @@ static void wish_fill(struct wish *w, const struct tn_script_change *c, tn_reloa
 
 static void begin(struct tn_generations *g, const struct wish *wish_give);
 
-static void next_waiting(void *arg)
+/* The next change, which begins where the store is; without one only that. */
+static void go_on(void *arg)
 {
     struct tn_generations *g = arg;
     struct waiting *w = g->waiting;
-    if (!w || g->under_way) return;
+    if (g->under_way) return;
+    if (!w) {
+        generations_follow(g);
+        return;
+    }
     g->waiting = w->next;
     begin(g, &w->wish);
     tn_free(w);
@@ -60,6 +66,15 @@ void generations_log_fault(const struct tn_generations *g, const char *what,
     tn_log(g->o.env->log, TN_LOG_error, "scripts", "%s: %s%s", what, where, err->text);
 }
 
+static void activation_free(struct activation *a)
+{
+    tn_units_unref(a->units);
+    tn_fileset_unref(a->files);
+    tn_timer_free(a->spread);
+    tn_free(a->wish.text);
+    tn_free(a);
+}
+
 static void activation_end(struct activation *a, const struct tn_err *err)
 {
     struct tn_generations *g = a->g;
@@ -71,11 +86,16 @@ static void activation_end(struct activation *a, const struct tn_err *err)
     }
     snprintf(a->report.set, sizeof a->report.set, "%s", g->hash);
     a->wish.done(a->wish.arg, err ? NULL : &a->report, err);
-    tn_units_unref(a->units);
-    tn_timer_free(a->spread);
-    tn_free(a->wish.text);
-    tn_free(a);
-    if (g->waiting) tn_loop_defer(g->o.loop, next_waiting, g);
+    activation_free(a);
+    tn_loop_defer(g->o.loop, go_on, g);
+}
+
+/* Another worker has activated something else meanwhile. */
+static bool overtaken(const struct tn_generations *g)
+{
+    char hash[HASH_HEX];
+    struct tn_err err;
+    return generations_stored_hash(g, hash, &err) && strcmp(hash, g->hash) != 0;
 }
 
 /* Every worker that serves has to have come along: what the caller sends next meets the new ones.
@@ -90,7 +110,7 @@ static void check_spread(void *arg)
         const struct tn_shared_process *w = &shared->workers[i];
         all = all && (w->state != TN_PROCESS_ready || w->scripts == mine);
     }
-    if (all || tn_mono_us() - a->spread_us > SPREAD_MAX_MS * 1000)
+    if (all || overtaken(a->g) || tn_mono_us() - a->spread_us > SPREAD_MAX_MS * 1000)
         activation_end(a, NULL);
     else
         tn_timer_set(a->spread, SPREAD_STEP_MS);
@@ -282,27 +302,50 @@ struct activation *activation_new(struct tn_generations *g, const struct wish *w
 
 /* ---- begin ---- */
 
-static void try_files(struct activation *a, struct tn_fileset *files)
+/* They load: now they are to serve. */
+static void take_up(struct activation *a, struct tn_units *units_give)
 {
     struct tn_generations *g = a->g;
     struct tn_err err;
-    char hash[HASH_HEX];
-    tn_fileset_hash(files, hash);
-    bool same = strcmp(hash, g->hash) == 0;
-    struct tn_units *units =
-        same ? tn_units_ref(g->units) : generations_load_fitting(g, files, &err);
-    if (!units) {
+    if (!change_write(g, &a->wish, &err)) {
+        tn_units_unref(units_give);
         activation_end_soon(a, &err);
-    } else if (!change_write(g, &a->wish, &err)) {
-        tn_units_unref(units);
-        activation_end_soon(a, &err);
-    } else if (same && !a->pins.n) {
-        a->report.unchanged = tn_units_count(units);
-        tn_units_unref(units);
+    } else if (units_give == g->units && !a->pins.n) {
+        a->report.unchanged = tn_units_count(units_give);
+        tn_units_unref(units_give);
         activation_end_soon(a, NULL);
     } else {
-        activation_start(a, units);
+        activation_start(a, units_give);
     }
+}
+
+static void load_files(void *arg)
+{
+    struct activation *a = arg;
+    a->units = generations_load_fitting(a->g, a->files, &a->err);
+}
+
+static void files_loaded(void *arg)
+{
+    struct activation *a = arg;
+    struct tn_units *units = a->units;
+    a->loading = NULL;
+    a->units = NULL;
+    if (units)
+        take_up(a, units);
+    else
+        activation_end(a, &a->err);
+}
+
+static void try_files(struct activation *a)
+{
+    struct tn_generations *g = a->g;
+    char hash[HASH_HEX];
+    tn_fileset_hash(a->files, hash);
+    if (strcmp(hash, g->hash) == 0)
+        take_up(a, tn_units_ref(g->units));
+    else
+        a->loading = tn_errand_start(g->o.env->host, load_files, files_loaded, a);
 }
 
 static void begin(struct tn_generations *g, const struct wish *wish_give)
@@ -317,12 +360,12 @@ static void begin(struct tn_generations *g, const struct wish *wish_give)
     }
     generations_follow(g); /* what another worker may just have activated */
     struct activation *a = activation_new(g, wish_give);
-    struct tn_fileset *files = change_files(a, &err);
-    if (files && change_expected(a, files, &err) && change_previewed(g, &a->wish, files, &err))
-        try_files(a, files);
+    a->files = change_files(a, &err);
+    if (a->files && change_expected(a, a->files, &err) &&
+        change_previewed(g, &a->wish, a->files, &err))
+        try_files(a);
     else
         activation_end_soon(a, &err);
-    tn_fileset_unref(files);
 }
 
 void generations_activate(void *self, const struct tn_script_change *change, tn_reload_fn done,
@@ -339,8 +382,14 @@ void generations_reload(void *self, const char *who, tn_reload_fn done, void *ar
     generations_activate(self, &change, done, arg);
 }
 
-void generations_waiting_drop(struct tn_generations *g)
+/* Nobody is there any more to be answered. */
+void generations_activations_drop(struct tn_generations *g)
 {
+    struct activation *a = g->under_way;
+    if (a && a->loading) {
+        tn_errand_stop(a->loading);
+        activation_free(a);
+    }
     while (g->waiting) {
         struct waiting *w = g->waiting;
         g->waiting = w->next;

@@ -173,10 +173,22 @@ static struct tn_fileset *site_with_file(const struct tn_generations *g, const s
     return all;
 }
 
+/* While it was loaded somebody may have changed the file. */
+static bool still_based_on(const struct tn_generations *g, const struct wish *w,
+                           struct tn_err *err)
+{
+    if (!w->based_on[0]) return true;
+    struct tn_fileset *site = generations_site(g, err);
+    bool same = site && is_based_on(w, site, err);
+    tn_fileset_unref(site);
+    return same;
+}
+
 /* The set loads: now it may be in the site folder. */
 bool change_write(const struct tn_generations *g, const struct wish *w, struct tn_err *err)
 {
     if (!w->path[0]) return true;
+    if (!still_based_on(g, w, err)) return false;
     if (w->remove) return tn_site_remove(g->o.site, w->path, err);
     return tn_site_write(g->o.site, w->path, (struct tn_str){w->text ? w->text : "", w->n}, err);
 }

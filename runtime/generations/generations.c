@@ -227,7 +227,12 @@ struct tn_fileset *generations_stored_files(const struct tn_generations *g, stru
 struct tn_units *generations_load(struct tn_generations *g, struct tn_fileset *files,
                                   struct tn_err *err)
 {
-    return files ? tn_units_load(g->o.env, files, g->units, NULL, NULL, err) : NULL;
+    if (!files) return NULL;
+    /* What serves may change while a script is being loaded (script/errand.h). */
+    struct tn_units *old = g->units ? tn_units_ref(g->units) : NULL;
+    struct tn_units *units = tn_units_load(g->o.env, files, old, NULL, NULL, err);
+    tn_units_unref(old);
+    return units;
 }
 
 /* The whole answer to "may these serve": they load, and what they publish does not clash. */
@@ -352,12 +357,12 @@ void tn_generations_close(struct tn_generations *g)
     if (!g) return;
     tn_store_off_change(g->o.env->store, changed, g);
     tn_host_on_spent(g->o.env->host, NULL, NULL);
+    generations_activations_drop(g);
     generations_preview_drop(g);
     tn_shadow_stop(g->shadow);
     tn_timer_free(g->shadow_end);
     tn_connections_free(g->connections);
     tn_units_unref(g->units);
-    generations_waiting_drop(g);
     tn_free(g);
 }
 

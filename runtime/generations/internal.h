@@ -51,6 +51,9 @@ struct wish {
 struct activation {
     struct tn_generations *g;
     struct tn_units *units;
+    struct tn_fileset *files; /* that are being loaded */
+    struct tn_errand *loading;
+    struct tn_err err; /* why they do not load */
     struct tn_timer *spread;
     size_t next_table;
     int64_t began_us, spread_us;
@@ -104,7 +107,7 @@ void activation_end_soon(struct activation *a, const struct tn_err *err);
 void generations_activate(void *self, const struct tn_script_change *change, tn_reload_fn done,
                           void *arg);
 void generations_reload(void *self, const char *who, tn_reload_fn done, void *arg);
-void generations_waiting_drop(struct tn_generations *g);
+void generations_activations_drop(struct tn_generations *g);
 void generations_log_fault(const struct tn_generations *g, const char *what,
                            const struct tn_err *err);
 

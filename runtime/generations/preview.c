@@ -7,12 +7,15 @@
 #include "generations/compare.h"
 #include "generations/evidence.h"
 #include "loop/loop.h"
+#include "script/errand.h"
 
 enum { SLICE_US = 4000, ANSWER_MAX = 16 * TN_MIB };
 
 struct tn_preview {
     struct tn_preview_options o;
+    struct tn_errand *loading;
     struct tn_compare *compare;
+    struct tn_err err; /* why it could not be loaded */
     struct tn_findings *findings;
     struct tn_timer *turn;
     struct tn_evidence evidence;
@@ -89,15 +92,17 @@ static void compare_wakes(void *arg)
 static void load_both(void *arg)
 {
     struct tn_preview *p = arg;
-    struct tn_err err;
-    p->compare = tn_compare_new(p->o.env->host, p->o.from, p->o.to, compare_wakes, p, &err);
-    if (!p->compare) {
-        p->o.done(p->o.arg, TN_STR(""), &err);
-        return;
-    }
-    tn_timer_free(p->turn);
-    p->turn = tn_timer_new(p->o.loop, step, p);
-    tn_timer_set(p->turn, 0);
+    p->compare = tn_compare_new(p->o.env->host, p->o.from, p->o.to, compare_wakes, p, &p->err);
+}
+
+static void both_loaded(void *arg)
+{
+    struct tn_preview *p = arg;
+    p->loading = NULL;
+    if (p->compare)
+        tn_timer_set(p->turn, 0);
+    else
+        p->o.done(p->o.arg, TN_STR(""), &p->err);
 }
 
 struct tn_preview *tn_preview_start(const struct tn_preview_options *o)
@@ -109,14 +114,15 @@ struct tn_preview *tn_preview_start(const struct tn_preview_options *o)
     p->sample = tn_json_new();
     p->findings = tn_findings_new();
     tn_evidence_init(&p->evidence);
-    p->turn = tn_timer_new(o->loop, load_both, p);
-    tn_timer_set(p->turn, 0);
+    p->turn = tn_timer_new(o->loop, step, p);
+    p->loading = tn_errand_start(o->env->host, load_both, both_loaded, p);
     return p;
 }
 
 void tn_preview_free(struct tn_preview *p)
 {
     if (!p) return;
+    tn_errand_stop(p->loading);
     tn_timer_free(p->turn);
     tn_compare_free(p->compare);
     tn_findings_free(p->findings);

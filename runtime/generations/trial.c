@@ -8,12 +8,17 @@
 #include "base/time.h"
 #include "generations/preview.h"
 #include "loop/loop.h"
+#include "script/errand.h"
 #include "store/commit.h"
 #include "store/store.h"
 
 struct trying {
     struct tn_generations *g;
     char who[128], hash[HASH_HEX]; /* of the candidate */
+    int64_t team;
+    struct tn_fileset *files;  /* the candidate */
+    struct tn_errand *loading; /* of it */
+    bool fits;
     struct tn_str answer;          /* ours, while it is noted */
     struct tn_preview *preview;    /* NULL: it could not begin */
     struct tn_err err;
@@ -21,13 +26,19 @@ struct trying {
     void *arg;
 };
 
+static void trying_free(struct trying *t)
+{
+    tn_preview_free(t->preview);
+    tn_fileset_unref(t->files);
+    tn_free((char *)t->answer.p);
+    tn_free(t);
+}
+
 static void tried_end(struct trying *t, const struct tn_err *err)
 {
     t->g->trying = NULL;
     t->done(t->arg, t->answer, err);
-    tn_preview_free(t->preview);
-    tn_free((char *)t->answer.p);
-    tn_free(t);
+    trying_free(t);
 }
 
 static void preview_noted(void *arg, const struct tn_committed *done, const struct tn_err *err)
@@ -58,14 +69,6 @@ static void tried(void *arg, struct tn_str answer, const struct tn_err *err)
     }
 }
 
-static void try_failed(void *arg)
-{
-    struct trying *t = arg;
-    if (t->g->trying == t) t->g->trying = NULL;
-    t->done(t->arg, TN_STR(""), &t->err);
-    tn_free(t);
-}
-
 /* Over what the site folder has, or over the shipped files alone. */
 static struct tn_fileset *trial_base(const struct tn_generations *g,
                                      const struct tn_script_trial *trial, struct tn_err *err)
@@ -89,14 +92,41 @@ static struct tn_fileset *trial_files(const struct tn_generations *g,
     return all;
 }
 
-/* What would be refused for clashing with something else is refused here, too. */
-static struct tn_fileset *that_fit(struct tn_generations *g, struct tn_fileset *files_give,
-                                   struct tn_err *err)
+/* ---- trying ---- */
+
+static void try_failed(void *arg)
 {
-    struct tn_units *units = generations_load_fitting(g, files_give, err);
-    if (!units) tn_fileset_unref(files_give);
+    struct trying *t = arg;
+    t->done(t->arg, TN_STR(""), &t->err);
+    trying_free(t);
+}
+
+/* What would be refused for clashing with something else is refused here, too. */
+static void load_candidate(void *arg)
+{
+    struct trying *t = arg;
+    struct tn_units *units = generations_load_fitting(t->g, t->files, &t->err);
+    t->fits = units != NULL;
     tn_units_unref(units);
-    return units ? files_give : NULL;
+}
+
+static void candidate_loaded(void *arg)
+{
+    struct trying *t = arg;
+    struct tn_generations *g = t->g;
+    t->loading = NULL;
+    if (!t->fits) {
+        tried_end(t, &t->err);
+        return;
+    }
+    struct tn_preview_options o = {.loop = g->o.loop,
+                                   .env = g->o.env,
+                                   .team = t->team,
+                                   .from = tn_units_files(g->units),
+                                   .to = t->files,
+                                   .done = tried,
+                                   .arg = t};
+    t->preview = tn_preview_start(&o);
 }
 
 void generations_preview(void *self, const struct tn_script_trial *trial, tn_trial_fn done,
@@ -105,39 +135,28 @@ void generations_preview(void *self, const struct tn_script_trial *trial, tn_tri
     struct tn_generations *g = self;
     struct trying *t = TN_NEW(struct trying);
     struct activation *pins = TN_NEW(struct activation);
-    struct tn_fileset *to = NULL;
-    *t = (struct trying){.g = g, .done = done, .arg = arg};
+    *t = (struct trying){.g = g, .team = trial->team, .done = done, .arg = arg};
     snprintf(t->who, sizeof t->who, "%s", trial->who);
     pins->g = g;
     if (g->trying)
         tn_fail(&t->err, TN_E_busy, "another preview is under way in this worker");
     else
-        to = trial_files(g, trial, &t->err);
-    if (to) to = change_with_pins(pins, to, &t->err);
-    if (to) to = that_fit(g, to, &t->err);
+        t->files = trial_files(g, trial, &t->err);
+    if (t->files) t->files = change_with_pins(pins, t->files, &t->err);
     tn_free(pins);
-    if (!to) {
+    if (!t->files) {
         tn_loop_defer(g->o.loop, try_failed, t);
         return;
     }
-    struct tn_preview_options o = {.loop = g->o.loop,
-                                   .env = g->o.env,
-                                   .team = trial->team,
-                                   .from = tn_units_files(g->units),
-                                   .to = to,
-                                   .done = tried,
-                                   .arg = t};
     g->trying = t;
-    tn_fileset_hash(to, t->hash);
-    t->preview = tn_preview_start(&o);
-    tn_fileset_unref(to);
+    tn_fileset_hash(t->files, t->hash);
+    t->loading = tn_errand_start(g->o.env->host, load_candidate, candidate_loaded, t);
 }
 
 void generations_preview_drop(struct tn_generations *g)
 {
     if (!g->trying) return;
-    tn_preview_free(g->trying->preview);
-    tn_free((char *)g->trying->answer.p);
-    tn_free(g->trying);
+    tn_errand_stop(g->trying->loading);
+    trying_free(g->trying);
     g->trying = NULL;
 }

@@ -14,6 +14,7 @@ struct tn_host {
     struct tn_loop *loop;
     struct tn_log *log;
     struct tn_watchdog *dog; /* of the thread that has the floor */
+    struct tn_side *side;    /* that thread; NULL: the loop's */
     struct tn_sides *sides;
     int away; /* isolates on side threads */
     char *slot;

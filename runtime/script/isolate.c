@@ -292,6 +292,35 @@ bool tn_isolate_spent(const struct tn_isolate *iso)
     return iso->spent;
 }
 
+static bool attempt(struct tn_isolate *iso, lua_State *L, struct tn_entry *entry, struct job *job,
+                    struct tn_err *err)
+{
+    lua_pushcfunction(L, tn_failure_handler);
+    int handler = lua_gettop(L);
+    lua_pushcfunction(L, run_job);
+    lua_pushlightuserdata(L, job);
+    int status = lua_pcall(L, 1, 0, handler);
+    if (status != LUA_OK) tn_failure_read(iso, L, status, entry, err);
+    lua_remove(L, handler);
+    return status == LUA_OK;
+}
+
+/* An errand goes without the floor while it is in a script, which nobody else has as yet. */
+static bool attempt_lending(struct tn_isolate *iso, lua_State *L, struct tn_entry *entry,
+                            struct job *job, struct tn_err *err)
+{
+    struct tn_side *side = iso->host->side;
+    struct tn_side_job here = {.side = side};
+    iso->away = &here;
+    iso->host->away++;
+    tn_side_leave(side);
+    bool ok = attempt(iso, L, entry, job, err);
+    tn_side_restore(side, 0);
+    tn_side_enter(side);
+    tn_isolate_home(iso);
+    return ok;
+}
+
 static bool run(struct tn_isolate *iso, enum tn_entry_kind kind, int ms,
                 void (*fn)(lua_State *L, void *arg), void *arg, struct tn_err *err)
 {
@@ -304,15 +333,10 @@ static bool run(struct tn_isolate *iso, enum tn_entry_kind kind, int ms,
     if (iso->spent) return tn_isolate_refuse(iso, err);
     enter(iso, &entry, L, ms);
     entry.kind = kind;
-    lua_pushcfunction(L, tn_failure_handler);
-    int handler = lua_gettop(L);
-    lua_pushcfunction(L, run_job);
-    lua_pushlightuserdata(L, &job);
-    int status = lua_pcall(L, 1, 0, handler);
-    if (status != LUA_OK) tn_failure_read(iso, L, status, &entry, err);
-    lua_remove(L, handler);
-    leave(iso, &entry, status == LUA_OK);
-    return status == LUA_OK;
+    bool lends = iso->host->side && tn_side_lends(iso->host->side);
+    bool ok = (lends ? attempt_lending : attempt)(iso, L, &entry, &job, err);
+    leave(iso, &entry, ok);
+    return ok;
 }
 
 bool tn_isolate_run(struct tn_isolate *iso, int ms, void (*fn)(lua_State *L, void *arg), void *arg,

@@ -214,10 +214,13 @@ static void require_file(lua_State *L, const char *name)
     lua_remove(L, -2);
 }
 
-/* Stack: the name, and the table of what was loaded. */
-static int require_new(lua_State *L)
+int tn_load_require(lua_State *L)
 {
-    const char *name = lua_tostring(L, 1);
+    const char *name = luaL_checkstring(L, 1);
+    lua_settop(L, 1);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LOADED);
+    if (lua_getfield(L, 2, name) != LUA_TNIL) return 1;
+    lua_pop(L, 1);
     const struct tn_module *module = find_module(tn_isolate_of(L), name);
     if (module && module->open) {
         lua_pushcfunction(L, module->open);
@@ -228,16 +231,6 @@ static int require_new(lua_State *L)
     lua_pushvalue(L, -1);
     lua_setfield(L, 2, name);
     return 1;
-}
-
-int tn_load_require(lua_State *L)
-{
-    const char *name = luaL_checkstring(L, 1);
-    lua_settop(L, 1);
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, LOADED);
-    if (lua_getfield(L, 2, name) != LUA_TNIL) return 1;
-    lua_pop(L, 1);
-    return tn_lua_host_call(L, require_new);
 }
 
 /* ---- loading from outside ---- */

@@ -123,6 +123,11 @@ void tn_side_leave(struct tn_side *side)
     tn_side_restore(side, side->depth - 1);
 }
 
+bool tn_side_lends(const struct tn_side *side)
+{
+    return side->job->lends && side->depth == 1;
+}
+
 int tn_side_depth(const struct tn_side *side)
 {
     return side->depth;
@@ -145,11 +150,14 @@ static void grant(struct tn_side *side)
 {
     struct tn_sides *all = side->sides;
     struct tn_watchdog *dog = all->host->dog;
+    struct tn_side *before = all->host->side;
     all->host->dog = side->dog;
+    all->host->side = side;
     side->state = SPEAKING;
     pthread_cond_signal(&side->turn);
     while (side->state == SPEAKING) pthread_cond_wait(&all->news, &all->lock);
     all->host->dog = dog;
+    all->host->side = before;
 }
 
 static void fetch(struct tn_side *side)

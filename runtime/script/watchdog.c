@@ -40,6 +40,7 @@ struct tn_watchdog {
     volatile bool ticking;
     volatile int idle;        /* ticks without a call */
     volatile int64_t seen_us; /* the CPU clock at the last tick */
+    volatile int64_t armed_us; /* until then no hook is set again */
     atomic_bool on_demand, demanded, stopped;
 };
 
@@ -81,9 +82,19 @@ static void rest(struct tn_watchdog *dog)
     dog->ticking = false;
 }
 
-/* In the thread that runs Lua, so that nothing moves meanwhile.  lua_sethook is the one call that
- * Lua permits inside a signal handler.  Armed again at each tick: a hook that was set in the middle
- * of a call being set up can be overlooked there. */
+/* lua_sethook is the one call that Lua permits inside a signal handler.  It is made again and again,
+ * since a hook that was set in the middle of a call being set up can be overlooked there; but it
+ * visits all calls that are under way, which takes longer than a tick where a script is very deep:
+ * then the script gets four times as long before the next. */
+static void arm(struct tn_watchdog *dog, lua_State *L, int64_t now)
+{
+    if (now < dog->armed_us) return;
+    lua_sethook(L, dog->stop, LUA_MASKCALL | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+    int64_t done = tn_cpu_us();
+    dog->armed_us = done + 4 * (done - now);
+}
+
+/* In the thread that runs Lua, so that nothing moves meanwhile. */
 static void tick(int signo, siginfo_t *info, void *context)
 {
     struct tn_watchdog *dog = info->si_value.sival_ptr;
@@ -100,7 +111,7 @@ static void tick(int signo, siginfo_t *info, void *context)
         if (stopped) g->expired = true;
         late |= count_down(g, us, g == f);
     }
-    if (late) lua_sethook(f->running, dog->stop, LUA_MASKCALL | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+    if (late) arm(dog, f->running, now);
     if (!f) rest(dog);
     errno = no;
 }
