@@ -418,6 +418,7 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
     if (!app->store) return false;
     app->http = tn_http_client_new(app->loop, &ho, err);
     if (!app->http) return false;
+    tn_alloc_steady();
     app->host = tn_host_new(app->loop, p->log, err);
     if (!app->host) return false;
     tn_host_on_enter(app->host, app->page->unit);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/alloc.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,11 @@ static void *or_die(void *p, size_t n)
     if (p || n == 0) return p;
     fprintf(stderr, "tenon: out of memory (%zu bytes)\n", n);
     abort();
+}
+
+void tn_alloc_steady(void)
+{
+    mallopt(M_MXFAST, 0);
 }
 
 void *tn_alloc(size_t n)

@@ -14,6 +14,11 @@ void tn_free(void *p);
 char *tn_strdup(const char *s);                            /* NULL gives NULL */
 char *tn_strndup(const char *s, size_t n);                 /* always terminated */
 
+/* Once, before threads: what is freed is put together at once.  Otherwise that is put off until
+ * something large is allocated, and a script that was stopped with a million tables leaves the next
+ * who does so a pause of tens of milliseconds. */
+void tn_alloc_steady(void);
+
 /* An arena: many small things that die together. */
 struct tn_arena {
     struct tn_arena_block *head;

@@ -40,19 +40,19 @@ static void wish_fill(struct wish *w, const struct tn_script_change *c, tn_reloa
 
 static void begin(struct tn_generations *g, const struct wish *wish_give);
 
-/* The next change, which begins where the store is; without one only that. */
-static void go_on(void *arg)
+/* A change begins where the store is. */
+void generations_go_on(struct tn_generations *g)
 {
-    struct tn_generations *g = arg;
     struct waiting *w = g->waiting;
-    if (g->under_way) return;
-    if (!w) {
-        generations_follow(g);
-        return;
-    }
+    if (g->under_way || generations_follow(g) || !w) return;
     g->waiting = w->next;
     begin(g, &w->wish);
     tn_free(w);
+}
+
+static void go_on(void *arg)
+{
+    generations_go_on(arg);
 }
 
 void generations_log_fault(const struct tn_generations *g, const char *what,
@@ -351,14 +351,6 @@ static void try_files(struct activation *a)
 static void begin(struct tn_generations *g, const struct wish *wish_give)
 {
     struct tn_err err;
-    if (g->under_way) {
-        struct waiting *w = TN_NEW(struct waiting), **end = &g->waiting;
-        w->wish = *wish_give;
-        while (*end) end = &(*end)->next;
-        *end = w;
-        return;
-    }
-    generations_follow(g); /* what another worker may just have activated */
     struct activation *a = activation_new(g, wish_give);
     a->files = change_files(a, &err);
     if (a->files && change_expected(a, a->files, &err) &&
@@ -371,9 +363,12 @@ static void begin(struct tn_generations *g, const struct wish *wish_give)
 void generations_activate(void *self, const struct tn_script_change *change, tn_reload_fn done,
                           void *arg)
 {
-    struct wish wish;
-    wish_fill(&wish, change, done, arg);
-    begin(self, &wish);
+    struct tn_generations *g = self;
+    struct waiting *w = TN_NEW(struct waiting), **last = &g->waiting;
+    wish_fill(&w->wish, change, done, arg);
+    while (*last) last = &(*last)->next;
+    *last = w;
+    generations_go_on(g);
 }
 
 void generations_reload(void *self, const char *who, tn_reload_fn done, void *arg)

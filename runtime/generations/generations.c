@@ -17,6 +17,7 @@
 #include "generations/evidence.h"
 #include "loop/loop.h"
 #include "loop/shared.h"
+#include "script/errand.h"
 #include "store/commit.h"
 #include "store/store.h"
 
@@ -147,7 +148,7 @@ static void start_shadow(struct tn_generations *g, const struct tn_shadow_wish *
                                   .to = tn_units_files(g->units),
                                   .wish = *wish,
                                   .worker = g->o.worker};
-    if (o.from) g->shadow = tn_shadow_start(&o, &err);
+    if (o.from) g->shadow = tn_shadow_start(&o);
     tn_fileset_unref(o.from);
     if (g->shadow)
         tn_timer_set(g->shadow_end, wish->until_ms - tn_now_ms());
@@ -247,20 +248,69 @@ struct tn_units *generations_load_fitting(struct tn_generations *g, struct tn_fi
     return NULL;
 }
 
-/* Another worker activated other scripts. */
-void generations_follow(struct tn_generations *g)
+/* ---- what another worker activated ---- */
+
+struct following {
+    struct tn_generations *g;
+    struct tn_errand *loading;
+    char hash[HASH_HEX];
+    struct tn_fileset *files;
+    struct tn_units *units;
+    struct tn_err err;
+};
+
+static void following_free(struct following *f)
 {
+    tn_units_unref(f->units);
+    tn_fileset_unref(f->files);
+    tn_free(f);
+}
+
+static void load_theirs(void *arg)
+{
+    struct following *f = arg;
+    f->units = generations_load(f->g, f->files, &f->err);
+}
+
+static void theirs_loaded(void *arg)
+{
+    struct following *f = arg;
+    struct tn_generations *g = f->g;
+    g->following = NULL;
+    if (f->units) {
+        generations_serve(g, tn_units_ref(f->units));
+    } else {
+        memcpy(g->refused, f->hash, sizeof g->refused);
+        tn_log(g->o.env->log, TN_LOG_error, "scripts",
+               "scripts that another worker activated do not load here: %s", f->err.text);
+    }
+    following_free(f);
+    generations_go_on(g);
+}
+
+bool generations_follow(struct tn_generations *g)
+{
+    struct following *f;
     struct tn_err err;
     char hash[HASH_HEX];
-    if (!generations_stored_hash(g, hash, &err) || strcmp(hash, g->hash) == 0) return;
-    struct tn_fileset *files = tn_library_set(g->o.env->store, hash, &err);
-    struct tn_units *units = generations_load(g, files, &err);
-    if (units)
-        generations_serve(g, units);
-    else
-        tn_log(g->o.env->log, TN_LOG_error, "scripts",
-               "scripts that another worker activated do not load here: %s", err.text);
-    tn_fileset_unref(files);
+    if (g->following) return true;
+    if (!generations_stored_hash(g, hash, &err)) return false;
+    if (strcmp(hash, g->hash) == 0 || strcmp(hash, g->refused) == 0) return false;
+    f = TN_NEW(struct following);
+    f->g = g;
+    memcpy(f->hash, hash, sizeof f->hash);
+    f->files = tn_library_set(g->o.env->store, hash, &f->err);
+    f->loading = tn_errand_start(g->o.env->host, load_theirs, theirs_loaded, f);
+    g->following = f;
+    return true;
+}
+
+static void stop_following(struct tn_generations *g)
+{
+    if (!g->following) return;
+    tn_errand_stop(g->following->loading);
+    following_free(g->following);
+    g->following = NULL;
 }
 
 static void changed(void *arg, const struct tn_changes *changes)
@@ -278,8 +328,7 @@ static void changed(void *arg, const struct tn_changes *changes)
         }
     }
     if (!scripts || !g->units || g->under_way) return;
-    generations_follow(g);
-    follow_shadow(g);
+    if (!generations_follow(g)) follow_shadow(g);
 }
 
 /* ---- boot ---- */
@@ -358,6 +407,7 @@ void tn_generations_close(struct tn_generations *g)
     tn_store_off_change(g->o.env->store, changed, g);
     tn_host_on_spent(g->o.env->host, NULL, NULL);
     generations_activations_drop(g);
+    stop_following(g);
     generations_preview_drop(g);
     tn_shadow_stop(g->shadow);
     tn_timer_free(g->shadow_end);

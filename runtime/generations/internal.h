@@ -21,6 +21,8 @@ struct tn_generations {
     char hash[HASH_HEX];          /* of the files that serve */
     struct activation *under_way; /* one at a time; the others wait behind it */
     struct waiting *waiting;
+    struct following *following; /* another worker; no activation begins before it is done */
+    char refused[HASH_HEX];      /* what was followed and does not load here */
     struct trying *trying;    /* a preview; one at a time */
     struct tn_shadow *shadow; /* of what served before; NULL: none */
     struct tn_timer *shadow_end;
@@ -80,8 +82,9 @@ struct tn_units *generations_load(struct tn_generations *g, struct tn_fileset *f
 /* The whole answer to "may these serve": they load, and what they publish does not clash. */
 struct tn_units *generations_load_fitting(struct tn_generations *g, struct tn_fileset *files,
                                           struct tn_err *err);
-/* What another worker may have activated. */
-void generations_follow(struct tn_generations *g);
+/* What another worker may have activated.  True: it is being loaded, and generations_go_on comes
+ * after it. */
+bool generations_follow(struct tn_generations *g);
 bool generations_shadow_runs(const struct tn_generations *g, const struct tn_shadow_wish *wish);
 
 /* ---- change.c ---- */
@@ -107,6 +110,8 @@ void activation_end_soon(struct activation *a, const struct tn_err *err);
 void generations_activate(void *self, const struct tn_script_change *change, tn_reload_fn done,
                           void *arg);
 void generations_reload(void *self, const char *who, tn_reload_fn done, void *arg);
+/* The change that waits, or what the store has meanwhile. */
+void generations_go_on(struct tn_generations *g);
 void generations_activations_drop(struct tn_generations *g);
 void generations_log_fault(const struct tn_generations *g, const char *what,
                            const struct tn_err *err);

@@ -9,7 +9,7 @@
 #include "loop/loop.h"
 #include "script/errand.h"
 
-enum { SLICE_US = 4000, ANSWER_MAX = 16 * TN_MIB };
+enum { SLICE_US = 2000, ANSWER_MAX = 16 * TN_MIB };
 
 struct tn_preview {
     struct tn_preview_options o;

@@ -12,6 +12,7 @@
 #include "generations/compare.h"
 #include "generations/evidence.h"
 #include "loop/loop.h"
+#include "script/errand.h"
 #include "store/commit.h"
 #include "sync/tap.h"
 
@@ -105,7 +106,9 @@ struct tn_shadow {
     struct tn_shadow_options o;
     unsigned refs; /* the worker's, and one a source that is watched */
     bool stopped;
-    struct tn_compare *compare;
+    struct tn_errand *loading;
+    struct tn_compare *compare; /* NULL: still loading, or it does not load */
+    struct tn_err err;
     struct team *teams;
     struct page *queue, **tail; /* the first may be in work */
     bool in_sample;
@@ -251,6 +254,7 @@ static void work(void *arg)
 {
     struct tn_shadow *s = arg;
     int64_t until = tn_mono_us() + SLICE_US;
+    if (!s->compare) return;
     while (s->queue && tn_mono_us() < until) {
         struct page *p = s->queue;
         struct tn_sample sample = {p->integration, p->operation, p->mapping, p->text, p->rows};
@@ -275,7 +279,8 @@ static void look(void *arg, const struct tn_source_page *page)
 {
     struct watch *watch = arg;
     struct tn_shadow *s = watch->shadow;
-    if (s->stopped || !tn_compare_differs(s->compare, watch->mapping)) return;
+    if (s->stopped || (!s->compare && !s->loading)) return;
+    if (s->compare && !tn_compare_differs(s->compare, watch->mapping)) return;
     struct team *t = team_of(s, watch->team);
     if (s->bytes + page->text.n > TN_LIMIT_SHADOW_BYTES) {
         t->pages_left_out++;
@@ -330,21 +335,37 @@ static void compare_wakes(void *arg)
     tn_timer_set(s->turn, 0);
 }
 
-struct tn_shadow *tn_shadow_start(const struct tn_shadow_options *o, struct tn_err *err)
+static void load_both(void *arg)
+{
+    struct tn_shadow *s = arg;
+    s->compare =
+        tn_compare_new(s->o.env->host, s->o.from, s->o.to, compare_wakes, s, &s->err);
+}
+
+static void both_loaded(void *arg)
+{
+    struct tn_shadow *s = arg;
+    s->loading = NULL;
+    if (s->compare) {
+        tn_timer_set(s->turn, 0);
+        return;
+    }
+    while (s->queue) drop_page(s);
+    tn_log(s->o.env->log, TN_LOG_warn, "scripts", "there is no shadow of %.12s: %s",
+           s->o.wish.from, s->err.text);
+}
+
+struct tn_shadow *tn_shadow_start(const struct tn_shadow_options *o)
 {
     struct tn_shadow *s = TN_NEW(struct tn_shadow);
-    struct tn_compare *compare =
-        tn_compare_new(o->env->host, o->from, o->to, compare_wakes, s, err);
-    if (!compare) {
-        tn_free(s);
-        return NULL;
-    }
     s->o = *o;
+    tn_fileset_ref(o->from);
+    tn_fileset_ref(o->to);
     s->refs = 1;
-    s->compare = compare;
     s->tail = &s->queue;
     s->turn = tn_timer_new(o->loop, work, s);
     s->keep = tn_timer_new(o->loop, keep_all, s);
+    s->loading = tn_errand_start(o->env->host, load_both, both_loaded, s);
     return s;
 }
 
@@ -374,6 +395,9 @@ void tn_shadow_stop(struct tn_shadow *s)
     keep_all(s);
     say_end(s);
     s->stopped = true;
+    tn_errand_stop(s->loading);
+    tn_fileset_unref(s->o.from);
+    tn_fileset_unref(s->o.to);
     tn_timer_free(s->turn);
     tn_timer_free(s->keep);
     tn_compare_free(s->compare);

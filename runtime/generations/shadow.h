@@ -35,9 +35,9 @@ struct tn_shadow_options {
     struct tn_shadow_wish wish;
     int worker;
 };
-/* NULL: one of the two sets does not load (any more). */
-TN_MUST_CHECK struct tn_shadow *tn_shadow_start(const struct tn_shadow_options *o,
-                                                struct tn_err *err);
+/* Both sets are loaded beside the loop; what passes by meanwhile waits.  When one does not load (any
+ * more) the log says so, and nothing is compared. */
+struct tn_shadow *tn_shadow_start(const struct tn_shadow_options *o);
 const struct tn_shadow_wish *tn_shadow_wish(const struct tn_shadow *s);
 /* Taps a source that was just opened (sync/tap.h). */
 void tn_shadow_watch(struct tn_shadow *s, const struct tn_run_request *r, struct tn_source *source);

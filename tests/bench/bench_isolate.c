@@ -123,7 +123,7 @@ static void tasks(struct tn_host *host, struct tn_loop *loop)
          &err);
     double begin = now();
     while (ended < TASKS) {
-        for (int i = 0; i < 1000 && started < TASKS; i++, started++)
+        for (; started - ended < 1000 && started < TASKS; started++)
             must(tn_task_start(iso, ref, &call, NULL, &err), &err);
         tn_loop_turn(loop, true);
     }

@@ -24,6 +24,10 @@ const hogs = [
   ["a mapping", "a pattern that backtracks", 'return (("a"):rep(40000)):match((".-"):rep(30) .. "b")'],
   ["a mapping", "a table flood", flood],
   ["a mapping", "a huge text", doubling],
+  ["a file that is loaded", "an endless loop", "while true do end"],
+  ["a file that is loaded", "a pattern that backtracks", '(("a"):rep(40000)):match((".-"):rep(30) .. "b")'],
+  ["a file that is loaded", "a table flood", flood],
+  ["a file that is previewed", "an endless loop", "while true do end"],
 ];
 
 const adapter = (code) => `\
@@ -47,7 +51,8 @@ return map {
 }
 `;
 const write = (site, where, code) => {
-  site.write("scripts/adapters/acme.lua", adapter(where === "an operation" ? code : ""));
+  const head = where.startsWith("a file") ? `${code}\n` : "";
+  site.write("scripts/adapters/acme.lua", head + adapter(where === "an operation" ? code : ""));
   site.write("mappings/acme/item.lua", mapping(where === "a mapping" ? code : "return nil"));
 };
 
@@ -83,6 +88,13 @@ async function during(stage, tenon, what) {
   return { beside, answer };
 }
 
+// What sets the hog off, and its answer.
+async function provoke(tenon, where) {
+  if (where === "a file that is loaded") return tenon.rest.send("POST", "/scripts/reload");
+  if (where === "a file that is previewed") return tenon.rest.send("POST", "/scripts/preview", {});
+  return tenon.rest.send("POST", "/integrations/acme/sync", { operation: "sync_items" });
+}
+
 const times = ({ p50, p99, max, answered }) =>
   `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, slowest ${max.toFixed(1)} ms of ${answered}`;
 
@@ -105,10 +117,8 @@ story(
     stage.note(`nothing else: ${times(quiet.beside)}`);
     for (const [where, what, code] of hogs) {
       write(site, where, code);
-      await tenon.rest.want(200, "POST", "/scripts/reload");
-      const { beside, answer } = await during(stage, tenon, () =>
-        tenon.rest.send("POST", "/integrations/acme/sync", { operation: "sync_items" }),
-      );
+      if (!where.startsWith("a file")) await tenon.rest.want(200, "POST", "/scripts/reload");
+      const { beside, answer } = await during(stage, tenon, () => provoke(tenon, where));
       assert.notEqual(answer.body.status, "SUCCESS", `${what}: ${answer.text}`);
       assert.match(answer.text, /CPU time|memory limit|overran its budget/, `${what}: ${answer.text}`);
       stage.note(`${what} in ${where}: ${times(beside)}`);
