@@ -4,6 +4,13 @@ import net from "node:net";
 import { pause } from "./wait.mjs";
 import { takeAnswer } from "./wire.mjs";
 
+// Milliseconds in their order: the middle, the slow end, how many there are.
+export function spread(times) {
+  const sorted = Float64Array.from(times).sort();
+  const at = (q) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
+  return { p50: at(0.5), p99: at(0.99), max: at(1), counted: sorted.length };
+}
+
 // What became of a request:
 //   answered    a whole answer came
 //   cut         part of an answer came, then the connection ended
@@ -45,8 +52,6 @@ export class Load {
   }
 
   sum() {
-    const sorted = Float64Array.from(this.times).sort();
-    const at = (q) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
     const { sent, answered, cut, unanswered, refused, trouble } = this;
     return {
       sent,
@@ -57,9 +62,7 @@ export class Load {
       trouble: trouble.slice(0, 10),
       statuses: Object.fromEntries(this.statuses),
       perSecond: answered / ((performance.now() - this.began) / 1000),
-      p50: at(0.5),
-      p99: at(0.99),
-      max: at(1),
+      ...spread(this.times),
     };
   }
 
@@ -68,22 +71,26 @@ export class Load {
     while (!this.ended) {
       const request = this.next(this.sent);
       if (!request) break;
-      const number = this.sent++;
-      if (this.rate) await this.#turn(number);
-      link = await this.#ask(link, request);
+      const began = await this.#turn(this.sent++);
+      link = await this.#ask(link, request, began);
     }
     link?.socket.destroy();
   }
 
-  // Waits for the moment at which request number n is due.
+  // Waits for the moment at which request number n is due; gives the one from which its time counts:
+  // that moment, when the answers before it came too late for it, so that a halt of the server counts
+  // in all requests that it held up.
   async #turn(n) {
+    if (!this.rate) return performance.now();
     const due = this.began + (n / this.rate) * 1000;
     const wait = due - performance.now();
+    if (wait < 0) return due;
     if (wait > 1) await pause(wait);
+    return performance.now();
   }
 
   // One request over link, or over a new connection; gives the connection if it can go on.
-  async #ask(link, request) {
+  async #ask(link, request, began) {
     if (!link || link.over) {
       link = await connect(this.port);
       if (!link) {
@@ -93,7 +100,6 @@ export class Load {
         return null;
       }
     }
-    const began = performance.now();
     const { answer, seen } = await link.ask(this.#bytes(request), request.method, this.patience);
     if (!answer) {
       this[seen ? "cut" : "unanswered"]++;

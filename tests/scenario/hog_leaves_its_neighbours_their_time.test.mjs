@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import http from "node:http";
-import { Load } from "../harness/load.mjs";
+import { Load, spread } from "../harness/load.mjs";
 import { story } from "../harness/story.mjs";
 
-// ./dev bench hogs asks for more of them, so that the percentiles mean something.
+// ./dev bench hogs asks for more of them, so that the percentiles mean something, and measures
+// before each hog what they are beside nothing.
 const RATE = +(process.env.HOG_RATE ?? 200); // requests a second beside each hog
+const BENCH = !!process.env.HOG_RATE;
 const AFTER = 60; // requests that are answered when it has ended
 
 const flood = "local t = {} while true do t[#t + 1] = {} end";
@@ -79,13 +81,14 @@ async function during(stage, tenon, what) {
   });
   stage.defer(() => load.stop());
   await load.more(5);
+  load.times.length = 0;
   const answer = await what(load);
   const beside = load.sum();
   await load.more(AFTER, 60_000);
   const sum = await load.stop();
   assert.deepEqual([sum.cut, sum.unanswered, sum.refused], [0, 0, 0], JSON.stringify(sum));
   assert.deepEqual(Object.keys(sum.statuses), ["200"]);
-  return { beside, answer };
+  return { beside, answer, times: load.times.slice(0, beside.counted) };
 }
 
 // What sets the hog off, and its answer.
@@ -95,8 +98,8 @@ async function provoke(tenon, where) {
   return tenon.rest.send("POST", "/integrations/acme/sync", { operation: "sync_items" });
 }
 
-const times = ({ p50, p99, max, answered }) =>
-  `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, slowest ${max.toFixed(1)} ms of ${answered}`;
+const told = ({ p50, p99, max, counted }) =>
+  `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, slowest ${max.toFixed(1)} ms of ${counted}`;
 
 story(
   "a hog on the only worker ends as an error of its own, and its neighbours are answered meanwhile",
@@ -113,18 +116,24 @@ story(
       config: { baseUrl: await upstream(stage) },
     });
     await tenon.rest.sync("fusion");
-    const quiet = await during(stage, tenon, (load) => load.more(RATE));
-    stage.note(`nothing else: ${times(quiet.beside)}`);
+    const idle = () => during(stage, tenon, (load) => load.more(RATE));
+    const all = { quiet: [], beside: [] };
     for (const [where, what, code] of hogs) {
       write(site, where, code);
       if (!where.startsWith("a file")) await tenon.rest.want(200, "POST", "/scripts/reload");
-      const { beside, answer } = await during(stage, tenon, () => provoke(tenon, where));
+      const quiet = BENCH || !all.quiet.length ? await idle() : null;
+      const { beside, answer, times } = await during(stage, tenon, () => provoke(tenon, where));
       assert.notEqual(answer.body.status, "SUCCESS", `${what}: ${answer.text}`);
       assert.match(answer.text, /CPU time|memory limit|overran its budget/, `${what}: ${answer.text}`);
-      stage.note(`${what} in ${where}: ${times(beside)}`);
+      if (quiet) stage.note(`nothing: ${told(quiet.beside)}`);
+      stage.note(`${what} in ${where}: ${told(beside)}`);
+      all.quiet.push(...(quiet?.times ?? []));
+      all.beside.push(...times);
       if (where === "a mapping")
         assert.deepEqual((await tenon.rest.get("/status")).quarantine, ["integrations:acme"], what);
     }
+    stage.note(`all requests beside nothing: ${told(spread(all.quiet))}`);
+    stage.note(`all requests beside hogs: ${told(spread(all.beside))}`);
     assert.equal(tenon.children("worker").length, 1);
     assert.equal((await tenon.rest.get("/status")).workers?.[0]?.restarts ?? 0, 0);
   },
