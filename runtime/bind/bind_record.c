@@ -119,7 +119,7 @@ static void refuse(lua_State *L)
 int bind_read(lua_State *L, lua_CFunction fn)
 {
     if (bind_may_read(L)) return fn(L);
-    if (!lua_isyieldable(L) || !tn_task_current(L)) refuse(L);
+    if (!tn_task_may_wait(L)) refuse(L);
     struct tn_task *self = tn_task_self(L);
     lua_CFunction *hold = lua_newuserdatauv(L, sizeof fn, 0);
     *hold = fn;

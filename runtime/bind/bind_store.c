@@ -276,7 +276,9 @@ static int l_each(lua_State *L)
 
 static void drop_tx(void *object)
 {
-    tx_clear(object);
+    struct tx *tx = object;
+    if (tx->task) tn_task_hold(tx->task, false);
+    tx_clear(tx);
 }
 
 static const struct bind_class tx_class;
@@ -554,19 +556,13 @@ static int committed(lua_State *L, int status, lua_KContext ctx)
     return tn_task_park(L, attempt, d);
 }
 
-/* Runs the function; its values are then above AT_TX, and *commit is what it did. */
-static struct tn_commit *run_once(lua_State *L, const struct deal *d)
+/* The function has run; its values are above AT_TX. */
+static struct tn_commit *what_it_did(lua_State *L, const struct deal *d)
 {
     struct tn_err err;
-    struct tx *tx = bind_new(L, sizeof *tx, &tx_class);
-    tx_init(tx, &d->desk);
-    lua_toclose(L, AT_TX);
-    lua_pushvalue(L, AT_FUNCTION);
-    lua_pushvalue(L, AT_TX);
-    lua_call(L, 1, LUA_MULTRET); /* without a continuation: nothing inside can wait */
     /* `local t <close> = tx` ends it early; what it wrote is gone then. */
-    if (!bind_test(L, AT_TX, &tx_class))
-        luaL_error(L, "the transaction was closed by its function");
+    struct tx *tx = bind_test(L, AT_TX, &tx_class);
+    if (!tx) luaL_error(L, "the transaction was closed by its function");
     struct tn_commit *commit = tn_commit_new(d->desk.store);
     bool ok = tx_build(tx, commit, &err);
     if (!ok) {
@@ -577,11 +573,10 @@ static struct tn_commit *run_once(lua_State *L, const struct deal *d)
     return commit;
 }
 
-static int attempt(lua_State *L, int status, lua_KContext ctx)
+static int commit_it(lua_State *L)
 {
-    struct deal *d = (struct deal *)ctx;
-    (void)status;
-    struct tn_commit *commit = run_once(L, d);
+    struct deal *d = bind_check(L, AT_DEAL, &deal_class);
+    struct tn_commit *commit = what_it_did(L, d);
     if (!tn_commit_count(commit)) {
         tn_commit_free(commit);
         return succeed(L);
@@ -589,6 +584,28 @@ static int attempt(lua_State *L, int status, lua_KContext ctx)
     bind_commit_send(&d->commit, d->desk.store, commit);
     lua_closeslot(L, AT_TX);
     return tn_task_park(L, committed, d);
+}
+
+static int ran(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status, (void)ctx;
+    return tn_lua_host_call(L, commit_it);
+}
+
+/* The function cannot wait, but it can be left for a while, as all that computes. */
+static int attempt(lua_State *L, int status, lua_KContext ctx)
+{
+    struct deal *d = (struct deal *)ctx;
+    struct tx *tx = bind_new(L, sizeof *tx, &tx_class);
+    (void)status;
+    tx_init(tx, &d->desk);
+    tx->task = d->commit.task;
+    tn_task_hold(tx->task, true);
+    lua_toclose(L, AT_TX);
+    lua_pushvalue(L, AT_FUNCTION);
+    lua_pushvalue(L, AT_TX);
+    lua_callk(L, 1, LUA_MULTRET, 0, ran);
+    return ran(L, LUA_OK, 0);
 }
 
 static int l_transaction(lua_State *L)

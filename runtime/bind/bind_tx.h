@@ -23,6 +23,7 @@ struct tx_kv;
 
 struct tx {
     struct bind_desk desk;
+    struct tn_task *task;  /* that is held for it; NULL: none */
     struct tn_map records; /* by "resource/id" */
     struct tx_record *first, **last;
     struct tx_note *notes, **notes_last; /* events and audit rows */

@@ -303,7 +303,7 @@ static bool overrun(const struct tn_isolate *iso, lua_State *L, int status,
     const struct tn_frame *late = tn_watchdog_expired(&entry->frame);
     if (late) {
         tn_fail(err, TN_E_budget, "it ran for more than %d ms of CPU time%s and was stopped",
-                late->stubborn ? TN_LIMIT_HELD_MS : entry->ms,
+                late->stubborn ? late->held_ms : entry->ms,
                 late->stubborn ? " inside one call of a library function" : "");
         if (iso->stop_line) tn_fail_at(err, iso->stop_file, iso->stop_line);
         return true;

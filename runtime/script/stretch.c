@@ -12,11 +12,11 @@ bool tn_stretch_ok(const struct tn_stretch *s)
 }
 
 /* slice_us 0: gives way again at the first instruction. */
-static void run_in(struct tn_stretch *s, struct tn_watchdog *dog, int slice_us)
+static void run_in(struct tn_stretch *s, struct tn_watchdog *dog, int slice_us, int held_ms)
 {
     struct tn_frame *frame = &s->entry.frame;
     tn_watchdog_enter(dog, frame, s->co, s->entry.us);
-    tn_watchdog_slice(frame, slice_us);
+    tn_watchdog_slice(frame, slice_us, held_ms);
     if (!slice_us) lua_sethook(s->co, tn_failure_hook, LUA_MASKCOUNT, 1);
     s->status = lua_resume(s->co, s->iso->L, s->args, &s->n);
     if (!tn_stretch_ok(s)) tn_failure_take(s->iso, s->co, s->status, &s->entry, &s->err);
@@ -41,7 +41,7 @@ static void settle(struct tn_stretch *s)
 static void run_beside(struct tn_side_job *job)
 {
     struct tn_stretch *s = (struct tn_stretch *)job;
-    run_in(s, tn_side_watchdog(job->side), SIDE_SLICE_US);
+    run_in(s, tn_side_watchdog(job->side), SIDE_SLICE_US, TN_LIMIT_SIDE_HELD_MS);
 }
 
 static void come_home(struct tn_side_job *job)
@@ -65,7 +65,8 @@ bool tn_stretch_run(struct tn_stretch *s, int args, bool here)
     tn_isolate_check_in(iso, &s->entry, s->co, s->ms, s->us, s->task);
     s->entry.sliced = true;
     if (beside && tn_isolate_send(iso, &s->job)) return false;
-    run_in(s, iso->host->dog, s->homing && iso->stats.bytes > TN_LIMIT_HEAVY_BYTES ? 0 : SLICE_US);
+    bool heavy = iso->stats.bytes > TN_LIMIT_HEAVY_BYTES;
+    run_in(s, iso->host->dog, s->homing && heavy ? 0 : SLICE_US, TN_LIMIT_HELD_MS);
     settle(s);
     return true;
 }

@@ -327,13 +327,17 @@ static void sort(lua_State *L, lua_Integer low, lua_Integer high)
     }
 }
 
-/* Elements that Lua itself can compare.  One that comes later and is none is compared all the same,
- * but holds the call. */
-static bool plain(lua_State *L)
+/* Elements that Lua itself can compare, in a table that is one. */
+static bool plain(lua_State *L, lua_Integer n)
 {
-    int type = lua_geti(L, 1, 1);
-    lua_pop(L, 1);
-    return type == LUA_TNUMBER || type == LUA_TSTRING;
+    if (lua_type(L, 1) != LUA_TTABLE || luaL_getmetafield(L, 1, "__index") != LUA_TNIL) return false;
+    for (lua_Integer i = 1; i <= n; i++) {
+        int type = lua_rawgeti(L, 1, i);
+        lua_pop(L, 1);
+        poll(L, (lua_Unsigned)i);
+        if (type != LUA_TNUMBER && type != LUA_TSTRING) return false;
+    }
+    return true;
 }
 
 static int sort_by(lua_State *L, lua_Integer n)
@@ -355,11 +359,13 @@ static int sort_any(lua_State *L, int status, lua_KContext how)
     bool given = !lua_isnoneornil(L, 2);
     if (given) luaL_checktype(L, 2, LUA_TFUNCTION);
     lua_settop(L, 2);
-    if (!given && plain(L)) {
-        if (better_beside(L, n * 16, how)) return tn_isolate_give_way(L, AGAIN, sort_any);
+    if (!given && better_beside(L, n * 16, how))
+        return tn_isolate_give_way(L, AGAIN, sort_any);
+    if (!given && plain(L, n)) {
         sort(L, 1, n);
         return 0;
     }
+    lua_settop(L, 2);
     if (!given) tn_load_ours(L, less, "@stdlib/table.sort");
     if (!given) lua_replace(L, 2);
     return sort_by(L, n);

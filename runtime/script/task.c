@@ -23,7 +23,7 @@ struct tn_task {
     struct tn_waiter waiter;
     int function, ref, args;
     enum state state; /* BACK: it has run beside the loop, and what came of it is to be seen to */
-    bool queued, woken, cancelled;
+    bool queued, woken, cancelled, held;
     struct tn_task_call call;
     void *arg;
     lua_KFunction k; /* goes on after the wait under way */
@@ -344,12 +344,23 @@ void tn_task_run_ready(void *arg)
 
 /* ---- inside ---- */
 
+bool tn_task_may_wait(lua_State *L)
+{
+    const struct tn_isolate *iso = tn_isolate_of(L);
+    return iso->current && !iso->current->held && !iso->pinned && lua_isyieldable(L);
+}
+
+void tn_task_hold(struct tn_task *task, bool on)
+{
+    task->held = on;
+}
+
 struct tn_task *tn_task_self(lua_State *L)
 {
     struct tn_isolate *iso = tn_isolate_of(L);
-    if (!iso->current || iso->pinned || !lua_isyieldable(L))
+    if (!tn_task_may_wait(L))
         luaL_error(L, "this call waits for an answer, which is not possible here (while a file is "
-                      "loaded, in a mapping's function, in a transaction, inside string.gsub)");
+                      "loaded, in a mapping's function, in a transaction)");
     return iso->current;
 }
 

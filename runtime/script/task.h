@@ -43,9 +43,12 @@ void tn_task_cancel(struct tn_task *task);
 struct tn_isolate *tn_task_isolate(const struct tn_task *task);
 const void *tn_task_context(const struct tn_task *task); /* as it was started with */
 
-/* The task that runs L.  Raises when there is none that could wait: at load, in a function field,
- * inside gsub. */
+/* The task that runs L.  Raises when there is none that could wait: at load, in a function field, in
+ * a transaction. */
 struct tn_task *tn_task_self(lua_State *L);
+bool tn_task_may_wait(lua_State *L);
+/* Until it is let go, the task cannot wait; it can be left for a while, as any. */
+void tn_task_hold(struct tn_task *task, bool on);
 /* The task under way, whether it could wait here or not; NULL: none. */
 struct tn_task *tn_task_current(lua_State *L);
 /* Waits until tn_task_wake; then k(L, LUA_YIELD, ctx) goes on inside the task with an unchanged

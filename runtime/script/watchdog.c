@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/limits.h"
 #include "base/time.h"
 
 /* glibc 2.36 gives the field no name of its own. */
@@ -26,9 +25,9 @@ enum {
 
 /* Sanitizers slow down the library functions that hold a task, and not the script around them. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { HELD_MS = 4 * TN_LIMIT_HELD_MS };
+enum { HELD_FACTOR = 4 };
 #else
-enum { HELD_MS = TN_LIMIT_HELD_MS };
+enum { HELD_FACTOR = 1 };
 #endif
 
 /* A timer on a CPU clock would tick at the kernel's pace, a few times slower; so it is one of real
@@ -179,9 +178,10 @@ void tn_watchdog_enter(struct tn_watchdog *dog, struct tn_frame *frame, lua_Stat
     set_timer(dog, TICK_US);
 }
 
-void tn_watchdog_slice(struct tn_frame *frame, int us)
+void tn_watchdog_slice(struct tn_frame *frame, int us, int held_ms)
 {
-    frame->held_us = HELD_MS * 1000;
+    frame->held_ms = held_ms;
+    frame->held_us = held_ms * HELD_FACTOR * 1000;
     atomic_signal_fence(memory_order_release);
     frame->slice_us = us;
 }

@@ -25,6 +25,7 @@ struct tn_frame {
     volatile int left_us;   /* of its budget */
     volatile int slice_us;  /* until it should give way; 0: now; below: it never need */
     volatile int held_us;   /* that it may still go on although it should have given way */
+    int held_ms;            /* what that was */
     volatile bool expired;  /* its budget is used up */
     volatile bool stubborn; /* expired because it could not give way */
 };
@@ -43,8 +44,8 @@ void tn_watchdog_leave(struct tn_frame *frame);
 /* Less than a tick is not noticed: what a budget of ms has to be, so that it is never cut short. */
 int tn_watchdog_budget(int ms);
 /* The call, which is the innermost, should give way after us; it is expired when it could not for
- * long (limits.h). */
-void tn_watchdog_slice(struct tn_frame *frame, int us);
+ * held_ms more. */
+void tn_watchdog_slice(struct tn_frame *frame, int us, int held_ms);
 
 /* The innermost call need give way only when it is asked to; asked or not, its slice comes first.
  * From any thread. */

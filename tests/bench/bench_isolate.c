@@ -107,7 +107,7 @@ static int l_wait(lua_State *L)
 
 static int open_wait(lua_State *L)
 {
-    lua_pushcfunction(L, l_wait);
+    tn_lua_push_host(L, l_wait);
     return 1;
 }
 

@@ -340,7 +340,8 @@ static void what_is_cancelled_is_stopped_where_it_is(void **state)
     for (int i = 0; i < 20; i++) {
         struct end end = {0};
         struct tn_task *task =
-            start(iso, "while true do pcall(load, function() work(1) shared.touch() end) end", &end);
+            start(iso, "work(3000) while true do pcall(load, function() work(1) shared.touch() end) end",
+                  &end);
         for (int turn = 0; turn < i * 5; turn++) tn_loop_turn(f->loop, false);
         tn_task_cancel(task);
         fixture_turn(f, &end.done);
