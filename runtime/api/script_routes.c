@@ -50,6 +50,7 @@ static void write_isolate(void *arg, const struct tn_isolate_info *info)
     tn_jw_kint(w, "calls", (int64_t)info->calls);
     tn_jw_kint(w, "errors", (int64_t)info->errors);
     tn_jw_kint(w, "overruns", (int64_t)info->overruns);
+    tn_jw_kint(w, "besideLoop", (int64_t)info->beside);
     tn_jw_kint(w, "cpuMs", (int64_t)info->cpu_ms);
     tn_jw_kint(w, "bytes", (int64_t)info->bytes);
     tn_jw_kint(w, "peakBytes", (int64_t)info->peak_bytes);

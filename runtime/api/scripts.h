@@ -82,7 +82,7 @@ typedef void (*tn_reload_fn)(void *arg, const struct tn_reload_report *report,
 struct tn_isolate_info {
     const char *name;              /* "integrations:plant_7", "core" */
     const char *unit, *generation;
-    uint64_t calls, errors, overruns, cpu_ms;
+    uint64_t calls, errors, overruns, beside, cpu_ms;
     size_t bytes, peak_bytes;
     int tasks;
     bool quarantined;

@@ -96,7 +96,7 @@ static void write_sync(struct tn_buf *out, const struct tn_api *api)
 }
 
 /* A metric of every isolate; a row a call. */
-enum isolate_metric { CALLS, CPU, MEMORY, OVERRUNS, ISOLATE_METRICS };
+enum isolate_metric { CALLS, CPU, MEMORY, OVERRUNS, BESIDE, ISOLATE_METRICS };
 
 struct isolate_rows {
     struct tn_buf *out;
@@ -106,10 +106,22 @@ struct isolate_rows {
 
 static const char *const isolate_metrics[][3] = {
     [CALLS] = {"tenon_isolate_calls_total", "counter", "Calls into scripts."},
-    [CPU] = {"tenon_isolate_cpu_seconds_total", "counter", "CPU time of scripts, in steps of 10 ms."},
+    [CPU] = {"tenon_isolate_cpu_seconds_total", "counter", "CPU time of scripts, in steps of a millisecond."},
     [MEMORY] = {"tenon_isolate_bytes", "gauge", "Memory of scripts."},
     [OVERRUNS] = {"tenon_isolate_overruns_total", "counter", "Calls that overran their budget."},
+    [BESIDE] = {"tenon_isolate_beside_loop_total", "counter",
+                "Stretches of scripts that took long and so ran beside the loop."},
 };
+
+static uint64_t isolate_value(const struct tn_isolate_info *info, enum isolate_metric metric)
+{
+    switch (metric) {
+    case CALLS: return info->calls;
+    case MEMORY: return info->bytes;
+    case OVERRUNS: return info->overruns;
+    default: return info->beside;
+    }
+}
 
 static void isolate_row(void *arg, const struct tn_isolate_info *info)
 {
@@ -117,11 +129,9 @@ static void isolate_row(void *arg, const struct tn_isolate_info *info)
     tn_buf_addf(r->out, "%s{worker=\"%d\",isolate=\"%s\"} ", isolate_metrics[r->metric][0],
                 r->worker, info->name);
     if (r->metric == CPU)
-        tn_buf_addf(r->out, "%.2f\n", (double)info->cpu_ms / 1e3);
+        tn_buf_addf(r->out, "%.3f\n", (double)info->cpu_ms / 1e3);
     else
-        tn_buf_addf(r->out, "%llu\n",
-                    (unsigned long long)(r->metric == CALLS ? info->calls
-                                         : r->metric == MEMORY ? info->bytes : info->overruns));
+        tn_buf_addf(r->out, "%llu\n", (unsigned long long)isolate_value(info, r->metric));
 }
 
 static void write_isolates(struct tn_buf *out, const struct tn_api *api)

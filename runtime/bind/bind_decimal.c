@@ -47,7 +47,8 @@ static const luaL_Reg methods[] = {
     {"div", l_div},      {"integer", l_integer}, {"number", l_number},
     {"round", l_round},  {"sign", l_sign},       {"text", l_text},
     {NULL, NULL}};
-static const struct bind_class NUMBER = {.name = "tenon.decimal", .drop = drop_number, .methods = methods, .pure = true};
+static const struct bind_class NUMBER = {
+    .name = "tenon.decimal", .drop = drop_number, .methods = methods, .pure = true};
 
 /* ---- values ---- */
 

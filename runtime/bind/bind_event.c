@@ -172,7 +172,8 @@ static void drop_reading(void *object)
     tn_json_free(r->json);
 }
 
-static const struct bind_class reading_class = {.name = "tenon.event.reading", .drop = drop_reading};
+static const struct bind_class reading_class = {.name = "tenon.event.reading",
+                                                .drop = drop_reading};
 
 static struct tn_str kept(struct reading *r, struct tn_str s)
 {

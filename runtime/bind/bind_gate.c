@@ -87,7 +87,8 @@ static void leave(void *object)
 
 static int l_leave(lua_State *L);
 static const luaL_Reg pass_methods[] = {{"__close", l_leave}, {"leave", l_leave}, {NULL, NULL}};
-static const struct bind_class pass_class = {.name = "tenon.gate.pass", .drop = leave, .methods = pass_methods};
+static const struct bind_class pass_class = {
+    .name = "tenon.gate.pass", .drop = leave, .methods = pass_methods};
 
 static int l_leave(lua_State *L)
 {

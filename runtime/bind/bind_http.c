@@ -143,7 +143,8 @@ static void drop_reply(void *object)
 
 static int reply_index(lua_State *L);
 static const luaL_Reg reply_meta[] = {{"__index", reply_index}, {NULL, NULL}};
-static const struct bind_class reply_class = {.name = "tenon.http.reply", .drop = drop_reply, .methods = reply_meta};
+static const struct bind_class reply_class = {
+    .name = "tenon.http.reply", .drop = drop_reply, .methods = reply_meta};
 
 struct bind_body *bind_check_reply(lua_State *L, int index)
 {

@@ -128,7 +128,8 @@ static void drop_handle(void *object)
 
 static int l_emit(lua_State *L);
 static const luaL_Reg handle_methods[] = {{"emit", l_emit}, {NULL, NULL}};
-static const struct bind_class handle_class = {.name = "tenon.source", .drop = drop_handle, .methods = handle_methods};
+static const struct bind_class handle_class = {
+    .name = "tenon.source", .drop = drop_handle, .methods = handle_methods};
 
 static void check_open(lua_State *L, const struct source *s)
 {

@@ -497,7 +497,8 @@ static const luaL_Reg tx_methods[] = {{"get", tx_l_get},       {"find", tx_l_fin
                                       {"audit", tx_l_audit},   {"kv_get", tx_l_kv_get},
                                       {"kv_put", tx_l_kv_put}, {"kv_delete", tx_l_kv_delete},
                                       {"__close", tx_l_close}, {NULL, NULL}};
-static const struct bind_class tx_class = {.name = "tenon.transaction", .drop = drop_tx, .methods = tx_methods};
+static const struct bind_class tx_class = {
+    .name = "tenon.transaction", .drop = drop_tx, .methods = tx_methods};
 
 /* ---- a transaction ---- */
 

@@ -45,7 +45,8 @@ static void drop_stream(void *object)
     tn_buf_clear(&s->buf);
     tn_arena_clear(&s->fields.memory);
 }
-static const struct bind_class STREAM = {.name = "tenon.http.stream", .drop = drop_stream, .methods = meta};
+static const struct bind_class STREAM = {
+    .name = "tenon.http.stream", .drop = drop_stream, .methods = meta};
 
 static struct bind_stream *push_stream(lua_State *L)
 {

@@ -228,7 +228,8 @@ static void drop_reader(void *object)
     tn_json_free(r->json);
 }
 
-static const struct bind_class reader_class = {.name = "tenon.connection.reader", .drop = drop_reader};
+static const struct bind_class reader_class = {.name = "tenon.connection.reader",
+                                               .drop = drop_reader};
 
 void tn_connection_push_json(lua_State *L, struct tn_str text)
 {

@@ -174,8 +174,7 @@ static struct tn_fileset *site_with_file(const struct tn_generations *g, const s
 }
 
 /* While it was loaded somebody may have changed the file. */
-static bool still_based_on(const struct tn_generations *g, const struct wish *w,
-                           struct tn_err *err)
+static bool still_based_on(const struct tn_generations *g, const struct wish *w, struct tn_err *err)
 {
     if (!w->based_on[0]) return true;
     struct tn_fileset *site = generations_site(g, err);

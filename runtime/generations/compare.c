@@ -37,7 +37,7 @@ struct way {
     const struct tn_resource *target; /* what the mapping writes */
     struct tn_buf out;
     struct tn_outcome outcome;
-    int64_t began_us; /* with the record at hand; 0: it has not */
+    int64_t began_us;     /* with the record at hand; 0: it has not */
     struct tn_err misfit; /* kind none: the resource takes it */
     bool ok;
 };
@@ -59,7 +59,7 @@ struct tn_compare {
     struct tn_units_env env; /* nothing in it but the host */
     void (*wake)(void *arg);
     void *wake_arg;
-    struct way ways[2];      /* old, new */
+    struct way ways[2]; /* old, new */
     struct tn_json *record, *members[2];
     struct tn_json_rows rows;
     bool in_sample;

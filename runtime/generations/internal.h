@@ -23,8 +23,8 @@ struct tn_generations {
     struct waiting *waiting;
     struct following *following; /* another worker; no activation begins before it is done */
     char refused[HASH_HEX];      /* what was followed and does not load here */
-    struct trying *trying;    /* a preview; one at a time */
-    struct tn_shadow *shadow; /* of what served before; NULL: none */
+    struct trying *trying;       /* a preview; one at a time */
+    struct tn_shadow *shadow;    /* of what served before; NULL: none */
     struct tn_timer *shadow_end;
 };
 

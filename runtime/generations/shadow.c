@@ -338,8 +338,7 @@ static void compare_wakes(void *arg)
 static void load_both(void *arg)
 {
     struct tn_shadow *s = arg;
-    s->compare =
-        tn_compare_new(s->o.env->host, s->o.from, s->o.to, compare_wakes, s, &s->err);
+    s->compare = tn_compare_new(s->o.env->host, s->o.from, s->o.to, compare_wakes, s, &s->err);
 }
 
 static void both_loaded(void *arg)
@@ -351,8 +350,8 @@ static void both_loaded(void *arg)
         return;
     }
     while (s->queue) drop_page(s);
-    tn_log(s->o.env->log, TN_LOG_warn, "scripts", "there is no shadow of %.12s: %s",
-           s->o.wish.from, s->err.text);
+    tn_log(s->o.env->log, TN_LOG_warn, "scripts", "there is no shadow of %.12s: %s", s->o.wish.from,
+           s->err.text);
 }
 
 struct tn_shadow *tn_shadow_start(const struct tn_shadow_options *o)

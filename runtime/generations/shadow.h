@@ -35,8 +35,8 @@ struct tn_shadow_options {
     struct tn_shadow_wish wish;
     int worker;
 };
-/* Both sets are loaded beside the loop; what passes by meanwhile waits.  When one does not load (any
- * more) the log says so, and nothing is compared. */
+/* Both sets are loaded beside the loop; what passes by meanwhile waits.  When one does not load
+ * (any more) the log says so, and nothing is compared. */
 struct tn_shadow *tn_shadow_start(const struct tn_shadow_options *o);
 const struct tn_shadow_wish *tn_shadow_wish(const struct tn_shadow *s);
 /* Taps a source that was just opened (sync/tap.h). */

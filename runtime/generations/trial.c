@@ -19,8 +19,8 @@ struct trying {
     struct tn_fileset *files;  /* the candidate */
     struct tn_errand *loading; /* of it */
     bool fits;
-    struct tn_str answer;          /* ours, while it is noted */
-    struct tn_preview *preview;    /* NULL: it could not begin */
+    struct tn_str answer;       /* ours, while it is noted */
+    struct tn_preview *preview; /* NULL: it could not begin */
     struct tn_err err;
     tn_trial_fn done;
     void *arg;

@@ -12,7 +12,8 @@ struct tn_host;
 
 struct tn_errand *tn_errand_start(struct tn_host *host, void (*fn)(void *arg),
                                   void (*done)(void *arg), void *arg);
-/* fn has returned, its scripts were stopped for that, and done is not called.  NULL does nothing. */
+/* fn has returned, its scripts were stopped for that, and done is not called.  NULL does nothing.
+ */
 void tn_errand_stop(struct tn_errand *errand);
 
 #endif

@@ -50,7 +50,8 @@ struct tn_isolate {
     int refs;
     int call_ms, load_ms, max_tasks;
     size_t max_bytes;
-    struct tn_isolate_stats stats;
+    struct tn_isolate_stats stats;    /* all but memory */
+    _Atomic size_t bytes, peak_bytes; /* also read while it is away */
     uint64_t cpu_us;
     bool refused; /* the cap was hit in the call under way */
     bool retired;
@@ -58,17 +59,17 @@ struct tn_isolate {
     unsigned max_overruns, rows[2]; /* overruns in a row, of calls and of tasks */
     struct tn_entry *innermost;     /* call under way in this isolate */
     struct tn_task *tasks;
-    struct tn_task *current; /* runs right now */
+    struct tn_task *current;  /* runs right now */
     struct tn_side_job *away; /* runs beside the loop; NULL: at home */
     struct tn_side_job chore; /* of the collector, or the end */
     struct tn_waiter waiting; /* ring of those who want it meanwhile */
-    int *dropped; /* references, while it is away */
+    int *dropped;             /* references, while it is away */
     size_t n_dropped, dropped_room;
-    bool lingers; /* what ran last took longer than a slice: the next goes beside at once */
-    int pinned;              /* coroutines resumed where nothing can wait */
-    bool parking;            /* the yield under way is a task's wait, or gives way */
-    bool gave_way;           /* the latter, */
-    bool homing;             /* for what has to be done at home */
+    bool lingers;  /* what ran last took longer than a slice: the next goes beside at once */
+    int pinned;    /* coroutines resumed where nothing can wait */
+    bool parking;  /* the yield under way is a task's wait, or gives way */
+    bool gave_way; /* the latter, */
+    bool homing;   /* for what has to be done at home */
     struct tn_timer *drain;
     struct tn_file *files;
     size_t n_files;
@@ -90,10 +91,16 @@ struct tn_entry {
     struct tn_entry *outer; /* into the same isolate */
     struct tn_task *task;   /* that was running around it */
     int pinned, ms;
-    int us;                 /* of CPU: what was left of ms when it was entered */
+    int us; /* of CPU: what was left of ms when it was entered */
     enum tn_entry_kind kind;
     bool sliced; /* it may give way although it is no task (slice.h) */
 };
+
+/* It holds so much that the collector's last step takes long. */
+static inline bool tn_isolate_large(const struct tn_isolate *iso)
+{
+    return iso->bytes > TN_LIMIT_HEAVY_BYTES;
+}
 
 /* isolate.c */
 /* Before and after a call, by whoever has the floor; the thread that makes the call enters and
@@ -119,8 +126,8 @@ bool tn_isolate_late(const struct tn_isolate *iso);
 bool tn_isolate_may_give_way(const struct tn_isolate *iso, lua_State *L);
 /* Leaves it: to be returned by a C function; k goes on. */
 int tn_isolate_give_way(lua_State *L, lua_KContext ctx, lua_KFunction k);
-/* The same for a C function that is about to take long, or has: on the loop's thread, where it could
- * go on beside the loop; it has used up its slice. */
+/* The same for a C function that is about to take long, or has: on the loop's thread, where it
+ * could go on beside the loop; it has used up its slice. */
 bool tn_isolate_holds_loop(const struct tn_isolate *iso, lua_State *L);
 bool tn_isolate_is_due(const struct tn_isolate *iso, lua_State *L);
 /* The state to make a call on: that of the innermost call, or the main one. */

@@ -3,6 +3,7 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,10 +14,23 @@
 
 /* ---- memory ---- */
 
+/* One thread at a time writes them: no more than plain stores. */
+static inline size_t bytes_of(const struct tn_isolate *iso)
+{
+    return atomic_load_explicit(&iso->bytes, memory_order_relaxed);
+}
+
+static inline void set_bytes(struct tn_isolate *iso, size_t n)
+{
+    atomic_store_explicit(&iso->bytes, n, memory_order_relaxed);
+    if (n > atomic_load_explicit(&iso->peak_bytes, memory_order_relaxed))
+        atomic_store_explicit(&iso->peak_bytes, n, memory_order_relaxed);
+}
+
 static bool over_cap(struct tn_isolate *iso, size_t old, size_t new)
 {
     return new > old &&
-           (new - old > iso->max_bytes || iso->stats.bytes > iso->max_bytes - (new - old));
+           (new - old > iso->max_bytes || bytes_of(iso) > iso->max_bytes - (new - old));
 }
 
 /* The call's own position, taken here: an error for want of memory calls no message handler, and
@@ -32,7 +46,7 @@ static void *counted(void *arg, void *p, size_t old, size_t new)
     struct tn_isolate *iso = arg;
     if (!p) old = 0;
     if (new == 0) {
-        iso->stats.bytes -= old;
+        set_bytes(iso, bytes_of(iso) - old);
         free(p);
         return NULL;
     }
@@ -44,8 +58,7 @@ static void *counted(void *arg, void *p, size_t old, size_t new)
     if (new > old && TN_FAULT("script.alloc")) return NULL;
     void *q = realloc(p, new);
     if (!q) return new <= old ? p : NULL;
-    iso->stats.bytes += new - old;
-    if (iso->stats.bytes > iso->stats.peak_bytes) iso->stats.peak_bytes = iso->stats.bytes;
+    set_bytes(iso, bytes_of(iso) + new - old);
     return q;
 }
 
@@ -185,7 +198,7 @@ void tn_isolate_home(struct tn_isolate *iso)
 
 bool tn_isolate_heavy(const struct tn_isolate *iso)
 {
-    return iso->lingers || iso->stats.bytes > TN_LIMIT_HEAVY_BYTES;
+    return iso->lingers || tn_isolate_large(iso);
 }
 
 void tn_isolate_wait(struct tn_isolate *iso, struct tn_waiter *waiter)
@@ -260,7 +273,7 @@ static void collect(struct tn_isolate *iso)
 {
     iso->chore = (struct tn_side_job){.run = collect_beside, .home = collected};
     iso->refs++;
-    if (iso->stats.bytes > TN_LIMIT_HEAVY_BYTES && tn_isolate_send(iso, &iso->chore)) return;
+    if (tn_isolate_large(iso) && tn_isolate_send(iso, &iso->chore)) return;
     lua_gc(iso->L, LUA_GCCOLLECT);
     iso->refs--;
 }
@@ -282,9 +295,8 @@ static int run_job(lua_State *L)
 
 bool tn_isolate_refuse(const struct tn_isolate *iso, struct tn_err *err)
 {
-    return tn_fail(err, TN_E_budget,
-                   "%s is in quarantine: it overran its budget %u times in a row", iso->name,
-                   iso->max_overruns);
+    return tn_fail(err, TN_E_budget, "%s is in quarantine: it overran its budget %u times in a row",
+                   iso->name, iso->max_overruns);
 }
 
 bool tn_isolate_spent(const struct tn_isolate *iso)
@@ -324,7 +336,7 @@ static bool attempt_lending(struct tn_isolate *iso, lua_State *L, struct tn_entr
 static bool run(struct tn_isolate *iso, enum tn_entry_kind kind, int ms,
                 void (*fn)(lua_State *L, void *arg), void *arg, struct tn_err *err)
 {
-    while (iso->away) tn_side_recall(iso->away, false);
+    while (iso->away && iso->away->side != iso->host->side) tn_side_recall(iso->away, false);
     lua_State *L = tn_isolate_state(iso);
     struct job job = {fn, arg};
     struct tn_entry entry;
@@ -443,7 +455,7 @@ static void closed(struct tn_side_job *job)
 static void destroy(struct tn_isolate *iso)
 {
     iso->chore = (struct tn_side_job){.run = close_beside, .home = closed};
-    if (iso->stats.bytes > TN_LIMIT_HEAVY_BYTES && tn_isolate_send(iso, &iso->chore)) return;
+    if (tn_isolate_large(iso) && tn_isolate_send(iso, &iso->chore)) return;
     if (iso->L) lua_close(iso->L);
     bury(iso);
 }
@@ -498,6 +510,8 @@ struct tn_isolate *tn_isolate_of(lua_State *L)
 void tn_isolate_stats(const struct tn_isolate *iso, struct tn_isolate_stats *out)
 {
     *out = iso->stats;
+    out->bytes = bytes_of(iso);
+    out->peak_bytes = iso->peak_bytes;
     out->cpu_ms = iso->cpu_us / 1000;
 }
 

@@ -69,6 +69,7 @@ struct tn_isolate_options {
 struct tn_isolate_stats {
     uint64_t calls, errors, overruns; /* overruns: of time or memory */
     unsigned overruns_in_row;         /* 0 again after a call that kept within its budget */
+    uint64_t beside;                  /* stretches that ran beside the loop (side.h) */
     uint64_t cpu_ms;                  /* in steps of a tick: exact over many calls */
     size_t bytes, peak_bytes;
     int tasks;

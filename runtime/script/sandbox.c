@@ -214,7 +214,7 @@ static int l_collectgarbage(lua_State *L)
     struct tn_isolate *iso = tn_isolate_of(L);
     if (strcmp(what, "count") != 0)
         return luaL_error(L, "collectgarbage: only \"count\" is available to scripts");
-    lua_pushnumber(L, (lua_Number)iso->stats.bytes / 1024);
+    lua_pushnumber(L, (lua_Number)iso->bytes / 1024);
     return 1;
 }
 
@@ -282,9 +282,9 @@ static int refuse_global(lua_State *L)
 /* ---- putting it together ---- */
 
 /* Stock functions that neither loop over what a script sets nor reach outside. */
-static const char *const kept_base[] = {"assert",   "error",    "getmetatable", "ipairs", "next",
-                                        "pairs",    "rawequal", "rawget",       "rawlen", "select",
-                                        "tonumber", "type",     NULL};
+static const char *const kept_base[] = {
+    "assert", "error",  "getmetatable", "ipairs",   "next", "pairs", "rawequal",
+    "rawget", "rawlen", "select",       "tonumber", "type", NULL};
 static const char *const kept_math[] = {
     "abs",  "acos",   "asin", "atan", "ceil",       "cos",       "deg",        "exp",  "floor",
     "fmod", "huge",   "log",  "max",  "maxinteger", "min",       "mininteger", "modf", "pi",

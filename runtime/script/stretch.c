@@ -64,9 +64,12 @@ bool tn_stretch_run(struct tn_stretch *s, int args, bool here)
     s->args = args;
     tn_isolate_check_in(iso, &s->entry, s->co, s->ms, s->us, s->task);
     s->entry.sliced = true;
-    if (beside && tn_isolate_send(iso, &s->job)) return false;
-    bool heavy = iso->stats.bytes > TN_LIMIT_HEAVY_BYTES;
-    run_in(s, iso->host->dog, s->homing && heavy ? 0 : SLICE_US, TN_LIMIT_HELD_MS);
+    if (beside && tn_isolate_send(iso, &s->job)) {
+        iso->stats.beside++;
+        return false;
+    }
+    bool back_at_once = s->homing && tn_isolate_large(iso);
+    run_in(s, iso->host->dog, back_at_once ? 0 : SLICE_US, TN_LIMIT_HELD_MS);
     settle(s);
     return true;
 }

@@ -11,13 +11,13 @@ struct tn_stretch {
     struct tn_isolate *iso; /* the owner holds it */
     struct tn_task *task;   /* NULL: it cannot wait, only give way */
     lua_State *co;
-    int ms; /* of CPU it may use */
+    int ms;                                /* of CPU it may use */
     void (*back)(struct tn_stretch *self); /* it has run beside the loop; may not call anybody but
                                             * script/ */
     /* Afterwards: */
-    int status, n; /* of lua_resume */
-    bool gave_way; /* it is to be run on, */
-    bool homing;   /* at home */
+    int status, n;     /* of lua_resume */
+    bool gave_way;     /* it is to be run on, */
+    bool homing;       /* at home */
     bool keeps_budget; /* set by what yields: its next part is one of the same call */
     struct tn_err err; /* when status is an error */
     /* its own */

@@ -278,8 +278,8 @@ static int replace_by_template(lua_State *L, int status, lua_KContext how)
     return 2;
 }
 
-/* By a function or a table: in Lua, so that it can give way in the middle.  next gives where a match
- * begins, where what follows it begins, its captures. */
+/* By a function or a table: in Lua, so that it can give way in the middle.  next gives where a
+ * match begins, where what follows it begins, its captures. */
 static const char replace_source[] =
     "local next, s, by, max, kind = ...\n"
     "local sub, type = string.sub, type\n"
@@ -331,8 +331,7 @@ static int l_gsub(lua_State *L)
     int type = lua_type(L, 3);
     check_str(L, 1), check_str(L, 2);
     if (type == LUA_TFUNCTION || type == LUA_TTABLE) return replace_by_value(L);
-    luaL_argexpected(L, type == LUA_TNUMBER || type == LUA_TSTRING, 3,
-                     "string/function/table");
+    luaL_argexpected(L, type == LUA_TNUMBER || type == LUA_TSTRING, 3, "string/function/table");
     return replace_by_template(L, LUA_OK, FIRST);
 }
 

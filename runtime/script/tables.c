@@ -330,7 +330,8 @@ static void sort(lua_State *L, lua_Integer low, lua_Integer high)
 /* Elements that Lua itself can compare, in a table that is one. */
 static bool plain(lua_State *L, lua_Integer n)
 {
-    if (lua_type(L, 1) != LUA_TTABLE || luaL_getmetafield(L, 1, "__index") != LUA_TNIL) return false;
+    if (lua_type(L, 1) != LUA_TTABLE || luaL_getmetafield(L, 1, "__index") != LUA_TNIL)
+        return false;
     for (lua_Integer i = 1; i <= n; i++) {
         int type = lua_rawgeti(L, 1, i);
         lua_pop(L, 1);
@@ -359,8 +360,7 @@ static int sort_any(lua_State *L, int status, lua_KContext how)
     bool given = !lua_isnoneornil(L, 2);
     if (given) luaL_checktype(L, 2, LUA_TFUNCTION);
     lua_settop(L, 2);
-    if (!given && better_beside(L, n * 16, how))
-        return tn_isolate_give_way(L, AGAIN, sort_any);
+    if (!given && better_beside(L, n * 16, how)) return tn_isolate_give_way(L, AGAIN, sort_any);
     if (!given && plain(L, n)) {
         sort(L, 1, n);
         return 0;
@@ -376,9 +376,9 @@ static int l_sort(lua_State *L)
     return sort_any(L, LUA_OK, FIRST);
 }
 
-static const luaL_Reg functions[] = {
-    {"concat", l_concat}, {"insert", l_insert}, {"move", l_move},     {"pack", l_pack},
-    {"remove", l_remove}, {"sort", l_sort},     {"unpack", l_unpack}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"concat", l_concat}, {"insert", l_insert}, {"move", l_move},
+                                     {"pack", l_pack},     {"remove", l_remove}, {"sort", l_sort},
+                                     {"unpack", l_unpack}, {NULL, NULL}};
 
 void tn_tables_open(lua_State *L)
 {

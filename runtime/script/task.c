@@ -193,8 +193,7 @@ static bool may_start(const struct tn_isolate *iso, struct tn_err *err)
 
 static void come_back(struct tn_stretch *stretch)
 {
-    struct tn_task *task =
-        (struct tn_task *)((char *)stretch - offsetof(struct tn_task, stretch));
+    struct tn_task *task = (struct tn_task *)((char *)stretch - offsetof(struct tn_task, stretch));
     task->state = BACK;
     enqueue(task);
 }

@@ -24,15 +24,16 @@ typedef void (*tn_task_done_fn)(void *arg, const struct tn_err *err);
 
 struct tn_task_call {
     tn_push_fn push_first, push; /* called one after the other before it runs; NULL: no arguments */
-    tn_take_fn take;      /* results, protected; NULL: they are dropped */
-    tn_task_done_fn done; /* NULL: nobody cares */
-    int limit_ms;         /* of time, waits included; 0: none.  Beyond: timeout */
-    const void *context;  /* for the modules, beside the isolate's: tn_task_context */
+    tn_take_fn take;             /* results, protected; NULL: they are dropped */
+    tn_task_done_fn done;        /* NULL: nobody cares */
+    int limit_ms;                /* of time, waits included; 0: none.  Beyond: timeout */
+    const void *context;         /* for the modules, beside the isolate's: tn_task_context */
 };
 
-/* Starts the function under ref, which stays there until done; it runs for the first time in a later
- * turn of the loop.  call is copied.  NULL: overloaded (too many tasks), unavailable (retired), budget (spent); done is not
- * called then.  The pointer is valid until done was called. */
+/* Starts the function under ref, which stays there until done; it runs for the first time in a
+ * later turn of the loop.  call is copied.  NULL: overloaded (too many tasks), unavailable
+ * (retired), budget (spent); done is not called then.  The pointer is valid until done was called.
+ */
 TN_MUST_CHECK struct tn_task *tn_task_start(struct tn_isolate *iso, int ref,
                                             const struct tn_task_call *call, void *arg,
                                             struct tn_err *err);
@@ -43,8 +44,8 @@ void tn_task_cancel(struct tn_task *task);
 struct tn_isolate *tn_task_isolate(const struct tn_task *task);
 const void *tn_task_context(const struct tn_task *task); /* as it was started with */
 
-/* The task that runs L.  Raises when there is none that could wait: at load, in a function field, in
- * a transaction. */
+/* The task that runs L.  Raises when there is none that could wait: at load, in a function field,
+ * in a transaction. */
 struct tn_task *tn_task_self(lua_State *L);
 bool tn_task_may_wait(lua_State *L);
 /* Until it is let go, the task cannot wait; it can be left for a while, as any. */

@@ -37,8 +37,8 @@ struct tn_watchdog {
     lua_Hook stop;
     timer_t timer;
     volatile bool ticking;
-    volatile int idle;        /* ticks without a call */
-    volatile int64_t seen_us; /* the CPU clock at the last tick */
+    volatile int idle;         /* ticks without a call */
+    volatile int64_t seen_us;  /* the CPU clock at the last tick */
     volatile int64_t armed_us; /* until then no hook is set again */
     atomic_bool on_demand, demanded, stopped;
 };
@@ -81,10 +81,10 @@ static void rest(struct tn_watchdog *dog)
     dog->ticking = false;
 }
 
-/* lua_sethook is the one call that Lua permits inside a signal handler.  It is made again and again,
- * since a hook that was set in the middle of a call being set up can be overlooked there; but it
- * visits all calls that are under way, which takes longer than a tick where a script is very deep:
- * then the script gets four times as long before the next. */
+/* lua_sethook is the one call that Lua permits inside a signal handler.  It is made again and
+ * again, since a hook that was set in the middle of a call being set up can be overlooked there;
+ * but it visits all calls that are under way, which takes longer than a tick where a script is very
+ * deep: then the script gets four times as long before the next. */
 static void arm(struct tn_watchdog *dog, lua_State *L, int64_t now)
 {
     if (now < dog->armed_us) return;

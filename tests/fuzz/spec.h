@@ -174,8 +174,8 @@ static struct tn_spec_value *value(struct recipe *r, unsigned depth)
 }
 
 /* Gives back what it got, an error, or nothing. */
-static enum tn_fn_end function(void *arg, struct tn_fn_stream *stream, int fn, struct tn_jval record,
-                               struct tn_jw *out, struct tn_err *err)
+static enum tn_fn_end function(void *arg, struct tn_fn_stream *stream, int fn,
+                               struct tn_jval record, struct tn_jw *out, struct tn_err *err)
 {
     (void)arg, (void)stream, (void)fn;
     if (tn_jcount(record) == 1) {

@@ -94,6 +94,29 @@ static inline const char *fixture_run(struct tn_isolate *iso, struct fixture_tex
 }
 
 /* Turns the loop until *done or it is clear that it will not come. */
+/* What became of a task. */
+struct fixture_end {
+    int done;
+    struct tn_err err;
+    struct fixture_text out;
+};
+
+static inline void fixture_end_take(lua_State *L, int n, void *arg)
+{
+    fixture_take(L, n, &((struct fixture_end *)arg)->out);
+}
+
+static inline void fixture_end_done(void *arg, const struct tn_err *err)
+{
+    struct fixture_end *end = arg;
+    end->done++;
+    tn_err_clear(&end->err);
+    if (err) end->err = *err;
+}
+
+static const struct tn_task_call fixture_end_call = {.take = fixture_end_take,
+                                                     .done = fixture_end_done};
+
 static inline void fixture_turn(struct fixture *f, const int *done)
 {
     for (int i = 0; i < 100000 && !*done; i++) tn_loop_turn(f->loop, true);

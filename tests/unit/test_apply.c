@@ -891,8 +891,8 @@ static void wakes(void *arg)
     (void)arg;
 }
 
-static enum tn_fn_end random_function(void *arg, struct tn_fn_stream *stream, int fn, struct tn_jval record,
-                                      struct tn_jw *out, struct tn_err *err)
+static enum tn_fn_end random_function(void *arg, struct tn_fn_stream *stream, int fn,
+                                      struct tn_jval record, struct tn_jw *out, struct tn_err *err)
 {
     static unsigned calls;
     struct tn_jval at = tn_jget_z(record, "a");
@@ -1514,8 +1514,8 @@ struct pausing {
     int first, second, ended;
 };
 
-static enum tn_fn_end pausing_fn(void *arg, struct tn_fn_stream *stream, int fn, struct tn_jval record,
-                                 struct tn_jw *out, struct tn_err *err)
+static enum tn_fn_end pausing_fn(void *arg, struct tn_fn_stream *stream, int fn,
+                                 struct tn_jval record, struct tn_jw *out, struct tn_err *err)
 {
     struct pausing *p = arg;
     int64_t n = 0;

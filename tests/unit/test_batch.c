@@ -10,8 +10,8 @@
 #include "sync/source.h"
 
 /* hang: it never ends; slow: it is done when it is asked for the fifth time. */
-static enum tn_fn_end overrun(void *arg, struct tn_fn_stream *stream, int fn,
-                              struct tn_jval record, struct tn_jw *out, struct tn_err *err)
+static enum tn_fn_end overrun(void *arg, struct tn_fn_stream *stream, int fn, struct tn_jval record,
+                              struct tn_jw *out, struct tn_err *err)
 {
     static int turns;
     bool hang = false, slow = false;
@@ -95,8 +95,7 @@ static enum tn_mapped map_all(struct bench *b, const char *text, const char *row
     tn_batch_reset(&b->batch);
     if (!tn_mapper_begin(b->mapper, &b->batch, tn_str(text), tn_str(rows), err))
         return TN_MAPPED_broken;
-    do
-        how = tn_mapper_slice(b->mapper, 0, err);
+    do how = tn_mapper_slice(b->mapper, 0, err);
     while (how == TN_MAPPED_more || how == TN_MAPPED_waits);
     return how;
 }
@@ -255,8 +254,7 @@ static enum tn_mapped add_page(struct bench *b, const char *text, struct tn_err 
 {
     enum tn_mapped how;
     assert_true(tn_mapper_begin(b->mapper, &b->batch, tn_str(text), TN_STR(""), err));
-    do
-        how = tn_mapper_slice(b->mapper, 0, err);
+    do how = tn_mapper_slice(b->mapper, 0, err);
     while (how == TN_MAPPED_more || how == TN_MAPPED_waits);
     return how;
 }

@@ -148,8 +148,7 @@ static void misuse_raises(void **state)
         {"store.query('order', { sort = 'colour' })", "order has no field 'colour'"},
         {"store.each('order', { max = 0 })", "from 1 to"},
         {"store.transaction(7)", "function expected"},
-        {"load(function() store.transaction(function() end) end)",
-         "waits for an answer"},
+        {"load(function() store.transaction(function() end) end)", "waits for an answer"},
     };
     for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
         stage_says(*state, uses[i][0], uses[i][1]);

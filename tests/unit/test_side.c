@@ -41,6 +41,20 @@ static int l_fail(lua_State *L)
     return luaL_error(L, "the host says no");
 }
 
+static void touch_inside(lua_State *L, void *arg)
+{
+    (void)L, (void)arg;
+    touch();
+}
+
+/* Back into the isolate that called. */
+static int l_inward(lua_State *L)
+{
+    struct tn_err err;
+    lua_pushboolean(L, tn_isolate_protect(tn_isolate_of(L), touch_inside, NULL, &err));
+    return 1;
+}
+
 static int answered(lua_State *L, int status, lua_KContext ctx)
 {
     (void)status, (void)ctx;
@@ -76,8 +90,8 @@ static int l_thing(lua_State *L)
 
 static int open_shared(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"touch", l_touch}, {"fail", l_fail}, {"wait", l_wait}, {"thing", l_thing}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"touch", l_touch}, {"fail", l_fail},     {"wait", l_wait},
+                                         {"thing", l_thing}, {"inward", l_inward}, {NULL, NULL}};
     lua_newtable(L);
     for (const luaL_Reg *f = functions; f->name; f++) {
         tn_lua_push_host(L, f->func);
@@ -93,26 +107,8 @@ static const struct tn_module modules[] = {{"shared", open_shared}, {NULL, NULL}
 /* Computes for about n times 10 microseconds, and allocates. */
 #define WORK                                                                                       \
     "local shared = require 'shared'\n"                                                            \
-    "local function work(n) local t = {} for i = 1, n * 50 do t[i %% 100] = {i} end return n end\n"
-
-struct end {
-    int done;
-    struct tn_err err;
-    struct fixture_text out;
-};
-
-static void take(lua_State *L, int n, void *arg)
-{
-    fixture_take(L, n, &((struct end *)arg)->out);
-}
-
-static void done(void *arg, const struct tn_err *err)
-{
-    struct end *end = arg;
-    end->done++;
-    tn_err_clear(&end->err);
-    if (err) end->err = *err;
-}
+    "local function work(n) local t = {} for i = 1, n * 50 do t[i %% 100] = {i} end return n "     \
+    "end\n"
 
 static struct tn_isolate *isolate(void **state, int call_ms)
 {
@@ -120,19 +116,19 @@ static struct tn_isolate *isolate(void **state, int call_ms)
     return fixture_isolate(*state, &o);
 }
 
-static struct tn_task *start(struct tn_isolate *iso, const char *body, struct end *end)
+static struct tn_task *start(struct tn_isolate *iso, const char *body, struct fixture_end *end)
 {
-    static const struct tn_task_call call = {.take = take, .done = done};
     struct tn_err err;
     char *text = NULL;
     assert_true(asprintf(&text, WORK "return function(...)\n%s\nend", body) > 0);
-    struct tn_task *task = tn_task_start(iso, fixture_load(iso, text), &call, end, &err);
+    struct tn_task *task =
+        tn_task_start(iso, fixture_load(iso, text), &fixture_end_call, end, &err);
     assert_non_null(task);
     free(text);
     return task;
 }
 
-static void ends_well(void **state, struct end *end, const char *out)
+static void ends_well(void **state, struct fixture_end *end, const char *out)
 {
     fixture_turn(*state, &end->done);
     if (end->err.kind) fail_msg("%s:%d: %s", end->err.file, end->err.line, end->err.text);
@@ -155,12 +151,13 @@ static void the_loops_thread_has_next_to_nothing_to_do_meanwhile(void **state)
         "coroutine.wrap(function() while true do pcall(work, 100) end end)()",
         "table.sort({ 1, 2 }, function() while true do work(1) end end)",
         "return (('a'):gsub('a', function() while true do work(1) end end))",
-        "return tostring(setmetatable({}, { __tostring = function() while true do work(1) end end }))",
+        "return tostring(setmetatable({}, { __tostring = function() while true do work(1) end end "
+        "}))",
         "local t = {} while true do t[#t + 1] = {} end",
     };
     for (size_t i = 0; i < sizeof hogs / sizeof *hogs; i++) {
         struct tn_isolate *iso = isolate(state, 300);
-        struct end end = {0};
+        struct fixture_end end = {0};
         start(iso, hogs[i], &end);
         int64_t began = tn_cpu_us();
         fixture_turn(*state, &end.done);
@@ -182,7 +179,7 @@ static void one_thread_at_a_time_touches_what_is_shared(void **state)
 {
     struct fixture *f = *state;
     struct tn_isolate *isos[4];
-    struct end ends[4] = {{0}};
+    struct fixture_end ends[4] = {{0}};
     struct tn_timer *timer = tn_timer_new(f->loop, tick, &timer);
     tn_timer_set(timer, 0);
     for (int i = 0; i < 4; i++) {
@@ -190,13 +187,13 @@ static void one_thread_at_a_time_touches_what_is_shared(void **state)
         start(isos[i],
               "for i = 1, 20 do\n"
               "  work(300) shared.touch() shared.touch() work(300)\n"
-              "  load(function() for i = 1, 5 do work(1) shared.touch() end return nil end)\n"
+              "  load(function() for i = 1, 5 do work(1) shared.touch() end shared.inward() end)\n"
               "  coroutine.wrap(function() work(10) shared.touch() end)()\n"
               "end return 'ok'",
               &ends[i]);
     }
     for (int i = 0; i < 4; i++) ends_well(state, &ends[i], "ok");
-    assert_true(shared.calls >= 4 * 20 * 8);
+    assert_true(shared.calls >= 4 * 20 * 9);
     assert_true(shared.beside > 10);
     assert_true(shared.beside < shared.calls);
     tn_timer_free(timer);
@@ -206,7 +203,7 @@ static void one_thread_at_a_time_touches_what_is_shared(void **state)
 static void an_error_of_the_host_gives_the_floor_back(void **state)
 {
     struct tn_isolate *iso = isolate(state, 20000);
-    struct end end = {0};
+    struct fixture_end end = {0};
     start(iso,
           "local failed = 0\n"
           "local function try() work(10) shared.fail() end\n"
@@ -230,7 +227,7 @@ static void an_error_of_the_host_gives_the_floor_back(void **state)
 static void what_waits_goes_on_beside_the_loop(void **state)
 {
     struct tn_isolate *iso = isolate(state, 20000);
-    struct end end = {0};
+    struct fixture_end end = {0};
     start(iso,
           "local n = 0 for i = 1, 30 do work(200)\n"
           "  n = n + shared.wait() work(20) n = n + select(2, pcall(shared.wait)) end return n",
@@ -250,7 +247,7 @@ static void a_call_from_the_loop_is_let_in(void **state)
     struct fixture *f = *state;
     struct tn_isolate *iso = isolate(state, 20000);
     struct fixture_text out;
-    struct end end = {0};
+    struct fixture_end end = {0};
     start(iso, "local n = 0 for i = 1, 1000 do n = n + work(20) end return n", &end);
     int calls = 0;
     for (; !end.done; calls++) {
@@ -265,7 +262,7 @@ static void a_call_from_the_loop_is_let_in(void **state)
 static void tasks_of_one_isolate_take_turns(void **state)
 {
     struct tn_isolate *iso = isolate(state, 20000);
-    struct end hogs[3] = {{0}}, quick = {0};
+    struct fixture_end hogs[3] = {{0}}, quick = {0};
     int before = 0;
     for (int i = 0; i < 3; i++)
         start(iso, "local n = 0 for i = 1, 1000 do n = n + work(30) end return n", &hogs[i]);
@@ -284,7 +281,7 @@ static void more_hogs_than_threads_all_come_to_their_end(void **state)
 {
     enum { HOGS = 20 };
     struct tn_isolate *isos[HOGS];
-    struct end ends[HOGS] = {{0}};
+    struct fixture_end ends[HOGS] = {{0}};
     for (int i = 0; i < HOGS; i++) {
         isos[i] = isolate(state, 30);
         start(isos[i], "while true do work(1) end", &ends[i]);
@@ -300,7 +297,7 @@ static void an_isolate_ends_with_all_it_holds_wherever_that_is(void **state)
 {
     struct fixture *f = *state;
     struct tn_isolate *iso = isolate(state, 20000);
-    struct end end = {0};
+    struct fixture_end end = {0};
     start(iso,
           "local keep = {} for i = 1, 100 do keep[i] = shared.thing() end\n"
           "for i = 1, 100000 do keep[#keep + 1] = {i, i} end\n"
@@ -316,7 +313,7 @@ static void an_isolate_ends_with_all_it_holds_wherever_that_is(void **state)
 static void the_host_ends_with_hogs_under_way(void **state)
 {
     struct fixture *f = *state;
-    struct end ends[4] = {{0}};
+    struct fixture_end ends[4] = {{0}};
     int64_t began = tn_mono_us();
     for (int i = 0; i < 4; i++) {
         struct tn_isolate *iso = isolate(state, 60000);
@@ -338,10 +335,10 @@ static void what_is_cancelled_is_stopped_where_it_is(void **state)
     struct fixture *f = *state;
     struct tn_isolate *iso = isolate(state, 60000);
     for (int i = 0; i < 20; i++) {
-        struct end end = {0};
-        struct tn_task *task =
-            start(iso, "work(3000) while true do pcall(load, function() work(1) shared.touch() end) end",
-                  &end);
+        struct fixture_end end = {0};
+        struct tn_task *task = start(
+            iso, "work(3000) while true do pcall(load, function() work(1) shared.touch() end) end",
+            &end);
         for (int turn = 0; turn < i * 5; turn++) tn_loop_turn(f->loop, false);
         tn_task_cancel(task);
         fixture_turn(f, &end.done);

@@ -65,26 +65,6 @@ static int open_hold(lua_State *L)
 }
 static const struct tn_module modules[] = {{"hold", open_hold}, {NULL, NULL}};
 
-struct end {
-    int done;
-    struct tn_err err;
-    struct fixture_text out;
-};
-
-static void take(lua_State *L, int n, void *arg)
-{
-    fixture_take(L, n, &((struct end *)arg)->out);
-}
-
-static void done(void *arg, const struct tn_err *err)
-{
-    struct end *end = arg;
-    end->done++;
-    tn_err_clear(&end->err);
-    if (err) end->err = *err;
-}
-static const struct tn_task_call call = {.take = take, .done = done};
-
 static int open(void **state)
 {
     memset(&holds, 0, sizeof holds);
@@ -105,24 +85,25 @@ static struct tn_isolate *isolate(void **state)
 }
 
 static struct tn_task *start_after(struct tn_isolate *iso, const char *head, const char *body,
-                                   struct end *end)
+                                   struct fixture_end *end)
 {
     struct tn_err err;
     char *text = NULL;
     assert_true(asprintf(&text, "%sreturn function(...)\n%s\nend", head, body) > 0);
     int ref = fixture_load(iso, text);
-    struct tn_task *task = tn_task_start(iso, ref, &call, end, &err);
+    struct tn_task *task = tn_task_start(iso, ref, &fixture_end_call, end, &err);
     assert_non_null(task);
     free(text);
     return task;
 }
 
-static struct tn_task *start(struct tn_isolate *iso, const char *body, struct end *end)
+static struct tn_task *start(struct tn_isolate *iso, const char *body, struct fixture_end *end)
 {
     return start_after(iso, "local hold = require 'hold'\n", body, end);
 }
 
-static struct tn_task *start_plain(struct tn_isolate *iso, const char *body, struct end *end)
+static struct tn_task *start_plain(struct tn_isolate *iso, const char *body,
+                                   struct fixture_end *end)
 {
     return start_after(iso, "", body, end);
 }
@@ -137,7 +118,7 @@ static void turns(struct fixture *f, int n)
 static void a_task_ends_with_results(void **state)
 {
     struct tn_isolate *iso = isolate(state);
-    struct end end = {0};
+    struct fixture_end end = {0};
     start(iso, "return 1, 'a'", &end);
     assert_int_equal(end.done, 0);
     fixture_turn(*state, &end.done);
@@ -149,7 +130,7 @@ static void a_task_ends_with_results(void **state)
 static void a_task_parks_and_goes_on(void **state)
 {
     struct tn_isolate *iso = isolate(state);
-    struct end end = {0};
+    struct fixture_end end = {0};
     start(iso, "local a = hold()\nlocal b = hold()\nreturn a + b", &end);
     until_held(*state, 1);
     assert_int_equal(holds.n, 1);
@@ -183,12 +164,15 @@ static void waits_work_in_all_places(void **state)
         "return (('x'):gsub('x', function() return hold() end))",
         "return (('x'):gsub('x', function() return coroutine.wrap(hold)() end))",
         "return (('x'):gsub('x', setmetatable({}, { __index = function() return hold() end })))",
-        "return tostring(setmetatable({}, { __tostring = function() return tostring(hold()) end }))",
+        "return tostring(setmetatable({}, { __tostring = function() return tostring(hold()) end "
+        "}))",
         "local t, n = { setmetatable({}, { __lt = function() return hold() end }), {} } "
         "table.sort(t, function() n = n or hold() return false end) return n",
-        "local n local o = setmetatable({}, { __lt = function() n = n or hold() return false end }) "
+        "local n local o = setmetatable({}, { __lt = function() n = n or hold() return false end "
+        "}) "
         "pcall(table.sort, { 1, o }) return n",
-        "local n local o = setmetatable({}, { __lt = function() n = n or hold() return false end }) "
+        "local n local o = setmetatable({}, { __lt = function() n = n or hold() return false end "
+        "}) "
         "table.sort { o, o } return n",
         "local co = coroutine.wrap(function(a) local b = coroutine.yield(a) return b + hold() end) "
         "co(1) return co(0)",
@@ -197,7 +181,7 @@ static void waits_work_in_all_places(void **state)
     };
     struct tn_isolate *iso = isolate(state);
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
-        struct end end = {0};
+        struct fixture_end end = {0};
         start(iso, bodies[i], &end);
         for (int n = 0; n < 100000 && holds.n <= (int)i && !end.done; n++)
             tn_loop_turn(((struct fixture *)*state)->loop, true);
@@ -222,7 +206,7 @@ static void waits_are_refused_elsewhere(void **state)
     };
     struct tn_isolate *iso = isolate(state);
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
-        struct end end = {0};
+        struct fixture_end end = {0};
         start(iso, bodies[i], &end);
         fixture_turn(*state, &end.done);
         if (!strstr(end.err.text, "waits for an answer"))
@@ -242,7 +226,7 @@ static void waits_are_refused_elsewhere(void **state)
 static void failures_say_where(void **state)
 {
     struct tn_isolate *iso = isolate(state);
-    struct end end = {0};
+    struct fixture_end end = {0};
     start(iso, "hold()\nlocal x = nil\nreturn x.y", &end);
     until_held(*state, 1);
     answer(0, 1);
@@ -270,7 +254,7 @@ static void failures_say_where(void **state)
 static void the_budget_is_per_stretch(void **state)
 {
     struct tn_isolate *iso = isolate(state);
-    struct end end = {0};
+    struct fixture_end end = {0};
     start(
         iso,
         "local n = 0\nfor i = 1, 6 do\n  for j = 1, 1e5 do n = n + 1 end\n  hold()\nend\nreturn n",
@@ -289,7 +273,7 @@ static void the_budget_is_per_stretch(void **state)
 static void cancelling_drops_at_once(void **state)
 {
     struct tn_isolate *iso = isolate(state);
-    struct end end = {0};
+    struct fixture_end end = {0};
     struct tn_task *task =
         start(iso,
               "local x <close> = setmetatable({}, { __close = function() while true do end "
@@ -311,7 +295,7 @@ static void cancelling_drops_at_once(void **state)
 static void a_task_can_be_cancelled_before_it_ran(void **state)
 {
     struct tn_isolate *iso = isolate(state);
-    struct end end = {0};
+    struct fixture_end end = {0};
     tn_task_cancel(start(iso, "hold()", &end));
     fixture_turn(*state, &end.done);
     assert_int_equal(end.err.kind, TN_E_cancelled);
@@ -322,8 +306,9 @@ static void a_task_can_be_cancelled_before_it_ran(void **state)
 static void tasks_have_a_limit_of_time(void **state)
 {
     struct tn_isolate *iso = isolate(state);
-    struct end end = {0};
-    struct tn_task_call limited = {.take = take, .done = done, .limit_ms = 20};
+    struct fixture_end end = {0};
+    struct tn_task_call limited = {
+        .take = fixture_end_take, .done = fixture_end_done, .limit_ms = 20};
     struct tn_err err;
     int ref = fixture_load(iso, "return require 'hold'");
     assert_non_null(tn_task_start(iso, ref, &limited, &end, &err));
@@ -354,7 +339,7 @@ static void the_end_drops_what_is_owned(void **state)
     static const struct tn_module own[] = {{"hold", open_own}, {NULL, NULL}};
     struct tn_isolate_options o = {.name = "own", .modules = own};
     struct tn_isolate *iso = fixture_isolate(*state, &o);
-    struct end end = {0};
+    struct fixture_end end = {0};
     start(iso, "hold() hold()", &end);
     fixture_turn(*state, &end.done);
     assert_int_equal(holds.dropped, 2);
@@ -371,7 +356,7 @@ static void the_end_drops_what_is_owned(void **state)
 static void a_waiting_coroutine_is_out_of_reach(void **state)
 {
     struct tn_isolate *iso = isolate(state);
-    struct end a = {0}, b = {0}, c = {0};
+    struct fixture_end a = {0}, b = {0}, c = {0};
     struct tn_err err;
     int ref = fixture_load(
         iso, "local hold = require 'hold'\nlocal shared, main\nreturn function()\n"
@@ -380,15 +365,15 @@ static void a_waiting_coroutine_is_out_of_reach(void **state)
              "  shared = coroutine.create(function() return hold() end)\n"
              "  return coroutine.resume(shared)\nend");
     tn_isolate_release(iso, LUA_NOREF);
-    assert_non_null(tn_task_start(iso, ref, &call, &a, &err));
+    assert_non_null(tn_task_start(iso, ref, &fixture_end_call, &a, &err));
     until_held(*state, 1);
-    assert_non_null(tn_task_start(iso, ref, &call, &b, &err));
+    assert_non_null(tn_task_start(iso, ref, &fixture_end_call, &b, &err));
     fixture_turn(*state, &b.done);
     assert_string_equal(b.out.text, "normal false cannot resume non-suspended coroutine");
     answer(0, 5);
     fixture_turn(*state, &a.done);
     assert_string_equal(a.out.text, "true 5");
-    assert_non_null(tn_task_start(iso, ref, &call, &c, &err));
+    assert_non_null(tn_task_start(iso, ref, &fixture_end_call, &c, &err));
     fixture_turn(*state, &c.done);
     assert_string_equal(c.out.text, "dead false cannot resume dead coroutine");
     tn_isolate_unref(iso);
@@ -397,14 +382,14 @@ static void a_waiting_coroutine_is_out_of_reach(void **state)
 static void the_tasks_own_coroutine_is_out_of_reach(void **state)
 {
     struct tn_isolate *iso = isolate(state);
-    struct end a = {0}, b = {0};
+    struct fixture_end a = {0}, b = {0};
     struct tn_err err;
     int ref = fixture_load(iso, "local hold = require 'hold'\nlocal main\nreturn function()\n"
                                 "  if main then return coroutine.resume(main) end\n"
                                 "  main = coroutine.running()\n  return hold()\nend");
-    assert_non_null(tn_task_start(iso, ref, &call, &a, &err));
+    assert_non_null(tn_task_start(iso, ref, &fixture_end_call, &a, &err));
     until_held(*state, 1);
-    assert_non_null(tn_task_start(iso, ref, &call, &b, &err));
+    assert_non_null(tn_task_start(iso, ref, &fixture_end_call, &b, &err));
     fixture_turn(*state, &b.done);
     assert_string_equal(b.out.text, "false cannot resume non-suspended coroutine");
     answer(0, 5);
@@ -419,11 +404,12 @@ static void thousands_are_in_flight(void **state)
 {
     enum { N = 3000 };
     struct tn_isolate *iso = isolate(state);
-    struct end *ends = tn_alloc(N * sizeof *ends);
+    struct fixture_end *ends = tn_alloc(N * sizeof *ends);
     struct tn_err err;
     int ref =
         fixture_load(iso, "local hold = require 'hold'\nreturn function() return hold() + 1 end");
-    for (int i = 0; i < N; i++) assert_non_null(tn_task_start(iso, ref, &call, &ends[i], &err));
+    for (int i = 0; i < N; i++)
+        assert_non_null(tn_task_start(iso, ref, &fixture_end_call, &ends[i], &err));
     while (holds.n < N) tn_loop_turn(((struct fixture *)*state)->loop, true);
     for (int i = N - 1; i >= 0; i--) answer(i, i);
     bool seen[N + 1] = {false}; /* one that gave way before it waited comes later */
@@ -445,12 +431,12 @@ static void tasks_have_a_limit_of_number(void **state)
 {
     struct tn_isolate_options o = {.name = "few", .modules = modules, .max_tasks = 2};
     struct tn_isolate *iso = fixture_isolate(*state, &o);
-    struct end end = {0};
+    struct fixture_end end = {0};
     struct tn_err err;
     int ref = fixture_load(iso, "return require 'hold'");
-    assert_non_null(tn_task_start(iso, ref, &call, &end, &err));
-    assert_non_null(tn_task_start(iso, ref, &call, &end, &err));
-    assert_null(tn_task_start(iso, ref, &call, &end, &err));
+    assert_non_null(tn_task_start(iso, ref, &fixture_end_call, &end, &err));
+    assert_non_null(tn_task_start(iso, ref, &fixture_end_call, &end, &err));
+    assert_null(tn_task_start(iso, ref, &fixture_end_call, &end, &err));
     assert_int_equal(err.kind, TN_E_overloaded);
     tn_isolate_retire(iso, 0);
     while (end.done < 2) tn_loop_turn(((struct fixture *)*state)->loop, true);
@@ -460,7 +446,7 @@ static void tasks_have_a_limit_of_number(void **state)
 static void an_isolate_outlives_its_last_reference_by_its_tasks(void **state)
 {
     struct tn_isolate *iso = isolate(state);
-    struct end end = {0};
+    struct fixture_end end = {0};
     start(iso, "return hold()", &end);
     until_held(*state, 1);
     tn_isolate_unref(iso);
@@ -472,14 +458,14 @@ static void an_isolate_outlives_its_last_reference_by_its_tasks(void **state)
 static void a_retired_isolate_drains(void **state)
 {
     struct tn_isolate *iso = isolate(state);
-    struct end end = {0};
+    struct fixture_end end = {0};
     struct tn_err err;
     int ref = fixture_load(iso, "return require 'hold'");
-    assert_non_null(tn_task_start(iso, ref, &call, &end, &err));
+    assert_non_null(tn_task_start(iso, ref, &fixture_end_call, &end, &err));
     until_held(*state, 1);
     tn_isolate_ref(iso);
     tn_isolate_retire(iso, 60000);
-    assert_null(tn_task_start(iso, ref, &call, &end, &err));
+    assert_null(tn_task_start(iso, ref, &fixture_end_call, &end, &err));
     assert_int_equal(err.kind, TN_E_unavailable);
     answer(0, 3);
     fixture_turn(*state, &end.done);
@@ -490,7 +476,7 @@ static void a_retired_isolate_drains(void **state)
 static void the_host_takes_everything_with_it(void **state)
 {
     struct tn_isolate *iso = isolate(state);
-    struct end end = {0};
+    struct fixture_end end = {0};
     start(iso, "hold()", &end);
     until_held(*state, 1);
     start(iso, "hold()", &end);
@@ -525,19 +511,20 @@ static void take_badly(lua_State *L, int n, void *arg)
 static void arguments_go_in_and_results_come_out(void **state)
 {
     struct tn_isolate *iso = isolate(state);
-    struct end end = {0};
+    struct fixture_end end = {0};
     struct tn_err err;
     int ref = fixture_load(iso, "return function(n, s) return s:rep(n) end");
-    struct tn_task_call bad = {.push = push_badly, .done = done};
+    struct tn_task_call bad = {.push = push_badly, .done = fixture_end_done};
     assert_non_null(tn_task_start(iso, ref, &bad, &end, &err));
     fixture_turn(*state, &end.done);
     assert_string_equal(end.err.text, "no arguments today");
     end.done = 0;
-    struct tn_task_call good = {.push = push_two, .take = take, .done = done};
+    struct tn_task_call good = {
+        .push = push_two, .take = fixture_end_take, .done = fixture_end_done};
     assert_non_null(tn_task_start(iso, ref, &good, &end, &err));
     fixture_turn(*state, &end.done);
     assert_string_equal(end.out.text, "xxxx");
-    struct tn_task_call untaken = {.push = push_two, .take = take_badly, .done = done};
+    struct tn_task_call untaken = {.push = push_two, .take = take_badly, .done = fixture_end_done};
     end.done = 0;
     assert_non_null(tn_task_start(iso, ref, &untaken, &end, &err));
     fixture_turn(*state, &end.done);
@@ -556,7 +543,7 @@ static void a_long_computation_gives_way_to_others(void **state)
 {
     struct tn_isolate_options o = {.name = "long", .call_ms = 400};
     struct tn_isolate *busy = fixture_isolate(*state, &o), *iso = isolate(state);
-    struct end endless = {0}, other = {0};
+    struct fixture_end endless = {0}, other = {0};
     struct fixture *f = *state;
     int turns_taken = 0, timers = 0;
     start_plain(busy, "while true do end", &endless);
@@ -623,7 +610,7 @@ static void what_gave_way_ends_with_the_same_result(void **state)
     struct fixture_text plain;
     fixture_run(iso, &plain, every_kind);
     for (int round = 0; round < 3; round++) {
-        struct end end = {0};
+        struct fixture_end end = {0};
         int turns_taken = 0;
         start_plain(iso, every_kind, &end);
         for (; !end.done; turns_taken++) tn_loop_turn(((struct fixture *)*state)->loop, true);
@@ -637,7 +624,8 @@ static void what_gave_way_ends_with_the_same_result(void **state)
 static void what_cannot_give_way_is_stopped_sooner(void **state)
 {
     static const char *const bodies[] = {
-        "return string.format('%s', setmetatable({}, {__tostring = function() while true do end end}))",
+        "return string.format('%s', setmetatable({}, {__tostring = function() while true do end "
+        "end}))",
         "return load(function() while true do end end)",
         "while true do pcall(load, function() while true do end end) end",
         "coroutine.wrap(function() load(function() while true do end end) end)()",
@@ -645,7 +633,7 @@ static void what_cannot_give_way_is_stopped_sooner(void **state)
     struct tn_isolate_options o = {.name = "held", .call_ms = 5000};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         struct tn_isolate *iso = fixture_isolate(*state, &o);
-        struct end end = {0};
+        struct fixture_end end = {0};
         start_plain(iso, bodies[i], &end);
         fixture_turn(*state, &end.done);
         assert_int_equal(end.err.kind, TN_E_budget);
@@ -660,7 +648,7 @@ static void a_task_can_be_cancelled_while_it_gives_way(void **state)
 {
     struct tn_isolate_options o = {.name = "endless", .call_ms = 5000};
     struct tn_isolate *iso = fixture_isolate(*state, &o);
-    struct end end = {0};
+    struct fixture_end end = {0};
     struct tn_task *task = start_plain(
         iso, "coroutine.wrap(function() pcall(function() while true do end end) end)()", &end);
     turns(*state, 4);
