@@ -108,20 +108,28 @@ static inline bool tn_isolate_large(const struct tn_isolate *iso)
 void tn_isolate_check_in(struct tn_isolate *iso, struct tn_entry *entry, lua_State *L, int ms,
                          int us, struct tn_task *task);
 void tn_isolate_check_out(struct tn_isolate *iso, struct tn_entry *entry, bool ok);
+void tn_isolate_bury(struct tn_isolate *iso); /* its Lua state is closed: the rest of it */
+bool tn_isolate_refuse(const struct tn_isolate *iso, struct tn_err *err); /* it is spent */
+/* Has the call under way, or one around it, used up its time? */
+bool tn_isolate_late(const struct tn_isolate *iso);
+/* The state to make a call on: that of the innermost call, or the main one. */
+lua_State *tn_isolate_state(const struct tn_isolate *iso);
+/* Runs fn(arg) on L, at most ms of CPU, and fills err from what goes wrong. */
+bool tn_isolate_run(struct tn_isolate *iso, int ms, void (*fn)(lua_State *L, void *arg), void *arg,
+                    struct tn_err *err);
+
+/* away.c */
 /* Starts the job beside the loop; false: no thread is free for it.  The isolate is away then, and
  * the job's home calls first tn_isolate_home, last tn_isolate_admit. */
 bool tn_isolate_send(struct tn_isolate *iso, struct tn_side_job *job);
 struct tn_side *tn_isolate_side(const struct tn_isolate *iso); /* where it is; NULL: at home */
 void tn_isolate_home(struct tn_isolate *iso);
 void tn_isolate_admit(struct tn_isolate *iso); /* those who wait for it */
-bool tn_isolate_refuse(const struct tn_isolate *iso, struct tn_err *err); /* it is spent */
 /* Should what begins now begin beside the loop? */
 bool tn_isolate_heavy(const struct tn_isolate *iso);
 /* Ready is called once the isolate is home, which it is asked to be. */
 void tn_isolate_wait(struct tn_isolate *iso, struct tn_waiter *waiter);
 void tn_waiter_leave(struct tn_waiter *waiter); /* waits no more; twice does nothing */
-/* Has the call under way, or one around it, used up its time? */
-bool tn_isolate_late(const struct tn_isolate *iso);
 /* Could the call under way be left here, to be gone on with later? */
 bool tn_isolate_may_give_way(const struct tn_isolate *iso, lua_State *L);
 /* Leaves it: to be returned by a C function; k goes on. */
@@ -130,11 +138,10 @@ int tn_isolate_give_way(lua_State *L, lua_KContext ctx, lua_KFunction k);
  * could go on beside the loop; it has used up its slice. */
 bool tn_isolate_holds_loop(const struct tn_isolate *iso, lua_State *L);
 bool tn_isolate_is_due(const struct tn_isolate *iso, lua_State *L);
-/* The state to make a call on: that of the innermost call, or the main one. */
-lua_State *tn_isolate_state(const struct tn_isolate *iso);
-/* Runs fn(arg) on L, at most ms of CPU, and fills err from what goes wrong. */
-bool tn_isolate_run(struct tn_isolate *iso, int ms, void (*fn)(lua_State *L, void *arg), void *arg,
-                    struct tn_err *err);
+void tn_isolate_release_later(struct tn_isolate *iso, int ref); /* when it is home */
+void tn_isolate_collect(struct tn_isolate *iso); /* beside the loop if it takes long */
+/* False: not now.  Else tn_isolate_bury is called when it is done. */
+bool tn_isolate_end_beside(struct tn_isolate *iso);
 
 /* floor.c */
 /* How many calls with the floor are around each other, and back to that where an error of one of
@@ -160,7 +167,6 @@ int tn_load_require(lua_State *L);
 void tn_load_file(lua_State *L, const char *path);
 /* lua_load of text alone, which stops when the time is up (raises then). */
 int tn_load_text(lua_State *L, struct tn_str text, const char *chunk);
-
 /* Pushes a function that is written in Lua; it is compiled when it is first needed. */
 void tn_load_ours(lua_State *L, const char *source, const char *chunk);
 

@@ -4,7 +4,6 @@
 #include <lauxlib.h>
 #include <lualib.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -138,8 +137,6 @@ static void restore_slot(struct tn_host *host, const struct tn_frame *outer)
         host->slot[0] = '\0';
 }
 
-static void collect(struct tn_isolate *iso);
-
 void tn_isolate_check_out(struct tn_isolate *iso, struct tn_entry *entry, bool ok)
 {
     restore_slot(iso->host, entry->frame.outer);
@@ -149,7 +146,7 @@ void tn_isolate_check_out(struct tn_isolate *iso, struct tn_entry *entry, bool o
     count(iso, entry, ok);
     /* Now, while nothing of the call is on the stack: what it filled memory with may lie in dead
      * registers that the next call's frame would cover, and so keep. */
-    if (!ok && iso->refused && !entry->outer) collect(iso);
+    if (!ok && iso->refused && !entry->outer) tn_isolate_collect(iso);
     tn_isolate_unref(iso);
 }
 
@@ -167,115 +164,6 @@ lua_State *tn_isolate_state(const struct tn_isolate *iso)
 bool tn_isolate_late(const struct tn_isolate *iso)
 {
     return iso->innermost && tn_watchdog_expired(&iso->innermost->frame);
-}
-
-/* ---- beside the loop ---- */
-
-bool tn_isolate_send(struct tn_isolate *iso, struct tn_side_job *job)
-{
-    struct tn_host *host = iso->host;
-    if (host->closing) return false;
-    iso->away = job; /* before it runs */
-    host->away++;
-    if (tn_side_start(host->sides, job)) return true;
-    iso->away = NULL;
-    host->away--;
-    return false;
-}
-
-struct tn_side *tn_isolate_side(const struct tn_isolate *iso)
-{
-    return iso->away ? iso->away->side : NULL;
-}
-
-void tn_isolate_home(struct tn_isolate *iso)
-{
-    iso->away = NULL;
-    iso->host->away--;
-    for (size_t i = 0; i < iso->n_dropped; i++) tn_isolate_release(iso, iso->dropped[i]);
-    iso->n_dropped = 0;
-}
-
-bool tn_isolate_heavy(const struct tn_isolate *iso)
-{
-    return iso->lingers || tn_isolate_large(iso);
-}
-
-void tn_isolate_wait(struct tn_isolate *iso, struct tn_waiter *waiter)
-{
-    struct tn_waiter *ring = &iso->waiting;
-    if (iso->away) tn_side_ask(iso->away, false);
-    if (waiter->next) return;
-    waiter->next = ring;
-    waiter->prev = ring->prev;
-    ring->prev->next = waiter;
-    ring->prev = waiter;
-}
-
-void tn_waiter_leave(struct tn_waiter *waiter)
-{
-    if (!waiter->next) return;
-    waiter->prev->next = waiter->next;
-    waiter->next->prev = waiter->prev;
-    waiter->prev = waiter->next = NULL;
-}
-
-void tn_isolate_admit(struct tn_isolate *iso)
-{
-    while (!iso->away && iso->waiting.next != &iso->waiting) {
-        struct tn_waiter *waiter = iso->waiting.next;
-        tn_waiter_leave(waiter);
-        waiter->ready(waiter);
-    }
-}
-
-bool tn_isolate_may_give_way(const struct tn_isolate *iso, lua_State *L)
-{
-    return iso->innermost && iso->innermost->sliced && !iso->pinned && lua_isyieldable(L);
-}
-
-int tn_isolate_give_way(lua_State *L, lua_KContext ctx, lua_KFunction k)
-{
-    struct tn_isolate *iso = tn_isolate_of(L);
-    iso->parking = iso->gave_way = true;
-    return lua_yieldk(L, 0, ctx, k);
-}
-
-bool tn_isolate_holds_loop(const struct tn_isolate *iso, lua_State *L)
-{
-    return !iso->away && tn_isolate_may_give_way(iso, L);
-}
-
-bool tn_isolate_is_due(const struct tn_isolate *iso, lua_State *L)
-{
-    return tn_isolate_holds_loop(iso, L) && tn_watchdog_due(&iso->innermost->frame);
-}
-
-static struct tn_isolate *of_chore(struct tn_side_job *job)
-{
-    return (struct tn_isolate *)((char *)job - offsetof(struct tn_isolate, chore));
-}
-
-static void collect_beside(struct tn_side_job *job)
-{
-    lua_gc(of_chore(job)->L, LUA_GCCOLLECT);
-}
-
-static void collected(struct tn_side_job *job)
-{
-    struct tn_isolate *iso = of_chore(job);
-    tn_isolate_home(iso);
-    tn_isolate_admit(iso);
-    tn_isolate_unref(iso);
-}
-
-static void collect(struct tn_isolate *iso)
-{
-    iso->chore = (struct tn_side_job){.run = collect_beside, .home = collected};
-    iso->refs++;
-    if (tn_isolate_large(iso) && tn_isolate_send(iso, &iso->chore)) return;
-    lua_gc(iso->L, LUA_GCCOLLECT);
-    iso->refs--;
 }
 
 /* ---- calls ---- */
@@ -426,7 +314,7 @@ out:
     return NULL;
 }
 
-static void bury(struct tn_isolate *iso)
+void tn_isolate_bury(struct tn_isolate *iso)
 {
     unlink_from(iso->host, iso);
     tn_timer_free(iso->drain);
@@ -440,24 +328,11 @@ static void bury(struct tn_isolate *iso)
     tn_free(iso);
 }
 
-static void close_beside(struct tn_side_job *job)
-{
-    lua_close(of_chore(job)->L);
-}
-
-static void closed(struct tn_side_job *job)
-{
-    struct tn_isolate *iso = of_chore(job);
-    tn_isolate_home(iso);
-    bury(iso);
-}
-
 static void destroy(struct tn_isolate *iso)
 {
-    iso->chore = (struct tn_side_job){.run = close_beside, .home = closed};
-    if (tn_isolate_large(iso) && tn_isolate_send(iso, &iso->chore)) return;
+    if (tn_isolate_large(iso) && tn_isolate_end_beside(iso)) return;
     if (iso->L) lua_close(iso->L);
-    bury(iso);
+    tn_isolate_bury(iso);
 }
 
 void tn_isolate_ref(struct tn_isolate *iso)
@@ -572,20 +447,11 @@ bool tn_isolate_call_within(struct tn_isolate *iso, int ms, int ref, tn_push_fn 
     return run(iso, TN_ENTRY_call, ms < iso->call_ms ? ms : iso->call_ms, make_call, &call, err);
 }
 
-static void release_later(struct tn_isolate *iso, int ref)
-{
-    if (iso->n_dropped == iso->dropped_room) {
-        iso->dropped_room = iso->dropped_room * 2 + 8;
-        iso->dropped = tn_realloc(iso->dropped, iso->dropped_room * sizeof *iso->dropped);
-    }
-    iso->dropped[iso->n_dropped++] = ref;
-}
-
 void tn_isolate_release(struct tn_isolate *iso, int ref)
 {
     if (ref == LUA_NOREF || ref == LUA_REFNIL) return;
     if (iso->away)
-        release_later(iso, ref);
+        tn_isolate_release_later(iso, ref);
     else if (lua_checkstack(iso->L, 4))
         luaL_unref(iso->L, LUA_REGISTRYINDEX, ref);
 }

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/time.h"
+#include "script/errand.h"
 
 /* ---- a module of the host's: shared.* touches what only one thread at a time may ---- */
 
@@ -350,6 +351,80 @@ static void what_is_cancelled_is_stopped_where_it_is(void **state)
     tn_isolate_unref(iso);
 }
 
+/* ---- errands ---- */
+
+struct errand {
+    struct fixture *f;
+    const char *text;
+    int load_ms, loads, done;
+    bool ok;
+    struct tn_err err;
+};
+
+static void load_all(void *arg)
+{
+    struct errand *e = arg;
+    e->ok = true;
+    for (int i = 0; i < e->loads && e->ok; i++) {
+        struct tn_isolate_options o = {.name = "errand", .modules = modules, .load_ms = e->load_ms};
+        struct tn_isolate *iso = tn_isolate_new(e->f->host, &o, &e->err);
+        int ref;
+        touch();
+        e->ok = iso && tn_isolate_load_text(iso, "scripts/e.lua", tn_str(e->text), &ref, &e->err);
+        touch();
+        tn_isolate_unref(iso);
+    }
+}
+
+static void errand_done(void *arg)
+{
+    ((struct errand *)arg)->done++;
+}
+
+static void an_errand_is_written_as_if_it_ran_on_the_loop(void **state)
+{
+    struct errand e = {.f = *state,
+                       .loads = 30,
+                       .load_ms = 10000,
+                       .text = "local shared = require 'shared'\n"
+                               "local t = {} for i = 1, 20000 do t[i % 100] = {i} end\n"
+                               "shared.touch() return t"};
+    struct tn_timer *timer = tn_timer_new(e.f->loop, tick, &timer);
+    tn_timer_set(timer, 0);
+    assert_non_null(tn_errand_start(e.f->host, load_all, errand_done, &e));
+    fixture_turn(e.f, &e.done);
+    if (!e.ok) fail_msg("%s", e.err.text);
+    assert_int_equal(shared.beside, 90);
+    assert_true(shared.calls > 100); /* the timer's */
+    tn_timer_free(timer);
+    assert_int_equal(tn_host_isolates(e.f->host), 0);
+}
+
+static void an_errand_that_takes_long_leaves_the_loop_its_time(void **state)
+{
+    struct errand e = {
+        .f = *state, .loads = 1, .load_ms = 300, .text = "while true do local t = {} end"};
+    int64_t began = tn_cpu_us();
+    assert_non_null(tn_errand_start(e.f->host, load_all, errand_done, &e));
+    fixture_turn(e.f, &e.done);
+    assert_false(e.ok);
+    assert_int_equal(e.err.kind, TN_E_budget);
+    assert_true(tn_cpu_us() - began < 100000);
+}
+
+static void an_errand_can_be_stopped(void **state)
+{
+    for (int turns = 0; turns < 100; turns += 10) {
+        struct errand e = {
+            .f = *state, .loads = 3, .load_ms = 60000, .text = "while true do local t = {} end"};
+        struct tn_errand *errand = tn_errand_start(e.f->host, load_all, errand_done, &e);
+        for (int i = 0; i < turns; i++) tn_loop_turn(e.f->loop, false);
+        tn_errand_stop(errand);
+        assert_int_equal(e.done, 0);
+        assert_int_equal(tn_host_isolates(e.f->host), 0);
+    }
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, open, fixture_close)
@@ -364,6 +439,9 @@ int main(void)
         T(an_isolate_ends_with_all_it_holds_wherever_that_is),
         T(the_host_ends_with_hogs_under_way),
         T(what_is_cancelled_is_stopped_where_it_is),
+        T(an_errand_is_written_as_if_it_ran_on_the_loop),
+        T(an_errand_that_takes_long_leaves_the_loop_its_time),
+        T(an_errand_can_be_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
