@@ -437,6 +437,7 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
 
 static void close_parts(struct tn_app *app)
 {
+    tn_host_call_home(app->host);
     tn_folder_free(app->folder);
     tn_inbound_close(app->inbound);
     tn_dispatch_close(app->dispatch);

@@ -55,7 +55,7 @@ struct bind_class {
     const char *name;           /* "tenon.http.call"; in messages and as metatable key */
     void (*drop)(void *object); /* NULL: nothing to do */
     const luaL_Reg *methods;    /* NULL: none; names with "__" are metamethods */
-    bool pure;                  /* its methods touch nothing but their arguments */
+    bool pure;                  /* its methods and drop touch nothing but the object */
 };
 /* Pushes a zeroed object and returns it; a running task owns it: dropped with the task. */
 void *bind_new(lua_State *L, size_t size, const struct bind_class *class);

@@ -53,7 +53,8 @@ static void drop_arena(void *object)
 {
     tn_arena_clear(object);
 }
-static const struct bind_class ARENA = {.name = "tenon.json.arena", .drop = drop_arena};
+static const struct bind_class ARENA = {
+    .name = "tenon.json.arena", .drop = drop_arena, .pure = true};
 
 struct pusher {
     lua_State *L;
@@ -386,7 +387,8 @@ static void drop_reader(void *object)
 {
     tn_json_free(((struct reader *)object)->json);
 }
-static const struct bind_class READER = {.name = "tenon.json.reader", .drop = drop_reader};
+static const struct bind_class READER = {
+    .name = "tenon.json.reader", .drop = drop_reader, .pure = true};
 
 static int l_decode(lua_State *L)
 {
@@ -410,7 +412,7 @@ static void drop_text(void *object)
 {
     tn_buf_clear(&((struct text *)object)->buf);
 }
-static const struct bind_class TEXT = {.name = "tenon.json.text", .drop = drop_text};
+static const struct bind_class TEXT = {.name = "tenon.json.text", .drop = drop_text, .pure = true};
 
 static int l_encode(lua_State *L)
 {
@@ -477,7 +479,11 @@ static void name_null(lua_State *L)
 int luaopen_tenon_json(lua_State *L)
 {
     name_null(L);
-    luaL_newlib(L, functions);
+    lua_newtable(L);
+    for (const luaL_Reg *f = functions; f->name; f++) {
+        tn_lua_push_pure(L, f->func);
+        lua_setfield(L, -2, f->name);
+    }
     bind_json_push_null(L);
     lua_setfield(L, -2, "null");
     tn_lua_seal_module(L, "tenon.json");

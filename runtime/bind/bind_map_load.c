@@ -70,6 +70,7 @@ struct session {
     struct tn_slice *slice;
     struct map_view_root *root; /* NULL: the first call makes it */
     int view;
+    bool open; /* a call is paused: the view shows its record */
 };
 
 static struct session *session_of(struct tn_mapping *m, struct tn_fn_stream *stream)
@@ -87,6 +88,8 @@ static void end_session(void *arg, void *session)
     struct tn_mapping *m = arg;
     struct session *s = session;
     tn_slice_free(s->slice); /* first: it may be at work */
+    /* Another function may look at a record that this one had kept. */
+    if (s->open) tn_isolate_call_home(m->isolate);
     if (s->root) map_view_close(s->root);
     tn_isolate_release(m->isolate, s->view);
     tn_free(s);
@@ -120,7 +123,8 @@ static enum tn_fn_end run_sliced(struct session *s, int fn, struct tn_jval recor
     struct streamed c = {.call = {.m = s->m, .record = record, .out = out}, .session = s};
     enum tn_ran ran = tn_slice_call(s->slice, TN_LIMIT_MAP_CALL_MS, s->m->functions[fn],
                                     push_first_record, take_result, &c, err);
-    if (ran == TN_RAN_paused) return TN_FN_paused;
+    s->open = ran == TN_RAN_paused;
+    if (s->open) return TN_FN_paused;
     if (s->root) map_view_close(s->root);
     return ran == TN_RAN_done ? TN_FN_done : TN_FN_failed;
 }

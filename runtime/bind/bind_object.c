@@ -51,11 +51,14 @@ void bind_drop(void *object)
     drop(&head->owned);
 }
 
+/* What no task owns (any more) and touches nothing but itself needs no floor. */
 static int l_collect(lua_State *L)
 {
-    tn_lua_take_floor(L);
-    bind_drop(object_of(lua_touserdata(L, 1)));
-    tn_lua_give_floor(L);
+    struct head *head = lua_touserdata(L, 1);
+    bool alone = head->dropped || (head->class->pure && !head->owned.next);
+    if (!alone) tn_lua_take_floor(L);
+    bind_drop(object_of(head));
+    if (!alone) tn_lua_give_floor(L);
     return 0;
 }
 
@@ -145,7 +148,10 @@ void bind_library(lua_State *L, const luaL_Reg *functions)
 void bind_pure_library(lua_State *L, const luaL_Reg *functions)
 {
     lua_newtable(L);
-    luaL_setfuncs(L, functions, 0);
+    for (const luaL_Reg *f = functions; f->name; f++) {
+        tn_lua_push_pure(L, f->func);
+        lua_setfield(L, -2, f->name);
+    }
     tn_lua_seal_module(L, "this module");
 }
 

@@ -26,7 +26,8 @@ static void drop_place(void *object)
 {
     tn_zone_free(((struct place *)object)->zone);
 }
-static const struct bind_class PLACE = {.name = "tenon.time.place", .drop = drop_place};
+static const struct bind_class PLACE = {
+    .name = "tenon.time.place", .drop = drop_place, .pure = true};
 
 /* Opened zones of this isolate are kept: a few, as names may come from data. */
 static void push_zones(lua_State *L)

@@ -25,7 +25,8 @@ static void drop_buf(void *object)
 {
     tn_buf_clear(object);
 }
-static const struct bind_class BUFFER = {.name = "tenon.xml.buffer", .drop = drop_buf};
+static const struct bind_class BUFFER = {
+    .name = "tenon.xml.buffer", .drop = drop_buf, .pure = true};
 
 struct writer {
     struct tn_buf *out;

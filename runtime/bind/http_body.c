@@ -104,7 +104,8 @@ static void drop_buf(void *object)
 {
     tn_buf_clear(object);
 }
-static const struct bind_class BUFFER = {.name = "tenon.http.buffer", .drop = drop_buf};
+static const struct bind_class BUFFER = {
+    .name = "tenon.http.buffer", .drop = drop_buf, .pure = true};
 
 static struct tn_buf *push_buf(lua_State *L)
 {

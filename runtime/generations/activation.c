@@ -44,7 +44,11 @@ static void begin(struct tn_generations *g, const struct wish *wish_give);
 void generations_go_on(struct tn_generations *g)
 {
     struct waiting *w = g->waiting;
-    if (g->under_way || generations_follow(g) || !w) return;
+    if (g->under_way || generations_follow(g)) return;
+    if (!w) {
+        generations_follow_shadow(g);
+        return;
+    }
     g->waiting = w->next;
     begin(g, &w->wish);
     tn_free(w);
@@ -91,11 +95,11 @@ static void activation_end(struct activation *a, const struct tn_err *err)
 }
 
 /* Another worker has activated something else meanwhile. */
-static bool overtaken(const struct tn_generations *g)
+static bool overtaken(const struct tn_generations *g, const char *known)
 {
     char hash[HASH_HEX];
     struct tn_err err;
-    return generations_stored_hash(g, hash, &err) && strcmp(hash, g->hash) != 0;
+    return generations_stored_hash(g, hash, &err) && strcmp(hash, known) != 0;
 }
 
 /* Every worker that serves has to have come along: what the caller sends next meets the new ones.
@@ -110,7 +114,7 @@ static void check_spread(void *arg)
         const struct tn_shared_process *w = &shared->workers[i];
         all = all && (w->state != TN_PROCESS_ready || w->scripts == mine);
     }
-    if (all || overtaken(a->g) || tn_mono_us() - a->spread_us > SPREAD_MAX_MS * 1000)
+    if (all || overtaken(a->g, a->g->hash) || tn_mono_us() - a->spread_us > SPREAD_MAX_MS * 1000)
         activation_end(a, NULL);
     else
         tn_timer_set(a->spread, SPREAD_STEP_MS);
@@ -325,11 +329,29 @@ static void load_files(void *arg)
     a->units = generations_load_fitting(a->g, a->files, &a->err);
 }
 
+/* Another worker was quicker: the same again, from what it has made. */
+static void begin_again(struct activation *a)
+{
+    struct tn_generations *g = a->g;
+    struct waiting *w = TN_NEW(struct waiting);
+    w->wish = a->wish;
+    w->next = g->waiting;
+    g->waiting = w;
+    a->wish.text = NULL;
+    g->under_way = NULL;
+    activation_free(a);
+    generations_go_on(g);
+}
+
 static void files_loaded(void *arg)
 {
     struct activation *a = arg;
     struct tn_units *units = a->units;
     a->loading = NULL;
+    if (overtaken(a->g, a->from)) {
+        begin_again(a);
+        return;
+    }
     a->units = NULL;
     if (units)
         take_up(a, units);
@@ -352,6 +374,7 @@ static void begin(struct tn_generations *g, const struct wish *wish_give)
 {
     struct tn_err err;
     struct activation *a = activation_new(g, wish_give);
+    if (!generations_stored_hash(g, a->from, &err)) a->from[0] = '\0';
     a->files = change_files(a, &err);
     if (a->files && change_expected(a, a->files, &err) &&
         change_previewed(g, &a->wish, a->files, &err))

@@ -172,6 +172,11 @@ static void follow_shadow(void *arg)
     if (wanted) start_shadow(g, &wish);
 }
 
+void generations_follow_shadow(struct tn_generations *g)
+{
+    follow_shadow(g);
+}
+
 /* ---- swap ---- */
 
 void generations_serve(struct tn_generations *g, struct tn_units *units_give)
@@ -250,6 +255,8 @@ struct tn_units *generations_load_fitting(struct tn_generations *g, struct tn_fi
 
 /* ---- what another worker activated ---- */
 
+enum { TRY_AGAIN_US = 5000000 }; /* what did not load, for want of memory perhaps */
+
 struct following {
     struct tn_generations *g;
     struct tn_errand *loading;
@@ -277,10 +284,12 @@ static void theirs_loaded(void *arg)
     struct following *f = arg;
     struct tn_generations *g = f->g;
     g->following = NULL;
+    g->refused[0] = '\0';
     if (f->units) {
         generations_serve(g, tn_units_ref(f->units));
     } else {
         memcpy(g->refused, f->hash, sizeof g->refused);
+        g->refused_us = tn_mono_us();
         tn_log(g->o.env->log, TN_LOG_error, "scripts",
                "scripts that another worker activated do not load here: %s", f->err.text);
     }
@@ -295,7 +304,8 @@ bool generations_follow(struct tn_generations *g)
     char hash[HASH_HEX];
     if (g->following) return true;
     if (!generations_stored_hash(g, hash, &err)) return false;
-    if (strcmp(hash, g->hash) == 0 || strcmp(hash, g->refused) == 0) return false;
+    if (strcmp(hash, g->hash) == 0) return false;
+    if (strcmp(hash, g->refused) == 0 && tn_mono_us() - g->refused_us < TRY_AGAIN_US) return false;
     f = TN_NEW(struct following);
     f->g = g;
     memcpy(f->hash, hash, sizeof f->hash);
@@ -328,7 +338,7 @@ static void changed(void *arg, const struct tn_changes *changes)
         }
     }
     if (!scripts || !g->units || g->under_way) return;
-    if (!generations_follow(g)) follow_shadow(g);
+    if (!generations_follow(g)) generations_follow_shadow(g);
 }
 
 /* ---- boot ---- */

@@ -23,6 +23,7 @@ struct tn_generations {
     struct waiting *waiting;
     struct following *following; /* another worker; no activation begins before it is done */
     char refused[HASH_HEX];      /* what was followed and does not load here */
+    int64_t refused_us;          /* when; it is tried again after some time */
     struct trying *trying;       /* a preview; one at a time */
     struct tn_shadow *shadow;    /* of what served before; NULL: none */
     struct tn_timer *shadow_end;
@@ -53,6 +54,7 @@ struct wish {
 struct activation {
     struct tn_generations *g;
     struct tn_units *units;
+    char from[HASH_HEX];      /* what the store had when it began; "": nothing */
     struct tn_fileset *files; /* that are being loaded */
     struct tn_errand *loading;
     struct tn_err err; /* why they do not load */
@@ -110,6 +112,8 @@ void activation_end_soon(struct activation *a, const struct tn_err *err);
 void generations_activate(void *self, const struct tn_script_change *change, tn_reload_fn done,
                           void *arg);
 void generations_reload(void *self, const char *who, tn_reload_fn done, void *arg);
+/* The shadow that the store has. */
+void generations_follow_shadow(struct tn_generations *g);
 /* The change that waits, or what the store has meanwhile. */
 void generations_go_on(struct tn_generations *g);
 void generations_activations_drop(struct tn_generations *g);

@@ -498,9 +498,13 @@ static enum tn_fn_end call_fn(struct tn_apply *a, const struct tn_expr *e, const
     if (a->answer_at < a->answer_count) return answer_again(a, err);
     if (turn_is_over(a)) return TN_FN_paused;
     a->called++;
+    a->asleep = true;
     enum tn_fn_end end = a->plan->fn(a->plan->fn_arg, &a->stream, e->fn, record, &w, err);
     a->waits = end == TN_FN_paused;
-    if (!a->waits) keep_answer(a, end, err);
+    if (!a->waits) {
+        a->asleep = false;
+        keep_answer(a, end, err);
+    }
     return end;
 }
 
@@ -891,17 +895,27 @@ static bool may_be_quick(const struct tn_apply *a, struct tn_jval record, struct
     return out->room - out->n >= ROOM || (out->max - out->n >= ROOM && tn_buf_reserve(out, ROOM));
 }
 
+static void wake_up(void *arg)
+{
+    struct tn_apply *a = arg;
+    a->asleep = false;
+    a->wake(a->wake_arg);
+}
+
 void tn_apply_may_pause(struct tn_apply *a, void (*wake)(void *arg), void *arg)
 {
     a->may_pause = a->plan->fn_end != NULL;
-    a->stream.wake = wake;
-    a->stream.arg = arg;
+    a->wake = wake;
+    a->wake_arg = arg;
+    a->stream.wake = wake_up;
+    a->stream.arg = a;
 }
 
 void tn_apply_forget(struct tn_apply *a)
 {
     if (a->stream.session) a->plan->fn_end(a->plan->fn_arg, a->stream.session);
     a->stream.session = NULL;
+    a->asleep = false;
     a->paused = false;
 }
 
@@ -922,6 +936,8 @@ bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, str
     o->ok = false;
     o->external_id = (struct tn_str){0};
     o->fault_count = o->listed = 0;
+    o->paused = o->waits = a->asleep;
+    if (a->asleep) return false;
     tn_arena_reset(&a->arena);
     a->outcome = o;
     a->json = record.json;

@@ -27,7 +27,7 @@ struct tn_outcome_fault {
 struct tn_outcome {
     bool ok;
     bool paused;               /* not done: apply the same record again, in a later turn, */
-    bool waits;                /* but not before wake was called */
+    bool waits;                /* but not before wake was called: until then it stays so */
     struct tn_str external_id; /* decoded; also of a rejected record as far as it is known */
     size_t fault_count;        /* all, warnings included */
     size_t listed;             /* those in faults */

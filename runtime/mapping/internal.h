@@ -231,6 +231,9 @@ struct tn_apply {
     bool rejected, stopped, paused, waits;
     bool may_pause;
     struct tn_fn_stream stream;
+    bool asleep; /* a function is at work; until it wakes us nobody looks at the record */
+    void (*wake)(void *arg);
+    void *wake_arg;
     /* what the functions of the record at hand gave, in the order of their calls: one that was left
      * in the middle is gone on with, and those before it are not asked again */
     struct tn_answer_of *answers;

@@ -32,6 +32,11 @@ void tn_isolate_home(struct tn_isolate *iso)
     iso->n_dropped = 0;
 }
 
+void tn_isolate_call_home(struct tn_isolate *iso)
+{
+    while (iso->away && iso->away->side != iso->host->side) tn_side_recall(iso->away, false);
+}
+
 bool tn_isolate_heavy(const struct tn_isolate *iso)
 {
     return iso->lingers || tn_isolate_large(iso);

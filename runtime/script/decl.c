@@ -175,7 +175,7 @@ static void list_names(const struct key *keys, char *out, size_t room)
 
 /* Not inside the name: a key that is no text is shown as Lua shows it. */
 static _Noreturn void unknown_key(struct reading *r, const struct key *keys, const char *what,
-                        const char *name)
+                                  const char *name)
 {
     char all[300];
     const char *names[48] = {NULL};

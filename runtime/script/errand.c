@@ -7,12 +7,16 @@
 
 struct tn_errand {
     struct tn_side_job job; /* first */
+    struct tn_host *host;
     struct tn_timer *turn;
     void (*fn)(void *arg);
     void (*done)(void *arg);
     void *arg;
     bool ran;
+    int tries; /* at a thread, while all have something to do */
 };
+
+enum { TRY_MS = 20, TRIES = 100 };
 
 static void run(struct tn_side_job *job)
 {
@@ -29,16 +33,30 @@ static void come_home(struct tn_side_job *job)
     tn_timer_set(errand->turn, 0);
 }
 
-static void end(void *arg)
+static bool set_out(struct tn_errand *errand)
+{
+    const struct tn_host *host = errand->host;
+    return !host->closing && tn_side_start(host->sides, &errand->job);
+}
+
+/* Hogs have all threads: one of them comes to its end soon. */
+static bool try_again(struct tn_errand *errand)
+{
+    if (errand->host->closing || ++errand->tries > TRIES) return false;
+    if (!set_out(errand)) tn_timer_set(errand->turn, TRY_MS);
+    return true;
+}
+
+static void turn(void *arg)
 {
     struct tn_errand *errand = arg;
+    if (!errand->ran && try_again(errand)) return;
     if (!errand->ran) errand->fn(errand->arg);
     errand->done(errand->arg);
     tn_timer_free(errand->turn);
     tn_free(errand);
 }
 
-/* When no thread is free it is run here, in that turn. */
 struct tn_errand *tn_errand_start(struct tn_host *host, void (*fn)(void *arg),
                                   void (*done)(void *arg), void *arg)
 {
@@ -47,8 +65,9 @@ struct tn_errand *tn_errand_start(struct tn_host *host, void (*fn)(void *arg),
     errand->fn = fn;
     errand->done = done;
     errand->arg = arg;
-    errand->turn = tn_timer_new(host->loop, end, errand);
-    if (host->closing || !tn_side_start(host->sides, &errand->job)) tn_timer_set(errand->turn, 0);
+    errand->host = host;
+    errand->turn = tn_timer_new(host->loop, turn, errand);
+    if (!set_out(errand)) tn_timer_set(errand->turn, TRY_MS);
     return errand;
 }
 

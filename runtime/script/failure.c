@@ -171,6 +171,7 @@ void tn_failure_hook(lua_State *L, lua_Debug *ar)
         tn_lua_where(L, iso->stop_file, sizeof iso->stop_file, &iso->stop_line);
         note_trace(iso, L, 0);
     }
+    iso->parking = iso->gave_way = iso->homing = false; /* a yield that did not come to its end */
     lua_pushliteral(L, "the time for this call is used up");
     lua_error(L);
 }

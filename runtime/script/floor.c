@@ -4,6 +4,18 @@
 
 #include <lauxlib.h>
 
+/* A function of ours takes as long as it takes: that is no script that cannot be left.  An error
+ * leaves the mark behind; whoever catches it takes it off (tn_floor_restore). */
+static int call(struct tn_isolate *iso, lua_State *L, lua_CFunction fn)
+{
+    struct tn_entry *entry = iso->innermost;
+    bool before = entry && entry->frame.busy;
+    if (entry) entry->frame.busy = true;
+    int n = fn(L);
+    if (entry) entry->frame.busy = before;
+    return n;
+}
+
 static int host_call_on(lua_State *L, int status, lua_KContext fn)
 {
     (void)status;
@@ -16,7 +28,7 @@ int tn_lua_host_call(lua_State *L, lua_CFunction fn)
 {
     struct tn_isolate *iso = tn_isolate_of(L);
     struct tn_side *side = tn_isolate_side(iso);
-    if (!side) return fn(L);
+    if (!side) return call(iso, L, fn);
     if (tn_side_depth(side) == 0 && tn_isolate_may_give_way(iso, L)) {
         iso->homing = true;
         return tn_isolate_give_way(L, (lua_KContext)fn, host_call_on);
@@ -24,7 +36,7 @@ int tn_lua_host_call(lua_State *L, lua_CFunction fn)
     if (tn_watchdog_stopped(tn_side_watchdog(side)))
         return luaL_error(L, "nobody waits for this any more");
     tn_side_enter(side);
-    int n = fn(L);
+    int n = call(iso, L, fn);
     tn_side_leave(side);
     return n;
 }
@@ -32,6 +44,18 @@ int tn_lua_host_call(lua_State *L, lua_CFunction fn)
 static int host_call(lua_State *L)
 {
     return tn_lua_host_call(L, (lua_CFunction)(uintptr_t)lua_touserdata(L, lua_upvalueindex(1)));
+}
+
+static int pure_call(lua_State *L)
+{
+    lua_CFunction fn = (lua_CFunction)(uintptr_t)lua_touserdata(L, lua_upvalueindex(1));
+    return call(tn_isolate_of(L), L, fn);
+}
+
+void tn_lua_push_pure(lua_State *L, lua_CFunction fn)
+{
+    lua_pushlightuserdata(L, (void *)(uintptr_t)fn);
+    lua_pushcclosure(L, pure_call, 1);
 }
 
 void tn_lua_push_host(lua_State *L, lua_CFunction fn)
@@ -60,6 +84,8 @@ int tn_floor_depth(lua_State *L)
 
 void tn_floor_restore(lua_State *L, int depth)
 {
-    struct tn_side *side = tn_isolate_side(tn_isolate_of(L));
+    struct tn_isolate *iso = tn_isolate_of(L);
+    struct tn_side *side = tn_isolate_side(iso);
+    if (iso->innermost) iso->innermost->frame.busy = false;
     if (side) tn_side_restore(side, depth);
 }

@@ -21,23 +21,26 @@ struct tn_host *tn_host_new(struct tn_loop *loop, struct tn_log *log, struct tn_
     return host;
 }
 
-/* The last thing that an isolate does may be to end. */
-static void call_home(struct tn_host *host)
+static struct tn_isolate *any_away(const struct tn_host *host)
 {
     struct tn_isolate *iso = host->isolates;
-    while (iso) {
-        struct tn_isolate *next = iso->next;
-        if (iso->away) tn_side_recall(iso->away, true);
-        iso = next;
-    }
+    while (iso && !iso->away) iso = iso->next;
+    return iso;
+}
+
+void tn_host_call_home(struct tn_host *host)
+{
+    struct tn_isolate *iso;
+    if (!host) return;
+    host->closing = true;
+    while ((iso = any_away(host))) tn_side_recall(iso->away, true);
 }
 
 void tn_host_free(struct tn_host *host)
 {
     if (!host) return;
-    host->closing = true;
+    tn_host_call_home(host);
     for (struct tn_isolate *iso = host->isolates; iso; iso = iso->next) tn_task_cancel_all(iso);
-    call_home(host);
     while (host->ready) tn_task_run_ready(host);
     tn_sides_free(host->sides);
     tn_timer_free(host->turn);

@@ -199,8 +199,11 @@ static bool attempt(struct tn_isolate *iso, lua_State *L, struct tn_entry *entry
     int handler = lua_gettop(L);
     lua_pushcfunction(L, run_job);
     lua_pushlightuserdata(L, job);
-    int status = lua_pcall(L, 1, 0, handler);
-    if (status != LUA_OK) tn_failure_read(iso, L, status, entry, err);
+    int depth = tn_floor_depth(L), status = lua_pcall(L, 1, 0, handler);
+    if (status != LUA_OK) {
+        tn_floor_restore(L, depth);
+        tn_failure_read(iso, L, status, entry, err);
+    }
     lua_remove(L, handler);
     return status == LUA_OK;
 }
@@ -224,16 +227,19 @@ static bool attempt_lending(struct tn_isolate *iso, lua_State *L, struct tn_entr
 static bool run(struct tn_isolate *iso, enum tn_entry_kind kind, int ms,
                 void (*fn)(lua_State *L, void *arg), void *arg, struct tn_err *err)
 {
-    while (iso->away && iso->away->side != iso->host->side) tn_side_recall(iso->away, false);
+    tn_isolate_call_home(iso);
     lua_State *L = tn_isolate_state(iso);
+    struct tn_host *host = iso->host;
     struct job job = {fn, arg};
     struct tn_entry entry;
+    bool lends = host->side && tn_side_lends(host->side);
     if (!lua_checkstack(L, 8))
         return tn_fail(err, TN_E_budget, "the script calls itself too deeply");
     if (iso->spent) return tn_isolate_refuse(iso, err);
+    if (lends && tn_watchdog_stopped(host->dog))
+        return tn_fail(err, TN_E_cancelled, "nobody waits for this any more");
     enter(iso, &entry, L, ms);
     entry.kind = kind;
-    bool lends = iso->host->side && tn_side_lends(iso->host->side);
     bool ok = (lends ? attempt_lending : attempt)(iso, L, &entry, &job, err);
     leave(iso, &entry, ok);
     return ok;

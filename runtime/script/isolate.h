@@ -24,6 +24,9 @@ struct tn_isolate;
 /* Borrows loop and log (log may be NULL), which outlive it. */
 TN_MUST_CHECK struct tn_host *tn_host_new(struct tn_loop *loop, struct tn_log *log,
                                           struct tn_err *err);
+/* Before what modules work with is closed: nothing begins any more, and what runs beside the loop is
+ * stopped. */
+void tn_host_call_home(struct tn_host *host); /* NULL does nothing */
 /* All isolates were unreferenced before; those whose tasks still drain are cancelled. */
 void tn_host_free(struct tn_host *host); /* NULL does nothing */
 /* While a script runs, slot[0..TN_HOST_SLOT) holds the name of its isolate, else "": a place in the
@@ -82,6 +85,8 @@ TN_MUST_CHECK struct tn_isolate *tn_isolate_new(struct tn_host *host,
 void tn_isolate_ref(struct tn_isolate *iso);
 /* The last unref frees it, once no task is left and nothing of it is on the C stack. */
 void tn_isolate_unref(struct tn_isolate *iso); /* NULL does nothing */
+/* Waits until nothing of it runs beside the loop: before memory goes that its scripts may look at. */
+void tn_isolate_call_home(struct tn_isolate *iso);
 /* Takes no new tasks from now on; those in flight may end within drain_ms, then they are cancelled.
  * Gives up the caller's reference.  For the old generation after a swap. */
 void tn_isolate_retire(struct tn_isolate *iso, int drain_ms);
@@ -143,6 +148,8 @@ TN_MUST_CHECK bool tn_isolate_protect(struct tn_isolate *iso, void (*fn)(lua_Sta
  * touches more than its Lua state has to be called with the floor, that is, while the loop's
  * thread stands still: this pushes one that is, whichever thread the script is on. */
 void tn_lua_push_host(lua_State *L, lua_CFunction fn);
+/* The same for one that touches nothing else, and so may run on several threads at once. */
+void tn_lua_push_pure(lua_State *L, lua_CFunction fn);
 /* Calls fn, with the arguments of the function under way, in the same manner; to be returned. */
 int tn_lua_host_call(lua_State *L, lua_CFunction fn);
 /* Takes the floor, for what does not raise, and gives it back. */

@@ -130,6 +130,7 @@ static int l_pcall(lua_State *L)
 static int call_handler(lua_State *L)
 {
     if (tn_isolate_late(tn_isolate_of(L))) return 1;
+    tn_floor_restore(L, (int)lua_tointeger(L, lua_upvalueindex(2)));
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
     lua_call(L, lua_gettop(L) - 1, 1);
@@ -142,7 +143,8 @@ static int l_xpcall(lua_State *L)
     luaL_checktype(L, 2, LUA_TFUNCTION);
     tn_isolate_poll(L);
     lua_pushvalue(L, 2);
-    lua_pushcclosure(L, call_handler, 1);
+    lua_pushinteger(L, tn_floor_depth(L));
+    lua_pushcclosure(L, call_handler, 2);
     lua_replace(L, 2);
     lua_pushboolean(L, 1);
     lua_pushvalue(L, 1);

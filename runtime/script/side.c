@@ -135,6 +135,7 @@ int tn_side_depth(const struct tn_side *side)
 
 void tn_side_restore(struct tn_side *side, int depth)
 {
+    if (depth > side->depth) depth = side->depth;
     bool give = side->depth > 0 && depth == 0;
     side->depth = depth;
     if (!give) return;

@@ -28,10 +28,11 @@ static void settle(struct tn_stretch *s)
 {
     struct tn_isolate *iso = s->iso;
     int left = s->entry.frame.left_us;
-    s->gave_way = iso->gave_way;
-    s->homing = iso->homing;
+    s->gave_way = iso->gave_way && s->status == LUA_YIELD;
+    s->homing = iso->homing && s->gave_way;
     iso->parking = iso->gave_way = iso->homing = false;
-    s->us = !s->gave_way && !s->keeps_budget ? 0 : left > 1 ? left : 1;
+    bool goes_on = s->status == LUA_YIELD && (s->gave_way || s->keeps_budget);
+    s->us = !goes_on ? 0 : left > 1 ? left : 1;
     s->keeps_budget = false;
     iso->lingers = s->gave_way || s->entry.us - left > SLICE_US;
     s->entry.kind = s->gave_way ? TN_ENTRY_other : s->task ? TN_ENTRY_task : TN_ENTRY_call;
@@ -69,7 +70,8 @@ bool tn_stretch_run(struct tn_stretch *s, int args, bool here)
         return false;
     }
     bool back_at_once = s->homing && tn_isolate_large(iso);
-    run_in(s, iso->host->dog, back_at_once ? 0 : SLICE_US, TN_LIMIT_HELD_MS);
+    run_in(s, iso->host->dog, back_at_once ? 0 : SLICE_US,
+           beside ? TN_LIMIT_SIDE_HELD_MS : TN_LIMIT_HELD_MS);
     settle(s);
     return true;
 }

@@ -280,6 +280,7 @@ static void run(struct tn_task *task)
     } else if (task->iso->away) {
         tn_isolate_wait(task->iso, &task->waiter);
     } else if (task->state == BACK) {
+        task->state = RUNNING;
         see_to(task);
     } else if (!begin(task)) {
         end(task, &task->err);
@@ -301,7 +302,7 @@ static void announce_spent(struct tn_host *host)
 {
     struct tn_isolate *iso = host->isolates;
     while (iso) {
-        if (!iso->spent || iso->announced) {
+        if (!iso->spent || iso->announced || !iso->refs) {
             iso = iso->next;
             continue;
         }
@@ -368,14 +369,14 @@ struct tn_task *tn_task_current(lua_State *L)
     return tn_isolate_of(L)->current;
 }
 
-/* What goes on after a wait is the host's, wherever the task is. */
+/* What goes on after a wait is the host's: at home. */
 static int go_on(lua_State *L, int status, lua_KContext ctx)
 {
     struct tn_task *task = (struct tn_task *)ctx;
-    tn_lua_take_floor(L);
-    int n = task->k(L, status, (lua_KContext)task->ctx);
-    tn_lua_give_floor(L);
-    return n;
+    struct tn_isolate *iso = task->iso;
+    if (!tn_isolate_side(iso)) return task->k(L, status, (lua_KContext)task->ctx);
+    iso->homing = true;
+    return tn_isolate_give_way(L, ctx, go_on);
 }
 
 int tn_task_park(lua_State *L, lua_KFunction k, void *ctx)

@@ -61,7 +61,7 @@ static bool count_down(struct tn_frame *f, int64_t us, bool innermost)
     if (!innermost || f->slice_us < 0) return f->expired;
     if (f->slice_us > 0) {
         f->slice_us = less(f->slice_us, us);
-    } else if (should_give_way(f->dog) && !f->expired) {
+    } else if (should_give_way(f->dog) && !f->expired && !f->busy) {
         f->held_us = less(f->held_us, us);
         if (f->held_us == 0) f->expired = f->stubborn = true;
     }
@@ -167,7 +167,7 @@ void tn_watchdog_enter(struct tn_watchdog *dog, struct tn_frame *frame, lua_Stat
     frame->running = L;
     frame->left_us = us;
     frame->slice_us = -1;
-    frame->expired = frame->stubborn = false;
+    frame->expired = frame->stubborn = frame->busy = false;
     atomic_signal_fence(memory_order_release);
     dog->innermost = frame;
     atomic_signal_fence(memory_order_acq_rel);

@@ -26,6 +26,7 @@ struct tn_frame {
     volatile int slice_us;  /* until it should give way; 0: now; below: it never need */
     volatile int held_us;   /* that it may still go on although it should have given way */
     int held_ms;            /* what that was */
+    volatile bool busy;     /* in C that comes back by itself: none of that counts */
     volatile bool expired;  /* its budget is used up */
     volatile bool stubborn; /* expired because it could not give way */
 };

@@ -250,10 +250,11 @@ static void release(struct tn_run *run, struct arrived *a)
 
 static void close_source(struct tn_run *run)
 {
+    tn_mapper_free(run->mapper); /* a function of it may be at work on the page at hand; its plan
+                                  * goes with the source */
+    run->mapper = NULL;
     release(run, &run->ahead);
     release(run, &run->current);
-    tn_mapper_free(run->mapper); /* its plan goes with the source */
-    run->mapper = NULL;
     if (run->source.ops) run->source.ops->close(run->source.self);
     run->source.ops = NULL;
     run->fetching = false;

@@ -21,7 +21,10 @@ static enum tn_fn_end overrun(void *arg, struct tn_fn_stream *stream, int fn, st
     if (hang) tn_fail(err, TN_E_budget, "it ran too long");
     if (!slow) return hang ? TN_FN_failed : TN_FN_done;
     stream->session = &turns;
-    if (++turns % 5) return TN_FN_paused;
+    if (++turns % 5) {
+        stream->wake(stream->arg);
+        return TN_FN_paused;
+    }
     tn_jw_int(out, turns);
     return TN_FN_done;
 }
