@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { mapping, mappingFile } from "../harness/mapping.mjs";
+import { integration, story } from "../harness/story.mjs";
+import { waitFor } from "../harness/wait.mjs";
+
+// It reads its record all the time.
+const busy = `function(src)
+      local n = 0
+      while true do
+        for k in pairs(src) do n = n + #k end
+        n = n + #src.ItemNumber
+      end
+    end`;
+
+story("a run that ends while a function of its mapping computes stops that before the page goes", async (stage) => {
+  const site = stage.site();
+  site.write(mappingFile, mapping({ partName: busy }));
+  const { fusion, tenon } = await stage.plant({ items: 200, site, workers: 1 });
+  for (let round = 0; round < 5; round++) {
+    const name = `plant_${round}`;
+    await tenon.rest.create({ ...integration(fusion), name, displayName: name });
+    await tenon.rest.startSync(name);
+    await waitFor("the function to be at work", async () => {
+      const { isolates } = await tenon.rest.get("/scripts/isolates");
+      return isolates.some((i) => i.isolate === `integrations:${name}` && i.besideLoop >= 1);
+    });
+    await tenon.rest.want(204, "DELETE", `/integrations/${name}`);
+    await tenon.logged(/sync_items.*cancelled/i, round + 1);
+  }
+  assert.equal((await tenon.rest.get("/status")).workers?.[0]?.restarts ?? 0, 0);
+});
