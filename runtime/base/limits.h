@@ -48,9 +48,10 @@
 #define TN_LIMIT_SIDE_SLICE_MS    5                  /* of CPU there, then it gives way to those that wait for its isolate */
 #define TN_LIMIT_SIDE_THREADS     8                  /* for them, a worker */
 #define TN_LIMIT_HEAVY_BYTES      (8 * TN_MIB)       /* of an isolate: the collector is slow enough to run there */
-#define TN_LIMIT_HELD_MS          20                 /* of CPU, what cannot be left when it should (inside load, a
+#define TN_LIMIT_HELD_MS          5                  /* of CPU, what cannot be left when it should (inside load, a
                                                       * metamethod that a library function calls) */
-#define TN_LIMIT_SIDE_HELD_MS     200                /* the same beside the loop, where it holds only its isolate */
+#define TN_LIMIT_SIDE_HELD_MS     200                /* the same beside the loop, where it holds only its isolate, and of
+                                                      * a file that is required by a task */
 #define TN_LIMIT_MAP_CALL_MS      50                 /* of CPU, a mapping's function for one record */
 #define TN_LIMIT_EXAMPLES_MS      500                /* of CPU, all examples of a mapping at a load */
 #define TN_LIMIT_OVERRUNS         3                  /* of a budget in a row: quarantine */

@@ -196,6 +196,12 @@ static void raise_unknown(lua_State *L, const char *name)
                name);
 }
 
+/* It cannot be left while another task might want the same file, so it may take its time. */
+static void take_time(const struct tn_isolate *iso)
+{
+    if (iso->innermost) tn_watchdog_hold(&iso->innermost->frame, TN_LIMIT_SIDE_HELD_MS);
+}
+
 static void require_file(lua_State *L, const char *name)
 {
     char path[128];
@@ -208,6 +214,7 @@ static void require_file(lua_State *L, const char *name)
     lua_pop(L, 1);
     lua_pushboolean(L, 1);
     lua_setfield(L, -2, name);
+    take_time(tn_isolate_of(L));
     run_text(L, path, text);
     lua_pushnil(L);
     lua_setfield(L, -3, name);

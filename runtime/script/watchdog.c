@@ -178,10 +178,15 @@ void tn_watchdog_enter(struct tn_watchdog *dog, struct tn_frame *frame, lua_Stat
     set_timer(dog, TICK_US);
 }
 
-void tn_watchdog_slice(struct tn_frame *frame, int us, int held_ms)
+void tn_watchdog_hold(struct tn_frame *frame, int held_ms)
 {
     frame->held_ms = held_ms;
     frame->held_us = held_ms * HELD_FACTOR * 1000;
+}
+
+void tn_watchdog_slice(struct tn_frame *frame, int us, int held_ms)
+{
+    tn_watchdog_hold(frame, held_ms);
     atomic_signal_fence(memory_order_release);
     frame->slice_us = us;
 }

@@ -48,6 +48,9 @@ int tn_watchdog_budget(int ms);
  * held_ms more. */
 void tn_watchdog_slice(struct tn_frame *frame, int us, int held_ms);
 
+/* From here on it may be held so long. */
+void tn_watchdog_hold(struct tn_frame *frame, int held_ms);
+
 /* The innermost call need give way only when it is asked to; asked or not, its slice comes first.
  * From any thread. */
 void tn_watchdog_on_demand(struct tn_watchdog *dog); /* from here on; as yet it is not asked */

@@ -637,7 +637,7 @@ static void what_cannot_give_way_is_stopped_sooner(void **state)
         start_plain(iso, bodies[i], &end);
         fixture_turn(*state, &end.done);
         assert_int_equal(end.err.kind, TN_E_budget);
-        if (!strstr(end.err.text, "20 ms of CPU time inside one call"))
+        if (!strstr(end.err.text, "5 ms of CPU time inside one call"))
             fail_msg("%s: %s", bodies[i], end.err.text);
         assert_int_equal(end.err.line, 2);
         tn_isolate_unref(iso);
