@@ -145,28 +145,8 @@ int tn_failure_handler(lua_State *L)
 
 /* ---- the end of a budget ---- */
 
-/* What has run for its slice lets the loop have its turn, and goes on after it.  Where it
- * cannot (a C function is around it) the next tick asks again.  Lua can yield at an instruction,
- * not at a call. */
-static void give_way(struct tn_isolate *iso, lua_State *L, const lua_Debug *ar)
+static _Noreturn void stop(struct tn_isolate *iso, lua_State *L)
 {
-    bool can = tn_isolate_may_give_way(iso, L);
-    if (can && ar->event != LUA_HOOKCOUNT && ar->event != LUA_HOOKLINE) return;
-    lua_sethook(L, NULL, 0, 0);
-    if (!can) return;
-    tn_isolate_give_way(L, 0, NULL);
-}
-
-void tn_failure_hook(lua_State *L, lua_Debug *ar)
-{
-    struct tn_isolate *iso = tn_isolate_of(L);
-    if (!tn_isolate_late(iso)) {
-        if (iso->innermost && tn_watchdog_due(&iso->innermost->frame))
-            give_way(iso, L, ar);
-        else
-            lua_sethook(L, NULL, 0, 0); /* left over on a coroutine from a call that ended */
-        return;
-    }
     if (!iso->stop_line) {
         tn_lua_where(L, iso->stop_file, sizeof iso->stop_file, &iso->stop_line);
         note_trace(iso, L, 0);
@@ -174,6 +154,36 @@ void tn_failure_hook(lua_State *L, lua_Debug *ar)
     iso->parking = iso->gave_way = iso->homing = false; /* a yield that did not come to its end */
     lua_pushliteral(L, "the time for this call is used up");
     lua_error(L);
+    abort();
+}
+
+/* What has run for its slice lets the loop have its turn, and goes on after it.  Where it
+ * cannot (a C function is around it) the next tick asks again.  Lua can yield at an instruction,
+ * not at a call. */
+static void give_way(struct tn_isolate *iso, lua_State *L, const lua_Debug *ar)
+{
+    struct tn_frame *frame = &iso->innermost->frame;
+    bool can = tn_isolate_may_give_way(iso, L);
+    if (can && ar->event != LUA_HOOKCOUNT && ar->event != LUA_HOOKLINE) return;
+    lua_sethook(L, NULL, 0, 0);
+    if (!can) {
+        if (tn_watchdog_held_out(frame)) stop(iso, L);
+        return;
+    }
+    tn_isolate_give_way(L, 0, NULL);
+}
+
+void tn_failure_hook(lua_State *L, lua_Debug *ar)
+{
+    struct tn_isolate *iso = tn_isolate_of(L);
+    if (!iso->innermost || !tn_watchdog_expired(&iso->innermost->frame)) {
+        if (iso->innermost && tn_watchdog_due(&iso->innermost->frame))
+            give_way(iso, L, ar);
+        else
+            lua_sethook(L, NULL, 0, 0); /* left over on a coroutine from a call that ended */
+        return;
+    }
+    stop(iso, L);
 }
 
 /* ---- reading a failure ---- */

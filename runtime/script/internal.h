@@ -112,6 +112,8 @@ void tn_isolate_bury(struct tn_isolate *iso); /* its Lua state is closed: the re
 bool tn_isolate_refuse(const struct tn_isolate *iso, struct tn_err *err); /* it is spent */
 /* Has the call under way, or one around it, used up its time? */
 bool tn_isolate_late(const struct tn_isolate *iso);
+/* It cannot be left where it is, and should have been for too long: it is expired now. */
+bool tn_isolate_held_out(const struct tn_isolate *iso);
 /* The state to make a call on: that of the innermost call, or the main one. */
 lua_State *tn_isolate_state(const struct tn_isolate *iso);
 /* Runs fn(arg) on L, at most ms of CPU, and fills err from what goes wrong. */

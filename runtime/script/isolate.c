@@ -166,6 +166,11 @@ bool tn_isolate_late(const struct tn_isolate *iso)
     return iso->innermost && tn_watchdog_expired(&iso->innermost->frame);
 }
 
+bool tn_isolate_held_out(const struct tn_isolate *iso)
+{
+    return iso->innermost && tn_watchdog_held_out(&iso->innermost->frame);
+}
+
 /* ---- calls ---- */
 
 struct job {
@@ -474,5 +479,7 @@ void tn_isolate_push(lua_State *L, int ref)
 
 void tn_isolate_poll(lua_State *L)
 {
-    if (tn_isolate_late(tn_isolate_of(L))) tn_failure_hook(L, NULL);
+    const struct tn_isolate *iso = tn_isolate_of(L);
+    if (tn_isolate_late(iso) || (!tn_isolate_may_give_way(iso, L) && tn_isolate_held_out(iso)))
+        tn_failure_hook(L, NULL);
 }

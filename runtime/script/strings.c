@@ -30,7 +30,9 @@ static bool in_time(void *arg)
 {
     const struct search *search = arg;
     const struct tn_isolate *iso = tn_isolate_of(search->L);
-    return !tn_isolate_late(iso) && (search->anew || !tn_isolate_is_due(iso, search->L));
+    if (tn_isolate_late(iso)) return false;
+    if (search->anew || !tn_isolate_holds_loop(iso, search->L)) return !tn_isolate_held_out(iso);
+    return !tn_isolate_is_due(iso, search->L);
 }
 
 static void begin(lua_State *L, struct search *search, struct tn_str subject, struct tn_str pattern,

@@ -63,7 +63,6 @@ static bool count_down(struct tn_frame *f, int64_t us, bool innermost)
         f->slice_us = less(f->slice_us, us);
     } else if (should_give_way(f->dog) && !f->expired && !f->busy) {
         f->held_us = less(f->held_us, us);
-        if (f->held_us == 0) f->expired = f->stubborn = true;
     }
     return f->expired || tn_watchdog_due(f);
 }
@@ -226,6 +225,13 @@ const struct tn_frame *tn_watchdog_expired(const struct tn_frame *frame)
     for (const struct tn_frame *f = frame; f; f = f->outer)
         if (f->expired) return f;
     return NULL;
+}
+
+bool tn_watchdog_held_out(struct tn_frame *frame)
+{
+    if (!tn_watchdog_due(frame) || frame->held_us > 0) return false;
+    frame->expired = frame->stubborn = true;
+    return true;
 }
 
 bool tn_watchdog_due(const struct tn_frame *frame)

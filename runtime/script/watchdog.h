@@ -44,8 +44,8 @@ void tn_watchdog_enter(struct tn_watchdog *dog, struct tn_frame *frame, struct l
 void tn_watchdog_leave(struct tn_frame *frame);
 /* Less than a tick is not noticed: what a budget of ms has to be, so that it is never cut short. */
 int tn_watchdog_budget(int ms);
-/* The call, which is the innermost, should give way after us; it is expired when it could not for
- * held_ms more. */
+/* The call, which is the innermost, should give way after us.  When it could not for held_ms more
+ * tn_watchdog_held_out ends it. */
 void tn_watchdog_slice(struct tn_frame *frame, int us, int held_ms);
 
 /* From here on it may be held so long. */
@@ -62,6 +62,9 @@ bool tn_watchdog_stopped(const struct tn_watchdog *dog);
 
 /* The call, or one around it, which has used up its time; NULL: none has. */
 const struct tn_frame *tn_watchdog_expired(const struct tn_frame *frame);
+/* Where the call, the innermost one, could not give way: it is expired now if it could not for too
+ * long. */
+bool tn_watchdog_held_out(struct tn_frame *frame);
 /* Should the call, the innermost one, give way? */
 bool tn_watchdog_due(const struct tn_frame *frame);
 

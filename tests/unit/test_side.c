@@ -341,6 +341,7 @@ static void what_is_cancelled_is_stopped_where_it_is(void **state)
             iso, "work(3000) while true do pcall(load, function() work(1) shared.touch() end) end",
             &end);
         for (int turn = 0; turn < i * 5; turn++) tn_loop_turn(f->loop, false);
+        if (end.done) fail_msg("%s", end.err.text);
         tn_task_cancel(task);
         fixture_turn(f, &end.done);
         assert_int_equal(end.err.kind, TN_E_cancelled);
