@@ -68,10 +68,11 @@ void bind_drop(void *object); /* now; twice does nothing */
 /* Adds these functions to the table at the top.  They are called with the floor (script/isolate.h),
  * so that they may touch all there is. */
 void bind_functions(lua_State *L, const luaL_Reg *functions);
-/* A table with these functions, read-only; what it has not raises. */
-void bind_library(lua_State *L, const luaL_Reg *functions);
 /* The same for functions that touch nothing but their arguments and their Lua state, and may run on
  * several threads at once. */
+void bind_pure_functions(lua_State *L, const luaL_Reg *functions);
+/* A table with these functions, read-only; what it has not raises. */
+void bind_library(lua_State *L, const luaL_Reg *functions);
 void bind_pure_library(lua_State *L, const luaL_Reg *functions);
 
 /* ---- arguments ---- */

@@ -480,10 +480,7 @@ int luaopen_tenon_json(lua_State *L)
 {
     name_null(L);
     lua_newtable(L);
-    for (const luaL_Reg *f = functions; f->name; f++) {
-        tn_lua_push_pure(L, f->func);
-        lua_setfield(L, -2, f->name);
-    }
+    bind_pure_functions(L, functions);
     bind_json_push_null(L);
     lua_setfield(L, -2, "null");
     tn_lua_seal_module(L, "tenon.json");

@@ -130,12 +130,23 @@ void *bind_check(lua_State *L, int index, const struct bind_class *class)
     return object_of(head);
 }
 
-void bind_functions(lua_State *L, const luaL_Reg *functions)
+static void add_functions(lua_State *L, const luaL_Reg *functions,
+                          void (*push)(lua_State *L, lua_CFunction fn))
 {
     for (const luaL_Reg *f = functions; f->name; f++) {
-        tn_lua_push_host(L, f->func);
+        push(L, f->func);
         lua_setfield(L, -2, f->name);
     }
+}
+
+void bind_functions(lua_State *L, const luaL_Reg *functions)
+{
+    add_functions(L, functions, tn_lua_push_host);
+}
+
+void bind_pure_functions(lua_State *L, const luaL_Reg *functions)
+{
+    add_functions(L, functions, tn_lua_push_pure);
 }
 
 void bind_library(lua_State *L, const luaL_Reg *functions)
@@ -148,10 +159,7 @@ void bind_library(lua_State *L, const luaL_Reg *functions)
 void bind_pure_library(lua_State *L, const luaL_Reg *functions)
 {
     lua_newtable(L);
-    for (const luaL_Reg *f = functions; f->name; f++) {
-        tn_lua_push_pure(L, f->func);
-        lua_setfield(L, -2, f->name);
-    }
+    bind_pure_functions(L, functions);
     tn_lua_seal_module(L, "this module");
 }
 

@@ -41,27 +41,36 @@ int tn_lua_host_call(lua_State *L, lua_CFunction fn)
     return n;
 }
 
+/* The function in the upvalue of the one that runs. */
+static lua_CFunction wrapped(lua_State *L)
+{
+    return (lua_CFunction)(uintptr_t)lua_touserdata(L, lua_upvalueindex(1));
+}
+
 static int host_call(lua_State *L)
 {
-    return tn_lua_host_call(L, (lua_CFunction)(uintptr_t)lua_touserdata(L, lua_upvalueindex(1)));
+    return tn_lua_host_call(L, wrapped(L));
 }
 
 static int pure_call(lua_State *L)
 {
-    lua_CFunction fn = (lua_CFunction)(uintptr_t)lua_touserdata(L, lua_upvalueindex(1));
-    return call(tn_isolate_of(L), L, fn);
+    return call(tn_isolate_of(L), L, wrapped(L));
+}
+
+static void push_wrapped(lua_State *L, lua_CFunction fn, lua_CFunction caller)
+{
+    lua_pushlightuserdata(L, (void *)(uintptr_t)fn);
+    lua_pushcclosure(L, caller, 1);
 }
 
 void tn_lua_push_pure(lua_State *L, lua_CFunction fn)
 {
-    lua_pushlightuserdata(L, (void *)(uintptr_t)fn);
-    lua_pushcclosure(L, pure_call, 1);
+    push_wrapped(L, fn, pure_call);
 }
 
 void tn_lua_push_host(lua_State *L, lua_CFunction fn)
 {
-    lua_pushlightuserdata(L, (void *)(uintptr_t)fn);
-    lua_pushcclosure(L, host_call, 1);
+    push_wrapped(L, fn, host_call);
 }
 
 void tn_lua_take_floor(lua_State *L)

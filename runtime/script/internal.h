@@ -93,7 +93,7 @@ struct tn_entry {
     int pinned, ms;
     int us; /* of CPU: what was left of ms when it was entered */
     enum tn_entry_kind kind;
-    bool sliced; /* it may give way although it is no task (slice.h) */
+    bool sliced; /* it runs in a coroutine of ours, which can be left (stretch.h) */
 };
 
 /* It holds so much that the collector's last step takes long. */
