@@ -55,15 +55,15 @@ static int go(lua_State *L, lua_State *co, int n)
 {
     struct tn_isolate *iso = tn_isolate_of(L);
     struct tn_frame *frame = &iso->innermost->frame;
-    int results = 0, pinned = iso->pinned, depth = tn_floor_depth(L);
+    int results = 0, pinned = iso->pinned, mark = tn_floor_mark(L);
     lua_xmove(L, co, n);
     if (!lua_isyieldable(L)) iso->pinned++;
     frame->running = co;
     int status = lua_resume(co, L, n, &results);
     frame->running = L;
     iso->pinned = pinned;
-    tn_floor_restore(L, depth);
-    tn_isolate_poll(L);
+    tn_floor_restore(L, mark);
+    tn_script_poll(L);
     if (status == LUA_YIELD && iso->parking) return WAITS;
     if (status != LUA_OK && status != LUA_YIELD) results = 1;
     luaL_checkstack(L, results + 2, "too many results");
@@ -152,7 +152,7 @@ static int call_wrapped(lua_State *L)
 static int l_create(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TFUNCTION);
-    tn_isolate_poll(L);
+    tn_script_poll(L);
     lua_State *co = lua_newthread(L);
     lua_sethook(co, NULL, 0, 0);
     lua_pushvalue(L, 1);

@@ -157,33 +157,30 @@ static _Noreturn void stop(struct tn_isolate *iso, lua_State *L)
     abort();
 }
 
-/* What has run for its slice lets the loop have its turn, and goes on after it.  Where it
- * cannot (a C function is around it) the next tick asks again.  Lua can yield at an instruction,
- * not at a call. */
-static void give_way(struct tn_isolate *iso, lua_State *L, const lua_Debug *ar)
+/* Lua can yield at an instruction, not at a call. */
+static void give_way(lua_State *L, const lua_Debug *ar)
 {
-    struct tn_frame *frame = &iso->innermost->frame;
-    bool can = tn_isolate_may_give_way(iso, L);
-    if (can && ar->event != LUA_HOOKCOUNT && ar->event != LUA_HOOKLINE) return;
+    if (ar->event != LUA_HOOKCOUNT && ar->event != LUA_HOOKLINE) return;
     lua_sethook(L, NULL, 0, 0);
-    if (!can) {
-        if (tn_watchdog_held_out(frame)) stop(iso, L);
-        return;
-    }
     tn_isolate_give_way(L, 0, NULL);
 }
 
+/* What has run for its slice lets the loop have its turn, and goes on after it.  Where it cannot (a
+ * C function is around it) the next tick asks again. */
 void tn_failure_hook(lua_State *L, lua_Debug *ar)
 {
     struct tn_isolate *iso = tn_isolate_of(L);
-    if (!iso->innermost || !tn_watchdog_expired(&iso->innermost->frame)) {
-        if (iso->innermost && tn_watchdog_due(&iso->innermost->frame))
-            give_way(iso, L, ar);
-        else
-            lua_sethook(L, NULL, 0, 0); /* left over on a coroutine from a call that ended */
+    struct tn_frame *frame = iso->innermost ? &iso->innermost->frame : NULL;
+    if (frame && tn_watchdog_expired(frame)) stop(iso, L);
+    if (frame && tn_watchdog_due(frame) && tn_isolate_may_give_way(iso, L)) {
+        give_way(L, ar);
         return;
     }
-    stop(iso, L);
+    lua_sethook(L, NULL, 0, 0);
+    if (!frame) return; /* it was left over on a coroutine from a call that ended */
+    if (frame->place == TN_IN_HOST && lua_getinfo(L, "S", ar) && ar->what[0] != 'C')
+        tn_watchdog_found_script(frame);
+    if (tn_watchdog_held_out(frame)) stop(iso, L);
 }
 
 /* ---- reading a failure ---- */

@@ -5,14 +5,15 @@
 #include <lauxlib.h>
 
 /* A function of ours takes as long as it takes: that is no script that cannot be left.  An error
- * leaves the mark behind; whoever catches it takes it off (tn_floor_restore). */
+ * leaves the mark behind; whoever catches it takes it off (tn_floor_restore), and what __close runs
+ * before that counts as a guest. */
 static int call(struct tn_isolate *iso, lua_State *L, lua_CFunction fn)
 {
     struct tn_entry *entry = iso->innermost;
-    bool before = entry && entry->frame.busy;
-    if (entry) entry->frame.busy = true;
+    if (!entry) return fn(L);
+    enum tn_place before = tn_watchdog_place(&entry->frame, TN_IN_HOST);
     int n = fn(L);
-    if (entry) entry->frame.busy = before;
+    tn_watchdog_place(&entry->frame, before);
     return n;
 }
 
@@ -85,16 +86,20 @@ void tn_lua_give_floor(lua_State *L)
     if (side) tn_side_leave(side);
 }
 
-int tn_floor_depth(lua_State *L)
+/* What can be left may go on in another frame, and needs no watching as a guest. */
+int tn_floor_mark(lua_State *L)
 {
-    const struct tn_side *side = tn_isolate_side(tn_isolate_of(L));
-    return side ? tn_side_depth(side) : 0;
+    const struct tn_isolate *iso = tn_isolate_of(L);
+    const struct tn_side *side = tn_isolate_side(iso);
+    bool guest = iso->innermost && iso->innermost->frame.place == TN_IN_GUEST && !lua_isyieldable(L);
+    return (side ? tn_side_depth(side) : 0) * 2 + guest;
 }
 
-void tn_floor_restore(lua_State *L, int depth)
+void tn_floor_restore(lua_State *L, int mark)
 {
     struct tn_isolate *iso = tn_isolate_of(L);
     struct tn_side *side = tn_isolate_side(iso);
-    if (iso->innermost) iso->innermost->frame.busy = false;
-    if (side) tn_side_restore(side, depth);
+    enum tn_place place = mark % 2 ? TN_IN_GUEST : TN_IN_SCRIPT;
+    if (iso->innermost) tn_watchdog_place(&iso->innermost->frame, place);
+    if (side) tn_side_restore(side, mark / 2);
 }

@@ -114,11 +114,16 @@ bool tn_isolate_refuse(const struct tn_isolate *iso, struct tn_err *err); /* it 
 bool tn_isolate_late(const struct tn_isolate *iso);
 /* It cannot be left where it is, and should have been for too long: it is expired now. */
 bool tn_isolate_held_out(const struct tn_isolate *iso);
+/* Said by the libraries of scripts while they take long: it may be in a guest (watchdog.h). */
+void tn_script_found(const struct tn_isolate *iso);
+/* The same, and tn_isolate_poll. */
+void tn_script_poll(lua_State *L);
 /* The state to make a call on: that of the innermost call, or the main one. */
 lua_State *tn_isolate_state(const struct tn_isolate *iso);
-/* Runs fn(arg) on L, at most ms of CPU, and fills err from what goes wrong. */
-bool tn_isolate_run(struct tn_isolate *iso, int ms, void (*fn)(lua_State *L, void *arg), void *arg,
-                    struct tn_err *err);
+/* Runs fn(arg) on L, at most ms of CPU, and fills err from what goes wrong.  place: whether fn is
+ * there to run a script, or is the host's and may come upon one (a metamethod). */
+bool tn_isolate_run(struct tn_isolate *iso, enum tn_place place, int ms,
+                    void (*fn)(lua_State *L, void *arg), void *arg, struct tn_err *err);
 
 /* away.c */
 /* Starts the job beside the loop; false: no thread is free for it.  The isolate is away then, and
@@ -146,10 +151,10 @@ void tn_isolate_collect(struct tn_isolate *iso); /* beside the loop if it takes 
 bool tn_isolate_end_beside(struct tn_isolate *iso);
 
 /* floor.c */
-/* How many calls with the floor are around each other, and back to that where an error of one of
- * them is caught. */
-int tn_floor_depth(lua_State *L);
-void tn_floor_restore(lua_State *L, int depth);
+/* Where a script is, as to calls with the floor around it, and back to that where an error of one
+ * of them is caught. */
+int tn_floor_mark(lua_State *L);
+void tn_floor_restore(lua_State *L, int mark);
 
 /* failure.c */
 void tn_failure_hook(lua_State *L, lua_Debug *ar); /* raises that the time is up, or gives way */

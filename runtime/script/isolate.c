@@ -204,9 +204,9 @@ static bool attempt(struct tn_isolate *iso, lua_State *L, struct tn_entry *entry
     int handler = lua_gettop(L);
     lua_pushcfunction(L, run_job);
     lua_pushlightuserdata(L, job);
-    int depth = tn_floor_depth(L), status = lua_pcall(L, 1, 0, handler);
+    int mark = tn_floor_mark(L), status = lua_pcall(L, 1, 0, handler);
     if (status != LUA_OK) {
-        tn_floor_restore(L, depth);
+        tn_floor_restore(L, mark);
         tn_failure_read(iso, L, status, entry, err);
     }
     lua_remove(L, handler);
@@ -229,7 +229,7 @@ static bool attempt_lending(struct tn_isolate *iso, lua_State *L, struct tn_entr
     return ok;
 }
 
-static bool run(struct tn_isolate *iso, enum tn_entry_kind kind, int ms,
+static bool run(struct tn_isolate *iso, enum tn_entry_kind kind, enum tn_place place, int ms,
                 void (*fn)(lua_State *L, void *arg), void *arg, struct tn_err *err)
 {
     tn_isolate_call_home(iso);
@@ -245,21 +245,22 @@ static bool run(struct tn_isolate *iso, enum tn_entry_kind kind, int ms,
         return tn_fail(err, TN_E_cancelled, "nobody waits for this any more");
     enter(iso, &entry, L, ms);
     entry.kind = kind;
+    tn_watchdog_place(&entry.frame, place);
     bool ok = (lends ? attempt_lending : attempt)(iso, L, &entry, &job, err);
     leave(iso, &entry, ok);
     return ok;
 }
 
-bool tn_isolate_run(struct tn_isolate *iso, int ms, void (*fn)(lua_State *L, void *arg), void *arg,
-                    struct tn_err *err)
+bool tn_isolate_run(struct tn_isolate *iso, enum tn_place place, int ms,
+                    void (*fn)(lua_State *L, void *arg), void *arg, struct tn_err *err)
 {
-    return run(iso, TN_ENTRY_other, ms, fn, arg, err);
+    return run(iso, TN_ENTRY_other, place, ms, fn, arg, err);
 }
 
 bool tn_isolate_protect(struct tn_isolate *iso, void (*fn)(lua_State *L, void *arg), void *arg,
                         struct tn_err *err)
 {
-    return tn_isolate_run(iso, iso->call_ms, fn, arg, err);
+    return tn_isolate_run(iso, TN_IN_HOST, iso->call_ms, fn, arg, err);
 }
 
 /* ---- life ---- */
@@ -317,7 +318,7 @@ struct tn_isolate *tn_isolate_new(struct tn_host *host, const struct tn_isolate_
         goto out;
     }
     *(struct tn_isolate **)lua_getextraspace(iso->L) = iso;
-    if (!tn_isolate_run(iso, iso->load_ms, open_all, NULL, err)) goto out;
+    if (!tn_isolate_run(iso, TN_IN_HOST, iso->load_ms, open_all, NULL, err)) goto out;
     memset(&iso->stats.calls, 0, sizeof iso->stats.calls);
     return iso;
 out:
@@ -455,7 +456,7 @@ bool tn_isolate_call_within(struct tn_isolate *iso, int ms, int ref, tn_push_fn 
                             tn_take_fn take, void *arg, struct tn_err *err)
 {
     struct call call = {ref, push, take, arg};
-    return run(iso, TN_ENTRY_call, ms < iso->call_ms ? ms : iso->call_ms, make_call, &call, err);
+    return run(iso, TN_ENTRY_call, TN_IN_SCRIPT, ms < iso->call_ms ? ms : iso->call_ms, make_call, &call, err);
 }
 
 void tn_isolate_release(struct tn_isolate *iso, int ref)
@@ -475,6 +476,17 @@ int tn_isolate_keep(lua_State *L)
 void tn_isolate_push(lua_State *L, int ref)
 {
     lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
+}
+
+void tn_script_found(const struct tn_isolate *iso)
+{
+    if (iso->innermost) tn_watchdog_found_script(&iso->innermost->frame);
+}
+
+void tn_script_poll(lua_State *L)
+{
+    tn_script_found(tn_isolate_of(L));
+    tn_isolate_poll(L);
 }
 
 void tn_isolate_poll(lua_State *L)

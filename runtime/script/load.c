@@ -22,7 +22,7 @@ static const char *read_piece(lua_State *L, void *arg, size_t *n)
 {
     struct reader *reader = arg;
     const char *piece = reader->rest.p;
-    tn_isolate_poll(L);
+    tn_script_poll(L);
     *n = reader->rest.n < PIECE ? reader->rest.n : PIECE;
     reader->rest.p += *n;
     reader->rest.n -= *n;
@@ -265,7 +265,7 @@ bool tn_isolate_load(struct tn_isolate *iso, const char *path, int *ref, struct 
 {
     struct load job = {.path = path, .ref = ref};
     *ref = LUA_NOREF;
-    return tn_isolate_run(iso, iso->load_ms, load, &job, err);
+    return tn_isolate_run(iso, TN_IN_SCRIPT, iso->load_ms, load, &job, err);
 }
 
 bool tn_isolate_load_text(struct tn_isolate *iso, const char *path, struct tn_str text, int *ref,
@@ -273,5 +273,5 @@ bool tn_isolate_load_text(struct tn_isolate *iso, const char *path, struct tn_st
 {
     struct load job = {.path = path, .text = text, .given = true, .ref = ref};
     *ref = LUA_NOREF;
-    return tn_isolate_run(iso, iso->load_ms, load, &job, err);
+    return tn_isolate_run(iso, TN_IN_SCRIPT, iso->load_ms, load, &job, err);
 }

@@ -97,18 +97,17 @@ static int l_setmetatable(lua_State *L)
 
 /* ---- protected calls: they return no failure of a budget ---- */
 
-/* In a continuation's context: values below the results, and how often the floor was taken around
- * the call (never, where it may yield). */
+/* In a continuation's context: values below the results, and the mark to go back to. */
 static lua_KContext around(lua_State *L, int below)
 {
-    return tn_floor_depth(L) * 4 + below;
+    return tn_floor_mark(L) * 4 + below;
 }
 
 static int protected_end(lua_State *L, int status, lua_KContext ctx)
 {
     if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L) - (int)(ctx % 4);
     tn_floor_restore(L, (int)(ctx / 4));
-    tn_isolate_poll(L);
+    tn_script_poll(L);
     lua_pushboolean(L, 0);
     lua_pushvalue(L, -2);
     return 2;
@@ -117,7 +116,7 @@ static int protected_end(lua_State *L, int status, lua_KContext ctx)
 static int l_pcall(lua_State *L)
 {
     luaL_checkany(L, 1);
-    tn_isolate_poll(L);
+    tn_script_poll(L);
     lua_pushboolean(L, 1);
     lua_insert(L, 1);
     lua_KContext ctx = around(L, 0);
@@ -141,9 +140,9 @@ static int l_xpcall(lua_State *L)
 {
     int n = lua_gettop(L);
     luaL_checktype(L, 2, LUA_TFUNCTION);
-    tn_isolate_poll(L);
+    tn_script_poll(L);
     lua_pushvalue(L, 2);
-    lua_pushinteger(L, tn_floor_depth(L));
+    lua_pushinteger(L, tn_floor_mark(L));
     lua_pushcclosure(L, call_handler, 2);
     lua_replace(L, 2);
     lua_pushboolean(L, 1);
@@ -163,7 +162,7 @@ static void join_pieces(lua_State *L)
     lua_settop(L, 4);
     luaL_buffinit(L, &b);
     for (;;) {
-        tn_isolate_poll(L);
+        tn_script_poll(L);
         lua_pushvalue(L, 1);
         lua_call(L, 0, 1);
         if (lua_isnil(L, -1)) break;
@@ -202,7 +201,7 @@ static int l_load(lua_State *L)
         if (!lua_setupvalue(L, -2, 1)) lua_pop(L, 1);
     }
     if (status == LUA_OK) return 1;
-    tn_isolate_poll(L);
+    tn_script_poll(L);
     lua_pushnil(L);
     lua_insert(L, -2);
     return 2;

@@ -30,6 +30,7 @@ static bool in_time(void *arg)
 {
     const struct search *search = arg;
     const struct tn_isolate *iso = tn_isolate_of(search->L);
+    tn_script_found(iso);
     if (tn_isolate_late(iso)) return false;
     if (search->anew || !tn_isolate_holds_loop(iso, search->L)) return !tn_isolate_held_out(iso);
     return !tn_isolate_is_due(iso, search->L);
@@ -51,7 +52,7 @@ static const char *match(struct search *search, const char *at)
     lua_State *L = search->L;
     const char *end = tn_pattern_match(&search->m, at);
     if (search->m.error[0]) {
-        tn_isolate_poll(L);
+        tn_script_poll(L);
         if (in_time(search)) luaL_error(L, "%s", search->m.error);
         tn_isolate_give_way(L, ANEW, search->again);
     }
@@ -266,7 +267,7 @@ static int replace_by_template(lua_State *L, int status, lua_KContext how)
             n++;
             add_template(L, &search.m, &b, at, e);
             at = last = e;
-            tn_isolate_poll(L);
+            tn_script_poll(L);
         } else if (at < end) {
             luaL_addchar(&b, *at++);
         } else {
@@ -363,7 +364,7 @@ static int rep(lua_State *L, int status, lua_KContext how)
     if (n > 1) memcpy(to + s.n, sep.p, sep.n);
     for (size_t done = n > 1 ? each : total; done < total; done *= 2) {
         memcpy(to + done, to, done < total - done ? done : total - done);
-        tn_isolate_poll(L);
+        tn_script_poll(L);
     }
     luaL_pushresultsize(&b, total);
     return 1;

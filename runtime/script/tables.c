@@ -33,7 +33,7 @@ static lua_Integer length(lua_State *L, int index, int what)
 
 static inline void poll(lua_State *L, lua_Unsigned i)
 {
-    if (i % 256 == 0) tn_isolate_poll(L);
+    if (i % 256 == 0) tn_script_poll(L);
 }
 
 /* Many elements are moved beside the loop. */
@@ -303,7 +303,7 @@ static void sort(lua_State *L, lua_Integer low, lua_Integer high)
 {
     luaL_checkstack(L, 8, "sort");
     while (low < high) {
-        tn_isolate_poll(L);
+        tn_script_poll(L);
         order(L, low, high);
         if (high - low == 1) return;
         lua_Integer middle = low + (high - low) / 2;

@@ -246,7 +246,7 @@ static bool succeed(struct tn_task *task, int n)
 {
     struct results results = {task, n};
     if (!task->call.take) return true;
-    return tn_isolate_run(task->iso, task->iso->call_ms, take_results, &results, &task->err);
+    return tn_isolate_run(task->iso, TN_IN_HOST, task->iso->call_ms, take_results, &results, &task->err);
 }
 
 /* A stretch of it is over: it waits, is to go on, or has ended. */
@@ -269,7 +269,7 @@ static bool begin(struct tn_task *task)
 {
     struct tn_isolate *iso = task->iso;
     return task->state != FRESH ||
-           tn_isolate_run(iso, iso->call_ms, make_coroutine, task, &task->err);
+           tn_isolate_run(iso, TN_IN_HOST, iso->call_ms, make_coroutine, task, &task->err);
 }
 
 static void run(struct tn_task *task)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/limits.h"
 #include "base/time.h"
 
 /* glibc 2.36 gives the field no name of its own. */
@@ -58,13 +59,14 @@ static bool count_down(struct tn_frame *f, int64_t us, bool innermost)
 {
     f->left_us = less(f->left_us, us);
     if (f->left_us == 0) f->expired = true;
-    if (!innermost || f->slice_us < 0) return f->expired;
+    if (!innermost) return f->expired;
+    if (f->place == TN_IN_GUEST) f->guest_us = less(f->guest_us, us);
     if (f->slice_us > 0) {
         f->slice_us = less(f->slice_us, us);
-    } else if (should_give_way(f->dog) && !f->expired && !f->busy) {
+    } else if (f->place == TN_IN_SCRIPT && tn_watchdog_due(f) && !f->expired) {
         f->held_us = less(f->held_us, us);
     }
-    return f->expired || tn_watchdog_due(f);
+    return f->expired || f->place != TN_IN_SCRIPT || tn_watchdog_due(f);
 }
 
 static void set_timer(struct tn_watchdog *dog, long us)
@@ -166,7 +168,9 @@ void tn_watchdog_enter(struct tn_watchdog *dog, struct tn_frame *frame, lua_Stat
     frame->running = L;
     frame->left_us = us;
     frame->slice_us = -1;
-    frame->expired = frame->stubborn = frame->busy = false;
+    frame->expired = frame->stubborn = false;
+    frame->place = TN_IN_SCRIPT;
+    frame->guest_us = TN_LIMIT_HELD_MS * HELD_FACTOR * 1000;
     atomic_signal_fence(memory_order_release);
     dog->innermost = frame;
     atomic_signal_fence(memory_order_acq_rel);
@@ -227,11 +231,30 @@ const struct tn_frame *tn_watchdog_expired(const struct tn_frame *frame)
     return NULL;
 }
 
+static bool out_of_time(const struct tn_frame *frame)
+{
+    if (frame->place == TN_IN_GUEST) return frame->guest_us == 0;
+    return tn_watchdog_due(frame) && frame->held_us == 0;
+}
+
 bool tn_watchdog_held_out(struct tn_frame *frame)
 {
-    if (!tn_watchdog_due(frame) || frame->held_us > 0) return false;
+    if (!out_of_time(frame)) return false;
+    if (frame->place == TN_IN_GUEST) frame->held_ms = TN_LIMIT_HELD_MS;
     frame->expired = frame->stubborn = true;
     return true;
+}
+
+enum tn_place tn_watchdog_place(struct tn_frame *frame, enum tn_place place)
+{
+    enum tn_place before = frame->place;
+    frame->place = place;
+    return before;
+}
+
+void tn_watchdog_found_script(struct tn_frame *frame)
+{
+    if (frame->place == TN_IN_HOST) frame->place = TN_IN_GUEST;
 }
 
 bool tn_watchdog_due(const struct tn_frame *frame)

@@ -16,6 +16,10 @@
 
 struct tn_watchdog;
 
+/* Where a call is.  A function of the host takes what it takes; a guest is a script that it calls
+ * where it cannot be left. */
+enum tn_place { TN_IN_SCRIPT, TN_IN_HOST, TN_IN_GUEST };
+
 /* One call into a script.  Plain memory of the caller; fields are the watchdog's business, but for
  * `running`, which follows the coroutine that runs, and `left_us`, which may be read. */
 struct tn_frame {
@@ -26,7 +30,8 @@ struct tn_frame {
     volatile int slice_us;  /* until it should give way; 0: now; below: it never need */
     volatile int held_us;   /* that it may still go on although it should have given way */
     int held_ms;            /* what that was */
-    volatile bool busy;     /* in C that comes back by itself: none of that counts */
+    volatile int guest_us;  /* that a guest may go on */
+    volatile enum tn_place place;
     volatile bool expired;  /* its budget is used up */
     volatile bool stubborn; /* expired because it could not give way */
 };
@@ -51,6 +56,11 @@ void tn_watchdog_slice(struct tn_frame *frame, int us, int held_ms);
 /* From here on it may be held so long. */
 void tn_watchdog_hold(struct tn_frame *frame, int held_ms);
 
+/* Says where the call is, and where it was before. */
+enum tn_place tn_watchdog_place(struct tn_frame *frame, enum tn_place place);
+/* A script runs: where the call is in a function of the host, that is a guest. */
+void tn_watchdog_found_script(struct tn_frame *frame);
+
 /* The innermost call need give way only when it is asked to; asked or not, its slice comes first.
  * From any thread. */
 void tn_watchdog_on_demand(struct tn_watchdog *dog); /* from here on; as yet it is not asked */
@@ -63,7 +73,7 @@ bool tn_watchdog_stopped(const struct tn_watchdog *dog);
 /* The call, or one around it, which has used up its time; NULL: none has. */
 const struct tn_frame *tn_watchdog_expired(const struct tn_frame *frame);
 /* Where the call, the innermost one, could not give way: it is expired now if it could not for too
- * long. */
+ * long, or is a guest that has stayed too long. */
 bool tn_watchdog_held_out(struct tn_frame *frame);
 /* Should the call, the innermost one, give way? */
 bool tn_watchdog_due(const struct tn_frame *frame);

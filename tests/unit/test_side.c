@@ -89,10 +89,20 @@ static int l_thing(lua_State *L)
     return 1;
 }
 
+/* Calls a script, where it cannot be left. */
+static int l_call(lua_State *L)
+{
+    touch();
+    lua_call(L, 0, 0);
+    touch();
+    return 0;
+}
+
 static int open_shared(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"touch", l_touch}, {"fail", l_fail},     {"wait", l_wait},
-                                         {"thing", l_thing}, {"inward", l_inward}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"touch", l_touch}, {"fail", l_fail},     {"wait", l_wait}, {"thing", l_thing},
+        {"call", l_call},   {"inward", l_inward}, {NULL, NULL}};
     lua_newtable(L);
     for (const luaL_Reg *f = functions; f->name; f++) {
         tn_lua_push_host(L, f->func);
@@ -165,6 +175,35 @@ static void the_loops_thread_has_next_to_nothing_to_do_meanwhile(void **state)
         assert_int_equal(end.err.kind, TN_E_budget);
         if (tn_cpu_us() - began > 100000)
             fail_msg("%s: %lld us", hogs[i], (long long)(tn_cpu_us() - began));
+        tn_isolate_unref(iso);
+    }
+}
+
+/* Long before their budget: otherwise the loop would wait for them. */
+static void a_script_that_the_host_calls_is_held_to_the_time_of_what_cannot_be_left(void **state)
+{
+    static const char *const hogs[] = {
+        "shared.call(function() while true do work(1) end end)",
+        "shared.call(function() while true do pcall(shared.call, function() work(1) end) end end)",
+        "shared.call(function() return (('a'):rep(100000):find('.-.-.-.-.-b')) end)",
+        "work(2000) load(function() shared.call(function() while true do work(1) end end) end)",
+        "work(2000) load(function() shared.call(function()\n"
+        "  work(50) pcall(error) pcall(coroutine.wrap(error)) while true do work(1) end\n"
+        "end) end)",
+        "work(2000) load(function() pcall(function()\n"
+        "  local stuck <close> = setmetatable({}, { __close = function() while true do work(1) end "
+        "end })\n"
+        "  shared.fail()\n"
+        "end) end)",
+    };
+    for (size_t i = 0; i < sizeof hogs / sizeof *hogs; i++) {
+        struct tn_isolate *iso = isolate(state, 20000);
+        struct fixture_end end = {0};
+        start(iso, hogs[i], &end);
+        fixture_turn(*state, &end.done);
+        if (end.err.kind != TN_E_budget ||
+            !strstr(end.err.text, "5 ms of CPU time inside one call of a library function"))
+            fail_msg("%s: %s", hogs[i], end.err.text);
         tn_isolate_unref(iso);
     }
 }
@@ -431,6 +470,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, open, fixture_close)
     const struct CMUnitTest tests[] = {
         T(the_loops_thread_has_next_to_nothing_to_do_meanwhile),
+        T(a_script_that_the_host_calls_is_held_to_the_time_of_what_cannot_be_left),
         T(one_thread_at_a_time_touches_what_is_shared),
         T(an_error_of_the_host_gives_the_floor_back),
         T(what_waits_goes_on_beside_the_loop),
