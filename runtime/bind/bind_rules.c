@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "bind/bind_event.h"
 #include "events/event.h"
+#include "script/errand.h"
 
 const char tn_rules_name[] = "rules";
 
@@ -21,10 +22,22 @@ struct set {
     size_t n;
 };
 
+/* A set that is being loaded, beside the loop. */
+struct loading {
+    const struct tn_units_env *env;
+    struct tn_units *units;
+    struct tn_errand *errand;
+    struct set *set; /* what came of it; NULL: err says why */
+    struct tn_err err;
+};
+
 struct tn_rules {
     const struct tn_units_env *env;
-    struct tn_units *units; /* NULL: none yet */
-    struct set *set;        /* NULL: not needed yet */
+    struct tn_units *units;  /* NULL: none yet */
+    struct set *set;         /* NULL: not needed yet */
+    struct loading *loading; /* NULL: nothing */
+    bool failed, told;       /* it could not be loaded: that is for one round of starts to say */
+    struct tn_err why;
     bool (*quarantined)(void *arg);
     void *arg;
     struct tn_json *event, *when;
@@ -57,10 +70,11 @@ static bool set_load(struct set *s, struct tn_units *units, struct tn_err *err)
     return true;
 }
 
-static struct set *set_new(struct tn_rules *r, struct tn_unit *unit, struct tn_err *err)
+static struct set *set_new(const struct tn_units_env *env, struct tn_units *units,
+                           struct tn_err *err)
 {
     struct set *s = TN_NEW(struct set);
-    const struct tn_units_env *env = r->env;
+    struct tn_unit *unit = tn_units_find(units, tn_rules_name);
     s->refs = 1;
     s->unit = tn_unit_ref(unit);
     s->owner = (struct bind_owner){.env = env, .team = TN_TEAM_SYSTEM, .core = tn_unit_core(unit)};
@@ -72,23 +86,72 @@ static struct set *set_new(struct tn_rules *r, struct tn_unit *unit, struct tn_e
                                        .store = env->store,
                                        .guarded = true,
                                        .app = &s->owner};
-    if (set_load(s, r->units, err)) return s;
+    if (set_load(s, units, err)) return s;
     set_unref(s);
     return NULL;
 }
 
-/* The set that new runs go to.  A spent one is replaced once it is out of quarantine. */
+static struct tn_unit *unit_now(const struct tn_rules *r)
+{
+    return r->units ? tn_units_find(r->units, tn_rules_name) : NULL;
+}
+
+/* A spent set is replaced once it is out of quarantine. */
+static bool at_hand(const struct tn_rules *r)
+{
+    return r->set && r->set->unit == unit_now(r) && !tn_isolate_spent(r->set->isolate);
+}
+
+/* The set that new runs go to. */
 static struct set *set_get(struct tn_rules *r, struct tn_err *err)
 {
-    struct tn_unit *unit = r->units ? tn_units_find(r->units, tn_rules_name) : NULL;
-    if (!unit) {
+    if (!unit_now(r)) {
         tn_fail(err, TN_E_not_found, "there are no rules any more");
         return NULL;
     }
-    if (r->set && r->set->unit == unit && !tn_isolate_spent(r->set->isolate)) return r->set;
-    set_unref(r->set);
-    r->set = set_new(r, unit, err);
-    return r->set;
+    if (at_hand(r)) return r->set;
+    r->told = true;
+    *err = r->why;
+    return NULL;
+}
+
+static void loading_free(struct loading *l)
+{
+    set_unref(l->set);
+    tn_units_unref(l->units);
+    tn_free(l);
+}
+
+static void load(void *arg)
+{
+    struct loading *l = ((struct tn_rules *)arg)->loading;
+    l->set = set_new(l->env, l->units, &l->err);
+}
+
+/* Of no use any more if the rules were changed meanwhile: then they are loaded again. */
+static void loaded(void *arg)
+{
+    struct tn_rules *r = arg;
+    struct loading *l = r->loading;
+    r->loading = NULL;
+    if (tn_units_find(l->units, tn_rules_name) == unit_now(r)) {
+        r->failed = !l->set;
+        r->told = false;
+        r->why = l->err;
+        set_unref(r->set);
+        r->set = l->set;
+        l->set = NULL;
+    }
+    loading_free(l);
+}
+
+static void set_out(struct tn_rules *r)
+{
+    struct loading *l = TN_NEW(struct loading);
+    *l = (struct loading){.env = r->env, .units = tn_units_ref(r->units)};
+    r->failed = false;
+    r->loading = l;
+    l->errand = tn_errand_start(r->env->host, load, loaded, r);
 }
 
 struct tn_rules *tn_rules_new(const struct tn_units_env *env, bool (*quarantined)(void *arg),
@@ -104,6 +167,10 @@ struct tn_rules *tn_rules_new(const struct tn_units_env *env, bool (*quarantined
 void tn_rules_free(struct tn_rules *r)
 {
     if (!r) return;
+    if (r->loading) {
+        tn_errand_stop(r->loading->errand);
+        loading_free(r->loading);
+    }
     set_unref(r->set);
     tn_units_unref(r->units);
     tn_json_free(r->event);
@@ -136,8 +203,11 @@ static bool any(void *self)
 
 static bool ready(void *self)
 {
-    const struct tn_rules *r = self;
-    return any(self) && !(r->quarantined && r->quarantined(r->arg));
+    struct tn_rules *r = self;
+    if (!any(self) || (r->quarantined && r->quarantined(r->arg))) return false;
+    if (at_hand(r) || (r->failed && !r->told)) return true;
+    if (!r->loading) set_out(r);
+    return false;
 }
 
 static const char *resource_name(const struct tn_rules *r, const struct tn_event *e,

@@ -549,4 +549,11 @@ fail:
     return false;
 }
 
-const struct tn_adapter_ops tn_bind_source_ops = {.open = source_open};
+static struct tn_loading *source_load(void *self, const struct tn_run_request *r, tn_loaded_fn done,
+                                      void *arg)
+{
+    return tn_connections_load(self, r->team, r->integration, r->operation, done, arg);
+}
+
+const struct tn_adapter_ops tn_bind_source_ops = {
+    .load = source_load, .stop = tn_connections_stop, .open = source_open};

@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "base/time.h"
 #include "bind/bind_map.h"
+#include "script/errand.h"
 
 enum { HEALTH_MS = 60000, VERSION_MAX = 64, AREA_MAX = 80 };
 
@@ -40,6 +41,8 @@ struct tn_connections {
     struct tn_connections_options o;
     struct tn_units *units;
     struct tn_map by_id;
+    struct tn_loading *loading; /* all that is under way */
+    unsigned changes;           /* of units and integrations */
 };
 
 /* ---- one connection ---- */
@@ -193,15 +196,21 @@ static struct tn_connection *connection_new(const struct tn_units_env *env, stru
     return NULL;
 }
 
+static const struct tn_mapping *loaded_mapping(const struct tn_connection *c, const char *name)
+{
+    const struct loaded *m = c->mappings;
+    while (m && strcmp(m->name, name) != 0) m = m->next;
+    return m ? m->mapping : NULL;
+}
+
 const struct tn_mapping *tn_connection_mapping(struct tn_connection *c, const char *name,
                                                struct tn_err *err)
 {
-    struct loaded *m = c->mappings;
-    while (m && strcmp(m->name, name) != 0) m = m->next;
-    if (m) return m->mapping;
+    const struct tn_mapping *found = loaded_mapping(c, name);
+    if (found) return found;
     struct tn_mapping *mapping = tn_unit_mapping_load(c->unit, c->isolate, name, err);
     if (!mapping) return NULL;
-    m = TN_NEW(struct loaded);
+    struct loaded *m = TN_NEW(struct loaded);
     m->name = tn_strdup(name);
     m->mapping = mapping;
     m->next = c->mappings;
@@ -288,6 +297,7 @@ static void release(void *value)
 void tn_connections_free(struct tn_connections *c)
 {
     if (!c) return;
+    while (c->loading) tn_connections_stop(c->loading);
     tn_map_clear(&c->by_id, release);
     tn_units_unref(c->units);
     tn_free(c);
@@ -309,6 +319,7 @@ static const char *stale(const struct tn_connections *c)
 void tn_connections_units(struct tn_connections *c, struct tn_units *units)
 {
     const char *id;
+    c->changes++;
     tn_units_ref(units);
     tn_units_unref(c->units);
     c->units = units;
@@ -322,6 +333,7 @@ struct tn_units *tn_connections_current(const struct tn_connections *c)
 
 void tn_connections_drop(struct tn_connections *c, const char *id)
 {
+    c->changes++;
     tn_connection_unref(tn_map_remove(&c->by_id, tn_str(id)));
 }
 
@@ -351,46 +363,200 @@ static struct tn_unit *unit_of(struct tn_connections *c, const struct tn_integra
     return NULL;
 }
 
-static bool is_current(const struct tn_connection *c, const struct tn_integration *i,
-                       const struct tn_unit *unit)
+/* The connection that is there for the integration as it is now; NULL: none. */
+static struct tn_connection *current(const struct tn_connections *all,
+                                     const struct tn_integration *i, const struct tn_unit *unit)
 {
-    return c && !tn_isolate_spent(c->isolate) && c->unit == unit &&
-           c->integration.version == i->version && c->integration.team == i->team;
+    char key[TN_ID_LEN + 1];
+    tn_id_text(&i->id, key);
+    struct tn_connection *c = tn_map_get(&all->by_id, tn_str(key));
+    bool is = c && !tn_isolate_spent(c->isolate) && c->unit == unit &&
+              c->integration.version == i->version && c->integration.team == i->team;
+    return is ? c : NULL;
+}
+
+/* Where scripts are loaded anything may be changed meanwhile: then it is not kept. */
+static void keep(struct tn_connections *all, struct tn_connection *c, unsigned changes)
+{
+    char key[TN_ID_LEN + 1];
+    if (all->changes != changes) return;
+    tn_id_text(&c->integration.id, key);
+    tn_connection_unref(tn_map_put(&all->by_id, tn_str(key), tn_connection_ref(c)));
+}
+
+static const char *mapping_of(const struct tn_decl *adapter, const char *operation)
+{
+    const struct tn_operation *o = operation ? tn_decl_operation(adapter, operation) : NULL;
+    return o ? o->mapping : NULL;
+}
+
+static bool load_mapping_of(struct tn_connection *c, const char *operation, struct tn_err *err)
+{
+    const char *mapping = mapping_of(c->adapter, operation);
+    return !mapping || tn_connection_mapping(c, mapping, err);
+}
+
+/* With the mapping of an operation, if there is one; a new connection is nobody else's before. */
+static struct tn_connection *get(struct tn_connections *all, int64_t team, const char *id,
+                                 const char *operation, struct tn_err *err)
+{
+    struct tn_integration i;
+    struct tn_connection *c = NULL;
+    unsigned changes = all->changes;
+    tn_integration_init(&i);
+    struct tn_unit *unit = find(all, team, id, &i, err) ? unit_of(all, &i, err) : NULL;
+    struct tn_connection *there = unit ? current(all, &i, unit) : NULL;
+    if (unit) c = there ? tn_connection_ref(there) : connection_new(all->o.env, unit, &i, err);
+    if (c && !load_mapping_of(c, operation, err)) {
+        tn_connection_unref(c);
+        c = NULL;
+    }
+    if (c && !there) keep(all, c, changes);
+    tn_integration_clear(&i);
+    return c;
 }
 
 struct tn_connection *tn_connection_get(struct tn_connections *all, int64_t team, const char *id,
                                         struct tn_err *err)
 {
+    return get(all, team, id, NULL, err);
+}
+
+/* ---- loading ---- */
+
+enum { LOAD_TRIES = 8 };
+
+struct tn_loading {
+    struct tn_loading *next, **link;
+    struct tn_connections *all;
+    struct tn_errand *errand; /* NULL: another loads the same integration */
+    int64_t team;
+    char *id, *operation;
+    tn_loaded_fn done;
+    void *arg;
+    bool failed;
+    struct tn_err err;
+};
+
+/* What is wrong but with its scripts is for whoever gets it to say. */
+static bool at_hand(const struct tn_loading *l)
+{
+    struct tn_connections *all = l->all;
     struct tn_integration i;
-    struct tn_connection *c = NULL;
-    struct tn_unit *unit;
-    char key[TN_ID_LEN + 1];
+    struct tn_err err;
+    bool there = true;
     tn_integration_init(&i);
-    if (!find(all, team, id, &i, err)) goto out;
-    unit = unit_of(all, &i, err);
-    if (!unit) goto out;
-    tn_id_text(&i.id, key);
-    c = tn_map_get(&all->by_id, tn_str(key));
-    if (!is_current(c, &i, unit)) {
-        c = connection_new(all->o.env, unit, &i, err);
-        if (c) tn_connection_unref(tn_map_put(&all->by_id, tn_str(key), c));
+    const struct tn_unit *unit =
+        find(all, l->team, l->id, &i, &err) && i.enabled ? unit_of(all, &i, &err) : NULL;
+    if (unit) {
+        const struct tn_connection *c = current(all, &i, unit);
+        const char *mapping = c ? mapping_of(c->adapter, l->operation) : NULL;
+        there = c && (!mapping || loaded_mapping(c, mapping));
     }
-    if (c) tn_connection_ref(c);
-out:
     tn_integration_clear(&i);
-    return c;
+    return there;
+}
+
+static void load_it(void *arg)
+{
+    struct tn_loading *l = arg;
+    for (int i = 0; i < LOAD_TRIES && !l->failed && !at_hand(l); i++) {
+        struct tn_connection *c = get(l->all, l->team, l->id, l->operation, &l->err);
+        l->failed = !c;
+        tn_connection_unref(c);
+    }
+}
+
+static void loading_free(struct tn_loading *l)
+{
+    tn_free(l->id);
+    tn_free(l->operation);
+    tn_free(l);
+}
+
+static bool same_integration(const struct tn_loading *a, const struct tn_loading *b)
+{
+    return a->team == b->team && strcmp(a->id, b->id) == 0;
+}
+
+static void loaded(void *arg);
+
+/* One of an integration at a time: they share the connection that the first makes. */
+static void set_out(struct tn_loading *l)
+{
+    for (const struct tn_loading *other = l->all->loading; other; other = other->next)
+        if (other->errand && same_integration(other, l)) return;
+    l->errand = tn_errand_start(l->all->o.env->host, load_it, loaded, l);
+}
+
+static void leave(struct tn_loading *l)
+{
+    *l->link = l->next;
+    if (l->next) l->next->link = l->link;
+    for (struct tn_loading *other = l->all->loading; other; other = other->next)
+        if (!other->errand && same_integration(other, l)) {
+            set_out(other);
+            return;
+        }
+}
+
+static void loaded(void *arg)
+{
+    struct tn_loading *l = arg;
+    leave(l);
+    l->done(l->arg, l->failed ? &l->err : NULL);
+    loading_free(l);
+}
+
+struct tn_loading *tn_connections_load(struct tn_connections *all, int64_t team, const char *id,
+                                       const char *operation, tn_loaded_fn done, void *arg)
+{
+    struct tn_loading *l = TN_NEW(struct tn_loading);
+    *l = (struct tn_loading){.all = all, .team = team, .done = done, .arg = arg};
+    l->id = tn_strdup(id);
+    l->operation = operation ? tn_strdup(operation) : NULL;
+    if (at_hand(l)) {
+        loading_free(l);
+        return NULL;
+    }
+    l->next = all->loading;
+    l->link = &all->loading;
+    if (l->next) l->next->link = &l->next;
+    set_out(l);
+    all->loading = l;
+    return l;
+}
+
+void tn_connections_stop(struct tn_loading *l)
+{
+    if (!l) return;
+    tn_errand_stop(l->errand);
+    leave(l);
+    loading_free(l);
 }
 
 /* ---- is the other side there? ---- */
 
 struct tn_probe {
-    struct tn_connection *connection;
+    struct tn_connections *all;
+    int64_t team;
+    char *id;
+    int limit_ms;
+    struct tn_loading *loading;       /* NULL: it is loaded */
+    struct tn_connection *connection; /* NULL: not yet */
     struct tn_task *task;
     tn_health_fn done; /* NULL: cancelled */
     void *arg;
     int64_t started_us;
     char version[VERSION_MAX];
 };
+
+static void probe_free(struct tn_probe *p)
+{
+    tn_connection_unref(p->connection);
+    tn_free(p->id);
+    tn_free(p);
+}
 
 static void take_version(lua_State *L, int n, void *arg)
 {
@@ -407,31 +573,52 @@ static void health_done(void *arg, const struct tn_err *err)
                           .version = p->version[0] ? p->version : NULL};
     tn_err_clear(&h.err);
     if (err) h.err = *err;
-    tn_connection_redact(p->connection, &h.err);
+    if (p->connection) tn_connection_redact(p->connection, &h.err);
     if (p->done) p->done(p->arg, &h);
-    tn_connection_unref(p->connection);
-    tn_free(p);
+    probe_free(p);
+}
+
+static bool ask(struct tn_probe *p, struct tn_err *err)
+{
+    struct tn_task_call call = {
+        .take = take_version, .done = health_done, .limit_ms = p->limit_ms};
+    p->started_us = tn_mono_us();
+    p->connection = tn_connection_get(p->all, p->team, p->id, err);
+    if (p->connection) p->task = tn_connection_start(p->connection, "health", &call, p, err);
+    return p->task != NULL;
+}
+
+static void probe_loaded(void *arg, const struct tn_err *why)
+{
+    struct tn_probe *p = arg;
+    struct tn_err err;
+    p->loading = NULL;
+    if (why) err = *why;
+    if (why || !ask(p, &err)) health_done(p, &err);
 }
 
 struct tn_probe *tn_connections_health(struct tn_connections *all, int64_t team, const char *id,
                                        int limit_ms, tn_health_fn done, void *arg,
                                        struct tn_err *err)
 {
-    struct tn_task_call call = {
-        .take = take_version, .done = health_done, .limit_ms = limit_ms ? limit_ms : HEALTH_MS};
-    struct tn_connection *c = tn_connection_get(all, team, id, err);
-    if (!c) return NULL;
     struct tn_probe *p = TN_NEW(struct tn_probe);
-    *p = (struct tn_probe){.connection = c, .done = done, .arg = arg, .started_us = tn_mono_us()};
-    p->task = tn_connection_start(c, "health", &call, p, err);
-    if (p->task) return p;
-    tn_connection_unref(c);
-    tn_free(p);
+    *p = (struct tn_probe){.all = all, .team = team, .done = done, .arg = arg};
+    p->id = tn_strdup(id);
+    p->limit_ms = limit_ms ? limit_ms : HEALTH_MS;
+    p->started_us = tn_mono_us();
+    p->loading = tn_connections_load(all, team, id, NULL, probe_loaded, p);
+    if (p->loading || ask(p, err)) return p;
+    probe_free(p);
     return NULL;
 }
 
 void tn_probe_cancel(struct tn_probe *p)
 {
     p->done = NULL;
-    tn_task_cancel(p->task);
+    if (p->task) {
+        tn_task_cancel(p->task);
+        return;
+    }
+    tn_connections_stop(p->loading);
+    probe_free(p);
 }

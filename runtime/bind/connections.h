@@ -8,6 +8,7 @@
 
 #include "access/integration.h"
 #include "bind/units.h"
+#include "sync/source.h"
 
 struct tn_connections;
 struct tn_connection;
@@ -38,6 +39,13 @@ void tn_connections_each(const struct tn_connections *c, tn_connection_fn fn, vo
  * config does not fit the adapter), and what loading can say. */
 TN_MUST_CHECK struct tn_connection *tn_connection_get(struct tn_connections *c, int64_t team,
                                                       const char *id, struct tn_err *err);
+/* What tn_connection_get and the mapping of an operation (NULL: none) have to load is loaded beside
+ * the loop, so that the loop has it at hand: done is called once, in a later turn, err says why it
+ * cannot be loaded.  NULL: there is nothing to load.  Stop: done is not called; not after it was. */
+TN_MUST_CHECK struct tn_loading *tn_connections_load(struct tn_connections *c, int64_t team,
+                                                     const char *id, const char *operation,
+                                                     tn_loaded_fn done, void *arg);
+void tn_connections_stop(struct tn_loading *loading); /* NULL does nothing */
 struct tn_connection *tn_connection_ref(struct tn_connection *c);
 void tn_connection_unref(struct tn_connection *c); /* NULL does nothing */
 const struct tn_integration *tn_connection_integration(const struct tn_connection *c);

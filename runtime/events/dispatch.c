@@ -543,7 +543,7 @@ static void turn(void *arg)
 {
     struct tn_dispatch *d = arg;
     if (!d->holding || !d->had_rules) return;
-    bool all = read_log(d), ready = d->o.rules->ready(d->o.rules_self);
+    bool all = read_log(d), ready = !d->first || d->o.rules->ready(d->o.rules_self);
     int64_t wait = ready ? start_all(d) : SOON_MS;
     if (!d->storing && has_news(d)) store(d, false);
     if (d->unsaved && !d->storing && !d->saving) {

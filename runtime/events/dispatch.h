@@ -24,7 +24,8 @@ struct tn_rule_ops {
     size_t (*concerned)(void *self, const struct tn_event *e, const char **names, size_t max);
     /* What makes it run once: appends the id; false: it may run any number of times. */
     bool (*once)(void *self, const char *rule, const struct tn_event *e, struct tn_buf *out);
-    /* NULL: err says why; not_found: there is no such rule any more. */
+    /* In a turn in which they were ready.  NULL: err says why; not_found: there is no such rule any
+     * more. */
     void *(*start)(void *self, const char *rule, const struct tn_event *e, tn_rule_done_fn done,
                    void *arg, struct tn_err *err);
     void (*cancel)(void *run);

@@ -128,7 +128,15 @@ static bool open_source(void *self, const struct tn_run_request *r, struct tn_so
     return true;
 }
 
-const struct tn_adapter_ops tn_generations_adapters = {.open = open_source};
+static struct tn_loading *load_source(void *self, const struct tn_run_request *r, tn_loaded_fn done,
+                                      void *arg)
+{
+    struct tn_generations *g = self;
+    return tn_bind_source_ops.load(g->connections, r, done, arg);
+}
+
+const struct tn_adapter_ops tn_generations_adapters = {
+    .load = load_source, .stop = tn_connections_stop, .open = open_source};
 
 /* ---- shadow ---- */
 

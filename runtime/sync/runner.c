@@ -33,7 +33,9 @@ struct job {
     struct job *next, **link;
     struct tn_runner *r;
     struct tn_run_view view; /* as it was claimed */
-    struct tn_run *run;      /* NULL: its row is being marked as ours */
+    struct tn_run *run; /* NULL: its row is being marked as ours, or it loads */
+    struct tn_loading *loading;
+    struct tn_err why; /* it cannot be loaded */
     bool dry;
     struct tn_id id, entry;
     int64_t team, lease, version;
@@ -153,6 +155,7 @@ static void job_free(struct job *j)
         r->dry--;
     else
         r->stats.active--;
+    if (j->loading) r->o.adapters->stop(j->loading);
     tn_run_free(j->run);
     tn_run_view_clear(&j->view);
     tn_free(j);
@@ -324,27 +327,39 @@ static void on_progress(void *arg, const struct tn_run_view *v)
     j->seen = tn_run_committed(j->run);
 }
 
-/* May it begin at all, and with what? */
-static bool open_source(struct job *j, struct tn_source *source, struct tn_err *err)
+static struct tn_run_request request_of(const struct job *j)
 {
     const struct tn_run_view *v = &j->view;
-    const struct tn_runner_options *o = &j->r->o;
-    struct tn_str at = v->cursor.n ? v->cursor : TN_STR("none");
-    if (v->cancel) return tn_fail(err, TN_E_cancelled, "the run was cancelled");
-    if (v->crashes >= CRASHES_MAX)
-        return tn_fail(err, TN_E_internal,
-                       "the worker process died %d times while it was at the "
-                       "page after cursor %.*s: see the log",
-                       v->crashes, TN_FMT(at));
-    struct tn_run_request q = {.team = v->team,
-                               .integration = v->integration,
-                               .operation = v->operation,
-                               .filters = v->filters,
-                               .cursor = v->cursor};
-    return o->adapters->open(o->adapters_self, &q, source, err);
+    return (struct tn_run_request){.team = v->team,
+                                   .integration = v->integration,
+                                   .operation = v->operation,
+                                   .filters = v->filters,
+                                   .cursor = v->cursor};
 }
 
-static void launch(struct job *j)
+/* May it begin at all? */
+static bool may_begin(const struct job *j, struct tn_err *err)
+{
+    const struct tn_run_view *v = &j->view;
+    struct tn_str at = v->cursor.n ? v->cursor : TN_STR("none");
+    if (v->cancel) return tn_fail(err, TN_E_cancelled, "the run was cancelled");
+    if (v->crashes < CRASHES_MAX) return true;
+    return tn_fail(err, TN_E_internal,
+                   "the worker process died %d times while it was at the "
+                   "page after cursor %.*s: see the log",
+                   v->crashes, TN_FMT(at));
+}
+
+static bool open_source(const struct job *j, struct tn_source *source, struct tn_err *err)
+{
+    const struct tn_runner_options *o = &j->r->o;
+    const struct tn_run_request q = request_of(j);
+    if (!may_begin(j, err)) return false;
+    *err = j->why;
+    return !err->kind && o->adapters->open(o->adapters_self, &q, source, err);
+}
+
+static void begin(struct job *j)
 {
     const struct tn_runner_options *o = &j->r->o;
     struct tn_run_options ro = {
@@ -369,6 +384,24 @@ static void launch(struct job *j)
     j->run = open_source(j, &source, &err) ? tn_run_start(&ro, &source, &j->view)
                                            : tn_run_refuse(&ro, &err, &j->view);
     if (j->r->closing) tn_run_stop(j->run);
+}
+
+static void on_loaded(void *arg, const struct tn_err *err)
+{
+    struct job *j = arg;
+    j->loading = NULL;
+    if (err) j->why = *err;
+    begin(j);
+}
+
+static void launch(struct job *j)
+{
+    const struct tn_runner_options *o = &j->r->o;
+    const struct tn_run_request q = request_of(j);
+    struct tn_err none;
+    if (o->adapters->load && may_begin(j, &none))
+        j->loading = o->adapters->load(o->adapters_self, &q, on_loaded, j);
+    if (!j->loading) begin(j);
 }
 
 /* ------------------------------------------------------------------ claiming */
@@ -511,15 +544,23 @@ static void claim(void *arg)
 
 /* ------------------------------------------------------------------ change notes */
 
+static void cancel_job(struct job *j)
+{
+    if (j->run)
+        tn_run_cancel(j->run);
+    else
+        j->view.cancel = true;
+}
+
 /* A row of ours that somebody else has written: the wish for an end is all that may be in it. */
 static void row_touched(struct job *j)
 {
     struct tn_run_view v;
     struct tn_err err;
     int64_t version;
-    if (!j->run || j->dry || tn_run_writing(j->run)) return;
+    if (j->dry || (j->run ? tn_run_writing(j->run) : !j->loading)) return;
     tn_run_view_init(&v);
-    if (read_row(j->r, j->team, &j->id, &v, &version, &err) && v.cancel) tn_run_cancel(j->run);
+    if (read_row(j->r, j->team, &j->id, &v, &version, &err) && v.cancel) cancel_job(j);
     tn_run_view_clear(&v);
 }
 
@@ -739,7 +780,7 @@ void tn_runner_cancel(struct tn_runner *r, int64_t team, const char *run_id,
         try_cancel(c);
         return;
     }
-    tn_run_cancel(j->run);
+    cancel_job(j);
     call_defer(c);
 }
 
@@ -754,8 +795,8 @@ bool tn_runner_read(struct tn_runner *r, int64_t team, const char *run_id, struc
         return tn_fail(err, TN_E_not_found, "there is no such run");
     struct job *j = job_of(r, &id);
     const struct tn_run_view *dry = kept_dry(r, team, run_id);
-    if (j && j->run && j->team == team)
-        tn_run_view_copy(v, tn_run_view(j->run));
+    if (j && (j->run || j->dry) && j->team == team)
+        tn_run_view_copy(v, j->run ? tn_run_view(j->run) : &j->view);
     else if (dry)
         tn_run_view_copy(v, dry);
     else

@@ -12,6 +12,7 @@
 #include "base/str.h"
 
 struct tn_field;
+struct tn_loading;
 struct tn_plan;
 
 /* A record of a page that could not be read: the others go on without it. */
@@ -69,7 +70,15 @@ struct tn_run_request {
     struct tn_str filters;   /* JSON object */
     struct tn_str cursor;    /* JSON: go on from here; absent: from the start */
 };
+/* err: why it cannot be loaded, or NULL. */
+typedef void (*tn_loaded_fn)(void *arg, const struct tn_err *err);
+
 struct tn_adapter_ops {
+    /* What open needs may take long to load, so that is done first, while others go on: done is
+     * called once, in a later turn.  NULL: there is nothing to load.  The function may be NULL. */
+    struct tn_loading *(*load)(void *self, const struct tn_run_request *r, tn_loaded_fn done,
+                               void *arg);
+    void (*stop)(struct tn_loading *loading); /* before done was called, which is not then */
     /* Fills *out.  False: no such integration or operation, disabled, or its scripts do not load.
      */
     bool (*open)(void *self, const struct tn_run_request *r, struct tn_source *out,

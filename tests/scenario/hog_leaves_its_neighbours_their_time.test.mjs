@@ -24,6 +24,8 @@ const hogs = [
   ["an operation", "a huge text", doubling],
   ["an operation", "a transaction without end", 'require("tenon.store").transaction(function() while true do end end)'],
   ["an operation", "a log without end", 'while true do require("tenon.log").debug("x") end'],
+  ["an operation", "a value that the host has to ask",
+    'require("tenon.log").warn("%s", setmetatable({}, { __tostring = function() while true do end end }))'],
   ["an operation", "what nothing can interrupt", "load(function() while true do end end)"],
   ["a mapping", "an endless loop", "while true do end"],
   ["a mapping", "a pattern that backtracks", 'return (("a"):rep(40000)):match((".-"):rep(30) .. "b")'],

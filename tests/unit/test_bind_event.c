@@ -127,12 +127,98 @@ static void ids_of_once_differ_behind_a_zero_byte(void **state)
     tn_units_unref(units);
 }
 
+/* ---- the isolate of the rules ---- */
+
+static struct tn_rules *rules_of(struct stage *s, const char *text, struct tn_units **units)
+{
+    const struct tn_embedded more[] = {{"scripts/rules/told.lua", text, strlen(text)},
+                                       {NULL, NULL, 0}};
+    struct tn_rules *rules = tn_rules_new(&s->rig.env, NULL, NULL);
+    *units = rig_load(&s->rig, stage_files(more));
+    tn_rules_units(rules, *units);
+    return rules;
+}
+
+static void until_ready(struct stage *s, struct tn_rules *rules)
+{
+    int64_t end = tn_mono_us() + RIG_PATIENCE_US;
+    while (!tn_bind_rule_ops.ready(rules)) {
+        if (tn_mono_us() > end) fail_msg("waited too long");
+        tn_loop_turn(s->rig.loop, false);
+    }
+}
+
+static void note_end(void *arg, const struct tn_err *err, bool innocent)
+{
+    (void)innocent;
+    if (err) fail_msg("%s", err->text);
+    *(bool *)arg = true;
+}
+
+static void rules_that_take_long_to_load_leave_the_loop_its_time(void **state)
+{
+    struct stage *s = *state;
+    struct tn_event e = {.seq = 1, .number = 1, .team = 1, .type = TN_STR("order.told")};
+    struct tn_units *units;
+    struct tn_err err;
+    bool done = false;
+    int64_t began = tn_cpu_us();
+    struct tn_rules *rules =
+        rules_of(s,
+                 "for i = 1, 300000 do local t = { i } end\n"
+                 "return require 'tenon'.rule { on = 'order.told', run = function(event) end }\n",
+                 &units);
+    int64_t on_the_loop = tn_cpu_us() - began;
+    assert_false(tn_bind_rule_ops.ready(rules));
+    began = tn_cpu_us();
+    while (!tn_rules_isolate(rules)) tn_loop_turn(s->rig.loop, true);
+    assert_true(tn_cpu_us() - began < on_the_loop / 2);
+    assert_true(tn_bind_rule_ops.ready(rules));
+    e.table = TN_STR("");
+    e.data = TN_STR("{}");
+    assert_non_null(tn_bind_rule_ops.start(rules, "told", &e, note_end, &done, &err));
+    rig_until(&s->rig, &done);
+    tn_rules_free(rules);
+    tn_units_unref(units);
+}
+
+/* It loads where it is checked, and not where it is to run. */
+static void rules_that_do_not_load_say_so_and_are_loaded_again(void **state)
+{
+    struct stage *s = *state;
+    struct tn_event e = {.seq = 1, .number = 1, .team = 1, .type = TN_STR("order.told")};
+    struct tn_units *units;
+    struct tn_err err;
+    struct tn_store *store = s->rig.env.store;
+    s->rig.env.store = NULL;
+    struct tn_rules *rules =
+        rules_of(s,
+                 "local _, why = require 'tenon.store'.get('order', 'x')\n"
+                 "if why.kind ~= 'unavailable' then error('no') end\n"
+                 "return require 'tenon'.rule { on = 'order.told', run = function(event) end }\n",
+                 &units);
+    s->rig.env.store = store;
+    for (int i = 0; i < 2; i++) {
+        assert_false(tn_bind_rule_ops.ready(rules));
+        until_ready(s, rules);
+        for (int k = 0; k < 2; k++) {
+            assert_null(tn_bind_rule_ops.start(rules, "told", &e, note_end, NULL, &err));
+            assert_string_equal(err.text, "no");
+        }
+    }
+    assert_false(tn_bind_rule_ops.ready(rules)); /* and it ends while they load */
+    tn_rules_free(rules);
+    tn_units_unref(units);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, stage_open, stage_close)
     const struct CMUnitTest tests[] = {
         T(events_are_told_and_read),       T(many_events_come_in_pages),
         T(wanted_types_are_few_and_short), T(what_is_no_event_is_refused),
-        T(the_integration_is_the_origin),  T(ids_of_once_differ_behind_a_zero_byte)};
+        T(the_integration_is_the_origin),  T(ids_of_once_differ_behind_a_zero_byte),
+        T(rules_that_take_long_to_load_leave_the_loop_its_time),
+        T(rules_that_do_not_load_say_so_and_are_loaded_again)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -450,6 +450,110 @@ static void the_config_can_be_asked_for_by_name(void **state)
     expect_ok(s);
 }
 
+/* ---- loading ---- */
+
+#define HEAVY "(function() for i = 1, 300000 do local t = { i } end end)()"
+
+static void on_loaded(void *arg, const struct tn_err *err)
+{
+    struct stage *s = arg;
+    s->done = true;
+    if (err) s->err = *err;
+}
+
+static struct tn_loading *load(struct stage *s, const char *operation)
+{
+    s->done = false;
+    return tn_connections_load(s->rig.connections, 1, RIG_ID, operation, on_loaded, s);
+}
+
+static void loaded(struct stage *s, const char *operation)
+{
+    assert_non_null(load(s, operation));
+    rig_until(&s->rig, &s->done);
+}
+
+static void a_file_that_takes_long_to_load_leaves_the_loop_its_time(void **state)
+{
+    struct stage *s = *state;
+    int64_t began = tn_cpu_us();
+    adapter(s, HEAVY, "");
+    int64_t on_the_loop = tn_cpu_us() - began;
+    began = tn_cpu_us();
+    loaded(s, "sync_items");
+    int64_t beside = tn_cpu_us() - began;
+    expect_ok(s);
+    if (beside > on_the_loop / 2)
+        fail_msg("%lld us, %lld on the loop", (long long)beside, (long long)on_the_loop);
+    began = tn_cpu_us();
+    run(s);
+    expect_ok(s);
+    assert_true(tn_cpu_us() - began < on_the_loop / 2);
+}
+
+static void what_is_loaded_is_not_loaded_again(void **state)
+{
+    struct stage *s = *state;
+    adapter(s, "nil", "");
+    loaded(s, NULL);
+    assert_null(load(s, NULL));
+    loaded(s, "sync_items"); /* its mapping */
+    assert_null(load(s, "sync_items"));
+    assert_null(load(s, "no_such_operation")); /* is for whoever opens it to say */
+    s->rig.version++;
+    s->rig.disabled = true;
+    assert_null(load(s, "sync_items"));
+    s->rig.disabled = false;
+    loaded(s, "sync_items");
+    expect_ok(s);
+    assert_null(load(s, "sync_items"));
+}
+
+static void what_changes_while_it_loads_is_loaded_as_it_is_then(void **state)
+{
+    struct stage *s = *state;
+    adapter(s, HEAVY, "assert(conn.config.user == 'zoe!')");
+    assert_non_null(load(s, "sync_items"));
+    tn_loop_turn(s->rig.loop, false);
+    memcpy(strstr(s->rig.config, "\xc3\xa9va"), "zoe!", 4);
+    s->rig.version++;
+    tn_connections_drop(s->rig.connections, RIG_ID);
+    rig_until(&s->rig, &s->done);
+    expect_ok(s);
+    assert_null(load(s, "sync_items"));
+    run(s);
+    expect_ok(s);
+}
+
+static void what_cannot_be_loaded_says_why(void **state)
+{
+    struct stage *s = *state;
+    adapter(s, "nil", "");
+    snprintf(s->rig.config, sizeof s->rig.config, "{\"user\":\"anna\"}");
+    loaded(s, "sync_items");
+    expect_error(s, TN_E_invalid, "integration plant_7");
+    tn_err_clear(&s->err);
+    assert_non_null(load(s, "sync_items"));
+}
+
+static void loading_can_be_stopped(void **state)
+{
+    struct stage *s = *state;
+    adapter(s, HEAVY, "");
+    for (int turns = 0; turns < 5; turns++) {
+        struct tn_loading *loading = load(s, "sync_items");
+        for (int i = 0; i < turns; i++) tn_loop_turn(s->rig.loop, false);
+        if (!s->done) tn_connections_stop(loading);
+        for (int i = 0; i < 5; i++) tn_loop_turn(s->rig.loop, false);
+        assert_false(s->done);
+    }
+    struct tn_probe *probe = tn_connections_health(s->rig.connections, 1, RIG_ID, 0, NULL, NULL,
+                                                   &s->err);
+    assert_non_null(probe);
+    tn_probe_cancel(probe);
+    assert_non_null(load(s, "sync_items")); /* and ends with all of them */
+}
+
 #define ON_STAGE(test) cmocka_unit_test_setup_teardown(test, open_stage, close_stage)
 
 int main(void)
@@ -468,6 +572,11 @@ int main(void)
         ON_STAGE(what_cannot_be_read_keeps_its_bytes),
         ON_STAGE(filters_and_resume_arrive_exactly),
         ON_STAGE(the_config_can_be_asked_for_by_name),
+        ON_STAGE(a_file_that_takes_long_to_load_leaves_the_loop_its_time),
+        ON_STAGE(what_is_loaded_is_not_loaded_again),
+        ON_STAGE(what_changes_while_it_loads_is_loaded_as_it_is_then),
+        ON_STAGE(what_cannot_be_loaded_says_why),
+        ON_STAGE(loading_can_be_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

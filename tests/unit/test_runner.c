@@ -40,6 +40,8 @@ struct fake {
     int hold_at;       /* the page that is held back until release_page; -1: none */
     bool without_cursor;
     unsigned commit_rows;
+    bool loads; /* before it opens, until the test says that it is loaded */
+    struct tn_loading *loading;
     unsigned opened, closed, pages, held, released;
     struct fake_source *waiting;
 };
@@ -172,7 +174,38 @@ static bool fake_open(void *self, const struct tn_run_request *r, struct tn_sour
     f->opened++;
     return true;
 }
-static const struct tn_adapter_ops fake_adapters = {.open = fake_open};
+struct tn_loading {
+    struct fake *f;
+    tn_loaded_fn done;
+    void *arg;
+};
+
+static struct tn_loading *fake_load(void *self, const struct tn_run_request *r, tn_loaded_fn done,
+                                    void *arg)
+{
+    struct fake *f = self;
+    if (!f->loads || strcmp(r->operation, "sync_items") != 0) return NULL;
+    assert_null(f->loading);
+    f->loading = TN_NEW(struct tn_loading);
+    *f->loading = (struct tn_loading){f, done, arg};
+    return f->loading;
+}
+
+static void fake_stop(struct tn_loading *loading)
+{
+    loading->f->loading = NULL;
+    tn_free(loading);
+}
+
+static void loaded(struct fake *f, const struct tn_err *err)
+{
+    struct tn_loading l = *f->loading;
+    fake_stop(f->loading);
+    l.done(l.arg, err);
+}
+
+static const struct tn_adapter_ops fake_adapters = {
+    .load = fake_load, .stop = fake_stop, .open = fake_open};
 
 static struct tn_plan *make_plan(void)
 {
@@ -890,12 +923,116 @@ static void a_run_can_be_cancelled_at_full_speed(void **state)
     forget(&a);
 }
 
-/* ------------------------------------------------------------------ ends and beginnings */
+/* ------------------------------------------------------------------ what has to be loaded first */
 
 static void on_closed(void *arg)
 {
     *(bool *)arg = true;
 }
+
+static void until_loading(struct world *w)
+{
+    for (int i = 0; i < TURNS_MAX && !w->fake.loading; i++) tn_loop_turn(w->loop, true);
+    assert_non_null(w->fake.loading);
+    assert_int_equal(w->fake.opened, 0);
+}
+
+static void a_run_waits_until_its_adapter_is_loaded(void **state)
+{
+    struct world *w = *state;
+    struct answer a, b;
+    w->fake.loads = true;
+    ask(w, &a, "sync_items", false);
+    until_loading(w);
+    run_to_end(w, &b, "sync_again", false); /* meanwhile */
+    w->fake.opened = w->fake.closed = 0;
+    until_loading(w);
+    loaded(&w->fake, NULL);
+    wait_for(w, &a);
+    assert_int_equal(a.v.status, TN_RUN_success);
+    forget(&a), forget(&b);
+}
+
+static void an_adapter_that_does_not_load_fails_its_run(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    struct tn_err err;
+    w->fake.loads = true;
+    ask(w, &a, "sync_items", false);
+    until_loading(w);
+    tn_fail(&err, TN_E_syntax, "unexpected symbol near '='");
+    loaded(&w->fake, &err);
+    wait_for(w, &a);
+    assert_int_equal(a.v.status, TN_RUN_failure);
+    error_is(&a, "message", "unexpected symbol near '='");
+    assert_int_equal(w->fake.opened, 0);
+    forget(&a);
+}
+
+static void a_run_can_be_cancelled_while_it_loads(void **state)
+{
+    struct world *w = *state;
+    for (int dry = 0; dry < 2; dry++) {
+        struct answer a, c;
+        struct tn_run_view v;
+        struct tn_err err;
+        w->fake.loads = true;
+        ask(w, &a, "sync_items", dry);
+        until_loading(w);
+        tn_run_view_init(&v);
+        assert_true(tn_runner_read(w->runner, TEAM, a.id, &v, &err));
+        assert_int_equal(v.status, TN_RUN_running);
+        tn_run_view_clear(&v);
+        cancel(w, &c, a.id);
+        assert_int_equal(c.err.kind, TN_E_none);
+        loaded(&w->fake, NULL);
+        wait_for(w, &a);
+        assert_int_equal(a.v.status, TN_RUN_failure);
+        error_is(&a, "code", "ERR_CANCELLED");
+        assert_int_equal(count_of(w, "items"), 0);
+        w->fake.opened = 0;
+        forget(&a);
+    }
+}
+
+static void a_close_waits_for_what_loads_and_leaves_the_run_to_the_next_one(void **state)
+{
+    struct world *w = *state;
+    struct answer a, b = {0};
+    bool closed = false;
+    w->fake.loads = true;
+    ask(w, &a, "sync_items", false);
+    until_loading(w);
+    tn_runner_close(w->runner, on_closed, &closed);
+    for (int i = 0; i < 20; i++) tn_loop_turn(w->loop, false);
+    assert_false(closed);
+    loaded(&w->fake, NULL);
+    turn_until(w, &closed);
+    w->fake.loads = false;
+    w->runner = new_runner(w->loop, w->store, &w->fake);
+    memcpy(b.id, a.id, sizeof b.id);
+    tn_run_view_init(&b.v);
+    wait_for(w, &b);
+    assert_int_equal(b.v.status, TN_RUN_success);
+    counts_are(&b.v, ITEMS, 0, 0, 0);
+    forget(&a), forget(&b);
+}
+
+static void a_runner_that_is_dropped_stops_what_loads(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    w->fake.loads = true;
+    ask(w, &a, "sync_items", false);
+    until_loading(w);
+    tn_runner_free(w->runner);
+    assert_null(w->fake.loading);
+    w->runner = new_runner(w->loop, w->store, &w->fake);
+    forget(&a);
+}
+
+/* ------------------------------------------------------------------ ends and beginnings */
 
 static void a_graceful_close_leaves_the_run_to_the_next_one(void **state)
 {
@@ -1250,6 +1387,11 @@ int main(void)
         TEST(waits_for_what_is_not_there_are_told_so),
         TEST(a_run_can_be_cancelled_while_it_waits_for_its_peer),
         TEST(a_run_can_be_cancelled_at_full_speed),
+        TEST(a_run_waits_until_its_adapter_is_loaded),
+        TEST(an_adapter_that_does_not_load_fails_its_run),
+        TEST(a_run_can_be_cancelled_while_it_loads),
+        TEST(a_close_waits_for_what_loads_and_leaves_the_run_to_the_next_one),
+        TEST(a_runner_that_is_dropped_stops_what_loads),
         TEST(a_graceful_close_leaves_the_run_to_the_next_one),
         TEST(a_closed_runner_takes_no_more),
         TEST(a_run_whose_worker_dies_is_finished_by_another),
