@@ -831,13 +831,15 @@ static void remade(struct tn_store_server *s, const char *table, const struct tn
     s->sweeping = true;
 }
 
-/* One step of one long thing, in a transaction of its own.  False: nothing is left to do. */
+/* One step of one long thing, in a transaction of its own.  False: nothing is left to do.
+ * What a remake leaves behind is swept first: the next remake of that table needs its name. */
 static bool step_once(struct tn_store_server *s, struct tn_err *err)
 {
-    struct tn_wtable *t = tn_writer_remaking(&s->writer);
-    struct chore *c = s->chores;
+    bool sweep = s->sweeping;
+    struct tn_wtable *t = sweep ? NULL : tn_writer_remaking(&s->writer);
+    struct chore *c = sweep || t ? NULL : s->chores;
     while (c && c->what != CHORE_retain) c = c->next;
-    if (!t && !c && !s->sweeping) return false;
+    if (!sweep && !t && !c) return false;
     if (!tn_writer_begin(&s->writer, err)) return true;
     char table[TN_STORE_NAME_MAX + 1] = "";
     enum tn_step step = TN_STEP_ok;
@@ -847,9 +849,8 @@ static bool step_once(struct tn_store_server *s, struct tn_err *err)
         snprintf(table, sizeof table, "%s", t->decl->table.name);
         step = tn_writer_remake(&s->writer, t, REMAKE_ROWS, &done, err);
         why = *err;
-    } else if (c) {
-        step = retain_step(s, c, &done, err) ? TN_STEP_ok : TN_STEP_broken;
-    } else if (!tn_writer_sweep(&s->writer, REMAKE_ROWS, &done, err)) {
+    } else if (!(sweep ? tn_writer_sweep(&s->writer, REMAKE_ROWS, &done, err)
+                       : retain_step(s, c, &done, err))) {
         step = TN_STEP_broken;
     }
     if (step == TN_STEP_broken) {
@@ -860,9 +861,9 @@ static bool step_once(struct tn_store_server *s, struct tn_err *err)
     tell_all(s);
     if (t && (done || step == TN_STEP_refused))
         remade(s, table, step == TN_STEP_refused ? &why : NULL);
-    else if (!t && c && done)
+    else if (c && done)
         chore_end(s, c, NULL);
-    else if (!t && !c && done)
+    else if (sweep && done)
         s->sweeping = false;
     tn_err_clear(err);
     return true;

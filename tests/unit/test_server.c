@@ -694,6 +694,27 @@ static void a_remake_survives_a_crash(void **state)
     bare_close(&r);
 }
 
+static const struct tn_column coloured[] = {{"part_number", TN_COLUMN_text, true},
+                                            {"colour", TN_COLUMN_text, true}};
+static const struct tn_table coloured_items = {"items", coloured, 2, {"part_number"}, "item", true};
+enum { REMADE_PAIRS = 800 };
+
+static void fill(struct rig *r)
+{
+    for (int i = 0; i < REMADE_PAIRS; i++)
+        tn_store_commit(r->store, pair(r->store, i), rig_committed, r);
+    rig_wait(r, r->answers + REMADE_PAIRS);
+}
+
+static void a_table_is_remade_again_while_the_former_one_is_swept(void **state)
+{
+    struct rig *r = *state;
+    fill(r);
+    assert_true(rig_define(r, &coloured_items));
+    assert_true(rig_define(r, &items));
+    expect_consistent(r->store, REMADE_PAIRS);
+}
+
 static void say(void *arg, const struct tn_committed *done, const struct tn_err *err)
 {
     int *number = arg;
@@ -788,6 +809,7 @@ int main(void)
         T(a_small_commit_writes_few_pages),
         T(sizes_and_free_space_are_those_of_the_files),
         T(what_is_old_goes_by_itself),
+        T(a_table_is_remade_again_while_the_former_one_is_swept),
         T(a_second_team_does_not_stop_the_commits),
         T(too_much_that_waits_is_refused),
         T(a_second_process_is_refused),
