@@ -260,15 +260,13 @@ static struct tn_str system_of(const char *path)
     struct tn_str rest = tn_str(path), first;
     if (cut_prefix(&rest, PINNED)) {
         tn_str_split(&rest, '/', &first);
-        return is_reserved_unit(first) ? (struct tn_str){0} : first;
-    }
-    if (cut_prefix(&rest, "scripts/adapters/")) {
-        if (memchr(rest.p, '/', rest.n)) return (struct tn_str){0};
-        return (struct tn_str){rest.p, rest.n - 4};
-    }
-    if (cut_prefix(&rest, "mappings/") && memchr(rest.p, '/', rest.n)) {
+        if (!is_reserved_unit(first)) return first;
+    } else if (cut_prefix(&rest, "scripts/adapters/")) {
         tn_str_split(&rest, '/', &first);
-        return first;
+        if (!rest.p) return (struct tn_str){first.p, first.n - 4};
+    } else if (cut_prefix(&rest, "mappings/")) {
+        tn_str_split(&rest, '/', &first);
+        if (rest.p) return first;
     }
     return (struct tn_str){0};
 }

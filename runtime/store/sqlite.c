@@ -107,7 +107,7 @@ static void ask(struct tn_sqlite *s, struct tn_request *r)
         refuse(s, r);
         return;
     }
-    if (s->head && s->bytes + bytes_of(r).n > TN_LIMIT_COMMIT_QUEUE) {
+    if (s->bytes && s->bytes + bytes_of(r).n > TN_LIMIT_COMMIT_QUEUE) {
         tn_fail(&r->refused, TN_E_overloaded, "%zu bytes of commits wait already", s->bytes);
         refuse(s, r);
         return;

@@ -58,8 +58,8 @@ void tn_tally_set(struct tn_writer *w, struct tn_tally *t, int64_t value)
         w->undo_room = w->undo_room ? w->undo_room * 2 : 256;
         w->undo = tn_realloc(w->undo, w->undo_room * sizeof *w->undo);
     }
-    struct tn_undo *last = w->undo_count ? &w->undo[w->undo_count - 1] : NULL;
-    if (!last || last->tally != t) w->undo[w->undo_count++] = (struct tn_undo){t, t->value};
+    if (!w->undo_count || w->undo[w->undo_count - 1].tally != t)
+        w->undo[w->undo_count++] = (struct tn_undo){t, t->value};
     t->value = value;
     if (t->dirty) return;
     t->dirty = true;
