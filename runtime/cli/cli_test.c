@@ -30,6 +30,7 @@ struct testing {
     struct tn_workshop workshop;
     struct tn_scratch_store *store; /* NULL: there is none; scripts are told so */
     int64_t teams;                  /* that tests had so far */
+    struct tn_clock clock;          /* of the test that runs, and of the store */
     char *files[FILES_MAX];
     size_t n_files;
     bool tap, colour;
@@ -193,6 +194,7 @@ static bool open_suite(struct suite *s, const char *path, struct tn_err *err)
         .loop = t->workshop.loop, .area = "test", .app = &s->owner, .test = &s->test};
     s->context.store = t->workshop.env.store;
     s->test.owner = &s->owner;
+    s->test.clock = &t->clock;
     if (t->store) s->test.teams = &t->teams;
     struct tn_isolate_options o = {.name = "test",
                                    .sources = &sources,
