@@ -255,7 +255,7 @@ int tn_cli_test(int argc, char **argv)
     if (ok && !t->n_files)
         ok = tn_fail(&err, TN_E_not_found, "there is no file *%s in %s", SUFFIX, paths[0]);
     ok = ok && tn_workshop_open(&t->workshop, site, NULL, NULL, &err);
-    if (ok) t->store = tn_scratch_store_open(t->workshop.loop, t->workshop.units, &err);
+    if (ok) t->store = tn_scratch_store_open(t->workshop.loop, t->workshop.units, &t->clock, &err);
     if (t->store)
         t->workshop.env.store = tn_scratch_store(t->store);
     else if (ok)
