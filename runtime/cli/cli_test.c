@@ -84,8 +84,22 @@ static bool add_path(struct testing *t, const char *path, int depth, struct tn_e
     return true;
 }
 
+/* Neither a byte order mark nor a line for the shell is Lua: blanks, as lines keep their numbers. */
+static void blank_head(char *p, size_t n)
+{
+    static const char mark[] = {'\xef', '\xbb', '\xbf'};
+    if (n >= sizeof mark && memcmp(p, mark, sizeof mark) == 0) {
+        memset(p, ' ', sizeof mark);
+        p += sizeof mark;
+        n -= sizeof mark;
+    }
+    if (n && *p == '#')
+        for (; n && *p != '\n'; n--) *p++ = ' ';
+}
+
 static bool read_text(const char *path, struct tn_buf *text, struct tn_err *err)
 {
+    const size_t head = sizeof HEAD - 1;
     FILE *f = fopen(path, "r");
     size_t n;
     if (!f) return tn_fail_errno(err, errno, path);
@@ -96,6 +110,7 @@ static bool read_text(const char *path, struct tn_buf *text, struct tn_err *err)
         text->n += n;
     } while (n);
     fclose(f);
+    if (text->n >= head) blank_head(text->p + head, text->n - head);
     tn_buf_adds(text, FOOT);
     return tn_buf_ok(text, path, err);
 }

@@ -42,3 +42,17 @@ end)
   assert.equal((await command(tenon, ["nowhere"])).code, 1);
   assert.equal((await command(tenon, ["--frobnicate"])).code, 2);
 });
+
+story("a test file may begin as scripts may: with a byte order mark, with a line for the shell", async (stage) => {
+  const site = stage.site();
+  site.write("tests/mark.test.lua", '\uFEFFtest("marked", function() expect(1):equals(2) end)\n');
+  site.write("tests/shell.test.lua", '\uFEFF#!/usr/bin/env tenon test\ntest("shell", function() expect(1):equals(2) end)\n');
+  const tenon = stage.unstarted({ site });
+  const { output } = await command(tenon, [`${site.path}/tests`]);
+  assert.match(output, /mark.test.lua:1: \[script\] expected 2, got 1/);
+  assert.match(output, /shell.test.lua:2: \[script\] expected 2, got 1/);
+  const broken = stage.unstarted({ site });
+  site.write("tests/mark.test.lua", 'test("marked")\n');
+  const refused = await command(broken, [`${site.path}/tests/mark.test.lua`]);
+  assert.match(refused.output, /mark.test.lua:1: \[script\] the test "marked" has no function/);
+});
