@@ -117,18 +117,58 @@ static bool read_text(const char *path, struct tn_buf *text, struct tn_err *err)
 
 /* ---- results ---- */
 
+/* A text of a script, which may not end a line or begin something else: line breaks become `lf`,
+ * other control bytes blanks, and the bytes in `marked` get a backslash. */
+static void put_text(const char *text, const char *lf, const char *marked)
+{
+    for (; *text; text++) {
+        if (*text == '\n') {
+            fputs(lf, stdout);
+            continue;
+        }
+        if (strchr(marked, *text)) putchar('\\');
+        putchar((unsigned char)*text < ' ' ? ' ' : *text);
+    }
+}
+
+/* In TAP a "#" of a name would begin a directive: "# SKIP". */
+static void put_name(const struct testing *t, const char *name)
+{
+    put_text(name, " ", t->tap ? "#\\" : "");
+}
+
+static void put_err(const struct testing *t, const struct tn_err *err)
+{
+    fputs(t->tap ? "# " : "         ", stdout);
+    if (err->file[0]) {
+        put_text(err->file, " ", "");
+        printf(":%d: ", err->line);
+    }
+    printf("[%s] ", tn_kind_name(err->kind));
+    put_text(err->text, t->tap ? "\n# " : "\n         ", "");
+    putchar('\n');
+}
+
+static void put_result(const struct testing *t, const char *file, bool ok)
+{
+    const char *colour = !t->colour ? "" : ok ? "\033[32m" : "\033[31m";
+    if (!t->tap) {
+        printf("  %s%s%s ", colour, ok ? "ok" : "FAILED", t->colour ? "\033[0m" : "");
+        return;
+    }
+    printf("%s %zu - ", ok ? "ok" : "not ok", t->run);
+    put_name(t, file);
+    printf(": ");
+}
+
 static void say(struct testing *t, const char *file, const char *name, const struct tn_err *err)
 {
-    const char *colour = !t->colour ? "" : err ? "\033[31m" : "\033[32m";
     t->run++;
     t->failed += err != NULL;
-    if (t->tap)
-        printf("%s %zu - %s: %s\n", err ? "not ok" : "ok", t->run, file, name);
-    else
-        printf("  %s%s%s %s\n", colour, err ? "FAILED" : "ok", t->colour ? "\033[0m" : "", name);
-    if (!err) return;
-    printf("%s%s:%d: [%s] %s\n", t->tap ? "# " : "         ", err->file, err->line,
-           tn_kind_name(err->kind), err->text);
+    put_result(t, file, !err);
+    put_name(t, name);
+    putchar('\n');
+    if (err) put_err(t, err);
 }
 
 /* ---- one test ---- */

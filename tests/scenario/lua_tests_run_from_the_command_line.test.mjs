@@ -3,6 +3,9 @@ import assert from "node:assert/strict";
 import { mapping, mappingFile } from "../harness/mapping.mjs";
 import { story } from "../harness/story.mjs";
 
+// What a reader of TAP goes by: all that is no comment.
+const said = (output) => output.split("\n").filter((line) => line && !line.startsWith("#"));
+
 const command = (tenon, args, site) => tenon.command(["test", ...args], { data: undefined, site });
 
 story("tests of one's own scripts pass, fail with file and line, and say so in TAP", async (stage) => {
@@ -41,6 +44,25 @@ end)
 
   assert.equal((await command(tenon, ["nowhere"])).code, 1);
   assert.equal((await command(tenon, ["--frobnicate"])).code, 2);
+});
+
+story("neither names nor errors of tests can break the TAP that they are told in", async (stage) => {
+  const site = stage.site();
+  site.write(
+    "tests/sly.test.lua",
+    `test("fails # SKIP not today", function() error("first\\nok 99 - injected\\nBail out!\\r\\nnot ok 7", 0) end)
+test("two\\nok 98 - lines \\\\", function() end)
+`,
+  );
+  const tenon = stage.unstarted({ site });
+  const { code, output } = await command(tenon, [`${site.path}/tests`, "--tap"]);
+  assert.equal(code, 1);
+  const lines = said(output);
+  assert.ok(lines.some((line) => /^not ok \d+ - .*sly.test.lua: fails \\# SKIP not today$/.test(line)), output);
+  assert.ok(lines.some((line) => /^ok \d+ - .*sly.test.lua: two ok 98 - lines \\\\$/.test(line)), output);
+  assert.ok(!lines.some((line) => /injected|Bail|not ok 7/.test(line)), output);
+  for (const line of ["# [script] first", "# ok 99 - injected", "# Bail out! ", "# not ok 7"])
+    assert.ok(output.split("\n").some((one) => one.endsWith(line.slice(2)) && one.startsWith("# ")), output);
 });
 
 story("a test file may begin as scripts may: with a byte order mark, with a line for the shell", async (stage) => {
