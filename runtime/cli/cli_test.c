@@ -171,6 +171,13 @@ static void say(struct testing *t, const char *file, const char *name, const str
     if (err) put_err(t, err);
 }
 
+static void put_empty(const struct testing *t, const char *file)
+{
+    fputs(t->tap ? "# " : "  ", stdout);
+    if (t->tap) put_text(file, " ", "");
+    printf("%sno test is in this file\n", t->tap ? ": " : "");
+}
+
 /* ---- one test ---- */
 
 static int push_number(lua_State *L, void *arg)
@@ -268,12 +275,23 @@ static void run_file(struct testing *t, const char *path)
     if (!open_suite(&s, path, &err)) {
         say(t, path, "loads", &err);
     } else {
+        if (!s.count) put_empty(t, path);
         for (s.number = 1; s.number <= s.count; s.number++) {
             run_test(&s);
             say(t, path, s.name, s.ok ? NULL : &s.err);
         }
     }
     tn_isolate_unref(s.iso);
+}
+
+/* A file that was meant to test something and does not is more likely a mistake than a success. */
+static bool ran_none(const struct testing *t)
+{
+    struct tn_err err;
+    if (t->run) return false;
+    tn_fail(&err, TN_E_not_found, "no test was run: there is no test(...) in these files");
+    tn_cli_fail(&err);
+    return true;
 }
 
 static int run_all(struct testing *t)
@@ -286,7 +304,7 @@ static int run_all(struct testing *t)
     else
         printf("%zu tests in %zu files, %zu failed, %.2f s\n", t->run, t->n_files, t->failed,
                (double)(tn_mono_us() - began) / 1e6);
-    return t->failed ? TN_EXIT_failed : TN_EXIT_ok;
+    return t->failed || ran_none(t) ? TN_EXIT_failed : TN_EXIT_ok;
 }
 
 int tn_cli_test(int argc, char **argv)

@@ -78,3 +78,19 @@ story("a test file may begin as scripts may: with a byte order mark, with a line
   const refused = await command(broken, [`${site.path}/tests/mark.test.lua`]);
   assert.match(refused.output, /mark.test.lua:1: \[script\] the test "marked" has no function/);
 });
+
+story("a file without a test is named, and a round that tests nothing is no success", async (stage) => {
+  const site = stage.site();
+  site.write("tests/empty.test.lua", "local t = require 'std.test'\nlocal function test_me() return t end\n");
+  const tenon = stage.unstarted({ site });
+  for (const form of [[], ["--tap"]]) {
+    const { code, output } = await command(tenon, [`${site.path}/tests`, ...form]);
+    assert.equal(code, 1, output);
+    assert.match(output, /empty\.test\.lua(: |\n {2})no test is in this file/);
+    assert.match(output, /no test was run/);
+  }
+  site.write("tests/full.test.lua", 'test("holds", function() end)\n');
+  const { code, output } = await command(tenon, [`${site.path}/tests`]);
+  assert.equal(code, 0, output);
+  assert.match(output, /empty\.test\.lua\n {2}no test is in this file/);
+});
