@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* tenon test - runs Lua tests of scripts: each file in an isolate of its own, without network, each
- * test with a store of its own that is empty. */
+/* tenon test - runs the examples of mappings, then Lua tests of scripts: each file in an isolate of
+ * its own, without network, each test with a store of its own that is empty. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "bind/bind_map.h"
 #include "bind/bind_test.h"
 #include "cli/args.h"
 #include "cli/cli.h"
@@ -34,7 +36,10 @@ struct testing {
     char *files[FILES_MAX];
     size_t n_files;
     bool tap, colour;
-    size_t run, failed;
+    size_t run, failed; /* tests and examples */
+    size_t tests;       /* that files have, or would have if they loaded */
+    size_t groups;      /* files of either */
+    struct tn_example_watch examples;
 };
 
 /* One file's tests. */
@@ -171,11 +176,56 @@ static void say(struct testing *t, const char *file, const char *name, const str
     if (err) put_err(t, err);
 }
 
+static void begin_group(struct testing *t, const char *file)
+{
+    t->groups++;
+    if (!t->tap) printf("%s\n", file);
+}
+
 static void put_empty(const struct testing *t, const char *file)
 {
     fputs(t->tap ? "# " : "  ", stdout);
     if (t->tap) put_text(file, " ", "");
     printf("%sno test is in this file\n", t->tap ? ": " : "");
+}
+
+/* ---- examples of mappings, while these load ---- */
+
+static void take_example(void *arg, const char *file, size_t number, const struct tn_err *err)
+{
+    struct testing *t = arg;
+    char name[40];
+    snprintf(name, sizeof name, "example %zu", number);
+    if (number == 1) begin_group(t, file);
+    say(t, file, name, err);
+}
+
+/* Nothing more can be run. */
+static void bail_out(const struct testing *t, const struct tn_err *err)
+{
+    if (!t->tap) return;
+    printf("Bail out! ");
+    put_text(err->text, " ", "");
+    putchar('\n');
+}
+
+static bool open_workshop(struct testing *t, const char *site, struct tn_err *err)
+{
+    t->examples = (struct tn_example_watch){take_example, t};
+    if (t->tap) printf("TAP version 13\n");
+    if (tn_workshop_open(&t->workshop, site, &t->examples, NULL, NULL, err)) return true;
+    bail_out(t, err);
+    return false;
+}
+
+static void open_store(struct testing *t)
+{
+    struct tn_err err;
+    t->store = tn_scratch_store_open(t->workshop.loop, t->workshop.units, &t->clock, &err);
+    if (t->store)
+        t->workshop.env.store = tn_scratch_store(t->store);
+    else
+        fprintf(stderr, "tests have no store: %s\n", err.text);
 }
 
 /* ---- one test ---- */
@@ -271,10 +321,12 @@ static void run_file(struct testing *t, const char *path)
 {
     struct suite s = {.t = t, .all = LUA_NOREF, .runner = LUA_NOREF};
     struct tn_err err;
-    if (!t->tap) printf("%s\n", path);
+    begin_group(t, path);
     if (!open_suite(&s, path, &err)) {
+        t->tests++;
         say(t, path, "loads", &err);
     } else {
+        t->tests += s.count;
         if (!s.count) put_empty(t, path);
         for (s.number = 1; s.number <= s.count; s.number++) {
             run_test(&s);
@@ -288,23 +340,38 @@ static void run_file(struct testing *t, const char *path)
 static bool ran_none(const struct testing *t)
 {
     struct tn_err err;
-    if (t->run) return false;
+    if (t->tests || (t->run && !t->n_files)) return false;
     tn_fail(&err, TN_E_not_found, "no test was run: there is no test(...) in these files");
     tn_cli_fail(&err);
     return true;
 }
 
-static int run_all(struct testing *t)
+static int run_all(struct testing *t, int64_t began)
 {
-    int64_t began = tn_mono_us();
-    if (t->tap) printf("TAP version 13\n");
     for (size_t i = 0; i < t->n_files; i++) run_file(t, t->files[i]);
     if (t->tap)
         printf("1..%zu\n", t->run);
     else
-        printf("%zu tests in %zu files, %zu failed, %.2f s\n", t->run, t->n_files, t->failed,
+        printf("%zu tests in %zu files, %zu failed, %.2f s\n", t->run, t->groups, t->failed,
                (double)(tn_mono_us() - began) / 1e6);
     return t->failed || ran_none(t) ? TN_EXIT_failed : TN_EXIT_ok;
+}
+
+/* The usual folder need not be there when the examples of a site are what there is to run. */
+static bool add_usual(struct testing *t, const char *site, struct tn_err *err)
+{
+    if (site && access(USUAL, F_OK) < 0) return true;
+    return add_path(t, USUAL, 0, err);
+}
+
+static bool add_all(struct testing *t, const char *const *paths, size_t n, const char *site,
+                    struct tn_err *err)
+{
+    bool ok = n || add_usual(t, site, err);
+    for (size_t i = 0; ok && i < n; i++) ok = add_path(t, paths[i], 0, err);
+    if (ok && n && !t->n_files)
+        ok = tn_fail(err, TN_E_not_found, "there is no file *%s in %s", SUFFIX, paths[0]);
+    return ok;
 }
 
 int tn_cli_test(int argc, char **argv)
@@ -314,7 +381,7 @@ int tn_cli_test(int argc, char **argv)
     struct tn_err err;
     size_t n;
     int status;
-    bool ok = true;
+    int64_t began = tn_mono_us();
     const struct tn_arg table[] = {{"site", TN_ARG_text, &site, "DIR", "your own scripts"},
                                    {"tap", TN_ARG_flag, &t->tap, NULL, "results in TAP form"},
                                    {NULL, TN_ARG_flag, NULL, NULL, NULL}};
@@ -323,17 +390,9 @@ int tn_cli_test(int argc, char **argv)
         return tn_cli_usage(&err, "test");
     }
     t->colour = tn_cli_terminal();
-    if (!n) paths[n++] = USUAL;
-    for (size_t i = 0; ok && i < n; i++) ok = add_path(t, paths[i], 0, &err);
-    if (ok && !t->n_files)
-        ok = tn_fail(&err, TN_E_not_found, "there is no file *%s in %s", SUFFIX, paths[0]);
-    ok = ok && tn_workshop_open(&t->workshop, site, NULL, NULL, &err);
-    if (ok) t->store = tn_scratch_store_open(t->workshop.loop, t->workshop.units, &t->clock, &err);
-    if (t->store)
-        t->workshop.env.store = tn_scratch_store(t->store);
-    else if (ok)
-        fprintf(stderr, "tests have no store: %s\n", err.text);
-    status = ok ? run_all(t) : tn_cli_fail(&err);
+    bool ok = add_all(t, paths, n, site, &err) && open_workshop(t, site, &err);
+    if (ok && t->n_files) open_store(t);
+    status = ok ? run_all(t, began) : tn_cli_fail(&err);
     tn_scratch_store_close(t->store);
     tn_workshop_close(&t->workshop);
     for (size_t i = 0; i < t->n_files; i++) tn_free(t->files[i]);

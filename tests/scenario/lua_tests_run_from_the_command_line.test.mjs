@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mapping, mappingFile } from "../harness/mapping.mjs";
 import { story } from "../harness/story.mjs";
+import { binary } from "../harness/tenon.mjs";
 
 // What a reader of TAP goes by: all that is no comment.
 const said = (output) => output.split("\n").filter((line) => line && !line.startsWith("#"));
@@ -93,4 +95,59 @@ story("a file without a test is named, and a round that tests nothing is no succ
   const { code, output } = await command(tenon, [`${site.path}/tests`]);
   assert.equal(code, 0, output);
   assert.match(output, /empty\.test\.lua\n {2}no test is in this file/);
+});
+
+const withExamples = `
+local map = require "tenon.map"
+local from = map.from
+return map {
+  reads = "acme.item", writes = "item", key = "partNumber",
+  set = { partNumber = from "no" :text() :required(), partName = from "name" :text() },
+  examples = {
+    { give = { no = 1, name = "Bolt" }, expect = { partNumber = "1", partName = "Bolt" } },
+    { give = { no = 2, name = "Nut" }, expect = { partNumber = "2", partName = "Screw" } },
+    { give = { name = "Pin" }, expect = map.reject },
+  },
+}
+`;
+
+story("each example of a mapping is a test, and one that fails stops nothing else", async (stage) => {
+  const site = stage.site();
+  site.write("mappings/acme/item.lua", withExamples);
+  site.write(
+    "tests/acme.test.lua",
+    `local t = require "std.test"
+test("it maps", function() expect(t.map("acme/item", { no = 3 }).partNumber):equals("3") end)
+`,
+  );
+  const tenon = stage.unstarted({ site });
+  const plain = await command(tenon, [`${site.path}/tests`], site.path);
+  assert.equal(plain.code, 1);
+  assert.match(plain.output, /^mappings\/acme\/item.lua\n {2}ok example 1\n {2}FAILED example 2\n {9}\S/m);
+  assert.match(plain.output, /mappings\/acme\/item.lua:9: \[mapping\] .*expected "Screw", got "Nut"\n {2}ok example 3/);
+  assert.match(plain.output, /ok it maps/);
+  assert.match(plain.output, /1 failed/);
+
+  const tap = await command(tenon, [`${site.path}/tests`, "--tap"], site.path);
+  assert.equal(tap.code, 1);
+  assert.match(tap.output, /^ok \d+ - mappings\/acme\/item.lua: example 1$/m);
+  assert.match(tap.output, /^not ok \d+ - mappings\/acme\/item.lua: example 2\n# .*expected "Screw", got "Nut"$/m);
+  assert.match(tap.output, /^ok \d+ - .*acme.test.lua: it maps$/m);
+  assert.equal(said(tap.output).at(-1), `1..${said(tap.output).length - 2}`);
+
+  assert.notEqual((await tenon.command(["check"], { data: undefined, site: site.path })).code, 0);
+  site.write("mappings/acme/item.lua", "return 1\n");
+  const bailed = await command(tenon, [`${site.path}/tests`, "--tap"], site.path);
+  assert.equal(bailed.code, 1);
+  assert.match(bailed.output, /^Bail out! /m);
+});
+
+story("a site without tests of its own has its examples run", async (stage) => {
+  const site = stage.site();
+  site.write("mappings/acme/item.lua", withExamples.replace("Screw", "Nut"));
+  const round = (...args) => spawnSync(binary, ["test", ...args], { cwd: site.path, encoding: "utf8" });
+  const { status, stdout, stderr } = round("--site", site.path);
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /mappings\/acme\/item.lua\n(?: {2}ok example \d\n){3}/);
+  assert.equal(round().status, 1);
 });

@@ -56,7 +56,7 @@ static struct tn_mapping *load(struct tn_isolate *iso, const char *text, const c
     int ref = LUA_NOREF;
     tn_err_clear(err);
     if (!tn_isolate_load_text(iso, "mappings/x/item.lua", tn_str(text), &ref, err)) return NULL;
-    struct tn_mapping *m = tn_mapping_load(iso, ref, targets, err);
+    struct tn_mapping *m = tn_mapping_load(iso, ref, targets, NULL, err);
     tn_isolate_release(iso, ref);
     return m;
 }
