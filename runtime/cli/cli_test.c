@@ -142,15 +142,15 @@ static void put_name(const struct testing *t, const char *name)
     put_text(name, " ", t->tap ? "#\\" : "");
 }
 
-static void put_err(const struct testing *t, const struct tn_err *err)
+static void put_err(const struct tn_err *err, const char *head, const char *lf)
 {
-    fputs(t->tap ? "# " : "         ", stdout);
+    fputs(head, stdout);
     if (err->file[0]) {
         put_text(err->file, " ", "");
         printf(":%d: ", err->line);
     }
     printf("[%s] ", tn_kind_name(err->kind));
-    put_text(err->text, t->tap ? "\n# " : "\n         ", "");
+    put_text(err->text, lf, "");
     putchar('\n');
 }
 
@@ -173,7 +173,10 @@ static void say(struct testing *t, const char *file, const char *name, const str
     put_result(t, file, !err);
     put_name(t, name);
     putchar('\n');
-    if (err) put_err(t, err);
+    if (err && t->tap)
+        put_err(err, "# ", "\n# ");
+    else if (err)
+        put_err(err, "         ", "\n         ");
 }
 
 static void begin_group(struct testing *t, const char *file)
@@ -200,22 +203,13 @@ static void take_example(void *arg, const char *file, size_t number, const struc
     say(t, file, name, err);
 }
 
-/* Nothing more can be run. */
-static void bail_out(const struct testing *t, const struct tn_err *err)
-{
-    if (!t->tap) return;
-    printf("Bail out! ");
-    put_text(err->text, " ", "");
-    putchar('\n');
-}
-
 static bool open_workshop(struct testing *t, const char *site, struct tn_err *err)
 {
     t->examples = (struct tn_example_watch){take_example, t};
     if (t->tap) printf("TAP version 13\n");
-    if (tn_workshop_open(&t->workshop, site, &t->examples, NULL, NULL, err)) return true;
-    bail_out(t, err);
-    return false;
+    bool ok = tn_workshop_open(&t->workshop, site, &t->examples, NULL, NULL, err);
+    if (!ok && t->tap) put_err(err, "Bail out! ", " ");
+    return ok;
 }
 
 static void open_store(struct testing *t)
@@ -298,6 +292,7 @@ static bool load_suite(struct suite *s, const char *path, struct tn_err *err)
 static bool open_suite(struct suite *s, const char *path, struct tn_err *err)
 {
     struct testing *t = s->t;
+    t->clock.stopped = false; /* the last test of another file may have stopped it */
     s->test.units = t->workshop.units;
     s->owner = (struct bind_owner){.env = &t->workshop.env,
                                    .core = tn_units_find(t->workshop.units, "core")};

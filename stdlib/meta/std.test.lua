@@ -84,7 +84,7 @@ function t.run(adapter, operation, config, filters, resume) end
 ---@return tenon.conn
 function t.connect(adapter, config) end
 
----Sets the time that scripts are told; it stands still but for sleeps.  Answers it.
+---Sets the time that scripts are told, and by which the store goes; it stands still but for sleeps.  Answers it.
 ---@param ms? integer
 ---@return integer
 function t.clock(ms) end

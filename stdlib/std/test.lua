@@ -47,7 +47,9 @@ checks.__index = checks
 
 function checks:equals(wanted)
   local equal = same(self.value, wanted, {}, DEPTH_MAX)
-  if equal == nil then error(("these tables are nested more than %d deep: compare parts of them"):format(DEPTH_MAX), 2) end
+  if equal == nil then
+    error(("these tables are nested more than %d deep: compare parts of them"):format(DEPTH_MAX), 2)
+  end
   if not equal then error(("expected %s, got %s"):format(show(wanted), show(self.value)), 2) end
   return self
 end

@@ -139,7 +139,7 @@ test("it maps", function() expect(t.map("acme/item", { no = 3 }).partNumber):equ
   site.write("mappings/acme/item.lua", "return 1\n");
   const bailed = await command(tenon, [`${site.path}/tests`, "--tap"], site.path);
   assert.equal(bailed.code, 1);
-  assert.match(bailed.output, /^Bail out! /m);
+  assert.match(bailed.output, /^Bail out! mappings\/acme\/item.lua:1: \[/m);
 });
 
 story("a site without tests of its own has its examples run", async (stage) => {
@@ -150,4 +150,17 @@ story("a site without tests of its own has its examples run", async (stage) => {
   assert.equal(status, 0, stderr);
   assert.match(stdout, /mappings\/acme\/item.lua\n(?: {2}ok example \d\n){3}/);
   assert.equal(round().status, 1);
+});
+
+story("a clock that a test stopped goes again for the next file", async (stage) => {
+  const site = stage.site();
+  site.write("tests/a.test.lua", 'test("stops", function() require("std.test").clock(1000) end)\n');
+  site.write(
+    "tests/b.test.lua",
+    `local now = require("tenon").now()
+test("goes", function() expect(now > 1700000000000):equals(true) end)
+`,
+  );
+  const { code, output } = await command(stage.unstarted({ site }), [`${site.path}/tests`]);
+  assert.equal(code, 0, output);
 });
