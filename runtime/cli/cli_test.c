@@ -89,7 +89,8 @@ static bool add_path(struct testing *t, const char *path, int depth, struct tn_e
     return true;
 }
 
-/* Neither a byte order mark nor a line for the shell is Lua: blanks, as lines keep their numbers. */
+/* Neither a byte order mark nor a line for the shell is Lua: blanks, as lines keep their numbers.
+ */
 static void blank_head(char *p, size_t n)
 {
     static const char mark[] = {'\xef', '\xbb', '\xbf'};
