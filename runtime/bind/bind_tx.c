@@ -5,7 +5,6 @@
 
 #include "base/fault.h"
 #include "base/limits.h"
-#include "base/time.h"
 #include "bind/bind_keep.h"
 #include "store/commit.h"
 #include "store/merge.h"
@@ -272,7 +271,7 @@ bool tx_create(struct tx *tx, const struct tn_decl *resource, struct tn_id *id, 
     if (own ? !look(tx, resource, id, &r, err) : !enter_new(tx, resource, id, &r, err))
         return false;
     if (!r->there) {
-        r->row.created_ms = r->row.updated_ms = tn_now_ms();
+        r->row.created_ms = r->row.updated_ms = tn_store_now(tx->desk.owner->env->store);
         return write_body(tx, r, body, err);
     }
     tn_fail(err, TN_E_conflict, "id: there is a %s of this id already", resource->name);

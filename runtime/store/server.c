@@ -605,7 +605,7 @@ static bool trust_again(struct tn_store_server *s, struct tn_err *err)
     if (s->open && !s->suspect) return true;
     s->wal_id = (struct file_id){0};
     if (s->open) tn_writer_close(&s->writer);
-    s->open = tn_writer_open(&s->writer, s->path, s->log, err);
+    s->open = tn_writer_open(&s->writer, s->path, s->log, s->writer.clock, err);
     if (!s->open) return false;
     int rc =
         sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
@@ -897,7 +897,7 @@ static void retain_one(struct tn_store_server *s, enum tn_retain what, int64_t k
     if (keep_ms <= 0) return;
     struct chore *c = chore_add(s, CHORE_retain, NULL, 0);
     c->retain = what;
-    c->before = tn_now_ms() - keep_ms;
+    c->before = tn_clock_ms(s->writer.clock) - keep_ms;
 }
 
 static void retain_all(void *arg)
@@ -1035,7 +1035,8 @@ static bool clear_leftovers(struct tn_store_server *s, bool workers_live, struct
 static bool make_ready(struct tn_store_server *s, const struct tn_server_options *o,
                        struct tn_err *err)
 {
-    if (!lock_folder(s, err) || !tn_writer_open(&s->writer, s->path, s->log, err)) return false;
+    if (!lock_folder(s, err) || !tn_writer_open(&s->writer, s->path, s->log, o->clock, err))
+        return false;
     s->open = true;
     if (!tn_writer_begin(&s->writer, err)) return false;
     if (define_system_tables(s, err) && clear_leftovers(s, o->workers_live, err))

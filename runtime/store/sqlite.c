@@ -315,7 +315,7 @@ struct tn_store *tn_store_open(struct tn_loop *loop, const struct tn_store_optio
 {
     struct tn_sqlite *s = TN_NEW(struct tn_sqlite);
     struct tn_buf path;
-    tn_store_init(&s->base, &ops, loop, o->log);
+    tn_store_init(&s->base, &ops, loop, o);
     tn_buf_init(&path, 4 * TN_KIB);
     tn_buf_addf(&path, "%s/tenon.db", o->dir);
     s->path = tn_buf_take(&path, NULL);

@@ -704,7 +704,7 @@ bool tn_sqlite_kv_get(struct tn_store *base, int64_t team, const char *space, st
     int rc = sqlite3_step(st);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE) return tn_sqlite_fail(s, st, err);
     int64_t expires = rc == SQLITE_ROW ? sqlite3_column_int64(st, 1) : 0;
-    if (rc == SQLITE_DONE || (expires && expires <= tn_now_ms())) {
+    if (rc == SQLITE_DONE || (expires && expires <= tn_store_now(base))) {
         sqlite3_reset(st);
         return tn_fail(err, TN_E_not_found, "there is no such key");
     }
@@ -725,7 +725,7 @@ bool tn_sqlite_kv_list(struct tn_store *base, int64_t team, const char *space, s
                        struct tn_err *err)
 {
     struct tn_sqlite *s = tn_sqlite(base);
-    int64_t now = tn_now_ms();
+    int64_t now = tn_store_now(base);
     int rc = SQLITE_DONE;
     sqlite3_stmt *st = tn_sqlite_sql(
         s,
