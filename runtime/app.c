@@ -421,6 +421,7 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
     tn_alloc_steady();
     app->host = tn_host_new(app->loop, p->log, err);
     if (!app->host) return false;
+    _Static_assert((int)TN_HOST_SLOT == (int)TN_UNIT_NAME, "the slot is that of the page");
     tn_host_on_enter(app->host, app->page->unit);
     app->env = (struct tn_units_env){.host = app->host, .log = p->log, .http = app->http,
                                      .store = app->store, .secrets = &p->secrets};

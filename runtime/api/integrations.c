@@ -164,6 +164,7 @@ static void write_config(struct tn_api *api, const struct tn_integration *i, str
 /* The name of its isolate, in the page that the processes share. */
 static void isolate_name(const struct tn_integration *i, char name[TN_UNIT_NAME])
 {
+    _Static_assert(sizeof "integrations:" + NAME_MAX_CHARS <= TN_UNIT_NAME, "no name is cut");
     snprintf(name, TN_UNIT_NAME, "integrations:%.*s", TN_FMT(i->name));
 }
 

@@ -204,9 +204,10 @@ static void write_quarantine(struct tn_jw *w, const struct tn_shared *shared)
 {
     tn_jw_key(w, TN_STR("quarantine"));
     tn_jw_array(w);
-    for (int i = 0; i < TN_SUSPECTS_MAX; i++)
-        if (tn_shared_quarantined(shared, shared->suspects[i].unit))
-            tn_jw_z(w, shared->suspects[i].unit);
+    for (int i = 0; i < TN_SUSPECTS_MAX; i++) {
+        const struct tn_shared_suspect *suspect = tn_shared_in_quarantine(shared, i);
+        if (suspect) tn_jw_z(w, suspect->unit);
+    }
     tn_jw_end(w);
 }
 

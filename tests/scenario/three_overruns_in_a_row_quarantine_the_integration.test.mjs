@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { mapping, mappingFile } from "../harness/mapping.mjs";
-import { story } from "../harness/story.mjs";
+import { integration, story } from "../harness/story.mjs";
 
 const hog = mapping({ partName: "function() while true do end end" });
 const fine = mapping({ partName: 'map.const "fine"' });
@@ -84,4 +84,18 @@ story("a record now and then that overruns puts nobody into quarantine", async (
   const answer = await tenon.rest.sync("fusion");
   assert.deepEqual([answer.status, answer.recordsFailed], ["PARTIAL", 6]);
   assert.deepEqual(await quarantined(tenon.rest), []);
+});
+
+story("of two integrations whose long names begin alike only the one that overran is in quarantine", async (stage) => {
+  const { tenon, fusion } = await hogged(stage);
+  const [one, two] = ["one", "two"].map((end) => `${"plant_of_a_long_name_".repeat(4)}_and_its_end_${end}`);
+  for (const name of [one, two]) await tenon.rest.create(integration(fusion, { name }));
+  await tenon.rest.send("POST", `/integrations/${one}/sync`, { operation: "sync_items" });
+  assert.deepEqual(await quarantined(tenon.rest), [isolate, `integrations:${one}`]);
+  assert.equal((await tenon.rest.get(`/integrations/${one}`)).quarantined, true);
+  assert.equal((await tenon.rest.get(`/integrations/${two}`)).quarantined, false);
+  assert.equal((await tenon.rest.get(`/integrations/${two}/health?fresh=1`)).connected, true);
+  const released = await tenon.rest.want(200, "POST", `/integrations/${one}/release`);
+  assert.equal(released.quarantined, false);
+  assert.deepEqual(await quarantined(tenon.rest), [isolate]);
 });
