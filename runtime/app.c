@@ -181,7 +181,8 @@ static void open_runner(struct tn_app *app)
 
 static bool rules_quarantined(void *arg)
 {
-    return tn_shared_quarantined(arg, tn_rules_name);
+    const struct tn_app *app = arg;
+    return tn_generations_quarantined(app->generations, tn_rules_name);
 }
 
 static void open_dispatch(struct tn_app *app)
@@ -237,6 +238,7 @@ static void booted(void *arg, const struct tn_err *err)
             return;
         }
     }
+    tn_generations_tell_quarantines(app->generations);
     app->page->state = TN_PROCESS_ready;
 }
 
@@ -425,7 +427,7 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
     tn_host_on_enter(app->host, app->page->unit);
     app->env = (struct tn_units_env){.host = app->host, .log = p->log, .http = app->http,
                                      .store = app->store, .secrets = &p->secrets};
-    app->rules = tn_rules_new(&app->env, rules_quarantined, p->shared);
+    app->rules = tn_rules_new(&app->env, rules_quarantined, app);
     struct tn_generations_options go = {.loop = app->loop, .env = &app->env, .rules = app->rules,
                                         .secrets = &p->secrets, .shared = p->shared,
                                         .site = p->options->site, .worker = app->number,

@@ -25,97 +25,13 @@ const char generations_active_key[] = "active", generations_previewed_space[] = 
 
 /* ---- integrations ---- */
 
-bool generations_may_run(const struct tn_generations *g, const char *isolate, const char *what,
-                         struct tn_str name, struct tn_err *err)
-{
-    if (!tn_shared_quarantined(g->o.shared, isolate)) return true;
-    return tn_fail(err, TN_E_budget,
-                   "%s '%.*s' is in quarantine: its scripts overran their "
-                   "budget three times in a row, or ran when a worker died, twice; "
-                   "change them and reload, or release it",
-                   what, TN_FMT(name));
-}
-
-/* Its isolate is named so (bind/connections.c). */
-static bool not_in_quarantine(const struct tn_generations *g, const struct tn_integration *i,
-                              struct tn_err *err)
-{
-    char isolate[160];
-    snprintf(isolate, sizeof isolate, "integrations:%.*s", TN_FMT(i->name));
-    return generations_may_run(g, isolate, "integration", i->name, err);
-}
-
-static void told(void *arg, const struct tn_committed *done, const struct tn_err *err)
-{
-    struct tn_generations *g = arg;
-    (void)done;
-    if (err)
-        tn_log(g->o.env->log, TN_LOG_warn, "scripts", "the event of a quarantine is lost: %s",
-               err->text);
-}
-
-/* So that whoever listens to the log of events hears of it.  i NULL: the rules. */
-static void tell_quarantine(struct tn_generations *g, const struct tn_integration *i)
-{
-    struct tn_commit *commit = tn_commit_new(g->o.env->store);
-    struct tn_buf data;
-    struct tn_jw w;
-    struct tn_err err;
-    tn_buf_init(&data, 4 * TN_KIB);
-    tn_jw_init(&w, &data);
-    tn_jw_object(&w);
-    tn_jw_kstr(&w, "name", i ? i->name : tn_str(tn_rules_name));
-    tn_jw_kz(&w, "reason", "its scripts overran their budget three times in a row");
-    tn_jw_end(&w);
-    if (i ? tn_commit_event(commit, i->team, "integration.quarantined", "integration", &i->id,
-                            tn_buf_str(&data), &err)
-          : tn_commit_event(commit, TN_TEAM_SYSTEM, "rules.quarantined", NULL, NULL,
-                            tn_buf_str(&data), &err))
-        tn_store_commit(g->o.env->store, commit, told, g);
-    else
-        tn_commit_free(commit);
-    tn_buf_clear(&data);
-}
-
-static bool tell_log(struct tn_generations *g, const char *isolate, const char *unit)
-{
-    if (!tn_shared_overran(g->o.shared, isolate, unit)) return false;
-    tn_log(g->o.env->log, TN_LOG_error, "scripts",
-           "%s is in quarantine: its scripts overran their budget three times in a row; mend "
-           "them and reload, or release it (docs/how-to/change-scripts-safely.md)",
-           isolate);
-    return true;
-}
-
-/* Integrations' isolates can be spent, and that of the rules; their modules' context says whose
- * they are. */
-static void on_spent(void *arg, struct tn_isolate *iso)
-{
-    struct tn_generations *g = arg;
-    const struct bind_context *context = tn_isolate_context(iso);
-    const struct bind_owner *owner = context->app;
-    struct tn_integration i;
-    struct tn_err err;
-    char adapter[UNIT_NAME] = "";
-    if (!context->integration) {
-        if (tell_log(g, tn_isolate_name(iso), tn_rules_name)) tell_quarantine(g, NULL);
-        return;
-    }
-    tn_integration_init(&i);
-    bool there = tn_integration_load(&i, g->o.env->store, g->o.secrets, owner->team,
-                                     tn_str(owner->name), &err);
-    if (there) snprintf(adapter, sizeof adapter, "%.*s", TN_FMT(i.adapter));
-    if (tell_log(g, tn_isolate_name(iso), adapter) && there) tell_quarantine(g, &i);
-    tn_integration_clear(&i);
-}
-
 static bool find_integration(void *arg, int64_t team, const char *id, struct tn_integration *out,
                              struct tn_err *err)
 {
     struct tn_generations *g = arg;
     if (!tn_integration_load(out, g->o.env->store, g->o.secrets, team, tn_str(id), err))
         return false;
-    return not_in_quarantine(g, out, err);
+    return quarantine_integration_may_run(g, out, err);
 }
 
 static bool open_source(void *self, const struct tn_run_request *r, struct tn_source *out,
@@ -193,6 +109,7 @@ void generations_serve(struct tn_generations *g, struct tn_units *units_give)
     g->units = units_give;
     tn_fileset_hash(tn_units_files(g->units), g->hash);
     tn_rules_units(g->o.rules, g->units);
+    quarantine_changed(g);
     if (g->connections) {
         tn_connections_units(g->connections, g->units);
         g->o.swapped(g->o.arg);
@@ -415,7 +332,7 @@ struct tn_generations *tn_generations_open(const struct tn_generations_options *
     g->o = *o;
     g->shadow_end = tn_timer_new(o->loop, follow_shadow, g);
     tn_store_on_change(o->env->store, changed, g);
-    tn_host_on_spent(o->env->host, on_spent, g);
+    quarantine_open(g);
     return g;
 }
 
@@ -423,7 +340,7 @@ void tn_generations_close(struct tn_generations *g)
 {
     if (!g) return;
     tn_store_off_change(g->o.env->store, changed, g);
-    tn_host_on_spent(g->o.env->host, NULL, NULL);
+    quarantine_close(g);
     generations_activations_drop(g);
     stop_following(g);
     generations_preview_drop(g);

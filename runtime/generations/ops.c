@@ -197,7 +197,7 @@ static void serve_path(void *self, const void *handle, const struct tn_caller *c
     const struct tn_surface_row *row = handle;
     const char *isolate = tn_isolate_name(tn_unit_isolate(row->unit));
     struct tn_err err;
-    if (!generations_may_run(self, isolate, "unit", tn_str(isolate), &err)) {
+    if (!quarantine_may_run(self, isolate, "unit", tn_str(isolate), &err)) {
         err.kind = TN_E_unavailable;
         tn_answer_err(x, &err);
         return;

@@ -49,6 +49,7 @@ static void forget(struct tn_shared_suspect *suspect)
 {
     suspect->deaths = 0;
     suspect->overran = false;
+    suspect->told = 0;
     suspect->of[0] = '\0';
     suspect->unit[0] = '\0';
     suspect->key = 0;
@@ -124,6 +125,23 @@ bool tn_shared_overran(struct tn_shared *s, const char *unit, const char *of)
     if (!suspect || suspect->overran) return false;
     snprintf(suspect->of, sizeof suspect->of, "%s", of);
     return !atomic_exchange(&suspect->overran, true);
+}
+
+bool tn_shared_tell(struct tn_shared *s, int i, int worker)
+{
+    int nobody = 0;
+    return tn_shared_in_quarantine(s, i) &&
+           atomic_compare_exchange_strong(&s->suspects[i].told, &nobody, worker);
+}
+
+void tn_shared_told(struct tn_shared *s, int i, int worker, bool ok)
+{
+    atomic_compare_exchange_strong(&s->suspects[i].told, &worker, ok ? TN_TOLD : 0);
+}
+
+void tn_shared_untell(struct tn_shared *s, int worker)
+{
+    for (int i = 0; i < TN_SUSPECTS_MAX; i++) tn_shared_told(s, i, worker, false);
 }
 
 bool tn_shared_release(struct tn_shared *s, const char *unit)
