@@ -99,3 +99,18 @@ story("of two integrations whose long names begin alike only the one that overra
   assert.equal(released.quarantined, false);
   assert.deepEqual(await quarantined(tenon.rest), [isolate]);
 });
+
+story("where there is no room for another in quarantine the worker that saw it refuses it, and says so", async (stage) => {
+  const site = stage.site();
+  site.write(mappingFile, hog);
+  const env = { TENON_FAULTS: "shared.full=fail:1+" };
+  const { tenon } = await stage.plant({ items: 12, site, workers: 1, env });
+  await tenon.rest.send("POST", "/integrations/fusion/sync", { operation: "sync_items" });
+  await tenon.logged(/error .*integrations:fusion is in quarantine in this worker alone, as there is no room/);
+  const refused = await tenon.rest.send("POST", "/integrations/fusion/sync", { operation: "sync_items" });
+  assert.match(JSON.stringify(refused.body), /quarantine/, refused.text);
+  assert.match((await tenon.rest.get("/integrations/fusion/health?fresh=1")).error, /quarantine/);
+  site.write(mappingFile, fine);
+  await tenon.rest.want(200, "POST", "/scripts/reload");
+  assert.equal((await tenon.rest.sync("fusion")).status, "SUCCESS");
+});
