@@ -36,6 +36,19 @@ story("three overruns in a row stop an integration in every worker, and it is sa
   assert.equal(tenon.children("worker").length, 2, "no worker was lost");
 });
 
+story("a quarantine is in the metrics of every worker, until it ends", async (stage) => {
+  const { tenon } = await hogged(stage);
+  const metrics = async () => {
+    tenon.rest.agent.destroy(); // any worker
+    const { text } = await tenon.rest.send("GET", "//metrics");
+    return text.split("\n").filter((line) => /^tenon_\w+_quarantined/.test(line));
+  };
+  for (let i = 0; i < 4; i++)
+    assert.deepEqual(await metrics(), [`tenon_isolate_quarantined{isolate="${isolate}"} 1`, "tenon_isolates_quarantined 1"]);
+  await tenon.rest.want(200, "POST", "/integrations/fusion/release");
+  assert.deepEqual(await metrics(), ["tenon_isolates_quarantined 0"]);
+});
+
 story("most of a page's records do not wait for a script that is in quarantine", async (stage) => {
   const site = stage.site();
   site.write(mappingFile, hog);
