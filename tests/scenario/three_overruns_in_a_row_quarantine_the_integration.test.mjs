@@ -49,6 +49,30 @@ story("a quarantine is in the metrics of every worker, until it ends", async (st
   assert.deepEqual(await metrics(), ["tenon_isolates_quarantined 0"]);
 });
 
+story("every worker that has the isolate shows that it is in quarantine, until it ends", async (stage) => {
+  const site = stage.site();
+  site.write(mappingFile, hog);
+  const { tenon } = await stage.plant({ items: 12, site, workers: 2 });
+  // What both workers show; each gets the isolate for a look at the health.
+  const shown = async () => {
+    const found = {};
+    while (Object.keys(found).length < 2) {
+      tenon.rest.agent.destroy(); // any worker
+      const { worker, isolates } = await tenon.rest.get("/scripts/isolates");
+      const one = isolates.find((x) => x.isolate === isolate);
+      if (one) found[worker] = one.quarantined;
+      else await tenon.rest.get("/integrations/fusion/health?fresh=1");
+    }
+    return found;
+  };
+  const everywhere = async (is) => assert.deepEqual(await shown(), { 1: is, 2: is });
+  await everywhere(false);
+  await tenon.rest.send("POST", "/integrations/fusion/sync", { operation: "sync_items" });
+  await everywhere(true);
+  await tenon.rest.want(200, "POST", "/integrations/fusion/release");
+  await everywhere(false);
+});
+
 story("most of a page's records do not wait for a script that is in quarantine", async (stage) => {
   const site = stage.site();
   site.write(mappingFile, hog);
