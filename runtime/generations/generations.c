@@ -7,6 +7,7 @@
 #include "access/integration.h"
 #include "access/secrets.h"
 #include "base/alloc.h"
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -180,7 +181,7 @@ struct tn_units *generations_load_fitting(struct tn_generations *g, struct tn_fi
 
 /* ---- what another worker activated ---- */
 
-enum { TRY_AGAIN_US = 5000000 }; /* what did not load, for want of memory perhaps */
+enum { TRY_AGAIN_MS = 5000 }; /* what did not load, for want of memory perhaps */
 
 struct following {
     struct tn_generations *g;
@@ -201,7 +202,24 @@ static void following_free(struct following *f)
 static void load_theirs(void *arg)
 {
     struct following *f = arg;
-    f->units = generations_load(f->g, f->files, &f->err);
+    if (TN_FAULT("generations.follow"))
+        tn_fail(&f->err, TN_E_budget, "there is no room for it");
+    else
+        f->units = generations_load(f->g, f->files, &f->err);
+}
+
+/* What serves goes on, and the same is tried again from time to time; said once. */
+static void refuse_theirs(struct tn_generations *g, const struct following *f)
+{
+    tn_timer_set(g->try_again, TRY_AGAIN_MS);
+    if (strcmp(f->hash, g->refused) == 0) return;
+    memcpy(g->refused, f->hash, sizeof g->refused);
+    generations_log_fault(g, "scripts that another worker activated do not load here", &f->err);
+}
+
+static void try_again(void *arg)
+{
+    generations_go_on(arg);
 }
 
 static void theirs_loaded(void *arg)
@@ -209,14 +227,11 @@ static void theirs_loaded(void *arg)
     struct following *f = arg;
     struct tn_generations *g = f->g;
     g->following = NULL;
-    g->refused[0] = '\0';
     if (f->units) {
+        g->refused[0] = '\0';
         generations_serve(g, tn_units_ref(f->units));
     } else {
-        memcpy(g->refused, f->hash, sizeof g->refused);
-        g->refused_us = tn_mono_us();
-        tn_log(g->o.env->log, TN_LOG_error, "scripts",
-               "scripts that another worker activated do not load here: %s", f->err.text);
+        refuse_theirs(g, f);
     }
     following_free(f);
     generations_go_on(g);
@@ -230,7 +245,7 @@ bool generations_follow(struct tn_generations *g)
     if (g->following) return true;
     if (!generations_stored_hash(g, hash, &err)) return false;
     if (strcmp(hash, g->hash) == 0) return false;
-    if (strcmp(hash, g->refused) == 0 && tn_mono_us() - g->refused_us < TRY_AGAIN_US) return false;
+    if (strcmp(hash, g->refused) == 0 && tn_timer_armed(g->try_again)) return false;
     f = TN_NEW(struct following);
     f->g = g;
     memcpy(f->hash, hash, sizeof f->hash);
@@ -331,6 +346,7 @@ struct tn_generations *tn_generations_open(const struct tn_generations_options *
     struct tn_generations *g = TN_NEW(struct tn_generations);
     g->o = *o;
     g->shadow_end = tn_timer_new(o->loop, follow_shadow, g);
+    g->try_again = tn_timer_new(o->loop, try_again, g);
     tn_store_on_change(o->env->store, changed, g);
     quarantine_open(g);
     return g;
@@ -346,6 +362,7 @@ void tn_generations_close(struct tn_generations *g)
     generations_preview_drop(g);
     tn_shadow_stop(g->shadow);
     tn_timer_free(g->shadow_end);
+    tn_timer_free(g->try_again);
     tn_connections_free(g->connections);
     tn_units_unref(g->units);
     tn_free(g);

@@ -24,7 +24,7 @@ struct tn_generations {
     struct waiting *waiting;
     struct following *following; /* another worker; no activation begins before it is done */
     char refused[HASH_HEX];      /* what was followed and does not load here */
-    int64_t refused_us;          /* when; it is tried again after some time */
+    struct tn_timer *try_again;  /* then it is tried again */
     struct trying *trying;       /* a preview; one at a time */
     struct tn_shadow *shadow;    /* of what served before; NULL: none */
     struct tn_timer *shadow_end;
