@@ -124,7 +124,6 @@ void generations_log_fault(const struct tn_generations *g, const char *what,
 void quarantine_open(struct tn_generations *g);
 void quarantine_close(struct tn_generations *g);
 void quarantine_changed(struct tn_generations *g); /* other scripts serve: another chance */
-bool quarantine_has(const struct tn_generations *g, const char *isolate);
 /* False: the isolate of this name is in quarantine; err says so of the `what` called name. */
 bool quarantine_may_run(const struct tn_generations *g, const char *isolate, const char *what,
                         struct tn_str name, struct tn_err *err);

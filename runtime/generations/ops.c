@@ -146,7 +146,8 @@ static void tell_isolate(const struct telling *t, const struct tn_isolate *iso,
                                    .bytes = s.bytes,
                                    .peak_bytes = s.peak_bytes,
                                    .tasks = s.tasks,
-                                   .quarantined = quarantine_has(t->g, tn_isolate_name(iso))};
+                                   .quarantined =
+                                       tn_generations_quarantined(t->g, tn_isolate_name(iso))};
     t->fn(t->arg, &info);
 }
 

@@ -22,21 +22,16 @@ static const char of_integration[] = "integrations:"; /* and its name (bind/unit
 /* ---- who ---- */
 
 /* What found no room on the page is held back here as long as there is none. */
-bool quarantine_has(const struct tn_generations *g, const char *isolate)
+bool tn_generations_quarantined(const struct tn_generations *g, const char *isolate)
 {
     return tn_shared_quarantined(g->o.shared, isolate) ||
            (tn_map_get(&g->unnoted, tn_str(isolate)) && tn_shared_full(g->o.shared));
 }
 
-bool tn_generations_quarantined(const struct tn_generations *g, const char *isolate)
-{
-    return quarantine_has(g, isolate);
-}
-
 bool quarantine_may_run(const struct tn_generations *g, const char *isolate, const char *what,
                         struct tn_str name, struct tn_err *err)
 {
-    if (!quarantine_has(g, isolate)) return true;
+    if (!tn_generations_quarantined(g, isolate)) return true;
     return tn_fail(err, TN_E_budget,
                    "%s '%.*s' is in quarantine: its scripts overran their "
                    "budget three times in a row, or ran when a worker died, twice; "
@@ -106,8 +101,7 @@ static bool add_integrations(struct telling *t)
         .team = TN_TEAM_ALL, .table = "integration", .filters = &named, .filter_count = 1};
     struct tn_page page;
     tn_page_init(&page);
-    bool ok =
-        tn_store_query(t->env->store, &q, add_integration, t, &page, &t->err) && !t->failed;
+    bool ok = tn_store_query(t->env->store, &q, add_integration, t, &page, &t->err) && !t->failed;
     tn_page_clear(&page);
     return ok;
 }
@@ -129,8 +123,11 @@ static bool add_events(struct telling *t, const struct tn_shared_suspect *suspec
 static void tell(struct tn_generations *g, int place, const struct tn_shared_suspect *suspect)
 {
     struct telling *t = TN_NEW(struct telling);
-    *t = (struct telling){.env = g->o.env, .shared = g->o.shared, .worker = g->o.worker,
-                          .place = place, .commit = tn_commit_new(g->o.env->store)};
+    *t = (struct telling){.env = g->o.env,
+                          .shared = g->o.shared,
+                          .worker = g->o.worker,
+                          .place = place,
+                          .commit = tn_commit_new(g->o.env->store)};
     tn_buf_init(&t->data, 4 * TN_KIB);
     bool ok = add_events(t, suspect);
     tn_buf_clear(&t->data);
@@ -159,15 +156,16 @@ void tn_generations_tell_quarantines(struct tn_generations *g)
 
 static void put_in(struct tn_generations *g, const char *isolate, const char *unit)
 {
-    static const char why[] = "its scripts overran their budget three times in a row; mend them and "
-                              "reload, or release it (docs/how-to/change-scripts-safely.md)";
+    static const char why[] =
+        "its scripts overran their budget three times in a row; mend them and "
+        "reload, or release it (docs/how-to/change-scripts-safely.md)";
     if (tn_shared_overran(g->o.shared, isolate, unit)) {
         tn_log(g->o.env->log, TN_LOG_error, "scripts", "%s is in quarantine: %s", isolate, why);
     } else if (!tn_shared_quarantined(g->o.shared, isolate)) {
         tn_map_put(&g->unnoted, tn_str(isolate), g);
         tn_log(g->o.env->log, TN_LOG_error, "scripts",
-               "%s is in quarantine in this worker alone, as there is no room for more: %s", isolate,
-               why);
+               "%s is in quarantine in this worker alone, as there is no room for more: %s",
+               isolate, why);
     }
     quarantine_tell(g);
 }
@@ -187,10 +185,10 @@ static void on_spent(void *arg, struct tn_isolate *iso)
         return;
     }
     tn_integration_init(&i);
-    if (tn_integration_load(&i, g->o.env->store, g->o.secrets, owner->team, tn_str(owner->name),
-                            &err))
-        snprintf(adapter, sizeof adapter, "%.*s", TN_FMT(i.adapter));
-    put_in(g, tn_isolate_name(iso), adapter);
+    bool there = tn_integration_load(&i, g->o.env->store, g->o.secrets, owner->team,
+                                     tn_str(owner->name), &err);
+    if (there) snprintf(adapter, sizeof adapter, "%.*s", TN_FMT(i.adapter));
+    if (there || err.kind != TN_E_not_found) put_in(g, tn_isolate_name(iso), adapter);
     tn_integration_clear(&i);
 }
 
