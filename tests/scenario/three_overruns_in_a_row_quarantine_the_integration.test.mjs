@@ -106,6 +106,18 @@ story("a quarantine ends by hand, and begins again if nothing was mended", async
   assert.equal((await tenon.rest.sync("fusion")).status, "SUCCESS");
 });
 
+story("a quarantine ends with the integration, and with its name", async (stage) => {
+  const { tenon, fusion } = await hogged(stage);
+  await tenon.rest.want(200, "PUT", "/integrations/fusion", integration(fusion, { displayName: "Another" }));
+  assert.deepEqual(await quarantined(tenon.rest), [isolate], "what changes nothing of it leaves it there");
+  await tenon.rest.want(200, "PUT", "/integrations/fusion", integration(fusion, { name: "renamed" }));
+  assert.deepEqual(await quarantined(tenon.rest), []);
+  await tenon.rest.send("POST", "/integrations/renamed/sync", { operation: "sync_items" });
+  assert.deepEqual(await quarantined(tenon.rest), ["integrations:renamed"]);
+  await tenon.rest.want(204, "DELETE", "/integrations/renamed");
+  assert.deepEqual(await quarantined(tenon.rest), []);
+});
+
 story("a record now and then that overruns puts nobody into quarantine", async (stage) => {
   const site = stage.site();
   site.write(
