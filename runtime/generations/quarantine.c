@@ -79,8 +79,8 @@ static void write_data(struct telling *t, const struct tn_shared_suspect *suspec
     tn_jw_object(&w);
     tn_jw_kz(&w, "name", t->name);
     tn_jw_kz(&w, "reason",
-             suspect->overran ? "its scripts overran their budget three times in a row"
-                              : "its scripts were running when a worker died, twice");
+             suspect->by_deaths ? "its scripts were running when a worker died, twice"
+                                : "its scripts overran their budget three times in a row");
     tn_jw_end(&w);
 }
 
@@ -141,9 +141,10 @@ static void tell(struct tn_generations *g, int place, const struct tn_shared_sus
 
 void quarantine_tell(struct tn_generations *g)
 {
-    for (int i = 0; i < TN_SUSPECTS_MAX; i++)
-        if (tn_shared_tell(g->o.shared, i, g->o.worker))
-            tell(g, i, tn_shared_in_quarantine(g->o.shared, i));
+    for (int i = 0; i < TN_SUSPECTS_MAX; i++) {
+        const struct tn_shared_suspect *suspect = tn_shared_tell(g->o.shared, i, g->o.worker);
+        if (suspect) tell(g, i, suspect);
+    }
 }
 
 void tn_generations_tell_quarantines(struct tn_generations *g)

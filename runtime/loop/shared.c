@@ -45,14 +45,22 @@ static bool in_quarantine(const struct tn_shared_suspect *suspect)
     return suspect->overran || suspect->deaths >= DEATHS_TO_QUARANTINE;
 }
 
+/* What is owed keeps the place until it is written. */
 static void forget(struct tn_shared_suspect *suspect)
 {
     suspect->deaths = 0;
     suspect->overran = false;
-    suspect->told = 0;
     suspect->of[0] = '\0';
+    if (suspect->owed) return;
     suspect->unit[0] = '\0';
     suspect->key = 0;
+}
+
+static void owe_event(struct tn_shared_suspect *suspect, bool by_deaths)
+{
+    if (suspect->owed) return;
+    suspect->by_deaths = by_deaths;
+    suspect->owed = TN_OWED;
 }
 
 /* Several processes may take places at once; two that take one for the same unit get the same. */
@@ -78,7 +86,7 @@ static struct tn_shared_suspect *oldest(const struct tn_shared *s)
     const struct tn_shared_suspect *found = NULL;
     for (int i = 0; i < TN_SUSPECTS_MAX; i++) {
         const struct tn_shared_suspect *suspect = &s->suspects[i];
-        if (in_quarantine(suspect)) continue;
+        if (in_quarantine(suspect) || suspect->owed) continue;
         if (!found || suspect->since_us < found->since_us) found = suspect;
     }
     return (struct tn_shared_suspect *)found;
@@ -104,7 +112,10 @@ static struct tn_shared_suspect *place_for(struct tn_shared *s, const char *unit
 uint32_t tn_shared_blame(struct tn_shared *s, const char *unit)
 {
     struct tn_shared_suspect *suspect = unit[0] ? place_for(s, unit) : NULL;
-    return suspect ? ++suspect->deaths : 0;
+    if (!suspect) return 0;
+    uint32_t deaths = ++suspect->deaths;
+    if (deaths == DEATHS_TO_QUARANTINE && !suspect->overran) owe_event(suspect, true);
+    return deaths;
 }
 
 const struct tn_shared_suspect *tn_shared_in_quarantine(const struct tn_shared *s, int i)
@@ -124,19 +135,24 @@ bool tn_shared_overran(struct tn_shared *s, const char *unit, const char *of)
     struct tn_shared_suspect *suspect = place_for(s, unit);
     if (!suspect || suspect->overran) return false;
     snprintf(suspect->of, sizeof suspect->of, "%s", of);
-    return !atomic_exchange(&suspect->overran, true);
+    bool known = in_quarantine(suspect);
+    if (atomic_exchange(&suspect->overran, true)) return false;
+    if (!known) owe_event(suspect, false);
+    return true;
 }
 
-bool tn_shared_tell(struct tn_shared *s, int i, int worker)
+const struct tn_shared_suspect *tn_shared_tell(struct tn_shared *s, int i, int worker)
 {
-    int nobody = 0;
-    return tn_shared_in_quarantine(s, i) &&
-           atomic_compare_exchange_strong(&s->suspects[i].told, &nobody, worker);
+    int owed = TN_OWED;
+    bool ours = atomic_compare_exchange_strong(&s->suspects[i].owed, &owed, worker);
+    return ours ? &s->suspects[i] : NULL;
 }
 
 void tn_shared_told(struct tn_shared *s, int i, int worker, bool ok)
 {
-    atomic_compare_exchange_strong(&s->suspects[i].told, &worker, ok ? TN_TOLD : 0);
+    struct tn_shared_suspect *suspect = &s->suspects[i];
+    if (!atomic_compare_exchange_strong(&suspect->owed, &worker, ok ? 0 : TN_OWED)) return;
+    if (!in_quarantine(suspect) && !suspect->deaths) forget(suspect);
 }
 
 void tn_shared_untell(struct tn_shared *s, int worker)
@@ -147,8 +163,9 @@ void tn_shared_untell(struct tn_shared *s, int worker)
 bool tn_shared_release(struct tn_shared *s, const char *unit)
 {
     struct tn_shared_suspect *suspect = unit[0] ? find(s, unit) : NULL;
+    bool there = suspect && (suspect->overran || suspect->deaths);
     if (suspect) forget(suspect);
-    return suspect != NULL;
+    return there;
 }
 
 void tn_shared_pardon(struct tn_shared *s, const char *changed)

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 /* A name has room for the longest that an integration's isolate can have. */
-enum { TN_WORKERS_MAX = 64, TN_UNIT_NAME = 128, TN_SUSPECTS_MAX = 128, TN_TOLD = -1 };
+enum { TN_WORKERS_MAX = 64, TN_UNIT_NAME = 128, TN_SUSPECTS_MAX = 128, TN_OWED = -1 };
 
 enum tn_process_state { TN_PROCESS_none, TN_PROCESS_starting, TN_PROCESS_ready, TN_PROCESS_stopping };
 
@@ -35,7 +35,8 @@ struct tn_shared_suspect {
     _Atomic int64_t since_us;              /* monotonic */
     _Atomic uint32_t deaths;
     _Atomic bool overran;
-    _Atomic int told;                      /* the worker that tells of it; TN_TOLD; 0: nobody */
+    _Atomic int owed;                      /* the event: TN_OWED, or the worker that writes it; 0: none */
+    _Atomic bool by_deaths;                /* what the event is to say */
     char of[TN_UNIT_NAME];                 /* the script unit that it runs, if that is known */
 };
 
@@ -63,11 +64,12 @@ bool tn_shared_overran(struct tn_shared *s, const char *unit, const char *of);
 bool tn_shared_full(const struct tn_shared *s);
 /* Who has place 0 <= i < TN_SUSPECTS_MAX, if that one is in quarantine; else NULL. */
 const struct tn_shared_suspect *tn_shared_in_quarantine(const struct tn_shared *s, int i);
-/* True: place i is in quarantine and it is for this worker (from 1) to tell of it, and to say
- * afterwards whether it could.  No other gets it meanwhile, and none once it is told. */
-bool tn_shared_tell(struct tn_shared *s, int i, int worker);
+/* Each quarantine owes one event, even if it has ended meanwhile.  Who it is, if it is for this worker
+ * (from 1) to write that of place i, and to say afterwards whether it could; no other gets it
+ * meanwhile.  NULL: none is owed. */
+const struct tn_shared_suspect *tn_shared_tell(struct tn_shared *s, int i, int worker);
 void tn_shared_told(struct tn_shared *s, int i, int worker, bool ok);
-/* What the worker that had this number before did not come to say is to be told again. */
+/* What the worker that had this number before did not come to say is owed again. */
 void tn_shared_untell(struct tn_shared *s, int worker);
 bool tn_shared_release(struct tn_shared *s, const char *unit);     /* false: it was not there */
 /* This script unit changed ("core": all go by it): another chance for those that run it, and for

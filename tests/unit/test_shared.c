@@ -50,6 +50,12 @@ static void one_can_be_released_by_hand(void **state)
     tn_shared_free(s);
 }
 
+static void write_events(struct tn_shared *s)
+{
+    for (int i = 0; i < TN_SUSPECTS_MAX; i++)
+        if (tn_shared_tell(s, i, 1)) tn_shared_told(s, i, 1, true);
+}
+
 /* As many as there are places, all in quarantine but the first `calm`, which died once. */
 static void fill(struct tn_shared *s, int calm)
 {
@@ -62,6 +68,7 @@ static void fill(struct tn_shared *s, int calm)
             assert_true(tn_shared_overran(s, name, "erp"));
         s->suspects[i].since_us = i;
     }
+    write_events(s);
 }
 
 static int count(const struct tn_shared *s)
@@ -116,6 +123,40 @@ static void when_all_are_in_quarantine_it_is_said_that_one_is_not_noted(void **s
     tn_shared_free(s);
 }
 
+static void a_quarantine_owes_one_event(void **state)
+{
+    struct tn_shared *s = tn_shared_new();
+    (void)state;
+    tn_shared_blame(s, "integrations:a");
+    assert_null(tn_shared_tell(s, 0, 1));
+    tn_shared_blame(s, "integrations:a");
+    assert_true(tn_shared_tell(s, 0, 1)->by_deaths);
+    assert_null(tn_shared_tell(s, 0, 2)); /* the other is about it */
+    tn_shared_told(s, 0, 1, false);
+    assert_non_null(tn_shared_tell(s, 0, 2));
+    tn_shared_untell(s, 2); /* it died */
+    assert_non_null(tn_shared_tell(s, 0, 2));
+    tn_shared_told(s, 0, 2, true);
+    tn_shared_blame(s, "integrations:a");
+    tn_shared_overran(s, "integrations:a", "erp");
+    assert_null(tn_shared_tell(s, 0, 1)); /* it is the same quarantine */
+    tn_shared_free(s);
+}
+
+static void a_quarantine_that_ended_before_it_was_told_still_owes_its_event(void **state)
+{
+    struct tn_shared *s = tn_shared_new();
+    (void)state;
+    assert_true(tn_shared_overran(s, "integrations:a", "erp"));
+    tn_shared_pardon(s, "erp");
+    assert_false(tn_shared_quarantined(s, "integrations:a"));
+    assert_null(tn_shared_in_quarantine(s, 0));
+    assert_string_equal(tn_shared_tell(s, 0, 1)->unit, "integrations:a");
+    tn_shared_told(s, 0, 1, true);
+    assert_int_equal(s->suspects[0].key, 0); /* and its place is free */
+    tn_shared_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +164,8 @@ int main(void)
         cmocka_unit_test(deaths_hold_until_anything_changes),
         cmocka_unit_test(one_can_be_released_by_hand),
         cmocka_unit_test(names_that_begin_alike_are_told_apart),
+        cmocka_unit_test(a_quarantine_owes_one_event),
+        cmocka_unit_test(a_quarantine_that_ended_before_it_was_told_still_owes_its_event),
         cmocka_unit_test(the_oldest_that_is_not_in_quarantine_gives_way),
         cmocka_unit_test(when_all_are_in_quarantine_it_is_said_that_one_is_not_noted),
     };
