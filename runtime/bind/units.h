@@ -15,6 +15,7 @@
 #include "script/decl.h"
 
 struct tn_column;
+struct tn_example_watch;
 struct tn_mapping;
 struct tn_table;
 struct tn_runner;
@@ -32,6 +33,7 @@ struct tn_units_env {
     const struct tn_secrets *secrets;
     struct tn_runner *runner;        /* for tn.sync */
     const struct tn_units *serving;  /* the newest set; NULL: none yet */
+    const struct tn_example_watch *examples; /* told of each while sets load; NULL: nobody is */
 };
 
 /* Whose key-values and vault an isolate's modules work with: bind_context.app points here. */
