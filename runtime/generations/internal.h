@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* internal.h - what the files of generations/ share: generations.c (which scripts serve), change.c
  * (the files that a change asks for), activation.c (from there to where they serve), trial.c
- * (previews), ops.c (the face to the API). */
+ * (previews), quarantine.c (whose scripts do not run), ops.c (the face to the API). */
 #ifndef TN_GENERATIONS_INTERNAL_H
 #define TN_GENERATIONS_INTERNAL_H
 
+#include "base/map.h"
 #include "bind/connections.h"
 #include "generations/generations.h"
 #include "generations/shadow.h"
@@ -23,10 +24,11 @@ struct tn_generations {
     struct waiting *waiting;
     struct following *following; /* another worker; no activation begins before it is done */
     char refused[HASH_HEX];      /* what was followed and does not load here */
-    int64_t refused_us;          /* when; it is tried again after some time */
+    struct tn_timer *try_again;  /* then it is tried again */
     struct trying *trying;       /* a preview; one at a time */
     struct tn_shadow *shadow;    /* of what served before; NULL: none */
     struct tn_timer *shadow_end;
+    struct tn_map unnoted; /* isolates in quarantine for which the shared page has no room */
 };
 
 /* A unit that was rolled back, and what the site folder had of it then. */
@@ -69,9 +71,6 @@ struct activation {
 /* ---- generations.c ---- */
 
 /* Whatever serves from now on serves by these; follows the store's word about a shadow too. */
-/* False: the isolate of this name is in quarantine; err says so of the `what` called name. */
-bool generations_may_run(const struct tn_generations *g, const char *isolate, const char *what,
-                         struct tn_str name, struct tn_err *err);
 void generations_serve(struct tn_generations *g, struct tn_units *units_give);
 /* The site folder over the shipped files. */
 struct tn_fileset *generations_site(const struct tn_generations *g, struct tn_err *err);
@@ -119,6 +118,19 @@ void generations_go_on(struct tn_generations *g);
 void generations_activations_drop(struct tn_generations *g);
 void generations_log_fault(const struct tn_generations *g, const char *what,
                            const struct tn_err *err);
+
+/* ---- quarantine.c ---- */
+
+void quarantine_open(struct tn_generations *g);
+void quarantine_close(struct tn_generations *g);
+void quarantine_changed(struct tn_generations *g); /* other scripts serve: another chance */
+/* False: the isolate of this name is in quarantine; err says so of the `what` called name. */
+bool quarantine_may_run(const struct tn_generations *g, const char *isolate, const char *what,
+                        struct tn_str name, struct tn_err *err);
+bool quarantine_integration_may_run(const struct tn_generations *g, const struct tn_integration *i,
+                                    struct tn_err *err);
+/* Writes the events of those that nobody has told of. */
+void quarantine_tell(struct tn_generations *g);
 
 /* ---- trial.c ---- */
 

@@ -31,7 +31,7 @@ void tn_host_call_home(struct tn_host *host); /* NULL does nothing */
 void tn_host_free(struct tn_host *host); /* NULL does nothing */
 /* While a script runs, slot[0..TN_HOST_SLOT) holds the name of its isolate, else "": a place in the
  * page that the supervisor shares, so that it can name the script that took a worker down. */
-enum { TN_HOST_SLOT = 64 };
+enum { TN_HOST_SLOT = 128 };
 void tn_host_on_enter(struct tn_host *host, char *slot);
 /* All that exist, old generations that still have work included. */
 size_t tn_host_isolates(const struct tn_host *host);
