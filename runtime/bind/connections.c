@@ -12,7 +12,7 @@
 #include "bind/bind_map.h"
 #include "script/errand.h"
 
-enum { HEALTH_MS = 60000, VERSION_MAX = 64, AREA_MAX = 80 };
+enum { HEALTH_MS = 60000, VERSION_MAX = 64 };
 
 static const char MODULE[] = "stdlib/std/connection.lua";
 
@@ -28,7 +28,7 @@ struct tn_connection {
     struct tn_integration integration;
     struct bind_owner owner;
     struct bind_context context; /* the isolate's */
-    char area[AREA_MAX];
+    char area[TN_HOST_SLOT]; /* and the isolate's name */
     char *name;           /* the integration's */
     struct tn_buf config; /* JSON with defaults filled in */
     struct tn_isolate *isolate;

@@ -95,11 +95,6 @@ struct tn_isolate *tn_unit_isolate_new(struct tn_unit *unit, const char *name,
                                        struct bind_context *context, struct tn_err *err)
 {
     bool guarded = context->integration || context->guarded;
-    char whole[TN_HOST_SLOT];
-    if (context->integration) {
-        snprintf(whole, sizeof whole, "integrations:%s", context->integration);
-        name = whole;
-    }
     struct tn_isolate_options o = {.name = name,
                                    .sources = &sources,
                                    .sources_arg = unit,

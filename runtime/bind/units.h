@@ -133,8 +133,8 @@ const struct tn_decl *tn_unit_resource(const struct tn_unit *unit, const char *n
 const struct tn_decl *tn_unit_resource_of(const struct tn_unit *unit, const char *table);
 const struct tn_decl *tn_unit_resource_at(const struct tn_unit *unit, size_t i);
 
-/* Makes another isolate over the unit's files, with context (outlives it) for its modules.  That of
- * an integration bears the integration's whole name, whatever name says: quarantine goes by it. */
+/* Makes another isolate over the unit's files, with context (outlives it) for its modules.
+ * Quarantine goes by its name. */
 TN_MUST_CHECK struct tn_isolate *tn_unit_isolate_new(struct tn_unit *unit, const char *name,
                                                      struct bind_context *context,
                                                      struct tn_err *err);
