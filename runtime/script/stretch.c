@@ -6,7 +6,10 @@
 #include "base/time.h"
 
 /* The first tick may come at once: a whole one after it. */
-enum { USED_UP = 1 }; /* of a budget in microseconds: 0 would be a new one */
+enum {
+    USED_UP = 1,     /* of a budget in microseconds: 0 would be a new one */
+    JOURNEY_US = 50, /* what it takes to hand a coroutine over, twice */
+};
 enum { SLICE_US = TN_LIMIT_SLICE_MS * 1000 + 1000, SIDE_SLICE_US = TN_LIMIT_SIDE_SLICE_MS * 1000 };
 
 bool tn_stretch_ok(const struct tn_stretch *s)
@@ -15,7 +18,7 @@ bool tn_stretch_ok(const struct tn_stretch *s)
 }
 
 /* slice_us 0: gives way again at the first instruction.  What goes to and fro may have no tick in
- * any of its parts, so that what they take is measured. */
+ * any of its parts, so that what they take is measured, and the way with it. */
 static void run_in(struct tn_stretch *s, struct tn_watchdog *dog, int slice_us, int held_ms)
 {
     struct tn_frame *frame = &s->entry.frame;
@@ -27,7 +30,7 @@ static void run_in(struct tn_stretch *s, struct tn_watchdog *dog, int slice_us, 
     s->status = lua_resume(s->co, s->iso->L, s->args, &s->n);
     if (!tn_stretch_ok(s)) tn_failure_take(s->iso, s->co, s->status, &s->entry, &s->err);
     tn_watchdog_leave(frame);
-    if (began) tn_watchdog_used(frame, s->entry.us, tn_cpu_us() - began);
+    if (began) tn_watchdog_used(frame, s->entry.us, tn_cpu_us() - began + JOURNEY_US);
 }
 
 /* What gave way has not kept within its budget yet. */

@@ -112,7 +112,9 @@ static int open_stage(void **state)
 static int close_stage(void **state)
 {
     struct stage *s = *state;
-    tn_isolate_unref(s->iso); /* what runs in it ends with the host */
+    tn_isolate_unref(s->iso);
+    tn_host_free(s->rig.host); /* and all that runs in it */
+    s->rig.host = NULL;
     for (int i = 0; i < s->held_count; i++) tn_http_abort(s->held[i]);
     rig_close(&s->rig);
     tn_free(s);

@@ -41,8 +41,7 @@ struct fake {
     int hold_at;       /* the page that is held back until release_page; -1: none */
     bool without_cursor;
     unsigned commit_rows;
-    bool replaced; /* its scripts, a moment ago */
-    bool loads;    /* before it opens, until the test says that it is loaded */
+    bool loads; /* before it opens, until the test says that it is loaded */
     struct tn_loading *loading;
     unsigned opened, closed, pages, held, released;
     struct fake_source *waiting;
@@ -175,7 +174,6 @@ static bool fake_open(void *self, const struct tn_run_request *r, struct tn_sour
                               .mapping = "mappings/test/item.lua",
                               .replaced_us = &s->replaced_us};
     memset(out->generation, 'a', 64);
-    s->replaced_us = f->replaced ? tn_mono_us() : 0;
     f->opened++;
     return true;
 }
@@ -1073,10 +1071,9 @@ static void a_run_whose_scripts_were_replaced_long_ago_goes_on_with_those_that_s
     struct world *w = *state;
     struct answer a;
     w->fake.hold_at = 4;
-    w->fake.replaced = true;
     ask(w, &a, "sync_items", false);
     until_held(w);
-    w->fake.replaced = false;
+    w->fake.waiting->replaced_us = tn_mono_us();
     for (int i = 0; i < TURNS_MAX && w->fake.opened < 2; i++) tn_loop_turn(w->loop, true);
     let_go(w);
     wait_for(w, &a);
