@@ -94,12 +94,33 @@ static void activation_end(struct activation *a, const struct tn_err *err)
     tn_loop_defer(g->o.loop, go_on, g);
 }
 
-/* Another worker has activated something else meanwhile. */
-static bool overtaken(const struct tn_generations *g, const char *known)
+/* Another worker was quicker: what this one began from is no longer what serves. */
+static bool overtaken(const struct activation *a)
+{
+    struct active now;
+    struct tn_err err;
+    return generations_active(a->g, &now, &err) && now.version != a->from.version;
+}
+
+/* The same again, from what the other worker has made. */
+static void begin_again(struct activation *a)
+{
+    struct tn_generations *g = a->g;
+    struct waiting *w = TN_NEW(struct waiting);
+    w->wish = a->wish;
+    w->next = g->waiting;
+    g->waiting = w;
+    a->wish.text = NULL;
+    g->under_way = NULL;
+    activation_free(a);
+    generations_go_on(g);
+}
+
+static bool serves_other(const struct tn_generations *g)
 {
     char hash[HASH_HEX];
     struct tn_err err;
-    return generations_stored_hash(g, hash, &err) && strcmp(hash, known) != 0;
+    return generations_stored_hash(g, hash, &err) && strcmp(hash, g->hash) != 0;
 }
 
 /* Every worker that serves has to have come along: what the caller sends next meets the new ones.
@@ -114,7 +135,7 @@ static void check_spread(void *arg)
         const struct tn_shared_process *w = &shared->workers[i];
         all = all && (w->state != TN_PROCESS_ready || w->scripts == mine);
     }
-    if (all || overtaken(a->g, a->g->hash) || tn_mono_us() - a->spread_us > SPREAD_MAX_MS * 1000)
+    if (all || serves_other(a->g) || tn_mono_us() - a->spread_us > SPREAD_MAX_MS * 1000)
         activation_end(a, NULL);
     else
         tn_timer_set(a->spread, SPREAD_STEP_MS);
@@ -125,6 +146,10 @@ static void stored(void *arg, const struct tn_committed *done, const struct tn_e
     struct activation *a = arg;
     struct tn_generations *g = a->g;
     (void)done;
+    if (err && err->kind == TN_E_conflict && overtaken(a)) {
+        begin_again(a);
+        return;
+    }
     if (err) {
         activation_end(a, err);
         return;
@@ -211,7 +236,7 @@ static void keep(struct activation *a)
     tn_fileset_hash(tn_units_files(a->units), hash);
     ok = tn_library_keep(g->o.env->store, commit, a->units, &err) &&
          tn_commit_kv_set(commit, TN_TEAM_SYSTEM, tn_library_space, tn_str(generations_active_key),
-                          tn_str(hash), TN_ANY, 0, &err) &&
+                          tn_str(hash), a->from.version, 0, &err) &&
          add_pins(a, commit, &err) && add_shadow(a, commit, hash, &err);
     for (size_t i = 0; ok && i < a->report.changed_count; i++)
         ok = add_generation(a, commit, i, &err);
@@ -311,7 +336,7 @@ static void take_up(struct activation *a, struct tn_units *units_give)
 {
     struct tn_generations *g = a->g;
     struct tn_err err;
-    if (!change_write(g, &a->wish, &err)) {
+    if (!change_write(a, &err)) {
         tn_units_unref(units_give);
         activation_end_soon(a, &err);
     } else if (units_give == g->units && !a->pins.n) {
@@ -329,26 +354,12 @@ static void load_files(void *arg)
     a->units = generations_load_fitting(a->g, a->files, &a->err);
 }
 
-/* Another worker was quicker: the same again, from what it has made. */
-static void begin_again(struct activation *a)
-{
-    struct tn_generations *g = a->g;
-    struct waiting *w = TN_NEW(struct waiting);
-    w->wish = a->wish;
-    w->next = g->waiting;
-    g->waiting = w;
-    a->wish.text = NULL;
-    g->under_way = NULL;
-    activation_free(a);
-    generations_go_on(g);
-}
-
 static void files_loaded(void *arg)
 {
     struct activation *a = arg;
     struct tn_units *units = a->units;
     a->loading = NULL;
-    if (overtaken(a->g, a->from)) {
+    if (overtaken(a)) {
         begin_again(a);
         return;
     }
@@ -374,8 +385,7 @@ static void begin(struct tn_generations *g, const struct wish *wish_give)
 {
     struct tn_err err;
     struct activation *a = activation_new(g, wish_give);
-    if (!generations_stored_hash(g, a->from, &err)) a->from[0] = '\0';
-    a->files = change_files(a, &err);
+    if (generations_active(g, &a->from, &err)) a->files = change_files(a, &err);
     if (a->files && change_expected(a, a->files, &err) &&
         change_previewed(g, &a->wish, a->files, &err))
         try_files(a);

@@ -183,13 +183,18 @@ static bool still_based_on(const struct tn_generations *g, const struct wish *w,
     return same;
 }
 
-/* The set loads: now it may be in the site folder. */
-bool change_write(const struct tn_generations *g, const struct wish *w, struct tn_err *err)
+static bool write_file(const struct tn_generations *g, const struct wish *w, struct tn_err *err)
 {
-    if (!w->path[0]) return true;
-    if (!still_based_on(g, w, err)) return false;
     if (w->remove) return tn_site_remove(g->o.site, w->path, err);
     return tn_site_write(g->o.site, w->path, (struct tn_str){w->text ? w->text : "", w->n}, err);
+}
+
+bool change_write(struct activation *a, struct tn_err *err)
+{
+    struct wish *w = &a->wish;
+    if (!w->path[0] || w->written) return true;
+    w->written = still_based_on(a->g, w, err) && write_file(a->g, w, err);
+    return w->written;
 }
 
 /* ---- what may be activated ---- */
@@ -199,6 +204,8 @@ bool change_expected(const struct activation *a, const struct tn_fileset *files,
     char hash[HASH_HEX];
     if (!a->wish.expect[0]) return true;
     tn_fileset_hash(files, hash);
+    /* Another worker took along what this one had written: there is nothing left to refuse. */
+    if (a->wish.written && strcmp(hash, a->g->hash) == 0) return true;
     return strcmp(hash, a->wish.expect) == 0 ||
            tn_fail(err, TN_E_conflict, "the site folder is not what was looked at: it is %.12s now",
                    hash);
@@ -231,6 +238,7 @@ struct tn_fileset *change_files(struct activation *a, struct tn_err *err)
     struct tn_generations *g = a->g;
     struct tn_fileset *site;
     if (a->wish.unit[0]) return rolled_back(a, err);
-    site = a->wish.path[0] ? site_with_file(g, &a->wish, err) : generations_site(g, err);
+    bool with_file = a->wish.path[0] && !a->wish.written;
+    site = with_file ? site_with_file(g, &a->wish, err) : generations_site(g, err);
     return site ? change_with_pins(a, site, err) : NULL;
 }

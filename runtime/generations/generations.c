@@ -218,17 +218,26 @@ struct tn_fileset *generations_site(const struct tn_generations *g, struct tn_er
     return all;
 }
 
-/* The hash of the files that serve by the store's word; kind not_found: there never were any. */
+bool generations_active(const struct tn_generations *g, struct active *out, struct tn_err *err)
+{
+    struct tn_buf value;
+    *out = (struct active){.version = TN_NEW_ONLY};
+    tn_buf_init(&value, 128);
+    bool ok = tn_store_kv_get(g->o.env->store, TN_TEAM_SYSTEM, tn_library_space,
+                              tn_str(generations_active_key), &value, &out->version, err);
+    if (ok) snprintf(out->hash, HASH_HEX, "%.*s", (int)value.n, value.p);
+    tn_buf_clear(&value);
+    return ok || err->kind == TN_E_not_found;
+}
+
 bool generations_stored_hash(const struct tn_generations *g, char hash[HASH_HEX],
                              struct tn_err *err)
 {
-    struct tn_buf value;
-    tn_buf_init(&value, 128);
-    bool ok = tn_store_kv_get(g->o.env->store, TN_TEAM_SYSTEM, tn_library_space,
-                              tn_str(generations_active_key), &value, NULL, err);
-    if (ok) snprintf(hash, HASH_HEX, "%.*s", (int)value.n, value.p);
-    tn_buf_clear(&value);
-    return ok;
+    struct active now;
+    if (!generations_active(g, &now, err)) return false;
+    if (!now.hash[0]) return tn_fail(err, TN_E_not_found, "no scripts have served yet");
+    memcpy(hash, now.hash, HASH_HEX);
+    return true;
 }
 
 struct tn_fileset *generations_stored_files(const struct tn_generations *g, struct tn_err *err)
@@ -386,7 +395,8 @@ void tn_generations_boot(struct tn_generations *g, bool first, tn_generations_fn
     struct tn_fileset *files =
         first ? generations_site(g, &err) : generations_stored_files(g, &err);
     if (files && first) files = change_with_pins(a, files, &err);
-    bool may = files && (!first || may_begin(g, &a->wish, files, &err));
+    bool may = files && (!first || (generations_active(g, &a->from, &err) &&
+                                    may_begin(g, &a->wish, files, &err)));
     struct tn_units *units = !may    ? NULL
                              : first ? generations_load_fitting(g, files, &err)
                                      : generations_load(g, files, &err);

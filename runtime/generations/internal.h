@@ -29,6 +29,12 @@ struct tn_generations {
     struct tn_timer *shadow_end;
 };
 
+/* What serves by the store's word. */
+struct active {
+    char hash[HASH_HEX]; /* of the set of files; "": nothing ever did */
+    int64_t version;     /* of the word; TN_NEW_ONLY: there is none */
+};
+
 /* A unit that was rolled back, and what the site folder had of it then. */
 struct pin {
     char unit[UNIT_NAME], site[HASH_HEX]; /* site "": no longer */
@@ -45,7 +51,7 @@ struct wish {
     char path[128], based_on[HASH_HEX];
     char *text;
     size_t n;
-    bool remove;
+    bool remove, written; /* written: the file is in the site folder already */
     int shadow_minutes;
     tn_reload_fn done;
     void *arg;
@@ -54,7 +60,7 @@ struct wish {
 struct activation {
     struct tn_generations *g;
     struct tn_units *units;
-    char from[HASH_HEX];      /* what the store had when it began; "": nothing */
+    struct active from;       /* what it began from, and may replace */
     struct tn_fileset *files; /* that are being loaded */
     struct tn_errand *loading;
     struct tn_err err; /* why they do not load */
@@ -75,7 +81,8 @@ bool generations_may_run(const struct tn_generations *g, const char *isolate, co
 void generations_serve(struct tn_generations *g, struct tn_units *units_give);
 /* The site folder over the shipped files. */
 struct tn_fileset *generations_site(const struct tn_generations *g, struct tn_err *err);
-/* What serves by the store's word; kind not_found: there never were any. */
+bool generations_active(const struct tn_generations *g, struct active *out, struct tn_err *err);
+/* Its hash; kind not_found: nothing ever served. */
 bool generations_stored_hash(const struct tn_generations *g, char hash[HASH_HEX],
                              struct tn_err *err);
 struct tn_fileset *generations_stored_files(const struct tn_generations *g, struct tn_err *err);
@@ -100,8 +107,9 @@ bool change_expected(const struct activation *a, const struct tn_fileset *files,
 /* Whether somebody has seen what these would do, where that is asked for. */
 bool change_previewed(const struct tn_generations *g, const struct wish *wish,
                       struct tn_fileset *files, struct tn_err *err);
-/* The set loads: now its one file may be in the site folder. */
-bool change_write(const struct tn_generations *g, const struct wish *w, struct tn_err *err);
+/* The set loads: its one file goes into the site folder, once.  Before the store's word changes:
+ * who begins from that word finds the file. */
+bool change_write(struct activation *a, struct tn_err *err);
 
 /* ---- activation.c ---- */
 
