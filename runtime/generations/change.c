@@ -95,6 +95,11 @@ fail:
     return NULL;
 }
 
+void change_forget_pins(struct activation *a)
+{
+    a->pins.n = a->report.rolled_back_count = 0;
+}
+
 /* What serves now, but for the unit, which goes by an older generation's files. */
 static struct tn_fileset *rolled_back(struct activation *a, struct tn_err *err)
 {

@@ -385,10 +385,26 @@ static bool may_begin(const struct tn_generations *g, const struct wish *wish,
     return change_previewed(g, wish, files, err);
 }
 
+/* The folder is refused, and what it asked for is not written either: a roll back that it would end
+ * goes on.  NULL: nothing served, or that does not load. */
+static struct tn_units *served_last(struct activation *a, const struct tn_err *refused)
+{
+    struct tn_generations *g = a->g;
+    struct tn_err err;
+    struct tn_fileset *last = generations_stored_files(g, &err);
+    struct tn_units *units = generations_load(g, last, &err);
+    tn_fileset_unref(last);
+    if (!units) return NULL;
+    change_forget_pins(a);
+    g->o.shared->reload_failures++;
+    generations_log_fault(g, "the site folder is not taken, so what served last goes on", refused);
+    return units;
+}
+
 void tn_generations_boot(struct tn_generations *g, bool first, tn_generations_fn done, void *arg)
 {
     struct boot *b = TN_NEW(struct boot);
-    struct tn_err err, stored_err;
+    struct tn_err err;
     *b = (struct boot){g, done, arg};
     struct wish wish = {.who = "start", .done = booted, .arg = b};
     struct activation *a = activation_new(g, &wish);
@@ -401,14 +417,7 @@ void tn_generations_boot(struct tn_generations *g, bool first, tn_generations_fn
                              : first ? generations_load_fitting(g, files, &err)
                                      : generations_load(g, files, &err);
     tn_fileset_unref(files);
-    if (!units && first) {
-        struct tn_fileset *last = generations_stored_files(g, &stored_err);
-        units = generations_load(g, last, &stored_err);
-        tn_fileset_unref(last);
-        if (units)
-            generations_log_fault(g, "the site folder is not taken, so what served last goes on",
-                                  &err);
-    }
+    if (!units && first) units = served_last(a, &err);
     if (!units) {
         activation_end_soon(a, &err);
     } else if (first) {

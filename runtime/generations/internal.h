@@ -102,6 +102,8 @@ bool generations_shadow_runs(const struct tn_generations *g, const struct tn_sha
 struct tn_fileset *change_files(struct activation *a, struct tn_err *err);
 struct tn_fileset *change_with_pins(struct activation *a, struct tn_fileset *site_give,
                                     struct tn_err *err);
+/* Files that were combined so are not taken after all. */
+void change_forget_pins(struct activation *a);
 bool change_expected(const struct activation *a, const struct tn_fileset *files,
                      struct tn_err *err);
 /* Whether somebody has seen what these would do, where that is asked for. */

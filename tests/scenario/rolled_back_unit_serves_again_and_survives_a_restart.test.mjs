@@ -125,3 +125,29 @@ story("every worker serves the older generation when the roll back is answered",
     }
   }
 });
+
+// The folder has something else of the unit at a start, and then what it had again.
+async function otherFolderAtAStart(stage, text, args = []) {
+  const { site, tenon, one, two } = await twoGenerations(stage);
+  await tenon.rest.want(200, "POST", "/scripts/oracle_fusion/rollback", { generation: one });
+  await tenon.stop();
+  site.write(mappingFile, text);
+  tenon.extra = args;
+  await tenon.start();
+  await tenon.logged(/the site folder is not taken, so what served last goes on/);
+  assert.equal((await unitOf(tenon.rest)).generation, one);
+  site.write(mappingFile, name("two"));
+  const again = await tenon.rest.want(200, "POST", "/scripts/reload");
+  assert.deepEqual(again.rolledBack, [
+    { unit: "oracle_fusion", generation: one, siteGeneration: two },
+  ]);
+  await serves(tenon, "one");
+  const { text: metrics } = await tenon.rest.send("GET", "//metrics");
+  assert.match(metrics, /^tenon_reload_failures_total 1$/m); // the folder at the start
+}
+
+story("a roll back outlives a restart with a broken site folder", (stage) =>
+  otherFolderAtAStart(stage, "return map {"));
+
+story("a roll back outlives a restart with a folder that needs its preview", (stage) =>
+  otherFolderAtAStart(stage, name("unseen"), ["--require-preview"]));
