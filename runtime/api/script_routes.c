@@ -679,7 +679,8 @@ static void based_on(struct tn_http_exchange *x, char hash[65])
     snprintf(hash, 65, "%.*s", (int)tag.n, tag.n ? tag.p : "");
 }
 
-static void change_file(struct tn_api *api, struct tn_http_exchange *x, struct tn_script_change c)
+/* text.p NULL: the file goes. */
+static void change_file(struct tn_api *api, struct tn_http_exchange *x, struct tn_str text)
 {
     static const char *const parameters[] = {"expect", NULL};
     char path[160], hash[65], expect[65];
@@ -695,19 +696,18 @@ static void change_file(struct tn_api *api, struct tn_http_exchange *x, struct t
     }
     snprintf(path, sizeof path, "%.*s", TN_FMT(given));
     if (strlen(path) != given.n) path[0] = '\0';
-    c.path = path[0] ? path : "?";
-    c.based_on = hash;
-    c.expect = expect;
-    change(api, x, c);
+    struct tn_script_file file = {.path = path[0] ? path : "?", .text = text};
+    change(api, x, (struct tn_script_change){
+                       .expect = expect, .files = &file, .count = 1, .based_on = hash});
 }
 
 void api_scripts_file_put(void *arg, struct tn_http_exchange *x)
 {
     struct tn_str body = tn_http_body(x);
-    change_file(arg, x, (struct tn_script_change){.text = body.p ? body : TN_STR("")});
+    change_file(arg, x, body.p ? body : TN_STR(""));
 }
 
 void api_scripts_file_delete(void *arg, struct tn_http_exchange *x)
 {
-    change_file(arg, x, (struct tn_script_change){.remove = true});
+    change_file(arg, x, (struct tn_str){0});
 }

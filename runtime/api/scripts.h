@@ -32,18 +32,6 @@ struct tn_unit_info {
     bool rolled_back;              /* the site folder has another one */
 };
 
-/* What to activate: the site folder as it is; or with one file written or removed; or an older
- * generation of one unit.  Members that are NULL or zero ask for nothing. */
-struct tn_script_change {
-    const char *who;
-    const char *expect;            /* only if the set still has this hash, else conflict */
-    const char *unit, *generation; /* first digits of one that served before */
-    const char *path, *based_on;   /* the file; the hash of the text that it has to replace */
-    struct tn_str text;
-    bool remove;
-    int shadow_minutes;            /* so long what served before goes on beside it */
-};
-
 /* A script file, as far as it is asked for. */
 struct tn_script_file {
     const char *path;
@@ -51,6 +39,20 @@ struct tn_script_file {
     char hash[65];
     bool own;                      /* in the site folder; else shipped */
 };
+
+/* What to activate: the site folder as it is; or with files written into it and removed; or an
+ * older generation of one unit.  Members that are NULL or zero ask for nothing.  A change that is
+ * refused leaves the folder as it was. */
+struct tn_script_change {
+    const char *who;
+    const char *expect;            /* only if the set still has this hash, else conflict */
+    const char *unit, *generation; /* first digits of one that served before */
+    const struct tn_script_file *files; /* text.p NULL: removed */
+    size_t count;
+    const char *based_on;          /* the hash of the text that the one file has to replace */
+    int shadow_minutes;            /* so long what served before goes on beside it */
+};
+
 /* Scripts to be tried: the site folder, or these files over it; text.p NULL: without that file. */
 struct tn_script_trial {
     const char *who;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -26,16 +27,13 @@ struct waiting {
 static void wish_fill(struct wish *w, const struct tn_script_change *c, tn_reload_fn done,
                       void *arg)
 {
-    *w = (struct wish){
-        .remove = c->remove, .shadow_minutes = c->shadow_minutes, .done = done, .arg = arg};
+    *w = (struct wish){.shadow_minutes = c->shadow_minutes, .done = done, .arg = arg};
     snprintf(w->who, sizeof w->who, "%s", c->who);
     snprintf(w->expect, sizeof w->expect, "%s", c->expect ? c->expect : "");
     snprintf(w->unit, sizeof w->unit, "%s", c->unit ? c->unit : "");
     snprintf(w->generation, sizeof w->generation, "%s", c->generation ? c->generation : "");
-    snprintf(w->path, sizeof w->path, "%s", c->path ? c->path : "");
     snprintf(w->based_on, sizeof w->based_on, "%s", c->based_on ? c->based_on : "");
-    w->text = c->text.p ? tn_strndup(c->text.p, c->text.n) : NULL;
-    w->n = c->text.n;
+    if (c->count) edit_keep_files(w, c->files, c->count);
 }
 
 static void begin(struct tn_generations *g, const struct wish *wish_give);
@@ -75,7 +73,7 @@ static void activation_free(struct activation *a)
     tn_units_unref(a->units);
     tn_fileset_unref(a->files);
     tn_timer_free(a->spread);
-    tn_free(a->wish.text);
+    edit_drop_files(&a->wish);
     tn_free(a);
 }
 
@@ -85,6 +83,7 @@ static void activation_end(struct activation *a, const struct tn_err *err)
     a->report.took_ms = (tn_mono_us() - a->began_us) / 1000;
     g->under_way = NULL;
     if (err) {
+        edit_undo(a);
         g->o.shared->reload_failures++;
         generations_log_fault(g, "reload refused", err);
     }
@@ -110,7 +109,7 @@ static void begin_again(struct activation *a)
     w->wish = a->wish;
     w->next = g->waiting;
     g->waiting = w;
-    a->wish.text = NULL;
+    a->wish = (struct wish){.who = ""};
     g->under_way = NULL;
     activation_free(a);
     generations_go_on(g);
@@ -222,8 +221,24 @@ static bool add_shadow(struct activation *a, struct tn_commit *commit, const cha
 static const char *what_of(const struct wish *w)
 {
     if (w->unit[0]) return "scripts.rollback";
-    if (w->path[0]) return w->remove ? "scripts.delete" : "scripts.write";
+    if (w->n_files) return w->files[0].text.p ? "scripts.write" : "scripts.delete";
     return "scripts.activate";
+}
+
+static bool add_all(struct activation *a, struct tn_commit *commit, struct tn_err *err)
+{
+    struct tn_store *store = a->g->o.env->store;
+    char hash[HASH_HEX];
+    tn_fileset_hash(tn_units_files(a->units), hash);
+    bool ok = tn_library_keep(store, commit, a->units, err) &&
+              tn_commit_kv_set(commit, TN_TEAM_SYSTEM, tn_library_space,
+                               tn_str(generations_active_key), tn_str(hash), a->from.version, 0,
+                               err) &&
+              add_pins(a, commit, err) && add_shadow(a, commit, hash, err);
+    for (size_t i = 0; ok && i < a->report.changed_count; i++)
+        ok = add_generation(a, commit, i, err);
+    return ok && tn_commit_audit(commit, TN_TEAM_SYSTEM, a->wish.who, what_of(&a->wish), hash,
+                                 TN_STR(""), err);
 }
 
 static void keep(struct activation *a)
@@ -231,17 +246,8 @@ static void keep(struct activation *a)
     struct tn_generations *g = a->g;
     struct tn_commit *commit = tn_commit_new(g->o.env->store);
     struct tn_err err;
-    char hash[HASH_HEX];
-    bool ok;
-    tn_fileset_hash(tn_units_files(a->units), hash);
-    ok = tn_library_keep(g->o.env->store, commit, a->units, &err) &&
-         tn_commit_kv_set(commit, TN_TEAM_SYSTEM, tn_library_space, tn_str(generations_active_key),
-                          tn_str(hash), a->from.version, 0, &err) &&
-         add_pins(a, commit, &err) && add_shadow(a, commit, hash, &err);
-    for (size_t i = 0; ok && i < a->report.changed_count; i++)
-        ok = add_generation(a, commit, i, &err);
-    ok = ok && tn_commit_audit(commit, TN_TEAM_SYSTEM, a->wish.who, what_of(&a->wish), hash,
-                               TN_STR(""), &err);
+    bool ok = add_all(a, commit, &err) && edit_write(a, &err);
+    if (ok && TN_FAULT("generations.commit")) ok = tn_fail(&err, TN_E_io, "it failed (a test)");
     if (ok) {
         tn_store_commit(g->o.env->store, commit, stored, a);
         return;
@@ -335,11 +341,7 @@ struct activation *activation_new(struct tn_generations *g, const struct wish *w
 static void take_up(struct activation *a, struct tn_units *units_give)
 {
     struct tn_generations *g = a->g;
-    struct tn_err err;
-    if (!change_write(a, &err)) {
-        tn_units_unref(units_give);
-        activation_end_soon(a, &err);
-    } else if (units_give == g->units && !a->pins.n) {
+    if (units_give == g->units && !a->pins.n && !a->wish.n_files) {
         a->report.unchanged = tn_units_count(units_give);
         tn_units_unref(units_give);
         activation_end_soon(a, NULL);
@@ -421,7 +423,7 @@ void generations_activations_drop(struct tn_generations *g)
     while (g->waiting) {
         struct waiting *w = g->waiting;
         g->waiting = w->next;
-        tn_free(w->wish.text);
+        edit_drop_files(&w->wish);
         tn_free(w);
     }
 }

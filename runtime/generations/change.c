@@ -5,7 +5,6 @@
 
 #include "base/limits.h"
 #include "bind/library.h"
-#include "bind/site.h"
 #include "store/store.h"
 
 /* ---- units that were rolled back ---- */
@@ -130,78 +129,6 @@ static struct tn_fileset *rolled_back(struct activation *a, struct tn_err *err)
     return all;
 }
 
-/* ---- one file ---- */
-
-static bool is_based_on(const struct wish *w, const struct tn_fileset *site, struct tn_err *err)
-{
-    const struct tn_file *file = tn_fileset_find(site, tn_str(w->path));
-    char hash[HASH_HEX];
-    if (!w->based_on[0]) return true;
-    if (file) tn_file_hash(file->text, hash);
-    if (file && strcmp(hash, w->based_on) == 0) return true;
-    tn_fail(err, TN_E_conflict, "%s is not what you changed any more: read it again", w->path);
-    return tn_fail_at(err, w->path, 0);
-}
-
-static struct tn_fileset *site_without(const struct tn_generations *g, const char *path,
-                                       struct tn_err *err)
-{
-    struct tn_fileset *shipped = tn_fileset_embedded(tn_shipped_scripts), *own, *less, *all = NULL;
-    own = tn_fileset_read(g->o.site, err);
-    if (own && tn_fileset_find(own, tn_str(path))) {
-        less = tn_fileset_without(own, path);
-        all = tn_fileset_over(shipped, less);
-        tn_fileset_unref(less);
-    } else if (own) {
-        tn_fail(err, TN_E_not_found, "%s is not in the site folder", path);
-    }
-    tn_fileset_unref(own);
-    tn_fileset_unref(shipped);
-    return all;
-}
-
-/* The site folder as it would be. */
-static struct tn_fileset *site_with_file(const struct tn_generations *g, const struct wish *w,
-                                         struct tn_err *err)
-{
-    struct tn_fileset *site, *one, *all = NULL;
-    if (!g->o.site) {
-        tn_fail(err, TN_E_unavailable, "this server has no site folder (serve --site DIR)");
-        return NULL;
-    }
-    one = tn_fileset_one(w->path, (struct tn_str){w->text ? w->text : "", w->n}, err);
-    site = one ? generations_site(g, err) : NULL;
-    if (site && is_based_on(w, site, err))
-        all = w->remove ? site_without(g, w->path, err) : tn_fileset_over(site, one);
-    tn_fileset_unref(site);
-    tn_fileset_unref(one);
-    return all;
-}
-
-/* While it was loaded somebody may have changed the file. */
-static bool still_based_on(const struct tn_generations *g, const struct wish *w, struct tn_err *err)
-{
-    if (!w->based_on[0]) return true;
-    struct tn_fileset *site = generations_site(g, err);
-    bool same = site && is_based_on(w, site, err);
-    tn_fileset_unref(site);
-    return same;
-}
-
-static bool write_file(const struct tn_generations *g, const struct wish *w, struct tn_err *err)
-{
-    if (w->remove) return tn_site_remove(g->o.site, w->path, err);
-    return tn_site_write(g->o.site, w->path, (struct tn_str){w->text ? w->text : "", w->n}, err);
-}
-
-bool change_write(struct activation *a, struct tn_err *err)
-{
-    struct wish *w = &a->wish;
-    if (!w->path[0] || w->written) return true;
-    w->written = still_based_on(a->g, w, err) && write_file(a->g, w, err);
-    return w->written;
-}
-
 /* ---- what may be activated ---- */
 
 bool change_expected(const struct activation *a, const struct tn_fileset *files, struct tn_err *err)
@@ -243,7 +170,7 @@ struct tn_fileset *change_files(struct activation *a, struct tn_err *err)
     struct tn_generations *g = a->g;
     struct tn_fileset *site;
     if (a->wish.unit[0]) return rolled_back(a, err);
-    bool with_file = a->wish.path[0] && !a->wish.written;
-    site = with_file ? site_with_file(g, &a->wish, err) : generations_site(g, err);
+    bool with_files = a->wish.n_files && !a->wish.written;
+    site = with_files ? edit_site(g, &a->wish, err) : generations_site(g, err);
     return site ? change_with_pins(a, site, err) : NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* internal.h - what the files of generations/ share: generations.c (which scripts serve), change.c
- * (the files that a change asks for), activation.c (from there to where they serve), trial.c
- * (previews), ops.c (the face to the API). */
+ * (the files that a change asks for), edit.c (those that it writes into the site folder),
+ * activation.c (from there to where they serve), trial.c (previews), ops.c (the face to the API). */
 #ifndef TN_GENERATIONS_INTERNAL_H
 #define TN_GENERATIONS_INTERNAL_H
 
@@ -48,10 +48,11 @@ struct pins {
 /* A change as it was asked for, kept. */
 struct wish {
     char who[128], expect[HASH_HEX], unit[UNIT_NAME], generation[HASH_HEX];
-    char path[128], based_on[HASH_HEX];
-    char *text;
-    size_t n;
-    bool remove, written; /* written: the file is in the site folder already */
+    char based_on[HASH_HEX]; /* of one file */
+    struct tn_script_file *files;
+    struct edited *edited; /* one per file (edit.c) */
+    size_t n_files;
+    bool written; /* all of them are in the site folder already */
     int shadow_minutes;
     tn_reload_fn done;
     void *arg;
@@ -109,9 +110,23 @@ bool change_expected(const struct activation *a, const struct tn_fileset *files,
 /* Whether somebody has seen what these would do, where that is asked for. */
 bool change_previewed(const struct tn_generations *g, const struct wish *wish,
                       struct tn_fileset *files, struct tn_err *err);
-/* The set loads: its one file goes into the site folder, once.  Before the store's word changes:
- * who begins from that word finds the file. */
-bool change_write(struct activation *a, struct tn_err *err);
+
+/* ---- edit.c ---- */
+
+void edit_keep_files(struct wish *w, const struct tn_script_file *files, size_t n);
+void edit_drop_files(struct wish *w);
+/* The site folder's own files (NULL: none) with these, over the shipped ones.  kind not_found: one
+ * is to be left out that is not there. */
+struct tn_fileset *edit_set(struct tn_fileset *own_give, const struct tn_script_file *files,
+                            size_t n, struct tn_err *err);
+/* The same over the site folder as it is, if it is what the wish is based on. */
+struct tn_fileset *edit_site(const struct tn_generations *g, const struct wish *w,
+                             struct tn_err *err);
+/* The set loads and its tables are there: the files go into the site folder, once.  Before the
+ * store's word changes: who begins from that word finds them. */
+bool edit_write(struct activation *a, struct tn_err *err);
+/* The change failed: what was written is as it was.  Where nothing was, nothing is done. */
+void edit_undo(struct activation *a);
 
 /* ---- activation.c ---- */
 
