@@ -258,11 +258,24 @@ static void keep(struct activation *a)
 
 static void define_next(struct activation *a);
 
+static void refused_by_store(struct activation *a, const struct tn_err *err)
+{
+    struct tn_units *last = a->starts_by_folder ? generations_served_last(a, err) : NULL;
+    if (!last) {
+        activation_end(a, err);
+        return;
+    }
+    a->starts_by_folder = false;
+    tn_units_unref(a->units);
+    a->next_table = a->report.changed_count = 0;
+    activation_start(a, last);
+}
+
 static void defined(void *arg, const struct tn_err *err)
 {
     struct activation *a = arg;
     if (err) {
-        activation_end(a, err);
+        refused_by_store(a, err);
         return;
     }
     a->next_table++;

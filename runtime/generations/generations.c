@@ -385,9 +385,7 @@ static bool may_begin(const struct tn_generations *g, const struct wish *wish,
     return change_previewed(g, wish, files, err);
 }
 
-/* The folder is refused, and what it asked for is not written either: a roll back that it would end
- * goes on.  NULL: nothing served, or that does not load. */
-static struct tn_units *served_last(struct activation *a, const struct tn_err *refused)
+struct tn_units *generations_served_last(struct activation *a, const struct tn_err *refused)
 {
     struct tn_generations *g = a->g;
     struct tn_err err;
@@ -417,10 +415,12 @@ void tn_generations_boot(struct tn_generations *g, bool first, tn_generations_fn
                              : first ? generations_load_fitting(g, files, &err)
                                      : generations_load(g, files, &err);
     tn_fileset_unref(files);
-    if (!units && first) units = served_last(a, &err);
+    bool of_folder = units != NULL;
+    if (!units && first) units = generations_served_last(a, &err);
     if (!units) {
         activation_end_soon(a, &err);
     } else if (first) {
+        a->starts_by_folder = of_folder;
         activation_start(a, units);
     } else {
         generations_serve(g, units);

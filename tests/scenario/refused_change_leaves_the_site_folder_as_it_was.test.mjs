@@ -67,3 +67,16 @@ story("a worker that dies in the middle of a change leaves a folder that serves"
   const { changed } = await tenon.rest.want(200, "POST", "/scripts/reload");
   assert.deepEqual(changed.map((c) => c.unit), ["oracle_fusion"]);
 });
+
+story("a start with a table that cannot be made goes on with what served last", async (stage) => {
+  const site = stage.site();
+  const { tenon } = await stage.plant({ items: 20, site });
+  await tenon.rest.sync("fusion");
+  const { units } = await tenon.rest.get("/scripts");
+  await tenon.stop();
+  site.write(item, clashing);
+  await tenon.start();
+  await tenon.logged(/the site folder is not taken, so what served last goes on: .*keeps its shape/);
+  assert.deepEqual((await tenon.rest.get("/scripts")).units, units);
+  assert.equal(await tenon.rest.itemCount(), 20);
+});
