@@ -9,8 +9,6 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 
-enum { BODY_MAX = 16 * TN_MIB };
-
 static int64_t number(struct tn_jval object, const char *key)
 {
     int64_t n = 0;
@@ -123,7 +121,7 @@ int tn_cli_preview(int argc, char **argv)
         {"json", TN_ARG_flag, &json, NULL, "the answer as JSON"},
         {NULL, TN_ARG_flag, NULL, NULL, NULL}};
     if (!tn_args_parse(table, argc, argv, rest, 0, &n, &err)) return tn_cli_usage(&err, "preview");
-    tn_buf_init(&body, BODY_MAX);
+    tn_buf_init(&body, TN_LIMIT_SCRIPTS_BODY);
     bool ok = !site || write_site(site, &body, &err);
     struct tn_client *client = ok ? tn_client_open(data, &err) : NULL;
     ok = client && tn_client_call(client, "POST", "/api/v1/scripts/preview",
