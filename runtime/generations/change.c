@@ -131,16 +131,29 @@ static struct tn_fileset *rolled_back(struct activation *a, struct tn_err *err)
 
 /* ---- what may be activated ---- */
 
+enum { EXPECT_MIN = 8 };
+
+static bool is_hash_start(const char *text)
+{
+    size_t n = strspn(text, "0123456789abcdef");
+    return n >= EXPECT_MIN && n < HASH_HEX && !text[n];
+}
+
 bool change_expected(const struct activation *a, const struct tn_fileset *files, struct tn_err *err)
 {
+    const char *expect = a->wish.expect;
     char hash[HASH_HEX];
-    if (!a->wish.expect[0]) return true;
+    if (!expect[0]) return true;
+    if (!is_hash_start(expect))
+        return tn_fail(err, TN_E_invalid,
+                       "what is expected is a hash, or its first digits: %d to 64 of 0-9 and a-f",
+                       EXPECT_MIN);
     tn_fileset_hash(files, hash);
     /* Another worker took along what this one had written: there is nothing left to refuse. */
     if (a->wish.written && strcmp(hash, a->g->hash) == 0) return true;
-    return strcmp(hash, a->wish.expect) == 0 ||
-           tn_fail(err, TN_E_conflict, "the site folder is not what was looked at: it is %.12s now",
-                   hash);
+    return strncmp(hash, expect, strlen(expect)) == 0 ||
+           tn_fail(err, TN_E_conflict, "the site folder%s is not what was looked at: it is %.12s now",
+                   a->wish.n_files && !a->wish.written ? " with these files" : "", hash);
 }
 
 /* Whether somebody has seen what these would do, where that is asked for.  Going back to what
@@ -161,7 +174,7 @@ bool change_previewed(const struct tn_generations *g, const struct wish *wish,
     if (!seen && err->kind != TN_E_not_found) return false;
     return tn_fail(err, TN_E_conflict,
                    "this server takes changes of scripts only by the hash of a preview "
-                   "(--require-preview): tenon preview, then tenon reload --expect %.12s...%s",
+                   "(--require-preview): tenon preview, then tenon reload --expect %.12s%s",
                    hash, seen ? "" : ", which nobody has previewed yet");
 }
 

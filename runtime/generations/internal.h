@@ -47,7 +47,7 @@ struct pins {
 
 /* A change as it was asked for, kept. */
 struct wish {
-    char who[128], expect[HASH_HEX], unit[UNIT_NAME], generation[HASH_HEX];
+    char who[128], expect[HASH_HEX + 2], unit[UNIT_NAME], generation[HASH_HEX];
     char based_on[HASH_HEX]; /* of one file */
     struct tn_script_file *files;
     struct edited *edited; /* one per file (edit.c) */
