@@ -39,10 +39,25 @@ static void print_messages(struct tn_jval list, const char *what, struct tn_aren
                TN_FMT(text_of(it.value, "message", arena)));
 }
 
+/* Two digits that count, whether it is microseconds or seconds. */
 static void print_side(struct tn_jval side, const char *name)
 {
-    printf("    %s: %.1f ms, peak %lld KiB\n", name, (double)number(side, "us") / 1e3,
+    double ms = (double)number(side, "us") / 1e3;
+    printf("    %s: %.*f ms, peak %lld KiB\n", name, ms < 0.1 ? 3 : ms < 1 ? 2 : 1, ms,
            (long long)number(side, "peakBytes") / 1024);
+}
+
+static void print_not_run(struct tn_jval adapters)
+{
+    for (struct tn_jiter it = tn_jiter(adapters); tn_jnext(&it);) {
+        struct tn_arena arena;
+        struct tn_str name = TN_STR("-");
+        tn_arena_init(&arena);
+        tn_jtext(it.value, &arena, &name);
+        printf("  adapter %.*s was loaded, its functions were not run: only mappings are compared\n",
+               TN_FMT(name));
+        tn_arena_clear(&arena);
+    }
 }
 
 static void print_mapping(struct tn_jval m)
@@ -82,6 +97,7 @@ static void print(struct tn_jval answer)
     printf("%zu units would change, %lld stay\n", tn_jcount(tn_jget_z(answer, "changed")),
            (long long)number(answer, "unchanged"));
     tn_cli_print_findings(answer);
+    print_not_run(tn_jget_z(answer, "adaptersNotRun"));
     if (tn_jcount(tn_jget_z(answer, "changed")) && !tn_jcount(tn_jget_z(answer, "mappings")))
         printf("  no record is kept that these changes touch\n");
     printf("activate just this: tenon reload --expect %.*s\n", TN_FMT(set));

@@ -31,7 +31,8 @@ bool tn_compare_sample(struct tn_compare *c, const struct tn_sample *s, struct t
 /* Works until the sample is done, the time has come, or a function computes for long. */
 enum tn_compared { TN_COMPARED_all, TN_COMPARED_more, TN_COMPARED_waits };
 enum tn_compared tn_compare_step(struct tn_compare *c, int64_t until_us);
-/* The members `changed` (units) and `unchanged`. */
+/* The members `changed` (units), `unchanged` and `adaptersNotRun` (those that changed: they were
+ * loaded, but only mappings are compared). */
 void tn_compare_changes(const struct tn_compare *c, struct tn_jw *w);
 
 struct tn_findings *tn_findings_new(void);
