@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { mapping, mappingFile } from "../harness/mapping.mjs";
 import { root } from "../harness/tenon.mjs";
@@ -79,4 +79,14 @@ story("a start with a table that cannot be made goes on with what served last", 
   await tenon.logged(/the site folder is not taken, so what served last goes on: .*keeps its shape/);
   assert.deepEqual((await tenon.rest.get("/scripts")).units, units);
   assert.equal(await tenon.rest.itemCount(), 20);
+});
+
+story("a file of the folder that is refused is named once", async (stage) => {
+  const site = stage.site();
+  const tenon = await stage.tenon({ site });
+  mkdirSync(join(site.path, "scripts/lib"), { recursive: true });
+  symlinkSync("/etc/hostname", join(site.path, "scripts/lib/x.lua"));
+  const told = await tenon.command(["reload"]);
+  assert.equal(told.code, 1);
+  assert.match(told.stderr, /^tenon: scripts\/lib\/x\.lua: symbolic links/);
 });
