@@ -184,6 +184,7 @@ static void reloaded(void *arg, const struct tn_reload_report *report, const str
         tn_time_text(report->shadow_until_ms, until);
         tn_jw_kz(&a.w, "shadowUntil", until);
     }
+    if (report->shadow_left_out) tn_jw_kz(&a.w, "shadowUntil", NULL);
     tn_jw_end(&a.w);
     tn_answer_send(&a, 200);
 }

@@ -76,6 +76,7 @@ struct tn_reload_report {
     size_t changed_count, unchanged, rolled_back_count;
     char set[65];                  /* hash over all files that serve */
     int64_t took_ms, shadow_until_ms; /* 0: no shadow */
+    bool shadow_left_out;          /* it was asked for, but there is nothing to compare */
 };
 typedef void (*tn_reload_fn)(void *arg, const struct tn_reload_report *report,
                              const struct tn_err *err);

@@ -209,7 +209,7 @@ static bool add_shadow(struct activation *a, struct tn_commit *commit, const cha
                        struct tn_err *err)
 {
     struct tn_shadow_wish wish = {.since_ms = tn_now_ms()};
-    if (!a->wish.shadow_minutes || !a->g->units) return true;
+    if (!a->wish.shadow_minutes || a->report.shadow_left_out) return true;
     wish.until_ms = wish.since_ms + (int64_t)a->wish.shadow_minutes * 60000;
     a->report.shadow_until_ms = wish.until_ms;
     snprintf(wish.from, sizeof wish.from, "%s", a->g->hash);
@@ -354,6 +354,7 @@ struct activation *activation_new(struct tn_generations *g, const struct wish *w
 static void take_up(struct activation *a, struct tn_units *units_give)
 {
     struct tn_generations *g = a->g;
+    a->report.shadow_left_out = a->wish.shadow_minutes && units_give == g->units;
     if (units_give == g->units && !a->pins.n && !a->wish.n_files) {
         a->report.unchanged = tn_units_count(units_give);
         tn_units_unref(units_give);
