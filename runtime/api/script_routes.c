@@ -589,13 +589,19 @@ void api_scripts_file(void *arg, struct tn_http_exchange *x)
     }
 }
 
-/* The hash in If-Match; "" for none and "*". */
-static void based_on(struct tn_http_exchange *x, char hash[65])
+/* hash: what If-Match asks for, "*" for anything that is there, "" for no condition. */
+static bool conditions(struct tn_http_exchange *x, char hash[65], bool *only_new,
+                       struct tn_err *err)
 {
     struct tn_str tag = tn_str_trim(tn_http_get(x, "If-Match"));
-    if (tn_str_is(tag, "*")) tag.n = 0;
+    struct tn_str none = tn_str_trim(tn_http_get(x, "If-None-Match"));
+    *only_new = tn_str_is(none, "*");
+    if (none.n && !*only_new)
+        return tn_fail(err, TN_E_invalid, "If-None-Match is * here: only if there is no such file");
     if (tag.n >= 2 && tag.p[0] == '"') tag = (struct tn_str){tag.p + 1, tag.n - 2};
+    if (tag.n > 64) return tn_fail(err, TN_E_invalid, "If-Match is one ETag here, or *");
     snprintf(hash, 65, "%.*s", (int)tag.n, tag.n ? tag.p : "");
+    return true;
 }
 
 /* text.p NULL: the file goes. */
@@ -605,12 +611,13 @@ static void change_file(struct tn_api *api, struct tn_http_exchange *x, struct t
     char path[160], hash[65], expect[67];
     struct tn_str given = tn_http_param(x, "path");
     struct tn_err err;
+    bool only_new;
     if (!api_query_known(x, parameters)) return;
     /* One that is too long stays so. */
     snprintf(expect, sizeof expect, "%.*s", TN_FMT(tn_http_query(x, "expect", NULL)));
-    based_on(x, hash);
-    if (given.n >= sizeof path) {
-        tn_fail(&err, TN_E_invalid, "the path is too long");
+    bool ok = conditions(x, hash, &only_new, &err);
+    if (ok && given.n >= sizeof path) ok = tn_fail(&err, TN_E_invalid, "the path is too long");
+    if (!ok) {
         tn_answer_err(x, &err);
         return;
     }
@@ -618,7 +625,11 @@ static void change_file(struct tn_api *api, struct tn_http_exchange *x, struct t
     if (strlen(path) != given.n) path[0] = '\0';
     struct tn_script_file file = {.path = path[0] ? path : "?", .text = text};
     change(api, x, (struct tn_script_change){
-                       .expect = expect, .files = &file, .count = 1, .based_on = hash});
+                       .expect = expect,
+                       .files = &file,
+                       .count = 1,
+                       .based_on = hash,
+                       .only_new = only_new});
 }
 
 void api_scripts_file_put(void *arg, struct tn_http_exchange *x)

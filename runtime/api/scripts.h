@@ -49,7 +49,8 @@ struct tn_script_change {
     const char *unit, *generation; /* first digits of one that served before */
     const struct tn_script_file *files; /* text.p NULL: removed */
     size_t count;
-    const char *based_on;          /* the hash of the text that the one file has to replace */
+    const char *based_on;          /* the hash of the text that the one file has to replace; "*": any */
+    bool only_new;                 /* the one file must not be there, neither in the site nor shipped */
     int shadow_minutes;            /* so long what served before goes on beside it */
 };
 

@@ -27,7 +27,10 @@ struct waiting {
 static void wish_fill(struct wish *w, const struct tn_script_change *c, tn_reload_fn done,
                       void *arg)
 {
-    *w = (struct wish){.shadow_minutes = c->shadow_minutes, .done = done, .arg = arg};
+    *w = (struct wish){.only_new = c->only_new,
+                       .shadow_minutes = c->shadow_minutes,
+                       .done = done,
+                       .arg = arg};
     snprintf(w->who, sizeof w->who, "%s", c->who);
     snprintf(w->expect, sizeof w->expect, "%s", c->expect ? c->expect : "");
     snprintf(w->unit, sizeof w->unit, "%s", c->unit ? c->unit : "");

@@ -87,18 +87,30 @@ struct tn_fileset *edit_set(struct tn_fileset *own_give, const struct tn_script_
     return all;
 }
 
+static bool is_as_wished(const struct wish *w, const struct tn_file *file)
+{
+    char hash[HASH_HEX];
+    if (w->only_new || !file) return !file && !w->based_on[0];
+    tn_file_hash(file->text, hash);
+    return strcmp(w->based_on, "*") == 0 || strcmp(w->based_on, hash) == 0;
+}
+
+/* The file's condition: what others see of it, be it shipped, is what counts. */
 static bool is_based_on(const struct wish *w, const struct tn_fileset *own, struct tn_err *err)
 {
     const char *path = w->files[0].path;
-    char hash[HASH_HEX];
-    if (!w->based_on[0]) return true;
+    if (!w->based_on[0] && !w->only_new) return true;
     struct tn_fileset *all = over_shipped(own);
     const struct tn_file *file = tn_fileset_find(all, tn_str(path));
-    if (file) tn_file_hash(file->text, hash);
-    bool same = file && strcmp(hash, w->based_on) == 0;
+    bool met = is_as_wished(w, file), there = file != NULL;
     tn_fileset_unref(all);
-    if (same) return true;
-    tn_fail(err, TN_E_conflict, "%s is not what you changed any more: read it again", path);
+    if (met) return true;
+    if (there && w->only_new)
+        tn_fail(err, TN_E_conflict, "%s is there already", path);
+    else if (there)
+        tn_fail(err, TN_E_conflict, "%s is not what you changed any more: read it again", path);
+    else
+        tn_fail(err, TN_E_conflict, "%s is not there", path);
     return tn_fail_at(err, path, 0);
 }
 

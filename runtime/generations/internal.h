@@ -49,6 +49,7 @@ struct pins {
 struct wish {
     char who[128], expect[HASH_HEX + 2], unit[UNIT_NAME], generation[HASH_HEX];
     char based_on[HASH_HEX]; /* of one file */
+    bool only_new;
     struct tn_script_file *files;
     struct edited *edited; /* one per file (edit.c) */
     size_t n_files;
