@@ -47,15 +47,15 @@ static void print_side(struct tn_jval side, const char *name)
            (long long)number(side, "peakBytes") / 1024);
 }
 
-static void print_not_run(struct tn_jval adapters)
+/* A line for each name in the list. */
+static void print_names(struct tn_jval list, const char *what, const char *said)
 {
-    for (struct tn_jiter it = tn_jiter(adapters); tn_jnext(&it);) {
+    for (struct tn_jiter it = tn_jiter(list); tn_jnext(&it);) {
         struct tn_arena arena;
         struct tn_str name = TN_STR("-");
         tn_arena_init(&arena);
         tn_jtext(it.value, &arena, &name);
-        printf("  adapter %.*s was loaded, its functions were not run: only mappings are compared\n",
-               TN_FMT(name));
+        printf("  %s %.*s %s\n", what, TN_FMT(name), said);
         tn_arena_clear(&arena);
     }
 }
@@ -97,7 +97,10 @@ static void print(struct tn_jval answer)
     printf("%zu units would change, %lld stay\n", tn_jcount(tn_jget_z(answer, "changed")),
            (long long)number(answer, "unchanged"));
     tn_cli_print_findings(answer);
-    print_not_run(tn_jget_z(answer, "adaptersNotRun"));
+    print_names(tn_jget_z(answer, "adaptersNotRun"), "adapter",
+                "was loaded, its functions were not run: only mappings are compared");
+    print_names(tn_jget_z(answer, "keysNotChecked"), "table",
+                "gets another key, but is too large to be looked through: two records may clash");
     if (tn_jcount(tn_jget_z(answer, "changed")) && !tn_jcount(tn_jget_z(answer, "mappings")))
         printf("  no record is kept that these changes touch\n");
     printf("activate just this: tenon reload --expect %.*s\n", TN_FMT(set));

@@ -568,6 +568,16 @@ struct tn_compare *tn_compare_new(struct tn_host *host, struct tn_fileset *from,
     return c;
 }
 
+const struct tn_units *tn_compare_from(const struct tn_compare *c)
+{
+    return c->ways[0].units;
+}
+
+const struct tn_units *tn_compare_to(const struct tn_compare *c)
+{
+    return c->ways[1].units;
+}
+
 void tn_compare_free(struct tn_compare *c)
 {
     if (!c) return;

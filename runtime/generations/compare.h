@@ -24,6 +24,9 @@ TN_MUST_CHECK struct tn_compare *tn_compare_new(struct tn_host *host, struct tn_
                                                 struct tn_fileset *to, void (*wake)(void *arg),
                                                 void *arg, struct tn_err *err);
 void tn_compare_free(struct tn_compare *c); /* NULL does nothing */
+/* What it loaded; borrowed. */
+const struct tn_units *tn_compare_from(const struct tn_compare *c);
+const struct tn_units *tn_compare_to(const struct tn_compare *c);
 /* Does the mapping differ between the two? */
 bool tn_compare_differs(const struct tn_compare *c, const char *mapping);
 /* False: there is nothing to compare (the mapping is the same in both, or is not in one). */

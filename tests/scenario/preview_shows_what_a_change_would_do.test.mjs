@@ -193,3 +193,30 @@ story("a folder of 3 MB of scripts is previewed", async (stage) => {
   assert.equal(shown.code, 0, shown.output);
   assert.match(shown.output, /1 changed, 1 newly failing/);
 });
+
+story("a preview refuses a key that two records would have", async (stage) => {
+  const { site, tenon, fusion } = await synced(stage, { items: 250 });
+  const path = "scripts/resources/item.lua";
+  const shipped = readFileSync(join(root, path), "utf8");
+  const keyed = (fields) => shipped.replace(/key {4}= \{.*\}/, `key    = { ${fields} }`);
+  const files = { [path]: keyed('"partName"') };
+  fusion.items.edit(2, { ItemDescription: '"a name"' });
+  fusion.items.edit(240, { ItemDescription: '"another name"' });
+  await tenon.rest.sync("fusion");
+  assert.deepEqual((await preview(tenon.rest, { files })).keysNotChecked, []);
+
+  fusion.items.edit(240, { ItemDescription: '"a name"' });
+  await tenon.rest.sync("fusion");
+  const error = await tenon.rest.refused(409, "CONFLICT", "POST", "/scripts/preview", { files });
+  assert.match(error.message, /table items keeps its shape: .*same key/);
+  site.write(path, files[path]);
+  const told = await tenon.command(["preview"]);
+  assert.equal(told.code, 1);
+  assert.doesNotMatch(told.output, /--expect/);
+  // The store says the same.
+  const same = await tenon.rest.refused(409, "CONFLICT", "POST", "/scripts/reload");
+  assert.match(same.message, /table items keeps its shape: .*same key/);
+  site.write(path, keyed('"partNumber"'));
+  await preview(tenon.rest);
+  await tenon.rest.want(200, "POST", "/scripts/reload");
+});
