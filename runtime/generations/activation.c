@@ -118,15 +118,8 @@ static void begin_again(struct activation *a)
     generations_go_on(g);
 }
 
-static bool serves_other(const struct tn_generations *g)
-{
-    char hash[HASH_HEX];
-    struct tn_err err;
-    return generations_stored_hash(g, hash, &err) && strcmp(hash, g->hash) != 0;
-}
-
-/* Every worker that serves has to have come along: what the caller sends next meets the new ones.
- */
+/* Every worker that serves has to have come along, or further: what the caller sends next meets the
+ * new ones.  Nobody waits for one that waits: it is as far as those whom it waits for. */
 static void check_spread(void *arg)
 {
     struct activation *a = arg;
@@ -135,9 +128,9 @@ static void check_spread(void *arg)
     bool all = true;
     for (int i = 0; i < shared->worker_count; i++) {
         const struct tn_shared_process *w = &shared->workers[i];
-        all = all && (w->state != TN_PROCESS_ready || w->scripts == mine);
+        all = all && (w->state != TN_PROCESS_ready || w->scripts >= mine);
     }
-    if (all || serves_other(a->g) || tn_mono_us() - a->spread_us > SPREAD_MAX_MS * 1000)
+    if (all || tn_mono_us() - a->spread_us > SPREAD_MAX_MS * 1000)
         activation_end(a, NULL);
     else
         tn_timer_set(a->spread, SPREAD_STEP_MS);
@@ -162,7 +155,7 @@ static void stored(void *arg, const struct tn_committed *done, const struct tn_e
                a->report.changed[i].unit, a->report.changed[i].generation);
     }
     g->o.shared->reloads++;
-    generations_serve(g, tn_units_ref(a->units));
+    generations_serve(g, tn_units_ref(a->units), a->from.version + 1);
     a->spread = tn_timer_new(g->o.loop, check_spread, a);
     a->spread_us = tn_mono_us();
     tn_timer_set(a->spread, 0);

@@ -187,7 +187,13 @@ void generations_follow_shadow(struct tn_generations *g)
 
 /* ---- swap ---- */
 
-void generations_serve(struct tn_generations *g, struct tn_units *units_give)
+/* So that who changed something knows who has come along. */
+static void tell_version(struct tn_generations *g, int64_t version)
+{
+    g->o.shared->workers[g->o.worker - 1].scripts = (uint64_t)version;
+}
+
+void generations_serve(struct tn_generations *g, struct tn_units *units_give, int64_t version)
 {
     struct tn_units *old = g->units;
     g->units = units_give;
@@ -201,9 +207,7 @@ void generations_serve(struct tn_generations *g, struct tn_units *units_give)
         g->connections = tn_connections_new(&o, g->units);
     }
     tn_units_unref(old);
-    char start[17];
-    snprintf(start, sizeof start, "%.16s", g->hash);
-    g->o.shared->workers[g->o.worker - 1].scripts = strtoull(start, NULL, 16);
+    tell_version(g, version);
     follow_shadow(g);
 }
 
@@ -277,7 +281,7 @@ enum { TRY_AGAIN_US = 5000000 }; /* what did not load, for want of memory perhap
 struct following {
     struct tn_generations *g;
     struct tn_errand *loading;
-    char hash[HASH_HEX];
+    struct active active;
     struct tn_fileset *files;
     struct tn_units *units;
     struct tn_err err;
@@ -303,9 +307,9 @@ static void theirs_loaded(void *arg)
     g->following = NULL;
     g->refused[0] = '\0';
     if (f->units) {
-        generations_serve(g, tn_units_ref(f->units));
+        generations_serve(g, tn_units_ref(f->units), f->active.version);
     } else {
-        memcpy(g->refused, f->hash, sizeof g->refused);
+        memcpy(g->refused, f->active.hash, sizeof g->refused);
         g->refused_us = tn_mono_us();
         tn_log(g->o.env->log, TN_LOG_error, "scripts",
                "scripts that another worker activated do not load here: %s", f->err.text);
@@ -318,15 +322,19 @@ bool generations_follow(struct tn_generations *g)
 {
     struct following *f;
     struct tn_err err;
-    char hash[HASH_HEX];
+    struct active now;
     if (g->following) return true;
-    if (!generations_stored_hash(g, hash, &err)) return false;
-    if (strcmp(hash, g->hash) == 0) return false;
-    if (strcmp(hash, g->refused) == 0 && tn_mono_us() - g->refused_us < TRY_AGAIN_US) return false;
+    if (!generations_active(g, &now, &err) || !now.hash[0]) return false;
+    if (strcmp(now.hash, g->hash) == 0) {
+        tell_version(g, now.version);
+        return false;
+    }
+    if (strcmp(now.hash, g->refused) == 0 && tn_mono_us() - g->refused_us < TRY_AGAIN_US)
+        return false;
     f = TN_NEW(struct following);
     f->g = g;
-    memcpy(f->hash, hash, sizeof f->hash);
-    f->files = tn_library_set(g->o.env->store, hash, &f->err);
+    f->active = now;
+    f->files = tn_library_set(g->o.env->store, now.hash, &f->err);
     f->loading = tn_errand_start(g->o.env->host, load_theirs, theirs_loaded, f);
     g->following = f;
     return true;
@@ -406,11 +414,11 @@ void tn_generations_boot(struct tn_generations *g, bool first, tn_generations_fn
     *b = (struct boot){g, done, arg};
     struct wish wish = {.who = "start", .done = booted, .arg = b};
     struct activation *a = activation_new(g, &wish);
-    struct tn_fileset *files =
-        first ? generations_site(g, &err) : generations_stored_files(g, &err);
+    struct tn_fileset *files = NULL;
+    if (generations_active(g, &a->from, &err))
+        files = first ? generations_site(g, &err) : generations_stored_files(g, &err);
     if (files && first) files = change_with_pins(a, files, &err);
-    bool may = files && (!first || (generations_active(g, &a->from, &err) &&
-                                    may_begin(g, &a->wish, files, &err)));
+    bool may = files && (!first || may_begin(g, &a->wish, files, &err));
     struct tn_units *units = !may    ? NULL
                              : first ? generations_load_fitting(g, files, &err)
                                      : generations_load(g, files, &err);
@@ -423,7 +431,7 @@ void tn_generations_boot(struct tn_generations *g, bool first, tn_generations_fn
         a->starts_by_folder = of_folder;
         activation_start(a, units);
     } else {
-        generations_serve(g, units);
+        generations_serve(g, units, a->from.version);
         activation_end_soon(a, NULL);
     }
 }

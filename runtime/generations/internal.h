@@ -77,11 +77,12 @@ struct activation {
 
 /* ---- generations.c ---- */
 
-/* Whatever serves from now on serves by these; follows the store's word about a shadow too. */
 /* False: the isolate of this name is in quarantine; err says so of the `what` called name. */
 bool generations_may_run(const struct tn_generations *g, const char *isolate, const char *what,
                          struct tn_str name, struct tn_err *err);
-void generations_serve(struct tn_generations *g, struct tn_units *units_give);
+/* Whatever serves from now on serves by these, as of that version of the store's word; follows its
+ * word about a shadow too. */
+void generations_serve(struct tn_generations *g, struct tn_units *units_give, int64_t version);
 /* The site folder over the shipped files. */
 struct tn_fileset *generations_site(const struct tn_generations *g, struct tn_err *err);
 bool generations_active(const struct tn_generations *g, struct active *out, struct tn_err *err);
