@@ -94,7 +94,7 @@ struct tn_app {
     const struct tn_prepared *p;
     struct tn_shared_process *page;
     int number, status;
-    bool first, booted, stopping, drained;
+    bool first, booted, stopping, drained, saved; /* saved: a file, before the boot had ended */
 
     struct tn_loop *loop;
     struct heart heart;
@@ -165,7 +165,26 @@ static void reload_signal(void *arg)
 static void reload_folder(void *arg)
 {
     struct tn_app *app = arg;
-    tn_generations_ops.reload(app->generations, "watch", reload_said, NULL);
+    if (app->booted)
+        tn_generations_ops.reload(app->generations, "watch", reload_said, NULL);
+    else
+        app->saved = true;
+}
+
+/* Before the boot reads the folder, so that nothing is saved in between. */
+static bool watch_folder(struct tn_app *app, struct tn_err *err)
+{
+    const struct tn_options *o = app->p->options;
+    if (app->number != 1 || !o->watch || !o->site) return true;
+    app->folder = tn_folder_watch(app->loop, o->site, WATCH_QUIET_MS, reload_folder, app, err);
+    return app->folder != NULL;
+}
+
+/* A worker that took the place of another boots from the store: what was saved while nobody
+ * watched is in the folder alone. */
+static void catch_up_folder(struct tn_app *app)
+{
+    if (app->folder && (app->saved || !app->first)) reload_folder(app);
 }
 
 static void open_runner(struct tn_app *app)
@@ -181,7 +200,8 @@ static void open_runner(struct tn_app *app)
 
 static bool rules_quarantined(void *arg)
 {
-    return tn_shared_quarantined(arg, tn_rules_name);
+    const struct tn_app *app = arg;
+    return tn_generations_quarantined(app->generations, tn_rules_name);
 }
 
 static void open_dispatch(struct tn_app *app)
@@ -229,19 +249,18 @@ static void booted(void *arg, const struct tn_err *err)
         fail(app, &why);
         return;
     }
-    if (app->number == 1 && app->p->options->watch && app->p->options->site) {
-        app->folder = tn_folder_watch(app->loop, app->p->options->site, WATCH_QUIET_MS,
-                                      reload_folder, app, &why);
-        if (!app->folder) {
-            fail(app, &why);
-            return;
-        }
-    }
+    catch_up_folder(app);
+    tn_generations_tell_quarantines(app->generations);
     app->page->state = TN_PROCESS_ready;
 }
 
 static void boot_scripts(struct tn_app *app)
 {
+    struct tn_err err;
+    if (!watch_folder(app, &err)) {
+        fail(app, &err);
+        return;
+    }
     tn_generations_boot(app->generations, app->first, booted, app);
 }
 
@@ -421,10 +440,11 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
     tn_alloc_steady();
     app->host = tn_host_new(app->loop, p->log, err);
     if (!app->host) return false;
+    _Static_assert((int)TN_HOST_SLOT == (int)TN_UNIT_NAME, "the slot is that of the page");
     tn_host_on_enter(app->host, app->page->unit);
     app->env = (struct tn_units_env){.host = app->host, .log = p->log, .http = app->http,
                                      .store = app->store, .secrets = &p->secrets};
-    app->rules = tn_rules_new(&app->env, rules_quarantined, p->shared);
+    app->rules = tn_rules_new(&app->env, rules_quarantined, app);
     struct tn_generations_options go = {.loop = app->loop, .env = &app->env, .rules = app->rules,
                                         .secrets = &p->secrets, .shared = p->shared,
                                         .site = p->options->site, .worker = app->number,

@@ -22,6 +22,7 @@ struct tn_prepared {
     struct tn_shared *shared;
     int tcp_fd, unix_fd, store_fd; /* listening */
     char bound[80];                /* HOST:PORT of tcp_fd */
+    unsigned mask;                 /* the umask of who started us, for files of the site folder */
 };
 
 /* Exit statuses.  They say what is wrong on standard error before they are ready. */

@@ -37,6 +37,8 @@ static int store_main(void *arg)
 
 static int worker_main(void *arg, int number, bool first)
 {
+    const struct tn_prepared *p = arg;
+    umask(p->mask); /* what workers make stands in the site folder, where others work, too */
     return tn_app_worker(arg, number, first);
 }
 
@@ -184,7 +186,7 @@ int tn_serve(int argc, char **argv)
     struct tn_err err;
     int status;
     what.arg = &s.p;
-    umask(077);                            /* whatever is made is its owner's alone */
+    s.p.mask = umask(077); /* whatever is made in the data folder is its owner's alone */
     set_limits();
     if (!tn_options_parse(&s.options, argc, argv, &err))
         status = tn_cli_usage(&err, "serve");

@@ -91,13 +91,14 @@ static void describe(int status, char *out, size_t n)
 static void blame_unit(struct child *c)
 {
     struct supervisor *s = c->of;
-    if (!c->page->unit[0]) return;
-    uint32_t deaths = tn_shared_blame(s->shared, c->page->unit);
-    tn_log(s->log, TN_LOG_error, "supervisor", "unit %s was running when the worker died%s",
-           c->page->unit,
-           tn_shared_quarantined(s->shared, c->page->unit)
-               ? "; it is in quarantine until it is changed" : "");
-    (void)deaths;
+    const char *unit = c->page->unit, *then = "";
+    if (!unit[0]) return;
+    if (!tn_shared_blame(s->shared, unit))
+        then = "; that cannot be noted, as there is no room for more in quarantine";
+    else if (tn_shared_quarantined(s->shared, unit))
+        then = "; it is in quarantine until it is changed";
+    tn_log(s->log, TN_LOG_error, "supervisor", "unit %s was running when the worker died%s", unit,
+           then);
 }
 
 static void died(struct child *c, int status)

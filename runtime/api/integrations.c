@@ -164,6 +164,7 @@ static void write_config(struct tn_api *api, const struct tn_integration *i, str
 /* The name of its isolate, in the page that the processes share. */
 static void isolate_name(const struct tn_integration *i, char name[TN_UNIT_NAME])
 {
+    _Static_assert(sizeof "integrations:" + NAME_MAX_CHARS <= TN_UNIT_NAME, "no name is cut");
     snprintf(name, TN_UNIT_NAME, "integrations:%.*s", TN_FMT(i->name));
 }
 
@@ -477,8 +478,17 @@ struct writing {
     struct tn_api *api;
     struct tn_http_exchange *x;
     struct tn_integration i;
+    char before[TN_UNIT_NAME]; /* the name of its isolate until then; "": it had none */
     int status;
 };
+
+/* Whose name nobody bears any more is in quarantine no more. */
+static void forget_name(const struct writing *w)
+{
+    char now[TN_UNIT_NAME] = "";
+    if (w->status != 204) isolate_name(&w->i, now);
+    if (strcmp(w->before, now) != 0) tn_shared_release(w->api->p.shared, w->before);
+}
 
 static void written(void *arg, const struct tn_committed *done, const struct tn_err *failed)
 {
@@ -489,6 +499,7 @@ static void written(void *arg, const struct tn_committed *done, const struct tn_
     (void)done;
     tn_integration_init(&fresh);
     tn_id_text(&w->i.id, id);
+    if (!failed) forget_name(w);
     if (failed) {
         err = *failed;
         if (err.kind == TN_E_conflict)
@@ -572,9 +583,12 @@ void api_integrations_update(void *arg, struct tn_http_exchange *x)
     struct tn_err err;
     if (!api_body(api, x, &body)) return;
     struct writing *w = writing_new(api, x, 200);
-    if (!api_integration_of(api, x, &w->i))
+    if (!api_integration_of(api, x, &w->i)) {
         give_up(w, NULL);
-    else if (!take_body(api, &w->i, body, &err))
+        return;
+    }
+    isolate_name(&w->i, w->before);
+    if (!take_body(api, &w->i, body, &err))
         give_up(w, &err);
     else
         put(w, w->i.version, "integration.update");
@@ -591,6 +605,7 @@ void api_integrations_delete(void *arg, struct tn_http_exchange *x)
     }
     struct tn_commit *commit = tn_commit_new(api->p.store);
     char id[TN_ID_LEN + 1];
+    isolate_name(&w->i, w->before);
     tn_id_text(&w->i.id, id);
     if (tn_commit_delete(commit, w->i.team, table, &w->i.id, w->i.version, &err) &&
         api->p.scripts->forget(api->p.scripts_self, w->i.team, id, commit, &err) &&

@@ -107,7 +107,7 @@ void api_scripts_release(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
     struct tn_err err;
-    char unit[UNIT_NAME];
+    char unit[TN_UNIT_NAME];
     snprintf(unit, sizeof unit, "%.*s", TN_FMT(tn_http_param(x, "unit")));
     struct tn_commit *commit = tn_commit_new(api->p.store);
     if (!tn_shared_quarantined(api->p.shared, unit))

@@ -89,7 +89,7 @@ struct tn_isolate_info {
     uint64_t calls, errors, overruns, beside, cpu_ms;
     size_t bytes, peak_bytes;
     int tasks;
-    bool quarantined;
+    bool quarantined;              /* in all workers */
 };
 typedef void (*tn_isolate_fn)(void *arg, const struct tn_isolate_info *info);
 

@@ -147,6 +147,21 @@ static void write_isolates(struct tn_buf *out, const struct tn_api *api)
           (int64_t)alive);
 }
 
+/* No worker in the labels: what is in quarantine is so in all of them. */
+static void write_quarantined(struct tn_buf *out, const struct tn_shared *shared)
+{
+    int64_t all = 0;
+    tn_buf_adds(out, "# HELP tenon_isolate_quarantined 1: stopped until it is changed or released.\n"
+                     "# TYPE tenon_isolate_quarantined gauge\n");
+    for (int i = 0; i < TN_SUSPECTS_MAX; i++) {
+        const struct tn_shared_suspect *suspect = tn_shared_in_quarantine(shared, i);
+        if (!suspect) continue;
+        tn_buf_addf(out, "tenon_isolate_quarantined{isolate=\"%s\"} 1\n", suspect->unit);
+        all++;
+    }
+    gauge(out, "tenon_isolates_quarantined", "gauge", "Isolates that are in quarantine.", all);
+}
+
 static void write_store(struct tn_buf *out, const struct tn_store_stats *s)
 {
     gauge(out, "tenon_store_commits_total", "counter", "Commits since the store process started.",
@@ -176,6 +191,7 @@ static void metrics_known(void *arg, const struct tn_store_stats *stats, const s
     write_processes(&out, shared);
     write_sync(&out, a->api);
     write_isolates(&out, a->api);
+    write_quarantined(&out, shared);
     if (!err) write_store(&out, stats);
     tn_http_reply(a->x, 200, "text/plain; version=0.0.4; charset=utf-8", tn_buf_str(&out));
     tn_buf_clear(&out);
@@ -204,9 +220,10 @@ static void write_quarantine(struct tn_jw *w, const struct tn_shared *shared)
 {
     tn_jw_key(w, TN_STR("quarantine"));
     tn_jw_array(w);
-    for (int i = 0; i < TN_SUSPECTS_MAX; i++)
-        if (tn_shared_quarantined(shared, shared->suspects[i].unit))
-            tn_jw_z(w, shared->suspects[i].unit);
+    for (int i = 0; i < TN_SUSPECTS_MAX; i++) {
+        const struct tn_shared_suspect *suspect = tn_shared_in_quarantine(shared, i);
+        if (suspect) tn_jw_z(w, suspect->unit);
+    }
     tn_jw_end(w);
 }
 

@@ -18,10 +18,11 @@ struct script {
     size_t n;
 };
 
+/* None of a text that is not there. */
 static struct lines split(struct tn_str text)
 {
     struct lines l = {.v = tn_alloc((text.n + 1) * sizeof *l.v)};
-    while (text.n) {
+    while (text.p && text.n) {
         const char *end = memchr(text.p, '\n', text.n);
         size_t n = end ? (size_t)(end - text.p) + 1 : text.n;
         l.v[l.n++] = (struct tn_str){text.p, n};
@@ -154,7 +155,7 @@ static void put_hunks(struct tn_buf *out, const struct script *s, const struct l
 
 void tn_unified(const char *path, struct tn_str from, struct tn_str to, struct tn_buf *out)
 {
-    if ((from.p != NULL) == (to.p != NULL) && tn_str_eq(from, to)) return;
+    if (from.p && to.p ? tn_str_eq(from, to) : from.p == to.p) return;
     struct lines a = split(from), b = split(to);
     struct script s = script_of(&a, &b);
     if (from.p)

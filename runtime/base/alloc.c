@@ -17,7 +17,7 @@ enum { BLOCK = 4096 - sizeof(struct tn_arena_block) };
 
 static void *or_die(void *p, size_t n)
 {
-    if (p || n == 0) return p;
+    if (p) return p;
     fprintf(stderr, "tenon: out of memory (%zu bytes)\n", n);
     abort();
 }

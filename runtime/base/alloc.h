@@ -6,13 +6,14 @@
 
 #include <stddef.h>
 
+#define TN_NEVER_NULL __attribute__((returns_nonnull))
 #define TN_NEW(type) ((type *)tn_alloc(sizeof(type)))      /* zeroed */
 
-void *tn_alloc(size_t n);                                  /* zeroed; never NULL */
-void *tn_realloc(void *p, size_t n);                       /* never NULL; new bytes are not zeroed */
+TN_NEVER_NULL void *tn_alloc(size_t n);                    /* zeroed */
+TN_NEVER_NULL void *tn_realloc(void *p, size_t n);         /* new bytes are not zeroed */
 void tn_free(void *p);
 char *tn_strdup(const char *s);                            /* NULL gives NULL */
-char *tn_strndup(const char *s, size_t n);                 /* always terminated */
+TN_NEVER_NULL char *tn_strndup(const char *s, size_t n);   /* always terminated */
 
 /* Once, before threads: what is freed is put together at once.  Otherwise that is put off until
  * something large is allocated, and a script that was stopped with a million tables leaves the next
@@ -26,8 +27,8 @@ struct tn_arena {
 void tn_arena_init(struct tn_arena *a);
 void tn_arena_clear(struct tn_arena *a);                   /* frees all; usable again */
 void tn_arena_reset(struct tn_arena *a);                   /* forgets all but keeps the newest block */
-void *tn_arena_alloc(struct tn_arena *a, size_t n);        /* zeroed, aligned to 16 */
-char *tn_arena_strndup(struct tn_arena *a, const char *s, size_t n);
+TN_NEVER_NULL void *tn_arena_alloc(struct tn_arena *a, size_t n); /* zeroed, aligned to 16 */
+TN_NEVER_NULL char *tn_arena_strndup(struct tn_arena *a, const char *s, size_t n);
 char *tn_arena_strdup(struct tn_arena *a, const char *s);
 
 #endif

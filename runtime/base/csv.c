@@ -241,8 +241,9 @@ static bool end_row(struct tn_csv *c, struct tn_err *err)
             bad(c, TN_E_syntax, "%zu cells, but the header has %zu", c->count, c->column_count);
         if (!c->bad.kind) write_row(c);
         bool failed = c->bad.kind != TN_E_none;
-        ok = c->each(c->arg, failed ? (struct tn_str){0} : tn_buf_str(&c->json),
-                     failed ? &c->bad : NULL, c->row_line) ||
+        struct tn_str json = {0};
+        if (!failed) json = tn_buf_str(&c->json);
+        ok = c->each(c->arg, json, failed ? &c->bad : NULL, c->row_line) ||
              tn_fail(err, TN_E_cancelled, "stopped");
     }
     tn_buf_reset(&c->text);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define TN_BASE_ERR_C
 #include "base/err.h"
 
 #include <errno.h>

@@ -53,7 +53,7 @@ static bool fail_missing(struct tn_str name, const struct tn_buf *seen, struct t
 static bool enter(struct tn_json *json, struct tn_str name, struct tn_err *err)
 {
     struct tn_buf seen;
-    struct tn_str key;
+    struct tn_str key = {0};
     bool found = false;
     tn_buf_init(&seen, TN_KIB);
     if (!take(json, '{')) return wanted(json, "an object", err);
@@ -121,7 +121,7 @@ bool tn_json_rows_open(struct tn_json_rows *rows, struct tn_json *json, struct t
 static bool leave(struct tn_json_rows *rows, struct tn_err *err)
 {
     struct tn_json *json = rows->json;
-    struct tn_str key;
+    struct tn_str key = {0};
     for (unsigned level = rows->levels; level--;) {
         while (take(json, ',')) {
             if (!read_key(json, &key, err)) return false;

@@ -56,6 +56,7 @@
 #define TN_LIMIT_MAP_CALL_MS      50                 /* of CPU, a mapping's function for one record */
 #define TN_LIMIT_EXAMPLES_MS      500                /* of CPU, all examples of a mapping at a load */
 #define TN_LIMIT_OVERRUNS         3                  /* of a budget in a row: quarantine */
+#define TN_LIMIT_DRAIN_MS         1800000            /* a run goes on with scripts that were replaced */
 #define TN_LIMIT_LOAD_MS          1000               /* of CPU, loading a unit */
 #define TN_LIMIT_SCRIPT_FILE      TN_MIB
 #define TN_LIMIT_SCRIPT_FILES     2000

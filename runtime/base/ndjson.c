@@ -34,7 +34,8 @@ void tn_ndjson_free(struct tn_ndjson *r)
 struct tn_str tn_ndjson_raw(const struct tn_ndjson *r)
 {
     struct tn_str line = tn_buf_str(&r->line);
-    if (r->number == 1 && tn_str_starts(line, "\xef\xbb\xbf")) line.p += 3, line.n -= 3;
+    if (r->number == 1 && line.n >= 3 && memcmp(line.p, "\xef\xbb\xbf", 3) == 0)
+        line.p += 3, line.n -= 3;
     if (line.n && line.p[line.n - 1] == '\r') line.n--;
     return line;
 }

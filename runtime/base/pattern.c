@@ -192,6 +192,7 @@ static const char *frontier(struct tn_pattern *m, const char *s, const char *p)
     if (at(m, p) != '[') return fail(m, "missing '[' after '%f' in pattern");
     const char *end = item_end(m, p);
     if (!end) return NULL;
+    /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): s is never before the subject */
     unsigned char before = s == m->subject.p ? 0 : (unsigned char)s[-1];
     unsigned char here = s < subject_end(m) ? (unsigned char)*s : 0;
     return !in_set(before, p, end - 1) && in_set(here, p, end - 1) ? end : NULL;

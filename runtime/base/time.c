@@ -13,6 +13,11 @@ int64_t tn_now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+int64_t tn_clock_ms(const struct tn_clock *clock)
+{
+    return clock && clock->stopped ? clock->ms : tn_now_ms();
+}
+
 int64_t tn_cpu_us(void)
 {
     struct timespec t;

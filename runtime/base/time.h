@@ -9,6 +9,12 @@
 #include "base/str.h"
 
 int64_t tn_now_ms(void);               /* since 1970 in UTC */
+/* A clock that may stand still: a test's.  NULL tells the real time. */
+struct tn_clock {
+    bool stopped;
+    int64_t ms; /* what it shows while it is stopped */
+};
+int64_t tn_clock_ms(const struct tn_clock *clock);
 int64_t tn_mono_us(void);              /* microseconds; for durations and deadlines only */
 int64_t tn_cpu_us(void); /* microseconds of CPU that this thread has used */
 

@@ -8,8 +8,8 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
-#include "base/time.h"
 #include "bind/bind_commit.h"
+#include "bind/bind_test.h"
 #include "store/commit.h"
 #include "store/store.h"
 
@@ -39,7 +39,7 @@ int64_t keep_expiry(lua_State *L, int index)
     if (lua_isnoneornil(L, index)) return 0;
     lua_Integer seconds = luaL_checkinteger(L, index);
     luaL_argcheck(L, seconds > 0 && seconds <= INT32_MAX, index, "seconds from now, above 0");
-    return tn_now_ms() + seconds * 1000;
+    return bind_now(L) + seconds * 1000;
 }
 
 static void drop_buffer(void *object)

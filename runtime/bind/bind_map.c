@@ -22,7 +22,7 @@ int map_misuse(lua_State *L, const char *fmt, ...)
     va_end(ap);
     tn_lua_where(L, file, sizeof file, &line);
     tn_fail_at(&err, file, line);
-    return tn_lua_raise(L, &err);
+    tn_lua_raise(L, &err);
 }
 
 const struct map_node *map_node_at(lua_State *L, int index)

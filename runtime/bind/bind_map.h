@@ -24,12 +24,22 @@ struct tn_map_info {
 /* A loaded mapping: a plan whose functions run in the isolate. */
 struct tn_mapping;
 
+/* Who watches examples gets how each went; err NULL: well.  One that fails then keeps neither the
+ * others from running nor its mapping from loading. */
+struct tn_example_watch {
+    void (*each)(void *arg, const char *file, size_t number, const struct tn_err *err);
+    void *arg;
+};
+
 /* Checks and compiles the declaration under ref (what tn_isolate_load kept of a mapping file; it
  * stays the caller's) and runs its examples.  Keeps a reference to the isolate.  targets: the
- * fields that the resource has (NULL ends; NULL: not checked).
+ * fields that the resource has (NULL ends; NULL: not checked).  watch may be NULL: an example that
+ * fails is a fault of the file.
  * NULL: err has file, line, field and what was expected; nothing is kept. */
 TN_MUST_CHECK struct tn_mapping *tn_mapping_load(struct tn_isolate *isolate, int ref,
-                                                 const char *const *targets, struct tn_err *err);
+                                                 const char *const *targets,
+                                                 const struct tn_example_watch *watch,
+                                                 struct tn_err *err);
 /* The same, up to the plan: "item" that the declaration names as what it writes, to look up the
  * targets with.  Copies it; false as above. */
 TN_MUST_CHECK bool tn_mapping_writes(struct tn_isolate *isolate, int ref, char *name, size_t room,

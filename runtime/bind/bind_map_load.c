@@ -295,7 +295,17 @@ static bool in_time(struct example_run *r, int64_t began_us, struct tn_err *err)
     return tn_fail_at(err, r->m->info.file, r->line);
 }
 
-static bool run_examples(struct tn_mapping *m, const struct map_spec *s, struct tn_err *err)
+/* Shall the next one run? */
+static bool told(const struct tn_example_watch *watch, const struct example_run *r, bool ok,
+                 const struct tn_err *err)
+{
+    if (!watch) return ok;
+    watch->each(watch->arg, r->m->info.file, r->number, ok ? NULL : err);
+    return ok || err->kind != TN_E_budget;
+}
+
+static bool run_examples(struct tn_mapping *m, const struct map_spec *s,
+                         const struct tn_example_watch *watch, struct tn_err *err)
 {
     struct example_run r = {.m = m,
                             .apply = tn_apply_new(m->plan),
@@ -311,6 +321,7 @@ static bool run_examples(struct tn_mapping *m, const struct map_spec *s, struct 
         r.number = i + 1;
         r.line = example_line(m->isolate, m->info.file, i + 1, s->spec.line);
         ok = run_example(&r, &s->examples[i], err) && in_time(&r, began, err);
+        ok = told(watch, &r, ok, err);
     }
     tn_buf_clear(&r.out);
     tn_buf_clear(&r.a);
@@ -319,7 +330,7 @@ static bool run_examples(struct tn_mapping *m, const struct map_spec *s, struct 
     tn_json_free(r.expect);
     tn_json_free(r.got);
     tn_apply_free(r.apply);
-    return ok;
+    return ok || watch;
 }
 
 /* ---- life ---- */
@@ -381,7 +392,7 @@ static bool begin(struct tn_isolate *isolate, struct reading *r, struct tn_err *
 }
 
 struct tn_mapping *tn_mapping_load(struct tn_isolate *isolate, int ref, const char *const *targets,
-                                   struct tn_err *err)
+                                   const struct tn_example_watch *watch, struct tn_err *err)
 {
     struct reading r = {.ref = ref};
     bool ok = begin(isolate, &r, err);
@@ -392,7 +403,7 @@ struct tn_mapping *tn_mapping_load(struct tn_isolate *isolate, int ref, const ch
         r.spec.spec.fn_end = end_session;
         r.spec.spec.fn_arg = m;
         m->plan = tn_plan_new(&r.spec.spec, err);
-        ok = m->plan && make_back(m, &r.spec, err) && run_examples(m, &r.spec, err);
+        ok = m->plan && make_back(m, &r.spec, err) && run_examples(m, &r.spec, watch, err);
     }
     m->spec = r.spec.arena;
     tn_arena_init(&r.spec.arena);

@@ -44,7 +44,7 @@ struct map_declaration {
 /* NULL: the value is none. */
 const struct map_node *map_node_at(lua_State *L, int index);
 /* Raises kind invalid at file and line of the script that is calling. */
-int map_misuse(lua_State *L, const char *fmt, ...) TN_PRINTF(2, 3);
+_Noreturn int map_misuse(lua_State *L, const char *fmt, ...) TN_PRINTF(2, 3);
 bool map_is_reject(lua_State *L, int index);
 bool map_is_warn(lua_State *L, int index);
 

@@ -409,7 +409,7 @@ static int line_of(struct reader *r, struct tn_str name)
     while (tn_str_split(&text, '\n', &line)) {
         number++;
         struct tn_str s = tn_str_trim(line);
-        if (number < r->line || s.n <= name.n || memcmp(s.p, name.p, name.n) != 0) continue;
+        if (number < r->line || s.n <= name.n || !tn_str_starts(s, name.p)) continue;
         s = tn_str_trim((struct tn_str){s.p + name.n, s.n - name.n});
         if (s.n && s.p[0] == '=') return number;
     }

@@ -102,21 +102,21 @@ static int l_len(lua_State *L)
 static int l_next(lua_State *L)
 {
     struct tn_jval v = {0};
-    size_t skip = (size_t)lua_tointeger(L, lua_upvalueindex(2));
+    lua_Integer skip = lua_tointeger(L, lua_upvalueindex(2));
     lua_pushvalue(L, lua_upvalueindex(1));
     int self = lua_gettop(L);
     value_at(L, self, &v);
     struct tn_jiter it = tn_jiter(v);
     it.next = (uint32_t)lua_tointeger(L, lua_upvalueindex(3));
     if (!tn_jnext(&it)) return 0;
-    lua_pushinteger(L, (lua_Integer)(skip + 1));
+    lua_pushinteger(L, skip + 1);
     lua_replace(L, lua_upvalueindex(2));
     lua_pushinteger(L, it.next);
     lua_replace(L, lua_upvalueindex(3));
     if (tn_jis(v, TN_JSON_object))
         lua_pushlstring(L, it.key.p, it.key.n);
     else
-        lua_pushinteger(L, (lua_Integer)(skip + 1));
+        lua_pushinteger(L, skip + 1);
     push_value(L, self, it.value);
     return 2;
 }

@@ -92,29 +92,35 @@ static struct tn_err error_of(const struct walk *w, const struct entry *e)
     return err;
 }
 
-/* The next entry's record, or nil and an err.  False: nothing is left. */
-static bool push_next(lua_State *L, struct walk *w, size_t *line, bool *good)
+/* The record of the next of the entries that wait, or nil and an err. */
+static void push_entry(lua_State *L, struct walk *w, size_t *line, bool *good)
 {
     struct tn_err err;
-    *good = false;
-    if (w->next == w->count && fill(L, w) == END) {
-        if (w->feed.broken.kind == TN_E_none) return false;
-        *line = (size_t)w->feed.broken.line;
-        bind_fail(L, &w->feed.broken);
-        tn_err_clear(&w->feed.broken);
-        return true;
-    }
     const struct entry *e = &w->entries[w->next++];
     *line = e->line;
-    if (e->bad == TN_E_none) {
+    *good = e->bad == TN_E_none;
+    if (*good) {
         if (!tn_json_parse(w->json, (struct tn_str){w->queue.p + e->at, e->n}, &err))
             bind_raise(L, &err);
         bind_json_push(L, tn_json_root(w->json));
-        *good = true;
-        return true;
+        return;
     }
     err = error_of(w, e);
     bind_fail(L, &err);
+}
+
+/* The next entry's record, or nil and an err.  False: nothing is left. */
+static bool push_next(lua_State *L, struct walk *w, size_t *line, bool *good)
+{
+    if (w->next < w->count || fill(L, w) == ROWS) {
+        push_entry(L, w, line, good);
+        return true;
+    }
+    if (w->feed.broken.kind == TN_E_none) return false;
+    *line = (size_t)w->feed.broken.line;
+    *good = false;
+    bind_fail(L, &w->feed.broken);
+    tn_err_clear(&w->feed.broken);
     return true;
 }
 
@@ -159,7 +165,7 @@ int bind_rows_sorted(lua_State *L)
     int records = lua_gettop(L);
     lua_newtable(L);
     while (w->next < w->count || fill(L, w) == ROWS) {
-        push_next(L, w, &line, &good);
+        push_entry(L, w, &line, &good);
         if (good) {
             lua_rawseti(L, records, ++n_good);
             continue;

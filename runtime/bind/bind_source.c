@@ -514,7 +514,8 @@ static void fill(struct tn_source *out, struct source *s, const struct tn_mappin
                               .fields = target->resource.fields,
                               .n_fields = target->resource.n_fields,
                               .entity = s->operation->entity,
-                              .mapping = tn_mapping_info(mapping)->file};
+                              .mapping = tn_mapping_info(mapping)->file,
+                              .replaced_us = tn_connection_replaced_us(s->connection)};
     snprintf(out->generation, sizeof out->generation, "%s", tn_unit_generation(unit));
 }
 

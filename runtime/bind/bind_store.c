@@ -69,9 +69,10 @@ static size_t take_key(lua_State *L, int index, const struct tn_decl *resource,
     const char *const *names = resource->resource.key;
     size_t n = 0;
     luaL_checktype(L, index, LUA_TTABLE);
-    if (!names || !names[0]) luaL_error(L, "%s has no key; use query", resource->name);
+    if (!names || !names[0])
+        return (size_t)luaL_error(L, "%s has no key; use query", resource->name);
     bind_check_keys(L, index, names);
-    for (; names[n] && n < TN_STORE_KEY_MAX; n++) {
+    for (; n < TN_STORE_KEY_MAX && names[n]; n++) {
         if (lua_getfield(L, index, names[n]) == LUA_TNIL)
             luaL_error(L, "the key of %s needs '%s'", resource->name, names[n]);
         key[n] = bind_query_text(L, -1, arena);

@@ -3,7 +3,6 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
-#include "base/time.h"
 #include "bind/bind_http.h"
 #include "bind/bind_map.h"
 #include "bind/bind_rows.h"
@@ -30,14 +29,14 @@ static struct bind_test *check_test(lua_State *L)
 int64_t bind_now(lua_State *L)
 {
     const struct bind_test *test = test_of(L);
-    return test && test->now_ms ? test->now_ms : tn_now_ms();
+    return tn_clock_ms(test ? test->clock : NULL);
 }
 
 bool bind_test_sleep(lua_State *L, int64_t ms)
 {
     struct bind_test *test = test_of(L);
-    if (!test || !test->now_ms) return false;
-    test->now_ms += ms;
+    if (!test || !test->clock->stopped) return false;
+    test->clock->ms += ms;
     return true;
 }
 
@@ -67,7 +66,9 @@ static int l_answer(lua_State *L)
 static int l_clock(lua_State *L)
 {
     struct bind_test *test = check_test(L);
-    if (!lua_isnoneornil(L, 1)) test->now_ms = luaL_checkinteger(L, 1);
+    if (!lua_isnoneornil(L, 1)) {
+        *test->clock = (struct tn_clock){.stopped = true, .ms = luaL_checkinteger(L, 1)};
+    }
     lua_pushinteger(L, bind_now(L));
     return 1;
 }
@@ -75,7 +76,7 @@ static int l_clock(lua_State *L)
 static int l_reset(lua_State *L)
 {
     struct bind_test *test = check_test(L);
-    test->now_ms = 0;
+    test->clock->stopped = false;
     if (test->teams) test->owner->team = ++*test->teams;
     lua_pushnil(L);
     lua_setfield(L, LUA_REGISTRYINDEX, ANSWER);

@@ -5,6 +5,7 @@
 #ifndef TN_BIND_BIND_TEST_H
 #define TN_BIND_BIND_TEST_H
 
+#include "base/time.h"
 #include "bind/bind.h"
 
 struct bind_owner;
@@ -12,7 +13,7 @@ struct tn_units;
 
 /* Of one isolate that runs tests; bind_context.test points here. */
 struct bind_test {
-    int64_t now_ms;               /* what scripts are told the time is; 0: the real one */
+    struct tn_clock *clock;       /* what scripts are told the time is */
     struct bind_owner *owner;     /* of the isolate: each test gets a new team, and so no records */
     int64_t *teams;               /* how many teams there were; NULL: there is no store */
     const struct tn_units *units; /* whose mappings can be tried */

@@ -447,7 +447,7 @@ static int slept(lua_State *L, int status, lua_KContext ctx)
 static int sleep_now(lua_State *L)
 {
     lua_Number s = luaL_checknumber(L, 1);
-    luaL_argcheck(L, s >= 0 && s <= SLEEP_MAX_MS / 1000, 1, "0 to 60 seconds");
+    luaL_argcheck(L, s >= 0 && s * 1000 <= SLEEP_MAX_MS, 1, "0 to 60 seconds");
     struct tn_task *task = tn_task_self(L);
     if (bind_test_sleep(L, (int64_t)(s * 1000))) return 0;
     struct nap *nap = bind_new(L, sizeof *nap, &NAP);

@@ -5,7 +5,6 @@
 
 #include "base/fault.h"
 #include "base/limits.h"
-#include "base/time.h"
 #include "bind/bind_keep.h"
 #include "store/commit.h"
 #include "store/merge.h"
@@ -88,8 +87,8 @@ static struct tx_record *known(const struct tx *tx, const struct tn_decl *resour
     return tn_map_get(&tx->records, key_of(resource, id, key));
 }
 
-/* row NULL: it is not there. */
-static bool enter(struct tx *tx, const struct tn_decl *resource, const struct tn_id *id,
+/* Of a row that is not there only the id counts. */
+static bool enter(struct tx *tx, const struct tn_decl *resource, bool there,
                   const struct bind_row *row, struct tn_str body, struct tx_record **out,
                   struct tn_err *err)
 {
@@ -99,14 +98,19 @@ static bool enter(struct tx *tx, const struct tn_decl *resource, const struct tn
         return tn_fail(err, TN_E_budget, "a transaction may read %d records", TN_LIMIT_TX_READS);
     if (!keep(tx, body, &kept, err)) return false;
     struct tx_record *r = tn_arena_alloc(&tx->arena, sizeof *r);
-    *r = (struct tx_record){.resource = resource, .there = row != NULL, .body = kept};
-    if (row) r->row = *row;
-    r->row.id = *id;
+    *r = (struct tx_record){.resource = resource, .there = there, .row = *row, .body = kept};
     *tx->last = r;
     tx->last = &r->next;
-    tn_map_put(&tx->records, key_of(resource, id, key), r);
+    tn_map_put(&tx->records, key_of(resource, &row->id, key), r);
     *out = r;
     return true;
+}
+
+static bool enter_new(struct tx *tx, const struct tn_decl *resource, const struct tn_id *id,
+                      struct tx_record **out, struct tn_err *err)
+{
+    const struct bind_row row = {.id = *id};
+    return enter(tx, resource, false, &row, TN_STR(""), out, err);
 }
 
 /* The record whether it is there or not. */
@@ -119,10 +123,9 @@ static bool look(struct tx *tx, const struct tn_decl *resource, const struct tn_
     if (tn_store_get(tx->desk.store, tx->desk.actor.team, resource->resource.plural, id, &row,
                      &tx->hold, err)) {
         struct bind_row as = bind_row_of(&row);
-        return enter(tx, resource, id, &as, row.body, out, err);
+        return enter(tx, resource, true, &as, row.body, out, err);
     }
-    if (err->kind != TN_E_not_found) return false;
-    return enter(tx, resource, id, NULL, TN_STR(""), out, err);
+    return err->kind == TN_E_not_found && enter_new(tx, resource, id, out, err);
 }
 
 bool tx_get(struct tx *tx, const struct tn_decl *resource, const struct tn_id *id,
@@ -137,7 +140,7 @@ bool tx_note_row(struct tx *tx, const struct tn_decl *resource, const struct bin
                  struct tn_str body, struct tx_record **out, struct tn_err *err)
 {
     *out = known(tx, resource, &row->id);
-    if (!*out && !enter(tx, resource, &row->id, row, body, out, err)) return false;
+    if (!*out && !enter(tx, resource, true, row, body, out, err)) return false;
     if (!(*out)->there) *out = NULL;
     return true;
 }
@@ -265,11 +268,10 @@ bool tx_create(struct tx *tx, const struct tn_decl *resource, struct tn_id *id, 
     bool own = memcmp(id, &none, sizeof none) != 0;
     if (!own) *id = tn_id_new();
     /* Nobody else has a new one: it need not be looked for. */
-    if (own ? !look(tx, resource, id, &r, err)
-            : !enter(tx, resource, id, NULL, TN_STR(""), &r, err))
+    if (own ? !look(tx, resource, id, &r, err) : !enter_new(tx, resource, id, &r, err))
         return false;
     if (!r->there) {
-        r->row.created_ms = r->row.updated_ms = tn_now_ms();
+        r->row.created_ms = r->row.updated_ms = tn_store_now(tx->desk.owner->env->store);
         return write_body(tx, r, body, err);
     }
     tn_fail(err, TN_E_conflict, "id: there is a %s of this id already", resource->name);

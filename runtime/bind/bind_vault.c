@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "access/secrets.h"
-#include "base/time.h"
 #include "bind/bind_keep.h"
 #include "crypto/cipher.h"
 
@@ -51,14 +50,14 @@ static int l_put(lua_State *L)
     char key[KEEP_KEY], aad[KEEP_KEY + 64];
     struct tn_err err;
     struct tn_str text = bind_str(L, 2);
-    lua_Integer seconds = luaL_checkinteger(L, 3);
-    luaL_argcheck(L, seconds > 0 && seconds <= INT32_MAX, 3, "seconds from now, above 0");
+    luaL_checkinteger(L, 3); /* none is kept for ever */
+    int64_t expires = keep_expiry(L, 3);
     if (!ready(L, &owner, &err)) return bind_fail(L, &err);
     struct tn_str name = keep_key(L, owner, 1, key);
     struct tn_buf *sealed = keep_hold(L);
     tn_seal(&owner->env->secrets->vault, text, belongs(owner, name, aad), sealed);
     if (!tn_buf_ok(sealed, "the value", &err)) return bind_fail(L, &err);
-    return keep_set(L, owner, space, name, tn_buf_str(sealed), tn_now_ms() + seconds * 1000);
+    return keep_set(L, owner, space, name, tn_buf_str(sealed), expires);
 }
 
 static int l_delete(lua_State *L)

@@ -12,7 +12,7 @@
 #include "bind/bind_map.h"
 #include "script/errand.h"
 
-enum { HEALTH_MS = 60000, VERSION_MAX = 64, AREA_MAX = 80 };
+enum { HEALTH_MS = 60000, VERSION_MAX = 64 };
 
 static const char MODULE[] = "stdlib/std/connection.lua";
 
@@ -28,12 +28,13 @@ struct tn_connection {
     struct tn_integration integration;
     struct bind_owner owner;
     struct bind_context context; /* the isolate's */
-    char area[AREA_MAX];
+    char area[TN_HOST_SLOT]; /* and the isolate's name */
     char *name;           /* the integration's */
     struct tn_buf config; /* JSON with defaults filled in */
     struct tn_isolate *isolate;
     struct tn_decl *adapter;
     int run, health; /* refs */
+    int64_t replaced_us;
     struct loaded *mappings;
 };
 
@@ -90,6 +91,11 @@ struct tn_unit *tn_connection_unit(const struct tn_connection *c)
 struct tn_isolate *tn_connection_isolate(const struct tn_connection *c)
 {
     return c->isolate;
+}
+
+const int64_t *tn_connection_replaced_us(const struct tn_connection *c)
+{
+    return &c->replaced_us;
 }
 
 /* From now on no log line shows them, whoever logs. */
@@ -289,16 +295,19 @@ struct tn_connections *tn_connections_new(const struct tn_connections_options *o
     return c;
 }
 
-static void release(void *value)
+/* What began with it ends on it. */
+static void let_go(void *connection)
 {
-    tn_connection_unref(value);
+    struct tn_connection *c = connection;
+    if (c) c->replaced_us = tn_mono_us();
+    tn_connection_unref(c);
 }
 
 void tn_connections_free(struct tn_connections *c)
 {
     if (!c) return;
     while (c->loading) tn_connections_stop(c->loading);
-    tn_map_clear(&c->by_id, release);
+    tn_map_clear(&c->by_id, let_go);
     tn_units_unref(c->units);
     tn_free(c);
 }
@@ -334,7 +343,7 @@ struct tn_units *tn_connections_current(const struct tn_connections *c)
 void tn_connections_drop(struct tn_connections *c, const char *id)
 {
     c->changes++;
-    tn_connection_unref(tn_map_remove(&c->by_id, tn_str(id)));
+    let_go(tn_map_remove(&c->by_id, tn_str(id)));
 }
 
 void tn_connections_each(const struct tn_connections *c, tn_connection_fn fn, void *arg)
@@ -381,7 +390,7 @@ static void keep(struct tn_connections *all, struct tn_connection *c, unsigned c
     char key[TN_ID_LEN + 1];
     if (all->changes != changes) return;
     tn_id_text(&c->integration.id, key);
-    tn_connection_unref(tn_map_put(&all->by_id, tn_str(key), tn_connection_ref(c)));
+    let_go(tn_map_put(&all->by_id, tn_str(key), tn_connection_ref(c)));
 }
 
 static const char *mapping_of(const struct tn_decl *adapter, const char *operation)

@@ -52,6 +52,8 @@ const struct tn_integration *tn_connection_integration(const struct tn_connectio
 const struct tn_decl *tn_connection_adapter(const struct tn_connection *c);
 struct tn_unit *tn_connection_unit(const struct tn_connection *c);
 struct tn_isolate *tn_connection_isolate(const struct tn_connection *c);
+/* When another one took over from it, or it was dropped, as tn_mono_us; 0: not yet. */
+const int64_t *tn_connection_replaced_us(const struct tn_connection *c);
 /* The mapping of that name in the connection's own isolate: loaded once, the connection's. */
 TN_MUST_CHECK const struct tn_mapping *tn_connection_mapping(struct tn_connection *c,
                                                              const char *name, struct tn_err *err);

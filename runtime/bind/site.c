@@ -18,7 +18,7 @@ static int open_folder(const char *site, const char *path, bool make, const char
     while (at >= 0 && (slash = strchr(path, '/'))) {
         char part[NAME_MAX_LEN];
         snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
-        if (make && mkdirat(at, part, 0755) < 0 && errno != EEXIST) {
+        if (make && mkdirat(at, part, 0777) < 0 && errno != EEXIST) {
             tn_fail_errno(err, errno, part);
             close(at);
             return -1;
@@ -56,7 +56,7 @@ bool tn_site_write(const char *site, const char *path, struct tn_str text, struc
     if (folder < 0) return false;
     /* A name that begins with '.' is passed over by whoever reads the folder. */
     snprintf(draft, sizeof draft, ".%s.%d.new", name, (int)getpid());
-    fd = openat(folder, draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    fd = openat(folder, draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
     ok = fd >= 0 && write_all(fd, text) && renameat(folder, draft, folder, name) == 0 &&
          fsync(folder) == 0;
     if (!ok) tn_fail_errno(err, errno, path);

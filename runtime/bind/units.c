@@ -188,6 +188,7 @@ static bool find_target(struct tn_isolate *iso, int ref, const char *path,
 
 static struct tn_mapping *load_mapping(struct tn_isolate *iso, const char *path,
                                        const struct tn_unit *core, bool lenient,
+                                       const struct tn_example_watch *watch,
                                        const struct tn_decl **target, struct tn_err *err)
 {
     const char *names[TARGETS_MAX];
@@ -196,7 +197,7 @@ static struct tn_mapping *load_mapping(struct tn_isolate *iso, const char *path,
     if (!tn_isolate_load(iso, path, &ref, err)) return NULL;
     if (find_target(iso, ref, path, core, lenient, target, err)) {
         if (*target) target_names(*target, names);
-        mapping = tn_mapping_load(iso, ref, *target ? names : NULL, err);
+        mapping = tn_mapping_load(iso, ref, *target ? names : NULL, watch, err);
     }
     if (!mapping && !err->file[0]) tn_fail_at(err, path, 1);
     tn_isolate_release(iso, ref);
@@ -213,7 +214,7 @@ struct tn_mapping *tn_unit_mapping_load(struct tn_unit *unit, struct tn_isolate 
         return NULL;
     }
     snprintf(path, sizeof path, "mappings/%s.lua", name);
-    return load_mapping(iso, path, unit->core, false, &target, err);
+    return load_mapping(iso, path, unit->core, false, NULL, &target, err);
 }
 
 /* ---- which files make a unit ---- */
@@ -260,15 +261,13 @@ static struct tn_str system_of(const char *path)
     struct tn_str rest = tn_str(path), first;
     if (cut_prefix(&rest, PINNED)) {
         tn_str_split(&rest, '/', &first);
-        return is_reserved_unit(first) ? (struct tn_str){0} : first;
-    }
-    if (cut_prefix(&rest, "scripts/adapters/")) {
-        if (memchr(rest.p, '/', rest.n)) return (struct tn_str){0};
-        return (struct tn_str){rest.p, rest.n - 4};
-    }
-    if (cut_prefix(&rest, "mappings/") && memchr(rest.p, '/', rest.n)) {
+        if (!is_reserved_unit(first)) return first;
+    } else if (cut_prefix(&rest, "scripts/adapters/")) {
         tn_str_split(&rest, '/', &first);
-        return first;
+        if (!rest.p) return (struct tn_str){first.p, first.n - 4};
+    } else if (cut_prefix(&rest, "mappings/")) {
+        tn_str_split(&rest, '/', &first);
+        if (rest.p) return first;
     }
     return (struct tn_str){0};
 }
@@ -438,8 +437,8 @@ static bool load_slot(struct load *load, struct tn_unit *unit, const char *path)
 {
     struct slot slot = {.name = ""};
     struct tn_err err;
-    slot.mapping =
-        load_mapping(unit->isolate, path, unit->core, load->faults > 0, &slot.target, &err);
+    slot.mapping = load_mapping(unit->isolate, path, unit->core, load->faults > 0,
+                                unit->env->examples, &slot.target, &err);
     if (!slot.mapping) return report(load, &err);
     snprintf(slot.name, sizeof slot.name, "%.*s", (int)(strlen(path) - strlen("mappings/.lua")),
              path + strlen("mappings/"));

@@ -15,6 +15,7 @@
 #include "script/decl.h"
 
 struct tn_column;
+struct tn_example_watch;
 struct tn_mapping;
 struct tn_table;
 struct tn_runner;
@@ -32,6 +33,7 @@ struct tn_units_env {
     const struct tn_secrets *secrets;
     struct tn_runner *runner;        /* for tn.sync */
     const struct tn_units *serving;  /* the newest set; NULL: none yet */
+    const struct tn_example_watch *examples; /* told of each while sets load; NULL: nobody is */
 };
 
 /* Whose key-values and vault an isolate's modules work with: bind_context.app points here. */
@@ -131,7 +133,8 @@ const struct tn_decl *tn_unit_resource(const struct tn_unit *unit, const char *n
 const struct tn_decl *tn_unit_resource_of(const struct tn_unit *unit, const char *table);
 const struct tn_decl *tn_unit_resource_at(const struct tn_unit *unit, size_t i);
 
-/* Makes another isolate over the unit's files, with context (outlives it) for its modules. */
+/* Makes another isolate over the unit's files, with context (outlives it) for its modules.
+ * Quarantine goes by its name. */
 TN_MUST_CHECK struct tn_isolate *tn_unit_isolate_new(struct tn_unit *unit, const char *name,
                                                      struct bind_context *context,
                                                      struct tn_err *err);

@@ -12,7 +12,7 @@
 static const struct tn_command commands[] = {
     {"serve", "[options]", "run the server", NULL}, /* it is the program's own */
     {"check", "[--site DIR] [--json]", "load all scripts and run all examples, print every fault", tn_cli_check},
-    {"test", "[PATH...] [--site DIR] [--tap]", "run the *.test.lua files there (tests/lua)", tn_cli_test},
+    {"test", "[PATH...] [--site DIR] [--tap]", "run the examples of mappings and the *.test.lua files there (tests/lua)", tn_cli_test},
     {"map", "NAME [--site DIR] [--from FORMAT] [--rows PATH] [--delimiter C] [--decimal-comma NAMES] [--encoding NAME] "
      "[--columns LIST] [--bytes] [--to FORMAT] [--back] [--explain] [--coverage] [--stats] [--json]",
      "records or pages on stdin, mapped records on stdout", tn_cli_map},

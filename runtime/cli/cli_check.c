@@ -97,7 +97,7 @@ int tn_cli_check(int argc, char **argv)
     tn_jw_object(&r.w);
     tn_jw_key(&r.w, TN_STR("faults"));
     tn_jw_array(&r.w);
-    bool ok = tn_workshop_open(&workshop, site, fault, &r, &err) && !r.faults;
+    bool ok = tn_workshop_open(&workshop, site, NULL, fault, &r, &err) && !r.faults;
     if (!ok && !r.faults) fault(&r, &err);
     tn_jw_end(&r.w);
     tn_jw_key(&r.w, TN_STR("oneWay"));

@@ -406,7 +406,7 @@ int tn_cli_map(int argc, char **argv)
         {NULL, TN_ARG_flag, NULL, NULL, NULL}};
     if (!tn_args_parse(table, argc, argv, words, 1, &n, &err) || !check_options(&o, n, &err))
         return tn_cli_usage(&err, "map");
-    bool ok = tn_workshop_open(&workshop, o.site, NULL, NULL, &err) &&
+    bool ok = tn_workshop_open(&workshop, o.site, NULL, NULL, NULL, &err) &&
               run(&o, &workshop, words[0], &rejected, &err);
     tn_workshop_close(&workshop);
     if (!ok) return tn_cli_fail(&err);

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* tenon test - runs Lua tests of scripts: each file in an isolate of its own, without network, each
- * test with a store of its own that is empty. */
+/* tenon test - runs the examples of mappings, then Lua tests of scripts: each file in an isolate of
+ * its own, without network, each test with a store of its own that is empty. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "bind/bind_map.h"
 #include "bind/bind_test.h"
 #include "cli/args.h"
 #include "cli/cli.h"
@@ -30,10 +32,14 @@ struct testing {
     struct tn_workshop workshop;
     struct tn_scratch_store *store; /* NULL: there is none; scripts are told so */
     int64_t teams;                  /* that tests had so far */
+    struct tn_clock clock;          /* of the test that runs, and of the store */
     char *files[FILES_MAX];
     size_t n_files;
     bool tap, colour;
-    size_t run, failed;
+    size_t run, failed; /* tests and examples */
+    size_t tests;       /* that files have, or would have if they loaded */
+    size_t groups;      /* files of either */
+    struct tn_example_watch examples;
 };
 
 /* One file's tests. */
@@ -83,8 +89,23 @@ static bool add_path(struct testing *t, const char *path, int depth, struct tn_e
     return true;
 }
 
+/* Neither a byte order mark nor a line for the shell is Lua: blanks, as lines keep their numbers.
+ */
+static void blank_head(char *p, size_t n)
+{
+    static const char mark[] = {'\xef', '\xbb', '\xbf'};
+    if (n >= sizeof mark && memcmp(p, mark, sizeof mark) == 0) {
+        memset(p, ' ', sizeof mark);
+        p += sizeof mark;
+        n -= sizeof mark;
+    }
+    if (n && *p == '#')
+        for (; n && *p != '\n'; n--) *p++ = ' ';
+}
+
 static bool read_text(const char *path, struct tn_buf *text, struct tn_err *err)
 {
+    const size_t head = sizeof HEAD - 1;
     FILE *f = fopen(path, "r");
     size_t n;
     if (!f) return tn_fail_errno(err, errno, path);
@@ -95,24 +116,111 @@ static bool read_text(const char *path, struct tn_buf *text, struct tn_err *err)
         text->n += n;
     } while (n);
     fclose(f);
+    if (text->n >= head) blank_head(text->p + head, text->n - head);
     tn_buf_adds(text, FOOT);
     return tn_buf_ok(text, path, err);
 }
 
 /* ---- results ---- */
 
+/* A text of a script, which may not end a line or begin something else: line breaks become `lf`,
+ * other control bytes blanks, and the bytes in `marked` get a backslash. */
+static void put_text(const char *text, const char *lf, const char *marked)
+{
+    for (; *text; text++) {
+        if (*text == '\n') {
+            fputs(lf, stdout);
+            continue;
+        }
+        if (strchr(marked, *text)) putchar('\\');
+        putchar((unsigned char)*text < ' ' ? ' ' : *text);
+    }
+}
+
+/* In TAP a "#" of a name would begin a directive: "# SKIP". */
+static void put_name(const struct testing *t, const char *name)
+{
+    put_text(name, " ", t->tap ? "#\\" : "");
+}
+
+static void put_err(const struct tn_err *err, const char *head, const char *lf)
+{
+    fputs(head, stdout);
+    if (err->file[0]) {
+        put_text(err->file, " ", "");
+        printf(":%d: ", err->line);
+    }
+    printf("[%s] ", tn_kind_name(err->kind));
+    put_text(err->text, lf, "");
+    putchar('\n');
+}
+
+static void put_result(const struct testing *t, const char *file, bool ok)
+{
+    const char *colour = !t->colour ? "" : ok ? "\033[32m" : "\033[31m";
+    if (!t->tap) {
+        printf("  %s%s%s ", colour, ok ? "ok" : "FAILED", t->colour ? "\033[0m" : "");
+        return;
+    }
+    printf("%s %zu - ", ok ? "ok" : "not ok", t->run);
+    put_name(t, file);
+    printf(": ");
+}
+
 static void say(struct testing *t, const char *file, const char *name, const struct tn_err *err)
 {
-    const char *colour = !t->colour ? "" : err ? "\033[31m" : "\033[32m";
     t->run++;
     t->failed += err != NULL;
-    if (t->tap)
-        printf("%s %zu - %s: %s\n", err ? "not ok" : "ok", t->run, file, name);
+    put_result(t, file, !err);
+    put_name(t, name);
+    putchar('\n');
+    if (err && t->tap)
+        put_err(err, "# ", "\n# ");
+    else if (err)
+        put_err(err, "         ", "\n         ");
+}
+
+static void begin_group(struct testing *t, const char *file)
+{
+    t->groups++;
+    if (!t->tap) printf("%s\n", file);
+}
+
+static void put_empty(const struct testing *t, const char *file)
+{
+    fputs(t->tap ? "# " : "  ", stdout);
+    if (t->tap) put_text(file, " ", "");
+    printf("%sno test is in this file\n", t->tap ? ": " : "");
+}
+
+/* ---- examples of mappings, while these load ---- */
+
+static void take_example(void *arg, const char *file, size_t number, const struct tn_err *err)
+{
+    struct testing *t = arg;
+    char name[40];
+    snprintf(name, sizeof name, "example %zu", number);
+    if (number == 1) begin_group(t, file);
+    say(t, file, name, err);
+}
+
+static bool open_workshop(struct testing *t, const char *site, struct tn_err *err)
+{
+    t->examples = (struct tn_example_watch){take_example, t};
+    if (t->tap) printf("TAP version 13\n");
+    bool ok = tn_workshop_open(&t->workshop, site, &t->examples, NULL, NULL, err);
+    if (!ok && t->tap) put_err(err, "Bail out! ", " ");
+    return ok;
+}
+
+static void open_store(struct testing *t)
+{
+    struct tn_err err;
+    t->store = tn_scratch_store_open(t->workshop.loop, t->workshop.units, &t->clock, &err);
+    if (t->store)
+        t->workshop.env.store = tn_scratch_store(t->store);
     else
-        printf("  %s%s%s %s\n", colour, err ? "FAILED" : "ok", t->colour ? "\033[0m" : "", name);
-    if (!err) return;
-    printf("%s%s:%d: [%s] %s\n", t->tap ? "# " : "         ", err->file, err->line,
-           tn_kind_name(err->kind), err->text);
+        fprintf(stderr, "tests have no store: %s\n", err.text);
 }
 
 /* ---- one test ---- */
@@ -185,6 +293,7 @@ static bool load_suite(struct suite *s, const char *path, struct tn_err *err)
 static bool open_suite(struct suite *s, const char *path, struct tn_err *err)
 {
     struct testing *t = s->t;
+    t->clock.stopped = false; /* the last test of another file may have stopped it */
     s->test.units = t->workshop.units;
     s->owner = (struct bind_owner){.env = &t->workshop.env,
                                    .core = tn_units_find(t->workshop.units, "core")};
@@ -193,6 +302,7 @@ static bool open_suite(struct suite *s, const char *path, struct tn_err *err)
         .loop = t->workshop.loop, .area = "test", .app = &s->owner, .test = &s->test};
     s->context.store = t->workshop.env.store;
     s->test.owner = &s->owner;
+    s->test.clock = &t->clock;
     if (t->store) s->test.teams = &t->teams;
     struct tn_isolate_options o = {.name = "test",
                                    .sources = &sources,
@@ -207,10 +317,13 @@ static void run_file(struct testing *t, const char *path)
 {
     struct suite s = {.t = t, .all = LUA_NOREF, .runner = LUA_NOREF};
     struct tn_err err;
-    if (!t->tap) printf("%s\n", path);
+    begin_group(t, path);
     if (!open_suite(&s, path, &err)) {
+        t->tests++;
         say(t, path, "loads", &err);
     } else {
+        t->tests += s.count;
+        if (!s.count) put_empty(t, path);
         for (s.number = 1; s.number <= s.count; s.number++) {
             run_test(&s);
             say(t, path, s.name, s.ok ? NULL : &s.err);
@@ -219,17 +332,42 @@ static void run_file(struct testing *t, const char *path)
     tn_isolate_unref(s.iso);
 }
 
-static int run_all(struct testing *t)
+/* A file that was meant to test something and does not is more likely a mistake than a success. */
+static bool ran_none(const struct testing *t)
 {
-    int64_t began = tn_mono_us();
-    if (t->tap) printf("TAP version 13\n");
+    struct tn_err err;
+    if (t->tests || (t->run && !t->n_files)) return false;
+    tn_fail(&err, TN_E_not_found, "no test was run: there is no test(...) in these files");
+    tn_cli_fail(&err);
+    return true;
+}
+
+static int run_all(struct testing *t, int64_t began)
+{
     for (size_t i = 0; i < t->n_files; i++) run_file(t, t->files[i]);
     if (t->tap)
         printf("1..%zu\n", t->run);
     else
-        printf("%zu tests in %zu files, %zu failed, %.2f s\n", t->run, t->n_files, t->failed,
+        printf("%zu tests in %zu files, %zu failed, %.2f s\n", t->run, t->groups, t->failed,
                (double)(tn_mono_us() - began) / 1e6);
-    return t->failed ? TN_EXIT_failed : TN_EXIT_ok;
+    return t->failed || ran_none(t) ? TN_EXIT_failed : TN_EXIT_ok;
+}
+
+/* The usual folder need not be there when the examples of a site are what there is to run. */
+static bool add_usual(struct testing *t, const char *site, struct tn_err *err)
+{
+    if (site && access(USUAL, F_OK) < 0) return true;
+    return add_path(t, USUAL, 0, err);
+}
+
+static bool add_all(struct testing *t, const char *const *paths, size_t n, const char *site,
+                    struct tn_err *err)
+{
+    bool ok = n || add_usual(t, site, err);
+    for (size_t i = 0; ok && i < n; i++) ok = add_path(t, paths[i], 0, err);
+    if (ok && n && !t->n_files)
+        ok = tn_fail(err, TN_E_not_found, "there is no file *%s in %s", SUFFIX, paths[0]);
+    return ok;
 }
 
 int tn_cli_test(int argc, char **argv)
@@ -239,7 +377,7 @@ int tn_cli_test(int argc, char **argv)
     struct tn_err err;
     size_t n;
     int status;
-    bool ok = true;
+    int64_t began = tn_mono_us();
     const struct tn_arg table[] = {{"site", TN_ARG_text, &site, "DIR", "your own scripts"},
                                    {"tap", TN_ARG_flag, &t->tap, NULL, "results in TAP form"},
                                    {NULL, TN_ARG_flag, NULL, NULL, NULL}};
@@ -248,17 +386,9 @@ int tn_cli_test(int argc, char **argv)
         return tn_cli_usage(&err, "test");
     }
     t->colour = tn_cli_terminal();
-    if (!n) paths[n++] = USUAL;
-    for (size_t i = 0; ok && i < n; i++) ok = add_path(t, paths[i], 0, &err);
-    if (ok && !t->n_files)
-        ok = tn_fail(&err, TN_E_not_found, "there is no file *%s in %s", SUFFIX, paths[0]);
-    ok = ok && tn_workshop_open(&t->workshop, site, NULL, NULL, &err);
-    if (ok) t->store = tn_scratch_store_open(t->workshop.loop, t->workshop.units, &err);
-    if (t->store)
-        t->workshop.env.store = tn_scratch_store(t->store);
-    else if (ok)
-        fprintf(stderr, "tests have no store: %s\n", err.text);
-    status = ok ? run_all(t) : tn_cli_fail(&err);
+    bool ok = add_all(t, paths, n, site, &err) && open_workshop(t, site, &err);
+    if (ok && t->n_files) open_store(t);
+    status = ok ? run_all(t, began) : tn_cli_fail(&err);
     tn_scratch_store_close(t->store);
     tn_workshop_close(&t->workshop);
     for (size_t i = 0; i < t->n_files; i++) tn_free(t->files[i]);

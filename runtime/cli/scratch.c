@@ -76,14 +76,16 @@ static bool define(struct tn_scratch_store *s, struct tn_loop *loop, const struc
     return true;
 }
 
-static bool serve(struct tn_scratch_store *s, struct tn_loop *loop, struct tn_err *err)
+static bool serve(struct tn_scratch_store *s, struct tn_loop *loop, const struct tn_clock *clock,
+                  struct tn_err *err)
 {
     char path[TN_SCRATCH_PATH + 16];
     snprintf(path, sizeof path, "%s/store.sock", s->dir);
     s->fd = tn_store_listen(path, err);
     if (s->fd < 0) return false;
-    struct tn_server_options so = {.dir = s->dir, .listen_fd = s->fd};
-    struct tn_store_options o = {.dir = s->dir, .socket = path, .holder = tn_id_new()};
+    struct tn_server_options so = {.dir = s->dir, .listen_fd = s->fd, .clock = clock};
+    struct tn_store_options o = {
+        .dir = s->dir, .socket = path, .holder = tn_id_new(), .clock = clock};
     s->server = tn_store_server_open(loop, &so, err);
     s->store = s->server ? tn_store_open(loop, &o, err) : NULL;
     if (!s->store) return false;
@@ -93,13 +95,13 @@ static bool serve(struct tn_scratch_store *s, struct tn_loop *loop, struct tn_er
 }
 
 struct tn_scratch_store *tn_scratch_store_open(struct tn_loop *loop, const struct tn_units *units,
-                                               struct tn_err *err)
+                                               const struct tn_clock *clock, struct tn_err *err)
 {
     struct tn_scratch_store *s = TN_NEW(struct tn_scratch_store);
     s->fd = -1;
     if (!tn_scratch_make(s->dir, err))
         s->dir[0] = '\0';
-    else if (serve(s, loop, err) && define(s, loop, units, err))
+    else if (serve(s, loop, clock, err) && define(s, loop, units, err))
         return s;
     tn_scratch_store_close(s);
     return NULL;

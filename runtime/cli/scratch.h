@@ -5,6 +5,7 @@
 #define TN_CLI_SCRATCH_H
 
 #include "base/err.h"
+#include "base/time.h"
 #include "bind/units.h"
 
 enum { TN_SCRATCH_PATH = 4096 };
@@ -14,10 +15,11 @@ TN_MUST_CHECK bool tn_scratch_make(char dir[TN_SCRATCH_PATH], struct tn_err *err
 void tn_scratch_remove(const char *dir);
 
 struct tn_scratch_store;
-/* A store process and a handle of it on the loop, with the tables of the units' resources.  Turns
- * the loop until it is ready. */
+/* A store process and a handle of it on the loop, with the tables of the units' resources, and
+ * clock as its time (may be NULL).  Turns the loop until it is ready. */
 TN_MUST_CHECK struct tn_scratch_store *tn_scratch_store_open(struct tn_loop *loop,
                                                              const struct tn_units *units,
+                                                             const struct tn_clock *clock,
                                                              struct tn_err *err);
 struct tn_store *tn_scratch_store(const struct tn_scratch_store *s);
 void tn_scratch_store_close(struct tn_scratch_store *s); /* NULL does nothing */

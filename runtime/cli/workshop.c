@@ -6,7 +6,8 @@
 
 #include "loop/loop.h"
 
-bool tn_workshop_open(struct tn_workshop *w, const char *site, tn_units_fault_fn each, void *arg,
+bool tn_workshop_open(struct tn_workshop *w, const char *site,
+                      const struct tn_example_watch *examples, tn_units_fault_fn each, void *arg,
                       struct tn_err *err)
 {
     struct tn_fileset *shipped = tn_fileset_embedded(tn_shipped_scripts), *own = NULL, *all;
@@ -22,7 +23,7 @@ bool tn_workshop_open(struct tn_workshop *w, const char *site, tn_units_fault_fn
     w->loop = tn_loop_new(err);
     w->host = w->loop ? tn_host_new(w->loop, NULL, err) : NULL;
     if (!w->host) goto out;
-    w->env = (struct tn_units_env){.host = w->host};
+    w->env = (struct tn_units_env){.host = w->host, .examples = examples};
     all = tn_fileset_over(shipped, own);
     w->units = tn_units_load(&w->env, all, NULL, each, arg, err);
     tn_fileset_unref(all);

@@ -7,6 +7,7 @@
 #include "access/integration.h"
 #include "access/secrets.h"
 #include "base/alloc.h"
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -25,97 +26,13 @@ const char generations_active_key[] = "active", generations_previewed_space[] = 
 
 /* ---- integrations ---- */
 
-bool generations_may_run(const struct tn_generations *g, const char *isolate, const char *what,
-                         struct tn_str name, struct tn_err *err)
-{
-    if (!tn_shared_quarantined(g->o.shared, isolate)) return true;
-    return tn_fail(err, TN_E_budget,
-                   "%s '%.*s' is in quarantine: its scripts overran their "
-                   "budget three times in a row, or ran when a worker died, twice; "
-                   "change them and reload, or release it",
-                   what, TN_FMT(name));
-}
-
-/* Its isolate is named so (bind/connections.c). */
-static bool not_in_quarantine(const struct tn_generations *g, const struct tn_integration *i,
-                              struct tn_err *err)
-{
-    char isolate[160];
-    snprintf(isolate, sizeof isolate, "integrations:%.*s", TN_FMT(i->name));
-    return generations_may_run(g, isolate, "integration", i->name, err);
-}
-
-static void told(void *arg, const struct tn_committed *done, const struct tn_err *err)
-{
-    struct tn_generations *g = arg;
-    (void)done;
-    if (err)
-        tn_log(g->o.env->log, TN_LOG_warn, "scripts", "the event of a quarantine is lost: %s",
-               err->text);
-}
-
-/* So that whoever listens to the log of events hears of it.  i NULL: the rules. */
-static void tell_quarantine(struct tn_generations *g, const struct tn_integration *i)
-{
-    struct tn_commit *commit = tn_commit_new(g->o.env->store);
-    struct tn_buf data;
-    struct tn_jw w;
-    struct tn_err err;
-    tn_buf_init(&data, 4 * TN_KIB);
-    tn_jw_init(&w, &data);
-    tn_jw_object(&w);
-    tn_jw_kstr(&w, "name", i ? i->name : tn_str(tn_rules_name));
-    tn_jw_kz(&w, "reason", "its scripts overran their budget three times in a row");
-    tn_jw_end(&w);
-    if (i ? tn_commit_event(commit, i->team, "integration.quarantined", "integration", &i->id,
-                            tn_buf_str(&data), &err)
-          : tn_commit_event(commit, TN_TEAM_SYSTEM, "rules.quarantined", NULL, NULL,
-                            tn_buf_str(&data), &err))
-        tn_store_commit(g->o.env->store, commit, told, g);
-    else
-        tn_commit_free(commit);
-    tn_buf_clear(&data);
-}
-
-static bool tell_log(struct tn_generations *g, const char *isolate, const char *unit)
-{
-    if (!tn_shared_overran(g->o.shared, isolate, unit)) return false;
-    tn_log(g->o.env->log, TN_LOG_error, "scripts",
-           "%s is in quarantine: its scripts overran their budget three times in a row; mend "
-           "them and reload, or release it (docs/how-to/change-scripts-safely.md)",
-           isolate);
-    return true;
-}
-
-/* Integrations' isolates can be spent, and that of the rules; their modules' context says whose
- * they are. */
-static void on_spent(void *arg, struct tn_isolate *iso)
-{
-    struct tn_generations *g = arg;
-    const struct bind_context *context = tn_isolate_context(iso);
-    const struct bind_owner *owner = context->app;
-    struct tn_integration i;
-    struct tn_err err;
-    char adapter[UNIT_NAME] = "";
-    if (!context->integration) {
-        if (tell_log(g, tn_isolate_name(iso), tn_rules_name)) tell_quarantine(g, NULL);
-        return;
-    }
-    tn_integration_init(&i);
-    bool there = tn_integration_load(&i, g->o.env->store, g->o.secrets, owner->team,
-                                     tn_str(owner->name), &err);
-    if (there) snprintf(adapter, sizeof adapter, "%.*s", TN_FMT(i.adapter));
-    if (tell_log(g, tn_isolate_name(iso), adapter) && there) tell_quarantine(g, &i);
-    tn_integration_clear(&i);
-}
-
 static bool find_integration(void *arg, int64_t team, const char *id, struct tn_integration *out,
                              struct tn_err *err)
 {
     struct tn_generations *g = arg;
     if (!tn_integration_load(out, g->o.env->store, g->o.secrets, team, tn_str(id), err))
         return false;
-    return not_in_quarantine(g, out, err);
+    return quarantine_integration_may_run(g, out, err);
 }
 
 static bool open_source(void *self, const struct tn_run_request *r, struct tn_source *out,
@@ -199,6 +116,7 @@ void generations_serve(struct tn_generations *g, struct tn_units *units_give, in
     g->units = units_give;
     tn_fileset_hash(tn_units_files(g->units), g->hash);
     tn_rules_units(g->o.rules, g->units);
+    quarantine_changed(g);
     if (g->connections) {
         tn_connections_units(g->connections, g->units);
         g->o.swapped(g->o.arg);
@@ -276,7 +194,7 @@ struct tn_units *generations_load_fitting(struct tn_generations *g, struct tn_fi
 
 /* ---- what another worker activated ---- */
 
-enum { TRY_AGAIN_US = 5000000 }; /* what did not load, for want of memory perhaps */
+enum { TRY_AGAIN_MS = 5000 }; /* what did not load, for want of memory perhaps */
 
 struct following {
     struct tn_generations *g;
@@ -297,7 +215,24 @@ static void following_free(struct following *f)
 static void load_theirs(void *arg)
 {
     struct following *f = arg;
-    f->units = generations_load(f->g, f->files, &f->err);
+    if (TN_FAULT("generations.follow"))
+        tn_fail(&f->err, TN_E_budget, "there is no room for it");
+    else
+        f->units = generations_load(f->g, f->files, &f->err);
+}
+
+/* What serves goes on, and the same is tried again from time to time; said once. */
+static void refuse_theirs(struct tn_generations *g, const struct following *f)
+{
+    tn_timer_set(g->try_again, TRY_AGAIN_MS);
+    if (strcmp(f->active.hash, g->refused) == 0) return;
+    memcpy(g->refused, f->active.hash, sizeof g->refused);
+    generations_log_fault(g, "scripts that another worker activated do not load here", &f->err);
+}
+
+static void try_again(void *arg)
+{
+    generations_go_on(arg);
 }
 
 static void theirs_loaded(void *arg)
@@ -305,14 +240,11 @@ static void theirs_loaded(void *arg)
     struct following *f = arg;
     struct tn_generations *g = f->g;
     g->following = NULL;
-    g->refused[0] = '\0';
     if (f->units) {
+        g->refused[0] = '\0';
         generations_serve(g, tn_units_ref(f->units), f->active.version);
     } else {
-        memcpy(g->refused, f->active.hash, sizeof g->refused);
-        g->refused_us = tn_mono_us();
-        tn_log(g->o.env->log, TN_LOG_error, "scripts",
-               "scripts that another worker activated do not load here: %s", f->err.text);
+        refuse_theirs(g, f);
     }
     following_free(f);
     generations_go_on(g);
@@ -329,8 +261,7 @@ bool generations_follow(struct tn_generations *g)
         tell_version(g, now.version);
         return false;
     }
-    if (strcmp(now.hash, g->refused) == 0 && tn_mono_us() - g->refused_us < TRY_AGAIN_US)
-        return false;
+    if (strcmp(now.hash, g->refused) == 0 && tn_timer_armed(g->try_again)) return false;
     f = TN_NEW(struct following);
     f->g = g;
     f->active = now;
@@ -441,8 +372,9 @@ struct tn_generations *tn_generations_open(const struct tn_generations_options *
     struct tn_generations *g = TN_NEW(struct tn_generations);
     g->o = *o;
     g->shadow_end = tn_timer_new(o->loop, follow_shadow, g);
+    g->try_again = tn_timer_new(o->loop, try_again, g);
     tn_store_on_change(o->env->store, changed, g);
-    tn_host_on_spent(o->env->host, on_spent, g);
+    quarantine_open(g);
     return g;
 }
 
@@ -450,12 +382,13 @@ void tn_generations_close(struct tn_generations *g)
 {
     if (!g) return;
     tn_store_off_change(g->o.env->store, changed, g);
-    tn_host_on_spent(g->o.env->host, NULL, NULL);
+    quarantine_close(g);
     generations_activations_drop(g);
     stop_following(g);
     generations_preview_drop(g);
     tn_shadow_stop(g->shadow);
     tn_timer_free(g->shadow_end);
+    tn_timer_free(g->try_again);
     tn_connections_free(g->connections);
     tn_units_unref(g->units);
     tn_free(g);

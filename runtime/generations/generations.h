@@ -38,6 +38,12 @@ typedef void (*tn_generations_fn)(void *arg, const struct tn_err *err);
  * last (and the log says so), if there is none err.  Else: what serves now, from the store. */
 void tn_generations_boot(struct tn_generations *g, bool first, tn_generations_fn done, void *arg);
 
+/* Once this worker serves: events of quarantines that nobody has told of, as of one after two deaths
+ * of a worker, or that its predecessor did not come to tell. */
+void tn_generations_tell_quarantines(struct tn_generations *g);
+/* By the page that all workers share, or held back in this worker alone because that is full. */
+bool tn_generations_quarantined(const struct tn_generations *g, const char *isolate);
+
 /* What serves; NULL before the boot.  Borrowed. */
 struct tn_units *tn_generations_units(const struct tn_generations *g);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* internal.h - what the files of generations/ share: generations.c (which scripts serve), change.c
  * (the files that a change asks for), edit.c (those that it writes into the site folder),
- * activation.c (from there to where they serve), trial.c (previews), ops.c (the face to the API). */
+ * activation.c (from there to where they serve), trial.c (previews), quarantine.c (whose scripts do
+ * not run), ops.c (the face to the API). */
 #ifndef TN_GENERATIONS_INTERNAL_H
 #define TN_GENERATIONS_INTERNAL_H
 
+#include "base/map.h"
 #include "bind/connections.h"
 #include "generations/generations.h"
 #include "generations/shadow.h"
@@ -23,10 +25,11 @@ struct tn_generations {
     struct waiting *waiting;
     struct following *following; /* another worker; no activation begins before it is done */
     char refused[HASH_HEX];      /* what was followed and does not load here */
-    int64_t refused_us;          /* when; it is tried again after some time */
+    struct tn_timer *try_again;  /* then it is tried again */
     struct trying *trying;       /* a preview; one at a time */
     struct tn_shadow *shadow;    /* of what served before; NULL: none */
     struct tn_timer *shadow_end;
+    struct tn_map unnoted; /* isolates in quarantine for which the shared page has no room */
 };
 
 /* What serves by the store's word. */
@@ -77,9 +80,6 @@ struct activation {
 
 /* ---- generations.c ---- */
 
-/* False: the isolate of this name is in quarantine; err says so of the `what` called name. */
-bool generations_may_run(const struct tn_generations *g, const char *isolate, const char *what,
-                         struct tn_str name, struct tn_err *err);
 /* Whatever serves from now on serves by these, as of that version of the store's word; follows its
  * word about a shadow too. */
 void generations_serve(struct tn_generations *g, struct tn_units *units_give, int64_t version);
@@ -150,6 +150,19 @@ void generations_go_on(struct tn_generations *g);
 void generations_activations_drop(struct tn_generations *g);
 void generations_log_fault(const struct tn_generations *g, const char *what,
                            const struct tn_err *err);
+
+/* ---- quarantine.c ---- */
+
+void quarantine_open(struct tn_generations *g);
+void quarantine_close(struct tn_generations *g);
+void quarantine_changed(struct tn_generations *g); /* other scripts serve: another chance */
+/* False: the isolate of this name is in quarantine; err says so of the `what` called name. */
+bool quarantine_may_run(const struct tn_generations *g, const char *isolate, const char *what,
+                        struct tn_str name, struct tn_err *err);
+bool quarantine_integration_may_run(const struct tn_generations *g, const struct tn_integration *i,
+                                    struct tn_err *err);
+/* Writes the events of those that nobody has told of. */
+void quarantine_tell(struct tn_generations *g);
 
 /* ---- trial.c ---- */
 

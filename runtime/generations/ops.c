@@ -126,6 +126,7 @@ static bool forget(void *self, int64_t team, const char *id, struct tn_commit *c
 }
 
 struct telling {
+    const struct tn_generations *g;
     tn_isolate_fn fn;
     void *arg;
 };
@@ -146,7 +147,8 @@ static void tell_isolate(const struct telling *t, const struct tn_isolate *iso,
                                    .bytes = s.bytes,
                                    .peak_bytes = s.peak_bytes,
                                    .tasks = s.tasks,
-                                   .quarantined = tn_isolate_spent(iso)};
+                                   .quarantined =
+                                       tn_generations_quarantined(t->g, tn_isolate_name(iso))};
     t->fn(t->arg, &info);
 }
 
@@ -158,7 +160,7 @@ static void tell_connection(void *arg, const struct tn_connection *c)
 static size_t isolates(void *self, tn_isolate_fn fn, void *arg)
 {
     struct tn_generations *g = self;
-    struct telling t = {fn, arg};
+    struct telling t = {g, fn, arg};
     for (size_t i = 0; i < tn_units_count(g->units); i++) {
         const struct tn_unit *u = tn_units_at(g->units, i);
         const struct tn_isolate *rules = tn_rules_isolate(g->o.rules);
@@ -198,7 +200,7 @@ static void serve_path(void *self, const void *handle, const struct tn_caller *c
     const struct tn_surface_row *row = handle;
     const char *isolate = tn_isolate_name(tn_unit_isolate(row->unit));
     struct tn_err err;
-    if (!generations_may_run(self, isolate, "unit", tn_str(isolate), &err)) {
+    if (!quarantine_may_run(self, isolate, "unit", tn_str(isolate), &err)) {
         err.kind = TN_E_unavailable;
         tn_answer_err(x, &err);
         return;

@@ -573,7 +573,8 @@ bool tn_apply_from(struct tn_apply *a, const struct tn_expr *e, const uint32_t *
     case TN_FROM_tree:
     case TN_FROM_each: break;
     }
-    return tn_apply_why(a, NULL, "an object or a list cannot stand here");
+    tn_apply_why(a, NULL, "an object or a list cannot stand here");
+    return false;
 }
 
 static bool eval(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,

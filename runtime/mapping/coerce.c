@@ -368,7 +368,7 @@ static void from_ms(int64_t ms, struct tn_moment *m)
 {
     char text[TN_TIME_LEN + 1];
     tn_time_text(ms, text);
-    *m = (struct tn_moment){.zoned = true};
+    *m = (struct tn_moment){.month = 1, .day = 1, .zoned = true};
     read_iso((struct tn_str){text, TN_TIME_LEN}, m);
 }
 

@@ -56,10 +56,10 @@ void tn_apply_tell(struct tn_apply *a, const struct tn_member *f, const uint32_t
     struct tn_buf how;
     size_t n = 0;
     struct tn_value from = {.type = TN_JSON_absent};
-    for (; e && n < CHAIN_MAX; n++) {
-        chain[n] = e;
+    do {
+        chain[n++] = e;
         e = e->from == TN_FROM_first || e->from == TN_FROM_when ? chosen(a, e, slots) : NULL;
-    }
+    } while (e && n < CHAIN_MAX);
     e = chain[n - 1];
     if (e->whole || e->from == TN_FROM_object) return; /* its parts are told one by one */
     tn_buf_init(&how, TN_LIMIT_RECORD);

@@ -244,7 +244,7 @@ static bool in_range(struct tn_apply *a, const struct tn_do *d, const struct tn_
 static bool number(struct tn_apply *a, const struct tn_do *d, struct tn_value *v)
 {
     char space[TN_COERCE_MAX];
-    struct tn_str lexeme;
+    struct tn_str lexeme = {0};
     if (!lexeme_of(a, v, space, &lexeme) || !in_range(a, d, v, lexeme)) return false;
     return v->type == TN_JSON_number || set_number(a, v, lexeme, space);
 }
@@ -252,7 +252,7 @@ static bool number(struct tn_apply *a, const struct tn_do *d, struct tn_value *v
 static bool integer(struct tn_apply *a, const struct tn_do *d, struct tn_value *v)
 {
     char space[TN_COERCE_MAX], digits[TN_COERCE_MAX];
-    struct tn_str lexeme, whole;
+    struct tn_str lexeme = {0}, whole;
     if (!lexeme_of(a, v, space, &lexeme) || !in_range(a, d, v, lexeme)) return false;
     if (!tn_coerce_integer(lexeme, digits, &whole))
         return tn_apply_why(a, v, "expected a whole number");
@@ -262,7 +262,7 @@ static bool integer(struct tn_apply *a, const struct tn_do *d, struct tn_value *
 static bool decimal(struct tn_apply *a, const struct tn_do *d, struct tn_value *v)
 {
     char space[TN_COERCE_MAX], digits[TN_COERCE_MAX];
-    struct tn_str lexeme;
+    struct tn_str lexeme = {0};
     if (!lexeme_of(a, v, space, &lexeme)) return false;
     if (d->i >= 0) {
         struct tn_str rounded;
@@ -281,7 +281,7 @@ static bool decimal(struct tn_apply *a, const struct tn_do *d, struct tn_value *
 static bool unit(struct tn_apply *a, const struct tn_do *d, struct tn_value *v)
 {
     char space[TN_COERCE_MAX], result[TN_COERCE_MAX];
-    struct tn_str lexeme, out;
+    struct tn_str lexeme = {0}, out;
     if (!lexeme_of(a, v, space, &lexeme)) return false;
     if (!tn_coerce_ratio(lexeme, d->a, d->b, d->i, d->mode, result, &out))
         return tn_apply_why(a, v, "it has no exact value in the other unit: give a scale");

@@ -75,8 +75,9 @@ static bool make_const(struct maker *m, struct tn_str json, const char *what, in
         tn_json_canonical(root, &buf);
     else
         tn_buf_addstr(&buf, tn_jraw(root));
-    out->s = keep_wide(m, tn_buf_str(&buf));
-    out->clean = out->raw && !memchr(out->s.p, '\\', out->s.n);
+    struct tn_str text = keep_wide(m, tn_buf_str(&buf));
+    out->s = text;
+    out->clean = out->raw && !memchr(text.p, '\\', text.n);
     out->canonical = type == TN_JSON_bool || type == TN_JSON_null;
     tn_buf_clear(&buf);
     return true;
@@ -650,12 +651,13 @@ static void build_names(struct maker *m, struct tn_place *place)
 
 static void number_slots(struct maker *m)
 {
-    for (struct tn_scope *s = m->plan->scope; s; s = s->next) {
+    struct tn_scope *s = m->plan->scope; /* the record's own, then those of its lists */
+    const struct tn_place *root = &s->root;
+    do {
         s->first = m->plan->slots;
         m->plan->slots += s->slots;
         build_names(m, &s->root);
-    }
-    const struct tn_place *root = &m->plan->scope->root;
+    } while ((s = s->next));
     m->plan->pick = (struct tn_json_pick){root->names, (uint32_t)root->named_count};
 }
 
@@ -783,14 +785,11 @@ void tn_expr_ops(const struct tn_expr *e, struct tn_buf *out)
         tn_buf_addf(out, "%sdefault %.*s", e->op_count ? " " : "", TN_FMT(e->fallback.s));
 }
 
+/* What follows the member's name. */
 static void explain_member(const struct tn_plan *plan, const struct tn_member *f,
                            const char *prefix, struct tn_buf *out)
 {
     char inner[256];
-    if (f == plan->key)
-        tn_buf_adds(out, "(key)\t");
-    else
-        tn_buf_addf(out, "%s%.*s\t", prefix, TN_FMT(f->target));
     explain_source(f->expr, out);
     tn_buf_addc(out, '\t');
     tn_expr_ops(f->expr, out);
@@ -804,12 +803,18 @@ static void explain_member(const struct tn_plan *plan, const struct tn_member *f
 static void explain_group(const struct tn_plan *plan, const struct tn_group *g, const char *prefix,
                           struct tn_buf *out)
 {
-    for (size_t i = 0; i < g->count; i++) explain_member(plan, &g->members[i], prefix, out);
+    for (const struct tn_member *f = g->members; f < g->members + g->count; f++) {
+        tn_buf_addf(out, "%s%.*s\t", prefix, TN_FMT(f->target));
+        explain_member(plan, f, prefix, out);
+    }
 }
 
 void tn_plan_explain(const struct tn_plan *plan, struct tn_buf *out)
 {
-    if (plan->key) explain_member(plan, plan->key, "", out);
+    if (plan->key) {
+        tn_buf_adds(out, "(key)\t");
+        explain_member(plan, plan->key, "", out);
+    }
     explain_group(plan, plan->group, "", out);
 }
 

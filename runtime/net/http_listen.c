@@ -30,7 +30,7 @@ static bool split_address(const char *address, char host[TN_HTTP_ADDRESS_LEN], c
 
 static void name_bound(int fd, char bound[TN_HTTP_ADDRESS_LEN])
 {
-    struct sockaddr_storage a;
+    struct sockaddr_storage a = {0};
     socklen_t n = sizeof a;
     char host[64], port[8];
     bound[0] = '\0';
@@ -74,11 +74,20 @@ int tn_http_listen_tcp(const char *address, char bound[TN_HTTP_ADDRESS_LEN], str
     return fd;
 }
 
+/* False: the path is too long. */
+static bool unix_address(const char *path, struct sockaddr_un *a)
+{
+    size_t n = strlen(path);
+    *a = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (n >= sizeof a->sun_path) return false;
+    memcpy(a->sun_path, path, n);
+    return true;
+}
+
 bool tn_http_unix_answers(const char *path)
 {
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof a.sun_path) return false;
-    strcpy(a.sun_path, path);
+    struct sockaddr_un a;
+    if (!unix_address(path, &a)) return false;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return false;
     bool answers = connect(fd, (const struct sockaddr *)&a, sizeof a) == 0;
@@ -88,14 +97,13 @@ bool tn_http_unix_answers(const char *path)
 
 int tn_http_listen_unix(const char *path, mode_t mode, struct tn_err *err)
 {
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    struct sockaddr_un a;
     struct stat st;
-    if (strlen(path) >= sizeof a.sun_path) {
+    if (!unix_address(path, &a)) {
         tn_fail(err, TN_E_invalid, "the path of the socket is longer than %zu bytes: %.100s",
                 sizeof a.sun_path - 1, path);
         return -1;
     }
-    strcpy(a.sun_path, path);
     if (lstat(path, &st) == 0 && (!S_ISSOCK(st.st_mode) || tn_http_unix_answers(path))) {
         tn_fail(err, TN_E_busy, "%.200s is in use", path);
         return -1;

@@ -732,8 +732,9 @@ static void conn_new(struct tn_http_server *s, const struct listener *l, int fd,
 static int accept_one(const struct listener *l)
 {
     struct tn_http_server *s = l->server;
-    struct sockaddr_storage a = {0};
+    struct sockaddr_storage a;
     socklen_t n = sizeof a;
+    memset(&a, 0, sizeof a);
     int fd = accept4(l->fd, (struct sockaddr *)&a, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return errno;
     conn_new(s, l, fd, &a);
@@ -903,8 +904,9 @@ bool tn_server_owns_host(const struct tn_http_exchange *x, struct tn_str host)
 {
     const struct tn_conn *c = x->conn;
     char text[TN_HTTP_ADDRESS_LEN], at[INET6_ADDRSTRLEN];
-    struct sockaddr_storage a = {0};
+    struct sockaddr_storage a;
     socklen_t n = sizeof a;
+    memset(&a, 0, sizeof a);
     for (const char *const *name = x->server->o.hosts; name && *name; name++)
         if (tn_str_eq_nocase(host, tn_str(*name))) return true;
     if (c->is_unix) return tn_str_eq_nocase(host, TN_STR("localhost"));

@@ -84,6 +84,15 @@ void tn_failure_open(lua_State *L)
 
 /* ---- positions ---- */
 
+/* Lua counts levels from the innermost on, each time anew: looking at all of a deep recursion takes
+ * the square of its depth. */
+enum { LEVELS_MAX = 200 };
+
+static bool level_at(lua_State *L, int level, lua_Debug *ar)
+{
+    return level < LEVELS_MAX && lua_getstack(L, level, ar);
+}
+
 static bool users(const lua_Debug *ar)
 {
     return ar->currentline > 0 && ar->source[0] == '@' && strncmp(ar->source, "@stdlib/", 8) != 0;
@@ -92,7 +101,7 @@ static bool users(const lua_Debug *ar)
 /* The innermost frame of the user's own files from level on; ar is filled when there is one. */
 static bool find_user(lua_State *L, int level, lua_Debug *ar)
 {
-    for (; lua_getstack(L, level, ar); level++)
+    for (; level_at(L, level, ar); level++)
         if (lua_getinfo(L, "Sl", ar) && users(ar)) return true;
     return false;
 }
@@ -112,7 +121,7 @@ static void note_trace(struct tn_isolate *iso, lua_State *L, int level)
     lua_Debug ar;
     size_t n = 0, room = sizeof iso->trace;
     iso->trace[0] = '\0';
-    for (int shown = 0; shown < 16 && n < room && lua_getstack(L, level, &ar); level++) {
+    for (int shown = 0; shown < 16 && n < room && level_at(L, level, &ar); level++) {
         lua_getinfo(L, "Sln", &ar);
         if (!users(&ar)) continue;
         n +=

@@ -54,7 +54,6 @@ struct tn_isolate {
     _Atomic size_t bytes, peak_bytes; /* also read while it is away */
     uint64_t cpu_us;
     bool refused; /* the cap was hit in the call under way */
-    bool retired;
     bool spent, announced;
     unsigned max_overruns, rows[2]; /* overruns in a row, of calls and of tasks */
     struct tn_entry *innermost;     /* call under way in this isolate */
@@ -70,7 +69,6 @@ struct tn_isolate {
     bool parking;  /* the yield under way is a task's wait, or gives way */
     bool gave_way; /* the latter, */
     bool homing;   /* for what has to be done at home */
-    struct tn_timer *drain;
     struct tn_file *files;
     size_t n_files;
     char stop_file[128]; /* where the budget ran out; line 0: it did not */

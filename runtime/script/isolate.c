@@ -329,7 +329,6 @@ out:
 void tn_isolate_bury(struct tn_isolate *iso)
 {
     unlink_from(iso->host, iso);
-    tn_timer_free(iso->drain);
     for (size_t i = 0; i < iso->n_files; i++) {
         tn_free(iso->files[i].path);
         tn_free(iso->files[i].text);
@@ -355,21 +354,6 @@ void tn_isolate_ref(struct tn_isolate *iso)
 void tn_isolate_unref(struct tn_isolate *iso)
 {
     if (iso && --iso->refs == 0) destroy(iso);
-}
-
-static void drained(void *arg)
-{
-    tn_task_cancel_all(arg);
-}
-
-void tn_isolate_retire(struct tn_isolate *iso, int drain_ms)
-{
-    iso->retired = true;
-    if (iso->stats.tasks && !iso->drain) {
-        iso->drain = tn_timer_new(iso->host->loop, drained, iso);
-        tn_timer_set(iso->drain, drain_ms);
-    }
-    tn_isolate_unref(iso);
 }
 
 /* ---- questions ---- */

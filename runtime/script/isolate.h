@@ -27,11 +27,11 @@ TN_MUST_CHECK struct tn_host *tn_host_new(struct tn_loop *loop, struct tn_log *l
 /* Before what modules work with is closed: nothing begins any more, and what runs beside the loop is
  * stopped. */
 void tn_host_call_home(struct tn_host *host); /* NULL does nothing */
-/* All isolates were unreferenced before; those whose tasks still drain are cancelled. */
+/* All isolates were unreferenced before; those whose tasks are still under way are cancelled. */
 void tn_host_free(struct tn_host *host); /* NULL does nothing */
 /* While a script runs, slot[0..TN_HOST_SLOT) holds the name of its isolate, else "": a place in the
  * page that the supervisor shares, so that it can name the script that took a worker down. */
-enum { TN_HOST_SLOT = 64 };
+enum { TN_HOST_SLOT = 128 };
 void tn_host_on_enter(struct tn_host *host, char *slot);
 /* All that exist, old generations that still have work included. */
 size_t tn_host_isolates(const struct tn_host *host);
@@ -87,9 +87,6 @@ void tn_isolate_ref(struct tn_isolate *iso);
 void tn_isolate_unref(struct tn_isolate *iso); /* NULL does nothing */
 /* Waits until nothing of it runs beside the loop: before memory goes that its scripts may look at. */
 void tn_isolate_call_home(struct tn_isolate *iso);
-/* Takes no new tasks from now on; those in flight may end within drain_ms, then they are cancelled.
- * Gives up the caller's reference.  For the old generation after a swap. */
-void tn_isolate_retire(struct tn_isolate *iso, int drain_ms);
 
 /* It overran its budget too often, one time after the other: calls and tasks are refused with kind
  * budget, tasks under way were cancelled.  Calls that kept within it count between calls, stretches

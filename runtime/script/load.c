@@ -96,10 +96,10 @@ static int last_line(struct tn_str text)
     return line;
 }
 
-static void raise_at(lua_State *L, enum tn_kind kind, const char *path, int line, const char *fmt,
-                     ...) TN_PRINTF(5, 6);
-static void raise_at(lua_State *L, enum tn_kind kind, const char *path, int line, const char *fmt,
-                     ...)
+static _Noreturn void raise_at(lua_State *L, enum tn_kind kind, const char *path, int line,
+                               const char *fmt, ...) TN_PRINTF(5, 6);
+static _Noreturn void raise_at(lua_State *L, enum tn_kind kind, const char *path, int line,
+                               const char *fmt, ...)
 {
     struct tn_err err;
     va_list ap;

@@ -3,7 +3,10 @@
 
 #include <lauxlib.h>
 
+#include "base/time.h"
+
 /* The first tick may come at once: a whole one after it. */
+enum { USED_UP = 1 }; /* of a budget in microseconds: 0 would be a new one */
 enum { SLICE_US = TN_LIMIT_SLICE_MS * 1000 + 1000, SIDE_SLICE_US = TN_LIMIT_SIDE_SLICE_MS * 1000 };
 
 bool tn_stretch_ok(const struct tn_stretch *s)
@@ -11,16 +14,20 @@ bool tn_stretch_ok(const struct tn_stretch *s)
     return s->status == LUA_OK || s->status == LUA_YIELD;
 }
 
-/* slice_us 0: gives way again at the first instruction. */
+/* slice_us 0: gives way again at the first instruction.  What goes to and fro may have no tick in
+ * any of its parts, so that what they take is measured. */
 static void run_in(struct tn_stretch *s, struct tn_watchdog *dog, int slice_us, int held_ms)
 {
     struct tn_frame *frame = &s->entry.frame;
+    int64_t began = s->gave_way ? tn_cpu_us() : 0;
     tn_watchdog_enter(dog, frame, s->co, s->entry.us);
     tn_watchdog_slice(frame, slice_us, held_ms);
-    if (!slice_us) lua_sethook(s->co, tn_failure_hook, LUA_MASKCOUNT, 1);
+    if (began && s->entry.us <= USED_UP) frame->expired = true;
+    if (!slice_us || frame->expired) lua_sethook(s->co, tn_failure_hook, LUA_MASKCOUNT, 1);
     s->status = lua_resume(s->co, s->iso->L, s->args, &s->n);
     if (!tn_stretch_ok(s)) tn_failure_take(s->iso, s->co, s->status, &s->entry, &s->err);
     tn_watchdog_leave(frame);
+    if (began) tn_watchdog_used(frame, s->entry.us, tn_cpu_us() - began);
 }
 
 /* What gave way has not kept within its budget yet. */
@@ -32,7 +39,7 @@ static void settle(struct tn_stretch *s)
     s->homing = iso->homing && s->gave_way;
     iso->parking = iso->gave_way = iso->homing = false;
     bool goes_on = s->status == LUA_YIELD && (s->gave_way || s->keeps_budget);
-    s->us = !goes_on ? 0 : left > 1 ? left : 1;
+    s->us = !goes_on ? 0 : left > USED_UP ? left : USED_UP;
     s->keeps_budget = false;
     iso->lingers = s->gave_way || s->entry.us - left > SLICE_US;
     s->entry.kind = s->gave_way ? TN_ENTRY_other : s->task ? TN_ENTRY_task : TN_ENTRY_call;

@@ -182,7 +182,7 @@ static void make_coroutine(lua_State *L, void *arg)
 
 static bool may_start(const struct tn_isolate *iso, struct tn_err *err)
 {
-    if (iso->retired || iso->host->closing)
+    if (iso->host->closing)
         return tn_fail(err, TN_E_unavailable, "%s was unloaded", iso->name);
     if (iso->spent) return tn_isolate_refuse(iso, err);
     if (iso->stats.tasks >= iso->max_tasks)

@@ -202,6 +202,12 @@ void tn_watchdog_leave(struct tn_frame *frame)
     if (lua_gethook(frame->running)) lua_sethook(frame->running, NULL, 0, 0);
 }
 
+void tn_watchdog_used(struct tn_frame *frame, int budget_us, int64_t us)
+{
+    int left = less(budget_us, us);
+    if (left < frame->left_us) frame->left_us = left;
+}
+
 void tn_watchdog_on_demand(struct tn_watchdog *dog)
 {
     atomic_store(&dog->demanded, false);

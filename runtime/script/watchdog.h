@@ -47,6 +47,8 @@ void tn_watchdog_signals(sigset_t *blocked);
 void tn_watchdog_enter(struct tn_watchdog *dog, struct tn_frame *frame, struct lua_State *L,
                        int us);
 void tn_watchdog_leave(struct tn_frame *frame);
+/* It is over, and took us of its budget, whatever the ticks have seen of that. */
+void tn_watchdog_used(struct tn_frame *frame, int budget_us, int64_t us);
 /* Less than a tick is not noticed: what a budget of ms has to be, so that it is never cut short. */
 int tn_watchdog_budget(int ms);
 /* The call, which is the innermost, should give way after us.  When it could not for held_ms more

@@ -328,7 +328,7 @@ bool tn_commit_audit(struct tn_commit *c, int64_t team, const char *actor, const
     struct tn_jw w;
     char at[TN_TIME_LEN + 1];
     if (!json_or_nothing(c, detail, err)) return false;
-    tn_time_text(tn_now_ms(), at);
+    tn_time_text(tn_store_now(c->store), at);
     tn_buf_init(&body, TN_LIMIT_RECORD);
     tn_jw_init(&w, &body);
     tn_jw_object(&w);

@@ -104,6 +104,13 @@ bool tn_db_exec(struct tn_db *db, const char *sql, struct tn_err *err)
     return tn_db_fail(db, "working", err);
 }
 
+bool tn_db_row(struct tn_db *db, sqlite3_stmt *st, const char *what, bool *ok, struct tn_err *err)
+{
+    int rc = sqlite3_step(st);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) *ok = tn_db_fail(db, what, err);
+    return rc == SQLITE_ROW;
+}
+
 bool tn_db_int(struct tn_db *db, const char *sql, int64_t *out, struct tn_err *err)
 {
     sqlite3_stmt *st = tn_db_sql(db, sql, err);

@@ -31,6 +31,8 @@ bool tn_db_fail(struct tn_db *db, const char *what, struct tn_err *err);
 TN_MUST_CHECK bool tn_db_exec(struct tn_db *db, const char *sql, struct tn_err *err);
 /* One number of one row; NULL is 0. */
 TN_MUST_CHECK bool tn_db_int(struct tn_db *db, const char *sql, int64_t *out, struct tn_err *err);
+/* Steps to the next row.  False: there is none, or it failed: *ok is false, err says why. */
+bool tn_db_row(struct tn_db *db, sqlite3_stmt *st, const char *what, bool *ok, struct tn_err *err);
 /* A cached statement, reset and without bindings; NULL: err says why.  Not to be finalized. */
 sqlite3_stmt *tn_db_sql(struct tn_db *db, const char *sql, struct tn_err *err);
 void tn_db_forget(struct tn_db *db); /* all cached statements */

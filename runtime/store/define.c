@@ -327,9 +327,10 @@ static bool has_team_index(struct tn_writer *w, const char *table, bool *out, st
                                  err);
     if (!st) return false;
     tn_bind_str(st, 1, tn_str(table));
-    *out = sqlite3_step(st) == SQLITE_ROW;
+    bool ok = true;
+    *out = tn_db_row(&w->db, st, "reading the schema", &ok, err);
     sqlite3_reset(st);
-    return true;
+    return ok;
 }
 
 static bool load_one(struct tn_writer *w, int64_t no, struct tn_str declaration, struct tn_err *err)
@@ -371,12 +372,12 @@ bool tn_writer_load_tables(struct tn_writer *w, struct tn_err *err)
     tn_writer_forget_tables(w);
     sqlite3_stmt *st = tn_db_sql(&w->db, "SELECT no, declaration FROM tn_catalog", err);
     if (!st) return false;
-    while (ok && sqlite3_step(st) == SQLITE_ROW)
+    while (ok && tn_db_row(&w->db, st, "reading the catalog", &ok, err))
         ok = load_one(w, sqlite3_column_int64(st, 0), tn_column_str(st, 1), err);
     sqlite3_reset(st);
     if (!ok || !(st = tn_db_sql(&w->db, "SELECT no, declaration, copied FROM tn_rebuild", err)))
         return false;
-    while (ok && sqlite3_step(st) == SQLITE_ROW)
+    while (ok && tn_db_row(&w->db, st, "reading the catalog", &ok, err))
         ok = load_next(w, sqlite3_column_int64(st, 0), tn_column_str(st, 1),
                        sqlite3_column_int64(st, 2), err);
     sqlite3_reset(st);
@@ -531,8 +532,7 @@ static enum tn_step copy_rows(struct tn_writer *w, struct tn_wtable *t, int64_t 
     char sql[512];
     enum tn_step step = TN_STEP_ok;
     struct tn_rec r;
-    bool taken;
-    int rc;
+    bool taken, ok = true;
     snprintf(sql, sizeof sql,
              "SELECT n, id, team, version, created, updated, given, hash, links, body "
              "FROM %s WHERE n > ?1 ORDER BY n LIMIT ?2",
@@ -541,15 +541,18 @@ static enum tn_step copy_rows(struct tn_writer *w, struct tn_wtable *t, int64_t 
     if (!st) return TN_STEP_broken;
     sqlite3_bind_int64(st, 1, t->next->copied);
     sqlite3_bind_int64(st, 2, rows);
-    for (*copied = 0; step == TN_STEP_ok && (rc = sqlite3_step(st)) == SQLITE_ROW; (*copied)++) {
+    *copied = 0;
+    while (step == TN_STEP_ok && tn_db_row(&w->db, st, "remaking a table", &ok, err)) {
         tn_rec_of(st, &r);
         if (!tn_wtable_cells(w, t->next, r.body, cells, err)) step = TN_STEP_broken;
         if (step == TN_STEP_ok && !tn_wtable_insert(w, t->next, &r, cells, &taken, err))
             step = taken ? TN_STEP_refused : TN_STEP_broken;
         t->next->copied = r.n;
+        (*copied)++;
         tn_arena_reset(&w->arena);
     }
     sqlite3_reset(st);
+    if (!ok) return TN_STEP_broken;
     if (step == TN_STEP_refused) {
         char id[TN_ID_LEN + 1];
         tn_id_text(&r.id, id);

@@ -79,12 +79,13 @@ struct tn_store {
     const struct tn_store_ops *ops;
     struct tn_loop *loop;
     struct tn_log *log;
+    const struct tn_clock *clock;
     struct tn_json *json; /* for one parse at a time */
     struct tn_listener *listeners;
     struct tn_timer *announce; /* tells those who came late */
 };
 void tn_store_init(struct tn_store *s, const struct tn_store_ops *ops, struct tn_loop *loop,
-                   struct tn_log *log);
+                   const struct tn_store_options *o);
 void tn_store_clear(struct tn_store *s);
 void tn_store_tell_ready(struct tn_store *s); /* in a later turn, each listener once */
 void tn_store_lost(struct tn_store *s);       /* not ready any more: tell again next time */

@@ -334,7 +334,8 @@ static bool run_claim(struct tn_store_server *s, struct job *j, struct tn_err *e
                           : NULL;
     if (st) {
         tn_bind_str(st, 1, c.queue);
-        int64_t next_due = sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+        bool waits = tn_db_row(&s->writer.db, st, "claiming", &ok, err);
+        int64_t next_due = waits ? sqlite3_column_int64(st, 0) : 0;
         sqlite3_reset(st);
         tn_put_err(&j->result, NULL);
         tn_put_i64(&j->result, next_due);
@@ -342,7 +343,7 @@ static bool run_claim(struct tn_store_server *s, struct job *j, struct tn_err *e
         tn_buf_addstr(&j->result, tn_buf_str(&entries));
     }
     j->answer = TN_WIRE_entries;
-    ok = st && tn_buf_ok(&entries, "a claim", err);
+    ok = ok && st && tn_buf_ok(&entries, "a claim", err);
     tn_buf_clear(&entries);
     return ok;
 }
@@ -354,10 +355,11 @@ static bool note_queues_of(struct tn_store_server *s, const struct tn_id *holder
         tn_db_sql(&s->writer.db, "SELECT DISTINCT queue FROM tn_queue WHERE holder = ?1", err);
     if (!st) return false;
     tn_bind_id(st, 1, holder);
-    while (sqlite3_step(st) == SQLITE_ROW)
+    bool ok = true;
+    while (tn_db_row(&s->writer.db, st, "releasing", &ok, err))
         tn_writer_note(&s->writer, TN_CHANGED_queue, tn_column_str(st, 0), NULL);
     sqlite3_reset(st);
-    return true;
+    return ok;
 }
 
 static bool run_release(struct tn_store_server *s, struct job *j, struct tn_err *err)
@@ -603,7 +605,7 @@ static bool trust_again(struct tn_store_server *s, struct tn_err *err)
     if (s->open && !s->suspect) return true;
     s->wal_id = (struct file_id){0};
     if (s->open) tn_writer_close(&s->writer);
-    s->open = tn_writer_open(&s->writer, s->path, s->log, err);
+    s->open = tn_writer_open(&s->writer, s->path, s->log, s->writer.clock, err);
     if (!s->open) return false;
     int rc =
         sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
@@ -763,9 +765,11 @@ static bool retain_history(struct tn_store_server *s, struct chore *c, bool *don
     int64_t to[3] = {INT64_MAX, INT64_MAX, INT64_MAX};
     for (int i = 0; i < 3; i++) sqlite3_bind_int64(st, i + 1, c->at[i]);
     sqlite3_bind_int64(st, 4, RETAIN_ROWS);
-    *done = sqlite3_step(st) != SQLITE_ROW;
+    bool ok = true;
+    *done = !tn_db_row(&w->db, st, "retention", &ok, err);
     for (int i = 0; i < 3 && !*done; i++) to[i] = sqlite3_column_int64(st, i);
     sqlite3_reset(st);
+    if (!ok) return false;
     for (int i = 0; i < 3; i++) {
         sqlite3_bind_int64(del, i + 1, c->at[i]);
         sqlite3_bind_int64(del, i + 4, to[i]);
@@ -831,13 +835,15 @@ static void remade(struct tn_store_server *s, const char *table, const struct tn
     s->sweeping = true;
 }
 
-/* One step of one long thing, in a transaction of its own.  False: nothing is left to do. */
+/* One step of one long thing, in a transaction of its own.  False: nothing is left to do.
+ * What a remake leaves behind is swept first: the next remake of that table needs its name. */
 static bool step_once(struct tn_store_server *s, struct tn_err *err)
 {
-    struct tn_wtable *t = tn_writer_remaking(&s->writer);
-    struct chore *c = s->chores;
+    bool sweep = s->sweeping;
+    struct tn_wtable *t = sweep ? NULL : tn_writer_remaking(&s->writer);
+    struct chore *c = sweep || t ? NULL : s->chores;
     while (c && c->what != CHORE_retain) c = c->next;
-    if (!t && !c && !s->sweeping) return false;
+    if (!sweep && !t && !c) return false;
     if (!tn_writer_begin(&s->writer, err)) return true;
     char table[TN_STORE_NAME_MAX + 1] = "";
     enum tn_step step = TN_STEP_ok;
@@ -847,9 +853,8 @@ static bool step_once(struct tn_store_server *s, struct tn_err *err)
         snprintf(table, sizeof table, "%s", t->decl->table.name);
         step = tn_writer_remake(&s->writer, t, REMAKE_ROWS, &done, err);
         why = *err;
-    } else if (c) {
-        step = retain_step(s, c, &done, err) ? TN_STEP_ok : TN_STEP_broken;
-    } else if (!tn_writer_sweep(&s->writer, REMAKE_ROWS, &done, err)) {
+    } else if (!(sweep ? tn_writer_sweep(&s->writer, REMAKE_ROWS, &done, err)
+                       : retain_step(s, c, &done, err))) {
         step = TN_STEP_broken;
     }
     if (step == TN_STEP_broken) {
@@ -860,9 +865,9 @@ static bool step_once(struct tn_store_server *s, struct tn_err *err)
     tell_all(s);
     if (t && (done || step == TN_STEP_refused))
         remade(s, table, step == TN_STEP_refused ? &why : NULL);
-    else if (!t && c && done)
+    else if (c && done)
         chore_end(s, c, NULL);
-    else if (!t && !c && done)
+    else if (sweep && done)
         s->sweeping = false;
     tn_err_clear(err);
     return true;
@@ -892,7 +897,7 @@ static void retain_one(struct tn_store_server *s, enum tn_retain what, int64_t k
     if (keep_ms <= 0) return;
     struct chore *c = chore_add(s, CHORE_retain, NULL, 0);
     c->retain = what;
-    c->before = tn_now_ms() - keep_ms;
+    c->before = tn_clock_ms(s->writer.clock) - keep_ms;
 }
 
 static void retain_all(void *arg)
@@ -931,14 +936,16 @@ static void hello(struct conn *c, const struct tn_message *m)
         conn_free(c);
         return;
     }
-    sqlite3_stmt *st =
-        tn_db_sql(&c->server->writer.db, "SELECT max(number) FROM tn_done WHERE client = ?1", &err);
+    struct tn_db *db = &c->server->writer.db;
+    sqlite3_stmt *st = tn_db_sql(db, "SELECT max(number) FROM tn_done WHERE client = ?1", &err);
+    bool ok = st && !in.bad;
     if (st) {
+        /* Not knowing what is on record would do again what is sent again. */
         tn_bind_blob(st, 1, c->client, sizeof c->client);
-        c->recorded = sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+        if (tn_db_row(db, st, "reading", &ok, &err)) c->recorded = sqlite3_column_int64(st, 0);
         sqlite3_reset(st);
     }
-    if (!st || in.bad) {
+    if (!ok) {
         conn_free(c);
         return;
     }
@@ -1028,7 +1035,8 @@ static bool clear_leftovers(struct tn_store_server *s, bool workers_live, struct
 static bool make_ready(struct tn_store_server *s, const struct tn_server_options *o,
                        struct tn_err *err)
 {
-    if (!lock_folder(s, err) || !tn_writer_open(&s->writer, s->path, s->log, err)) return false;
+    if (!lock_folder(s, err) || !tn_writer_open(&s->writer, s->path, s->log, o->clock, err))
+        return false;
     s->open = true;
     if (!tn_writer_begin(&s->writer, err)) return false;
     if (define_system_tables(s, err) && clear_leftovers(s, o->workers_live, err))

@@ -26,6 +26,7 @@ struct tn_server_options {
     int listen_fd;      /* a listening Unix stream socket (tn_store_listen); borrowed */
     bool workers_live;  /* replaces a store process whose workers still run: leases stand */
     struct tn_log *log; /* may be NULL */
+    const struct tn_clock *clock; /* what commits are dated by; NULL: the real one; outlives it */
     const struct tn_retention *retention; /* NULL: tn_retention_default */
 };
 /* NULL, with text naming the file and what to do: busy (another process serves this folder),

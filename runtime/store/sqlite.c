@@ -107,7 +107,7 @@ static void ask(struct tn_sqlite *s, struct tn_request *r)
         refuse(s, r);
         return;
     }
-    if (s->head && s->bytes + bytes_of(r).n > TN_LIMIT_COMMIT_QUEUE) {
+    if (s->bytes && s->bytes + bytes_of(r).n > TN_LIMIT_COMMIT_QUEUE) {
         tn_fail(&r->refused, TN_E_overloaded, "%zu bytes of commits wait already", s->bytes);
         refuse(s, r);
         return;
@@ -315,7 +315,7 @@ struct tn_store *tn_store_open(struct tn_loop *loop, const struct tn_store_optio
 {
     struct tn_sqlite *s = TN_NEW(struct tn_sqlite);
     struct tn_buf path;
-    tn_store_init(&s->base, &ops, loop, o->log);
+    tn_store_init(&s->base, &ops, loop, o);
     tn_buf_init(&path, 4 * TN_KIB);
     tn_buf_addf(&path, "%s/tenon.db", o->dir);
     s->path = tn_buf_take(&path, NULL);

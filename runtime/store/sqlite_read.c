@@ -29,6 +29,14 @@ static bool not_there(sqlite3_stmt *st, struct tn_err *err)
     return tn_fail(err, TN_E_not_found, "there is no such record");
 }
 
+/* Steps to the row that is wanted. */
+static bool one_row(struct tn_sqlite *s, sqlite3_stmt *st, struct tn_err *err)
+{
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) return true;
+    return rc == SQLITE_DONE ? not_there(st, err) : tn_sqlite_fail(s, st, err);
+}
+
 void tn_sqlite_forget_decls(struct tn_sqlite *s)
 {
     struct tn_map_entry *e;
@@ -155,9 +163,7 @@ bool tn_sqlite_get_by_key(struct tn_store *base, int64_t team, const char *table
     if (!st) return false;
     sqlite3_bind_int64(st, 1, team);
     for (size_t i = 0; i < count; i++) tn_bind_cell(st, (int)i + 2, &cells[i]);
-    int rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW) return hand_over(st, row, hold, err);
-    return rc == SQLITE_DONE ? not_there(st, err) : tn_sqlite_fail(s, st, err);
+    return one_row(s, st, err) && hand_over(st, row, hold, err);
 }
 
 bool tn_sqlite_tally(struct tn_sqlite *s, const char *what, int64_t team, const char *table,
@@ -288,14 +294,14 @@ static bool link_record(struct tn_sqlite *s, sqlite3_stmt *row, struct tn_link *
     sqlite3_stmt *st = tn_sqlite_sql(s, "SELECT name FROM tn_catalog WHERE no = ?1", err);
     if (!st) return false;
     sqlite3_bind_int64(st, 1, sqlite3_column_int64(row, 2));
-    if (sqlite3_step(st) != SQLITE_ROW) return not_there(st, err);
+    if (!one_row(s, st, err)) return false;
     struct tn_str name = tn_column_str(st, 0);
     snprintf(table, sizeof table, "%.*s", TN_FMT(name));
     sqlite3_reset(st);
     snprintf(sql, sizeof sql, "SELECT id, body FROM data_%s WHERE n = ?1", table);
     if (!(st = tn_sqlite_sql(s, sql, err))) return false;
     sqlite3_bind_int64(st, 1, sqlite3_column_int64(row, 3));
-    if (sqlite3_step(st) != SQLITE_ROW) return not_there(st, err);
+    if (!one_row(s, st, err)) return false;
     link->record = tn_column_id(st, 0);
     bool same = sqlite3_column_type(row, 7) == SQLITE_NULL;
     tn_buf_addstr(hold, same ? tn_column_str(st, 1) : tn_column_str(row, 7));
@@ -330,9 +336,7 @@ static bool link_at(struct tn_sqlite *s, int64_t source, struct tn_str external_
     if (!st) return false;
     sqlite3_bind_int64(st, 1, source);
     tn_bind_str(st, 2, external_id);
-    int rc = sqlite3_step(st);
-    if (rc == SQLITE_DONE) return not_there(st, err);
-    if (rc != SQLITE_ROW) return tn_sqlite_fail(s, st, err);
+    if (!one_row(s, st, err)) return false;
     bool ok = link_of(s, st, link, hold, err);
     sqlite3_reset(st);
     return ok;
@@ -367,9 +371,7 @@ bool tn_sqlite_get_by_link(struct tn_store *base, int64_t team, const char *tabl
     tn_bind_str(st, 2, external_id);
     sqlite3_bind_int64(st, 3, d->no);
     sqlite3_bind_int64(st, 4, team);
-    int rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW) return hand_over(st, row, hold, err);
-    return rc == SQLITE_DONE ? not_there(st, err) : tn_sqlite_fail(s, st, err);
+    return one_row(s, st, err) && hand_over(st, row, hold, err);
 }
 
 /* The record's own list of its links: u32 source, u16 length, external id, again and again. */
@@ -381,7 +383,7 @@ static bool read_links(struct tn_sqlite *s, const char *table, int64_t n, struct
     sqlite3_stmt *st = tn_sqlite_sql(s, sql, err);
     if (!st) return false;
     sqlite3_bind_int64(st, 1, n);
-    if (sqlite3_step(st) != SQLITE_ROW) return not_there(st, err);
+    if (!one_row(s, st, err)) return false;
     tn_buf_addstr(out, tn_column_str(st, 0));
     sqlite3_reset(st);
     return true;
@@ -394,7 +396,7 @@ static bool source_at(struct tn_sqlite *s, int64_t no, struct tn_origin *out, st
         tn_sqlite_sql(s, "SELECT integration, entity FROM tn_source WHERE no = ?1", err);
     if (!st) return false;
     sqlite3_bind_int64(st, 1, no);
-    if (sqlite3_step(st) != SQLITE_ROW) return not_there(st, err);
+    if (!one_row(s, st, err)) return false;
     out->integration = tn_column_id(st, 0);
     tn_buf_reset(entity);
     tn_buf_addstr(entity, tn_column_str(st, 1));
@@ -505,9 +507,7 @@ static bool life_of(struct tn_sqlite *s, int64_t team, const char *table, const 
     tn_bind_id(st, 2, id);
     sqlite3_bind_int64(st, 3, team);
     sqlite3_bind_int64(st, 4, skip);
-    int rc = sqlite3_step(st);
-    if (rc == SQLITE_DONE) return not_there(st, err);
-    if (rc != SQLITE_ROW) return tn_sqlite_fail(s, st, err);
+    if (!one_row(s, st, err)) return false;
     *life = (struct life){.n = sqlite3_column_int64(st, 0), .gone = sqlite3_column_int64(st, 8)};
     if (!hand_over(st, &life->row, hold, err)) return false;
     life->version = life->row.version;
@@ -547,13 +547,14 @@ bool tn_sqlite_versions(struct tn_store *base, int64_t team, const char *table,
         given++;
         sqlite3_stmt *st = former(s, table, life.n, err);
         if (!(ok = st != NULL)) break;
-        while (more && given < limit && sqlite3_step(st) == SQLITE_ROW) {
+        while (more && given < limit && tn_db_row(&s->db, st, "reading", &ok, err)) {
             v = (struct tn_version){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), false,
                                     false};
             more = fn(arg, &v);
             given++;
         }
         sqlite3_reset(st);
+        if (!ok) break;
     }
     tn_buf_clear(&hold);
     return ok || (err->kind == TN_E_not_found && given > 0);
@@ -584,8 +585,8 @@ static bool go_back(struct tn_sqlite *s, const char *table, struct life *life, i
     sqlite3_stmt *st = former(s, table, life->n, err);
     bool ok = st != NULL;
     while (ok && (version > 0 ? life->version > version : life->updated > at_ms)) {
-        if (sqlite3_step(st) != SQLITE_ROW) {
-            ok = tn_fail(err, TN_E_not_found, "the record is not known as of then");
+        if (!tn_db_row(&s->db, st, "reading", &ok, err)) {
+            if (ok) ok = tn_fail(err, TN_E_not_found, "the record is not known as of then");
             break;
         }
         life->version = sqlite3_column_int64(st, 0);
@@ -703,7 +704,7 @@ bool tn_sqlite_kv_get(struct tn_store *base, int64_t team, const char *space, st
     int rc = sqlite3_step(st);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE) return tn_sqlite_fail(s, st, err);
     int64_t expires = rc == SQLITE_ROW ? sqlite3_column_int64(st, 1) : 0;
-    if (rc == SQLITE_DONE || (expires && expires <= tn_now_ms())) {
+    if (rc == SQLITE_DONE || (expires && expires <= tn_store_now(base))) {
         sqlite3_reset(st);
         return tn_fail(err, TN_E_not_found, "there is no such key");
     }
@@ -724,7 +725,7 @@ bool tn_sqlite_kv_list(struct tn_store *base, int64_t team, const char *space, s
                        struct tn_err *err)
 {
     struct tn_sqlite *s = tn_sqlite(base);
-    int64_t now = tn_now_ms();
+    int64_t now = tn_store_now(base);
     int rc = SQLITE_DONE;
     sqlite3_stmt *st = tn_sqlite_sql(
         s,

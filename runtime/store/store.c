@@ -16,14 +16,20 @@ static void announce(void *arg)
 }
 
 void tn_store_init(struct tn_store *s, const struct tn_store_ops *ops, struct tn_loop *loop,
-                   struct tn_log *log)
+                   const struct tn_store_options *o)
 {
     s->ops = ops;
     s->loop = loop;
-    s->log = log;
+    s->log = o->log;
+    s->clock = o->clock;
     s->json = tn_json_new();
     s->listeners = NULL;
     s->announce = tn_timer_new(loop, announce, s);
+}
+
+int64_t tn_store_now(const struct tn_store *s)
+{
+    return tn_clock_ms(s->clock);
 }
 
 void tn_store_clear(struct tn_store *s)

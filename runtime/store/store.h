@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/str.h"
+#include "base/time.h"
 
 struct tn_loop;
 struct tn_log;
@@ -47,17 +48,19 @@ enum {
 /* ------------------------------------------------------------------ opening */
 
 struct tn_store_options {
-    const char *dir;     /* the data folder */
-    const char *socket;  /* the store process's socket; NULL: read only, no commits */
-    struct tn_id holder; /* who claims queue entries: one new id a worker incarnation */
-    struct tn_log *log;  /* may be NULL */
+    const char *dir;              /* the data folder */
+    const char *socket;           /* the store process's socket; NULL: read only, no commits */
+    struct tn_id holder;          /* who claims queue entries: one new id a worker incarnation */
+    struct tn_log *log;           /* may be NULL */
+    const struct tn_clock *clock; /* by which key-values expire; NULL: the real one; outlives it */
 };
 /* Connects in the background and again whenever the store process is replaced; what it had been
  * sent and had not answered is sent again, and never done twice.  Read only: the database has to
  * be there and sound (kinds not_found, corrupt, too_new). */
 TN_MUST_CHECK struct tn_store *tn_store_open(struct tn_loop *loop, const struct tn_store_options *o,
                                              struct tn_err *err);
-void tn_store_close(struct tn_store *store); /* NULL does nothing */
+void tn_store_close(struct tn_store *store);        /* NULL does nothing */
+int64_t tn_store_now(const struct tn_store *store); /* by its clock */
 /* May be read, and the store process is connected (or the handle is read only). */
 bool tn_store_ready(const struct tn_store *store);
 /* Called each time it becomes ready; also, in a later turn, when it is already.  Any number. */

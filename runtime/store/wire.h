@@ -130,7 +130,7 @@ static inline double tn_take_real(struct tn_wire *w)
 static inline struct tn_id tn_take_id(struct tn_wire *w)
 {
     struct tn_id id;
-    tn_take(w, id.b, sizeof id.b);
+    tn_take(w, &id, sizeof id);
     return id;
 }
 /* Borrowed from the message. */

@@ -58,8 +58,8 @@ void tn_tally_set(struct tn_writer *w, struct tn_tally *t, int64_t value)
         w->undo_room = w->undo_room ? w->undo_room * 2 : 256;
         w->undo = tn_realloc(w->undo, w->undo_room * sizeof *w->undo);
     }
-    struct tn_undo *last = w->undo_count ? &w->undo[w->undo_count - 1] : NULL;
-    if (!last || last->tally != t) w->undo[w->undo_count++] = (struct tn_undo){t, t->value};
+    if (!w->undo_count || w->undo[w->undo_count - 1].tally != t)
+        w->undo[w->undo_count++] = (struct tn_undo){t, t->value};
     t->value = value;
     if (t->dirty) return;
     t->dirty = true;
@@ -206,8 +206,8 @@ bool tn_writer_event(struct tn_writer *w, int64_t team, const char *type, const 
 
 bool tn_writer_begin(struct tn_writer *w, struct tn_err *err)
 {
-    int64_t now = tn_now_ms();
-    if (now > w->now) w->now = now;
+    int64_t now = tn_clock_ms(w->clock);
+    if (now > w->now || w->clock) w->now = now;
     w->note_count = 0;
     w->note_all = false;
     w->undo_count = 0;
@@ -270,9 +270,10 @@ static void back_out(struct tn_writer *w)
     w->run.count = 0;
 }
 
-bool tn_writer_open(struct tn_writer *w, const char *path, struct tn_log *log, struct tn_err *err)
+bool tn_writer_open(struct tn_writer *w, const char *path, struct tn_log *log,
+                    const struct tn_clock *clock, struct tn_err *err)
 {
-    *w = (struct tn_writer){.log = log, .json = tn_json_new()};
+    *w = (struct tn_writer){.log = log, .clock = clock, .json = tn_json_new()};
     tn_map_init(&w->tables);
     tn_map_init(&w->tallies);
     tn_arena_init(&w->arena);

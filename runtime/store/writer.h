@@ -58,7 +58,8 @@ struct tn_writer {
     struct tn_tally *dirty;
     struct tn_tally *seq, *number; /* of events: of all, and of the team that was last */
     struct tn_arena arena;         /* of the commit under way */
-    int64_t now;                   /* of the transaction; never runs backwards */
+    const struct tn_clock *clock;  /* NULL: the real one */
+    int64_t now;                   /* of the transaction; the real one never runs backwards */
     struct tn_note notes[TN_NOTES_MAX];
     size_t note_count;
     bool note_all;
@@ -84,9 +85,9 @@ struct tn_writer {
 /* How one step of a commit ended.  broken: the whole transaction is; err says why. */
 enum tn_step { TN_STEP_ok, TN_STEP_refused, TN_STEP_broken };
 
-/* Opens, checks, migrates; the folder is locked by the caller. */
+/* Opens, checks, migrates; the folder is locked by the caller.  clock may be NULL. */
 TN_MUST_CHECK bool tn_writer_open(struct tn_writer *w, const char *path, struct tn_log *log,
-                                  struct tn_err *err);
+                                  const struct tn_clock *clock, struct tn_err *err);
 void tn_writer_close(struct tn_writer *w);
 TN_MUST_CHECK bool tn_writer_begin(struct tn_writer *w, struct tn_err *err);
 /* Writes what is pending and makes it durable.  False: nothing of the transaction happened. */

@@ -289,6 +289,11 @@ bool tn_run_writing(const struct tn_run *run)
     return run->ending || (run->writing && run->given);
 }
 
+int64_t tn_run_replaced_us(const struct tn_run *run)
+{
+    return run->source.ops && run->source.replaced_us ? *run->source.replaced_us : 0;
+}
+
 int64_t tn_run_committed(const struct tn_run *run)
 {
     return run->committed;

@@ -24,8 +24,9 @@ enum {
     SOON_MS = 20,
     AGAIN_MS = 1000,
     LATE_MS = 60000,
-    PATIENCE = 20
-}; /* times retry_ms */
+    PATIENCE = 20, /* times retry_ms */
+    DRAIN_LOOKS = 10,
+};
 #define LEASE_MS (7LL * 24 * 3600 * 1000)
 
 /* A run that is worked on here, from its claim on. */
@@ -77,7 +78,7 @@ struct tn_runner {
     struct job *jobs;
     struct call *calls;
     struct tn_runner_wait *waits;
-    struct tn_timer *claim_at, *check, *patience;
+    struct tn_timer *claim_at, *check, *patience, *drain;
     bool claiming, claim_again, closing;
     unsigned dry;
     struct tn_run_view kept[DRY_KEPT]; /* dry runs that ended, newest over oldest */
@@ -881,6 +882,23 @@ static void call_drop(struct call *c)
     if (mine) call_free(c);
 }
 
+/* A run ends with the scripts that it began with, but not for ever: then it goes on from where it
+ * is with those that serve. */
+static void drain(void *arg)
+{
+    struct tn_runner *r = arg;
+    for (struct job *j = r->jobs; j; j = j->next) {
+        int64_t replaced = j->run ? tn_run_replaced_us(j->run) : 0;
+        if (!replaced || tn_mono_us() - replaced < r->o.drain_ms * 1000) continue;
+        tn_log(r->o.log, TN_LOG_warn, "sync",
+               "run %s began with scripts that were replaced long ago; it goes on with those that "
+               "serve now",
+               j->view.id);
+        tn_run_stop(j->run);
+    }
+    tn_timer_set(r->drain, r->o.drain_ms / DRAIN_LOOKS);
+}
+
 struct tn_runner *tn_runner_open(const struct tn_runner_options *o)
 {
     struct tn_runner *r = TN_NEW(struct tn_runner);
@@ -888,10 +906,13 @@ struct tn_runner *tn_runner_open(const struct tn_runner_options *o)
     if (!r->o.active_max) r->o.active_max = ACTIVE_MAX;
     if (!r->o.lease_ms) r->o.lease_ms = LEASE_MS;
     if (!r->o.retry_ms) r->o.retry_ms = RETRY_MS;
+    if (!r->o.drain_ms) r->o.drain_ms = TN_LIMIT_DRAIN_MS;
     for (unsigned i = 0; i < DRY_KEPT; i++) tn_run_view_init(&r->kept[i]);
     r->claim_at = tn_timer_new(o->loop, claim, r);
     r->check = tn_timer_new(o->loop, check, r);
     r->patience = tn_timer_new(o->loop, lose_patience, r);
+    r->drain = tn_timer_new(o->loop, drain, r);
+    tn_timer_set(r->drain, r->o.drain_ms / DRAIN_LOOKS);
     tn_store_on_change(o->store, on_change, r);
     tn_timer_set(r->claim_at, 0);
     return r;
@@ -920,5 +941,6 @@ void tn_runner_free(struct tn_runner *r)
     tn_timer_free(r->claim_at);
     tn_timer_free(r->check);
     tn_timer_free(r->patience);
+    tn_timer_free(r->drain);
     tn_free(r);
 }

@@ -22,7 +22,7 @@ function expect(value) end
 ---@class tenon.test.expectation  each answers itself, or fails the test with what was found
 local expectation = {}
 
----Tables are compared by what is in them, decimals by their digits.
+---Tables are compared by what is in them (down to 150 levels; cycles may be in them), decimals by their digits.
 ---@param wanted any
 ---@return tenon.test.expectation
 function expectation:equals(wanted) end
@@ -32,7 +32,7 @@ function expectation:equals(wanted) end
 ---@return tenon.test.expectation
 function expectation:matches(pattern) end
 
----The value is a function that raises an err of this kind; "script" for what error() raises.
+---The value is a function that raises an err of this kind; "script" for whatever error() was given.
 ---@param kind string
 ---@param pattern? string             that its message matches
 ---@return tenon.test.expectation
@@ -52,6 +52,7 @@ t.test, t.expect = test, expect
 ---@field url string
 ---@field headers table<string, string>
 ---@field body? string
+---@field credentials string[]        names of the headers that sign it
 
 ---@class tenon.test.page
 ---@field rows table[]                as a mapping sees them
@@ -60,7 +61,7 @@ t.test, t.expect = test, expect
 ---@field bad? { line: integer, message: string }[]  rows that cannot be read; nil when all can
 
 ---From now on requests are answered from this table: by "GET https://host/path?query", or by the same without
----query.  A list is answered one after the other.  What it lacks fails the request.
+---query.  A list is answered one after the other, up to its end.  What it lacks fails the request.
 ---@param recorded table<string, tenon.test.reply|tenon.test.reply[]|fun(request: table, url: string): tenon.test.reply>
 function t.replies(recorded) end
 
@@ -83,7 +84,7 @@ function t.run(adapter, operation, config, filters, resume) end
 ---@return tenon.conn
 function t.connect(adapter, config) end
 
----Sets the time that scripts are told; it stands still but for sleeps.  Answers it.
+---Sets the time that scripts are told, and by which the store goes; it stands still but for sleeps.  Answers it.
 ---@param ms? integer
 ---@return integer
 function t.clock(ms) end

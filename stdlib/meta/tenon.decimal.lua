@@ -1,7 +1,10 @@
 ---@meta tenon.decimal
 
---- Numbers with all their digits.  + - * and comparison work with integers, floats and texts of numbers as
+--- Numbers with all their digits.  + - * and < <= > >= work with integers, floats and texts of numbers as
 --- well; digits behind the point are kept: 0.10 + 0.2 is 0.30.
+---
+--- == holds between two decimals alone: Lua takes values of different types for different and asks nobody, so
+--- decimal.new("1") == 1 is false.  Write price:compare(1) == 0, or price == decimal.new(1).
 ---
 --- ```lua
 --- local decimal = require "tenon.decimal"

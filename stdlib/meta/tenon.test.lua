@@ -15,7 +15,7 @@ local test = {}
 ---@param fn fun(request: table, url: string): table?
 function test.answer(fn) end
 
---- Sets the time that scripts are told; it stands still but for sleeps.  Answers it.
+--- Sets the time that scripts are told, and by which the store goes; it stands still but for sleeps.  Answers it.
 ---@param ms integer?
 ---@return integer
 function test.clock(ms) end

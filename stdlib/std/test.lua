@@ -13,12 +13,29 @@ local function show(value)
   return good and text or tostring(value)
 end
 
-local function same(a, b)
+local DEPTH_MAX = 150
+
+-- Is this pair of tables being compared already, further up or beside?  Then it is the same unless something else
+-- differs.
+local function met(a, b, seen)
+  seen[a] = seen[a] or {}
+  if seen[a][b] then return true end
+  seen[a][b] = true
+  return false
+end
+
+-- nil: they are nested too deep to tell.
+local function same(a, b, seen, depth)
   if a == b then return true end
   if type(a) ~= "table" or type(b) ~= "table" then
     return type(a) ~= "string" and type(b) ~= "string" and type(a) == "userdata" and tostring(a) == tostring(b)
   end
-  for key, value in pairs(a) do if not same(value, b[key]) then return false end end
+  if met(a, b, seen) then return true end
+  if depth == 0 then return nil end
+  for key, value in pairs(a) do
+    local equal = same(value, b[key], seen, depth - 1)
+    if not equal then return equal end
+  end
   for key in pairs(b) do if a[key] == nil then return false end end
   return true
 end
@@ -29,7 +46,11 @@ local checks = {}
 checks.__index = checks
 
 function checks:equals(wanted)
-  if not same(self.value, wanted) then error(("expected %s, got %s"):format(show(wanted), show(self.value)), 2) end
+  local equal = same(self.value, wanted, {}, DEPTH_MAX)
+  if equal == nil then
+    error(("these tables are nested more than %d deep: compare parts of them"):format(DEPTH_MAX), 2)
+  end
+  if not equal then error(("expected %s, got %s"):format(show(wanted), show(self.value)), 2) end
   return self
 end
 
@@ -40,12 +61,18 @@ function checks:matches(pattern)
   return self
 end
 
+-- Kind and message of what was raised: an err, or whatever a script gave to error().
+local function said(err)
+  local good, kind = pcall(function() return err.kind end)
+  if good and type(kind) == "string" then return kind, tostring(err.message) end
+  return "script", tostring(err)
+end
+
 -- The value is a function; it has to raise an err of this kind (whose message has this pattern in it).
 function checks:fails_with(kind, pattern)
   local good, err = pcall(self.value)
   if good then error(("expected a failure of kind %s, and it went well"):format(kind), 2) end
-  local found = type(err) == "string" and "script" or err.kind
-  local message = type(err) == "string" and err or err.message
+  local found, message = said(err)
   if found ~= kind then error(("expected a failure of kind %s, got %s: %s"):format(kind, found, message), 2) end
   if pattern and not message:find(pattern) then
     error(("expected a message that matches %s, got %s"):format(show(pattern), show(message)), 2)
@@ -67,23 +94,26 @@ local function reply_of(answer)
 end
 
 -- The answer to a request: by "GET https://host/path?query", by the same without query, or a list of
--- such answers, one after the other.
-local function find(recorded, method, url)
+-- such answers, one after the other: used has the number of those that were given, by list.
+local function find(recorded, used, method, url)
   local found = recorded[method .. " " .. url] or recorded[method .. " " .. url:gsub("%?.*$", "")]
-  if type(found) == "function" then return found end
-  if found and found[1] then return table.remove(found, 1) end
-  return found
+  if type(found) ~= "table" or found[1] == nil then return found end
+  used[found] = (used[found] or 0) + 1
+  if found[used[found]] then return found[used[found]] end
+  error(("all %d replies that are recorded for %s %s are used up"):format(#found, method, url), 0)
 end
 
 -- From now on requests are answered from this table; what it lacks fails the request's call.
 function M.replies(recorded)
+  local used = {}
   env.answer(function(request, url)
     local method = request.method or "GET"
     sent[#sent + 1] = { method = method, url = url, headers = request.headers or {}, body = request.body,
                         credentials = request.credentials or {} }
-    local found = find(recorded, method, url)
+    local found = find(recorded, used, method, url)
+    if type(found) == "function" then found = found(request, url) end
     if not found then error("no reply is recorded for " .. method .. " " .. url, 0) end
-    return reply_of(type(found) == "function" and found(request, url) or found)
+    return reply_of(found)
   end)
 end
 
@@ -153,6 +183,8 @@ M.map = env.map
 -- ---- the list ----
 
 function M.test(name, fn)
+  if type(name) ~= "string" then error("a test has a name: test(\"what holds\", function() ... end)", 2) end
+  if type(fn) ~= "function" then error(("the test %q has no function"):format(name), 2) end
   tests[#tests + 1] = { name = name, fn = fn }
 end
 

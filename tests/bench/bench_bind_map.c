@@ -51,7 +51,7 @@ static struct tn_mapping *load(struct tn_isolate *iso, const char *text, struct 
 {
     int ref = LUA_NOREF;
     if (!tn_isolate_load_text(iso, "mappings/bench/item.lua", tn_str(text), &ref, err)) return NULL;
-    struct tn_mapping *m = tn_mapping_load(iso, ref, NULL, err);
+    struct tn_mapping *m = tn_mapping_load(iso, ref, NULL, NULL, err);
     tn_isolate_release(iso, ref);
     return m;
 }

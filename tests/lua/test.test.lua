@@ -13,6 +13,14 @@ test("the clock stands still, and sleeps move it on", function()
   expect(time.iso()):equals("2023-11-14T22:13:50.000Z")
 end)
 
+test("the clock may stand at the beginning of time, and before it", function()
+  expect(t.clock(0)):equals(0)
+  time.sleep(1)
+  expect(tn.now()):equals(1000)
+  expect(t.clock(-1)):equals(-1)
+  expect(time.iso()):equals("1969-12-31T23:59:59.999Z")
+end)
+
 test("each test begins with the real time and without replies", function()
   expect(time.now() > 1700000030000):equals(true)
   expect(function() http.request { url = "https://nowhere.example/" } end):fails_with("script", "no reply is recorded")
@@ -35,6 +43,50 @@ test("replies are found by address, by path, and one after the other", function(
   expect(http.request { url = "https://a.example/x" }:text()):equals("two")
   expect(http.request { url = "https://a.example/x" }:at "why"):equals("gone")
   expect(#t.sent()):equals(3)
+end)
+
+test("a list of replies that is used up fails the request, and stays as the test wrote it", function()
+  local recorded = { ["GET https://a.example/x"] = { { body = "one" }, { body = "two" } },
+                     ["GET https://a.example/y"] = function() return nil end }
+  local function get(path) return function() return http.request { url = "https://a.example" .. path } end end
+  t.replies(recorded)
+  expect(get "/x"():text()):equals("one")
+  expect(get "/x?page=2"():text()):equals("two")
+  expect(get "/x"):fails_with("script", "all 2 replies .* GET https://a.example/x are used up")
+  expect(get "/y"):fails_with("script", "no reply is recorded")
+  expect(#recorded["GET https://a.example/x"]):equals(2)
+end)
+
+test("tables that hold themselves are compared, and those without a bottom are given up", function()
+  local function ring(last)
+    local a, b = { name = "a" }, { name = last }
+    a.next, b.next = b, a
+    return a
+  end
+  expect(ring "b"):equals(ring "b")
+  expect(function() expect(ring "b"):equals(ring "c") end):fails_with("script", "expected table")
+  local function deep(n, bottom) return n == 0 and bottom or { deep(n - 1, bottom) } end
+  expect(deep(100, 1)):equals(deep(100, 1))
+  expect(function() expect(deep(100, 1)):equals(deep(100, 2)) end):fails_with("script", "expected")
+  expect(function() expect(deep(190, 1)):equals(deep(190, 1)) end):fails_with("script", "more than 150 deep")
+  local function endless()
+    return setmetatable({}, { __pairs = function() return next, { down = endless() } end,
+                              __index = function() return endless() end })
+  end
+  expect(function() expect(endless()):equals(endless()) end):fails_with("script")
+end)
+
+test("whatever error() was given is a failure of kind script", function()
+  expect(function() error() end):fails_with("script", "nil")
+  expect(function() error(42) end):fails_with("script", "42")
+  expect(function() error({ code = 7 }) end):fails_with("script", "table")
+  expect(function() expect(function() error() end):fails_with("auth") end)
+    :fails_with("script", "expected a failure of kind auth, got script")
+end)
+
+test("a test without name or function is refused where it stands", function()
+  expect(function() test("no function") end):fails_with("script", 'test.test.lua:%d+: the test "no function" has no')
+  expect(function() test(function() end) end):fails_with("script", "a test has a name")
 end)
 
 -- ---- runs of adapters that speak no JSON ----

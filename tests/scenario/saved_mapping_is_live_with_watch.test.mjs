@@ -35,3 +35,20 @@ story("with --watch a saved mapping is live without a word to the server", async
   appendFileSync(join(site.path, mappingFile), text.slice(150));
   await shows("halved");
 });
+
+story("with --watch a file that was saved while the worker was being replaced is live, too", async (stage) => {
+  const site = stage.site();
+  site.write(mappingFile, mapping());
+  const { tenon } = await stage.plant({ items: 20, site, watch: true, workers: 1 });
+  await tenon.rest.sync("fusion");
+  const [worker] = tenon.children("worker");
+  process.kill(worker.pid, "SIGKILL");
+  site.write(mappingFile, mapping({ partName: 'map.const "meanwhile"' })); // nobody watches
+  await waitFor("another worker", () => tenon.children("worker").some((p) => p.pid !== worker.pid));
+  tenon.rest.agent.destroy();
+  await tenon.ready();
+  await waitFor("the name meanwhile", async () => {
+    await tenon.rest.sync("fusion");
+    return (await tenon.rest.item("PN-000001")).partName === "meanwhile";
+  });
+});

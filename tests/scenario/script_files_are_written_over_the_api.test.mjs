@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { mapping, mappingFile } from "../harness/mapping.mjs";
 import { story } from "../harness/story.mjs";
@@ -37,6 +37,20 @@ story("a file that is put serves at once, is in the folder and in the history", 
   assert.ok(!existsSync(join(site.path, mappingFile)));
   assert.equal((await rest.send("GET", at)).text, shipped.text, "the shipped one counts again");
   assert.equal((await rest.send("DELETE", at)).status, 404);
+});
+
+// What this process makes, the Tenon that it starts is to make, too.
+const mask = process.umask();
+const modeOf = (...path) => statSync(join(...path)).mode & 0o777;
+
+story("files and folders of the site are as open as the umask says, those of the data folder private", async (stage) => {
+  const site = stage.site();
+  const { tenon } = await stage.plant({ items: 1, site });
+  const put = await tenon.rest.send("PUT", at, name("put"), plain);
+  assert.equal(put.status, 200, put.text);
+  assert.equal(modeOf(site.path, mappingFile), 0o666 & ~mask);
+  assert.equal(modeOf(site.path, "mappings/oracle_fusion"), 0o777 & ~mask);
+  for (const made of readdirSync(tenon.data)) assert.equal(modeOf(tenon.data, made) & 0o077, 0, made);
 });
 
 story("a file that does not load is refused with its line and not written", async (stage) => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { mapping, mappingFile } from "../harness/mapping.mjs";
-import { story } from "../harness/story.mjs";
+import { integration, story } from "../harness/story.mjs";
 
 const hog = mapping({ partName: "function() while true do end end" });
 const fine = mapping({ partName: 'map.const "fine"' });
@@ -34,6 +34,43 @@ story("three overruns in a row stop an integration in every worker, and it is sa
   assert.equal(health.connected, false);
   assert.match(health.error, /quarantine/);
   assert.equal(tenon.children("worker").length, 2, "no worker was lost");
+});
+
+story("a quarantine is in the metrics of every worker, until it ends", async (stage) => {
+  const { tenon } = await hogged(stage);
+  const metrics = async () => {
+    tenon.rest.agent.destroy(); // any worker
+    const { text } = await tenon.rest.send("GET", "//metrics");
+    return text.split("\n").filter((line) => /^tenon_\w+_quarantined/.test(line));
+  };
+  for (let i = 0; i < 4; i++)
+    assert.deepEqual(await metrics(), [`tenon_isolate_quarantined{isolate="${isolate}"} 1`, "tenon_isolates_quarantined 1"]);
+  await tenon.rest.want(200, "POST", "/integrations/fusion/release");
+  assert.deepEqual(await metrics(), ["tenon_isolates_quarantined 0"]);
+});
+
+story("every worker that has the isolate shows that it is in quarantine, until it ends", async (stage) => {
+  const site = stage.site();
+  site.write(mappingFile, hog);
+  const { tenon } = await stage.plant({ items: 12, site, workers: 2 });
+  // What both workers show; each gets the isolate for a look at the health.
+  const shown = async () => {
+    const found = {};
+    while (Object.keys(found).length < 2) {
+      tenon.rest.agent.destroy(); // any worker
+      const { worker, isolates } = await tenon.rest.get("/scripts/isolates");
+      const one = isolates.find((x) => x.isolate === isolate);
+      if (one) found[worker] = one.quarantined;
+      else await tenon.rest.get("/integrations/fusion/health?fresh=1");
+    }
+    return found;
+  };
+  const everywhere = async (is) => assert.deepEqual(await shown(), { 1: is, 2: is });
+  await everywhere(false);
+  await tenon.rest.send("POST", "/integrations/fusion/sync", { operation: "sync_items" });
+  await everywhere(true);
+  await tenon.rest.want(200, "POST", "/integrations/fusion/release");
+  await everywhere(false);
 });
 
 story("most of a page's records do not wait for a script that is in quarantine", async (stage) => {
@@ -69,6 +106,18 @@ story("a quarantine ends by hand, and begins again if nothing was mended", async
   assert.equal((await tenon.rest.sync("fusion")).status, "SUCCESS");
 });
 
+story("a quarantine ends with the integration, and with its name", async (stage) => {
+  const { tenon, fusion } = await hogged(stage);
+  await tenon.rest.want(200, "PUT", "/integrations/fusion", integration(fusion, { displayName: "Another" }));
+  assert.deepEqual(await quarantined(tenon.rest), [isolate], "what changes nothing of it leaves it there");
+  await tenon.rest.want(200, "PUT", "/integrations/fusion", integration(fusion, { name: "renamed" }));
+  assert.deepEqual(await quarantined(tenon.rest), []);
+  await tenon.rest.send("POST", "/integrations/renamed/sync", { operation: "sync_items" });
+  assert.deepEqual(await quarantined(tenon.rest), ["integrations:renamed"]);
+  await tenon.rest.want(204, "DELETE", "/integrations/renamed");
+  assert.deepEqual(await quarantined(tenon.rest), []);
+});
+
 story("a record now and then that overruns puts nobody into quarantine", async (stage) => {
   const site = stage.site();
   site.write(
@@ -84,4 +133,33 @@ story("a record now and then that overruns puts nobody into quarantine", async (
   const answer = await tenon.rest.sync("fusion");
   assert.deepEqual([answer.status, answer.recordsFailed], ["PARTIAL", 6]);
   assert.deepEqual(await quarantined(tenon.rest), []);
+});
+
+story("of two integrations whose long names begin alike only the one that overran is in quarantine", async (stage) => {
+  const { tenon, fusion } = await hogged(stage);
+  const [one, two] = ["one", "two"].map((end) => `${"plant_of_a_long_name_".repeat(4)}_and_its_end_${end}`);
+  for (const name of [one, two]) await tenon.rest.create(integration(fusion, { name }));
+  await tenon.rest.send("POST", `/integrations/${one}/sync`, { operation: "sync_items" });
+  assert.deepEqual(await quarantined(tenon.rest), [isolate, `integrations:${one}`]);
+  assert.equal((await tenon.rest.get(`/integrations/${one}`)).quarantined, true);
+  assert.equal((await tenon.rest.get(`/integrations/${two}`)).quarantined, false);
+  assert.equal((await tenon.rest.get(`/integrations/${two}/health?fresh=1`)).connected, true);
+  const released = await tenon.rest.want(200, "POST", `/integrations/${one}/release`);
+  assert.equal(released.quarantined, false);
+  assert.deepEqual(await quarantined(tenon.rest), [isolate]);
+});
+
+story("where there is no room for another in quarantine the worker that saw it refuses it, and says so", async (stage) => {
+  const site = stage.site();
+  site.write(mappingFile, hog);
+  const env = { TENON_FAULTS: "shared.full=fail:1+" };
+  const { tenon } = await stage.plant({ items: 12, site, workers: 1, env });
+  await tenon.rest.send("POST", "/integrations/fusion/sync", { operation: "sync_items" });
+  await tenon.logged(/error .*integrations:fusion is in quarantine in this worker alone, as there is no room/);
+  const refused = await tenon.rest.send("POST", "/integrations/fusion/sync", { operation: "sync_items" });
+  assert.match(JSON.stringify(refused.body), /quarantine/, refused.text);
+  assert.match((await tenon.rest.get("/integrations/fusion/health?fresh=1")).error, /quarantine/);
+  site.write(mappingFile, fine);
+  await tenon.rest.want(200, "POST", "/scripts/reload");
+  assert.equal((await tenon.rest.sync("fusion")).status, "SUCCESS");
 });

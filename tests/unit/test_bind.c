@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The stubs for editors say what the C tables say: each module has a stub, each function of a
- * module and each method of its objects is in it, and nothing else is. */
+ * module and each method of its objects is in it, and nothing else is; of modules that are files
+ * they have as many parameters, too. */
 #include <dirent.h>
 #include <stdlib.h>
 
@@ -11,25 +12,31 @@
 #include "base/field.h"
 #include "bind/bind.h"
 
-enum { NAMES = 200 };
+enum { NAMES = 200, ANY = -1 };
 struct names {
     char name[NAMES][48];
+    int params[NAMES]; /* ANY: nothing tells how many */
     int n;
 };
 
-static void add(struct names *names, struct tn_str name)
+static int find(const struct names *names, struct tn_str name)
+{
+    for (int i = 0; i < names->n; i++)
+        if (tn_str_is(name, names->name[i])) return i;
+    return -1;
+}
+
+static void add_function(struct names *names, struct tn_str name, int params)
 {
     assert_true(names->n < NAMES && name.n < 48);
-    for (int i = 0; i < names->n; i++)
-        if (tn_str_is(name, names->name[i])) return;
+    if (find(names, name) >= 0) return;
+    names->params[names->n] = params;
     snprintf(names->name[names->n++], 48, "%.*s", TN_FMT(name));
 }
 
-static bool has(const struct names *names, const char *name)
+static void add(struct names *names, struct tn_str name)
 {
-    for (int i = 0; i < names->n; i++)
-        if (strcmp(names->name[i], name) == 0) return true;
-    return false;
+    add_function(names, name, ANY);
 }
 
 static char *read_source(const char *path)
@@ -70,22 +77,42 @@ static void names_in_c(const char *text, struct names *out)
     }
 }
 
+/* Of "(path, query)"; a method has itself, too. */
+static int params_in_stub(const char *open, bool method)
+{
+    struct tn_str list = {open + 1, strcspn(open + 1, ")")};
+    int n = method + (list.n > 0);
+    for (size_t i = 0; i < list.n; i++) n += list.p[i] == ',';
+    return memmem(list.p, list.n, "...", 3) ? ANY : n;
+}
+
 /* "function x.name(" and "function X:name(" */
 static void names_in_stub(const char *text, struct names *out)
 {
     for (const char *p = text; (p = strstr(p, "\nfunction ")); p++) {
         const char *open = strchr(p, '('), *at = open;
         while (name_byte(at[-1])) at--;
-        add(out, (struct tn_str){at, (size_t)(open - at)});
+        add_function(out, (struct tn_str){at, (size_t)(open - at)},
+                     params_in_stub(open, at[-1] == ':'));
     }
 }
 
-static void compare(const char *module, const struct names *c, const struct names *stub)
+static bool agree(int params, int other)
 {
-    for (int i = 0; i < c->n; i++)
-        if (!has(stub, c->name[i])) fail_msg("%s: %s is not in stdlib/meta", module, c->name[i]);
+    return params == ANY || other == ANY || params == other;
+}
+
+static void compare(const char *module, const struct names *real, const struct names *stub)
+{
+    for (int i = 0; i < real->n; i++) {
+        int at = find(stub, tn_str(real->name[i]));
+        if (at < 0) fail_msg("%s: %s is not in stdlib/meta", module, real->name[i]);
+        if (!agree(real->params[i], stub->params[at]))
+            fail_msg("%s: %s has %d parameters, in stdlib/meta %d", module, real->name[i],
+                     real->params[i], stub->params[at]);
+    }
     for (int i = 0; i < stub->n; i++)
-        if (!has(c, stub->name[i]))
+        if (find(real, tn_str(stub->name[i])) < 0)
             fail_msg("%s: %s is in stdlib/meta only", module, stub->name[i]);
 }
 
@@ -161,16 +188,7 @@ static bool is_listed(const char *name)
     return m->name && !m->open;
 }
 
-static void expect_source(const char *fmt, const char *name)
-{
-    char path[128];
-    snprintf(path, sizeof path, fmt, name);
-    char *text = read_source(path);
-    if (!text) fail_msg("there is no %s", path);
-    tn_free(text);
-}
-
-static void modules_that_are_files_are_listed_and_have_stubs(void **state)
+static void modules_that_are_files_are_listed(void **state)
 {
     DIR *dir = opendir(FIXTURES "/../../stdlib/std");
     (void)state;
@@ -182,11 +200,113 @@ static void modules_that_are_files_are_listed_and_have_stubs(void **state)
         if (!is_listed(name)) fail_msg("%s is not in bind_modules", name);
     }
     closedir(dir);
-    for (const struct tn_module *m = bind_modules; m->name; m++) {
-        if (m->open) continue;
-        expect_source("stdlib/std/%s.lua", m->name + strlen("std."));
-        expect_source("stdlib/meta/%s.lua", m->name);
+}
+
+/* ---- modules that are files ---- */
+
+static bool find_file(void *arg, const char *path, struct tn_str *text)
+{
+    char **held = arg;
+    tn_free(*held);
+    *held = read_source(path);
+    if (*held) *text = tn_str(*held);
+    return *held != NULL;
+}
+
+static const struct tn_sources sources = {find_file};
+
+/* What their stubs are about as well: methods of objects that they make. */
+static const struct {
+    const char *module, *made;
+} objects[] = {{"std.connection", "new({}, {})"}, {"std.test", "expect(1)"}};
+
+/* What the runtime, or std itself, calls, and scripts do not. */
+static const char *const inner[] = {"std.connection.new",    "std.connection.run",
+                                    "std.connection.health", "std.connection.explain",
+                                    "std.test.all",          NULL};
+
+static bool is_inner(const char *module, const char *name)
+{
+    char full[100];
+    snprintf(full, sizeof full, "%s.%s", module, name);
+    for (const char *const *i = inner; *i; i++)
+        if (strcmp(*i, full) == 0) return true;
+    return false;
+}
+
+struct value {
+    const char *module;
+    int ref;
+    struct names *out;
+};
+
+static void take_functions(lua_State *L, struct value *v)
+{
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+        lua_Debug info;
+        if (lua_type(L, -2) != LUA_TSTRING || !lua_isfunction(L, -1)) continue;
+        if (is_inner(v->module, lua_tostring(L, -2))) continue;
+        lua_pushvalue(L, -1);
+        lua_getinfo(L, ">Su", &info);
+        bool told = *info.what == 'L' && !info.isvararg;
+        add_function(v->out, tn_str(lua_tostring(L, -2)), told ? info.nparams : ANY);
     }
+}
+
+static void take_value(lua_State *L, void *arg)
+{
+    struct value *v = arg;
+    tn_isolate_push(L, v->ref);
+    take_functions(L, v);
+    if (luaL_getmetafield(L, -1, "__index") == LUA_TTABLE) take_functions(L, v);
+}
+
+/* The functions of what the text makes. */
+static void names_in_value(struct tn_isolate *iso, const char *module, const char *text,
+                           struct names *out)
+{
+    struct tn_err err;
+    struct value v = {.module = module, .ref = fixture_load(iso, text), .out = out};
+    if (!tn_isolate_protect(iso, take_value, &v, &err)) fail_msg("%s: %s", text, err.text);
+    tn_isolate_release(iso, v.ref);
+}
+
+static void names_in_file(struct tn_isolate *iso, const char *module, struct names *out)
+{
+    char text[200];
+    snprintf(text, sizeof text, "return require '%s'", module);
+    names_in_value(iso, module, text, out);
+    for (size_t i = 0; i < sizeof objects / sizeof *objects; i++) {
+        if (strcmp(objects[i].module, module) != 0) continue;
+        snprintf(text, sizeof text, "return require('%s').%s", module, objects[i].made);
+        names_in_value(iso, module, text, out);
+    }
+}
+
+static void stubs_say_what_the_files_say(void **state)
+{
+    char *held = NULL;
+    struct bind_context context = {.area = "test"};
+    struct tn_isolate_options o = {.name = "all",
+                                   .sources = &sources,
+                                   .sources_arg = &held,
+                                   .modules = bind_modules,
+                                   .context = &context};
+    struct tn_isolate *iso = fixture_isolate(*state, &o);
+    for (const struct tn_module *m = bind_modules; m->name; m++) {
+        char path[128];
+        struct names real = {.n = 0}, stub = {.n = 0};
+        if (m->open) continue;
+        snprintf(path, sizeof path, "stdlib/meta/%s.lua", m->name);
+        char *meta = read_source(path);
+        if (!meta) fail_msg("%s has no %s", m->name, path);
+        names_in_stub(meta, &stub);
+        names_in_file(iso, m->name, &real);
+        compare(m->name, &real, &stub);
+        tn_free(meta);
+    }
+    tn_isolate_unref(iso);
+    tn_free(held);
 }
 
 static void unknown_modules_and_names_are_named(void **state)
@@ -222,7 +342,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stubs_say_what_the_tables_say),
-        cmocka_unit_test(modules_that_are_files_are_listed_and_have_stubs),
+        cmocka_unit_test(modules_that_are_files_are_listed),
+        cmocka_unit_test_setup_teardown(stubs_say_what_the_files_say, fixture_open, fixture_close),
         cmocka_unit_test_setup_teardown(modules_open, fixture_open, fixture_close),
         cmocka_unit_test_setup_teardown(unknown_modules_and_names_are_named, fixture_open,
                                         fixture_close)};

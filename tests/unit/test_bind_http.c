@@ -112,8 +112,7 @@ static int open_stage(void **state)
 static int close_stage(void **state)
 {
     struct stage *s = *state;
-    tn_isolate_retire(s->iso, 0); /* what runs in it is cancelled */
-    while (s->ended < s->started) tn_loop_turn(s->rig.loop, true);
+    tn_isolate_unref(s->iso); /* what runs in it ends with the host */
     for (int i = 0; i < s->held_count; i++) tn_http_abort(s->held[i]);
     rig_close(&s->rig);
     tn_free(s);

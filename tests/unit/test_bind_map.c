@@ -50,15 +50,22 @@ static struct tn_isolate *isolate(void)
     return iso;
 }
 
-static struct tn_mapping *load(struct tn_isolate *iso, const char *text, const char *const *targets,
-                               struct tn_err *err)
+static struct tn_mapping *load_watched(struct tn_isolate *iso, const char *text,
+                                       const char *const *targets,
+                                       const struct tn_example_watch *watch, struct tn_err *err)
 {
     int ref = LUA_NOREF;
     tn_err_clear(err);
     if (!tn_isolate_load_text(iso, "mappings/x/item.lua", tn_str(text), &ref, err)) return NULL;
-    struct tn_mapping *m = tn_mapping_load(iso, ref, targets, err);
+    struct tn_mapping *m = tn_mapping_load(iso, ref, targets, watch, err);
     tn_isolate_release(iso, ref);
     return m;
+}
+
+static struct tn_mapping *load(struct tn_isolate *iso, const char *text, const char *const *targets,
+                               struct tn_err *err)
+{
+    return load_watched(iso, text, targets, NULL, err);
 }
 
 #define HEAD "local map = require 'tenon.map'\nlocal from = map.from\n"
@@ -487,6 +494,47 @@ static void a_record_of_many_slow_functions_gives_way(void **state)
     tn_isolate_unref(iso);
 }
 
+/* What somebody who watches examples was told. */
+struct told {
+    size_t count, failed;
+    struct tn_err last; /* of one that failed */
+};
+
+static void take_example(void *arg, const char *file, size_t number, const struct tn_err *err)
+{
+    struct told *t = arg;
+    assert_string_equal(file, "mappings/x/item.lua");
+    assert_int_equal(number, ++t->count);
+    if (!err) return;
+    t->failed++;
+    t->last = *err;
+}
+
+static void who_watches_examples_is_told_of_each(void **state)
+{
+    struct tn_isolate *iso = isolate();
+    struct told told = {.count = 0};
+    struct tn_example_watch watch = {take_example, &told};
+    struct tn_err err;
+    (void)state;
+    struct tn_mapping *m =
+        load_watched(iso,
+                     HEAD "return map { reads = 'x.item', writes = 'item', key = 'id', set = {\n"
+                          "id = from 'id' :text() },\nexamples = {\n"
+                          "{ give = { id = 1 }, expect = { id = '1' } },\n"
+                          "{ give = { id = 2 }, expect = { id = '3' } },\n"
+                          "{ give = { id = 4 }, expect = map.reject },\n"
+                          "{ give = { id = 5 }, expect = { id = '5' } } } }",
+                     NULL, &watch, &err);
+    assert_non_null(m);
+    assert_int_equal(told.count, 4);
+    assert_int_equal(told.failed, 2);
+    assert_int_equal(told.last.line, 8);
+    assert_non_null(strstr(told.last.text, "expected the record to be rejected"));
+    tn_mapping_free(m);
+    tn_isolate_unref(iso);
+}
+
 static void examples_have_a_budget_together(void **state)
 {
     static char text[65536];
@@ -506,6 +554,13 @@ static void examples_have_a_budget_together(void **state)
     struct tn_isolate *iso = tn_isolate_new(host, &options, &err);
     (void)state;
     assert_null(load(iso, text, NULL, &err));
+    struct told told = {.count = 0};
+    struct tn_example_watch watch = {take_example, &told};
+    struct tn_err ignored;
+    struct tn_mapping *m = load_watched(iso, text, NULL, &watch, &ignored);
+    assert_non_null(m);
+    assert_true(told.failed == 1 && told.count < 900 && told.last.kind == TN_E_budget);
+    tn_mapping_free(m);
     if (err.kind != TN_E_budget || !strstr(err.text, "the examples up to number"))
         fail_msg("%s", err.text);
     assert_true(err.line > 6);
@@ -729,6 +784,7 @@ int main(void)
         cmocka_unit_test(a_view_kept_over_the_call_is_stale),
         cmocka_unit_test(loops_and_memory_hogs_end_by_their_budget),
         cmocka_unit_test(a_record_of_many_slow_functions_gives_way),
+        cmocka_unit_test(who_watches_examples_is_told_of_each),
         cmocka_unit_test(examples_have_a_budget_together),
         cmocka_unit_test(wrong_declarations_say_where_and_what),
         cmocka_unit_test(examples_run_at_load),

@@ -2,7 +2,9 @@
 /* What scripts do with records: read, look for, change in transactions; and what they may not. */
 #include "store_stage.h"
 
+#include "access/secrets.h"
 #include "base/fault.h"
+#include "bind/bind_test.h"
 
 static const char ORDER[] =
     "local id = assert(store.transaction(function(tx) return tx:create('order', { number = 'A1', "
@@ -572,6 +574,33 @@ static void a_cancelled_task_leaves_nothing(void **state)
     stage_run(s, "store.transaction(function(tx) tx:create('line', {}) end)");
 }
 
+/* The store of this test goes by the real clock, for which the seconds of 1970 are over. */
+static void lifetimes_are_counted_by_the_clock_of_scripts(void **state)
+{
+    struct stage *s = *state;
+    struct tn_clock clock = {.stopped = true};
+    struct bind_test test = {.clock = &clock};
+    struct tn_secrets secrets;
+    struct tn_err err;
+    assert_true(tn_secrets_from(
+        &secrets, TN_STR("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"),
+        TN_STR("salt"), &err));
+    s->rig.env.secrets = &secrets;
+    static const char vault[] =
+        "local vault = require 'tenon.vault' assert(vault.put('t', 'x', 60)) "
+        "return vault.get('t')";
+    static const char kv[] = "local kv = require 'tenon.kv' assert(kv.put('t', 'x', 60)) "
+                             "return kv.get('t')";
+    stage_expect(s, vault, "x");
+    stage_expect(s, kv, "x");
+    s->context.test = &test;
+    stage_expect(s, vault, "nil");
+    stage_expect(s, kv, "nil");
+    s->context.test = NULL;
+    s->rig.env.secrets = NULL;
+    tn_secrets_wipe(&secrets);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, stage_open, stage_close)
@@ -597,6 +626,7 @@ int main(void)
                                        T(reading_on_and_on_lets_others_go_first),
                                        T(a_transaction_is_bounded),
                                        T(failures_of_the_store_are_answers),
+                                       T(lifetimes_are_counted_by_the_clock_of_scripts),
                                        T(a_cancelled_task_leaves_nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "loop/loop.h"
 #include "mapping/plan.h"
 #include "store/commit.h"
@@ -40,7 +41,8 @@ struct fake {
     int hold_at;       /* the page that is held back until release_page; -1: none */
     bool without_cursor;
     unsigned commit_rows;
-    bool loads; /* before it opens, until the test says that it is loaded */
+    bool replaced; /* its scripts, a moment ago */
+    bool loads;    /* before it opens, until the test says that it is loaded */
     struct tn_loading *loading;
     unsigned opened, closed, pages, held, released;
     struct fake_source *waiting;
@@ -49,6 +51,7 @@ struct fake {
 struct fake_source {
     struct fake *f;
     int at;
+    int64_t replaced_us;
     struct tn_timer *timer;
     tn_source_fn done;
     void *arg;
@@ -169,8 +172,10 @@ static bool fake_open(void *self, const struct tn_run_request *r, struct tn_sour
                               .plan = f->plan,
                               .table = "items",
                               .entity = "item",
-                              .mapping = "mappings/test/item.lua"};
+                              .mapping = "mappings/test/item.lua",
+                              .replaced_us = &s->replaced_us};
     memset(out->generation, 'a', 64);
+    s->replaced_us = f->replaced ? tn_mono_us() : 0;
     f->opened++;
     return true;
 }
@@ -296,6 +301,7 @@ static struct tn_runner *new_runner(struct tn_loop *loop, struct tn_store *store
                                   .adapters = &fake_adapters,
                                   .adapters_self = f,
                                   .retry_ms = 1,
+                                  .drain_ms = 50,
                                   .active_max = 2,
                                   .commit_rows = f->commit_rows};
     return tn_runner_open(&o);
@@ -1062,6 +1068,26 @@ static void a_graceful_close_leaves_the_run_to_the_next_one(void **state)
     forget(&a), forget(&b);
 }
 
+static void a_run_whose_scripts_were_replaced_long_ago_goes_on_with_those_that_serve(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    w->fake.hold_at = 4;
+    w->fake.replaced = true;
+    ask(w, &a, "sync_items", false);
+    until_held(w);
+    w->fake.replaced = false;
+    for (int i = 0; i < TURNS_MAX && w->fake.opened < 2; i++) tn_loop_turn(w->loop, true);
+    let_go(w);
+    wait_for(w, &a);
+    assert_int_equal(a.v.status, TN_RUN_success);
+    assert_int_equal(a.v.attempt, 2);
+    assert_int_equal(a.v.crashes, 0);
+    counts_are(&a.v, ITEMS, 0, 0, 0);
+    assert_int_equal(w->fake.opened, 2);
+    forget(&a);
+}
+
 static void a_closed_runner_takes_no_more(void **state)
 {
     struct world *w = *state;
@@ -1393,6 +1419,7 @@ int main(void)
         TEST(a_close_waits_for_what_loads_and_leaves_the_run_to_the_next_one),
         TEST(a_runner_that_is_dropped_stops_what_loads),
         TEST(a_graceful_close_leaves_the_run_to_the_next_one),
+        TEST(a_run_whose_scripts_were_replaced_long_ago_goes_on_with_those_that_serve),
         TEST(a_closed_runner_takes_no_more),
         TEST(a_run_whose_worker_dies_is_finished_by_another),
         TEST(pages_that_travel_together_are_all_or_none),

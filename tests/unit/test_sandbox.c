@@ -5,6 +5,8 @@
 
 #include <time.h>
 
+#include "base/time.h"
+
 enum { BUDGET_MS = 60 };
 
 static double cpu_ms(void)
@@ -16,8 +18,15 @@ static double cpu_ms(void)
 
 struct script {
     const char *text;
-    const char *says; /* in "kind: message" */
+    const char *says; /* how "kind: message" or the results begin; this|or that */
 };
+
+static bool said(const char *says, const char *text)
+{
+    for (const char *bar; (bar = strchr(says, '|')); says = bar + 1)
+        if (strncmp(text, says, (size_t)(bar - says)) == 0) return true;
+    return strncmp(text, says, strlen(says)) == 0;
+}
 
 /* Run as a function's body; all have to end in time or memory. */
 static const struct script hogs[] = {
@@ -110,15 +119,16 @@ static const struct script hogs[] = {
     {"return ('a'):rep(100000):find(('.-'):rep(8) .. 'b')", "budget:"},
     {"return ('('):rep(200000):find('%b()')", "budget:"},
     {"return ('x'):rep(100000):gsub('(x*)*y', '')", "budget:"},
-    {"return (('a'):rep(50000) .. 'b'):match('^(a*)*$')", NULL},
+    {"return (('a'):rep(50000) .. 'b'):match('^(a*)*$')", "nil"},
     {"for w in ('a'):rep(30000):gmatch('a*a*a*b') do end", "budget:"},
     {"return ('x'):gsub('', function() while true do end end)", "budget:"},
     {"return ('x'):rep(1e6):gsub('x', ('y'):rep(1e6))", "budget:"},
     {"while true do load('return 1') end", "budget:"},
-    {"return load(function() return ' ' end)", NULL},
-    {"local n = 0 return load(function() n = n + 1 return 'local a' .. n .. ' = 1 ' end)", NULL},
+    {"return load(function() return ' ' end)", "budget:"},
+    {"local n = 0 return load(function() n = n + 1 return 'local a' .. n .. ' = 1 ' end)",
+     "budget:"},
     {"local t = {} for i = 1, 100000 do t[i] = '::l' .. i .. '::' end return load(table.concat(t))",
-     NULL},
+     "budget:"},
     {"load(function() while true do end end)", "budget:"},
     {"return select(-1, table.unpack({}, 1, 1e5)) , string.char(table.unpack({}, 1, 1e6))",
      "script:"},
@@ -135,8 +145,10 @@ static const struct script hogs[] = {
     {"return ('x'):rep(1e6):gsub('.', ('%0'):rep(100))", "budget:"},
     {"return string.format(('%99d'):rep(200), table.unpack({}, 1, 200))", "script:"},
     /* recursion */
-    {"local function f() return 1 + f() end return f()", NULL},
-    {"local function f() return pcall(f) end return f()", NULL},
+    {"local function f() return 1 + f() end return f()", "budget:|script: stack overflow"},
+    {"return load('local function f() return 1 + f() end return f()')()",
+     "budget:|script: load:text:1: stack overflow"},
+    {"local function f() return pcall(f) end return f()", "true true true"},
     {"local function f() coroutine.wrap(f)() end f()", "script:"},
     {"local function f(n) return ('x'):gsub('x', f) end f()", "script:"},
     {"return load(('('):rep(1e5) .. '1' .. (')'):rep(1e5))()", "script:"},
@@ -144,7 +156,7 @@ static const struct script hogs[] = {
     {"return load(('do '):rep(1e5))()", "script:"},
     {"return load('return ' .. ('- '):rep(1e5) .. '1')()", "script:"},
     {"local t = {} t = setmetatable(t, { __index = t }) return t.x", "script:"},
-    {"local f f = function() xpcall(f, f) end f() error('x')", NULL},
+    {"local f f = function() xpcall(f, f) end f() error('x')", "script: x"},
     {"local co co = coroutine.wrap(function() co() end) co()", "script:"},
     {"local p = {} for i = 1, 300 do p = setmetatable({}, { __index = p, __call = p }) end return "
      "p()",
@@ -181,12 +193,25 @@ static const struct script escapes[] = {
     {"return rawset(_G, 'x', 1)", "script: this table is read-only"},
     {"_G.print = nil", "script:"},
     {"return load('x = 1', 'x', 't', _G)()", "script: load:x:1: 'x' would become a global"},
-    {"return coroutine.resume(coroutine.running())", NULL},
+    {"return coroutine.resume(coroutine.running())", "false "},
     {"coroutine.yield(1)", "script: attempt to yield from outside a coroutine"},
     {"return math.randomseed(1)", "script:"},
     {"return select(0)", "script:"},
     {"return ('x'):bad()", "script: attempt to call a nil value"},
 };
+
+/* The machine takes some of a thread's time now and then: what took too long may try again. */
+static double shortest(struct tn_isolate *iso, const char *text, struct fixture_text *out)
+{
+    double took = 0;
+    for (int tries = 0; tries < 5; tries++) {
+        double begin = cpu_ms();
+        fixture_run(iso, out, text);
+        took = cpu_ms() - begin;
+        if (took <= 2 * BUDGET_MS) break;
+    }
+    return took;
+}
 
 static void run_all(struct fixture *f, const struct script *scripts, size_t n, size_t max_bytes)
 {
@@ -196,13 +221,12 @@ static void run_all(struct fixture *f, const struct script *scripts, size_t n, s
     struct fixture_text out;
     bool times = getenv("TN_TEST_TIMES") != NULL;
     for (size_t i = 0; i < n; i++) {
-        double begin = cpu_ms();
-        fixture_run(iso, &out, scripts[i].text);
-        double took = cpu_ms() - begin;
+        double took = shortest(iso, scripts[i].text, &out);
         if (times && took > 1)
             printf("%7.1f ms  %.60s -> %.50s\n", took, scripts[i].text, out.text);
-        if (scripts[i].says && !tn_str_starts(tn_str(out.text), scripts[i].says))
-            fail_msg("%s\n -> %s", scripts[i].text, out.text);
+        if (took > 2 * BUDGET_MS)
+            fail_msg("%s\n -> %s, after %.0f ms", scripts[i].text, out.text, took);
+        if (!said(scripts[i].says, out.text)) fail_msg("%s\n -> %s", scripts[i].text, out.text);
         assert_string_equal(fixture_run(iso, &out, "return 6 * 7"), "42");
     }
     tn_isolate_unref(iso);
@@ -268,6 +292,10 @@ static void deep_recursion_is_an_error(void **state)
     fixture_run(iso, &out, "local function f() return 1 + f() end return f()");
     assert_string_equal(out.text, "script: stack overflow");
     assert_string_equal(fixture_run(iso, &out, "return 1"), "1");
+    int64_t began = tn_cpu_us(); /* a chunk of load is nobody's file: where that is takes no time */
+    fixture_run(iso, &out, "return load('local function f() return 1 + f() end return f()')()");
+    assert_string_equal(out.text, "script: load:text:1: stack overflow");
+    assert_true(tn_cpu_us() - began < 5000000);
     tn_isolate_unref(iso);
 }
 

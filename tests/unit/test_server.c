@@ -149,6 +149,26 @@ static void a_commit_is_never_done_twice(void **state)
     expect_consistent(r->store, 20);
 }
 
+/* A new store process that cannot read its record at first does not take it for empty. */
+static void what_was_done_is_answered_so_once_the_record_can_be_read(void **state)
+{
+    struct rig *r = *state;
+    for (int i = 0; i < 14; i++) {
+        int before = r->answers;
+        tn_store_commit(r->store, pair(r->store, i), rig_committed, r);
+        for (int turn = 0; turn < i % 7 && r->answers == before; turn++)
+            tn_loop_turn(r->loop, false);
+        tn_store_server_close(r->server);
+        rig_serve(r);
+        tn_fault_arm("store.vfs.read=fail:1+");
+        for (int turn = 0; turn < 20; turn++) tn_loop_turn(r->loop, false);
+        tn_fault_arm(NULL);
+        rig_wait(r, before + 1);
+        if (!r->ok) fail_msg("commit %d: %s", i, r->err.text);
+    }
+    expect_consistent(r->store, 14);
+}
+
 static void a_full_or_broken_disk_loses_nothing(void **state)
 {
     struct rig *r = *state;
@@ -694,6 +714,44 @@ static void a_remake_survives_a_crash(void **state)
     bare_close(&r);
 }
 
+static const struct tn_column coloured[] = {{"part_number", TN_COLUMN_text, true},
+                                            {"colour", TN_COLUMN_text, true}};
+static const struct tn_table coloured_items = {"items", coloured, 2, {"part_number"}, "item", true};
+enum { REMADE_PAIRS = 800 };
+
+static void fill(struct rig *r)
+{
+    for (int i = 0; i < REMADE_PAIRS; i++)
+        tn_store_commit(r->store, pair(r->store, i), rig_committed, r);
+    rig_wait(r, r->answers + REMADE_PAIRS);
+}
+
+static void a_table_is_remade_again_while_the_former_one_is_swept(void **state)
+{
+    struct rig *r = *state;
+    fill(r);
+    assert_true(rig_define(r, &coloured_items));
+    assert_true(rig_define(r, &items));
+    expect_consistent(r->store, REMADE_PAIRS);
+}
+
+/* A page that cannot be read is not the end of the table. */
+static void a_remake_on_a_disk_that_fails_to_read_loses_no_record(void **state)
+{
+    struct rig *r = *state;
+    fill(r);
+    for (int at = 4; at < 60; at += 9) {
+        char spec[32];
+        tn_store_server_close(r->server); /* what it has read is forgotten */
+        rig_serve(r);
+        snprintf(spec, sizeof spec, "store.vfs.read=fail:%d", at);
+        tn_fault_arm(spec);
+        rig_define(r, at % 2 ? &coloured_items : &items);
+        tn_fault_arm(NULL);
+        expect_consistent(r->store, REMADE_PAIRS);
+    }
+}
+
 static void say(void *arg, const struct tn_committed *done, const struct tn_err *err)
 {
     int *number = arg;
@@ -783,11 +841,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_store_process_that_is_replaced_is_found_again),
         T(a_commit_is_never_done_twice),
+        T(what_was_done_is_answered_so_once_the_record_can_be_read),
         T(a_full_or_broken_disk_loses_nothing),
         T(a_disk_that_stays_full_is_said_so_and_recovers),
         T(a_small_commit_writes_few_pages),
         T(sizes_and_free_space_are_those_of_the_files),
         T(what_is_old_goes_by_itself),
+        T(a_table_is_remade_again_while_the_former_one_is_swept),
+        T(a_remake_on_a_disk_that_fails_to_read_loses_no_record),
         T(a_second_team_does_not_stop_the_commits),
         T(too_much_that_waits_is_refused),
         T(a_second_process_is_refused),

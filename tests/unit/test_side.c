@@ -4,6 +4,7 @@
 #include "script_fixture.h"
 
 #include <pthread.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/time.h"
@@ -204,6 +205,26 @@ static void a_script_that_the_host_calls_is_held_to_the_time_of_what_cannot_be_l
         if (end.err.kind != TN_E_budget ||
             !strstr(end.err.text, "5 ms of CPU time inside one call of a library function"))
             fail_msg("%s: %s", hogs[i], end.err.text);
+        tn_isolate_unref(iso);
+    }
+}
+
+/* Each journey is shorter than what the watchdog notices. */
+static void what_goes_home_again_and_again_uses_up_its_budget(void **state)
+{
+    static const char *const hogs[] = {
+        "local s = ('x'):rep(10000000) while true do shared.touch() end",
+        "while true do shared.touch() end",
+    };
+    for (size_t i = 0; i < sizeof hogs / sizeof *hogs; i++) {
+        struct tn_isolate *iso = isolate(state, 100);
+        struct fixture_end end = {0};
+        clock_t began = clock();
+        start(iso, hogs[i], &end);
+        fixture_turn(*state, &end.done);
+        assert_int_equal(end.err.kind, TN_E_budget);
+        double took = (double)(clock() - began) / CLOCKS_PER_SEC;
+        if (took > 1) fail_msg("%s: %.1f s", hogs[i], took);
         tn_isolate_unref(iso);
     }
 }
@@ -470,6 +491,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, open, fixture_close)
     const struct CMUnitTest tests[] = {
         T(the_loops_thread_has_next_to_nothing_to_do_meanwhile),
+        T(what_goes_home_again_and_again_uses_up_its_budget),
         T(a_script_that_the_host_calls_is_held_to_the_time_of_what_cannot_be_left),
         T(one_thread_at_a_time_touches_what_is_shared),
         T(an_error_of_the_host_gives_the_floor_back),

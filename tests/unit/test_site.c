@@ -53,6 +53,25 @@ static void a_file_is_written_replaced_and_removed(void **state)
     assert_false(tn_site_remove(*state, "mappings/x/y.lua", &err));
 }
 
+static unsigned mode_of(const char *dir, const char *name)
+{
+    char full[160];
+    struct stat st;
+    snprintf(full, sizeof full, "%s/%s", dir, name);
+    assert_int_equal(stat(full, &st), 0);
+    return st.st_mode & 0777;
+}
+
+static void files_and_folders_have_the_modes_that_the_umask_leaves(void **state)
+{
+    struct tn_err err;
+    mode_t before = umask(002);
+    assert_true(tn_site_write(*state, path, TN_STR("return 1"), &err));
+    umask(before);
+    assert_int_equal(mode_of(*state, path), 0664);
+    assert_int_equal(mode_of(*state, "scripts/adapters"), 0775);
+}
+
 static void no_symbolic_link_leads_out(void **state)
 {
     char other[80], link[160], target[160];
@@ -80,6 +99,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, make, unmake)
     const struct CMUnitTest tests[] = {
         T(a_file_is_written_replaced_and_removed),
+        T(files_and_folders_have_the_modes_that_the_umask_leaves),
         T(no_symbolic_link_leads_out),
         T(a_folder_that_cannot_be_written_is_said),
     };
