@@ -113,13 +113,14 @@ static size_t admit(void *arg, struct tn_http_exchange *x)
     unsigned flags = found == TN_ROUTE_found ? tn_http_match(x)->route->flags : 0;
     if (!(flags & TN_ROUTE_open)) {
         struct tn_identity *who = tn_http_alloc(x, sizeof *who);
-        if (!identify(api, x, who, &err) || !permitted(who, flags, &err)) {
+        if (!identify(api, x, who, &err) || !permitted(who, flags & ~TN_ROUTE_scripts, &err)) {
             tn_answer_err(x, &err);
             return 0;
         }
         tn_http_set_user(x, who, NULL);
     }
-    if (found == TN_ROUTE_found) return TN_LIMIT_BODY;
+    if (found == TN_ROUTE_found)
+        return flags & TN_ROUTE_scripts ? TN_LIMIT_SCRIPTS_BODY : TN_LIMIT_BODY;
     answer_no_route(x, found);
     return 0;
 }

@@ -28,7 +28,10 @@ struct tn_api {
 /* Every handler of a route: void fn(void *api, struct tn_http_exchange *x). */
 
 /* What a route asks for, in its flags. */
-enum { TN_ROUTE_open = 1 << 30 };  /* no key needed; the lower bits are permissions */
+enum {
+    TN_ROUTE_open = 1 << 30,           /* no key needed; the lower bits are permissions */
+    TN_ROUTE_scripts = 1 << 29         /* the body may carry a set of script files */
+};
 
 /* Who asks; valid in every handler but those of open routes. */
 const struct tn_identity *api_who(const struct tn_http_exchange *x);

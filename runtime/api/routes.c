@@ -37,8 +37,8 @@ const struct tn_route api_routes[] = {
 
     {"GET",    API "/scripts",                     api_scripts_list,        TN_MAY_read_scripts, NULL},
     {"POST",   API "/scripts/reload",              api_scripts_reload,      TN_MAY_manage_scripts, NULL},
-    {"POST",   API "/scripts/activate",            api_scripts_activate,    TN_MAY_manage_scripts, NULL},
-    {"POST",   API "/scripts/preview",             api_scripts_preview,     TN_MAY_manage_scripts, NULL},
+    {"POST",   API "/scripts/activate",            api_scripts_activate,    TN_MAY_manage_scripts | TN_ROUTE_scripts, NULL},
+    {"POST",   API "/scripts/preview",             api_scripts_preview,     TN_MAY_manage_scripts | TN_ROUTE_scripts, NULL},
     {"GET",    API "/scripts/shadow",              api_scripts_shadow,      TN_MAY_read_scripts, NULL},
     {"DELETE", API "/scripts/shadow",              api_scripts_shadow_end,  TN_MAY_manage_scripts, NULL},
     {"GET",    API "/scripts/isolates",            api_scripts_isolates,    TN_MAY_read_scripts, NULL},

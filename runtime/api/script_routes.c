@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "api/script_body.h"
 #include "api/unified.h"
 #include "base/alloc.h"
 #include "base/limits.h"
@@ -183,6 +184,7 @@ static void reloaded(void *arg, const struct tn_reload_report *report, const str
         tn_time_text(report->shadow_until_ms, until);
         tn_jw_kz(&a.w, "shadowUntil", until);
     }
+    if (report->shadow_left_out) tn_jw_kz(&a.w, "shadowUntil", NULL);
     tn_jw_end(&a.w);
     tn_answer_send(&a, 200);
 }
@@ -193,65 +195,25 @@ static void change(struct tn_api *api, struct tn_http_exchange *x, struct tn_scr
     api->p.scripts->activate(api->p.scripts_self, &c, reloaded, x);
 }
 
-/* What the body asks for: generation, a hash in hex (generation NULL: it may not), and for how many
- * minutes what served before is to go on beside it (shadow NULL: it may not). */
-static bool take_wish(struct tn_jval body, char generation[65], int *shadow, struct tn_err *err)
-{
-    for (struct tn_jiter it = tn_jiter(body); tn_jnext(&it);) {
-        struct tn_arena arena;
-        struct tn_str text = {0};
-        int64_t minutes = 0;
-        tn_arena_init(&arena);
-        bool hash = generation && tn_str_is(it.key, "generation");
-        bool ok = hash && tn_jtext(it.value, &arena, &text) && text.n && text.n < 65;
-        if (ok) snprintf(generation, 65, "%.*s", TN_FMT(text));
-        tn_arena_clear(&arena);
-        if (ok) continue;
-        bool time = shadow && tn_str_is(it.key, "shadowMinutes");
-        if (time && tn_jint(it.value, &minutes) && minutes >= 1 &&
-            minutes <= TN_LIMIT_SHADOW_MINUTES) {
-            *shadow = (int)minutes;
-            continue;
-        }
-        if (time)
-            tn_fail(err, TN_E_invalid, "shadowMinutes is a whole number from 1 to %d",
-                    TN_LIMIT_SHADOW_MINUTES);
-        else if (hash)
-            tn_fail(err, TN_E_invalid, "generation is a hash in hex");
-        else
-            tn_fail(err, TN_E_invalid, "the body has%s%s%s", generation ? " generation (a hash in hex)" : "",
-                    generation && shadow ? " and" : "", shadow ? " shadowMinutes (a number)" : "");
-        return tn_fail_field(err, "%.*s", TN_FMT(it.key));
-    }
-    if (!generation || generation[0]) return true;
-    tn_fail(err, TN_E_invalid, "the body is {\"generation\": \"...\"}, a hash in hex");
-    return tn_fail_field(err, "generation");
-}
-
-/* False: x is answered. */
-static bool body_wish(struct tn_api *api, struct tn_http_exchange *x, char generation[65],
-                      int *shadow)
-{
-    struct tn_jval body;
-    struct tn_err err;
-    if (!api_body(api, x, &body)) return false;
-    if (generation) generation[0] = '\0';
-    if (take_wish(body, generation, shadow, &err)) return true;
-    tn_answer_err(x, &err);
-    return false;
-}
-
 void api_scripts_reload(void *arg, struct tn_http_exchange *x)
 {
-    struct tn_script_change c = {.who = NULL};
-    if (tn_http_body(x).n == 0 || body_wish(arg, x, NULL, &c.shadow_minutes)) change(arg, x, c);
+    struct tn_script_body b = {.count = 0};
+    bool with_body = tn_http_body(x).n > 0;
+    if (with_body && !tn_script_body_read(&b, TN_ASK_shadow, arg, x)) return;
+    change(arg, x, (struct tn_script_change){.shadow_minutes = b.shadow_minutes});
+    if (with_body) tn_script_body_clear(&b);
 }
 
+/* With files: what was previewed with them, in one step. */
 void api_scripts_activate(void *arg, struct tn_http_exchange *x)
 {
-    char hash[65];
-    struct tn_script_change c = {.expect = hash};
-    if (body_wish(arg, x, hash, &c.shadow_minutes)) change(arg, x, c);
+    struct tn_script_body b;
+    if (!tn_script_body_read(&b, TN_ASK_generation | TN_ASK_shadow | TN_ASK_files, arg, x)) return;
+    change(arg, x, (struct tn_script_change){.expect = b.generation,
+                                             .shadow_minutes = b.shadow_minutes,
+                                             .files = b.files,
+                                             .count = b.count});
+    tn_script_body_clear(&b);
 }
 
 static void unit_of(struct tn_http_exchange *x, char unit[UNIT_NAME])
@@ -261,10 +223,12 @@ static void unit_of(struct tn_http_exchange *x, char unit[UNIT_NAME])
 
 void api_scripts_rollback(void *arg, struct tn_http_exchange *x)
 {
-    char hash[65], unit[UNIT_NAME];
+    struct tn_script_body b;
+    char unit[UNIT_NAME];
     unit_of(x, unit);
-    if (body_wish(arg, x, hash, NULL))
-        change(arg, x, (struct tn_script_change){.unit = unit, .generation = hash});
+    if (!tn_script_body_read(&b, TN_ASK_generation, arg, x)) return;
+    change(arg, x, (struct tn_script_change){.unit = unit, .generation = b.generation});
+    tn_script_body_clear(&b);
 }
 
 /* ---- shadow ---- */
@@ -311,8 +275,6 @@ void api_scripts_shadow_end(void *arg, struct tn_http_exchange *x)
 
 /* ---- preview ---- */
 
-enum { TRIAL_FILES_MAX = 2000 };
-
 static void tried(void *arg, struct tn_str answer, const struct tn_err *err)
 {
     struct tn_http_exchange *x = arg;
@@ -322,63 +284,20 @@ static void tried(void *arg, struct tn_str answer, const struct tn_err *err)
         tn_http_reply(x, 200, "application/json", answer);
 }
 
-/* The member files of the body; texts are in arena. */
-static bool take_files(struct tn_jval files, struct tn_script_file *list, size_t *n,
-                       struct tn_arena *arena, struct tn_err *err)
-{
-    for (struct tn_jiter it = tn_jiter(files); tn_jnext(&it);) {
-        bool gone = tn_jis(it.value, TN_JSON_null);
-        if (*n == TRIAL_FILES_MAX) return tn_fail(err, TN_E_too_large, "too many files");
-        struct tn_script_file *f = &list[*n];
-        f->path = tn_arena_strndup(arena, it.key.p, it.key.n);
-        f->text = (struct tn_str){0};
-        if (!gone && !tn_jtext(it.value, arena, &f->text)) {
-            tn_fail(err, TN_E_invalid, "a file is a text, or null to leave it out");
-            return tn_fail_field(err, "files.%s", f->path);
-        }
-        if (!gone && !f->text.p) f->text = TN_STR("");
-        ++*n;
-    }
-    return true;
-}
-
-static bool take_trial(struct tn_jval body, struct tn_script_trial *trial,
-                       struct tn_script_file *list, struct tn_arena *arena, struct tn_err *err)
-{
-    for (struct tn_jiter it = tn_jiter(body); tn_jnext(&it);) {
-        if (tn_str_is(it.key, "files") && tn_jis(it.value, TN_JSON_object)) {
-            if (!take_files(it.value, list, &trial->count, arena, err)) return false;
-        } else if (!tn_str_is(it.key, "whole") || !tn_jbool(it.value, &trial->whole)) {
-            tn_fail(err, TN_E_invalid, "the body has files (an object of path and text) and whole "
-                                       "(true or false)");
-            return tn_fail_field(err, "%.*s", TN_FMT(it.key));
-        }
-    }
-    return true;
-}
-
 /* Without a body: the site folder as it is. */
 void api_scripts_preview(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
-    struct tn_script_file *list = tn_alloc(TRIAL_FILES_MAX * sizeof *list);
-    struct tn_script_trial trial = {.who = api_who(x)->name, .team = api_who(x)->team,
-                                    .files = list};
-    struct tn_arena arena;
-    struct tn_jval body;
-    struct tn_err err;
+    struct tn_script_body b = {.count = 0};
     bool with_body = tn_http_body(x).n > 0;
-    tn_arena_init(&arena);
-    if (!with_body)
-        api->p.scripts->preview(api->p.scripts_self, &trial, tried, x);
-    else if (api_body(api, x, &body)) {
-        if (take_trial(body, &trial, list, &arena, &err))
-            api->p.scripts->preview(api->p.scripts_self, &trial, tried, x);
-        else
-            tn_answer_err(x, &err);
-    }
-    tn_arena_clear(&arena);
-    tn_free(list);
+    if (with_body && !tn_script_body_read(&b, TN_ASK_files | TN_ASK_whole, api, x)) return;
+    struct tn_script_trial trial = {.who = api_who(x)->name,
+                                    .team = api_who(x)->team,
+                                    .whole = b.whole,
+                                    .files = b.files,
+                                    .count = b.count};
+    api->p.scripts->preview(api->p.scripts_self, &trial, tried, x);
+    if (with_body) tn_script_body_clear(&b);
 }
 
 /* ---- history ---- */
@@ -670,44 +589,56 @@ void api_scripts_file(void *arg, struct tn_http_exchange *x)
     }
 }
 
-/* The hash in If-Match; "" for none and "*". */
-static void based_on(struct tn_http_exchange *x, char hash[65])
+/* hash: what If-Match asks for, "*" for anything that is there, "" for no condition. */
+static bool conditions(struct tn_http_exchange *x, char hash[65], bool *only_new,
+                       struct tn_err *err)
 {
     struct tn_str tag = tn_str_trim(tn_http_get(x, "If-Match"));
-    if (tn_str_is(tag, "*")) tag.n = 0;
+    struct tn_str none = tn_str_trim(tn_http_get(x, "If-None-Match"));
+    *only_new = tn_str_is(none, "*");
+    if (none.n && !*only_new)
+        return tn_fail(err, TN_E_invalid, "If-None-Match is * here: only if there is no such file");
     if (tag.n >= 2 && tag.p[0] == '"') tag = (struct tn_str){tag.p + 1, tag.n - 2};
+    if (tag.n > 64) return tn_fail(err, TN_E_invalid, "If-Match is one ETag here, or *");
     snprintf(hash, 65, "%.*s", (int)tag.n, tag.n ? tag.p : "");
+    return true;
 }
 
-static void change_file(struct tn_api *api, struct tn_http_exchange *x, struct tn_script_change c)
+/* text.p NULL: the file goes. */
+static void change_file(struct tn_api *api, struct tn_http_exchange *x, struct tn_str text)
 {
     static const char *const parameters[] = {"expect", NULL};
-    char path[160], hash[65], expect[65];
+    char path[160], hash[65], expect[67];
     struct tn_str given = tn_http_param(x, "path");
     struct tn_err err;
+    bool only_new;
     if (!api_query_known(x, parameters)) return;
+    /* One that is too long stays so. */
     snprintf(expect, sizeof expect, "%.*s", TN_FMT(tn_http_query(x, "expect", NULL)));
-    based_on(x, hash);
-    if (given.n >= sizeof path) {
-        tn_fail(&err, TN_E_invalid, "the path is too long");
+    bool ok = conditions(x, hash, &only_new, &err);
+    if (ok && given.n >= sizeof path) ok = tn_fail(&err, TN_E_invalid, "the path is too long");
+    if (!ok) {
         tn_answer_err(x, &err);
         return;
     }
     snprintf(path, sizeof path, "%.*s", TN_FMT(given));
     if (strlen(path) != given.n) path[0] = '\0';
-    c.path = path[0] ? path : "?";
-    c.based_on = hash;
-    c.expect = expect;
-    change(api, x, c);
+    struct tn_script_file file = {.path = path[0] ? path : "?", .text = text};
+    change(api, x, (struct tn_script_change){
+                       .expect = expect,
+                       .files = &file,
+                       .count = 1,
+                       .based_on = hash,
+                       .only_new = only_new});
 }
 
 void api_scripts_file_put(void *arg, struct tn_http_exchange *x)
 {
     struct tn_str body = tn_http_body(x);
-    change_file(arg, x, (struct tn_script_change){.text = body.p ? body : TN_STR("")});
+    change_file(arg, x, body.p ? body : TN_STR(""));
 }
 
 void api_scripts_file_delete(void *arg, struct tn_http_exchange *x)
 {
-    change_file(arg, x, (struct tn_script_change){.remove = true});
+    change_file(arg, x, (struct tn_str){0});
 }

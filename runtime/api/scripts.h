@@ -32,18 +32,6 @@ struct tn_unit_info {
     bool rolled_back;              /* the site folder has another one */
 };
 
-/* What to activate: the site folder as it is; or with one file written or removed; or an older
- * generation of one unit.  Members that are NULL or zero ask for nothing. */
-struct tn_script_change {
-    const char *who;
-    const char *expect;            /* only if the set still has this hash, else conflict */
-    const char *unit, *generation; /* first digits of one that served before */
-    const char *path, *based_on;   /* the file; the hash of the text that it has to replace */
-    struct tn_str text;
-    bool remove;
-    int shadow_minutes;            /* so long what served before goes on beside it */
-};
-
 /* A script file, as far as it is asked for. */
 struct tn_script_file {
     const char *path;
@@ -51,6 +39,21 @@ struct tn_script_file {
     char hash[65];
     bool own;                      /* in the site folder; else shipped */
 };
+
+/* What to activate: the site folder as it is; or with files written into it and removed; or an
+ * older generation of one unit.  Members that are NULL or zero ask for nothing.  A change that is
+ * refused leaves the folder as it was. */
+struct tn_script_change {
+    const char *who;
+    const char *expect;            /* only if the set still has this hash, else conflict */
+    const char *unit, *generation; /* first digits of one that served before */
+    const struct tn_script_file *files; /* text.p NULL: removed */
+    size_t count;
+    const char *based_on;          /* the hash of the text that the one file has to replace; "*": any */
+    bool only_new;                 /* the one file must not be there, neither in the site nor shipped */
+    int shadow_minutes;            /* so long what served before goes on beside it */
+};
+
 /* Scripts to be tried: the site folder, or these files over it; text.p NULL: without that file. */
 struct tn_script_trial {
     const char *who;
@@ -74,6 +77,7 @@ struct tn_reload_report {
     size_t changed_count, unchanged, rolled_back_count;
     char set[65];                  /* hash over all files that serve */
     int64_t took_ms, shadow_until_ms; /* 0: no shadow */
+    bool shadow_left_out;          /* it was asked for, but there is nothing to compare */
 };
 typedef void (*tn_reload_fn)(void *arg, const struct tn_reload_report *report,
                              const struct tn_err *err);

@@ -11,6 +11,7 @@
 #define TN_LIMIT_HEADER_BYTES     (64 * TN_KIB)      /* all fields of a message; above: 431 */
 #define TN_LIMIT_HEADER_FIELDS    100
 #define TN_LIMIT_BODY             TN_MIB             /* a request body; above: 413 */
+#define TN_LIMIT_SCRIPTS_BODY     (16 * TN_MIB)      /* one that may carry a set of script files */
 #define TN_LIMIT_HEADER_MS        10000              /* from first byte to the end of the header */
 #define TN_LIMIT_BODY_MS          60000              /* plus 1 s per 16 KiB */
 #define TN_LIMIT_KEEPALIVE_MS     75000              /* an idle connection */

@@ -249,13 +249,13 @@ struct reading {
 
 static bool refuse(struct reading *r, enum tn_kind kind, const char *why)
 {
-    tn_fail(r->err, kind, "%s: %s", r->path, why);
+    tn_fail(r->err, kind, "%s", why);
     return tn_fail_at(r->err, r->path, 0);
 }
 
 static bool refuse_errno(struct reading *r)
 {
-    return tn_fail_errno(r->err, errno, r->path) || tn_fail_at(r->err, r->path, 0);
+    return tn_fail_errno(r->err, errno, "reading it") || tn_fail_at(r->err, r->path, 0);
 }
 
 static bool same_state(const struct stat *a, const struct stat *b)

@@ -9,8 +9,6 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 
-enum { BODY_MAX = 16 * TN_MIB };
-
 static int64_t number(struct tn_jval object, const char *key)
 {
     int64_t n = 0;
@@ -41,10 +39,25 @@ static void print_messages(struct tn_jval list, const char *what, struct tn_aren
                TN_FMT(text_of(it.value, "message", arena)));
 }
 
+/* Two digits that count, whether it is microseconds or seconds. */
 static void print_side(struct tn_jval side, const char *name)
 {
-    printf("    %s: %.1f ms, peak %lld KiB\n", name, (double)number(side, "us") / 1e3,
+    double ms = (double)number(side, "us") / 1e3;
+    printf("    %s: %.*f ms, peak %lld KiB\n", name, ms < 0.1 ? 3 : ms < 1 ? 2 : 1, ms,
            (long long)number(side, "peakBytes") / 1024);
+}
+
+/* A line for each name in the list. */
+static void print_names(struct tn_jval list, const char *what, const char *said)
+{
+    for (struct tn_jiter it = tn_jiter(list); tn_jnext(&it);) {
+        struct tn_arena arena;
+        struct tn_str name = TN_STR("-");
+        tn_arena_init(&arena);
+        tn_jtext(it.value, &arena, &name);
+        printf("  %s %.*s %s\n", what, TN_FMT(name), said);
+        tn_arena_clear(&arena);
+    }
 }
 
 static void print_mapping(struct tn_jval m)
@@ -84,6 +97,10 @@ static void print(struct tn_jval answer)
     printf("%zu units would change, %lld stay\n", tn_jcount(tn_jget_z(answer, "changed")),
            (long long)number(answer, "unchanged"));
     tn_cli_print_findings(answer);
+    print_names(tn_jget_z(answer, "adaptersNotRun"), "adapter",
+                "was loaded, its functions were not run: only mappings are compared");
+    print_names(tn_jget_z(answer, "keysNotChecked"), "table",
+                "gets another key, but is too large to be looked through: two records may clash");
     if (tn_jcount(tn_jget_z(answer, "changed")) && !tn_jcount(tn_jget_z(answer, "mappings")))
         printf("  no record is kept that these changes touch\n");
     printf("activate just this: tenon reload --expect %.*s\n", TN_FMT(set));
@@ -123,7 +140,7 @@ int tn_cli_preview(int argc, char **argv)
         {"json", TN_ARG_flag, &json, NULL, "the answer as JSON"},
         {NULL, TN_ARG_flag, NULL, NULL, NULL}};
     if (!tn_args_parse(table, argc, argv, rest, 0, &n, &err)) return tn_cli_usage(&err, "preview");
-    tn_buf_init(&body, BODY_MAX);
+    tn_buf_init(&body, TN_LIMIT_SCRIPTS_BODY);
     bool ok = !site || write_site(site, &body, &err);
     struct tn_client *client = ok ? tn_client_open(data, &err) : NULL;
     ok = client && tn_client_call(client, "POST", "/api/v1/scripts/preview",

@@ -42,6 +42,8 @@ void tn_cli_print_reload(struct tn_jval answer)
     for (struct tn_jiter it = tn_jiter(changed); tn_jnext(&it);) print_change(it.value);
     for (struct tn_jiter it = tn_jiter(tn_jget_z(answer, "rolledBack")); tn_jnext(&it);)
         print_rolled_back(it.value);
+    if (tn_jis(tn_jget_z(answer, "shadowUntil"), TN_JSON_null))
+        printf("  nothing changed, so there is nothing to compare: no shadow was started\n");
     if (tn_jis(tn_jget_z(answer, "shadowUntil"), TN_JSON_string))
         printf("  what served before is compared until %.*s: tenon shadow\n",
                TN_FMT(tn_jraw(tn_jget_z(answer, "shadowUntil"))));

@@ -121,3 +121,13 @@ struct tn_jval tn_client_json(const struct tn_client *c)
 {
     return tn_json_root(c->json);
 }
+
+void tn_client_part(struct tn_buf *path, const char *part)
+{
+    static const char plain[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._~";
+    for (const char *p = part; *p; p++)
+        if (strchr(plain, *p))
+            tn_buf_addc(path, *p);
+        else
+            tn_buf_addf(path, "%%%02X", (unsigned char)*p);
+}

@@ -17,6 +17,8 @@ void tn_client_close(struct tn_client *c);                     /* NULL does noth
  * that says error (err carries its message, file, line and field). */
 TN_MUST_CHECK bool tn_client_call(struct tn_client *c, const char *method, const char *path,
                                   struct tn_str body, struct tn_str *reply, struct tn_err *err);
+/* Adds one part of a path, or a value of its query, with what may not stand there escaped. */
+void tn_client_part(struct tn_buf *path, const char *part);
 /* The answer of the last call as JSON. */
 struct tn_jval tn_client_json(const struct tn_client *c);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -26,16 +27,16 @@ struct waiting {
 static void wish_fill(struct wish *w, const struct tn_script_change *c, tn_reload_fn done,
                       void *arg)
 {
-    *w = (struct wish){
-        .remove = c->remove, .shadow_minutes = c->shadow_minutes, .done = done, .arg = arg};
+    *w = (struct wish){.only_new = c->only_new,
+                       .shadow_minutes = c->shadow_minutes,
+                       .done = done,
+                       .arg = arg};
     snprintf(w->who, sizeof w->who, "%s", c->who);
     snprintf(w->expect, sizeof w->expect, "%s", c->expect ? c->expect : "");
     snprintf(w->unit, sizeof w->unit, "%s", c->unit ? c->unit : "");
     snprintf(w->generation, sizeof w->generation, "%s", c->generation ? c->generation : "");
-    snprintf(w->path, sizeof w->path, "%s", c->path ? c->path : "");
     snprintf(w->based_on, sizeof w->based_on, "%s", c->based_on ? c->based_on : "");
-    w->text = c->text.p ? tn_strndup(c->text.p, c->text.n) : NULL;
-    w->n = c->text.n;
+    if (c->count) edit_keep_files(w, c->files, c->count);
 }
 
 static void begin(struct tn_generations *g, const struct wish *wish_give);
@@ -75,7 +76,7 @@ static void activation_free(struct activation *a)
     tn_units_unref(a->units);
     tn_fileset_unref(a->files);
     tn_timer_free(a->spread);
-    tn_free(a->wish.text);
+    edit_drop_files(&a->wish);
     tn_free(a);
 }
 
@@ -85,6 +86,7 @@ static void activation_end(struct activation *a, const struct tn_err *err)
     a->report.took_ms = (tn_mono_us() - a->began_us) / 1000;
     g->under_way = NULL;
     if (err) {
+        edit_undo(a);
         g->o.shared->reload_failures++;
         generations_log_fault(g, "reload refused", err);
     }
@@ -94,16 +96,30 @@ static void activation_end(struct activation *a, const struct tn_err *err)
     tn_loop_defer(g->o.loop, go_on, g);
 }
 
-/* Another worker has activated something else meanwhile. */
-static bool overtaken(const struct tn_generations *g, const char *known)
+/* Another worker was quicker: what this one began from is no longer what serves. */
+static bool overtaken(const struct activation *a)
 {
-    char hash[HASH_HEX];
+    struct active now;
     struct tn_err err;
-    return generations_stored_hash(g, hash, &err) && strcmp(hash, known) != 0;
+    return generations_active(a->g, &now, &err) && now.version != a->from.version;
 }
 
-/* Every worker that serves has to have come along: what the caller sends next meets the new ones.
- */
+/* The same again, from what the other worker has made. */
+static void begin_again(struct activation *a)
+{
+    struct tn_generations *g = a->g;
+    struct waiting *w = TN_NEW(struct waiting);
+    w->wish = a->wish;
+    w->next = g->waiting;
+    g->waiting = w;
+    a->wish = (struct wish){.who = ""};
+    g->under_way = NULL;
+    activation_free(a);
+    generations_go_on(g);
+}
+
+/* Every worker that serves has to have come along, or further: what the caller sends next meets the
+ * new ones.  Nobody waits for one that waits: it is as far as those whom it waits for. */
 static void check_spread(void *arg)
 {
     struct activation *a = arg;
@@ -112,9 +128,9 @@ static void check_spread(void *arg)
     bool all = true;
     for (int i = 0; i < shared->worker_count; i++) {
         const struct tn_shared_process *w = &shared->workers[i];
-        all = all && (w->state != TN_PROCESS_ready || w->scripts == mine);
+        all = all && (w->state != TN_PROCESS_ready || w->scripts >= mine);
     }
-    if (all || overtaken(a->g, a->g->hash) || tn_mono_us() - a->spread_us > SPREAD_MAX_MS * 1000)
+    if (all || tn_mono_us() - a->spread_us > SPREAD_MAX_MS * 1000)
         activation_end(a, NULL);
     else
         tn_timer_set(a->spread, SPREAD_STEP_MS);
@@ -125,6 +141,10 @@ static void stored(void *arg, const struct tn_committed *done, const struct tn_e
     struct activation *a = arg;
     struct tn_generations *g = a->g;
     (void)done;
+    if (err && err->kind == TN_E_conflict && overtaken(a)) {
+        begin_again(a);
+        return;
+    }
     if (err) {
         activation_end(a, err);
         return;
@@ -135,7 +155,7 @@ static void stored(void *arg, const struct tn_committed *done, const struct tn_e
                a->report.changed[i].unit, a->report.changed[i].generation);
     }
     g->o.shared->reloads++;
-    generations_serve(g, tn_units_ref(a->units));
+    generations_serve(g, tn_units_ref(a->units), a->from.version + 1);
     a->spread = tn_timer_new(g->o.loop, check_spread, a);
     a->spread_us = tn_mono_us();
     tn_timer_set(a->spread, 0);
@@ -185,7 +205,7 @@ static bool add_shadow(struct activation *a, struct tn_commit *commit, const cha
                        struct tn_err *err)
 {
     struct tn_shadow_wish wish = {.since_ms = tn_now_ms()};
-    if (!a->wish.shadow_minutes || !a->g->units) return true;
+    if (!a->wish.shadow_minutes || a->report.shadow_left_out) return true;
     wish.until_ms = wish.since_ms + (int64_t)a->wish.shadow_minutes * 60000;
     a->report.shadow_until_ms = wish.until_ms;
     snprintf(wish.from, sizeof wish.from, "%s", a->g->hash);
@@ -197,8 +217,24 @@ static bool add_shadow(struct activation *a, struct tn_commit *commit, const cha
 static const char *what_of(const struct wish *w)
 {
     if (w->unit[0]) return "scripts.rollback";
-    if (w->path[0]) return w->remove ? "scripts.delete" : "scripts.write";
+    if (w->n_files) return w->files[0].text.p ? "scripts.write" : "scripts.delete";
     return "scripts.activate";
+}
+
+static bool add_all(struct activation *a, struct tn_commit *commit, struct tn_err *err)
+{
+    struct tn_store *store = a->g->o.env->store;
+    char hash[HASH_HEX];
+    tn_fileset_hash(tn_units_files(a->units), hash);
+    bool ok = tn_library_keep(store, commit, a->units, err) &&
+              tn_commit_kv_set(commit, TN_TEAM_SYSTEM, tn_library_space,
+                               tn_str(generations_active_key), tn_str(hash), a->from.version, 0,
+                               err) &&
+              add_pins(a, commit, err) && add_shadow(a, commit, hash, err);
+    for (size_t i = 0; ok && i < a->report.changed_count; i++)
+        ok = add_generation(a, commit, i, err);
+    return ok && tn_commit_audit(commit, TN_TEAM_SYSTEM, a->wish.who, what_of(&a->wish), hash,
+                                 TN_STR(""), err);
 }
 
 static void keep(struct activation *a)
@@ -206,17 +242,8 @@ static void keep(struct activation *a)
     struct tn_generations *g = a->g;
     struct tn_commit *commit = tn_commit_new(g->o.env->store);
     struct tn_err err;
-    char hash[HASH_HEX];
-    bool ok;
-    tn_fileset_hash(tn_units_files(a->units), hash);
-    ok = tn_library_keep(g->o.env->store, commit, a->units, &err) &&
-         tn_commit_kv_set(commit, TN_TEAM_SYSTEM, tn_library_space, tn_str(generations_active_key),
-                          tn_str(hash), TN_ANY, 0, &err) &&
-         add_pins(a, commit, &err) && add_shadow(a, commit, hash, &err);
-    for (size_t i = 0; ok && i < a->report.changed_count; i++)
-        ok = add_generation(a, commit, i, &err);
-    ok = ok && tn_commit_audit(commit, TN_TEAM_SYSTEM, a->wish.who, what_of(&a->wish), hash,
-                               TN_STR(""), &err);
+    bool ok = add_all(a, commit, &err) && edit_write(a, &err);
+    if (ok && TN_FAULT("generations.commit")) ok = tn_fail(&err, TN_E_io, "it failed (a test)");
     if (ok) {
         tn_store_commit(g->o.env->store, commit, stored, a);
         return;
@@ -227,11 +254,24 @@ static void keep(struct activation *a)
 
 static void define_next(struct activation *a);
 
+static void refused_by_store(struct activation *a, const struct tn_err *err)
+{
+    struct tn_units *last = a->starts_by_folder ? generations_served_last(a, err) : NULL;
+    if (!last) {
+        activation_end(a, err);
+        return;
+    }
+    a->starts_by_folder = false;
+    tn_units_unref(a->units);
+    a->next_table = a->report.changed_count = 0;
+    activation_start(a, last);
+}
+
 static void defined(void *arg, const struct tn_err *err)
 {
     struct activation *a = arg;
     if (err) {
-        activation_end(a, err);
+        refused_by_store(a, err);
         return;
     }
     a->next_table++;
@@ -310,11 +350,8 @@ struct activation *activation_new(struct tn_generations *g, const struct wish *w
 static void take_up(struct activation *a, struct tn_units *units_give)
 {
     struct tn_generations *g = a->g;
-    struct tn_err err;
-    if (!change_write(g, &a->wish, &err)) {
-        tn_units_unref(units_give);
-        activation_end_soon(a, &err);
-    } else if (units_give == g->units && !a->pins.n) {
+    a->report.shadow_left_out = a->wish.shadow_minutes && units_give == g->units;
+    if (units_give == g->units && !a->pins.n && !a->wish.n_files) {
         a->report.unchanged = tn_units_count(units_give);
         tn_units_unref(units_give);
         activation_end_soon(a, NULL);
@@ -329,26 +366,12 @@ static void load_files(void *arg)
     a->units = generations_load_fitting(a->g, a->files, &a->err);
 }
 
-/* Another worker was quicker: the same again, from what it has made. */
-static void begin_again(struct activation *a)
-{
-    struct tn_generations *g = a->g;
-    struct waiting *w = TN_NEW(struct waiting);
-    w->wish = a->wish;
-    w->next = g->waiting;
-    g->waiting = w;
-    a->wish.text = NULL;
-    g->under_way = NULL;
-    activation_free(a);
-    generations_go_on(g);
-}
-
 static void files_loaded(void *arg)
 {
     struct activation *a = arg;
     struct tn_units *units = a->units;
     a->loading = NULL;
-    if (overtaken(a->g, a->from)) {
+    if (overtaken(a)) {
         begin_again(a);
         return;
     }
@@ -374,8 +397,7 @@ static void begin(struct tn_generations *g, const struct wish *wish_give)
 {
     struct tn_err err;
     struct activation *a = activation_new(g, wish_give);
-    if (!generations_stored_hash(g, a->from, &err)) a->from[0] = '\0';
-    a->files = change_files(a, &err);
+    if (generations_active(g, &a->from, &err)) a->files = change_files(a, &err);
     if (a->files && change_expected(a, a->files, &err) &&
         change_previewed(g, &a->wish, a->files, &err))
         try_files(a);
@@ -411,7 +433,7 @@ void generations_activations_drop(struct tn_generations *g)
     while (g->waiting) {
         struct waiting *w = g->waiting;
         g->waiting = w->next;
-        tn_free(w->wish.text);
+        edit_drop_files(&w->wish);
         tn_free(w);
     }
 }

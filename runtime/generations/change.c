@@ -5,7 +5,6 @@
 
 #include "base/limits.h"
 #include "bind/library.h"
-#include "bind/site.h"
 #include "store/store.h"
 
 /* ---- units that were rolled back ---- */
@@ -95,6 +94,11 @@ fail:
     return NULL;
 }
 
+void change_forget_pins(struct activation *a)
+{
+    a->pins.n = a->report.rolled_back_count = 0;
+}
+
 /* What serves now, but for the unit, which goes by an older generation's files. */
 static struct tn_fileset *rolled_back(struct activation *a, struct tn_err *err)
 {
@@ -125,83 +129,31 @@ static struct tn_fileset *rolled_back(struct activation *a, struct tn_err *err)
     return all;
 }
 
-/* ---- one file ---- */
-
-static bool is_based_on(const struct wish *w, const struct tn_fileset *site, struct tn_err *err)
-{
-    const struct tn_file *file = tn_fileset_find(site, tn_str(w->path));
-    char hash[HASH_HEX];
-    if (!w->based_on[0]) return true;
-    if (file) tn_file_hash(file->text, hash);
-    if (file && strcmp(hash, w->based_on) == 0) return true;
-    tn_fail(err, TN_E_conflict, "%s is not what you changed any more: read it again", w->path);
-    return tn_fail_at(err, w->path, 0);
-}
-
-static struct tn_fileset *site_without(const struct tn_generations *g, const char *path,
-                                       struct tn_err *err)
-{
-    struct tn_fileset *shipped = tn_fileset_embedded(tn_shipped_scripts), *own, *less, *all = NULL;
-    own = tn_fileset_read(g->o.site, err);
-    if (own && tn_fileset_find(own, tn_str(path))) {
-        less = tn_fileset_without(own, path);
-        all = tn_fileset_over(shipped, less);
-        tn_fileset_unref(less);
-    } else if (own) {
-        tn_fail(err, TN_E_not_found, "%s is not in the site folder", path);
-    }
-    tn_fileset_unref(own);
-    tn_fileset_unref(shipped);
-    return all;
-}
-
-/* The site folder as it would be. */
-static struct tn_fileset *site_with_file(const struct tn_generations *g, const struct wish *w,
-                                         struct tn_err *err)
-{
-    struct tn_fileset *site, *one, *all = NULL;
-    if (!g->o.site) {
-        tn_fail(err, TN_E_unavailable, "this server has no site folder (serve --site DIR)");
-        return NULL;
-    }
-    one = tn_fileset_one(w->path, (struct tn_str){w->text ? w->text : "", w->n}, err);
-    site = one ? generations_site(g, err) : NULL;
-    if (site && is_based_on(w, site, err))
-        all = w->remove ? site_without(g, w->path, err) : tn_fileset_over(site, one);
-    tn_fileset_unref(site);
-    tn_fileset_unref(one);
-    return all;
-}
-
-/* While it was loaded somebody may have changed the file. */
-static bool still_based_on(const struct tn_generations *g, const struct wish *w, struct tn_err *err)
-{
-    if (!w->based_on[0]) return true;
-    struct tn_fileset *site = generations_site(g, err);
-    bool same = site && is_based_on(w, site, err);
-    tn_fileset_unref(site);
-    return same;
-}
-
-/* The set loads: now it may be in the site folder. */
-bool change_write(const struct tn_generations *g, const struct wish *w, struct tn_err *err)
-{
-    if (!w->path[0]) return true;
-    if (!still_based_on(g, w, err)) return false;
-    if (w->remove) return tn_site_remove(g->o.site, w->path, err);
-    return tn_site_write(g->o.site, w->path, (struct tn_str){w->text ? w->text : "", w->n}, err);
-}
-
 /* ---- what may be activated ---- */
+
+enum { EXPECT_MIN = 8 };
+
+static bool is_hash_start(const char *text)
+{
+    size_t n = strspn(text, "0123456789abcdef");
+    return n >= EXPECT_MIN && n < HASH_HEX && !text[n];
+}
 
 bool change_expected(const struct activation *a, const struct tn_fileset *files, struct tn_err *err)
 {
+    const char *expect = a->wish.expect;
     char hash[HASH_HEX];
-    if (!a->wish.expect[0]) return true;
+    if (!expect[0]) return true;
+    if (!is_hash_start(expect))
+        return tn_fail(err, TN_E_invalid,
+                       "what is expected is a hash, or its first digits: %d to 64 of 0-9 and a-f",
+                       EXPECT_MIN);
     tn_fileset_hash(files, hash);
-    return strcmp(hash, a->wish.expect) == 0 ||
-           tn_fail(err, TN_E_conflict, "the site folder is not what was looked at: it is %.12s now",
-                   hash);
+    /* Another worker took along what this one had written: there is nothing left to refuse. */
+    if (a->wish.written && strcmp(hash, a->g->hash) == 0) return true;
+    return strncmp(hash, expect, strlen(expect)) == 0 ||
+           tn_fail(err, TN_E_conflict, "the site folder%s is not what was looked at: it is %.12s now",
+                   a->wish.n_files && !a->wish.written ? " with these files" : "", hash);
 }
 
 /* Whether somebody has seen what these would do, where that is asked for.  Going back to what
@@ -222,7 +174,7 @@ bool change_previewed(const struct tn_generations *g, const struct wish *wish,
     if (!seen && err->kind != TN_E_not_found) return false;
     return tn_fail(err, TN_E_conflict,
                    "this server takes changes of scripts only by the hash of a preview "
-                   "(--require-preview): tenon preview, then tenon reload --expect %.12s...%s",
+                   "(--require-preview): tenon preview, then tenon reload --expect %.12s%s",
                    hash, seen ? "" : ", which nobody has previewed yet");
 }
 
@@ -231,6 +183,7 @@ struct tn_fileset *change_files(struct activation *a, struct tn_err *err)
     struct tn_generations *g = a->g;
     struct tn_fileset *site;
     if (a->wish.unit[0]) return rolled_back(a, err);
-    site = a->wish.path[0] ? site_with_file(g, &a->wish, err) : generations_site(g, err);
+    bool with_files = a->wish.n_files && !a->wish.written;
+    site = with_files ? edit_site(g, &a->wish, err) : generations_site(g, err);
     return site ? change_with_pins(a, site, err) : NULL;
 }

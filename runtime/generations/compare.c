@@ -505,6 +505,36 @@ static void write_change(void *arg, const struct tn_unit_change *c)
     tn_jw_end(w);
 }
 
+/* Of all that an adapter may call. */
+static void code_hash(const struct tn_unit *u, char hex[65])
+{
+    struct tn_fileset *code = tn_fileset_without(tn_unit_files(u), "mappings/");
+    tn_fileset_hash(code, hex);
+    tn_fileset_unref(code);
+}
+
+static bool other_code(const struct tn_unit *old, const struct tn_unit *new)
+{
+    char was[65] = "", now[65] = "";
+    if (old) code_hash(old, was);
+    if (new) code_hash(new, now);
+    return strcmp(was, now) != 0;
+}
+
+/* What peers answered is not kept, so nothing can be told of what these would make of it. */
+static void write_adapters(const struct tn_compare *c, struct tn_jw *w)
+{
+    struct tn_units *old = c->ways[0].units, *new = c->ways[1].units;
+    tn_jw_key(w, TN_STR("adaptersNotRun"));
+    tn_jw_array(w);
+    for (size_t i = 0; i < tn_units_adapters(new); i++) {
+        const char *name = tn_units_adapter_at(new, i)->name;
+        if (other_code(tn_units_find(old, name), tn_units_find(new, name)))
+            tn_jw_str(w, tn_str(name));
+    }
+    tn_jw_end(w);
+}
+
 void tn_compare_changes(const struct tn_compare *c, struct tn_jw *w)
 {
     tn_jw_key(w, TN_STR("changed"));
@@ -512,6 +542,7 @@ void tn_compare_changes(const struct tn_compare *c, struct tn_jw *w)
     size_t unchanged = tn_units_diff(c->ways[0].units, c->ways[1].units, write_change, w);
     tn_jw_end(w);
     tn_jw_kint(w, "unchanged", (int64_t)unchanged);
+    write_adapters(c, w);
 }
 
 struct tn_compare *tn_compare_new(struct tn_host *host, struct tn_fileset *from,
@@ -535,6 +566,16 @@ struct tn_compare *tn_compare_new(struct tn_host *host, struct tn_fileset *from,
         return NULL;
     }
     return c;
+}
+
+const struct tn_units *tn_compare_from(const struct tn_compare *c)
+{
+    return c->ways[0].units;
+}
+
+const struct tn_units *tn_compare_to(const struct tn_compare *c)
+{
+    return c->ways[1].units;
 }
 
 void tn_compare_free(struct tn_compare *c)

@@ -24,6 +24,9 @@ TN_MUST_CHECK struct tn_compare *tn_compare_new(struct tn_host *host, struct tn_
                                                 struct tn_fileset *to, void (*wake)(void *arg),
                                                 void *arg, struct tn_err *err);
 void tn_compare_free(struct tn_compare *c); /* NULL does nothing */
+/* What it loaded; borrowed. */
+const struct tn_units *tn_compare_from(const struct tn_compare *c);
+const struct tn_units *tn_compare_to(const struct tn_compare *c);
 /* Does the mapping differ between the two? */
 bool tn_compare_differs(const struct tn_compare *c, const char *mapping);
 /* False: there is nothing to compare (the mapping is the same in both, or is not in one). */
@@ -31,7 +34,8 @@ bool tn_compare_sample(struct tn_compare *c, const struct tn_sample *s, struct t
 /* Works until the sample is done, the time has come, or a function computes for long. */
 enum tn_compared { TN_COMPARED_all, TN_COMPARED_more, TN_COMPARED_waits };
 enum tn_compared tn_compare_step(struct tn_compare *c, int64_t until_us);
-/* The members `changed` (units) and `unchanged`. */
+/* The members `changed` (units), `unchanged` and `adaptersNotRun` (those that changed: they were
+ * loaded, but only mappings are compared). */
 void tn_compare_changes(const struct tn_compare *c, struct tn_jw *w);
 
 struct tn_findings *tn_findings_new(void);

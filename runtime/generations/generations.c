@@ -104,7 +104,13 @@ void generations_follow_shadow(struct tn_generations *g)
 
 /* ---- swap ---- */
 
-void generations_serve(struct tn_generations *g, struct tn_units *units_give)
+/* So that who changed something knows who has come along. */
+static void tell_version(struct tn_generations *g, int64_t version)
+{
+    g->o.shared->workers[g->o.worker - 1].scripts = (uint64_t)version;
+}
+
+void generations_serve(struct tn_generations *g, struct tn_units *units_give, int64_t version)
 {
     struct tn_units *old = g->units;
     g->units = units_give;
@@ -119,9 +125,7 @@ void generations_serve(struct tn_generations *g, struct tn_units *units_give)
         g->connections = tn_connections_new(&o, g->units);
     }
     tn_units_unref(old);
-    char start[17];
-    snprintf(start, sizeof start, "%.16s", g->hash);
-    g->o.shared->workers[g->o.worker - 1].scripts = strtoull(start, NULL, 16);
+    tell_version(g, version);
     follow_shadow(g);
 }
 
@@ -136,17 +140,26 @@ struct tn_fileset *generations_site(const struct tn_generations *g, struct tn_er
     return all;
 }
 
-/* The hash of the files that serve by the store's word; kind not_found: there never were any. */
+bool generations_active(const struct tn_generations *g, struct active *out, struct tn_err *err)
+{
+    struct tn_buf value;
+    *out = (struct active){.version = TN_NEW_ONLY};
+    tn_buf_init(&value, 128);
+    bool ok = tn_store_kv_get(g->o.env->store, TN_TEAM_SYSTEM, tn_library_space,
+                              tn_str(generations_active_key), &value, &out->version, err);
+    if (ok) snprintf(out->hash, HASH_HEX, "%.*s", (int)value.n, value.p);
+    tn_buf_clear(&value);
+    return ok || err->kind == TN_E_not_found;
+}
+
 bool generations_stored_hash(const struct tn_generations *g, char hash[HASH_HEX],
                              struct tn_err *err)
 {
-    struct tn_buf value;
-    tn_buf_init(&value, 128);
-    bool ok = tn_store_kv_get(g->o.env->store, TN_TEAM_SYSTEM, tn_library_space,
-                              tn_str(generations_active_key), &value, NULL, err);
-    if (ok) snprintf(hash, HASH_HEX, "%.*s", (int)value.n, value.p);
-    tn_buf_clear(&value);
-    return ok;
+    struct active now;
+    if (!generations_active(g, &now, err)) return false;
+    if (!now.hash[0]) return tn_fail(err, TN_E_not_found, "no scripts have served yet");
+    memcpy(hash, now.hash, HASH_HEX);
+    return true;
 }
 
 struct tn_fileset *generations_stored_files(const struct tn_generations *g, struct tn_err *err)
@@ -186,7 +199,7 @@ enum { TRY_AGAIN_MS = 5000 }; /* what did not load, for want of memory perhaps *
 struct following {
     struct tn_generations *g;
     struct tn_errand *loading;
-    char hash[HASH_HEX];
+    struct active active;
     struct tn_fileset *files;
     struct tn_units *units;
     struct tn_err err;
@@ -212,8 +225,8 @@ static void load_theirs(void *arg)
 static void refuse_theirs(struct tn_generations *g, const struct following *f)
 {
     tn_timer_set(g->try_again, TRY_AGAIN_MS);
-    if (strcmp(f->hash, g->refused) == 0) return;
-    memcpy(g->refused, f->hash, sizeof g->refused);
+    if (strcmp(f->active.hash, g->refused) == 0) return;
+    memcpy(g->refused, f->active.hash, sizeof g->refused);
     generations_log_fault(g, "scripts that another worker activated do not load here", &f->err);
 }
 
@@ -229,7 +242,7 @@ static void theirs_loaded(void *arg)
     g->following = NULL;
     if (f->units) {
         g->refused[0] = '\0';
-        generations_serve(g, tn_units_ref(f->units));
+        generations_serve(g, tn_units_ref(f->units), f->active.version);
     } else {
         refuse_theirs(g, f);
     }
@@ -241,15 +254,18 @@ bool generations_follow(struct tn_generations *g)
 {
     struct following *f;
     struct tn_err err;
-    char hash[HASH_HEX];
+    struct active now;
     if (g->following) return true;
-    if (!generations_stored_hash(g, hash, &err)) return false;
-    if (strcmp(hash, g->hash) == 0) return false;
-    if (strcmp(hash, g->refused) == 0 && tn_timer_armed(g->try_again)) return false;
+    if (!generations_active(g, &now, &err) || !now.hash[0]) return false;
+    if (strcmp(now.hash, g->hash) == 0) {
+        tell_version(g, now.version);
+        return false;
+    }
+    if (strcmp(now.hash, g->refused) == 0 && tn_timer_armed(g->try_again)) return false;
     f = TN_NEW(struct following);
     f->g = g;
-    memcpy(f->hash, hash, sizeof f->hash);
-    f->files = tn_library_set(g->o.env->store, hash, &f->err);
+    f->active = now;
+    f->files = tn_library_set(g->o.env->store, now.hash, &f->err);
     f->loading = tn_errand_start(g->o.env->host, load_theirs, theirs_loaded, f);
     g->following = f;
     return true;
@@ -308,35 +324,45 @@ static bool may_begin(const struct tn_generations *g, const struct wish *wish,
     return change_previewed(g, wish, files, err);
 }
 
+struct tn_units *generations_served_last(struct activation *a, const struct tn_err *refused)
+{
+    struct tn_generations *g = a->g;
+    struct tn_err err;
+    struct tn_fileset *last = generations_stored_files(g, &err);
+    struct tn_units *units = generations_load(g, last, &err);
+    tn_fileset_unref(last);
+    if (!units) return NULL;
+    change_forget_pins(a);
+    g->o.shared->reload_failures++;
+    generations_log_fault(g, "the site folder is not taken, so what served last goes on", refused);
+    return units;
+}
+
 void tn_generations_boot(struct tn_generations *g, bool first, tn_generations_fn done, void *arg)
 {
     struct boot *b = TN_NEW(struct boot);
-    struct tn_err err, stored_err;
+    struct tn_err err;
     *b = (struct boot){g, done, arg};
     struct wish wish = {.who = "start", .done = booted, .arg = b};
     struct activation *a = activation_new(g, &wish);
-    struct tn_fileset *files =
-        first ? generations_site(g, &err) : generations_stored_files(g, &err);
+    struct tn_fileset *files = NULL;
+    if (generations_active(g, &a->from, &err))
+        files = first ? generations_site(g, &err) : generations_stored_files(g, &err);
     if (files && first) files = change_with_pins(a, files, &err);
     bool may = files && (!first || may_begin(g, &a->wish, files, &err));
     struct tn_units *units = !may    ? NULL
                              : first ? generations_load_fitting(g, files, &err)
                                      : generations_load(g, files, &err);
     tn_fileset_unref(files);
-    if (!units && first) {
-        struct tn_fileset *last = generations_stored_files(g, &stored_err);
-        units = generations_load(g, last, &stored_err);
-        tn_fileset_unref(last);
-        if (units)
-            generations_log_fault(g, "the site folder is not taken, so what served last goes on",
-                                  &err);
-    }
+    bool of_folder = units != NULL;
+    if (!units && first) units = generations_served_last(a, &err);
     if (!units) {
         activation_end_soon(a, &err);
     } else if (first) {
+        a->starts_by_folder = of_folder;
         activation_start(a, units);
     } else {
-        generations_serve(g, units);
+        generations_serve(g, units, a->from.version);
         activation_end_soon(a, NULL);
     }
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* internal.h - what the files of generations/ share: generations.c (which scripts serve), change.c
- * (the files that a change asks for), activation.c (from there to where they serve), trial.c
- * (previews), quarantine.c (whose scripts do not run), ops.c (the face to the API). */
+ * (the files that a change asks for), edit.c (those that it writes into the site folder),
+ * activation.c (from there to where they serve), trial.c (previews), quarantine.c (whose scripts do
+ * not run), ops.c (the face to the API). */
 #ifndef TN_GENERATIONS_INTERNAL_H
 #define TN_GENERATIONS_INTERNAL_H
 
@@ -31,6 +32,12 @@ struct tn_generations {
     struct tn_map unnoted; /* isolates in quarantine for which the shared page has no room */
 };
 
+/* What serves by the store's word. */
+struct active {
+    char hash[HASH_HEX]; /* of the set of files; "": nothing ever did */
+    int64_t version;     /* of the word; TN_NEW_ONLY: there is none */
+};
+
 /* A unit that was rolled back, and what the site folder had of it then. */
 struct pin {
     char unit[UNIT_NAME], site[HASH_HEX]; /* site "": no longer */
@@ -43,11 +50,13 @@ struct pins {
 
 /* A change as it was asked for, kept. */
 struct wish {
-    char who[128], expect[HASH_HEX], unit[UNIT_NAME], generation[HASH_HEX];
-    char path[128], based_on[HASH_HEX];
-    char *text;
-    size_t n;
-    bool remove;
+    char who[128], expect[HASH_HEX + 2], unit[UNIT_NAME], generation[HASH_HEX];
+    char based_on[HASH_HEX]; /* of one file */
+    bool only_new;
+    struct tn_script_file *files;
+    struct edited *edited; /* one per file (edit.c) */
+    size_t n_files;
+    bool written; /* all of them are in the site folder already */
     int shadow_minutes;
     tn_reload_fn done;
     void *arg;
@@ -56,10 +65,11 @@ struct wish {
 struct activation {
     struct tn_generations *g;
     struct tn_units *units;
-    char from[HASH_HEX];      /* what the store had when it began; "": nothing */
+    struct active from;       /* what it began from, and may replace */
     struct tn_fileset *files; /* that are being loaded */
     struct tn_errand *loading;
-    struct tn_err err; /* why they do not load */
+    struct tn_err err;     /* why they do not load */
+    bool starts_by_folder; /* nothing serves yet, and these are the site folder's */
     struct tn_timer *spread;
     size_t next_table;
     int64_t began_us, spread_us;
@@ -70,11 +80,13 @@ struct activation {
 
 /* ---- generations.c ---- */
 
-/* Whatever serves from now on serves by these; follows the store's word about a shadow too. */
-void generations_serve(struct tn_generations *g, struct tn_units *units_give);
+/* Whatever serves from now on serves by these, as of that version of the store's word; follows its
+ * word about a shadow too. */
+void generations_serve(struct tn_generations *g, struct tn_units *units_give, int64_t version);
 /* The site folder over the shipped files. */
 struct tn_fileset *generations_site(const struct tn_generations *g, struct tn_err *err);
-/* What serves by the store's word; kind not_found: there never were any. */
+bool generations_active(const struct tn_generations *g, struct active *out, struct tn_err *err);
+/* Its hash; kind not_found: nothing ever served. */
 bool generations_stored_hash(const struct tn_generations *g, char hash[HASH_HEX],
                              struct tn_err *err);
 struct tn_fileset *generations_stored_files(const struct tn_generations *g, struct tn_err *err);
@@ -83,6 +95,9 @@ struct tn_units *generations_load(struct tn_generations *g, struct tn_fileset *f
 /* The whole answer to "may these serve": they load, and what they publish does not clash. */
 struct tn_units *generations_load_fitting(struct tn_generations *g, struct tn_fileset *files,
                                           struct tn_err *err);
+/* At a start the folder is refused, and what it asked for is not written either: a roll back that it
+ * would end goes on.  NULL: nothing served, or that does not load. */
+struct tn_units *generations_served_last(struct activation *a, const struct tn_err *refused);
 /* What another worker may have activated.  True: it is being loaded, and generations_go_on comes
  * after it. */
 bool generations_follow(struct tn_generations *g);
@@ -94,13 +109,30 @@ bool generations_shadow_runs(const struct tn_generations *g, const struct tn_sha
 struct tn_fileset *change_files(struct activation *a, struct tn_err *err);
 struct tn_fileset *change_with_pins(struct activation *a, struct tn_fileset *site_give,
                                     struct tn_err *err);
+/* Files that were combined so are not taken after all. */
+void change_forget_pins(struct activation *a);
 bool change_expected(const struct activation *a, const struct tn_fileset *files,
                      struct tn_err *err);
 /* Whether somebody has seen what these would do, where that is asked for. */
 bool change_previewed(const struct tn_generations *g, const struct wish *wish,
                       struct tn_fileset *files, struct tn_err *err);
-/* The set loads: now its one file may be in the site folder. */
-bool change_write(const struct tn_generations *g, const struct wish *w, struct tn_err *err);
+
+/* ---- edit.c ---- */
+
+void edit_keep_files(struct wish *w, const struct tn_script_file *files, size_t n);
+void edit_drop_files(struct wish *w);
+/* The site folder's own files (NULL: none) with these, over the shipped ones.  kind not_found: one
+ * is to be left out that is not there. */
+struct tn_fileset *edit_set(struct tn_fileset *own_give, const struct tn_script_file *files,
+                            size_t n, struct tn_err *err);
+/* The same over the site folder as it is, if it is what the wish is based on. */
+struct tn_fileset *edit_site(const struct tn_generations *g, const struct wish *w,
+                             struct tn_err *err);
+/* The set loads and its tables are there: the files go into the site folder, once.  Before the
+ * store's word changes: who begins from that word finds them. */
+bool edit_write(struct activation *a, struct tn_err *err);
+/* The change failed: what was written is as it was.  Where nothing was, nothing is done. */
+void edit_undo(struct activation *a);
 
 /* ---- activation.c ---- */
 

@@ -110,8 +110,9 @@ static bool end_shadow(void *self, struct tn_commit *commit, struct tn_err *err)
 {
     struct tn_generations *g = self;
     struct tn_shadow_wish wish;
-    if (!tn_shadow_stored(g->o.env->store, &wish, err)) return false;
-    if (!generations_shadow_runs(g, &wish))
+    bool there = tn_shadow_stored(g->o.env->store, &wish, err);
+    if (!there && err->kind != TN_E_not_found) return false;
+    if (!there || !generations_shadow_runs(g, &wish))
         return tn_fail(err, TN_E_not_found, "no shadow is running");
     wish.until_ms = tn_now_ms();
     return tn_shadow_put(commit, &wish, err);

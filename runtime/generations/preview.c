@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "generations/clash.h"
 #include "generations/compare.h"
 #include "generations/evidence.h"
 #include "loop/loop.h"
@@ -15,6 +16,8 @@ struct tn_preview {
     struct tn_preview_options o;
     struct tn_errand *loading;
     struct tn_compare *compare;
+    struct tn_clash *clash; /* of its sets */
+    bool keys_seen;         /* there is none */
     struct tn_err err; /* why it could not be loaded */
     struct tn_findings *findings;
     struct tn_timer *turn;
@@ -37,6 +40,7 @@ static void answer(struct tn_preview *p)
     tn_fileset_hash(p->o.from, hash);
     tn_jw_kz(&w, "active", hash);
     tn_compare_changes(p->compare, &w);
+    tn_clash_write(p->clash, &w);
     struct tn_evidence_names whose = {p->o.env->store, p->o.env->secrets, p->o.team};
     struct tn_names names = {tn_evidence_name, &whose};
     tn_findings_write(p->findings, &names, &w);
@@ -61,11 +65,28 @@ static bool next_sample(struct tn_preview *p, struct tn_err *err)
     return true;
 }
 
+/* What the store would refuse, the preview does.  False: that is to be gone on with, or it is
+ * answered. */
+static bool look_at_keys(struct tn_preview *p, int64_t until)
+{
+    struct tn_err err;
+    if (p->keys_seen) return true;
+    if (tn_clash_step(p->clash, until, &err)) {
+        tn_timer_set(p->turn, 0);
+        return false;
+    }
+    p->keys_seen = true;
+    if (!err.kind) return true;
+    p->o.done(p->o.arg, TN_STR(""), &err); /* may free p */
+    return false;
+}
+
 static void step(void *arg)
 {
     struct tn_preview *p = arg;
     struct tn_err err;
     int64_t until = tn_mono_us() + SLICE_US;
+    if (!look_at_keys(p, until)) return;
     do {
         if (p->in_sample) {
             enum tn_compared how = tn_compare_step(p->compare, until);
@@ -99,10 +120,13 @@ static void both_loaded(void *arg)
 {
     struct tn_preview *p = arg;
     p->loading = NULL;
-    if (p->compare)
+    if (p->compare) {
+        p->clash = tn_clash_new(p->o.env->store, tn_compare_from(p->compare),
+                                tn_compare_to(p->compare));
         tn_timer_set(p->turn, 0);
-    else
+    } else {
         p->o.done(p->o.arg, TN_STR(""), &p->err);
+    }
 }
 
 struct tn_preview *tn_preview_start(const struct tn_preview_options *o)
@@ -124,6 +148,7 @@ void tn_preview_free(struct tn_preview *p)
     if (!p) return;
     tn_errand_stop(p->loading);
     tn_timer_free(p->turn);
+    tn_clash_free(p->clash);
     tn_compare_free(p->compare);
     tn_findings_free(p->findings);
     tn_evidence_clear(&p->evidence);

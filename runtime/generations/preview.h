@@ -12,7 +12,7 @@ struct tn_preview;
 
 struct tn_preview_options {
     struct tn_loop *loop;
-    const struct tn_units_env *env; /* its store and secrets: for the evidence alone */
+    const struct tn_units_env *env; /* its store and secrets: for the evidence, and records' keys */
     int64_t team;                   /* whose evidence */
     struct tn_fileset *from, *to;   /* what serves, and the candidate */
     /* answer: JSON, borrowed for the call; or err, file and line as of a reload. */

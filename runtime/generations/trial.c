@@ -69,26 +69,16 @@ static void tried(void *arg, struct tn_str answer, const struct tn_err *err)
     }
 }
 
-/* Over what the site folder has, or over the shipped files alone. */
-static struct tn_fileset *trial_base(const struct tn_generations *g,
-                                     const struct tn_script_trial *trial, struct tn_err *err)
-{
-    return trial->whole ? tn_fileset_embedded(tn_shipped_scripts) : generations_site(g, err);
-}
-
+/* Over what the site folder has, or over the shipped files alone.  The same set that an activation
+ * with these files would make. */
 static struct tn_fileset *trial_files(const struct tn_generations *g,
                                       const struct tn_script_trial *trial, struct tn_err *err)
 {
-    struct tn_fileset *all = trial_base(g, trial, err);
-    for (size_t i = 0; all && i < trial->count; i++) {
-        const struct tn_script_file *f = &trial->files[i];
-        struct tn_str text = f->text.p ? f->text : TN_STR("");
-        struct tn_fileset *one = tn_fileset_one(f->path, text, err), *next = NULL;
-        if (one) next = f->text.p ? tn_fileset_over(all, one) : tn_fileset_without(all, f->path);
-        tn_fileset_unref(one);
-        tn_fileset_unref(all);
-        all = next;
-    }
+    struct tn_fileset *own = NULL, *all;
+    if (!trial->whole && g->o.site && !(own = tn_fileset_read(g->o.site, err))) return NULL;
+    all = edit_set(own, trial->files, trial->count, err);
+    /* What a body leaves out without reason is a fault of the body. */
+    if (!all && err->kind == TN_E_not_found) err->kind = TN_E_invalid;
     return all;
 }
 

@@ -23,7 +23,7 @@ struct tn_shared_process {
     _Atomic int state;                     /* enum tn_process_state */
     _Atomic int64_t beat_us;               /* monotonic; the loop was alive then */
     _Atomic uint32_t restarts;
-    _Atomic uint64_t scripts;              /* which scripts a worker serves: start of their hash */
+    _Atomic uint64_t scripts;              /* which scripts a worker serves: grows with each change */
     char unit[TN_UNIT_NAME];               /* the script unit that runs at this moment; "": none */
     unsigned char holder[16];              /* who claims work in this place; zeroes: nobody yet */
 };

@@ -104,6 +104,8 @@ story("the command shows a table, and activates only what was looked at", async 
   assert.equal(shown.code, 0, shown.output);
   assert.match(shown.output, /1 units would change/);
   assert.match(shown.output, /1 changed, 1 newly failing, 0 newly fixed/);
+  const times = [...shown.output.matchAll(/(?:old|new): (\S+) ms/g)].map((m) => Number(m[1]));
+  assert.ok(times.length === 2 && times.every((ms) => ms > 0), "no time is shown as nothing");
   assert.match(shown.output, /partName +1 changed\n +PN-000003: .* -> "another"/);
   const [, hash] = shown.output.match(/--expect ([0-9a-f]{64})/);
 
@@ -150,4 +152,71 @@ return tn.resource { path = "/api/v1/integrations", key = { "name" }, fields = {
   );
   const error = await tenon.rest.refused(422, "VALIDATION_ERROR", "POST", "/scripts/preview");
   assert.match(error.message, /api\/v1\/integrations/);
+});
+
+story("a preview says of a changed adapter that its functions were not run", async (stage) => {
+  const { site, tenon } = await synced(stage);
+  assert.deepEqual((await preview(tenon.rest)).adaptersNotRun, []);
+  const adapter = readFileSync(join(root, "scripts/adapters/oracle_fusion.lua"), "utf8");
+  site.write("scripts/adapters/oracle_fusion.lua", `${adapter}-- changed\n`);
+  const answer = await preview(tenon.rest);
+  assert.deepEqual(answer.adaptersNotRun, ["oracle_fusion"]);
+  const shown = await tenon.command(["preview"]);
+  assert.match(shown.output, /adapter oracle_fusion was loaded, its functions were not run/);
+  // One that is as it was is not named for a mapping that changed.
+  site.write("scripts/adapters/oracle_fusion.lua", adapter);
+  site.write(mappingFile, mixed);
+  assert.deepEqual((await preview(tenon.rest)).adaptersNotRun, []);
+  assert.doesNotMatch((await tenon.command(["preview"])).output, /not run/);
+});
+
+story("a preview without a file that is not there is refused", async (stage) => {
+  const { site, tenon } = await synced(stage);
+  const without = (path) => ({ files: { [path]: null } });
+  for (const path of ["mappings/oracle_fusion/nothing.lua", "scripts/resources/item.lua"]) {
+    const error = await tenon.rest.refused(422, "VALIDATION_ERROR", "POST", "/scripts/preview", without(path));
+    assert.match(error.message, /is not in the site folder/, "neither what is nowhere nor what is shipped");
+  }
+  // Without a site's own file the shipped one counts, as it would after a DELETE.
+  const { generation } = await preview(tenon.rest, without(mappingFile));
+  const gone = await tenon.rest.want(200, "DELETE", `/scripts/files/${mappingFile}`);
+  assert.equal(gone.set, generation);
+});
+
+story("a folder of 3 MB of scripts is previewed", async (stage) => {
+  const { tenon } = await synced(stage);
+  const folder = stage.site("large");
+  folder.write(mappingFile, mixed);
+  const filler = `-- ${"x".repeat(97)}\n`.repeat(6000);
+  for (let i = 0; i < 5; i++) folder.write(`scripts/lib/large${i}.lua`, `${filler}return ${i}\n`);
+  const shown = await tenon.command(["preview", "--site", folder.path]);
+  assert.equal(shown.code, 0, shown.output);
+  assert.match(shown.output, /1 changed, 1 newly failing/);
+});
+
+story("a preview refuses a key that two records would have", async (stage) => {
+  const { site, tenon, fusion } = await synced(stage, { items: 250 });
+  const path = "scripts/resources/item.lua";
+  const shipped = readFileSync(join(root, path), "utf8");
+  const keyed = (fields) => shipped.replace(/key {4}= \{.*\}/, `key    = { ${fields} }`);
+  const files = { [path]: keyed('"partName"') };
+  fusion.items.edit(2, { ItemDescription: '"a name"' });
+  fusion.items.edit(240, { ItemDescription: '"another name"' });
+  await tenon.rest.sync("fusion");
+  assert.deepEqual((await preview(tenon.rest, { files })).keysNotChecked, []);
+
+  fusion.items.edit(240, { ItemDescription: '"a name"' });
+  await tenon.rest.sync("fusion");
+  const error = await tenon.rest.refused(409, "CONFLICT", "POST", "/scripts/preview", { files });
+  assert.match(error.message, /table items keeps its shape: .*same key/);
+  site.write(path, files[path]);
+  const told = await tenon.command(["preview"]);
+  assert.equal(told.code, 1);
+  assert.doesNotMatch(told.output, /--expect/);
+  // The store says the same.
+  const same = await tenon.rest.refused(409, "CONFLICT", "POST", "/scripts/reload");
+  assert.match(same.message, /table items keeps its shape: .*same key/);
+  site.write(path, keyed('"partNumber"'));
+  await preview(tenon.rest);
+  await tenon.rest.want(200, "POST", "/scripts/reload");
 });

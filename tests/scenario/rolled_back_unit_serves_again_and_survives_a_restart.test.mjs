@@ -125,3 +125,55 @@ story("every worker serves the older generation when the roll back is answered",
     }
   }
 });
+
+// The folder has something else of the unit at a start, and then what it had again.
+async function otherFolderAtAStart(stage, text, args = []) {
+  const { site, tenon, one, two } = await twoGenerations(stage);
+  await tenon.rest.want(200, "POST", "/scripts/oracle_fusion/rollback", { generation: one });
+  await tenon.stop();
+  site.write(mappingFile, text);
+  tenon.extra = args;
+  await tenon.start();
+  await tenon.logged(/the site folder is not taken, so what served last goes on/);
+  assert.equal((await unitOf(tenon.rest)).generation, one);
+  site.write(mappingFile, name("two"));
+  const again = await tenon.rest.want(200, "POST", "/scripts/reload");
+  assert.deepEqual(again.rolledBack, [
+    { unit: "oracle_fusion", generation: one, siteGeneration: two },
+  ]);
+  await serves(tenon, "one");
+  const { text: metrics } = await tenon.rest.send("GET", "//metrics");
+  assert.match(metrics, /^tenon_reload_failures_total 1$/m); // the folder at the start
+}
+
+story("a roll back outlives a restart with a broken site folder", (stage) =>
+  otherFolderAtAStart(stage, "return map {"));
+
+story("a roll back outlives a restart with a folder that needs its preview", (stage) =>
+  otherFolderAtAStart(stage, name("unseen"), ["--require-preview"]));
+
+story("the command shows two generations as a unified diff", async (stage) => {
+  const { tenon, one, two } = await twoGenerations(stage);
+  const diff = async (...generations) =>
+    tenon.command(["generations", "oracle_fusion", ...generations]);
+  const shown = await diff(one.slice(0, 8), two.slice(0, 8));
+  assert.equal(shown.code, 0, shown.output);
+  assert.match(shown.stdout, new RegExp(`^--- a/${mappingFile}\n\\+\\+\\+ b/${mappingFile}\n@@ `));
+  assert.match(shown.stdout, /^-\s+partName = map.const "one",\n\+\s+partName = map.const "two",$/m);
+  assert.equal((await diff(one.slice(0, 8))).stdout, shown.stdout, "against what serves");
+  assert.match((await diff(two, one)).stdout, /^-\s+partName = map.const "two",$/m);
+  assert.equal((await diff(two)).stdout, "no difference\n");
+  assert.equal((await diff(one, two, "--json")).json.files.length, 1);
+  const unknown = await diff("00000000");
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.stderr, /no generation 00000000/);
+});
+
+story("a unit is asked for by whatever name was typed", async (stage) => {
+  const { tenon } = await twoGenerations(stage);
+  for (const args of [["generations", "a b?"], ["generations", "a b?", "00000000"], ["rollback", "a b?", "00000000"]]) {
+    const told = await tenon.command(args);
+    assert.equal(told.code, 1);
+    assert.match(told.stderr, /unit 'a b\?'/);
+  }
+});

@@ -105,3 +105,26 @@ story("activating quotes what was looked at, and a folder that changed meanwhile
   site.write(mappingFile, name("one"));
   await tenon.rest.want(200, "POST", "/scripts/activate", { generation: set });
 });
+
+story("a condition on whether the file is there is kept", async (stage) => {
+  const site = stage.site();
+  const { rest } = await stage.tenon({ site });
+  const put = async (path, condition, text = "return {}") =>
+    (await rest.send("PUT", `/scripts/files/${path}`, text, { ...plain, ...condition })).status;
+  const there = { "if-match": "*" };
+  const absent = { "if-none-match": "*" };
+  const path = "scripts/lib/new.lua";
+
+  assert.equal(await put(path, there), 409, "If-Match: * makes no file");
+  assert.ok(!existsSync(join(site.path, path)));
+  assert.equal(await put(path, absent), 200);
+  assert.equal(await put(path, absent, "return 2"), 409, "If-None-Match: * overwrites nothing");
+  assert.equal(site.read(path), "return {}");
+  assert.equal(await put(path, there, "return 3"), 200);
+  assert.equal(await put(mappingFile, absent, name("x")), 409, "a shipped file is there");
+  assert.equal(await put(mappingFile, there, name("x")), 200);
+  assert.equal(await put(path, { "if-none-match": '"tag"' }), 422, "and none is passed over");
+  assert.equal(await put(path, { "if-match": `"${"a".repeat(64)}", "b"` }), 422);
+  assert.equal(await put(path, { "if-match": `W/"${"a".repeat(60)}"` }), 409);
+  assert.equal(site.read(path), "return 3");
+});

@@ -94,3 +94,16 @@ story("the log says nothing of the records that a shadow found", async (stage) =
   await waitFor("the summary", () => /shadow of [0-9a-f]{12} beside/.test(tenon.output));
   assert.ok(!tenon.output.includes("a very private name"));
 });
+
+story("a shadow that is not there is not ended, and one of nothing is not started", async (stage) => {
+  const { tenon } = await synced(stage);
+  const ended = await tenon.command(["shadow", "--end"]);
+  assert.equal(ended.code, 1);
+  assert.match(ended.stderr, /no shadow is running/);
+  const told = await tenon.command(["reload", "--shadow", "5"]);
+  assert.equal(told.code, 0, told.output);
+  assert.match(told.stdout, /nothing changed, .*no shadow was started/);
+  const answer = await tenon.rest.want(200, "POST", "/scripts/reload", { shadowMinutes: 5 });
+  assert.equal(answer.shadowUntil, null);
+  await tenon.rest.refused(404, "NOT_FOUND", "GET", "/scripts/shadow");
+});

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { mapping, mappingFile, synced } from "../harness/mapping.mjs";
 import { story } from "../harness/story.mjs";
 import { waitFor } from "../harness/wait.mjs";
@@ -76,4 +78,56 @@ story("neither a signal, nor a saved file, nor a restart gets round it", async (
   const { generation } = await tenon.rest.want(200, "POST", "/scripts/preview");
   await tenon.rest.want(200, "POST", "/scripts/activate", { generation });
   assert.equal(await servesName(tenon), "saved");
+});
+
+story("files that were previewed together are activated together", async (stage) => {
+  const { site, tenon } = await strict(stage);
+  site.write("scripts/lib/old.lua", "return {}\n");
+  const library = "scripts/lib/names.lua";
+  const files = {
+    [library]: 'return { mine = "by two files" }\n',
+    [mappingFile]: mapping({
+      head: 'local names = require "lib.names"',
+      partName: "map.const(names.mine)",
+    }),
+    "scripts/lib/old.lua": null,
+  };
+  const { generation } = await tenon.rest.want(200, "POST", "/scripts/preview", { files });
+  const before = site.read(mappingFile);
+  const other = { ...files, [library]: 'return { mine = "unseen" }\n' };
+  await tenon.rest.refused(409, "CONFLICT", "POST", "/scripts/activate", { generation, files: other });
+  assert.equal(site.read(mappingFile), before);
+  assert.ok(!existsSync(join(site.path, library)));
+
+  await tenon.rest.want(200, "POST", "/scripts/activate", { generation, files });
+  assert.equal(await servesName(tenon), "by two files");
+  for (const [path, text] of Object.entries(files))
+    if (text === null) assert.ok(!existsSync(join(site.path, path)));
+    else assert.equal(site.read(path), text);
+  assert.deepEqual((await tenon.rest.want(200, "POST", "/scripts/reload")).changed, []);
+});
+
+story("the first digits of a preview's hash do everywhere", async (stage) => {
+  const { site, tenon } = await strict(stage);
+  site.write(mappingFile, named("one"));
+  await tenon.rest.want(200, "POST", "/scripts/preview");
+  const told = await tenon.command(["reload"]);
+  const [, digits] = /tenon reload --expect (\S+)/.exec(told.stderr);
+  const typed = await tenon.command(["reload", "--expect", digits]);
+  assert.equal(typed.code, 0, typed.output);
+  assert.equal(await servesName(tenon), "one");
+
+  const put = async (text, digit) => {
+    const files = { [mappingFile]: text };
+    const { generation } = await tenon.rest.want(200, "POST", "/scripts/preview", { files });
+    return tenon.rest.send("PUT", `/scripts/files/${mappingFile}?expect=${digit(generation)}`, text, {
+      "content-type": "text/plain",
+    });
+  };
+  assert.equal((await put(named("two"), (hash) => hash.slice(0, 8))).status, 200);
+  assert.equal((await put(named("three"), (hash) => hash.slice(0, 7))).status, 422);
+  assert.equal((await put(named("three"), (hash) => `${hash}0`)).status, 422);
+  assert.equal((await put(named("three"), (hash) => hash.replace(/^./, "g"))).status, 422);
+  assert.equal((await put(named("three"), () => "00000000")).status, 409);
+  assert.equal(await servesName(tenon), "two");
 });
