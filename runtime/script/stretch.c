@@ -5,11 +5,11 @@
 
 #include "base/time.h"
 
-/* The first tick may come at once: a whole one after it. */
 enum {
-    USED_UP = 1,     /* of a budget in microseconds: 0 would be a new one */
+    USED_UP = 1,    /* of a budget in microseconds: 0 would be a new one */
     JOURNEY_US = 3, /* what it takes to hand a coroutine over, one way */
 };
+/* The first tick may come at once: a whole one after it. */
 enum { SLICE_US = TN_LIMIT_SLICE_MS * 1000 + 1000, SIDE_SLICE_US = TN_LIMIT_SIDE_SLICE_MS * 1000 };
 
 bool tn_stretch_ok(const struct tn_stretch *s)
