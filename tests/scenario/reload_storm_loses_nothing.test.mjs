@@ -93,7 +93,9 @@ story(
     );
     assert.deepEqual([sum.cut, sum.unanswered, sum.refused], [0, 0, 0], JSON.stringify(sum));
     assert.deepEqual(Object.keys(sum.statuses), ["200"]);
-    assert.ok(reloads > (seconds * perSecond) / 4 && runs > 0, `${reloads} reloads, ${runs} syncs`);
+    const least = measured ? 0.9 : 0.25; // of what is wanted; a sanitizer takes its time
+    assert.ok(reloads > seconds * perSecond * least && runs > 0, `${reloads} reloads, ${runs} syncs`);
+    assert.ok(sum.perSecond > rate * least, `${sum.perSecond} requests/s`);
 
     site.write(mappingFile, name("last"));
     await tenon.rest.want(200, "POST", "/scripts/reload");
