@@ -449,6 +449,7 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
                                         .secrets = &p->secrets, .shared = p->shared,
                                         .site = p->options->site, .worker = app->number,
                                         .require_preview = p->options->require_preview,
+                                        .evidence_days = p->options->evidence_days,
                                         .fits = fits, .swapped = swapped, .arg = app};
     app->generations = tn_generations_open(&go);
     tn_store_on_ready(app->store, store_ready, app);

@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 
-enum { OPTIONS_MAX = 32, CONFIG_MAX = 64 * TN_KIB };
+enum { OPTIONS_MAX = 32, CONFIG_MAX = 64 * TN_KIB, DAYS_MAX = 36500 };
 
 struct table {
     struct tn_arg rows[OPTIONS_MAX];
@@ -103,6 +103,8 @@ bool tn_options_parse(struct tn_options *o, int argc, char **argv, struct tn_err
         if (!set_from_file(o, &t, err)) return false;
         if (!tn_args_parse(t.rows, argc, argv, rest, 1, &n, err)) return false;
     }
+    if (o->evidence_days > DAYS_MAX)
+        return tn_fail(err, TN_E_invalid, "--evidence-days takes 0 to %d", DAYS_MAX);
     if (!o->debug) o->debug = getenv("DEBUG");
     return true;
 }

@@ -99,7 +99,6 @@
 /* Evidence: a ring of samples for each integration and operation */
 #define TN_LIMIT_EVIDENCE_PAGES   10
 #define TN_LIMIT_EVIDENCE_ROWS    20                 /* records of a sample */
-#define TN_LIMIT_EVIDENCE_DAYS    30
 
 /* Shadow: live pages that wait to be tried with the scripts that served before */
 #define TN_LIMIT_SHADOW_BYTES     (16 * TN_MIB)      /* more are left out, and counted */

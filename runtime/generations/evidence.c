@@ -22,7 +22,7 @@ struct watched {
     struct tn_store *store;
     const struct tn_secrets *secrets;
     struct tn_json *json;
-    int64_t team, pages;
+    int64_t team, pages, days;
     unsigned slot;
     char prefix[KEY_MAX - 16]; /* "<integration>/<operation>/" */
     char mapping[128];
@@ -59,7 +59,7 @@ static void kept(void *arg, const struct tn_committed *done, const struct tn_err
 static void keep(struct watched *w, struct tn_str sample)
 {
     struct tn_commit *commit = tn_commit_new(w->store);
-    int64_t until = tn_now_ms() + (int64_t)TN_LIMIT_EVIDENCE_DAYS * 86400 * 1000;
+    int64_t until = tn_now_ms() + w->days * 86400 * 1000;
     struct tn_buf sealed;
     struct tn_err err;
     char key[KEY_MAX], next[24], next_key[KEY_MAX];
@@ -124,11 +124,13 @@ static unsigned next_slot(const struct watched *w)
     return slot;
 }
 
-void tn_evidence_watch(struct tn_store *store, const struct tn_secrets *secrets,
+void tn_evidence_watch(struct tn_store *store, const struct tn_secrets *secrets, int64_t days,
                        const struct tn_run_request *r, struct tn_source *source)
 {
+    if (!days) return;
     struct watched *w = TN_NEW(struct watched);
     w->store = store;
+    w->days = days;
     w->secrets = secrets;
     w->team = r->team;
     w->json = tn_json_new();

@@ -2,7 +2,7 @@
 /* evidence.h - the last records as each integration's peer sent them, sealed: what a change of
  * scripts is tried on before it serves (preview.h).  A ring per integration and operation of
  * TN_LIMIT_EVIDENCE_PAGES samples with the first TN_LIMIT_EVIDENCE_ROWS records of a page each;
- * they vanish after TN_LIMIT_EVIDENCE_DAYS.  Worker process. */
+ * they vanish after some days (serve --evidence-days).  Worker process. */
 #ifndef TN_GENERATIONS_EVIDENCE_H
 #define TN_GENERATIONS_EVIDENCE_H
 
@@ -15,8 +15,8 @@ struct tn_store;
 
 /* Taps a source that was just opened (sync/tap.h): what passes by is sampled, in commits of their
  * own that the run does not wait for.  A sample that cannot be kept is nobody's fault: the run goes
- * on.  Borrows store and secrets. */
-void tn_evidence_watch(struct tn_store *store, const struct tn_secrets *secrets,
+ * on.  days: how long it is kept; 0: it is not watched.  Borrows store and secrets. */
+void tn_evidence_watch(struct tn_store *store, const struct tn_secrets *secrets, int64_t days,
                        const struct tn_run_request *r, struct tn_source *source);
 
 /* Adds to commit that nothing of this integration is kept any more. */

@@ -40,7 +40,7 @@ static bool open_source(void *self, const struct tn_run_request *r, struct tn_so
 {
     struct tn_generations *g = self;
     if (!tn_bind_source_ops.open(g->connections, r, out, err)) return false;
-    tn_evidence_watch(g->o.env->store, g->o.secrets, r, out);
+    tn_evidence_watch(g->o.env->store, g->o.secrets, g->o.evidence_days, r, out);
     if (g->shadow) tn_shadow_watch(g->shadow, r, out);
     return true;
 }
@@ -72,7 +72,8 @@ static void start_shadow(struct tn_generations *g, const struct tn_shadow_wish *
                                   .from = tn_library_set(g->o.env->store, wish->from, &err),
                                   .to = tn_units_files(g->units),
                                   .wish = *wish,
-                                  .worker = g->o.worker};
+                                  .worker = g->o.worker,
+                                  .days = g->o.evidence_days ? g->o.evidence_days : 1};
     if (o.from) g->shadow = tn_shadow_start(&o);
     tn_fileset_unref(o.from);
     if (g->shadow)

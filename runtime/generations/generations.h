@@ -23,6 +23,7 @@ struct tn_generations_options {
     const char *site;     /* folder; NULL: shipped scripts only */
     int worker;           /* number, from 1 */
     bool require_preview; /* no change without a preview of it */
+    int64_t evidence_days; /* how long samples and findings are kept; 0: no samples, findings a day */
     /* Could they serve?  self is one for the ops, over the candidate. */
     bool (*fits)(void *arg, void *self, struct tn_err *err);
     /* Other scripts serve from now on (not called for the first). */

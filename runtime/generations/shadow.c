@@ -197,7 +197,7 @@ static void kept(void *arg, const struct tn_committed *done, const struct tn_err
 static void keep_team(struct tn_shadow *s, struct team *t)
 {
     struct tn_commit *commit = tn_commit_new(s->o.env->store);
-    int64_t expires = tn_now_ms() + (int64_t)TN_LIMIT_EVIDENCE_DAYS * 86400 * 1000;
+    int64_t expires = tn_now_ms() + s->o.days * 86400 * 1000;
     struct tn_buf text, sealed;
     struct tn_jw w;
     struct tn_err err;

@@ -34,6 +34,7 @@ struct tn_shadow_options {
     struct tn_fileset *from, *to;
     struct tn_shadow_wish wish;
     int worker;
+    int64_t days; /* how long findings are kept */
 };
 /* Both sets are loaded beside the loop; what passes by meanwhile waits.  When one does not load
  * (any more) the log says so, and nothing is compared. */

@@ -61,6 +61,15 @@ story("files of the request are tried without being written anywhere", async (st
   assert.deepEqual([nothing.changed, nothing.mappings], [[], []]);
 });
 
+story("where no samples are kept a preview has nothing to compare, and says so", async (stage) => {
+  const { site, tenon } = await synced(stage, { args: ["--evidence-days", "0"] });
+  site.write(mappingFile, mixed);
+  const answer = await preview(tenon.rest);
+  assert.deepEqual(answer.changed.map((c) => c.unit), ["oracle_fusion"]);
+  assert.deepEqual(answer.mappings, []);
+  assert.match((await tenon.command(["preview"])).output, /no record is kept that these changes touch/);
+});
+
 story("a candidate that does not load is refused with file and line", async (stage) => {
   const { tenon } = await synced(stage);
   const text = mapping().replace("partType = from", "partType == from");
