@@ -307,11 +307,16 @@ void tn_findings_free(struct tn_findings *f)
 
 /* ---- one record both ways ---- */
 
+static struct tn_str raw_or_none(struct tn_jval v)
+{
+    if (tn_jis(v, TN_JSON_absent)) return (struct tn_str){0};
+    return tn_jraw(v);
+}
+
 static void note_field(struct result *r, struct tn_str name, struct tn_str id, struct tn_jval old,
                        struct tn_jval new)
 {
-    struct tn_str a = tn_jis(old, TN_JSON_absent) ? (struct tn_str){0} : tn_jraw(old);
-    struct tn_str b = tn_jis(new, TN_JSON_absent) ? (struct tn_str){0} : tn_jraw(new);
+    struct tn_str a = raw_or_none(old), b = raw_or_none(new);
     struct field *f;
     if ((a.p != NULL) == (b.p != NULL) && tn_str_eq(a, b)) return;
     f = field_of(r, name);
