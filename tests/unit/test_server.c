@@ -129,17 +129,22 @@ static void a_store_process_that_is_replaced_is_found_again(void **state)
     expect_consistent(r->store, 3);
 }
 
+/* A commit whose server ends after some turns, and is followed by another. */
+static void lose_the_answer(struct rig *r, int i, int before)
+{
+    tn_store_commit(r->store, pair(r->store, i), rig_committed, r);
+    for (int turn = 0; turn < i % 7 && r->answers == before; turn++) tn_loop_turn(r->loop, false);
+    tn_store_server_close(r->server);
+    rig_serve(r);
+}
+
 /* The answer is lost after the commit: sent again, it is answered from the record. */
 static void a_commit_is_never_done_twice(void **state)
 {
     struct rig *r = *state;
     for (int i = 0; i < 20; i++) {
         int before = r->answers;
-        tn_store_commit(r->store, pair(r->store, i), rig_committed, r);
-        for (int turn = 0; turn < i % 7 && r->answers == before; turn++)
-            tn_loop_turn(r->loop, false);
-        tn_store_server_close(r->server);
-        rig_serve(r);
+        lose_the_answer(r, i, before);
         rig_wait(r, before + 1);
         assert_true(r->ok);
         assert_int_equal(r->count, 3);
@@ -155,11 +160,7 @@ static void what_was_done_is_answered_so_once_the_record_can_be_read(void **stat
     struct rig *r = *state;
     for (int i = 0; i < 14; i++) {
         int before = r->answers;
-        tn_store_commit(r->store, pair(r->store, i), rig_committed, r);
-        for (int turn = 0; turn < i % 7 && r->answers == before; turn++)
-            tn_loop_turn(r->loop, false);
-        tn_store_server_close(r->server);
-        rig_serve(r);
+        lose_the_answer(r, i, before);
         tn_fault_arm("store.vfs.read=fail:1+");
         for (int turn = 0; turn < 20; turn++) tn_loop_turn(r->loop, false);
         tn_fault_arm(NULL);
