@@ -24,7 +24,6 @@ struct set {
 
 /* A set that is being loaded, beside the loop. */
 struct loading {
-    const struct tn_units_env *env;
     struct tn_units *units;
     struct tn_errand *errand;
     struct set *set; /* what came of it; NULL: err says why */
@@ -36,7 +35,7 @@ struct tn_rules {
     struct tn_units *units;  /* NULL: none yet */
     struct set *set;         /* NULL: not needed yet */
     struct loading *loading; /* NULL: nothing */
-    bool failed, told;       /* it could not be loaded: that is for one round of starts to say */
+    bool untold;             /* it could not be loaded: why is for one round of starts to say */
     struct tn_err why;
     bool (*quarantined)(void *arg);
     void *arg;
@@ -110,7 +109,7 @@ static struct set *set_get(struct tn_rules *r, struct tn_err *err)
         return NULL;
     }
     if (at_hand(r)) return r->set;
-    r->told = true;
+    r->untold = false;
     *err = r->why;
     return NULL;
 }
@@ -124,8 +123,9 @@ static void loading_free(struct loading *l)
 
 static void load(void *arg)
 {
-    struct loading *l = ((struct tn_rules *)arg)->loading;
-    l->set = set_new(l->env, l->units, &l->err);
+    const struct tn_rules *r = arg;
+    struct loading *l = r->loading;
+    l->set = set_new(r->env, l->units, &l->err);
 }
 
 /* Of no use any more if the rules were changed meanwhile: then they are loaded again. */
@@ -135,8 +135,7 @@ static void loaded(void *arg)
     struct loading *l = r->loading;
     r->loading = NULL;
     if (tn_units_find(l->units, tn_rules_name) == unit_now(r)) {
-        r->failed = !l->set;
-        r->told = false;
+        r->untold = !l->set;
         r->why = l->err;
         set_unref(r->set);
         r->set = l->set;
@@ -148,8 +147,7 @@ static void loaded(void *arg)
 static void set_out(struct tn_rules *r)
 {
     struct loading *l = TN_NEW(struct loading);
-    *l = (struct loading){.env = r->env, .units = tn_units_ref(r->units)};
-    r->failed = false;
+    *l = (struct loading){.units = tn_units_ref(r->units)};
     r->loading = l;
     l->errand = tn_errand_start(r->env->host, load, loaded, r);
 }
@@ -205,7 +203,7 @@ static bool ready(void *self)
 {
     struct tn_rules *r = self;
     if (!any(self) || (r->quarantined && r->quarantined(r->arg))) return false;
-    if (at_hand(r) || (r->failed && !r->told)) return true;
+    if (at_hand(r) || r->untold) return true;
     if (!r->loading) set_out(r);
     return false;
 }

@@ -28,9 +28,9 @@ struct tn_connection {
     struct tn_integration integration;
     struct bind_owner owner;
     struct bind_context context; /* the isolate's */
-    char area[TN_HOST_SLOT]; /* and the isolate's name */
-    char *name;           /* the integration's */
-    struct tn_buf config; /* JSON with defaults filled in */
+    char area[TN_HOST_SLOT];     /* and the isolate's name */
+    char *name;                  /* the integration's */
+    struct tn_buf config;        /* JSON with defaults filled in */
     struct tn_isolate *isolate;
     struct tn_decl *adapter;
     int run, health; /* refs */
@@ -589,8 +589,7 @@ static void health_done(void *arg, const struct tn_err *err)
 
 static bool ask(struct tn_probe *p, struct tn_err *err)
 {
-    struct tn_task_call call = {
-        .take = take_version, .done = health_done, .limit_ms = p->limit_ms};
+    struct tn_task_call call = {.take = take_version, .done = health_done, .limit_ms = p->limit_ms};
     p->started_us = tn_mono_us();
     p->connection = tn_connection_get(p->all, p->team, p->id, err);
     if (p->connection) p->task = tn_connection_start(p->connection, "health", &call, p, err);

@@ -23,7 +23,8 @@ struct tn_generations_options {
     const char *site;     /* folder; NULL: shipped scripts only */
     int worker;           /* number, from 1 */
     bool require_preview; /* no change without a preview of it */
-    int64_t evidence_days; /* how long samples and findings are kept; 0: no samples, findings a day */
+    /* How long samples and findings are kept; 0: no samples, findings for a day. */
+    int64_t evidence_days;
     /* Could they serve?  self is one for the ops, over the candidate. */
     bool (*fits)(void *arg, void *self, struct tn_err *err);
     /* Other scripts serve from now on (not called for the first). */
@@ -39,8 +40,8 @@ typedef void (*tn_generations_fn)(void *arg, const struct tn_err *err);
  * last (and the log says so), if there is none err.  Else: what serves now, from the store. */
 void tn_generations_boot(struct tn_generations *g, bool first, tn_generations_fn done, void *arg);
 
-/* Once this worker serves: events of quarantines that nobody has told of, as of one after two deaths
- * of a worker, or that its predecessor did not come to tell. */
+/* Once this worker serves: events of quarantines that nobody has told of, as of one after two
+ * deaths of a worker, or that its predecessor did not come to tell. */
 void tn_generations_tell_quarantines(struct tn_generations *g);
 /* By the page that all workers share, or held back in this worker alone because that is full. */
 bool tn_generations_quarantined(const struct tn_generations *g, const char *isolate);

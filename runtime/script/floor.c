@@ -91,7 +91,8 @@ int tn_floor_mark(lua_State *L)
 {
     const struct tn_isolate *iso = tn_isolate_of(L);
     const struct tn_side *side = tn_isolate_side(iso);
-    bool guest = iso->innermost && iso->innermost->frame.place == TN_IN_GUEST && !lua_isyieldable(L);
+    bool guest =
+        iso->innermost && iso->innermost->frame.place == TN_IN_GUEST && !lua_isyieldable(L);
     return (side ? tn_side_depth(side) : 0) * 2 + guest;
 }
 

@@ -440,7 +440,8 @@ bool tn_isolate_call_within(struct tn_isolate *iso, int ms, int ref, tn_push_fn 
                             tn_take_fn take, void *arg, struct tn_err *err)
 {
     struct call call = {ref, push, take, arg};
-    return run(iso, TN_ENTRY_call, TN_IN_SCRIPT, ms < iso->call_ms ? ms : iso->call_ms, make_call, &call, err);
+    return run(iso, TN_ENTRY_call, TN_IN_SCRIPT, ms < iso->call_ms ? ms : iso->call_ms, make_call,
+               &call, err);
 }
 
 void tn_isolate_release(struct tn_isolate *iso, int ref)

@@ -24,8 +24,8 @@ struct tn_isolate;
 /* Borrows loop and log (log may be NULL), which outlive it. */
 TN_MUST_CHECK struct tn_host *tn_host_new(struct tn_loop *loop, struct tn_log *log,
                                           struct tn_err *err);
-/* Before what modules work with is closed: nothing begins any more, and what runs beside the loop is
- * stopped. */
+/* Before what modules work with is closed: nothing begins any more, and what runs beside the loop
+ * is stopped. */
 void tn_host_call_home(struct tn_host *host); /* NULL does nothing */
 /* All isolates were unreferenced before; those whose tasks are still under way are cancelled. */
 void tn_host_free(struct tn_host *host); /* NULL does nothing */
@@ -85,7 +85,8 @@ TN_MUST_CHECK struct tn_isolate *tn_isolate_new(struct tn_host *host,
 void tn_isolate_ref(struct tn_isolate *iso);
 /* The last unref frees it, once no task is left and nothing of it is on the C stack. */
 void tn_isolate_unref(struct tn_isolate *iso); /* NULL does nothing */
-/* Waits until nothing of it runs beside the loop: before memory goes that its scripts may look at. */
+/* Waits until nothing of it runs beside the loop: before memory goes that its scripts may look at.
+ */
 void tn_isolate_call_home(struct tn_isolate *iso);
 
 /* It overran its budget too often, one time after the other: calls and tasks are refused with kind

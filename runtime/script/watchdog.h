@@ -26,11 +26,11 @@ struct tn_frame {
     struct tn_watchdog *dog;
     struct tn_frame *outer;
     struct lua_State *volatile running;
-    volatile int left_us;   /* of its budget */
-    volatile int slice_us;  /* until it should give way; 0: now; below: it never need */
-    volatile int held_us;   /* that it may still go on although it should have given way */
-    int held_ms;            /* what that was */
-    volatile int guest_us;  /* that a guest may go on */
+    volatile int left_us;  /* of its budget */
+    volatile int slice_us; /* until it should give way; 0: now; below: it never need */
+    volatile int held_us;  /* that it may still go on although it should have given way */
+    int held_ms;           /* what that was */
+    volatile int guest_us; /* that a guest may go on */
     volatile enum tn_place place;
     volatile bool expired;  /* its budget is used up */
     volatile bool stubborn; /* expired because it could not give way */

@@ -52,9 +52,9 @@ struct tn_run *tn_run_refuse(const struct tn_run_options *o, const struct tn_err
                              const struct tn_run_view *v);
 /* How it stands now; borrowed. */
 const struct tn_run_view *tn_run_view(const struct tn_run *run);
-int64_t tn_run_committed(const struct tn_run *run); /* records, in this process */
+int64_t tn_run_committed(const struct tn_run *run);   /* records, in this process */
 int64_t tn_run_replaced_us(const struct tn_run *run); /* of its source; 0: its scripts serve */
-bool tn_run_writing(const struct tn_run *run);      /* a commit of its row is on the way */
+bool tn_run_writing(const struct tn_run *run);        /* a commit of its row is on the way */
 /* Ends it after the page that is being committed: as cancelled (a failure that keeps what was
  * stored), or left to be gone on with. */
 void tn_run_cancel(struct tn_run *run);

@@ -34,7 +34,7 @@ struct job {
     struct job *next, **link;
     struct tn_runner *r;
     struct tn_run_view view; /* as it was claimed */
-    struct tn_run *run; /* NULL: its row is being marked as ours, or it loads */
+    struct tn_run *run;      /* NULL: its row is being marked as ours, or it loads */
     struct tn_loading *loading;
     struct tn_err why; /* it cannot be loaded */
     bool dry;

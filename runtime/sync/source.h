@@ -60,8 +60,8 @@ struct tn_source {
     const char *entity;            /* "item": part of the link's key */
     const char *mapping;           /* "mappings/oracle_fusion/item.lua" */
     char generation[65];           /* SHA-256 in hex of the unit's files */
-    const int64_t *replaced_us;    /* as tn_mono_us, when other scripts took over; 0: not yet.  Lives as
-                                    * long as the source; NULL: never */
+    const int64_t *replaced_us; /* as tn_mono_us, when other scripts took over; 0: not yet.  Lives
+                                 * as long as the source; NULL: never */
 };
 
 /* What can be asked of the installed adapters.  All answers come in a later turn of the loop. */
