@@ -68,8 +68,10 @@ int tn_app_store(const struct tn_prepared *p)
     struct tn_err err;
     struct tn_loop *loop = tn_loop_new(&err);
     if (!loop) return say(&err);
-    struct tn_server_options o = {.dir = p->data, .listen_fd = p->store_fd,
-                                  .workers_live = p->shared->store.restarts > 0, .log = p->log};
+    struct tn_server_options o = {.dir = p->data,
+                                  .listen_fd = p->store_fd,
+                                  .workers_live = p->shared->store.restarts > 0,
+                                  .log = p->log};
     struct tn_store_server *server = tn_store_server_open(loop, &o, &err);
     struct heart heart = {.timer = NULL};
     if (server) {
@@ -99,7 +101,7 @@ struct tn_app {
     struct tn_loop *loop;
     struct heart heart;
     struct tn_timer *drain_limit;
-    struct tn_id holder;           /* claims work in the store's queues */
+    struct tn_id holder; /* claims work in the store's queues */
     struct tn_store *store;
     struct tn_http_client *http;
     struct tn_host *host;
@@ -151,7 +153,7 @@ static void swapped(void *arg)
 
 static void reload_said(void *arg, const struct tn_reload_report *report, const struct tn_err *err)
 {
-    (void)arg, (void)report, (void)err;        /* it was logged */
+    (void)arg, (void)report, (void)err; /* it was logged */
 }
 
 static void reload_signal(void *arg)
@@ -189,10 +191,13 @@ static void catch_up_folder(struct tn_app *app)
 
 static void open_runner(struct tn_app *app)
 {
-    struct tn_runner_options o = {.loop = app->loop, .store = app->store, .log = app->p->log,
+    struct tn_runner_options o = {.loop = app->loop,
+                                  .store = app->store,
+                                  .log = app->p->log,
                                   .adapters = &tn_generations_adapters,
                                   .adapters_self = app->generations,
-                                  .seal = seal_payload, .seal_arg = (void *)&app->p->secrets};
+                                  .seal = seal_payload,
+                                  .seal_arg = (void *)&app->p->secrets};
     app->runner = tn_runner_open(&o);
     app->inbound = tn_inbound_open(app->loop, app->store, app->runner, app->p->log);
     app->env.runner = app->runner;
@@ -206,20 +211,30 @@ static bool rules_quarantined(void *arg)
 
 static void open_dispatch(struct tn_app *app)
 {
-    struct tn_dispatch_options o = {.loop = app->loop, .store = app->store, .log = app->p->log,
-                                    .rules = &tn_bind_rule_ops, .rules_self = app->rules,
-                                    .seal = seal_payload, .seal_arg = (void *)&app->p->secrets};
+    struct tn_dispatch_options o = {.loop = app->loop,
+                                    .store = app->store,
+                                    .log = app->p->log,
+                                    .rules = &tn_bind_rule_ops,
+                                    .rules_self = app->rules,
+                                    .seal = seal_payload,
+                                    .seal_arg = (void *)&app->p->secrets};
     app->env.serving = tn_generations_units(app->generations);
     app->dispatch = tn_dispatch_open(&o);
 }
 
 static bool open_api(struct tn_app *app, struct tn_err *err)
 {
-    struct tn_api_parts parts = {.loop = app->loop, .log = app->p->log, .store = app->store,
-                                 .keys = app->keys, .secrets = &app->p->secrets,
-                                 .runner = app->runner, .shared = app->p->shared,
-                                 .scripts = &tn_generations_ops, .scripts_self = app->generations,
-                                 .version = TENON_VERSION, .team = FIRST_TEAM,
+    struct tn_api_parts parts = {.loop = app->loop,
+                                 .log = app->p->log,
+                                 .store = app->store,
+                                 .keys = app->keys,
+                                 .secrets = &app->p->secrets,
+                                 .runner = app->runner,
+                                 .shared = app->p->shared,
+                                 .scripts = &tn_generations_ops,
+                                 .scripts_self = app->generations,
+                                 .version = TENON_VERSION,
+                                 .team = FIRST_TEAM,
                                  .worker = app->number};
     app->api = tn_api_open(&parts, err);
     return app->api != NULL;
@@ -335,7 +350,8 @@ static void check_folder(struct tn_app *app)
         } else {
             tn_fail(&err, TN_E_invalid,
                     "the master key (%s) is not the one that this data folder was sealed with: "
-                    "start with that one; nothing was changed", app->p->secrets.source);
+                    "start with that one; nothing was changed",
+                    app->p->secrets.source);
             fail(app, &err);
         }
     } else if (err.kind == TN_E_not_found) {
@@ -365,7 +381,7 @@ static void store_ready(void *arg)
     static const struct tn_id nobody;
     struct tn_app *app = arg;
     struct tn_id before;
-    if (app->keys) return;             /* it was replaced, and is back */
+    if (app->keys) return; /* it was replaced, and is back */
     app->keys = tn_keys_open(app->store, &app->p->secrets);
     memcpy(before.b, app->page->holder, sizeof before.b);
     if (memcmp(&before, &nobody, sizeof before) == 0)
@@ -428,8 +444,8 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
     char path[4096];
     snprintf(path, sizeof path, "%s%s", p->data, sock);
     app->holder = tn_id_new();
-    struct tn_store_options so = {.dir = p->data, .socket = path, .holder = app->holder,
-                                  .log = p->log};
+    struct tn_store_options so = {
+        .dir = p->data, .socket = path, .holder = app->holder, .log = p->log};
     struct tn_http_client_options ho = {.egress = p->egress, .user_agent = "tenon/" TENON_VERSION};
     app->drain_limit = tn_timer_new(app->loop, give_up, app);
     heart_start(&app->heart, app->loop, app->page);
@@ -442,15 +458,24 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
     if (!app->host) return false;
     _Static_assert((int)TN_HOST_SLOT == (int)TN_UNIT_NAME, "the slot is that of the page");
     tn_host_on_enter(app->host, app->page->unit);
-    app->env = (struct tn_units_env){.host = app->host, .log = p->log, .http = app->http,
-                                     .store = app->store, .secrets = &p->secrets};
+    app->env = (struct tn_units_env){.host = app->host,
+                                     .log = p->log,
+                                     .http = app->http,
+                                     .store = app->store,
+                                     .secrets = &p->secrets};
     app->rules = tn_rules_new(&app->env, rules_quarantined, app);
-    struct tn_generations_options go = {.loop = app->loop, .env = &app->env, .rules = app->rules,
-                                        .secrets = &p->secrets, .shared = p->shared,
-                                        .site = p->options->site, .worker = app->number,
+    struct tn_generations_options go = {.loop = app->loop,
+                                        .env = &app->env,
+                                        .rules = app->rules,
+                                        .secrets = &p->secrets,
+                                        .shared = p->shared,
+                                        .site = p->options->site,
+                                        .worker = app->number,
                                         .require_preview = p->options->require_preview,
                                         .evidence_days = p->options->evidence_days,
-                                        .fits = fits, .swapped = swapped, .arg = app};
+                                        .fits = fits,
+                                        .swapped = swapped,
+                                        .arg = app};
     app->generations = tn_generations_open(&go);
     tn_store_on_ready(app->store, store_ready, app);
     return true;
@@ -478,14 +503,14 @@ static void close_parts(struct tn_app *app)
 
 int tn_app_worker(const struct tn_prepared *p, int number, bool first)
 {
-    struct tn_app app = {.p = p, .page = &p->shared->workers[number - 1], .number = number,
-                         .first = first};
+    struct tn_app app = {
+        .p = p, .page = &p->shared->workers[number - 1], .number = number, .first = first};
     struct tn_err err;
     app.loop = tn_loop_new(&err);
     if (!app.loop) return say(&err);
     tn_loop_on_signal(app.loop, SIGTERM, stop, &app);
     tn_loop_on_signal(app.loop, SIGHUP, reload_signal, &app);
-    signal(SIGINT, SIG_IGN);               /* the supervisor hears it and stops us in order */
+    signal(SIGINT, SIG_IGN); /* the supervisor hears it and stops us in order */
     if (open_parts(&app, &err))
         tn_loop_run(app.loop);
     else

@@ -15,7 +15,7 @@ struct tn_shared;
 /* What `tenon serve` prepared before it started processes; all inherit it. */
 struct tn_prepared {
     const struct tn_options *options;
-    const char *data;              /* absolute path of the data folder */
+    const char *data; /* absolute path of the data folder */
     struct tn_log *log;
     struct tn_secrets secrets;
     struct tn_egress *egress;

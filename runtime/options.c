@@ -19,7 +19,7 @@ struct table {
 static struct table table_of(struct tn_options *o)
 {
     return (struct table){{
-#define TN_OPTION(member, name, kind, otherwise, value, help) \
+#define TN_OPTION(member, name, kind, otherwise, value, help)                                      \
     {name, TN_ARG_##kind, &o->member, value, help},
 #include "options.def"
 #undef TN_OPTION
@@ -56,8 +56,10 @@ static char *read_file(const char *path, struct tn_err *err)
         return text;
     }
     tn_free(text);
-    if (n < 0) tn_fail_errno(err, no, path);
-    else tn_fail(err, TN_E_too_large, "%s is larger than %u bytes", path, CONFIG_MAX);
+    if (n < 0)
+        tn_fail_errno(err, no, path);
+    else
+        tn_fail(err, TN_E_too_large, "%s is larger than %u bytes", path, CONFIG_MAX);
     return NULL;
 }
 
@@ -95,9 +97,10 @@ bool tn_options_parse(struct tn_options *o, int argc, char **argv, struct tn_err
     struct table t = table_of(o);
     const char *rest[1];
     size_t n;
-    if (!set_defaults(&t, err) || !tn_args_parse(t.rows, argc, argv, rest, 1, &n, err)) return false;
+    if (!set_defaults(&t, err) || !tn_args_parse(t.rows, argc, argv, rest, 1, &n, err))
+        return false;
     if (n) return tn_fail(err, TN_E_invalid, "serve takes options only, not '%s'", rest[0]);
-    if (o->config) {               /* the file lies under the command line, which is read once more */
+    if (o->config) { /* the file lies under the command line, which is read once more */
         tn_args_clear(t.rows);
         o->allow_net = (struct tn_arg_list){0};
         if (!set_from_file(o, &t, err)) return false;

@@ -71,8 +71,10 @@ static bool take_folder(struct serving *s, bool *fresh, struct tn_err *err)
     s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (s->lock_fd < 0) return tn_fail_errno(err, errno, path);
     if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0)
-        return tn_fail(err, TN_E_busy, "%s is in use by another tenon serve: stop that one, or give "
-                                       "this one a folder of its own with --data", s->data);
+        return tn_fail(err, TN_E_busy,
+                       "%s is in use by another tenon serve: stop that one, or give "
+                       "this one a folder of its own with --data",
+                       s->data);
     snprintf(path, sizeof path, "%s/tenon.db", s->data);
     *fresh = access(path, F_OK) != 0;
     return true;
@@ -127,8 +129,8 @@ static bool check_site(const struct serving *s, struct tn_err *err)
 static bool prepare(struct serving *s, struct tn_err *err)
 {
     bool fresh = false;
-    struct tn_log_options lo = {.file = s->options.log_file, .json = s->options.log_json,
-                                .debug = s->options.debug};
+    struct tn_log_options lo = {
+        .file = s->options.log_file, .json = s->options.log_json, .debug = s->options.debug};
     s->p.options = &s->options;
     s->p.log = tn_log_open(&lo, err);
     s->p.shared = tn_shared_new();
@@ -140,8 +142,10 @@ static bool prepare(struct serving *s, struct tn_err *err)
         !tn_secrets_load(&s->p.secrets, s->data, s->options.key_file, fresh, err))
         return false;
     if (s->p.secrets.generated)
-        tn_log(s->p.log, TN_LOG_warn, "secrets", "a new master key was written to %s: keep a copy, "
-               "nothing opens the stored configurations without it", s->p.secrets.source);
+        tn_log(s->p.log, TN_LOG_warn, "secrets",
+               "a new master key was written to %s: keep a copy, "
+               "nothing opens the stored configurations without it",
+               s->p.secrets.source);
     return open_egress(s, err) && open_sockets(s, err);
 }
 
@@ -179,8 +183,8 @@ static void clear(struct serving *s)
 
 int tn_serve(int argc, char **argv)
 {
-    static const struct tn_supervised template = {.store = store_main, .worker = worker_main,
-                                                  .ready = ready, .quiet = quiet};
+    static const struct tn_supervised template = {
+        .store = store_main, .worker = worker_main, .ready = ready, .quiet = quiet};
     struct serving s = {.lock_fd = -1, .p = {.tcp_fd = -1, .unix_fd = -1, .store_fd = -1}};
     struct tn_supervised what = template;
     struct tn_err err;

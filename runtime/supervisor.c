@@ -15,12 +15,12 @@
 
 enum {
     TICK_MS = 100,
-    HANG_US = 10 * 1000000,        /* a worker whose loop did not turn for so long is dead */
-    STORE_HANG_US = 60 * 1000000,  /* the store may wait for a slow disk */
-    STOP_US = 20 * 1000000,        /* how long a graceful stop may take */
+    HANG_US = 10 * 1000000,       /* a worker whose loop did not turn for so long is dead */
+    STORE_HANG_US = 60 * 1000000, /* the store may wait for a slow disk */
+    STOP_US = 20 * 1000000,       /* how long a graceful stop may take */
     PAUSE_MIN_US = 50000,
     PAUSE_MAX_US = 5000000,
-    STEADY_US = 10 * 1000000,      /* who lived so long starts again at once */
+    STEADY_US = 10 * 1000000, /* who lived so long starts again at once */
 };
 
 /* One supervised process: slot 0 is the store, slot n worker n. */
@@ -37,8 +37,8 @@ struct supervisor {
     const struct tn_supervised *what;
     struct tn_log *log;
     struct child children[TN_WORKERS_MAX + 1];
-    int count;                     /* the store and the workers */
-    int up;                        /* how many have ever been started */
+    int count; /* the store and the workers */
+    int up;    /* how many have ever been started */
     bool served, stopping, quiet, failed;
     int64_t stop_us;
 };
@@ -111,7 +111,7 @@ static void died(struct child *c, int status)
     if (s->stopping) return;
     name_of(c, name);
     describe(status, how, sizeof how);
-    if (!s->served && !was_ready) {             /* it said why; there is nothing to fall back to */
+    if (!s->served && !was_ready) { /* it said why; there is nothing to fall back to */
         s->failed = true;
         return;
     }
@@ -133,7 +133,8 @@ static void reap(struct supervisor *s)
             if (s->children[i].pid == pid) died(&s->children[i], status);
 }
 
-/* The store comes first, then the first worker alone (it prepares what all share), then the rest. */
+/* The store comes first, then the first worker alone (it prepares what all share), then the rest.
+ */
 static void start_next(struct supervisor *s)
 {
     bool ready = true;
@@ -243,8 +244,8 @@ int tn_supervise(struct tn_shared *shared, int workers, const struct tn_supervis
     sigprocmask(SIG_BLOCK, &signals, NULL);
     shared->worker_count = workers;
     for (int i = 0; i < s.count; i++)
-        s.children[i] = (struct child){.of = &s, .number = i,
-                                       .page = i ? &shared->workers[i - 1] : &shared->store};
+        s.children[i] = (struct child){
+            .of = &s, .number = i, .page = i ? &shared->workers[i - 1] : &shared->store};
     while (!s.stopping || !stopped(&s)) {
         if (!s.stopping && !s.failed) start_next(&s);
         if (s.failed && !s.stopping) stop(&s);

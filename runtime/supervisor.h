@@ -14,9 +14,9 @@ struct tn_shared;
 /* What the children run; each answers the process's exit status. */
 struct tn_supervised {
     int (*store)(void *arg);
-    int (*worker)(void *arg, int number, bool first);   /* first: nothing has served before */
-    void (*ready)(void *arg);                            /* every process serves; once */
-    void (*quiet)(void *arg);                            /* at the stop: nobody accepts any more */
+    int (*worker)(void *arg, int number, bool first); /* first: nothing has served before */
+    void (*ready)(void *arg);                         /* every process serves; once */
+    void (*quiet)(void *arg);                         /* at the stop: nobody accepts any more */
     void *arg;
 };
 

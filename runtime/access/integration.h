@@ -20,9 +20,9 @@ struct tn_integration {
     struct tn_id id;
     int64_t team, version;
     int64_t created_ms, updated_ms;
-    struct tn_str name, display_name, type, adapter;   /* in memory */
+    struct tn_str name, display_name, type, adapter; /* in memory */
     bool enabled;
-    struct tn_buf config;          /* JSON object in clear, defaults not filled in; wiped by clear */
+    struct tn_buf config; /* JSON object in clear, defaults not filled in; wiped by clear */
     struct tn_arena memory;
 };
 

@@ -21,13 +21,13 @@ enum { KIND_LEN = 9, RANDOM_LEN = 43, SUM_LEN = 6, CACHE_MAX = 10000 };
 struct cached {
     struct tn_identity who;
     unsigned char mac[TN_SHA256_LEN];
-    int64_t expires_ms;            /* 0: never */
+    int64_t expires_ms; /* 0: never */
 };
 
 struct tn_keys {
     struct tn_store *store;
     struct tn_key pepper;
-    struct tn_map cache;           /* prefix -> struct cached */
+    struct tn_map cache; /* prefix -> struct cached */
     struct tn_json *json;
 };
 
@@ -61,7 +61,8 @@ void tn_keys_close(struct tn_keys *keys)
     tn_free(keys);
 }
 
-/* The last characters follow from the others, so that a typo or a secret scanner needs no server. */
+/* The last characters follow from the others, so that a typo or a secret scanner needs no server.
+ */
 static void checksum(struct tn_str body, char out[SUM_LEN + 1])
 {
     unsigned char sum[TN_SHA256_LEN];
@@ -141,8 +142,8 @@ static bool find(struct tn_keys *keys, struct tn_str prefix, struct cached **out
     *out = tn_map_get(&keys->cache, prefix);
     if (*out) return true;
     struct tn_filter by_prefix = {"prefix", TN_FILTER_eq, &prefix, 1};
-    struct tn_query q = {.team = TN_TEAM_ALL, .table = "key", .filters = &by_prefix,
-                         .filter_count = 1, .limit = 1};
+    struct tn_query q = {
+        .team = TN_TEAM_ALL, .table = "key", .filters = &by_prefix, .filter_count = 1, .limit = 1};
     struct lookup l = {keys, NULL};
     struct tn_page page;
     tn_page_init(&page);
@@ -164,8 +165,9 @@ bool tn_keys_check(struct tn_keys *keys, struct tn_str token, struct tn_identity
     if (!tn_token_wellformed(token)) return tn_fail(err, TN_E_unauthorized, "%s", refused);
     if (!find(keys, (struct tn_str){token.p, TN_TOKEN_PREFIX_LEN}, &c, err)) return false;
     mac_of(keys, token, mac);
-    if (!c || !tn_equal((struct tn_str){(char *)mac, sizeof mac},
-                        (struct tn_str){(char *)c->mac, sizeof c->mac}) ||
+    if (!c ||
+        !tn_equal((struct tn_str){(char *)mac, sizeof mac},
+                  (struct tn_str){(char *)c->mac, sizeof c->mac}) ||
         (c->expires_ms && c->expires_ms <= tn_now_ms()))
         return tn_fail(err, TN_E_unauthorized, "%s", refused);
     *who = c->who;
@@ -180,7 +182,7 @@ static void random_token(char out[TN_TOKEN_LEN + 1])
     while (p < out + KIND_LEN + RANDOM_LEN) {
         unsigned char byte;
         tn_random(&byte, 1);
-        if (byte < 248) *p++ = alphabet[byte % 62];         /* 248 = 4 * 62: no bias */
+        if (byte < 248) *p++ = alphabet[byte % 62]; /* 248 = 4 * 62: no bias */
     }
     checksum((struct tn_str){out, KIND_LEN + RANDOM_LEN}, p);
 }
@@ -194,8 +196,10 @@ bool tn_keys_make(struct tn_keys *keys, struct tn_commit *commit, int64_t team, 
     struct tn_buf body;
     struct tn_jw w;
     if (!tn_role_find(role)) {
-        tn_fail(err, TN_E_invalid, "there is no role '%.*s': it is one of admin, plant_manager, "
-                                   "read_write, read_only, monitor", TN_FMT(role));
+        tn_fail(err, TN_E_invalid,
+                "there is no role '%.*s': it is one of admin, plant_manager, "
+                "read_write, read_only, monitor",
+                TN_FMT(role));
         return tn_fail_field(err, "role");
     }
     random_token(token);

@@ -23,24 +23,23 @@ enum { TN_TOKEN_LEN = 58, TN_TOKEN_PREFIX_LEN = 17, TN_KEY_NAME_MAX = 100 };
 /* Who is asking. */
 struct tn_identity {
     int64_t team;
-    unsigned permissions;          /* access/roles.h */
-    char name[TN_KEY_NAME_MAX + 1];/* of the key; "command line" over the local socket */
-    char key_id[TN_ID_LEN + 1];    /* "" for the command line */
+    unsigned permissions;           /* access/roles.h */
+    char name[TN_KEY_NAME_MAX + 1]; /* of the key; "command line" over the local socket */
+    char key_id[TN_ID_LEN + 1];     /* "" for the command line */
 };
 
 struct tn_keys *tn_keys_open(struct tn_store *store, const struct tn_secrets *secrets);
-void tn_keys_close(struct tn_keys *keys);                      /* NULL does nothing */
+void tn_keys_close(struct tn_keys *keys); /* NULL does nothing */
 
 /* False: unauthorized (one text for every reason), or what reading can say.  Constant in time over
  * tokens of the same prefix. */
-TN_MUST_CHECK bool tn_keys_check(struct tn_keys *keys, struct tn_str token,
-                                 struct tn_identity *who, struct tn_err *err);
-/* Adds a new key of that team to the commit; expires_ms 0: never; token gets the key itself, which exists nowhere else
- * afterwards.  role is a name of access/roles.h. */
+TN_MUST_CHECK bool tn_keys_check(struct tn_keys *keys, struct tn_str token, struct tn_identity *who,
+                                 struct tn_err *err);
+/* Adds a new key of that team to the commit; expires_ms 0: never; token gets the key itself, which
+ * exists nowhere else afterwards.  role is a name of access/roles.h. */
 TN_MUST_CHECK bool tn_keys_make(struct tn_keys *keys, struct tn_commit *commit, int64_t team,
                                 struct tn_str name, struct tn_str role, int64_t expires_ms,
-                                char token[TN_TOKEN_LEN + 1], struct tn_id *id,
-                                struct tn_err *err);
+                                char token[TN_TOKEN_LEN + 1], struct tn_id *id, struct tn_err *err);
 /* Is it of the form of a key, checksum included?  Needs no store. */
 bool tn_token_wellformed(struct tn_str token);
 

@@ -38,13 +38,15 @@ bool tn_secrets_from(struct tn_secrets *s, struct tn_str text, struct tn_str sal
     } else if (text.n < PHRASE_MIN) {
         return tn_fail(err, TN_E_invalid,
                        "the master key is too short: it takes 64 hex digits (try: tenon key "
-                       "generate), 32 bytes, or a pass phrase of at least %d characters", PHRASE_MIN);
+                       "generate), 32 bytes, or a pass phrase of at least %d characters",
+                       PHRASE_MIN);
     } else if (!tn_scrypt(text, salt, bytes, err)) {
         return false;
     }
     if (weak(bytes))
-        return tn_fail(err, TN_E_invalid, "the master key is weak: its bytes are nearly all the same "
-                                          "(try: tenon key generate)");
+        return tn_fail(err, TN_E_invalid,
+                       "the master key is weak: its bytes are nearly all the same "
+                       "(try: tenon key generate)");
     tn_key_init(&master, bytes);
     tn_derive(&master, "tenon config", &s->config);
     tn_derive(&master, "tenon vault", &s->vault);
@@ -66,7 +68,8 @@ static bool write_secret(const char *path, const char *text, struct tn_err *err)
     return ok;
 }
 
-/* A file of a few lines at most, trimmed at its end.  *found tells a missing file from a failure. */
+/* A file of a few lines at most, trimmed at its end.  *found tells a missing file from a failure.
+ */
 static bool read_secret(const char *path, char *out, size_t max, bool *found, struct tn_err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -120,9 +123,11 @@ static bool key_text(struct tn_secrets *s, const char *dir, const char *key_file
     snprintf(s->source, sizeof s->source, "%.255s", path);
     if (!read_secret(path, text, KEY_TEXT_MAX, &found, err) || found) return found;
     if (!fresh)
-        return tn_fail(err, TN_E_not_found,
-                       "%s holds data, but its master key is missing: put it back as %s, or give it "
-                       "with --key-file or INTEGRATION_ENCRYPTION_KEY", dir, path);
+        return tn_fail(
+            err, TN_E_not_found,
+            "%s holds data, but its master key is missing: put it back as %s, or give it "
+            "with --key-file or INTEGRATION_ENCRYPTION_KEY",
+            dir, path);
     s->generated = true;
     return random_hex_file(path, text, err);
 }

@@ -60,8 +60,7 @@ static void write_details(struct tn_jw *w, const struct tn_err *err)
     if (!err->field[0] && !err->file[0]) return;
     tn_jw_key(w, TN_STR("details"));
     tn_jw_object(w);
-    if (err->field[0])
-        tn_jw_kz(w, err->kind == TN_E_busy ? "runId" : "field", err->field);
+    if (err->field[0]) tn_jw_kz(w, err->kind == TN_E_busy ? "runId" : "field", err->field);
     if (err->file[0]) tn_jw_kz(w, "file", err->file);
     if (err->line) tn_jw_kint(w, "line", err->line);
     tn_jw_end(w);

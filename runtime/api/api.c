@@ -23,9 +23,10 @@ const struct tn_identity *api_who(const struct tn_http_exchange *x)
 /* One text for every reason, so that nobody learns which part of a guess was right. */
 static bool no_key(struct tn_err *err)
 {
-    return tn_fail(err, TN_E_unauthorized, "a valid API key is needed: send it as 'Authorization: "
-                                           "Bearer <key>'; it may be missing, unknown, expired or "
-                                           "revoked");
+    return tn_fail(err, TN_E_unauthorized,
+                   "a valid API key is needed: send it as 'Authorization: "
+                   "Bearer <key>'; it may be missing, unknown, expired or "
+                   "revoked");
 }
 
 /* The key of a request: Authorization: Bearer or X-API-Key; both only when they agree. */
@@ -37,8 +38,7 @@ static bool token_of(struct tn_http_exchange *x, struct tn_str *token, struct tn
         return tn_fail(err, TN_E_syntax, "the request carries two credentials: send one");
     if (bearer.p) {
         struct tn_str scheme = {bearer.p, bearer.n < 7 ? bearer.n : 7};
-        if (!tn_str_eq_nocase(scheme, TN_STR("Bearer ")))
-            return no_key(err);
+        if (!tn_str_eq_nocase(scheme, TN_STR("Bearer "))) return no_key(err);
         *token = tn_str_trim((struct tn_str){bearer.p + 7, bearer.n - 7});
         if (key.p && !tn_str_eq(*token, key))
             return tn_fail(err, TN_E_syntax,
@@ -67,8 +67,8 @@ static bool identify(struct tn_api *api, struct tn_http_exchange *x, struct tn_i
     if (tn_http_is_unix(x, &uid)) {
         if (uid != geteuid() && uid != 0)
             return tn_fail(err, TN_E_forbidden, "the local socket is for the user that runs Tenon");
-        *who = (struct tn_identity){.team = api->p.team, .permissions = TN_MAY_everything,
-                                    .name = "command line"};
+        *who = (struct tn_identity){
+            .team = api->p.team, .permissions = TN_MAY_everything, .name = "command line"};
         return true;
     }
     if (!token_of(x, &token, err)) return false;
@@ -99,8 +99,7 @@ static void answer_no_route(struct tn_http_exchange *x, enum tn_route_result fou
     if (found == TN_ROUTE_no_method)
         tn_fail(&err, TN_E_method, "this path takes %s", allow);
     else
-        tn_fail(&err, TN_E_not_found, "there is no such path: %.*s",
-                TN_FMT(tn_http_path(x)->text));
+        tn_fail(&err, TN_E_not_found, "there is no such path: %.*s", TN_FMT(tn_http_path(x)->text));
     tn_answer_err(x, &err);
 }
 
@@ -177,7 +176,7 @@ bool api_body(struct tn_api *api, struct tn_http_exchange *x, struct tn_jval *ou
     } else if (!tn_http_body(x).n) {
         tn_fail(&err, TN_E_syntax, "the request needs a body: a JSON object");
     } else if (!tn_json_parse(api->json, tn_http_body(x), &err)) {
-        err.kind = TN_E_syntax;        /* too deep a nesting is malformed for us, not too large */
+        err.kind = TN_E_syntax; /* too deep a nesting is malformed for us, not too large */
     } else {
         *out = tn_json_root(api->json);
         if (tn_jis(*out, TN_JSON_object)) return true;

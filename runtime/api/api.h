@@ -32,12 +32,12 @@ struct tn_api_parts {
     const struct tn_scripts_ops *scripts;
     void *scripts_self;
     const char *version;
-    int64_t team;                  /* of this installation, for the local command line */
-    int worker;                    /* number, from 1 */
+    int64_t team; /* of this installation, for the local command line */
+    int worker;   /* number, from 1 */
 };
 
 TN_MUST_CHECK struct tn_api *tn_api_open(const struct tn_api_parts *parts, struct tn_err *err);
-void tn_api_close(struct tn_api *api);                         /* NULL does nothing */
+void tn_api_close(struct tn_api *api); /* NULL does nothing */
 /* Fills in what the HTTP server asks of us. */
 void tn_api_serve(struct tn_api *api, struct tn_http_server_options *o);
 /* Would these scripts (a self of the ops) fit?  False: err names the route that comes twice. */

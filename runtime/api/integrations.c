@@ -73,8 +73,13 @@ static bool each_run(struct tn_api *api, int64_t team, struct tn_str id, const c
     struct tn_str wanted = tn_str(status);
     struct tn_filter filters[] = {{"integration", TN_FILTER_eq, &id, 1},
                                   {"status", TN_FILTER_eq, &wanted, 1}};
-    struct tn_query q = {.team = team, .table = "run", .filters = filters, .filter_count = 2,
-                         .sort = {{"finished_at", true}}, .sort_count = 1, .limit = limit,
+    struct tn_query q = {.team = team,
+                         .table = "run",
+                         .filters = filters,
+                         .filter_count = 2,
+                         .sort = {{"finished_at", true}},
+                         .sort_count = 1,
+                         .limit = limit,
                          .total = true};
     struct tn_page page;
     tn_page_init(&page);
@@ -96,8 +101,10 @@ static bool totals_of(struct tn_api *api, int64_t team, const struct tn_id *id, 
         int64_t n;
         if (!each_run(api, team, tn_str(text), ended[i], 1, take_last, &one, &n, err)) return false;
         out->all += n;
-        if (i < 2) out->success += n;
-        else out->failure += n;
+        if (i < 2)
+            out->success += n;
+        else
+            out->failure += n;
         if (one.last_ms <= out->last_ms) continue;
         out->last_ms = one.last_ms;
         memcpy(out->last_status, one.last_status, sizeof out->last_status);
@@ -153,7 +160,7 @@ static void write_config(struct tn_api *api, const struct tn_integration *i, str
         else
             tn_jw_null(w);
     } else {
-        tn_jw_null(w);             /* its adapter is gone, so nobody knows which members are secret */
+        tn_jw_null(w); /* its adapter is gone, so nobody knows which members are secret */
     }
     if (full.p) memset(full.p, 0, full.n);
     tn_buf_clear(&full);
@@ -220,8 +227,11 @@ static bool list_one(void *arg, const struct tn_row *row)
 void api_integrations_list(void *arg, struct tn_http_exchange *x)
 {
     struct listing l = {.api = arg};
-    struct tn_query q = {.team = api_who(x)->team, .table = table, .sort = {{"name", false}},
-                         .sort_count = 1, .limit = TN_LIMIT_PAGE};
+    struct tn_query q = {.team = api_who(x)->team,
+                         .table = table,
+                         .sort = {{"name", false}},
+                         .sort_count = 1,
+                         .limit = TN_LIMIT_PAGE};
     struct tn_page page;
     tn_page_init(&page);
     tn_answer_begin(&l.answer, x);
@@ -286,7 +296,8 @@ static bool unknown_adapter(const struct tn_api *api, struct tn_str name, struct
     for (size_t i = 0; i < s->adapters(api->p.scripts_self) && n < sizeof known; i++)
         n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "",
                               s->adapter(api->p.scripts_self, i)->name);
-    tn_fail(err, TN_E_invalid, "there is no adapter '%.*s'; installed are: %s", TN_FMT(name), known);
+    tn_fail(err, TN_E_invalid, "there is no adapter '%.*s'; installed are: %s", TN_FMT(name),
+            known);
     return tn_fail_field(err, "integrationType");
 }
 
@@ -295,8 +306,8 @@ static bool is_masked(const struct tn_field *f, struct tn_jval value)
     struct tn_arena arena;
     struct tn_str text;
     tn_arena_init(&arena);
-    bool masked = f && f->type == TN_FIELD_secret && tn_jtext(value, &arena, &text) &&
-                  tn_str_is(text, mask);
+    bool masked =
+        f && f->type == TN_FIELD_secret && tn_jtext(value, &arena, &text) && tn_str_is(text, mask);
     tn_arena_clear(&arena);
     return masked;
 }
@@ -353,7 +364,8 @@ static bool may_keep_secrets(const struct tn_adapter *a, struct tn_jval stored,
         const struct tn_field *f = &a->fields[i];
         struct tn_jval is = tn_jget_z(given, f->name);
         bool kept = tn_jis(is, TN_JSON_absent) || is_masked(f, is);
-        if (f->type != TN_FIELD_secret || !kept || tn_jis(tn_jget_z(stored, f->name), TN_JSON_absent))
+        if (f->type != TN_FIELD_secret || !kept ||
+            tn_jis(tn_jget_z(stored, f->name), TN_JSON_absent))
             continue;
         tn_fail(err, TN_E_invalid, "%s names another server, so %s has to be given again", moved,
                 f->name);
@@ -380,8 +392,7 @@ static bool take_config(struct tn_api *api, struct tn_integration *i, struct tn_
         goto out;
     }
     if (i->config.n && !tn_json_parse(stored, tn_buf_str(&i->config), err)) goto out;
-    if (i->config.n &&
-        !may_keep_secrets(&decl->adapter, tn_json_root(stored), given, err))
+    if (i->config.n && !may_keep_secrets(&decl->adapter, tn_json_root(stored), given, err))
         goto out;
     tn_jw_init(&w, &out);
     merge_config(&decl->adapter, tn_json_root(stored), given, &w);
@@ -404,12 +415,12 @@ out:
 
 static bool only_known(struct tn_jval body, struct tn_err *err)
 {
-    static const char *const members[] = {"name", "displayName", "type", "integrationType",
-                                          "enabled", "config", NULL};
+    static const char *const members[] = {"name",    "displayName", "type", "integrationType",
+                                          "enabled", "config",      NULL};
     /* What our own answers carry may be sent back; it changes nothing. */
-    static const char *const ours[] = {"id", "lastSync", "lastSyncStatus", "totalSyncs",
-                                       "successCount", "failureCount", "createdAt", "updatedAt",
-                                       "quarantined", NULL};
+    static const char *const ours[] = {
+        "id",           "lastSync",  "lastSyncStatus", "totalSyncs",  "successCount",
+        "failureCount", "createdAt", "updatedAt",      "quarantined", NULL};
     return api_members_known(body, members, ours, err);
 }
 
@@ -419,8 +430,7 @@ static bool take_body(struct tn_api *api, struct tn_integration *i, struct tn_jv
 {
     struct tn_jval enabled = tn_jget_z(body, "enabled");
     struct tn_str before = i->adapter;
-    if (!only_known(body, err) ||
-        !take_text(i, body, "name", NAME_MAX_CHARS, &i->name, err) ||
+    if (!only_known(body, err) || !take_text(i, body, "name", NAME_MAX_CHARS, &i->name, err) ||
         !take_text(i, body, "displayName", TITLE_MAX_CHARS, &i->display_name, err) ||
         !take_text(i, body, "type", NAME_MAX_CHARS, &i->type, err) ||
         !take_text(i, body, "integrationType", NAME_MAX_CHARS, &i->adapter, err))
@@ -429,8 +439,9 @@ static bool take_body(struct tn_api *api, struct tn_integration *i, struct tn_jv
         return bad(err, "enabled", "enabled has to be true or false");
     if (!i->name.p) return bad(err, "name", "name is missing: a short name, unique in the team");
     if (!name_ok(i->name))
-        return bad(err, "name", "name takes letters, digits, '_', '-' and '.', a letter or digit "
-                                "first, and may not look like an id");
+        return bad(err, "name",
+                   "name takes letters, digits, '_', '-' and '.', a letter or digit "
+                   "first, and may not look like an id");
     if (!i->adapter.p)
         return bad(err, "integrationType", "integrationType is missing: the adapter's name");
     if (!api_adapter(api, i->adapter)) return unknown_adapter(api, i->adapter, err);
@@ -450,7 +461,7 @@ static bool take_body(struct tn_api *api, struct tn_integration *i, struct tn_jv
 
 static void cancel_said(void *arg, const struct tn_err *err)
 {
-    (void)arg, (void)err;                  /* it ended by itself meanwhile */
+    (void)arg, (void)err; /* it ended by itself meanwhile */
 }
 
 static bool cancel_run(void *arg, const struct tn_row *row)
@@ -503,9 +514,10 @@ static void written(void *arg, const struct tn_committed *done, const struct tn_
     if (failed) {
         err = *failed;
         if (err.kind == TN_E_conflict)
-            tn_fail(&err, TN_E_conflict, w->status == 201 ?
-                    "an integration named '%.*s' exists already" :
-                    "integration '%.*s' was changed meanwhile, or its new name is taken",
+            tn_fail(&err, TN_E_conflict,
+                    w->status == 201
+                        ? "an integration named '%.*s' exists already"
+                        : "integration '%.*s' was changed meanwhile, or its new name is taken",
                     TN_FMT(w->i.name));
         tn_answer_err(w->x, &err);
     } else if (w->status == 204) {
@@ -691,7 +703,8 @@ static void answer_test(struct tn_http_exchange *x, const struct tn_probed *p)
     tn_answer_send(&a, 200);
 }
 
-/* The answer tells what was found, even where it could not be kept: the next check writes it again. */
+/* The answer tells what was found, even where it could not be kept: the next check writes it again.
+ */
 static void remembered(void *arg, const struct tn_committed *done, const struct tn_err *err)
 {
     struct probing *p = arg;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* integrations.h - /api/v1/integrations: what is configured, and whether the other side is there. */
+/* integrations.h - /api/v1/integrations: what is configured, and whether the other side is there.
+ */
 #ifndef TN_API_INTEGRATIONS_H
 #define TN_API_INTEGRATIONS_H
 

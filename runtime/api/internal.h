@@ -12,9 +12,9 @@
 #include "net/router.h"
 
 struct tn_api_stats {
-    uint64_t by_class[6];          /* answers by status / 100 */
+    uint64_t by_class[6]; /* answers by status / 100 */
     uint64_t requests;
-    int64_t took_us;               /* of all answers together */
+    int64_t took_us; /* of all answers together */
 };
 
 struct tn_api {
@@ -29,8 +29,8 @@ struct tn_api {
 
 /* What a route asks for, in its flags. */
 enum {
-    TN_ROUTE_open = 1 << 30,           /* no key needed; the lower bits are permissions */
-    TN_ROUTE_scripts = 1 << 29         /* the body may carry a set of script files */
+    TN_ROUTE_open = 1 << 30,   /* no key needed; the lower bits are permissions */
+    TN_ROUTE_scripts = 1 << 29 /* the body may carry a set of script files */
 };
 
 /* Who asks; valid in every handler but those of open routes. */
@@ -53,7 +53,7 @@ bool api_query_known(struct tn_http_exchange *x, const char *const *names);
 /* The fixed routes, and where a resource's and a surface's requests go. */
 extern const struct tn_route api_routes[];
 extern const size_t api_route_count;
-extern const struct tn_route api_resource_routes[];    /* patterns relative to the resource's path */
+extern const struct tn_route api_resource_routes[]; /* patterns relative to the resource's path */
 extern const size_t api_resource_route_count;
 
 #endif

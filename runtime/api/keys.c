@@ -42,7 +42,9 @@ void api_keys_list(void *arg, struct tn_http_exchange *x)
     struct tn_answer a;
     struct tn_page page;
     struct tn_err err;
-    struct tn_query q = {.team = api_who(x)->team, .table = table, .limit = TN_LIMIT_PAGE,
+    struct tn_query q = {.team = api_who(x)->team,
+                         .table = table,
+                         .limit = TN_LIMIT_PAGE,
                          .cursor = tn_http_query(x, "cursor", NULL)};
     if (!api_query_known(x, parameters)) return;
     tn_page_init(&page);
@@ -64,7 +66,7 @@ void api_keys_list(void *arg, struct tn_http_exchange *x)
 
 struct change {
     struct tn_http_exchange *x;
-    char token[TN_TOKEN_LEN + 1];      /* "" when it is a revocation */
+    char token[TN_TOKEN_LEN + 1]; /* "" when it is a revocation */
     char id[TN_ID_LEN + 1];
     char name[TN_KEY_NAME_MAX + 1], role[32];
 };
@@ -79,8 +81,10 @@ static void changed(void *arg, const struct tn_committed *done, const struct tn_
         bool gone = done->ops[0].kind == TN_DONE_deleted;
         struct tn_err missing;
         tn_fail(&missing, TN_E_not_found, "there is no key '%s'", c->id);
-        if (gone) tn_http_reply(c->x, 204, NULL, TN_STR(""));
-        else tn_answer_err(c->x, &missing);
+        if (gone)
+            tn_http_reply(c->x, 204, NULL, TN_STR(""));
+        else
+            tn_answer_err(c->x, &missing);
     } else {
         tn_http_headerf(c->x, "Location", "/api/v1/keys/%s", c->id);
         tn_answer_begin(&a, c->x);
@@ -146,8 +150,7 @@ void api_keys_create(void *arg, struct tn_http_exchange *x)
     if (api_members_known(body, members, NULL, &err) && expiry(body, &arena, &expires_ms, &err) &&
         text_member(body, "name", &arena, &name, &err) &&
         text_member(body, "role", &arena, &role, &err) && may_give(who, role, &err) &&
-        tn_keys_make(api->p.keys, commit, who->team, name, role, expires_ms, c->token, &id,
-                     &err) &&
+        tn_keys_make(api->p.keys, commit, who->team, name, role, expires_ms, c->token, &id, &err) &&
         tn_commit_audit(commit, who->team, who->name, "key.create", "key", TN_STR(""), &err)) {
         tn_id_text(&id, c->id);
         snprintf(c->name, sizeof c->name, "%.*s", TN_FMT(name));
@@ -175,8 +178,9 @@ void api_keys_revoke(void *arg, struct tn_http_exchange *x)
     if (!tn_id_parse(wanted, &id))
         tn_fail(&err, TN_E_not_found, "there is no key '%.*s'", TN_FMT(wanted));
     else if (tn_id_parse(tn_str(who->key_id), &own) && memcmp(&own, &id, sizeof id) == 0)
-        tn_fail(&err, TN_E_conflict, "a key cannot revoke itself: use another admin key, or the "
-                                     "command line");
+        tn_fail(&err, TN_E_conflict,
+                "a key cannot revoke itself: use another admin key, or the "
+                "command line");
     else if (tn_commit_delete(commit, who->team, table, &id, TN_ANY, &err) &&
              tn_commit_audit(commit, who->team, who->name, "key.revoke", c->id, TN_STR(""), &err)) {
         tn_store_commit(api->p.store, commit, changed, c);

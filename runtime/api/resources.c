@@ -47,9 +47,9 @@ void api_resources_get(void *arg, struct tn_http_exchange *x)
     struct tn_err err;
     tn_buf_init(&hold, TN_LIMIT_RECORD);
     tn_err_clear(&err);
-    bool found = tn_id_parse(wanted, &id) && tn_store_get(api->p.store, api_who(x)->team,
-                                                          r->resource.plural, &id, &row, &hold,
-                                                          &err);
+    bool found =
+        tn_id_parse(wanted, &id) &&
+        tn_store_get(api->p.store, api_who(x)->team, r->resource.plural, &id, &row, &hold, &err);
     if (found) {
         struct tn_answer a;
         char tag[32];
@@ -165,13 +165,11 @@ void api_resources_list(void *arg, struct tn_http_exchange *x)
     struct tn_api *api = arg;
     const struct tn_decl *decl = resource_of(x);
     const struct tn_resource *r = &decl->resource;
-    struct listing l = {.q = {.team = api_who(x)->team, .table = r->plural,
-                              .total = true}};
+    struct listing l = {.q = {.team = api_who(x)->team, .table = r->plural, .total = true}};
     struct tn_page page;
     struct tn_err err;
     int64_t limit, offset;
-    if (!known_parameters(r, x) ||
-        !api_query_int(x, "limit", r->page, 1, r->page_max, &limit) ||
+    if (!known_parameters(r, x) || !api_query_int(x, "limit", r->page, 1, r->page_max, &limit) ||
         !api_query_int(x, "offset", 0, 0, INT64_MAX, &offset) || !take_sort(&l, r, x))
         return;
     take_filters(&l, r, x);

@@ -11,58 +11,65 @@
 #include "api/system.h"
 #include "api/webhooks.h"
 
-#define API "/api/v1"
+/* clang-format off */
+#define V1 "/api/v1"
+/* Rows: with a key that may do so; for everybody; with a body that may carry script files. */
+#define KEY(method, path, fn, may) {#method, path, fn, TN_MAY_##may, NULL}
+#define OPEN(method, path, fn) {#method, path, fn, TN_ROUTE_open, NULL}
+#define FILES(method, path, fn, may) {#method, path, fn, TN_MAY_##may | TN_ROUTE_scripts, NULL}
 
 const struct tn_route api_routes[] = {
-    {"GET",    "/healthz",                         api_system_live,         TN_ROUTE_open, NULL},
-    {"GET",    "/readyz",                          api_system_ready,        TN_ROUTE_open, NULL},
-    {"GET",    "/metrics",                         api_system_metrics,      TN_MAY_read_metrics, NULL},
-    {"GET",    API "/status",                      api_system_status,       TN_MAY_read_metrics, NULL},
+    OPEN(GET,    "/healthz",                             api_system_live),
+    OPEN(GET,    "/readyz",                              api_system_ready),
+    KEY(GET,     "/metrics",                             api_system_metrics, read_metrics),
+    KEY(GET,     V1 "/status",                           api_system_status, read_metrics),
 
-    {"GET",    API "/integrations",                api_integrations_list,   TN_MAY_read_integrations, NULL},
-    {"POST",   API "/integrations",                api_integrations_create, TN_MAY_manage_integrations, NULL},
-    {"GET",    API "/integrations/{id}",           api_integrations_get,    TN_MAY_read_integrations, NULL},
-    {"PUT",    API "/integrations/{id}",           api_integrations_update, TN_MAY_manage_integrations, NULL},
-    {"PATCH",  API "/integrations/{id}",           api_integrations_update, TN_MAY_manage_integrations, NULL},
-    {"DELETE", API "/integrations/{id}",           api_integrations_delete, TN_MAY_manage_integrations, NULL},
-    {"POST",   API "/integrations/{id}/test",      api_integrations_test,   TN_MAY_manage_integrations, NULL},
-    {"POST",   API "/integrations/{id}/release",   api_integrations_release, TN_MAY_manage_integrations, NULL},
-    {"GET",    API "/integrations/{id}/health",    api_integrations_health, TN_MAY_read_integrations, NULL},
-    {"POST",   API "/integrations/{id}/sync",      api_runs_start,          TN_MAY_run_syncs, NULL},
-    {"GET",    API "/integrations/{id}/logs",      api_runs_list,           TN_MAY_read_integrations, NULL},
-    {"GET",    API "/integrations/{id}/logs/{run}", api_runs_get,           TN_MAY_read_integrations, NULL},
-    {"DELETE", API "/integrations/{id}/logs/{run}", api_runs_cancel,        TN_MAY_run_syncs, NULL},
+    KEY(GET,     V1 "/integrations",                     api_integrations_list, read_integrations),
+    KEY(POST,    V1 "/integrations", api_integrations_create, manage_integrations),
+    KEY(GET,     V1 "/integrations/{id}",                api_integrations_get, read_integrations),
+    KEY(PUT,     V1 "/integrations/{id}", api_integrations_update, manage_integrations),
+    KEY(PATCH,   V1 "/integrations/{id}", api_integrations_update, manage_integrations),
+    KEY(DELETE,  V1 "/integrations/{id}", api_integrations_delete, manage_integrations),
+    KEY(POST,    V1 "/integrations/{id}/test", api_integrations_test, manage_integrations),
+    KEY(POST,    V1 "/integrations/{id}/release", api_integrations_release, manage_integrations),
+    KEY(GET,     V1 "/integrations/{id}/health", api_integrations_health, read_integrations),
+    KEY(POST,    V1 "/integrations/{id}/sync",           api_runs_start, run_syncs),
+    KEY(GET,     V1 "/integrations/{id}/logs",           api_runs_list, read_integrations),
+    KEY(GET,     V1 "/integrations/{id}/logs/{run}",     api_runs_get, read_integrations),
+    KEY(DELETE,  V1 "/integrations/{id}/logs/{run}",     api_runs_cancel, run_syncs),
 
-    {"POST",   API "/integrations/{id}/webhook",   api_webhooks_receive,    TN_ROUTE_open, NULL},
+    OPEN(POST,   V1 "/integrations/{id}/webhook",        api_webhooks_receive),
 
-    {"GET",    API "/scripts",                     api_scripts_list,        TN_MAY_read_scripts, NULL},
-    {"POST",   API "/scripts/reload",              api_scripts_reload,      TN_MAY_manage_scripts, NULL},
-    {"POST",   API "/scripts/activate",            api_scripts_activate,    TN_MAY_manage_scripts | TN_ROUTE_scripts, NULL},
-    {"POST",   API "/scripts/preview",             api_scripts_preview,     TN_MAY_manage_scripts | TN_ROUTE_scripts, NULL},
-    {"GET",    API "/scripts/shadow",              api_scripts_shadow,      TN_MAY_read_scripts, NULL},
-    {"DELETE", API "/scripts/shadow",              api_scripts_shadow_end,  TN_MAY_manage_scripts, NULL},
-    {"GET",    API "/scripts/isolates",            api_scripts_isolates,    TN_MAY_read_scripts, NULL},
-    {"GET",    API "/scripts/files",               api_scripts_files,       TN_MAY_read_scripts, NULL},
-    {"GET",    API "/scripts/files/{path*}",       api_scripts_file,        TN_MAY_read_scripts, NULL},
-    {"PUT",    API "/scripts/files/{path*}",       api_scripts_file_put,    TN_MAY_manage_scripts, NULL},
-    {"DELETE", API "/scripts/files/{path*}",       api_scripts_file_delete, TN_MAY_manage_scripts, NULL},
-    {"GET",    API "/scripts/{unit}/generations",  api_scripts_generations, TN_MAY_read_scripts, NULL},
-    {"GET",    API "/scripts/{unit}/generations/{generation}", api_scripts_generation, TN_MAY_read_scripts, NULL},
-    {"GET",    API "/scripts/{unit}/diff",         api_scripts_diff,        TN_MAY_read_scripts, NULL},
-    {"POST",   API "/scripts/{unit}/release",      api_scripts_release,     TN_MAY_manage_scripts, NULL},
-    {"POST",   API "/scripts/{unit}/rollback",     api_scripts_rollback,    TN_MAY_manage_scripts, NULL},
+    KEY(GET,     V1 "/scripts",                          api_scripts_list, read_scripts),
+    KEY(POST,    V1 "/scripts/reload",                   api_scripts_reload, manage_scripts),
+    FILES(POST,  V1 "/scripts/activate",                 api_scripts_activate, manage_scripts),
+    FILES(POST,  V1 "/scripts/preview",                  api_scripts_preview, manage_scripts),
+    KEY(GET,     V1 "/scripts/shadow",                   api_scripts_shadow, read_scripts),
+    KEY(DELETE,  V1 "/scripts/shadow",                   api_scripts_shadow_end, manage_scripts),
+    KEY(GET,     V1 "/scripts/isolates",                 api_scripts_isolates, read_scripts),
+    KEY(GET,     V1 "/scripts/files",                    api_scripts_files, read_scripts),
+    KEY(GET,     V1 "/scripts/files/{path*}",            api_scripts_file, read_scripts),
+    KEY(PUT,     V1 "/scripts/files/{path*}",            api_scripts_file_put, manage_scripts),
+    KEY(DELETE,  V1 "/scripts/files/{path*}",            api_scripts_file_delete, manage_scripts),
+    KEY(GET,     V1 "/scripts/{unit}/generations",       api_scripts_generations, read_scripts),
+    KEY(GET,     V1 "/scripts/{unit}/generations/{generation}",
+                                                         api_scripts_generation, read_scripts),
+    KEY(GET,     V1 "/scripts/{unit}/diff",              api_scripts_diff, read_scripts),
+    KEY(POST,    V1 "/scripts/{unit}/release",           api_scripts_release, manage_scripts),
+    KEY(POST,    V1 "/scripts/{unit}/rollback",          api_scripts_rollback, manage_scripts),
 
-    {"POST",   API "/backup",                      api_backup_make,         TN_MAY_manage_keys, NULL},
+    KEY(POST,    V1 "/backup",                           api_backup_make, manage_keys),
 
-    {"GET",    API "/keys",                        api_keys_list,           TN_MAY_manage_keys, NULL},
-    {"POST",   API "/keys",                        api_keys_create,         TN_MAY_manage_keys, NULL},
-    {"DELETE", API "/keys/{id}",                   api_keys_revoke,         TN_MAY_manage_keys, NULL},
+    KEY(GET,     V1 "/keys",                             api_keys_list, manage_keys),
+    KEY(POST,    V1 "/keys",                             api_keys_create, manage_keys),
+    KEY(DELETE,  V1 "/keys/{id}",                        api_keys_revoke, manage_keys),
 };
 const size_t api_route_count = sizeof api_routes / sizeof *api_routes;
 
 /* Behind the path of each resource. */
 const struct tn_route api_resource_routes[] = {
-    {"GET",    "",                                 api_resources_list,      TN_MAY_read_records, NULL},
-    {"GET",    "/{id}",                            api_resources_get,       TN_MAY_read_records, NULL},
+    KEY(GET,     "",                                     api_resources_list, read_records),
+    KEY(GET,     "/{id}",                                api_resources_get, read_records),
 };
+/* clang-format on */
 const size_t api_resource_route_count = sizeof api_resource_routes / sizeof *api_resource_routes;

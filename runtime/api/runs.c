@@ -22,14 +22,14 @@ struct starting {
     struct tn_http_exchange *x;
     struct tn_runner_wait *wait;
     int64_t team;
-    bool answer_later;             /* wait: the answer is the result */
+    bool answer_later; /* wait: the answer is the result */
     char integration[TN_ID_LEN + 1];
 };
 
 static void client_gone(void *arg, struct tn_http_exchange *x)
 {
     struct starting *s = arg;
-    if (s->wait) tn_runner_wait_cancel(s->wait);    /* the run goes on; its log tells the rest */
+    if (s->wait) tn_runner_wait_cancel(s->wait); /* the run goes on; its log tells the rest */
     tn_http_abort(x);
     tn_free(s);
 }
@@ -88,8 +88,7 @@ static const struct tn_operation *find_operation(const struct tn_adapter *a, str
     return NULL;
 }
 
-static bool unknown_operation(const struct tn_decl *adapter, struct tn_str name,
-                              struct tn_err *err)
+static bool unknown_operation(const struct tn_decl *adapter, struct tn_str name, struct tn_err *err)
 {
     char known[256] = "";
     size_t n = 0;
@@ -141,11 +140,13 @@ static void start(struct tn_api *api, struct tn_http_exchange *x, const struct t
                   const struct wish *wish)
 {
     struct starting *s = TN_NEW(struct starting);
-    *s = (struct starting){.api = api, .x = x, .team = i->team,
-                           .answer_later = wish->wait || wish->dry_run};
+    *s = (struct starting){
+        .api = api, .x = x, .team = i->team, .answer_later = wish->wait || wish->dry_run};
     tn_id_text(&i->id, s->integration);
-    struct tn_runner_request q = {.team = i->team, .integration = s->integration,
-                                  .operation = wish->operation->name, .filters = wish->filters,
+    struct tn_runner_request q = {.team = i->team,
+                                  .integration = s->integration,
+                                  .operation = wish->operation->name,
+                                  .filters = wish->filters,
                                   .trigger = tn_http_is_unix(x, NULL) ? "CLI" : "API",
                                   .dry_run = wish->dry_run};
     tn_runner_start(api->p.runner, &q, started, s);
@@ -248,9 +249,14 @@ static void answer_list(struct tn_api *api, struct tn_http_exchange *x, struct f
                         int64_t number, int64_t limit)
 {
     struct list l = {.failed = false};
-    struct tn_query q = {.team = api_who(x)->team, .table = "run", .filters = f->list,
-                         .filter_count = f->n, .sort = {{"created", true}}, .sort_count = 1,
-                         .limit = (size_t)limit, .offset = (size_t)((number - 1) * limit),
+    struct tn_query q = {.team = api_who(x)->team,
+                         .table = "run",
+                         .filters = f->list,
+                         .filter_count = f->n,
+                         .sort = {{"created", true}},
+                         .sort_count = 1,
+                         .limit = (size_t)limit,
+                         .offset = (size_t)((number - 1) * limit),
                          .total = true};
     struct tn_page page;
     tn_page_init(&page);
@@ -275,8 +281,8 @@ static void answer_list(struct tn_api *api, struct tn_http_exchange *x, struct f
 
 void api_runs_list(void *arg, struct tn_http_exchange *x)
 {
-    static const char *const parameters[] = {"page", "limit", "operation", "status", "startDate",
-                                             "endDate", NULL};
+    static const char *const parameters[] = {"page",      "limit",   "operation", "status",
+                                             "startDate", "endDate", NULL};
     struct tn_integration i;
     struct filters f = {.n = 0};
     int64_t number, limit;
@@ -351,7 +357,6 @@ void api_runs_cancel(void *arg, struct tn_http_exchange *x)
     struct tn_api *api = arg;
     struct tn_run_view v;
     tn_run_view_init(&v);
-    if (run_of(api, x, &v))
-        tn_runner_cancel(api->p.runner, api_who(x)->team, v.id, cancelled, x);
+    if (run_of(api, x, &v)) tn_runner_cancel(api->p.runner, api_who(x)->team, v.id, cancelled, x);
     tn_run_view_clear(&v);
 }

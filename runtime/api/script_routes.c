@@ -209,10 +209,11 @@ void api_scripts_activate(void *arg, struct tn_http_exchange *x)
 {
     struct tn_script_body b;
     if (!tn_script_body_read(&b, TN_ASK_generation | TN_ASK_shadow | TN_ASK_files, arg, x)) return;
-    change(arg, x, (struct tn_script_change){.expect = b.generation,
-                                             .shadow_minutes = b.shadow_minutes,
-                                             .files = b.files,
-                                             .count = b.count});
+    change(arg, x,
+           (struct tn_script_change){.expect = b.generation,
+                                     .shadow_minutes = b.shadow_minutes,
+                                     .files = b.files,
+                                     .count = b.count});
     tn_script_body_clear(&b);
 }
 
@@ -315,7 +316,7 @@ static bool find_unit(struct tn_api *api, const char *name, struct tn_unit_info 
 
 struct listing {
     struct tn_jw *w;
-    const char *active;            /* the generation that serves; NULL: none, or it was listed */
+    const char *active; /* the generation that serves; NULL: none, or it was listed */
     struct tn_json *json;
 };
 
@@ -333,8 +334,10 @@ static bool list_activation(void *arg, const struct tn_row *row)
     if (active) l->active = NULL;
     tn_jw_object(l->w);
     tn_jw_kstr(l->w, "generation", generation);
-    tn_jw_kraw(l->w, "previous", tn_str_is(tn_jraw(tn_jget_z(body, "previous")), "\"\"")
-                                     ? TN_STR("null") : tn_jraw(tn_jget_z(body, "previous")));
+    tn_jw_kraw(l->w, "previous",
+               tn_str_is(tn_jraw(tn_jget_z(body, "previous")), "\"\"")
+                   ? TN_STR("null")
+                   : tn_jraw(tn_jget_z(body, "previous")));
     tn_jw_kraw(l->w, "activatedAt", tn_jraw(tn_jget_z(body, "loaded_at")));
     tn_jw_kraw(l->w, "actor", tn_jraw(tn_jget_z(body, "actor")));
     tn_jw_kbool(l->w, "active", active);
@@ -361,11 +364,16 @@ void api_scripts_generations(void *arg, struct tn_http_exchange *x)
     bool known = find_unit(api, name, &unit);
     struct tn_str wanted = tn_str(name);
     struct tn_filter filter = {"unit", TN_FILTER_eq, &wanted, 1};
-    struct tn_query q = {.team = TN_TEAM_SYSTEM, .table = "generation", .filters = &filter,
-                         .filter_count = 1, .sort = {{"loaded_at", true}}, .sort_count = 1,
-                         .limit = (size_t)limit, .cursor = tn_http_query(x, "cursor", NULL)};
-    struct listing l = {.w = &a.w, .active = q.cursor.n ? NULL : unit.generation,
-                        .json = tn_json_new()};
+    struct tn_query q = {.team = TN_TEAM_SYSTEM,
+                         .table = "generation",
+                         .filters = &filter,
+                         .filter_count = 1,
+                         .sort = {{"loaded_at", true}},
+                         .sort_count = 1,
+                         .limit = (size_t)limit,
+                         .cursor = tn_http_query(x, "cursor", NULL)};
+    struct listing l = {
+        .w = &a.w, .active = q.cursor.n ? NULL : unit.generation, .json = tn_json_new()};
     tn_page_init(&page);
     tn_answer_begin(&a, x);
     tn_jw_object(&a.w);
@@ -376,8 +384,10 @@ void api_scripts_generations(void *arg, struct tn_http_exchange *x)
     bool ok = tn_store_query(api->p.store, &q, list_activation, &l, &page, &err);
     tn_jw_end(&a.w);
     tn_jw_key(&a.w, TN_STR("nextCursor"));
-    if (ok && page.more) tn_jw_str(&a.w, tn_buf_str(&page.next));
-    else tn_jw_null(&a.w);
+    if (ok && page.more)
+        tn_jw_str(&a.w, tn_buf_str(&page.next));
+    else
+        tn_jw_null(&a.w);
     tn_jw_end(&a.w);
     if (ok && !known && !page.count && !q.cursor.n)
         ok = tn_fail(&err, TN_E_not_found, "there is no unit '%s'", name);
@@ -414,8 +424,8 @@ void api_scripts_generation(void *arg, struct tn_http_exchange *x)
     tn_jw_kz(&a.w, "unit", unit);
     tn_jw_key(&a.w, TN_STR("files"));
     tn_jw_array(&a.w);
-    if (!api->p.scripts->generation(api->p.scripts_self, unit, tn_http_param(x, "generation"),
-                                    full, write_file, &a.w, &err)) {
+    if (!api->p.scripts->generation(api->p.scripts_self, unit, tn_http_param(x, "generation"), full,
+                                    write_file, &a.w, &err)) {
         tn_buf_clear(&a.body);
         tn_answer_err(x, &err);
         return;
@@ -435,7 +445,7 @@ struct side {
     struct {
         char *path, *text;
         size_t n;
-    } *v;
+    } * v;
     size_t n;
     char generation[65];
 };
@@ -624,12 +634,10 @@ static void change_file(struct tn_api *api, struct tn_http_exchange *x, struct t
     snprintf(path, sizeof path, "%.*s", TN_FMT(given));
     if (strlen(path) != given.n) path[0] = '\0';
     struct tn_script_file file = {.path = path[0] ? path : "?", .text = text};
-    change(api, x, (struct tn_script_change){
-                       .expect = expect,
-                       .files = &file,
-                       .count = 1,
-                       .based_on = hash,
-                       .only_new = only_new});
+    change(
+        api, x,
+        (struct tn_script_change){
+            .expect = expect, .files = &file, .count = 1, .based_on = hash, .only_new = only_new});
 }
 
 void api_scripts_file_put(void *arg, struct tn_http_exchange *x)

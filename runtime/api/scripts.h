@@ -11,7 +11,7 @@
 #include "base/str.h"
 
 struct tn_commit;
-struct tn_decl;                    /* script/decl.h */
+struct tn_decl; /* script/decl.h */
 struct tn_http_exchange;
 struct tn_jw;
 
@@ -19,17 +19,17 @@ struct tn_jw;
 struct tn_probed {
     bool connected;
     int64_t took_ms;
-    char version[64];              /* of the peer; "" unknown */
-    struct tn_err err;             /* why not connected */
+    char version[64];  /* of the peer; "" unknown */
+    struct tn_err err; /* why not connected */
 };
 typedef void (*tn_probed_fn)(void *arg, const struct tn_probed *found);
 
 /* One unit in use. */
 struct tn_unit_info {
-    const char *name;              /* "core", "oracle_fusion" */
-    const char *generation;        /* SHA-256 in hex */
+    const char *name;       /* "core", "oracle_fusion" */
+    const char *generation; /* SHA-256 in hex */
     size_t files;
-    bool rolled_back;              /* the site folder has another one */
+    bool rolled_back; /* the site folder has another one */
 };
 
 /* A script file, as far as it is asked for. */
@@ -37,7 +37,7 @@ struct tn_script_file {
     const char *path;
     struct tn_str text;
     char hash[65];
-    bool own;                      /* in the site folder; else shipped */
+    bool own; /* in the site folder; else shipped */
 };
 
 /* What to activate: the site folder as it is; or with files written into it and removed; or an
@@ -45,20 +45,20 @@ struct tn_script_file {
  * refused leaves the folder as it was. */
 struct tn_script_change {
     const char *who;
-    const char *expect;            /* only if the set still has this hash, else conflict */
-    const char *unit, *generation; /* first digits of one that served before */
+    const char *expect;                 /* only if the set still has this hash, else conflict */
+    const char *unit, *generation;      /* first digits of one that served before */
     const struct tn_script_file *files; /* text.p NULL: removed */
     size_t count;
-    const char *based_on;          /* the hash of the text that the one file has to replace; "*": any */
-    bool only_new;                 /* the one file must not be there, neither in the site nor shipped */
-    int shadow_minutes;            /* so long what served before goes on beside it */
+    const char *based_on; /* the hash of the text that the one file has to replace; "*": any */
+    bool only_new;        /* the one file must not be there, neither in the site nor shipped */
+    int shadow_minutes;   /* so long what served before goes on beside it */
 };
 
 /* Scripts to be tried: the site folder, or these files over it; text.p NULL: without that file. */
 struct tn_script_trial {
     const char *who;
-    int64_t team;                  /* on whose records */
-    bool whole;                    /* files are all there is besides the shipped ones */
+    int64_t team; /* on whose records */
+    bool whole;   /* files are all there is besides the shipped ones */
     const struct tn_script_file *files;
     size_t count;
 };
@@ -73,38 +73,38 @@ struct tn_reload_report {
     } changed[32];
     struct {
         char unit[64], generation[65], site[65];
-    } rolled_back[32];             /* units that go by older files than the site folder has */
+    } rolled_back[32]; /* units that go by older files than the site folder has */
     size_t changed_count, unchanged, rolled_back_count;
-    char set[65];                  /* hash over all files that serve */
+    char set[65];                     /* hash over all files that serve */
     int64_t took_ms, shadow_until_ms; /* 0: no shadow */
-    bool shadow_left_out;          /* it was asked for, but there is nothing to compare */
+    bool shadow_left_out;             /* it was asked for, but there is nothing to compare */
 };
 typedef void (*tn_reload_fn)(void *arg, const struct tn_reload_report *report,
                              const struct tn_err *err);
 
 /* One isolate of this worker and what it used since it was made. */
 struct tn_isolate_info {
-    const char *name;              /* "integrations:plant_7", "core" */
+    const char *name; /* "integrations:plant_7", "core" */
     const char *unit, *generation;
     uint64_t calls, errors, overruns, beside, cpu_ms;
     size_t bytes, peak_bytes;
     int tasks;
-    bool quarantined;              /* in all workers */
+    bool quarantined; /* in all workers */
 };
 typedef void (*tn_isolate_fn)(void *arg, const struct tn_isolate_info *info);
 
 /* A path that a surface serves. */
 struct tn_served_path {
     const char *method, *pattern;
-    bool open;                     /* answers without a key */
-    const void *handle;            /* for serve */
+    bool open;          /* answers without a key */
+    const void *handle; /* for serve */
 };
 
 /* On whose behalf a script answers. */
 struct tn_caller {
-    int64_t team;                  /* 0: none (the path is open to all) */
+    int64_t team; /* 0: none (the path is open to all) */
     const char *name;
-    bool may_write;                /* records and events */
+    bool may_write; /* records and events */
 };
 
 struct tn_scripts_ops {

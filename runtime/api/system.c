@@ -24,8 +24,9 @@ void api_system_ready(void *arg, struct tn_http_exchange *x)
     if (tn_store_ready(api->p.store))
         tn_http_reply(x, 200, "application/json", TN_STR("{\"status\":\"ready\"}"));
     else
-        tn_http_reply(x, 503, "application/json",
-                      TN_STR("{\"status\":\"not ready\",\"reason\":\"the store does not answer\"}"));
+        tn_http_reply(
+            x, 503, "application/json",
+            TN_STR("{\"status\":\"not ready\",\"reason\":\"the store does not answer\"}"));
 }
 
 /* A question to the store process whose answer ends x. */
@@ -58,9 +59,10 @@ static void write_http(struct tn_buf *out, const struct tn_api *api)
     for (int c = 1; c < 6; c++)
         tn_buf_addf(out, "tenon_http_requests_total{worker=\"%d\",class=\"%dxx\"} %llu\n",
                     api->p.worker, c, (unsigned long long)api->stats.by_class[c]);
-    tn_buf_addf(out, "# HELP tenon_http_seconds_total Time from first byte to answer, summed.\n"
-                     "# TYPE tenon_http_seconds_total counter\n"
-                     "tenon_http_seconds_total{worker=\"%d\"} %.6f\n",
+    tn_buf_addf(out,
+                "# HELP tenon_http_seconds_total Time from first byte to answer, summed.\n"
+                "# TYPE tenon_http_seconds_total counter\n"
+                "tenon_http_seconds_total{worker=\"%d\"} %.6f\n",
                 api->p.worker, (double)api->stats.took_us / 1e6);
 }
 
@@ -106,7 +108,8 @@ struct isolate_rows {
 
 static const char *const isolate_metrics[][3] = {
     [CALLS] = {"tenon_isolate_calls_total", "counter", "Calls into scripts."},
-    [CPU] = {"tenon_isolate_cpu_seconds_total", "counter", "CPU time of scripts, in steps of a millisecond."},
+    [CPU] = {"tenon_isolate_cpu_seconds_total", "counter",
+             "CPU time of scripts, in steps of a millisecond."},
     [MEMORY] = {"tenon_isolate_bytes", "gauge", "Memory of scripts."},
     [OVERRUNS] = {"tenon_isolate_overruns_total", "counter", "Calls that overran their budget."},
     [BESIDE] = {"tenon_isolate_beside_loop_total", "counter",
@@ -151,8 +154,9 @@ static void write_isolates(struct tn_buf *out, const struct tn_api *api)
 static void write_quarantined(struct tn_buf *out, const struct tn_shared *shared)
 {
     int64_t all = 0;
-    tn_buf_adds(out, "# HELP tenon_isolate_quarantined 1: stopped until it is changed or released.\n"
-                     "# TYPE tenon_isolate_quarantined gauge\n");
+    tn_buf_adds(out,
+                "# HELP tenon_isolate_quarantined 1: stopped until it is changed or released.\n"
+                "# TYPE tenon_isolate_quarantined gauge\n");
     for (int i = 0; i < TN_SUSPECTS_MAX; i++) {
         const struct tn_shared_suspect *suspect = tn_shared_in_quarantine(shared, i);
         if (!suspect) continue;

@@ -15,8 +15,9 @@
 /* One text for every reason, so that nobody learns which integrations there are. */
 static bool refuse(struct tn_err *err)
 {
-    return tn_fail(err, TN_E_signature, "the signature is missing or wrong, or nothing is received "
-                                        "here");
+    return tn_fail(err, TN_E_signature,
+                   "the signature is missing or wrong, or nothing is received "
+                   "here");
 }
 
 /* ---- the signature ---- */
@@ -52,7 +53,8 @@ static bool verified(struct tn_api *api, struct tn_http_exchange *x, struct tn_i
     struct tn_str secret = {0};
     const struct tn_decl *adapter = NULL;
     bool known = tn_integration_load(i, api->p.store, api->p.secrets, api->p.team,
-                                     tn_http_param(x, "id"), &why) && i->enabled;
+                                     tn_http_param(x, "id"), &why) &&
+                 i->enabled;
     if (known) adapter = api_adapter(api, i->adapter);
     *hook = adapter ? adapter->adapter.webhook : NULL;
     if (*hook && (*hook)->secret && tn_json_parse(config, tn_buf_str(&i->config), &why))
@@ -103,9 +105,12 @@ static void stored(void *arg, const struct tn_committed *done, const struct tn_e
 {
     struct receiving *r = arg;
     (void)done;
-    if (!err) answer(r->x, 202, r->status, r->id);
-    else if (err->kind == TN_E_conflict) answer(r->x, 200, "duplicate", NULL);
-    else tn_answer_err(r->x, err);
+    if (!err)
+        answer(r->x, 202, r->status, r->id);
+    else if (err->kind == TN_E_conflict)
+        answer(r->x, 200, "duplicate", NULL);
+    else
+        tn_answer_err(r->x, err);
     tn_free(r);
 }
 
@@ -123,8 +128,11 @@ static bool store_event(struct tn_api *api, struct tn_http_exchange *x,
     tn_buf_init(&sealed, 4 * TN_MIB);
     tn_sha256_hex(body.p, body.n, delivery);
     tn_seal(&api->p.secrets->payload, body, tn_str(delivery), &sealed);
-    struct tn_inbound_event e = {.team = i->team, .id = tn_id_new(), .integration = i->id,
-                                 .delivery = tn_str(delivery), .payload = tn_buf_str(&sealed)};
+    struct tn_inbound_event e = {.team = i->team,
+                                 .id = tn_id_new(),
+                                 .integration = i->id,
+                                 .delivery = tn_str(delivery),
+                                 .payload = tn_buf_str(&sealed)};
     e.type = type_of(hook, tn_json_root(api->json), &arena);
     e.operation = operation_for(hook, e.type);
     *r = (struct receiving){.api = api, .x = x, .status = e.operation ? "accepted" : "ignored"};

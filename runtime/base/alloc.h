@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* alloc.h - memory.  Small allocations cannot fail: the process says so and aborts, and the
- * supervisor starts another.  What has its size from outside goes through buf.h, which can refuse. */
+ * supervisor starts another.  What has its size from outside goes through buf.h, which can refuse.
+ */
 #ifndef TN_BASE_ALLOC_H
 #define TN_BASE_ALLOC_H
 
 #include <stddef.h>
 
 #define TN_NEVER_NULL __attribute__((returns_nonnull))
-#define TN_NEW(type) ((type *)tn_alloc(sizeof(type)))      /* zeroed */
+#define TN_NEW(type)  ((type *)tn_alloc(sizeof(type))) /* zeroed */
 
-TN_NEVER_NULL void *tn_alloc(size_t n);                    /* zeroed */
-TN_NEVER_NULL void *tn_realloc(void *p, size_t n);         /* new bytes are not zeroed */
+TN_NEVER_NULL void *tn_alloc(size_t n);            /* zeroed */
+TN_NEVER_NULL void *tn_realloc(void *p, size_t n); /* new bytes are not zeroed */
 void tn_free(void *p);
-char *tn_strdup(const char *s);                            /* NULL gives NULL */
-TN_NEVER_NULL char *tn_strndup(const char *s, size_t n);   /* always terminated */
+char *tn_strdup(const char *s);                          /* NULL gives NULL */
+TN_NEVER_NULL char *tn_strndup(const char *s, size_t n); /* always terminated */
 
 /* Once, before threads: what is freed is put together at once.  Otherwise that is put off until
  * something large is allocated, and a script that was stopped with a million tables leaves the next
@@ -25,8 +26,8 @@ struct tn_arena {
     struct tn_arena_block *head;
 };
 void tn_arena_init(struct tn_arena *a);
-void tn_arena_clear(struct tn_arena *a);                   /* frees all; usable again */
-void tn_arena_reset(struct tn_arena *a);                   /* forgets all but keeps the newest block */
+void tn_arena_clear(struct tn_arena *a); /* frees all; usable again */
+void tn_arena_reset(struct tn_arena *a); /* forgets all but keeps the newest block */
 TN_NEVER_NULL void *tn_arena_alloc(struct tn_arena *a, size_t n); /* zeroed, aligned to 16 */
 TN_NEVER_NULL char *tn_arena_strndup(struct tn_arena *a, const char *s, size_t n);
 char *tn_arena_strdup(struct tn_arena *a, const char *s);

@@ -5,8 +5,8 @@
 
 #include "base/buf.h"
 
-void tn_base64(struct tn_buf *out, const void *bytes, size_t n);       /* padded */
-void tn_base64url(struct tn_buf *out, const void *bytes, size_t n);    /* not padded */
+void tn_base64(struct tn_buf *out, const void *bytes, size_t n);    /* padded */
+void tn_base64url(struct tn_buf *out, const void *bytes, size_t n); /* not padded */
 /* Strict: no other characters, no stray bits; padding optional.  False leaves rubbish in out. */
 bool tn_unbase64(struct tn_str text, struct tn_buf *out);
 bool tn_unbase64url(struct tn_str text, struct tn_buf *out);

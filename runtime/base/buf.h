@@ -9,20 +9,21 @@
 #include "base/str.h"
 
 struct tn_buf {
-    char *p;            /* NUL after the last byte whenever p is not NULL */
+    char *p; /* NUL after the last byte whenever p is not NULL */
     size_t n, room, max;
     bool failed;
 };
 
 void tn_buf_init(struct tn_buf *b, size_t max);
-void tn_buf_clear(struct tn_buf *b);                          /* frees; usable again */
-static inline void tn_buf_reset(struct tn_buf *b)             /* forgets, keeps the memory */
+void tn_buf_clear(struct tn_buf *b);              /* frees; usable again */
+static inline void tn_buf_reset(struct tn_buf *b) /* forgets, keeps the memory */
 {
     b->n = 0;
     b->failed = false;
     if (b->p) b->p[0] = '\0';
 }
-/* Room for n more bytes at b->p + b->n (write, then add to b->n); NULL when that is not to be had. */
+/* Room for n more bytes at b->p + b->n (write, then add to b->n); NULL when that is not to be had.
+ */
 char *tn_buf_reserve(struct tn_buf *b, size_t n);
 void tn_buf_add(struct tn_buf *b, const void *bytes, size_t n);
 void tn_buf_addc(struct tn_buf *b, char c);
@@ -37,7 +38,8 @@ static inline struct tn_str tn_buf_str(const struct tn_buf *b)
 {
     return (struct tn_str){b->p ? b->p : "", b->n};
 }
-/* False with err filled (too_large or no_memory) when an append was refused; what names the thing. */
+/* False with err filled (too_large or no_memory) when an append was refused; what names the thing.
+ */
 TN_MUST_CHECK bool tn_buf_ok(const struct tn_buf *b, const char *what, struct tn_err *err);
 /* Hands the bytes over (free with tn_free); the buffer is empty afterwards.  Never NULL. */
 char *tn_buf_take(struct tn_buf *b, size_t *n);

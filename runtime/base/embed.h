@@ -6,11 +6,11 @@
 #include <stddef.h>
 
 struct tn_embedded {
-    const char *path;              /* "scripts/adapters/oracle_fusion.lua"; NULL ends the table */
-    const char *text;              /* a NUL follows */
+    const char *path; /* "scripts/adapters/oracle_fusion.lua"; NULL ends the table */
+    const char *text; /* a NUL follows */
     size_t n;
 };
 
-extern const struct tn_embedded tn_shipped_scripts[];     /* sorted by path */
+extern const struct tn_embedded tn_shipped_scripts[]; /* sorted by path */
 
 #endif

@@ -29,7 +29,7 @@ static void end_whole(char *s)
 
 bool tn_failv(struct tn_err *err, enum tn_kind kind, const char *fmt, va_list ap)
 {
-    char text[sizeof err->text];      /* the arguments may point into *err */
+    char text[sizeof err->text]; /* the arguments may point into *err */
     vsnprintf(text, sizeof text, fmt, ap);
     end_whole(text);
     err->kind = kind;

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdarg.h>
 
-#define TN_MUST_CHECK      __attribute__((warn_unused_result))
-#define TN_PRINTF(f, a)    __attribute__((format(printf, f, a)))
+#define TN_MUST_CHECK   __attribute__((warn_unused_result))
+#define TN_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
 enum tn_kind {
 #define TN_ERR(name, status, retry, meaning) TN_E_##name,
@@ -20,10 +20,10 @@ enum tn_kind {
 /* One failure.  Plain data: copy it freely, nothing to free. */
 struct tn_err {
     enum tn_kind kind;
-    int line;          /* of the script or mapping file; 0: none */
-    char file[128];    /* the script or mapping file; "": none */
-    char field[128];   /* path of the offending field, config key or parameter; "": none */
-    char text[512];    /* one sentence: what, where, what to do; no secrets */
+    int line;        /* of the script or mapping file; 0: none */
+    char file[128];  /* the script or mapping file; "": none */
+    char field[128]; /* path of the offending field, config key or parameter; "": none */
+    char text[512];  /* one sentence: what, where, what to do; no secrets */
 };
 
 /* Fills err and is false, so that `return tn_fail(err, ...)` reads well.  Text is cut, never lost
@@ -50,10 +50,10 @@ bool tn_fail_errno(struct tn_err *err, int no, const char *what);
 
 void tn_err_clear(struct tn_err *err);
 
-const char *tn_kind_name(enum tn_kind kind);      /* "timeout" */
+const char *tn_kind_name(enum tn_kind kind); /* "timeout" */
 const char *tn_kind_meaning(enum tn_kind kind);
-int tn_kind_status(enum tn_kind kind);            /* HTTP status */
-bool tn_kind_retry(enum tn_kind kind);            /* may the same call succeed later? */
+int tn_kind_status(enum tn_kind kind); /* HTTP status */
+bool tn_kind_retry(enum tn_kind kind); /* may the same call succeed later? */
 /* TN_E_count when there is no such kind. */
 enum tn_kind tn_kind_of(const char *name);
 

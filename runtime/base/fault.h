@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* fault.h - named places where a test can make things go wrong.
  * TENON_FAULTS="store.commit=crash:3,base.buf=fail:17" in the environment: the third time that
- * store.commit is passed the process is killed as by kill -9; base.buf fails once, on its 17th pass;
- * "fail:17+" fails from the 17th on.  Compiled out of release builds. */
+ * store.commit is passed the process is killed as by kill -9; base.buf fails once, on its 17th
+ * pass; "fail:17+" fails from the 17th on.  Compiled out of release builds. */
 #ifndef TN_BASE_FAULT_H
 #define TN_BASE_FAULT_H
 
@@ -10,8 +10,8 @@
 
 #ifdef TN_FAULTS
 bool tn_fault(const char *name);
-void tn_fault_arm(const char *spec);       /* as in TENON_FAULTS; NULL or "" disarms all */
-long tn_fault_passes(const char *name);    /* how often an armed place was passed */
+void tn_fault_arm(const char *spec);    /* as in TENON_FAULTS; NULL or "" disarms all */
+long tn_fault_passes(const char *name); /* how often an armed place was passed */
 #define TN_FAULT(name) tn_fault(name)
 #else
 #define TN_FAULT(name) false

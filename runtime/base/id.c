@@ -32,7 +32,7 @@ struct tn_id tn_id_new(void)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static uint64_t last_ms, high, low;
-    static pid_t seeded;                            /* a forked child must not count on from here */
+    static pid_t seeded; /* a forked child must not count on from here */
     struct tn_id id;
     pthread_mutex_lock(&lock);
     uint64_t now = (uint64_t)tn_now_ms();
@@ -40,7 +40,7 @@ struct tn_id tn_id_new(void)
         uint64_t seed[2];
         tn_random(seed, sizeof seed);
         if (now > last_ms) last_ms = now;
-        high = seed[0] & 0x7FF;                     /* top bit clear: room to count */
+        high = seed[0] & 0x7FF; /* top bit clear: room to count */
         low = seed[1] & 0x3FFFFFFFFFFFFFFF;
         seeded = getpid();
     } else {

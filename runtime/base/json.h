@@ -13,11 +13,18 @@
 #include "base/err.h"
 #include "base/str.h"
 
-enum tn_json_type { TN_JSON_absent, TN_JSON_null, TN_JSON_bool, TN_JSON_number, TN_JSON_string,
-                    TN_JSON_array, TN_JSON_object };
+enum tn_json_type {
+    TN_JSON_absent,
+    TN_JSON_null,
+    TN_JSON_bool,
+    TN_JSON_number,
+    TN_JSON_string,
+    TN_JSON_array,
+    TN_JSON_object
+};
 
 struct tn_json;
-struct tn_json_pick;               /* json_tape.h */
+struct tn_json_pick; /* json_tape.h */
 
 /* A value inside a parsed text: a small handle, passed by value.  An absent one answers absent,
  * false or nothing to every question, so that look-ups chain. */
@@ -27,38 +34,38 @@ struct tn_jval {
 };
 
 struct tn_json *tn_json_new(void);
-void tn_json_free(struct tn_json *json);                       /* NULL does nothing */
+void tn_json_free(struct tn_json *json); /* NULL does nothing */
 /* The whole text has to be one value.  False: kind syntax, text says line, column and what was
  * expected; or too_large (depth TN_LIMIT_JSON_DEPTH; a number of more than TN_LIMIT_NUMBER
  * characters, TN_LIMIT_DECIMAL significant digits or an exponent of ten digits; 2^24 members of one
  * object or array).  UTF-8 is checked.  Of a key that comes twice the last counts. */
 TN_MUST_CHECK bool tn_json_parse(struct tn_json *json, struct tn_str text, struct tn_err *err);
-/* For tests and benches: scan with "portable", "avx2" or "avx512" from now on; false when this machine
- * has it not.  A new reader takes the fastest.  All give the same results. */
+/* For tests and benches: scan with "portable", "avx2" or "avx512" from now on; false when this
+ * machine has it not.  A new reader takes the fastest.  All give the same results. */
 bool tn_json_engine(struct tn_json *json, const char *name);
 /* Keys that came twice in the last parse (path of the first such; NULL: none). */
 const char *tn_json_duplicate(const struct tn_json *json);
 
-struct tn_jval tn_json_root(const struct tn_json *json);       /* absent before a successful parse */
+struct tn_jval tn_json_root(const struct tn_json *json); /* absent before a successful parse */
 enum tn_json_type tn_jtype(struct tn_jval v);
 static inline bool tn_jis(struct tn_jval v, enum tn_json_type type)
 {
     return tn_jtype(v) == type;
 }
-const char *tn_json_type_name(enum tn_json_type type);         /* "a number", "nothing" */
+const char *tn_json_type_name(enum tn_json_type type); /* "a number", "nothing" */
 
 /* The text of the value exactly as it stands in the source, quotes and brackets included. */
 struct tn_str tn_jraw(struct tn_jval v);
-struct tn_jval tn_jget(struct tn_jval object, struct tn_str key);       /* absent when not there */
+struct tn_jval tn_jget(struct tn_jval object, struct tn_str key); /* absent when not there */
 struct tn_jval tn_jget_z(struct tn_jval object, const char *key);
 struct tn_jval tn_jat(struct tn_jval array, size_t index);
-size_t tn_jcount(struct tn_jval v);                            /* members or elements */
+size_t tn_jcount(struct tn_jval v); /* members or elements */
 
 /* for (struct tn_jiter it = tn_jiter(v); tn_jnext(&it);) ... it.key, it.value, it.index.
  * Works over arrays (key absent) and objects; a doubled key appears once, with its last value. */
 struct tn_jiter {
     struct tn_jval of, value;
-    struct tn_str key;             /* decoded; borrowed from the reader until the next parse */
+    struct tn_str key; /* decoded; borrowed from the reader until the next parse */
     size_t index;
     uint32_t next;
 };
@@ -67,28 +74,28 @@ bool tn_jnext(struct tn_jiter *it);
 
 /* Conversions: false (out untouched) when the value is of another type or does not fit exactly. */
 bool tn_jbool(struct tn_jval v, bool *out);
-bool tn_jint(struct tn_jval v, int64_t *out);                  /* 7, -0, 7.0 and 7e2 are integers; 7.5 is none */
-bool tn_jdouble(struct tn_jval v, double *out);                /* nearest double; inf is refused */
+bool tn_jint(struct tn_jval v, int64_t *out);   /* 7, -0, 7.0 and 7e2 are integers; 7.5 is none */
+bool tn_jdouble(struct tn_jval v, double *out); /* nearest double; inf is refused */
 /* Decoded text of a string.  Points into the source when it has no escapes, else into the arena. */
 bool tn_jtext(struct tn_jval v, struct tn_arena *arena, struct tn_str *out);
 
-/* Rows: walks the elements of an array in a page one by one, each parsed alone into a reader's small
- * tape, so that a page of any size takes no more memory than its largest row.
- * Life: open; next until it is false; nothing to close.  Borrows json, which holds the row (it is
- * json's root), the text and the path.
+/* Rows: walks the elements of an array in a page one by one, each parsed alone into a reader's
+ * small tape, so that a page of any size takes no more memory than its largest row. Life: open;
+ * next until it is false; nothing to close.  Borrows json, which holds the row (it is json's root),
+ * the text and the path.
  *
  *     if (!tn_json_rows_open(&rows, json, page, tn_str("items"), &err)) ...
  *     while (tn_json_rows_next(&rows, &err)) map(tn_json_root(json));
  *     if (err.kind) ... the page is broken from rows.start on */
 struct tn_json_rows {
     struct tn_json *json;
-    size_t index;                  /* of this row, from 0 */
-    size_t start, end;             /* this row in the text; of a row that failed too */
+    size_t index;      /* of this row, from 0 */
+    size_t start, end; /* this row in the text; of a row that failed too */
     struct tn_str path;
     const struct tn_json_pick *pick; /* set it after open, and a row that is an object has only the
                                         members that it names: the rest is checked, not kept */
     unsigned state, levels;
-    bool tokens;                   /* something unusual came: now by the machine for all texts */
+    bool tokens; /* something unusual came: now by the machine for all texts */
 };
 /* path names the array: "items", "d.results" (members, from the root); "" for a text that is itself
  * an array or, if it does not begin with '[', any number of values (NDJSON: one a line, an empty
@@ -96,9 +103,9 @@ struct tn_json_rows {
  * the members that are); null in its place counts as an empty array. */
 TN_MUST_CHECK bool tn_json_rows_open(struct tn_json_rows *rows, struct tn_json *json,
                                      struct tn_str text, struct tn_str path, struct tn_err *err);
-/* True: the next row is tn_json_root(json), and good until the next call.  False: the end (err->kind
- * is none; all of the text was checked), or the text is bad at this row.  Of NDJSON only that row is
- * lost: call again to go on with the line behind it. */
+/* True: the next row is tn_json_root(json), and good until the next call.  False: the end
+ * (err->kind is none; all of the text was checked), or the text is bad at this row.  Of NDJSON only
+ * that row is lost: call again to go on with the line behind it. */
 TN_MUST_CHECK bool tn_json_rows_next(struct tn_json_rows *rows, struct tn_err *err);
 /* Parses into `into` (another reader than the rows') what surrounds the rows: the text with [] in
  * place of the array.  At any time; costs one scan of the text, and checks no row.  The values live
@@ -111,21 +118,21 @@ TN_MUST_CHECK bool tn_json_envelope(struct tn_json *into, struct tn_str text, st
 struct tn_jw {
     struct tn_buf *out;
     unsigned depth;
-    uint64_t full, object;         /* one bit a level: has a member, is an object */
+    uint64_t full, object; /* one bit a level: has a member, is an object */
     bool keyed;
 };
 void tn_jw_init(struct tn_jw *w, struct tn_buf *out);
-void tn_jw_object(struct tn_jw *w);                            /* { */
-void tn_jw_array(struct tn_jw *w);                             /* [ */
-void tn_jw_end(struct tn_jw *w);                               /* } or ] */
+void tn_jw_object(struct tn_jw *w); /* { */
+void tn_jw_array(struct tn_jw *w);  /* [ */
+void tn_jw_end(struct tn_jw *w);    /* } or ] */
 void tn_jw_key(struct tn_jw *w, struct tn_str key);
-void tn_jw_str(struct tn_jw *w, struct tn_str text);           /* escaped; must be UTF-8 */
-void tn_jw_z(struct tn_jw *w, const char *text);               /* NULL writes null */
+void tn_jw_str(struct tn_jw *w, struct tn_str text); /* escaped; must be UTF-8 */
+void tn_jw_z(struct tn_jw *w, const char *text);     /* NULL writes null */
 void tn_jw_int(struct tn_jw *w, int64_t v);
-void tn_jw_double(struct tn_jw *w, double v);                  /* shortest that reads back the same */
+void tn_jw_double(struct tn_jw *w, double v); /* shortest that reads back the same */
 void tn_jw_bool(struct tn_jw *w, bool v);
 void tn_jw_null(struct tn_jw *w);
-void tn_jw_raw(struct tn_jw *w, struct tn_str json);           /* one value, already JSON */
+void tn_jw_raw(struct tn_jw *w, struct tn_str json); /* one value, already JSON */
 /* key and value in one call */
 void tn_jw_kstr(struct tn_jw *w, const char *key, struct tn_str text);
 void tn_jw_kz(struct tn_jw *w, const char *key, const char *text);

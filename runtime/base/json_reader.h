@@ -34,7 +34,7 @@ struct tn_json {
     struct tn_json_memo *memo; /* keys of earlier rows; json_row.c */
     uint32_t memo_count;
     const struct tn_json_pick *memo_of;
-    bool looked;        /* for doubled keys in all objects */
+    bool looked; /* for doubled keys in all objects */
     const char *duplicate;
 };
 
@@ -45,12 +45,12 @@ void tn_json_seek(struct tn_json *json, size_t at);
 TN_MUST_CHECK bool tn_json_one(struct tn_json *json, struct tn_err *err);
 /* ---- json_row.c ---- */
 
-/* Reads the object that begins at `at` in one pass, without tokens, and forgets the tape before; with
- * a pick only the members that it names come onto the tape.  The offset behind it, or 0: nothing was
- * read, tn_json_one has to. */
+/* Reads the object that begins at `at` in one pass, without tokens, and forgets the tape before;
+ * with a pick only the members that it names come onto the tape.  The offset behind it, or 0:
+ * nothing was read, tn_json_one has to. */
 size_t tn_json_row(struct tn_json *json, const struct tn_json_pick *pick, size_t at);
-/* Where a row may begin behind the separator (0: none) that comes next after `at`; SIZE_MAX: look at
- * the tokens. */
+/* Where a row may begin behind the separator (0: none) that comes next after `at`; SIZE_MAX: look
+ * at the tokens. */
 size_t tn_json_next_row(const struct tn_json *json, size_t at, char separator);
 /* What it takes of json_read.c */
 void tn_json_forget(struct tn_json *json);

@@ -15,19 +15,19 @@
 #include "base/names.h"
 
 struct tn_jnode {
-    uint32_t start, end;     /* the source bytes, quotes and brackets included */
-    uint32_t next;           /* node behind this value and all inside; of an escaped key: its number */
-    uint32_t info;           /* enum tn_json_type, flags, count of members << TN_JNODE_COUNT_SHIFT */
+    uint32_t start, end; /* the source bytes, quotes and brackets included */
+    uint32_t next;       /* node behind this value and all inside; of an escaped key: its number */
+    uint32_t info;       /* enum tn_json_type, flags, count of members << TN_JNODE_COUNT_SHIFT */
 };
 
 enum {
     TN_JNODE_TYPE = 7,
-    TN_JNODE_ESCAPED = 1 << 3,    /* string or key with a backslash in it */
-    TN_JNODE_INTEGER = 1 << 4,    /* number of digits alone, perhaps with a sign */
-    TN_JNODE_KEYS_SEEN = 1 << 5,  /* object: looked through for doubled keys */
-    TN_JNODE_DOUBLED = 1 << 6,    /* object: has doubled keys */
-    TN_JNODE_STALE = 1 << 7,      /* key: comes again later in its object */
-    TN_JNODE_TRUE = 1 << 3,       /* bool */
+    TN_JNODE_ESCAPED = 1 << 3,   /* string or key with a backslash in it */
+    TN_JNODE_INTEGER = 1 << 4,   /* number of digits alone, perhaps with a sign */
+    TN_JNODE_KEYS_SEEN = 1 << 5, /* object: looked through for doubled keys */
+    TN_JNODE_DOUBLED = 1 << 6,   /* object: has doubled keys */
+    TN_JNODE_STALE = 1 << 7,     /* key: comes again later in its object */
+    TN_JNODE_TRUE = 1 << 3,      /* bool */
     TN_JNODE_COUNT_SHIFT = 8,
 };
 

@@ -91,7 +91,8 @@ static void put_text(struct tn_buf *out, const char *s)
     for (size_t n = strlen(s); n;) {
         size_t step = tn_utf8_step(s, n);
         unsigned char c = (unsigned char)s[0];
-        bool c1 = c == 0xC2 && step == 2 && (unsigned char)s[1] < 0xA0;   /* terminals obey these too */
+        bool c1 =
+            c == 0xC2 && step == 2 && (unsigned char)s[1] < 0xA0; /* terminals obey these too */
         if (!step || c < 0x20 || c == 0x7F || c1) {
             tn_buf_addf(out, "\\x%02x", c);
             if (c1) tn_buf_addf(out, "\\x%02x", (unsigned char)s[1]);
@@ -185,7 +186,8 @@ static void add_secret(struct tn_log *log, struct tn_str form)
 
 static void percent_encode(struct tn_buf *out, struct tn_str s)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
     for (size_t i = 0; i < s.n; i++) {
         if (s.p[i] && strchr(plain, s.p[i]))
             tn_buf_addc(out, s.p[i]);

@@ -15,17 +15,17 @@ enum tn_level { TN_LOG_debug, TN_LOG_info, TN_LOG_warn, TN_LOG_error };
 struct tn_log;
 
 struct tn_log_options {
-    const char *file;          /* appended to, opened anew on tn_log_reopen; NULL: none */
-    bool json;                 /* one JSON object a line instead of text */
-    bool quiet;                /* nothing on stdout */
-    const char *debug;         /* areas with debug lines: "sync,integrations:*", "*"; NULL: none */
+    const char *file;  /* appended to, opened anew on tn_log_reopen; NULL: none */
+    bool json;         /* one JSON object a line instead of text */
+    bool quiet;        /* nothing on stdout */
+    const char *debug; /* areas with debug lines: "sync,integrations:*", "*"; NULL: none */
 };
 /* NULL: the file cannot be opened. */
 TN_MUST_CHECK struct tn_log *tn_log_open(const struct tn_log_options *o, struct tn_err *err);
 void tn_log_close(struct tn_log *log);
-void tn_log_name(struct tn_log *log, const char *process);     /* "worker-1"; after each fork */
-void tn_log_reopen(struct tn_log *log);                        /* after a rotation */
-void tn_log_debug_areas(struct tn_log *log, const char *areas);/* takes effect at once; copied */
+void tn_log_name(struct tn_log *log, const char *process);      /* "worker-1"; after each fork */
+void tn_log_reopen(struct tn_log *log);                         /* after a rotation */
+void tn_log_debug_areas(struct tn_log *log, const char *areas); /* takes effect at once; copied */
 bool tn_log_wants(const struct tn_log *log, enum tn_level level, const char *area);
 
 /* log may be NULL: nothing is written.  area is "sync", "http", "integrations:<name>", ... */
@@ -33,7 +33,8 @@ void tn_log(struct tn_log *log, enum tn_level level, const char *area, const cha
     TN_PRINTF(4, 5);
 
 /* Redaction, of the value and of its forms in JSON, in a URL and in base64.  Values shorter than 6
- * bytes are not registered: they would mask ordinary text.  Of very many the oldest are forgotten. */
+ * bytes are not registered: they would mask ordinary text.  Of very many the oldest are forgotten.
+ */
 void tn_log_secret(struct tn_log *log, struct tn_str secret);
 void tn_log_forget_secrets(struct tn_log *log);
 /* Replaces each registered secret in text[0..n) in place by asterisks of the same length. */

@@ -185,7 +185,8 @@ bool tn_time_parse_http(struct tn_str text, int64_t *ms)
     if (!text.n || text.n >= sizeof copy) return false;
     memcpy(copy, text.p, text.n);
     copy[text.n] = '\0';
-    if (sscanf(copy, "%*3s, %2d %3s %4d %2d:%2d:%2d GMT%n", &day, name, &year, &h, &m, &s, &end) != 6 &&
+    if (sscanf(copy, "%*3s, %2d %3s %4d %2d:%2d:%2d GMT%n", &day, name, &year, &h, &m, &s, &end) !=
+            6 &&
         sscanf(copy, "%*[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT%n", &day, name, &year, &h, &m,
                &s, &end) != 6 &&
         sscanf(copy, "%*3s %3s %2d %2d:%2d:%2d %4d%n", name, &day, &h, &m, &s, &year, &end) != 6)

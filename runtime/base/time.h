@@ -8,17 +8,17 @@
 
 #include "base/str.h"
 
-int64_t tn_now_ms(void);               /* since 1970 in UTC */
+int64_t tn_now_ms(void); /* since 1970 in UTC */
 /* A clock that may stand still: a test's.  NULL tells the real time. */
 struct tn_clock {
     bool stopped;
     int64_t ms; /* what it shows while it is stopped */
 };
 int64_t tn_clock_ms(const struct tn_clock *clock);
-int64_t tn_mono_us(void);              /* microseconds; for durations and deadlines only */
-int64_t tn_cpu_us(void); /* microseconds of CPU that this thread has used */
+int64_t tn_mono_us(void); /* microseconds; for durations and deadlines only */
+int64_t tn_cpu_us(void);  /* microseconds of CPU that this thread has used */
 
-enum { TN_TIME_LEN = 24 };             /* 2026-01-31T08:09:10.123Z */
+enum { TN_TIME_LEN = 24 }; /* 2026-01-31T08:09:10.123Z */
 void tn_time_text(int64_t ms, char out[TN_TIME_LEN + 1]);
 /* RFC 3339 with any offset, 'T' or a space, any count of second digits (cut to milliseconds), or a
  * bare date (midnight UTC).  Days, months and leap years are checked; second 60 is refused. */

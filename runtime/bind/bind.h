@@ -44,7 +44,7 @@ const struct bind_context *bind_context(lua_State *L);
 
 /* ---- failures ---- */
 
-int bind_fail(lua_State *L, const struct tn_err *err);  /* pushes nil, err; returns 2 */
+int bind_fail(lua_State *L, const struct tn_err *err);            /* pushes nil, err; returns 2 */
 _Noreturn int bind_raise(lua_State *L, const struct tn_err *err); /* raises err; does not return */
 
 /* ---- objects ---- */

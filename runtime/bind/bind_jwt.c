@@ -27,7 +27,8 @@ static void drop_ring(void *object)
     tn_buf_clear(&r->out);
     tn_arena_clear(&r->arena);
 }
-static const struct bind_class RING = {.name = "tenon.crypto.keys", .drop = drop_ring, .pure = true};
+static const struct bind_class RING = {
+    .name = "tenon.crypto.keys", .drop = drop_ring, .pure = true};
 
 static struct ring *push_ring(lua_State *L)
 {

@@ -180,7 +180,8 @@ int keep_set(lua_State *L, const struct bind_owner *owner, const char *space, st
 {
     struct call *c = call_new(L, owner, space, key);
     struct tn_commit *commit = tn_commit_new(owner->env->store);
-    if (!tn_commit_kv_set(commit, owner->team, space, key, value, TN_ANY, expires_ms, &c->commit.err)) {
+    if (!tn_commit_kv_set(commit, owner->team, space, key, value, TN_ANY, expires_ms,
+                          &c->commit.err)) {
         tn_commit_free(commit);
         return bind_fail(L, &c->commit.err);
     }

@@ -83,7 +83,8 @@ static enum row_kind read_kind(lua_State *L, int index, const char *kind)
     static const char *const kinds[] = {"csv", "xml", "fixed", "ndjson", NULL};
     struct tn_str s = kind ? tn_str(kind) : bind_opt_key_str(L, index, "format");
     if (!s.p)
-        return (enum row_kind)luaL_error(L, "option 'format' is missing: csv, xml, fixed or ndjson");
+        return (enum row_kind)luaL_error(L,
+                                         "option 'format' is missing: csv, xml, fixed or ndjson");
     for (int i = 0; kinds[i]; i++)
         if (tn_str_is(s, kinds[i])) return (enum row_kind)i;
     luaL_error(L, "option 'format' is csv, xml, fixed or ndjson, not \"%s\"", s.p);

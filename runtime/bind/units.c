@@ -486,8 +486,10 @@ static bool resolve_operation(struct load *load, const struct tn_unit *unit,
         tn_fail(&err, TN_E_invalid, "there is no mapping '%s' (looked for %s in the folder of %s)",
                 o->mapping, path, unit->name);
     } else if (pull && !same_entity(find_slot(unit, o->mapping), o)) {
-        tn_fail(&err, TN_E_invalid, "the operation %s is of entity '%s', but its mapping writes "
-                "another resource", o->name, o->entity);
+        tn_fail(&err, TN_E_invalid,
+                "the operation %s is of entity '%s', but its mapping writes "
+                "another resource",
+                o->name, o->entity);
     } else if (o->run == LUA_NOREF && pull) {
         tn_fail(&err, TN_E_invalid, "the operation %s needs a run function", o->name);
     } else {
@@ -509,11 +511,13 @@ static bool event_fits(const struct tn_unit *unit, const char *on, struct tn_err
     char name[UNIT_NAME];
     if (!on[0] || strlen(on) > TN_STORE_NAME_MAX || strspn(on, letters) != strlen(on) ||
         !strpbrk(on, ".*"))
-        return tn_fail(err, TN_E_invalid, "'%s' is no event: it is called like \"order.created\", "
-                       "\"order.*\" or \"*.created\"", on);
+        return tn_fail(err, TN_E_invalid,
+                       "'%s' is no event: it is called like \"order.created\", "
+                       "\"order.*\" or \"*.created\"",
+                       on);
     tn_str_split(&rest, '.', &head);
-    bool change = tn_str_is(rest, "created") || tn_str_is(rest, "updated") ||
-                  tn_str_is(rest, "deleted");
+    bool change =
+        tn_str_is(rest, "created") || tn_str_is(rest, "updated") || tn_str_is(rest, "deleted");
     if (!change || memchr(head.p, '*', head.n) || head.n >= sizeof name) return true;
     snprintf(name, sizeof name, "%.*s", TN_FMT(head));
     if (tn_unit_resource(tn_unit_core(unit), name)) return true;
@@ -538,8 +542,8 @@ static bool conditions_fit(const struct tn_rule *rule, struct tn_err *err)
         for (struct tn_jiter e = tn_jiter(it.value); fits && tn_jnext(&e);)
             fits = is_plain_value(e.value);
         if (!fits)
-            ok = tn_fail(err, TN_E_invalid, "'when' compares '%.*s' with a value or a list of values",
-                         TN_FMT(it.key));
+            ok = tn_fail(err, TN_E_invalid,
+                         "'when' compares '%.*s' with a value or a list of values", TN_FMT(it.key));
     }
     tn_json_free(json);
     return ok;
@@ -550,7 +554,8 @@ static bool rule_fits(const struct tn_unit *unit, const struct tn_rule *rule, co
 {
     *key = "on";
     if (rule->webhook)
-        return tn_fail(err, TN_E_invalid, "rules do not run on webhooks yet: let the adapter's "
+        return tn_fail(err, TN_E_invalid,
+                       "rules do not run on webhooks yet: let the adapter's "
                        "webhook start a sync, and the rule wait for what that changes "
                        "(\"item.updated\")");
     for (const char *const *on = rule->events; *on; on++)
@@ -684,8 +689,9 @@ static bool is_system_table(const char *name)
 /* What every record has anyway, and what lists are asked with. */
 static bool is_reserved(const char *name, bool filter)
 {
-    static const char *const names[] = {"id",   "createdAt", "updatedAt", "version", "team", "hash",
-                                        "created", "updated", "body",      "n",       NULL};
+    static const char *const names[] = {"id",   "createdAt", "updatedAt", "version",
+                                        "team", "hash",      "created",   "updated",
+                                        "body", "n",         NULL};
     static const char *const parameters[] = {"limit", "offset", "cursor", "sort", "order", NULL};
     for (const char *const *n = filter ? parameters : names; *n; n++)
         if (strcasecmp(*n, name) == 0) return true;
@@ -702,19 +708,27 @@ static bool field_fits(const struct tn_resource *r, size_t i, struct tn_err *err
 {
     const char *name = r->fields[i].name;
     if (is_reserved(name, false))
-        return tn_fail(err, TN_E_invalid, "a field cannot be called '%s': every record has one of "
-                       "Tenon's own", name);
+        return tn_fail(err, TN_E_invalid,
+                       "a field cannot be called '%s': every record has one of "
+                       "Tenon's own",
+                       name);
     if (!is_plain(name))
-        return tn_fail(err, TN_E_invalid, "the field '%s' has to be a name of letters, digits and "
-                       "'_'", name);
+        return tn_fail(err, TN_E_invalid,
+                       "the field '%s' has to be a name of letters, digits and "
+                       "'_'",
+                       name);
     for (size_t k = 0; k < i; k++)
         if (strcasecmp(r->fields[k].name, name) == 0)
-            return tn_fail(err, TN_E_invalid, "there are two fields '%s' and '%s': upper and lower "
-                           "case do not tell them apart", r->fields[k].name, name);
+            return tn_fail(err, TN_E_invalid,
+                           "there are two fields '%s' and '%s': upper and lower "
+                           "case do not tell them apart",
+                           r->fields[k].name, name);
     for (const char *const *f = r->filter; f && *f; f++)
         if (strcmp(*f, name) == 0 && is_reserved(name, true))
-            return tn_fail(err, TN_E_invalid, "a list cannot be filtered by '%s': that is a "
-                           "parameter of every list", name);
+            return tn_fail(err, TN_E_invalid,
+                           "a list cannot be filtered by '%s': that is a "
+                           "parameter of every list",
+                           name);
     return true;
 }
 
@@ -741,11 +755,15 @@ static void check_tables(struct load *load, const struct tn_units *units)
         if (!check_fields(load, r)) return;
         while (k < i && strcmp(tn_units_resource_at(units, k)->resource.plural, table) != 0) k++;
         if (is_system_table(table))
-            tn_fail(&err, TN_E_invalid, "'%s' is a table of Tenon's own: give the resource another "
-                    "plural", table);
+            tn_fail(&err, TN_E_invalid,
+                    "'%s' is a table of Tenon's own: give the resource another "
+                    "plural",
+                    table);
         else if (k < i)
-            tn_fail(&err, TN_E_invalid, "the table '%s' belongs to %s already: give the resource "
-                    "another plural", table, tn_units_resource_at(units, k)->path);
+            tn_fail(&err, TN_E_invalid,
+                    "the table '%s' belongs to %s already: give the resource "
+                    "another plural",
+                    table, tn_units_resource_at(units, k)->path);
         else
             continue;
         tn_fail_field(&err, "plural");
@@ -939,10 +957,9 @@ void tn_resource_table(const struct tn_decl *decl, struct tn_column *columns, st
     for (size_t i = 0; i < r->n_fields && out->column_count < TN_STORE_COLUMNS_MAX; i++) {
         const struct tn_field *f = &r->fields[i];
         if (f->generated || f->type == TN_FIELD_list || f->type == TN_FIELD_object) continue;
-        bool indexed = named(r->key, f->name) || named(r->filter, f->name) ||
-                       named(r->sort, f->name);
-        columns[out->column_count++] =
-            (struct tn_column){f->name, column_type(f->type), indexed};
+        bool indexed =
+            named(r->key, f->name) || named(r->filter, f->name) || named(r->sort, f->name);
+        columns[out->column_count++] = (struct tn_column){f->name, column_type(f->type), indexed};
     }
     for (size_t i = 0; r->key && r->key[i] && i < TN_STORE_KEY_MAX; i++) out->key[i] = r->key[i];
 }

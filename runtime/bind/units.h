@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* units.h - all script files of a worker, loaded and checked: what serve, check and map go by.
  * Files form units that change together: "core" (scripts/resources, scripts/surfaces), "rules"
- * (scripts/rules, if there are any) and one a system ("oracle_fusion": scripts/adapters/oracle_fusion.lua and
- * mappings/oracle_fusion/...), each with the files of stdlib/ that it requires.  A unit's hash over
- * its files is its generation.
- * Life: load gives a whole new set or nothing; ref and unref; whoever works with a set keeps it by
- * a reference while newer ones take its place.  One process; not while one of its scripts runs. */
+ * (scripts/rules, if there are any) and one a system ("oracle_fusion":
+ * scripts/adapters/oracle_fusion.lua and mappings/oracle_fusion/...), each with the files of
+ * stdlib/ that it requires.  A unit's hash over its files is its generation. Life: load gives a
+ * whole new set or nothing; ref and unref; whoever works with a set keeps it by a reference while
+ * newer ones take its place.  One process; not while one of its scripts runs. */
 #ifndef TN_BIND_UNITS_H
 #define TN_BIND_UNITS_H
 
@@ -31,8 +31,8 @@ struct tn_units_env {
     struct tn_http_client *http;
     struct tn_store *store;
     const struct tn_secrets *secrets;
-    struct tn_runner *runner;        /* for tn.sync */
-    const struct tn_units *serving;  /* the newest set; NULL: none yet */
+    struct tn_runner *runner;                /* for tn.sync */
+    const struct tn_units *serving;          /* the newest set; NULL: none yet */
     const struct tn_example_watch *examples; /* told of each while sets load; NULL: nobody is */
 };
 

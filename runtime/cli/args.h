@@ -17,10 +17,10 @@ struct tn_arg_list {
 
 /* One option; a row with a NULL name ends the table. */
 struct tn_arg {
-    const char *name;              /* without the dashes */
+    const char *name; /* without the dashes */
     enum tn_arg_kind kind;
-    void *dest;                    /* bool, const char *, int64_t or struct tn_arg_list */
-    const char *value;             /* what help calls the value; NULL for flags */
+    void *dest;        /* bool, const char *, int64_t or struct tn_arg_list */
+    const char *value; /* what help calls the value; NULL for flags */
     const char *help;
 };
 
@@ -34,6 +34,6 @@ TN_MUST_CHECK bool tn_args_set(const struct tn_arg *table, struct tn_str name, c
                                struct tn_err *err);
 /* "  --name VALUE   help" lines on stdout. */
 void tn_args_help(const struct tn_arg *table);
-void tn_args_clear(const struct tn_arg *table);        /* frees the lists */
+void tn_args_clear(const struct tn_arg *table); /* frees the lists */
 
 #endif

@@ -11,24 +11,38 @@
 
 static const struct tn_command commands[] = {
     {"serve", "[options]", "run the server", NULL}, /* it is the program's own */
-    {"check", "[--site DIR] [--json]", "load all scripts and run all examples, print every fault", tn_cli_check},
-    {"test", "[PATH...] [--site DIR] [--tap]", "run the examples of mappings and the *.test.lua files there (tests/lua)", tn_cli_test},
-    {"map", "NAME [--site DIR] [--from FORMAT] [--rows PATH] [--delimiter C] [--decimal-comma NAMES] [--encoding NAME] "
-     "[--columns LIST] [--bytes] [--to FORMAT] [--back] [--explain] [--coverage] [--stats] [--json]",
+    {"check", "[--site DIR] [--json]", "load all scripts and run all examples, print every fault",
+     tn_cli_check},
+    {"test", "[PATH...] [--site DIR] [--tap]",
+     "run the examples of mappings and the *.test.lua files there (tests/lua)", tn_cli_test},
+    {"map",
+     "NAME [--site DIR] [--from FORMAT] [--rows PATH] [--delimiter C] [--decimal-comma NAMES] "
+     "[--encoding NAME] "
+     "[--columns LIST] [--bytes] [--to FORMAT] [--back] [--explain] [--coverage] [--stats] "
+     "[--json]",
      "records or pages on stdin, mapped records on stdout", tn_cli_map},
     {"show", "[PATH]", "print a shipped script or mapping, or list them all", tn_cli_show},
-    {"sync", "NAME OPERATION [--filter k=v] [--dry-run] [--data DIR] [--json]", "run a sync and watch it", tn_cli_sync},
+    {"sync", "NAME OPERATION [--filter k=v] [--dry-run] [--data DIR] [--json]",
+     "run a sync and watch it", tn_cli_sync},
     {"runs", "NAME [--data DIR] [--json]", "the last runs of an integration", tn_cli_runs},
-    {"preview", "[--site DIR] [--data DIR] [--json]", "what changed scripts would do to the last records", tn_cli_preview},
-    {"reload", "[--expect HASH] [--shadow MINUTES] [--data DIR] [--json]", "load the site folder anew", tn_cli_reload},
-    {"shadow", "[--end] [--data DIR] [--json]", "what the scripts before the last change make of what comes in", tn_cli_shadow},
-    {"generations", "[UNIT [FROM [TO]]] [--data DIR] [--json]", "which scripts serve, or served when, or what is different",
-     tn_cli_generations},
-    {"rollback", "UNIT GENERATION [--data DIR] [--json]", "an older generation of a unit serves again", tn_cli_rollback},
-    {"key", "create NAME [--role read_only] | list | revoke ID | generate", "API keys, and a fresh master key", tn_cli_key},
-    {"backup", "FILE [--data DIR]", "a checked copy of the running server's database", tn_cli_backup},
-    {"restore", "FILE [--data DIR] [--verify] [--force]", "a backup back in its place, or only tried out", tn_cli_restore},
-    {"doctor", "[--data DIR] [--key-file FILE] [--json]", "what is wrong with a data folder, and what to do", tn_cli_doctor},
+    {"preview", "[--site DIR] [--data DIR] [--json]",
+     "what changed scripts would do to the last records", tn_cli_preview},
+    {"reload", "[--expect HASH] [--shadow MINUTES] [--data DIR] [--json]",
+     "load the site folder anew", tn_cli_reload},
+    {"shadow", "[--end] [--data DIR] [--json]",
+     "what the scripts before the last change make of what comes in", tn_cli_shadow},
+    {"generations", "[UNIT [FROM [TO]]] [--data DIR] [--json]",
+     "which scripts serve, or served when, or what is different", tn_cli_generations},
+    {"rollback", "UNIT GENERATION [--data DIR] [--json]",
+     "an older generation of a unit serves again", tn_cli_rollback},
+    {"key", "create NAME [--role read_only] | list | revoke ID | generate",
+     "API keys, and a fresh master key", tn_cli_key},
+    {"backup", "FILE [--data DIR]", "a checked copy of the running server's database",
+     tn_cli_backup},
+    {"restore", "FILE [--data DIR] [--verify] [--force]",
+     "a backup back in its place, or only tried out", tn_cli_restore},
+    {"doctor", "[--data DIR] [--key-file FILE] [--json]",
+     "what is wrong with a data folder, and what to do", tn_cli_doctor},
     {"version", "", "print the version", tn_cli_version},
     {NULL, NULL, NULL, NULL},
 };
@@ -42,8 +56,10 @@ bool tn_cli_terminal(void)
 static void print_fault(const struct tn_err *err)
 {
     fputs("tenon: ", stderr);
-    if (err->file[0] && err->line) fprintf(stderr, "%s:%d: ", err->file, err->line);
-    else if (err->file[0]) fprintf(stderr, "%s: ", err->file);
+    if (err->file[0] && err->line)
+        fprintf(stderr, "%s:%d: ", err->file, err->line);
+    else if (err->file[0])
+        fprintf(stderr, "%s: ", err->file);
     fprintf(stderr, "%s\n", err->text);
 }
 
@@ -102,7 +118,8 @@ static int unknown(const char *name)
     return TN_EXIT_usage;
 }
 
-int tn_cli_main(int argc, char **argv, int (*serve)(int argc, char **argv), void (*serve_help)(void))
+int tn_cli_main(int argc, char **argv, int (*serve)(int argc, char **argv),
+                void (*serve_help)(void))
 {
     const char *name = argc > 1 ? argv[1] : "help";
     if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h"))

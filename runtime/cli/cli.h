@@ -12,14 +12,15 @@
 enum { TN_EXIT_ok, TN_EXIT_failed, TN_EXIT_usage };
 
 struct tn_command {
-    const char *name;              /* NULL ends the table */
-    const char *usage;             /* what follows the name */
+    const char *name;  /* NULL ends the table */
+    const char *usage; /* what follows the name */
     const char *help;
-    int (*run)(int argc, char **argv);     /* argv without program and command */
+    int (*run)(int argc, char **argv); /* argv without program and command */
 };
 
 /* serve is the program's own (it stands above this folder). */
-int tn_cli_main(int argc, char **argv, int (*serve)(int argc, char **argv), void (*serve_help)(void));
+int tn_cli_main(int argc, char **argv, int (*serve)(int argc, char **argv),
+                void (*serve_help)(void));
 
 int tn_cli_backup(int argc, char **argv);
 int tn_cli_check(int argc, char **argv);

@@ -71,8 +71,10 @@ int tn_cli_backup(int argc, char **argv)
     tn_client_close(client);
     if (!ok) return tn_cli_fail(&err);
     printf("%s: %lld bytes, checked\n", path, (long long)bytes);
-    fprintf(stderr, "the master key is not in it: keep %s/master.key (or whatever holds the key) "
-                    "in another place\n", data);
+    fprintf(stderr,
+            "the master key is not in it: keep %s/master.key (or whatever holds the key) "
+            "in another place\n",
+            data);
     return TN_EXIT_ok;
 }
 
@@ -82,7 +84,7 @@ struct counts {
     size_t n;
     struct count {
         char table[TN_STORE_NAME_MAX + 1];
-        int64_t records[2];            /* of the backup, of the folder; -1: no such table */
+        int64_t records[2]; /* of the backup, of the folder; -1: no such table */
     } c[TABLES_MAX];
     int which;
 };
@@ -104,8 +106,10 @@ static void count(void *arg, const char *table, int64_t records)
 
 static void print_number(int64_t n)
 {
-    if (n < 0) printf(" %12s", "-");
-    else printf(" %12lld", (long long)n);
+    if (n < 0)
+        printf(" %12s", "-");
+    else
+        printf(" %12lld", (long long)n);
 }
 
 static void print_counts(const struct counts *all, const char *data)

@@ -33,8 +33,7 @@ static void fault(void *arg, const struct tn_err *err)
         printf("\033[1m%s:%d:\033[0m %s%s\033[31m%s\033[0m\n", err->file, err->line, field,
                field[0] ? ": " : "", err->text);
     } else {
-        printf("%s:%d: %s%s%s\n", err->file, err->line, field, field[0] ? ": " : "",
-               err->text);
+        printf("%s:%d: %s%s%s\n", err->file, err->line, field, field[0] ? ": " : "", err->text);
     }
 }
 
@@ -76,8 +75,8 @@ static void print_units(const struct tn_units *units)
 {
     for (size_t i = 0; i < tn_units_count(units); i++) {
         const struct tn_unit *u = tn_units_at(units, i);
-        printf("  %-20s %3zu files  %.12s\n", tn_unit_name(u),
-               tn_fileset_count(tn_unit_files(u)), tn_unit_generation(u));
+        printf("  %-20s %3zu files  %.12s\n", tn_unit_name(u), tn_fileset_count(tn_unit_files(u)),
+               tn_unit_generation(u));
     }
 }
 

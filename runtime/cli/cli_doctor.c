@@ -22,7 +22,7 @@ enum { PATH_BYTES = 4096, WAL_LARGE_MIB = 256, FREE_LOW_MIB = 1024 };
 
 struct doctor {
     const char *data, *key_file;
-    struct tn_jw *json;                /* NULL: text */
+    struct tn_jw *json; /* NULL: text */
     int warnings, faults;
     bool served;
 };
@@ -64,8 +64,7 @@ static bool look_at_folder(struct doctor *d)
         return false;
     }
     snprintf(text, sizeof text, "%.200s, mode %04o", d->data, (unsigned)st.st_mode & 07777);
-    say(d, st.st_mode & 077 ? WARNING : FINE, "folder", text,
-        "others may look in: chmod 700 it");
+    say(d, st.st_mode & 077 ? WARNING : FINE, "folder", text, "others may look in: chmod 700 it");
     return true;
 }
 
@@ -108,8 +107,11 @@ static void look_at_sizes(struct doctor *d)
     long long left = (long long)fs.f_bavail * (long long)fs.f_frsize / TN_MIB;
     snprintf(text, sizeof text, "%lld MiB free", left);
     bool low = left < FREE_LOW_MIB || left < db / 4;
-    say(d, left < 16 ? FAULT : low ? WARNING : FINE, "disk", text,
-        "make room: with a full disk every write is refused");
+    say(d,
+        left < 16 ? FAULT
+        : low     ? WARNING
+                  : FINE,
+        "disk", text, "make room: with a full disk every write is refused");
 }
 
 static void add_table(void *arg, const char *table, int64_t records)
@@ -128,9 +130,9 @@ static bool look_at_database(struct doctor *d)
     path_of(d, "tenon.db", path);
     if (!tn_store_verify(path, &err) || !tn_store_survey(path, add_table, sum, &err)) {
         say(d, FAULT, "database", err.text,
-            err.kind == TN_E_too_new ? "start the newer version" :
-            err.kind == TN_E_not_found ? "tenon serve makes one; or tenon restore FILE" :
-                                         "tenon restore FILE puts a backup in its place");
+            err.kind == TN_E_too_new     ? "start the newer version"
+            : err.kind == TN_E_not_found ? "tenon serve makes one; or tenon restore FILE"
+                                         : "tenon restore FILE puts a backup in its place");
         return false;
     }
     snprintf(text, sizeof text, "sound: %lld tables, %lld records, counts agree", (long long)sum[0],
@@ -148,10 +150,10 @@ static bool key_fits(struct doctor *d, const struct tn_secrets *secrets, struct 
     struct tn_loop *loop = tn_loop_new(err);
     struct tn_store_options o = {.dir = d->data, .holder = tn_id_new()};
     struct tn_store *store = loop ? tn_store_open(loop, &o, err) : NULL;
-    bool ok = store &&
-              tn_store_kv_get(store, TN_TEAM_SYSTEM, "system", TN_STR("key check"), &sealed, NULL,
-                              err) &&
-              tn_unseal(&secrets->config, tn_buf_str(&sealed), TN_STR("key check"), &plain, err);
+    bool ok =
+        store &&
+        tn_store_kv_get(store, TN_TEAM_SYSTEM, "system", TN_STR("key check"), &sealed, NULL, err) &&
+        tn_unseal(&secrets->config, tn_buf_str(&sealed), TN_STR("key check"), &plain, err);
     tn_store_close(store);
     tn_loop_free(loop);
     tn_buf_clear(&sealed);

@@ -73,7 +73,8 @@ int tn_cli_key(int argc, char **argv)
     struct tn_str reply = {0};
     struct tn_buf body;
     const struct tn_arg table[] = {{"data", TN_ARG_text, &data, "DIR", "the server's folder"},
-                                   {"role", TN_ARG_text, &role, "ROLE", "admin, plant_manager, read_write, read_only, monitor"},
+                                   {"role", TN_ARG_text, &role, "ROLE",
+                                    "admin, plant_manager, read_write, read_only, monitor"},
                                    {"json", TN_ARG_flag, &json, NULL, "the answer as JSON"},
                                    {NULL, TN_ARG_flag, NULL, NULL, NULL}};
     if (!tn_args_parse(table, argc, argv, words, 2, &n, &err)) return tn_cli_usage(&err, "key");
@@ -96,10 +97,14 @@ int tn_cli_key(int argc, char **argv)
         ok = tn_client_call(client, revoke ? "DELETE" : "GET", path, (struct tn_str){0}, &reply,
                             &err);
     }
-    if (ok && json) printf("%.*s\n", TN_FMT(reply));
-    else if (ok && create) print_new(tn_client_json(client));
-    else if (ok && revoke) printf("revoked\n");
-    else if (ok && list) print_list(tn_jget_z(tn_client_json(client), "keys"));
+    if (ok && json)
+        printf("%.*s\n", TN_FMT(reply));
+    else if (ok && create)
+        print_new(tn_client_json(client));
+    else if (ok && revoke)
+        printf("revoked\n");
+    else if (ok && list)
+        print_list(tn_jget_z(tn_client_json(client), "keys"));
     tn_buf_clear(&body);
     tn_client_close(client);
     return ok ? TN_EXIT_ok : tn_cli_fail(&err);

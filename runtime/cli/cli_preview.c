@@ -43,8 +43,11 @@ static void print_messages(struct tn_jval list, const char *what, struct tn_aren
 static void print_side(struct tn_jval side, const char *name)
 {
     double ms = (double)number(side, "us") / 1e3;
-    printf("    %s: %.*f ms, peak %lld KiB\n", name, ms < 0.1 ? 3 : ms < 1 ? 2 : 1, ms,
-           (long long)number(side, "peakBytes") / 1024);
+    printf("    %s: %.*f ms, peak %lld KiB\n", name,
+           ms < 0.1 ? 3
+           : ms < 1 ? 2
+                    : 1,
+           ms, (long long)number(side, "peakBytes") / 1024);
 }
 
 /* A line for each name in the list. */

@@ -71,13 +71,13 @@ int tn_cli_reload(int argc, char **argv)
     struct tn_err err;
     struct tn_str reply;
     struct tn_buf body;
-    const struct tn_arg table[] = {{"expect", TN_ARG_text, &expect, "HASH",
-                                    "only if it is what tenon preview looked at"},
-                                   {"shadow", TN_ARG_text, &shadow, "MINUTES",
-                                    "what served before goes on beside it, and is compared"},
-                                   {"data", TN_ARG_text, &data, "DIR", "the server's folder"},
-                                   {"json", TN_ARG_flag, &json, NULL, "the answer as JSON"},
-                                   {NULL, TN_ARG_flag, NULL, NULL, NULL}};
+    const struct tn_arg table[] = {
+        {"expect", TN_ARG_text, &expect, "HASH", "only if it is what tenon preview looked at"},
+        {"shadow", TN_ARG_text, &shadow, "MINUTES",
+         "what served before goes on beside it, and is compared"},
+        {"data", TN_ARG_text, &data, "DIR", "the server's folder"},
+        {"json", TN_ARG_flag, &json, NULL, "the answer as JSON"},
+        {NULL, TN_ARG_flag, NULL, NULL, NULL}};
     if (!tn_args_parse(table, argc, argv, rest, 0, &n, &err)) return tn_cli_usage(&err, "reload");
     tn_buf_init(&body, 4096);
     write_wish(&body, expect, shadow);

@@ -17,14 +17,15 @@ static void print(struct tn_jval answer)
     tn_jtext(tn_jget_z(answer, "previous"), &arena, &before);
     tn_jtext(tn_jget_z(answer, "until"), &arena, &until);
     tn_jint(tn_jget_z(answer, "pagesLeftOut"), &left_out);
-    printf("set %.12s beside set %.12s, which serves: %.*s, until %.*s\n", before.p, now.p, TN_FMT(state),
-           TN_FMT(until));
+    printf("set %.12s beside set %.12s, which serves: %.*s, until %.*s\n", before.p, now.p,
+           TN_FMT(state), TN_FMT(until));
     if (left_out)
         printf("  %lld pages were left out: they came faster than they could be tried\n",
                (long long)left_out);
     tn_cli_print_findings(answer);
     if (!tn_jcount(tn_jget_z(answer, "mappings")))
-        printf("  nothing that these changes touch has come yet (what is told is up to a second old)\n");
+        printf("  nothing that these changes touch has come yet (what is told is up to a second "
+               "old)\n");
     tn_arena_clear(&arena);
 }
 

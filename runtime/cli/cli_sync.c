@@ -16,7 +16,8 @@ struct wish {
     bool dry_run, json;
 };
 
-/* The answer is the result: of a dry run, which leaves nothing to look at later, and for programs. */
+/* The answer is the result: of a dry run, which leaves nothing to look at later, and for programs.
+ */
 static bool waits(const struct wish *wish)
 {
     return wish->dry_run || wish->json;
@@ -131,14 +132,15 @@ static void print_result(struct tn_jval run)
     tn_jtext(tn_jget_z(run, "status"), &arena, &status);
     tn_jtext(tn_jget_z(run, "generation"), &arena, &generation);
     if (tn_cli_terminal()) printf("\r\033[K");
-    printf("%.*s  %lld records: %lld created, %lld updated, %lld unchanged, %lld failed, in %lld ms "
-           "(generation %.12s)\n", TN_FMT(status),
-           (long long)count(run, "recordCount", "recordsProcessed"),
-           (long long)count(run, "createdCount", "recordsCreated"),
-           (long long)count(run, "updatedCount", "recordsUpdated"),
-           (long long)count(run, "unchangedCount", "recordsUnchanged"),
-           (long long)count(run, "errorCount", "recordsFailed"), (long long)number(run, "duration"),
-           generation.p);
+    printf(
+        "%.*s  %lld records: %lld created, %lld updated, %lld unchanged, %lld failed, in %lld ms "
+        "(generation %.12s)\n",
+        TN_FMT(status), (long long)count(run, "recordCount", "recordsProcessed"),
+        (long long)count(run, "createdCount", "recordsCreated"),
+        (long long)count(run, "updatedCount", "recordsUpdated"),
+        (long long)count(run, "unchangedCount", "recordsUnchanged"),
+        (long long)count(run, "errorCount", "recordsFailed"), (long long)number(run, "duration"),
+        generation.p);
     for (struct tn_jiter it = tn_jiter(errors); tn_jnext(&it);) print_error(it.value);
     print_rest(count(run, "errorCount", "recordsFailed"), tn_jcount(errors));
     print_warnings(run);
@@ -188,8 +190,10 @@ static bool run(struct tn_client *c, const char *name, const char *operation,
 /* Goes into a path as it is. */
 static bool plain_name(const char *name)
 {
-    return name[0] && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                   "_-.") == strlen(name) && strlen(name) < 200;
+    return name[0] &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                        "_-.") == strlen(name) &&
+           strlen(name) < 200;
 }
 
 int tn_cli_sync(int argc, char **argv)
@@ -207,16 +211,19 @@ int tn_cli_sync(int argc, char **argv)
         {NULL, TN_ARG_flag, NULL, NULL, NULL}};
     if (!tn_args_parse(table, argc, argv, words, 2, &n, &err)) return tn_cli_usage(&err, "sync");
     if (n != 2 || !plain_name(words[0])) {
-        tn_fail(&err, TN_E_invalid, "sync takes an integration's name and an operation, as in: "
-                                    "tenon sync oracle_fusion_prod sync_items");
+        tn_fail(&err, TN_E_invalid,
+                "sync takes an integration's name and an operation, as in: "
+                "tenon sync oracle_fusion_prod sync_items");
         return tn_cli_usage(&err, "sync");
     }
     struct tn_client *client = tn_client_open(wish.data, &err);
     bool ok = client && run(client, words[0], words[1], &wish, &reply, &err), failed = false;
     if (ok) {
         failed = !tn_str_is(tn_jraw(tn_jget_z(tn_client_json(client), "status")), "\"SUCCESS\"");
-        if (wish.json) printf("%.*s\n", TN_FMT(reply));
-        else print_result(tn_client_json(client));
+        if (wish.json)
+            printf("%.*s\n", TN_FMT(reply));
+        else
+            print_result(tn_client_json(client));
     }
     tn_client_close(client);
     tn_args_clear(table);

@@ -30,9 +30,10 @@ struct tn_client *tn_client_open(const char *data, struct tn_err *err)
     snprintf(c->path, sizeof c->path, "%s/tenon.sock", data);
     tn_buf_init(&c->answer, ANSWER_MAX);
     if (!tn_http_unix_answers(c->path)) {
-        tn_fail(err, TN_E_unavailable, "no server runs on %s (%s %s): start one with tenon serve, or "
-                                       "name its folder with --data", data,
-                access(c->path, F_OK) == 0 ? "nobody listens on" : "there is no", c->path);
+        tn_fail(err, TN_E_unavailable,
+                "no server runs on %s (%s %s): start one with tenon serve, or "
+                "name its folder with --data",
+                data, access(c->path, F_OK) == 0 ? "nobody listens on" : "there is no", c->path);
         goto fail;
     }
     c->json = tn_json_new();
@@ -81,8 +82,8 @@ static bool refused(struct tn_client *c, struct tn_err *err)
     tn_jtext(tn_jget_z(details, "file"), &arena, &file);
     tn_jtext(tn_jget_z(details, "field"), &arena, &field);
     tn_jint(tn_jget_z(details, "line"), &line);
-    tn_fail(err, TN_E_upstream, "%.*s%s%.*s%s", TN_FMT(message), field.n ? " (" : "",
-            TN_FMT(field), field.n ? ")" : "");
+    tn_fail(err, TN_E_upstream, "%.*s%s%.*s%s", TN_FMT(message), field.n ? " (" : "", TN_FMT(field),
+            field.n ? ")" : "");
     if (file.n) {
         char name[sizeof err->file];
         snprintf(name, sizeof name, "%.*s", TN_FMT(file));
@@ -98,9 +99,15 @@ bool tn_client_call(struct tn_client *c, const char *method, const char *path, s
     char url[4200];
     struct tn_fetch_header json = {"Content-Type", TN_STR("application/json")};
     snprintf(url, sizeof url, "http://localhost%s", path);
-    struct tn_fetch f = {.method = method, .url = url, .headers = &json, .nheaders = body.p ? 1 : 0,
-                         .body = body, .total_ms = CALL_MS, .max_reply = ANSWER_MAX,
-                         .unix_path = c->path, .policy = TN_EGRESS_local};
+    struct tn_fetch f = {.method = method,
+                         .url = url,
+                         .headers = &json,
+                         .nheaders = body.p ? 1 : 0,
+                         .body = body,
+                         .total_ms = CALL_MS,
+                         .max_reply = ANSWER_MAX,
+                         .unix_path = c->path,
+                         .policy = TN_EGRESS_local};
     struct tn_err ignored;
     c->done = false;
     c->err.kind = TN_E_none;
@@ -124,7 +131,8 @@ struct tn_jval tn_client_json(const struct tn_client *c)
 
 void tn_client_part(struct tn_buf *path, const char *part)
 {
-    static const char plain[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._~";
+    static const char plain[] =
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._~";
     for (const char *p = part; *p; p++)
         if (strchr(plain, *p))
             tn_buf_addc(path, *p);

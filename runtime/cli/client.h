@@ -12,7 +12,7 @@ struct tn_client;
 
 /* False when nothing listens there: err says how to start a server. */
 TN_MUST_CHECK struct tn_client *tn_client_open(const char *data, struct tn_err *err);
-void tn_client_close(struct tn_client *c);                     /* NULL does nothing */
+void tn_client_close(struct tn_client *c); /* NULL does nothing */
 /* body absent: none.  The answer's text is in reply until the next call.  False: no answer, or one
  * that says error (err carries its message, file, line and field). */
 TN_MUST_CHECK bool tn_client_call(struct tn_client *c, const char *method, const char *path,

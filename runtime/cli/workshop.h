@@ -10,14 +10,14 @@ struct tn_workshop {
     struct tn_loop *loop;
     struct tn_host *host;
     struct tn_units_env env;
-    struct tn_units *units;        /* NULL: they do not load */
+    struct tn_units *units; /* NULL: they do not load */
 };
 /* The shipped files under those of site (may be NULL).  examples (may be NULL; outlives it) is told
  * how each example of a mapping went, each (may be NULL) gets every fault.  False: err is the
  * first.  Close it in either case. */
 TN_MUST_CHECK bool tn_workshop_open(struct tn_workshop *w, const char *site,
-                                    const struct tn_example_watch *examples,
-                                    tn_units_fault_fn each, void *arg, struct tn_err *err);
+                                    const struct tn_example_watch *examples, tn_units_fault_fn each,
+                                    void *arg, struct tn_err *err);
 void tn_workshop_close(struct tn_workshop *w);
 
 #endif

@@ -85,9 +85,11 @@ bool tn_unseal(const struct tn_key *key, struct tn_str envelope, struct tn_str b
         goto out;
     }
     if (!tn_str_is(id, key->id)) {
-        tn_fail(err, TN_E_corrupt,
-                "a value is sealed with key %.*s, but the key in use is %s: start with the key that "
-                "it was sealed with", TN_FMT(id), key->id);
+        tn_fail(
+            err, TN_E_corrupt,
+            "a value is sealed with key %.*s, but the key in use is %s: start with the key that "
+            "it was sealed with",
+            TN_FMT(id), key->id);
         goto out;
     }
     char *plain = tn_buf_reserve(out, data.n + 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cipher.h - sealed values: AES-256-GCM with a fresh nonce, as one line of text.
- * Envelope: "v1:<key id>:<nonce>:<data>:<tag>", base64url without padding.  The associated data says
- * what the value belongs to, so that a ciphertext cannot be moved to another record. */
+ * Envelope: "v1:<key id>:<nonce>:<data>:<tag>", base64url without padding.  The associated data
+ * says what the value belongs to, so that a ciphertext cannot be moved to another record. */
 #ifndef TN_CRYPTO_CIPHER_H
 #define TN_CRYPTO_CIPHER_H
 

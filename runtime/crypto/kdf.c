@@ -39,5 +39,6 @@ bool tn_scrypt(struct tn_str phrase, struct tn_str salt, unsigned char out[TN_KE
     if (EVP_PBE_scrypt(phrase.p, phrase.n, (const unsigned char *)salt.p, salt.n, N, R, P, MEMORY,
                        out, TN_KEY_LEN) == 1)
         return true;
-    return tn_fail(err, TN_E_no_memory, "a key could not be derived: scrypt needs 32 MiB of memory");
+    return tn_fail(err, TN_E_no_memory,
+                   "a key could not be derived: scrypt needs 32 MiB of memory");
 }

@@ -9,7 +9,7 @@
 /* HKDF-SHA-256: a key of its own for each purpose ("config", "api keys"). */
 void tn_derive(const struct tn_key *from, const char *purpose, struct tn_key *out);
 /* scrypt with N = 2^15, r = 8, p = 1 (32 MiB). */
-TN_MUST_CHECK bool tn_scrypt(struct tn_str phrase, struct tn_str salt, unsigned char out[TN_KEY_LEN],
-                             struct tn_err *err);
+TN_MUST_CHECK bool tn_scrypt(struct tn_str phrase, struct tn_str salt,
+                             unsigned char out[TN_KEY_LEN], struct tn_err *err);
 
 #endif

@@ -27,10 +27,8 @@ struct waiting {
 static void wish_fill(struct wish *w, const struct tn_script_change *c, tn_reload_fn done,
                       void *arg)
 {
-    *w = (struct wish){.only_new = c->only_new,
-                       .shadow_minutes = c->shadow_minutes,
-                       .done = done,
-                       .arg = arg};
+    *w = (struct wish){
+        .only_new = c->only_new, .shadow_minutes = c->shadow_minutes, .done = done, .arg = arg};
     snprintf(w->who, sizeof w->who, "%s", c->who);
     snprintf(w->expect, sizeof w->expect, "%s", c->expect ? c->expect : "");
     snprintf(w->unit, sizeof w->unit, "%s", c->unit ? c->unit : "");
@@ -226,11 +224,11 @@ static bool add_all(struct activation *a, struct tn_commit *commit, struct tn_er
     struct tn_store *store = a->g->o.env->store;
     char hash[HASH_HEX];
     tn_fileset_hash(tn_units_files(a->units), hash);
-    bool ok = tn_library_keep(store, commit, a->units, err) &&
-              tn_commit_kv_set(commit, TN_TEAM_SYSTEM, tn_library_space,
-                               tn_str(generations_active_key), tn_str(hash), a->from.version, 0,
-                               err) &&
-              add_pins(a, commit, err) && add_shadow(a, commit, hash, err);
+    bool ok =
+        tn_library_keep(store, commit, a->units, err) &&
+        tn_commit_kv_set(commit, TN_TEAM_SYSTEM, tn_library_space, tn_str(generations_active_key),
+                         tn_str(hash), a->from.version, 0, err) &&
+        add_pins(a, commit, err) && add_shadow(a, commit, hash, err);
     for (size_t i = 0; ok && i < a->report.changed_count; i++)
         ok = add_generation(a, commit, i, err);
     return ok && tn_commit_audit(commit, TN_TEAM_SYSTEM, a->wish.who, what_of(&a->wish), hash,

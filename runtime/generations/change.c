@@ -152,7 +152,8 @@ bool change_expected(const struct activation *a, const struct tn_fileset *files,
     /* Another worker took along what this one had written: there is nothing left to refuse. */
     if (a->wish.written && strcmp(hash, a->g->hash) == 0) return true;
     return strncmp(hash, expect, strlen(expect)) == 0 ||
-           tn_fail(err, TN_E_conflict, "the site folder%s is not what was looked at: it is %.12s now",
+           tn_fail(err, TN_E_conflict,
+                   "the site folder%s is not what was looked at: it is %.12s now",
                    a->wish.n_files && !a->wish.written ? " with these files" : "", hash);
 }
 

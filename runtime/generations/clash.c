@@ -163,7 +163,6 @@ void tn_clash_write(const struct tn_clash *c, struct tn_jw *w)
     tn_jw_key(w, TN_STR("keysNotChecked"));
     tn_jw_array(w);
     for (size_t i = 0; i < tn_units_resources(c->to); i++)
-        if (c->unchecked[i])
-            tn_jw_str(w, tn_str(tn_units_resource_at(c->to, i)->resource.plural));
+        if (c->unchecked[i]) tn_jw_str(w, tn_str(tn_units_resource_at(c->to, i)->resource.plural));
     tn_jw_end(w);
 }

@@ -95,8 +95,8 @@ struct tn_units *generations_load(struct tn_generations *g, struct tn_fileset *f
 /* The whole answer to "may these serve": they load, and what they publish does not clash. */
 struct tn_units *generations_load_fitting(struct tn_generations *g, struct tn_fileset *files,
                                           struct tn_err *err);
-/* At a start the folder is refused, and what it asked for is not written either: a roll back that it
- * would end goes on.  NULL: nothing served, or that does not load. */
+/* At a start the folder is refused, and what it asked for is not written either: a roll back that
+ * it would end goes on.  NULL: nothing served, or that does not load. */
 struct tn_units *generations_served_last(struct activation *a, const struct tn_err *refused);
 /* What another worker may have activated.  True: it is being loaded, and generations_go_on comes
  * after it. */

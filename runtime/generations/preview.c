@@ -18,7 +18,7 @@ struct tn_preview {
     struct tn_compare *compare;
     struct tn_clash *clash; /* of its sets */
     bool keys_seen;         /* there is none */
-    struct tn_err err; /* why it could not be loaded */
+    struct tn_err err;      /* why it could not be loaded */
     struct tn_findings *findings;
     struct tn_timer *turn;
     struct tn_evidence evidence;
@@ -121,8 +121,8 @@ static void both_loaded(void *arg)
     struct tn_preview *p = arg;
     p->loading = NULL;
     if (p->compare) {
-        p->clash = tn_clash_new(p->o.env->store, tn_compare_from(p->compare),
-                                tn_compare_to(p->compare));
+        p->clash =
+            tn_clash_new(p->o.env->store, tn_compare_from(p->compare), tn_compare_to(p->compare));
         tn_timer_set(p->turn, 0);
     } else {
         p->o.done(p->o.arg, TN_STR(""), &p->err);

@@ -24,7 +24,7 @@ struct tn_channel {
     struct tn_buf in, out;
     size_t in_at, out_at, max;
     int fd;
-    bool closed, *freed;           /* freed: set while handlers run, so that they may free us */
+    bool closed, *freed; /* freed: set while handlers run, so that they may free us */
 };
 
 static void on_ready(void *arg, int ready);
@@ -63,8 +63,8 @@ static void lost(struct tn_channel *c)
 static bool flush(struct tn_channel *c)
 {
     while (c->out_at < c->out.n) {
-        ssize_t n = send(c->fd, c->out.p + c->out_at, c->out.n - c->out_at,
-                         MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n =
+            send(c->fd, c->out.p + c->out_at, c->out.n - c->out_at, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
         c->out_at += (size_t)n;
@@ -130,12 +130,12 @@ void tn_channel_send(struct tn_channel *c, uint32_t type, uint64_t number, struc
     bool idle = c->out.n == 0;
     tn_buf_add(&c->out, &h, sizeof h);
     tn_buf_add(&c->out, payload.p, payload.n);
-    if (c->out.failed) {            /* a peer that never reads: both sides see the end */
+    if (c->out.failed) { /* a peer that never reads: both sides see the end */
         shutdown(c->fd, SHUT_RDWR);
         return;
     }
     if (idle && flush(c) && !c->out.n) return;
-    tn_watch_for(c->watch, TN_READ | TN_WRITE);     /* a broken socket shows there */
+    tn_watch_for(c->watch, TN_READ | TN_WRITE); /* a broken socket shows there */
 }
 
 size_t tn_channel_pending(const struct tn_channel *c)

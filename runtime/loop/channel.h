@@ -16,8 +16,8 @@ struct tn_channel;
 
 struct tn_message {
     uint32_t type;
-    uint64_t number;               /* the sender's; answers carry the number of what they answer */
-    struct tn_str payload;         /* borrowed for the call */
+    uint64_t number;       /* the sender's; answers carry the number of what they answer */
+    struct tn_str payload; /* borrowed for the call */
 };
 
 struct tn_channel_ops {
@@ -25,14 +25,15 @@ struct tn_channel_ops {
     void (*message)(void *arg, const struct tn_message *m);
     /* The peer is gone or broke the framing; no message follows.  May free the channel.  */
     void (*closed)(void *arg);
-    /* Optional: all messages that were waiting have been handed over (a chance to work in batches). */
+    /* Optional: all messages that were waiting have been handed over (a chance to work in batches).
+     */
     void (*drained)(void *arg);
 };
 
 /* max: the largest payload taken; a longer one closes the channel. */
 struct tn_channel *tn_channel_new(struct tn_loop *loop, int fd, size_t max,
                                   const struct tn_channel_ops *ops, void *arg);
-void tn_channel_free(struct tn_channel *c);                    /* NULL does nothing */
+void tn_channel_free(struct tn_channel *c); /* NULL does nothing */
 /* Copies; sends when the socket takes it.  After closed it does nothing. */
 void tn_channel_send(struct tn_channel *c, uint32_t type, uint64_t number, struct tn_str payload);
 /* Sent, but not yet taken by the socket. */

@@ -10,8 +10,11 @@
 
 #include "base/alloc.h"
 
-enum { DEPTH_MAX = 16, EVENTS = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE |
-                                IN_DELETE | IN_DELETE_SELF | IN_ONLYDIR | IN_DONT_FOLLOW };
+enum {
+    DEPTH_MAX = 16,
+    EVENTS = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF |
+             IN_ONLYDIR | IN_DONT_FOLLOW
+};
 
 struct tn_folder {
     struct tn_watch *watch;
@@ -49,7 +52,7 @@ static void on_events(void *arg, int ready)
 static void on_quiet(void *arg)
 {
     struct tn_folder *f = arg;
-    add(f, f->path, 0);                /* folders that are new since */
+    add(f, f->path, 0); /* folders that are new since */
     f->fn(f->arg);
 }
 

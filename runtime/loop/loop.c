@@ -10,7 +10,7 @@
 
 _Static_assert(TN_READ == EV_READ && TN_WRITE == EV_WRITE, "the flags are libevent's");
 
-struct hook {                       /* a signal, or a deferred call */
+struct hook { /* a signal, or a deferred call */
     struct hook *next;
     tn_loop_fn fn;
     void *arg;

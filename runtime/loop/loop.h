@@ -13,12 +13,12 @@ struct event_base;
 struct tn_loop;
 
 TN_MUST_CHECK struct tn_loop *tn_loop_new(struct tn_err *err);
-void tn_loop_free(struct tn_loop *loop);           /* timers and signals on it are freed before */
-void tn_loop_run(struct tn_loop *loop);            /* until tn_loop_stop */
-void tn_loop_turn(struct tn_loop *loop, bool wait);/* one pass, for tests */
+void tn_loop_free(struct tn_loop *loop);            /* timers and signals on it are freed before */
+void tn_loop_run(struct tn_loop *loop);             /* until tn_loop_stop */
+void tn_loop_turn(struct tn_loop *loop, bool wait); /* one pass, for tests */
 void tn_loop_stop(struct tn_loop *loop);
 struct event_base *tn_loop_base(struct tn_loop *loop);
-int64_t tn_loop_now_us(struct tn_loop *loop);      /* monotonic, as of this turn */
+int64_t tn_loop_now_us(struct tn_loop *loop); /* monotonic, as of this turn */
 
 /* Runs fn(arg) once, in a later pass of the loop. */
 typedef void (*tn_loop_fn)(void *arg);
@@ -30,7 +30,7 @@ struct tn_timer *tn_timer_new(struct tn_loop *loop, tn_loop_fn fn, void *arg);
 void tn_timer_set(struct tn_timer *t, int64_t ms); /* from now; replaces an earlier set */
 void tn_timer_cancel(struct tn_timer *t);
 bool tn_timer_armed(const struct tn_timer *t);
-void tn_timer_free(struct tn_timer *t);            /* NULL does nothing */
+void tn_timer_free(struct tn_timer *t); /* NULL does nothing */
 
 /* Calls fn(arg) in the loop after the signal; until the loop is freed. */
 void tn_loop_on_signal(struct tn_loop *loop, int signo, tn_loop_fn fn, void *arg);
@@ -41,6 +41,6 @@ struct tn_watch;
 typedef void (*tn_watch_fn)(void *arg, int ready);
 struct tn_watch *tn_watch_new(struct tn_loop *loop, int fd, tn_watch_fn fn, void *arg);
 void tn_watch_for(struct tn_watch *w, int what);
-void tn_watch_free(struct tn_watch *w);            /* does not close fd */
+void tn_watch_free(struct tn_watch *w); /* does not close fd */
 
 #endif

@@ -63,7 +63,7 @@ static void default_signals(void)
     sigset_t none;
     for (int s = 1; s < SIGRTMAX; s++) signal(s, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);          /* a file that may not grow is an error, not the end */
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, not the end */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -75,7 +75,7 @@ pid_t tn_process_start(int (*main)(void *arg), void *arg)
     pid = fork();
     if (pid != 0) return pid;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(1);          /* it died before the line above */
+    if (getppid() != parent) _exit(1); /* it died before the line above */
     default_signals();
     exit(main(arg));
 }

@@ -12,8 +12,8 @@ enum { DEATHS_TO_QUARANTINE = 2 };
 
 struct tn_shared *tn_shared_new(void)
 {
-    struct tn_shared *s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                               -1, 0);
+    struct tn_shared *s =
+        mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (s == MAP_FAILED) return NULL;
     s->started_ms = tn_now_ms();
     return s;

@@ -3,9 +3,9 @@
  * doing right now, and which isolates are in quarantine.  Made by the supervisor before it forks;
  * plain atomics, no locks.
  *
- * There is room for TN_SUSPECTS_MAX isolates.  When it is full, the oldest that is not in quarantine
- * gives way to a new one.  When all are, a new one is not noted, and whoever would have noted it is
- * told so. */
+ * There is room for TN_SUSPECTS_MAX isolates.  When it is full, the oldest that is not in
+ * quarantine gives way to a new one.  When all are, a new one is not noted, and whoever would have
+ * noted it is told so. */
 #ifndef TN_LOOP_SHARED_H
 #define TN_LOOP_SHARED_H
 
@@ -16,28 +16,33 @@
 /* A name has room for the longest that an integration's isolate can have. */
 enum { TN_WORKERS_MAX = 64, TN_UNIT_NAME = 128, TN_SUSPECTS_MAX = 128, TN_OWED = -1 };
 
-enum tn_process_state { TN_PROCESS_none, TN_PROCESS_starting, TN_PROCESS_ready, TN_PROCESS_stopping };
+enum tn_process_state {
+    TN_PROCESS_none,
+    TN_PROCESS_starting,
+    TN_PROCESS_ready,
+    TN_PROCESS_stopping
+};
 
 struct tn_shared_process {
     _Atomic int pid;
-    _Atomic int state;                     /* enum tn_process_state */
-    _Atomic int64_t beat_us;               /* monotonic; the loop was alive then */
+    _Atomic int state;       /* enum tn_process_state */
+    _Atomic int64_t beat_us; /* monotonic; the loop was alive then */
     _Atomic uint32_t restarts;
-    _Atomic uint64_t scripts;              /* which scripts a worker serves: grows with each change */
-    char unit[TN_UNIT_NAME];               /* the script unit that runs at this moment; "": none */
-    unsigned char holder[16];              /* who claims work in this place; zeroes: nobody yet */
+    _Atomic uint64_t scripts; /* which scripts a worker serves: grows with each change */
+    char unit[TN_UNIT_NAME];  /* the script unit that runs at this moment; "": none */
+    unsigned char holder[16]; /* who claims work in this place; zeroes: nobody yet */
 };
 
 /* An isolate that was running when a worker died, or that overran its budget time after time. */
 struct tn_shared_suspect {
-    _Atomic uint64_t key;                  /* of its name; 0: the place is free */
+    _Atomic uint64_t key; /* of its name; 0: the place is free */
     char unit[TN_UNIT_NAME];
-    _Atomic int64_t since_us;              /* monotonic */
+    _Atomic int64_t since_us; /* monotonic */
     _Atomic uint32_t deaths;
     _Atomic bool overran;
-    _Atomic int owed;                      /* the event: TN_OWED, or the worker that writes it; 0: none */
-    _Atomic bool by_deaths;                /* what the event is to say */
-    char of[TN_UNIT_NAME];                 /* the script unit that it runs, if that is known */
+    _Atomic int owed;       /* the event: TN_OWED, or the worker that writes it; 0: none */
+    _Atomic bool by_deaths; /* what the event is to say */
+    char of[TN_UNIT_NAME];  /* the script unit that it runs, if that is known */
 };
 
 struct tn_shared {
@@ -48,7 +53,7 @@ struct tn_shared {
     int64_t started_ms;
 };
 
-struct tn_shared *tn_shared_new(void);             /* mapped shared; NULL: errno */
+struct tn_shared *tn_shared_new(void); /* mapped shared; NULL: errno */
 void tn_shared_free(struct tn_shared *s);
 
 /* Supervisor: notes that a worker died while unit ran; answers how often that has happened.
@@ -64,14 +69,14 @@ bool tn_shared_overran(struct tn_shared *s, const char *unit, const char *of);
 bool tn_shared_full(const struct tn_shared *s);
 /* Who has place 0 <= i < TN_SUSPECTS_MAX, if that one is in quarantine; else NULL. */
 const struct tn_shared_suspect *tn_shared_in_quarantine(const struct tn_shared *s, int i);
-/* Each quarantine owes one event, even if it has ended meanwhile.  Who it is, if it is for this worker
- * (from 1) to write that of place i, and to say afterwards whether it could; no other gets it
- * meanwhile.  NULL: none is owed. */
+/* Each quarantine owes one event, even if it has ended meanwhile.  Who it is, if it is for this
+ * worker (from 1) to write that of place i, and to say afterwards whether it could; no other gets
+ * it meanwhile.  NULL: none is owed. */
 const struct tn_shared_suspect *tn_shared_tell(struct tn_shared *s, int i, int worker);
 void tn_shared_told(struct tn_shared *s, int i, int worker, bool ok);
 /* What the worker that had this number before did not come to say is owed again. */
 void tn_shared_untell(struct tn_shared *s, int worker);
-bool tn_shared_release(struct tn_shared *s, const char *unit);     /* false: it was not there */
+bool tn_shared_release(struct tn_shared *s, const char *unit); /* false: it was not there */
 /* This script unit changed ("core": all go by it): another chance for those that run it, and for
  * all that were running when a worker died. */
 void tn_shared_pardon(struct tn_shared *s, const char *changed);

@@ -242,7 +242,7 @@ struct tn_apply {
     struct tn_arena answer_memory; /* of their errors */
     unsigned called;               /* functions, in this turn */
     int64_t began_us;              /* this turn */
-    bool quick; /* the record has TN_WIDE bytes behind it, and nobody traces */
+    bool quick;                    /* the record has TN_WIDE bytes behind it, and nobody traces */
 };
 
 /* One operator on v, which is neither absent nor null.  False: a->why says why.  After it v may be

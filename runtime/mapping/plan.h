@@ -17,8 +17,8 @@ struct tn_json_pick;
 /* A field given as a function: writes exactly one value to out, or nothing (the field is absent).
  * failed: err says why; kind budget when it used up its time or memory.  record is the source
  * record, or the element of a list that the field is of.  Must not apply the same plan.
- * stream: NULL, or the function may pause: then it is called again, and is the next that is, but not
- * before it has called wake. */
+ * stream: NULL, or the function may pause: then it is called again, and is the next that is, but
+ * not before it has called wake. */
 struct tn_fn_stream {
     void *session; /* what the functions keep from call to call; NULL at first */
     void (*wake)(void *arg);
@@ -157,7 +157,8 @@ size_t tn_plan_functions(const struct tn_plan *plan);
 const struct tn_json_pick *tn_plan_pick(const struct tn_plan *plan);
 /* The target fields in their order, at most `room` of them; how many there are. */
 size_t tn_plan_targets(const struct tn_plan *plan, struct tn_str *names, size_t room);
-/* Where the field that a path in the output ("lines[2].unit") belongs to is declared; 0: nowhere. */
+/* Where the field that a path in the output ("lines[2].unit") belongs to is declared; 0: nowhere.
+ */
 int tn_plan_line(const struct tn_plan *plan, struct tn_str path);
 /* One line a target field: target, source path, operators, file:line; tabs between. */
 void tn_plan_explain(const struct tn_plan *plan, struct tn_buf *out);

@@ -491,8 +491,11 @@ void tn_spec_reverse(const struct tn_spec *spec, const struct tn_spec_field *out
             .theirs = out[i].target, .value = v, .line = out[i].line, .said = &out[i]};
     }
     invert_fields(&b, spec->fields, spec->field_count, TN_STR(""), TN_STR(""));
-    r->spec = (struct tn_spec){
-        .file = spec->file, .line = spec->line, .fn = spec->fn, .fn_end = spec->fn_end, .fn_arg = spec->fn_arg};
+    r->spec = (struct tn_spec){.file = spec->file,
+                               .line = spec->line,
+                               .fn = spec->fn,
+                               .fn_end = spec->fn_end,
+                               .fn_arg = spec->fn_arg};
     r->spec.fields = collect(&b, 0, &r->spec.field_count);
 }
 

@@ -10,17 +10,17 @@
 #include "base/str.h"
 
 enum tn_egress_policy {
-    TN_EGRESS_public,                  /* webhook targets: public unicast alone */
-    TN_EGRESS_upstream,                /* an integration's own host: private networks as well */
-    TN_EGRESS_local,                   /* the command line: Unix sockets and loopback */
+    TN_EGRESS_public,   /* webhook targets: public unicast alone */
+    TN_EGRESS_upstream, /* an integration's own host: private networks as well */
+    TN_EGRESS_local,    /* the command line: Unix sockets and loopback */
 };
 
-enum { TN_EGRESS_URL = 8 * 1024 };     /* the longest URL */
+enum { TN_EGRESS_URL = 8 * 1024 }; /* the longest URL */
 
 /* What the operator opened with --allow-net.  Shared, read-only after start. */
 struct tn_egress;
 struct tn_egress *tn_egress_new(void);
-void tn_egress_free(struct tn_egress *e);                       /* NULL does nothing */
+void tn_egress_free(struct tn_egress *e); /* NULL does nothing */
 /* "10.1.0.0/16", "10.1.2.3", "10.1.2.3:8443", "fd00::/8", "[fd00::1]:443", "[fd00::/8]:443". */
 TN_MUST_CHECK bool tn_egress_allow(struct tn_egress *e, const char *cidr, struct tn_err *err);
 
@@ -33,12 +33,13 @@ TN_MUST_CHECK bool tn_egress_check_text(const struct tn_egress *e, enum tn_egres
 
 /* The parts of a URL that may be fetched.  Views point into the URL. */
 struct tn_url {
-    struct tn_str scheme, host, path;  /* host without brackets; path with the query, may be empty */
-    unsigned port;                     /* 80 or 443 when not given */
+    struct tn_str scheme, host, path; /* host without brackets; path with the query, may be empty */
+    unsigned port;                    /* 80 or 443 when not given */
     bool tls;
 };
-/* http and https alone, no user info, no fragment games, no control or non-ASCII characters, no backslash, at most
- * TN_EGRESS_URL bytes.  False: kind invalid; for input checks, and before each fetch. */
+/* http and https alone, no user info, no fragment games, no control or non-ASCII characters, no
+ * backslash, at most TN_EGRESS_URL bytes.  False: kind invalid; for input checks, and before each
+ * fetch. */
 TN_MUST_CHECK bool tn_url_parse(struct tn_str url, struct tn_url *out, struct tn_err *err);
 /* Scheme, host (any case) and port are the same: credentials may go there. */
 bool tn_url_same_origin(const struct tn_url *a, const struct tn_url *b);

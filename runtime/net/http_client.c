@@ -18,7 +18,8 @@ enum {
     DELAY_MS = 500,
     MAX_DELAY_MS = 30000,
     READ_BYTES = 64 * 1024,
-    STREAM_BYTES = 16 * 1024, /* what is read at once; decompressed it may be a thousand times that */
+    STREAM_BYTES =
+        16 * 1024, /* what is read at once; decompressed it may be a thousand times that */
 };
 
 /* A throttle name that was told to wait. */
@@ -868,7 +869,8 @@ static void copy_request(struct tn_fetch_call *call, const struct tn_fetch *f)
     if (f->body.p) call->f.body.p = tn_arena_strndup(&call->arena, f->body.p, f->body.n);
     call->safe = f->retry.safe || is_read(call->f.method);
     fill_defaults(&call->f);
-    tn_buf_init(&call->body, call->f.max_reply < TN_LIMIT_REPLY ? call->f.max_reply : TN_LIMIT_REPLY);
+    tn_buf_init(&call->body,
+                call->f.max_reply < TN_LIMIT_REPLY ? call->f.max_reply : TN_LIMIT_REPLY);
     tn_buf_init(&call->raw, TN_LIMIT_REPLY_HEADERS);
 }
 

@@ -13,40 +13,42 @@
 
 enum tn_http_step { TN_HTTP_more, TN_HTTP_done, TN_HTTP_bad };
 
-/* Why a message was refused: the status to answer with, and a sentence without bytes of the peer. */
+/* Why a message was refused: the status to answer with, and a sentence without bytes of the peer.
+ */
 struct tn_http_refusal {
     int status;
     const char *text;
 };
 
 struct tn_http_field {
-    struct tn_str name, value;         /* value without the white space around it */
+    struct tn_str name, value; /* value without the white space around it */
 };
 
 /* A request's header.  All views point into the bytes that were parsed. */
 struct tn_http_head {
-    struct tn_str method, target;      /* as sent */
-    struct tn_str path, query;         /* parts of target, still escaped; query absent: no '?' */
-    struct tn_str host;                /* absent: HTTP/1.0 without Host */
-    struct tn_str request_id;          /* X-Request-ID as sent; absent: none, or sent twice */
-    uint64_t length;                   /* Content-Length; 0 when chunked */
-    unsigned minor;                    /* HTTP/1.<minor> */
+    struct tn_str method, target; /* as sent */
+    struct tn_str path, query;    /* parts of target, still escaped; query absent: no '?' */
+    struct tn_str host;           /* absent: HTTP/1.0 without Host */
+    struct tn_str request_id;     /* X-Request-ID as sent; absent: none, or sent twice */
+    uint64_t length;              /* Content-Length; 0 when chunked */
+    unsigned minor;               /* HTTP/1.<minor> */
     bool keep_alive, chunked, has_body;
-    bool expect_continue;              /* waits for 100 before it sends the body */
-    bool absolute;                     /* target was http://<Host>/...: is that us? */
+    bool expect_continue; /* waits for 100 before it sends the body */
+    bool absolute;        /* target was http://<Host>/...: is that us? */
     unsigned nfields;
     struct tn_http_field fields[TN_LIMIT_HEADER_FIELDS];
 };
 
 /* Finds the end of a header that arrives in pieces. */
 struct tn_http_scan {
-    size_t seen, line;                 /* bytes looked at, start of the line they end in */
-    size_t lead, fields;               /* where the request line and the fields start; fields 0: later */
-    bool checked;                      /* the request line, on its own */
+    size_t seen, line;   /* bytes looked at, start of the line they end in */
+    size_t lead, fields; /* where the request line and the fields start; fields 0: later */
+    bool checked;        /* the request line, on its own */
 };
 void tn_http_scan_init(struct tn_http_scan *s);
 /* p[0..n) is all that came since the start of the message.  done: *head_n is the length of the
- * header, its empty line included.  Refuses as soon as a limit is passed or the first line is wrong. */
+ * header, its empty line included.  Refuses as soon as a limit is passed or the first line is
+ * wrong. */
 enum tn_http_step tn_http_scan_feed(struct tn_http_scan *s, const char *p, size_t n, size_t *head_n,
                                     struct tn_http_refusal *why);
 /* p[0..n) is a whole header as the scan found it. */
@@ -59,25 +61,26 @@ unsigned tn_http_head_count(const struct tn_http_head *h, const char *name);
 
 /* A body, by Content-Length or chunked. */
 struct tn_http_decoder {
-    uint64_t left, total, max;         /* of this chunk or body; data so far; data allowed */
-    size_t overhead;                   /* bytes of extensions and trailers so far */
-    unsigned digits;                   /* of the chunk size */
+    uint64_t left, total, max; /* of this chunk or body; data so far; data allowed */
+    size_t overhead;           /* bytes of extensions and trailers so far */
+    unsigned digits;           /* of the chunk size */
     int state;
     bool chunked;
 };
 void tn_http_decoder_init(struct tn_http_decoder *d, const struct tn_http_head *h, uint64_t max);
-/* Takes some of p[0..n): *used bytes, of which *data (may be empty) is content.  Call again with the
- * rest while it answers more and *used > 0.  done: the message ends after *used bytes. */
-enum tn_http_step tn_http_decoder_feed(struct tn_http_decoder *d, const char *p, size_t n, size_t *used,
-                                    struct tn_str *data, struct tn_http_refusal *why);
+/* Takes some of p[0..n): *used bytes, of which *data (may be empty) is content.  Call again with
+ * the rest while it answers more and *used > 0.  done: the message ends after *used bytes. */
+enum tn_http_step tn_http_decoder_feed(struct tn_http_decoder *d, const char *p, size_t n,
+                                       size_t *used, struct tn_str *data,
+                                       struct tn_http_refusal *why);
 
 /* A path in decoded segments.  "/a/b%2Fc" has the two segments "a" and "b/c". */
 enum { TN_HTTP_SEGMENTS = 32 };
 struct tn_http_path {
-    struct tn_str text;                /* decoded, joined by slashes: for people and logs */
+    struct tn_str text; /* decoded, joined by slashes: for people and logs */
     struct tn_str segments[TN_HTTP_SEGMENTS];
     unsigned n;
-    bool slash;                        /* ended with one */
+    bool slash; /* ended with one */
 };
 /* Decodes raw (which starts with a slash) into out, which has room for raw.n bytes.  Refuses bad
  * escapes, control characters, what is no UTF-8, and dot segments in any spelling. */

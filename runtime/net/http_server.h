@@ -22,11 +22,12 @@ struct tn_http_exchange;
 struct tn_route_match;
 
 typedef void (*tn_http_handler)(void *arg, struct tn_http_exchange *x);
-/* The header is there, the body is not.  Answers how many bytes of body are taken (a larger one gets
- * 413), or replies (then the body is not looked at and the handler not called): for instance 401. */
+/* The header is there, the body is not.  Answers how many bytes of body are taken (a larger one
+ * gets 413), or replies (then the body is not looked at and the handler not called): for instance
+ * 401. */
 typedef size_t (*tn_http_admit)(void *arg, struct tn_http_exchange *x);
-/* Writes the body of an answer that the server itself gives (400, 408, 413, 414, 417, 431, 501, 503,
- * 505).  type: the content type, in: application/json. */
+/* Writes the body of an answer that the server itself gives (400, 408, 413, 414, 417, 431, 501,
+ * 503, 505).  type: the content type, in: application/json. */
 typedef void (*tn_http_error_body)(void *arg, int status, const char *text, const char *request_id,
                                    struct tn_buf *out);
 /* An answer was handed to the socket: for logs and metrics.  x is still readable. */
@@ -36,21 +37,21 @@ typedef void (*tn_http_observe)(void *arg, const struct tn_http_exchange *x, int
 /* Zero means the value of base/limits.h. */
 struct tn_http_server_options {
     tn_http_handler handle;
-    tn_http_admit admit;               /* NULL: max_body for all */
-    tn_http_error_body error_body;     /* NULL: one line of plain text */
-    tn_http_observe observe;           /* NULL: none */
-    void *arg;                         /* for the four above */
-    struct tn_log *log;                /* NULL: silent */
-    const char *const *hosts;          /* names that are us, for absolute targets; NULL: addresses */
-    size_t max_body, bodies;           /* of one request; of all that are held at a time */
-    unsigned max_connections, per_address;  /* loopback and Unix peers count in the first only */
+    tn_http_admit admit;           /* NULL: max_body for all */
+    tn_http_error_body error_body; /* NULL: one line of plain text */
+    tn_http_observe observe;       /* NULL: none */
+    void *arg;                     /* for the four above */
+    struct tn_log *log;            /* NULL: silent */
+    const char *const *hosts;      /* names that are us, for absolute targets; NULL: addresses */
+    size_t max_body, bodies;       /* of one request; of all that are held at a time */
+    unsigned max_connections, per_address; /* loopback and Unix peers count in the first only */
     int64_t header_ms, body_ms, keepalive_ms;
-    int64_t write_ms;                  /* to take an answer, plus 1 s per 16 KiB of it; 0: body_ms */
+    int64_t write_ms; /* to take an answer, plus 1 s per 16 KiB of it; 0: body_ms */
 };
 
 struct tn_http_server_stats {
     uint64_t accepted, requests, refused, timed_out;
-    unsigned connections;              /* now */
+    unsigned connections; /* now */
 };
 
 /* Copies the options (log, hosts and arg outlive the server). */
@@ -58,7 +59,7 @@ struct tn_http_server *tn_http_server_new(struct tn_loop *loop,
                                           const struct tn_http_server_options *o);
 /* Closes every connection; exchanges that are under way hear on_gone and stay the handler's.  Not
  * from inside a call of the server's. */
-void tn_http_server_free(struct tn_http_server *s);             /* NULL does nothing */
+void tn_http_server_free(struct tn_http_server *s); /* NULL does nothing */
 /* Accepts on a listening TCP or Unix descriptor, which stays the caller's and may be shared with
  * other processes. */
 TN_MUST_CHECK bool tn_http_server_listen(struct tn_http_server *s, int fd, struct tn_err *err);
@@ -79,10 +80,10 @@ bool tn_http_unix_answers(const char *path);
 /* The request.  Views live until the exchange is finished. */
 struct tn_str tn_http_method(const struct tn_http_exchange *x);
 bool tn_http_is(const struct tn_http_exchange *x, const char *method);
-struct tn_str tn_http_target(const struct tn_http_exchange *x);          /* as sent */
+struct tn_str tn_http_target(const struct tn_http_exchange *x); /* as sent */
 const struct tn_http_path *tn_http_path(const struct tn_http_exchange *x);
 const struct tn_http_head *tn_http_head(const struct tn_http_exchange *x);
-struct tn_str tn_http_get(const struct tn_http_exchange *x, const char *header);   /* any case */
+struct tn_str tn_http_get(const struct tn_http_exchange *x, const char *header); /* any case */
 /* Query parameters, decoded, in order; index < count.  What is no UTF-8 was refused before. */
 size_t tn_http_query_count(const struct tn_http_exchange *x);
 void tn_http_query_at(const struct tn_http_exchange *x, size_t index, struct tn_str *name,
@@ -97,7 +98,8 @@ int64_t tn_http_age_us(const struct tn_http_exchange *x);                /* sinc
 
 /* What router.h found, and the caller's own pointer, for the time of the exchange. */
 const struct tn_route_match *tn_http_match(const struct tn_http_exchange *x);
-struct tn_str tn_http_param(const struct tn_http_exchange *x, const char *name); /* of the pattern */
+struct tn_str tn_http_param(const struct tn_http_exchange *x,
+                            const char *name); /* of the pattern */
 void tn_http_set_user(struct tn_http_exchange *x, void *user, void (*release)(void *user));
 void *tn_http_user(const struct tn_http_exchange *x);
 /* Zeroed memory that lives as long as the exchange. */
@@ -117,20 +119,20 @@ void tn_http_begin(struct tn_http_exchange *x, int status, const char *type);
 /* Copies.  False when the client has gone: stop, and end or abort. */
 bool tn_http_chunk(struct tn_http_exchange *x, struct tn_str bytes);
 void tn_http_end(struct tn_http_exchange *x);
-/* Bytes that the client has not taken yet.  Stop at TN_HTTP_STREAM_HIGH and go on when on_drain says
- * that less than half of it is left. */
+/* Bytes that the client has not taken yet.  Stop at TN_HTTP_STREAM_HIGH and go on when on_drain
+ * says that less than half of it is left. */
 enum { TN_HTTP_STREAM_HIGH = 256 * 1024 };
 size_t tn_http_pending(const struct tn_http_exchange *x);
-void tn_http_on_drain(struct tn_http_exchange *x, void (*drained)(void *arg, struct tn_http_exchange *x),
-                      void *arg);
+void tn_http_on_drain(struct tn_http_exchange *x,
+                      void (*drained)(void *arg, struct tn_http_exchange *x), void *arg);
 /* Finishes x by cutting the connection: an answer that was begun cannot be completed. */
 void tn_http_abort(struct tn_http_exchange *x);
 
 /* gone is called at most once, before x is finished, when the client closed or lost the connection:
  * a reason to stop work.  x still has to be finished; a client that closed only its sending side
  * still gets the answer. */
-void tn_http_on_gone(struct tn_http_exchange *x, void (*gone)(void *arg, struct tn_http_exchange *x),
-                     void *arg);
+void tn_http_on_gone(struct tn_http_exchange *x,
+                     void (*gone)(void *arg, struct tn_http_exchange *x), void *arg);
 bool tn_http_gone(const struct tn_http_exchange *x);
 
 #endif

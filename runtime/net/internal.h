@@ -19,11 +19,11 @@ struct tn_param {
 };
 
 struct tn_http_exchange {
-    struct tn_conn *conn;                 /* NULL: the connection is lost */
-    struct tn_http_server *server;     /* NULL: freed meanwhile */
-    struct tn_http_exchange *next;     /* in the pool */
-    struct tn_buf bytes;               /* the header, as it came */
-    struct tn_buf body, extra, out;    /* request body; answer's own fields; answer's header */
+    struct tn_conn *conn;           /* NULL: the connection is lost */
+    struct tn_http_server *server;  /* NULL: freed meanwhile */
+    struct tn_http_exchange *next;  /* in the pool */
+    struct tn_buf bytes;            /* the header, as it came */
+    struct tn_buf body, extra, out; /* request body; answer's own fields; answer's header */
     struct tn_arena arena;
     struct tn_http_decoder decoder;
     struct tn_http_path path;
@@ -37,22 +37,22 @@ struct tn_http_exchange {
     void (*drained)(void *arg, struct tn_http_exchange *x);
     void *drained_arg;
     int64_t began_us;
-    uint64_t sent;                     /* bytes of the answer's body */
+    uint64_t sent; /* bytes of the answer's body */
     uid_t uid;
     int status;
     bool is_unix, is_gone;
-    bool early;                        /* the body has not been read */
-    bool close;                        /* no further request on this connection */
+    bool early; /* the body has not been read */
+    bool close; /* no further request on this connection */
     bool streaming, chunked, bodiless;
     char id[REQUEST_ID_LEN + 1];
     char peer[PEER_LEN];
-    struct tn_http_head head;          /* last: large, and not cleared between uses */
+    struct tn_http_head head; /* last: large, and not cleared between uses */
 };
 
 /* http_exchange.c */
 /* Reads header bytes that the scan found whole.  False: why. */
 bool tn_exchange_parse(struct tn_http_exchange *x, const char *p, size_t n,
-                    struct tn_http_refusal *why);
+                       struct tn_http_refusal *why);
 /* The server's own answer; the connection ends with it. */
 void tn_exchange_refuse(struct tn_http_exchange *x, const struct tn_http_refusal *why);
 /* Lets go of what the exchange holds, so that it can be used again. */
@@ -61,7 +61,7 @@ void tn_exchange_free(struct tn_http_exchange *x);
 
 /* http_server.c */
 const struct tn_http_server_options *tn_server_options(const struct tn_http_server *s);
-const char *tn_server_date(struct tn_http_server *s);      /* "Sat, ... GMT", of this second */
+const char *tn_server_date(struct tn_http_server *s); /* "Sat, ... GMT", of this second */
 void tn_server_request_id(struct tn_http_server *s, char out[REQUEST_ID_LEN + 1]);
 bool tn_server_draining(const struct tn_http_server *s);
 bool tn_server_owns_host(const struct tn_http_exchange *x, struct tn_str host);

@@ -4,8 +4,8 @@
  * new router can take the place of the old one while requests run.
  *
  * Patterns: "/api/v1/items/{id}"; "{name}" is one segment that is not empty; "{name*}" at the end
- * is the rest, may be empty, with its slashes.  A fixed segment wins over "{name}", which wins over "{name*}".
- * A slash at the end of a path means the same as none.  GET serves HEAD too. */
+ * is the rest, may be empty, with its slashes.  A fixed segment wins over "{name}", which wins over
+ * "{name*}". A slash at the end of a path means the same as none.  GET serves HEAD too. */
 #ifndef TN_NET_ROUTER_H
 #define TN_NET_ROUTER_H
 
@@ -14,10 +14,10 @@
 enum { TN_ROUTE_PARAMS = 8 };
 
 struct tn_route {
-    const char *method;                /* "GET"; "*" takes every method */
+    const char *method; /* "GET"; "*" takes every method */
     const char *pattern;
     tn_http_handler handle;
-    unsigned flags;                    /* flags and user mean nothing here */
+    unsigned flags; /* flags and user mean nothing here */
     const void *user;
 };
 
@@ -25,15 +25,15 @@ struct tn_router;
 
 enum tn_route_result {
     TN_ROUTE_found,
-    TN_ROUTE_no_path,                  /* 404 */
-    TN_ROUTE_no_method,                /* 405 with match->allow */
-    TN_ROUTE_options,                  /* OPTIONS, no route of its own (or "*"): 204, match->allow */
+    TN_ROUTE_no_path,   /* 404 */
+    TN_ROUTE_no_method, /* 405 with match->allow */
+    TN_ROUTE_options,   /* OPTIONS, no route of its own (or "*"): 204, match->allow */
 };
 
 struct tn_route_match {
     struct tn_router *router;
-    const struct tn_route *route;      /* NULL unless found */
-    const char *allow;                 /* "GET, HEAD, POST"; "" when no path matched */
+    const struct tn_route *route; /* NULL unless found */
+    const char *allow;            /* "GET, HEAD, POST"; "" when no path matched */
     unsigned n;
     struct tn_str names[TN_ROUTE_PARAMS], values[TN_ROUTE_PARAMS];
 };
@@ -43,7 +43,7 @@ struct tn_route_match {
 TN_MUST_CHECK struct tn_router *tn_router_new(const struct tn_route *routes, size_t n,
                                               struct tn_err *err);
 struct tn_router *tn_router_ref(struct tn_router *r);
-void tn_router_unref(struct tn_router *r);             /* NULL does nothing */
+void tn_router_unref(struct tn_router *r); /* NULL does nothing */
 /* What the rows' user pointers live in: released with the router's last reference.  Once. */
 void tn_router_keep(struct tn_router *r, void *kept, void (*release)(void *kept));
 

@@ -44,12 +44,12 @@ struct tn_auth {
     int line;                      /* functions of it are read in Lua */
 };
 struct tn_webhook {
-    const char *name;         /* NULL: the adapter's own */
-    const char *signature;    /* header with the signature; NULL: unsigned */
-    const char *secret;       /* config field with its key; NULL: none */
-    const char *id, *type;    /* paths in the body; NULL: none */
-    const struct tn_pair *runs;    /* event type -> operation; NULL: none; key NULL ends */
-    int64_t replay_window_ms; /* 0: any age */
+    const char *name;           /* NULL: the adapter's own */
+    const char *signature;      /* header with the signature; NULL: unsigned */
+    const char *secret;         /* config field with its key; NULL: none */
+    const char *id, *type;      /* paths in the body; NULL: none */
+    const struct tn_pair *runs; /* event type -> operation; NULL: none; key NULL ends */
+    int64_t replay_window_ms;   /* 0: any age */
     int line;
 };
 struct tn_adapter {

@@ -139,7 +139,8 @@ static bool prepare(struct tn_slice *s, struct tn_err *err)
     struct tn_isolate *iso = s->stretch.iso;
     lua_State *co;
     if (iso->spent) return tn_isolate_refuse(iso, err);
-    if (!s->stretch.co && !tn_isolate_run(iso, TN_IN_HOST, iso->call_ms, make_coroutine, s, err)) return false;
+    if (!s->stretch.co && !tn_isolate_run(iso, TN_IN_HOST, iso->call_ms, make_coroutine, s, err))
+        return false;
     co = s->stretch.co;
     if (!lua_checkstack(co, 8))
         return tn_fail(err, TN_E_budget, "the script calls itself too deeply");

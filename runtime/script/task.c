@@ -182,8 +182,7 @@ static void make_coroutine(lua_State *L, void *arg)
 
 static bool may_start(const struct tn_isolate *iso, struct tn_err *err)
 {
-    if (iso->host->closing)
-        return tn_fail(err, TN_E_unavailable, "%s was unloaded", iso->name);
+    if (iso->host->closing) return tn_fail(err, TN_E_unavailable, "%s was unloaded", iso->name);
     if (iso->spent) return tn_isolate_refuse(iso, err);
     if (iso->stats.tasks >= iso->max_tasks)
         return tn_fail(err, TN_E_overloaded, "%s runs %d tasks, its limit", iso->name,
@@ -246,7 +245,8 @@ static bool succeed(struct tn_task *task, int n)
 {
     struct results results = {task, n};
     if (!task->call.take) return true;
-    return tn_isolate_run(task->iso, TN_IN_HOST, task->iso->call_ms, take_results, &results, &task->err);
+    return tn_isolate_run(task->iso, TN_IN_HOST, task->iso->call_ms, take_results, &results,
+                          &task->err);
 }
 
 /* A stretch of it is over: it waits, is to go on, or has ended. */

@@ -32,7 +32,8 @@ struct tn_task_call {
 
 /* Starts the function under ref, which stays there until done; it runs for the first time in a
  * later turn of the loop.  call is copied.  NULL: overloaded (too many tasks), unavailable
- * (the host ends), budget (spent); done is not called then.  The pointer is valid until done was called.
+ * (the host ends), budget (spent); done is not called then.  The pointer is valid until done was
+ * called.
  */
 TN_MUST_CHECK struct tn_task *tn_task_start(struct tn_isolate *iso, int ref,
                                             const struct tn_task_call *call, void *arg,

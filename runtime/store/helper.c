@@ -101,7 +101,7 @@ static void ended(void *arg, int ready)
     struct tn_helper *h = arg;
     (void)ready;
     tn_watch_for(h->watch, 0);
-    pthread_join(h->thread, NULL);         /* it has said its last word: what it wrote is ours now */
+    pthread_join(h->thread, NULL); /* it has said its last word: what it wrote is ours now */
     h->joined = true;
     h->done(h->arg, h->ok ? NULL : &h->err);
 }

@@ -89,8 +89,8 @@ struct tn_store_server {
     char *dir, *path;
     int lock_fd;
     struct tn_writer writer;
-    bool open, suspect; /* suspect: a sync failed; nothing counts before a new opening */
-    struct file_id db_id, wal_id;  /* as they were when they were opened; zero: not yet looked at */
+    bool open, suspect;           /* suspect: a sync failed; nothing counts before a new opening */
+    struct file_id db_id, wal_id; /* as they were when they were opened; zero: not yet looked at */
     struct tn_watch *listening;
     int listen_fd;
     struct conn *conns;
@@ -569,17 +569,18 @@ static bool same_file(const struct file_id *a, const struct file_id *b)
     return a->device == b->device && a->inode == b->inode;
 }
 
-/* A database that was removed or replaced under our feet takes writes as before, and loses them with
- * the process.  So nothing is acknowledged, and nothing is made in its place. */
+/* A database that was removed or replaced under our feet takes writes as before, and loses them
+ * with the process.  So nothing is acknowledged, and nothing is made in its place. */
 static bool database_stands(struct tn_store_server *s, struct tn_err *err)
 {
     struct file_id now;
     bool there = look_up(s->path, "", &now);
     if (there && !s->db_id.inode) s->db_id = now;
     if (there && same_file(&now, &s->db_id)) return true;
-    return tn_fail(err, TN_E_unavailable, "%s was %s while Tenon runs: nothing is written any more; "
-                   "stop Tenon, put the file back (or restore a backup), start again", s->path,
-                   there ? "replaced" : "removed");
+    return tn_fail(err, TN_E_unavailable,
+                   "%s was %s while Tenon runs: nothing is written any more; "
+                   "stop Tenon, put the file back (or restore a backup), start again",
+                   s->path, there ? "replaced" : "removed");
 }
 
 /* The log without its name still has what was committed: it is written back before anything is
@@ -590,8 +591,10 @@ static bool log_stands(struct tn_store_server *s, struct tn_err *err)
     bool there = look_up(s->path, "-wal", &now);
     if (there && !s->wal_id.inode) s->wal_id = now;
     if (there && same_file(&now, &s->wal_id)) return true;
-    tn_log(s->log, TN_LOG_error, "store", "%s-wal was removed while Tenon runs; it is written back "
-           "and made anew", s->path);
+    tn_log(s->log, TN_LOG_error, "store",
+           "%s-wal was removed while Tenon runs; it is written back "
+           "and made anew",
+           s->path);
     s->suspect = true;
     int rc = sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_FULL, NULL, NULL);
     return rc == SQLITE_OK || tn_db_fail(&s->writer.db, "writing back", err);

@@ -14,8 +14,14 @@
 #include "sync/runner.h"
 
 static const char queue[] = "inbound", table[] = "inbound";
-enum { LEASE_MS = 60000, AT_ONCE = 16, BUSY_MS = 1000, FAILED_MS = 30000, OVERLAP_MS = 600000,
-       ATTEMPTS_MAX = 20 };
+enum {
+    LEASE_MS = 60000,
+    AT_ONCE = 16,
+    BUSY_MS = 1000,
+    FAILED_MS = 30000,
+    OVERLAP_MS = 600000,
+    ATTEMPTS_MAX = 20
+};
 
 struct tn_inbound {
     struct tn_loop *loop;
@@ -30,7 +36,7 @@ struct tn_inbound {
 /* One entry that is being worked off. */
 struct work {
     struct work *next;
-    struct tn_inbound *in;         /* NULL: closed meanwhile */
+    struct tn_inbound *in; /* NULL: closed meanwhile */
     struct tn_id entry;
     int64_t lease, team, attempts;
     char integration[TN_ID_LEN + 1], operation[64];
@@ -148,9 +154,11 @@ static void start(struct work *w)
     char since[TN_TIME_LEN + 1], filters[64];
     tn_time_text(tn_now_ms() - OVERLAP_MS, since);
     int n = snprintf(filters, sizeof filters, "{\"modifiedSince\":\"%s\"}", since);
-    struct tn_runner_request q = {.team = w->team, .integration = w->integration,
+    struct tn_runner_request q = {.team = w->team,
+                                  .integration = w->integration,
                                   .operation = w->operation,
-                                  .filters = {filters, (size_t)n}, .trigger = "WEBHOOK"};
+                                  .filters = {filters, (size_t)n},
+                                  .trigger = "WEBHOOK"};
     tn_runner_start(w->in->runner, &q, started, w);
 }
 
@@ -178,19 +186,24 @@ static void look(void *arg);
 static void claimed(void *arg, const struct tn_entry *entries, size_t count, int64_t next_due_ms,
                     const struct tn_err *err)
 {
-    struct work *first = arg;              /* carries the inbound through a close */
+    struct work *first = arg; /* carries the inbound through a close */
     struct tn_inbound *in = first->in;
     work_free(first);
     if (!in) return;
     in->claiming = false;
     for (size_t i = 0; !err && i < count; i++) {
         struct work *w = TN_NEW(struct work);
-        *w = (struct work){.next = in->works, .in = in, .entry = entries[i].id,
-                           .lease = entries[i].lease, .team = entries[i].team,
+        *w = (struct work){.next = in->works,
+                           .in = in,
+                           .entry = entries[i].id,
+                           .lease = entries[i].lease,
+                           .team = entries[i].team,
                            .attempts = entries[i].attempts};
         in->works = w;
-        if (read_entry(w, &entries[i])) start(w);
-        else settle(w, 0);
+        if (read_entry(w, &entries[i]))
+            start(w);
+        else
+            settle(w, 0);
     }
     int64_t wait = next_due_ms ? next_due_ms - tn_now_ms() : -1;
     if (err) wait = BUSY_MS;
@@ -230,7 +243,7 @@ struct tn_inbound *tn_inbound_open(struct tn_loop *loop, struct tn_store *store,
     *in = (struct tn_inbound){.loop = loop, .store = store, .runner = runner, .log = log};
     in->look = tn_timer_new(loop, look, in);
     tn_store_on_change(store, changed, in);
-    tn_timer_set(in->look, 0);             /* what a dead process left behind */
+    tn_timer_set(in->look, 0); /* what a dead process left behind */
     return in;
 }
 
@@ -239,6 +252,6 @@ void tn_inbound_close(struct tn_inbound *in)
     if (!in) return;
     tn_store_off_change(in->store, changed, in);
     tn_timer_free(in->look);
-    for (struct work *w = in->works; w; w = w->next) w->in = NULL;     /* their callbacks free them */
+    for (struct work *w = in->works; w; w = w->next) w->in = NULL; /* their callbacks free them */
     tn_free(in);
 }

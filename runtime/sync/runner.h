@@ -33,8 +33,8 @@ struct tn_runner_options {
     int64_t lease_ms;     /* 0: 7 days; a lease ends with its holder, this is the last resort */
     int retry_ms;         /* first pause when a commit may be tried again; 0: 100; then
                            * twice that, and so on, eight times */
-    int64_t drain_ms;     /* how long a run goes on with scripts that were replaced; 0: 30 minutes */
-    tn_seal_fn seal;      /* NULL: payloads are stored as they came */
+    int64_t drain_ms; /* how long a run goes on with scripts that were replaced; 0: 30 minutes */
+    tn_seal_fn seal;  /* NULL: payloads are stored as they came */
     void *seal_arg;
 };
 /* Begins at once with what is due, also with what a dead process left behind. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* bench_apply.c - bench_apply DIR ROUNDS [map|hash|parse|rows|pick|full]: the pages of DIR through
- * the plan of the mapping bench, or mapped and hashed, or parsed only: as wholes, row by row, or row
- * by row with only what the plan reads kept; full: mapped with all of each row kept.  Prints one
- * JSON object. */
+ * the plan of the mapping bench, or mapped and hashed, or parsed only: as wholes, row by row, or
+ * row by row with only what the plan reads kept; full: mapped with all of each row kept.  Prints
+ * one JSON object. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 
 #define ROW(k, v)                                                                                  \
     {                                                                                              \
-        .key = TN_STR(k), .value = TN_STR(v)                                                                       \
+        .key = TN_STR(k), .value = TN_STR(v)                                                       \
     }
 static const struct tn_spec_row types[] = {
     ROW("Root", "\"ASSEMBLY\""), ROW("Purchased", "\"COMPONENT\""),

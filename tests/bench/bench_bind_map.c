@@ -83,14 +83,15 @@ int main(int argc, char **argv)
             began = cpu_us();
         }
         for (size_t i = 0; i < pages.count; i++) {
-            if (!run_page(json, tn_mapping_plan(m), a, tn_buf_str(&pages.text[i]), &out, &records)) return 1;
+            if (!run_page(json, tn_mapping_plan(m), a, tn_buf_str(&pages.text[i]), &out, &records))
+                return 1;
             bytes += pages.text[i].n;
             written += out.n;
         }
     }
     printf("{\"records\":%llu,\"seconds\":%.6f,\"bytes\":%llu,\"written\":%llu,\"rss\":%llu}\n",
-           (unsigned long long)records, (double)(cpu_us() - began) / 1e6,
-           (unsigned long long)bytes, (unsigned long long)written, resident_max());
+           (unsigned long long)records, (double)(cpu_us() - began) / 1e6, (unsigned long long)bytes,
+           (unsigned long long)written, resident_max());
     if (argc > 4) fwrite(out.p, 1, out.n, stderr);
     tn_json_free(json);
     tn_apply_free(a);

@@ -125,7 +125,7 @@ static const struct tn_adapter_ops adapters = {.open = src_open};
 
 #define ROW(k, v)                                                                                  \
     {                                                                                              \
-        .key = TN_STR(k), .value = TN_STR(v)                                                           \
+        .key = TN_STR(k), .value = TN_STR(v)                                                       \
     }
 static const struct tn_spec_row types[] = {ROW("Root", "\"ASSEMBLY\""),
                                            ROW("Purchased", "\"COMPONENT\"")};

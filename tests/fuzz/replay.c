@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* replay.c - runs a fuzz target over every file of a corpus folder; for builds without libFuzzer. */
+/* replay.c - runs a fuzz target over every file of a corpus folder; for builds without libFuzzer.
+ */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@ static void run_file(const char *path)
     if (!f) return;
     size_t n = fread(data, 1, sizeof data, f);
     fclose(f);
-    uint8_t *exact = malloc(n ? n : 1);     /* so that a read past the end is seen */
+    uint8_t *exact = malloc(n ? n : 1); /* so that a read past the end is seen */
     memcpy(exact, data, n);
     LLVMFuzzerTestOneInput(exact, n);
     free(exact);

@@ -31,8 +31,9 @@ static bool parse(struct parsed *p, int argc, const char **argv)
 
 static void options_stand_anywhere_and_lists_grow(void **state)
 {
-    const char *words[] = {"one", "--data", "/x", "--watch", "--allow-net=10.0.0.0/8", "two",
-                           "--workers", "3", "--allow-net", "::1", "--", "--data"};
+    const char *words[] = {"one", "--data",    "/x", "--watch",     "--allow-net=10.0.0.0/8",
+                           "two", "--workers", "3",  "--allow-net", "::1",
+                           "--",  "--data"};
     struct parsed p;
     (void)state;
     assert_true(parse(&p, 12, words));

@@ -129,7 +129,7 @@ static void add_objects(const char *module, struct names *c)
 /* The words of "tenon" that come from lists. */
 static void add_words(struct names *c)
 {
-    static const char *const words[] = {"adapter", "resource", "surface", "rule",    "route",
+    static const char *const words[] = {"adapter", "resource", "surface", "rule",   "route",
                                         "none",    "basic",    "bearer",  "api_key"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) add(c, tn_str(words[i]));
     for (int type = 0; type < TN_FIELD_types; type++) add(c, tn_str(tn_field_type_name(type)));

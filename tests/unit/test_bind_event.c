@@ -214,11 +214,13 @@ static void rules_that_do_not_load_say_so_and_are_loaded_again(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, stage_open, stage_close)
-    const struct CMUnitTest tests[] = {
-        T(events_are_told_and_read),       T(many_events_come_in_pages),
-        T(wanted_types_are_few_and_short), T(what_is_no_event_is_refused),
-        T(the_integration_is_the_origin),  T(ids_of_once_differ_behind_a_zero_byte),
-        T(rules_that_take_long_to_load_leave_the_loop_its_time),
-        T(rules_that_do_not_load_say_so_and_are_loaded_again)};
+    const struct CMUnitTest tests[] = {T(events_are_told_and_read),
+                                       T(many_events_come_in_pages),
+                                       T(wanted_types_are_few_and_short),
+                                       T(what_is_no_event_is_refused),
+                                       T(the_integration_is_the_origin),
+                                       T(ids_of_once_differ_behind_a_zero_byte),
+                                       T(rules_that_take_long_to_load_leave_the_loop_its_time),
+                                       T(rules_that_do_not_load_say_so_and_are_loaded_again)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

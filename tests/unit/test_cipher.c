@@ -87,7 +87,12 @@ static void a_moved_value_or_another_key_is_refused(void **state)
 
 static void what_is_no_envelope_is_refused(void **state)
 {
-    static const char *const bad[] = {"", "v1", "v1:::::", "v2:a:b:c:d", "plain text", "v1:k:AAAA:AA:AA",
+    static const char *const bad[] = {"",
+                                      "v1",
+                                      "v1:::::",
+                                      "v2:a:b:c:d",
+                                      "plain text",
+                                      "v1:k:AAAA:AA:AA",
                                       "v1:k:AAAAAAAAAAAAAAAA:!!:AAAAAAAAAAAAAAAAAAAAAA"};
     struct tn_key key = key_of(7);
     struct tn_buf plain;
@@ -161,7 +166,7 @@ static void base64_round_trips_and_refuses_rubbish(void **state)
     assert_false(tn_unbase64(TN_STR("A"), &back));
     assert_false(tn_unbase64(TN_STR("AB=C"), &back));
     assert_false(tn_unbase64(TN_STR("AB-_"), &back));
-    assert_false(tn_unbase64(TN_STR("AB"), &back));         /* stray bits */
+    assert_false(tn_unbase64(TN_STR("AB"), &back)); /* stray bits */
     assert_false(tn_unbase64url(TN_STR("AB+/"), &back));
     tn_buf_clear(&text);
     tn_buf_clear(&back);

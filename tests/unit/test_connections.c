@@ -547,8 +547,8 @@ static void loading_can_be_stopped(void **state)
         for (int i = 0; i < 5; i++) tn_loop_turn(s->rig.loop, false);
         assert_false(s->done);
     }
-    struct tn_probe *probe = tn_connections_health(s->rig.connections, 1, RIG_ID, 0, NULL, NULL,
-                                                   &s->err);
+    struct tn_probe *probe =
+        tn_connections_health(s->rig.connections, 1, RIG_ID, 0, NULL, NULL, &s->err);
     assert_non_null(probe);
     tn_probe_cancel(probe);
     assert_non_null(load(s, "sync_items")); /* and ends with all of them */

@@ -909,7 +909,7 @@ static void test_freed_in_done(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-#define TAP(fn) cmocka_unit_test_setup_teardown(fn, begin_tap, end)
+#define TAP(fn)    cmocka_unit_test_setup_teardown(fn, begin_tap, end)
 
 /* Twenty megabytes out of eighty kilobytes, taken in small parts: none is lost. */
 static void test_stream_of_gzip_in_parts(void **state)

@@ -12,7 +12,8 @@ static int set_up(void **state)
 {
     struct tn_err err;
     (void)state;
-    assert_true(tn_secrets_from(&secrets, TN_STR("a pass phrase of some length"), TN_STR(""), &err));
+    assert_true(
+        tn_secrets_from(&secrets, TN_STR("a pass phrase of some length"), TN_STR(""), &err));
     rig_open(&rig);
     return 0;
 }

@@ -13,7 +13,8 @@ static int set_up(void **state)
 {
     struct tn_err err;
     (void)state;
-    assert_true(tn_secrets_from(&secrets, TN_STR("a pass phrase of some length"), TN_STR(""), &err));
+    assert_true(
+        tn_secrets_from(&secrets, TN_STR("a pass phrase of some length"), TN_STR(""), &err));
     rig_open(&rig);
     keys = tn_keys_open(rig.store, &secrets);
     return 0;
@@ -86,7 +87,7 @@ static void a_revoked_key_is_refused_at_once(void **state)
     struct tn_err err;
     (void)state;
     struct tn_id id = make(1, "admin", token);
-    assert_true(opens(token, &who));           /* and is cached now */
+    assert_true(opens(token, &who)); /* and is cached now */
     struct tn_commit *c = tn_commit_new(rig.store);
     assert_true(tn_commit_delete(c, 1, "key", &id, TN_ANY, &err));
     assert_true(rig_commit(&rig, c));

@@ -101,9 +101,9 @@ static int l_call(lua_State *L)
 
 static int open_shared(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"touch", l_touch}, {"fail", l_fail},     {"wait", l_wait}, {"thing", l_thing},
-        {"call", l_call},   {"inward", l_inward}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"touch", l_touch}, {"fail", l_fail}, {"wait", l_wait},
+                                         {"thing", l_thing}, {"call", l_call}, {"inward", l_inward},
+                                         {NULL, NULL}};
     lua_newtable(L);
     for (const luaL_Reg *f = functions; f->name; f++) {
         tn_lua_push_host(L, f->func);
