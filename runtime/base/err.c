@@ -19,6 +19,15 @@ static const struct {
 #undef TN_ERR
 };
 
+static const struct {
+    const char *name, *meaning;
+} codes[] = {
+    {"", "no rule is broken"},
+#define TN_CODE(name, meaning) {#name, meaning},
+#include "base/codes.def"
+#undef TN_CODE
+};
+
 /* A text that was cut ends with a whole character. */
 static void end_whole(char *s)
 {
@@ -33,8 +42,9 @@ bool tn_failv(struct tn_err *err, enum tn_kind kind, const char *fmt, va_list ap
     vsnprintf(text, sizeof text, fmt, ap);
     end_whole(text);
     err->kind = kind;
+    err->code = TN_CODE_none;
     err->line = 0;
-    err->file[0] = err->field[0] = '\0';
+    err->file[0] = err->field[0] = err->params[0] = '\0';
     memcpy(err->text, text, sizeof text);
     return false;
 }
@@ -80,6 +90,17 @@ bool tn_fail_in(struct tn_err *err, const char *fmt, ...)
     return false;
 }
 
+bool tn_fail_code(struct tn_err *err, enum tn_code code, const char *fmt, ...)
+{
+    va_list ap;
+    err->code = code;
+    va_start(ap, fmt);
+    int n = vsnprintf(err->params, sizeof err->params, fmt, ap);
+    va_end(ap);
+    if (n < 0 || (size_t)n >= sizeof err->params) err->params[0] = '\0';
+    return false;
+}
+
 bool tn_fail_errno(struct tn_err *err, int no, const char *what)
 {
     enum tn_kind kind = TN_E_io;
@@ -91,8 +112,19 @@ bool tn_fail_errno(struct tn_err *err, int no, const char *what)
 void tn_err_clear(struct tn_err *err)
 {
     err->kind = TN_E_none;
+    err->code = TN_CODE_none;
     err->line = 0;
-    err->file[0] = err->field[0] = err->text[0] = '\0';
+    err->file[0] = err->field[0] = err->text[0] = err->params[0] = '\0';
+}
+
+const char *tn_code_name(enum tn_code code)
+{
+    return codes[code].name;
+}
+
+const char *tn_code_meaning(enum tn_code code)
+{
+    return codes[code].meaning;
 }
 
 const char *tn_kind_name(enum tn_kind kind)

@@ -17,13 +17,24 @@ enum tn_kind {
     TN_E_count
 };
 
+/* Which rule a value breaks: finer than the kind, the same whichever way the value came. */
+enum tn_code {
+    TN_CODE_none,
+#define TN_CODE(name, meaning) TN_CODE_##name,
+#include "base/codes.def"
+#undef TN_CODE
+    TN_CODE_count
+};
+
 /* One failure.  Plain data: copy it freely, nothing to free. */
 struct tn_err {
     enum tn_kind kind;
-    int line;        /* of the script or mapping file; 0: none */
-    char file[128];  /* the script or mapping file; "": none */
-    char field[128]; /* path of the offending field, config key or parameter; "": none */
-    char text[512];  /* one sentence: what, where, what to do; no secrets */
+    enum tn_code code;
+    int line;         /* of the script or mapping file; 0: none */
+    char file[128];   /* the script or mapping file; "": none */
+    char field[128];  /* path of the offending field, config key or parameter; "": none */
+    char text[512];   /* one sentence: what, where, what to do; no secrets */
+    char params[256]; /* JSON object: the values in the sentence, for other languages; "": none */
 };
 
 /* Fills err and is false, so that `return tn_fail(err, ...)` reads well.  Text is cut, never lost
@@ -35,6 +46,9 @@ bool tn_fail_at(struct tn_err *err, const char *file, int line);
 bool tn_fail_field(struct tn_err *err, const char *fmt, ...) TN_PRINTF(2, 3);
 /* Puts "what: " in front of the text; false. */
 bool tn_fail_in(struct tn_err *err, const char *fmt, ...) TN_PRINTF(2, 3);
+/* Adds which rule is broken, and the values that its sentence names: an object in JSON, or "" (also
+ * when it does not fit); false. */
+bool tn_fail_code(struct tn_err *err, enum tn_code code, const char *fmt, ...) TN_PRINTF(3, 4);
 /* From errno: full disks become disk_full, exhausted memory no_memory, all else io. */
 bool tn_fail_errno(struct tn_err *err, int no, const char *what);
 
@@ -45,6 +59,7 @@ bool tn_fail_errno(struct tn_err *err, int no, const char *what);
 #define tn_fail_at(...)    (tn_fail_at(__VA_ARGS__) && false)
 #define tn_fail_field(...) (tn_fail_field(__VA_ARGS__) && false)
 #define tn_fail_in(...)    (tn_fail_in(__VA_ARGS__) && false)
+#define tn_fail_code(...)  (tn_fail_code(__VA_ARGS__) && false)
 #define tn_fail_errno(...) (tn_fail_errno(__VA_ARGS__) && false)
 #endif
 
@@ -52,8 +67,10 @@ void tn_err_clear(struct tn_err *err);
 
 const char *tn_kind_name(enum tn_kind kind); /* "timeout" */
 const char *tn_kind_meaning(enum tn_kind kind);
-int tn_kind_status(enum tn_kind kind); /* HTTP status */
-bool tn_kind_retry(enum tn_kind kind); /* may the same call succeed later? */
+int tn_kind_status(enum tn_kind kind);       /* HTTP status */
+bool tn_kind_retry(enum tn_kind kind);       /* may the same call succeed later? */
+const char *tn_code_name(enum tn_code code); /* "required"; of none "" */
+const char *tn_code_meaning(enum tn_code code);
 /* TN_E_count when there is no such kind. */
 enum tn_kind tn_kind_of(const char *name);
 

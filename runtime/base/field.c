@@ -9,7 +9,7 @@
 #include "base/pattern.h"
 #include "base/time.h"
 
-enum { FAULTS = 100, PATTERN_STEPS = 1000000 };
+enum { FAULTS = 100, PATTERN_STEPS = 1000000, PARAMS_MAX = 1024 };
 
 static const struct {
     const char *name, *expected;
@@ -60,18 +60,48 @@ struct check {
     struct tn_arena arena;
 };
 
-static void fault(struct check *c, const char *fmt, ...) TN_PRINTF(2, 3);
-static void fault(struct check *c, const char *fmt, ...)
+/* Values that the sentence names, as members of a JSON object. */
+struct params {
+    struct tn_buf text;
+    struct tn_jw w;
+};
+static void params_begin(struct params *p)
+{
+    tn_buf_init(&p->text, PARAMS_MAX);
+    tn_jw_init(&p->w, &p->text);
+    tn_jw_object(&p->w);
+}
+
+/* p (may be NULL) is used up. */
+static void fault(struct check *c, enum tn_code code, struct params *p, const char *fmt, ...)
+    TN_PRINTF(4, 5);
+static void fault(struct check *c, enum tn_code code, struct params *p, const char *fmt, ...)
 {
     struct tn_err err;
     va_list ap;
-    if (c->faults++ >= FAULTS) return;
-    va_start(ap, fmt);
-    tn_failv(&err, TN_E_invalid, fmt, ap);
-    va_end(ap);
-    tn_fail_field(&err, "%s", c->path);
-    tn_fail_in(&err, "%s", c->path[0] ? c->path : "the body");
-    c->fn(c->arg, &err);
+    if (p) tn_jw_end(&p->w);
+    if (c->faults++ < FAULTS) {
+        va_start(ap, fmt);
+        tn_failv(&err, TN_E_invalid, fmt, ap);
+        va_end(ap);
+        tn_fail_field(&err, "%s", c->path);
+        tn_fail_in(&err, "%s", c->path[0] ? c->path : "the body");
+        tn_fail_code(&err, code, "%.*s", p && !p->text.failed ? (int)p->text.n : 0,
+                     p && p->text.p ? p->text.p : "");
+        c->fn(c->arg, &err);
+    }
+    if (p) tn_buf_clear(&p->text);
+}
+
+static void wrong_type(struct check *c, const struct tn_field *f, struct tn_jval v,
+                       const char *expected)
+{
+    struct params p;
+    const char *is = tn_json_type_name(tn_jtype(v));
+    params_begin(&p);
+    tn_jw_kz(&p.w, "expected", f ? types[f->type].name : "object");
+    tn_jw_kz(&p.w, "is", is);
+    fault(c, TN_CODE_type, &p, "it has to be %s, not %s", expected, is);
 }
 
 /* Appends to the path; returns where to cut it off again. */
@@ -121,21 +151,40 @@ static void not_among(struct check *c, const char *const *values, struct tn_str 
     char all[300];
     size_t n = 0;
     const char *near = tn_str_nearest(s, values);
+    struct params p;
+    params_begin(&p);
+    tn_jw_key(&p.w, TN_STR("values"));
+    tn_jw_array(&p.w);
+    for (const char *const *v = values; *v; v++) tn_jw_z(&p.w, *v);
+    tn_jw_end(&p.w);
     all[0] = '\0';
     for (; *values && n < sizeof all; values++)
         n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", n ? ", " : "", *values);
     if (near)
-        fault(c, "it has to be one of %s; did you mean '%s'?", all, near);
+        fault(c, TN_CODE_one_of, &p, "it has to be one of %s; did you mean '%s'?", all, near);
     else
-        fault(c, "it has to be one of %s", all);
+        fault(c, TN_CODE_one_of, &p, "it has to be one of %s", all);
 }
 
-static void check_size(struct check *c, const struct tn_field *f, size_t n, const char *unit)
+static void bound(struct params *p, const char *name, const char *limit)
 {
-    if (f->min && n < strtoull(f->min, NULL, 10))
-        fault(c, "it has %zu %s; the least is %s", n, unit, f->min);
-    else if (f->max && n > strtoull(f->max, NULL, 10))
-        fault(c, "it has %zu %s; the most is %s", n, unit, f->max);
+    params_begin(p);
+    tn_jw_kraw(&p->w, name, tn_str(limit));
+}
+
+static void check_size(struct check *c, const struct tn_field *f, size_t n, const char *unit,
+                       enum tn_code below, enum tn_code above)
+{
+    bool few = f->min && n < strtoull(f->min, NULL, 10);
+    bool many = !few && f->max && n > strtoull(f->max, NULL, 10);
+    struct params p;
+    if (!few && !many) return;
+    bound(&p, few ? "min" : "max", few ? f->min : f->max);
+    tn_jw_kint(&p.w, "is", (int64_t)n);
+    if (few)
+        fault(c, below, &p, "it has %zu %s; the least is %s", n, unit, f->min);
+    else
+        fault(c, above, &p, "it has %zu %s; the most is %s", n, unit, f->max);
 }
 
 static bool form_fits(const struct tn_field *f, struct tn_str s)
@@ -155,20 +204,25 @@ static void check_text(struct check *c, const struct tn_field *f, struct tn_jval
 {
     struct tn_str s;
     if (!tn_jtext(v, &c->arena, &s)) {
-        fault(c, "it has to be %s, not %s", types[f->type].expected,
-              tn_json_type_name(tn_jtype(v)));
+        wrong_type(c, f, v, types[f->type].expected);
         return;
     }
-    if (!form_fits(f, s))
-        fault(c, "it has to be %s", types[f->type].expected);
-    else if (f->required && s.n == 0)
-        fault(c, "it may not be empty");
-    else if (f->values && !among(f->values, s))
+    struct params p;
+    if (!form_fits(f, s)) {
+        params_begin(&p);
+        tn_jw_kz(&p.w, "expected", types[f->type].name);
+        fault(c, TN_CODE_format, &p, "it has to be %s", types[f->type].expected);
+    } else if (f->required && s.n == 0) {
+        fault(c, TN_CODE_empty, NULL, "it may not be empty");
+    } else if (f->values && !among(f->values, s)) {
         not_among(c, f->values, s);
-    else if (f->pattern && !tn_pattern_find(s, tn_str(f->pattern), PATTERN_STEPS))
-        fault(c, "it does not have the form %s", f->pattern);
-    else
-        check_size(c, f, characters(s), "characters");
+    } else if (f->pattern && !tn_pattern_find(s, tn_str(f->pattern), PATTERN_STEPS)) {
+        params_begin(&p);
+        tn_jw_kz(&p.w, "pattern", f->pattern);
+        fault(c, TN_CODE_pattern, &p, "it does not have the form %s", f->pattern);
+    } else {
+        check_size(c, f, characters(s), "characters", TN_CODE_too_short, TN_CODE_too_long);
+    }
 }
 
 /* Compares a number with a bound: exactly while both are integers of 64 bits. */
@@ -188,18 +242,21 @@ static void check_number(struct check *c, const struct tn_field *f, struct tn_jv
 {
     int64_t i;
     if (!tn_jis(v, TN_JSON_number)) {
-        fault(c, "it has to be %s, not %s", types[f->type].expected,
-              tn_json_type_name(tn_jtype(v)));
+        wrong_type(c, f, v, types[f->type].expected);
         return;
     }
+    struct params p;
     if (f->type == TN_FIELD_int && !tn_jint(v, &i)) {
-        fault(c, "it has to be a whole number of at most 64 bits");
-        return;
+        params_begin(&p);
+        tn_jw_kz(&p.w, "expected", types[f->type].name);
+        fault(c, TN_CODE_format, &p, "it has to be a whole number of at most 64 bits");
+    } else if (f->min && compare(v, f->min) < 0) {
+        bound(&p, "min", f->min);
+        fault(c, TN_CODE_too_small, &p, "it has to be %s or more", f->min);
+    } else if (f->max && compare(v, f->max) > 0) {
+        bound(&p, "max", f->max);
+        fault(c, TN_CODE_too_big, &p, "it has to be %s or less", f->max);
     }
-    if (f->min && compare(v, f->min) < 0)
-        fault(c, "it has to be %s or more", f->min);
-    else if (f->max && compare(v, f->max) > 0)
-        fault(c, "it has to be %s or less", f->max);
 }
 
 static void check_members(struct check *c, const struct tn_field *fields, size_t n,
@@ -209,10 +266,10 @@ static void check_value(struct check *c, const struct tn_field *f, struct tn_jva
 static void check_list(struct check *c, const struct tn_field *f, struct tn_jval v)
 {
     if (!tn_jis(v, TN_JSON_array)) {
-        fault(c, "it has to be a list, not %s", tn_json_type_name(tn_jtype(v)));
+        wrong_type(c, f, v, "a list");
         return;
     }
-    check_size(c, f, tn_jcount(v), "elements");
+    check_size(c, f, tn_jcount(v), "elements", TN_CODE_too_few, TN_CODE_too_many);
     if (!f->n_fields) return;
     for (struct tn_jiter it = tn_jiter(v); tn_jnext(&it);) {
         size_t cut = enter_index(c, it.index);
@@ -224,20 +281,20 @@ static void check_list(struct check *c, const struct tn_field *f, struct tn_jval
 static void check_value(struct check *c, const struct tn_field *f, struct tn_jval v)
 {
     if (tn_jis(v, TN_JSON_null)) {
-        if (f->required && !f->null) fault(c, "it is required and may not be null");
+        if (f->required && !f->null)
+            fault(c, TN_CODE_null, NULL, "it is required and may not be null");
         return;
     }
     switch (f->type) {
     case TN_FIELD_int:
     case TN_FIELD_decimal: check_number(c, f, v); break;
     case TN_FIELD_bool:
-        if (!tn_jis(v, TN_JSON_bool))
-            fault(c, "it has to be true or false, not %s", tn_json_type_name(tn_jtype(v)));
+        if (!tn_jis(v, TN_JSON_bool)) wrong_type(c, f, v, types[f->type].expected);
         break;
     case TN_FIELD_list: check_list(c, f, v); break;
     case TN_FIELD_object:
         if (!tn_jis(v, TN_JSON_object))
-            fault(c, "it has to be an object, not %s", tn_json_type_name(tn_jtype(v)));
+            wrong_type(c, f, v, types[f->type].expected);
         else if (f->n_fields)
             check_members(c, f->fields, f->n_fields, v);
         break;
@@ -254,10 +311,13 @@ static void unknown(struct check *c, const struct tn_field *fields, size_t n, st
     for (size_t i = 0; i < n && i < 199; i++) names[i] = fields[i].name;
     const char *near = tn_str_nearest(name, names);
     size_t cut = enter(c, name);
+    struct params p;
+    params_begin(&p);
+    if (near) tn_jw_kz(&p.w, "nearest", near);
     if (near)
-        fault(c, "there is no such field; did you mean '%s'?", near);
+        fault(c, TN_CODE_unknown, &p, "there is no such field; did you mean '%s'?", near);
     else
-        fault(c, "there is no such field");
+        fault(c, TN_CODE_unknown, &p, "there is no such field");
     c->path[cut] = '\0';
 }
 
@@ -270,7 +330,7 @@ static void check_members(struct check *c, const struct tn_field *fields, size_t
         if (!f) continue;
         size_t cut = enter(c, it.key);
         if (f->generated && c->flags & TN_FIELD_FROM_OUTSIDE)
-            fault(c, "it is set by the system");
+            fault(c, TN_CODE_read_only, NULL, "it is set by the system");
         else
             check_value(c, f, it.value);
         c->path[cut] = '\0';
@@ -280,7 +340,7 @@ static void check_members(struct check *c, const struct tn_field *fields, size_t
         if (!fields[i].required || fields[i].default_json || fields[i].generated) continue;
         if (!tn_jis(tn_jget_z(v, fields[i].name), TN_JSON_absent)) continue;
         size_t cut = enter(c, tn_str(fields[i].name));
-        fault(c, "it is required");
+        fault(c, TN_CODE_required, NULL, "it is required");
         c->path[cut] = '\0';
     }
 }
@@ -294,7 +354,7 @@ size_t tn_field_check_all(const struct tn_field *fields, size_t n, struct tn_jva
     if (tn_jis(object, TN_JSON_object))
         check_members(&c, fields, n, object);
     else
-        fault(&c, "it has to be an object, not %s", tn_json_type_name(tn_jtype(object)));
+        wrong_type(&c, NULL, object, "an object");
     tn_arena_clear(&c.arena);
     return c.faults;
 }
@@ -361,6 +421,11 @@ void tn_field_fill(const struct tn_field *fields, size_t n, struct tn_jval objec
     write_members(fields, n, object, NULL, NULL, true, w);
 }
 
+void tn_field_fill_value(const struct tn_field *f, struct tn_jval value, struct tn_jw *w)
+{
+    write_value(f, value, NULL, NULL, true, w);
+}
+
 static bool masked(const struct tn_field *f, struct tn_jval v, const void *mask, struct tn_jw *w)
 {
     if (f->type != TN_FIELD_secret || tn_jis(v, TN_JSON_null)) return false;
@@ -384,22 +449,53 @@ bool tn_field_may_move(const struct tn_field *field, struct tn_str from, struct 
     return false;
 }
 
-bool tn_field_check_moves(const struct tn_field *fields, size_t n, struct tn_jval before,
-                          struct tn_jval after, struct tn_err *err)
+static bool may_begin(const struct tn_field *f, struct tn_str state)
+{
+    return !f->moves || tn_str_is(state, f->initial) || (f->first && among(f->first, state));
+}
+
+static void wrong_start(const struct tn_field *f, struct tn_str is, struct tn_err *err)
+{
+    tn_fail(err, TN_E_invalid, "%s: a new record begins as '%s', not as '%.*s'", f->name,
+            f->initial, TN_FMT(is));
+    tn_fail_field(err, "%s", f->name);
+    tn_fail_code(err, TN_CODE_start, "{\"first\":\"%s\"}", f->initial);
+}
+
+static void wrong_move(const struct tn_field *f, struct tn_str from, struct tn_str to,
+                       struct tn_err *err)
+{
+    tn_fail(err, TN_E_state, "%s: it may not go from '%.*s' to '%.*s'", f->name, TN_FMT(from),
+            TN_FMT(to));
+    tn_fail_field(err, "%s", f->name);
+    tn_fail_code(err, TN_CODE_move, "{\"from\":\"%.*s\",\"to\":\"%.*s\"}", TN_FMT(from),
+                 TN_FMT(to));
+}
+
+size_t tn_field_check_moves(const struct tn_field *fields, size_t n, struct tn_jval before,
+                            struct tn_jval after, tn_field_fault_fn fn, void *arg)
 {
     struct tn_arena arena;
-    bool ok = true;
+    struct tn_err err;
+    size_t faults = 0;
     tn_arena_init(&arena);
-    for (size_t i = 0; ok && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         const struct tn_field *f = &fields[i];
         struct tn_str from, to;
-        if (f->type != TN_FIELD_state || !tn_jtext(tn_jget_z(before, f->name), &arena, &from) ||
-            !tn_jtext(tn_jget_z(after, f->name), &arena, &to) || tn_field_may_move(f, from, to))
+        /* A state that is none of the declared ones is a fault of the value (tn_field_check). */
+        if (f->type != TN_FIELD_state || !tn_jtext(tn_jget_z(after, f->name), &arena, &to) ||
+            !among(f->values, to))
             continue;
-        ok = tn_fail(err, TN_E_invalid, "%s: it may not go from '%.*s' to '%.*s'", f->name,
-                     TN_FMT(from), TN_FMT(to));
-        tn_fail_field(err, "%s", f->name);
+        bool known = tn_jtext(tn_jget_z(before, f->name), &arena, &from);
+        if (known && !tn_field_may_move(f, from, to))
+            wrong_move(f, from, to, &err);
+        else if (!known && !may_begin(f, to))
+            wrong_start(f, to, &err);
+        else
+            continue;
+        faults++;
+        fn(arg, &err);
     }
     tn_arena_clear(&arena);
-    return ok;
+    return faults;
 }

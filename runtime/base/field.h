@@ -42,7 +42,9 @@ struct tn_field {
     const char *min, *max;     /* numbers: value; text: characters; list: elements; NULL: none */
     const char *pattern;       /* Lua pattern for text; NULL: any */
     const char *const *values; /* permitted texts; NULL ends; NULL: any.  state: its states */
-    const char *initial;       /* state: what a new record has */
+    const char *initial;       /* state: what a new record has unless it says otherwise */
+    const char *const *first;  /* state: what else a new record may have; NULL ends; NULL: nothing */
+    const char *ref;           /* uuid: the entity of which a record has this id; NULL: none */
     const struct tn_transition *moves; /* state: permitted changes; from NULL ends; NULL: any */
     const struct tn_field *fields;     /* object: members; list: of one, the element */
     size_t n_fields;                   /* 0: any members, any elements */
@@ -68,15 +70,17 @@ size_t tn_field_check_all(const struct tn_field *fields, size_t n, struct tn_jva
 /* Writes object with the defaults of absent members filled in: source order first, then declared
  * order.  Objects inside are filled likewise. */
 void tn_field_fill(const struct tn_field *fields, size_t n, struct tn_jval object, struct tn_jw *w);
+/* One value likewise; f NULL: as it is. */
+void tn_field_fill_value(const struct tn_field *f, struct tn_jval value, struct tn_jw *w);
 /* Writes object with each secret that has a value replaced by mask. */
 void tn_field_mask(const struct tn_field *fields, size_t n, struct tn_jval object, const char *mask,
                    struct tn_jw *w);
 /* May a state field go from one state to the other?  Staying is always permitted. */
 bool tn_field_may_move(const struct tn_field *field, struct tn_str from, struct tn_str to);
-/* Does every state field of the record go only where it may, between these two?  False: kind
- * invalid, field names it. */
-TN_MUST_CHECK bool tn_field_check_moves(const struct tn_field *fields, size_t n,
-                                        struct tn_jval before, struct tn_jval after,
-                                        struct tn_err *err);
+/* Does every state field of the record go only where it may, between these two?  Of a new record
+ * (before is absent): does it have the first state, or none?  fn for each that does not: kind state
+ * (a move), invalid (a first state); returns how many there were. */
+size_t tn_field_check_moves(const struct tn_field *fields, size_t n, struct tn_jval before,
+                            struct tn_jval after, tn_field_fault_fn fn, void *arg);
 
 #endif

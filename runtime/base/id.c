@@ -72,6 +72,11 @@ void tn_id_text(const struct tn_id *id, char out[TN_ID_LEN + 1])
              hex + 20);
 }
 
+bool tn_id_eq(const struct tn_id *a, const struct tn_id *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
 bool tn_id_parse(struct tn_str text, struct tn_id *out)
 {
     char hex[32];

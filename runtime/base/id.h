@@ -18,6 +18,7 @@ struct tn_id {
 /* Later ones of one process sort after earlier ones, also when the clock is set back. */
 struct tn_id tn_id_new(void);
 void tn_id_text(const struct tn_id *id, char out[TN_ID_LEN + 1]);
+bool tn_id_eq(const struct tn_id *a, const struct tn_id *b);
 bool tn_id_parse(struct tn_str text, struct tn_id *out); /* any UUID, either case */
 void tn_random(void *out, size_t n);                     /* from the kernel; never fails */
 

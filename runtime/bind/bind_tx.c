@@ -220,6 +220,19 @@ static bool key_is_free(struct tx *tx, const struct tn_decl *resource, const str
     return ok;
 }
 
+static void first_fault(void *arg, const struct tn_err *fault)
+{
+    struct tn_err *err = arg;
+    if (err->kind == TN_E_none) *err = *fault;
+}
+
+static bool moves_well(const struct tn_resource *a, struct tn_jval before, struct tn_jval after,
+                       struct tn_err *err)
+{
+    tn_err_clear(err);
+    return tn_field_check_moves(a->fields, a->n_fields, before, after, first_fault, err) == 0;
+}
+
 /* The body holds what the resource declares, whoever writes it; *out has its defaults filled in. */
 static bool check_body(struct tx *tx, const struct tx_record *r, struct tn_str body,
                        struct tn_str *out, struct tn_err *err)
@@ -232,8 +245,7 @@ static bool check_body(struct tx *tx, const struct tx_record *r, struct tn_str b
         !key_is_free(tx, r->resource, &r->row.id, tn_json_root(tx->after), err))
         return false;
     if (r->there && (!tn_json_parse(tx->before, r->body, err) ||
-                     !tn_field_check_moves(a->fields, a->n_fields, tn_json_root(tx->before),
-                                           tn_json_root(tx->after), err)))
+                     !moves_well(a, tn_json_root(tx->before), tn_json_root(tx->after), err)))
         return false;
     tn_buf_init(&filled, TN_LIMIT_RECORD);
     tn_jw_init(&w, &filled);

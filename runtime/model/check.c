@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/check.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/time.h"
+
+/* ---- faults ---- */
+
+void tn_faults_init(struct tn_faults *f)
+{
+    *f = (struct tn_faults){.n = 0};
+}
+
+void tn_faults_clear(struct tn_faults *f)
+{
+    tn_free(f->v);
+    tn_faults_init(f);
+}
+
+void tn_faults_add(void *faults, const struct tn_err *fault)
+{
+    struct tn_faults *f = faults;
+    f->total++;
+    if (f->n == TN_FAULTS_MAX) return;
+    f->v = tn_realloc(f->v, (f->n + 1) * sizeof *f->v);
+    f->v[f->n++] = *fault;
+}
+
+bool tn_faults_fail(const struct tn_faults *f, struct tn_err *err)
+{
+    *err = f->v[0];
+    return false;
+}
+
+void tn_faults_write(const struct tn_faults *f, struct tn_jw *w)
+{
+    tn_jw_array(w);
+    for (size_t i = 0; i < f->n; i++) {
+        const struct tn_err *e = &f->v[i];
+        tn_jw_object(w);
+        tn_jw_kz(w, "code", tn_code_name(e->code));
+        tn_jw_kz(w, "path", e->field);
+        tn_jw_kz(w, "message", e->text);
+        if (e->params[0]) tn_jw_kraw(w, "params", tn_str(e->params));
+        tn_jw_end(w);
+    }
+    tn_jw_end(w);
+}
+
+/* ---- checking ---- */
+
+/* The record without the fields of the system, which its reader sends back with it. */
+static void write_own(struct tn_jval record, struct tn_jw *w)
+{
+    tn_jw_object(w);
+    for (struct tn_jiter it = tn_jiter(record); tn_jnext(&it);) {
+        if (tn_is_system_field(it.key)) continue;
+        tn_jw_key(w, it.key);
+        tn_jw_raw(w, tn_jraw(it.value));
+    }
+    tn_jw_end(w);
+}
+
+static bool has_system_fields(struct tn_jval record)
+{
+    for (struct tn_jiter it = tn_jiter(record); tn_jnext(&it);)
+        if (tn_is_system_field(it.key)) return true;
+    return false;
+}
+
+/* A generated field may be sent back as it is. */
+static bool sent_back(const struct tn_field *f, struct tn_jval before, struct tn_jval after)
+{
+    struct tn_jval was = tn_jget_z(before, f->name), is = tn_jget_z(after, f->name);
+    return !tn_jis(was, TN_JSON_absent) && tn_str_eq(tn_jraw(was), tn_jraw(is));
+}
+
+struct outside {
+    const struct tn_entity *entity;
+    struct tn_jval before, after;
+    struct tn_faults *faults;
+    size_t n;
+};
+
+static void add_unless_sent_back(void *arg, const struct tn_err *fault)
+{
+    struct outside *o = arg;
+    const struct tn_field *f =
+        tn_field_find(o->entity->fields, o->entity->n_fields, tn_str(fault->field));
+    if (fault->code == TN_CODE_read_only && f && sent_back(f, o->before, o->after)) return;
+    o->n++;
+    tn_faults_add(o->faults, fault);
+}
+
+static bool check_own(const struct tn_entity *e, struct tn_jval before, struct tn_jval after,
+                      unsigned flags, struct tn_faults *faults)
+{
+    struct outside o = {.entity = e, .before = before, .after = after, .faults = faults};
+    size_t moves = 0;
+    tn_field_check_all(e->fields, e->n_fields, after, "", flags, add_unless_sent_back, &o);
+    if (tn_jis(after, TN_JSON_object))
+        moves = tn_field_check_moves(e->fields, e->n_fields, before, after, tn_faults_add, faults);
+    return o.n + moves == 0;
+}
+
+bool tn_check(const struct tn_entity *e, struct tn_jval before, struct tn_jval after,
+              unsigned flags, struct tn_faults *faults)
+{
+    if (!tn_jis(after, TN_JSON_object) || !has_system_fields(after))
+        return check_own(e, before, after, flags, faults);
+    struct tn_json *json = tn_json_new();
+    struct tn_buf own;
+    struct tn_jw w;
+    struct tn_err err;
+    tn_buf_init(&own, tn_jraw(after).n + 16);
+    tn_jw_init(&w, &own);
+    write_own(after, &w);
+    bool ok = tn_buf_ok(&own, "a record", &err) && tn_json_parse(json, tn_buf_str(&own), &err);
+    if (ok)
+        ok = check_own(e, before, tn_json_root(json), flags, faults);
+    else
+        tn_faults_add(faults, &err);
+    tn_buf_clear(&own);
+    tn_json_free(json);
+    return ok;
+}
+
+/* ---- filling ---- */
+
+static void generate(const struct tn_field *f, int64_t now_ms, struct tn_jw *w)
+{
+    char text[TN_ID_LEN + 1];
+    _Static_assert((int)TN_ID_LEN >= (int)TN_TIME_LEN, "it holds either");
+    if (f->type == TN_FIELD_uuid) {
+        struct tn_id id = tn_id_new();
+        tn_id_text(&id, text);
+    } else {
+        tn_time_text(now_ms, text);
+    }
+    tn_jw_kz(w, f->name, text);
+}
+
+static bool is_mask(struct tn_jval v)
+{
+    return tn_str_eq(tn_jraw(v), TN_STR("\"" TN_SECRET_MASK "\""));
+}
+
+/* The value that the record keeps of a field that it does not give; absent: none. */
+static struct tn_jval kept(const struct tn_field *f, struct tn_jval before)
+{
+    static const struct tn_jval none;
+    return f->generated || f->type == TN_FIELD_secret ? tn_jget_z(before, f->name) : none;
+}
+
+void tn_check_fill(const struct tn_entity *e, struct tn_jval before, struct tn_jval after,
+                   int64_t now_ms, struct tn_jw *w)
+{
+    tn_jw_object(w);
+    for (struct tn_jiter it = tn_jiter(after); tn_jnext(&it);) {
+        const struct tn_field *f = tn_field_find(e->fields, e->n_fields, it.key);
+        struct tn_jval value = it.value;
+        if (tn_is_system_field(it.key)) continue;
+        if (f && f->type == TN_FIELD_secret && is_mask(value)) value = kept(f, before);
+        if (tn_jis(value, TN_JSON_absent)) continue;
+        tn_jw_key(w, it.key);
+        tn_field_fill_value(f, value, w);
+    }
+    for (size_t i = 0; i < e->n_fields; i++) {
+        const struct tn_field *f = &e->fields[i];
+        struct tn_jval was = kept(f, before);
+        if (tn_is_system_field(tn_str(f->name)) ||
+            !tn_jis(tn_jget_z(after, f->name), TN_JSON_absent))
+            continue;
+        if (!tn_jis(was, TN_JSON_absent))
+            tn_jw_kraw(w, f->name, tn_jraw(was));
+        else if (f->default_json)
+            tn_jw_kraw(w, f->name, tn_str(f->default_json));
+        else if (f->generated && tn_jis(before, TN_JSON_absent))
+            generate(f, now_ms, w);
+    }
+    tn_jw_end(w);
+}
+
+/* ---- references ---- */
+
+struct walk {
+    tn_reference_fn fn;
+    void *arg;
+    char path[128];
+};
+
+static void walk_value(struct walk *walk, const struct tn_field *f, struct tn_jval v);
+
+static void walk_members(struct walk *walk, const struct tn_field *fields, size_t n,
+                         struct tn_jval object)
+{
+    size_t cut = strlen(walk->path);
+    for (size_t i = 0; i < n; i++) {
+        struct tn_jval v = tn_jget_z(object, fields[i].name);
+        if (tn_jis(v, TN_JSON_absent)) continue;
+        snprintf(walk->path + cut, sizeof walk->path - cut, "%s%s", cut ? "." : "", fields[i].name);
+        walk_value(walk, &fields[i], v);
+        walk->path[cut] = '\0';
+    }
+}
+
+static void walk_value(struct walk *walk, const struct tn_field *f, struct tn_jval v)
+{
+    struct tn_str raw = tn_jraw(v);
+    size_t cut = strlen(walk->path);
+    struct tn_id id;
+    if (f->ref && tn_jis(v, TN_JSON_string) && raw.n == TN_ID_LEN + 2 &&
+        tn_id_parse((struct tn_str){raw.p + 1, raw.n - 2}, &id)) {
+        walk->fn(walk->arg, f, tn_str(walk->path), &id);
+    } else if (f->type == TN_FIELD_object && tn_jis(v, TN_JSON_object)) {
+        walk_members(walk, f->fields, f->n_fields, v);
+    } else if (f->type == TN_FIELD_list && f->n_fields && tn_jis(v, TN_JSON_array)) {
+        for (struct tn_jiter it = tn_jiter(v); tn_jnext(&it);) {
+            snprintf(walk->path + cut, sizeof walk->path - cut, "[%zu]", it.index);
+            walk_value(walk, f->fields, it.value);
+            walk->path[cut] = '\0';
+        }
+    }
+}
+
+void tn_check_references(const struct tn_entity *e, struct tn_jval record, tn_reference_fn fn,
+                         void *arg)
+{
+    struct walk walk = {.fn = fn, .arg = arg};
+    walk_members(&walk, e->fields, e->n_fields, record);
+}
+
+void tn_check_no_such(const struct tn_field *field, struct tn_str path, const struct tn_id *id,
+                      struct tn_err *err)
+{
+    char text[TN_ID_LEN + 1];
+    tn_id_text(id, text);
+    tn_fail(err, TN_E_invalid, "%.*s: there is no %s '%s'", TN_FMT(path), field->ref, text);
+    tn_fail_field(err, "%.*s", TN_FMT(path));
+    tn_fail_code(err, TN_CODE_reference, "{\"entity\":\"%s\",\"id\":\"%s\"}", field->ref, text);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/entity.h"
+
+enum { NAMES = 200 };
+
+const char *const tn_system_fields[] = {"id", "version", "createdAt", "updatedAt", NULL};
+
+static bool named(const char *const *names, struct tn_str name)
+{
+    for (; names && *names; names++)
+        if (tn_str_is(name, *names)) return true;
+    return false;
+}
+
+bool tn_is_system_field(struct tn_str name)
+{
+    return named(tn_system_fields, name);
+}
+
+size_t tn_entity_key_length(const struct tn_entity *e)
+{
+    size_t n = 0;
+    while (e->key && e->key[n] && n < TN_STORE_KEY_MAX) n++;
+    return n;
+}
+
+static bool has_secrets(const struct tn_field *fields, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (fields[i].type == TN_FIELD_secret || has_secrets(fields[i].fields, fields[i].n_fields))
+            return true;
+    return false;
+}
+
+bool tn_entity_has_secrets(const struct tn_entity *e)
+{
+    return has_secrets(e->fields, e->n_fields);
+}
+
+static bool has_references(const struct tn_field *fields, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (fields[i].ref || has_references(fields[i].fields, fields[i].n_fields)) return true;
+    return false;
+}
+
+bool tn_entity_has_references(const struct tn_entity *e)
+{
+    return has_references(e->fields, e->n_fields);
+}
+
+/* ---- the table ---- */
+
+static enum tn_column_type column_type(enum tn_field_type type)
+{
+    switch (type) {
+    case TN_FIELD_int: return TN_COLUMN_int;
+    case TN_FIELD_decimal: return TN_COLUMN_real;
+    case TN_FIELD_bool: return TN_COLUMN_bool;
+    case TN_FIELD_time: return TN_COLUMN_time;
+    default: return TN_COLUMN_text;
+    }
+}
+
+void tn_entity_table(const struct tn_entity *e, struct tn_column *columns, struct tn_table *out)
+{
+    *out = (struct tn_table){
+        .name = e->plural, .columns = columns, .event = e->name, .history = e->history};
+    for (size_t i = 0; i < e->n_fields && out->column_count < TN_STORE_COLUMNS_MAX; i++) {
+        const struct tn_field *f = &e->fields[i];
+        struct tn_str name = tn_str(f->name);
+        if (f->type == TN_FIELD_list || f->type == TN_FIELD_object || f->type == TN_FIELD_secret ||
+            tn_is_system_field(name))
+            continue;
+        bool indexed = named(e->key, name) || named(e->filter, name) || named(e->sort, name);
+        columns[out->column_count++] = (struct tn_column){f->name, column_type(f->type), indexed};
+    }
+    for (size_t i = 0; i < tn_entity_key_length(e); i++) out->key[i] = e->key[i];
+}
+
+/* ---- all of them ---- */
+
+const struct tn_entity *tn_entities_find(const struct tn_entities *all, struct tn_str name)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (tn_str_is(name, all->v[i]->name)) return all->v[i];
+    return NULL;
+}
+
+const struct tn_entity *tn_entities_of_table(const struct tn_entities *all, struct tn_str plural)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (tn_str_is(plural, all->v[i]->plural)) return all->v[i];
+    return NULL;
+}
+
+const char *tn_entities_nearest(const struct tn_entities *all, struct tn_str name)
+{
+    const char *names[NAMES] = {NULL};
+    for (size_t i = 0; i < all->n && i < NAMES - 1; i++) names[i] = all->v[i]->name;
+    return tn_str_nearest(name, names);
+}

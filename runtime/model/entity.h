@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* entity.h - what the record service knows of one kind of record: its fields, its key, what its
+ * lists may be asked.  A resource file declares one; those of the system itself are rows in
+ * system.c.  Plain data that does not change; it belongs to whoever declared it. */
+#ifndef TN_MODEL_ENTITY_H
+#define TN_MODEL_ENTITY_H
+
+#include "base/field.h"
+#include "store/store.h"
+
+struct tn_entity {
+    const char *name;   /* "item": one record of it; permissions are "item:read", ... */
+    const char *plural; /* "items": its table, and the member that holds the rows of a list */
+    const char *title;  /* for people; NULL: none */
+    const char *path;   /* "/api/v1/items"; NULL: it has no routes of its own */
+    bool global;        /* its records belong to no team: every team sees the same ones */
+    bool history;       /* former versions are kept */
+    const struct tn_field *fields;
+    size_t n_fields;
+    const char *const *key;                  /* fields that are unique together; NULL ends */
+    const char *const *filter, *const *sort; /* fields that lists take; NULL ends */
+    int page, page_max;                      /* rows of a list: unless asked otherwise, at most */
+};
+
+/* The fields that every record has beside its own. */
+extern const char *const tn_system_fields[]; /* "id", "version", "createdAt", "updatedAt"; NULL */
+bool tn_is_system_field(struct tn_str name);
+
+/* Whose are its records, when this team asks: the team's own, or nobody's. */
+static inline int64_t tn_entity_team(const struct tn_entity *e, int64_t team)
+{
+    return e->global ? TN_TEAM_SYSTEM : team;
+}
+size_t tn_entity_key_length(const struct tn_entity *e);
+bool tn_entity_has_secrets(const struct tn_entity *e);
+bool tn_entity_has_references(const struct tn_entity *e);
+/* Its table; columns has room for TN_STORE_COLUMNS_MAX, and both borrow from e. */
+void tn_entity_table(const struct tn_entity *e, struct tn_column *columns, struct tn_table *out);
+
+/* ---- all of them ---- */
+
+/* Entities that are found by name; borrowed. */
+struct tn_entities {
+    const struct tn_entity *const *v;
+    size_t n;
+};
+const struct tn_entity *tn_entities_find(const struct tn_entities *all, struct tn_str name);
+const struct tn_entity *tn_entities_of_table(const struct tn_entities *all, struct tn_str plural);
+/* The name nearest to this one; NULL: none is near. */
+const char *tn_entities_nearest(const struct tn_entities *all, struct tn_str name);
+
+#endif
