@@ -81,7 +81,7 @@ struct outside {
     const struct tn_entity *entity;
     struct tn_jval before, after;
     struct tn_faults *faults;
-    size_t n;
+    size_t n, told; /* faults; of these, and of what was only sent back */
 };
 
 static void add_unless_sent_back(void *arg, const struct tn_err *fault)
@@ -89,6 +89,7 @@ static void add_unless_sent_back(void *arg, const struct tn_err *fault)
     struct outside *o = arg;
     const struct tn_field *f =
         tn_field_find(o->entity->fields, o->entity->n_fields, tn_str(fault->field));
+    o->told++;
     if (fault->code == TN_CODE_read_only && f && sent_back(f, o->before, o->after)) return;
     o->n++;
     tn_faults_add(o->faults, fault);
@@ -99,7 +100,9 @@ static bool check_own(const struct tn_entity *e, struct tn_jval before, struct t
 {
     struct outside o = {.entity = e, .before = before, .after = after, .faults = faults};
     size_t moves = 0;
-    tn_field_check_all(e->fields, e->n_fields, after, "", flags, add_unless_sent_back, &o);
+    size_t all =
+        tn_field_check_all(e->fields, e->n_fields, after, "", flags, add_unless_sent_back, &o);
+    faults->total += all - o.told; /* beyond the first hundred they are only counted */
     if (tn_jis(after, TN_JSON_object))
         moves = tn_field_check_moves(e->fields, e->n_fields, before, after, tn_faults_add, faults);
     return o.n + moves == 0;
