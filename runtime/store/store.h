@@ -303,7 +303,6 @@ struct tn_op_outcome {
 struct tn_committed {
     const struct tn_op_outcome *ops; /* one an operation, in the order they were added */
     size_t count;
-    int64_t first_event, last_event; /* 0, 0: none */
 };
 /* One of done and err is NULL.  err kinds: conflict (text says which operation and why; field is
  * its number from 0, "2"), invalid, not_found (no such table), too_large, disk_full, io (both:
