@@ -446,8 +446,6 @@ void tn_commit_answer(struct tn_str result, tn_commit_fn done, void *arg)
         done(arg, NULL, &err);
         return;
     }
-    c.first_event = tn_take_i64(&w);
-    c.last_event = tn_take_i64(&w);
     c.count = tn_take_u32(&w);
     struct tn_op_outcome *ops = tn_alloc((c.count + 1) * sizeof *ops);
     for (size_t i = 0; i < c.count && !w.bad; i++) {

@@ -12,6 +12,8 @@ extern const struct tn_embedded tn_schema[]; /* schema/NNN_name.sql, sorted */
 
 #define TN_STORE_APPLICATION 0x544E4E31 /* "TNN1": PRAGMA application_id */
 
+struct tn_call;
+
 /* A driver.  Arguments were checked against store.h's rules before. */
 struct tn_store_ops {
     void (*close)(struct tn_store *s);
@@ -54,6 +56,8 @@ struct tn_store_ops {
                    struct tn_buf *value, int64_t *version, struct tn_err *err);
     bool (*kv_list)(struct tn_store *s, int64_t team, const char *space, struct tn_str prefix,
                     struct tn_str after, size_t limit, tn_kv_fn fn, void *arg, struct tn_err *err);
+    /* A whole read value; answered by tn_call_answer (question.h) in a later turn. */
+    void (*read)(struct tn_store *s, struct tn_call *call_give);
     void (*commit)(struct tn_store *s, struct tn_commit *commit_give, tn_commit_fn done, void *arg);
     size_t (*pending)(const struct tn_store *s);
     void (*claim)(struct tn_store *s, const char *queue, size_t max, int64_t lease_ms,

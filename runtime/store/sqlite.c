@@ -327,6 +327,7 @@ struct tn_store *tn_store_open(struct tn_loop *loop, const struct tn_store_optio
     s->refused_tail = &s->refused;
     s->wait_ms = RETRY_MIN_MS;
     tn_map_init(&s->decls);
+    s->answerer = tn_answerer_open(s);
     s->retry = tn_timer_new(loop, connect_now, s);
     s->refuse = tn_timer_new(loop, refuse_now, s);
     if (s->socket)
@@ -358,6 +359,7 @@ static void close_store(struct tn_store *base)
     s->channel = NULL;
     s->tail = &s->head;
     cancel_all(s);
+    tn_answerer_close(s->answerer);
     tn_timer_free(s->retry);
     tn_timer_free(s->refuse);
     tn_sqlite_forget_decls(s);
@@ -474,6 +476,7 @@ static const struct tn_store_ops ops = {
     .tail = tn_sqlite_tail,
     .kv_get = tn_sqlite_kv_get,
     .kv_list = tn_sqlite_kv_list,
+    .read = tn_sqlite_read,
     .commit = commit,
     .pending = pending,
     .claim = claim,

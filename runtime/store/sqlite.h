@@ -25,6 +25,7 @@ struct tn_sqlite {
     uint64_t next_number;
     size_t bytes;
     struct tn_map decls; /* name to struct tn_shape */
+    struct tn_answerer *answerer;
 };
 
 static inline struct tn_sqlite *tn_sqlite(struct tn_store *s)
@@ -37,6 +38,11 @@ void tn_sqlite_forget_decls(struct tn_sqlite *s);
 sqlite3_stmt *tn_sqlite_sql(struct tn_sqlite *s, const char *sql, struct tn_err *err);
 /* After a step that gave neither a row nor the end; false. */
 bool tn_sqlite_fail(struct tn_sqlite *s, sqlite3_stmt *st, struct tn_err *err);
+
+/* Answers read values, a slice a turn (sqlite_answer.c).  Closing it answers with `cancelled`. */
+struct tn_answerer *tn_answerer_open(struct tn_sqlite *s);
+void tn_answerer_close(struct tn_answerer *a);
+void tn_sqlite_read(struct tn_store *s, struct tn_call *call_give);
 
 /* The columns of a record, in this order, in every statement that reads one. */
 #define TN_ROW_COLUMNS "n, id, team, version, created, updated, hash, body"

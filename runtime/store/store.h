@@ -2,8 +2,9 @@
 /* store.h - what is kept: records, links, events, key-values and queues.  The narrow face: no SQL
  * above this layer, and a driver (sqlite.c; later PostgreSQL) is one const struct tn_store_ops.
  *
- * Reads are synchronous and bounded (an index, a page); writes are commit values (commit.h), given
- * to the store process and answered in a later loop turn.  `team` is an argument of every read and
+ * Reads are values that are answered by callback (read.h); those below that answer at once are for
+ * callers that were not moved to them yet.  All are bounded (an index, a page).  Writes are commit
+ * values (commit.h), given to the store process and answered in a later loop turn.  `team` is an argument of every read and
  * write: a record of another team is simply not there.
  *
  * Life: open in a worker or command; read once ready; close (not out of a callback of the store).
@@ -302,7 +303,6 @@ struct tn_op_outcome {
 struct tn_committed {
     const struct tn_op_outcome *ops; /* one an operation, in the order they were added */
     size_t count;
-    int64_t first_event, last_event; /* 0, 0: none */
 };
 /* One of done and err is NULL.  err kinds: conflict (text says which operation and why; field is
  * its number from 0, "2"), invalid, not_found (no such table), too_large, disk_full, io (both:

@@ -185,7 +185,6 @@ bool tn_writer_event(struct tn_writer *w, int64_t team, const char *type, const 
     if (!like && !tn_writer_flush_events(w, err)) return false;
     tn_tally_set(w, seq, seq->value + 1);
     tn_tally_set(w, number, number->value + 1);
-    if (!w->first_event) w->first_event = seq->value;
     if (data.n)
         return single_event(w, seq->value, number->value, team, type, table,
                             (struct tn_str){ref, sizeof ref}, data, err);
@@ -307,7 +306,6 @@ static enum tn_step operations(struct tn_writer *w, struct tn_str value, struct 
     w->origin = tn_take_id(&in);
     w->fresh = tn_id_new();
     w->slot_count = w->source_count = w->op = 0;
-    w->first_event = 0;
     while (in.p < in.end && !in.bad) {
         enum tn_step step = tn_writer_operation(w, &in, result, err);
         if (step != TN_STEP_ok) return step;
@@ -343,7 +341,7 @@ static enum tn_step refuse(struct tn_writer *w, bool alone, size_t at, struct tn
 enum tn_step tn_writer_apply(struct tn_writer *w, struct tn_str value, bool alone,
                              struct tn_buf *result, struct tn_err *err)
 {
-    static const char room[8 + 8 + 4];
+    static const char room[4];
     size_t at = result->n;
     w->undo_count = 0;
     tn_err_clear(err);
@@ -356,12 +354,8 @@ enum tn_step tn_writer_apply(struct tn_writer *w, struct tn_str value, bool alon
     if (step == TN_STEP_refused)
         step = refuse(w, alone, at, result, err);
     else if (step == TN_STEP_ok) {
-        int64_t range[2] = {w->first_event, 0};
         uint32_t count = (uint32_t)w->op;
-        struct tn_tally *seq = w->first_event ? tn_tally(w, "event", -1, err) : NULL;
-        if (seq) range[1] = seq->value;
-        memcpy(result->p + at + 1, range, sizeof range);
-        memcpy(result->p + at + 17, &count, sizeof count);
+        memcpy(result->p + at + 1, &count, sizeof count);
         if (!savepoint(w, "RELEASE one", alone, err)) step = TN_STEP_broken;
     }
     tn_arena_reset(&w->arena);

@@ -67,7 +67,6 @@ struct tn_writer {
     struct tn_id fresh; /* what the ids that it makes begin with */
     struct tn_id origin;
     struct tn_event_run run;
-    int64_t first_event;
     struct tn_undo {
         struct tn_tally *tally;
         int64_t value;

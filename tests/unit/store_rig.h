@@ -34,7 +34,6 @@ struct rig {
     struct tn_err err;
     struct tn_op_outcome ops[1024];
     size_t count;
-    int64_t first_event, last_event;
 };
 
 static int rig_unlink(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -99,10 +98,7 @@ static void rig_committed(void *arg, const struct tn_committed *done, const stru
     tn_err_clear(&r->err);
     if (err) r->err = *err;
     r->count = 0;
-    r->first_event = r->last_event = 0;
     if (!done) return;
-    r->first_event = done->first_event;
-    r->last_event = done->last_event;
     r->count = done->count;
     for (size_t i = 0; i < done->count && i < 1024; i++) r->ops[i] = done->ops[i];
 }
@@ -127,6 +123,22 @@ static inline bool rig_commit(struct rig *r, struct tn_commit *c)
     tn_store_commit(r->store, c, rig_committed, r);
     rig_wait(r, r->answers + 1);
     return r->ok;
+}
+
+static inline bool rig_no_event(void *arg, const struct tn_event *e)
+{
+    (void)arg, (void)e;
+    return false;
+}
+
+/* The number of the newest event. */
+static inline int64_t rig_head(struct rig *r)
+{
+    struct tn_tail tail;
+    struct tn_err err;
+    if (!tn_store_tail(r->store, TN_TEAM_ALL, INT64_MAX - 1, 1, rig_no_event, NULL, &tail, &err))
+        fail_msg("%s", err.text);
+    return tail.head;
 }
 
 static inline bool rig_define(struct rig *r, const struct tn_table *t)

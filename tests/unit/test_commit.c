@@ -259,7 +259,7 @@ static void step(struct rig *r, struct model *m)
         if (e[i].fresh) e[i].record->id = r->ops[i].id;
         assert_memory_equal(&e[i].record->id, &r->ops[i].id, sizeof(struct tn_id));
     }
-    if (r->last_event) assert_int_equal(r->last_event, m->events);
+    assert_int_equal(rig_head(r), m->events);
 }
 
 /* ------------------------------------------------------------------ queries */

@@ -149,7 +149,7 @@ static void a_commit_is_never_done_twice(void **state)
         assert_true(r->ok);
         assert_int_equal(r->count, 3);
         assert_int_equal(r->ops[1].kind, TN_DONE_created);
-        assert_int_equal(r->last_event, 2 * i + 2);
+        assert_int_equal(rig_head(r), 2 * i + 2);
     }
     expect_consistent(r->store, 20);
 }

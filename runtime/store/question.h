@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* question.h - for store/ alone: a read value as a driver gets it (tn_store_ops.read) and fills it
+ * in.  The questions were checked; what they point to is the read's own.
+ * Life in a driver: get a call; fill in the found part of each question in any number of turns;
+ * tn_call_answer, in a later turn than the one it came in. */
+#ifndef TN_STORE_QUESTION_H
+#define TN_STORE_QUESTION_H
+
+#include "base/alloc.h"
+#include "store/read.h"
+
+enum tn_ask {
+    TN_ASK_get,
+    TN_ASK_key,
+    TN_ASK_link,
+    TN_ASK_links,
+    TN_ASK_query,
+    TN_ASK_count,
+    TN_ASK_kv,
+    TN_ASK_kv_list,
+    TN_ASK_versions,
+    TN_ASK_as_of,
+    TN_ASK_tail,
+    TN_ASK_link_hashes,
+    TN_ASK_page,
+    TN_ASK_COUNT
+};
+
+struct tn_question {
+    enum tn_ask ask;
+    const char *name; /* of the table or the space */
+    struct tn_id id;
+    struct tn_origin source;
+    struct tn_str text;       /* external id, key, or prefix */
+    struct tn_str after_text; /* kv_list */
+    const struct tn_str *texts;
+    size_t text_count;
+    int64_t version, number; /* as_of; number: a time or an event */
+    size_t limit;
+    const struct tn_query *query;
+    const struct tn_page_of *page;
+
+    struct tn_err *err; /* NULL: none so far */
+    struct tn_list list;
+    void *rows; /* list.count of them, of the kind that belongs to ask */
+    size_t room, bytes;
+    struct tn_tail tail;
+};
+
+struct tn_read {
+    int64_t team;
+    struct tn_arena arena;
+    struct tn_question *questions;
+    size_t count, room, bytes;
+};
+
+/* A call under way.  A driver may chain it, keep its place in it and a time. */
+struct tn_call {
+    struct tn_call *next;
+    struct tn_store *store;
+    struct tn_read *read;
+    bool one_snapshot, cancelled;
+    tn_read_fn done;
+    void *arg;
+    size_t at;      /* the next question */
+    uint64_t turn;  /* in which it came */
+    int64_t due_us; /* put off until then */
+};
+/* Calls done, unless cancelled, and frees the call.  err NULL: all questions are answered. */
+void tn_call_answer(struct tn_call *call, const struct tn_err *err);
+
+/* Copies to the question's rows.  False: the answer is full, ask for no more. */
+bool tn_question_row(struct tn_read *read, struct tn_question *q, const struct tn_row *row);
+bool tn_question_link(struct tn_read *read, struct tn_question *q, const struct tn_link *link);
+bool tn_question_version(struct tn_read *read, struct tn_question *q, const struct tn_version *v);
+bool tn_question_event(struct tn_read *read, struct tn_question *q, const struct tn_event *e);
+bool tn_question_kv(struct tn_read *read, struct tn_question *q, struct tn_str key,
+                    struct tn_str value, int64_t version);
+struct tn_seen *tn_question_seen(struct tn_read *read, struct tn_question *q); /* zeroed */
+bool tn_question_full(const struct tn_question *q);
+/* Bytes of the answer; counted. */
+struct tn_str tn_question_text(struct tn_read *read, struct tn_question *q, struct tn_str text);
+/* Keeps the failure with the question.  False: it is one of the whole. */
+bool tn_question_fail(struct tn_read *read, struct tn_question *q, const struct tn_err *err);
+
+#endif

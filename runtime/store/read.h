@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* read.h - reads that answer by callback: a read value is a list of questions of one team, which
+ * travel together and are answered together.
+ * Life of a read: new; add questions; tn_store_read takes it (or free it).  Of an answer (struct
+ * tn_found): borrowed for the callback; ref keeps it with all its rows, unref lets it go.
+ * Kinds not_found, invalid and too_large belong to one question.  Every other kind (unavailable,
+ * cancelled, corrupt, io, no_memory) is of the whole: there is no answer then. */
+#ifndef TN_STORE_READ_H
+#define TN_STORE_READ_H
+
+#include "store/store.h"
+
+struct tn_read;
+struct tn_found;
+struct tn_call;
+
+/* ------------------------------------------------------------------ questions */
+
+/* team may be TN_TEAM_ALL where the dispatcher and the like read. */
+struct tn_read *tn_read_new(int64_t team);
+void tn_read_free(struct tn_read *read); /* NULL does nothing */
+
+/* Each copies all that it is given and returns the number of the question, from 0.  One that breaks
+ * a rule of store.h is taken too, and answered with invalid.  Limits are those of the functions of
+ * store.h of like names. */
+size_t tn_read_get(struct tn_read *read, const char *table, const struct tn_id *id);
+size_t tn_read_key(struct tn_read *read, const char *table, const struct tn_str *key, size_t count);
+/* The record that has this external id. */
+size_t tn_read_link(struct tn_read *read, const char *table, const struct tn_origin *source,
+                    struct tn_str external_id);
+/* All links of a record. */
+size_t tn_read_links(struct tn_read *read, const char *table, const struct tn_id *id);
+size_t tn_read_query(struct tn_read *read, const struct tn_query *q); /* q->team is not read */
+size_t tn_read_count(struct tn_read *read, const char *table);
+size_t tn_read_kv(struct tn_read *read, const char *space, struct tn_str key);
+size_t tn_read_kv_list(struct tn_read *read, const char *space, struct tn_str prefix,
+                       struct tn_str after, size_t limit);
+size_t tn_read_versions(struct tn_read *read, const char *table, const struct tn_id *id,
+                        size_t limit);
+size_t tn_read_as_of(struct tn_read *read, const char *table, const struct tn_id *id,
+                     int64_t version, int64_t at_ms);
+size_t tn_read_tail(struct tn_read *read, int64_t after, size_t limit);
+/* The hashes of up to TN_LIMIT_PAGE external ids. */
+size_t tn_read_link_hashes(struct tn_read *read, const struct tn_origin *source,
+                           const struct tn_str *external_ids, size_t count);
+
+/* A record as a source has it now. */
+struct tn_source_item {
+    struct tn_str external_id;
+    unsigned char hash[TN_HASH_LEN];
+    struct tn_str key[TN_STORE_KEY_MAX]; /* {NULL, 0} in the first: it has no whole key */
+};
+/* A page of a sync in one question. */
+struct tn_page_of {
+    const char *table;
+    struct tn_origin source;
+    const struct tn_source_item *items;
+    size_t count;     /* up to TN_LIMIT_PAGE */
+    size_t key_count; /* columns of the table's key; 0: keys are not looked up */
+    bool bodies;      /* of the changed ones */
+};
+size_t tn_read_page(struct tn_read *read, const struct tn_page_of *page);
+
+/* ------------------------------------------------------------------ asking */
+
+struct tn_read_options {
+    /* All questions see one state of the store.  They are then read without a break: for few. */
+    bool one_snapshot;
+};
+/* One of found and err is NULL. */
+typedef void (*tn_read_fn)(void *arg, struct tn_found *found, const struct tn_err *err);
+/* Takes the read over; o may be NULL.  done is called once, in a later turn and never inside this
+ * call, unless it is cancelled.  What a commit wrote that this handle was told of is seen.  The
+ * call ends with done; until then it may be cancelled. */
+struct tn_call *tn_store_read(struct tn_store *store, struct tn_read *read_give,
+                              const struct tn_read_options *o, tn_read_fn done, void *arg);
+/* done is not called any more.  NULL does nothing; nor does it inside the call's own done, so that
+ * who owns the call may cancel whenever it dies. */
+void tn_call_cancel(struct tn_call *call);
+
+/* ------------------------------------------------------------------ answers */
+
+/* They may be kept, also beyond the store. */
+struct tn_found *tn_found_ref(struct tn_found *found);
+void tn_found_unref(struct tn_found *found); /* NULL does nothing */
+
+/* All below belongs to the answer; asking it of another kind of question is a bug. */
+
+/* NULL: the question was answered. */
+const struct tn_err *tn_found_err(const struct tn_found *found, size_t question);
+
+struct tn_list {
+    size_t count; /* of rows, links, versions, events, key-values, hashes or items */
+    /* There is more, because of the limit or since they are TN_LIMIT_QUERY_BYTES already. */
+    bool more;
+    int64_t total;      /* count: the number; query: as tn_page.total; else -1 */
+    bool total_capped;  /* query: as tn_page.total_capped */
+    struct tn_str next; /* query: the cursor of the next page, when there is more; NUL-terminated */
+};
+const struct tn_list *tn_found_list(const struct tn_found *found, size_t question);
+
+/* The i-th from 0; NULL: there is none. */
+const struct tn_row *tn_found_row(const struct tn_found *found, size_t question,
+                                  size_t i); /* get, key, link, query, as_of */
+const struct tn_link *tn_found_link(const struct tn_found *found, size_t question,
+                                    size_t i); /* links */
+const struct tn_version *tn_found_version(const struct tn_found *found, size_t question, size_t i);
+const struct tn_event *tn_found_event(const struct tn_found *found, size_t question, size_t i);
+struct tn_kv {
+    struct tn_str key, value;
+    int64_t version;
+};
+const struct tn_kv *tn_found_kv(const struct tn_found *found, size_t question,
+                                size_t i); /* kv, kv_list */
+/* TN_HASH_LEN bytes of the i-th external id; NULL: it is not known. */
+const unsigned char *tn_found_hash(const struct tn_found *found, size_t question, size_t i);
+const struct tn_tail *tn_found_tail(const struct tn_found *found, size_t question);
+
+enum tn_seen_state { TN_SEEN_same, TN_SEEN_changed, TN_SEEN_new };
+struct tn_seen {
+    enum tn_seen_state state;
+    /* changed: the linked record (zero: it is of another table).  new: the one that holds the key
+     * (zero: none, or no key was given).  same: zero. */
+    struct tn_id record;
+    int64_t version;    /* of that record */
+    struct tn_str body; /* changed, where bodies were asked for; {NULL, 0}: the answer was full */
+    /* new: the external id of this source that the holder of the key is linked to; {NULL, 0}: it is
+     * linked to none. */
+    struct tn_str holder;
+};
+const struct tn_seen *tn_found_seen(const struct tn_found *found, size_t question, size_t i);
+
+#endif
