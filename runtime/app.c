@@ -14,9 +14,9 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "cli/cli.h"
-#include "bind/bind_rules.h"
+#include "scripts/rules.h"
 #include "events/dispatch.h"
-#include "generations/generations.h"
+#include "scripts/generations.h"
 #include "loop/folder.h"
 #include "loop/loop.h"
 #include "loop/shared.h"
@@ -105,7 +105,7 @@ struct tn_app {
     struct tn_store *store;
     struct tn_http_client *http;
     struct tn_host *host;
-    struct tn_units_env env;
+    struct bind_env env;
     struct tn_generations *generations;
     struct tn_keys *keys;
     struct tn_runner *runner;
@@ -214,7 +214,7 @@ static void open_dispatch(struct tn_app *app)
     struct tn_dispatch_options o = {.loop = app->loop,
                                     .store = app->store,
                                     .log = app->p->log,
-                                    .rules = &tn_bind_rule_ops,
+                                    .rules = &tn_rules_ops,
                                     .rules_self = app->rules,
                                     .seal = seal_payload,
                                     .seal_arg = (void *)&app->p->secrets};
@@ -458,11 +458,12 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
     if (!app->host) return false;
     _Static_assert((int)TN_HOST_SLOT == (int)TN_UNIT_NAME, "the slot is that of the page");
     tn_host_on_enter(app->host, app->page->unit);
-    app->env = (struct tn_units_env){.host = app->host,
-                                     .log = p->log,
-                                     .http = app->http,
-                                     .store = app->store,
-                                     .secrets = &p->secrets};
+    app->env = (struct bind_env){.host = app->host,
+                                 .log = p->log,
+                                 .http = app->http,
+                                 .store = app->store,
+                                 .secrets = &p->secrets,
+                                 .adapters = &tn_units_operations};
     app->rules = tn_rules_new(&app->env, rules_quarantined, app);
     struct tn_generations_options go = {.loop = app->loop,
                                         .env = &app->env,

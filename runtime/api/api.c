@@ -9,7 +9,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "loop/loop.h"
-#include "script/decl.h"
+#include "scripts/decl.h"
 
 enum { ROUTES_MAX = 2000, PATTERN_MAX = 512 };
 
@@ -269,6 +269,17 @@ static void add_resource(struct rows *rows, const struct tn_decl *resource)
     }
 }
 
+/* What is the script's fault, its owner has to find again by what the caller was told. */
+static void answer_failure(void *arg, struct tn_http_exchange *x, const struct tn_err *err)
+{
+    const struct tn_api *api = arg;
+    if (err->kind == TN_E_script || err->kind == TN_E_budget || err->kind == TN_E_internal)
+        tn_log(api->p.log, TN_LOG_error, "surfaces", "%.*s %.*s, request %s: %s:%d: %s",
+               TN_FMT(tn_http_method(x)), TN_FMT(tn_http_path(x)->text), tn_http_request_id(x),
+               err->file, err->line, err->text);
+    tn_answer_err(x, err);
+}
+
 static void serve_surface(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
@@ -277,7 +288,7 @@ static void serve_surface(void *arg, struct tn_http_exchange *x)
     struct tn_caller caller = {.name = who ? who->name : "anyone"};
     if (who) caller.team = who->team;
     if (who) caller.may_write = who->permissions & TN_MAY_write_records;
-    api->p.scripts->serve(api->p.scripts_self, route->user, &caller, x);
+    api->p.scripts->serve(api->p.scripts_self, route->user, &caller, x, answer_failure, api);
 }
 
 static void add_surfaces(const struct tn_scripts_ops *scripts, void *self, struct rows *rows)

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "api/scripts.h"
+#include "scripts/ops.h"
 #include "base/err.h"
 
 struct tn_api;

@@ -9,7 +9,7 @@
 #include "base/time.h"
 #include "loop/shared.h"
 #include "net/egress.h"
-#include "script/decl.h"
+#include "scripts/decl.h"
 #include "store/commit.h"
 #include "store/store.h"
 #include "sync/runner.h"

@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/time.h"
-#include "script/decl.h"
+#include "scripts/decl.h"
 #include "store/store.h"
 
 enum { PARAMETERS_MAX = 64 };

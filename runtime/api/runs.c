@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/time.h"
-#include "script/decl.h"
+#include "scripts/decl.h"
 #include "store/store.h"
 #include "sync/run_view.h"
 #include "sync/runner.h"

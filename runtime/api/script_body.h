@@ -5,7 +5,7 @@
 #define TN_API_SCRIPT_BODY_H
 
 #include "api/internal.h"
-#include "api/scripts.h"
+#include "scripts/ops.h"
 #include "base/alloc.h"
 
 enum {

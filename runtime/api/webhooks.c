@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "crypto/digest.h"
-#include "script/decl.h"
+#include "scripts/decl.h"
 #include "store/commit.h"
 #include "store/store.h"
 #include "sync/inbound.h"

@@ -31,7 +31,7 @@ struct tn_transition {
     const char *const *to; /* NULL ends */
 };
 
-/* Plain data; owned by whoever built it (script/decl.c: an arena). */
+/* Plain data; owned by whoever built it (scripts/decl.c: an arena). */
 struct tn_field {
     const char *name;
     const char *title, *help; /* for people; NULL: none */

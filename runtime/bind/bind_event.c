@@ -47,7 +47,7 @@ static bool is_taken(const struct bind_owner *owner, struct tn_str type)
         if (tn_system_tables[i].event && strcmp(tn_system_tables[i].event, name) == 0) return true;
     bool changes =
         tn_str_is(rest, "created") || tn_str_is(rest, "updated") || tn_str_is(rest, "deleted");
-    return changes && owner->core && tn_unit_resource(owner->core, name);
+    return changes && bind_resources_find(owner->resources, name);
 }
 
 static const char *check_type(lua_State *L, int index, const struct bind_owner *owner)
@@ -143,7 +143,7 @@ static int l_emit(lua_State *L)
     struct tn_commit *commit = tn_commit_new(desk.store);
     tn_commit_origin(commit, &desk.actor.origin);
     if (!tn_commit_event(commit, desk.actor.team, told.type,
-                         told.resource ? told.resource->resource.plural : NULL,
+                         told.resource ? told.resource->plural : NULL,
                          told.resource ? &told.id : NULL, told.data, &err)) {
         tn_commit_free(commit);
         return bind_fail(L, &err);
@@ -229,7 +229,7 @@ static void push_event_data(lua_State *L, struct tn_json *json, struct tn_str da
     lua_setfield(L, -2, "data");
 }
 
-void bind_event_push(lua_State *L, const struct tn_unit *core, struct tn_json *json,
+void bind_event_push(lua_State *L, const struct bind_resources *resources, struct tn_json *json,
                      const struct tn_event *e)
 {
     static const struct tn_id none;
@@ -247,7 +247,7 @@ void bind_event_push(lua_State *L, const struct tn_unit *core, struct tn_json *j
     push_event_data(L, json, e->data);
     if (!e->table.n || memcmp(&e->record, &none, sizeof none) == 0) return;
     snprintf(table, sizeof table, "%.*s", TN_FMT(e->table));
-    const struct tn_decl *resource = core ? tn_unit_resource_of(core, table) : NULL;
+    const struct tn_resource *resource = bind_resources_of_table(resources, table);
     tn_id_text(&e->record, id);
     lua_createtable(L, 0, 3);
     lua_pushstring(L, resource ? resource->name : table);
@@ -301,7 +301,7 @@ static int after_now(lua_State *L)
     lua_createtable(L, 0, 4);
     lua_createtable(L, (int)r->n, 0);
     for (size_t i = 0; i < r->n; i++) {
-        bind_event_push(L, desk.owner->core, r->json, &r->v[i]);
+        bind_event_push(L, desk.owner->resources, r->json, &r->v[i]);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     bind_json_mark_array(L, -1);

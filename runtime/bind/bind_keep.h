@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "bind/bind.h"
-#include "bind/units.h"
+#include "bind/owner.h"
 
 struct tn_committed;
 struct tn_commit;

@@ -63,17 +63,16 @@ struct tn_str bind_query_text(lua_State *L, int index, struct tn_arena *arena)
 /* ---- columns ---- */
 
 /* What scripts and the API call the system's columns. */
-static const char *column_of(lua_State *L, const struct tn_decl *resource, struct tn_str name)
+static const char *column_of(lua_State *L, const struct tn_resource *resource, struct tn_str name)
 {
     static const char *const system[][2] = {
         {"id", "id"}, {"version", "version"}, {"createdAt", "created"}, {"updatedAt", "updated"}};
-    const struct tn_resource *r = &resource->resource;
     const char *names[200] = {NULL};
     for (size_t i = 0; i < sizeof system / sizeof *system; i++)
         if (tn_str_is(name, system[i][0])) return system[i][1];
-    const struct tn_field *f = tn_field_find(r->fields, r->n_fields, name);
+    const struct tn_field *f = tn_field_find(resource->fields, resource->n_fields, name);
     if (f) return f->name;
-    for (size_t i = 0; i < r->n_fields && i < 199; i++) names[i] = r->fields[i].name;
+    for (size_t i = 0; i < resource->n_fields && i < 199; i++) names[i] = resource->fields[i].name;
     const char *near = tn_str_nearest(name, names);
     if (near)
         luaL_error(L, "%s has no field '%s'; did you mean '%s'?", resource->name, name.p, near);
@@ -229,14 +228,14 @@ static void take_sort(lua_State *L, int options, struct bind_query *query)
 
 static void take_limit(lua_State *L, int options, struct bind_query *query)
 {
-    int64_t limit = bind_opt_key_int(L, options, "limit", query->resource->resource.page);
+    int64_t limit = bind_opt_key_int(L, options, "limit", query->resource->page);
     if (limit < 1 || limit > TN_LIMIT_PAGE)
         luaL_error(L, "'limit' is a number from 1 to %d", TN_LIMIT_PAGE);
     query->q.limit = (size_t)limit;
 }
 
 struct bind_query *bind_query_new(lua_State *L, int options, const struct bind_desk *desk,
-                                  const struct tn_decl *resource, const char *more)
+                                  const struct tn_resource *resource, const char *more)
 {
     const char *const names[] = {"where", "sort", "limit", "cursor", "total", more, NULL};
     bind_check_keys(L, options, names);
@@ -244,8 +243,8 @@ struct bind_query *bind_query_new(lua_State *L, int options, const struct bind_d
     query->resource = resource;
     query->store = desk->store;
     query->q.team = desk->actor.team;
-    query->q.table = resource->resource.plural;
-    query->q.limit = (size_t)resource->resource.page;
+    query->q.table = resource->plural;
+    query->q.limit = (size_t)resource->page;
     tn_arena_init(&query->arena);
     bind_records_init(&query->rows);
     tn_page_init(&query->page);

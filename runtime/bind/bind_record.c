@@ -52,16 +52,13 @@ bool bind_may_write(const struct bind_desk *desk, struct tn_err *err)
 
 /* ---- arguments ---- */
 
-const struct tn_decl *bind_resource(lua_State *L, int index, const struct bind_owner *owner)
+const struct tn_resource *bind_resource(lua_State *L, int index, const struct bind_owner *owner)
 {
     const char *name = luaL_checkstring(L, index), *names[200] = {NULL};
-    const struct tn_decl *decl = owner->core ? tn_unit_resource(owner->core, name) : NULL;
-    if (decl) return decl;
-    for (size_t i = 0; owner->core && i < 199; i++) {
-        decl = tn_unit_resource_at(owner->core, i);
-        if (!decl) break;
-        names[i] = decl->name;
-    }
+    const struct bind_resources *all = owner->resources;
+    const struct tn_resource *found = bind_resources_find(all, name);
+    if (found) return found;
+    for (size_t i = 0; all && i < all->n && i < 199; i++) names[i] = all->v[i]->name;
     const char *near = tn_str_nearest(tn_str(name), names);
     if (near)
         luaL_error(L, "there is no resource '%s'; did you mean '%s'?", name, near);

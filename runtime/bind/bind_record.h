@@ -5,7 +5,7 @@
 #define TN_BIND_BIND_RECORD_H
 
 #include "bind/bind.h"
-#include "bind/units.h"
+#include "bind/owner.h"
 #include "store/store.h"
 
 /* What a function works with: the store, and a team that is never the script's to choose. */
@@ -21,7 +21,7 @@ bool bind_desk_open(lua_State *L, struct bind_desk *desk, struct tn_err *err);
 bool bind_may_write(const struct bind_desk *desk, struct tn_err *err);
 
 /* The resource named at index; raises when there is none, with the nearest. */
-const struct tn_decl *bind_resource(lua_State *L, int index, const struct bind_owner *owner);
+const struct tn_resource *bind_resource(lua_State *L, int index, const struct bind_owner *owner);
 /* The id at index; raises when it is no text.  False: it is no UUID, so no record has it. */
 bool bind_record_id(lua_State *L, int index, struct tn_id *id);
 

@@ -54,19 +54,19 @@ static int get_now(lua_State *L)
     luaL_checkstring(L, 1);
     bool possible = bind_record_id(L, 2, &id);
     if (!bind_desk_open(L, &desk, &err)) return bind_fail(L, &err);
-    const struct tn_decl *resource = bind_resource(L, 1, desk.owner);
+    const struct tn_resource *resource = bind_resource(L, 1, desk.owner);
     struct bind_records *rows = new_rows(L);
     tn_fail(&err, TN_E_not_found, "it is no UUID");
-    bool found = possible && tn_store_get(desk.store, desk.actor.team, resource->resource.plural,
-                                          &id, &row, &rows->bodies, &err);
+    bool found = possible && tn_store_get(desk.store, desk.actor.team, resource->plural, &id, &row,
+                                          &rows->bodies, &err);
     return answer_row(L, rows, found, &row, &err);
 }
 
 /* The key fields of the table at index as texts, in the key's order; how many. */
-static size_t take_key(lua_State *L, int index, const struct tn_decl *resource,
+static size_t take_key(lua_State *L, int index, const struct tn_resource *resource,
                        struct tn_arena *arena, struct tn_str key[TN_STORE_KEY_MAX])
 {
-    const char *const *names = resource->resource.key;
+    const char *const *names = resource->key;
     size_t n = 0;
     luaL_checktype(L, index, LUA_TTABLE);
     if (!names || !names[0])
@@ -109,12 +109,12 @@ static int find_now(lua_State *L)
     luaL_checkstring(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
     if (!bind_desk_open(L, &desk, &err)) return bind_fail(L, &err);
-    const struct tn_decl *resource = bind_resource(L, 1, desk.owner);
+    const struct tn_resource *resource = bind_resource(L, 1, desk.owner);
     struct texts *texts = new_texts(L);
     size_t n = take_key(L, 2, resource, &texts->arena, key);
     struct bind_records *rows = new_rows(L);
-    bool found = tn_store_get_by_key(desk.store, desk.actor.team, resource->resource.plural, key, n,
-                                     &row, &rows->bodies, &err);
+    bool found = tn_store_get_by_key(desk.store, desk.actor.team, resource->plural, key, n, &row,
+                                     &rows->bodies, &err);
     bind_drop(texts);
     return answer_row(L, rows, found, &row, &err);
 }
@@ -148,12 +148,12 @@ static int by_link_now(lua_State *L)
     struct tn_str external = bind_str(L, 2);
     luaL_argcheck(L, external.n <= TN_LIMIT_QUERY_TEXT, 2, "64 KiB at most");
     if (!bind_desk_open(L, &desk, &err)) return bind_fail(L, &err);
-    const struct tn_decl *resource = bind_resource(L, 1, desk.owner);
+    const struct tn_resource *resource = bind_resource(L, 1, desk.owner);
     struct bind_records *rows = new_rows(L);
     origin.entity = tn_str(resource->name);
     bool found = integration_of(L, 3, &desk, &rows->bodies, &origin.integration, &err) &&
-                 tn_store_get_by_link(desk.store, desk.actor.team, resource->resource.plural,
-                                      &origin, external, &row, &rows->bodies, &err);
+                 tn_store_get_by_link(desk.store, desk.actor.team, resource->plural, &origin,
+                                      external, &row, &rows->bodies, &err);
     return answer_row(L, rows, found, &row, &err);
 }
 
@@ -202,7 +202,7 @@ static int query_now(lua_State *L)
     struct tn_err err;
     luaL_checkstring(L, 1);
     if (!bind_desk_open(L, &desk, &err)) return bind_fail(L, &err);
-    const struct tn_decl *resource = bind_resource(L, 1, desk.owner);
+    const struct tn_resource *resource = bind_resource(L, 1, desk.owner);
     struct bind_query *query = bind_query_new(L, 2, &desk, resource, NULL);
     if (!bind_query_run(query, &err)) return bind_fail(L, &err);
     lua_createtable(L, (int)query->rows.n, 0);
@@ -264,7 +264,7 @@ static int l_each(lua_State *L)
     lua_settop(L, 2);
     if (!bind_desk_open(L, &desk, &err)) return bind_raise(L, &err);
     tn_lua_push_host(L, each_next);
-    const struct tn_decl *resource = bind_resource(L, 1, desk.owner);
+    const struct tn_resource *resource = bind_resource(L, 1, desk.owner);
     struct bind_query *query = bind_query_new(L, 2, &desk, resource, "max");
     query->left = bind_opt_key_int(L, 2, "max", TN_LIMIT_EACH);
     if (query->left < 1 || query->left > TN_LIMIT_EACH)
@@ -289,7 +289,7 @@ static struct tx *check_tx(lua_State *L)
     return bind_check(L, 1, &tx_class);
 }
 
-static const struct tn_decl *check_resource(lua_State *L, const struct tx *tx)
+static const struct tn_resource *check_resource(lua_State *L, const struct tx *tx)
 {
     return bind_resource(L, 2, tx->desk.owner);
 }
@@ -306,7 +306,7 @@ static int push_record(lua_State *L, struct tx *tx, const struct tx_record *r)
 static int tx_l_get(lua_State *L)
 {
     struct tx *tx = check_tx(L);
-    const struct tn_decl *resource = check_resource(L, tx);
+    const struct tn_resource *resource = check_resource(L, tx);
     struct tx_record *r = NULL;
     struct tn_id id;
     struct tn_err err;
@@ -317,7 +317,7 @@ static int tx_l_get(lua_State *L)
 static int tx_l_find(lua_State *L)
 {
     struct tx *tx = check_tx(L);
-    const struct tn_decl *resource = check_resource(L, tx);
+    const struct tn_resource *resource = check_resource(L, tx);
     struct tn_str key[TN_STORE_KEY_MAX];
     struct tx_record *r;
     struct tn_err err;
@@ -333,7 +333,7 @@ static int tx_l_find(lua_State *L)
 static int tx_l_query(lua_State *L)
 {
     struct tx *tx = check_tx(L);
-    const struct tn_decl *resource = check_resource(L, tx);
+    const struct tn_resource *resource = check_resource(L, tx);
     struct tx_record *r;
     struct tn_err err;
     lua_Integer n = 0;
@@ -357,7 +357,7 @@ static int tx_l_query(lua_State *L)
 static int tx_l_create(lua_State *L)
 {
     struct tx *tx = check_tx(L);
-    const struct tn_decl *resource = check_resource(L, tx);
+    const struct tn_resource *resource = check_resource(L, tx);
     struct tn_str given, body = bind_body(L, 3, &tx->reader, &given);
     struct tn_id id = {{0}};
     struct tn_err err;
@@ -374,7 +374,7 @@ static int tx_l_create(lua_State *L)
 }
 
 /* Argument 3: the id of a record to be changed. */
-static struct tn_id check_id(lua_State *L, const struct tn_decl *resource)
+static struct tn_id check_id(lua_State *L, const struct tn_resource *resource)
 {
     struct tn_id id;
     struct tn_err err;
@@ -384,13 +384,13 @@ static struct tn_id check_id(lua_State *L, const struct tn_decl *resource)
     return id;
 }
 
-typedef bool (*change_fn)(struct tx *tx, const struct tn_decl *resource, const struct tn_id *id,
+typedef bool (*change_fn)(struct tx *tx, const struct tn_resource *resource, const struct tn_id *id,
                           struct tn_str body, struct tn_err *err);
 
 static int change(lua_State *L, change_fn fn)
 {
     struct tx *tx = check_tx(L);
-    const struct tn_decl *resource = check_resource(L, tx);
+    const struct tn_resource *resource = check_resource(L, tx);
     struct tn_id id = check_id(L, resource), other;
     struct tn_str given, body = bind_body(L, 4, &tx->reader, &given);
     struct tn_err err;
@@ -413,7 +413,7 @@ static int tx_l_patch(lua_State *L)
 static int tx_l_delete(lua_State *L)
 {
     struct tx *tx = check_tx(L);
-    const struct tn_decl *resource = check_resource(L, tx);
+    const struct tn_resource *resource = check_resource(L, tx);
     struct tn_id id;
     struct tn_err err;
     bool was_there = false;

@@ -58,45 +58,44 @@ static int sync_done(lua_State *L, int status, lua_KContext ctx)
 }
 
 /* By its name, or the only one that pulls this entity. */
-static const struct tn_operation *operation_of(const struct tn_decl *adapter, const char *name,
-                                               struct tn_err *err)
+static bool operation_of(const struct bind_env *env, const char *adapter, const char *name,
+                         struct bind_operation *out, struct tn_err *err)
 {
-    const struct tn_operation *found = tn_decl_operation(adapter, name);
+    struct bind_operation o;
     size_t n = 0;
-    const struct tn_operation *o = found ? NULL : adapter->adapter.operations;
-    for (; o && o->name; o++) {
-        if (strcmp(o->entity, name) != 0 || strcmp(o->direction, "pull") != 0) continue;
-        found = o;
+    for (size_t i = 0; env->adapters->operation(env->serving, adapter, i, &o); i++) {
+        if (strcmp(o.name, name) == 0) {
+            *out = o;
+            return true;
+        }
+        if (!o.pulls || strcmp(o.entity, name) != 0) continue;
+        *out = o;
         n++;
     }
-    if (found && n <= 1) return found;
-    tn_fail(err, TN_E_not_found,
-            n ? "%s has several operations that pull '%s': name one of them"
-              : "%s has no operation '%s'",
-            adapter->name, name);
-    return NULL;
+    return n == 1 || tn_fail(err, TN_E_not_found,
+                             n ? "%s has several operations that pull '%s': name one of them"
+                               : "%s has no operation '%s'",
+                             adapter, name);
 }
 
 /* The operation that is meant, and its integration into s. */
-static const struct tn_operation *look_up(lua_State *L, const struct bind_desk *desk,
-                                          struct syncing *s, struct tn_err *err)
+static bool look_up(lua_State *L, const struct bind_desk *desk, struct syncing *s,
+                    struct bind_operation *out, struct tn_err *err)
 {
-    const struct tn_units_env *env = desk->owner->env;
+    const struct bind_env *env = desk->owner->env;
     char adapter[64];
     if (!tn_integration_load(&s->integration, desk->store, env->secrets, desk->actor.team,
                              bind_str(L, 1), err))
-        return NULL;
+        return false;
     snprintf(adapter, sizeof adapter, "%.*s", TN_FMT(s->integration.adapter));
-    const struct tn_decl *decl = tn_units_adapter(env->serving, adapter);
-    if (decl && s->integration.enabled) return operation_of(decl, lua_tostring(L, 2), err);
-    if (decl)
-        tn_fail(err, TN_E_conflict, "integration '%s' is disabled", lua_tostring(L, 1));
-    else
-        tn_fail(err, TN_E_unavailable, "the adapter '%s' is not installed", adapter);
-    return NULL;
+    if (!env->adapters->has(env->serving, adapter))
+        return tn_fail(err, TN_E_unavailable, "the adapter '%s' is not installed", adapter);
+    if (!s->integration.enabled)
+        return tn_fail(err, TN_E_conflict, "integration '%s' is disabled", lua_tostring(L, 1));
+    return operation_of(env, adapter, lua_tostring(L, 2), out, err);
 }
 
-static struct tn_str filters_of(lua_State *L, struct syncing *s, const struct tn_operation *o)
+static struct tn_str filters_of(lua_State *L, struct syncing *s, const struct bind_operation *o)
 {
     struct tn_err err;
     struct tn_str filters = TN_STR("{}");
@@ -117,7 +116,7 @@ int bind_sync(lua_State *L)
     lua_settop(L, 3);
     struct tn_task *task = tn_task_self(L);
     if (!bind_desk_open(L, &desk, &err) || !bind_may_write(&desk, &err)) return bind_fail(L, &err);
-    const struct tn_units_env *env = desk.owner->env;
+    const struct bind_env *env = desk.owner->env;
     if (!env->runner || !env->serving) {
         tn_fail(&err, TN_E_unavailable, "no sync can be started here");
         return bind_fail(L, &err);
@@ -126,13 +125,13 @@ int bind_sync(lua_State *L)
     s->task = task;
     bind_body_reader_init(&s->reader);
     tn_integration_init(&s->integration);
-    const struct tn_operation *o = look_up(L, &desk, s, &err);
-    if (!o) return bind_fail(L, &err);
+    struct bind_operation o;
+    if (!look_up(L, &desk, s, &o, &err)) return bind_fail(L, &err);
     tn_id_text(&s->integration.id, integration);
     struct tn_runner_request q = {.team = desk.actor.team,
                                   .integration = integration,
-                                  .operation = o->name,
-                                  .filters = filters_of(L, s, o),
+                                  .operation = o.name,
+                                  .filters = filters_of(L, s, &o),
                                   .trigger = "SCRIPT"};
     s->flight = TN_NEW(struct flight);
     s->flight->of = s;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* bind_tenon.c - require "tenon": the words that script files declare with.  They only note what
- * was said and where; script/decl.c checks it. */
+ * was said and where; scripts/decl.c checks it. */
 #include "bind/bind.h"
 
+#include "base/field.h"
 #include "base/time.h"
 #include "bind/bind_sync.h"
 #include "bind/bind_test.h"
-#include "script/decl.h"
+#include "script/box.h"
 
 /* ---- declarations: tn.adapter {...} ---- */
 

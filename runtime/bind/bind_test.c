@@ -6,7 +6,7 @@
 #include "bind/bind_http.h"
 #include "bind/bind_map.h"
 #include "bind/bind_rows.h"
-#include "bind/units.h"
+#include "bind/owner.h"
 #include "mapping/apply.h"
 
 enum { NAMES_MAX = 64 };
@@ -117,7 +117,7 @@ static int l_map(lua_State *L)
 {
     const struct bind_test *test = check_test(L);
     const char *name = luaL_checkstring(L, 1);
-    const struct tn_mapping *mapping = tn_units_mapping(test->units, name);
+    const struct tn_mapping *mapping = test->mapping ? test->mapping(test->arg, name) : NULL;
     struct tn_outcome outcome;
     struct tn_err err;
     luaL_checktype(L, 2, LUA_TTABLE);

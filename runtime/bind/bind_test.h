@@ -9,14 +9,16 @@
 #include "bind/bind.h"
 
 struct bind_owner;
-struct tn_units;
+struct tn_mapping;
 
 /* Of one isolate that runs tests; bind_context.test points here. */
 struct bind_test {
-    struct tn_clock *clock;       /* what scripts are told the time is */
-    struct bind_owner *owner;     /* of the isolate: each test gets a new team, and so no records */
-    int64_t *teams;               /* how many teams there were; NULL: there is no store */
-    const struct tn_units *units; /* whose mappings can be tried */
+    struct tn_clock *clock;   /* what scripts are told the time is */
+    struct bind_owner *owner; /* of the isolate: each test gets a new team, and so no records */
+    int64_t *teams;           /* how many teams there were; NULL: there is no store */
+    /* The mapping of that name that can be tried, or NULL. */
+    const struct tn_mapping *(*mapping)(const void *arg, const char *name);
+    const void *arg;
 };
 
 /* The time for scripts: the real one, or the test's. */

@@ -72,7 +72,8 @@ static bool may_write(struct tx *tx, struct tn_err *err)
                    TN_LIMIT_TX_WRITES);
 }
 
-static struct tn_str key_of(const struct tn_decl *resource, const struct tn_id *id, char out[200])
+static struct tn_str key_of(const struct tn_resource *resource, const struct tn_id *id,
+                            char out[200])
 {
     char text[TN_ID_LEN + 1];
     tn_id_text(id, text);
@@ -80,7 +81,7 @@ static struct tn_str key_of(const struct tn_decl *resource, const struct tn_id *
     return (struct tn_str){out, (size_t)n};
 }
 
-static struct tx_record *known(const struct tx *tx, const struct tn_decl *resource,
+static struct tx_record *known(const struct tx *tx, const struct tn_resource *resource,
                                const struct tn_id *id)
 {
     char key[200];
@@ -88,7 +89,7 @@ static struct tx_record *known(const struct tx *tx, const struct tn_decl *resour
 }
 
 /* Of a row that is not there only the id counts. */
-static bool enter(struct tx *tx, const struct tn_decl *resource, bool there,
+static bool enter(struct tx *tx, const struct tn_resource *resource, bool there,
                   const struct bind_row *row, struct tn_str body, struct tx_record **out,
                   struct tn_err *err)
 {
@@ -106,7 +107,7 @@ static bool enter(struct tx *tx, const struct tn_decl *resource, bool there,
     return true;
 }
 
-static bool enter_new(struct tx *tx, const struct tn_decl *resource, const struct tn_id *id,
+static bool enter_new(struct tx *tx, const struct tn_resource *resource, const struct tn_id *id,
                       struct tx_record **out, struct tn_err *err)
 {
     const struct bind_row row = {.id = *id};
@@ -114,21 +115,21 @@ static bool enter_new(struct tx *tx, const struct tn_decl *resource, const struc
 }
 
 /* The record whether it is there or not. */
-static bool look(struct tx *tx, const struct tn_decl *resource, const struct tn_id *id,
+static bool look(struct tx *tx, const struct tn_resource *resource, const struct tn_id *id,
                  struct tx_record **out, struct tn_err *err)
 {
     struct tn_row row;
     *out = known(tx, resource, id);
     if (*out) return true;
-    if (tn_store_get(tx->desk.store, tx->desk.actor.team, resource->resource.plural, id, &row,
-                     &tx->hold, err)) {
+    if (tn_store_get(tx->desk.store, tx->desk.actor.team, resource->plural, id, &row, &tx->hold,
+                     err)) {
         struct bind_row as = bind_row_of(&row);
         return enter(tx, resource, true, &as, row.body, out, err);
     }
     return err->kind == TN_E_not_found && enter_new(tx, resource, id, out, err);
 }
 
-bool tx_get(struct tx *tx, const struct tn_decl *resource, const struct tn_id *id,
+bool tx_get(struct tx *tx, const struct tn_resource *resource, const struct tn_id *id,
             struct tx_record **out, struct tn_err *err)
 {
     if (!look(tx, resource, id, out, err)) return false;
@@ -136,7 +137,7 @@ bool tx_get(struct tx *tx, const struct tn_decl *resource, const struct tn_id *i
     return true;
 }
 
-bool tx_note_row(struct tx *tx, const struct tn_decl *resource, const struct bind_row *row,
+bool tx_note_row(struct tx *tx, const struct tn_resource *resource, const struct bind_row *row,
                  struct tn_str body, struct tx_record **out, struct tn_err *err)
 {
     *out = known(tx, resource, &row->id);
@@ -147,20 +148,20 @@ bool tx_note_row(struct tx *tx, const struct tn_decl *resource, const struct bin
 
 /* ---- keys ---- */
 
-static size_t key_length(const struct tn_decl *resource)
+static size_t key_length(const struct tn_resource *resource)
 {
     size_t n = 0;
-    while (resource->resource.key && resource->resource.key[n] && n < TN_STORE_KEY_MAX) n++;
+    while (resource->key && resource->key[n] && n < TN_STORE_KEY_MAX) n++;
     return n;
 }
 
 /* The key of a body as texts; false: it lacks a part, so it is subject to none. */
-static bool key_in(const struct tn_decl *resource, struct tn_jval body, struct tn_arena *arena,
+static bool key_in(const struct tn_resource *resource, struct tn_jval body, struct tn_arena *arena,
                    struct tn_str key[TN_STORE_KEY_MAX])
 {
     size_t n = key_length(resource);
     for (size_t i = 0; i < n; i++) {
-        struct tn_jval v = tn_jget_z(body, resource->resource.key[i]);
+        struct tn_jval v = tn_jget_z(body, resource->key[i]);
         if (tn_jis(v, TN_JSON_absent) || tn_jis(v, TN_JSON_null)) return false;
         if (!tn_jtext(v, arena, &key[i])) key[i] = tn_jraw(v);
     }
@@ -181,16 +182,16 @@ static bool has_key(struct tx *tx, const struct tx_record *r, const struct tn_st
     return same;
 }
 
-bool tx_find(struct tx *tx, const struct tn_decl *resource, const struct tn_str *key, size_t count,
-             struct tx_record **out, struct tn_err *err)
+bool tx_find(struct tx *tx, const struct tn_resource *resource, const struct tn_str *key,
+             size_t count, struct tx_record **out, struct tn_err *err)
 {
     struct tn_row row;
     for (*out = tx->first; *out; *out = (*out)->next)
         if ((*out)->resource == resource && (*out)->there && (*out)->changed &&
             has_key(tx, *out, key, count))
             return true;
-    if (!tn_store_get_by_key(tx->desk.store, tx->desk.actor.team, resource->resource.plural, key,
-                             count, &row, &tx->hold, err))
+    if (!tn_store_get_by_key(tx->desk.store, tx->desk.actor.team, resource->plural, key, count,
+                             &row, &tx->hold, err))
         return err->kind == TN_E_not_found;
     struct bind_row as = bind_row_of(&row);
     struct tx_record *r = known(tx, resource, &row.id);
@@ -201,7 +202,7 @@ bool tx_find(struct tx *tx, const struct tn_decl *resource, const struct tn_str 
 
 /* ---- writing records ---- */
 
-static bool key_is_free(struct tx *tx, const struct tn_decl *resource, const struct tn_id *id,
+static bool key_is_free(struct tx *tx, const struct tn_resource *resource, const struct tn_id *id,
                         struct tn_jval body, struct tn_err *err)
 {
     struct tn_str key[TN_STORE_KEY_MAX];
@@ -212,9 +213,9 @@ static bool key_is_free(struct tx *tx, const struct tn_decl *resource, const str
     if (key_in(resource, body, &arena, key))
         ok = tx_find(tx, resource, key, key_length(resource), &other, err);
     if (ok && other && memcmp(&other->row.id, id, sizeof *id) != 0) {
-        ok = tn_fail(err, TN_E_conflict, "%s: another %s has '%.*s' already",
-                     resource->resource.key[0], resource->name, TN_FMT(key[0]));
-        tn_fail_field(err, "%s", resource->resource.key[0]);
+        ok = tn_fail(err, TN_E_conflict, "%s: another %s has '%.*s' already", resource->key[0],
+                     resource->name, TN_FMT(key[0]));
+        tn_fail_field(err, "%s", resource->key[0]);
     }
     tn_arena_clear(&arena);
     return ok;
@@ -237,7 +238,7 @@ static bool moves_well(const struct tn_resource *a, struct tn_jval before, struc
 static bool check_body(struct tx *tx, const struct tx_record *r, struct tn_str body,
                        struct tn_str *out, struct tn_err *err)
 {
-    const struct tn_resource *a = &r->resource->resource;
+    const struct tn_resource *a = r->resource;
     struct tn_buf filled;
     struct tn_jw w;
     if (!tn_json_parse(tx->after, body, err) ||
@@ -265,15 +266,15 @@ static bool write_body(struct tx *tx, struct tx_record *r, struct tn_str body, s
     return true;
 }
 
-static bool missing(const struct tn_decl *resource, const struct tn_id *id, struct tn_err *err)
+static bool missing(const struct tn_resource *resource, const struct tn_id *id, struct tn_err *err)
 {
     char text[TN_ID_LEN + 1];
     tn_id_text(id, text);
     return tn_fail(err, TN_E_not_found, "there is no %s '%s'", resource->name, text);
 }
 
-bool tx_create(struct tx *tx, const struct tn_decl *resource, struct tn_id *id, struct tn_str body,
-               struct tn_err *err)
+bool tx_create(struct tx *tx, const struct tn_resource *resource, struct tn_id *id,
+               struct tn_str body, struct tn_err *err)
 {
     static const struct tn_id none;
     struct tx_record *r;
@@ -290,7 +291,7 @@ bool tx_create(struct tx *tx, const struct tn_decl *resource, struct tn_id *id, 
     return tn_fail_field(err, "id");
 }
 
-bool tx_put(struct tx *tx, const struct tn_decl *resource, const struct tn_id *id,
+bool tx_put(struct tx *tx, const struct tn_resource *resource, const struct tn_id *id,
             struct tn_str body, struct tn_err *err)
 {
     struct tx_record *r;
@@ -298,7 +299,7 @@ bool tx_put(struct tx *tx, const struct tn_decl *resource, const struct tn_id *i
     return r->there ? write_body(tx, r, body, err) : missing(resource, id, err);
 }
 
-bool tx_patch(struct tx *tx, const struct tn_decl *resource, const struct tn_id *id,
+bool tx_patch(struct tx *tx, const struct tn_resource *resource, const struct tn_id *id,
               struct tn_str patch, struct tn_err *err)
 {
     struct tx_record *r;
@@ -312,7 +313,7 @@ bool tx_patch(struct tx *tx, const struct tn_decl *resource, const struct tn_id 
            write_body(tx, r, tn_buf_str(&tx->merged), err);
 }
 
-bool tx_delete(struct tx *tx, const struct tn_decl *resource, const struct tn_id *id,
+bool tx_delete(struct tx *tx, const struct tn_resource *resource, const struct tn_id *id,
                bool *was_there, struct tn_err *err)
 {
     struct tx_record *r;
@@ -342,12 +343,12 @@ static bool add_note(struct tx *tx, const struct tx_note *note, const char *what
     return true;
 }
 
-bool tx_event(struct tx *tx, const char *type, const struct tn_decl *resource,
+bool tx_event(struct tx *tx, const char *type, const struct tn_resource *resource,
               const struct tn_id *id, struct tn_str data, struct tn_err *err)
 {
     struct tx_note note = {.about = resource != NULL};
     if (resource) {
-        note.table = resource->resource.plural;
+        note.table = resource->plural;
         note.id = *id;
     }
     return add_note(tx, &note, type, NULL, data, err);
@@ -410,7 +411,7 @@ static bool add_record(const struct tx *tx, const struct tx_record *r, struct tn
                        struct tn_err *err)
 {
     int64_t team = tx->desk.actor.team;
-    const char *table = r->resource->resource.plural;
+    const char *table = r->resource->plural;
     int64_t version = r->row.version; /* 0: it was not there, and has not to be (TN_NEW_ONLY) */
     if (TN_FAULT("bind.tx.stale")) version++;
     if (r->changed && r->there)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "bind/fileset.h"
+#include "scripts/fileset.h"
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/client.h"

@@ -290,13 +290,20 @@ static bool load_suite(struct suite *s, const char *path, struct tn_err *err)
     return ok;
 }
 
+static const struct tn_mapping *mapping_named(const void *units, const char *name)
+{
+    return tn_units_mapping(units, name);
+}
+
 static bool open_suite(struct suite *s, const char *path, struct tn_err *err)
 {
     struct testing *t = s->t;
     t->clock.stopped = false; /* the last test of another file may have stopped it */
-    s->test.units = t->workshop.units;
+    s->test.mapping = mapping_named;
+    s->test.arg = t->workshop.units;
     s->owner = (struct bind_owner){.env = &t->workshop.env,
-                                   .core = tn_units_find(t->workshop.units, "core")};
+                                   .resources =
+                                       tn_unit_resources(tn_units_find(t->workshop.units, "core"))};
     snprintf(s->owner.name, sizeof s->owner.name, "test");
     s->context = (struct bind_context){
         .loop = t->workshop.loop, .area = "test", .app = &s->owner, .test = &s->test};

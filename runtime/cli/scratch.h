@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "base/time.h"
-#include "bind/units.h"
+#include "scripts/units.h"
 
 enum { TN_SCRATCH_PATH = 4096 };
 

@@ -23,7 +23,7 @@ bool tn_workshop_open(struct tn_workshop *w, const char *site,
     w->loop = tn_loop_new(err);
     w->host = w->loop ? tn_host_new(w->loop, NULL, err) : NULL;
     if (!w->host) goto out;
-    w->env = (struct tn_units_env){.host = w->host, .examples = examples};
+    w->env = (struct bind_env){.host = w->host, .examples = examples};
     all = tn_fileset_over(shipped, own);
     w->units = tn_units_load(&w->env, all, NULL, each, arg, err);
     tn_fileset_unref(all);

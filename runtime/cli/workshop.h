@@ -4,12 +4,12 @@
 #ifndef TN_CLI_WORKSHOP_H
 #define TN_CLI_WORKSHOP_H
 
-#include "bind/units.h"
+#include "scripts/units.h"
 
 struct tn_workshop {
     struct tn_loop *loop;
     struct tn_host *host;
-    struct tn_units_env env;
+    struct bind_env env;
     struct tn_units *units; /* NULL: they do not load */
 };
 /* The shipped files under those of site (may be NULL).  examples (may be NULL; outlives it) is told

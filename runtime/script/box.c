@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* box.c - the values that declarations are made of (decl.h). */
-#include "script/decl.h"
+/* box.c - the values that declarations are made of. */
+#include "script/box.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
+
+#include "script/isolate.h"
 
 static const char CLASS[] = "tenon.declared";
 

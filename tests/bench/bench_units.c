@@ -8,8 +8,8 @@
 #include <time.h>
 
 #include "base/alloc.h"
-#include "bind/connections.h"
-#include "bind/library.h"
+#include "scripts/connections.h"
+#include "scripts/library.h"
 #include "loop/loop.h"
 
 enum { ROUNDS = 5 };
@@ -17,7 +17,7 @@ enum { ROUNDS = 5 };
 struct bench {
     struct tn_loop *loop;
     struct tn_host *host;
-    struct tn_units_env env;
+    struct bind_env env;
     struct tn_fileset *tree;
 };
 
@@ -169,7 +169,7 @@ int main(int argc, char **argv)
     struct bench b = {.loop = tn_loop_new(&err)};
     b.host = b.loop ? tn_host_new(b.loop, NULL, &err) : NULL;
     must(b.host, &err);
-    b.env = (struct tn_units_env){.host = b.host};
+    b.env = (struct bind_env){.host = b.host};
     b.tree = tn_fileset_read(argc > 1 ? argv[1] : ".", &err);
     must(b.tree, &err);
     row(&b, 1);

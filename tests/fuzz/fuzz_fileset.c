@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "bind/fileset.h"
+#include "scripts/fileset.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -4,7 +4,7 @@
 #ifndef TN_TESTS_STORE_STAGE_H
 #define TN_TESTS_STORE_STAGE_H
 
-#include "bind_rig.h"
+#include "scripts_rig.h"
 
 #include <ftw.h>
 
@@ -109,7 +109,7 @@ static inline struct tn_isolate *stage_isolate(struct stage *s, struct bind_owne
     *owner = (struct bind_owner){.env = &s->rig.env,
                                  .team = team,
                                  .name = "01890a5d-ac96-774b-bcce-b302099a8057",
-                                 .core = core};
+                                 .resources = tn_unit_resources(core)};
     *context = (struct bind_context){.loop = s->rig.loop,
                                      .area = "test",
                                      .store = s->rig.env.store,

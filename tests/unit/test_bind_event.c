@@ -3,7 +3,7 @@
 #include "store_stage.h"
 
 #include "base/limits.h"
-#include "bind/bind_rules.h"
+#include "scripts/rules.h"
 #include "events/event.h"
 
 static void events_are_told_and_read(void **state)
@@ -117,7 +117,7 @@ static void ids_of_once_differ_behind_a_zero_byte(void **state)
         e.table = TN_STR("");
         e.data = tn_str(ids[i]);
         tn_buf_init(&keys[i], TN_KIB);
-        assert_true(tn_bind_rule_ops.once(rules, "told", &e, &keys[i]));
+        assert_true(tn_rules_ops.once(rules, "told", &e, &keys[i]));
         assert_int_equal(strlen(keys[i].p), keys[i].n);
         for (size_t k = 0; k < i; k++) assert_string_not_equal(keys[k].p, keys[i].p);
     }
@@ -142,7 +142,7 @@ static struct tn_rules *rules_of(struct stage *s, const char *text, struct tn_un
 static void until_ready(struct stage *s, struct tn_rules *rules)
 {
     int64_t end = tn_mono_us() + RIG_PATIENCE_US;
-    while (!tn_bind_rule_ops.ready(rules)) {
+    while (!tn_rules_ops.ready(rules)) {
         if (tn_mono_us() > end) fail_msg("waited too long");
         tn_loop_turn(s->rig.loop, false);
     }
@@ -169,14 +169,14 @@ static void rules_that_take_long_to_load_leave_the_loop_its_time(void **state)
                  "return require 'tenon'.rule { on = 'order.told', run = function(event) end }\n",
                  &units);
     int64_t on_the_loop = tn_cpu_us() - began;
-    assert_false(tn_bind_rule_ops.ready(rules));
+    assert_false(tn_rules_ops.ready(rules));
     began = tn_cpu_us();
     while (!tn_rules_isolate(rules)) tn_loop_turn(s->rig.loop, true);
     assert_true(tn_cpu_us() - began < on_the_loop / 2);
-    assert_true(tn_bind_rule_ops.ready(rules));
+    assert_true(tn_rules_ops.ready(rules));
     e.table = TN_STR("");
     e.data = TN_STR("{}");
-    assert_non_null(tn_bind_rule_ops.start(rules, "told", &e, note_end, &done, &err));
+    assert_non_null(tn_rules_ops.start(rules, "told", &e, note_end, &done, &err));
     rig_until(&s->rig, &done);
     tn_rules_free(rules);
     tn_units_unref(units);
@@ -199,14 +199,14 @@ static void rules_that_do_not_load_say_so_and_are_loaded_again(void **state)
                  &units);
     s->rig.env.store = store;
     for (int i = 0; i < 2; i++) {
-        assert_false(tn_bind_rule_ops.ready(rules));
+        assert_false(tn_rules_ops.ready(rules));
         until_ready(s, rules);
         for (int k = 0; k < 2; k++) {
-            assert_null(tn_bind_rule_ops.start(rules, "told", &e, note_end, NULL, &err));
+            assert_null(tn_rules_ops.start(rules, "told", &e, note_end, NULL, &err));
             assert_string_equal(err.text, "no");
         }
     }
-    assert_false(tn_bind_rule_ops.ready(rules)); /* and it ends while they load */
+    assert_false(tn_rules_ops.ready(rules)); /* and it ends while they load */
     tn_rules_free(rules);
     tn_units_unref(units);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tenon.http against a server in the same loop: bodies, limits, streams. */
-#include "bind_rig.h"
+#include "scripts_rig.h"
 
 #include "base/limits.h"
 #include "bind/bind_stream.h"

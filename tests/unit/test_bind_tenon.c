@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 #include "bind/bind.h"
-#include "script/decl.h"
+#include "scripts/decl.h"
 
 static const struct tn_module modules[] = {{"tenon", luaopen_tenon}, {NULL, NULL}};
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What an adapter's author gets: conn, its requests, std.page.links, and what a mistake costs. */
-#include "bind_rig.h"
+#include "scripts_rig.h"
 
-#include "script/decl.h"
+#include "scripts/decl.h"
 
 /* What the upstream answers to "<METHOD> <path and query>"; status 0 ends. */
 struct canned {
@@ -124,7 +124,7 @@ static void run_from(struct stage *s, const char *cursor)
     s->done = false;
     s->rows = s->pages = 0;
     s->asked[0] = s->cursors[0] = s->bad[0] = '\0';
-    if (!tn_bind_source_ops.open(s->rig.connections, &q, &s->source, &err))
+    if (!tn_source_adapters.open(s->rig.connections, &q, &s->source, &err))
         fail_msg("%s:%d: %s", err.file, err.line, err.text);
     s->source.ops->next(s->source.self, on_page, s);
     rig_until(&s->rig, &s->done);

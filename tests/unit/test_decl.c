@@ -2,7 +2,7 @@
 /* Finding the line of a key; declarations themselves are in test_bind_tenon.c. */
 #include "script_fixture.h"
 
-#include "script/decl.h"
+#include "scripts/decl.h"
 
 static const char text[] = "local tn = require \"tenon\"\n" /* 1 */
                            "-- title = of a comment\n"

@@ -11,7 +11,7 @@
 
 #include "base/fault.h"
 #include "base/limits.h"
-#include "bind/fileset.h"
+#include "scripts/fileset.h"
 
 struct scratch {
     char dir[64];

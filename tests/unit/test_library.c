@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "store_rig.h"
 
-#include "bind/library.h"
+#include "scripts/library.h"
 
 struct library_rig {
     struct rig store;
     struct tn_host *host;
-    struct tn_units_env env;
+    struct bind_env env;
 };
 
 static int open_all(void **state)
@@ -16,7 +16,7 @@ static int open_all(void **state)
     rig_open(&r.store);
     r.host = tn_host_new(r.store.loop, NULL, &err);
     assert_non_null(r.host);
-    r.env = (struct tn_units_env){.host = r.host};
+    r.env = (struct bind_env){.host = r.host};
     *state = &r;
     return 0;
 }

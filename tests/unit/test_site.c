@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bind/fileset.h"
-#include "bind/site.h"
+#include "scripts/fileset.h"
+#include "scripts/site.h"
 
 static int make(void **state)
 {

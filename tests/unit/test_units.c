@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "bind_rig.h"
+#include "scripts_rig.h"
 
 #include "base/fault.h"
 #include "bind/bind_map.h"
-#include "script/decl.h"
+#include "scripts/decl.h"
 
 static void no_upstream(void *arg, struct tn_http_exchange *x)
 {

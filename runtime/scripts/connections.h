@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* connections.h - integrations at work: one isolate each, made when it is first needed, with the
+ * decrypted config in it; replaced when the config or the scripts changed, while work that began
+ * with the old one ends on it. Life: new; units (again after each reload); health, test, sources
+ * (source.h); free.  Worker. */
+#ifndef TN_SCRIPTS_CONNECTIONS_H
+#define TN_SCRIPTS_CONNECTIONS_H
+
+#include "access/integration.h"
+#include "scripts/units.h"
+#include "sync/source.h"
+
+struct tn_connections;
+struct tn_connection;
+struct tn_probe;
+
+struct tn_connections_options {
+    const struct bind_env *env;
+    /* Fills out, which was initialised.  NULL: tn_integration_load over env's store and secrets. */
+    bool (*find)(void *arg, int64_t team, const char *id, struct tn_integration *out,
+                 struct tn_err *err);
+    void *arg;
+};
+/* Takes a reference to units. */
+struct tn_connections *tn_connections_new(const struct tn_connections_options *o,
+                                          struct tn_units *units);
+void tn_connections_free(struct tn_connections *c); /* NULL does nothing */
+/* From now on by this set. */
+void tn_connections_units(struct tn_connections *c, struct tn_units *units);
+struct tn_units *tn_connections_current(const struct tn_connections *c); /* borrowed */
+/* The integration was changed or deleted: what it held goes (secrets too). */
+void tn_connections_drop(struct tn_connections *c, const char *id);
+
+typedef void (*tn_connection_fn)(void *arg, const struct tn_connection *c);
+/* Those that were needed so far in this process.  fn must not change them. */
+void tn_connections_each(const struct tn_connections *c, tn_connection_fn fn, void *arg);
+
+/* The connection of an integration as it is stored now; _take.  Kinds: not_found, invalid (its
+ * config does not fit the adapter), and what loading can say. */
+TN_MUST_CHECK struct tn_connection *tn_connection_get(struct tn_connections *c, int64_t team,
+                                                      const char *id, struct tn_err *err);
+/* What tn_connection_get and the mapping of an operation (NULL: none) have to load is loaded beside
+ * the loop, so that the loop has it at hand: done is called once, in a later turn, err says why it
+ * cannot be loaded.  NULL: there is nothing to load.  Stop: done is not called; not after it was.
+ */
+TN_MUST_CHECK struct tn_loading *tn_connections_load(struct tn_connections *c, int64_t team,
+                                                     const char *id, const char *operation,
+                                                     tn_loaded_fn done, void *arg);
+void tn_connections_stop(struct tn_loading *loading); /* NULL does nothing */
+struct tn_connection *tn_connection_ref(struct tn_connection *c);
+void tn_connection_unref(struct tn_connection *c); /* NULL does nothing */
+const struct tn_integration *tn_connection_integration(const struct tn_connection *c);
+const struct tn_decl *tn_connection_adapter(const struct tn_connection *c);
+struct tn_unit *tn_connection_unit(const struct tn_connection *c);
+struct tn_isolate *tn_connection_isolate(const struct tn_connection *c);
+/* When another one took over from it, or it was dropped, as tn_mono_us; 0: not yet. */
+const int64_t *tn_connection_replaced_us(const struct tn_connection *c);
+/* The mapping of that name in the connection's own isolate: loaded once, the connection's. */
+TN_MUST_CHECK const struct tn_mapping *tn_connection_mapping(struct tn_connection *c,
+                                                             const char *name, struct tn_err *err);
+/* Pushes the value of a JSON text; raises when it is none. */
+void tn_connection_push_json(lua_State *L, struct tn_str text);
+/* Starts fn of std/connection.lua ("run", "health") with what push adds after adapter and config.
+ */
+TN_MUST_CHECK struct tn_task *tn_connection_start(struct tn_connection *c, const char *fn,
+                                                  const struct tn_task_call *call, void *arg,
+                                                  struct tn_err *err);
+/* Before what ended a task of the adapter is shown: it may hold what a peer repeated, whatever its
+ * spelling was. */
+void tn_connection_redact(const struct tn_connection *c, struct tn_err *err);
+
+/* ---- is the other side there? ---- */
+
+struct tn_health {
+    bool connected;
+    int64_t took_ms;
+    const char *version; /* NULL: it did not say */
+    struct tn_err err;   /* why not; kind none when connected */
+};
+/* Called once, in a later turn, unless the probe was cancelled; h is borrowed for the call. */
+typedef void (*tn_health_fn)(void *arg, const struct tn_health *h);
+/* The adapter's health function; reads only.  limit_ms 0: 60,000.  NULL: err, done is not called.
+ */
+TN_MUST_CHECK struct tn_probe *tn_connections_health(struct tn_connections *c, int64_t team,
+                                                     const char *id, int limit_ms,
+                                                     tn_health_fn done, void *arg,
+                                                     struct tn_err *err);
+/* Not after done was called. */
+void tn_probe_cancel(struct tn_probe *p);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* decl_internal.h - what the readers of declarations share; for scripts/decl*.c alone.
+ * A reader runs inside tn_isolate_protect: faults are raised, memory is the declaration's arena. */
+#ifndef TN_SCRIPTS_DECL_INTERNAL_H
+#define TN_SCRIPTS_DECL_INTERNAL_H
+
+#include "script/box.h"
+#include "scripts/decl.h"
+
+struct owner { /* decl first: a declaration is one of these */
+    struct tn_decl decl;
+    struct tn_arena arena;
+    int *refs;
+    size_t n_refs;
+};
+
+struct reading {
+    lua_State *L;
+    const char *file;
+    int line; /* of what is being read: where its keys begin */
+    struct owner *out;
+};
+
+enum { D_TEXT = 1, D_INT = 2, D_BOOL = 4, D_FUNCTION = 8, D_TABLE = 16, D_BOX = 32, D_ANY = 64 };
+/* A key that a table takes.  Names "#" (values without keys) and "#any" (all other keys) permit. */
+struct key {
+    const char *name;
+    unsigned types;
+    bool required;
+};
+
+/* Raises the first fault in the order of lines.  table: absolute stack index; what: "tn.adapter".
+ */
+void tn_decl_check(struct reading *r, int table, const struct key *keys, const char *what);
+/* Raises a fault of this file and line. */
+_Noreturn void tn_decl_fault(struct reading *r, int line, const char *fmt, ...) TN_PRINTF(3, 4);
+/* "a text", "a function": what a value is, in words. */
+const char *tn_decl_type(lua_State *L, int index);
+/* The line where key is given, from r->line on. */
+int tn_decl_key_line(struct reading *r, const char *key);
+
+const char *tn_decl_text(struct reading *r, int index);        /* copied */
+void *tn_decl_array(struct reading *r, size_t n, size_t size); /* zeroed, one more at the end */
+int tn_decl_ref(struct reading *r, int index);                 /* released with the declaration */
+
+/* Fields of the table that has been checked. */
+bool tn_decl_push(struct reading *r, int table, const char *key); /* false: none, none pushed */
+const char *tn_decl_opt_text(struct reading *r, int table, const char *key); /* NULL: none */
+int tn_decl_opt_ref(struct reading *r, int table, const char *key);          /* LUA_NOREF: none */
+const char *const *tn_decl_texts(struct reading *r, int table, const char *what);
+const char *const *tn_decl_opt_texts(struct reading *r, int table, const char *key);
+size_t tn_decl_count(lua_State *L, int table); /* of all keys */
+
+/* decl_field.c: a list of fields; *n gets their number. */
+const struct tn_field *tn_decl_fields(struct reading *r, int table, const char *what, size_t *n);
+/* The JSON of the value at index; raises when it has none. */
+const char *tn_decl_json(struct reading *r, int index, const char *what);
+
+void tn_decl_read_adapter(struct reading *r, int table);
+void tn_decl_read_resource(struct reading *r, int table);
+void tn_decl_read_surface(struct reading *r, int table);
+void tn_decl_read_rule(struct reading *r, int table);
+/* A webhook: a box, or a plain table of an adapter. */
+const struct tn_webhook *tn_decl_webhook(struct reading *r, int index);
+/* name = function pairs, sorted by name. */
+const struct tn_entity_fn *tn_decl_functions(struct reading *r, int table, const char *what);
+
+#endif

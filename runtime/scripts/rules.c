@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+#include "scripts/rules.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "bind/bind_event.h"
+#include "events/event.h"
+#include "script/errand.h"
+
+const char tn_rules_name[] = "rules";
+
+/* The rules of one generation, loaded into an isolate; its runs hold it. */
+struct set {
+    unsigned refs;
+    struct tn_unit *unit;
+    struct bind_owner owner;
+    struct bind_context context;
+    struct tn_isolate *isolate;
+    struct tn_decl **decls;
+    size_t n;
+};
+
+/* A set that is being loaded, beside the loop. */
+struct loading {
+    struct tn_units *units;
+    struct tn_errand *errand;
+    struct set *set; /* what came of it; NULL: err says why */
+    struct tn_err err;
+};
+
+struct tn_rules {
+    const struct bind_env *env;
+    struct tn_units *units;  /* NULL: none yet */
+    struct set *set;         /* NULL: not needed yet */
+    struct loading *loading; /* NULL: nothing */
+    bool untold;             /* it could not be loaded: why is for one round of starts to say */
+    struct tn_err why;
+    bool (*quarantined)(void *arg);
+    void *arg;
+    struct tn_json *event, *when;
+};
+
+/* ---- sets ---- */
+
+static void set_unref(struct set *s)
+{
+    if (!s || --s->refs) return;
+    for (size_t i = 0; i < s->n; i++) tn_decl_free(s->decls[i]);
+    tn_isolate_unref(s->isolate);
+    tn_unit_unref(s->unit);
+    tn_free(s->decls);
+    tn_free(s);
+}
+
+static bool set_load(struct set *s, struct tn_units *units, struct tn_err *err)
+{
+    size_t n = tn_units_rules(units);
+    s->isolate = tn_unit_isolate_new(s->unit, tn_rules_name, &s->context, err);
+    if (!s->isolate) return false;
+    s->decls = tn_alloc((n + 1) * sizeof *s->decls);
+    for (size_t i = 0; i < n; i++) {
+        const char *path = tn_units_rule_at(units, i)->path;
+        struct tn_decl *decl = tn_decl_load(s->isolate, path, TN_DECL_rule, err);
+        if (!decl) return false;
+        s->decls[s->n++] = decl;
+    }
+    return true;
+}
+
+static struct set *set_new(const struct bind_env *env, struct tn_units *units, struct tn_err *err)
+{
+    struct set *s = TN_NEW(struct set);
+    struct tn_unit *unit = tn_units_find(units, tn_rules_name);
+    s->refs = 1;
+    s->unit = tn_unit_ref(unit);
+    s->owner = (struct bind_owner){
+        .env = env, .team = TN_TEAM_SYSTEM, .resources = tn_unit_resources(unit)};
+    snprintf(s->owner.name, sizeof s->owner.name, "%s", tn_rules_name);
+    s->context = (struct bind_context){.loop = tn_host_loop(env->host),
+                                       .log = env->log,
+                                       .area = tn_rules_name,
+                                       .http = env->http,
+                                       .store = env->store,
+                                       .guarded = true,
+                                       .app = &s->owner};
+    if (set_load(s, units, err)) return s;
+    set_unref(s);
+    return NULL;
+}
+
+static struct tn_unit *unit_now(const struct tn_rules *r)
+{
+    return r->units ? tn_units_find(r->units, tn_rules_name) : NULL;
+}
+
+/* A spent set is replaced once it is out of quarantine. */
+static bool at_hand(const struct tn_rules *r)
+{
+    return r->set && r->set->unit == unit_now(r) && !tn_isolate_spent(r->set->isolate);
+}
+
+/* The set that new runs go to. */
+static struct set *set_get(struct tn_rules *r, struct tn_err *err)
+{
+    if (!unit_now(r)) {
+        tn_fail(err, TN_E_not_found, "there are no rules any more");
+        return NULL;
+    }
+    if (at_hand(r)) return r->set;
+    r->untold = false;
+    *err = r->why;
+    return NULL;
+}
+
+static void loading_free(struct loading *l)
+{
+    set_unref(l->set);
+    tn_units_unref(l->units);
+    tn_free(l);
+}
+
+static void load(void *arg)
+{
+    const struct tn_rules *r = arg;
+    struct loading *l = r->loading;
+    l->set = set_new(r->env, l->units, &l->err);
+}
+
+/* Of no use any more if the rules were changed meanwhile: then they are loaded again. */
+static void loaded(void *arg)
+{
+    struct tn_rules *r = arg;
+    struct loading *l = r->loading;
+    r->loading = NULL;
+    if (tn_units_find(l->units, tn_rules_name) == unit_now(r)) {
+        r->untold = !l->set;
+        r->why = l->err;
+        set_unref(r->set);
+        r->set = l->set;
+        l->set = NULL;
+    }
+    loading_free(l);
+}
+
+static void set_out(struct tn_rules *r)
+{
+    struct loading *l = TN_NEW(struct loading);
+    *l = (struct loading){.units = tn_units_ref(r->units)};
+    r->loading = l;
+    l->errand = tn_errand_start(r->env->host, load, loaded, r);
+}
+
+struct tn_rules *tn_rules_new(const struct bind_env *env, bool (*quarantined)(void *arg), void *arg)
+{
+    struct tn_rules *r = TN_NEW(struct tn_rules);
+    *r = (struct tn_rules){.env = env, .quarantined = quarantined, .arg = arg};
+    r->event = tn_json_new();
+    r->when = tn_json_new();
+    return r;
+}
+
+void tn_rules_free(struct tn_rules *r)
+{
+    if (!r) return;
+    if (r->loading) {
+        tn_errand_stop(r->loading->errand);
+        loading_free(r->loading);
+    }
+    set_unref(r->set);
+    tn_units_unref(r->units);
+    tn_json_free(r->event);
+    tn_json_free(r->when);
+    tn_free(r);
+}
+
+void tn_rules_units(struct tn_rules *r, struct tn_units *units)
+{
+    tn_units_ref(units);
+    tn_units_unref(r->units);
+    r->units = units;
+    if (r->set && tn_units_find(units, tn_rules_name) == r->set->unit) return;
+    set_unref(r->set);
+    r->set = NULL;
+}
+
+struct tn_isolate *tn_rules_isolate(const struct tn_rules *r)
+{
+    return r->set ? r->set->isolate : NULL;
+}
+
+/* ---- which ---- */
+
+static bool any(void *self)
+{
+    const struct tn_rules *r = self;
+    return r->units && tn_units_rules(r->units) > 0;
+}
+
+static bool ready(void *self)
+{
+    struct tn_rules *r = self;
+    if (!any(self) || (r->quarantined && r->quarantined(r->arg))) return false;
+    if (at_hand(r) || r->untold) return true;
+    if (!r->loading) set_out(r);
+    return false;
+}
+
+static const char *resource_name(const struct tn_rules *r, const struct tn_event *e,
+                                 char out[TN_STORE_NAME_MAX + 1])
+{
+    snprintf(out, TN_STORE_NAME_MAX + 1, "%.*s", TN_FMT(e->table));
+    for (size_t i = 0; i < tn_units_resources(r->units); i++) {
+        const struct tn_resource *resource = &tn_units_resource_at(r->units, i)->resource;
+        if (strcmp(resource->plural, out) == 0) return resource->name;
+    }
+    return out;
+}
+
+static void write_event(void *self, const struct tn_event *e, struct tn_buf *out)
+{
+    char table[TN_STORE_NAME_MAX + 1];
+    tn_event_json(e, resource_name(self, e, table), out);
+}
+
+/* Parses the event into r->event; the text lives in hold. */
+static bool read_event(struct tn_rules *r, const struct tn_event *e, struct tn_buf *hold)
+{
+    struct tn_err err;
+    if (hold->n) return true;
+    write_event(r, e, hold);
+    return !hold->failed && tn_json_parse(r->event, tn_buf_str(hold), &err);
+}
+
+static bool wants(struct tn_rules *r, const struct tn_rule *rule, const struct tn_event *e,
+                  struct tn_buf *hold)
+{
+    const char *const *on = rule->events;
+    struct tn_err err;
+    while (*on && !tn_event_matches(*on, e->type)) on++;
+    if (!*on) return false;
+    if (strcmp(rule->when_json, "{}") == 0) return true;
+    return read_event(r, e, hold) && tn_json_parse(r->when, tn_str(rule->when_json), &err) &&
+           tn_event_meets(tn_json_root(r->event), tn_json_root(r->when));
+}
+
+static size_t concerned(void *self, const struct tn_event *e, const char **names, size_t max)
+{
+    struct tn_rules *r = self;
+    struct tn_buf hold;
+    size_t n = 0;
+    tn_buf_init(&hold, TN_LIMIT_RECORD);
+    for (size_t i = 0; any(self) && i < tn_units_rules(r->units) && n < max; i++) {
+        const struct tn_decl *decl = tn_units_rule_at(r->units, i);
+        if (wants(r, &decl->rule, e, &hold)) names[n++] = decl->name;
+    }
+    tn_buf_clear(&hold);
+    return n;
+}
+
+static const struct tn_decl *find(struct tn_decl *const *decls, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(decls[i]->name, name) == 0) return decls[i];
+    return NULL;
+}
+
+static bool once(void *self, const char *rule, const struct tn_event *e, struct tn_buf *out)
+{
+    struct tn_rules *r = self;
+    struct tn_arena arena;
+    struct tn_buf hold;
+    struct tn_str text;
+    const struct tn_decl *decl = NULL;
+    bool there = false;
+    for (size_t i = 0; i < tn_units_rules(r->units); i++)
+        if (strcmp(tn_units_rule_at(r->units, i)->name, rule) == 0)
+            decl = tn_units_rule_at(r->units, i);
+    if (!decl || !decl->rule.once) return false;
+    tn_buf_init(&hold, TN_LIMIT_RECORD);
+    tn_arena_init(&arena);
+    if (read_event(r, e, &hold)) {
+        struct tn_jval v = tn_event_at(tn_json_root(r->event), decl->rule.once);
+        /* It is compared as a C string: two that differ behind a NUL are two in their JSON. */
+        if (!tn_jtext(v, &arena, &text) || (text.n && memchr(text.p, 0, text.n))) text = tn_jraw(v);
+        there = !tn_jis(v, TN_JSON_absent) && !tn_jis(v, TN_JSON_null) && text.n;
+        if (there) tn_buf_addstr(out, text);
+    }
+    tn_arena_clear(&arena);
+    tn_buf_clear(&hold);
+    return there;
+}
+
+/* ---- a run ---- */
+
+struct run {
+    struct set *set;
+    struct bind_actor actor;
+    const struct tn_event *e; /* the dispatcher's, until the run is over or cancelled */
+    struct tn_task *task;
+    tn_rule_done_fn done; /* NULL: cancelled */
+    void *arg;
+};
+
+struct reader {
+    struct tn_json *json;
+};
+
+static void drop_reader(void *object)
+{
+    tn_json_free(((struct reader *)object)->json);
+}
+
+static const struct bind_class reader_class = {.name = "tenon.rules.reader", .drop = drop_reader};
+
+static int push_event(lua_State *L, void *arg)
+{
+    const struct run *run = arg;
+    struct reader *reader = bind_new_free(L, sizeof *reader, &reader_class);
+    reader->json = tn_json_new();
+    bind_event_push(L, run->set->owner.resources, reader->json, run->e);
+    bind_drop(reader);
+    lua_remove(L, -2);
+    return 1;
+}
+
+/* A task that another one's overruns ended names no place. */
+static void run_done(void *arg, const struct tn_err *err)
+{
+    struct run *run = arg;
+    bool spent = tn_isolate_spent(run->set->isolate);
+    bool innocent = err && (err->kind == TN_E_cancelled ||
+                            (err->kind == TN_E_budget && spent && !err->file[0]));
+    if (run->done) run->done(run->arg, err, innocent);
+    set_unref(run->set);
+    tn_free(run);
+}
+
+static void *start(void *self, const char *rule, const struct tn_event *e, tn_rule_done_fn done,
+                   void *arg, struct tn_err *err)
+{
+    struct tn_rules *r = self;
+    struct set *set = set_get(r, err);
+    const struct tn_decl *decl = set ? find(set->decls, set->n, rule) : NULL;
+    if (set && !decl) tn_fail(err, TN_E_not_found, "there is no rule '%s' any more", rule);
+    if (!decl) return NULL;
+    struct run *run = TN_NEW(struct run);
+    *run = (struct run){.set = set, .e = e, .done = done, .arg = arg};
+    run->actor.team = e->team;
+    run->actor.origin = tn_event_cause(tn_event_depth(&e->origin) + 1);
+    snprintf(run->actor.name, sizeof run->actor.name, "rule %s", rule);
+    const struct tn_task_call how = {
+        .push = push_event, .done = run_done, .limit_ms = TN_LIMIT_RULE_MS, .context = &run->actor};
+    set->refs++;
+    run->task = tn_task_start(set->isolate, decl->rule.run, &how, run, err);
+    if (run->task) return run;
+    set_unref(set);
+    tn_free(run);
+    return NULL;
+}
+
+static void cancel(void *handle)
+{
+    struct run *run = handle;
+    run->done = NULL;
+    tn_task_cancel(run->task);
+}
+
+static const char *generation(void *self)
+{
+    const struct tn_rules *r = self;
+    const struct tn_unit *unit = r->units ? tn_units_find(r->units, tn_rules_name) : NULL;
+    return unit ? tn_unit_generation(unit) : "";
+}
+
+const struct tn_rule_ops tn_rules_ops = {
+    .any = any,
+    .ready = ready,
+    .concerned = concerned,
+    .once = once,
+    .start = start,
+    .cancel = cancel,
+    .json = write_event,
+    .generation = generation,
+};

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* site.h - writes to the site folder.  Paths are those of fileset.h and were checked there.  A file
+ * is replaced in one step, so that no reader ever sees half of it; no symbolic link is followed. */
+#ifndef TN_SCRIPTS_SITE_H
+#define TN_SCRIPTS_SITE_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+/* Makes folders that are missing; on the disk when it returns true.  Modes are what the umask
+ * leaves. */
+TN_MUST_CHECK bool tn_site_write(const char *site, const char *path, struct tn_str text,
+                                 struct tn_err *err);
+TN_MUST_CHECK bool tn_site_remove(const char *site, const char *path, struct tn_err *err);
+
+#endif

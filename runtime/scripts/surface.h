@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* surface.h - routes that surfaces in Lua publish: a table of them for the API's router, and
+ * the handler that runs one as a task.  Worker. */
+#ifndef TN_SCRIPTS_SURFACE_H
+#define TN_SCRIPTS_SURFACE_H
+
+#include "scripts/units.h"
+
+struct tn_http_exchange;
+struct tn_surface_route;
+
+/* One route.  Immutable; belongs to the set of units. */
+struct tn_surface_row {
+    const char *method, *pattern; /* as router.h wants them, with the surface's prefix */
+    bool open;                    /* served without a key */
+    const char *scope;            /* that the key needs; NULL: none */
+    const struct tn_decl *surface;
+    const struct tn_surface_route *route;
+    struct tn_unit *unit;
+};
+size_t tn_surface_rows(const struct tn_units *units);
+const struct tn_surface_row *tn_surface_row(const struct tn_units *units, size_t i);
+
+/* Finishes x with the answer for a failure, in the API's form. */
+typedef void (*tn_surface_error_fn)(void *arg, struct tn_http_exchange *x,
+                                    const struct tn_err *err);
+/* Serves x, which a router matched with the row's pattern; finishes x now or later.  The unit lives
+ * on until then.  actor (copied): on whose behalf.  Errors of the script, and answers
+ * that are none, go through error. */
+void tn_surface_serve(const struct tn_surface_row *row, const struct bind_actor *actor,
+                      struct tn_http_exchange *x, tn_surface_error_fn error, void *arg);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* compare.h - records through the mappings of two sets of scripts, and what came out otherwise.
+ * Both sets are loaded into isolates of their own that reach neither network nor store.
+ * Life: new; sample, then step until it is done, any number of times; free.  Findings outlive it.
+ */
+#ifndef TN_SCRIPTS_TRIAL_COMPARE_H
+#define TN_SCRIPTS_TRIAL_COMPARE_H
+
+#include "scripts/units.h"
+
+struct tn_compare;
+struct tn_findings;
+
+/* Records of one operation; all borrowed until the sample was worked. */
+struct tn_sample {
+    const char *integration, *operation; /* id; name */
+    const char *mapping;                 /* "oracle_fusion/item" */
+    struct tn_str text, rows;            /* JSON, and the path of the list in it */
+};
+
+/* Takes what it needs of the sets.  wake(arg), in a turn of its own: a step that waits can be gone
+ * on with.  NULL: err, with file and line as of a reload. */
+TN_MUST_CHECK struct tn_compare *tn_compare_new(struct tn_host *host, struct tn_fileset *from,
+                                                struct tn_fileset *to, void (*wake)(void *arg),
+                                                void *arg, struct tn_err *err);
+void tn_compare_free(struct tn_compare *c); /* NULL does nothing */
+/* What it loaded; borrowed. */
+const struct tn_units *tn_compare_from(const struct tn_compare *c);
+const struct tn_units *tn_compare_to(const struct tn_compare *c);
+/* Does the mapping differ between the two? */
+bool tn_compare_differs(const struct tn_compare *c, const char *mapping);
+/* False: there is nothing to compare (the mapping is the same in both, or is not in one). */
+bool tn_compare_sample(struct tn_compare *c, const struct tn_sample *s, struct tn_findings *into);
+/* Works until the sample is done, the time has come, or a function computes for long. */
+enum tn_compared { TN_COMPARED_all, TN_COMPARED_more, TN_COMPARED_waits };
+enum tn_compared tn_compare_step(struct tn_compare *c, int64_t until_us);
+/* The members `changed` (units), `unchanged` and `adaptersNotRun` (those that changed: they were
+ * loaded, but only mappings are compared). */
+void tn_compare_changes(const struct tn_compare *c, struct tn_jw *w);
+
+struct tn_findings *tn_findings_new(void);
+void tn_findings_free(struct tn_findings *f); /* NULL does nothing */
+/* How people call an integration. */
+struct tn_names {
+    void (*name)(void *arg, const char *integration, char *out, size_t room);
+    void *arg;
+};
+/* The member `mappings` (names NULL: integrations by their ids alone); and an object with it added
+ * to what is there. */
+void tn_findings_write(const struct tn_findings *f, const struct tn_names *names, struct tn_jw *w);
+void tn_findings_read(struct tn_findings *f, struct tn_jval written);
+
+struct tn_findings_sum {
+    int64_t records, same, changed, failing, fixed;
+};
+void tn_findings_sum(const struct tn_findings *f, struct tn_findings_sum *sum);
+
+#endif

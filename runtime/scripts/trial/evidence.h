@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* evidence.h - the last records as each integration's peer sent them, sealed: what a change of
+ * scripts is tried on before it serves (preview.h).  A ring per integration and operation of
+ * TN_LIMIT_EVIDENCE_PAGES samples with the first TN_LIMIT_EVIDENCE_ROWS records of a page each;
+ * they vanish after some days (serve --evidence-days).  Worker process. */
+#ifndef TN_SCRIPTS_TRIAL_EVIDENCE_H
+#define TN_SCRIPTS_TRIAL_EVIDENCE_H
+
+#include "access/secrets.h"
+#include "base/json.h"
+#include "sync/source.h"
+
+struct tn_commit;
+struct tn_store;
+
+/* Taps a source that was just opened (sync/tap.h): what passes by is sampled, in commits of their
+ * own that the run does not wait for.  A sample that cannot be kept is nobody's fault: the run goes
+ * on.  days: how long it is kept; 0: it is not watched.  Borrows store and secrets. */
+void tn_evidence_watch(struct tn_store *store, const struct tn_secrets *secrets, int64_t days,
+                       const struct tn_run_request *r, struct tn_source *source);
+
+/* Adds to commit that nothing of this integration is kept any more. */
+TN_MUST_CHECK bool tn_evidence_forget(struct tn_store *store, int64_t team, const char *id,
+                                      struct tn_commit *commit, struct tn_err *err);
+
+/* Whose names: the integrations of a team. */
+struct tn_evidence_names {
+    struct tn_store *store;
+    const struct tn_secrets *secrets;
+    int64_t team;
+};
+/* The name of one (arg: struct tn_evidence_names); its id when it is gone. */
+void tn_evidence_name(void *arg, const char *integration, char *out, size_t room);
+
+struct tn_evidence {
+    char integration[64], operation[64]; /* id; name */
+    char mapping[128];                   /* "oracle_fusion/item" */
+    struct tn_str rows;                  /* a JSON array; in text */
+    struct tn_buf text;
+    char after[256]; /* the place: for the next call */
+};
+void tn_evidence_init(struct tn_evidence *e);
+void tn_evidence_clear(struct tn_evidence *e);
+/* The next sample of a team, one after the other.  False with kind not_found: no more. */
+TN_MUST_CHECK bool tn_evidence_next(struct tn_store *store, const struct tn_secrets *secrets,
+                                    int64_t team, struct tn_json *json, struct tn_evidence *e,
+                                    struct tn_err *err);
+
+#endif

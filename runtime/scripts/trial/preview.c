@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include "scripts/trial/preview.h"
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/time.h"
+#include "scripts/trial/clash.h"
+#include "scripts/trial/compare.h"
+#include "scripts/trial/evidence.h"
+#include "loop/loop.h"
+#include "script/errand.h"
+
+enum { SLICE_US = 2000, ANSWER_MAX = 16 * TN_MIB };
+
+struct tn_preview {
+    struct tn_preview_options o;
+    struct tn_errand *loading;
+    struct tn_compare *compare;
+    struct tn_clash *clash; /* of its sets */
+    bool keys_seen;         /* there is none */
+    struct tn_err err;      /* why it could not be loaded */
+    struct tn_findings *findings;
+    struct tn_timer *turn;
+    struct tn_evidence evidence;
+    struct tn_json *sample;
+    bool in_sample;
+};
+
+static void answer(struct tn_preview *p)
+{
+    struct tn_buf out;
+    struct tn_jw w;
+    struct tn_err err;
+    char hash[65];
+    tn_buf_init(&out, ANSWER_MAX);
+    tn_jw_init(&w, &out);
+    tn_jw_object(&w);
+    tn_fileset_hash(p->o.to, hash);
+    tn_jw_kz(&w, "generation", hash);
+    tn_fileset_hash(p->o.from, hash);
+    tn_jw_kz(&w, "active", hash);
+    tn_compare_changes(p->compare, &w);
+    tn_clash_write(p->clash, &w);
+    struct tn_evidence_names whose = {p->o.env->store, p->o.env->secrets, p->o.team};
+    struct tn_names names = {tn_evidence_name, &whose};
+    tn_findings_write(p->findings, &names, &w);
+    tn_jw_end(&w);
+    if (tn_buf_ok(&out, "the preview", &err))
+        p->o.done(p->o.arg, tn_buf_str(&out), NULL);
+    else
+        p->o.done(p->o.arg, TN_STR(""), &err);
+    tn_buf_clear(&out);
+}
+
+static bool next_sample(struct tn_preview *p, struct tn_err *err)
+{
+    struct tn_evidence *e = &p->evidence;
+    if (!tn_evidence_next(p->o.env->store, p->o.env->secrets, p->o.team, p->sample, e, err))
+        return false;
+    struct tn_sample s = {.integration = e->integration,
+                          .operation = e->operation,
+                          .mapping = e->mapping,
+                          .text = e->rows};
+    p->in_sample = tn_compare_sample(p->compare, &s, p->findings);
+    return true;
+}
+
+/* What the store would refuse, the preview does.  False: that is to be gone on with, or it is
+ * answered. */
+static bool look_at_keys(struct tn_preview *p, int64_t until)
+{
+    struct tn_err err;
+    if (p->keys_seen) return true;
+    if (tn_clash_step(p->clash, until, &err)) {
+        tn_timer_set(p->turn, 0);
+        return false;
+    }
+    p->keys_seen = true;
+    if (!err.kind) return true;
+    p->o.done(p->o.arg, TN_STR(""), &err); /* may free p */
+    return false;
+}
+
+static void step(void *arg)
+{
+    struct tn_preview *p = arg;
+    struct tn_err err;
+    int64_t until = tn_mono_us() + SLICE_US;
+    if (!look_at_keys(p, until)) return;
+    do {
+        if (p->in_sample) {
+            enum tn_compared how = tn_compare_step(p->compare, until);
+            if (how == TN_COMPARED_waits) return;
+            p->in_sample = how == TN_COMPARED_more;
+        } else if (!next_sample(p, &err)) {
+            if (err.kind == TN_E_not_found)
+                answer(p); /* may free p */
+            else
+                p->o.done(p->o.arg, TN_STR(""), &err);
+            return;
+        }
+    } while (tn_mono_us() < until);
+    tn_timer_set(p->turn, 0);
+}
+
+static void compare_wakes(void *arg)
+{
+    struct tn_preview *p = arg;
+    tn_timer_set(p->turn, 0);
+}
+
+/* The candidate's faults are the caller's; what serves did load once. */
+static void load_both(void *arg)
+{
+    struct tn_preview *p = arg;
+    p->compare = tn_compare_new(p->o.env->host, p->o.from, p->o.to, compare_wakes, p, &p->err);
+}
+
+static void both_loaded(void *arg)
+{
+    struct tn_preview *p = arg;
+    p->loading = NULL;
+    if (p->compare) {
+        p->clash =
+            tn_clash_new(p->o.env->store, tn_compare_from(p->compare), tn_compare_to(p->compare));
+        tn_timer_set(p->turn, 0);
+    } else {
+        p->o.done(p->o.arg, TN_STR(""), &p->err);
+    }
+}
+
+struct tn_preview *tn_preview_start(const struct tn_preview_options *o)
+{
+    struct tn_preview *p = TN_NEW(struct tn_preview);
+    p->o = *o;
+    tn_fileset_ref(o->from);
+    tn_fileset_ref(o->to);
+    p->sample = tn_json_new();
+    p->findings = tn_findings_new();
+    tn_evidence_init(&p->evidence);
+    p->turn = tn_timer_new(o->loop, step, p);
+    p->loading = tn_errand_start(o->env->host, load_both, both_loaded, p);
+    return p;
+}
+
+void tn_preview_free(struct tn_preview *p)
+{
+    if (!p) return;
+    tn_errand_stop(p->loading);
+    tn_timer_free(p->turn);
+    tn_clash_free(p->clash);
+    tn_compare_free(p->compare);
+    tn_findings_free(p->findings);
+    tn_evidence_clear(&p->evidence);
+    tn_json_free(p->sample);
+    tn_fileset_unref(p->o.from);
+    tn_fileset_unref(p->o.to);
+    tn_free(p);
+}

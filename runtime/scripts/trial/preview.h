@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* preview.h - what would change: the kept records (evidence.h) through the mappings that serve and
+ * through those of a candidate, both loaded anew into isolates that nothing else uses and that
+ * reach neither network nor store.  Works in slices of a few milliseconds.
+ * Life: start; done is called once, in a later turn; free (before done: it is dropped). */
+#ifndef TN_SCRIPTS_TRIAL_PREVIEW_H
+#define TN_SCRIPTS_TRIAL_PREVIEW_H
+
+#include "scripts/units.h"
+
+struct tn_preview;
+
+struct tn_preview_options {
+    struct tn_loop *loop;
+    const struct bind_env *env;   /* its store and secrets: for the evidence, and records' keys */
+    int64_t team;                 /* whose evidence */
+    struct tn_fileset *from, *to; /* what serves, and the candidate */
+    /* answer: JSON, borrowed for the call; or err, file and line as of a reload. */
+    void (*done)(void *arg, struct tn_str answer, const struct tn_err *err);
+    void *arg;
+};
+struct tn_preview *tn_preview_start(const struct tn_preview_options *o);
+void tn_preview_free(struct tn_preview *p); /* NULL does nothing */
+
+#endif

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: MIT */
+#include "scripts/trial/shadow.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "scripts/library.h"
+#include "scripts/trial/compare.h"
+#include "scripts/trial/evidence.h"
+#include "loop/loop.h"
+#include "script/errand.h"
+#include "store/commit.h"
+#include "sync/tap.h"
+
+enum { SLICE_US = 2000, KEEP_EVERY_MS = 500, FOUND_MAX = 4 * TN_MIB, KEY_MAX = 128 };
+
+static const char space[] = "shadow", wish_key[] = "shadow";
+
+/* ---- the store's word ---- */
+
+static void take_text(struct tn_jval v, const char *key, char *out, size_t room)
+{
+    struct tn_arena arena;
+    struct tn_str text = {0};
+    tn_arena_init(&arena);
+    tn_jtext(tn_jget_z(v, key), &arena, &text);
+    snprintf(out, room, "%.*s", TN_FMT(text));
+    tn_arena_clear(&arena);
+}
+
+bool tn_shadow_stored(struct tn_store *store, struct tn_shadow_wish *out, struct tn_err *err)
+{
+    struct tn_json *json = tn_json_new();
+    struct tn_buf value;
+    *out = (struct tn_shadow_wish){.from = ""};
+    tn_buf_init(&value, 4 * TN_KIB);
+    bool ok = tn_store_kv_get(store, TN_TEAM_SYSTEM, tn_library_space, tn_str(wish_key), &value,
+                              NULL, err) &&
+              tn_json_parse(json, tn_buf_str(&value), err);
+    if (ok) {
+        struct tn_jval v = tn_json_root(json);
+        take_text(v, "from", out->from, sizeof out->from);
+        take_text(v, "to", out->to, sizeof out->to);
+        take_text(v, "who", out->who, sizeof out->who);
+        tn_jint(tn_jget_z(v, "since"), &out->since_ms);
+        tn_jint(tn_jget_z(v, "until"), &out->until_ms);
+    }
+    tn_buf_clear(&value);
+    tn_json_free(json);
+    return ok;
+}
+
+bool tn_shadow_put(struct tn_commit *commit, const struct tn_shadow_wish *wish, struct tn_err *err)
+{
+    struct tn_buf value;
+    struct tn_jw w;
+    tn_buf_init(&value, 4 * TN_KIB);
+    tn_jw_init(&w, &value);
+    tn_jw_object(&w);
+    tn_jw_kz(&w, "from", wish->from);
+    tn_jw_kz(&w, "to", wish->to);
+    tn_jw_kz(&w, "who", wish->who);
+    tn_jw_kint(&w, "since", wish->since_ms);
+    tn_jw_kint(&w, "until", wish->until_ms);
+    tn_jw_end(&w);
+    bool ok = tn_buf_ok(&value, "a shadow", err) &&
+              tn_commit_kv_set(commit, TN_TEAM_SYSTEM, tn_library_space, tn_str(wish_key),
+                               tn_buf_str(&value), TN_ANY, 0, err);
+    tn_buf_clear(&value);
+    return ok;
+}
+
+bool tn_shadow_same(const struct tn_shadow_wish *a, const struct tn_shadow_wish *b)
+{
+    return a->since_ms == b->since_ms && a->until_ms == b->until_ms && !strcmp(a->from, b->from) &&
+           !strcmp(a->to, b->to);
+}
+
+/* "<set that serves>-<since>/": where what was found is kept. */
+static void key_prefix(const struct tn_shadow_wish *wish, char key[KEY_MAX])
+{
+    snprintf(key, KEY_MAX, "%.16s-%" PRId64 "/", wish->to, wish->since_ms);
+}
+
+/* ---- what was found for a team ---- */
+
+struct team {
+    struct team *next;
+    int64_t team, pages_left_out;
+    struct tn_findings *findings;
+    bool dirty;
+};
+
+struct page {
+    struct page *next;
+    struct team *team;
+    char integration[64], operation[64], mapping[128];
+    struct tn_str text, rows;
+};
+
+struct tn_shadow {
+    struct tn_shadow_options o;
+    unsigned refs; /* the worker's, and one a source that is watched */
+    bool stopped;
+    struct tn_errand *loading;
+    struct tn_compare *compare; /* NULL: still loading, or it does not load */
+    struct tn_err err;
+    struct team *teams;
+    struct page *queue, **tail; /* the first may be in work */
+    bool in_sample;
+    size_t bytes;
+    struct tn_timer *turn, *keep;
+};
+
+static void read_found(struct team *t, struct tn_jval found)
+{
+    int64_t pages = 0;
+    tn_jint(tn_jget_z(found, "pagesLeftOut"), &pages);
+    t->pages_left_out += pages;
+    tn_findings_read(t->findings, found);
+}
+
+struct reading {
+    const struct tn_secrets *secrets;
+    struct team *into;
+    struct tn_json *json;
+};
+
+/* One that does not open (another master key, damage) says nothing. */
+static bool read_sealed(void *arg, struct tn_str key, struct tn_str value, int64_t version)
+{
+    struct reading *r = arg;
+    struct tn_buf text;
+    struct tn_err err;
+    (void)version;
+    tn_buf_init(&text, FOUND_MAX);
+    if (tn_unseal(&r->secrets->payload, value, key, &text, &err) &&
+        tn_json_parse(r->json, tn_buf_str(&text), &err))
+        read_found(r->into, tn_json_root(r->json));
+    tn_buf_clear(&text);
+    return true;
+}
+
+/* What workers kept: of all of them, or of one (its whole key as prefix). */
+static bool read_kept(struct tn_store *store, const struct tn_secrets *secrets, int64_t team,
+                      const char *prefix, struct team *into, struct tn_err *err)
+{
+    struct reading r = {secrets, into, tn_json_new()};
+    bool ok = tn_store_kv_list(store, team, space, tn_str(prefix), TN_STR(""), 1000, read_sealed,
+                               &r, err);
+    tn_json_free(r.json);
+    return ok;
+}
+
+static void own_key(const struct tn_shadow *s, char key[KEY_MAX])
+{
+    key_prefix(&s->o.wish, key);
+    size_t n = strlen(key);
+    snprintf(key + n, KEY_MAX - n, "%03d", s->o.worker);
+}
+
+/* A worker that took the place of a dead one goes on with what that had kept. */
+static struct team *team_of(struct tn_shadow *s, int64_t team)
+{
+    char key[KEY_MAX];
+    struct tn_err err;
+    for (struct team *t = s->teams; t; t = t->next)
+        if (t->team == team) return t;
+    struct team *t = TN_NEW(struct team);
+    t->team = team;
+    t->findings = tn_findings_new();
+    t->next = s->teams;
+    s->teams = t;
+    own_key(s, key);
+    if (!read_kept(s->o.env->store, s->o.secrets, team, key, t, &err))
+        tn_log(s->o.env->log, TN_LOG_warn, "scripts", "what a shadow found: %s", err.text);
+    return t;
+}
+
+static void write_found(const struct team *t, const struct tn_names *names, struct tn_jw *w)
+{
+    tn_jw_kint(w, "pagesLeftOut", t->pages_left_out);
+    tn_findings_write(t->findings, names, w);
+}
+
+static void kept(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    struct tn_log *log = arg;
+    (void)done;
+    if (err) tn_log(log, TN_LOG_warn, "scripts", "what a shadow found is not kept: %s", err->text);
+}
+
+static void keep_team(struct tn_shadow *s, struct team *t)
+{
+    struct tn_commit *commit = tn_commit_new(s->o.env->store);
+    int64_t expires = tn_now_ms() + s->o.days * 86400 * 1000;
+    struct tn_buf text, sealed;
+    struct tn_jw w;
+    struct tn_err err;
+    char key[KEY_MAX];
+    own_key(s, key);
+    tn_buf_init(&text, FOUND_MAX);
+    tn_buf_init(&sealed, FOUND_MAX + 4 * TN_KIB);
+    tn_jw_init(&w, &text);
+    tn_jw_object(&w);
+    write_found(t, NULL, &w);
+    tn_jw_end(&w);
+    tn_seal(&s->o.secrets->payload, tn_buf_str(&text), tn_str(key), &sealed);
+    if (tn_buf_ok(&text, "what a shadow found", &err) &&
+        tn_buf_ok(&sealed, "what a shadow found", &err) &&
+        tn_commit_kv_set(commit, t->team, space, tn_str(key), tn_buf_str(&sealed), TN_ANY, expires,
+                         &err)) {
+        tn_store_commit(s->o.env->store, commit, kept, s->o.env->log);
+    } else {
+        tn_commit_free(commit);
+        kept(s->o.env->log, NULL, &err);
+    }
+    t->dirty = false;
+    tn_buf_clear(&text);
+    tn_buf_clear(&sealed);
+}
+
+static void keep_all(void *arg)
+{
+    struct tn_shadow *s = arg;
+    for (struct team *t = s->teams; t; t = t->next)
+        if (t->dirty) keep_team(s, t);
+}
+
+static void touch(struct tn_shadow *s, struct team *t)
+{
+    t->dirty = true;
+    if (!tn_timer_armed(s->keep)) tn_timer_set(s->keep, KEEP_EVERY_MS);
+}
+
+/* ---- pages ---- */
+
+static void drop_page(struct tn_shadow *s)
+{
+    struct page *p = s->queue;
+    s->queue = p->next;
+    if (!s->queue) s->tail = &s->queue;
+    s->bytes -= p->text.n;
+    tn_free((char *)p->text.p);
+    tn_free((char *)p->rows.p);
+    tn_free(p);
+}
+
+static void work(void *arg)
+{
+    struct tn_shadow *s = arg;
+    int64_t until = tn_mono_us() + SLICE_US;
+    if (!s->compare) return;
+    while (s->queue && tn_mono_us() < until) {
+        struct page *p = s->queue;
+        struct tn_sample sample = {p->integration, p->operation, p->mapping, p->text, p->rows};
+        if (!s->in_sample) s->in_sample = tn_compare_sample(s->compare, &sample, p->team->findings);
+        enum tn_compared how = s->in_sample ? tn_compare_step(s->compare, until) : TN_COMPARED_all;
+        if (how == TN_COMPARED_waits) return;
+        s->in_sample = how == TN_COMPARED_more;
+        if (s->in_sample) break;
+        touch(s, p->team);
+        drop_page(s);
+    }
+    if (s->queue) tn_timer_set(s->turn, 0);
+}
+
+struct watch {
+    struct tn_shadow *shadow;
+    int64_t team;
+    char integration[64], operation[64], mapping[128];
+};
+
+static void look(void *arg, const struct tn_source_page *page)
+{
+    struct watch *watch = arg;
+    struct tn_shadow *s = watch->shadow;
+    if (s->stopped || (!s->compare && !s->loading)) return;
+    if (s->compare && !tn_compare_differs(s->compare, watch->mapping)) return;
+    struct team *t = team_of(s, watch->team);
+    if (s->bytes + page->text.n > TN_LIMIT_SHADOW_BYTES) {
+        t->pages_left_out++;
+        touch(s, t);
+        return;
+    }
+    struct page *p = TN_NEW(struct page);
+    p->team = t;
+    memcpy(p->integration, watch->integration, sizeof p->integration);
+    memcpy(p->operation, watch->operation, sizeof p->operation);
+    memcpy(p->mapping, watch->mapping, sizeof p->mapping);
+    p->text = (struct tn_str){tn_strndup(page->text.p, page->text.n), page->text.n};
+    p->rows = (struct tn_str){tn_strndup(page->rows.p, page->rows.n), page->rows.n};
+    s->bytes += p->text.n;
+    *s->tail = p;
+    s->tail = &p->next;
+    tn_timer_set(s->turn, 0);
+}
+
+static void unref(struct tn_shadow *s)
+{
+    if (--s->refs) return;
+    tn_free(s);
+}
+
+static void closed(void *arg)
+{
+    struct watch *watch = arg;
+    unref(watch->shadow);
+    tn_free(watch);
+}
+
+static const struct tn_tap tap = {.look = look, .closed = closed};
+
+void tn_shadow_watch(struct tn_shadow *s, const struct tn_run_request *r, struct tn_source *source)
+{
+    struct watch *watch = TN_NEW(struct watch);
+    watch->shadow = s;
+    s->refs++;
+    watch->team = r->team;
+    snprintf(watch->integration, sizeof watch->integration, "%s", r->integration);
+    snprintf(watch->operation, sizeof watch->operation, "%s", r->operation);
+    tn_source_mapping(source, watch->mapping, sizeof watch->mapping);
+    tn_source_tap(source, &tap, watch);
+}
+
+/* ---- life ---- */
+
+static void compare_wakes(void *arg)
+{
+    struct tn_shadow *s = arg;
+    tn_timer_set(s->turn, 0);
+}
+
+static void load_both(void *arg)
+{
+    struct tn_shadow *s = arg;
+    s->compare = tn_compare_new(s->o.env->host, s->o.from, s->o.to, compare_wakes, s, &s->err);
+}
+
+static void both_loaded(void *arg)
+{
+    struct tn_shadow *s = arg;
+    s->loading = NULL;
+    if (s->compare) {
+        tn_timer_set(s->turn, 0);
+        return;
+    }
+    while (s->queue) drop_page(s);
+    tn_log(s->o.env->log, TN_LOG_warn, "scripts", "there is no shadow of %.12s: %s", s->o.wish.from,
+           s->err.text);
+}
+
+struct tn_shadow *tn_shadow_start(const struct tn_shadow_options *o)
+{
+    struct tn_shadow *s = TN_NEW(struct tn_shadow);
+    s->o = *o;
+    tn_fileset_ref(o->from);
+    tn_fileset_ref(o->to);
+    s->refs = 1;
+    s->tail = &s->queue;
+    s->turn = tn_timer_new(o->loop, work, s);
+    s->keep = tn_timer_new(o->loop, keep_all, s);
+    s->loading = tn_errand_start(o->env->host, load_both, both_loaded, s);
+    return s;
+}
+
+const struct tn_shadow_wish *tn_shadow_wish(const struct tn_shadow *s)
+{
+    return &s->o.wish;
+}
+
+static void say_end(const struct tn_shadow *s)
+{
+    for (const struct team *t = s->teams; t; t = t->next) {
+        struct tn_findings_sum sum;
+        tn_findings_sum(t->findings, &sum);
+        tn_log(
+            s->o.env->log, sum.changed || sum.failing ? TN_LOG_warn : TN_LOG_info, "scripts",
+            "shadow of %.12s beside %.12s, this worker, team %lld: %lld records, %lld same, %lld "
+            "changed, %lld newly failing, %lld newly fixed",
+            s->o.wish.from, s->o.wish.to, (long long)t->team, (long long)sum.records,
+            (long long)sum.same, (long long)sum.changed, (long long)sum.failing,
+            (long long)sum.fixed);
+    }
+}
+
+void tn_shadow_stop(struct tn_shadow *s)
+{
+    if (!s) return;
+    keep_all(s);
+    say_end(s);
+    s->stopped = true;
+    tn_errand_stop(s->loading);
+    tn_fileset_unref(s->o.from);
+    tn_fileset_unref(s->o.to);
+    tn_timer_free(s->turn);
+    tn_timer_free(s->keep);
+    tn_compare_free(s->compare);
+    while (s->queue) drop_page(s);
+    while (s->teams) {
+        struct team *t = s->teams;
+        s->teams = t->next;
+        tn_findings_free(t->findings);
+        tn_free(t);
+    }
+    unref(s);
+}
+
+bool tn_shadow_write(struct tn_store *store, const struct tn_secrets *secrets, int64_t team,
+                     const struct tn_shadow_wish *wish, bool running, struct tn_jw *w,
+                     struct tn_err *err)
+{
+    struct team all = {.findings = tn_findings_new()};
+    char prefix[KEY_MAX], text[TN_TIME_LEN + 1];
+    key_prefix(wish, prefix);
+    bool ok = read_kept(store, secrets, team, prefix, &all, err);
+    tn_jw_object(w);
+    tn_jw_kz(w, "state", running ? "running" : "ended");
+    tn_jw_kz(w, "generation", wish->to);
+    tn_jw_kz(w, "previous", wish->from);
+    tn_jw_kz(w, "actor", wish->who);
+    tn_time_text(wish->since_ms, text);
+    tn_jw_kz(w, "since", text);
+    tn_time_text(wish->until_ms, text);
+    tn_jw_kz(w, "until", text);
+    struct tn_evidence_names whose = {store, secrets, team};
+    struct tn_names names = {tn_evidence_name, &whose};
+    write_found(&all, &names, w);
+    tn_jw_end(w);
+    tn_findings_free(all.findings);
+    return ok;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* shadow.h - what served before a change goes on beside it for a while, on live traffic: both map
+ * what passes by, the new one's result is written, and what came out otherwise is counted.  The run
+ * does not wait for it.
+ * The store says which shadow there is (tn_shadow_wish); each worker has one of its own and keeps
+ * what it found, sealed, for each team.  Life: start; watch sources; stop.  Worker process. */
+#ifndef TN_SCRIPTS_TRIAL_SHADOW_H
+#define TN_SCRIPTS_TRIAL_SHADOW_H
+
+#include "access/secrets.h"
+#include "scripts/units.h"
+#include "sync/source.h"
+
+struct tn_commit;
+struct tn_shadow;
+struct tn_store;
+
+struct tn_shadow_wish {
+    char from[65], to[65]; /* sets of scripts */
+    char who[128];
+    int64_t since_ms, until_ms;
+};
+/* Kind not_found: there never was one. */
+TN_MUST_CHECK bool tn_shadow_stored(struct tn_store *store, struct tn_shadow_wish *out,
+                                    struct tn_err *err);
+TN_MUST_CHECK bool tn_shadow_put(struct tn_commit *commit, const struct tn_shadow_wish *wish,
+                                 struct tn_err *err);
+bool tn_shadow_same(const struct tn_shadow_wish *a, const struct tn_shadow_wish *b);
+
+struct tn_shadow_options {
+    struct tn_loop *loop;
+    const struct bind_env *env;
+    const struct tn_secrets *secrets;
+    struct tn_fileset *from, *to;
+    struct tn_shadow_wish wish;
+    int worker;
+    int64_t days; /* how long findings are kept */
+};
+/* Both sets are loaded beside the loop; what passes by meanwhile waits.  When one does not load
+ * (any more) the log says so, and nothing is compared. */
+struct tn_shadow *tn_shadow_start(const struct tn_shadow_options *o);
+const struct tn_shadow_wish *tn_shadow_wish(const struct tn_shadow *s);
+/* Taps a source that was just opened (sync/tap.h). */
+void tn_shadow_watch(struct tn_shadow *s, const struct tn_run_request *r, struct tn_source *source);
+/* Keeps what was found; what waits is left out. */
+void tn_shadow_stop(struct tn_shadow *s); /* NULL does nothing */
+
+/* What all workers found for a team: an object. */
+TN_MUST_CHECK bool tn_shadow_write(struct tn_store *store, const struct tn_secrets *secrets,
+                                   int64_t team, const struct tn_shadow_wish *wish, bool running,
+                                   struct tn_jw *w, struct tn_err *err);
+
+#endif
