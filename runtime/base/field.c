@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hint.h"
 #include "base/id.h"
 #include "base/limits.h"
 #include "base/pattern.h"
@@ -120,14 +121,11 @@ static void not_among(struct check *c, const char *const *values, struct tn_str 
 {
     char all[300];
     size_t n = 0;
-    const char *near = tn_str_nearest(s, values);
+    struct tn_hint hint = tn_did_you_mean(s, values);
     all[0] = '\0';
     for (; *values && n < sizeof all; values++)
         n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", n ? ", " : "", *values);
-    if (near)
-        fault(c, "it has to be one of %s; did you mean '%s'?", all, near);
-    else
-        fault(c, "it has to be one of %s", all);
+    fault(c, "it has to be one of %s%s", all, hint.text);
 }
 
 static void check_size(struct check *c, const struct tn_field *f, size_t n, const char *unit)
@@ -252,12 +250,8 @@ static void unknown(struct check *c, const struct tn_field *fields, size_t n, st
 {
     const char *names[200] = {NULL};
     for (size_t i = 0; i < n && i < 199; i++) names[i] = fields[i].name;
-    const char *near = tn_str_nearest(name, names);
     size_t cut = enter(c, name);
-    if (near)
-        fault(c, "there is no such field; did you mean '%s'?", near);
-    else
-        fault(c, "there is no such field");
+    fault(c, "there is no such field%s", tn_did_you_mean(name, names).text);
     c->path[cut] = '\0';
 }
 

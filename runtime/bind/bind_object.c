@@ -2,6 +2,8 @@
 /* bind_object.c - the tools of bind.h: failures, objects of C, arguments. */
 #include "bind/bind.h"
 
+#include "base/hint.h"
+
 /* ---- failures ---- */
 
 int bind_fail(lua_State *L, const struct tn_err *err)
@@ -250,8 +252,6 @@ void bind_check_keys(lua_State *L, int table, const char *const *names)
         const char *const *name = names;
         while (*name && strcmp(*name, key) != 0) name++;
         if (*name) continue;
-        const char *near = tn_str_nearest(tn_str(key), names);
-        if (near) luaL_error(L, "unknown option '%s'; did you mean '%s'?", key, near);
-        luaL_error(L, "unknown option '%s'", key);
+        luaL_error(L, "unknown option '%s'%s", key, tn_did_you_mean(tn_str(key), names).text);
     }
 }

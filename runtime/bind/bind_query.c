@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/hint.h"
 #include "base/limits.h"
 
 static void drop_query(void *object)
@@ -74,11 +75,8 @@ static const char *column_of(lua_State *L, const struct tn_decl *resource, struc
     const struct tn_field *f = tn_field_find(r->fields, r->n_fields, name);
     if (f) return f->name;
     for (size_t i = 0; i < r->n_fields && i < 199; i++) names[i] = r->fields[i].name;
-    const char *near = tn_str_nearest(name, names);
-    if (near)
-        luaL_error(L, "%s has no field '%s'; did you mean '%s'?", resource->name, name.p, near);
-    else
-        luaL_error(L, "%s has no field '%s'", resource->name, name.p);
+    luaL_error(L, "%s has no field '%s'%s", resource->name, name.p,
+               tn_did_you_mean(name, names).text);
     return NULL;
 }
 
@@ -160,9 +158,8 @@ static void take_operator(lua_State *L, struct bind_query *query, const char *co
         return;
     }
     names[n] = "null";
-    const char *near = tn_str_nearest(tn_str(name), names);
-    luaL_error(L, "there is no operator '%s'%s%s%s (eq ne in lt le gt ge prefix contains null)",
-               name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    luaL_error(L, "there is no operator '%s' (eq ne in lt le gt ge prefix contains null)%s", name,
+               tn_did_you_mean(tn_str(name), names).text);
 }
 
 /* The condition at the top: a value, a list of values, or operators. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/hint.h"
 #include "base/limits.h"
 #include "base/time.h"
 
@@ -62,11 +63,7 @@ const struct tn_decl *bind_resource(lua_State *L, int index, const struct bind_o
         if (!decl) break;
         names[i] = decl->name;
     }
-    const char *near = tn_str_nearest(tn_str(name), names);
-    if (near)
-        luaL_error(L, "there is no resource '%s'; did you mean '%s'?", name, near);
-    else
-        luaL_error(L, "there is no resource '%s'", name);
+    luaL_error(L, "there is no resource '%s'%s", name, tn_did_you_mean(tn_str(name), names).text);
     return NULL;
 }
 

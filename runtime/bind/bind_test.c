@@ -2,6 +2,7 @@
 #include "bind/bind_test.h"
 
 #include "base/buf.h"
+#include "base/hint.h"
 #include "base/limits.h"
 #include "bind/bind_http.h"
 #include "bind/bind_map.h"
@@ -152,8 +153,8 @@ static int l_rows(lua_State *L)
     return 1;
 }
 
-/* nearest(word, names): the one that was meant, or nil. */
-static int l_nearest(lua_State *L)
+/* did_you_mean(word, names): the end of a message about an unknown word. */
+static int l_did_you_mean(lua_State *L)
 {
     const char *names[NAMES_MAX + 1] = {NULL};
     struct tn_str word = bind_str(L, 1);
@@ -161,13 +162,14 @@ static int l_nearest(lua_State *L)
     luaL_checkstack(L, NAMES_MAX, "names");
     for (lua_Integer i = 1; i <= NAMES_MAX && lua_rawgeti(L, 2, i) != LUA_TNIL; i++)
         names[i - 1] = luaL_checkstring(L, -1);
-    lua_pushstring(L, tn_str_nearest(word, names));
+    lua_pushstring(L, tn_did_you_mean(word, names).text);
     return 1;
 }
 
 static const luaL_Reg functions[] = {
-    {"answer", l_answer},   {"clock", l_clock}, {"map", l_map}, {"rows", l_rows},
-    {"nearest", l_nearest}, {"reset", l_reset}, {NULL, NULL}};
+    {"answer", l_answer}, {"clock", l_clock}, {"did_you_mean", l_did_you_mean},
+    {"map", l_map},       {"reset", l_reset}, {"rows", l_rows},
+    {NULL, NULL}};
 
 int luaopen_tenon_test(lua_State *L)
 {

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hint.h"
+
 enum { PAGE = 50, PAGE_MAX = 500 };
 
 static const struct key resource_keys[] = {
@@ -33,10 +35,9 @@ static void check_names(struct reading *r, const struct tn_resource *a, const ch
         const char *const *own = system;
         while (*own && strcmp(*own, *names) != 0) own++;
         if (*own || tn_field_find(a->fields, a->n_fields, tn_str(*names))) continue;
-        const char *near = tn_str_nearest(tn_str(*names), known);
         tn_decl_fault(r, tn_decl_key_line(r, what),
-                      "'%s' names the field '%s', which is not declared%s%s%s", what, *names,
-                      near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+                      "'%s' names the field '%s', which is not declared%s", what, *names,
+                      tn_did_you_mean(tn_str(*names), known).text);
     }
 }
 

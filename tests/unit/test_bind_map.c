@@ -576,7 +576,7 @@ static void wrong_declarations_say_where_and_what(void **state)
     assert_string_equal(err.text, "a mapping file returns map { ... } of require \"tenon.map\"");
     tn_isolate_unref(iso);
     refuse(HEAD "return map { reads = 'x', writes = 'y', key = 'id', sets = {} }", 3, "",
-           "unknown key \"sets\": did you mean \"set\"?");
+           "unknown key \"sets\"; did you mean 'set'?");
     refuse(HEAD "return map { reads = 'x', writes = 'y', set = {} }", 3, "",
            "key = \"...\" is missing");
     refuse(HEAD "return map { reads = 'x', writes = 'y', key = 'externalId' }", 3, "",
@@ -584,19 +584,19 @@ static void wrong_declarations_say_where_and_what(void **state)
     refuse(HEAD "return map { reads = 'x', writes = 'y', key = 'externalId', set = {} }", 3, "",
            "it sets no field");
     refuse(MAP("y = from 'x' :txet()"), 5, "",
-           "there is no operator \"txet\": did you mean \"text\"?");
+           "there is no operator \"txet\"; did you mean 'text'?");
     refuse(MAP("y = map.form 'x'"), 5, "",
-           "there is no tenon.map word \"form\": did you mean \"from\"?");
+           "there is no tenon.map word \"form\"; did you mean 'from'?");
     refuse(MAP("y = from(7)"), 5, "", "from: expected a text, got number");
     refuse(MAP("y = from 'x' :number { mni = 1 }"), 5, "",
-           "number has no option \"mni\": did you mean \"min\"?");
+           "number has no option \"mni\"; did you mean 'min'?");
     refuse(MAP("y = from 'x' :decimal { scale = 1.5 }"), 5, "", "scale is a count of digits");
     refuse(MAP("y = from 'x' :decimal { rounding = 'near' }"), 5, "", "rounding is one of half_up");
 #define ITEM(set)                                                                                  \
     HEAD "return map { reads = 'x.item', writes = 'item', key = 'externalId', set = {\n"           \
          "externalId = from 'id' :text(),\n" set "\n} }"
     refuse(ITEM("partNumbr = from 'n'"), 5, "partNumbr",
-           "there is no such target field: did you mean \"partNumber\"?");
+           "there is no such target field; did you mean 'partNumber'?");
     refuse(ITEM("zzz = from 'n'"), 5, "zzz",
            "there is no such target field; there are partNumber, partName");
     refuse(ITEM("status = 'Active'"), 5, "status",
