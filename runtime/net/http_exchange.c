@@ -3,7 +3,8 @@
 #include <stdio.h>
 
 #include "base/time.h"
-#include "net/internal.h"
+#include "net/exchange.h"
+#include "net/http_server.h"
 
 enum { EXTRA_MAX = 64 * 1024, OUT_MAX = EXTRA_MAX + 4096 };
 

@@ -20,7 +20,7 @@
 #include "base/map.h"
 #include "base/time.h"
 #include "loop/loop.h"
-#include "net/internal.h"
+#include "net/exchange.h"
 
 enum {
     READ_HIGH = 96 * 1024, /* bytes read ahead; a whole header has to fit */

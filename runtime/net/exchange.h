@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* internal.h - what http_server.c (connections) and http_exchange.c (requests and answers) share.
- * For these two alone. */
-#ifndef TN_NET_INTERNAL_H
-#define TN_NET_INTERNAL_H
+/* exchange.h - one request and its answer, from the inside.  http_server.c (connections) and
+ * http_exchange.c (requests and answers) share it; it is for these two alone. */
+#ifndef TN_NET_EXCHANGE_H
+#define TN_NET_EXCHANGE_H
 
 #include <sys/uio.h>
 
 #include "base/alloc.h"
-#include "net/http_server.h"
+#include "base/buf.h"
+#include "net/http_parse.h"
 #include "net/router.h"
 
 struct tn_conn;
+struct tn_http_server;
+struct tn_http_server_options;
 
 enum { PEER_LEN = 48, REQUEST_ID_LEN = 64 };
 
