@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "api/internal.h"
+#include "api/handler.h"
 #include "base/alloc.h"
 #include "base/hint.h"
 #include "base/limits.h"
