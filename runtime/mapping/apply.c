@@ -10,7 +10,9 @@
 #include "base/json_tape.h"
 #include "base/limits.h"
 #include "base/time.h"
-#include "mapping/internal.h"
+#include "mapping/applier.h"
+#include "mapping/coerce.h"
+#include "mapping/quick.h"
 
 /* The members of an object as the last one of its kind had them, in order.  Records of one stream
  * rarely differ in this, so each key is a comparison with the one that is expected. */
@@ -779,6 +781,13 @@ static enum tn_written missing(struct tn_apply *a, const struct tn_member *f, en
     return FAULTY;
 }
 
+void tn_apply_id(struct tn_apply *a, struct tn_str id)
+{
+    tn_buf_reset(&a->id);
+    tn_buf_addstr(&a->id, id);
+    a->outcome->external_id = tn_buf_str(&a->id);
+}
+
 /* The external id: a text with something in it. */
 static enum tn_written take_key(struct tn_apply *a, const struct tn_member *f, struct tn_value v)
 {
@@ -795,9 +804,7 @@ static enum tn_written take_key(struct tn_apply *a, const struct tn_member *f, s
         tn_apply_why(a, &v, "the key is empty");
         return FAULTY;
     }
-    tn_buf_reset(&a->id);
-    tn_buf_addstr(&a->id, text.s);
-    a->outcome->external_id = tn_buf_str(&a->id);
+    tn_apply_id(a, text.s);
     return WRITTEN;
 }
 

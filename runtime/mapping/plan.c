@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "mapping/internal.h"
-
 #include "base/hint.h"
+#include "mapping/applier.h"
+#include "mapping/coerce.h"
+#include "mapping/plan.h"
+#include "mapping/quick.h"
 
 enum { DEPTH_MAX = 32, FIELDS_MAX = 4096, INDEX_MAX = 100000, PARTS_MAX = 16 };
 
