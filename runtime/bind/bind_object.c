@@ -119,13 +119,13 @@ void *bind_new(lua_State *L, size_t size, const struct bind_class *class)
     return object;
 }
 
-void *bind_test(lua_State *L, int index, const struct bind_class *class)
+void *bind_is(lua_State *L, int index, const struct bind_class *class)
 {
     struct head *head = luaL_testudata(L, index, class->name);
     return head && !head->dropped ? object_of(head) : NULL;
 }
 
-void *bind_check(lua_State *L, int index, const struct bind_class *class)
+void *bind_as(lua_State *L, int index, const struct bind_class *class)
 {
     struct head *head = luaL_checkudata(L, index, class->name);
     if (head->dropped) luaL_error(L, "stale handle: this %s ended with its task", class->name);

@@ -236,7 +236,7 @@ static int push_next(lua_State *L, struct bind_query *query)
 
 static int next_page(lua_State *L)
 {
-    struct bind_query *query = bind_check(L, 1, &bind_query_class);
+    struct bind_query *query = bind_as(L, 1, &bind_query_class);
     struct tn_err err;
     if (!bind_query_run(query, &err)) {
         bind_query_end(query);
@@ -250,7 +250,7 @@ static int next_page(lua_State *L)
 
 static int each_next(lua_State *L)
 {
-    struct bind_query *query = bind_check(L, 1, &bind_query_class);
+    struct bind_query *query = bind_as(L, 1, &bind_query_class);
     bool more = !query->begun || query->page.more;
     if (query->left && more && query->at == query->rows.n) return bind_read(L, next_page);
     return push_next(L, query);
@@ -286,7 +286,7 @@ static const struct bind_class tx_class;
 
 static struct tx *check_tx(lua_State *L)
 {
-    return bind_check(L, 1, &tx_class);
+    return bind_as(L, 1, &tx_class);
 }
 
 static const struct tn_decl *check_resource(lua_State *L, const struct tx *tx)
@@ -486,7 +486,7 @@ static int tx_l_kv_delete(lua_State *L)
 /* The function ended, well or not: from now on nothing can be done with it. */
 static int tx_l_close(lua_State *L)
 {
-    struct tx *tx = bind_test(L, 1, &tx_class);
+    struct tx *tx = bind_is(L, 1, &tx_class);
     if (tx) bind_drop(tx);
     return 0;
 }
@@ -563,7 +563,7 @@ static struct tn_commit *what_it_did(lua_State *L, const struct deal *d)
 {
     struct tn_err err;
     /* `local t <close> = tx` ends it early; what it wrote is gone then. */
-    struct tx *tx = bind_test(L, AT_TX, &tx_class);
+    struct tx *tx = bind_is(L, AT_TX, &tx_class);
     if (!tx) luaL_error(L, "the transaction was closed by its function");
     struct tn_commit *commit = tn_commit_new(d->desk.store);
     bool ok = tx_build(tx, commit, &err);
@@ -577,7 +577,7 @@ static struct tn_commit *what_it_did(lua_State *L, const struct deal *d)
 
 static int commit_it(lua_State *L)
 {
-    struct deal *d = bind_check(L, AT_DEAL, &deal_class);
+    struct deal *d = bind_as(L, AT_DEAL, &deal_class);
     struct tn_commit *commit = what_it_did(L, d);
     if (!tn_commit_count(commit)) {
         tn_commit_free(commit);

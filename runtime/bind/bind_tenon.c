@@ -5,7 +5,7 @@
 
 #include "base/time.h"
 #include "bind/bind_sync.h"
-#include "bind/bind_test.h"
+#include "bind/testing.h"
 #include "script/decl.h"
 
 /* ---- declarations: tn.adapter {...} ---- */

@@ -116,14 +116,17 @@ static void compare(const char *module, const struct names *real, const struct n
             fail_msg("%s: %s is in stdlib/meta only", module, stub->name[i]);
 }
 
-/* Objects of a module that have a file of their own. */
+/* Objects of a module that have files of their own. */
 static void add_objects(const char *module, struct names *c)
 {
+    static const char *const files[] = {"runtime/bind/bind_stream.c", "runtime/bind/http_reply.c"};
     if (strcmp(module, "tenon.http") != 0) return;
-    char *source = read_source("runtime/bind/bind_stream.c");
-    assert_non_null(source);
-    names_in_c(source, c);
-    tn_free(source);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *source = read_source(files[i]);
+        assert_non_null(source);
+        names_in_c(source, c);
+        tn_free(source);
+    }
 }
 
 /* The words of "tenon" that come from lists. */
