@@ -81,7 +81,7 @@ static void read_about(lua_State *L, int options, const struct bind_owner *owner
     lua_settop(L, record - 1);
 }
 
-static void read_data(lua_State *L, int index, struct bind_body_reader *reader,
+static void read_data(lua_State *L, int index, struct bind_record_reader *reader,
                       struct bind_event_told *out)
 {
     out->data = TN_STR("");
@@ -92,7 +92,7 @@ static void read_data(lua_State *L, int index, struct bind_body_reader *reader,
 }
 
 void bind_event_read(lua_State *L, int first, const struct bind_owner *owner,
-                     struct bind_body_reader *reader, struct bind_event_told *out)
+                     struct bind_record_reader *reader, struct bind_event_told *out)
 {
     *out = (struct bind_event_told){.type = check_type(L, first, owner)};
     lua_settop(L, lua_gettop(L) > first + 2 ? lua_gettop(L) : first + 2);
@@ -106,14 +106,14 @@ void bind_event_read(lua_State *L, int first, const struct bind_owner *owner,
 
 struct emitting {
     struct bind_commit commit; /* first */
-    struct bind_body_reader reader;
+    struct bind_record_reader reader;
 };
 
 static void drop_emitting(void *object)
 {
     struct emitting *e = object;
     bind_commit_forget(&e->commit);
-    bind_body_reader_clear(&e->reader);
+    bind_record_reader_clear(&e->reader);
 }
 
 static const struct bind_class emitting_class = {.name = "tenon.event.emit", .drop = drop_emitting};
@@ -138,7 +138,7 @@ static int l_emit(lua_State *L)
     if (!bind_desk_open(L, &desk, &err) || !bind_may_write(&desk, &err)) return bind_fail(L, &err);
     struct emitting *e = bind_new(L, sizeof *e, &emitting_class);
     e->commit.task = task;
-    bind_body_reader_init(&e->reader);
+    bind_record_reader_init(&e->reader);
     bind_event_read(L, 1, desk.owner, &e->reader, &told);
     struct tn_commit *commit = tn_commit_new(desk.store);
     tn_commit_origin(commit, &desk.actor.origin);

@@ -14,7 +14,7 @@ struct bind_event_told {
 /* From (type, data, options) at first ... first + 2.  Raises: a type that is no name or one that is
  * the store's own, data without a JSON form or larger than TN_LIMIT_EVENT. */
 void bind_event_read(lua_State *L, int first, const struct bind_owner *owner,
-                     struct bind_body_reader *reader, struct bind_event_told *out);
+                     struct bind_record_reader *reader, struct bind_event_told *out);
 /* Pushes the event as scripts see it: type, seq, number, at, data, record. */
 void bind_event_push(lua_State *L, const struct tn_unit *core, struct tn_json *json,
                      const struct tn_event *e);

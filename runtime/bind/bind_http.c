@@ -310,7 +310,7 @@ static int no_network(lua_State *L)
 static int launch(lua_State *L, struct call *c, const struct tn_fetch *f)
 {
     struct tn_err err;
-    c->fetch = tn_fetch(bind_context(L)->http, f, on_reply, c, &err);
+    c->fetch = tn_fetch_start(bind_context(L)->http, f, on_reply, c, &err);
     if (c->fetch) return tn_task_park(L, request_done, c);
     land(c);
     return bind_fail(L, &err);

@@ -196,14 +196,14 @@ void bind_records_push(lua_State *L, const struct bind_records *rows, size_t i)
 
 /* ---- bodies ---- */
 
-void bind_body_reader_init(struct bind_body_reader *r)
+void bind_record_reader_init(struct bind_record_reader *r)
 {
     r->json = tn_json_new();
     tn_buf_init(&r->text, TN_LIMIT_RECORD);
     tn_buf_init(&r->clean, TN_LIMIT_RECORD);
 }
 
-void bind_body_reader_clear(struct bind_body_reader *r)
+void bind_record_reader_clear(struct bind_record_reader *r)
 {
     tn_json_free(r->json);
     tn_buf_clear(&r->text);
@@ -216,7 +216,7 @@ static bool is_systems(struct tn_str name)
            tn_str_is(name, "updatedAt");
 }
 
-struct tn_str bind_table(lua_State *L, int index, struct bind_body_reader *r)
+struct tn_str bind_table(lua_State *L, int index, struct bind_record_reader *r)
 {
     struct tn_err err;
     struct tn_jw w;
@@ -229,7 +229,8 @@ struct tn_str bind_table(lua_State *L, int index, struct bind_body_reader *r)
     return tn_buf_str(&r->text);
 }
 
-struct tn_str bind_body(lua_State *L, int index, struct bind_body_reader *r, struct tn_str *given)
+struct tn_str bind_record_body(lua_State *L, int index, struct bind_record_reader *r,
+                               struct tn_str *given)
 {
     struct tn_jw w;
     (void)bind_table(L, index, r);

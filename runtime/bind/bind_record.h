@@ -59,17 +59,18 @@ void bind_records_push(lua_State *L, const struct bind_records *rows, size_t i);
 /* ---- bodies that scripts give ---- */
 
 /* Texts and a reader; part of an object that clears it, so that errors may jump. */
-struct bind_body_reader {
+struct bind_record_reader {
     struct tn_buf text, clean;
     struct tn_json *json;
 };
-void bind_body_reader_init(struct bind_body_reader *r);
-void bind_body_reader_clear(struct bind_body_reader *r);
+void bind_record_reader_init(struct bind_record_reader *r);
+void bind_record_reader_clear(struct bind_record_reader *r);
 /* The table at index as JSON, which the reader has then parsed.  Raises invalid, with the path, on
  * what has no JSON form. */
-struct tn_str bind_table(lua_State *L, int index, struct bind_body_reader *r);
+struct tn_str bind_table(lua_State *L, int index, struct bind_record_reader *r);
 /* The value at index as JSON without the members that every record has (they may be there, since a
  * record that was read has them); *given gets the id among them, absent when there is none. */
-struct tn_str bind_body(lua_State *L, int index, struct bind_body_reader *r, struct tn_str *given);
+struct tn_str bind_record_body(lua_State *L, int index, struct bind_record_reader *r,
+                               struct tn_str *given);
 
 #endif

@@ -358,7 +358,7 @@ static int tx_l_create(lua_State *L)
 {
     struct tx *tx = check_tx(L);
     const struct tn_decl *resource = check_resource(L, tx);
-    struct tn_str given, body = bind_body(L, 3, &tx->reader, &given);
+    struct tn_str given, body = bind_record_body(L, 3, &tx->reader, &given);
     struct tn_id id = {{0}};
     struct tn_err err;
     char text[TN_ID_LEN + 1];
@@ -392,7 +392,7 @@ static int change(lua_State *L, change_fn fn)
     struct tx *tx = check_tx(L);
     const struct tn_decl *resource = check_resource(L, tx);
     struct tn_id id = check_id(L, resource), other;
-    struct tn_str given, body = bind_body(L, 4, &tx->reader, &given);
+    struct tn_str given, body = bind_record_body(L, 4, &tx->reader, &given);
     struct tn_err err;
     if (given.p && (!tn_id_parse(given, &other) || memcmp(&id, &other, sizeof id) != 0))
         luaL_argerror(L, 4, "this is another record: it has an id of its own");
@@ -441,7 +441,7 @@ static int tx_l_audit(lua_State *L)
     struct tn_err err;
     luaL_argcheck(L, strlen(action) <= 100, 2, "100 bytes at most");
     luaL_argcheck(L, strlen(object) <= 200, 3, "200 bytes at most");
-    if (!lua_isnoneornil(L, 4)) detail = bind_body(L, 4, &tx->reader, &given);
+    if (!lua_isnoneornil(L, 4)) detail = bind_record_body(L, 4, &tx->reader, &given);
     if (!tx_audit(tx, action, object, detail, &err)) bind_raise(L, &err);
     return 0;
 }

@@ -272,7 +272,7 @@ int bind_stream_open(lua_State *L, const struct tn_fetch *f, lua_CFunction rows)
         return bind_fail(L, &err);
     }
     s->live = live;
-    s->fetch = tn_fetch(bind_context(L)->http, &with, on_end, s, &err);
+    s->fetch = tn_fetch_start(bind_context(L)->http, &with, on_end, s, &err);
     if (!s->fetch) {
         bind_drop(s);
         return bind_fail(L, &err);

@@ -94,7 +94,7 @@ static int l_map(lua_State *L)
     t->json = tn_json_new();
     t->apply = tn_apply_new(tn_mapping_plan(mapping));
     read_record(L, 2, t);
-    if (!tn_apply(t->apply, tn_json_root(t->json), &t->out, &outcome)) {
+    if (!tn_apply_record(t->apply, tn_json_root(t->json), &t->out, &outcome)) {
         const struct tn_outcome_fault *f = &outcome.faults[0];
         tn_fail(&err, f->kind, "%s", f->text);
         tn_fail_field(&err, "%s", f->field);

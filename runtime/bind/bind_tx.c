@@ -37,7 +37,7 @@ void tx_init(struct tx *tx, const struct bind_desk *desk)
     tn_arena_init(&tx->arena);
     tn_buf_init(&tx->hold, TN_LIMIT_RECORD);
     tn_buf_init(&tx->merged, TN_LIMIT_RECORD);
-    bind_body_reader_init(&tx->reader);
+    bind_record_reader_init(&tx->reader);
 }
 
 void tx_clear(struct tx *tx)
@@ -47,7 +47,7 @@ void tx_clear(struct tx *tx)
     tn_json_free(tx->after);
     tn_buf_clear(&tx->hold);
     tn_buf_clear(&tx->merged);
-    bind_body_reader_clear(&tx->reader);
+    bind_record_reader_clear(&tx->reader);
     tn_arena_clear(&tx->arena);
 }
 

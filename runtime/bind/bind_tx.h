@@ -32,7 +32,7 @@ struct tx {
     struct tn_arena arena;
     struct tn_buf hold, merged; /* what is being read and made */
     struct tn_json *before, *after;
-    struct bind_body_reader reader;
+    struct bind_record_reader reader;
 };
 void tx_init(struct tx *tx, const struct bind_desk *desk);
 void tx_clear(struct tx *tx);

@@ -218,7 +218,7 @@ static void open_store(struct testing *t)
     struct tn_err err;
     t->store = tn_scratch_store_open(t->workshop.loop, t->workshop.units, &t->clock, &err);
     if (t->store)
-        t->workshop.env.store = tn_scratch_store(t->store);
+        t->workshop.env.store = tn_scratch_store_of(t->store);
     else
         fprintf(stderr, "tests have no store: %s\n", err.text);
 }

@@ -107,7 +107,7 @@ struct tn_scratch_store *tn_scratch_store_open(struct tn_loop *loop, const struc
     return NULL;
 }
 
-struct tn_store *tn_scratch_store(const struct tn_scratch_store *s)
+struct tn_store *tn_scratch_store_of(const struct tn_scratch_store *s)
 {
     return s->store;
 }

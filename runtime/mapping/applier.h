@@ -11,7 +11,7 @@
 struct tn_outcome;
 struct tn_trace;
 
-struct tn_shape;
+struct tn_layout;
 
 /* Where in the output one field of the record stands, for the hash. */
 enum tn_form { TN_FORM_plain, TN_FORM_number, TN_FORM_other }; /* plain: canonical as it is */
@@ -50,10 +50,10 @@ struct tn_answer_of {
 
 struct tn_apply {
     const struct tn_plan *plan;
-    struct tn_arena arena;   /* results of operators; forgotten with each record */
-    uint32_t *slots;         /* nodes of the record, of all scopes */
-    struct tn_shape *shapes; /* of all places */
-    struct tn_json *reader;  /* for what has to be parsed again */
+    struct tn_arena arena;    /* results of operators; forgotten with each record */
+    uint32_t *slots;          /* nodes of the record, of all scopes */
+    struct tn_layout *shapes; /* of all places */
+    struct tn_json *reader;   /* for what has to be parsed again */
     struct tn_buf side, from_fn, id, canonical;
     struct tn_piece *pieces;
     size_t base; /* of the last object in its buffer */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* plan.h - what a mapping does to a record: declared as data (a spec), compiled once into a plan.
  * Knows no Lua: a field given as a function is a number that a callback gets.
- * Life: tn_plan_new from a spec; any number of tn_apply over it; tn_plan_free.  A plan never
+ * Life: tn_plan_new from a spec; any number of tn_apply_record over it; tn_plan_free.  A plan never
  * changes after it was made; the spec may go as soon as tn_plan_new has returned. */
 #ifndef TN_MAPPING_PLAN_H
 #define TN_MAPPING_PLAN_H
