@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "api/internal.h"
+#include "api/handler.h"
 #include "base/alloc.h"
+#include "base/hint.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "loop/loop.h"
@@ -199,9 +200,8 @@ bool api_members_known(struct tn_jval object, const char *const *names, const ch
 {
     for (struct tn_jiter it = tn_jiter(object); tn_jnext(&it);) {
         if (listed(names, it.key) || listed(ours, it.key)) continue;
-        const char *near = tn_str_nearest(it.key, names);
-        tn_fail(err, TN_E_invalid, "there is no member '%.*s'%s%s%s", TN_FMT(it.key),
-                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        tn_fail(err, TN_E_invalid, "there is no member '%.*s'%s", TN_FMT(it.key),
+                tn_did_you_mean(it.key, names).text);
         return tn_fail_field(err, "%.*s", TN_FMT(it.key));
     }
     return true;
@@ -234,9 +234,8 @@ bool api_query_known(struct tn_http_exchange *x, const char *const *names)
         struct tn_err err;
         tn_http_query_at(x, i, &name, &value);
         if (listed(names, name)) continue;
-        const char *near = tn_str_nearest(name, names);
-        tn_fail(&err, TN_E_invalid, "there is no parameter '%.*s'%s%s%s", TN_FMT(name),
-                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        tn_fail(&err, TN_E_invalid, "there is no parameter '%.*s'%s", TN_FMT(name),
+                tn_did_you_mean(name, names).text);
         tn_fail_field(&err, "%.*s", TN_FMT(name));
         tn_answer_err(x, &err);
         return false;

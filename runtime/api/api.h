@@ -4,37 +4,11 @@
 #ifndef TN_API_API_H
 #define TN_API_API_H
 
-#include <stdint.h>
-#include <sys/types.h>
-
-#include "scripts/ops.h"
+#include "api/parts.h"
 #include "base/err.h"
 
 struct tn_api;
 struct tn_http_server_options;
-struct tn_keys;
-struct tn_log;
-struct tn_loop;
-struct tn_runner;
-struct tn_secrets;
-struct tn_shared;
-struct tn_store;
-
-/* The parts of a worker; all outlive the API. */
-struct tn_api_parts {
-    struct tn_loop *loop;
-    struct tn_log *log;
-    struct tn_store *store;
-    struct tn_keys *keys;
-    const struct tn_secrets *secrets;
-    struct tn_runner *runner;
-    struct tn_shared *shared;
-    const struct tn_scripts_ops *scripts;
-    void *scripts_self;
-    const char *version;
-    int64_t team; /* of this installation, for the local command line */
-    int worker;   /* number, from 1 */
-};
 
 TN_MUST_CHECK struct tn_api *tn_api_open(const struct tn_api_parts *parts, struct tn_err *err);
 void tn_api_close(struct tn_api *api); /* NULL does nothing */

@@ -4,7 +4,7 @@
 #ifndef TN_API_BACKUP_H
 #define TN_API_BACKUP_H
 
-#include "api/internal.h"
+#include "api/handler.h"
 
 void api_backup_make(void *api, struct tn_http_exchange *x);
 

@@ -5,7 +5,7 @@
 #define TN_API_INTEGRATIONS_H
 
 #include "access/integration.h"
-#include "api/internal.h"
+#include "api/handler.h"
 
 void api_integrations_list(void *api, struct tn_http_exchange *x);
 void api_integrations_get(void *api, struct tn_http_exchange *x);

@@ -3,7 +3,7 @@
 #ifndef TN_API_KEYS_H
 #define TN_API_KEYS_H
 
-#include "api/internal.h"
+#include "api/handler.h"
 
 void api_keys_list(void *api, struct tn_http_exchange *x);
 void api_keys_create(void *api, struct tn_http_exchange *x);

@@ -88,7 +88,7 @@ static bool list_one(void *arg, const struct tn_row *row)
 }
 
 /* The parameters that this list takes: its filters and the common ones. */
-static bool known_parameters(const struct tn_resource *r, struct tn_http_exchange *x)
+static bool known_parameters(const struct tn_entity *r, struct tn_http_exchange *x)
 {
     const char *names[PARAMETERS_MAX + 7] = {"limit", "offset", "cursor", "sort", "order"};
     size_t n = 5;
@@ -96,7 +96,7 @@ static bool known_parameters(const struct tn_resource *r, struct tn_http_exchang
     return api_query_known(x, names);
 }
 
-static void take_filters(struct listing *l, const struct tn_resource *r, struct tn_http_exchange *x)
+static void take_filters(struct listing *l, const struct tn_entity *r, struct tn_http_exchange *x)
 {
     for (const char *const *f = r->filter; f && *f; f++) {
         struct tn_str value = tn_http_query(x, *f, NULL);
@@ -109,7 +109,7 @@ static void take_filters(struct listing *l, const struct tn_resource *r, struct 
 }
 
 /* What people call the system columns. */
-static const char *sort_column(const struct tn_resource *r, struct tn_str name)
+static const char *sort_column(const struct tn_entity *r, struct tn_str name)
 {
     if (tn_str_is(name, "createdAt")) return "created";
     if (tn_str_is(name, "updatedAt")) return "updated";
@@ -118,7 +118,7 @@ static const char *sort_column(const struct tn_resource *r, struct tn_str name)
     return NULL;
 }
 
-static bool take_sort(struct listing *l, const struct tn_resource *r, struct tn_http_exchange *x)
+static bool take_sort(struct listing *l, const struct tn_entity *r, struct tn_http_exchange *x)
 {
     struct tn_str sort = tn_http_query(x, "sort", NULL), order = tn_http_query(x, "order", NULL);
     struct tn_err err;
@@ -164,7 +164,7 @@ void api_resources_list(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
     const struct tn_decl *decl = resource_of(x);
-    const struct tn_resource *r = &decl->resource;
+    const struct tn_entity *r = &decl->resource;
     struct listing l = {.q = {.team = api_who(x)->team, .table = r->plural, .total = true}};
     struct tn_page page;
     struct tn_err err;

@@ -4,7 +4,7 @@
 #ifndef TN_API_RESOURCES_H
 #define TN_API_RESOURCES_H
 
-#include "api/internal.h"
+#include "api/handler.h"
 
 void api_resources_list(void *api, struct tn_http_exchange *x);
 void api_resources_get(void *api, struct tn_http_exchange *x);

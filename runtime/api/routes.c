@@ -3,7 +3,7 @@
  * for each path of theirs, surfaces (scripts/surfaces) what they declare. */
 #include "api/backup.h"
 #include "api/integrations.h"
-#include "api/internal.h"
+#include "api/handler.h"
 #include "api/keys.h"
 #include "api/resources.h"
 #include "api/runs.h"

@@ -3,7 +3,7 @@
 #ifndef TN_API_RUNS_H
 #define TN_API_RUNS_H
 
-#include "api/internal.h"
+#include "api/handler.h"
 
 void api_runs_start(void *api, struct tn_http_exchange *x);
 void api_runs_list(void *api, struct tn_http_exchange *x);

@@ -4,7 +4,7 @@
 #ifndef TN_API_SCRIPT_BODY_H
 #define TN_API_SCRIPT_BODY_H
 
-#include "api/internal.h"
+#include "api/handler.h"
 #include "scripts/ops.h"
 #include "base/alloc.h"
 

@@ -4,7 +4,7 @@
 #ifndef TN_API_SCRIPT_ROUTES_H
 #define TN_API_SCRIPT_ROUTES_H
 
-#include "api/internal.h"
+#include "api/handler.h"
 
 void api_scripts_list(void *api, struct tn_http_exchange *x);
 void api_scripts_reload(void *api, struct tn_http_exchange *x);

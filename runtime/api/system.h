@@ -3,7 +3,7 @@
 #ifndef TN_API_SYSTEM_H
 #define TN_API_SYSTEM_H
 
-#include "api/internal.h"
+#include "api/handler.h"
 
 void api_system_live(void *api, struct tn_http_exchange *x);
 void api_system_ready(void *api, struct tn_http_exchange *x);

@@ -21,7 +21,7 @@ struct column {
 
 struct tn_csv {
     struct tn_csv_options o;
-    tn_row_fn each;
+    tn_rows_fn each;
     void *arg;
     struct tn_arena arena;
     struct tn_map commas; /* names of the columns with a decimal comma */
@@ -51,7 +51,7 @@ static void list_commas(struct tn_csv *c, struct tn_str list)
     while (list.n && tn_str_split(&list, ',', &one)) tn_map_put(&c->commas, tn_str_trim(one), c);
 }
 
-struct tn_csv *tn_csv_new(const struct tn_csv_options *o, tn_row_fn each, void *arg)
+struct tn_csv *tn_csv_new(const struct tn_csv_options *o, tn_rows_fn each, void *arg)
 {
     struct tn_csv *c = TN_NEW(struct tn_csv);
     c->o = *o;

@@ -21,7 +21,7 @@ struct tn_csv_options {
 };
 
 /* Options are copied. */
-struct tn_csv *tn_csv_new(const struct tn_csv_options *o, tn_row_fn each, void *arg);
+struct tn_csv *tn_csv_new(const struct tn_csv_options *o, tn_rows_fn each, void *arg);
 void tn_csv_free(struct tn_csv *csv); /* NULL does nothing */
 /* False: err (the header is wrong, or each said so). */
 TN_MUST_CHECK bool tn_csv_feed(struct tn_csv *csv, const char *bytes, size_t n, struct tn_err *err);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hint.h"
 #include "base/id.h"
 #include "base/limits.h"
 #include "base/pattern.h"
@@ -150,7 +151,7 @@ static void not_among(struct check *c, const char *const *values, struct tn_str 
 {
     char all[300];
     size_t n = 0;
-    const char *near = tn_str_nearest(s, values);
+    struct tn_hint hint = tn_did_you_mean(s, values);
     struct params p;
     params_begin(&p);
     tn_jw_key(&p.w, TN_STR("values"));
@@ -160,10 +161,7 @@ static void not_among(struct check *c, const char *const *values, struct tn_str 
     all[0] = '\0';
     for (; *values && n < sizeof all; values++)
         n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", n ? ", " : "", *values);
-    if (near)
-        fault(c, TN_CODE_one_of, &p, "it has to be one of %s; did you mean '%s'?", all, near);
-    else
-        fault(c, TN_CODE_one_of, &p, "it has to be one of %s", all);
+    fault(c, TN_CODE_one_of, &p, "it has to be one of %s%s", all, hint.text);
 }
 
 static void bound(struct params *p, const char *name, const char *limit)
@@ -309,15 +307,11 @@ static void unknown(struct check *c, const struct tn_field *fields, size_t n, st
 {
     const char *names[200] = {NULL};
     for (size_t i = 0; i < n && i < 199; i++) names[i] = fields[i].name;
-    const char *near = tn_str_nearest(name, names);
     size_t cut = enter(c, name);
     struct params p;
     params_begin(&p);
-    if (near) tn_jw_kz(&p.w, "nearest", near);
-    if (near)
-        fault(c, TN_CODE_unknown, &p, "there is no such field; did you mean '%s'?", near);
-    else
-        fault(c, TN_CODE_unknown, &p, "there is no such field");
+    tn_jw_kstr(&p.w, "name", name);
+    fault(c, TN_CODE_unknown, &p, "there is no such field%s", tn_did_you_mean(name, names).text);
     c->path[cut] = '\0';
 }
 

@@ -43,8 +43,8 @@ struct tn_field {
     const char *pattern;       /* Lua pattern for text; NULL: any */
     const char *const *values; /* permitted texts; NULL ends; NULL: any.  state: its states */
     const char *initial;       /* state: what a new record has unless it says otherwise */
-    const char *const *first;  /* state: what else a new record may have; NULL ends; NULL: nothing */
-    const char *ref;           /* uuid: the entity of which a record has this id; NULL: none */
+    const char *const *first; /* state: what else a new record may have; NULL ends; NULL: nothing */
+    const char *ref;          /* uuid: the entity of which a record has this id; NULL: none */
     const struct tn_transition *moves; /* state: permitted changes; from NULL ends; NULL: any */
     const struct tn_field *fields;     /* object: members; list: of one, the element */
     size_t n_fields;                   /* 0: any members, any elements */

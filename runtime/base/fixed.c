@@ -16,7 +16,7 @@ struct column {
 struct tn_fixed {
     bool bytes;
     enum tn_encoding encoding;
-    tn_row_fn each;
+    tn_rows_fn each;
     void *arg;
     struct tn_arena arena;
     struct column *columns;
@@ -52,7 +52,7 @@ bad:
                    s.n > 60 ? 60 : (int)s.n, s.p);
 }
 
-struct tn_fixed *tn_fixed_new(const struct tn_fixed_options *o, tn_row_fn each, void *arg,
+struct tn_fixed *tn_fixed_new(const struct tn_fixed_options *o, tn_rows_fn each, void *arg,
                               struct tn_err *err)
 {
     struct tn_fixed *f = TN_NEW(struct tn_fixed);

@@ -18,7 +18,7 @@ struct tn_fixed_options {
 };
 
 /* NULL: err says what is wrong with the columns. */
-TN_MUST_CHECK struct tn_fixed *tn_fixed_new(const struct tn_fixed_options *o, tn_row_fn each,
+TN_MUST_CHECK struct tn_fixed *tn_fixed_new(const struct tn_fixed_options *o, tn_rows_fn each,
                                             void *arg, struct tn_err *err);
 void tn_fixed_free(struct tn_fixed *fixed); /* NULL does nothing */
 TN_MUST_CHECK bool tn_fixed_feed(struct tn_fixed *fixed, const char *bytes, size_t n,

@@ -336,7 +336,7 @@ no_digit:
     return 0;
 }
 
-uint32_t tn_json_number(struct tn_json *json, uint32_t at, uint32_t *info, struct tn_err *err)
+uint32_t tn_json_number_end(struct tn_json *json, uint32_t at, uint32_t *info, struct tn_err *err)
 {
     return number(json, at, (uint32_t)json->head.n, info, err);
 }

@@ -57,7 +57,7 @@ void tn_json_forget(struct tn_json *json);
 void tn_json_grow(struct tn_json *json, uint32_t nodes);
 void tn_json_remember_key(struct tn_json *json, uint32_t key);
 /* The end of the number that begins at `at`; 0: it is none, or too long. */
-uint32_t tn_json_number(struct tn_json *json, uint32_t at, uint32_t *info, struct tn_err *err);
+uint32_t tn_json_number_end(struct tn_json *json, uint32_t at, uint32_t *info, struct tn_err *err);
 
 /* Sees to it that AHEAD tokens are there (behind the last real one stand copies of it); false: the
  * text is exhausted. */

@@ -115,7 +115,7 @@ static const char *long_number(struct tn_json *json, const char *p, const char *
                                uint32_t *info)
 {
     struct tn_err err;
-    uint32_t end = tn_json_number(json, (uint32_t)(p - json->head.text), info, &err);
+    uint32_t end = tn_json_number_end(json, (uint32_t)(p - json->head.text), info, &err);
     return end && json->head.text + end < safe ? json->head.text + end : NULL;
 }
 

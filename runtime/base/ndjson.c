@@ -6,14 +6,14 @@
 #include "base/limits.h"
 
 struct tn_ndjson {
-    tn_row_fn each;
+    tn_rows_fn each;
     void *arg;
     struct tn_json *json;
     struct tn_buf line;
     size_t number;
 };
 
-struct tn_ndjson *tn_ndjson_new(tn_row_fn each, void *arg)
+struct tn_ndjson *tn_ndjson_new(tn_rows_fn each, void *arg)
 {
     struct tn_ndjson *r = TN_NEW(struct tn_ndjson);
     r->each = each;

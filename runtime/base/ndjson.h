@@ -10,7 +10,7 @@
 
 struct tn_ndjson;
 
-struct tn_ndjson *tn_ndjson_new(tn_row_fn each, void *arg);
+struct tn_ndjson *tn_ndjson_new(tn_rows_fn each, void *arg);
 void tn_ndjson_free(struct tn_ndjson *r); /* NULL does nothing */
 /* False: each said so. */
 TN_MUST_CHECK bool tn_ndjson_feed(struct tn_ndjson *r, const char *bytes, size_t n,

@@ -10,7 +10,7 @@
 
 /* A row: json (borrowed), or bad says what is wrong with this one and the next go on.  line: where
  * it begins in the source, from 1.  False stops the reader; its feed is then false too. */
-typedef bool (*tn_row_fn)(void *arg, struct tn_str json, const struct tn_err *bad, size_t line);
+typedef bool (*tn_rows_fn)(void *arg, struct tn_str json, const struct tn_err *bad, size_t line);
 
 enum tn_encoding { TN_ENCODING_utf8, TN_ENCODING_cp1252 };
 

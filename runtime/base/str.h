@@ -43,8 +43,5 @@ void tn_hex(const void *bytes, size_t n, char *out); /* 2 * n digits and a NUL *
 bool tn_utf8_valid(const char *s, size_t n);
 /* Length of the well-formed sequence (RFC 3629) that begins s; 0: there is none.  n is not 0. */
 size_t tn_utf8_step(const char *s, size_t n);
-/* The entry of names (NULL ends) nearest to s by edit distance, or NULL when none is near:
- * for "did you mean". */
-const char *tn_str_nearest(struct tn_str s, const char *const *names);
 
 #endif

@@ -42,7 +42,7 @@ struct tn_xml {
     bool anywhere; /* one name: at any depth */
     bool whole;    /* the root is the row */
     struct tn_str root;
-    tn_row_fn each;
+    tn_rows_fn each;
     void *arg;
     struct tn_arena fixed, arena; /* arena: of the row at hand */
     struct element *at;           /* NULL: outside of rows */
@@ -331,7 +331,7 @@ static int XMLCALL on_encoding(void *arg, const char *name, XML_Encoding *info)
 
 /* ---- life ---- */
 
-struct tn_xml *tn_xml_new(struct tn_str rows, tn_row_fn each, void *arg)
+struct tn_xml *tn_xml_new(struct tn_str rows, tn_rows_fn each, void *arg)
 {
     struct tn_xml *x = TN_NEW(struct tn_xml);
     struct tn_str one;

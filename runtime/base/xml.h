@@ -15,7 +15,7 @@ struct tn_xml;
 
 /* rows: names from the root on, "Envelope.Body.Items.Item"; one name alone stands for elements of
  * that name wherever they are; "" for all that is directly in the root; "*" for the root itself. */
-struct tn_xml *tn_xml_new(struct tn_str rows, tn_row_fn each, void *arg);
+struct tn_xml *tn_xml_new(struct tn_str rows, tn_rows_fn each, void *arg);
 void tn_xml_free(struct tn_xml *xml); /* NULL does nothing */
 /* False: err has line and column; rows before it were given. */
 TN_MUST_CHECK bool tn_xml_feed(struct tn_xml *xml, const char *bytes, size_t n, struct tn_err *err);

@@ -31,9 +31,9 @@ struct bind_context {
     const char *config_json;              /* decrypted, defaults filled in; NULL: none (yet) */
     const struct tn_field *config_fields; /* what the adapter declares */
     size_t n_config_fields;
-    bool guarded;           /* overruns in a row end the isolate, as they do an integration's */
-    struct bind_test *test; /* the isolate runs tests (bind_test.h); NULL: no */
-    void *app;              /* the application's own, for modules that need more */
+    bool guarded;              /* overruns in a row end the isolate, as they do an integration's */
+    struct bind_testing *test; /* the isolate runs tests (testing.h); NULL: no */
+    void *app;                 /* the application's own, for modules that need more */
 };
 
 /* All modules that scripts can require. */
@@ -62,8 +62,8 @@ void *bind_new(lua_State *L, size_t size, const struct bind_class *class);
 /* The same, but it lives until it is collected. */
 void *bind_new_free(lua_State *L, size_t size, const struct bind_class *class);
 /* Raises when the value is of another class, or was dropped ("stale handle"). */
-void *bind_check(lua_State *L, int index, const struct bind_class *class);
-void *bind_test(lua_State *L, int index, const struct bind_class *class); /* NULL instead */
+void *bind_as(lua_State *L, int index, const struct bind_class *class);
+void *bind_is(lua_State *L, int index, const struct bind_class *class); /* NULL instead */
 void bind_drop(void *object); /* now; twice does nothing */
 /* Adds these functions to the table at the top.  They are called with the floor (script/isolate.h),
  * so that they may touch all there is. */
@@ -119,6 +119,7 @@ int luaopen_tenon_time(lua_State *L);
 int luaopen_tenon_log(lua_State *L);
 int luaopen_tenon_crypto(lua_State *L);
 int luaopen_tenon_decimal(lua_State *L);
+int luaopen_tenon_map(lua_State *L);
 int luaopen_tenon_http(lua_State *L);
 int luaopen_tenon_kv(lua_State *L);
 int luaopen_tenon_vault(lua_State *L);

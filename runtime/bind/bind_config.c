@@ -2,6 +2,7 @@
 /* bind_config.c - require "tenon.config": the config of the integration that a script works for, by
  * name, as conn.config has it: decrypted, with defaults, read-only. */
 #include "base/field.h"
+#include "base/hint.h"
 #include "bind/bind.h"
 
 static const char VALUES[] = "tenon.config.values"; /* registry key: what was read, as Lua has it */
@@ -37,9 +38,9 @@ static void check_name(lua_State *L, const struct bind_context *c, const char *n
         if (n < 255) names[n++] = c->config_fields[i].name;
     }
     names[n] = NULL;
-    const char *near = tn_str_nearest(tn_str(name), names);
-    if (near) luaL_error(L, "the config has no '%s'; did you mean '%s'?", name, near);
-    luaL_error(L, "the config has no '%s': the adapter does not declare it", name);
+    struct tn_hint hint = tn_did_you_mean(tn_str(name), names);
+    luaL_error(L, "the config has no '%s'%s", name,
+               hint.text[0] ? hint.text : ": the adapter does not declare it");
 }
 
 /* The config never changes in an isolate's life: it is read once. */

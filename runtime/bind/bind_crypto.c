@@ -43,7 +43,7 @@ static int push_form(lua_State *L, int option, const unsigned char *bytes, size_
     }
 }
 
-static int digest(lua_State *L, enum tn_hash which)
+static int digest(lua_State *L, enum tn_hash_kind which)
 {
     unsigned char out[TN_HASH_MAX];
     size_t n = tn_hash(which, bind_str(L, 1), out);
@@ -71,7 +71,7 @@ static int l_sha512(lua_State *L)
     return digest(L, TN_HASH_sha512);
 }
 
-static int hmac(lua_State *L, enum tn_hash which)
+static int hmac(lua_State *L, enum tn_hash_kind which)
 {
     unsigned char out[TN_HASH_MAX];
     size_t n = tn_hmac(which, bind_str(L, 1), bind_str(L, 2), out);

@@ -86,7 +86,7 @@ void bind_decimal_push(lua_State *L, struct tn_str lexeme)
 static struct tn_str push_text(lua_State *L, int index)
 {
     struct tn_str s;
-    const struct number *n = bind_test(L, index, &NUMBER);
+    const struct number *n = bind_is(L, index, &NUMBER);
     index = lua_absindex(L, index);
     if (lua_getiuservalue(L, index, 1) != LUA_TSTRING) {
         struct tn_buf text;
@@ -110,7 +110,7 @@ static struct tn_str push_text(lua_State *L, int index)
 struct tn_str bind_decimal_text(lua_State *L, int index)
 {
     struct tn_str s = {NULL, 0};
-    if (!bind_test(L, index, &NUMBER)) return s;
+    if (!bind_is(L, index, &NUMBER)) return s;
     s = push_text(L, index);
     lua_pop(L, 1); /* the decimal holds it */
     return s;
@@ -151,7 +151,7 @@ static void from_text(lua_State *L, struct number *n, int index)
 /* An operand: a decimal, a Lua number or the text of a number; others become one in its place. */
 static const struct tn_decimal *operand(lua_State *L, int index)
 {
-    struct number *n = bind_test(L, index, &NUMBER);
+    struct number *n = bind_is(L, index, &NUMBER);
     if (n) return value_of(L, n, index);
     n = push_number(L);
     if (lua_isinteger(L, index))
@@ -267,7 +267,7 @@ static int l_compare(lua_State *L)
 /* Lua calls it for two userdata only; another kind is never equal. */
 static int l_equal(lua_State *L)
 {
-    bool both = bind_test(L, 1, &NUMBER) && bind_test(L, 2, &NUMBER);
+    bool both = bind_is(L, 1, &NUMBER) && bind_is(L, 2, &NUMBER);
     lua_pushboolean(L, both && compare(L) == 0);
     return 1;
 }
@@ -294,7 +294,7 @@ static int l_sign(lua_State *L)
 
 static int l_text(lua_State *L)
 {
-    bind_check(L, 1, &NUMBER);
+    bind_as(L, 1, &NUMBER);
     push_text(L, 1);
     return 1;
 }
@@ -319,7 +319,7 @@ static int l_integer(lua_State *L)
 
 static int l_number(lua_State *L)
 {
-    bind_check(L, 1, &NUMBER);
+    bind_as(L, 1, &NUMBER);
     push_text(L, 1);
     lua_pushnumber(L, strtod(lua_tostring(L, -1), NULL));
     return 1;
@@ -344,7 +344,7 @@ static int l_new(lua_State *L)
 
 static int l_is(lua_State *L)
 {
-    lua_pushboolean(L, bind_test(L, 1, &NUMBER) != NULL);
+    lua_pushboolean(L, bind_is(L, 1, &NUMBER) != NULL);
     return 1;
 }
 

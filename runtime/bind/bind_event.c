@@ -47,7 +47,7 @@ static bool is_taken(const struct bind_owner *owner, struct tn_str type)
         if (tn_system_tables[i].event && strcmp(tn_system_tables[i].event, name) == 0) return true;
     bool changes =
         tn_str_is(rest, "created") || tn_str_is(rest, "updated") || tn_str_is(rest, "deleted");
-    return changes && bind_resources_find(owner->resources, name);
+    return changes && tn_entities_find(owner->resources, tn_str(name));
 }
 
 static const char *check_type(lua_State *L, int index, const struct bind_owner *owner)
@@ -81,7 +81,7 @@ static void read_about(lua_State *L, int options, const struct bind_owner *owner
     lua_settop(L, record - 1);
 }
 
-static void read_data(lua_State *L, int index, struct bind_body_reader *reader,
+static void read_data(lua_State *L, int index, struct bind_record_reader *reader,
                       struct bind_event_told *out)
 {
     out->data = TN_STR("");
@@ -92,7 +92,7 @@ static void read_data(lua_State *L, int index, struct bind_body_reader *reader,
 }
 
 void bind_event_read(lua_State *L, int first, const struct bind_owner *owner,
-                     struct bind_body_reader *reader, struct bind_event_told *out)
+                     struct bind_record_reader *reader, struct bind_event_told *out)
 {
     *out = (struct bind_event_told){.type = check_type(L, first, owner)};
     lua_settop(L, lua_gettop(L) > first + 2 ? lua_gettop(L) : first + 2);
@@ -106,14 +106,14 @@ void bind_event_read(lua_State *L, int first, const struct bind_owner *owner,
 
 struct emitting {
     struct bind_commit commit; /* first */
-    struct bind_body_reader reader;
+    struct bind_record_reader reader;
 };
 
 static void drop_emitting(void *object)
 {
     struct emitting *e = object;
     bind_commit_forget(&e->commit);
-    bind_body_reader_clear(&e->reader);
+    bind_record_reader_clear(&e->reader);
 }
 
 static const struct bind_class emitting_class = {.name = "tenon.event.emit", .drop = drop_emitting};
@@ -138,7 +138,7 @@ static int l_emit(lua_State *L)
     if (!bind_desk_open(L, &desk, &err) || !bind_may_write(&desk, &err)) return bind_fail(L, &err);
     struct emitting *e = bind_new(L, sizeof *e, &emitting_class);
     e->commit.task = task;
-    bind_body_reader_init(&e->reader);
+    bind_record_reader_init(&e->reader);
     bind_event_read(L, 1, desk.owner, &e->reader, &told);
     struct tn_commit *commit = tn_commit_new(desk.store);
     tn_commit_origin(commit, &desk.actor.origin);
@@ -229,7 +229,7 @@ static void push_event_data(lua_State *L, struct tn_json *json, struct tn_str da
     lua_setfield(L, -2, "data");
 }
 
-void bind_event_push(lua_State *L, const struct bind_resources *resources, struct tn_json *json,
+void bind_event_push(lua_State *L, const struct tn_entities *resources, struct tn_json *json,
                      const struct tn_event *e)
 {
     static const struct tn_id none;
@@ -247,7 +247,7 @@ void bind_event_push(lua_State *L, const struct bind_resources *resources, struc
     push_event_data(L, json, e->data);
     if (!e->table.n || memcmp(&e->record, &none, sizeof none) == 0) return;
     snprintf(table, sizeof table, "%.*s", TN_FMT(e->table));
-    const struct tn_resource *resource = bind_resources_of_table(resources, table);
+    const struct tn_entity *resource = tn_entities_of_table(resources, tn_str(table));
     tn_id_text(&e->record, id);
     lua_createtable(L, 0, 3);
     lua_pushstring(L, resource ? resource->name : table);

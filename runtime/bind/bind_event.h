@@ -7,16 +7,16 @@
 
 struct bind_event_told {
     const char *type;
-    const struct tn_resource *resource; /* NULL: about no record */
+    const struct tn_entity *resource; /* NULL: about no record */
     struct tn_id id;
     struct tn_str data; /* JSON in the reader, or "" */
 };
 /* From (type, data, options) at first ... first + 2.  Raises: a type that is no name or one that is
  * the store's own, data without a JSON form or larger than TN_LIMIT_EVENT. */
 void bind_event_read(lua_State *L, int first, const struct bind_owner *owner,
-                     struct bind_body_reader *reader, struct bind_event_told *out);
+                     struct bind_record_reader *reader, struct bind_event_told *out);
 /* Pushes the event as scripts see it: type, seq, number, at, data, record. */
-void bind_event_push(lua_State *L, const struct bind_resources *resources, struct tn_json *json,
+void bind_event_push(lua_State *L, const struct tn_entities *resources, struct tn_json *json,
                      const struct tn_event *e);
 
 #endif

@@ -92,7 +92,7 @@ static const struct bind_class pass_class = {
 
 static int l_leave(lua_State *L)
 {
-    struct pass *pass = bind_test(L, 1, &pass_class);
+    struct pass *pass = bind_is(L, 1, &pass_class);
     if (pass) bind_drop(pass);
     return 0;
 }
@@ -117,7 +117,7 @@ static struct gates *gates_of(lua_State *L)
         lua_pushvalue(L, -1);
         lua_setfield(L, LUA_REGISTRYINDEX, GATES);
     }
-    root = bind_check(L, -1, &root_class);
+    root = bind_as(L, -1, &root_class);
     lua_pop(L, 1);
     return root->gates;
 }

@@ -1,394 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-#include "bind/bind_http.h"
-
+/* bind_http.c - require "tenon.http": requests to others, at once or in their turn. */
 #include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "bind/bind_rows.h"
 #include "bind/bind_stream.h"
-#include "bind/bind_test.h"
 #include "bind/http_body.h"
+#include "bind/http_live.h"
+#include "bind/http_reply.h"
+#include "bind/testing.h"
 #include "net/http_client.h"
 
-enum {
-    HEADERS_MAX = 64,
-    COOKIES_MAX = 50,
-    HOST_MAX = 300,
-    TIMEOUT_MAX_MS = 3600 * 1000,
-    ATTEMPTS_MAX = 20,
-    LIVE_COLLECT = 16 * TN_MIB,
-    LIVE_MAX = 2 * TN_LIMIT_ISOLATE_BYTES,
-    WAIT_MAX_MS = 900 * 1000
-};
-
-static const char LIVE[] = "tenon.http.live"; /* registry key */
-
-/* ---- bodies ---- */
-
-/* What an isolate has under way, and the bytes of the bodies that its scripts and pages hold: its
- * allocator does not see them. */
-struct bind_live {
-    unsigned refs;
-    size_t bytes;
-    struct call *flying, *waiting; /* waiting: in the order in which they came */
-    unsigned flying_count, waiting_count, streams;
-};
-
-struct bind_body {
-    unsigned refs;
-    struct bind_live *live;
-    struct tn_buf buf;
-    struct tn_json *json; /* NULL: not read yet */
-    struct tn_err err;    /* of reading it; kind none: it was good */
-};
-
-void bind_live_unref(struct bind_live *live)
-{
-    if (--live->refs == 0) tn_free(live);
-}
-
-/* What a body costs: its bytes, and about as much once it is read. */
-static size_t cost(const struct tn_buf *text)
-{
-    return 2 * text->room;
-}
-
-static struct bind_body *body_new(struct tn_buf *text_give, struct bind_live *live)
-{
-    struct bind_body *b = TN_NEW(struct bind_body);
-    b->refs = 1;
-    b->live = live;
-    live->refs++;
-    live->bytes += cost(text_give);
-    b->buf = *text_give;
-    tn_buf_init(text_give, text_give->max);
-    return b;
-}
-
-struct bind_body *bind_body_ref(struct bind_body *b)
-{
-    b->refs++;
-    return b;
-}
-
-void bind_body_unref(struct bind_body *b)
-{
-    if (!b || --b->refs) return;
-    b->live->bytes -= cost(&b->buf);
-    bind_live_unref(b->live);
-    tn_json_free(b->json);
-    tn_buf_clear(&b->buf);
-    tn_free(b);
-}
-
-struct tn_str bind_body_text(const struct bind_body *b)
-{
-    struct tn_str text = tn_buf_str(&b->buf);
-    if (!tn_str_starts(text, "\xef\xbb\xbf")) return text;
-    return (struct tn_str){text.p + 3, text.n - 3};
-}
-
-bool bind_body_json(struct bind_body *b, struct tn_jval *root, struct tn_err *err)
-{
-    if (!b->json) {
-        b->json = tn_json_new();
-        tn_err_clear(&b->err);
-        if (!tn_json_parse(b->json, bind_body_text(b), &b->err)) b->err.kind = TN_E_bad_answer;
-    }
-    *root = tn_json_root(b->json);
-    if (b->err.kind == TN_E_none) return true;
-    *err = b->err;
-    return false;
-}
-
-struct tn_jval bind_jpath(struct tn_jval v, struct tn_str path)
-{
-    struct tn_str name;
-    while (path.n) {
-        struct tn_jval whole = tn_jget(v, path);
-        if (!tn_jis(whole, TN_JSON_absent)) return whole;
-        if (!memchr(path.p, '.', path.n)) return whole;
-        tn_str_split(&path, '.', &name);
-        v = tn_jget(v, name);
-    }
-    return v;
-}
-
-bool bind_body_rows(struct bind_body *b, struct tn_str path, struct tn_jval *rows,
-                    struct tn_err *err)
-{
-    struct tn_jval root;
-    if (!bind_body_json(b, &root, err)) return false;
-    *rows = bind_jpath(root, path);
-    if (tn_jis(*rows, TN_JSON_array) || tn_jis(*rows, TN_JSON_null)) return true;
-    return tn_fail(err, TN_E_bad_answer, "the answer has %s where its rows should be: \"%.*s\"",
-                   tn_json_type_name(tn_jtype(*rows)), TN_FMT(path));
-}
-
-/* ---- replies ---- */
-
-struct reply {
-    int status;
-    unsigned attempts;
-    struct bind_body *body;
-    struct bind_fields fields;
-};
-
-static void drop_reply(void *object)
-{
-    struct reply *r = object;
-    bind_body_unref(r->body);
-    tn_arena_clear(&r->fields.memory);
-}
-
-static int reply_index(lua_State *L);
-static const luaL_Reg reply_meta[] = {{"__index", reply_index}, {NULL, NULL}};
-static const struct bind_class reply_class = {
-    .name = "tenon.http.reply", .drop = drop_reply, .methods = reply_meta};
-
-struct bind_body *bind_check_reply(lua_State *L, int index)
-{
-    struct reply *r = bind_check(L, index, &reply_class);
-    return r->body;
-}
-
-static struct tn_jval root_or_raise(lua_State *L, struct reply *r)
-{
-    struct tn_jval root;
-    struct tn_err err;
-    if (!bind_body_json(r->body, &root, &err)) bind_raise(L, &err);
-    return root;
-}
-
-int bind_push_field(lua_State *L, const struct bind_fields *f, struct tn_str name)
-{
-    for (size_t i = 0; i < f->count; i++) {
-        if (!tn_str_eq_nocase(f->list[i].name, name)) continue;
-        lua_pushlstring(L, f->list[i].value.p, f->list[i].value.n);
-        return 1;
-    }
-    lua_pushnil(L);
-    return 1;
-}
-
-static int reply_header(lua_State *L)
-{
-    const struct reply *r = bind_check(L, 1, &reply_class);
-    return bind_push_field(L, &r->fields, bind_str(L, 2));
-}
-
-/* Where a cookie of that name stands among those so far, or n. */
-static size_t cookie_at(const struct tn_str *pairs, size_t n, struct tn_str name)
-{
-    size_t i = 0;
-    while (i < n && !(pairs[i].n > name.n && memcmp(pairs[i].p, name.p, name.n) == 0 &&
-                      pairs[i].p[name.n] == '='))
-        i++;
-    return i;
-}
-
-/* reply:cookies(): what the peer sets, as the value of a Cookie header; nil when it sets none. */
-static int reply_cookies(lua_State *L)
-{
-    const struct reply *r = bind_check(L, 1, &reply_class);
-    struct tn_str pairs[COOKIES_MAX], name;
-    size_t n = 0;
-    for (size_t i = 0; i < r->fields.count; i++) {
-        struct tn_str rest = r->fields.list[i].value, pair;
-        if (!tn_str_eq_nocase(r->fields.list[i].name, TN_STR("Set-Cookie"))) continue;
-        tn_str_split(&rest, ';', &pair);
-        struct tn_str value = pair = tn_str_trim(pair);
-        if (!tn_str_split(&value, '=', &name) || !name.n || name.n == pair.n) continue;
-        size_t at = cookie_at(pairs, n, name);
-        if (at == COOKIES_MAX) break;
-        pairs[at] = pair;
-        n += at == n;
-    }
-    luaL_Buffer b;
-    luaL_buffinit(L, &b);
-    for (size_t i = 0; i < n; i++) {
-        if (i) luaL_addstring(&b, "; ");
-        luaL_addlstring(&b, pairs[i].p, pairs[i].n);
-    }
-    luaL_pushresult(&b);
-    if (!n) lua_pushnil(L);
-    return 1;
-}
-
-static int reply_json(lua_State *L)
-{
-    struct reply *r = bind_check(L, 1, &reply_class);
-    struct tn_jval root;
-    struct tn_err err;
-    if (!bind_body_json(r->body, &root, &err)) return bind_fail(L, &err);
-    bind_json_push(L, root);
-    return 1;
-}
-
-static int reply_at(lua_State *L)
-{
-    struct reply *r = bind_check(L, 1, &reply_class);
-    bind_json_push(L, bind_jpath(root_or_raise(L, r), bind_str(L, 2)));
-    return 1;
-}
-
-static int reply_valid(lua_State *L)
-{
-    struct reply *r = bind_check(L, 1, &reply_class);
-    struct tn_jval root;
-    struct tn_err err;
-    if (!bind_body_json(r->body, &root, &err)) return bind_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
-}
-
-static int reply_count(lua_State *L)
-{
-    struct reply *r = bind_check(L, 1, &reply_class);
-    struct tn_jval rows;
-    struct tn_err err;
-    if (!bind_body_rows(r->body, bind_str(L, 2), &rows, &err)) bind_raise(L, &err);
-    lua_pushinteger(L, tn_jis(rows, TN_JSON_array) ? (lua_Integer)tn_jcount(rows) : 0);
-    return 1;
-}
-
-/* reply:same(other, rows): are the rows of both the same bytes? */
-static int reply_same(lua_State *L)
-{
-    struct reply *a = bind_check(L, 1, &reply_class), *b = bind_check(L, 2, &reply_class);
-    struct tn_str path = bind_str(L, 3);
-    struct tn_jval mine = {0}, theirs = {0};
-    struct tn_err err;
-    if (!bind_body_rows(a->body, path, &mine, &err) ||
-        !bind_body_rows(b->body, path, &theirs, &err))
-        bind_raise(L, &err);
-    lua_pushboolean(L, tn_str_eq(tn_jraw(mine), tn_jraw(theirs)));
-    return 1;
-}
-
-static int reply_starts(lua_State *L)
-{
-    const struct reply *r = bind_check(L, 1, &reply_class);
-    const char *prefix = luaL_checkstring(L, 2);
-    struct tn_str text = bind_body_text(r->body);
-    while (text.n && strchr(" \t\r\n", text.p[0])) text.p++, text.n--;
-    lua_pushboolean(L, tn_str_starts(text, prefix));
-    return 1;
-}
-
-static int reply_drop(lua_State *L)
-{
-    bind_drop(bind_check(L, 1, &reply_class));
-    return 0;
-}
-
-static int reply_text(lua_State *L)
-{
-    const struct reply *r = bind_check(L, 1, &reply_class);
-    struct tn_str text = tn_buf_str(&r->body->buf);
-    lua_pushlstring(L, text.p, text.n);
-    return 1;
-}
-
-static const luaL_Reg reply_methods[] = {{"header", reply_header},
-                                         {"json", reply_json},
-                                         {"cookies", reply_cookies},
-                                         {"at", reply_at},
-                                         {"valid", reply_valid},
-                                         {"count", reply_count},
-                                         {"same", reply_same},
-                                         {"starts", reply_starts},
-                                         {"text", reply_text},
-                                         {"drop", reply_drop},
-                                         {NULL, NULL}};
-
-static int reply_index(lua_State *L)
-{
-    const struct reply *r = bind_check(L, 1, &reply_class);
-    const char *key = luaL_checkstring(L, 2);
-    if (strcmp(key, "status") == 0) {
-        lua_pushinteger(L, r->status);
-        return 1;
-    }
-    if (strcmp(key, "bytes") == 0) {
-        lua_pushinteger(L, (lua_Integer)r->body->buf.n);
-        return 1;
-    }
-    if (strcmp(key, "attempts") == 0) {
-        lua_pushinteger(L, r->attempts);
-        return 1;
-    }
-    for (const luaL_Reg *m = reply_methods; m->name; m++) {
-        if (strcmp(key, m->name) != 0) continue;
-        tn_lua_push_host(L, m->func);
-        return 1;
-    }
-    lua_pushnil(L);
-    return 1;
-}
-
-/* ---- what bodies may weigh ---- */
-
-struct root {
-    struct bind_live *live;
-};
-
-static void drop_root(void *object)
-{
-    const struct root *root = object;
-    if (root->live) bind_live_unref(root->live);
-}
-
-static const struct bind_class root_class = {.name = "tenon.http.root", .drop = drop_root};
-
-/* Borrowed: the isolate has it. */
-static struct bind_live *live_of(lua_State *L)
-{
-    struct root *root;
-    if (lua_getfield(L, LUA_REGISTRYINDEX, LIVE) == LUA_TNIL) {
-        lua_pop(L, 1);
-        root = bind_new_free(L, sizeof *root, &root_class);
-        root->live = TN_NEW(struct bind_live);
-        root->live->refs = 1;
-        lua_pushvalue(L, -1);
-        lua_setfield(L, LUA_REGISTRYINDEX, LIVE);
-    }
-    root = bind_check(L, -1, &root_class);
-    lua_pop(L, 1);
-    return root->live;
-}
-
-struct bind_live *bind_live_ref(lua_State *L)
-{
-    struct bind_live *live = live_of(L);
-    live->refs++;
-    return live;
-}
-
-bool bind_live_stream(struct bind_live *live)
-{
-    if (live->streams == TN_LIMIT_ISOLATE_STREAMS) return false;
-    live->streams++;
-    return true;
-}
-
-void bind_live_stream_end(struct bind_live *live)
-{
-    live->streams--;
-}
-
-/* Lua knows nothing of the bodies, so it is told to look for garbage when they have become many.  A
- * script that really holds that much is stopped. */
-static void check_live(lua_State *L, const struct bind_live *live)
-{
-    struct tn_err err;
-    if (live->bytes < LIVE_COLLECT) return;
-    lua_gc(L, LUA_GCCOLLECT);
-    if (live->bytes < LIVE_MAX) return;
-    tn_fail(&err, TN_E_budget, "the replies that this script holds take more than %u MiB",
-            LIVE_MAX / TN_MIB);
-    bind_raise(L, &err);
-}
+enum { HOST_MAX = 300, TIMEOUT_MAX_MS = 3600 * 1000, ATTEMPTS_MAX = 20, WAIT_MAX_MS = 900 * 1000 };
 
 /* ---- calls ---- */
 
@@ -404,7 +28,7 @@ struct call {
     struct tn_fetch f;   /* while it waits; its texts are on the stack or in memory */
     struct tn_arena memory;
     struct tn_err err;
-    struct reply reply; /* what came; moved to the reply that the script gets */
+    struct bind_reply reply; /* what came; moved to the reply that the script gets */
 };
 
 static void list_remove(struct call **list, const struct call *c)
@@ -469,7 +93,7 @@ static void drop_call(void *object)
     struct call *c = object;
     tn_fetch_cancel(c->fetch);
     c->fetch = NULL;
-    drop_reply(&c->reply);
+    bind_reply_clear(&c->reply);
     tn_arena_clear(&c->memory);
     if (!c->live) return;
     if (c->waiting) leave_queue(c);
@@ -478,19 +102,6 @@ static void drop_call(void *object)
 }
 
 static const struct bind_class call_class = {.name = "tenon.http.call", .drop = drop_call};
-
-void bind_fields_copy(struct bind_fields *to, const struct tn_reply *from)
-{
-    struct tn_arena *a = &to->memory;
-    to->list = tn_arena_alloc(a, (from->nfields + 1) * sizeof *to->list);
-    for (size_t i = 0; i < from->nfields; i++) {
-        const struct tn_fetch_field *f = &from->fields[i];
-        to->list[i].name = (struct tn_str){tn_arena_strndup(a, f->name.p, f->name.n), f->name.n};
-        to->list[i].value =
-            (struct tn_str){tn_arena_strndup(a, f->value.p, f->value.n), f->value.n};
-    }
-    to->count = from->nfields;
-}
 
 static void on_reply(void *arg, const struct tn_err *err, struct tn_reply *reply)
 {
@@ -502,7 +113,7 @@ static void on_reply(void *arg, const struct tn_err *err, struct tn_reply *reply
     } else {
         c->reply.status = reply->status;
         c->reply.attempts = reply->attempts;
-        c->reply.body = body_new(&reply->body, c->live);
+        c->reply.body = bind_body_new(&reply->body, c->live);
         bind_fields_copy(&c->reply.fields, reply);
     }
     tn_task_wake(c->task);
@@ -513,33 +124,18 @@ static int request_done(lua_State *L, int status, lua_KContext ctx)
     struct call *c = (struct call *)ctx; /* still on our Lua stack */
     (void)status;
     if (c->err.kind != TN_E_none) return bind_fail(L, &c->err);
-    check_live(L, c->live);
+    bind_live_check(L, c->live);
     /* What a peer says when it refuses is shown to people, and some peers repeat what they got. */
     if (c->reply.status >= 400 && c->reply.body)
-        tn_log_redact(bind_context(L)->log, c->reply.body->buf.p, c->reply.body->buf.n);
-    struct reply *r = bind_new(L, sizeof *r, &reply_class);
+        bind_body_redact(c->reply.body, bind_context(L)->log);
+    struct bind_reply *r = bind_reply_new(L);
     *r = c->reply;
-    c->reply = (struct reply){0};
+    c->reply = (struct bind_reply){0};
     tn_arena_init(&c->reply.fields.memory);
     return 1;
 }
 
 /* ---- requests ---- */
-
-/* The header table: values stay on the Lua stack, where the table holds them. */
-static size_t read_headers(lua_State *L, int index, struct tn_fetch_header *headers)
-{
-    const char *names[HEADERS_MAX];
-    size_t n = bind_sorted_names(L, index, names, HEADERS_MAX);
-    for (size_t i = 0; i < n; i++) {
-        size_t len;
-        lua_getfield(L, index, names[i]);
-        const char *text = lua_tolstring(L, -1, &len);
-        if (!text) luaL_error(L, "the header %s has to be a text", names[i]);
-        headers[i] = (struct tn_fetch_header){names[i], {text, len}};
-    }
-    return n;
-}
 
 static void hide_cookies(struct tn_log *log, struct tn_str rest)
 {
@@ -570,7 +166,7 @@ static bool is_credential(lua_State *L, int list, const char *name)
     for (size_t i = 0; i < sizeof always / sizeof *always; i++)
         is |= tn_str_eq_nocase(tn_str(name), tn_str(always[i]));
     lua_Integer n = lua_isnil(L, list) ? 0 : (lua_Integer)lua_rawlen(L, list);
-    for (lua_Integer i = 1; i <= n && i <= HEADERS_MAX && !is; i++) {
+    for (lua_Integer i = 1; i <= n && i <= BIND_HEADERS_MAX && !is; i++) {
         if (lua_rawgeti(L, list, i) != LUA_TSTRING)
             luaL_error(L, "credentials is a list of names of headers");
         is = tn_str_eq_nocase(tn_str(name), bind_str(L, -1));
@@ -653,41 +249,13 @@ static const char *push_url(lua_State *L)
 
 /* ---- replies of tests ---- */
 
-static void add_field(struct bind_fields *f, const char *name, struct tn_str value)
-{
-    struct tn_arena *a = &f->memory;
-    struct tn_str key = tn_str(name);
-    f->list[f->count].name = (struct tn_str){tn_arena_strndup(a, key.p, key.n), key.n};
-    f->list[f->count++].value = (struct tn_str){tn_arena_strndup(a, value.p, value.n), value.n};
-}
-
-void bind_recorded_fields(lua_State *L, int index, struct bind_fields *f)
-{
-    struct tn_fetch_header headers[HEADERS_MAX];
-    luaL_checkstack(L, HEADERS_MAX + 8, NULL);
-    int top = lua_gettop(L);
-    bind_plain(L, index, "the reply of a test");
-    if (lua_getfield(L, index, "headers") == LUA_TTABLE) {
-        size_t n = read_headers(L, lua_gettop(L), headers);
-        size_t room = n + 1;
-        for (size_t i = 0; i < n; i++)
-            for (size_t k = 0; k < headers[i].value.n; k++) room += headers[i].value.p[k] == '\n';
-        f->list = tn_arena_alloc(&f->memory, room * sizeof *f->list);
-        for (size_t i = 0; i < n; i++) { /* a line each: the field comes as often */
-            struct tn_str rest = headers[i].value, line;
-            while (tn_str_split(&rest, '\n', &line)) add_field(f, headers[i].name, line);
-        }
-    }
-    lua_settop(L, top);
-}
-
 /* A reply from the table at the top: status, headers, body. */
 static int recorded_reply(lua_State *L)
 {
     int table = lua_gettop(L);
     struct tn_str body = bind_opt_key_str(L, table, "body");
-    struct bind_live *live = live_of(L);
-    struct reply *r = bind_new(L, sizeof *r, &reply_class);
+    struct bind_live *live = bind_live_of(L);
+    struct bind_reply *r = bind_reply_new(L);
     struct tn_buf text;
     int made = lua_gettop(L);
     tn_arena_init(&r->fields.memory);
@@ -695,8 +263,8 @@ static int recorded_reply(lua_State *L)
     r->attempts = 1;
     tn_buf_init(&text, TN_LIMIT_REPLY);
     tn_buf_addstr(&text, body);
-    r->body = body_new(&text, live);
-    bind_recorded_fields(L, table, &r->fields);
+    r->body = bind_body_new(&text, live);
+    bind_fields_read(L, table, &r->fields);
     lua_settop(L, made);
     return 1;
 }
@@ -705,14 +273,14 @@ static int recorded_reply(lua_State *L)
 
 /* The options at 1 as a request.  Its texts stand on the stack. */
 static void read_request(lua_State *L, const char *const *keys, struct tn_fetch *f,
-                         struct tn_fetch_header headers[HEADERS_MAX + 1])
+                         struct tn_fetch_header headers[BIND_HEADERS_MAX + 1])
 {
     const struct bind_context *context = bind_context(L);
     const char *type;
     *f = (struct tn_fetch){0};
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
-    luaL_checkstack(L, HEADERS_MAX + 120, NULL);
+    luaL_checkstack(L, BIND_HEADERS_MAX + 120, NULL);
     bind_check_keys(L, 1, keys);
     read_options(L, context, f);
     f->url = push_url(L);
@@ -720,7 +288,7 @@ static void read_request(lua_State *L, const char *const *keys, struct tn_fetch 
     bool typed = false;
     if (lua_getfield(L, 1, "headers") != LUA_TNIL) {
         luaL_checktype(L, -1, LUA_TTABLE);
-        f->nheaders = read_headers(L, lua_gettop(L), headers);
+        f->nheaders = bind_read_headers(L, lua_gettop(L), headers);
     }
     for (size_t i = 0; i < f->nheaders; i++)
         typed |= tn_str_eq_nocase(tn_str(headers[i].name), TN_STR("content-type"));
@@ -742,7 +310,7 @@ static int no_network(lua_State *L)
 static int launch(lua_State *L, struct call *c, const struct tn_fetch *f)
 {
     struct tn_err err;
-    c->fetch = tn_fetch(bind_context(L)->http, f, on_reply, c, &err);
+    c->fetch = tn_fetch_start(bind_context(L)->http, f, on_reply, c, &err);
     if (c->fetch) return tn_task_park(L, request_done, c);
     land(c);
     return bind_fail(L, &err);
@@ -796,14 +364,14 @@ static int l_request(lua_State *L)
     static const char *const keys[] = {
         "method",   "url",   "query", "headers",  "body",      "form",     "multipart",   "timeout",
         "attempts", "delay", "safe",  "throttle", "max_reply", "per_host", "credentials", NULL};
-    struct tn_fetch_header headers[HEADERS_MAX + 1];
+    struct tn_fetch_header headers[BIND_HEADERS_MAX + 1];
     struct tn_fetch f;
     struct tn_err err;
     read_request(L, keys, &f, headers);
     int64_t per_host = bind_opt_key_int(L, 1, "per_host", TN_LIMIT_HOST_REQUESTS);
     luaL_argcheck(L, per_host >= 1 && per_host <= TN_LIMIT_ISOLATE_REQUESTS, 1,
                   "per_host: 1 to 20");
-    if (bind_test_answer(L, 1, f.url)) return recorded_reply(L);
+    if (bind_testing_answer(L, 1, f.url)) return recorded_reply(L);
     if (!bind_context(L)->http) return no_network(L);
     struct call *c = bind_new(L, sizeof *c, &call_class);
     tn_arena_init(&c->memory);
@@ -818,20 +386,26 @@ static int l_request(lua_State *L)
     return launch(L, c, &f);
 }
 
+/* stream:rows{format = ...} */
+static int stream_rows(lua_State *L)
+{
+    return bind_rows_each(L, NULL);
+}
+
 static int l_stream(lua_State *L)
 {
     static const char *const keys[] = {"method", "url",       "query",     "headers",     "body",
                                        "form",   "multipart", "timeout",   "attempts",    "delay",
                                        "safe",   "throttle",  "max_reply", "credentials", NULL};
-    struct tn_fetch_header headers[HEADERS_MAX + 1];
+    struct tn_fetch_header headers[BIND_HEADERS_MAX + 1];
     struct tn_fetch f;
     read_request(L, keys, &f, headers);
     int64_t most = bind_opt_key_int(L, 1, "max_reply", 0);
     luaL_argcheck(L, most >= 0, 1, "max_reply");
     f.max_reply = (uint64_t)most > TN_LIMIT_STREAM ? TN_LIMIT_STREAM : (size_t)most;
-    if (bind_test_answer(L, 1, f.url)) return bind_stream_recorded(L);
+    if (bind_testing_answer(L, 1, f.url)) return bind_stream_recorded(L, stream_rows);
     if (!bind_context(L)->http) return no_network(L);
-    return bind_stream_open(L, &f);
+    return bind_stream_open(L, &f, stream_rows);
 }
 
 static const luaL_Reg functions[] = {{"request", l_request}, {"stream", l_stream}, {NULL, NULL}};

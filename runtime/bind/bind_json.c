@@ -69,7 +69,7 @@ static struct tn_arena *arena_of(const struct pusher *p)
         tn_arena_init(arena);
         lua_replace(p->L, p->arena);
     }
-    return bind_test(p->L, p->arena, &ARENA);
+    return bind_is(p->L, p->arena, &ARENA);
 }
 
 static void push_text(const struct pusher *p, struct tn_jval v)

@@ -3,7 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
-#include "bind/bind_test.h"
+#include "bind/testing.h"
 #include "crypto/jwt.h"
 
 enum { KEYS_MAX = 100, AUDIENCES_MAX = 20, LEEWAY_MAX_S = 600 };
@@ -11,7 +11,7 @@ enum { KEYS_MAX = 100, AUDIENCES_MAX = 20, LEEWAY_MAX_S = 600 };
 /* Keys of one call, with what their texts stand in. */
 struct ring {
     struct tn_jwt_key keys[KEYS_MAX];
-    struct tn_key *owned[KEYS_MAX];
+    struct tn_signature_key *owned[KEYS_MAX];
     size_t count;
     struct tn_json *json;
     struct tn_buf text, out; /* out: claims or token */
@@ -21,7 +21,7 @@ struct ring {
 static void drop_ring(void *object)
 {
     struct ring *r = object;
-    for (size_t i = 0; i < r->count; i++) tn_key_free(r->owned[i]);
+    for (size_t i = 0; i < r->count; i++) tn_signature_key_free(r->owned[i]);
     tn_json_free(r->json);
     tn_buf_clear(&r->text);
     tn_buf_clear(&r->out);
@@ -41,7 +41,7 @@ static struct ring *push_ring(lua_State *L)
 }
 
 /* Takes the key over; NULL fails. */
-static bool add_key(struct ring *r, struct tn_key *key, struct tn_str kid)
+static bool add_key(struct ring *r, struct tn_signature_key *key, struct tn_str kid)
 {
     if (!key) return false;
     r->owned[r->count] = key;
@@ -62,7 +62,8 @@ static bool add_text_key(struct ring *r, struct tn_str text, struct tn_str kid, 
 {
     bool pem = memmem(text.p, text.n, "-----BEGIN", 10) != NULL;
     if (full(r, err)) return false;
-    return add_key(r, pem ? tn_key_pem(text, err) : tn_key_secret(text, err), kid);
+    return add_key(r, pem ? tn_signature_key_pem(text, err) : tn_signature_key_secret(text, err),
+                   kid);
 }
 
 /* One for signatures, of a kind that is known here? */
@@ -83,7 +84,7 @@ static bool add_jwk(struct ring *r, struct tn_jval jwk, struct tn_str kid, struc
     struct tn_jval alg = tn_jget_z(jwk, "alg");
     if (full(r, err)) return false;
     if (!kid.p && !tn_jtext(tn_jget_z(jwk, "kid"), &r->arena, &kid)) kid.p = NULL;
-    if (!add_key(r, tn_key_jwk(jwk, err), kid)) return false;
+    if (!add_key(r, tn_signature_key_jwk(jwk, err), kid)) return false;
     struct tn_jwt_key *key = &r->keys[r->count - 1];
     if (tn_jis(alg, TN_JSON_absent)) return true;
     key->limited = true;
@@ -103,7 +104,7 @@ static bool add_jwks(struct ring *r, struct tn_jval set, struct tn_err *err)
         if (full(r, err)) return false;
         size_t before = r->count;
         if (add_jwk(r, it.value, (struct tn_str){NULL, 0}, &why)) continue;
-        while (r->count > before) tn_key_free(r->owned[--r->count]);
+        while (r->count > before) tn_signature_key_free(r->owned[--r->count]);
         memset(&r->keys[r->count], 0, sizeof *r->keys);
     }
     return true;

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/hint.h"
 #include "bind/bind.h"
 #include "bind/bind_map_node.h"
 
@@ -305,10 +306,9 @@ static bool options(lua_State *L, const char *word, const char *const *names)
         if (lua_type(L, -2) == LUA_TSTRING) key.p = lua_tolstring(L, -2, &key.n);
         for (size_t i = 0; names[i] && key.p; i++) known |= tn_str_is(key, names[i]);
         if (known) continue;
-        const char *near = key.p ? tn_str_nearest(key, names) : NULL;
         if (!key.p) key = TN_STR("[1]");
-        map_misuse(L, "%s has no option \"%.*s\"%s%s%s", word, TN_FMT(key),
-                   near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+        map_misuse(L, "%s has no option \"%.*s\"%s", word, TN_FMT(key),
+                   tn_did_you_mean(key, names).text);
     }
     return true;
 }
@@ -576,10 +576,8 @@ static int l_find(lua_State *L)
     for (; list[n].name; n++) names[n] = list[n].name;
     names[n] = NULL;
     struct tn_str key = tn_str(luaL_tolstring(L, 2, NULL));
-    const char *near = tn_str_nearest(key, names);
-    return map_misuse(L, "there is no %s \"%.*s\"%s%s%s", ops ? "operator" : "tenon.map word",
-                      key.n > 60 ? 60 : (int)key.n, key.p, near ? ": did you mean \"" : "",
-                      near ? near : "", near ? "\"?" : "");
+    return map_misuse(L, "there is no %s \"%.*s\"%s", ops ? "operator" : "tenon.map word",
+                      key.n > 60 ? 60 : (int)key.n, key.p, tn_did_you_mean(key, names).text);
 }
 
 static int l_frozen(lua_State *L)

@@ -267,7 +267,7 @@ static bool run_example(struct example_run *r, const struct map_example *e, stru
     const struct tn_outcome_fault *f = &r->outcome.faults[0];
     tn_buf_reset(&r->out);
     if (!parse_example(r, r->give, e->give, "give", err)) return false;
-    bool ok = tn_apply(r->apply, tn_json_root(r->give), &r->out, &r->outcome);
+    bool ok = tn_apply_record(r->apply, tn_json_root(r->give), &r->out, &r->outcome);
     if (!e->expect.p && !ok) return true;
     if (!e->expect.p)
         return example_fails(r, TN_STR(""), err, "expected the record to be rejected, got %.*s",

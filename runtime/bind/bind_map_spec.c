@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "bind/bind.h"
+#include "base/hint.h"
 #include "bind/bind_map_node.h"
 
 enum { CHAIN_MAX = 64, FIELDS_MAX = 1024, DEPTH_MAX = 16, FUNCTIONS_MAX = 1024 };
@@ -505,9 +506,8 @@ static void check_keys(struct reader *r, int table)
         if (lua_type(L, -2) != LUA_TSTRING) wrong(r, "a mapping is a table of key = value");
         for (size_t i = 0; names[i]; i++) known |= strcmp(lua_tostring(L, -2), names[i]) == 0;
         if (known) continue;
-        const char *near = tn_str_nearest(tn_str(lua_tostring(L, -2)), names);
-        if (near)
-            wrong(r, "unknown key \"%.60s\": did you mean \"%s\"?", lua_tostring(L, -2), near);
+        struct tn_hint hint = tn_did_you_mean(tn_str(lua_tostring(L, -2)), names);
+        if (hint.text[0]) wrong(r, "unknown key \"%.60s\"%s", lua_tostring(L, -2), hint.text);
         wrong(r,
               "unknown key \"%.60s\": expected reads, writes, key, set, out, example, "
               "examples, any_case or title",

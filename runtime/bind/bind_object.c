@@ -2,6 +2,8 @@
 /* bind_object.c - the tools of bind.h: failures, objects of C, arguments. */
 #include "bind/bind.h"
 
+#include "base/hint.h"
+
 /* ---- failures ---- */
 
 int bind_fail(lua_State *L, const struct tn_err *err)
@@ -117,13 +119,13 @@ void *bind_new(lua_State *L, size_t size, const struct bind_class *class)
     return object;
 }
 
-void *bind_test(lua_State *L, int index, const struct bind_class *class)
+void *bind_is(lua_State *L, int index, const struct bind_class *class)
 {
     struct head *head = luaL_testudata(L, index, class->name);
     return head && !head->dropped ? object_of(head) : NULL;
 }
 
-void *bind_check(lua_State *L, int index, const struct bind_class *class)
+void *bind_as(lua_State *L, int index, const struct bind_class *class)
 {
     struct head *head = luaL_checkudata(L, index, class->name);
     if (head->dropped) luaL_error(L, "stale handle: this %s ended with its task", class->name);
@@ -250,8 +252,6 @@ void bind_check_keys(lua_State *L, int table, const char *const *names)
         const char *const *name = names;
         while (*name && strcmp(*name, key) != 0) name++;
         if (*name) continue;
-        const char *near = tn_str_nearest(tn_str(key), names);
-        if (near) luaL_error(L, "unknown option '%s'; did you mean '%s'?", key, near);
-        luaL_error(L, "unknown option '%s'", key);
+        luaL_error(L, "unknown option '%s'%s", key, tn_did_you_mean(tn_str(key), names).text);
     }
 }

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/hint.h"
 #include "base/limits.h"
 
 static void drop_query(void *object)
@@ -63,7 +64,7 @@ struct tn_str bind_query_text(lua_State *L, int index, struct tn_arena *arena)
 /* ---- columns ---- */
 
 /* What scripts and the API call the system's columns. */
-static const char *column_of(lua_State *L, const struct tn_resource *resource, struct tn_str name)
+static const char *column_of(lua_State *L, const struct tn_entity *resource, struct tn_str name)
 {
     static const char *const system[][2] = {
         {"id", "id"}, {"version", "version"}, {"createdAt", "created"}, {"updatedAt", "updated"}};
@@ -73,11 +74,8 @@ static const char *column_of(lua_State *L, const struct tn_resource *resource, s
     const struct tn_field *f = tn_field_find(resource->fields, resource->n_fields, name);
     if (f) return f->name;
     for (size_t i = 0; i < resource->n_fields && i < 199; i++) names[i] = resource->fields[i].name;
-    const char *near = tn_str_nearest(name, names);
-    if (near)
-        luaL_error(L, "%s has no field '%s'; did you mean '%s'?", resource->name, name.p, near);
-    else
-        luaL_error(L, "%s has no field '%s'", resource->name, name.p);
+    luaL_error(L, "%s has no field '%s'%s", resource->name, name.p,
+               tn_did_you_mean(name, names).text);
     return NULL;
 }
 
@@ -159,9 +157,8 @@ static void take_operator(lua_State *L, struct bind_query *query, const char *co
         return;
     }
     names[n] = "null";
-    const char *near = tn_str_nearest(tn_str(name), names);
-    luaL_error(L, "there is no operator '%s'%s%s%s (eq ne in lt le gt ge prefix contains null)",
-               name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    luaL_error(L, "there is no operator '%s' (eq ne in lt le gt ge prefix contains null)%s", name,
+               tn_did_you_mean(tn_str(name), names).text);
 }
 
 /* The condition at the top: a value, a list of values, or operators. */
@@ -235,7 +232,7 @@ static void take_limit(lua_State *L, int options, struct bind_query *query)
 }
 
 struct bind_query *bind_query_new(lua_State *L, int options, const struct bind_desk *desk,
-                                  const struct tn_resource *resource, const char *more)
+                                  const struct tn_entity *resource, const char *more)
 {
     const char *const names[] = {"where", "sort", "limit", "cursor", "total", more, NULL};
     bind_check_keys(L, options, names);

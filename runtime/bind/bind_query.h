@@ -9,7 +9,7 @@
 
 /* One query and what it found; an object that holds all of it, so that errors may jump. */
 struct bind_query {
-    const struct tn_resource *resource;
+    const struct tn_entity *resource;
     struct tn_query q;
     struct tn_filter filters[TN_STORE_FILTERS_MAX];
     struct tn_arena arena; /* texts of q */
@@ -28,7 +28,7 @@ extern const struct bind_class bind_query_class;
 /* Pushes one that asks for what the table at options (or none) says of the resource; raises on what
  * it does not understand.  more: the name of one more key that the table may have, or NULL. */
 struct bind_query *bind_query_new(lua_State *L, int options, const struct bind_desk *desk,
-                                  const struct tn_resource *resource, const char *more);
+                                  const struct tn_entity *resource, const char *more);
 /* The rows of one page; a later call gives the next. */
 TN_MUST_CHECK bool bind_query_run(struct bind_query *query, struct tn_err *err);
 /* A walk has ended: what it held is given back, and it has no more rows. */

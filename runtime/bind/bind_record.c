@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/hint.h"
 #include "base/limits.h"
 #include "base/time.h"
 
@@ -52,19 +53,14 @@ bool bind_may_write(const struct bind_desk *desk, struct tn_err *err)
 
 /* ---- arguments ---- */
 
-const struct tn_resource *bind_resource(lua_State *L, int index, const struct bind_owner *owner)
+const struct tn_entity *bind_resource(lua_State *L, int index, const struct bind_owner *owner)
 {
-    const char *name = luaL_checkstring(L, index), *names[200] = {NULL};
-    const struct bind_resources *all = owner->resources;
-    const struct tn_resource *found = bind_resources_find(all, name);
-    if (found) return found;
-    for (size_t i = 0; all && i < all->n && i < 199; i++) names[i] = all->v[i]->name;
-    const char *near = tn_str_nearest(tn_str(name), names);
-    if (near)
-        luaL_error(L, "there is no resource '%s'; did you mean '%s'?", name, near);
-    else
-        luaL_error(L, "there is no resource '%s'", name);
-    return NULL;
+    struct tn_str name = tn_str(luaL_checkstring(L, index));
+    const struct tn_entity *found = tn_entities_find(owner->resources, name);
+    if (!found)
+        luaL_error(L, "there is no resource '%s'%s", name.p,
+                   tn_entities_hint(owner->resources, name).text);
+    return found;
 }
 
 bool bind_record_id(lua_State *L, int index, struct tn_id *id)
@@ -196,14 +192,14 @@ void bind_records_push(lua_State *L, const struct bind_records *rows, size_t i)
 
 /* ---- bodies ---- */
 
-void bind_body_reader_init(struct bind_body_reader *r)
+void bind_record_reader_init(struct bind_record_reader *r)
 {
     r->json = tn_json_new();
     tn_buf_init(&r->text, TN_LIMIT_RECORD);
     tn_buf_init(&r->clean, TN_LIMIT_RECORD);
 }
 
-void bind_body_reader_clear(struct bind_body_reader *r)
+void bind_record_reader_clear(struct bind_record_reader *r)
 {
     tn_json_free(r->json);
     tn_buf_clear(&r->text);
@@ -216,7 +212,7 @@ static bool is_systems(struct tn_str name)
            tn_str_is(name, "updatedAt");
 }
 
-struct tn_str bind_table(lua_State *L, int index, struct bind_body_reader *r)
+struct tn_str bind_table(lua_State *L, int index, struct bind_record_reader *r)
 {
     struct tn_err err;
     struct tn_jw w;
@@ -229,7 +225,8 @@ struct tn_str bind_table(lua_State *L, int index, struct bind_body_reader *r)
     return tn_buf_str(&r->text);
 }
 
-struct tn_str bind_body(lua_State *L, int index, struct bind_body_reader *r, struct tn_str *given)
+struct tn_str bind_record_body(lua_State *L, int index, struct bind_record_reader *r,
+                               struct tn_str *given)
 {
     struct tn_jw w;
     (void)bind_table(L, index, r);

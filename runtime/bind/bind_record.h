@@ -21,7 +21,7 @@ bool bind_desk_open(lua_State *L, struct bind_desk *desk, struct tn_err *err);
 bool bind_may_write(const struct bind_desk *desk, struct tn_err *err);
 
 /* The resource named at index; raises when there is none, with the nearest. */
-const struct tn_resource *bind_resource(lua_State *L, int index, const struct bind_owner *owner);
+const struct tn_entity *bind_resource(lua_State *L, int index, const struct bind_owner *owner);
 /* The id at index; raises when it is no text.  False: it is no UUID, so no record has it. */
 bool bind_record_id(lua_State *L, int index, struct tn_id *id);
 
@@ -59,17 +59,18 @@ void bind_records_push(lua_State *L, const struct bind_records *rows, size_t i);
 /* ---- bodies that scripts give ---- */
 
 /* Texts and a reader; part of an object that clears it, so that errors may jump. */
-struct bind_body_reader {
+struct bind_record_reader {
     struct tn_buf text, clean;
     struct tn_json *json;
 };
-void bind_body_reader_init(struct bind_body_reader *r);
-void bind_body_reader_clear(struct bind_body_reader *r);
+void bind_record_reader_init(struct bind_record_reader *r);
+void bind_record_reader_clear(struct bind_record_reader *r);
 /* The table at index as JSON, which the reader has then parsed.  Raises invalid, with the path, on
  * what has no JSON form. */
-struct tn_str bind_table(lua_State *L, int index, struct bind_body_reader *r);
+struct tn_str bind_table(lua_State *L, int index, struct bind_record_reader *r);
 /* The value at index as JSON without the members that every record has (they may be there, since a
  * record that was read has them); *given gets the id among them, absent when there is none. */
-struct tn_str bind_body(lua_State *L, int index, struct bind_body_reader *r, struct tn_str *given);
+struct tn_str bind_record_body(lua_State *L, int index, struct bind_record_reader *r,
+                               struct tn_str *given);
 
 #endif

@@ -55,7 +55,7 @@ static struct walk *push_walk(lua_State *L, const char *kind)
 {
     struct row_format format;
     struct tn_err err;
-    struct bind_stream *stream = kind ? NULL : bind_test_stream(L, 1);
+    struct bind_stream *stream = kind ? NULL : bind_is_stream(L, 1);
     struct tn_str text = stream ? TN_STR("") : bind_str(L, 1);
     lua_settop(L, 2);
     row_format_read(L, 2, kind, &format);
@@ -183,7 +183,7 @@ int bind_rows_sorted(lua_State *L)
 
 static int next_on(lua_State *L, int status, lua_KContext ctx)
 {
-    struct walk *w = bind_test(L, lua_upvalueindex(1), &WALK);
+    struct walk *w = bind_is(L, lua_upvalueindex(1), &WALK);
     size_t line;
     bool good;
     (void)status, (void)ctx;
@@ -191,7 +191,7 @@ static int next_on(lua_State *L, int status, lua_KContext ctx)
     if (!w) return 0; /* it came to its end before */
     if (w->feed.stream) {
         lua_getiuservalue(L, lua_upvalueindex(1), 1);
-        if (!bind_test_stream(L, -1)) return luaL_error(L, "stale handle: the stream was closed");
+        if (!bind_is_stream(L, -1)) return luaL_error(L, "stale handle: the stream was closed");
         bind_stream_check(L, w->feed.stream);
         lua_settop(L, 0);
         if (w->next == w->count && fill(L, w) == WAIT) return tn_task_park(L, next_on, w);

@@ -54,7 +54,7 @@ static int get_now(lua_State *L)
     luaL_checkstring(L, 1);
     bool possible = bind_record_id(L, 2, &id);
     if (!bind_desk_open(L, &desk, &err)) return bind_fail(L, &err);
-    const struct tn_resource *resource = bind_resource(L, 1, desk.owner);
+    const struct tn_entity *resource = bind_resource(L, 1, desk.owner);
     struct bind_records *rows = new_rows(L);
     tn_fail(&err, TN_E_not_found, "it is no UUID");
     bool found = possible && tn_store_get(desk.store, desk.actor.team, resource->plural, &id, &row,
@@ -63,7 +63,7 @@ static int get_now(lua_State *L)
 }
 
 /* The key fields of the table at index as texts, in the key's order; how many. */
-static size_t take_key(lua_State *L, int index, const struct tn_resource *resource,
+static size_t take_key(lua_State *L, int index, const struct tn_entity *resource,
                        struct tn_arena *arena, struct tn_str key[TN_STORE_KEY_MAX])
 {
     const char *const *names = resource->key;
@@ -109,7 +109,7 @@ static int find_now(lua_State *L)
     luaL_checkstring(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
     if (!bind_desk_open(L, &desk, &err)) return bind_fail(L, &err);
-    const struct tn_resource *resource = bind_resource(L, 1, desk.owner);
+    const struct tn_entity *resource = bind_resource(L, 1, desk.owner);
     struct texts *texts = new_texts(L);
     size_t n = take_key(L, 2, resource, &texts->arena, key);
     struct bind_records *rows = new_rows(L);
@@ -148,7 +148,7 @@ static int by_link_now(lua_State *L)
     struct tn_str external = bind_str(L, 2);
     luaL_argcheck(L, external.n <= TN_LIMIT_QUERY_TEXT, 2, "64 KiB at most");
     if (!bind_desk_open(L, &desk, &err)) return bind_fail(L, &err);
-    const struct tn_resource *resource = bind_resource(L, 1, desk.owner);
+    const struct tn_entity *resource = bind_resource(L, 1, desk.owner);
     struct bind_records *rows = new_rows(L);
     origin.entity = tn_str(resource->name);
     bool found = integration_of(L, 3, &desk, &rows->bodies, &origin.integration, &err) &&
@@ -202,7 +202,7 @@ static int query_now(lua_State *L)
     struct tn_err err;
     luaL_checkstring(L, 1);
     if (!bind_desk_open(L, &desk, &err)) return bind_fail(L, &err);
-    const struct tn_resource *resource = bind_resource(L, 1, desk.owner);
+    const struct tn_entity *resource = bind_resource(L, 1, desk.owner);
     struct bind_query *query = bind_query_new(L, 2, &desk, resource, NULL);
     if (!bind_query_run(query, &err)) return bind_fail(L, &err);
     lua_createtable(L, (int)query->rows.n, 0);
@@ -236,7 +236,7 @@ static int push_next(lua_State *L, struct bind_query *query)
 
 static int next_page(lua_State *L)
 {
-    struct bind_query *query = bind_check(L, 1, &bind_query_class);
+    struct bind_query *query = bind_as(L, 1, &bind_query_class);
     struct tn_err err;
     if (!bind_query_run(query, &err)) {
         bind_query_end(query);
@@ -250,7 +250,7 @@ static int next_page(lua_State *L)
 
 static int each_next(lua_State *L)
 {
-    struct bind_query *query = bind_check(L, 1, &bind_query_class);
+    struct bind_query *query = bind_as(L, 1, &bind_query_class);
     bool more = !query->begun || query->page.more;
     if (query->left && more && query->at == query->rows.n) return bind_read(L, next_page);
     return push_next(L, query);
@@ -264,7 +264,7 @@ static int l_each(lua_State *L)
     lua_settop(L, 2);
     if (!bind_desk_open(L, &desk, &err)) return bind_raise(L, &err);
     tn_lua_push_host(L, each_next);
-    const struct tn_resource *resource = bind_resource(L, 1, desk.owner);
+    const struct tn_entity *resource = bind_resource(L, 1, desk.owner);
     struct bind_query *query = bind_query_new(L, 2, &desk, resource, "max");
     query->left = bind_opt_key_int(L, 2, "max", TN_LIMIT_EACH);
     if (query->left < 1 || query->left > TN_LIMIT_EACH)
@@ -286,10 +286,10 @@ static const struct bind_class tx_class;
 
 static struct tx *check_tx(lua_State *L)
 {
-    return bind_check(L, 1, &tx_class);
+    return bind_as(L, 1, &tx_class);
 }
 
-static const struct tn_resource *check_resource(lua_State *L, const struct tx *tx)
+static const struct tn_entity *check_resource(lua_State *L, const struct tx *tx)
 {
     return bind_resource(L, 2, tx->desk.owner);
 }
@@ -306,7 +306,7 @@ static int push_record(lua_State *L, struct tx *tx, const struct tx_record *r)
 static int tx_l_get(lua_State *L)
 {
     struct tx *tx = check_tx(L);
-    const struct tn_resource *resource = check_resource(L, tx);
+    const struct tn_entity *resource = check_resource(L, tx);
     struct tx_record *r = NULL;
     struct tn_id id;
     struct tn_err err;
@@ -317,7 +317,7 @@ static int tx_l_get(lua_State *L)
 static int tx_l_find(lua_State *L)
 {
     struct tx *tx = check_tx(L);
-    const struct tn_resource *resource = check_resource(L, tx);
+    const struct tn_entity *resource = check_resource(L, tx);
     struct tn_str key[TN_STORE_KEY_MAX];
     struct tx_record *r;
     struct tn_err err;
@@ -333,7 +333,7 @@ static int tx_l_find(lua_State *L)
 static int tx_l_query(lua_State *L)
 {
     struct tx *tx = check_tx(L);
-    const struct tn_resource *resource = check_resource(L, tx);
+    const struct tn_entity *resource = check_resource(L, tx);
     struct tx_record *r;
     struct tn_err err;
     lua_Integer n = 0;
@@ -357,8 +357,8 @@ static int tx_l_query(lua_State *L)
 static int tx_l_create(lua_State *L)
 {
     struct tx *tx = check_tx(L);
-    const struct tn_resource *resource = check_resource(L, tx);
-    struct tn_str given, body = bind_body(L, 3, &tx->reader, &given);
+    const struct tn_entity *resource = check_resource(L, tx);
+    struct tn_str given, body = bind_record_body(L, 3, &tx->reader, &given);
     struct tn_id id = {{0}};
     struct tn_err err;
     char text[TN_ID_LEN + 1];
@@ -374,7 +374,7 @@ static int tx_l_create(lua_State *L)
 }
 
 /* Argument 3: the id of a record to be changed. */
-static struct tn_id check_id(lua_State *L, const struct tn_resource *resource)
+static struct tn_id check_id(lua_State *L, const struct tn_entity *resource)
 {
     struct tn_id id;
     struct tn_err err;
@@ -384,15 +384,15 @@ static struct tn_id check_id(lua_State *L, const struct tn_resource *resource)
     return id;
 }
 
-typedef bool (*change_fn)(struct tx *tx, const struct tn_resource *resource, const struct tn_id *id,
+typedef bool (*change_fn)(struct tx *tx, const struct tn_entity *resource, const struct tn_id *id,
                           struct tn_str body, struct tn_err *err);
 
 static int change(lua_State *L, change_fn fn)
 {
     struct tx *tx = check_tx(L);
-    const struct tn_resource *resource = check_resource(L, tx);
+    const struct tn_entity *resource = check_resource(L, tx);
     struct tn_id id = check_id(L, resource), other;
-    struct tn_str given, body = bind_body(L, 4, &tx->reader, &given);
+    struct tn_str given, body = bind_record_body(L, 4, &tx->reader, &given);
     struct tn_err err;
     if (given.p && (!tn_id_parse(given, &other) || memcmp(&id, &other, sizeof id) != 0))
         luaL_argerror(L, 4, "this is another record: it has an id of its own");
@@ -413,7 +413,7 @@ static int tx_l_patch(lua_State *L)
 static int tx_l_delete(lua_State *L)
 {
     struct tx *tx = check_tx(L);
-    const struct tn_resource *resource = check_resource(L, tx);
+    const struct tn_entity *resource = check_resource(L, tx);
     struct tn_id id;
     struct tn_err err;
     bool was_there = false;
@@ -441,7 +441,7 @@ static int tx_l_audit(lua_State *L)
     struct tn_err err;
     luaL_argcheck(L, strlen(action) <= 100, 2, "100 bytes at most");
     luaL_argcheck(L, strlen(object) <= 200, 3, "200 bytes at most");
-    if (!lua_isnoneornil(L, 4)) detail = bind_body(L, 4, &tx->reader, &given);
+    if (!lua_isnoneornil(L, 4)) detail = bind_record_body(L, 4, &tx->reader, &given);
     if (!tx_audit(tx, action, object, detail, &err)) bind_raise(L, &err);
     return 0;
 }
@@ -486,7 +486,7 @@ static int tx_l_kv_delete(lua_State *L)
 /* The function ended, well or not: from now on nothing can be done with it. */
 static int tx_l_close(lua_State *L)
 {
-    struct tx *tx = bind_test(L, 1, &tx_class);
+    struct tx *tx = bind_is(L, 1, &tx_class);
     if (tx) bind_drop(tx);
     return 0;
 }
@@ -563,7 +563,7 @@ static struct tn_commit *what_it_did(lua_State *L, const struct deal *d)
 {
     struct tn_err err;
     /* `local t <close> = tx` ends it early; what it wrote is gone then. */
-    struct tx *tx = bind_test(L, AT_TX, &tx_class);
+    struct tx *tx = bind_is(L, AT_TX, &tx_class);
     if (!tx) luaL_error(L, "the transaction was closed by its function");
     struct tn_commit *commit = tn_commit_new(d->desk.store);
     bool ok = tx_build(tx, commit, &err);
@@ -577,7 +577,7 @@ static struct tn_commit *what_it_did(lua_State *L, const struct deal *d)
 
 static int commit_it(lua_State *L)
 {
-    struct deal *d = bind_check(L, AT_DEAL, &deal_class);
+    struct deal *d = bind_as(L, AT_DEAL, &deal_class);
     struct tn_commit *commit = what_it_did(L, d);
     if (!tn_commit_count(commit)) {
         tn_commit_free(commit);

@@ -3,7 +3,8 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "bind/bind_rows.h"
+#include "bind/http_live.h"
+#include "bind/http_reply.h"
 
 enum {
     HIGH = 256 * 1024, /* bytes that wait for the script before the peer has to */
@@ -13,6 +14,7 @@ enum {
 };
 
 struct bind_stream {
+    lua_CFunction rows;
     struct tn_task *task;
     struct bind_live *live;
     struct tn_fetch_call *fetch; /* NULL: it has ended */
@@ -48,18 +50,19 @@ static void drop_stream(void *object)
 static const struct bind_class STREAM = {
     .name = "tenon.http.stream", .drop = drop_stream, .methods = meta};
 
-static struct bind_stream *push_stream(lua_State *L)
+static struct bind_stream *push_stream(lua_State *L, lua_CFunction rows)
 {
     struct bind_stream *s = bind_new(L, sizeof *s, &STREAM);
+    s->rows = rows;
     tn_buf_init(&s->buf, HIGH + TN_LIMIT_REPLY); /* a refusal comes whole */
     tn_arena_init(&s->fields.memory);
     tn_err_clear(&s->err);
     return s;
 }
 
-struct bind_stream *bind_test_stream(lua_State *L, int index)
+struct bind_stream *bind_is_stream(lua_State *L, int index)
 {
-    return bind_test(L, index, &STREAM);
+    return bind_is(L, index, &STREAM);
 }
 
 void bind_stream_check(lua_State *L, struct bind_stream *s)
@@ -163,7 +166,7 @@ enum bind_streamed bind_stream_take(struct bind_stream *s, size_t most, struct t
 
 static int read_on(lua_State *L, int status, lua_KContext ctx)
 {
-    struct bind_stream *s = bind_check(L, 1, &STREAM);
+    struct bind_stream *s = bind_as(L, 1, &STREAM);
     struct tn_err err;
     (void)status;
     switch (look(s, &err)) {
@@ -181,7 +184,7 @@ static int read_on(lua_State *L, int status, lua_KContext ctx)
 /* stream:read(most) */
 static int stream_read(lua_State *L)
 {
-    struct bind_stream *s = bind_check(L, 1, &STREAM);
+    struct bind_stream *s = bind_as(L, 1, &STREAM);
     lua_Integer most = luaL_optinteger(L, 2, CHUNK);
     luaL_argcheck(L, most >= 1 && most <= CHUNK_MAX, 2, "1 byte to 1 MiB");
     bind_stream_check(L, s);
@@ -191,19 +194,20 @@ static int stream_read(lua_State *L)
 /* stream:rows{format = ...} */
 static int stream_rows(lua_State *L)
 {
-    bind_stream_check(L, bind_check(L, 1, &STREAM));
-    return bind_rows_each(L, NULL);
+    struct bind_stream *s = bind_as(L, 1, &STREAM);
+    bind_stream_check(L, s);
+    return s->rows(L);
 }
 
 static int stream_header(lua_State *L)
 {
-    const struct bind_stream *s = bind_check(L, 1, &STREAM);
-    return bind_push_field(L, &s->fields, bind_str(L, 2));
+    const struct bind_stream *s = bind_as(L, 1, &STREAM);
+    return bind_fields_push(L, &s->fields, bind_str(L, 2));
 }
 
 static int stream_close(lua_State *L)
 {
-    struct bind_stream *s = bind_check(L, 1, &STREAM);
+    struct bind_stream *s = bind_as(L, 1, &STREAM);
     bind_stream_check(L, s);
     bind_drop(s);
     return 0;
@@ -217,7 +221,7 @@ static const luaL_Reg methods[] = {{"close", stream_close},
 
 static int stream_index(lua_State *L)
 {
-    const struct bind_stream *s = bind_check(L, 1, &STREAM);
+    const struct bind_stream *s = bind_as(L, 1, &STREAM);
     const char *key = luaL_checkstring(L, 2);
     if (strcmp(key, "status") == 0) {
         lua_pushinteger(L, s->status);
@@ -252,12 +256,12 @@ static int opened(lua_State *L, int status, lua_KContext ctx)
     return 1; /* the stream, on top */
 }
 
-int bind_stream_open(lua_State *L, const struct tn_fetch *f)
+int bind_stream_open(lua_State *L, const struct tn_fetch *f, lua_CFunction rows)
 {
     struct tn_err err;
     struct tn_fetch with = *f;
     with.data = on_data;
-    struct bind_stream *s = push_stream(L);
+    struct bind_stream *s = push_stream(L, rows);
     s->task = tn_task_self(L);
     struct bind_live *live = bind_live_ref(L);
     if (!bind_live_stream(live)) {
@@ -268,7 +272,7 @@ int bind_stream_open(lua_State *L, const struct tn_fetch *f)
         return bind_fail(L, &err);
     }
     s->live = live;
-    s->fetch = tn_fetch(bind_context(L)->http, &with, on_end, s, &err);
+    s->fetch = tn_fetch_start(bind_context(L)->http, &with, on_end, s, &err);
     if (!s->fetch) {
         bind_drop(s);
         return bind_fail(L, &err);
@@ -276,15 +280,15 @@ int bind_stream_open(lua_State *L, const struct tn_fetch *f)
     return opened(L, LUA_OK, (lua_KContext)s);
 }
 
-int bind_stream_recorded(lua_State *L)
+int bind_stream_recorded(lua_State *L, lua_CFunction rows)
 {
     int table = lua_gettop(L);
     bind_plain(L, table, "the reply of a test");
     struct tn_str body = bind_opt_key_str(L, table, "body");
-    struct bind_stream *s = push_stream(L);
+    struct bind_stream *s = push_stream(L, rows);
     s->known = true;
     s->status = (int)bind_opt_key_int(L, table, "status", 200);
     if (body.p) append(s, body.p, body.n);
-    bind_recorded_fields(L, table, &s->fields);
+    bind_fields_read(L, table, &s->fields);
     return 1;
 }

@@ -5,15 +5,17 @@
 #ifndef TN_BIND_BIND_STREAM_H
 #define TN_BIND_BIND_STREAM_H
 
-#include "bind/bind_http.h"
+#include "bind/bind.h"
+#include "net/http_client.h"
 
-/* Sends the request and parks until its answer begins: pushes the stream, or nil, err. */
-int bind_stream_open(lua_State *L, const struct tn_fetch *f);
+/* Sends the request and parks until its answer begins: pushes the stream, or nil, err.  rows is the
+ * stream's method of that name; it may read the stream at 1. */
+int bind_stream_open(lua_State *L, const struct tn_fetch *f, lua_CFunction rows);
 /* A stream of a test's reply, the table at the top. */
-int bind_stream_recorded(lua_State *L);
+int bind_stream_recorded(lua_State *L, lua_CFunction rows);
 
 struct bind_stream;
-struct bind_stream *bind_test_stream(lua_State *L, int index); /* NULL: it is none */
+struct bind_stream *bind_is_stream(lua_State *L, int index); /* NULL: it is none */
 /* Raises unless the running task may read it. */
 void bind_stream_check(lua_State *L, struct bind_stream *s);
 

@@ -17,7 +17,7 @@ struct flight {
 struct syncing {
     struct tn_task *task;
     struct flight *flight;
-    struct bind_body_reader reader;
+    struct bind_record_reader reader;
     struct tn_integration integration;
     char run[TN_ID_LEN + 1];
     struct tn_err err;
@@ -27,7 +27,7 @@ static void drop_syncing(void *object)
 {
     struct syncing *s = object;
     if (s->flight) s->flight->of = NULL;
-    bind_body_reader_clear(&s->reader);
+    bind_record_reader_clear(&s->reader);
     tn_integration_clear(&s->integration);
 }
 
@@ -123,7 +123,7 @@ int bind_sync(lua_State *L)
     }
     struct syncing *s = bind_new(L, sizeof *s, &syncing_class);
     s->task = task;
-    bind_body_reader_init(&s->reader);
+    bind_record_reader_init(&s->reader);
     tn_integration_init(&s->integration);
     struct bind_operation o;
     if (!look_up(L, &desk, s, &o, &err)) return bind_fail(L, &err);

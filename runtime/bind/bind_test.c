@@ -1,71 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-#include "bind/bind_test.h"
-
+/* bind_test.c - require "tenon.test": what a test of scripts sets up: the time, the answers of
+ * peers, and mappings to try.  In an isolate that runs no tests its functions raise. */
 #include "base/buf.h"
+#include "base/hint.h"
 #include "base/limits.h"
-#include "bind/bind_http.h"
 #include "bind/bind_map.h"
 #include "bind/bind_rows.h"
+#include "bind/http_reply.h"
 #include "bind/owner.h"
+#include "bind/testing.h"
 #include "mapping/apply.h"
 
 enum { NAMES_MAX = 64 };
 
-static const char ANSWER[] = "tenon.test.answer"; /* registry key */
-
-static struct bind_test *test_of(lua_State *L)
+static struct bind_testing *check_test(lua_State *L)
 {
-    const struct bind_context *context = tn_isolate_context(tn_isolate_of(L));
-    return context ? context->test : NULL;
-}
-
-static struct bind_test *check_test(lua_State *L)
-{
-    struct bind_test *test = test_of(L);
+    struct bind_testing *test = bind_testing_of(L);
     if (!test) luaL_error(L, "this works in a test only (tenon test)");
     return test;
 }
-
-int64_t bind_now(lua_State *L)
-{
-    const struct bind_test *test = test_of(L);
-    return tn_clock_ms(test ? test->clock : NULL);
-}
-
-bool bind_test_sleep(lua_State *L, int64_t ms)
-{
-    struct bind_test *test = test_of(L);
-    if (!test || !test->clock->stopped) return false;
-    test->clock->ms += ms;
-    return true;
-}
-
-bool bind_test_answer(lua_State *L, int index, const char *url)
-{
-    if (!test_of(L)) return false;
-    if (lua_getfield(L, LUA_REGISTRYINDEX, ANSWER) != LUA_TFUNCTION)
-        luaL_error(L, "no reply is recorded for %s", url);
-    lua_pushvalue(L, index);
-    lua_pushstring(L, url);
-    lua_call(L, 2, 1);
-    if (!lua_istable(L, -1)) luaL_error(L, "no reply is recorded for %s", url);
-    return true;
-}
-
-/* ---- what tests call ---- */
 
 static int l_answer(lua_State *L)
 {
     check_test(L);
     luaL_checktype(L, 1, LUA_TFUNCTION);
     lua_settop(L, 1);
-    lua_setfield(L, LUA_REGISTRYINDEX, ANSWER);
+    bind_testing_answer_by(L);
     return 0;
 }
 
 static int l_clock(lua_State *L)
 {
-    struct bind_test *test = check_test(L);
+    struct bind_testing *test = check_test(L);
     if (!lua_isnoneornil(L, 1)) {
         *test->clock = (struct tn_clock){.stopped = true, .ms = luaL_checkinteger(L, 1)};
     }
@@ -75,11 +41,11 @@ static int l_clock(lua_State *L)
 
 static int l_reset(lua_State *L)
 {
-    struct bind_test *test = check_test(L);
+    struct bind_testing *test = check_test(L);
     test->clock->stopped = false;
     if (test->teams) test->owner->team = ++*test->teams;
     lua_pushnil(L);
-    lua_setfield(L, LUA_REGISTRYINDEX, ANSWER);
+    bind_testing_answer_by(L);
     return 0;
 }
 
@@ -115,7 +81,7 @@ static void read_record(lua_State *L, int index, struct trial *t)
  * first fault. */
 static int l_map(lua_State *L)
 {
-    const struct bind_test *test = check_test(L);
+    const struct bind_testing *test = check_test(L);
     const char *name = luaL_checkstring(L, 1);
     const struct tn_mapping *mapping = test->mapping ? test->mapping(test->arg, name) : NULL;
     struct tn_outcome outcome;
@@ -128,7 +94,7 @@ static int l_map(lua_State *L)
     t->json = tn_json_new();
     t->apply = tn_apply_new(tn_mapping_plan(mapping));
     read_record(L, 2, t);
-    if (!tn_apply(t->apply, tn_json_root(t->json), &t->out, &outcome)) {
+    if (!tn_apply_record(t->apply, tn_json_root(t->json), &t->out, &outcome)) {
         const struct tn_outcome_fault *f = &outcome.faults[0];
         tn_fail(&err, f->kind, "%s", f->text);
         tn_fail_field(&err, "%s", f->field);
@@ -146,14 +112,14 @@ static int l_rows(lua_State *L)
     struct tn_err err;
     check_test(L);
     if (lua_istable(L, 2)) return bind_rows_sorted(L);
-    struct bind_body *body = bind_check_reply(L, 1);
+    struct bind_body *body = bind_as_reply(L, 1);
     if (!bind_body_rows(body, bind_opt_str(L, 2, ""), &rows, &err)) bind_raise(L, &err);
     bind_json_push(L, rows);
     return 1;
 }
 
-/* nearest(word, names): the one that was meant, or nil. */
-static int l_nearest(lua_State *L)
+/* did_you_mean(word, names): the end of a message about an unknown word. */
+static int l_did_you_mean(lua_State *L)
 {
     const char *names[NAMES_MAX + 1] = {NULL};
     struct tn_str word = bind_str(L, 1);
@@ -161,13 +127,14 @@ static int l_nearest(lua_State *L)
     luaL_checkstack(L, NAMES_MAX, "names");
     for (lua_Integer i = 1; i <= NAMES_MAX && lua_rawgeti(L, 2, i) != LUA_TNIL; i++)
         names[i - 1] = luaL_checkstring(L, -1);
-    lua_pushstring(L, tn_str_nearest(word, names));
+    lua_pushstring(L, tn_did_you_mean(word, names).text);
     return 1;
 }
 
 static const luaL_Reg functions[] = {
-    {"answer", l_answer},   {"clock", l_clock}, {"map", l_map}, {"rows", l_rows},
-    {"nearest", l_nearest}, {"reset", l_reset}, {NULL, NULL}};
+    {"answer", l_answer}, {"clock", l_clock}, {"did_you_mean", l_did_you_mean},
+    {"map", l_map},       {"reset", l_reset}, {"rows", l_rows},
+    {NULL, NULL}};
 
 int luaopen_tenon_test(lua_State *L)
 {

@@ -8,7 +8,7 @@
 #include "base/duration.h"
 #include "base/time.h"
 #include "base/zone.h"
-#include "bind/bind_test.h"
+#include "bind/testing.h"
 #include "loop/loop.h"
 #include "mapping/coerce.h"
 
@@ -69,7 +69,7 @@ static bool check_zone(lua_State *L, int index, const struct tn_zone **zone, str
     int zones = lua_gettop(L);
     lua_pushvalue(L, index);
     lua_rawget(L, zones);
-    struct place *place = bind_test(L, -1, &PLACE);
+    struct place *place = bind_is(L, -1, &PLACE);
     if (!place) {
         place = bind_new_free(L, sizeof *place, &PLACE);
         place->zone = tn_zone_new(name, err);
@@ -449,7 +449,7 @@ static int sleep_now(lua_State *L)
     lua_Number s = luaL_checknumber(L, 1);
     luaL_argcheck(L, s >= 0 && s * 1000 <= SLEEP_MAX_MS, 1, "0 to 60 seconds");
     struct tn_task *task = tn_task_self(L);
-    if (bind_test_sleep(L, (int64_t)(s * 1000))) return 0;
+    if (bind_testing_sleep(L, (int64_t)(s * 1000))) return 0;
     struct nap *nap = bind_new(L, sizeof *nap, &NAP);
     nap->task = task;
     nap->timer = tn_timer_new(tn_host_loop(tn_isolate_host(tn_isolate_of(L))), wake_up, nap);

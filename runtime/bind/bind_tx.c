@@ -37,7 +37,7 @@ void tx_init(struct tx *tx, const struct bind_desk *desk)
     tn_arena_init(&tx->arena);
     tn_buf_init(&tx->hold, TN_LIMIT_RECORD);
     tn_buf_init(&tx->merged, TN_LIMIT_RECORD);
-    bind_body_reader_init(&tx->reader);
+    bind_record_reader_init(&tx->reader);
 }
 
 void tx_clear(struct tx *tx)
@@ -47,7 +47,7 @@ void tx_clear(struct tx *tx)
     tn_json_free(tx->after);
     tn_buf_clear(&tx->hold);
     tn_buf_clear(&tx->merged);
-    bind_body_reader_clear(&tx->reader);
+    bind_record_reader_clear(&tx->reader);
     tn_arena_clear(&tx->arena);
 }
 
@@ -72,7 +72,7 @@ static bool may_write(struct tx *tx, struct tn_err *err)
                    TN_LIMIT_TX_WRITES);
 }
 
-static struct tn_str key_of(const struct tn_resource *resource, const struct tn_id *id,
+static struct tn_str key_of(const struct tn_entity *resource, const struct tn_id *id,
                             char out[200])
 {
     char text[TN_ID_LEN + 1];
@@ -81,7 +81,7 @@ static struct tn_str key_of(const struct tn_resource *resource, const struct tn_
     return (struct tn_str){out, (size_t)n};
 }
 
-static struct tx_record *known(const struct tx *tx, const struct tn_resource *resource,
+static struct tx_record *known(const struct tx *tx, const struct tn_entity *resource,
                                const struct tn_id *id)
 {
     char key[200];
@@ -89,7 +89,7 @@ static struct tx_record *known(const struct tx *tx, const struct tn_resource *re
 }
 
 /* Of a row that is not there only the id counts. */
-static bool enter(struct tx *tx, const struct tn_resource *resource, bool there,
+static bool enter(struct tx *tx, const struct tn_entity *resource, bool there,
                   const struct bind_row *row, struct tn_str body, struct tx_record **out,
                   struct tn_err *err)
 {
@@ -107,7 +107,7 @@ static bool enter(struct tx *tx, const struct tn_resource *resource, bool there,
     return true;
 }
 
-static bool enter_new(struct tx *tx, const struct tn_resource *resource, const struct tn_id *id,
+static bool enter_new(struct tx *tx, const struct tn_entity *resource, const struct tn_id *id,
                       struct tx_record **out, struct tn_err *err)
 {
     const struct bind_row row = {.id = *id};
@@ -115,7 +115,7 @@ static bool enter_new(struct tx *tx, const struct tn_resource *resource, const s
 }
 
 /* The record whether it is there or not. */
-static bool look(struct tx *tx, const struct tn_resource *resource, const struct tn_id *id,
+static bool look(struct tx *tx, const struct tn_entity *resource, const struct tn_id *id,
                  struct tx_record **out, struct tn_err *err)
 {
     struct tn_row row;
@@ -129,7 +129,7 @@ static bool look(struct tx *tx, const struct tn_resource *resource, const struct
     return err->kind == TN_E_not_found && enter_new(tx, resource, id, out, err);
 }
 
-bool tx_get(struct tx *tx, const struct tn_resource *resource, const struct tn_id *id,
+bool tx_get(struct tx *tx, const struct tn_entity *resource, const struct tn_id *id,
             struct tx_record **out, struct tn_err *err)
 {
     if (!look(tx, resource, id, out, err)) return false;
@@ -137,7 +137,7 @@ bool tx_get(struct tx *tx, const struct tn_resource *resource, const struct tn_i
     return true;
 }
 
-bool tx_note_row(struct tx *tx, const struct tn_resource *resource, const struct bind_row *row,
+bool tx_note_row(struct tx *tx, const struct tn_entity *resource, const struct bind_row *row,
                  struct tn_str body, struct tx_record **out, struct tn_err *err)
 {
     *out = known(tx, resource, &row->id);
@@ -148,7 +148,7 @@ bool tx_note_row(struct tx *tx, const struct tn_resource *resource, const struct
 
 /* ---- keys ---- */
 
-static size_t key_length(const struct tn_resource *resource)
+static size_t key_length(const struct tn_entity *resource)
 {
     size_t n = 0;
     while (resource->key && resource->key[n] && n < TN_STORE_KEY_MAX) n++;
@@ -156,7 +156,7 @@ static size_t key_length(const struct tn_resource *resource)
 }
 
 /* The key of a body as texts; false: it lacks a part, so it is subject to none. */
-static bool key_in(const struct tn_resource *resource, struct tn_jval body, struct tn_arena *arena,
+static bool key_in(const struct tn_entity *resource, struct tn_jval body, struct tn_arena *arena,
                    struct tn_str key[TN_STORE_KEY_MAX])
 {
     size_t n = key_length(resource);
@@ -182,7 +182,7 @@ static bool has_key(struct tx *tx, const struct tx_record *r, const struct tn_st
     return same;
 }
 
-bool tx_find(struct tx *tx, const struct tn_resource *resource, const struct tn_str *key,
+bool tx_find(struct tx *tx, const struct tn_entity *resource, const struct tn_str *key,
              size_t count, struct tx_record **out, struct tn_err *err)
 {
     struct tn_row row;
@@ -202,7 +202,7 @@ bool tx_find(struct tx *tx, const struct tn_resource *resource, const struct tn_
 
 /* ---- writing records ---- */
 
-static bool key_is_free(struct tx *tx, const struct tn_resource *resource, const struct tn_id *id,
+static bool key_is_free(struct tx *tx, const struct tn_entity *resource, const struct tn_id *id,
                         struct tn_jval body, struct tn_err *err)
 {
     struct tn_str key[TN_STORE_KEY_MAX];
@@ -227,7 +227,7 @@ static void first_fault(void *arg, const struct tn_err *fault)
     if (err->kind == TN_E_none) *err = *fault;
 }
 
-static bool moves_well(const struct tn_resource *a, struct tn_jval before, struct tn_jval after,
+static bool moves_well(const struct tn_entity *a, struct tn_jval before, struct tn_jval after,
                        struct tn_err *err)
 {
     tn_err_clear(err);
@@ -238,7 +238,7 @@ static bool moves_well(const struct tn_resource *a, struct tn_jval before, struc
 static bool check_body(struct tx *tx, const struct tx_record *r, struct tn_str body,
                        struct tn_str *out, struct tn_err *err)
 {
-    const struct tn_resource *a = r->resource;
+    const struct tn_entity *a = r->resource;
     struct tn_buf filled;
     struct tn_jw w;
     if (!tn_json_parse(tx->after, body, err) ||
@@ -266,14 +266,14 @@ static bool write_body(struct tx *tx, struct tx_record *r, struct tn_str body, s
     return true;
 }
 
-static bool missing(const struct tn_resource *resource, const struct tn_id *id, struct tn_err *err)
+static bool missing(const struct tn_entity *resource, const struct tn_id *id, struct tn_err *err)
 {
     char text[TN_ID_LEN + 1];
     tn_id_text(id, text);
     return tn_fail(err, TN_E_not_found, "there is no %s '%s'", resource->name, text);
 }
 
-bool tx_create(struct tx *tx, const struct tn_resource *resource, struct tn_id *id,
+bool tx_create(struct tx *tx, const struct tn_entity *resource, struct tn_id *id,
                struct tn_str body, struct tn_err *err)
 {
     static const struct tn_id none;
@@ -291,7 +291,7 @@ bool tx_create(struct tx *tx, const struct tn_resource *resource, struct tn_id *
     return tn_fail_field(err, "id");
 }
 
-bool tx_put(struct tx *tx, const struct tn_resource *resource, const struct tn_id *id,
+bool tx_put(struct tx *tx, const struct tn_entity *resource, const struct tn_id *id,
             struct tn_str body, struct tn_err *err)
 {
     struct tx_record *r;
@@ -299,7 +299,7 @@ bool tx_put(struct tx *tx, const struct tn_resource *resource, const struct tn_i
     return r->there ? write_body(tx, r, body, err) : missing(resource, id, err);
 }
 
-bool tx_patch(struct tx *tx, const struct tn_resource *resource, const struct tn_id *id,
+bool tx_patch(struct tx *tx, const struct tn_entity *resource, const struct tn_id *id,
               struct tn_str patch, struct tn_err *err)
 {
     struct tx_record *r;
@@ -313,7 +313,7 @@ bool tx_patch(struct tx *tx, const struct tn_resource *resource, const struct tn
            write_body(tx, r, tn_buf_str(&tx->merged), err);
 }
 
-bool tx_delete(struct tx *tx, const struct tn_resource *resource, const struct tn_id *id,
+bool tx_delete(struct tx *tx, const struct tn_entity *resource, const struct tn_id *id,
                bool *was_there, struct tn_err *err)
 {
     struct tx_record *r;
@@ -343,7 +343,7 @@ static bool add_note(struct tx *tx, const struct tx_note *note, const char *what
     return true;
 }
 
-bool tx_event(struct tx *tx, const char *type, const struct tn_resource *resource,
+bool tx_event(struct tx *tx, const char *type, const struct tn_entity *resource,
               const struct tn_id *id, struct tn_str data, struct tn_err *err)
 {
     struct tx_note note = {.about = resource != NULL};

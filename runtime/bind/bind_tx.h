@@ -11,7 +11,7 @@
 
 /* A record as the transaction has it now. */
 struct tx_record {
-    const struct tn_resource *resource;
+    const struct tn_entity *resource;
     struct bind_row row; /* version: as it was read; 0: it was not there */
     bool there, changed; /* now; by the transaction */
     struct tn_str body;
@@ -32,36 +32,36 @@ struct tx {
     struct tn_arena arena;
     struct tn_buf hold, merged; /* what is being read and made */
     struct tn_json *before, *after;
-    struct bind_body_reader reader;
+    struct bind_record_reader reader;
 };
 void tx_init(struct tx *tx, const struct bind_desk *desk);
 void tx_clear(struct tx *tx);
 
 /* The record, *out NULL when there is none; that too is checked at commit. */
-TN_MUST_CHECK bool tx_get(struct tx *tx, const struct tn_resource *resource, const struct tn_id *id,
+TN_MUST_CHECK bool tx_get(struct tx *tx, const struct tn_entity *resource, const struct tn_id *id,
                           struct tx_record **out, struct tn_err *err);
 /* By the resource's key, in its order.  That no record has the key is not noted: whoever creates it
  * then meets a conflict if another one came first. */
-TN_MUST_CHECK bool tx_find(struct tx *tx, const struct tn_resource *resource,
+TN_MUST_CHECK bool tx_find(struct tx *tx, const struct tn_entity *resource,
                            const struct tn_str *key, size_t count, struct tx_record **out,
                            struct tn_err *err);
 /* A row that a query gave; *out NULL when the transaction has deleted it. */
-TN_MUST_CHECK bool tx_note_row(struct tx *tx, const struct tn_resource *resource,
+TN_MUST_CHECK bool tx_note_row(struct tx *tx, const struct tn_entity *resource,
                                const struct bind_row *row, struct tn_str body,
                                struct tx_record **out, struct tn_err *err);
 
 /* id zeroes: a new one, which *id gets.  Kinds: invalid with the field's path, conflict (the id or
  * the key is taken), not_found, too_large. */
-TN_MUST_CHECK bool tx_create(struct tx *tx, const struct tn_resource *resource, struct tn_id *id,
+TN_MUST_CHECK bool tx_create(struct tx *tx, const struct tn_entity *resource, struct tn_id *id,
                              struct tn_str body, struct tn_err *err);
-TN_MUST_CHECK bool tx_put(struct tx *tx, const struct tn_resource *resource, const struct tn_id *id,
+TN_MUST_CHECK bool tx_put(struct tx *tx, const struct tn_entity *resource, const struct tn_id *id,
                           struct tn_str body, struct tn_err *err);
-TN_MUST_CHECK bool tx_patch(struct tx *tx, const struct tn_resource *resource,
+TN_MUST_CHECK bool tx_patch(struct tx *tx, const struct tn_entity *resource,
                             const struct tn_id *id, struct tn_str patch, struct tn_err *err);
-TN_MUST_CHECK bool tx_delete(struct tx *tx, const struct tn_resource *resource,
+TN_MUST_CHECK bool tx_delete(struct tx *tx, const struct tn_entity *resource,
                              const struct tn_id *id, bool *was_there, struct tn_err *err);
 /* resource NULL: about no record.  data: JSON or "". */
-TN_MUST_CHECK bool tx_event(struct tx *tx, const char *type, const struct tn_resource *resource,
+TN_MUST_CHECK bool tx_event(struct tx *tx, const char *type, const struct tn_entity *resource,
                             const struct tn_id *id, struct tn_str data, struct tn_err *err);
 TN_MUST_CHECK bool tx_audit(struct tx *tx, const char *action, const char *object,
                             struct tn_str detail, struct tn_err *err);

@@ -40,7 +40,7 @@ static struct bind_walks *walks_of(lua_State *L)
         lua_pushvalue(L, -1);
         lua_setfield(L, LUA_REGISTRYINDEX, WALKS);
     }
-    root = bind_check(L, -1, &ROOT);
+    root = bind_as(L, -1, &ROOT);
     lua_pop(L, 1);
     return root->walks;
 }

@@ -226,3 +226,19 @@ struct tn_str bind_push_body(lua_State *L, int options, const char **type)
     if (body.p) lua_getfield(L, options, "body"); /* holds it, whatever becomes of the table */
     return body;
 }
+
+/* ---- headers ---- */
+
+size_t bind_read_headers(lua_State *L, int index, struct tn_fetch_header headers[BIND_HEADERS_MAX])
+{
+    const char *names[BIND_HEADERS_MAX];
+    size_t n = bind_sorted_names(L, index, names, BIND_HEADERS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        size_t len;
+        lua_getfield(L, index, names[i]);
+        const char *text = lua_tolstring(L, -1, &len);
+        if (!text) luaL_error(L, "the header %s has to be a text", names[i]);
+        headers[i] = (struct tn_fetch_header){names[i], {text, len}};
+    }
+    return n;
+}

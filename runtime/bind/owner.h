@@ -6,7 +6,7 @@
 
 #include "base/id.h"
 #include "bind/bind.h"
-#include "bind/resource.h"
+#include "model/entity.h"
 
 struct tn_example_watch;
 struct tn_runner;
@@ -46,7 +46,7 @@ struct bind_owner {
     const struct bind_env *env;
     int64_t team;                           /* TN_TEAM_SYSTEM for units, else the integration's */
     char name[64];                          /* the integration's id, or the unit's name */
-    const struct bind_resources *resources; /* that it goes by; NULL: none */
+    const struct tn_entities *resources; /* that it goes by; NULL: none */
     /* What was read from the store in the stretch under way (bind_record.c). */
     uint64_t stretch;
     unsigned reads;

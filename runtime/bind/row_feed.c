@@ -4,7 +4,7 @@
 enum { CHUNK = 64 * 1024 };
 
 bool row_feed_init(struct row_feed *f, const struct row_format *format, struct tn_str text,
-                   struct bind_stream *stream, tn_row_fn each, void *arg, struct tn_err *err)
+                   struct bind_stream *stream, tn_rows_fn each, void *arg, struct tn_err *err)
 {
     tn_buf_init(&f->chunk, CHUNK);
     tn_err_clear(&f->broken);

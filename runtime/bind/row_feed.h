@@ -18,7 +18,7 @@ struct row_feed {
 
 /* stream may be NULL.  Text and stream stay the caller's.  False: err (columns of fixed width). */
 TN_MUST_CHECK bool row_feed_init(struct row_feed *f, const struct row_format *format,
-                                 struct tn_str text, struct bind_stream *stream, tn_row_fn each,
+                                 struct tn_str text, struct bind_stream *stream, tn_rows_fn each,
                                  void *arg, struct tn_err *err);
 void row_feed_clear(struct row_feed *f); /* also of a zeroed one */
 /* Feeds the reader a few rows.  False: the task is woken when the stream has more, so it should

@@ -127,7 +127,7 @@ struct row_reader {
     struct tn_ndjson *ndjson;
 };
 
-struct row_reader *row_reader_new(const struct row_format *f, tn_row_fn each, void *arg,
+struct row_reader *row_reader_new(const struct row_format *f, tn_rows_fn each, void *arg,
                                   struct tn_err *err)
 {
     struct row_reader *r = TN_NEW(struct row_reader);

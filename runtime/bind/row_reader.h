@@ -26,7 +26,7 @@ void row_format_read(lua_State *L, int index, const char *kind, struct row_forma
 struct row_reader;
 
 /* NULL: err (columns of fixed width).  each may not touch Lua. */
-TN_MUST_CHECK struct row_reader *row_reader_new(const struct row_format *f, tn_row_fn each,
+TN_MUST_CHECK struct row_reader *row_reader_new(const struct row_format *f, tn_rows_fn each,
                                                 void *arg, struct tn_err *err);
 void row_reader_free(struct row_reader *r); /* NULL does nothing */
 /* Feeds the beginning of text, a few rows' worth at most, and cuts it off. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/hint.h"
 
 enum { OPTIONS_MAX = 32 };
 
@@ -18,10 +19,8 @@ static bool unknown(const struct tn_arg *table, struct tn_str name, struct tn_er
 {
     const char *names[OPTIONS_MAX + 1] = {0};
     for (size_t i = 0; i < OPTIONS_MAX && table[i].name; i++) names[i] = table[i].name;
-    const char *near = tn_str_nearest(name, names);
-    return near ? tn_fail(err, TN_E_invalid, "there is no option --%.*s; did you mean --%s?",
-                          TN_FMT(name), near)
-                : tn_fail(err, TN_E_invalid, "there is no option --%.*s", TN_FMT(name));
+    return tn_fail(err, TN_E_invalid, "there is no option '%.*s'%s", TN_FMT(name),
+                   tn_did_you_mean(name, names).text);
 }
 
 static bool set_num(const struct tn_arg *a, const char *value, struct tn_err *err)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hint.h"
 #include "base/str.h"
 #include "cli/args.h"
 
@@ -111,10 +112,8 @@ static int unknown(const char *name)
 {
     const char *names[sizeof commands / sizeof *commands];
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) names[i] = commands[i].name;
-    const char *near = tn_str_nearest(tn_str(name), names);
-    fprintf(stderr, "tenon: there is no command '%s'", name);
-    if (near) fprintf(stderr, "; did you mean '%s'?", near);
-    fprintf(stderr, "\ntry: tenon help\n");
+    fprintf(stderr, "tenon: there is no command '%s'%s\ntry: tenon help\n", name,
+            tn_did_you_mean(tn_str(name), names).text);
     return TN_EXIT_usage;
 }
 

@@ -152,7 +152,7 @@ static void on_record(void *arg, struct tn_jval record, const struct tn_err *bad
     if (r->coverage) tn_coverage_add(r->coverage, record);
     tn_buf_reset(&r->record);
     if (r->o->explain && !r->o->json) printf("record %llu\n", (unsigned long long)r->records);
-    bool ok = tn_apply(r->apply, record, out, &r->outcome);
+    bool ok = tn_apply_record(r->apply, record, out, &r->outcome);
     for (size_t i = 0; i < r->outcome.listed; i++) say_fault(r, &r->outcome.faults[i]);
     r->warnings += ok && r->outcome.fault_count > 0;
     r->rejected += !ok;

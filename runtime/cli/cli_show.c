@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/embed.h"
+#include "base/hint.h"
 #include "base/str.h"
 #include "cli/args.h"
 #include "cli/cli.h"
@@ -26,9 +27,8 @@ int tn_cli_show(int argc, char **argv)
         return TN_EXIT_ok;
     }
     if (!words) return TN_EXIT_ok;
-    const char *near = tn_str_nearest(tn_str(wanted[0]), paths);
-    tn_fail(&err, TN_E_not_found, "no shipped file is called '%s'%s%s%s", wanted[0],
-            near ? "; did you mean '" : "; tenon show lists them", near ? near : "",
-            near ? "'?" : "");
+    struct tn_hint hint = tn_did_you_mean(tn_str(wanted[0]), paths);
+    tn_fail(&err, TN_E_not_found, "no shipped file is called '%s'%s", wanted[0],
+            hint.text[0] ? hint.text : "; tenon show lists them");
     return tn_cli_fail(&err);
 }

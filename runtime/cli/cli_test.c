@@ -13,7 +13,7 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "bind/bind_map.h"
-#include "bind/bind_test.h"
+#include "bind/testing.h"
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/scratch.h"
@@ -45,7 +45,7 @@ struct testing {
 /* One file's tests. */
 struct suite {
     struct testing *t;
-    struct bind_test test;
+    struct bind_testing test;
     struct bind_context context;
     struct bind_owner owner;
     struct tn_isolate *iso;
@@ -218,7 +218,7 @@ static void open_store(struct testing *t)
     struct tn_err err;
     t->store = tn_scratch_store_open(t->workshop.loop, t->workshop.units, &t->clock, &err);
     if (t->store)
-        t->workshop.env.store = tn_scratch_store(t->store);
+        t->workshop.env.store = tn_scratch_store_of(t->store);
     else
         fprintf(stderr, "tests have no store: %s\n", err.text);
 }

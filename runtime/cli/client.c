@@ -111,7 +111,7 @@ bool tn_client_call(struct tn_client *c, const char *method, const char *path, s
     struct tn_err ignored;
     c->done = false;
     c->err.kind = TN_E_none;
-    if (!tn_fetch(c->http, &f, answered, c, err)) return false;
+    if (!tn_fetch_start(c->http, &f, answered, c, err)) return false;
     while (!c->done) tn_loop_turn(c->loop, true);
     if (c->err.kind) {
         *err = c->err;

@@ -67,7 +67,7 @@ static bool define(struct tn_scratch_store *s, struct tn_loop *loop, const struc
     for (size_t i = 0; i < tn_units_resources(units); i++) {
         struct tn_column columns[TN_STORE_COLUMNS_MAX];
         struct tn_table table;
-        tn_resource_table(tn_units_resource_at(units, i), columns, &table);
+        tn_entity_table(&tn_units_resource_at(units, i)->resource, columns, &table);
         tn_store_define(s->store, &table, defined, s);
         wait(s, loop);
         *err = s->err;
@@ -107,7 +107,7 @@ struct tn_scratch_store *tn_scratch_store_open(struct tn_loop *loop, const struc
     return NULL;
 }
 
-struct tn_store *tn_scratch_store(const struct tn_scratch_store *s)
+struct tn_store *tn_scratch_store_of(const struct tn_scratch_store *s)
 {
     return s->store;
 }

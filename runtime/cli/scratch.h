@@ -21,7 +21,7 @@ TN_MUST_CHECK struct tn_scratch_store *tn_scratch_store_open(struct tn_loop *loo
                                                              const struct tn_units *units,
                                                              const struct tn_clock *clock,
                                                              struct tn_err *err);
-struct tn_store *tn_scratch_store(const struct tn_scratch_store *s);
+struct tn_store *tn_scratch_store_of(const struct tn_scratch_store *s);
 void tn_scratch_store_close(struct tn_scratch_store *s); /* NULL does nothing */
 
 #endif

@@ -52,7 +52,7 @@ void tn_hmac_sha256(struct tn_str key, struct tn_str data, unsigned char out[TN_
          NULL);
 }
 
-static const EVP_MD *md_of(enum tn_hash which)
+static const EVP_MD *md_of(enum tn_hash_kind which)
 {
     switch (which) {
     case TN_HASH_md5: return EVP_md5();
@@ -63,14 +63,14 @@ static const EVP_MD *md_of(enum tn_hash which)
     }
 }
 
-size_t tn_hash(enum tn_hash which, struct tn_str data, unsigned char out[TN_HASH_MAX])
+size_t tn_hash(enum tn_hash_kind which, struct tn_str data, unsigned char out[TN_HASH_MAX])
 {
     unsigned n = 0;
     must(EVP_Digest(data.p, data.n, out, &n, md_of(which), NULL));
     return n;
 }
 
-size_t tn_hmac(enum tn_hash which, struct tn_str key, struct tn_str data,
+size_t tn_hmac(enum tn_hash_kind which, struct tn_str key, struct tn_str data,
                unsigned char out[TN_HASH_MAX])
 {
     unsigned n = 0;

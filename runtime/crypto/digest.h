@@ -22,11 +22,11 @@ void tn_sha256_end(struct tn_sha256 *h, unsigned char out[TN_SHA256_LEN]);
 void tn_hmac_sha256(struct tn_str key, struct tn_str data, unsigned char out[TN_SHA256_LEN]);
 
 /* Any of the usual ones.  MD5 and SHA-1 are for peers that ask for them, not for safety. */
-enum tn_hash { TN_HASH_md5, TN_HASH_sha1, TN_HASH_sha256, TN_HASH_sha384, TN_HASH_sha512 };
+enum tn_hash_kind { TN_HASH_md5, TN_HASH_sha1, TN_HASH_sha256, TN_HASH_sha384, TN_HASH_sha512 };
 enum { TN_HASH_MAX = 64 };
 /* Both answer how many bytes it has. */
-size_t tn_hash(enum tn_hash which, struct tn_str data, unsigned char out[TN_HASH_MAX]);
-size_t tn_hmac(enum tn_hash which, struct tn_str key, struct tn_str data,
+size_t tn_hash(enum tn_hash_kind which, struct tn_str data, unsigned char out[TN_HASH_MAX]);
+size_t tn_hmac(enum tn_hash_kind which, struct tn_str key, struct tn_str data,
                unsigned char out[TN_HASH_MAX]);
 
 /* The time depends on the lengths alone. */

@@ -67,7 +67,7 @@ static bool eligible(const struct tn_jwt_key *k, const struct head *head, bool b
 {
     if (by_id ? !k->kid.p || !tn_str_eq(k->kid, head->kid) : head->kid.p && k->kid.p) return false;
     if (k->limited && k->only != head->algorithm) return false;
-    return tn_key_fits(k->key, head->algorithm);
+    return tn_signature_key_fits(k->key, head->algorithm);
 }
 
 static bool is_signed(const struct parts *p, const struct head *head,
@@ -183,7 +183,7 @@ out:
     return ok;
 }
 
-bool tn_jwt_sign(struct tn_str claims, const struct tn_key *key, enum tn_algorithm a,
+bool tn_jwt_sign(struct tn_str claims, const struct tn_signature_key *key, enum tn_algorithm a,
                  struct tn_str kid, struct tn_str type, struct tn_buf *token, struct tn_err *err)
 {
     struct tn_buf head, signature;

@@ -8,7 +8,7 @@
 
 struct tn_jwt_key {
     struct tn_str kid; /* absent: it has none */
-    const struct tn_key *key;
+    const struct tn_signature_key *key;
     bool limited; /* to `only`, as its JWK says */
     enum tn_algorithm only;
 };
@@ -30,8 +30,8 @@ struct tn_jwt_options {
 TN_MUST_CHECK bool tn_jwt_verify(struct tn_str token, const struct tn_jwt_options *o,
                                  struct tn_buf *claims, struct tn_err *err);
 /* Appends the token.  claims: a JSON object.  kid and type ("JWT") may be absent. */
-TN_MUST_CHECK bool tn_jwt_sign(struct tn_str claims, const struct tn_key *key, enum tn_algorithm a,
-                               struct tn_str kid, struct tn_str type, struct tn_buf *token,
-                               struct tn_err *err);
+TN_MUST_CHECK bool tn_jwt_sign(struct tn_str claims, const struct tn_signature_key *key,
+                               enum tn_algorithm a, struct tn_str kid, struct tn_str type,
+                               struct tn_buf *token, struct tn_err *err);
 
 #endif

@@ -27,7 +27,7 @@ enum {
 
 enum kind { SECRET, RSA_KEY, PSS_KEY, P256, P384, P521, EDWARDS };
 
-struct tn_key {
+struct tn_signature_key {
     enum kind kind;
     EVP_PKEY *pair;       /* NULL: a secret */
     struct tn_buf secret; /* bytes */
@@ -36,7 +36,7 @@ struct tn_key {
 
 static const struct {
     const char *name;
-    enum tn_hash hash;
+    enum tn_hash_kind hash;
     enum kind kind;
     bool pss;
     size_t half; /* of an EC signature, r and s */
@@ -73,7 +73,7 @@ bool tn_algorithm_of(struct tn_str name, enum tn_algorithm *out)
 
 /* ---- keys ---- */
 
-void tn_key_free(struct tn_key *key)
+void tn_signature_key_free(struct tn_signature_key *key)
 {
     if (!key) return;
     EVP_PKEY_free(key->pair);
@@ -82,9 +82,9 @@ void tn_key_free(struct tn_key *key)
     tn_free(key);
 }
 
-static struct tn_key *key_new(enum kind kind)
+static struct tn_signature_key *key_new(enum kind kind)
 {
-    struct tn_key *key = TN_NEW(struct tn_key);
+    struct tn_signature_key *key = TN_NEW(struct tn_signature_key);
     key->kind = kind;
     tn_buf_init(&key->secret, PEM_MAX);
     return key;
@@ -110,13 +110,13 @@ static bool is_public_der(struct tn_str s)
     return is;
 }
 
-struct tn_key *tn_key_secret(struct tn_str bytes, struct tn_err *err)
+struct tn_signature_key *tn_signature_key_secret(struct tn_str bytes, struct tn_err *err)
 {
     if (!bytes.n) return refuse(err, "the secret is empty");
     if (bytes.n > PEM_MAX) return refuse(err, "the secret is too long");
     if (memmem(bytes.p, bytes.n, "-----BEGIN ", 11) || is_public_der(bytes))
         return refuse(err, "a public key or certificate is no HMAC secret");
-    struct tn_key *key = key_new(SECRET);
+    struct tn_signature_key *key = key_new(SECRET);
     key->private = true;
     tn_buf_addstr(&key->secret, bytes);
     return key;
@@ -151,7 +151,7 @@ static bool kind_of(const EVP_PKEY *pair, enum kind *kind, const char **why)
     return true;
 }
 
-static struct tn_key *key_of(EVP_PKEY *pair_give, bool private, struct tn_err *err)
+static struct tn_signature_key *key_of(EVP_PKEY *pair_give, bool private, struct tn_err *err)
 {
     enum kind kind = SECRET;
     const char *why;
@@ -159,7 +159,7 @@ static struct tn_key *key_of(EVP_PKEY *pair_give, bool private, struct tn_err *e
         EVP_PKEY_free(pair_give);
         return refuse(err, why);
     }
-    struct tn_key *key = key_new(kind);
+    struct tn_signature_key *key = key_new(kind);
     key->pair = pair_give;
     key->private = private;
     ERR_clear_error();
@@ -181,7 +181,7 @@ static EVP_PKEY *read_certificate(BIO *bio)
     return pair;
 }
 
-struct tn_key *tn_key_pem(struct tn_str text, struct tn_err *err)
+struct tn_signature_key *tn_signature_key_pem(struct tn_str text, struct tn_err *err)
 {
     bool private = memmem(text.p, text.n, "PRIVATE KEY-----", 16) != NULL;
     if (text.n > PEM_MAX) return refuse(err, "the PEM text is too long");
@@ -277,11 +277,12 @@ static EVP_PKEY *edwards_from(struct tn_jval jwk)
     return pair;
 }
 
-static struct tn_key *oct_from(struct tn_jval jwk, struct tn_err *err)
+static struct tn_signature_key *oct_from(struct tn_jval jwk, struct tn_err *err)
 {
     struct tn_buf k = {0};
-    struct tn_key *key = member_bytes(jwk, "k", &k) ? tn_key_secret(tn_buf_str(&k), err)
-                                                    : refuse(err, "JWK: k is missing");
+    struct tn_signature_key *key = member_bytes(jwk, "k", &k)
+                                       ? tn_signature_key_secret(tn_buf_str(&k), err)
+                                       : refuse(err, "JWK: k is missing");
     if (k.p) OPENSSL_cleanse(k.p, k.room);
     tn_buf_clear(&k);
     return key;
@@ -293,7 +294,7 @@ static bool member_is(struct tn_jval jwk, const char *name, const char *value)
     return raw.n == strlen(value) + 2 && memcmp(raw.p + 1, value, raw.n - 2) == 0;
 }
 
-struct tn_key *tn_key_jwk(struct tn_jval jwk, struct tn_err *err)
+struct tn_signature_key *tn_signature_key_jwk(struct tn_jval jwk, struct tn_err *err)
 {
     EVP_PKEY *pair = NULL;
     if (member_is(jwk, "kty", "oct")) return oct_from(jwk, err);
@@ -313,7 +314,7 @@ struct tn_key *tn_key_jwk(struct tn_jval jwk, struct tn_err *err)
     return key_of(pair, false, err);
 }
 
-bool tn_key_fits(const struct tn_key *key, enum tn_algorithm a)
+bool tn_signature_key_fits(const struct tn_signature_key *key, enum tn_algorithm a)
 {
     if (key->kind == PSS_KEY) return algorithms[a].pss;
     return key->kind == algorithms[a].kind;
@@ -378,12 +379,12 @@ static bool verify_pair(EVP_PKEY *pair, enum tn_algorithm a, struct tn_str data,
     return ok;
 }
 
-bool tn_verify(const struct tn_key *key, enum tn_algorithm a, struct tn_str data,
+bool tn_verify(const struct tn_signature_key *key, enum tn_algorithm a, struct tn_str data,
                struct tn_str signature)
 {
     unsigned char mac[TN_HASH_MAX], *der;
     size_t n;
-    if (!tn_key_fits(key, a) || !signature.n) return false;
+    if (!tn_signature_key_fits(key, a) || !signature.n) return false;
     if (key->kind == SECRET) {
         n = tn_hmac(algorithms[a].hash, tn_buf_str(&key->secret), data, mac);
         return tn_equal((struct tn_str){(const char *)mac, n}, signature);
@@ -410,12 +411,12 @@ static bool sign_pair(EVP_PKEY *pair, enum tn_algorithm a, struct tn_str data,
     return ok;
 }
 
-bool tn_sign(const struct tn_key *key, enum tn_algorithm a, struct tn_str data,
+bool tn_sign(const struct tn_signature_key *key, enum tn_algorithm a, struct tn_str data,
              struct tn_buf *signature, struct tn_err *err)
 {
     unsigned char sig[SIGNATURE_MAX];
     size_t n, half = algorithms[a].half;
-    if (!tn_key_fits(key, a))
+    if (!tn_signature_key_fits(key, a))
         return tn_fail(err, TN_E_invalid, "the key is not one for %s", algorithms[a].name);
     if (!key->private) return tn_fail(err, TN_E_invalid, "signing needs a private key");
     if (key->kind == SECRET) {

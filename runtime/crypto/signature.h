@@ -28,22 +28,23 @@ const char *tn_algorithm_name(enum tn_algorithm a);
 /* False: there is none of that name ("none" is none). */
 bool tn_algorithm_of(struct tn_str name, enum tn_algorithm *out);
 
-struct tn_key;
+struct tn_signature_key;
 
 /* For HS256 to HS512.  NULL: empty, or in truth a public key or certificate. */
-TN_MUST_CHECK struct tn_key *tn_key_secret(struct tn_str bytes, struct tn_err *err);
+TN_MUST_CHECK struct tn_signature_key *tn_signature_key_secret(struct tn_str bytes,
+                                                               struct tn_err *err);
 /* A public key, a certificate or a private key without a passphrase. */
-TN_MUST_CHECK struct tn_key *tn_key_pem(struct tn_str text, struct tn_err *err);
+TN_MUST_CHECK struct tn_signature_key *tn_signature_key_pem(struct tn_str text, struct tn_err *err);
 /* Kinds RSA, EC, OKP (Ed25519: public halves) and oct. */
-TN_MUST_CHECK struct tn_key *tn_key_jwk(struct tn_jval jwk, struct tn_err *err);
-void tn_key_free(struct tn_key *key); /* NULL does nothing */
-bool tn_key_fits(const struct tn_key *key, enum tn_algorithm a);
+TN_MUST_CHECK struct tn_signature_key *tn_signature_key_jwk(struct tn_jval jwk, struct tn_err *err);
+void tn_signature_key_free(struct tn_signature_key *key); /* NULL does nothing */
+bool tn_signature_key_fits(const struct tn_signature_key *key, enum tn_algorithm a);
 
 /* False: it does not fit the key, or is not by it. */
-bool tn_verify(const struct tn_key *key, enum tn_algorithm a, struct tn_str data,
+bool tn_verify(const struct tn_signature_key *key, enum tn_algorithm a, struct tn_str data,
                struct tn_str signature);
 /* Appends the signature.  False: the key is of another kind, or is no private one. */
-TN_MUST_CHECK bool tn_sign(const struct tn_key *key, enum tn_algorithm a, struct tn_str data,
-                           struct tn_buf *signature, struct tn_err *err);
+TN_MUST_CHECK bool tn_sign(const struct tn_signature_key *key, enum tn_algorithm a,
+                           struct tn_str data, struct tn_buf *signature, struct tn_err *err);
 
 #endif

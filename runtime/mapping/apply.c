@@ -10,19 +10,21 @@
 #include "base/json_tape.h"
 #include "base/limits.h"
 #include "base/time.h"
-#include "mapping/internal.h"
+#include "mapping/applier.h"
+#include "mapping/coerce.h"
+#include "mapping/quick.h"
 
 /* The members of an object as the last one of its kind had them, in order.  Records of one stream
  * rarely differ in this, so each key is a comparison with the one that is expected. */
 enum { SHAPE_MAX = 256, SHAPE_KEY = 58, SHAPE_AHEAD = 6 };
 
-struct tn_shape_entry {
+struct tn_layout_entry {
     uint16_t n;
     uint16_t kid;        /* of the place, in the order of named; NO_KID: nobody reads it */
     char key[SHAPE_KEY]; /* as it stands between the quotes */
 };
-struct tn_shape {
-    struct tn_shape_entry *entries;
+struct tn_layout {
+    struct tn_layout_entry *entries;
     uint32_t count, room;
 };
 
@@ -193,7 +195,7 @@ static uint16_t kid_of(const struct tn_place *place, const struct tn_json *json,
     return kid == TN_NAMES_NONE ? NO_KID : (uint16_t)kid;
 }
 
-static void learn(struct tn_shape *shape, const struct tn_place *place, const struct tn_json *json,
+static void learn(struct tn_layout *shape, const struct tn_place *place, const struct tn_json *json,
                   uint32_t at)
 {
     const struct tn_jnode *n = tn_jtape(json);
@@ -205,14 +207,14 @@ static void learn(struct tn_shape *shape, const struct tn_place *place, const st
             shape->room = shape->room ? shape->room * 2 : 16;
             shape->entries = tn_realloc(shape->entries, shape->room * sizeof *shape->entries);
         }
-        struct tn_shape_entry *e = &shape->entries[shape->count++];
-        *e = (struct tn_shape_entry){.n = (uint16_t)(raw.n - 2), .kid = kid_of(place, json, k)};
+        struct tn_layout_entry *e = &shape->entries[shape->count++];
+        *e = (struct tn_layout_entry){.n = (uint16_t)(raw.n - 2), .kid = kid_of(place, json, k)};
         memcpy(e->key, raw.p + 1, raw.n - 2);
     }
 }
 
 /* Some entries on, for members that this record has not; SHAPE_MAX: not found. */
-static uint32_t look_ahead(const struct tn_shape *shape, uint32_t i, const char *key, uint32_t n)
+static uint32_t look_ahead(const struct tn_layout *shape, uint32_t i, const char *key, uint32_t n)
 {
     uint32_t end = i + SHAPE_AHEAD < shape->count ? i + SHAPE_AHEAD : shape->count;
     for (; i < end; i++)
@@ -225,7 +227,7 @@ static void read_members(struct tn_apply *a, const struct tn_place *place, uint3
 {
     const struct tn_jnode *n = tn_jtape(a->json);
     const char *text = tn_jsource(a->json);
-    struct tn_shape *shape = &a->shapes[place->id];
+    struct tn_layout *shape = &a->shapes[place->id];
     uint32_t i = 0, missed = 0, count = 0;
     for (uint32_t k = at + 1, end = n[at].next; k < end; k = n[k + 1].next, count++) {
         const char *key = text + n[k].start + 1;
@@ -779,6 +781,13 @@ static enum tn_written missing(struct tn_apply *a, const struct tn_member *f, en
     return FAULTY;
 }
 
+void tn_apply_id(struct tn_apply *a, struct tn_str id)
+{
+    tn_buf_reset(&a->id);
+    tn_buf_addstr(&a->id, id);
+    a->outcome->external_id = tn_buf_str(&a->id);
+}
+
 /* The external id: a text with something in it. */
 static enum tn_written take_key(struct tn_apply *a, const struct tn_member *f, struct tn_value v)
 {
@@ -795,9 +804,7 @@ static enum tn_written take_key(struct tn_apply *a, const struct tn_member *f, s
         tn_apply_why(a, &v, "the key is empty");
         return FAULTY;
     }
-    tn_buf_reset(&a->id);
-    tn_buf_addstr(&a->id, text.s);
-    a->outcome->external_id = tn_buf_str(&a->id);
+    tn_apply_id(a, text.s);
     return WRITTEN;
 }
 
@@ -932,7 +939,8 @@ static void begin_turn(struct tn_apply *a)
     a->began_us = tn_mono_us();
 }
 
-bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, struct tn_outcome *o)
+bool tn_apply_record(struct tn_apply *a, struct tn_jval record, struct tn_buf *out,
+                     struct tn_outcome *o)
 {
     o->ok = false;
     o->external_id = (struct tn_str){0};

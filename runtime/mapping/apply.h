@@ -41,14 +41,15 @@ void tn_apply_free(struct tn_apply *a); /* NULL does nothing */
 /* Appends one JSON object to out, members in the plan's order, no white space.  False: the record
  * is rejected (o->ok false, faults say why) and out is as it was.  record and its reader must stay
  * until the hash is taken.  A failed buffer (tn_buf_ok) is a rejection of kind too_large. */
-bool tn_apply(struct tn_apply *a, struct tn_jval record, struct tn_buf *out, struct tn_outcome *o);
+bool tn_apply_record(struct tn_apply *a, struct tn_jval record, struct tn_buf *out,
+                     struct tn_outcome *o);
 /* From now on a function that computes for long may leave a record in the middle (o->paused).
  * wake(arg), in a turn of its own: one that waits can be gone on with. */
 void tn_apply_may_pause(struct tn_apply *a, void (*wake)(void *arg), void *arg);
 /* A record that was left in the middle is not gone on with: the next is another one. */
 void tn_apply_forget(struct tn_apply *a);
 /* SHA-256 over the canonical form (docs/decisions/canonical-json.md) of what the last successful
- * tn_apply appended; out is that same buffer, unchanged since. */
+ * tn_apply_record appended; out is that same buffer, unchanged since. */
 void tn_apply_hash(struct tn_apply *a, const struct tn_buf *out, unsigned char hash[TN_APPLY_HASH]);
 /* Where one value of the output came from.  Texts are good during the call. */
 struct tn_trace {

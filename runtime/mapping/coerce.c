@@ -5,7 +5,7 @@
 
 #include "base/decimal.h"
 #include "base/time.h"
-#include "mapping/plan.h"
+#include "mapping/spec.h"
 
 enum { EXACT_DIGITS = 64 }; /* behind the point, when no scale is given */
 

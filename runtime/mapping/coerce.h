@@ -20,7 +20,7 @@ int tn_coerce_compare(struct tn_str a, struct tn_str b);
 /* Plain digits of a whole number: 7.0 and 7e2 are whole; false for 7.5 and for 1e100. */
 bool tn_coerce_integer(struct tn_str lexeme, char room[TN_COERCE_MAX], struct tn_str *out);
 /* Exactly scale digits after the point, plain notation, no negative zero.  rounding: enum
- * tn_rounding of plan.h; none: false when digits would be lost. */
+ * tn_round of base/decimal.h, or TN_ROUND_none of spec.h; none: false when digits would be lost. */
 bool tn_coerce_decimal(struct tn_str lexeme, int64_t scale, int rounding, char room[TN_COERCE_MAX],
                        struct tn_str *out);
 /* Factor (a JSON number) and divisor (likewise, "1" mostly) that take from into to.  False: one is

@@ -2,7 +2,7 @@
 #include "mapping/coverage.h"
 
 #include "base/limits.h"
-#include "mapping/internal.h"
+#include "mapping/applier.h"
 
 /* A path that the mapping reads, names alone; below a tree's root its children's names repeat. */
 struct pattern {

@@ -4,7 +4,8 @@
 #include <stdio.h>
 
 #include "base/limits.h"
-#include "mapping/internal.h"
+#include "mapping/applier.h"
+#include "mapping/apply.h"
 
 enum { CHAIN_MAX = 16 };
 

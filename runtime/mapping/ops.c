@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* ops.c - what each operator does to a value. */
 #include "base/json_tape.h"
-#include "mapping/internal.h"
+#include "mapping/applier.h"
+#include "mapping/coerce.h"
 
 static struct tn_str copy(struct tn_apply *a, struct tn_str s)
 {

@@ -3,7 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "mapping/internal.h"
+#include "base/hint.h"
+#include "mapping/applier.h"
+#include "mapping/coerce.h"
+#include "mapping/plan.h"
+#include "mapping/quick.h"
 
 enum { DEPTH_MAX = 32, FIELDS_MAX = 4096, INDEX_MAX = 100000, PARTS_MAX = 16 };
 
@@ -551,11 +555,11 @@ static bool target_known(struct maker *m, const struct tn_spec_field *f)
     if (!m->spec->targets || m->depth) return true;
     for (const char *const *t = m->spec->targets; *t; t++)
         if (tn_str_is(f->target, *t)) return true;
-    const char *near = tn_str_nearest(f->target, m->spec->targets);
+    struct tn_hint hint = tn_did_you_mean(f->target, m->spec->targets);
+    if (hint.text[0]) return fault(m, f->line, "there is no such target field%s", hint.text);
     char list[300] = "";
     for (const char *const *t = m->spec->targets; *t && strlen(list) < 200; t++)
         snprintf(list + strlen(list), sizeof list - strlen(list), "%s%.64s", *list ? ", " : "", *t);
-    if (near) return fault(m, f->line, "there is no such target field: did you mean \"%s\"?", near);
     return fault(m, f->line, "there is no such target field; there are %s", list);
 }
 

@@ -3,7 +3,9 @@
  * target.  Whatever is unusual about a value (an escape, another type, a fault) is left to apply.c,
  * which says the same of every value: this file may only be faster. */
 #include "base/json_tape.h"
-#include "mapping/internal.h"
+#include "mapping/applier.h"
+#include "mapping/coerce.h"
+#include "mapping/quick.h"
 
 /* ---- which fields ---- */
 
@@ -324,9 +326,7 @@ static bool take_key(struct tn_apply *a, const struct pen *p, const char *value)
 {
     size_t n = (size_t)(p->w - value);
     if (value[0] != '"' || n < 3 || p->form != TN_FORM_plain) return false;
-    tn_buf_reset(&a->id);
-    tn_buf_add(&a->id, value + 1, n - 2);
-    a->outcome->external_id = tn_buf_str(&a->id);
+    tn_apply_id(a, (struct tn_str){value + 1, n - 2});
     return true;
 }
 

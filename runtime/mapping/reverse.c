@@ -4,7 +4,8 @@
 
 #include <stdio.h>
 
-#include "mapping/internal.h"
+#include "base/limits.h"
+#include "mapping/applier.h"
 
 enum { OPS_MAX = 128, ENTRIES_MAX = 2048 };
 

@@ -3,7 +3,7 @@
  * What stands below a node that comes again is given once; a node below itself is a fault that says
  * the way round.  Nesting is bounded by the reader's depth, so this may recurse. */
 #include "base/limits.h"
-#include "mapping/internal.h"
+#include "mapping/applier.h"
 
 enum { SEEN_MIN = 64 };
 

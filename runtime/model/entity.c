@@ -82,21 +82,21 @@ void tn_entity_table(const struct tn_entity *e, struct tn_column *columns, struc
 
 const struct tn_entity *tn_entities_find(const struct tn_entities *all, struct tn_str name)
 {
-    for (size_t i = 0; i < all->n; i++)
+    for (size_t i = 0; all && i < all->n; i++)
         if (tn_str_is(name, all->v[i]->name)) return all->v[i];
     return NULL;
 }
 
 const struct tn_entity *tn_entities_of_table(const struct tn_entities *all, struct tn_str plural)
 {
-    for (size_t i = 0; i < all->n; i++)
+    for (size_t i = 0; all && i < all->n; i++)
         if (tn_str_is(plural, all->v[i]->plural)) return all->v[i];
     return NULL;
 }
 
-const char *tn_entities_nearest(const struct tn_entities *all, struct tn_str name)
+struct tn_hint tn_entities_hint(const struct tn_entities *all, struct tn_str name)
 {
     const char *names[NAMES] = {NULL};
-    for (size_t i = 0; i < all->n && i < NAMES - 1; i++) names[i] = all->v[i]->name;
-    return tn_str_nearest(name, names);
+    for (size_t i = 0; all && i < all->n && i < NAMES - 1; i++) names[i] = all->v[i]->name;
+    return tn_did_you_mean(name, names);
 }

@@ -6,6 +6,7 @@
 #define TN_MODEL_ENTITY_H
 
 #include "base/field.h"
+#include "base/hint.h"
 #include "store/store.h"
 
 struct tn_entity {
@@ -39,14 +40,15 @@ void tn_entity_table(const struct tn_entity *e, struct tn_column *columns, struc
 
 /* ---- all of them ---- */
 
-/* Entities that are found by name; borrowed. */
+/* Entities that are found by name, in the order of their files; borrowed. */
 struct tn_entities {
-    const struct tn_entity *const *v;
+    const struct tn_entity **v;
     size_t n;
 };
+/* NULL: there is none.  all may be NULL. */
 const struct tn_entity *tn_entities_find(const struct tn_entities *all, struct tn_str name);
 const struct tn_entity *tn_entities_of_table(const struct tn_entities *all, struct tn_str plural);
-/* The name nearest to this one; NULL: none is near. */
-const char *tn_entities_nearest(const struct tn_entities *all, struct tn_str name);
+/* The name that was probably meant. */
+struct tn_hint tn_entities_hint(const struct tn_entities *all, struct tn_str name);
 
 #endif

@@ -886,8 +886,8 @@ static bool check_request(struct tn_fetch_call *call, struct tn_err *err)
     return tn_url_parse(tn_str(f->url), &call->url, err);
 }
 
-struct tn_fetch_call *tn_fetch(struct tn_http_client *c, const struct tn_fetch *f,
-                               tn_fetch_done done, void *arg, struct tn_err *err)
+struct tn_fetch_call *tn_fetch_start(struct tn_http_client *c, const struct tn_fetch *f,
+                                     tn_fetch_done done, void *arg, struct tn_err *err)
 {
     struct tn_fetch_call *call = TN_NEW(struct tn_fetch_call);
     call->client = c;

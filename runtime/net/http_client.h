@@ -85,9 +85,10 @@ struct tn_str tn_reply_get(const struct tn_reply *r, const char *header); /* any
 /* Retry-After in ms from now, seconds or date, at most TN_LIMIT_RETRY_AFTER_S; -1: none. */
 int64_t tn_reply_retry_after(const struct tn_reply *r);
 
-/* Called once per fetch, never inside tn_fetch, never after a cancel.  err is NULL when an answer
- * came, whatever its status; else kind timeout, network, tls, too_large, egress or bad_answer, and
- * reply has what is known.  May start fetches, cancel others and free the client. */
+/* Called once per fetch, never inside tn_fetch_start, never after a cancel.  err is NULL when an
+ * answer came, whatever its status; else kind timeout, network, tls, too_large, egress or
+ * bad_answer, and reply has what is known.  May start fetches, cancel others and free the client.
+ */
 typedef void (*tn_fetch_done)(void *arg, const struct tn_err *err, struct tn_reply *reply);
 
 TN_MUST_CHECK struct tn_http_client *tn_http_client_new(struct tn_loop *loop,
@@ -95,8 +96,9 @@ TN_MUST_CHECK struct tn_http_client *tn_http_client_new(struct tn_loop *loop,
                                                         struct tn_err *err);
 void tn_http_client_free(struct tn_http_client *c); /* NULL does nothing */
 /* NULL: the request itself is wrong (invalid, egress) and done will not be called. */
-TN_MUST_CHECK struct tn_fetch_call *tn_fetch(struct tn_http_client *c, const struct tn_fetch *f,
-                                             tn_fetch_done done, void *arg, struct tn_err *err);
+TN_MUST_CHECK struct tn_fetch_call *tn_fetch_start(struct tn_http_client *c,
+                                                   const struct tn_fetch *f, tn_fetch_done done,
+                                                   void *arg, struct tn_err *err);
 /* Frees everything at once; done is not called.  NULL does nothing.  Not after done was called. */
 void tn_fetch_cancel(struct tn_fetch_call *call);
 /* The data function has room again.  Later than this call it is given what waits.  NULL does

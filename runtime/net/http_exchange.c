@@ -3,7 +3,8 @@
 #include <stdio.h>
 
 #include "base/time.h"
-#include "net/internal.h"
+#include "net/exchange.h"
+#include "net/http_server.h"
 
 enum { EXTRA_MAX = 64 * 1024, OUT_MAX = EXTRA_MAX + 4096 };
 
@@ -33,7 +34,7 @@ bool tn_exchange_parse(struct tn_http_exchange *x, const char *p, size_t n,
         return false;
     }
     if (!tn_http_head_parse(&x->head, x->bytes.p, n, why)) return false;
-    if (x->head.absolute && !tn_server_owns_host(x, x->head.host)) {
+    if (x->head.absolute && !tn_http_server_owns_host(x, x->head.host)) {
         *why = (struct tn_http_refusal){400, "the target names another host; this is not a proxy"};
         return false;
     }
@@ -251,7 +252,7 @@ static void add_line(struct tn_buf *out, const char *name, struct tn_str value)
 /* What is left of the body could not be dropped cheaply: the connection ends. */
 static bool must_close(const struct tn_http_exchange *x)
 {
-    if (x->close || !x->head.keep_alive || tn_server_draining(x->server)) return true;
+    if (x->close || !x->head.keep_alive || tn_http_server_draining(x->server)) return true;
     if (!x->early || !x->head.has_body) return false;
     return x->head.chunked || x->head.expect_continue || x->head.length > TN_LIMIT_HEADER_BYTES;
 }
@@ -270,7 +271,7 @@ static void write_head(struct tn_http_exchange *x, int status, const char *type,
     tn_buf_addi(out, status);
     tn_buf_addc(out, ' ');
     add_line(out, "", tn_str(tn_http_reason(status)));
-    add_line(out, "Date: ", tn_str(tn_server_date(x->server)));
+    add_line(out, "Date: ", tn_str(tn_http_server_date(x->server)));
     if (type && !none) add_clean(out, "Content-Type", tn_str(type));
     if (x->chunked) {
         tn_buf_adds(out, "Transfer-Encoding: chunked\r\n");
@@ -374,7 +375,7 @@ bool tn_http_gone(const struct tn_http_exchange *x)
 
 void tn_exchange_refuse(struct tn_http_exchange *x, const struct tn_http_refusal *why)
 {
-    const struct tn_http_server_options *o = tn_server_options(x->server);
+    const struct tn_http_server_options *o = tn_http_server_options_of(x->server);
     struct tn_buf body;
     const char *type = "application/json";
     tn_buf_init(&body, TN_LIMIT_HEADER_BYTES);

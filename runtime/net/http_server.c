@@ -20,7 +20,7 @@
 #include "base/map.h"
 #include "base/time.h"
 #include "loop/loop.h"
-#include "net/internal.h"
+#include "net/exchange.h"
 
 enum {
     READ_HIGH = 96 * 1024, /* bytes read ahead; a whole header has to fit */
@@ -306,7 +306,7 @@ bool tn_conn_write(struct tn_conn *c, const struct iovec *iov, int n)
 
 static void observe(const struct tn_http_exchange *x)
 {
-    const struct tn_http_server_options *o = tn_server_options(x->server);
+    const struct tn_http_server_options *o = tn_http_server_options_of(x->server);
     if (o->observe) o->observe(o->arg, x, x->status, x->sent, tn_http_age_us(x));
 }
 
@@ -387,7 +387,7 @@ static void name_exchange(struct tn_http_exchange *x)
         memcpy(x->id, sent.p, sent.n);
         x->id[sent.n] = '\0';
     } else {
-        tn_server_request_id(x->server, x->id);
+        tn_http_server_request_id(x->server, x->id);
     }
 }
 
@@ -870,17 +870,17 @@ void tn_http_server_stats(const struct tn_http_server *s, struct tn_http_server_
     *out = s->stats;
 }
 
-const struct tn_http_server_options *tn_server_options(const struct tn_http_server *s)
+const struct tn_http_server_options *tn_http_server_options_of(const struct tn_http_server *s)
 {
     return &s->o;
 }
 
-bool tn_server_draining(const struct tn_http_server *s)
+bool tn_http_server_draining(const struct tn_http_server *s)
 {
     return s->draining;
 }
 
-const char *tn_server_date(struct tn_http_server *s)
+const char *tn_http_server_date(struct tn_http_server *s)
 {
     int64_t now = tn_now_ms();
     if (now / 1000 != s->date_s) {
@@ -890,7 +890,7 @@ const char *tn_server_date(struct tn_http_server *s)
     return s->date;
 }
 
-void tn_server_request_id(struct tn_http_server *s, char out[REQUEST_ID_LEN + 1])
+void tn_http_server_request_id(struct tn_http_server *s, char out[REQUEST_ID_LEN + 1])
 {
     uint64_t n = s->counter++;
     memcpy(out, "req_", 4);
@@ -900,7 +900,7 @@ void tn_server_request_id(struct tn_http_server *s, char out[REQUEST_ID_LEN + 1]
 }
 
 /* "name", "name:port" of the options, or the address and port that the client connected to. */
-bool tn_server_owns_host(const struct tn_http_exchange *x, struct tn_str host)
+bool tn_http_server_owns_host(const struct tn_http_exchange *x, struct tn_str host)
 {
     const struct tn_conn *c = x->conn;
     char text[TN_HTTP_ADDRESS_LEN], at[INET6_ADDRSTRLEN];

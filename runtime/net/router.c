@@ -4,6 +4,7 @@
 #include "net/router.h"
 
 #include "base/alloc.h"
+#include "base/buf.h"
 
 struct node {
     struct tn_str text; /* of the fixed segment */

@@ -9,14 +9,17 @@
 #ifndef TN_NET_ROUTER_H
 #define TN_NET_ROUTER_H
 
-#include "net/http_server.h"
+#include "base/err.h"
+#include "net/http_parse.h"
+
+struct tn_http_exchange;
 
 enum { TN_ROUTE_PARAMS = 8 };
 
 struct tn_route {
     const char *method; /* "GET"; "*" takes every method */
     const char *pattern;
-    tn_http_handler handle;
+    void (*handle)(void *arg, struct tn_http_exchange *x);
     unsigned flags; /* flags and user mean nothing here */
     const void *user;
 };

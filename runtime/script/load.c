@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/hint.h"
 
 /* Registry keys: what require has given out; files being loaded right now. */
 static const char LOADED[] = "tenon.loaded";
@@ -188,12 +189,11 @@ static void raise_unknown(lua_State *L, const char *name)
     size_t n = 0;
     for (const struct tn_module *m = iso->modules; m && m->name && n < 63; m++)
         names[n++] = m->name;
-    const char *near = tn_str_nearest(tn_str(name), names);
-    if (near) luaL_error(L, "there is no module '%s'; did you mean '%s'?", name, near);
-    luaL_error(L,
-               "there is no module '%s'; scripts can require the modules of Tenon, std.* and "
-               "files of the scripts folder",
-               name);
+    struct tn_hint hint = tn_did_you_mean(tn_str(name), names);
+    luaL_error(L, "there is no module '%s'%s", name,
+               hint.text[0] ? hint.text
+                            : "; scripts can require the modules of Tenon, std.* and files of the "
+                              "scripts folder");
 }
 
 /* It cannot be left while another task might want the same file, so it may take its time. */

@@ -5,6 +5,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
+#include "base/hint.h"
 #include "base/id.h"
 
 enum { MEMBERS_MAX = 63 };
@@ -32,12 +33,13 @@ void tn_lua_seal(lua_State *L, const char *name)
     lua_setmetatable(L, -2);
 }
 
-/* Is there a module std.<name>? */
-static bool is_std(const struct tn_isolate *iso, const char *name)
+/* "std.<name>" where there is such a module, or NULL. */
+static const char *std_module(const struct tn_isolate *iso, const char *name)
 {
     for (const struct tn_module *m = iso->modules; m && m->name; m++)
-        if (tn_str_starts(tn_str(m->name), "std.") && strcmp(m->name + 4, name) == 0) return true;
-    return false;
+        if (tn_str_starts(tn_str(m->name), "std.") && strcmp(m->name + 4, name) == 0)
+            return m->name;
+    return NULL;
 }
 
 /* Upvalues: the name of the module, its table. */
@@ -48,11 +50,10 @@ static int refuse_unknown(lua_State *L)
     size_t n = 0;
     for (lua_pushnil(L); lua_next(L, lua_upvalueindex(2)); lua_pop(L, 1))
         if (n < MEMBERS_MAX && lua_type(L, -2) == LUA_TSTRING) names[n++] = lua_tostring(L, -2);
-    const char *near = tn_str_nearest(tn_str(name), names);
-    if (near) return luaL_error(L, "%s has no '%s'; did you mean '%s'?", module, name, near);
-    if (is_std(tn_isolate_of(L), name))
-        return luaL_error(L, "%s has no '%s'; did you mean the module std.%s?", module, name, name);
-    return luaL_error(L, "%s has no '%s'", module, name);
+    struct tn_hint hint = tn_did_you_mean(tn_str(name), names);
+    const char *other[] = {std_module(tn_isolate_of(L), name), NULL};
+    if (!hint.text[0] && other[0]) hint = tn_did_you_mean(tn_str(other[0]), other);
+    return luaL_error(L, "%s has no '%s'%s", module, name, hint.text);
 }
 
 void tn_lua_seal_module(lua_State *L, const char *name)
@@ -269,9 +270,8 @@ static int undefined(lua_State *L)
     size_t n = 0;
     for (lua_pushnil(L); lua_next(L, lua_upvalueindex(1)); lua_pop(L, 1))
         if (n < 63) names[n++] = lua_tostring(L, -2);
-    const char *near = tn_str_nearest(tn_str(name), names);
-    if (near) return luaL_error(L, "'%s' is not defined; did you mean '%s'?", name, near);
-    return luaL_error(L, "'%s' is not defined here", name);
+    return luaL_error(L, "'%s' is not defined here%s", name,
+                      tn_did_you_mean(tn_str(name), names).text);
 }
 
 static int refuse_global(lua_State *L)

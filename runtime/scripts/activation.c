@@ -285,7 +285,7 @@ static void define_next(struct activation *a)
         keep(a);
         return;
     }
-    tn_resource_table(tn_units_resource_at(a->units, a->next_table), columns, &table);
+    tn_entity_table(&tn_units_resource_at(a->units, a->next_table)->resource, columns, &table);
     tn_store_define(a->g->o.env->store, &table, defined, a);
 }
 

@@ -6,6 +6,8 @@
 #include <lauxlib.h>
 #include <stdio.h>
 
+#include "base/hint.h"
+
 static const char *const kind_names[] = {"adapter", "resource", "surface", "rule"};
 _Static_assert(sizeof kind_names / sizeof *kind_names == TN_DECL_kinds, "a name for each kind");
 
@@ -182,11 +184,11 @@ static _Noreturn void unknown_key(struct reading *r, const struct key *keys, con
     size_t n = 0;
     for (const struct key *k = keys; k->name && n < 47; k++)
         if (k->name[0] != '#') names[n++] = k->name;
-    const char *near = tn_str_nearest(tn_str(name), names);
+    struct tn_hint hint = tn_did_you_mean(tn_str(name), names);
     list_names(keys, all, sizeof all);
-    if (near)
-        tn_decl_fault(r, tn_decl_key_line(r, name), "unknown key '%s' in %s; did you mean '%s'?",
-                      name, what, near);
+    if (hint.text[0])
+        tn_decl_fault(r, tn_decl_key_line(r, name), "unknown key '%s' in %s%s", name, what,
+                      hint.text);
     tn_decl_fault(r, tn_decl_key_line(r, name), "unknown key '%s' in %s; it takes: %s", name, what,
                   all);
 }

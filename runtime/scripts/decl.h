@@ -6,7 +6,7 @@
 #define TN_SCRIPTS_DECL_H
 
 #include "base/field.h"
-#include "bind/resource.h"
+#include "model/entity.h"
 #include "script/isolate.h"
 
 enum tn_decl_kind {
@@ -96,7 +96,7 @@ struct tn_decl {
     int ref; /* the declaration as a Lua value: fields by index */
     union {
         struct tn_adapter adapter;
-        struct tn_resource resource;
+        struct tn_entity resource;
         struct tn_surface surface;
         struct tn_rule rule;
     };

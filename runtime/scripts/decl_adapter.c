@@ -5,6 +5,8 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
+#include "base/hint.h"
+
 enum { NAMES_MAX = 63 };
 
 static const struct key adapter_keys[] = {{"title", D_TEXT, false},
@@ -123,11 +125,10 @@ static void check_auth_field(struct reading *r, const struct tn_adapter *a, cons
     const char *names[NAMES_MAX + 1] = {NULL};
     if (tn_field_find(a->fields, a->n_fields, tn_str(field))) return;
     for (size_t i = 0; i < a->n_fields && i < NAMES_MAX; i++) names[i] = a->fields[i].name;
-    const char *near = tn_str_nearest(tn_str(field), names);
     r->line = a->auth.line;
     tn_decl_fault(r, tn_decl_key_line(r, key),
-                  "auth: '%s' names the config field '%s', which is not declared%s%s%s", key, field,
-                  near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+                  "auth: '%s' names the config field '%s', which is not declared%s", key, field,
+                  tn_did_you_mean(tn_str(field), names).text);
 }
 
 /* Values of tn.auth options are names of config fields, so a misspelt one is found here. */

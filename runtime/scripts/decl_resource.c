@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hint.h"
+
 enum { PAGE = 50, PAGE_MAX = 500 };
 
 static const struct key resource_keys[] = {
@@ -19,28 +21,24 @@ static const struct key list_keys[] = {{"filter", D_TABLE, false},
                                        {NULL, 0, false}};
 static const struct key page_keys[] = {
     {"max", D_INT, false}, {"#", D_INT, false}, {NULL, 0, false}};
-static const struct key event_keys[] = {{"#any", D_TEXT, false}, {NULL, 0, false}};
 
 /* Names of fields that have to be declared; the system's own are known everywhere. */
-static void check_names(struct reading *r, const struct tn_resource *a, const char *const *names,
+static void check_names(struct reading *r, const struct tn_entity *a, const char *const *names,
                         const char *what)
 {
-    static const char *const system[] = {"id", "version", "createdAt", "updatedAt", NULL};
     const char *known[200] = {NULL};
     size_t n = 0;
     for (; n < a->n_fields && n < 199; n++) known[n] = a->fields[n].name;
     for (; *names; names++) {
-        const char *const *own = system;
-        while (*own && strcmp(*own, *names) != 0) own++;
-        if (*own || tn_field_find(a->fields, a->n_fields, tn_str(*names))) continue;
-        const char *near = tn_str_nearest(tn_str(*names), known);
+        struct tn_str name = tn_str(*names);
+        if (tn_is_system_field(name) || tn_field_find(a->fields, a->n_fields, name)) continue;
         tn_decl_fault(r, tn_decl_key_line(r, what),
-                      "'%s' names the field '%s', which is not declared%s%s%s", what, *names,
-                      near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+                      "'%s' names the field '%s', which is not declared%s", what, *names,
+                      tn_did_you_mean(name, known).text);
     }
 }
 
-static void read_page(struct reading *r, int table, struct tn_resource *a)
+static void read_page(struct reading *r, int table, struct tn_entity *a)
 {
     lua_State *L = r->L;
     if (!tn_decl_push(r, table, "page")) return;
@@ -60,7 +58,7 @@ static void read_page(struct reading *r, int table, struct tn_resource *a)
                       TN_LIMIT_PAGE);
 }
 
-static void read_list(struct reading *r, int table, struct tn_resource *a)
+static void read_list(struct reading *r, int table, struct tn_entity *a)
 {
     int line = r->line;
     static const char *const none[] = {NULL};
@@ -80,32 +78,7 @@ static void read_list(struct reading *r, int table, struct tn_resource *a)
     r->line = line;
 }
 
-static int by_key(const void *a, const void *b)
-{
-    return strcmp(((const struct tn_pair *)a)->key, ((const struct tn_pair *)b)->key);
-}
-
-static void read_events(struct reading *r, int table, struct tn_resource *a)
-{
-    lua_State *L = r->L;
-    size_t n = 0;
-    if (!tn_decl_push(r, table, "events")) {
-        a->events = tn_decl_array(r, 0, sizeof *a->events);
-        return;
-    }
-    int events = lua_gettop(L);
-    tn_decl_check(r, events, event_keys, "events");
-    struct tn_pair *pairs = tn_decl_array(r, tn_decl_count(L, events), sizeof *pairs);
-    for (lua_pushnil(L); lua_next(L, events); lua_pop(L, 1), n++) {
-        pairs[n].key = tn_decl_text(r, -2);
-        pairs[n].value = tn_decl_text(r, -1);
-    }
-    lua_pop(L, 1);
-    qsort(pairs, n, sizeof *pairs, by_key);
-    a->events = pairs;
-}
-
-static void read_key(struct reading *r, int table, struct tn_resource *a)
+static void read_key(struct reading *r, int table, struct tn_entity *a)
 {
     static const char *const none[] = {NULL};
     a->key = none;
@@ -142,17 +115,17 @@ static const char *plural_of(struct reading *r, const char *name)
 void tn_decl_read_resource(struct reading *r, int table)
 {
     lua_State *L = r->L;
-    struct tn_resource *a = &r->out->decl.resource;
+    struct tn_entity *a = &r->out->decl.resource;
     tn_decl_check(r, table, resource_keys, "tn.resource");
     a->name = r->out->decl.name;
     a->title = tn_decl_opt_text(r, table, "title");
     a->path = tn_decl_opt_text(r, table, "path");
     check_path(r, a->path);
-    a->scope = tn_decl_opt_text(r, table, "scope");
-    if (!a->scope) a->scope = "team";
-    if (strcmp(a->scope, "team") != 0 && strcmp(a->scope, "global") != 0)
+    const char *scope = tn_decl_opt_text(r, table, "scope");
+    a->global = scope && strcmp(scope, "global") == 0;
+    if (scope && !a->global && strcmp(scope, "team") != 0)
         tn_decl_fault(r, tn_decl_key_line(r, "scope"),
-                      "'scope' has to be \"team\" or \"global\", not \"%s\"", a->scope);
+                      "'scope' has to be \"team\" or \"global\", not \"%s\"", scope);
     a->plural = tn_decl_opt_text(r, table, "plural");
     if (!a->plural) a->plural = plural_of(r, r->out->decl.name);
     tn_decl_push(r, table, "fields");
@@ -160,11 +133,4 @@ void tn_decl_read_resource(struct reading *r, int table)
     lua_pop(L, 1);
     read_key(r, table, a);
     read_list(r, table, a);
-    read_events(r, table, a);
-    if (!tn_decl_push(r, table, "actions")) {
-        a->actions = tn_decl_array(r, 0, sizeof *a->actions);
-        return;
-    }
-    a->actions = tn_decl_functions(r, lua_gettop(L), "actions");
-    lua_pop(L, 1);
 }

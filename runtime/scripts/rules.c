@@ -212,7 +212,7 @@ static const char *resource_name(const struct tn_rules *r, const struct tn_event
 {
     snprintf(out, TN_STORE_NAME_MAX + 1, "%.*s", TN_FMT(e->table));
     for (size_t i = 0; i < tn_units_resources(r->units); i++) {
-        const struct tn_resource *resource = &tn_units_resource_at(r->units, i)->resource;
+        const struct tn_entity *resource = &tn_units_resource_at(r->units, i)->resource;
         if (strcmp(resource->plural, out) == 0) return resource->name;
     }
     return out;

@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
-#include "bind/bind_http.h"
+#include "bind/http_reply.h"
 #include "bind/bind_map.h"
 #include "scripts/record_page.h"
 #include "bind/row_feed.h"
@@ -216,7 +216,7 @@ static void enqueue_answer(struct source *s, struct bind_body *body, struct tn_s
 /* emit(reply, rows, cursor, total): the answer is the page. */
 static int emit_answer(lua_State *L, struct source *s)
 {
-    struct bind_body *body = bind_check_reply(L, 2);
+    struct bind_body *body = bind_as_reply(L, 2);
     struct tn_str rows = bind_opt_str(L, 3, "");
     int64_t total = luaL_optinteger(L, 5, -1);
     struct tn_jval array;
@@ -370,14 +370,14 @@ static void check_list(lua_State *L)
 static void open_feed(lua_State *L, struct maker *m, const struct row_format *format)
 {
     struct tn_err err;
-    struct bind_stream *stream = bind_test_stream(L, 2);
+    struct bind_stream *stream = bind_is_stream(L, 2);
     struct tn_str text = TN_STR("");
     if (stream) {
         bind_stream_check(L, stream);
     } else if (lua_type(L, 2) == LUA_TSTRING) {
         text = bind_str(L, 2);
     } else {
-        m->body = bind_body_ref(bind_check_reply(L, 2));
+        m->body = bind_body_ref(bind_as_reply(L, 2));
         text = bind_body_text(m->body);
     }
     if (!row_feed_init(&m->feed, format, text, stream, take_row, m, &err))
@@ -406,7 +406,7 @@ static int emit_made(lua_State *L, struct source *s)
 /* source:emit(what, rows, cursor, total) */
 static int l_emit(lua_State *L)
 {
-    struct source *s = ((struct handle *)bind_check(L, 1, &handle_class))->source;
+    struct source *s = ((struct handle *)bind_as(L, 1, &handle_class))->source;
     lua_settop(L, 5);
     check_open(L, s);
     luaL_argcheck(L, tn_task_self(L) == s->task, 1, "emit from another task");

@@ -36,7 +36,7 @@ struct tn_unit {
     struct tn_unit *core; /* whose resources it was checked against; NULL: it is the core */
     struct tn_decl **decls;
     size_t n_decls;
-    struct bind_resources resources; /* among them */
+    struct tn_entities resources; /* among them */
     struct slot *slots;
     size_t n_slots;
 };
@@ -115,7 +115,7 @@ const struct tn_decl *tn_unit_decl(const struct tn_unit *unit, enum tn_decl_kind
     return NULL;
 }
 
-const struct bind_resources *tn_unit_resources(const struct tn_unit *unit)
+const struct tn_entities *tn_unit_resources(const struct tn_unit *unit)
 {
     return unit->core ? &unit->core->resources : &unit->resources;
 }
@@ -404,9 +404,9 @@ static struct tn_unit *unit_new(const struct bind_env *env, const char *name,
     return unit;
 }
 
-static void add_resource(struct tn_unit *unit, const struct tn_resource *resource)
+static void add_resource(struct tn_unit *unit, const struct tn_entity *resource)
 {
-    struct bind_resources *all = &unit->resources;
+    struct tn_entities *all = &unit->resources;
     all->v = tn_realloc(all->v, (all->n + 1) * sizeof *all->v);
     all->v[all->n++] = resource;
 }
@@ -510,7 +510,7 @@ static bool event_fits(const struct tn_unit *unit, const char *on, struct tn_err
         tn_str_is(rest, "created") || tn_str_is(rest, "updated") || tn_str_is(rest, "deleted");
     if (!change || memchr(head.p, '*', head.n) || head.n >= sizeof name) return true;
     snprintf(name, sizeof name, "%.*s", TN_FMT(head));
-    if (bind_resources_find(tn_unit_resources(unit), name)) return true;
+    if (tn_entities_find(tn_unit_resources(unit), tn_str(name))) return true;
     for (size_t i = 0; i < tn_system_table_count; i++)
         if (tn_system_tables[i].event && strcmp(tn_system_tables[i].event, name) == 0) return true;
     return tn_fail(err, TN_E_invalid, "'%s' never happens: there is no resource '%s'", on, name);
@@ -697,7 +697,7 @@ static bool is_plain(const char *name)
     return n > 0 && !name[n] && (name[0] < '0' || name[0] > '9');
 }
 
-static bool field_fits(const struct tn_resource *r, size_t i, struct tn_err *err)
+static bool field_fits(const struct tn_entity *r, size_t i, struct tn_err *err)
 {
     const char *name = r->fields[i].name;
     if (is_reserved(name, false))
@@ -945,37 +945,3 @@ static bool operation_at(const void *serving, const char *adapter, size_t i,
 }
 
 const struct bind_adapters tn_units_operations = {.has = has_adapter, .operation = operation_at};
-
-/* ---- tables ---- */
-
-static enum tn_column_type column_type(enum tn_field_type type)
-{
-    switch (type) {
-    case TN_FIELD_int: return TN_COLUMN_int;
-    case TN_FIELD_decimal: return TN_COLUMN_real;
-    case TN_FIELD_bool: return TN_COLUMN_bool;
-    case TN_FIELD_time: return TN_COLUMN_time;
-    default: return TN_COLUMN_text;
-    }
-}
-
-static bool named(const char *const *names, const char *name)
-{
-    for (; names && *names; names++)
-        if (strcmp(*names, name) == 0) return true;
-    return false;
-}
-
-void tn_resource_table(const struct tn_decl *decl, struct tn_column *columns, struct tn_table *out)
-{
-    const struct tn_resource *r = &decl->resource;
-    *out = (struct tn_table){.name = r->plural, .columns = columns, .event = decl->name};
-    for (size_t i = 0; i < r->n_fields && out->column_count < TN_STORE_COLUMNS_MAX; i++) {
-        const struct tn_field *f = &r->fields[i];
-        if (f->generated || f->type == TN_FIELD_list || f->type == TN_FIELD_object) continue;
-        bool indexed =
-            named(r->key, f->name) || named(r->filter, f->name) || named(r->sort, f->name);
-        columns[out->column_count++] = (struct tn_column){f->name, column_type(f->type), indexed};
-    }
-    for (size_t i = 0; r->key && r->key[i] && i < TN_STORE_KEY_MAX; i++) out->key[i] = r->key[i];
-}

@@ -81,13 +81,10 @@ const struct tn_decl *tn_units_surface_at(const struct tn_units *units, size_t i
 const struct tn_mapping *tn_units_mapping(const struct tn_units *units, const char *name);
 const struct tn_operation *tn_decl_operation(const struct tn_decl *adapter, const char *name);
 
-/* The table of a resource; columns has room for TN_STORE_COLUMNS_MAX, and both borrow from decl. */
-void tn_resource_table(const struct tn_decl *decl, struct tn_column *columns, struct tn_table *out);
-
 /* ---- for connections.c and rules.c ---- */
 
 /* Those that this unit goes by: the core's. */
-const struct bind_resources *tn_unit_resources(const struct tn_unit *unit);
+const struct tn_entities *tn_unit_resources(const struct tn_unit *unit);
 /* For bind_env: what tn.sync may start.  serving is a struct tn_units. */
 extern const struct bind_adapters tn_units_operations;
 

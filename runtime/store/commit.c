@@ -3,7 +3,10 @@
 
 #include "base/limits.h"
 #include "base/time.h"
-#include "store/internal.h"
+#include "store/commit_value.h"
+#include "store/driver.h"
+#include "store/shape.h"
+#include "store/wire.h"
 
 enum { SLOTS_MAX = 1000 };
 

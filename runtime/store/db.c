@@ -5,7 +5,8 @@
 #include <unistd.h>
 
 #include "base/limits.h"
-#include "store/internal.h"
+#include "store/driver.h"
+#include "store/shape.h"
 #include "store/vfs.h"
 
 enum { STATEMENTS_MAX = 300, BUSY_MS = 500 };

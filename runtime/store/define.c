@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "store/shape.h"
 #include "store/writer.h"
 
 struct tn_wtable *tn_wtable(struct tn_writer *w, struct tn_str name)

@@ -5,6 +5,8 @@
 #ifndef TN_STORE_OPERATION_H
 #define TN_STORE_OPERATION_H
 
+#include "store/shape.h"
+#include "store/wire.h"
 #include "store/writer.h"
 
 /* A table as one commit announced it. */

@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "store/operation.h"
+#include "store/shape.h"
+#include "store/wire.h"
 
 enum tn_step tn_step_conflict(struct tn_writer *w, struct tn_err *err, const char *text)
 {

@@ -5,7 +5,7 @@
 #include <assert.h>
 
 #include "base/limits.h"
-#include "store/internal.h"
+#include "store/driver.h"
 #include "store/question.h"
 
 enum { OFFSET_MAX = 100000 };

@@ -6,6 +6,8 @@
 #include "base/limits.h"
 #include "store/merge.h"
 #include "store/operation.h"
+#include "store/shape.h"
+#include "store/wire.h"
 
 /* ------------------------------------------------------------------ records */
 

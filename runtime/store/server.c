@@ -20,8 +20,10 @@
 #include "loop/channel.h"
 #include "loop/loop.h"
 #include "store/helper.h"
+#include "store/shape.h"
 #include "store/sqlite.h"
 #include "store/tables.h"
+#include "store/wire.h"
 #include "store/writer.h"
 
 enum {

@@ -13,6 +13,10 @@
 #include "base/log.h"
 #include "loop/channel.h"
 #include "loop/loop.h"
+#include "store/commit.h"
+#include "store/commit_value.h"
+#include "store/shape.h"
+#include "store/wire.h"
 
 enum { RETRY_MIN_MS = 10, RETRY_MAX_MS = 1000, CHANGES_MAX = 256 };
 

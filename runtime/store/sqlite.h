@@ -5,7 +5,8 @@
 #define TN_STORE_SQLITE_H
 
 #include "store/db.h"
-#include "store/internal.h"
+#include "store/driver.h"
+#include "store/shape.h"
 
 enum { TN_CLIENT_LEN = 8 };
 

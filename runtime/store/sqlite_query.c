@@ -6,7 +6,9 @@
 #include <stdio.h>
 
 #include "base/limits.h"
+#include "store/shape.h"
 #include "store/sqlite.h"
+#include "store/wire.h"
 
 enum {
     BINDS_MAX = 1200,

@@ -5,7 +5,9 @@
 
 #include "base/limits.h"
 #include "base/time.h"
+#include "store/shape.h"
 #include "store/sqlite.h"
+#include "store/wire.h"
 
 enum { SQL_MAX = 1024, VERSIONS_MAX = 10000 };
 

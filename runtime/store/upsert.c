@@ -3,6 +3,8 @@
 #include <stdio.h>
 
 #include "store/operation.h"
+#include "store/shape.h"
+#include "store/wire.h"
 
 struct upsert {
     struct tn_wslot *slot;

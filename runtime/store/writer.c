@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "store/wire.h"
 
 enum { RUN_MAX = 1000 };
 

@@ -6,7 +6,9 @@
 #define TN_STORE_WRITER_H
 
 #include "store/db.h"
-#include "store/internal.h"
+#include "store/driver.h"
+#include "store/shape.h"
+#include "store/wire.h"
 
 /* A number that has to be at hand and lasts: rows of a team in a table, the newest event, ... */
 struct tn_tally {

@@ -302,7 +302,7 @@ static bool map_row(struct tn_mapper *m, struct tn_err *err)
 {
     struct tn_batch *b = m->batch;
     size_t at = b->bodies.n;
-    bool ok = tn_apply(m->apply, tn_json_root(m->json), &b->bodies, &m->outcome);
+    bool ok = tn_apply_record(m->apply, tn_json_root(m->json), &b->bodies, &m->outcome);
     m->again = m->outcome.paused;
     if (m->again) return true;
     b->rows++;

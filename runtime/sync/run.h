@@ -11,7 +11,7 @@
 
 #include "base/id.h"
 #include "sync/run_view.h"
-#include "sync/runner.h"
+#include "sync/seal.h"
 #include "sync/source.h"
 
 struct tn_run;

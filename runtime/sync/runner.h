@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "sync/run_view.h"
+#include "sync/seal.h"
 #include "sync/source.h"
 
 struct tn_log;
@@ -15,10 +16,6 @@ struct tn_loop;
 struct tn_runner;
 struct tn_runner_wait;
 struct tn_store;
-
-/* Makes the payload of a quarantined record unreadable at rest: appends to out what is stored. */
-typedef bool (*tn_seal_fn)(void *arg, struct tn_str payload, struct tn_buf *out,
-                           struct tn_err *err);
 
 struct tn_runner_options {
     struct tn_loop *loop;

@@ -22,5 +22,4 @@ return tn.resource {
     sort   = { "partNumber", "partName", "lastUpdated", "createdAt", "updatedAt" },
     page   = { 50, max = 500 },
   },
-  events = { created = "item.created", updated = "item.updated", deleted = "item.deleted" },
 }

@@ -147,8 +147,7 @@ local function operation_of(adapter, name)
   if operations[name] then error(("the operation '%s' has no run function"):format(name), 3) end
   local names = {}
   for known in pairs(operations) do names[#names + 1] = known end
-  local near = env.nearest(name, names)
-  error(("the adapter has no operation '%s'%s"):format(name, near and ("; did you mean '%s'?"):format(near) or ""), 3)
+  error(("the adapter has no operation '%s'%s"):format(name, env.did_you_mean(name, names)), 3)
 end
 
 -- Runs an operation of an adapter against the recorded replies: the pages that it gave to the engine, one for

@@ -76,7 +76,7 @@ static bool run_page(struct tn_json *json, const struct tn_plan *plan, struct tn
     while (tn_json_rows_next(&rows, &err)) {
         t->records++;
         if (rows_only) continue;
-        if (!tn_apply(a, tn_json_root(json), out, &outcome))
+        if (!tn_apply_record(a, tn_json_root(json), out, &outcome))
             t->rejected++;
         else if (hash)
             tn_apply_hash(a, out, t->hash);

@@ -38,7 +38,7 @@ static bool run_page(struct tn_json *json, const struct tn_plan *plan, struct tn
         rows.pick = tn_plan_pick(plan);
         while (tn_json_rows_next(&rows, &err)) {
             ++*records;
-            if (!tn_apply(a, tn_json_root(json), out, &outcome))
+            if (!tn_apply_record(a, tn_json_root(json), out, &outcome))
                 return fprintf(stderr, "%s\n", outcome.faults[0].text), false;
             tn_buf_addc(out, '\n');
         }

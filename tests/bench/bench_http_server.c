@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "loop/loop.h"
+#include "net/http_server.h"
 #include "net/router.h"
 
 static void item(void *arg, struct tn_http_exchange *x)

@@ -56,7 +56,7 @@ static void as_row(const struct tn_plan *plan, struct tn_str record, bool pick, 
     if (pick) rows.pick = tn_plan_pick(plan);
     while (tn_json_rows_next(&rows, &err)) {
         tn_buf_reset(&out);
-        bool ok = tn_apply(a, tn_json_root(json), &out, &o);
+        bool ok = tn_apply_record(a, tn_json_root(json), &out, &o);
         if (ok) check(a, &out);
         note(ok, &out, &o, log);
     }
@@ -80,7 +80,7 @@ static void rows_agree(const struct tn_plan *plan, struct tn_str record)
     if (tn_json_parse(json, record, &err)) {
         for (int i = 0; i < 2; i++) {
             tn_buf_reset(&out);
-            note(tn_apply(a, tn_json_root(json), &out, &o), &out, &o, &want);
+            note(tn_apply_record(a, tn_json_root(json), &out, &o), &out, &o, &want);
         }
         for (int pick = 0; pick < 2; pick++) {
             tn_buf_reset(&got);
@@ -107,7 +107,7 @@ static void apply(const struct tn_plan *plan, struct tn_str record)
     for (int again = 0; again < 2; again++) {
         tn_buf_reset(&out);
         if (!tn_json_parse(json, record, &err)) break;
-        if (tn_apply(a, tn_json_root(json), &out, &outcome))
+        if (tn_apply_record(a, tn_json_root(json), &out, &outcome))
             check(a, &out);
         else if (out.n || !outcome.listed)
             abort();

@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static bool verify(struct tn_str token, const struct tn_key *key)
+static bool verify(struct tn_str token, const struct tn_signature_key *key)
 {
     const struct tn_jwt_key k = {.key = key};
     const struct tn_jwt_options o = {.algorithms = (1u << TN_ALG_count) - 1,
@@ -28,11 +28,12 @@ static bool verify(struct tn_str token, const struct tn_key *key)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct tn_key *key;
+    static struct tn_signature_key *key;
     struct tn_err err;
     struct tn_str text = {(const char *)data, size};
     struct tn_buf token, sig;
-    if (!key) key = tn_key_secret(TN_STR("no fuzzer finds this one, of 40 bytes..."), &err);
+    if (!key)
+        key = tn_signature_key_secret(TN_STR("no fuzzer finds this one, of 40 bytes..."), &err);
     if (verify(text, key)) abort();
     tn_buf_init(&token, 2 * TN_LIMIT_TOKEN);
     tn_buf_init(&sig, 100);

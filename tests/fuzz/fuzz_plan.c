@@ -53,7 +53,7 @@ static void apply(const struct tn_plan *plan, bool pick)
     if (pick) rows.pick = tn_plan_pick(plan);
     while (tn_json_rows_next(&rows, &err)) {
         tn_buf_reset(&out);
-        bool ok = tn_apply(a, tn_json_root(json), &out, &o);
+        bool ok = tn_apply_record(a, tn_json_root(json), &out, &o);
         if (ok)
             check(tn_json_parse(made, tn_buf_str(&out), &err));
         else

@@ -69,7 +69,7 @@ static inline void stage_tables(struct stage *s)
     for (size_t i = 0; i < tn_units_resources(s->rig.units); i++) {
         struct tn_column columns[TN_STORE_COLUMNS_MAX];
         struct tn_table t;
-        tn_resource_table(tn_units_resource_at(s->rig.units, i), columns, &t);
+        tn_entity_table(&tn_units_resource_at(s->rig.units, i)->resource, columns, &t);
         stage_define(s, &t);
     }
 }

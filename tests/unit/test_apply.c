@@ -51,7 +51,7 @@ static void apply_with(struct tn_apply *a, const char *record, struct result *r)
     struct tn_json *json = tn_json_new();
     struct tn_err err;
     if (!tn_json_parse(json, tn_str(record), &err)) fail_msg("%s: %s", record, err.text);
-    r->ok = tn_apply(a, tn_json_root(json), &r->out, &r->outcome);
+    r->ok = tn_apply_record(a, tn_json_root(json), &r->out, &r->outcome);
     assert_int_equal(r->ok, r->outcome.ok);
     if (r->ok) tn_apply_hash(a, &r->out, r->hash);
     if (r->outcome.listed) tn_outcome_line(&r->outcome.faults[0], &r->line);
@@ -1403,7 +1403,7 @@ static void map_page(const struct tn_plan *plan, const struct tn_buf *page, bool
     if (pick) rows.pick = tn_plan_pick(plan);
     while (tn_json_rows_next(&rows, &err)) {
         tn_buf_reset(&got);
-        note(a, tn_apply(a, tn_json_root(json), &got, &o), &got, &o, log);
+        note(a, tn_apply_record(a, tn_json_root(json), &got, &o), &got, &o, log);
     }
     assert_int_equal(err.kind, TN_E_none);
     tn_buf_clear(&got);
@@ -1461,7 +1461,7 @@ static void one_random_plan(struct tn_arena *arena, unsigned records, unsigned *
         assert_true(tn_json_parse(json, tn_buf_str(&record), &err));
         bool ok;
         do {
-            ok = tn_apply(a, tn_json_root(json), &got, &o);
+            ok = tn_apply_record(a, tn_json_root(json), &got, &o);
         } while (o.paused);
         note(a, ok, &got, &o, &log);
         tn_buf_addf(&page, "%s%s", i ? "," : "", record.p);
@@ -1575,17 +1575,18 @@ static void a_record_that_was_left_in_the_middle_is_applied_again(void **state)
         assert_true(tn_json_parse(json, TN_STR("{\"n\":7}"), &err));
         for (int turn = 0; turn < 2; turn++) {
             size_t n = out.n;
-            assert_false(tn_apply(a, tn_json_root(json), &out, &o));
+            assert_false(tn_apply_record(a, tn_json_root(json), &out, &o));
             assert_true(o.paused && o.waits);
             int seconds = p.second;
-            assert_false(tn_apply(a, tn_json_root(json), &out, &o)); /* too early: not looked at */
+            assert_false(
+                tn_apply_record(a, tn_json_root(json), &out, &o)); /* too early: not looked at */
             assert_true(o.paused && o.waits);
             assert_int_equal(p.second, seconds);
             p.stream->wake(p.stream->arg);
             assert_int_equal(o.fault_count, 0);
             assert_int_equal(out.n, n);
         }
-        assert_true(tn_apply(a, tn_json_root(json), &out, &o));
+        assert_true(tn_apply_record(a, tn_json_root(json), &out, &o));
         assert_false(o.paused);
         assert_int_equal(o.fault_count, 1);
     }

@@ -59,7 +59,7 @@ static void assert_says(const char *const *words, int n, const char *text)
 static void mistakes_are_named(void **state)
 {
     (void)state;
-    assert_says((const char *[]){"--worker", "3"}, 2, "did you mean --workers?");
+    assert_says((const char *[]){"--worker", "3"}, 2, "'worker'; did you mean 'workers'?");
     assert_says((const char *[]){"--nothing-like-it"}, 1, "there is no option");
     assert_says((const char *[]){"--workers", "many"}, 2, "whole number");
     assert_says((const char *[]){"--workers", "-1"}, 2, "whole number");

@@ -91,7 +91,7 @@ static void expect(const char *text, const char *record, const char *want)
     if (!m) fail_msg("%s:%d: %s: %s", err.file, err.line, err.field, err.text);
     struct tn_apply *a = tn_apply_new(tn_mapping_plan(m));
     if (!tn_json_parse(json, tn_str(record), &err)) fail_msg("%s: %s", record, err.text);
-    bool ok = tn_apply(a, tn_json_root(json), &out, &o);
+    bool ok = tn_apply_record(a, tn_json_root(json), &out, &o);
     if (o.listed) tn_outcome_line(&o.faults[0], &line);
     bool good = want[0] == '!' ? line.n && strstr(line.p, want + 1)
                                : ok && tn_str_is(tn_buf_str(&out), want);
@@ -255,7 +255,7 @@ static void expect_back(const char *text, const char *record, const char *want)
     } else {
         struct tn_apply *a = tn_apply_new(plan);
         assert_true(tn_json_parse(json, tn_str(record), &err));
-        bool ok = tn_apply(a, tn_json_root(json), &out, &o);
+        bool ok = tn_apply_record(a, tn_json_root(json), &out, &o);
         if (o.listed) tn_outcome_line(&o.faults[0], &line);
         bool good = want[0] == '!' ? line.n && strstr(line.p, want + 1)
                                    : ok && tn_str_is(tn_buf_str(&out), want);
@@ -397,7 +397,7 @@ static void a_view_kept_over_the_call_is_stale(void **state)
     tn_buf_init(&out, TN_MIB);
     for (int i = 0; i < 2; i++) {
         assert_true(tn_json_parse(json, TN_STR("{\"id\":\"1\",\"a\":{\"b\":2}}"), &err));
-        assert_int_equal(tn_apply(a, tn_json_root(json), &out, &o), i == 0);
+        assert_int_equal(tn_apply_record(a, tn_json_root(json), &out, &o), i == 0);
     }
     assert_non_null(strstr(o.faults[0].text, "the record is gone"));
     tn_buf_clear(&out);
@@ -431,7 +431,7 @@ static void loops_and_memory_hogs_end_by_their_budget(void **state)
         char record[64];
         snprintf(record, sizeof record, "{\"id\":\"1\",\"mode\":\"%s\"}", modes[i]);
         assert_true(tn_json_parse(json, tn_str(record), &err));
-        bool ok = tn_apply(a, tn_json_root(json), &out, &o);
+        bool ok = tn_apply_record(a, tn_json_root(json), &out, &o);
         assert_int_equal(ok, modes[i][0] == 'f');
         if (!ok && o.faults[0].kind != TN_E_budget) fail_msg("%s: %s", modes[i], o.faults[0].text);
         assert_int_equal(tn_mapping_overruns(m), overruns[i]);
@@ -478,7 +478,7 @@ static void a_record_of_many_slow_functions_gives_way(void **state)
     tn_apply_may_pause(a, wakes, &woken);
     tn_buf_init(&out, TN_MIB);
     assert_true(tn_json_parse(json, TN_STR("{\"id\":\"1\"}"), &err));
-    for (; !tn_apply(a, tn_json_root(json), &out, &o); turns++) {
+    for (; !tn_apply_record(a, tn_json_root(json), &out, &o); turns++) {
         if (!o.paused) fail_msg("%s", o.faults[0].text);
         assert_int_equal(out.n, 0);
         for (; o.waits && !woken;) tn_loop_turn(loop, true);
@@ -576,7 +576,7 @@ static void wrong_declarations_say_where_and_what(void **state)
     assert_string_equal(err.text, "a mapping file returns map { ... } of require \"tenon.map\"");
     tn_isolate_unref(iso);
     refuse(HEAD "return map { reads = 'x', writes = 'y', key = 'id', sets = {} }", 3, "",
-           "unknown key \"sets\": did you mean \"set\"?");
+           "unknown key \"sets\"; did you mean 'set'?");
     refuse(HEAD "return map { reads = 'x', writes = 'y', set = {} }", 3, "",
            "key = \"...\" is missing");
     refuse(HEAD "return map { reads = 'x', writes = 'y', key = 'externalId' }", 3, "",
@@ -584,19 +584,19 @@ static void wrong_declarations_say_where_and_what(void **state)
     refuse(HEAD "return map { reads = 'x', writes = 'y', key = 'externalId', set = {} }", 3, "",
            "it sets no field");
     refuse(MAP("y = from 'x' :txet()"), 5, "",
-           "there is no operator \"txet\": did you mean \"text\"?");
+           "there is no operator \"txet\"; did you mean 'text'?");
     refuse(MAP("y = map.form 'x'"), 5, "",
-           "there is no tenon.map word \"form\": did you mean \"from\"?");
+           "there is no tenon.map word \"form\"; did you mean 'from'?");
     refuse(MAP("y = from(7)"), 5, "", "from: expected a text, got number");
     refuse(MAP("y = from 'x' :number { mni = 1 }"), 5, "",
-           "number has no option \"mni\": did you mean \"min\"?");
+           "number has no option \"mni\"; did you mean 'min'?");
     refuse(MAP("y = from 'x' :decimal { scale = 1.5 }"), 5, "", "scale is a count of digits");
     refuse(MAP("y = from 'x' :decimal { rounding = 'near' }"), 5, "", "rounding is one of half_up");
 #define ITEM(set)                                                                                  \
     HEAD "return map { reads = 'x.item', writes = 'item', key = 'externalId', set = {\n"           \
          "externalId = from 'id' :text(),\n" set "\n} }"
     refuse(ITEM("partNumbr = from 'n'"), 5, "partNumbr",
-           "there is no such target field: did you mean \"partNumber\"?");
+           "there is no such target field; did you mean 'partNumber'?");
     refuse(ITEM("zzz = from 'n'"), 5, "zzz",
            "there is no such target field; there are partNumber, partName");
     refuse(ITEM("status = 'Active'"), 5, "status",
@@ -723,7 +723,7 @@ static void expect_id(const char *text, const char *record, const char *want)
     if (!m) fail_msg("%s:%d: %s: %s", err.file, err.line, err.field, err.text);
     struct tn_apply *a = tn_apply_new(tn_mapping_plan(m));
     assert_true(tn_json_parse(json, tn_str(record), &err));
-    assert_true(tn_apply(a, tn_json_root(json), &out, &o));
+    assert_true(tn_apply_record(a, tn_json_root(json), &out, &o));
     if (!tn_str_is(o.external_id, want))
         fail_msg("wanted %s, got %.*s", want, TN_FMT(o.external_id));
     tn_apply_free(a);

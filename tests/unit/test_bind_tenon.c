@@ -159,11 +159,9 @@ static void resources_become_structs(void **state)
         "    tn.object 'site' { tn.text 'name' } },\n"
         "  list = { filter = { 'status' }, sort = { 'quantity', 'createdAt' }, page = { 20, max = "
         "100 } },\n"
-        "  events = { created = 'order.created', ['status:done'] = 'order.completed' },\n"
-        "  actions = { cancel = function() end },\n"
         "}",
         TN_DECL_resource);
-    const struct tn_resource *r = &decl->resource;
+    const struct tn_entity *r = &decl->resource;
     assert_string_equal(r->path, "/api/v1/orders");
     assert_string_equal(r->plural, "demos");
     assert_string_equal(r->key[0], "externalId");
@@ -183,9 +181,6 @@ static void resources_become_structs(void **state)
     assert_int_equal(parts->fields[0].n_fields, 2);
     assert_int_equal(r->page, 20);
     assert_int_equal(r->page_max, 100);
-    assert_string_equal(r->events[0].key, "created");
-    assert_string_equal(r->events[1].value, "order.completed");
-    assert_string_equal(r->actions[0].entity, "cancel");
     tn_decl_free(decl);
     tn_isolate_unref(iso);
 }

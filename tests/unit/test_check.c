@@ -104,7 +104,7 @@ static void every_fault_is_listed_with_code_path_and_values(void **state)
                  "{\"values\":[\"new\",\"running\",\"done\"]}");
     assert_fault(s, 3, TN_E_invalid, "type", "routingId",
                  "{\"expected\":\"uuid\",\"is\":\"a number\"}");
-    assert_fault(s, 4, TN_E_invalid, "unknown", "wrong", "{}");
+    assert_fault(s, 4, TN_E_invalid, "unknown", "wrong", "{\"name\":\"wrong\"}");
     assert_false(check(s, NULL, "[]"));
     assert_fault(s, 0, TN_E_invalid, "type", "", "{\"expected\":\"object\",\"is\":\"an array\"}");
 }

@@ -225,7 +225,7 @@ static struct tn_fetch_call *start(struct world *w, struct tn_fetch f)
     struct tn_err err;
     if (!f.url) f.url = w->url;
     f.policy = TN_EGRESS_upstream;
-    struct tn_fetch_call *call = tn_fetch(w->client, &f, fetched, w, &err);
+    struct tn_fetch_call *call = tn_fetch_start(w->client, &f, fetched, w, &err);
     if (!call) print_error("%s\n", err.text);
     assert_non_null(call);
     return call;
@@ -791,7 +791,7 @@ static void test_egress_at_reuse(void **state)
     assert_non_null(w->client);
     script(w, OK_BODY);
     struct tn_fetch f = {.url = w->url, .policy = TN_EGRESS_local};
-    assert_non_null(tn_fetch(w->client, &f, fetched, w, &err));
+    assert_non_null(tn_fetch_start(w->client, &f, fetched, w, &err));
     UNTIL(w, w->done == 1);
     assert_int_equal(w->status, 200); /* loopback, by the policy for the command line */
     FETCH(w, .url = NULL);
@@ -819,12 +819,12 @@ static void test_wrong_requests(void **state)
     struct world *w = *state;
     struct tn_err err;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        assert_null(tn_fetch(w->client, &wrong[i], fetched, w, &err));
+        assert_null(tn_fetch_start(w->client, &wrong[i], fetched, w, &err));
         assert_int_equal(err.kind, TN_E_invalid);
     }
     struct tn_fetch socket = {
         .url = "http://localhost/", .unix_path = "/tmp/x", .policy = TN_EGRESS_upstream};
-    assert_null(tn_fetch(w->client, &socket, fetched, w, &err));
+    assert_null(tn_fetch_start(w->client, &socket, fetched, w, &err));
     assert_int_equal(err.kind, TN_E_egress);
     assert_int_equal(w->done, 0);
     assert_int_equal(tn_http_client_active(w->client), 0);
@@ -862,7 +862,7 @@ static void test_unix_socket(void **state)
     assert_true(tn_http_server_listen(server, fd, &err));
     struct tn_fetch f = {.url = "http://localhost/", .unix_path = path, .policy = TN_EGRESS_local};
     for (unsigned i = 1; i < 3; i++) {
-        assert_non_null(tn_fetch(w->client, &f, fetched, w, &err));
+        assert_non_null(tn_fetch_start(w->client, &f, fetched, w, &err));
         UNTIL(w, w->done == i);
         assert_int_equal(w->err.kind, TN_E_none);
         assert_true(tn_str_is(tn_buf_str(&w->body), "by the socket"));

@@ -51,7 +51,7 @@ static void bad_files_are_refused(void **state)
         BAD("\xff\xfer\0e\0", TN_E_syntax, 1, "UTF-16"),
         BAD("x = 1\nreturn 1", TN_E_script, 1, "'x' would become a global; write 'local x'"),
         BAD("local a\nreturn stringg.rep('x', 2)", TN_E_script, 2,
-            "'stringg' is not defined; did you mean 'string'?"),
+            "'stringg' is not defined here; did you mean 'string'?"),
         BAD("\n\nerror('no way')", TN_E_script, 3, "no way"),
         BAD("return require 'tenn'", TN_E_script, 1, "there is no module 'tenn'"),
         BAD("return require '../../etc/passwd'", TN_E_script, 1, "there is no module"),

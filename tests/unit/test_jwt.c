@@ -11,12 +11,12 @@
 #include "base/limits.h"
 #include "crypto/jwt.h"
 
-static struct tn_key *jwk(const char *text)
+static struct tn_signature_key *jwk(const char *text)
 {
     struct tn_json *json = tn_json_new();
     struct tn_err err;
     assert_true(tn_json_parse(json, tn_str(text), &err));
-    struct tn_key *key = tn_key_jwk(tn_json_root(json), &err);
+    struct tn_signature_key *key = tn_signature_key_jwk(tn_json_root(json), &err);
     if (!key) fail_msg("%s", err.text);
     tn_json_free(json);
     return key;
@@ -34,19 +34,20 @@ static void read_pem(const char *name, struct tn_buf *text)
     fclose(f);
 }
 
-static struct tn_key *pem(const char *name)
+static struct tn_signature_key *pem(const char *name)
 {
     struct tn_buf text;
     struct tn_err err;
     read_pem(name, &text);
-    struct tn_key *key = tn_key_pem(tn_buf_str(&text), &err);
+    struct tn_signature_key *key = tn_signature_key_pem(tn_buf_str(&text), &err);
     if (!key) fail_msg("%s: %s", name, err.text);
     tn_buf_clear(&text);
     return key;
 }
 
 /* Verifies with one key; the err's field, "" when all is well. */
-static const char *check(const char *token, const struct tn_key *key, struct tn_jwt_options o)
+static const char *check(const char *token, const struct tn_signature_key *key,
+                         struct tn_jwt_options o)
 {
     static struct tn_err err;
     const struct tn_jwt_key k = {.key = key};
@@ -72,14 +73,14 @@ static const struct tn_jwt_options in_2011 = {.now_ms = 1300819379000};
 static void examples_of_the_standards_hold(void **state)
 {
     (void)state;
-    struct tn_key *key =
+    struct tn_signature_key *key =
         jwk("{\"kty\":\"oct\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-"
             "1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow\"}");
     assert_string_equal(check("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." JOE
                               ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
                               key, in_2011),
                         "");
-    tn_key_free(key);
+    tn_signature_key_free(key);
     key = jwk(
         "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
         "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}");
@@ -87,7 +88,7 @@ static void examples_of_the_standards_hold(void **state)
                               "F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q",
                               key, in_2011),
                         "");
-    tn_key_free(key);
+    tn_signature_key_free(key);
     key = jwk("{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_"
               "7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}");
     struct tn_buf sig;
@@ -101,7 +102,7 @@ static void examples_of_the_standards_hold(void **state)
     sig.p[5] ^= 1;
     assert_false(tn_verify(key, TN_ALG_EdDSA, data, tn_buf_str(&sig)));
     tn_buf_clear(&sig);
-    tn_key_free(key);
+    tn_signature_key_free(key);
 }
 
 /* ---- all algorithms, there and back ---- */
@@ -117,7 +118,7 @@ static const struct {
              {"p521", "p521", TN_ALG_ES512, TN_ALG_ES512},
              {"ed25519", "ed25519.pub", TN_ALG_EdDSA, TN_ALG_EdDSA}};
 
-static char *sign(struct tn_str claims, const struct tn_key *key, enum tn_algorithm a,
+static char *sign(struct tn_str claims, const struct tn_signature_key *key, enum tn_algorithm a,
                   struct tn_str kid)
 {
     struct tn_buf token;
@@ -136,10 +137,10 @@ static void what_is_signed_verifies_and_nothing_else(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        struct tn_key *private = pem(pairs[i].private), *public = pem(pairs[i].public);
+        struct tn_signature_key *private = pem(pairs[i].private), *public = pem(pairs[i].public);
         for (int a = 0; a < TN_ALG_count; a++) {
             bool fits = a >= (int)pairs[i].first && a <= (int)pairs[i].last;
-            assert_true(tn_key_fits(public, (enum tn_algorithm)a) == fits);
+            assert_true(tn_signature_key_fits(public, (enum tn_algorithm)a) == fits);
             if (!fits) continue;
             char *token = sign(later, private, (enum tn_algorithm)a, (struct tn_str){0});
             assert_string_equal(check(token, public, now), "");
@@ -155,8 +156,8 @@ static void what_is_signed_verifies_and_nothing_else(void **state)
             assert_string_equal(check(token, public, other), "alg");
             tn_free(token);
         }
-        tn_key_free(private);
-        tn_key_free(public);
+        tn_signature_key_free(private);
+        tn_signature_key_free(public);
     }
 }
 
@@ -168,7 +169,7 @@ static void a_public_key_is_no_secret(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct tn_buf text, der;
         read_pem(names[i], &text);
-        assert_null(tn_key_secret(tn_buf_str(&text), &err));
+        assert_null(tn_signature_key_secret(tn_buf_str(&text), &err));
         assert_int_equal(err.kind, TN_E_invalid);
         /* nor as the bytes within */
         struct tn_buf inner;
@@ -178,24 +179,24 @@ static void a_public_key_is_no_secret(void **state)
         for (const char *p = from; p < to; p++)
             if (*p != '\n') tn_buf_addc(&inner, *p);
         assert_true(tn_unbase64(tn_buf_str(&inner), &der));
-        struct tn_key *key = tn_key_secret(tn_buf_str(&der), &err);
+        struct tn_signature_key *key = tn_signature_key_secret(tn_buf_str(&der), &err);
         assert_true((key != NULL) == (strcmp(names[i], "rsa") == 0));
-        tn_key_free(key);
+        tn_signature_key_free(key);
         tn_buf_clear(&text);
         tn_buf_clear(&inner);
         tn_buf_clear(&der);
     }
     /* the classic: HS256 with the text of the public key */
-    struct tn_key *public = pem("rsa.pub");
+    struct tn_signature_key *public = pem("rsa.pub");
     struct tn_buf text;
     read_pem("rsa.pub", &text);
-    struct tn_key *attacker = tn_key_secret(TN_STR("whatever"), &err);
+    struct tn_signature_key *attacker = tn_signature_key_secret(TN_STR("whatever"), &err);
     char *token = sign(later, attacker, TN_ALG_HS256, (struct tn_str){0});
     assert_string_equal(check(token, public, now), "kid");
     tn_free(token);
     tn_buf_clear(&text);
-    tn_key_free(attacker);
-    tn_key_free(public);
+    tn_signature_key_free(attacker);
+    tn_signature_key_free(public);
 }
 
 static void keys_that_are_none_are_refused(void **state)
@@ -216,25 +217,25 @@ static void keys_that_are_none_are_refused(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct tn_buf text;
         read_pem(names[i], &text);
-        if (tn_key_pem(tn_buf_str(&text), &err)) fail_msg("%s is a key", names[i]);
+        if (tn_signature_key_pem(tn_buf_str(&text), &err)) fail_msg("%s is a key", names[i]);
         assert_int_equal(err.kind, TN_E_invalid);
         tn_buf_clear(&text);
     }
     for (size_t i = 0; i < sizeof jwks / sizeof *jwks; i++) {
         struct tn_json *json = tn_json_new();
         assert_true(tn_json_parse(json, tn_str(jwks[i]), &err));
-        if (tn_key_jwk(tn_json_root(json), &err)) fail_msg("%s is a key", jwks[i]);
+        if (tn_signature_key_jwk(tn_json_root(json), &err)) fail_msg("%s is a key", jwks[i]);
         tn_json_free(json);
     }
-    assert_null(
-        tn_key_pem(TN_STR("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), &err));
-    assert_null(tn_key_pem(TN_STR(""), &err));
-    assert_null(tn_key_secret(TN_STR(""), &err));
+    assert_null(tn_signature_key_pem(
+        TN_STR("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), &err));
+    assert_null(tn_signature_key_pem(TN_STR(""), &err));
+    assert_null(tn_signature_key_secret(TN_STR(""), &err));
 }
 
 /* ---- headers and claims ---- */
 
-static char *token_of(const struct tn_key *key, const char *header, const char *claims)
+static char *token_of(const struct tn_signature_key *key, const char *header, const char *claims)
 {
     struct tn_buf token, sig;
     struct tn_err err;
@@ -298,7 +299,8 @@ static void each_check_says_its_name(void **state)
         {"{\"aud\":\"us\"}", "iss"},
     };
     struct tn_err err;
-    struct tn_key *key = tn_key_secret(TN_STR("a secret of thirty-two bytes....."), &err);
+    struct tn_signature_key *key =
+        tn_signature_key_secret(TN_STR("a secret of thirty-two bytes....."), &err);
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *token = token_of(key, cases[i].header, cases[i].claims);
@@ -323,7 +325,7 @@ static void each_check_says_its_name(void **state)
     assert_string_equal(check(token, key, o), "");
     assert_string_equal(check(token, key, now), "exp");
     tn_free(token);
-    tn_key_free(key);
+    tn_signature_key_free(key);
 }
 
 static void what_is_no_token_is_refused(void **state)
@@ -339,7 +341,7 @@ static void what_is_no_token_is_refused(void **state)
                                       "eyJhbGciOiJIUzI1NiJ9.e30.====",
                                       " e30.e30.e30"};
     struct tn_err err;
-    struct tn_key *key = tn_key_secret(TN_STR("secret"), &err);
+    struct tn_signature_key *key = tn_signature_key_secret(TN_STR("secret"), &err);
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_string_not_equal(check(bad[i], key, now), "");
@@ -348,14 +350,14 @@ static void what_is_no_token_is_refused(void **state)
     large[100] = large[200] = '.';
     assert_string_equal(check(large, key, now), "token");
     tn_free(large);
-    tn_key_free(key);
+    tn_signature_key_free(key);
 }
 
 static void the_key_id_chooses(void **state)
 {
     struct tn_err err;
-    struct tn_key *a = tn_key_secret(TN_STR("secret a"), &err);
-    struct tn_key *b = tn_key_secret(TN_STR("secret b"), &err);
+    struct tn_signature_key *a = tn_signature_key_secret(TN_STR("secret a"), &err);
+    struct tn_signature_key *b = tn_signature_key_secret(TN_STR("secret b"), &err);
     const struct tn_jwt_key both[] = {{.kid = TN_STR("a"), .key = a},
                                       {.kid = TN_STR("b"), .key = b}};
     const struct tn_jwt_key limited[] = {{.key = a, .limited = true, .only = TN_ALG_HS512}};
@@ -376,8 +378,8 @@ static void the_key_id_chooses(void **state)
     char *other = sign(later, a, TN_ALG_HS256, (struct tn_str){0});
     assert_string_equal(check(other, NULL, o), "kid");
     tn_free(by_b), tn_free(plain), tn_free(lie), tn_free(unknown), tn_free(other);
-    tn_key_free(a);
-    tn_key_free(b);
+    tn_signature_key_free(a);
+    tn_signature_key_free(b);
 }
 
 int main(void)

@@ -137,7 +137,7 @@ static void fields_are_checked_when_the_plan_is_made(void **state)
     refuse_spec(&(struct tn_spec){.file = "m.lua", .line = 3}, 3, "", "it sets no field");
     refuse_spec(
         &(struct tn_spec){.file = "m.lua", .fields = one, .field_count = 1, .targets = targets}, 9,
-        "partNumbr", "did you mean \"partNumber\"?");
+        "partNumbr", "; did you mean 'partNumber'?");
     refuse_spec(&(struct tn_spec){.file = "m.lua", .fields = two, .field_count = 2}, 9, "",
                 "the target field \"a\" is set twice");
     refuse_spec(&(struct tn_spec){.file = "m.lua", .fields = deep, .field_count = 1}, 7, "o.p",

@@ -178,7 +178,7 @@ static void through(const struct tn_plan *plan, const struct tn_buf *in, struct 
     struct tn_err err;
     tn_buf_reset(out);
     if (!tn_json_parse(json, tn_buf_str(in), &err)) fail_msg("%s: %s", in->p, err.text);
-    if (!tn_apply(a, tn_json_root(json), out, &o))
+    if (!tn_apply_record(a, tn_json_root(json), out, &o))
         fail_msg("%s: %s: %s (%s)", in->p, o.faults[0].field, o.faults[0].text, o.faults[0].value);
     tn_apply_free(a);
     tn_json_free(json);

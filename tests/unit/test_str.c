@@ -116,23 +116,12 @@ static void utf8_is_judged_right(void **state)
     assert_int_equal(tn_utf8_step("\xF0\x9F\x98\x80", 3), 0);
 }
 
-static void the_nearest_name_is_offered(void **state)
-{
-    static const char *const names[] = {"timeout", "retries", "base_url", NULL};
-    (void)state;
-    assert_string_equal(tn_str_nearest(TN_STR("tiemout"), names), "timeout");
-    assert_string_equal(tn_str_nearest(TN_STR("baseUrl"), names), "base_url");
-    assert_null(tn_str_nearest(TN_STR("colour"), names));
-    assert_null(tn_str_nearest(
-        TN_STR("a name that is far longer than any name that we could mean here"), names));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_are_split_off),      cmocka_unit_test(small_questions),
         cmocka_unit_test(numbers_are_digits_alone), cmocka_unit_test(hex_goes_both_ways),
-        cmocka_unit_test(utf8_is_judged_right),     cmocka_unit_test(the_nearest_name_is_offered),
+        cmocka_unit_test(utf8_is_judged_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -204,7 +204,7 @@ static void ask(struct stage *s, struct answer *a, const char *method, const cha
                          .nheaders = n,
                          .policy = TN_EGRESS_upstream};
     *a = (struct answer){0};
-    if (!tn_fetch(s->rig.http, &f, on_answer, a, &err)) fail_msg("%s", err.text);
+    if (!tn_fetch_start(s->rig.http, &f, on_answer, a, &err)) fail_msg("%s", err.text);
 }
 
 static void post(struct stage *s, struct answer *a, const char *path, const char *body)
@@ -344,7 +344,7 @@ static void a_client_that_goes_away_stops_the_work(void **state)
         struct tn_fetch f = {
             .method = "POST", .url = url, .body = TN_STR(""), .policy = TN_EGRESS_upstream};
         a.came = false;
-        struct tn_fetch_call *call = tn_fetch(s->rig.http, &f, on_answer, &a, &err);
+        struct tn_fetch_call *call = tn_fetch_start(s->rig.http, &f, on_answer, &a, &err);
         assert_non_null(call);
         for (int i = 0; i < turns && !a.came; i++) tn_loop_turn(s->rig.loop, false), usleep(100);
         if (!a.came)

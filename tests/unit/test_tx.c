@@ -31,7 +31,7 @@ static const struct tn_entity routing = {.name = "routing",
                                          .fields = routing_fields,
                                          .n_fields = 1,
                                          .key = routing_key};
-static const struct tn_entity *const all[] = {&order, &routing};
+static const struct tn_entity *all[] = {&order, &routing};
 static const struct tn_entities entities = {all, 2};
 
 /* Each letter is the next one. */
@@ -348,22 +348,6 @@ static void key_values_are_written_with_the_records(void **state)
         assert_true(commit(b, tx));
         tn_tx_free(tx);
     }
-}
-
-static void two_records_exchange_their_keys(void **state)
-{
-    struct bench *b = *state;
-    struct tn_id one = create(b, &order, "{\"number\":\"A\"}");
-    struct tn_id two = create(b, &order, "{\"number\":\"B\"}");
-    struct tn_err err;
-    struct tn_tx *tx = begin(b);
-    tn_tx_ask(tx, &order, &one);
-    tn_tx_ask(tx, &order, &two);
-    fetch(b, tx);
-    assert_true(tn_tx_patch(tx, &order, &one, TN_STR("{\"number\":\"B\"}"), &err));
-    assert_true(tn_tx_patch(tx, &order, &two, TN_STR("{\"number\":\"A\"}"), &err));
-    if (!commit(b, tx)) fail_msg("%s", b->r.err.text);
-    tn_tx_free(tx);
 }
 
 static void a_transaction_may_be_freed_at_any_time(void **state)

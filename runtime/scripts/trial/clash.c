@@ -53,7 +53,7 @@ void tn_clash_free(struct tn_clash *c)
 
 /* ---- which tables ---- */
 
-static const struct tn_resource *resource(const struct tn_clash *c)
+static const struct tn_entity *resource(const struct tn_clash *c)
 {
     return &tn_units_resource_at(c->to, c->at)->resource;
 }
@@ -69,9 +69,9 @@ static bool same_key(const char *const *a, const char *const *b)
 /* A resource that is new has no records. */
 static bool has_other_key(const struct tn_clash *c)
 {
-    const struct tn_resource *new = resource(c);
+    const struct tn_entity *new = resource(c);
     for (size_t i = 0; i < tn_units_resources(c->from); i++) {
-        const struct tn_resource *old = &tn_units_resource_at(c->from, i)->resource;
+        const struct tn_entity *old = &tn_units_resource_at(c->from, i)->resource;
         if (strcmp(old->plural, new->plural) == 0) return new->key && !same_key(old->key, new->key);
     }
     return false;

@@ -34,7 +34,7 @@ struct way {
     struct tn_units *units;
     struct tn_apply *apply; /* of the sample at hand; NULL: that set has no such mapping */
     const struct tn_mapping *mapping;
-    const struct tn_resource *target; /* what the mapping writes */
+    const struct tn_entity *target; /* what the mapping writes */
     struct tn_buf out;
     struct tn_outcome outcome;
     int64_t began_us;     /* with the record at hand; 0: it has not */
@@ -353,7 +353,7 @@ static bool map_one(struct tn_compare *c, int i)
     struct way *w = &c->ways[i];
     if (!w->began_us) w->began_us = tn_mono_us();
     tn_buf_reset(&w->out);
-    w->ok = tn_apply(w->apply, tn_json_root(c->record), &w->out, &w->outcome);
+    w->ok = tn_apply_record(w->apply, tn_json_root(c->record), &w->out, &w->outcome);
     if (w->outcome.paused) return false;
     c->at->us[i] += tn_mono_us() - w->began_us;
     w->began_us = 0;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* internal.h - for store/ alone: the driver's table of functions and what its files share. */
-#ifndef TN_STORE_INTERNAL_H
-#define TN_STORE_INTERNAL_H
+/* driver.h - a driver of the store: its table of functions, and what every driver begins with.  The
+ * calls of store.h go through it.  For store/ alone. */
+#ifndef TN_STORE_DRIVER_H
+#define TN_STORE_DRIVER_H
 
 #include "base/embed.h"
-#include "store/commit.h"
-#include "store/shape.h"
-#include "store/wire.h"
+#include "base/json.h"
+#include "store/store.h"
+
+struct tn_shape;
 
 extern const struct tn_embedded tn_schema[]; /* schema/NNN_name.sql, sorted */
 
@@ -94,23 +96,5 @@ void tn_store_clear(struct tn_store *s);
 void tn_store_tell_ready(struct tn_store *s); /* in a later turn, each listener once */
 void tn_store_lost(struct tn_store *s);       /* not ready any more: tell again next time */
 void tn_store_tell_changes(struct tn_store *s, const struct tn_changes *changes);
-
-/* commit.c */
-struct tn_commit {
-    struct tn_store *store;
-    struct tn_buf value; /* what travels: wire.h */
-    struct tn_arena arena;
-    size_t count;
-    struct tn_shape **tables;
-    size_t table_count;
-    struct tn_commit_source *sources;
-    size_t source_count;
-};
-/* The value, closed; still owned by the commit. */
-struct tn_str tn_commit_value(struct tn_commit *commit);
-/* Reads a result message and calls done. */
-void tn_commit_answer(struct tn_str result, tn_commit_fn done, void *arg);
-/* The offset of the origin in a commit value. */
-enum { TN_COMMIT_HEADER = 24 }; /* acknowledged number, origin */
 
 #endif

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/store.h"
+#include "store/driver.h"
 
 #include "base/limits.h"
 #include "loop/loop.h"
-#include "store/internal.h"
 
 static void announce(void *arg)
 {

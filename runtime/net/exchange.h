@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* internal.h - what http_server.c (connections) and http_exchange.c (requests and answers) share.
- * For these two alone. */
-#ifndef TN_NET_INTERNAL_H
-#define TN_NET_INTERNAL_H
+/* exchange.h - one request and its answer, from the inside.  http_server.c (connections) and
+ * http_exchange.c (requests and answers) share it; it is for these two alone. */
+#ifndef TN_NET_EXCHANGE_H
+#define TN_NET_EXCHANGE_H
 
 #include <sys/uio.h>
 
 #include "base/alloc.h"
-#include "net/http_server.h"
+#include "base/buf.h"
+#include "net/http_parse.h"
 #include "net/router.h"
 
 struct tn_conn;
+struct tn_http_server;
+struct tn_http_server_options;
 
 enum { PEER_LEN = 48, REQUEST_ID_LEN = 64 };
 
@@ -60,11 +63,11 @@ void tn_exchange_reset(struct tn_http_exchange *x);
 void tn_exchange_free(struct tn_http_exchange *x);
 
 /* http_server.c */
-const struct tn_http_server_options *tn_server_options(const struct tn_http_server *s);
-const char *tn_server_date(struct tn_http_server *s); /* "Sat, ... GMT", of this second */
-void tn_server_request_id(struct tn_http_server *s, char out[REQUEST_ID_LEN + 1]);
-bool tn_server_draining(const struct tn_http_server *s);
-bool tn_server_owns_host(const struct tn_http_exchange *x, struct tn_str host);
+const struct tn_http_server_options *tn_http_server_options_of(const struct tn_http_server *s);
+const char *tn_http_server_date(struct tn_http_server *s); /* "Sat, ... GMT", of this second */
+void tn_http_server_request_id(struct tn_http_server *s, char out[REQUEST_ID_LEN + 1]);
+bool tn_http_server_draining(const struct tn_http_server *s);
+bool tn_http_server_owns_host(const struct tn_http_exchange *x, struct tn_str host);
 /* Hands bytes to the socket, or keeps what it does not take.  False: the connection is lost. */
 bool tn_conn_write(struct tn_conn *c, const struct iovec *iov, int n);
 /* A streamed answer begins: its drained callback is wanted early. */

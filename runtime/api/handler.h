@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* internal.h - for the files of api/ alone. */
-#ifndef TN_API_INTERNAL_H
-#define TN_API_INTERNAL_H
+/* handler.h - what the handler of a route works with.  For the files of api/ alone. */
+#ifndef TN_API_HANDLER_H
+#define TN_API_HANDLER_H
 
 #include "access/keys.h"
 #include "access/roles.h"
 #include "api/answer.h"
-#include "api/api.h"
+#include "api/parts.h"
+#include "scripts/ops.h"
 #include "base/json.h"
 #include "net/http_server.h"
 #include "net/router.h"

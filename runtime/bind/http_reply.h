@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* http_reply.h - what tenon.http.request gives: a reply whose rows stay in C.
+ * The body of a reply is shared: by the reply that a script holds and by the page that it became.
+ */
+#ifndef TN_BIND_HTTP_REPLY_H
+#define TN_BIND_HTTP_REPLY_H
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "bind/bind.h"
+#include "net/http_client.h"
+
+struct bind_body;
+struct bind_live;
+
+/* The fields of an answer's header. */
+struct bind_fields {
+    struct tn_arena memory;
+    struct tn_fetch_field *list;
+    size_t count;
+};
+/* to->memory was initialised. */
+void bind_fields_copy(struct bind_fields *to, const struct tn_reply *from);
+/* Those of a test's reply, the table at index; to->memory was initialised. */
+void bind_fields_read(lua_State *L, int index, struct bind_fields *to);
+/* Pushes the value of the first of that name, in any case, or nil; returns 1. */
+int bind_fields_push(lua_State *L, const struct bind_fields *f, struct tn_str name);
+
+/* Takes the text over and counts it in live.  One reference. */
+struct bind_body *bind_body_new(struct tn_buf *text_give, struct bind_live *live);
+struct bind_body *bind_body_ref(struct bind_body *b);
+void bind_body_unref(struct bind_body *b);                      /* NULL does nothing */
+void bind_body_redact(struct bind_body *b, struct tn_log *log); /* hides what the log hides */
+/* Without a byte order mark. */
+struct tn_str bind_body_text(const struct bind_body *b);
+/* Its value: read once, on first use.  False: kind bad_answer, text says where the JSON breaks. */
+TN_MUST_CHECK bool bind_body_json(struct bind_body *b, struct tn_jval *root, struct tn_err *err);
+/* The array at a path (names with dots between); null counts as an empty one.  False: kind
+ * bad_answer names the path. */
+TN_MUST_CHECK bool bind_body_rows(struct bind_body *b, struct tn_str path, struct tn_jval *rows,
+                                  struct tn_err *err);
+
+/* fields.memory is initialised by who fills it. */
+struct bind_reply {
+    int status;
+    unsigned attempts;
+    struct bind_body *body;
+    struct bind_fields fields;
+};
+void bind_reply_clear(struct bind_reply *r);
+struct bind_reply *bind_reply_new(lua_State *L); /* pushes it, zeroed */
+/* The body of the reply at index; raises when the value is none. */
+struct bind_body *bind_as_reply(lua_State *L, int index);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* commit_value.h - a commit from the inside: the bytes that travel, and those that come back.  For
+ * the drivers of store/ alone. */
+#ifndef TN_STORE_COMMIT_VALUE_H
+#define TN_STORE_COMMIT_VALUE_H
+
+#include "base/alloc.h"
+#include "store/store.h"
+
+struct tn_commit_source;
+struct tn_shape;
+
+struct tn_commit {
+    struct tn_store *store;
+    struct tn_buf value; /* what travels: wire.h */
+    struct tn_arena arena;
+    size_t count;
+    struct tn_shape **tables;
+    size_t table_count;
+    struct tn_commit_source *sources;
+    size_t source_count;
+};
+/* The value, closed; still owned by the commit. */
+struct tn_str tn_commit_value(struct tn_commit *commit);
+/* Reads a result message and calls done. */
+void tn_commit_answer(struct tn_str result, tn_commit_fn done, void *arg);
+/* The offset of the origin in a commit value. */
+enum { TN_COMMIT_HEADER = 24 }; /* acknowledged number, origin */
+
+#endif
