@@ -26,7 +26,6 @@ enum tn_permission_bit {
         TN_PERMISSION_COUNT
 };
 enum tn_permission {
-    TN_MAY_anyone = 0,
 #define TN_MAY(name, meaning) TN_MAY_##name = 1 << TN_BIT_##name,
     TN_PERMISSIONS(TN_MAY)
 #undef TN_MAY

@@ -114,15 +114,6 @@ static bool give(struct tn_decimal *out, BIGNUM *big, int64_t exponent, struct t
     return fail_large(err);
 }
 
-void tn_decimal_copy(struct tn_decimal *out, const struct tn_decimal *from)
-{
-    if (out == from) return;
-    if (from->big)
-        set_big(out, big_of(from), from->exponent);
-    else
-        set_small(out, from->small, from->exponent);
-}
-
 void tn_decimal_from_int(struct tn_decimal *out, int64_t v)
 {
     set_small(out, v, 0);

@@ -27,7 +27,6 @@ enum { TN_DECIMAL_SCALE_MAX = 900 };
 
 void tn_decimal_init(struct tn_decimal *d);  /* zero */
 void tn_decimal_clear(struct tn_decimal *d); /* zero again */
-void tn_decimal_copy(struct tn_decimal *out, const struct tn_decimal *from);
 void tn_decimal_from_int(struct tn_decimal *out, int64_t v);
 /* lexeme as in JSON.  False: invalid (no number), or too_large (more than TN_LIMIT_DECIMAL digits,
  * an exponent beyond 999999999). */

@@ -6,7 +6,6 @@
 
 #include "base/hint.h"
 #include "base/id.h"
-#include "base/limits.h"
 #include "base/pattern.h"
 #include "base/time.h"
 

@@ -137,7 +137,6 @@ void tn_jw_raw(struct tn_jw *w, struct tn_str json); /* one value, already JSON 
 void tn_jw_kstr(struct tn_jw *w, const char *key, struct tn_str text);
 void tn_jw_kz(struct tn_jw *w, const char *key, const char *text);
 void tn_jw_kint(struct tn_jw *w, const char *key, int64_t v);
-void tn_jw_kdouble(struct tn_jw *w, const char *key, double v);
 void tn_jw_kbool(struct tn_jw *w, const char *key, bool v);
 void tn_jw_knull(struct tn_jw *w, const char *key);
 void tn_jw_kraw(struct tn_jw *w, const char *key, struct tn_str json);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/id.h"
+#include "base/limits.h"
 
 struct tn_json *tn_json_new(void)
 {

@@ -5,7 +5,6 @@
 
 #include "base/json_scan.h"
 #include "base/json_tape.h"
-#include "base/limits.h"
 
 enum { TN_JSON_AHEAD = 8, TN_JSON_MEMBERS_MAX = (1 << 24) - 1 };
 

@@ -5,6 +5,7 @@
  * Whatever is wrong or out of the ordinary makes it give up; then the machine of json_read.c reads
  * the row, and says what is wrong. */
 #include "base/json_reader.h"
+#include "base/limits.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>

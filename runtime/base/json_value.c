@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* json_value.c - questions to a parsed text: look-up, iteration, conversion, doubled keys. */
 #include "base/json_reader.h"
+#include "base/limits.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* json_write.c - the writer, quoting, and the canonical form. */
 #include "base/json_reader.h"
+#include "base/limits.h"
 
 #include <assert.h>
 #include <float.h>
@@ -197,12 +198,6 @@ void tn_jw_kint(struct tn_jw *w, const char *key, int64_t v)
 {
     tn_jw_key(w, tn_str(key));
     tn_jw_int(w, v);
-}
-
-void tn_jw_kdouble(struct tn_jw *w, const char *key, double v)
-{
-    tn_jw_key(w, tn_str(key));
-    tn_jw_double(w, v);
 }
 
 void tn_jw_kbool(struct tn_jw *w, const char *key, bool v)

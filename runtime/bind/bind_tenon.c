@@ -3,7 +3,6 @@
  * was said and where; script/decl.c checks it. */
 #include "bind/bind.h"
 
-#include "base/time.h"
 #include "bind/bind_sync.h"
 #include "bind/testing.h"
 #include "script/decl.h"

@@ -31,8 +31,7 @@ struct tn_place {
     struct tn_place **named; /* kids that are members, as the table numbers them */
     size_t named_count;
     struct tn_names names;
-    bool has_index; /* some kid is an element */
-    bool deep;      /* some kid is an element, or has kids */
+    bool deep; /* some kid is an element, or has kids */
 };
 
 /* One record or one element of a list: what is read of it. */

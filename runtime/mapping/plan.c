@@ -156,7 +156,6 @@ static struct tn_place *place_at(struct maker *m, struct tn_place *of, const str
     *at = room(m, 1, sizeof **at);
     **at = (struct tn_place){.name = keep(m, step->name), .index = step->index};
     (*at)->slot = m->scope->slots++;
-    if (!step->name.p) of->has_index = true;
     return *at;
 }
 

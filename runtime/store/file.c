@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/fault.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "store/writer.h"
 

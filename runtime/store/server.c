@@ -13,7 +13,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/fault.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/time.h"

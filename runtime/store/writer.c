@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "base/fault.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "store/wire.h"
