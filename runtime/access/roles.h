@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* roles.h - what somebody may do: permissions, and the named sets of them that ship. */
+/* roles.h - permissions, and the roles that ship: named sets of them. */
 #ifndef TN_ACCESS_ROLES_H
 #define TN_ACCESS_ROLES_H
 

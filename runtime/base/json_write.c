@@ -74,7 +74,7 @@ static uint64_t bit(const struct tn_jw *w)
     return (uint64_t)1 << ((w->depth - 1) & 63);
 }
 
-/* What stands in front of a value: nothing or a comma. */
+/* Writes the comma that a value needs in front of it, if any. */
 static void lead(struct tn_jw *w)
 {
     if (!w->depth) return;

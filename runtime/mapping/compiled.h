@@ -70,7 +70,7 @@ struct tn_do { /* one operator, ready */
     struct tn_do *next_zoned;
 };
 
-/* What quick.c makes of a value: its operator, or what it is from without one. */
+/* How quick.c writes a value: by its only operator or, without one, by its source. */
 enum tn_quick {
     TN_QUICK_none,
     TN_QUICK_copy,

@@ -664,7 +664,7 @@ static void number_slots(struct maker *m)
     m->plan->pick = (struct tn_json_pick){root->names, (uint32_t)root->named_count};
 }
 
-/* A key with an expression of its own is made like a field, and no one sees it in the output. */
+/* A key with an expression of its own is made like a field, but is not in the output. */
 static bool make_key(struct maker *m)
 {
     const struct tn_spec_value *v = m->spec->key_value;
@@ -788,7 +788,7 @@ void tn_expr_ops(const struct tn_expr *e, struct tn_buf *out)
         tn_buf_addf(out, "%sdefault %.*s", e->op_count ? " " : "", TN_FMT(e->fallback.s));
 }
 
-/* What follows the member's name. */
+/* Writes the rest of the line behind the member's name. */
 static void explain_member(const struct tn_plan *plan, const struct tn_member *f,
                            const char *prefix, struct tn_buf *out)
 {
