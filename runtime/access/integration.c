@@ -26,7 +26,7 @@ void tn_integration_clear(struct tn_integration *i)
     tn_arena_clear(&i->memory);
 }
 
-/* What a sealed config belongs to: it opens in its own row only. */
+/* The name that a config is sealed with, so that it opens in its own row alone. */
 static struct tn_str belongs(const struct tn_integration *i, char out[64])
 {
     char id[TN_ID_LEN + 1];

@@ -20,7 +20,7 @@ struct tn_store;
 
 enum { TN_TOKEN_LEN = 58, TN_TOKEN_PREFIX_LEN = 17, TN_KEY_NAME_MAX = 100 };
 
-/* Who is asking. */
+/* The caller of a request, as its key identifies it. */
 struct tn_identity {
     int64_t team;
     unsigned permissions;           /* access/roles.h */

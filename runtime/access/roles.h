@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* roles.h - what somebody may do: permissions, and the named sets of them that ship. */
+/* roles.h - permissions, and the roles that ship: named sets of them. */
 #ifndef TN_ACCESS_ROLES_H
 #define TN_ACCESS_ROLES_H
 
@@ -26,7 +26,6 @@ enum tn_permission_bit {
         TN_PERMISSION_COUNT
 };
 enum tn_permission {
-    TN_MAY_anyone = 0,
 #define TN_MAY(name, meaning) TN_MAY_##name = 1 << TN_BIT_##name,
     TN_PERMISSIONS(TN_MAY)
 #undef TN_MAY

@@ -9,7 +9,6 @@
 #include "base/hint.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "loop/loop.h"
 #include "scripts/decl.h"
 
 enum { ROUTES_MAX = 2000, PATTERN_MAX = 512 };

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-#include "base/alloc.h"
 #include "base/limits.h"
 #include "base/time.h"
 #include "scripts/decl.h"

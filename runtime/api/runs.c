@@ -5,7 +5,6 @@
 
 #include "api/integrations.h"
 #include "base/alloc.h"
-#include "base/limits.h"
 #include "base/time.h"
 #include "scripts/decl.h"
 #include "store/store.h"

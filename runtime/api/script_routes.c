@@ -438,8 +438,6 @@ void api_scripts_generation(void *arg, struct tn_http_exchange *x)
 
 /* ---- differences ---- */
 
-enum { SIDE_FILES_MAX = 2000 };
-
 /* The files of one side, kept past the call that tells of them. */
 struct side {
     struct {

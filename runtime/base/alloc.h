@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* alloc.h - memory.  Small allocations cannot fail: the process says so and aborts, and the
- * supervisor starts another.  What has its size from outside goes through buf.h, which can refuse.
- */
+ * supervisor starts another.  Bytes whose count comes from outside go through buf.h, which can
+ * refuse. */
 #ifndef TN_BASE_ALLOC_H
 #define TN_BASE_ALLOC_H
 
@@ -16,9 +16,9 @@ void tn_free(void *p);
 char *tn_strdup(const char *s);                          /* NULL gives NULL */
 TN_NEVER_NULL char *tn_strndup(const char *s, size_t n); /* always terminated */
 
-/* Once, before threads: what is freed is put together at once.  Otherwise that is put off until
- * something large is allocated, and a script that was stopped with a million tables leaves the next
- * who does so a pause of tens of milliseconds. */
+/* Call it once, before there are threads.  From then on the C library joins freed pieces at once.
+ * By itself it waits until something large is allocated; after a script that was stopped with a
+ * million tables, that allocation would pause for tens of milliseconds. */
 void tn_alloc_steady(void);
 
 /* An arena: many small things that die together. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* charset.h - Windows-1252, which files of older systems are in. */
+/* charset.h - Windows-1252, the encoding of files from older systems. */
 #ifndef TN_BASE_CHARSET_H
 #define TN_BASE_CHARSET_H
 

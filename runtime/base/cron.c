@@ -191,7 +191,7 @@ static int64_t fires_at(const struct tn_zone *zone, int64_t local_ms)
     return utc;
 }
 
-/* Of the wall times of that day the first that fires after the moment. */
+/* Finds, among the wall times of that day, the first that fires after the moment. */
 static bool next_of_day(const struct tn_cron *c, const struct tn_zone *zone, int64_t day,
                         int64_t after_ms, int64_t *next_ms)
 {

@@ -4,9 +4,9 @@
  * names (jan, mon); weekday 0 and 7 are Sunday.  When both days are given, either is enough, as in
  * cron(8).  @hourly @daily @midnight @weekly @monthly @yearly @annually stand for what they say.
  *
- * Clock changes.  A schedule that names hours means wall time: what the clocks skip fires once, at
- * the jump; what they show twice fires the first time.  A schedule whose hour is * follows the time
- * that passes: no hour is left out and none counts double. */
+ * Clock changes.  A schedule that names hours means wall time: a time that the clocks skip fires
+ * once, at the jump; a time that they show twice fires the first time.  A schedule whose hour is *
+ * follows the time that passes: no hour is left out and none counts double. */
 #ifndef TN_BASE_CRON_H
 #define TN_BASE_CRON_H
 

@@ -98,7 +98,7 @@ static struct tn_str cell_at(const struct tn_csv *c, size_t i)
     return (struct tn_str){c->text.p ? c->text.p + from : "", c->cells[i].end - from};
 }
 
-/* As UTF-8; false: the row is bad. */
+/* Turns the cell into UTF-8; false: the row is bad. */
 static bool decode(struct tn_csv *c, size_t i, struct tn_str *s)
 {
     if (c->o.encoding == TN_ENCODING_utf8) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* csv.h - CSV (RFC 4180): a reader that takes bytes as they come, and a writer.
- * The first row has the names.  All cells are texts, but an empty one without quotes, which is
- * null. A row that is wrong (count of cells, quotes, characters) is lost alone. Life: new; feed any
- * number of times; end once; free. */
+ * The first row has the names.  A cell is a text; an empty cell without quotes is null. A row that
+ * is wrong (count of cells, quotes, characters) is lost alone.
+ * Life: new; feed any number of times; end once; free. */
 #ifndef TN_BASE_CSV_H
 #define TN_BASE_CSV_H
 

@@ -10,7 +10,7 @@
 
 enum {
     SMALL_POWER = 18, /* 10^18 is the largest that fits an int64_t */
-    /* Of a result: leaves room for its digits, so that its text can be read again. */
+    /* The exponent of a result leaves room for its digits, so that its text can be read again. */
     LARGEST_EXPONENT = TN_LIMIT_EXPONENT - 2 * TN_LIMIT_DECIMAL,
     PLAIN_ZEROS = 64,
     LIMIT_BITS = 3156, /* what TN_LIMIT_DECIMAL digits need */
@@ -20,7 +20,8 @@ _Static_assert(TN_LIMIT_DECIMAL * 33220 / 10000 < LIMIT_BITS,
 
 typedef __int128 wide;
 
-/* Numbers this small cannot fail but for want of memory, and then nobody can go on. */
+/* With numbers this small only a lack of memory makes a call fail, and then the process cannot go
+ * on. */
 static void must(int ok)
 {
     if (!ok) abort();
@@ -112,15 +113,6 @@ static bool give(struct tn_decimal *out, BIGNUM *big, int64_t exponent, struct t
     }
     BN_free(big);
     return fail_large(err);
-}
-
-void tn_decimal_copy(struct tn_decimal *out, const struct tn_decimal *from)
-{
-    if (out == from) return;
-    if (from->big)
-        set_big(out, big_of(from), from->exponent);
-    else
-        set_small(out, from->small, from->exponent);
 }
 
 void tn_decimal_from_int(struct tn_decimal *out, int64_t v)
@@ -289,7 +281,8 @@ static int64_t count_digits(const struct tn_decimal *d)
     return n;
 }
 
-/* Of two with the same sign and as many digits before the point: so the exponents are near. */
+/* Compares two numbers of the same sign with as many digits before the point; so their exponents
+ * are near. */
 static int cmp_near(const struct tn_decimal *a, const struct tn_decimal *b)
 {
     int64_t apart = (int64_t)a->exponent - b->exponent;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* decimal.h - exact decimals: a whole number times a power of ten, as precise as it needs to be.
  * The count of digits behind the point is kept as in commerce: 0.10 + 0.2 is 0.30, 1.5 * 2.0
- * is 3.00. No result is ever rounded but where a scale is named. Life: init (or {0}, which is
- * zero); any calls; clear. */
+ * is 3.00. Only functions that take a scale round.
+ * Life: init (or {0}, which is zero); any calls; clear. */
 #ifndef TN_BASE_DECIMAL_H
 #define TN_BASE_DECIMAL_H
 
@@ -27,7 +27,6 @@ enum { TN_DECIMAL_SCALE_MAX = 900 };
 
 void tn_decimal_init(struct tn_decimal *d);  /* zero */
 void tn_decimal_clear(struct tn_decimal *d); /* zero again */
-void tn_decimal_copy(struct tn_decimal *out, const struct tn_decimal *from);
 void tn_decimal_from_int(struct tn_decimal *out, int64_t v);
 /* lexeme as in JSON.  False: invalid (no number), or too_large (more than TN_LIMIT_DECIMAL digits,
  * an exponent beyond 999999999). */
@@ -36,8 +35,8 @@ TN_MUST_CHECK bool tn_decimal_parse(struct tn_decimal *out, struct tn_str lexeme
 
 int tn_decimal_cmp(const struct tn_decimal *a, const struct tn_decimal *b); /* -1, 0, 1; by value */
 int tn_decimal_sign(const struct tn_decimal *d);                            /* -1, 0, 1 */
-/* out may be an operand.  False: too_large (out unchanged), no matter how large the exponents are
- * it costs next to nothing to find out. */
+/* out may be an operand.  False: too_large, and out is unchanged; finding this out costs next to
+ * nothing, however large the exponents are. */
 TN_MUST_CHECK bool tn_decimal_add(struct tn_decimal *out, const struct tn_decimal *a,
                                   const struct tn_decimal *b, struct tn_err *err);
 TN_MUST_CHECK bool tn_decimal_sub(struct tn_decimal *out, const struct tn_decimal *a,

@@ -9,7 +9,7 @@
 
 #include "base/str.h"
 
-/* Months and days have no fixed length: how long they are says the calendar of a place. */
+/* Months and days have no fixed length: the calendar and the zone of a place decide it. */
 struct tn_duration {
     int64_t months, days, ms;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* err.h - what went wrong, where, and what to do about it.
- * What may fail takes `struct tn_err *err` last and answers false or NULL; err may not be NULL. */
+ * A function that may fail takes `struct tn_err *err` last and answers false or NULL; err may not
+ * be NULL. */
 #ifndef TN_BASE_ERR_H
 #define TN_BASE_ERR_H
 
@@ -37,8 +38,8 @@ struct tn_err {
     char params[256]; /* JSON object: the values in the sentence, for other languages; "": none */
 };
 
-/* Fills err and is false, so that `return tn_fail(err, ...)` reads well.  Text is cut, never lost
- * track of.  File, line and field are cleared: set them with the two calls below. */
+/* Fills err and is false, so that `return tn_fail(err, ...)` reads well.  A text that is too long
+ * is cut.  File, line and field are cleared: set them with the two calls below. */
 bool tn_fail(struct tn_err *err, enum tn_kind kind, const char *fmt, ...) TN_PRINTF(3, 4);
 bool tn_failv(struct tn_err *err, enum tn_kind kind, const char *fmt, va_list ap);
 /* Adds the script position or the field to a failure that was filled before; both are false. */

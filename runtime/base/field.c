@@ -6,7 +6,6 @@
 
 #include "base/hint.h"
 #include "base/id.h"
-#include "base/limits.h"
 #include "base/pattern.h"
 #include "base/time.h"
 
@@ -371,7 +370,7 @@ bool tn_field_check(const struct tn_field *fields, size_t n, struct tn_jval obje
 
 /* ---- writing ---- */
 
-/* What is written in the place of a value; false: the value as it is. */
+/* Writes something else in the place of a value.  False: the value is written as it is. */
 typedef bool (*place_fn)(const struct tn_field *f, struct tn_jval v, const void *arg,
                          struct tn_jw *w);
 

@@ -80,13 +80,13 @@ bool tn_jdouble(struct tn_jval v, double *out); /* nearest double; inf is refuse
 bool tn_jtext(struct tn_jval v, struct tn_arena *arena, struct tn_str *out);
 
 /* Rows: walks the elements of an array in a page one by one, each parsed alone into a reader's
- * small tape, so that a page of any size takes no more memory than its largest row. Life: open;
- * next until it is false; nothing to close.  Borrows json, which holds the row (it is json's root),
- * the text and the path.
+ * small tape, so that a page of any size takes no more memory than its largest row.
+ * Life: open; next until it is false; nothing to close.  Borrows json, which holds the row (it is
+ * json's root), the text and the path.
  *
- *     if (!tn_json_rows_open(&rows, json, page, tn_str("items"), &err)) ...
- *     while (tn_json_rows_next(&rows, &err)) map(tn_json_root(json));
- *     if (err.kind) ... the page is broken from rows.start on */
+ * if (!tn_json_rows_open(&rows, json, page, tn_str("items"), &err)) ...
+ * while (tn_json_rows_next(&rows, &err)) map(tn_json_root(json));
+ * if (err.kind) ... the page is broken from rows.start on */
 struct tn_json_rows {
     struct tn_json *json;
     size_t index;      /* of this row, from 0 */
@@ -137,7 +137,6 @@ void tn_jw_raw(struct tn_jw *w, struct tn_str json); /* one value, already JSON 
 void tn_jw_kstr(struct tn_jw *w, const char *key, struct tn_str text);
 void tn_jw_kz(struct tn_jw *w, const char *key, const char *text);
 void tn_jw_kint(struct tn_jw *w, const char *key, int64_t v);
-void tn_jw_kdouble(struct tn_jw *w, const char *key, double v);
 void tn_jw_kbool(struct tn_jw *w, const char *key, bool v);
 void tn_jw_knull(struct tn_jw *w, const char *key);
 void tn_jw_kraw(struct tn_jw *w, const char *key, struct tn_str json);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* json_canonical.c - one form for one value: docs/decisions/canonical-json.md defines it. */
 #include "base/json_reader.h"
+#include "base/limits.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/id.h"
+#include "base/limits.h"
 
 struct tn_json *tn_json_new(void)
 {
@@ -286,8 +287,8 @@ static const bool ends_scalar[256] = {
     ['{'] = true, ['}'] = true,  ['['] = true,  [']'] = true,  ['"'] = true,
 };
 
-/* Not so if nobody could compute with it, or read its canonical form again: too many significant
- * digits, or an exponent of ten digits once one digit stands before the point. */
+/* False when nobody could compute with the number or read its canonical form again: it has too many
+ * significant digits, or an exponent of ten digits once one digit stands before the point. */
 static bool number_ok(const char *s, size_t n)
 {
     char digits[TN_LIMIT_NUMBER + 1];

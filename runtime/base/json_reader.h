@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* json_reader.h - what the files json_*.c share about the reader.  Internal to them. */
+/* json_reader.h - the inside of the reader, for the files json_*.c alone. */
 #ifndef TN_BASE_JSON_READER_H
 #define TN_BASE_JSON_READER_H
 
 #include "base/json_scan.h"
 #include "base/json_tape.h"
-#include "base/limits.h"
 
 enum { TN_JSON_AHEAD = 8, TN_JSON_MEMBERS_MAX = (1 << 24) - 1 };
 
@@ -52,7 +51,7 @@ size_t tn_json_row(struct tn_json *json, const struct tn_json_pick *pick, size_t
 /* Where a row may begin behind the separator (0: none) that comes next after `at`; SIZE_MAX: look
  * at the tokens. */
 size_t tn_json_next_row(const struct tn_json *json, size_t at, char separator);
-/* What it takes of json_read.c */
+/* Functions of json_read.c that the other files call. */
 void tn_json_forget(struct tn_json *json);
 void tn_json_grow(struct tn_json *json, uint32_t nodes);
 void tn_json_remember_key(struct tn_json *json, uint32_t key);

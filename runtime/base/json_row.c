@@ -2,9 +2,10 @@
 /* json_row.c - one row of a page, in one pass over the bytes and without tokens.  Where only some
  * members are wanted, a record of the usual kind needs little more than to compare its keys with
  * those of the record before and to find where its texts end.  Everything is checked all the same.
- * Whatever is wrong or out of the ordinary makes it give up; then the machine of json_read.c reads
- * the row, and says what is wrong. */
+ * At anything wrong or unusual this reader gives up; then json_read.c reads the row, and says what
+ * is wrong. */
 #include "base/json_reader.h"
+#include "base/limits.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -119,7 +120,7 @@ static const char *long_number(struct tn_json *json, const char *p, const char *
     return end && json->head.text + end < safe ? json->head.text + end : NULL;
 }
 
-/* What follows a number is for the caller to see. */
+/* The caller looks at the byte that follows the number. */
 INLINE const char *number_end(struct tn_json *json, const char *p, const char *safe, uint32_t *info)
 {
     const char *first = p + (*p == '-');

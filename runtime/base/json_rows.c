@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* json_rows.c - the elements of a page one by one, and what surrounds them. */
 #include "base/json_reader.h"
+#include "base/limits.h"
 
 enum state { FIRST, NEXT, LINES, NO_ROWS, ENDED, BROKEN };
 

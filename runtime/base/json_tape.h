@@ -38,7 +38,7 @@ struct tn_json_pick {
     uint32_t count;
 };
 
-/* What every struct tn_json begins with. */
+/* Every struct tn_json begins with this. */
 struct tn_json_head {
     const char *text;
     size_t n; /* of text */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* json_value.c - questions to a parsed text: look-up, iteration, conversion, doubled keys. */
 #include "base/json_reader.h"
+#include "base/limits.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -40,8 +41,8 @@ struct tn_str tn_jkey(const struct tn_json *json, uint32_t key)
     return (struct tn_str){json->head.text + k->start + 1, k->end - k->start - 2};
 }
 
-/* Doubled keys.  Nobody pays for this who does not iterate, count or ask; and of a small object
- * the look-up needs no index. */
+/* Doubled keys.  Only callers that iterate, count or look up pay for finding them; in a small
+ * object the look-up needs no index. */
 
 enum { SMALL = 48 };
 
@@ -191,7 +192,7 @@ static const char *find_duplicate(struct tn_json *json)
     return NULL;
 }
 
-/* Of a row that was picked from, all of it has to be looked at. */
+/* A row of which parts were picked has to be searched whole. */
 static const char *find_duplicate_in(struct tn_json *json, struct tn_str text)
 {
     struct tn_json *whole = tn_json_new();

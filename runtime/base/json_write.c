@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* json_write.c - the writer, quoting, and the canonical form. */
 #include "base/json_reader.h"
+#include "base/limits.h"
 
 #include <assert.h>
 #include <float.h>
@@ -73,7 +74,7 @@ static uint64_t bit(const struct tn_jw *w)
     return (uint64_t)1 << ((w->depth - 1) & 63);
 }
 
-/* What stands in front of a value: nothing or a comma. */
+/* Writes the comma that a value needs in front of it, if any. */
 static void lead(struct tn_jw *w)
 {
     if (!w->depth) return;
@@ -197,12 +198,6 @@ void tn_jw_kint(struct tn_jw *w, const char *key, int64_t v)
 {
     tn_jw_key(w, tn_str(key));
     tn_jw_int(w, v);
-}
-
-void tn_jw_kdouble(struct tn_jw *w, const char *key, double v)
-{
-    tn_jw_key(w, tn_str(key));
-    tn_jw_double(w, v);
 }
 
 void tn_jw_kbool(struct tn_jw *w, const char *key, bool v)

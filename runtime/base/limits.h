@@ -80,7 +80,7 @@
 
 #define TN_LIMIT_ANSWER (10 * TN_MIB) /* bytes that a surface's handler may answer */
 
-/* What scripts do with the store */
+/* The store, as scripts use it */
 #define TN_LIMIT_STORE_CALLS                                                                       \
     500                                       /* reads without waiting: then a task lets others go \
                                                * first, and what cannot wait is ended */

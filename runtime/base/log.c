@@ -111,7 +111,7 @@ static void write_line(const struct tn_log *log, struct tn_str line)
     if (log->fd >= 0 && write(log->fd, line.p, line.n) < 0) return;
 }
 
-/* What is no UTF-8 (a character cut in two at least) becomes question marks. */
+/* Puts question marks in the place of bytes that are no UTF-8, such as a half of a character. */
 static void make_utf8(char *s)
 {
     for (size_t n = strlen(s), step; n; s += step, n -= step) {

@@ -219,7 +219,7 @@ static bool single(struct tn_pattern *m, const char **s, const char **p)
     }
 }
 
-/* What begins with '%'.  As single. */
+/* Matches an item that begins with '%'; parameters and result as those of single. */
 static bool escape(struct tn_pattern *m, const char **s, const char **p)
 {
     unsigned char c = at(m, *p + 1);

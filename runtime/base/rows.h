@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* rows.h - what the readers of CSV, XML and fixed width have in common: bytes go in as they come,
- * each row comes out as the text of one JSON object.  So there is one record view behind them all,
- * and a mapping never knows what a record was written in. */
+/* rows.h - the common part of the readers of CSV, XML and fixed width.  Bytes go in as they come,
+ * and each row comes out as the text of one JSON object; so a mapping need not know the format of
+ * its source. */
 #ifndef TN_BASE_ROWS_H
 #define TN_BASE_ROWS_H
 

@@ -3,8 +3,8 @@
  * An element with nothing but text is a text; with attributes or elements it is an object: "@name"
  * an attribute, "#text" the text, elements by their local name, and those that come more than once
  * as a list.  xsi:nil="true" is null.  Prefixes of namespaces do not count.  A DOCTYPE is refused
- * as soon as it begins, so there are no entities but the five of XML itself. Life: new; feed any
- * number of times; end once; free. */
+ * as soon as it begins, so there are no entities but the five of XML itself.
+ * Life: new; feed any number of times; end once; free. */
 #ifndef TN_BASE_XML_H
 #define TN_BASE_XML_H
 

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/alloc.h"
-#include "base/limits.h"
 #include "bind/bind_commit.h"
 #include "bind/testing.h"
 #include "store/commit.h"

@@ -5,7 +5,6 @@
 
 #include "access/integration.h"
 #include "base/alloc.h"
-#include "base/limits.h"
 #include "bind/bind_record.h"
 #include "sync/runner.h"
 

@@ -4,7 +4,6 @@
 #include "bind/bind.h"
 
 #include "base/field.h"
-#include "base/time.h"
 #include "bind/bind_sync.h"
 #include "bind/testing.h"
 #include "script/box.h"

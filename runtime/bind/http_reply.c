@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "bind/http_reply.h"
 
-#include "base/limits.h"
 #include "base/log.h"
 #include "bind/http_body.h"
 #include "bind/http_live.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* jwt.h - JSON Web Tokens in compact form (RFC 7515, 7519, best practice of RFC 8725).
- * The caller says which algorithms count; the token only says which of them it used. */
+ * The caller names the algorithms that it takes; the token only says which of them it used. */
 #ifndef TN_CRYPTO_JWT_H
 #define TN_CRYPTO_JWT_H
 

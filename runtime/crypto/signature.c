@@ -13,7 +13,6 @@
 
 #include "base/alloc.h"
 #include "base/base64.h"
-#include "base/limits.h"
 #include "crypto/digest.h"
 
 enum {

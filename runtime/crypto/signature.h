@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* signature.h - signatures as JSON Web Algorithms names them (RFC 7518, 8037), and their keys.
- * A key knows what it is: an HMAC secret, or a key pair's half of one kind.  It verifies and signs
- * with algorithms of its kind alone, so that no token can choose what a key is taken for. */
+ * A key has a kind: an HMAC secret, or one half of a key pair.  It verifies and signs with
+ * algorithms of its kind alone, so that a token cannot have a public key used as a secret. */
 #ifndef TN_CRYPTO_SIGNATURE_H
 #define TN_CRYPTO_SIGNATURE_H
 
@@ -30,7 +30,8 @@ bool tn_algorithm_of(struct tn_str name, enum tn_algorithm *out);
 
 struct tn_signature_key;
 
-/* For HS256 to HS512.  NULL: empty, or in truth a public key or certificate. */
+/* For HS256 to HS512.  NULL: the bytes are empty, or are the text of a public key or certificate.
+ */
 TN_MUST_CHECK struct tn_signature_key *tn_signature_key_secret(struct tn_str bytes,
                                                                struct tn_err *err);
 /* A public key, a certificate or a private key without a passphrase. */
@@ -40,7 +41,7 @@ TN_MUST_CHECK struct tn_signature_key *tn_signature_key_jwk(struct tn_jval jwk, 
 void tn_signature_key_free(struct tn_signature_key *key); /* NULL does nothing */
 bool tn_signature_key_fits(const struct tn_signature_key *key, enum tn_algorithm a);
 
-/* False: it does not fit the key, or is not by it. */
+/* False: the algorithm does not fit the key, or the signature was not made with it. */
 bool tn_verify(const struct tn_signature_key *key, enum tn_algorithm a, struct tn_str data,
                struct tn_str signature);
 /* Appends the signature.  False: the key is of another kind, or is no private one. */

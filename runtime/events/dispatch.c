@@ -42,7 +42,7 @@ struct job {
     struct tn_err err;
 };
 
-/* What a callback of the store holds; d is NULL once the dispatcher is closed. */
+/* The argument of callbacks from the store; d is NULL once the dispatcher is closed. */
 struct tie {
     struct tie *next;
     struct tn_dispatch *d;
@@ -417,7 +417,7 @@ static bool add_once(const struct job *j, struct tn_commit *commit, struct tn_er
                                         TN_ANY, until, err);
 }
 
-/* As many as a commit should hold; the others come with the next. */
+/* Adds as many as a commit should hold; the others come with the next commit. */
 static bool add_jobs(struct tn_dispatch *d, struct tn_commit *commit, struct tn_err *err)
 {
     bool ok = true;
@@ -435,7 +435,7 @@ static void store_nothing(struct tn_dispatch *d)
     for (struct job *j = d->first; j; j = j->next) j->storing = false;
 }
 
-/* Somebody else has moved the cursor: whatever is under way here is theirs now. */
+/* Another worker has moved the cursor: all that is under way here is that worker's now. */
 static void lose(struct tn_dispatch *d, const struct tn_err *err)
 {
     tn_log(d->o.log, TN_LOG_warn, "rules", "another worker runs the rules now: %s", err->text);
@@ -444,7 +444,7 @@ static void lose(struct tn_dispatch *d, const struct tn_err *err)
     tn_timer_set(d->look, LOOK_MS);
 }
 
-/* Its row and its id are there. */
+/* The run's row and its id are stored. */
 static void note(struct job *j)
 {
     j->storing = false;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* dispatch.h - rules run on events: read from the numbered log behind a stored cursor, by one
  * worker at a time (whoever leases the only entry of queue "rules"), at least once, for one record
- * in the order of its events.  What fails is tried again with growing pauses, then becomes a row of
- * table "quarantine", and what comes after it goes on.  Knows rules only as a struct of functions.
+ * in the order of its events.  A run that fails is tried again with growing pauses, then becomes a
+ * row of table "quarantine", and the events after it go on.  Knows rules only as a struct of
+ * functions.
  * Life: open; wake after the rules changed; close.  Worker process. */
 #ifndef TN_EVENTS_DISPATCH_H
 #define TN_EVENTS_DISPATCH_H
@@ -22,7 +23,8 @@ struct tn_rule_ops {
     bool (*ready)(void *self); /* may they run now?  Else it is asked again soon. */
     /* Which rules the event concerns; borrowed until the rules change. */
     size_t (*concerned)(void *self, const struct tn_event *e, const char **names, size_t max);
-    /* What makes it run once: appends the id; false: it may run any number of times. */
+    /* Appends the id by which the rule runs once for the event.  False: it may run any number of
+     * times. */
     bool (*once)(void *self, const char *rule, const struct tn_event *e, struct tn_buf *out);
     /* In a turn in which they were ready.  NULL: err says why; not_found: there is no such rule any
      * more. */
@@ -45,10 +47,11 @@ struct tn_dispatch_options {
     void *seal_arg;
     int pause_ms; /* the first between two tries; 0: 500; then twice that, and so on */
 };
-/* All outlive it.  Rules that are there now count from the next event on, if none were before. */
+/* All that the options point to outlives the dispatcher.  If there were no rules before, those of
+ * now begin with the next event. */
 struct tn_dispatch *tn_dispatch_open(const struct tn_dispatch_options *o);
 void tn_dispatch_wake(struct tn_dispatch *d);
-/* Runs under way are cancelled; another worker runs them again. */
+/* Cancels the runs under way; another worker runs them again. */
 void tn_dispatch_close(struct tn_dispatch *d); /* NULL does nothing */
 
 #endif

@@ -20,8 +20,8 @@ struct tn_jval tn_event_at(struct tn_jval event, const char *path);
 /* Does the event meet all conditions of the object: path -> value, or a list of which it is one? */
 bool tn_event_meets(struct tn_jval event, struct tn_jval conditions);
 
-/* What a rule causes bears as its origin how many rules in a row led to it: an id that is no
- * integration's (UUID version 8). */
+/* The origin of an event that a rule caused: an id that says how many rules in a row led to it, and
+ * that no integration has (UUID version 8). */
 struct tn_id tn_event_cause(unsigned depth);
 /* 0: no rule caused it. */
 unsigned tn_event_depth(const struct tn_id *origin);

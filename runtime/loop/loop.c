@@ -107,12 +107,6 @@ struct event_base *tn_loop_base(struct tn_loop *loop)
     return loop->base;
 }
 
-int64_t tn_loop_now_us(struct tn_loop *loop)
-{
-    (void)loop;
-    return tn_mono_us();
-}
-
 void tn_loop_defer(struct tn_loop *loop, tn_loop_fn fn, void *arg)
 {
     struct hook *h = TN_NEW(struct hook);

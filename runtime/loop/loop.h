@@ -18,7 +18,6 @@ void tn_loop_run(struct tn_loop *loop);             /* until tn_loop_stop */
 void tn_loop_turn(struct tn_loop *loop, bool wait); /* one pass, for tests */
 void tn_loop_stop(struct tn_loop *loop);
 struct event_base *tn_loop_base(struct tn_loop *loop);
-int64_t tn_loop_now_us(struct tn_loop *loop); /* monotonic, as of this turn */
 
 /* Runs fn(arg) once, in a later pass of the loop. */
 typedef void (*tn_loop_fn)(void *arg);

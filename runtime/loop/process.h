@@ -8,7 +8,7 @@
 /* Remembers where the command line lies, so that a process can be named in ps.  Call once, first in
  * main; the text of argv must not be used afterwards but through the copies that this makes. */
 void tn_process_init(int argc, char **argv);
-/* What ps shows: "tenon: worker 1". */
+/* Sets the name that ps shows: "tenon: worker 1". */
 void tn_process_title(const char *title);
 
 /* Empties a variable of the environment, also in what /proc shows of it.  For secrets, after their

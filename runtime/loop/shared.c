@@ -45,7 +45,7 @@ static bool in_quarantine(const struct tn_shared_suspect *suspect)
     return suspect->overran || suspect->deaths >= DEATHS_TO_QUARANTINE;
 }
 
-/* What is owed keeps the place until it is written. */
+/* A place whose event is not written yet stays taken. */
 static void forget(struct tn_shared_suspect *suspect)
 {
     suspect->deaths = 0;
@@ -80,7 +80,8 @@ static struct tn_shared_suspect *take_free(struct tn_shared *s, const char *unit
     return NULL;
 }
 
-/* Who gives way to another: the oldest that is not in quarantine; NULL: all are. */
+/* The place that may be given to another unit: the oldest that is not in quarantine.  NULL: all are
+ * in quarantine. */
 static struct tn_shared_suspect *oldest(const struct tn_shared *s)
 {
     const struct tn_shared_suspect *found = NULL;

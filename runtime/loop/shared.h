@@ -61,20 +61,20 @@ void tn_shared_free(struct tn_shared *s);
 uint32_t tn_shared_blame(struct tn_shared *s, const char *unit);
 /* Two deaths put a unit into quarantine until scripts change. */
 bool tn_shared_quarantined(const struct tn_shared *s, const char *unit);
-/* It overran its budget time after time: in quarantine until the script unit that it runs changes,
- * or somebody releases it.  False: it was already, or (then it is not quarantined) all places are
- * taken by others that are. */
+/* The unit overran its budget time after time: it is in quarantine until the script unit `of` that
+ * it runs changes, or somebody releases it.  False: it was in quarantine already; or others in
+ * quarantine have all places, and it is not. */
 bool tn_shared_overran(struct tn_shared *s, const char *unit, const char *of);
 /* No other isolate can be put into quarantine. */
 bool tn_shared_full(const struct tn_shared *s);
-/* Who has place 0 <= i < TN_SUSPECTS_MAX, if that one is in quarantine; else NULL. */
+/* The suspect at place i, from 0 to TN_SUSPECTS_MAX - 1, if it is in quarantine; else NULL. */
 const struct tn_shared_suspect *tn_shared_in_quarantine(const struct tn_shared *s, int i);
-/* Each quarantine owes one event, even if it has ended meanwhile.  Who it is, if it is for this
- * worker (from 1) to write that of place i, and to say afterwards whether it could; no other gets
- * it meanwhile.  NULL: none is owed. */
+/* Each quarantine owes one event, even if it has ended meanwhile.  The suspect at place i, if this
+ * worker (numbered from 1) has to write its event; until the worker says with tn_shared_told
+ * whether it could, no other worker gets it.  NULL: no event is owed. */
 const struct tn_shared_suspect *tn_shared_tell(struct tn_shared *s, int i, int worker);
 void tn_shared_told(struct tn_shared *s, int i, int worker, bool ok);
-/* What the worker that had this number before did not come to say is owed again. */
+/* A worker died: events that it took with tn_shared_tell and did not report are owed again. */
 void tn_shared_untell(struct tn_shared *s, int worker);
 bool tn_shared_release(struct tn_shared *s, const char *unit); /* false: it was not there */
 /* This script unit changed ("core": all go by it): another chance for those that run it, and for

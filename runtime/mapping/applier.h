@@ -32,7 +32,7 @@ static inline bool tn_number_canonical(struct tn_str s, uint32_t info)
     return (info & TN_JNODE_INTEGER) && s.n <= 20 && !(s.n == 2 && s.p[0] == '-' && s.p[1] == '0');
 }
 
-/* What is wrong with a value; the field that it was for decides what follows. */
+/* A fault of a value; the policy of its field decides what follows. */
 struct tn_why {
     enum tn_kind kind;
     int line;
@@ -113,7 +113,7 @@ struct tn_branch {
     struct tn_str id;
     unsigned level; /* of its children */
 };
-/* What became of a value that was to be written. */
+/* The result of writing a value. */
 enum tn_written { NOTHING, NIL, WRITTEN, FAULTY, LISTED };
 
 /* Lists a->why at a->path. */
@@ -141,7 +141,7 @@ enum tn_written tn_tree_write(struct tn_apply *a, const struct tn_expr *e, const
 /* Text of an arena of the record at hand. */
 struct tn_str tn_apply_keep(struct tn_apply *a, struct tn_str s);
 
-/* What a node of the record at hand holds. */
+/* The value at a node of the record at hand. */
 struct tn_value tn_apply_value(const struct tn_json *json, uint32_t at);
 
 #endif

@@ -250,7 +250,7 @@ static void read_members(struct tn_apply *a, const struct tn_place *place, uint3
 static void read_place(struct tn_apply *a, const struct tn_place *place, uint32_t *slots,
                        uint32_t at);
 
-/* What lies below the members of the node at `at`, which were found. */
+/* Reads below the members of the node at `at`, which have been found. */
 static void read_below(struct tn_apply *a, const struct tn_place *place, uint32_t *slots,
                        uint32_t at)
 {
@@ -337,7 +337,8 @@ static void collect(struct tn_apply *a, struct tn_jval v, const struct tn_step *
     }
 }
 
-/* A path with [*]: a list of all that it leads to.  What is no list counts as one of one. */
+/* A path with [*]: a list of all that it leads to.  A value that is no list counts as a list of
+ * one. */
 static struct tn_value collected(struct tn_apply *a, const struct tn_expr *e, uint32_t at)
 {
     struct tn_value v = tn_apply_value(a->json, at);
@@ -365,7 +366,7 @@ struct tn_str tn_apply_keep(struct tn_apply *a, struct tn_str s)
     return (struct tn_str){tn_arena_strndup(&a->arena, s.p, s.n), s.n};
 }
 
-/* Of the parent in a tree: its id, or what the path finds in it. */
+/* Takes the id of the parent in a tree, or the value that the path finds in the parent. */
 static void eval_parent(struct tn_apply *a, const struct tn_expr *e, struct tn_value *v)
 {
     const uint32_t *slots = a->slots + e->scope->first;
@@ -475,7 +476,7 @@ static void keep_answer(struct tn_apply *a, enum tn_fn_end end, const struct tn_
     a->answer_at = a->answer_count;
 }
 
-/* What it gave before the record was left in the middle. */
+/* Takes the answer that the function gave before the record was left in the middle. */
 static enum tn_fn_end answer_again(struct tn_apply *a, struct tn_err *err)
 {
     const struct tn_answer_of *k = &a->answers[a->answer_at++];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* apply.h - one record through a plan: the path that every record takes.
- * No allocation and no Lua per field, but for fields that are functions.  What a plan only copies
- * keeps its bytes.
+ * No allocation and no Lua per field, but for fields that are functions.  A value that a plan only
+ * copies keeps its bytes.
  * Life: new over a plan (which must outlive it); apply record after record; free.  It remembers
  * where the last record had its fields, so use one per stream. */
 #ifndef TN_MAPPING_APPLY_H
@@ -22,7 +22,7 @@ struct tn_outcome_fault {
     char text[256];                   /* what is wrong and what was expected */
 };
 
-/* What became of one record.  Plain data; text is borrowed from the applier until its next record.
+/* The result of one record.  Plain data; text is borrowed from the applier until its next record.
  */
 struct tn_outcome {
     bool ok;
@@ -44,9 +44,9 @@ void tn_apply_free(struct tn_apply *a); /* NULL does nothing */
 bool tn_apply_record(struct tn_apply *a, struct tn_jval record, struct tn_buf *out,
                      struct tn_outcome *o);
 /* From now on a function that computes for long may leave a record in the middle (o->paused).
- * wake(arg), in a turn of its own: one that waits can be gone on with. */
+ * wake(arg) is called in a turn of its own when a record that waits (o->waits) can be continued. */
 void tn_apply_may_pause(struct tn_apply *a, void (*wake)(void *arg), void *arg);
-/* A record that was left in the middle is not gone on with: the next is another one. */
+/* Gives up the record that was left in the middle: the next call is for another one. */
 void tn_apply_forget(struct tn_apply *a);
 /* SHA-256 over the canonical form (docs/decisions/canonical-json.md) of what the last successful
  * tn_apply_record appended; out is that same buffer, unchanged since. */
@@ -62,7 +62,7 @@ struct tn_trace {
     int line;
 };
 typedef void (*tn_trace_fn)(void *arg, const struct tn_trace *t);
-/* From now on each value of a record is told to fn; for people, not for speed.  NULL: no more. */
+/* From now on fn is told of each value of a record, which makes it slower.  NULL: no more. */
 void tn_apply_trace(struct tn_apply *a, tn_trace_fn fn, void *arg);
 /* One line for people: file:line: field: what, value, source path.  No trailing newline. */
 void tn_outcome_line(const struct tn_outcome_fault *f, struct tn_buf *out);

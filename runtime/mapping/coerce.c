@@ -128,7 +128,8 @@ static bool add_one(char *first, char *end)
     return false;
 }
 
-/* Of digits and a point alone: zeros are put behind it, or digits dropped.  False: look closer. */
+/* Puts zeros behind a number of digits and a point alone, or drops digits.  False: the long way has
+ * to decide. */
 static bool short_decimal(struct tn_str s, int64_t scale, int rounding, char room[TN_COERCE_MAX],
                           struct tn_str *out)
 {

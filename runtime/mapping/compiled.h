@@ -31,8 +31,7 @@ struct tn_place {
     struct tn_place **named; /* kids that are members, as the table numbers them */
     size_t named_count;
     struct tn_names names;
-    bool has_index; /* some kid is an element */
-    bool deep;      /* some kid is an element, or has kids */
+    bool deep; /* some kid is an element, or has kids */
 };
 
 /* One record or one element of a list: what is read of it. */
@@ -71,7 +70,7 @@ struct tn_do { /* one operator, ready */
     struct tn_do *next_zoned;
 };
 
-/* What quick.c makes of a value: its operator, or what it is from without one. */
+/* How quick.c writes a value: by its only operator or, without one, by its source. */
 enum tn_quick {
     TN_QUICK_none,
     TN_QUICK_copy,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ops.c - what each operator does to a value. */
+/* ops.c - runs the operators on a value. */
 #include "base/json_tape.h"
 #include "mapping/applier.h"
 #include "mapping/coerce.h"

@@ -156,7 +156,6 @@ static struct tn_place *place_at(struct maker *m, struct tn_place *of, const str
     *at = room(m, 1, sizeof **at);
     **at = (struct tn_place){.name = keep(m, step->name), .index = step->index};
     (*at)->slot = m->scope->slots++;
-    if (!step->name.p) of->has_index = true;
     return *at;
 }
 
@@ -665,7 +664,7 @@ static void number_slots(struct maker *m)
     m->plan->pick = (struct tn_json_pick){root->names, (uint32_t)root->named_count};
 }
 
-/* A key with an expression of its own is made like a field, and no one sees it in the output. */
+/* A key with an expression of its own is made like a field, but is not in the output. */
 static bool make_key(struct maker *m)
 {
     const struct tn_spec_value *v = m->spec->key_value;
@@ -789,7 +788,7 @@ void tn_expr_ops(const struct tn_expr *e, struct tn_buf *out)
         tn_buf_addf(out, "%sdefault %.*s", e->op_count ? " " : "", TN_FMT(e->fallback.s));
 }
 
-/* What follows the member's name. */
+/* Writes the rest of the line behind the member's name. */
 static void explain_member(const struct tn_plan *plan, const struct tn_member *f,
                            const char *prefix, struct tn_buf *out)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* plan.h - what a mapping does to a record: declared as data (a spec), compiled once into a plan.
- * Knows no Lua: a field given as a function is a number that a callback gets.
+/* plan.h - a mapping compiled once, from its declaration as data (a spec), into a plan.
+ * It knows no Lua: a field given as a function is a number that a callback gets.
  * Life: tn_plan_new from a spec; any number of tn_apply_record over it; tn_plan_free.  A plan never
  * changes after it was made; the spec may go as soon as tn_plan_new has returned. */
 #ifndef TN_MAPPING_PLAN_H
@@ -18,8 +18,8 @@ void tn_plan_free(struct tn_plan *plan); /* NULL does nothing */
 const char *tn_plan_file(const struct tn_plan *plan);
 /* Number of functions: a plan without any never leaves C. */
 size_t tn_plan_functions(const struct tn_plan *plan);
-/* What of a record this plan reads, for tn_json_rows; the plan's.  NULL: all of it, for a function
- * may ask for any member. */
+/* The parts of a record that this plan reads, for tn_json_rows; the plan owns it.  NULL: all of the
+ * record, for a function may ask for any member. */
 const struct tn_json_pick *tn_plan_pick(const struct tn_plan *plan);
 /* The target fields in their order, at most `room` of them; how many there are. */
 size_t tn_plan_targets(const struct tn_plan *plan, struct tn_str *names, size_t room);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* quick.c - the fields that most mappings are made of, written straight from the source to the
- * target.  Whatever is unusual about a value (an escape, another type, a fault) is left to apply.c,
- * which says the same of every value: this file may only be faster. */
+ * target.  Any value that is unusual (an escape, another type, a fault) is left to apply.c.  Both
+ * give the same result for every value; this file may only be faster. */
 #include "base/json_tape.h"
 #include "mapping/applier.h"
 #include "mapping/coerce.h"
@@ -61,8 +61,8 @@ static bool is_plain_path(const struct tn_expr *e)
     return e->from == TN_FROM_path && !e->step_count && !e->op_count && !e->has_fallback;
 }
 
-/* Of plain paths the first that is there is found, and then worked like a path; of others each is
- * tried. */
+/* If all alternatives are plain paths, the first that is there is taken like a path; otherwise each
+ * is tried. */
 static enum tn_quick quick_first(const struct tn_expr *e)
 {
     bool plain = true, quick = !e->op_count;

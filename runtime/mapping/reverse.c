@@ -146,7 +146,8 @@ static void undo_time(struct back *b, const struct tn_spec_op *op, struct tn_spe
     if (date || *none) settles(b, date ? "the time of day is gone" : "it is sent in UTC");
 }
 
-/* What undoes op; none: nothing has to.  before is the operator that ran before it. */
+/* Makes the operator that undoes op; *none: nothing has to be undone.  before is the operator that
+ * ran before it. */
 static bool undo(struct back *b, const struct tn_spec_op *op, const struct tn_spec_op *before,
                  struct tn_spec_op *out, bool *none)
 {

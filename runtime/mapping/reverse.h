@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* reverse.h - a mapping read backwards: from a record of ours to one of theirs.
- * What can be inverted is; the result is a spec like any other, so one plan and one applier serve
- * both directions.  docs/decisions/mapping.md says what the inverse of each operator is.
+ * All that can be inverted is inverted; the result is a spec like any other, so one plan and one
+ * applier serve both directions.  docs/decisions/mapping.md says what the inverse of each operator
+ * is.
  * Life: tn_spec_reverse; tn_plan_new over spec, if there are fields; tn_reversed_clear. */
 #ifndef TN_MAPPING_REVERSE_H
 #define TN_MAPPING_REVERSE_H
@@ -32,9 +33,9 @@ struct tn_reversed {
     size_t way_count, one_way;
 };
 
-/* spec is one that tn_plan_new takes.  out: what the mapping says itself about their fields: target
- * is a path of theirs, or the name of one of ours; value NULL: not sent.  Borrows spec and out as
- * long as r is used. */
+/* spec is one that tn_plan_new takes.  out: fields that the mapping itself declares for the other
+ * direction; target is a path of theirs, or the name of one of ours; value NULL: the field is not
+ * sent.  Borrows spec and out as long as r is used. */
 void tn_spec_reverse(const struct tn_spec *spec, const struct tn_spec_field *out, size_t out_count,
                      struct tn_reversed *r);
 void tn_reversed_clear(struct tn_reversed *r);

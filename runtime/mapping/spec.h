@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* spec.h - a mapping declared as data: what plan.h compiles.  All that it points to is the
- * declarer's. */
+/* spec.h - a mapping declared as data: what plan.h compiles.  The texts and rows that it points to
+ * stay the property of the declarer. */
 #ifndef TN_MAPPING_SPEC_H
 #define TN_MAPPING_SPEC_H
 
@@ -9,11 +9,12 @@
 #include "base/json.h"
 #include "base/str.h"
 
-/* A field given as a function: writes exactly one value to out, or nothing (the field is absent).
- * failed: err says why; kind budget when it used up its time or memory.  record is the source
- * record, or the element of a list that the field is of.  Must not apply the same plan.
- * stream: NULL, or the function may pause: then it is called again, and is the next that is, but
- * not before it has called wake. */
+/* A field given as a function.  It writes exactly one value to out, or nothing (the field is
+ * absent).  failed: err says why, with kind budget when the function used up its time or memory.
+ * record is the source record, or the element of a list that the field is of.  It must not apply
+ * the same plan.
+ * stream: NULL, or the function may pause.  Once it has called wake it is called again, before any
+ * other function. */
 struct tn_fn_stream {
     void *session; /* what the functions keep from call to call; NULL at first */
     void (*wake)(void *arg);
@@ -22,7 +23,7 @@ struct tn_fn_stream {
 enum tn_fn_end { TN_FN_done, TN_FN_failed, TN_FN_paused };
 typedef enum tn_fn_end (*tn_plan_fn)(void *arg, struct tn_fn_stream *stream, int fn,
                                      struct tn_jval record, struct tn_jw *out, struct tn_err *err);
-/* A stream with a session ends. */
+/* Called when a stream with a session ends. */
 typedef void (*tn_plan_end_fn)(void *arg, void *session);
 
 /* Where a value comes from. */
@@ -41,11 +42,11 @@ enum tn_from {
     TN_FROM_fn        /* fn */
 };
 
-/* What is asked in a TN_FROM_when.  args are JSON scalars; numbers compare exactly by value. */
+/* The question of a TN_FROM_when.  args are JSON scalars; numbers compare exactly by value. */
 enum tn_test { TN_TEST_is, TN_TEST_is_not, TN_TEST_present, TN_TEST_above, TN_TEST_below };
 
-/* One step of an operator chain, in the order in which it was declared.  Steps see neither absent
- * nor null: those pass by, but for a look-up that has a default. */
+/* One step of an operator chain, in the order in which it was declared.  A step never sees absent
+ * or null, which pass unchanged; only a look-up that has a default takes them. */
 enum tn_op {
     TN_OP_text,  /* number: its lexeme; boolean: its word; text: itself; else a fault */
     TN_OP_trim,  /* white space at both ends */
@@ -71,10 +72,10 @@ enum tn_op {
     TN_OP_unpick    /* of a text that template a could have made: its value number i, from 0 */
 };
 
-/* Besides enum tn_round: digits that would be lost are a fault. */
+/* A mode besides those of enum tn_round: digits that would be lost are a fault. */
 enum { TN_ROUND_none = TN_ROUND_up + 1 };
 
-/* What a fault does: to the record, or to the field alone. */
+/* The effect of a fault on the record, or on the field alone. */
 enum tn_on_fault {
     TN_FAULT_reject, /* the record is not mapped */
     TN_FAULT_warn,   /* the field is left out, the fault is listed */

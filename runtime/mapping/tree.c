@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tree.c - a tree of nodes as rows: one for each child under its parent, with the level.
- * What stands below a node that comes again is given once; a node below itself is a fault that says
- * the way round.  Nesting is bounded by the reader's depth, so this may recurse. */
+ * Nodes below a node that occurs twice are given once; a node below itself is a fault that names
+ * the circle.  Nesting is bounded by the reader's depth, so this may recurse. */
 #include "base/limits.h"
 #include "mapping/applier.h"
 
@@ -145,7 +145,8 @@ static void walk_child(struct walk *w, const struct tn_branch *parent, uint32_t 
     if (!a->stopped) walk_node(w, &node, at);
 }
 
-/* What is below a node.  Its scope is read anew after each child that was a parent itself. */
+/* Writes the rows below a node.  Its scope is read anew after each child that was a parent itself.
+ */
 static void walk_node(struct walk *w, const struct tn_branch *node, uint32_t at)
 {
     struct tn_apply *a = w->a;

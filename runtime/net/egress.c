@@ -24,7 +24,7 @@ struct tn_egress {
     struct net *nets;
 };
 
-/* What a range is; PRIVATE may be called by an integration, the others by nobody. */
+/* Kinds of ranges.  An integration may call PRIVATE ones; nobody may call REFUSED ones. */
 enum { PUBLIC, PRIVATE, REFUSED };
 
 struct range {

@@ -17,7 +17,7 @@ enum tn_egress_policy {
 
 enum { TN_EGRESS_URL = 8 * 1024 }; /* the longest URL */
 
-/* What the operator opened with --allow-net.  Shared, read-only after start. */
+/* Ranges that the operator opened with --allow-net.  Shared, read-only after start. */
 struct tn_egress;
 struct tn_egress *tn_egress_new(void);
 void tn_egress_free(struct tn_egress *e); /* NULL does nothing */
@@ -37,11 +37,11 @@ struct tn_url {
     unsigned port;                    /* 80 or 443 when not given */
     bool tls;
 };
-/* http and https alone, no user info, no fragment games, no control or non-ASCII characters, no
- * backslash, at most TN_EGRESS_URL bytes.  False: kind invalid; for input checks, and before each
- * fetch. */
+/* Takes http and https alone, without user info, fragment, backslash, control or non-ASCII
+ * characters, of at most TN_EGRESS_URL bytes.  False: kind invalid; for input checks, and before
+ * each fetch. */
 TN_MUST_CHECK bool tn_url_parse(struct tn_str url, struct tn_url *out, struct tn_err *err);
-/* Scheme, host (any case) and port are the same: credentials may go there. */
+/* True: scheme, host (in any case) and port are the same, so credentials may go there. */
 bool tn_url_same_origin(const struct tn_url *a, const struct tn_url *b);
 
 #endif

@@ -398,7 +398,8 @@ static void finish(struct tn_fetch_call *call)
 
 static void end_attempt(struct tn_fetch_call *call, CURLcode code);
 
-/* What waits in curl is given again; whether that went well only this call says. */
+/* curl hands over again the bytes that it kept while paused; only the result of this call tells
+ * whether that went well. */
 static void go_on(struct tn_fetch_call *call)
 {
     struct tn_http_client *c = call->client;
@@ -408,7 +409,8 @@ static void go_on(struct tn_fetch_call *call)
     dispatch(c);
 }
 
-/* The pause is over: tries, or waits on when somebody else was told to wait meanwhile. */
+/* The pause is over: tries again, or waits on when the peer has told another fetch of this name to
+ * wait meanwhile. */
 static void wake(void *arg)
 {
     struct tn_fetch_call *call = arg;
@@ -536,7 +538,7 @@ static enum tn_kind kind_of(CURLcode code)
     }
 }
 
-/* What was going on, in words; curl's own sentence follows where it says more. */
+/* Describes the failure in words; curl's own sentence follows where it says more. */
 static const char *words_for(CURLcode code)
 {
     switch (code) {
@@ -788,7 +790,7 @@ unsigned tn_http_client_active(const struct tn_http_client *c)
     return c->active;
 }
 
-/* What the transport itself decides may not be set by a caller. */
+/* Headers that the transport sets; a caller may not. */
 static bool is_ours(struct tn_str name)
 {
     static const char *const ours[] = {

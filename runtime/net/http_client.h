@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* http_client.h - HTTP(S) requests to others, on libcurl's multi interface in our loop.
  * Life: new; any number of fetches at once; free, which cancels what is under way.
- * What comes back is as little trusted as what is sent to us: sizes, times, addresses and
- * certificates are checked; redirects are answers like any other; proxy variables of the
- * environment count for nothing. */
+ * Answers are trusted as little as requests to us: sizes, times, addresses and certificates are
+ * checked; redirects are answers like any other; proxy variables of the environment count for
+ * nothing. */
 #ifndef TN_NET_HTTP_CLIENT_H
 #define TN_NET_HTTP_CLIENT_H
 
@@ -39,7 +39,7 @@ struct tn_fetch_retry {
 };
 
 struct tn_reply;
-/* Bytes of a streamed body, with the answer's status and fields.  False: not now, the very bytes
+/* Bytes of a streamed body, with the answer's status and fields.  False: not now; the same bytes
  * come again after tn_fetch_resume.  May neither cancel this fetch nor free the client. */
 typedef bool (*tn_fetch_data)(void *arg, const struct tn_reply *head, const char *bytes, size_t n);
 
@@ -101,7 +101,7 @@ TN_MUST_CHECK struct tn_fetch_call *tn_fetch_start(struct tn_http_client *c,
                                                    void *arg, struct tn_err *err);
 /* Frees everything at once; done is not called.  NULL does nothing.  Not after done was called. */
 void tn_fetch_cancel(struct tn_fetch_call *call);
-/* The data function has room again.  Later than this call it is given what waits.  NULL does
+/* The data function has room again: the waiting bytes come to it in a later turn.  NULL does
  * nothing. */
 void tn_fetch_resume(struct tn_fetch_call *call);
 unsigned tn_http_client_active(const struct tn_http_client *c);

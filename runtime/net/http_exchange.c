@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* http_exchange.c - one request and its answer: what http_server.h says of an exchange. */
+/* http_exchange.c - one request and its answer: the exchange of http_server.h. */
 #include <stdio.h>
 
 #include "base/time.h"
@@ -249,7 +249,7 @@ static void add_line(struct tn_buf *out, const char *name, struct tn_str value)
     tn_buf_add(out, "\r\n", 2);
 }
 
-/* What is left of the body could not be dropped cheaply: the connection ends. */
+/* True: the rest of the body cannot be dropped cheaply, so the connection ends. */
 static bool must_close(const struct tn_http_exchange *x)
 {
     if (x->close || !x->head.keep_alive || tn_http_server_draining(x->server)) return true;

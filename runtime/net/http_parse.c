@@ -192,7 +192,7 @@ enum tn_http_step tn_http_scan_feed(struct tn_http_scan *s, const char *p, size_
     return scan_wait(s, p, n, why);
 }
 
-/* What the fields of one header said so far, beside what the head keeps. */
+/* Fields that have come in this header so far. */
 struct seen {
     bool host, length, coding, id, close, keep_alive;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* http_parse.h - a strict reader of HTTP/1.1 requests (RFC 9112): bytes in, views or a refusal out.
- * Whatever the RFC calls ambiguous is refused; docs/decisions/http-server.md lists each decision.
- * Pure: no sockets, no clock, no allocation.
+ * Messages that the RFC calls ambiguous are refused; docs/decisions/http-server.md lists each
+ * decision.  Pure: no sockets, no clock, no allocation.
  *
  * Life: init; feed the bytes from the start of the message until done; tn_http_head_parse on the
  * bytes of the header; then the body through tn_http_decoder_feed. */

@@ -131,7 +131,7 @@ static void check_drained(struct tn_http_server *s)
     if (s->draining && !s->conns && s->done) tn_timer_set(s->drained, 0);
 }
 
-/* The handler keeps x; it will find that nobody listens. */
+/* The connection is lost; the handler keeps x, and its answer will be dropped. */
 static void orphan(struct tn_http_exchange *x)
 {
     struct tn_http_server *s = x->server;
@@ -534,7 +534,7 @@ static bool read_body(struct tn_conn *c)
     return false;
 }
 
-/* Drops what nobody wants. */
+/* Drops the bytes of a body that no handler wants. */
 static bool read_skip(struct tn_conn *c)
 {
     size_t n = evbuffer_get_length(bufferevent_get_input(c->bev));

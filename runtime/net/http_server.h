@@ -84,7 +84,8 @@ struct tn_str tn_http_target(const struct tn_http_exchange *x); /* as sent */
 const struct tn_http_path *tn_http_path(const struct tn_http_exchange *x);
 const struct tn_http_head *tn_http_head(const struct tn_http_exchange *x);
 struct tn_str tn_http_get(const struct tn_http_exchange *x, const char *header); /* any case */
-/* Query parameters, decoded, in order; index < count.  What is no UTF-8 was refused before. */
+/* Query parameters, decoded, in order; index < count.  A request whose query is no UTF-8 was
+ * refused before. */
 size_t tn_http_query_count(const struct tn_http_exchange *x);
 void tn_http_query_at(const struct tn_http_exchange *x, size_t index, struct tn_str *name,
                       struct tn_str *value);
@@ -96,7 +97,7 @@ const char *tn_http_peer(const struct tn_http_exchange *x);              /* "127
 bool tn_http_is_unix(const struct tn_http_exchange *x, uid_t *peer_uid); /* uid may be NULL */
 int64_t tn_http_age_us(const struct tn_http_exchange *x);                /* since its first byte */
 
-/* What router.h found, and the caller's own pointer, for the time of the exchange. */
+/* The route that router.h found, and the caller's own pointer, for the time of the exchange. */
 const struct tn_route_match *tn_http_match(const struct tn_http_exchange *x);
 struct tn_str tn_http_param(const struct tn_http_exchange *x,
                             const char *name); /* of the pattern */

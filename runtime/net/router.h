@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* router.h - which handler serves a path: routes as data, compiled once, replaced as a whole.
+/* router.h - finds the handler of a path.  Routes are data, compiled once, replaced as a whole.
  * Life: new (one reference), ref and unref.  An exchange that was matched holds a reference, so a
  * new router can take the place of the old one while requests run.
  *
@@ -47,7 +47,8 @@ TN_MUST_CHECK struct tn_router *tn_router_new(const struct tn_route *routes, siz
                                               struct tn_err *err);
 struct tn_router *tn_router_ref(struct tn_router *r);
 void tn_router_unref(struct tn_router *r); /* NULL does nothing */
-/* What the rows' user pointers live in: released with the router's last reference.  Once. */
+/* Hands over the memory that the rows' user pointers point into; the router releases it with its
+ * last reference.  May be called once. */
 void tn_router_keep(struct tn_router *r, void *kept, void (*release)(void *kept));
 
 /* Pure look-up.  match borrows from the router and from path. */

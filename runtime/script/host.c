@@ -71,11 +71,6 @@ struct tn_loop *tn_host_loop(const struct tn_host *host)
     return host->loop;
 }
 
-struct tn_log *tn_host_log(const struct tn_host *host)
-{
-    return host->log;
-}
-
 /* False: this second has had its lines. */
 static bool may_log(struct tn_isolate *iso, const char *area)
 {

@@ -39,7 +39,6 @@ size_t tn_host_isolates(const struct tn_host *host);
 typedef void (*tn_spent_fn)(void *arg, struct tn_isolate *iso);
 void tn_host_on_spent(struct tn_host *host, tn_spent_fn fn, void *arg);
 struct tn_loop *tn_host_loop(const struct tn_host *host);
-struct tn_log *tn_host_log(const struct tn_host *host);
 
 /* ---- isolate ---- */
 

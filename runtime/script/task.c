@@ -149,11 +149,6 @@ static void out_of_time(void *arg)
     cancel(task, TN_E_timeout, text);
 }
 
-struct tn_isolate *tn_task_isolate(const struct tn_task *task)
-{
-    return task->iso;
-}
-
 const void *tn_task_context(const struct tn_task *task)
 {
     return task->call.context;

@@ -42,7 +42,6 @@ TN_MUST_CHECK struct tn_task *tn_task_start(struct tn_isolate *iso, int ref,
  * turn.  A task that is running ends at its next wait, or now if it raises; one that runs beside
  * the loop is stopped, and owns what it owns until then.  NULL does nothing. */
 void tn_task_cancel(struct tn_task *task);
-struct tn_isolate *tn_task_isolate(const struct tn_task *task);
 const void *tn_task_context(const struct tn_task *task); /* as it was started with */
 
 /* The task that runs L.  Raises when there is none that could wait: at load, in a function field,

@@ -36,10 +36,10 @@ TN_MUST_CHECK bool tn_commit_delete(struct tn_commit *commit, int64_t team, cons
 TN_MUST_CHECK bool tn_commit_expect(struct tn_commit *commit, int64_t team, const char *table,
                                     const struct tn_id *id, int64_t version, struct tn_err *err);
 
-/* What a source says of one of its records.  Linked with the same hash: unchanged.  Linked: the
- * record is updated.  Not linked, but a record of the team has the same key: that one is adopted.
- * Else it is created.  A key held by another record, or an adoption of a record that is linked to
- * another external id of this source, leaves this item out (TN_DONE_conflict) and fails nothing. */
+/* A record as its source has it.  Linked with the same hash: unchanged.  Linked: the record is
+ * updated.  Not linked, but a record of the team has the same key: that one is adopted.  Else it is
+ * created.  A key held by another record, or an adoption of a record that is linked to another
+ * external id of this source, leaves this item out (TN_DONE_conflict) and fails nothing. */
 struct tn_upsert {
     int64_t team;
     const char *table;

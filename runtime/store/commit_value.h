@@ -24,7 +24,7 @@ struct tn_commit {
 struct tn_str tn_commit_value(struct tn_commit *commit);
 /* Reads a result message and calls done. */
 void tn_commit_answer(struct tn_str result, tn_commit_fn done, void *arg);
-/* The offset of the origin in a commit value. */
+/* Bytes in front of the operations of a commit value. */
 enum { TN_COMMIT_HEADER = 24 }; /* acknowledged number, origin */
 
 #endif

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/limits.h"
 #include "store/driver.h"
 #include "store/shape.h"
 #include "store/vfs.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* db.h - what both sides of the SQLite driver share: a connection with a cache of statements, the
+/* db.h - both sides of the SQLite driver use it: a connection with a cache of statements, the
  * meaning of its errors, and how a record's id tells where the record lies. */
 #ifndef TN_STORE_DB_H
 #define TN_STORE_DB_H

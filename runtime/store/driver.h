@@ -80,7 +80,7 @@ struct tn_listener {
     bool told; /* since the store became ready */
 };
 
-/* What every driver begins with. */
+/* The struct of every driver begins with this. */
 struct tn_store {
     const struct tn_store_ops *ops;
     struct tn_loop *loop;

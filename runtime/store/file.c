@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The database file: made, recognised, checked, brought up to date.  What is damaged, foreign or
- * newer is refused and left as it is. */
+/* The database file: made, recognised, checked, brought up to date.  A file that is damaged,
+ * foreign or newer is refused and left as it is. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/fault.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "store/writer.h"
 

@@ -8,7 +8,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/fault.h"
 #include "loop/loop.h"
 #include "store/db.h"
 

@@ -116,7 +116,7 @@ static bool emit(struct tn_writer *w, struct tn_wtable *t, const char *type, con
                            (struct tn_str){"", 0}, err);
 }
 
-/* What goes with a new row. */
+/* Counts a new row and tells of it. */
 static bool created(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                     struct tn_err *err)
 {

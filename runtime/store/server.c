@@ -13,7 +13,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/fault.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -184,7 +183,7 @@ static int replay(struct tn_store_server *s, struct job *j, struct tn_err *err)
     return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
 }
 
-/* What was forgotten in this transaction was taken back. */
+/* The transaction was taken back, and with it the removal of answers that were acknowledged. */
 static void remember_all(struct tn_store_server *s)
 {
     for (struct conn *c = s->conns; c; c = c->next) c->forgotten = 0;
@@ -252,7 +251,7 @@ static void put_entry(sqlite3_stmt *st, struct tn_buf *out, bool fresh)
 
 #define ENTRY_COLUMNS "n, id, team, due, attempts, key, payload"
 
-/* What this very request has claimed already, before its answer was lost. */
+/* Entries that this very request claimed before its answer was lost. */
 static bool claimed_before(struct tn_store_server *s, const struct job *j, const struct claim *c,
                            struct tn_buf *entries, uint32_t *count, struct tn_err *err)
 {
@@ -422,7 +421,7 @@ static bool name_of_declaration(struct tn_writer *w, struct tn_str text, char *o
     return d != NULL;
 }
 
-/* What is wrong with a declaration is the asker's; all else is the transaction's. */
+/* A fault in the declaration fails the request alone; any other fails the transaction. */
 static bool run_define(struct tn_store_server *s, struct job *j, struct tn_err *err)
 {
     struct tn_str text = {j->payload, j->n};
@@ -535,7 +534,7 @@ static void answer_failed(struct job *j, const struct tn_err *err)
     tn_buf_clear(&b);
 }
 
-/* What a job began and its failed transaction took back. */
+/* Drops chores that a job began and its failed transaction took back. */
 static void drop_chores_of(struct tn_store_server *s, const struct job *j)
 {
     for (struct chore **at = &s->chores, *c; (c = *at);) {
@@ -639,8 +638,8 @@ static void checkpointed(void *arg, const struct tn_err *err)
     s->stats.checkpoints++;
 }
 
-/* Long before the log is a burden a thread writes it back, and again after as much more.  What was
- * committed meanwhile is little: once the log is long, that rest is written here, and the log
+/* Long before the log is a burden a thread writes it back, and again after as much more.  Little is
+ * committed meanwhile: once the log is long, this process writes that rest itself, and the log
  * begins anew. */
 static void care_for_log(struct tn_store_server *s)
 {
@@ -841,7 +840,7 @@ static void remade(struct tn_store_server *s, const char *table, const struct tn
 }
 
 /* One step of one long thing, in a transaction of its own.  False: nothing is left to do.
- * What a remake leaves behind is swept first: the next remake of that table needs its name. */
+ * The leftovers of a remake are swept first: the next remake of that table needs their name. */
 static bool step_once(struct tn_store_server *s, struct tn_err *err)
 {
     bool sweep = s->sweeping;
@@ -1025,7 +1024,7 @@ static bool define_system_tables(struct tn_store_server *s, struct tn_err *err)
     return ok;
 }
 
-/* What only concerned workers that are gone. */
+/* Frees queue entries that workers of before had claimed, and removes old answers to them. */
 static bool clear_leftovers(struct tn_store_server *s, bool workers_live, struct tn_err *err)
 {
     char sql[256];

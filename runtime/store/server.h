@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* server.h - the store process: the only writer of the database.
  * It takes the commits of all workers, runs as many as wait in one transaction with one fsync,
- * tells everybody what changed, then answers. Life: open (locks the folder, checks and migrates the
- * database), run the loop, close. */
+ * tells everybody what changed, then answers.
+ * Life: open (locks the folder, checks and migrates the database), run the loop, close. */
 #ifndef TN_STORE_SERVER_H
 #define TN_STORE_SERVER_H
 
@@ -10,7 +10,8 @@
 
 struct tn_store_server;
 
-/* What goes by itself, and when; 0 keeps it for ever.  Milliseconds. */
+/* How long the store keeps things, after which it removes them by itself; 0: for ever.
+ * Milliseconds. */
 struct tn_retention {
     int64_t events;  /* older ones; readers behind them see a gap */
     int64_t history; /* former versions, and deleted records, that ended longer ago */

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/limits.h"
 #include "base/time.h"
 
 static const char *const type_names[] = {"text", "int", "real", "bool", "time"};
@@ -267,18 +266,6 @@ bool tn_cell_parse(enum tn_column_type type, struct tn_str text, struct tn_cell 
         out->i = tn_str_is(text, "true") || tn_str_is(text, "1");
         return out->i || tn_str_is(text, "false") || tn_str_is(text, "0");
     case TN_COLUMN_time: return tn_time_parse(text, &out->i) || parse_int(text, &out->i);
-    }
-    return false;
-}
-
-bool tn_cell_same(const struct tn_cell *a, const struct tn_cell *b)
-{
-    if (a->type != b->type) return false;
-    switch (a->type) {
-    case TN_CELL_null: return true;
-    case TN_CELL_int: return a->i == b->i;
-    case TN_CELL_real: return a->d == b->d;
-    case TN_CELL_text: return tn_str_eq(a->s, b->s);
     }
     return false;
 }

@@ -42,6 +42,5 @@ struct tn_cell {
 struct tn_cell tn_cell_of(enum tn_column_type type, struct tn_jval v, struct tn_arena *arena);
 /* From text (a filter's value); false when it is not of that type. */
 bool tn_cell_parse(enum tn_column_type type, struct tn_str text, struct tn_cell *out);
-bool tn_cell_same(const struct tn_cell *a, const struct tn_cell *b);
 
 #endif

@@ -20,7 +20,7 @@
 
 enum { RETRY_MIN_MS = 10, RETRY_MAX_MS = 1000, CHANGES_MAX = 256 };
 
-/* What was asked and is not answered. */
+/* A request that is not answered yet. */
 struct tn_request {
     struct tn_request *next;
     uint64_t number;

@@ -337,7 +337,7 @@ static void beyond_many(struct builder *b)
     tn_buf_addc(&b->sql, ')');
 }
 
-/* What the sort is, in a number: a cursor of another query is refused. */
+/* The table and the sort as a number, so that a cursor of another query is refused. */
 static uint32_t fingerprint(const struct builder *b)
 {
     uint32_t h = 2166136261u;

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "base/time.h"
 #include "store/shape.h"
 #include "store/sqlite.h"
 #include "store/wire.h"

@@ -1,34 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/tables.h"
 
-#define TEXT(n)                                                                                    \
-    {                                                                                              \
-        n, TN_COLUMN_text, true                                                                    \
-    }
-#define INT(n)                                                                                     \
-    {                                                                                              \
-        n, TN_COLUMN_int, true                                                                     \
-    }
-#define TIME(n)                                                                                    \
-    {                                                                                              \
-        n, TN_COLUMN_time, true                                                                    \
-    }
-#define KEPT(n)                                                                                    \
-    {                                                                                              \
-        n, TN_COLUMN_text, TN_USE_kept                                                             \
-    }
-#define KEPT_TIME(n)                                                                               \
-    {                                                                                              \
-        n, TN_COLUMN_time, TN_USE_kept                                                             \
-    }
-#define KEPT_BOOL(n)                                                                               \
-    {                                                                                              \
-        n, TN_COLUMN_bool, TN_USE_kept                                                             \
-    }
-#define SHOW(n)                                                                                    \
-    {                                                                                              \
-        n, TN_COLUMN_text, false                                                                   \
-    }
+/* clang-format off */
+#define TEXT(n)      {n, TN_COLUMN_text, true}
+#define INT(n)       {n, TN_COLUMN_int, true}
+#define TIME(n)      {n, TN_COLUMN_time, true}
+#define KEPT(n)      {n, TN_COLUMN_text, TN_USE_kept}
+#define KEPT_TIME(n) {n, TN_COLUMN_time, TN_USE_kept}
+#define KEPT_BOOL(n) {n, TN_COLUMN_bool, TN_USE_kept}
+#define SHOW(n)      {n, TN_COLUMN_text, false}
+/* clang-format on */
 #define COLUMNS(list) list, sizeof list / sizeof list[0]
 
 static const struct tn_column team[] = {TEXT("slug"), INT("number"), SHOW("name")};
@@ -44,7 +25,6 @@ static const struct tn_column sync[] = {TEXT("integration"), TEXT("operation"),
 static const struct tn_column run[] = {TEXT("integration"), TEXT("sync"),
                                        TEXT("operation"),   TEXT("status"),
                                        TIME("started_at"),  TIME("finished_at")};
-static const struct tn_column run_log[] = {TEXT("run"), TEXT("level"), SHOW("text")};
 static const struct tn_column quarantine[] = {TEXT("integration"), TEXT("run"),    TEXT("entity"),
                                               TEXT("external_id"), TEXT("status"), SHOW("reason")};
 static const struct tn_column generation[] = {TEXT("unit"), TEXT("generation"), TEXT("status"),
@@ -67,7 +47,6 @@ const struct tn_table tn_system_tables[] = {
     {"integration", COLUMNS(integration), {"name"}, "integration", true},
     {"sync", COLUMNS(sync), {"integration", "operation"}, NULL, true},
     {"run", COLUMNS(run), {NULL}, "run", false},
-    {"run_log", COLUMNS(run_log), {NULL}, NULL, false},
     {"quarantine", COLUMNS(quarantine), {NULL}, NULL, false},
     {"generation", COLUMNS(generation), {NULL}, NULL, false},
     {"setting", COLUMNS(setting), {"name"}, NULL, true},

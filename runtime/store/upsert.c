@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What sources say of their records, and the links between the two. */
+/* Records as sources tell of them, and the links between the two. */
 #include <stdio.h>
 
 #include "store/operation.h"

@@ -28,7 +28,7 @@ struct file {
     const char *name;
 };
 
-/* What a write replaced, as long as it is not synced. */
+/* The bytes that a write replaced, kept until the file is synced. */
 struct unsynced {
     struct unsynced *next;
     struct file *file;

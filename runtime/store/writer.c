@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "base/fault.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "store/wire.h"
@@ -220,7 +219,8 @@ static void forget_tally(void *tally)
     tn_free(tally);
 }
 
-/* What is in memory may be ahead of the database: read it again. */
+/* State in memory may be ahead of the database after a transaction was taken back: it will be read
+ * again. */
 static void forget_state(struct tn_writer *w)
 {
     struct tn_map_entry *e;

@@ -34,7 +34,7 @@ struct tn_wtable {
     bool failed; /* of a next one: a write since broke its key */
 };
 
-/* What changed in this transaction, for everybody to know. */
+/* The changes of this transaction, of which every process is told. */
 struct tn_note {
     enum tn_change_kind kind;
     char name[TN_STORE_NAME_MAX + 1];

@@ -106,7 +106,7 @@ void tn_mapper_free(struct tn_mapper *m)
     tn_free(m);
 }
 
-/* What is wrong with the text of a page is the peer's doing. */
+/* A page that cannot be read is the peer's fault, so the kind says bad_answer. */
 static bool bad_page(struct tn_err *err)
 {
     if (err->kind == TN_E_syntax || err->kind == TN_E_not_found) err->kind = TN_E_bad_answer;
@@ -157,7 +157,7 @@ static void rehash(struct tn_mapper *m, struct tn_batch *b, size_t size)
     b->slot_count = size;
 }
 
-/* Of rows with one id in a page the last counts: paging by offset is no snapshot. */
+/* If rows of a page have the same id, the last counts: paging by offset is no snapshot. */
 static void index_item(struct tn_mapper *m, struct tn_batch *b, size_t index)
 {
     struct tn_str id = b->items[index].external_id;
@@ -261,7 +261,8 @@ static bool reject(struct tn_mapper *m, struct tn_err *err)
     return tn_fail_at(err, f->file, f->line);
 }
 
-/* What the resource declares holds for records that come by a sync as for any other. */
+/* A record that comes by a sync has to keep to the fields that its resource declares, as any other.
+ */
 static bool fits(struct tn_mapper *m, size_t at, struct tn_err *why)
 {
     struct tn_str body = {m->batch->bodies.p + at, m->batch->bodies.n - at};
@@ -284,7 +285,7 @@ static void misfit(struct tn_mapper *m, const struct tn_err *why)
     f->line = tn_plan_line(m->plan, tn_str(why->field));
 }
 
-/* What was wrong with a record that counts all the same. */
+/* Lists the warnings of a record that is mapped all the same. */
 static void add_warnings(struct tn_mapper *m)
 {
     struct tn_batch *b = m->batch;

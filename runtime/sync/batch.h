@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* batch.h - the records of one or more pages on their way from the source to the store: mapped in
  * slices, so that a page of any size never holds the loop, then compared, then written (sink.h).
- * Knows nothing of the store.  Life: mapper new (one a run); batch init; begin, slice until it is
- * through, use, reset for the next page; clear, free. */
+ * Knows nothing of the store.
+ * Life: mapper new (one a run); batch init; begin, slice until it is through, use, reset for the
+ * next page; clear, free. */
 #ifndef TN_SYNC_BATCH_H
 #define TN_SYNC_BATCH_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* diff.h - what would change in a record: its top-level members, compared by value. */
+/* diff.h - the changes that a write would make in a record: its top-level members, compared by
+ * value. */
 #ifndef TN_SYNC_DIFF_H
 #define TN_SYNC_DIFF_H
 

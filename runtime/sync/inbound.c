@@ -148,7 +148,7 @@ static void started(void *arg, const char *run_id, const struct tn_err *err)
     }
 }
 
-/* What changed shortly before counts too: clocks differ, and events come late. */
+/* The sync begins a little earlier than the event: clocks differ, and events come late. */
 static void start(struct work *w)
 {
     char since[TN_TIME_LEN + 1], filters[64];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* inbound.h - events that another system sent: stored first, then they start syncs.
  * An event is a row of "inbound" and, when it asks for a run, an entry of the queue "inbound", put
- * in one commit before the sender is answered; any worker may work it off. Life: open; close.
- * Worker process. */
+ * in one commit before the sender is answered; any worker may work it off.
+ * Life: open; close.  Worker process. */
 #ifndef TN_SYNC_INBOUND_H
 #define TN_SYNC_INBOUND_H
 

@@ -578,7 +578,7 @@ static void on_stored(void *arg, enum tn_sunk how, const struct tn_err *err)
 }
 
 /* A page in which nothing changed needs no commit of its own: counts and cursor travel with the
- * next one, and a crash before that means to look at unchanged records once more. */
+ * next one, and after a crash before that the unchanged records are looked at once more. */
 static bool can_wait(const struct tn_run *run, const struct leg *leg)
 {
     const struct tn_batch *b = &leg->batch;

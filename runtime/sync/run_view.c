@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-#include "base/limits.h"
 #include "base/time.h"
 
 static const char *const status_names[] = {

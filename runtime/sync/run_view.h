@@ -59,13 +59,13 @@ void tn_run_view_copy(struct tn_run_view *to, const struct tn_run_view *from);
 enum tn_run_status tn_run_status_of(const struct tn_run_counts *c);
 const char *tn_run_status_name(enum tn_run_status status); /* "SUCCESS" */
 bool tn_run_status_parse(struct tn_str name, enum tn_run_status *out);
-/* How a failure of the peer or of a script is called in errors[]: "ERR_NETWORK_TIMEOUT". */
+/* The name of a failure of the peer or of a script in errors[]: "ERR_NETWORK_TIMEOUT". */
 const char *tn_run_code(enum tn_kind kind);
 /* Milliseconds that it took, or has taken until now. */
 int64_t tn_run_duration(const struct tn_run_view *v);
 /* Appends one entry to the JSON array in errors ("" counts as []). */
 void tn_run_fault_add(struct tn_buf *errors, const struct tn_run_fault *f);
-/* Makes such an array what it was when it had n bytes, also after an append that failed. */
+/* Restores such an array to the state in which it had n bytes, also after an append that failed. */
 void tn_run_list_cut(struct tn_buf *list, size_t n);
 
 /* One JSON object each.  result: the answer of POST …/sync; row: an entry of GET …/logs;

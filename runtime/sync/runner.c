@@ -124,7 +124,7 @@ static void call_free(struct call *c)
     tn_free(c);
 }
 
-/* The answer is known already, but nobody is called inside his own call. */
+/* The answer is known already, but no caller is called back inside its own call. */
 static void call_defer(struct call *c)
 {
     c->deferred = true;
@@ -553,7 +553,8 @@ static void cancel_job(struct job *j)
         j->view.cancel = true;
 }
 
-/* A row of ours that somebody else has written: the wish for an end is all that may be in it. */
+/* Another process has written the row of a run of ours: it may only have asked for the run's end.
+ */
 static void row_touched(struct job *j)
 {
     struct tn_run_view v;

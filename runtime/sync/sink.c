@@ -347,7 +347,7 @@ static bool add_row(struct tn_sink *s, struct tn_commit *c, struct tn_err *err)
                          err);
 }
 
-/* Its place among the active runs and in the queue. */
+/* Gives up the run's place among the active runs and in the queue. */
 static bool add_farewell(struct tn_sink *s, struct tn_commit *c, struct tn_err *err)
 {
     char key[128];
@@ -389,8 +389,8 @@ static int64_t pause_ms(const struct tn_sink *s)
     return ms < PAUSE_MAX ? ms : PAUSE_MAX;
 }
 
-/* The end of a run has to be stored whatever it takes: as long as it is not, the run is under way.
- */
+/* Storing the end of a run is tried again for ever: until it is stored, the run counts as under
+ * way. */
 static void failed(struct tn_sink *s, const struct tn_err *err)
 {
     bool again = tn_kind_retry(err->kind) && s->tries < s->o.retry_max;
@@ -405,7 +405,8 @@ static void failed(struct tn_sink *s, const struct tn_err *err)
     tn_timer_set(s->pause, pause_ms(s));
 }
 
-/* Whose is the run now?  Ours still when only its wish for an end was noted. */
+/* Finds out who has the run now.  We have it still when the row changed only because somebody asked
+ * for the run's end. */
 static void reread(struct tn_sink *s, const struct tn_err *conflict)
 {
     struct tn_run_view now;

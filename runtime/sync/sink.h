@@ -60,8 +60,8 @@ void tn_sink_page(struct tn_sink *s, struct tn_batch *b, const struct tn_run_vie
 void tn_sink_end(struct tn_sink *s, const struct tn_run_view *v, tn_sink_fn done, void *arg);
 void tn_sink_stop(struct tn_sink *s, const struct tn_run_view *v, tn_sink_fn done, void *arg);
 
-/* What the store said differently than compare had foretold (adopted, refused): to be added to the
- * counts of the next commit.  Forgets it. */
+/* Corrections of the counts: items that the store adopted or refused though compare had expected
+ * otherwise.  The caller adds them to the counts of the next commit; the sink forgets them. */
 struct tn_run_counts tn_sink_late(struct tn_sink *s);
 /* The row says that somebody wants the run to end: found when its version had moved. */
 bool tn_sink_cancelled(const struct tn_sink *s);

@@ -48,8 +48,8 @@ struct tn_source_ops {
     void (*close)(void *self);
 };
 
-/* What a run works with, opened for one run and closed after it: it stays on the generation that it
- * began with, whatever is reloaded meanwhile. */
+/* The adapter's side of one run, opened for it and closed after it.  It stays on the generation
+ * that it began with, even if scripts are reloaded meanwhile. */
 struct tn_source {
     const struct tn_source_ops *ops;
     void *self;
@@ -64,7 +64,7 @@ struct tn_source {
                                  * as long as the source; NULL: never */
 };
 
-/* What can be asked of the installed adapters.  All answers come in a later turn of the loop. */
+/* Functions of the installed adapters.  All answers come in a later turn of the loop. */
 struct tn_run_request {
     int64_t team;            /* as the store numbers them */
     const char *integration; /* id (UUID text) */
@@ -76,8 +76,8 @@ struct tn_run_request {
 typedef void (*tn_loaded_fn)(void *arg, const struct tn_err *err);
 
 struct tn_adapter_ops {
-    /* What open needs may take long to load, so that is done first, while others go on: done is
-     * called once, in a later turn.  NULL: there is nothing to load.  The function may be NULL. */
+    /* Loads the scripts that open needs, which may take long, while others go on; done is called
+     * once, in a later turn.  NULL: there is nothing to load.  The function may be NULL. */
     struct tn_loading *(*load)(void *self, const struct tn_run_request *r, tn_loaded_fn done,
                                void *arg);
     void (*stop)(struct tn_loading *loading); /* before done was called, which is not then */
