@@ -44,7 +44,7 @@ static void settle(struct tn_stretch *s)
     bool goes_on = s->status == LUA_YIELD && (s->gave_way || s->keeps_budget);
     s->us = !goes_on ? 0 : left > USED_UP ? left : USED_UP;
     s->keeps_budget = false;
-    iso->lingers = s->gave_way || s->entry.us - left > SLICE_US;
+    iso->lingers = s->gave_way || tn_watchdog_budget(s->ms) - left > SLICE_US;
     s->entry.kind = s->gave_way ? TN_ENTRY_other : s->task ? TN_ENTRY_task : TN_ENTRY_call;
     tn_isolate_check_out(iso, &s->entry, tn_stretch_ok(s));
 }

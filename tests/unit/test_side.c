@@ -203,6 +203,18 @@ static void the_loops_thread_has_next_to_nothing_to_do_meanwhile(void **state)
     }
 }
 
+static void what_took_long_begins_beside_the_loop_the_next_time(void **state)
+{
+    struct tn_isolate *iso = isolate(state, 20000);
+    static const char *const began_beside[] = {"false", "true", "false"};
+    for (int i = 0; i < 3; i++) { /* the second has nothing left to do there */
+        struct fixture_end end = {0};
+        start(iso, "local at_once = shared.away() go_beside() return at_once", &end);
+        ends_well(state, &end, began_beside[i]);
+    }
+    tn_isolate_unref(iso);
+}
+
 /* Long before their budget: otherwise the loop would wait for them. */
 static void a_script_that_the_host_calls_is_held_to_the_time_of_what_cannot_be_left(void **state)
 {
@@ -526,6 +538,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, open, fixture_close)
     const struct CMUnitTest tests[] = {
         T(the_loops_thread_has_next_to_nothing_to_do_meanwhile),
+        T(what_took_long_begins_beside_the_loop_the_next_time),
         T(what_goes_home_again_and_again_uses_up_its_budget),
         T(a_script_that_the_host_calls_is_held_to_the_time_of_what_cannot_be_left),
         T(one_thread_at_a_time_touches_what_is_shared),
