@@ -4,6 +4,9 @@
 #include <lauxlib.h>
 
 #include "base/time.h"
+#include "script/away.h"
+#include "script/call.h"
+#include "script/failure.h"
 
 enum {
     USED_UP = 1,    /* of a budget in microseconds: 0 would be a new one */
@@ -80,7 +83,7 @@ bool tn_stretch_run(struct tn_stretch *s, int args, bool here)
         return false;
     }
     bool back_at_once = s->homing && tn_isolate_large(iso);
-    run_in(s, iso->host->dog, back_at_once ? 0 : SLICE_US,
+    run_in(s, iso->host->floor.dog, back_at_once ? 0 : SLICE_US,
            beside ? TN_LIMIT_SIDE_HELD_MS : TN_LIMIT_HELD_MS);
     settle(s);
     return true;
