@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* away.c - an isolate while it runs beside the loop: who waits for it, what is put off until it is
- * home, and its chores: to be collected and to end. */
-#include "script/internal.h"
+#include "script/away.h"
 
 #include <stddef.h>
 
@@ -11,7 +9,7 @@ bool tn_isolate_send(struct tn_isolate *iso, struct tn_side_job *job)
 {
     struct tn_host *host = iso->host;
     if (host->closing) return false;
-    iso->away = job; /* before it runs */
+    iso->away = job; /* before it runs: the script asks where it is */
     host->away++;
     if (tn_side_start(host->sides, job)) return true;
     iso->away = NULL;
@@ -34,7 +32,7 @@ void tn_isolate_home(struct tn_isolate *iso)
 
 void tn_isolate_call_home(struct tn_isolate *iso)
 {
-    while (iso->away && iso->away->side != iso->host->side) tn_side_recall(iso->away, false);
+    while (iso->away && iso->away->side != iso->host->floor.side) tn_side_recall(iso->away, false);
 }
 
 bool tn_isolate_heavy(const struct tn_isolate *iso)
@@ -103,7 +101,7 @@ void tn_isolate_release_later(struct tn_isolate *iso, int ref)
     iso->dropped[iso->n_dropped++] = ref;
 }
 
-/* ---- chores ---- */
+/* ---- collecting ---- */
 
 static struct tn_isolate *of_chore(struct tn_side_job *job)
 {
@@ -130,22 +128,4 @@ void tn_isolate_collect(struct tn_isolate *iso)
     if (tn_isolate_large(iso) && tn_isolate_send(iso, &iso->chore)) return;
     lua_gc(iso->L, LUA_GCCOLLECT);
     iso->refs--;
-}
-
-static void close_beside(struct tn_side_job *job)
-{
-    lua_close(of_chore(job)->L);
-}
-
-static void closed(struct tn_side_job *job)
-{
-    struct tn_isolate *iso = of_chore(job);
-    tn_isolate_home(iso);
-    tn_isolate_bury(iso);
-}
-
-bool tn_isolate_end_beside(struct tn_isolate *iso)
-{
-    iso->chore = (struct tn_side_job){.run = close_beside, .home = closed};
-    return tn_isolate_send(iso, &iso->chore);
 }

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* coroutine.c - coroutines for scripts, without close (chains of it end the process on Lua 5.4.4).
  * A wait inside a coroutine parks the whole task: the coroutines around it wait along. */
-#include "script/internal.h"
+#include "script/coroutine.h"
 
 #include <lauxlib.h>
+#include <string.h>
+
+#include "script/floor.h"
+#include "script/poll.h"
 
 static const char GUARDED[] = "tenon.guarded"; /* weak set of coroutines nobody may resume */
 

@@ -3,7 +3,7 @@
 
 #include "base/alloc.h"
 #include "loop/loop.h"
-#include "script/internal.h"
+#include "script/state.h"
 
 struct tn_errand {
     struct tn_side_job job; /* first */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* failure.c - errors between C and Lua: error values, positions, and what a failed call says. */
-#include "script/internal.h"
+#include "script/failure.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "script/away.h"
 
 static const char CLASS[] = "tenon.error";
 static const char MEMORY[] = "not enough memory";

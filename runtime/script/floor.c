@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* floor.c - C functions that touch what the process shares, called from scripts on any thread. */
-#include "script/internal.h"
+#include "script/floor.h"
 
 #include <lauxlib.h>
+
+#include "script/away.h"
 
 /* A function of ours takes as long as it takes: that is no script that cannot be left.  An error
  * leaves the mark behind; whoever catches it takes it off (tn_floor_restore), and what __close runs

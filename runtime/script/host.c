@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "script/internal.h"
-
 #include "base/alloc.h"
 #include "base/time.h"
 #include "loop/loop.h"
+#include "script/failure.h"
+#include "script/state.h"
+#include "script/task.h"
 
 struct tn_host *tn_host_new(struct tn_loop *loop, struct tn_log *log, struct tn_err *err)
 {
@@ -11,12 +12,12 @@ struct tn_host *tn_host_new(struct tn_loop *loop, struct tn_log *log, struct tn_
     host->loop = loop;
     host->log = log;
     host->ready_end = &host->ready;
-    host->dog = tn_watchdog_new(tn_failure_hook, err);
-    if (!host->dog) {
+    host->floor.dog = tn_watchdog_new(tn_failure_hook, err);
+    if (!host->floor.dog) {
         tn_free(host);
         return NULL;
     }
-    host->sides = tn_sides_new(host, tn_failure_hook);
+    host->sides = tn_sides_new(loop, &host->floor, tn_failure_hook);
     host->turn = tn_timer_new(loop, tn_task_run_ready, host);
     return host;
 }
@@ -44,7 +45,7 @@ void tn_host_free(struct tn_host *host)
     while (host->ready) tn_task_run_ready(host);
     tn_sides_free(host->sides);
     tn_timer_free(host->turn);
-    tn_watchdog_free(host->dog);
+    tn_watchdog_free(host->floor.dog);
     tn_free(host);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* load.c - from text to functions, from files to the values that they return. */
-#include "script/internal.h"
+#include "script/load.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -8,6 +8,8 @@
 
 #include "base/alloc.h"
 #include "base/hint.h"
+#include "script/call.h"
+#include "script/poll.h"
 
 /* Registry keys: what require has given out; files being loaded right now. */
 static const char LOADED[] = "tenon.loaded";

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* sandbox.c - the globals that scripts get: a list of what is there, not of what is forbidden. */
-#include "script/internal.h"
+#include "script/sandbox.h"
 
 #include <lauxlib.h>
 #include <lualib.h>
 
 #include "base/hint.h"
 #include "base/id.h"
+#include "script/coroutine.h"
+#include "script/floor.h"
+#include "script/load.h"
+#include "script/poll.h"
+#include "script/strings.h"
+#include "script/tables.h"
 
 enum { MEMBERS_MAX = 63 };
 

@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "loop/loop.h"
-#include "script/internal.h"
+#include "script/watchdog.h"
 
 enum {
     STACK = 1024 * 1024, /* Lua's C functions nest 200 deep at most */
@@ -38,7 +38,7 @@ struct tn_side {
 };
 
 struct tn_sides {
-    struct tn_host *host;
+    struct tn_speaker *floor;
     lua_Hook stop;
     pthread_mutex_t lock; /* over all that follows, and each thread's state */
     pthread_cond_t news;  /* a side thread has changed its own */
@@ -150,15 +150,12 @@ void tn_side_restore(struct tn_side *side, int depth)
 static void grant(struct tn_side *side)
 {
     struct tn_sides *all = side->sides;
-    struct tn_watchdog *dog = all->host->dog;
-    struct tn_side *before = all->host->side;
-    all->host->dog = side->dog;
-    all->host->side = side;
+    struct tn_speaker before = *all->floor;
+    *all->floor = (struct tn_speaker){side->dog, side};
     side->state = SPEAKING;
     pthread_cond_signal(&side->turn);
     while (side->state == SPEAKING) pthread_cond_wait(&all->news, &all->lock);
-    all->host->dog = dog;
-    all->host->side = before;
+    *all->floor = before;
 }
 
 static void fetch(struct tn_side *side)
@@ -275,16 +272,16 @@ bool tn_side_start(struct tn_sides *all, struct tn_side_job *job)
 
 /* ---- life ---- */
 
-struct tn_sides *tn_sides_new(struct tn_host *host, lua_Hook stop)
+struct tn_sides *tn_sides_new(struct tn_loop *loop, struct tn_speaker *floor, lua_Hook stop)
 {
     struct tn_sides *all = TN_NEW(struct tn_sides);
-    all->host = host;
+    all->floor = floor;
     all->stop = stop;
     pthread_mutex_init(&all->lock, NULL);
     pthread_cond_init(&all->news, NULL);
     all->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (all->fd < 0) return all;
-    all->watch = tn_watch_new(host->loop, all->fd, listen, all);
+    all->watch = tn_watch_new(loop, all->fd, listen, all);
     tn_watch_for(all->watch, TN_READ);
     return all;
 }

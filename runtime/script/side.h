@@ -13,7 +13,7 @@
 #include <lua.h>
 #include <stdbool.h>
 
-struct tn_host;
+struct tn_loop;
 struct tn_side;
 struct tn_sides;
 struct tn_watchdog;
@@ -25,8 +25,15 @@ struct tn_side_job {
     bool lends; /* it has the floor, and goes without inside calls into scripts (errand.h) */
 };
 
-/* Starts no thread as yet.  stop is the hook of their watchdogs. */
-struct tn_sides *tn_sides_new(struct tn_host *host, lua_Hook stop);
+/* The thread that has the floor. */
+struct tn_speaker {
+    struct tn_watchdog *dog; /* of that thread */
+    struct tn_side *side;    /* NULL: it is the loop's */
+};
+
+/* Starts no thread as yet.  floor says who has the floor, and is written when that changes.  stop
+ * is the hook of the threads' watchdogs. */
+struct tn_sides *tn_sides_new(struct tn_loop *loop, struct tn_speaker *floor, lua_Hook stop);
 void tn_sides_free(struct tn_sides *sides); /* all jobs are home; NULL does nothing */
 
 /* False: all threads are busy, or none can be made. */

@@ -6,6 +6,9 @@
 
 #include "base/alloc.h"
 #include "loop/loop.h"
+#include "script/away.h"
+#include "script/call.h"
+#include "script/coroutine.h"
 #include "script/stretch.h"
 
 enum state {

@@ -4,6 +4,9 @@
 #include <lauxlib.h>
 
 #include "base/time.h"
+#include "script/away.h"
+#include "script/call.h"
+#include "script/failure.h"
 
 enum {
     USED_UP = 1,    /* of a budget in microseconds: 0 would be a new one */
@@ -44,7 +47,7 @@ static void settle(struct tn_stretch *s)
     bool goes_on = s->status == LUA_YIELD && (s->gave_way || s->keeps_budget);
     s->us = !goes_on ? 0 : left > USED_UP ? left : USED_UP;
     s->keeps_budget = false;
-    iso->lingers = s->gave_way || s->entry.us - left > SLICE_US;
+    iso->lingers = s->gave_way || tn_watchdog_budget(s->ms) - left > SLICE_US;
     s->entry.kind = s->gave_way ? TN_ENTRY_other : s->task ? TN_ENTRY_task : TN_ENTRY_call;
     tn_isolate_check_out(iso, &s->entry, tn_stretch_ok(s));
 }
@@ -80,7 +83,7 @@ bool tn_stretch_run(struct tn_stretch *s, int args, bool here)
         return false;
     }
     bool back_at_once = s->homing && tn_isolate_large(iso);
-    run_in(s, iso->host->dog, back_at_once ? 0 : SLICE_US,
+    run_in(s, iso->host->floor.dog, back_at_once ? 0 : SLICE_US,
            beside ? TN_LIMIT_SIDE_HELD_MS : TN_LIMIT_HELD_MS);
     settle(s);
     return true;

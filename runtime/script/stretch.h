@@ -4,7 +4,7 @@
 #ifndef TN_SCRIPT_STRETCH_H
 #define TN_SCRIPT_STRETCH_H
 
-#include "script/internal.h"
+#include "script/state.h"
 
 struct tn_stretch {
     struct tn_side_job job; /* first */

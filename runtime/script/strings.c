@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* strings.c - the string library: Lua 5.4's, with a matcher that looks at the clock. */
-#include "script/internal.h"
+#include "script/strings.h"
 
 #include <ctype.h>
 #include <lauxlib.h>
 #include <lualib.h>
 
 #include "base/pattern.h"
+#include "script/away.h"
+#include "script/load.h"
+#include "script/poll.h"
 
 static struct tn_str check_str(lua_State *L, int index)
 {

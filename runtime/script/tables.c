@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* tables.c - the table library: Lua 5.4's, with loops that look at the clock. */
-#include "script/internal.h"
+#include "script/tables.h"
 
 #include <lauxlib.h>
 #include <limits.h>
+
+#include "script/away.h"
+#include "script/load.h"
+#include "script/poll.h"
 
 /* May index 1 be used as a table for reading (1), writing (2), its length (4)? */
 enum { READ = 1, WRITE = 2, LENGTH = 4 };

@@ -8,6 +8,9 @@
 #include "base/alloc.h"
 #include "base/time.h"
 #include "loop/loop.h"
+#include "script/away.h"
+#include "script/call.h"
+#include "script/coroutine.h"
 #include "script/stretch.h"
 
 /* How long ready tasks run before the loop gets its turn. */
@@ -285,11 +288,6 @@ static void run(struct tn_task *task)
         task->woken = false;
         if (tn_stretch_run(&task->stretch, args, false)) see_to(task);
     }
-}
-
-void tn_task_announce(struct tn_isolate *iso)
-{
-    tn_timer_set(iso->host->turn, 0);
 }
 
 /* The callback may drop any isolate, so the search begins anew after each. */

@@ -67,4 +67,11 @@ struct tn_owned {
 void tn_task_own(struct tn_task *task, struct tn_owned *thing);
 void tn_task_disown(struct tn_owned *thing); /* twice does nothing */
 
+/* ---- for host.c alone ---- */
+
+/* Runs the tasks that are ready; first it announces isolates that are spent. */
+void tn_task_run_ready(void *host);
+/* Cancels all tasks of the isolate. */
+void tn_task_cancel_all(struct tn_isolate *iso);
+
 #endif
