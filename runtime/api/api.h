@@ -7,7 +7,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "scripts/ops.h"
 #include "base/err.h"
 
 struct tn_api;
@@ -16,9 +15,11 @@ struct tn_keys;
 struct tn_log;
 struct tn_loop;
 struct tn_runner;
+struct tn_scripts;
 struct tn_secrets;
 struct tn_shared;
 struct tn_store;
+struct tn_units;
 
 /* The parts of a worker; all outlive the API. */
 struct tn_api_parts {
@@ -29,8 +30,7 @@ struct tn_api_parts {
     const struct tn_secrets *secrets;
     struct tn_runner *runner;
     struct tn_shared *shared;
-    const struct tn_scripts_ops *scripts;
-    void *scripts_self;
+    struct tn_scripts *scripts;
     const char *version;
     int64_t team; /* of this installation, for the local command line */
     int worker;   /* number, from 1 */
@@ -40,9 +40,8 @@ TN_MUST_CHECK struct tn_api *tn_api_open(const struct tn_api_parts *parts, struc
 void tn_api_close(struct tn_api *api); /* NULL does nothing */
 /* Fills in what the HTTP server asks of us. */
 void tn_api_serve(struct tn_api *api, struct tn_http_server_options *o);
-/* Would these scripts (a self of the ops) fit?  False: err names the route that comes twice. */
-TN_MUST_CHECK bool tn_api_fits(const struct tn_scripts_ops *scripts, void *scripts_self,
-                               struct tn_err *err);
+/* Would these scripts fit?  False: err names the route that comes twice. */
+TN_MUST_CHECK bool tn_api_fits(struct tn_units *units, struct tn_err *err);
 /* The scripts were loaded anew: resources and surfaces get their routes.  False: two routes clash
  * (err says which); the old routes serve on. */
 TN_MUST_CHECK bool tn_api_refresh(struct tn_api *api, struct tn_err *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* decl_resource.c - tn.resource {...} */
-#include "scripts/decl_internal.h"
+#include "scripts/decl_read.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
