@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "bind/bind.h"
 
-#include "bind/bind_map.h"
-
 const struct tn_module bind_modules[] = {
     {"tenon", luaopen_tenon},
     {"tenon.json", luaopen_tenon_json},

@@ -31,9 +31,9 @@ struct bind_context {
     const char *config_json;              /* decrypted, defaults filled in; NULL: none (yet) */
     const struct tn_field *config_fields; /* what the adapter declares */
     size_t n_config_fields;
-    bool guarded;           /* overruns in a row end the isolate, as they do an integration's */
-    struct bind_test *test; /* the isolate runs tests (bind_test.h); NULL: no */
-    void *app;              /* the application's own, for modules that need more */
+    bool guarded;             /* overruns in a row end the isolate, as they do an integration's */
+    struct bind_staged *test; /* the isolate runs tests (staged.h); NULL: no */
+    void *app;                /* the application's own, for modules that need more */
 };
 
 /* All modules that scripts can require. */
@@ -116,6 +116,7 @@ struct tn_str bind_decimal_text(lua_State *L, int index);
 int luaopen_tenon(lua_State *L);
 int luaopen_tenon_json(lua_State *L);
 int luaopen_tenon_time(lua_State *L);
+int luaopen_tenon_map(lua_State *L);
 int luaopen_tenon_log(lua_State *L);
 int luaopen_tenon_crypto(lua_State *L);
 int luaopen_tenon_decimal(lua_State *L);

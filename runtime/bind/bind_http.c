@@ -5,47 +5,32 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "bind/bind_rows.h"
 #include "bind/bind_stream.h"
-#include "bind/bind_test.h"
 #include "bind/http_body.h"
+#include "bind/http_fields.h"
+#include "bind/http_live.h"
+#include "bind/staged.h"
 #include "net/http_client.h"
 
 enum {
-    HEADERS_MAX = 64,
+    HEADERS_MAX = HTTP_HEADERS_MAX,
     COOKIES_MAX = 50,
     HOST_MAX = 300,
     TIMEOUT_MAX_MS = 3600 * 1000,
     ATTEMPTS_MAX = 20,
-    LIVE_COLLECT = 16 * TN_MIB,
-    LIVE_MAX = 2 * TN_LIMIT_ISOLATE_BYTES,
     WAIT_MAX_MS = 900 * 1000
 };
 
-static const char LIVE[] = "tenon.http.live"; /* registry key */
-
 /* ---- bodies ---- */
-
-/* What an isolate has under way, and the bytes of the bodies that its scripts and pages hold: its
- * allocator does not see them. */
-struct bind_live {
-    unsigned refs;
-    size_t bytes;
-    struct call *flying, *waiting; /* waiting: in the order in which they came */
-    unsigned flying_count, waiting_count, streams;
-};
 
 struct bind_body {
     unsigned refs;
-    struct bind_live *live;
+    struct http_live *live;
     struct tn_buf buf;
     struct tn_json *json; /* NULL: not read yet */
     struct tn_err err;    /* of reading it; kind none: it was good */
 };
-
-void bind_live_unref(struct bind_live *live)
-{
-    if (--live->refs == 0) tn_free(live);
-}
 
 /* What a body costs: its bytes, and about as much once it is read. */
 static size_t cost(const struct tn_buf *text)
@@ -53,7 +38,7 @@ static size_t cost(const struct tn_buf *text)
     return 2 * text->room;
 }
 
-static struct bind_body *body_new(struct tn_buf *text_give, struct bind_live *live)
+static struct bind_body *body_new(struct tn_buf *text_give, struct http_live *live)
 {
     struct bind_body *b = TN_NEW(struct bind_body);
     b->refs = 1;
@@ -75,7 +60,7 @@ void bind_body_unref(struct bind_body *b)
 {
     if (!b || --b->refs) return;
     b->live->bytes -= cost(&b->buf);
-    bind_live_unref(b->live);
+    http_live_unref(b->live);
     tn_json_free(b->json);
     tn_buf_clear(&b->buf);
     tn_free(b);
@@ -131,7 +116,7 @@ struct reply {
     int status;
     unsigned attempts;
     struct bind_body *body;
-    struct bind_fields fields;
+    struct http_fields fields;
 };
 
 static void drop_reply(void *object)
@@ -160,21 +145,10 @@ static struct tn_jval root_or_raise(lua_State *L, struct reply *r)
     return root;
 }
 
-int bind_push_field(lua_State *L, const struct bind_fields *f, struct tn_str name)
-{
-    for (size_t i = 0; i < f->count; i++) {
-        if (!tn_str_eq_nocase(f->list[i].name, name)) continue;
-        lua_pushlstring(L, f->list[i].value.p, f->list[i].value.n);
-        return 1;
-    }
-    lua_pushnil(L);
-    return 1;
-}
-
 static int reply_header(lua_State *L)
 {
     const struct reply *r = bind_check(L, 1, &reply_class);
-    return bind_push_field(L, &r->fields, bind_str(L, 2));
+    return http_push_field(L, &r->fields, bind_str(L, 2));
 }
 
 /* Where a cookie of that name stands among those so far, or n. */
@@ -327,76 +301,13 @@ static int reply_index(lua_State *L)
     return 1;
 }
 
-/* ---- what bodies may weigh ---- */
-
-struct root {
-    struct bind_live *live;
-};
-
-static void drop_root(void *object)
-{
-    const struct root *root = object;
-    if (root->live) bind_live_unref(root->live);
-}
-
-static const struct bind_class root_class = {.name = "tenon.http.root", .drop = drop_root};
-
-/* Borrowed: the isolate has it. */
-static struct bind_live *live_of(lua_State *L)
-{
-    struct root *root;
-    if (lua_getfield(L, LUA_REGISTRYINDEX, LIVE) == LUA_TNIL) {
-        lua_pop(L, 1);
-        root = bind_new_free(L, sizeof *root, &root_class);
-        root->live = TN_NEW(struct bind_live);
-        root->live->refs = 1;
-        lua_pushvalue(L, -1);
-        lua_setfield(L, LUA_REGISTRYINDEX, LIVE);
-    }
-    root = bind_check(L, -1, &root_class);
-    lua_pop(L, 1);
-    return root->live;
-}
-
-struct bind_live *bind_live_ref(lua_State *L)
-{
-    struct bind_live *live = live_of(L);
-    live->refs++;
-    return live;
-}
-
-bool bind_live_stream(struct bind_live *live)
-{
-    if (live->streams == TN_LIMIT_ISOLATE_STREAMS) return false;
-    live->streams++;
-    return true;
-}
-
-void bind_live_stream_end(struct bind_live *live)
-{
-    live->streams--;
-}
-
-/* Lua knows nothing of the bodies, so it is told to look for garbage when they have become many.  A
- * script that really holds that much is stopped. */
-static void check_live(lua_State *L, const struct bind_live *live)
-{
-    struct tn_err err;
-    if (live->bytes < LIVE_COLLECT) return;
-    lua_gc(L, LUA_GCCOLLECT);
-    if (live->bytes < LIVE_MAX) return;
-    tn_fail(&err, TN_E_budget, "the replies that this script holds take more than %u MiB",
-            LIVE_MAX / TN_MIB);
-    bind_raise(L, &err);
-}
-
 /* ---- calls ---- */
 
 /* A request: first perhaps waiting for its turn, then under way. */
-struct call {
-    struct call *next; /* of the list that it is in */
+struct http_call {
+    struct http_call *next; /* of the list that it is in */
     struct tn_task *task;
-    struct bind_live *live;
+    struct http_live *live;
     struct tn_fetch_call *fetch; /* NULL: not under way */
     bool flying, waiting;
     unsigned per_host;
@@ -407,21 +318,21 @@ struct call {
     struct reply reply; /* what came; moved to the reply that the script gets */
 };
 
-static void list_remove(struct call **list, const struct call *c)
+static void list_remove(struct http_call **list, const struct http_call *c)
 {
     while (*list != c) list = &(*list)->next;
     *list = c->next;
 }
 
-static bool may_fly(const struct bind_live *live, const struct call *c)
+static bool may_fly(const struct http_live *live, const struct http_call *c)
 {
     unsigned there = 0;
-    for (const struct call *o = live->flying; o; o = o->next)
+    for (const struct http_call *o = live->flying; o; o = o->next)
         there += strcmp(o->host, c->host) == 0;
     return live->flying_count < TN_LIMIT_ISOLATE_REQUESTS && there < c->per_host;
 }
 
-static void take_off(struct call *c)
+static void take_off(struct http_call *c)
 {
     c->flying = true;
     c->next = c->live->flying;
@@ -429,9 +340,9 @@ static void take_off(struct call *c)
     c->live->flying_count++;
 }
 
-static void queue_up(struct call *c)
+static void queue_up(struct http_call *c)
 {
-    struct call **at = &c->live->waiting;
+    struct http_call **at = &c->live->waiting;
     while (*at) at = &(*at)->next;
     c->next = NULL;
     c->waiting = true;
@@ -439,7 +350,7 @@ static void queue_up(struct call *c)
     c->live->waiting_count++;
 }
 
-static void leave_queue(struct call *c)
+static void leave_queue(struct http_call *c)
 {
     list_remove(&c->live->waiting, c);
     c->live->waiting_count--;
@@ -447,15 +358,15 @@ static void leave_queue(struct call *c)
 }
 
 /* Its place is free: those whose turn it is now go on. */
-static void land(struct call *c)
+static void land(struct http_call *c)
 {
-    struct bind_live *live = c->live;
-    struct call *next;
+    struct http_live *live = c->live;
+    struct http_call *next;
     if (!c->flying) return;
     c->flying = false;
     list_remove(&live->flying, c);
     live->flying_count--;
-    for (struct call *w = live->waiting; w; w = next) {
+    for (struct http_call *w = live->waiting; w; w = next) {
         next = w->next;
         if (!may_fly(live, w)) continue;
         leave_queue(w);
@@ -466,7 +377,7 @@ static void land(struct call *c)
 
 static void drop_call(void *object)
 {
-    struct call *c = object;
+    struct http_call *c = object;
     tn_fetch_cancel(c->fetch);
     c->fetch = NULL;
     drop_reply(&c->reply);
@@ -474,27 +385,14 @@ static void drop_call(void *object)
     if (!c->live) return;
     if (c->waiting) leave_queue(c);
     land(c);
-    bind_live_unref(c->live);
+    http_live_unref(c->live);
 }
 
 static const struct bind_class call_class = {.name = "tenon.http.call", .drop = drop_call};
 
-void bind_fields_copy(struct bind_fields *to, const struct tn_reply *from)
-{
-    struct tn_arena *a = &to->memory;
-    to->list = tn_arena_alloc(a, (from->nfields + 1) * sizeof *to->list);
-    for (size_t i = 0; i < from->nfields; i++) {
-        const struct tn_fetch_field *f = &from->fields[i];
-        to->list[i].name = (struct tn_str){tn_arena_strndup(a, f->name.p, f->name.n), f->name.n};
-        to->list[i].value =
-            (struct tn_str){tn_arena_strndup(a, f->value.p, f->value.n), f->value.n};
-    }
-    to->count = from->nfields;
-}
-
 static void on_reply(void *arg, const struct tn_err *err, struct tn_reply *reply)
 {
-    struct call *c = arg;
+    struct http_call *c = arg;
     c->fetch = NULL;
     land(c);
     if (err) {
@@ -503,17 +401,17 @@ static void on_reply(void *arg, const struct tn_err *err, struct tn_reply *reply
         c->reply.status = reply->status;
         c->reply.attempts = reply->attempts;
         c->reply.body = body_new(&reply->body, c->live);
-        bind_fields_copy(&c->reply.fields, reply);
+        http_fields_copy(&c->reply.fields, reply);
     }
     tn_task_wake(c->task);
 }
 
 static int request_done(lua_State *L, int status, lua_KContext ctx)
 {
-    struct call *c = (struct call *)ctx; /* still on our Lua stack */
+    struct http_call *c = (struct http_call *)ctx; /* still on our Lua stack */
     (void)status;
     if (c->err.kind != TN_E_none) return bind_fail(L, &c->err);
-    check_live(L, c->live);
+    http_live_check(L, c->live);
     /* What a peer says when it refuses is shown to people, and some peers repeat what they got. */
     if (c->reply.status >= 400 && c->reply.body)
         tn_log_redact(bind_context(L)->log, c->reply.body->buf.p, c->reply.body->buf.n);
@@ -525,21 +423,6 @@ static int request_done(lua_State *L, int status, lua_KContext ctx)
 }
 
 /* ---- requests ---- */
-
-/* The header table: values stay on the Lua stack, where the table holds them. */
-static size_t read_headers(lua_State *L, int index, struct tn_fetch_header *headers)
-{
-    const char *names[HEADERS_MAX];
-    size_t n = bind_sorted_names(L, index, names, HEADERS_MAX);
-    for (size_t i = 0; i < n; i++) {
-        size_t len;
-        lua_getfield(L, index, names[i]);
-        const char *text = lua_tolstring(L, -1, &len);
-        if (!text) luaL_error(L, "the header %s has to be a text", names[i]);
-        headers[i] = (struct tn_fetch_header){names[i], {text, len}};
-    }
-    return n;
-}
 
 static void hide_cookies(struct tn_log *log, struct tn_str rest)
 {
@@ -653,40 +536,12 @@ static const char *push_url(lua_State *L)
 
 /* ---- replies of tests ---- */
 
-static void add_field(struct bind_fields *f, const char *name, struct tn_str value)
-{
-    struct tn_arena *a = &f->memory;
-    struct tn_str key = tn_str(name);
-    f->list[f->count].name = (struct tn_str){tn_arena_strndup(a, key.p, key.n), key.n};
-    f->list[f->count++].value = (struct tn_str){tn_arena_strndup(a, value.p, value.n), value.n};
-}
-
-void bind_recorded_fields(lua_State *L, int index, struct bind_fields *f)
-{
-    struct tn_fetch_header headers[HEADERS_MAX];
-    luaL_checkstack(L, HEADERS_MAX + 8, NULL);
-    int top = lua_gettop(L);
-    bind_plain(L, index, "the reply of a test");
-    if (lua_getfield(L, index, "headers") == LUA_TTABLE) {
-        size_t n = read_headers(L, lua_gettop(L), headers);
-        size_t room = n + 1;
-        for (size_t i = 0; i < n; i++)
-            for (size_t k = 0; k < headers[i].value.n; k++) room += headers[i].value.p[k] == '\n';
-        f->list = tn_arena_alloc(&f->memory, room * sizeof *f->list);
-        for (size_t i = 0; i < n; i++) { /* a line each: the field comes as often */
-            struct tn_str rest = headers[i].value, line;
-            while (tn_str_split(&rest, '\n', &line)) add_field(f, headers[i].name, line);
-        }
-    }
-    lua_settop(L, top);
-}
-
 /* A reply from the table at the top: status, headers, body. */
 static int recorded_reply(lua_State *L)
 {
     int table = lua_gettop(L);
     struct tn_str body = bind_opt_key_str(L, table, "body");
-    struct bind_live *live = live_of(L);
+    struct http_live *live = http_live_of(L);
     struct reply *r = bind_new(L, sizeof *r, &reply_class);
     struct tn_buf text;
     int made = lua_gettop(L);
@@ -696,7 +551,7 @@ static int recorded_reply(lua_State *L)
     tn_buf_init(&text, TN_LIMIT_REPLY);
     tn_buf_addstr(&text, body);
     r->body = body_new(&text, live);
-    bind_recorded_fields(L, table, &r->fields);
+    http_recorded_fields(L, table, &r->fields);
     lua_settop(L, made);
     return 1;
 }
@@ -720,7 +575,7 @@ static void read_request(lua_State *L, const char *const *keys, struct tn_fetch 
     bool typed = false;
     if (lua_getfield(L, 1, "headers") != LUA_TNIL) {
         luaL_checktype(L, -1, LUA_TTABLE);
-        f->nheaders = read_headers(L, lua_gettop(L), headers);
+        f->nheaders = http_read_headers(L, lua_gettop(L), headers);
     }
     for (size_t i = 0; i < f->nheaders; i++)
         typed |= tn_str_eq_nocase(tn_str(headers[i].name), TN_STR("content-type"));
@@ -739,7 +594,7 @@ static int no_network(lua_State *L)
     return bind_fail(L, &err);
 }
 
-static int launch(lua_State *L, struct call *c, const struct tn_fetch *f)
+static int launch(lua_State *L, struct http_call *c, const struct tn_fetch *f)
 {
     struct tn_err err;
     c->fetch = tn_fetch(bind_context(L)->http, f, on_reply, c, &err);
@@ -750,7 +605,7 @@ static int launch(lua_State *L, struct call *c, const struct tn_fetch *f)
 
 static int its_turn(lua_State *L, int status, lua_KContext ctx)
 {
-    struct call *c = (struct call *)ctx;
+    struct http_call *c = (struct http_call *)ctx;
     (void)status;
     if (!c->flying) return tn_task_park(L, its_turn, c);
     return launch(L, c, &c->f);
@@ -758,7 +613,7 @@ static int its_turn(lua_State *L, int status, lua_KContext ctx)
 
 /* Headers lie in a table that the script may change meanwhile: they are copied.  The other texts
  * stand on the stack. */
-static int wait_for_turn(lua_State *L, struct call *c, const struct tn_fetch *f)
+static int wait_for_turn(lua_State *L, struct http_call *c, const struct tn_fetch *f)
 {
     struct tn_err err;
     if (c->live->waiting_count == TN_LIMIT_ISOLATE_WAITING) {
@@ -781,7 +636,7 @@ static int wait_for_turn(lua_State *L, struct call *c, const struct tn_fetch *f)
     return tn_task_park(L, its_turn, c);
 }
 
-static bool set_host(struct call *c, const char *url, struct tn_err *err)
+static bool set_host(struct http_call *c, const char *url, struct tn_err *err)
 {
     struct tn_url parts;
     if (!tn_url_parse(tn_str(url), &parts, err)) return false;
@@ -803,14 +658,14 @@ static int l_request(lua_State *L)
     int64_t per_host = bind_opt_key_int(L, 1, "per_host", TN_LIMIT_HOST_REQUESTS);
     luaL_argcheck(L, per_host >= 1 && per_host <= TN_LIMIT_ISOLATE_REQUESTS, 1,
                   "per_host: 1 to 20");
-    if (bind_test_answer(L, 1, f.url)) return recorded_reply(L);
+    if (bind_staged_answer(L, 1, f.url)) return recorded_reply(L);
     if (!bind_context(L)->http) return no_network(L);
-    struct call *c = bind_new(L, sizeof *c, &call_class);
+    struct http_call *c = bind_new(L, sizeof *c, &call_class);
     tn_arena_init(&c->memory);
     tn_arena_init(&c->reply.fields.memory);
     tn_err_clear(&c->err);
     c->task = tn_task_self(L);
-    c->live = bind_live_ref(L);
+    c->live = http_live_ref(L);
     c->per_host = (unsigned)per_host;
     if (!set_host(c, f.url, &err)) return bind_fail(L, &err);
     if (!may_fly(c->live, c)) return wait_for_turn(L, c, &f);
@@ -829,9 +684,9 @@ static int l_stream(lua_State *L)
     int64_t most = bind_opt_key_int(L, 1, "max_reply", 0);
     luaL_argcheck(L, most >= 0, 1, "max_reply");
     f.max_reply = (uint64_t)most > TN_LIMIT_STREAM ? TN_LIMIT_STREAM : (size_t)most;
-    if (bind_test_answer(L, 1, f.url)) return bind_stream_recorded(L);
+    if (bind_staged_answer(L, 1, f.url)) return bind_stream_recorded(L, bind_rows_of_stream);
     if (!bind_context(L)->http) return no_network(L);
-    return bind_stream_open(L, &f);
+    return bind_stream_open(L, &f, bind_rows_of_stream);
 }
 
 static const luaL_Reg functions[] = {{"request", l_request}, {"stream", l_stream}, {NULL, NULL}};

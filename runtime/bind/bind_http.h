@@ -5,33 +5,9 @@
 #ifndef TN_BIND_BIND_HTTP_H
 #define TN_BIND_BIND_HTTP_H
 
-#include "base/alloc.h"
-#include "base/buf.h"
 #include "bind/bind.h"
-#include "net/http_client.h"
 
 struct bind_body;
-
-/* The fields of an answer's header. */
-struct bind_fields {
-    struct tn_arena memory;
-    struct tn_fetch_field *list;
-    size_t count;
-};
-/* to->memory was initialised. */
-void bind_fields_copy(struct bind_fields *to, const struct tn_reply *from);
-/* Those of a test's reply, the table at index. */
-void bind_recorded_fields(lua_State *L, int index, struct bind_fields *to);
-/* Pushes the value of the first of that name, in any case, or nil; returns 1. */
-int bind_push_field(lua_State *L, const struct bind_fields *f, struct tn_str name);
-
-/* What an isolate has under way. */
-struct bind_live;
-struct bind_live *bind_live_ref(lua_State *L);
-void bind_live_unref(struct bind_live *live);
-/* One streamed answer more.  False: there are as many as there may be. */
-TN_MUST_CHECK bool bind_live_stream(struct bind_live *live);
-void bind_live_stream_end(struct bind_live *live);
 
 struct bind_body *bind_body_ref(struct bind_body *b);
 void bind_body_unref(struct bind_body *b); /* NULL does nothing */

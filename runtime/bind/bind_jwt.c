@@ -3,7 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
-#include "bind/bind_test.h"
+#include "bind/staged.h"
 #include "crypto/jwt.h"
 
 enum { KEYS_MAX = 100, AUDIENCES_MAX = 20, LEEWAY_MAX_S = 600 };

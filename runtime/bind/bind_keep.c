@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "bind/bind_commit.h"
-#include "bind/bind_test.h"
+#include "bind/staged.h"
 #include "store/commit.h"
 #include "store/store.h"
 

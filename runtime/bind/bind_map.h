@@ -56,7 +56,4 @@ const struct tn_way_back *tn_mapping_ways(const struct tn_mapping *m, size_t *n)
  * stop using the isolate. */
 unsigned tn_mapping_overruns(const struct tn_mapping *m);
 
-/* The module, for bind.c's table: pushes it. */
-int luaopen_tenon_map(lua_State *L);
-
 #endif

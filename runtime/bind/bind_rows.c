@@ -223,6 +223,11 @@ int bind_rows_each(lua_State *L, const char *kind)
     return 1;
 }
 
+int bind_rows_of_stream(lua_State *L)
+{
+    return bind_rows_each(L, NULL);
+}
+
 int bind_rows_document(lua_State *L)
 {
     size_t line;

@@ -12,6 +12,8 @@ int bind_rows_parse(lua_State *L, const char *kind);
  * text and one piece of it at work.  kind NULL: a stream is read as well, and the options say the
  * format. */
 int bind_rows_each(lua_State *L, const char *kind);
+/* The same of a stream, the method rows(options) of one. */
+int bind_rows_of_stream(lua_State *L);
 /* rows(text or stream, options with a format): the records, the bad rows (each a table with line
  * and message), and the err of a text that broke off, or nil.  A stream has come to its end. */
 int bind_rows_sorted(lua_State *L);

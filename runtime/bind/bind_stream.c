@@ -3,7 +3,8 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "bind/bind_rows.h"
+#include "bind/http_fields.h"
+#include "bind/http_live.h"
 
 enum {
     HIGH = 256 * 1024, /* bytes that wait for the script before the peer has to */
@@ -14,12 +15,13 @@ enum {
 
 struct bind_stream {
     struct tn_task *task;
-    struct bind_live *live;
+    lua_CFunction rows;
+    struct http_live *live;
     struct tn_fetch_call *fetch; /* NULL: it has ended */
     bool known;                  /* its header has come */
     bool paused, parked;         /* the peer waits; the task does */
     int status;
-    struct bind_fields fields;
+    struct http_fields fields;
     struct tn_buf buf; /* [at, n) has come and was not taken */
     size_t at;
     struct tn_err err; /* how it ended */
@@ -31,8 +33,8 @@ static const luaL_Reg meta[] = {{"__index", stream_index}, {NULL, NULL}};
 static void end(struct bind_stream *s)
 {
     if (!s->live) return;
-    bind_live_stream_end(s->live);
-    bind_live_unref(s->live);
+    http_live_stream_end(s->live);
+    http_live_unref(s->live);
     s->live = NULL;
 }
 
@@ -48,9 +50,10 @@ static void drop_stream(void *object)
 static const struct bind_class STREAM = {
     .name = "tenon.http.stream", .drop = drop_stream, .methods = meta};
 
-static struct bind_stream *push_stream(lua_State *L)
+static struct bind_stream *push_stream(lua_State *L, lua_CFunction rows)
 {
     struct bind_stream *s = bind_new(L, sizeof *s, &STREAM);
+    s->rows = rows;
     tn_buf_init(&s->buf, HIGH + TN_LIMIT_REPLY); /* a refusal comes whole */
     tn_arena_init(&s->fields.memory);
     tn_err_clear(&s->err);
@@ -81,7 +84,7 @@ static void know(struct bind_stream *s, const struct tn_reply *head)
     if (s->known) return;
     s->known = true;
     s->status = head->status;
-    bind_fields_copy(&s->fields, head);
+    http_fields_copy(&s->fields, head);
 }
 
 static void append(struct bind_stream *s, const char *bytes, size_t n)
@@ -191,14 +194,15 @@ static int stream_read(lua_State *L)
 /* stream:rows{format = ...} */
 static int stream_rows(lua_State *L)
 {
-    bind_stream_check(L, bind_check(L, 1, &STREAM));
-    return bind_rows_each(L, NULL);
+    struct bind_stream *s = bind_check(L, 1, &STREAM);
+    bind_stream_check(L, s);
+    return s->rows(L);
 }
 
 static int stream_header(lua_State *L)
 {
     const struct bind_stream *s = bind_check(L, 1, &STREAM);
-    return bind_push_field(L, &s->fields, bind_str(L, 2));
+    return http_push_field(L, &s->fields, bind_str(L, 2));
 }
 
 static int stream_close(lua_State *L)
@@ -252,16 +256,16 @@ static int opened(lua_State *L, int status, lua_KContext ctx)
     return 1; /* the stream, on top */
 }
 
-int bind_stream_open(lua_State *L, const struct tn_fetch *f)
+int bind_stream_open(lua_State *L, const struct tn_fetch *f, lua_CFunction rows)
 {
     struct tn_err err;
     struct tn_fetch with = *f;
     with.data = on_data;
-    struct bind_stream *s = push_stream(L);
+    struct bind_stream *s = push_stream(L, rows);
     s->task = tn_task_self(L);
-    struct bind_live *live = bind_live_ref(L);
-    if (!bind_live_stream(live)) {
-        bind_live_unref(live);
+    struct http_live *live = http_live_ref(L);
+    if (!http_live_stream(live)) {
+        http_live_unref(live);
         tn_fail(&err, TN_E_overloaded,
                 "%u streamed answers are open already: read them to their end, or close them",
                 TN_LIMIT_ISOLATE_STREAMS);
@@ -276,15 +280,15 @@ int bind_stream_open(lua_State *L, const struct tn_fetch *f)
     return opened(L, LUA_OK, (lua_KContext)s);
 }
 
-int bind_stream_recorded(lua_State *L)
+int bind_stream_recorded(lua_State *L, lua_CFunction rows)
 {
     int table = lua_gettop(L);
     bind_plain(L, table, "the reply of a test");
     struct tn_str body = bind_opt_key_str(L, table, "body");
-    struct bind_stream *s = push_stream(L);
+    struct bind_stream *s = push_stream(L, rows);
     s->known = true;
     s->status = (int)bind_opt_key_int(L, table, "status", 200);
     if (body.p) append(s, body.p, body.n);
-    bind_recorded_fields(L, table, &s->fields);
+    http_recorded_fields(L, table, &s->fields);
     return 1;
 }

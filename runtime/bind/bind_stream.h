@@ -5,12 +5,16 @@
 #ifndef TN_BIND_BIND_STREAM_H
 #define TN_BIND_BIND_STREAM_H
 
-#include "bind/bind_http.h"
+#include "bind/bind.h"
 
-/* Sends the request and parks until its answer begins: pushes the stream, or nil, err. */
-int bind_stream_open(lua_State *L, const struct tn_fetch *f);
+struct tn_buf;
+struct tn_fetch;
+
+/* Sends the request and parks until its answer begins: pushes the stream, or nil, err.  rows: its
+ * method of that name (bind_rows.h). */
+int bind_stream_open(lua_State *L, const struct tn_fetch *f, lua_CFunction rows);
 /* A stream of a test's reply, the table at the top. */
-int bind_stream_recorded(lua_State *L);
+int bind_stream_recorded(lua_State *L, lua_CFunction rows);
 
 struct bind_stream;
 struct bind_stream *bind_test_stream(lua_State *L, int index); /* NULL: it is none */

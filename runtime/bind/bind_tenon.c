@@ -6,7 +6,7 @@
 #include "base/field.h"
 #include "base/time.h"
 #include "bind/bind_sync.h"
-#include "bind/bind_test.h"
+#include "bind/staged.h"
 #include "script/box.h"
 
 /* ---- declarations: tn.adapter {...} ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bind/bind_test.h"
+#include "bind/bind.h"
 
 #include "base/buf.h"
 #include "base/limits.h"
@@ -7,49 +7,16 @@
 #include "bind/bind_map.h"
 #include "bind/bind_rows.h"
 #include "bind/owner.h"
+#include "bind/staged.h"
 #include "mapping/apply.h"
 
 enum { NAMES_MAX = 64 };
 
-static const char ANSWER[] = "tenon.test.answer"; /* registry key */
-
-static struct bind_test *test_of(lua_State *L)
+static struct bind_staged *check_test(lua_State *L)
 {
-    const struct bind_context *context = tn_isolate_context(tn_isolate_of(L));
-    return context ? context->test : NULL;
-}
-
-static struct bind_test *check_test(lua_State *L)
-{
-    struct bind_test *test = test_of(L);
+    struct bind_staged *test = bind_staged_of(L);
     if (!test) luaL_error(L, "this works in a test only (tenon test)");
     return test;
-}
-
-int64_t bind_now(lua_State *L)
-{
-    const struct bind_test *test = test_of(L);
-    return tn_clock_ms(test ? test->clock : NULL);
-}
-
-bool bind_test_sleep(lua_State *L, int64_t ms)
-{
-    struct bind_test *test = test_of(L);
-    if (!test || !test->clock->stopped) return false;
-    test->clock->ms += ms;
-    return true;
-}
-
-bool bind_test_answer(lua_State *L, int index, const char *url)
-{
-    if (!test_of(L)) return false;
-    if (lua_getfield(L, LUA_REGISTRYINDEX, ANSWER) != LUA_TFUNCTION)
-        luaL_error(L, "no reply is recorded for %s", url);
-    lua_pushvalue(L, index);
-    lua_pushstring(L, url);
-    lua_call(L, 2, 1);
-    if (!lua_istable(L, -1)) luaL_error(L, "no reply is recorded for %s", url);
-    return true;
 }
 
 /* ---- what tests call ---- */
@@ -59,13 +26,13 @@ static int l_answer(lua_State *L)
     check_test(L);
     luaL_checktype(L, 1, LUA_TFUNCTION);
     lua_settop(L, 1);
-    lua_setfield(L, LUA_REGISTRYINDEX, ANSWER);
+    bind_staged_answers(L);
     return 0;
 }
 
 static int l_clock(lua_State *L)
 {
-    struct bind_test *test = check_test(L);
+    struct bind_staged *test = check_test(L);
     if (!lua_isnoneornil(L, 1)) {
         *test->clock = (struct tn_clock){.stopped = true, .ms = luaL_checkinteger(L, 1)};
     }
@@ -75,11 +42,11 @@ static int l_clock(lua_State *L)
 
 static int l_reset(lua_State *L)
 {
-    struct bind_test *test = check_test(L);
+    struct bind_staged *test = check_test(L);
     test->clock->stopped = false;
     if (test->teams) test->owner->team = ++*test->teams;
     lua_pushnil(L);
-    lua_setfield(L, LUA_REGISTRYINDEX, ANSWER);
+    bind_staged_answers(L);
     return 0;
 }
 
@@ -115,7 +82,7 @@ static void read_record(lua_State *L, int index, struct trial *t)
  * first fault. */
 static int l_map(lua_State *L)
 {
-    const struct bind_test *test = check_test(L);
+    const struct bind_staged *test = check_test(L);
     const char *name = luaL_checkstring(L, 1);
     const struct tn_mapping *mapping = test->mapping ? test->mapping(test->arg, name) : NULL;
     struct tn_outcome outcome;

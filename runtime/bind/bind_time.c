@@ -8,7 +8,7 @@
 #include "base/duration.h"
 #include "base/time.h"
 #include "base/zone.h"
-#include "bind/bind_test.h"
+#include "bind/staged.h"
 #include "loop/loop.h"
 #include "mapping/coerce.h"
 
@@ -449,7 +449,7 @@ static int sleep_now(lua_State *L)
     lua_Number s = luaL_checknumber(L, 1);
     luaL_argcheck(L, s >= 0 && s * 1000 <= SLEEP_MAX_MS, 1, "0 to 60 seconds");
     struct tn_task *task = tn_task_self(L);
-    if (bind_test_sleep(L, (int64_t)(s * 1000))) return 0;
+    if (bind_staged_sleep(L, (int64_t)(s * 1000))) return 0;
     struct nap *nap = bind_new(L, sizeof *nap, &NAP);
     nap->task = task;
     nap->timer = tn_timer_new(tn_host_loop(tn_isolate_host(tn_isolate_of(L))), wake_up, nap);

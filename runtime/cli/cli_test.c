@@ -13,7 +13,7 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "bind/bind_map.h"
-#include "bind/bind_test.h"
+#include "bind/staged.h"
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/scratch.h"
@@ -45,7 +45,7 @@ struct testing {
 /* One file's tests. */
 struct suite {
     struct testing *t;
-    struct bind_test test;
+    struct bind_staged test;
     struct bind_context context;
     struct bind_owner owner;
     struct tn_isolate *iso;

@@ -4,7 +4,7 @@
 
 #include "access/secrets.h"
 #include "base/fault.h"
-#include "bind/bind_test.h"
+#include "bind/staged.h"
 
 static const char ORDER[] =
     "local id = assert(store.transaction(function(tx) return tx:create('order', { number = 'A1', "
@@ -579,7 +579,7 @@ static void lifetimes_are_counted_by_the_clock_of_scripts(void **state)
 {
     struct stage *s = *state;
     struct tn_clock clock = {.stopped = true};
-    struct bind_test test = {.clock = &clock};
+    struct bind_staged test = {.clock = &clock};
     struct tn_secrets secrets;
     struct tn_err err;
     assert_true(tn_secrets_from(
