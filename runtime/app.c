@@ -14,15 +14,15 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "cli/cli.h"
-#include "scripts/rules.h"
 #include "events/dispatch.h"
-#include "scripts/generations.h"
 #include "loop/folder.h"
 #include "loop/loop.h"
 #include "loop/shared.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "options.h"
+#include "scripts/rules.h"
+#include "scripts/scripts.h"
 #include "store/commit.h"
 #include "store/server.h"
 #include "store/store.h"
@@ -106,7 +106,7 @@ struct tn_app {
     struct tn_http_client *http;
     struct tn_host *host;
     struct bind_env env;
-    struct tn_generations *generations;
+    struct tn_scripts *scripts;
     struct tn_keys *keys;
     struct tn_runner *runner;
     struct tn_inbound *inbound;
@@ -134,41 +134,47 @@ static bool seal_payload(void *arg, struct tn_str payload, struct tn_buf *out, s
 
 /* ---- last steps: runner, API, server ---- */
 
-static bool fits(void *arg, void *self, struct tn_err *err)
+static bool fits(void *arg, struct tn_units *units, struct tn_err *err)
 {
     (void)arg;
-    return tn_api_fits(&tn_generations_ops, self, err);
+    return tn_api_fits(units, err);
 }
 
 static void swapped(void *arg)
 {
     struct tn_app *app = arg;
     struct tn_err err;
-    app->env.serving = tn_generations_units(app->generations);
+    app->env.serving = tn_scripts_units(app->scripts);
     if (app->dispatch) tn_dispatch_wake(app->dispatch);
     if (app->api && !tn_api_refresh(app->api, &err))
         tn_log(app->p->log, TN_LOG_error, "scripts", "the paths of the new scripts clash: %s",
                err.text);
 }
 
-static void reload_said(void *arg, const struct tn_reload_report *report, const struct tn_err *err)
+static void reload_said(void *arg, const struct tn_activation_report *report,
+                        const struct tn_err *err)
 {
     (void)arg, (void)report, (void)err; /* it was logged */
+}
+
+static void reload(struct tn_app *app, const char *who)
+{
+    const struct tn_wish wish = {.who = who};
+    tn_scripts_change(app->scripts, &wish, reload_said, NULL);
 }
 
 static void reload_signal(void *arg)
 {
     struct tn_app *app = arg;
     tn_log_reopen(app->p->log);
-    if (app->generations && app->booted)
-        tn_generations_ops.reload(app->generations, "SIGHUP", reload_said, NULL);
+    if (app->scripts && app->booted) reload(app, "SIGHUP");
 }
 
 static void reload_folder(void *arg)
 {
     struct tn_app *app = arg;
     if (app->booted)
-        tn_generations_ops.reload(app->generations, "watch", reload_said, NULL);
+        reload(app, "watch");
     else
         app->saved = true;
 }
@@ -194,8 +200,8 @@ static void open_runner(struct tn_app *app)
     struct tn_runner_options o = {.loop = app->loop,
                                   .store = app->store,
                                   .log = app->p->log,
-                                  .adapters = &tn_generations_adapters,
-                                  .adapters_self = app->generations,
+                                  .adapters = &tn_scripts_adapters,
+                                  .adapters_self = app->scripts,
                                   .seal = seal_payload,
                                   .seal_arg = (void *)&app->p->secrets};
     app->runner = tn_runner_open(&o);
@@ -206,7 +212,7 @@ static void open_runner(struct tn_app *app)
 static bool rules_quarantined(void *arg)
 {
     const struct tn_app *app = arg;
-    return tn_generations_quarantined(app->generations, tn_rules_name);
+    return tn_scripts_quarantined(app->scripts, tn_rules_name);
 }
 
 static void open_dispatch(struct tn_app *app)
@@ -218,7 +224,7 @@ static void open_dispatch(struct tn_app *app)
                                     .rules_self = app->rules,
                                     .seal = seal_payload,
                                     .seal_arg = (void *)&app->p->secrets};
-    app->env.serving = tn_generations_units(app->generations);
+    app->env.serving = tn_scripts_units(app->scripts);
     app->dispatch = tn_dispatch_open(&o);
 }
 
@@ -231,8 +237,7 @@ static bool open_api(struct tn_app *app, struct tn_err *err)
                                  .secrets = &app->p->secrets,
                                  .runner = app->runner,
                                  .shared = app->p->shared,
-                                 .scripts = &tn_generations_ops,
-                                 .scripts_self = app->generations,
+                                 .scripts = app->scripts,
                                  .version = TENON_VERSION,
                                  .team = FIRST_TEAM,
                                  .worker = app->number};
@@ -265,7 +270,7 @@ static void booted(void *arg, const struct tn_err *err)
         return;
     }
     catch_up_folder(app);
-    tn_generations_tell_quarantines(app->generations);
+    tn_scripts_tell_quarantines(app->scripts);
     app->page->state = TN_PROCESS_ready;
 }
 
@@ -276,7 +281,7 @@ static void boot_scripts(struct tn_app *app)
         fail(app, &err);
         return;
     }
-    tn_generations_boot(app->generations, app->first, booted, app);
+    tn_scripts_boot(app->scripts, app->first, booted, app);
 }
 
 /* ---- first steps of the first worker: the key check, the team, the admin key ---- */
@@ -465,19 +470,18 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
                                  .secrets = &p->secrets,
                                  .adapters = &tn_units_operations};
     app->rules = tn_rules_new(&app->env, rules_quarantined, app);
-    struct tn_generations_options go = {.loop = app->loop,
-                                        .env = &app->env,
-                                        .rules = app->rules,
-                                        .secrets = &p->secrets,
-                                        .shared = p->shared,
-                                        .site = p->options->site,
-                                        .worker = app->number,
-                                        .require_preview = p->options->require_preview,
-                                        .evidence_days = p->options->evidence_days,
-                                        .fits = fits,
-                                        .swapped = swapped,
-                                        .arg = app};
-    app->generations = tn_generations_open(&go);
+    struct tn_scripts_options scripts = {.loop = app->loop,
+                                         .env = &app->env,
+                                         .rules = app->rules,
+                                         .shared = p->shared,
+                                         .site = p->options->site,
+                                         .worker = app->number,
+                                         .require_preview = p->options->require_preview,
+                                         .evidence_days = p->options->evidence_days,
+                                         .fits = fits,
+                                         .swapped = swapped,
+                                         .arg = app};
+    app->scripts = tn_scripts_open(&scripts);
     tn_store_on_ready(app->store, store_ready, app);
     return true;
 }
@@ -492,7 +496,7 @@ static void close_parts(struct tn_app *app)
     tn_http_server_free(app->server);
     tn_api_close(app->api);
     tn_keys_close(app->keys);
-    if (app->generations) tn_generations_close(app->generations);
+    tn_scripts_close(app->scripts);
     tn_rules_free(app->rules);
     tn_http_client_free(app->http);
     tn_store_close(app->store);

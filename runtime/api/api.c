@@ -9,7 +9,8 @@
 #include "base/hint.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "scripts/decl.h"
+#include "scripts/scripts.h"
+#include "store/store.h"
 
 enum { ROUTES_MAX = 2000, PATTERN_MAX = 512 };
 
@@ -283,49 +284,55 @@ static void serve_surface(void *arg, struct tn_http_exchange *x)
     struct tn_api *api = arg;
     const struct tn_route *route = tn_http_match(x)->route;
     const struct tn_identity *who = route->flags & TN_ROUTE_open ? NULL : api_who(x);
-    struct tn_caller caller = {.name = who ? who->name : "anyone"};
-    if (who) caller.team = who->team;
-    if (who) caller.may_write = who->permissions & TN_MAY_write_records;
-    api->p.scripts->serve(api->p.scripts_self, route->user, &caller, x, answer_failure, api);
+    struct bind_actor actor = {.team = who ? who->team : TN_TEAM_SYSTEM};
+    actor.read_only = !who || !(who->permissions & TN_MAY_write_records);
+    snprintf(actor.name, sizeof actor.name, "%s", who ? who->name : "anyone");
+    tn_scripts_serve(api->p.scripts, route->user, &actor, x, answer_failure, api);
 }
 
-static void add_surfaces(const struct tn_scripts_ops *scripts, void *self, struct rows *rows)
+static void add_surface(struct rows *rows, const struct tn_surface_row *r)
 {
-    for (size_t i = 0; i < scripts->paths(self); i++) {
-        struct tn_served_path r;
-        scripts->path(self, i, &r);
-        unsigned may = strcmp(r.method, "GET") == 0 ? TN_MAY_read_records : TN_MAY_write_records;
-        add_row(rows, (struct tn_route){r.method, r.pattern, serve_surface,
-                                        r.open ? TN_ROUTE_open : may, r.handle});
-    }
+    unsigned may = strcmp(r->method, "GET") == 0 ? TN_MAY_read_records : TN_MAY_write_records;
+    add_row(rows, (struct tn_route){r->method, r->pattern, serve_surface,
+                                    r->open ? TN_ROUTE_open : may, r});
 }
 
-static struct tn_router *make_router(const struct tn_scripts_ops *scripts, void *self,
-                                     struct tn_err *err)
+static void free_surfaces(void *surfaces)
+{
+    tn_surfaces_free(surfaces);
+}
+
+/* The router keeps the surfaces, and they the units. */
+static struct tn_router *make_router(struct tn_units *units, struct tn_err *err)
 {
     struct rows *rows = TN_NEW(struct rows);
+    struct tn_surfaces *surfaces = tn_surfaces_new(units);
     tn_arena_init(&rows->texts);
     for (size_t i = 0; i < api_route_count; i++) add_row(rows, api_routes[i]);
-    for (size_t i = 0; i < scripts->resources(self); i++)
-        add_resource(rows, scripts->resource(self, i));
-    add_surfaces(scripts, self, rows);
+    for (size_t i = 0; i < tn_units_resources(units); i++)
+        add_resource(rows, tn_units_resource_at(units, i));
+    for (size_t i = 0; i < tn_surfaces_count(surfaces); i++)
+        add_surface(rows, tn_surfaces_at(surfaces, i));
     struct tn_router *router = tn_router_new(rows->list, rows->n, err);
     tn_arena_clear(&rows->texts);
     tn_free(rows);
-    if (router) tn_router_keep(router, scripts->hold(self), scripts->let_go);
+    if (router)
+        tn_router_keep(router, surfaces, free_surfaces);
+    else
+        tn_surfaces_free(surfaces);
     return router;
 }
 
-bool tn_api_fits(const struct tn_scripts_ops *scripts, void *scripts_self, struct tn_err *err)
+bool tn_api_fits(struct tn_units *units, struct tn_err *err)
 {
-    struct tn_router *router = make_router(scripts, scripts_self, err);
+    struct tn_router *router = make_router(units, err);
     tn_router_unref(router);
     return router != NULL;
 }
 
 bool tn_api_refresh(struct tn_api *api, struct tn_err *err)
 {
-    struct tn_router *router = make_router(api->p.scripts, api->p.scripts_self, err);
+    struct tn_router *router = make_router(tn_scripts_units(api->p.scripts), err);
     if (!router) return false;
     tn_router_unref(api->router);
     api->router = router;

@@ -9,14 +9,14 @@
 
 struct tn_api;
 struct tn_http_server_options;
+struct tn_units;
 
 TN_MUST_CHECK struct tn_api *tn_api_open(const struct tn_api_parts *parts, struct tn_err *err);
 void tn_api_close(struct tn_api *api); /* NULL does nothing */
 /* Fills in what the HTTP server asks of us. */
 void tn_api_serve(struct tn_api *api, struct tn_http_server_options *o);
-/* Would these scripts (a self of the ops) fit?  False: err names the route that comes twice. */
-TN_MUST_CHECK bool tn_api_fits(const struct tn_scripts_ops *scripts, void *scripts_self,
-                               struct tn_err *err);
+/* Would these scripts fit?  False: err names the route that comes twice. */
+TN_MUST_CHECK bool tn_api_fits(struct tn_units *units, struct tn_err *err);
 /* The scripts were loaded anew: resources and surfaces get their routes.  False: two routes clash
  * (err says which); the old routes serve on. */
 TN_MUST_CHECK bool tn_api_refresh(struct tn_api *api, struct tn_err *err);

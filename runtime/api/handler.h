@@ -7,7 +7,6 @@
 #include "access/roles.h"
 #include "api/answer.h"
 #include "api/parts.h"
-#include "scripts/ops.h"
 #include "base/json.h"
 #include "net/http_server.h"
 #include "net/router.h"

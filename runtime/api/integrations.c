@@ -7,9 +7,11 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "loop/loop.h"
 #include "loop/shared.h"
 #include "net/egress.h"
-#include "scripts/decl.h"
+#include "scripts/scripts.h"
+#include "scripts/trial/evidence.h"
 #include "store/commit.h"
 #include "store/store.h"
 #include "sync/runner.h"
@@ -22,9 +24,9 @@ static const char table[] = "integration", mask[] = "********";
 
 const struct tn_decl *api_adapter(const struct tn_api *api, struct tn_str name)
 {
-    const struct tn_scripts_ops *s = api->p.scripts;
-    for (size_t i = 0; i < s->adapters(api->p.scripts_self); i++) {
-        const struct tn_decl *a = s->adapter(api->p.scripts_self, i);
+    const struct tn_units *units = tn_scripts_units(api->p.scripts);
+    for (size_t i = 0; i < tn_units_adapters(units); i++) {
+        const struct tn_decl *a = tn_units_adapter_at(units, i);
         if (tn_str_is(name, a->name)) return a;
     }
     return NULL;
@@ -292,10 +294,10 @@ static bool unknown_adapter(const struct tn_api *api, struct tn_str name, struct
 {
     char known[256] = "";
     size_t n = 0;
-    const struct tn_scripts_ops *s = api->p.scripts;
-    for (size_t i = 0; i < s->adapters(api->p.scripts_self) && n < sizeof known; i++)
+    const struct tn_units *units = tn_scripts_units(api->p.scripts);
+    for (size_t i = 0; i < tn_units_adapters(units) && n < sizeof known; i++)
         n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "",
-                              s->adapter(api->p.scripts_self, i)->name);
+                              tn_units_adapter_at(units, i)->name);
     tn_fail(err, TN_E_invalid, "there is no adapter '%.*s'; installed are: %s", TN_FMT(name),
             known);
     return tn_fail_field(err, "integrationType");
@@ -620,7 +622,7 @@ void api_integrations_delete(void *arg, struct tn_http_exchange *x)
     isolate_name(&w->i, w->before);
     tn_id_text(&w->i.id, id);
     if (tn_commit_delete(commit, w->i.team, table, &w->i.id, w->i.version, &err) &&
-        api->p.scripts->forget(api->p.scripts_self, w->i.team, id, commit, &err) &&
+        tn_evidence_forget(api->p.store, w->i.team, id, commit, &err) &&
         audit(commit, w, "integration.delete", &err)) {
         tn_store_commit(api->p.store, commit, written, w);
         return;
@@ -663,7 +665,8 @@ struct probing {
     struct tn_id id;
     int64_t team;
     bool test;
-    struct tn_probed found;
+    struct tn_health found;
+    char version[64]; /* that found points to */
     struct tn_answer health;
 };
 
@@ -673,14 +676,14 @@ static struct tn_str health_key(const struct tn_id *id, char out[TN_ID_LEN + 1])
     return (struct tn_str){out, TN_ID_LEN};
 }
 
-static void write_health(struct tn_jw *w, const struct tn_probed *p)
+static void write_health(struct tn_jw *w, const struct tn_health *p)
 {
     char now[TN_TIME_LEN + 1];
     tn_time_text(tn_now_ms(), now);
     tn_jw_object(w);
     tn_jw_kbool(w, "connected", p->connected);
     tn_jw_kint(w, "responseTime", p->took_ms);
-    tn_jw_kz(w, "version", p->version[0] ? p->version : NULL);
+    tn_jw_kz(w, "version", p->version);
     tn_jw_kz(w, "lastCheck", now);
     if (!p->connected) {
         tn_jw_kz(w, "error", p->err.text);
@@ -689,7 +692,7 @@ static void write_health(struct tn_jw *w, const struct tn_probed *p)
     tn_jw_end(w);
 }
 
-static void answer_test(struct tn_http_exchange *x, const struct tn_probed *p)
+static void answer_test(struct tn_http_exchange *x, const struct tn_health *p)
 {
     struct tn_answer a;
     tn_answer_begin(&a, x);
@@ -697,7 +700,7 @@ static void answer_test(struct tn_http_exchange *x, const struct tn_probed *p)
     tn_jw_kbool(&a.w, "success", p->connected);
     tn_jw_kz(&a.w, "message", p->connected ? "Connection successful" : p->err.text);
     tn_jw_kint(&a.w, "responseTime", p->took_ms);
-    tn_jw_kz(&a.w, "version", p->version[0] ? p->version : NULL);
+    tn_jw_kz(&a.w, "version", p->version);
     if (!p->connected) tn_jw_kz(&a.w, "code", tn_answer_code(p->err.kind));
     tn_jw_end(&a.w);
     tn_answer_send(&a, 200);
@@ -719,13 +722,17 @@ static void remembered(void *arg, const struct tn_committed *done, const struct 
 }
 
 /* Kept first, so that the other workers, and the next request, know too. */
-static void probed(void *arg, const struct tn_probed *found)
+static void probed(void *arg, const struct tn_health *found)
 {
     struct probing *p = arg;
     struct tn_commit *commit = tn_commit_new(p->api->p.store);
     struct tn_err err;
     char key[TN_ID_LEN + 1];
     p->found = *found;
+    if (found->version) {
+        snprintf(p->version, sizeof p->version, "%s", found->version);
+        p->found.version = p->version;
+    }
     tn_answer_begin(&p->health, p->x);
     write_health(&p->health.w, found);
     if (tn_commit_kv_set(commit, p->team, "health", health_key(&p->id, key),
@@ -737,6 +744,13 @@ static void probed(void *arg, const struct tn_probed *found)
     remembered(p, NULL, &err);
 }
 
+static void not_probed(void *arg)
+{
+    struct probing *p = arg;
+    struct tn_health h = p->found;
+    probed(p, &h);
+}
+
 static void probe(struct tn_api *api, struct tn_http_exchange *x, const struct tn_integration *i,
                   bool test)
 {
@@ -744,7 +758,9 @@ static void probe(struct tn_api *api, struct tn_http_exchange *x, const struct t
     char id[TN_ID_LEN + 1];
     *p = (struct probing){.api = api, .x = x, .id = i->id, .team = i->team, .test = test};
     tn_id_text(&i->id, id);
-    api->p.scripts->probe(api->p.scripts_self, i->team, id, test ? TEST_MS : FRESH_MS, probed, p);
+    if (!tn_connections_health(tn_scripts_connections(api->p.scripts), i->team, id,
+                               test ? TEST_MS : FRESH_MS, probed, p, &p->found.err))
+        tn_loop_defer(api->p.loop, not_probed, p);
 }
 
 void api_integrations_test(void *arg, struct tn_http_exchange *x)

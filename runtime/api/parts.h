@@ -9,7 +9,7 @@ struct tn_keys;
 struct tn_log;
 struct tn_loop;
 struct tn_runner;
-struct tn_scripts_ops;
+struct tn_scripts;
 struct tn_secrets;
 struct tn_shared;
 struct tn_store;
@@ -23,8 +23,7 @@ struct tn_api_parts {
     const struct tn_secrets *secrets;
     struct tn_runner *runner;
     struct tn_shared *shared;
-    const struct tn_scripts_ops *scripts;
-    void *scripts_self;
+    struct tn_scripts *scripts;
     const char *version;
     int64_t team; /* of this installation, for the local command line */
     int worker;   /* number, from 1 */

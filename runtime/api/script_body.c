@@ -27,11 +27,11 @@ static bool take_minutes(struct tn_script_body *b, struct tn_jval v, struct tn_e
 static bool take_file(struct tn_script_body *b, struct tn_str path, struct tn_jval v,
                       struct tn_err *err)
 {
-    struct tn_script_file *f = &b->files[b->count];
+    struct tn_wish_file *f = &b->files[b->count];
     bool gone = tn_jis(v, TN_JSON_null);
     if (b->count == TN_LIMIT_SCRIPT_FILES)
         return tn_fail(err, TN_E_too_large, "more than %d files", TN_LIMIT_SCRIPT_FILES);
-    *f = (struct tn_script_file){.path = tn_arena_strndup(&b->arena, path.p, path.n)};
+    *f = (struct tn_wish_file){.path = tn_arena_strndup(&b->arena, path.p, path.n)};
     if (!gone && !tn_jtext(v, &b->arena, &f->text)) {
         tn_fail(err, TN_E_invalid, "a file is a text, or null to leave it out");
         return tn_fail_field(err, "files.%s", f->path);

@@ -5,7 +5,7 @@
 #define TN_API_SCRIPT_BODY_H
 
 #include "api/handler.h"
-#include "scripts/ops.h"
+#include "scripts/wish.h"
 #include "base/alloc.h"
 
 enum {
@@ -16,9 +16,9 @@ enum {
 };
 
 struct tn_script_body {
-    char generation[65];          /* "": not asked for */
-    int shadow_minutes;           /* 0: not asked for */
-    struct tn_script_file *files; /* texts in arena; text.p NULL: left out */
+    char generation[65];        /* "": not asked for */
+    int shadow_minutes;         /* 0: not asked for */
+    struct tn_wish_file *files; /* texts in arena; text.p NULL: left out */
     size_t count;
     bool whole;
     struct tn_arena arena;

@@ -10,32 +10,36 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "loop/shared.h"
+#include "scripts/library.h"
+#include "scripts/scripts.h"
 #include "store/commit.h"
 #include "store/store.h"
 
-enum { UNIT_NAME = 64, HISTORY_USUAL = 50, HISTORY_MAX = 500, DIFF_MAX = 16 * TN_MIB };
+enum { HISTORY_USUAL = 50, HISTORY_MAX = 500, DIFF_MAX = 16 * TN_MIB };
 
 /* ---- what serves ---- */
+
+static void write_unit(struct tn_jw *w, const struct tn_units *units, const struct tn_unit *unit)
+{
+    tn_jw_object(w);
+    tn_jw_kz(w, "unit", tn_unit_name(unit));
+    tn_jw_kz(w, "generation", tn_unit_generation(unit));
+    tn_jw_kint(w, "files", (int64_t)tn_fileset_count(tn_unit_files(unit)));
+    tn_jw_kbool(w, "rolledBack", tn_split_pinned(tn_units_files(units), tn_unit_name(unit)));
+    tn_jw_end(w);
+}
 
 void api_scripts_list(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
-    const struct tn_scripts_ops *scripts = api->p.scripts;
+    const struct tn_units *units = tn_scripts_units(api->p.scripts);
     struct tn_answer a;
     tn_answer_begin(&a, x);
     tn_jw_object(&a.w);
     tn_jw_key(&a.w, TN_STR("units"));
     tn_jw_array(&a.w);
-    for (size_t i = 0; i < scripts->units(api->p.scripts_self); i++) {
-        struct tn_unit_info unit;
-        scripts->unit(api->p.scripts_self, i, &unit);
-        tn_jw_object(&a.w);
-        tn_jw_kz(&a.w, "unit", unit.name);
-        tn_jw_kz(&a.w, "generation", unit.generation);
-        tn_jw_kint(&a.w, "files", (int64_t)unit.files);
-        tn_jw_kbool(&a.w, "rolledBack", unit.rolled_back);
-        tn_jw_end(&a.w);
-    }
+    for (size_t i = 0; i < tn_units_count(units); i++)
+        write_unit(&a.w, units, tn_units_at(units, i));
     tn_jw_end(&a.w);
     tn_jw_end(&a.w);
     tn_answer_send(&a, 200);
@@ -46,16 +50,16 @@ static void write_isolate(void *arg, const struct tn_isolate_info *info)
     struct tn_jw *w = arg;
     tn_jw_object(w);
     tn_jw_kz(w, "isolate", info->name);
-    tn_jw_kz(w, "unit", info->unit);
-    tn_jw_kz(w, "generation", info->generation);
-    tn_jw_kint(w, "calls", (int64_t)info->calls);
-    tn_jw_kint(w, "errors", (int64_t)info->errors);
-    tn_jw_kint(w, "overruns", (int64_t)info->overruns);
-    tn_jw_kint(w, "besideLoop", (int64_t)info->beside);
-    tn_jw_kint(w, "cpuMs", (int64_t)info->cpu_ms);
-    tn_jw_kint(w, "bytes", (int64_t)info->bytes);
-    tn_jw_kint(w, "peakBytes", (int64_t)info->peak_bytes);
-    tn_jw_kint(w, "tasks", info->tasks);
+    tn_jw_kz(w, "unit", tn_unit_name(info->unit));
+    tn_jw_kz(w, "generation", tn_unit_generation(info->unit));
+    tn_jw_kint(w, "calls", (int64_t)info->used.calls);
+    tn_jw_kint(w, "errors", (int64_t)info->used.errors);
+    tn_jw_kint(w, "overruns", (int64_t)info->used.overruns);
+    tn_jw_kint(w, "besideLoop", (int64_t)info->used.beside);
+    tn_jw_kint(w, "cpuMs", (int64_t)info->used.cpu_ms);
+    tn_jw_kint(w, "bytes", (int64_t)info->used.bytes);
+    tn_jw_kint(w, "peakBytes", (int64_t)info->used.peak_bytes);
+    tn_jw_kint(w, "tasks", info->used.tasks);
     tn_jw_kbool(w, "quarantined", info->quarantined);
     tn_jw_end(w);
 }
@@ -70,7 +74,7 @@ void api_scripts_isolates(void *arg, struct tn_http_exchange *x)
     tn_jw_kint(&a.w, "worker", api->p.worker);
     tn_jw_key(&a.w, TN_STR("isolates"));
     tn_jw_array(&a.w);
-    size_t all = api->p.scripts->isolates(api->p.scripts_self, write_isolate, &a.w);
+    size_t all = tn_scripts_isolates(api->p.scripts, write_isolate, &a.w);
     tn_jw_end(&a.w);
     tn_jw_kint(&a.w, "alive", (int64_t)all);
     tn_jw_end(&a.w);
@@ -134,7 +138,7 @@ static void answer_refused(struct tn_http_exchange *x, const struct tn_err *err)
     tn_answer_err(x, &refused);
 }
 
-static void write_changes(struct tn_jw *w, const struct tn_reload_report *report)
+static void write_changes(struct tn_jw *w, const struct tn_activation_report *report)
 {
     tn_jw_key(w, TN_STR("changed"));
     tn_jw_array(w);
@@ -151,21 +155,21 @@ static void write_changes(struct tn_jw *w, const struct tn_reload_report *report
     tn_jw_kint(w, "unchanged", (int64_t)report->unchanged);
 }
 
-static void write_rolled_back(struct tn_jw *w, const struct tn_reload_report *report)
+static void write_rolled_back(struct tn_jw *w, const struct tn_activation_report *report)
 {
     tn_jw_key(w, TN_STR("rolledBack"));
     tn_jw_array(w);
-    for (size_t i = 0; i < report->rolled_back_count; i++) {
+    for (size_t i = 0; i < report->rolled_back.n; i++) {
         tn_jw_object(w);
-        tn_jw_kz(w, "unit", report->rolled_back[i].unit);
-        tn_jw_kz(w, "generation", report->rolled_back[i].generation);
-        tn_jw_kz(w, "siteGeneration", report->rolled_back[i].site);
+        tn_jw_kz(w, "unit", report->rolled_back.v[i].unit);
+        tn_jw_kz(w, "generation", report->rolled_back.v[i].generation);
+        tn_jw_kz(w, "siteGeneration", report->rolled_back.v[i].site);
         tn_jw_end(w);
     }
     tn_jw_end(w);
 }
 
-static void reloaded(void *arg, const struct tn_reload_report *report, const struct tn_err *err)
+static void reloaded(void *arg, const struct tn_activation_report *report, const struct tn_err *err)
 {
     struct tn_http_exchange *x = arg;
     struct tn_answer a;
@@ -189,10 +193,10 @@ static void reloaded(void *arg, const struct tn_reload_report *report, const str
     tn_answer_send(&a, 200);
 }
 
-static void change(struct tn_api *api, struct tn_http_exchange *x, struct tn_script_change c)
+static void change(struct tn_api *api, struct tn_http_exchange *x, struct tn_wish c)
 {
     c.who = api_who(x)->name;
-    api->p.scripts->activate(api->p.scripts_self, &c, reloaded, x);
+    tn_scripts_change(api->p.scripts, &c, reloaded, x);
 }
 
 void api_scripts_reload(void *arg, struct tn_http_exchange *x)
@@ -200,7 +204,7 @@ void api_scripts_reload(void *arg, struct tn_http_exchange *x)
     struct tn_script_body b = {.count = 0};
     bool with_body = tn_http_body(x).n > 0;
     if (with_body && !tn_script_body_read(&b, TN_ASK_shadow, arg, x)) return;
-    change(arg, x, (struct tn_script_change){.shadow_minutes = b.shadow_minutes});
+    change(arg, x, (struct tn_wish){.shadow_minutes = b.shadow_minutes});
     if (with_body) tn_script_body_clear(&b);
 }
 
@@ -210,25 +214,25 @@ void api_scripts_activate(void *arg, struct tn_http_exchange *x)
     struct tn_script_body b;
     if (!tn_script_body_read(&b, TN_ASK_generation | TN_ASK_shadow | TN_ASK_files, arg, x)) return;
     change(arg, x,
-           (struct tn_script_change){.expect = b.generation,
-                                     .shadow_minutes = b.shadow_minutes,
-                                     .files = b.files,
-                                     .count = b.count});
+           (struct tn_wish){.expect = b.generation,
+                            .shadow_minutes = b.shadow_minutes,
+                            .files = b.files,
+                            .count = b.count});
     tn_script_body_clear(&b);
 }
 
-static void unit_of(struct tn_http_exchange *x, char unit[UNIT_NAME])
+static void unit_of(struct tn_http_exchange *x, char unit[TN_UNIT_NAME])
 {
-    snprintf(unit, UNIT_NAME, "%.*s", TN_FMT(tn_http_param(x, "unit")));
+    snprintf(unit, TN_UNIT_NAME, "%.*s", TN_FMT(tn_http_param(x, "unit")));
 }
 
 void api_scripts_rollback(void *arg, struct tn_http_exchange *x)
 {
     struct tn_script_body b;
-    char unit[UNIT_NAME];
+    char unit[TN_UNIT_NAME];
     unit_of(x, unit);
     if (!tn_script_body_read(&b, TN_ASK_generation, arg, x)) return;
-    change(arg, x, (struct tn_script_change){.unit = unit, .generation = b.generation});
+    change(arg, x, (struct tn_wish){.unit = unit, .generation = b.generation});
     tn_script_body_clear(&b);
 }
 
@@ -240,7 +244,7 @@ void api_scripts_shadow(void *arg, struct tn_http_exchange *x)
     struct tn_answer a;
     struct tn_err err;
     tn_answer_begin(&a, x);
-    if (api->p.scripts->shadow(api->p.scripts_self, api_who(x)->team, &a.w, &err)) {
+    if (tn_scripts_shadow_write(api->p.scripts, api_who(x)->team, &a.w, &err)) {
         tn_answer_send(&a, 200);
         return;
     }
@@ -264,7 +268,7 @@ void api_scripts_shadow_end(void *arg, struct tn_http_exchange *x)
     struct tn_api *api = arg;
     struct tn_commit *commit = tn_commit_new(api->p.store);
     struct tn_err err;
-    if (api->p.scripts->end_shadow(api->p.scripts_self, commit, &err) &&
+    if (tn_scripts_shadow_end(api->p.scripts, commit, &err) &&
         tn_commit_audit(commit, TN_TEAM_SYSTEM, api_who(x)->name, "scripts.shadow.end", "shadow",
                         TN_STR(""), &err)) {
         tn_store_commit(api->p.store, commit, shadow_ended, x);
@@ -292,27 +296,16 @@ void api_scripts_preview(void *arg, struct tn_http_exchange *x)
     struct tn_script_body b = {.count = 0};
     bool with_body = tn_http_body(x).n > 0;
     if (with_body && !tn_script_body_read(&b, TN_ASK_files | TN_ASK_whole, api, x)) return;
-    struct tn_script_trial trial = {.who = api_who(x)->name,
-                                    .team = api_who(x)->team,
-                                    .whole = b.whole,
-                                    .files = b.files,
-                                    .count = b.count};
-    api->p.scripts->preview(api->p.scripts_self, &trial, tried, x);
+    struct tn_trial_wish trial = {.who = api_who(x)->name,
+                                  .team = api_who(x)->team,
+                                  .whole = b.whole,
+                                  .files = b.files,
+                                  .count = b.count};
+    tn_scripts_try(api->p.scripts, &trial, tried, x);
     if (with_body) tn_script_body_clear(&b);
 }
 
 /* ---- history ---- */
-
-static bool find_unit(struct tn_api *api, const char *name, struct tn_unit_info *out)
-{
-    const struct tn_scripts_ops *s = api->p.scripts;
-    for (size_t i = 0; i < s->units(api->p.scripts_self); i++) {
-        s->unit(api->p.scripts_self, i, out);
-        if (strcmp(out->name, name) == 0) return true;
-    }
-    *out = (struct tn_unit_info){.name = name};
-    return false;
-}
 
 struct listing {
     struct tn_jw *w;
@@ -351,8 +344,7 @@ void api_scripts_generations(void *arg, struct tn_http_exchange *x)
 {
     static const char *const parameters[] = {"limit", "cursor", NULL};
     struct tn_api *api = arg;
-    char name[UNIT_NAME];
-    struct tn_unit_info unit;
+    char name[TN_UNIT_NAME];
     struct tn_answer a;
     struct tn_page page;
     struct tn_err err;
@@ -361,7 +353,8 @@ void api_scripts_generations(void *arg, struct tn_http_exchange *x)
     if (!api_query_known(x, parameters) ||
         !api_query_int(x, "limit", HISTORY_USUAL, 1, HISTORY_MAX, &limit))
         return;
-    bool known = find_unit(api, name, &unit);
+    const struct tn_unit *unit = tn_units_find(tn_scripts_units(api->p.scripts), name);
+    const char *active = unit ? tn_unit_generation(unit) : NULL;
     struct tn_str wanted = tn_str(name);
     struct tn_filter filter = {"unit", TN_FILTER_eq, &wanted, 1};
     struct tn_query q = {.team = TN_TEAM_SYSTEM,
@@ -372,13 +365,12 @@ void api_scripts_generations(void *arg, struct tn_http_exchange *x)
                          .sort_count = 1,
                          .limit = (size_t)limit,
                          .cursor = tn_http_query(x, "cursor", NULL)};
-    struct listing l = {
-        .w = &a.w, .active = q.cursor.n ? NULL : unit.generation, .json = tn_json_new()};
+    struct listing l = {.w = &a.w, .active = q.cursor.n ? NULL : active, .json = tn_json_new()};
     tn_page_init(&page);
     tn_answer_begin(&a, x);
     tn_jw_object(&a.w);
     tn_jw_kz(&a.w, "unit", name);
-    tn_jw_kz(&a.w, "active", unit.generation);
+    tn_jw_kz(&a.w, "active", active);
     tn_jw_key(&a.w, TN_STR("generations"));
     tn_jw_array(&a.w);
     bool ok = tn_store_query(api->p.store, &q, list_activation, &l, &page, &err);
@@ -389,7 +381,7 @@ void api_scripts_generations(void *arg, struct tn_http_exchange *x)
     else
         tn_jw_null(&a.w);
     tn_jw_end(&a.w);
-    if (ok && !known && !page.count && !q.cursor.n)
+    if (ok && !unit && !page.count && !q.cursor.n)
         ok = tn_fail(&err, TN_E_not_found, "there is no unit '%s'", name);
     if (ok) {
         tn_answer_send(&a, 200);
@@ -401,12 +393,22 @@ void api_scripts_generations(void *arg, struct tn_http_exchange *x)
     tn_json_free(l.json);
 }
 
-static void write_file(void *arg, const struct tn_script_file *file)
+/* By the first digits of its name; full gets all of them. */
+static struct tn_fileset *generation_files(const struct tn_api *api, const char *unit,
+                                           struct tn_str start, char full[65], struct tn_err *err)
 {
-    struct tn_jw *w = arg;
+    return tn_library_find(api->p.store, unit, start, full, err)
+               ? tn_library_unit(api->p.store, unit, full, err)
+               : NULL;
+}
+
+static void write_file(struct tn_jw *w, const struct tn_file *file)
+{
+    char hash[65];
+    tn_file_hash(file->text, hash);
     tn_jw_object(w);
     tn_jw_kz(w, "path", file->path);
-    tn_jw_kz(w, "hash", file->hash);
+    tn_jw_kz(w, "hash", hash);
     tn_jw_kint(w, "size", (int64_t)file->text.n);
     tn_jw_kstr(w, "text", file->text);
     tn_jw_end(w);
@@ -414,68 +416,48 @@ static void write_file(void *arg, const struct tn_script_file *file)
 
 void api_scripts_generation(void *arg, struct tn_http_exchange *x)
 {
-    struct tn_api *api = arg;
-    char unit[UNIT_NAME], full[65];
+    const struct tn_api *api = arg;
+    char unit[TN_UNIT_NAME], full[65];
     struct tn_answer a;
     struct tn_err err;
     unit_of(x, unit);
+    struct tn_fileset *files =
+        generation_files(api, unit, tn_http_param(x, "generation"), full, &err);
+    if (!files) {
+        tn_answer_err(x, &err);
+        return;
+    }
     tn_answer_begin(&a, x);
     tn_jw_object(&a.w);
     tn_jw_kz(&a.w, "unit", unit);
     tn_jw_key(&a.w, TN_STR("files"));
     tn_jw_array(&a.w);
-    if (!api->p.scripts->generation(api->p.scripts_self, unit, tn_http_param(x, "generation"), full,
-                                    write_file, &a.w, &err)) {
-        tn_buf_clear(&a.body);
-        tn_answer_err(x, &err);
-        return;
-    }
+    for (size_t i = 0; i < tn_fileset_count(files); i++) write_file(&a.w, tn_fileset_at(files, i));
     tn_jw_end(&a.w);
     tn_jw_kz(&a.w, "generation", full);
     tn_jw_end(&a.w);
+    tn_fileset_unref(files);
     tn_answer_send(&a, 200);
 }
 
 /* ---- differences ---- */
 
-/* The files of one side, kept past the call that tells of them. */
+/* The files of one side. */
 struct side {
-    struct {
-        char *path, *text;
-        size_t n;
-    } * v;
-    size_t n;
+    struct tn_fileset *files; /* NULL: not read */
     char generation[65];
 };
 
-static void keep_file(void *arg, const struct tn_script_file *file)
-{
-    struct side *s = arg;
-    s->v = tn_realloc(s->v, (s->n + 1) * sizeof *s->v);
-    s->v[s->n].path = tn_strdup(file->path);
-    s->v[s->n].text = tn_strndup(file->text.p, file->text.n);
-    s->v[s->n++].n = file->text.n;
-}
-
-static void side_clear(struct side *s)
-{
-    for (size_t i = 0; i < s->n; i++) {
-        tn_free(s->v[i].path);
-        tn_free(s->v[i].text);
-    }
-    tn_free(s->v);
-}
-
-static bool read_side(struct tn_api *api, struct tn_http_exchange *x, const char *unit,
+static bool read_side(const struct tn_api *api, struct tn_http_exchange *x, const char *unit,
                       const char *parameter, struct side *out, struct tn_err *err)
 {
     struct tn_str name = tn_http_query(x, parameter, NULL);
-    if (!name.n) {
-        tn_fail(err, TN_E_invalid, "%s is missing: a generation", parameter);
-        return tn_fail_field(err, "%s", parameter);
+    if (name.n) {
+        out->files = generation_files(api, unit, name, out->generation, err);
+        return out->files != NULL;
     }
-    return api->p.scripts->generation(api->p.scripts_self, unit, name, out->generation, keep_file,
-                                      out, err);
+    tn_fail(err, TN_E_invalid, "%s is missing: a generation", parameter);
+    return tn_fail_field(err, "%s", parameter);
 }
 
 static void write_diff(struct tn_jw *w, const char *path, struct tn_str from, struct tn_str to)
@@ -494,14 +476,15 @@ static void write_diff(struct tn_jw *w, const char *path, struct tn_str from, st
 }
 
 /* Both sides are sorted by path. */
-static void write_diffs(struct tn_jw *w, const struct side *from, const struct side *to)
+static void write_diffs(struct tn_jw *w, const struct tn_fileset *from, const struct tn_fileset *to)
 {
     const struct tn_str none = {0};
-    for (size_t i = 0, k = 0; i < from->n || k < to->n;) {
-        int order = i == from->n ? 1 : k == to->n ? -1 : strcmp(from->v[i].path, to->v[k].path);
-        struct tn_str a = order <= 0 ? (struct tn_str){from->v[i].text, from->v[i].n} : none;
-        struct tn_str b = order >= 0 ? (struct tn_str){to->v[k].text, to->v[k].n} : none;
-        write_diff(w, order <= 0 ? from->v[i].path : to->v[k].path, a, b);
+    for (size_t i = 0, k = 0;;) {
+        const struct tn_file *a = tn_fileset_at(from, i), *b = tn_fileset_at(to, k);
+        if (!a && !b) return;
+        int order = !a ? 1 : !b ? -1 : strcmp(a->path, b->path);
+        write_diff(w, order <= 0 ? a->path : b->path, order <= 0 ? a->text : none,
+                   order >= 0 ? b->text : none);
         i += order <= 0;
         k += order >= 0;
     }
@@ -510,8 +493,8 @@ static void write_diffs(struct tn_jw *w, const struct side *from, const struct s
 void api_scripts_diff(void *arg, struct tn_http_exchange *x)
 {
     static const char *const parameters[] = {"from", "to", NULL};
-    char unit[UNIT_NAME];
-    struct side from = {.n = 0}, to = {.n = 0};
+    char unit[TN_UNIT_NAME];
+    struct side from = {.files = NULL}, to = {.files = NULL};
     struct tn_answer a;
     struct tn_err err;
     unit_of(x, unit);
@@ -524,77 +507,89 @@ void api_scripts_diff(void *arg, struct tn_http_exchange *x)
         tn_jw_kz(&a.w, "to", to.generation);
         tn_jw_key(&a.w, TN_STR("files"));
         tn_jw_array(&a.w);
-        write_diffs(&a.w, &from, &to);
+        write_diffs(&a.w, from.files, to.files);
         tn_jw_end(&a.w);
         tn_jw_end(&a.w);
         tn_answer_send(&a, 200);
     } else {
         tn_answer_err(x, &err);
     }
-    side_clear(&from);
-    side_clear(&to);
+    tn_fileset_unref(from.files);
+    tn_fileset_unref(to.files);
 }
 
 /* ---- the site folder ---- */
 
-static void list_file(void *arg, const struct tn_script_file *file)
+static void list_file(struct tn_jw *w, const struct tn_file *file, bool own)
 {
-    struct tn_jw *w = arg;
+    char hash[65];
+    tn_file_hash(file->text, hash);
     tn_jw_object(w);
     tn_jw_kz(w, "path", file->path);
-    tn_jw_kz(w, "hash", file->hash);
+    tn_jw_kz(w, "hash", hash);
     tn_jw_kint(w, "size", (int64_t)file->text.n);
-    tn_jw_kz(w, "from", file->own ? "site" : "shipped");
+    tn_jw_kz(w, "from", own ? "site" : "shipped");
     tn_jw_end(w);
+}
+
+static bool is_own(const struct tn_fileset *own, const struct tn_file *file)
+{
+    return own && tn_fileset_find(own, tn_str(file->path));
 }
 
 void api_scripts_files(void *arg, struct tn_http_exchange *x)
 {
-    struct tn_api *api = arg;
+    const struct tn_api *api = arg;
+    struct tn_fileset *own, *all;
     struct tn_answer a;
     struct tn_err err;
+    all = tn_scripts_site(api->p.scripts, &own, &err);
+    if (!all) {
+        answer_refused(x, &err);
+        return;
+    }
     tn_answer_begin(&a, x);
     tn_jw_object(&a.w);
     tn_jw_key(&a.w, TN_STR("files"));
     tn_jw_array(&a.w);
-    bool ok = api->p.scripts->files(api->p.scripts_self, list_file, &a.w, &err);
+    for (size_t i = 0; i < tn_fileset_count(all); i++)
+        list_file(&a.w, tn_fileset_at(all, i), is_own(own, tn_fileset_at(all, i)));
     tn_jw_end(&a.w);
     tn_jw_end(&a.w);
-    if (ok) {
-        tn_answer_send(&a, 200);
-        return;
-    }
-    tn_buf_clear(&a.body);
-    answer_refused(x, &err);
+    tn_fileset_unref(own);
+    tn_fileset_unref(all);
+    tn_answer_send(&a, 200);
 }
 
-struct looking {
-    struct tn_http_exchange *x;
-    struct tn_str path;
-    bool found;
-};
-
-static void answer_file(void *arg, const struct tn_script_file *file)
+static void answer_file(struct tn_http_exchange *x, const struct tn_file *file, bool own)
 {
-    struct looking *l = arg;
-    if (l->found || !tn_str_is(l->path, file->path)) return;
-    l->found = true;
-    tn_http_headerf(l->x, "ETag", "\"%s\"", file->hash);
-    tn_http_headerf(l->x, "X-Script-From", "%s", file->own ? "site" : "shipped");
-    tn_http_reply(l->x, 200, "text/plain; charset=utf-8", file->text);
+    char hash[65];
+    tn_file_hash(file->text, hash);
+    tn_http_headerf(x, "ETag", "\"%s\"", hash);
+    tn_http_headerf(x, "X-Script-From", "%s", own ? "site" : "shipped");
+    tn_http_reply(x, 200, "text/plain; charset=utf-8", file->text);
 }
 
 void api_scripts_file(void *arg, struct tn_http_exchange *x)
 {
-    struct tn_api *api = arg;
-    struct looking l = {.x = x, .path = tn_http_param(x, "path")};
+    const struct tn_api *api = arg;
+    struct tn_str path = tn_http_param(x, "path");
+    struct tn_fileset *own, *all;
     struct tn_err err;
-    if (!api->p.scripts->files(api->p.scripts_self, answer_file, &l, &err)) {
+    all = tn_scripts_site(api->p.scripts, &own, &err);
+    if (!all) {
         answer_refused(x, &err);
-    } else if (!l.found) {
-        tn_fail(&err, TN_E_not_found, "there is no file '%.*s'", TN_FMT(l.path));
+        return;
+    }
+    const struct tn_file *file = tn_fileset_find(all, path);
+    if (file) {
+        answer_file(x, file, is_own(own, file));
+    } else {
+        tn_fail(&err, TN_E_not_found, "there is no file '%.*s'", TN_FMT(path));
         tn_answer_err(x, &err);
     }
+    tn_fileset_unref(own);
+    tn_fileset_unref(all);
 }
 
 /* hash: what If-Match asks for, "*" for anything that is there, "" for no condition. */
@@ -631,10 +626,10 @@ static void change_file(struct tn_api *api, struct tn_http_exchange *x, struct t
     }
     snprintf(path, sizeof path, "%.*s", TN_FMT(given));
     if (strlen(path) != given.n) path[0] = '\0';
-    struct tn_script_file file = {.path = path[0] ? path : "?", .text = text};
+    struct tn_wish_file file = {.path = path[0] ? path : "?", .text = text};
     change(
         api, x,
-        (struct tn_script_change){
+        (struct tn_wish){
             .expect = expect, .files = &file, .count = 1, .based_on = hash, .only_new = only_new});
 }
 

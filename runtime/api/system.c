@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "loop/shared.h"
+#include "scripts/scripts.h"
 #include "store/store.h"
 #include "sync/runner.h"
 
@@ -119,10 +120,10 @@ static const char *const isolate_metrics[][3] = {
 static uint64_t isolate_value(const struct tn_isolate_info *info, enum isolate_metric metric)
 {
     switch (metric) {
-    case CALLS: return info->calls;
-    case MEMORY: return info->bytes;
-    case OVERRUNS: return info->overruns;
-    default: return info->beside;
+    case CALLS: return info->used.calls;
+    case MEMORY: return info->used.bytes;
+    case OVERRUNS: return info->used.overruns;
+    default: return info->used.beside;
     }
 }
 
@@ -132,7 +133,7 @@ static void isolate_row(void *arg, const struct tn_isolate_info *info)
     tn_buf_addf(r->out, "%s{worker=\"%d\",isolate=\"%s\"} ", isolate_metrics[r->metric][0],
                 r->worker, info->name);
     if (r->metric == CPU)
-        tn_buf_addf(r->out, "%.3f\n", (double)info->cpu_ms / 1e3);
+        tn_buf_addf(r->out, "%.3f\n", (double)info->used.cpu_ms / 1e3);
     else
         tn_buf_addf(r->out, "%llu\n", (unsigned long long)isolate_value(info, r->metric));
 }
@@ -144,7 +145,7 @@ static void write_isolates(struct tn_buf *out, const struct tn_api *api)
         struct isolate_rows rows = {out, api->p.worker, m};
         tn_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", isolate_metrics[m][0],
                     isolate_metrics[m][2], isolate_metrics[m][0], isolate_metrics[m][1]);
-        alive = api->p.scripts->isolates(api->p.scripts_self, isolate_row, &rows);
+        alive = tn_scripts_isolates(api->p.scripts, isolate_row, &rows);
     }
     gauge(out, "tenon_isolates", "gauge", "Isolates in this worker, of older generations too.",
           (int64_t)alive);

@@ -82,7 +82,7 @@ static bool look_up(lua_State *L, const struct bind_desk *desk, struct syncing *
                     struct bind_operation *out, struct tn_err *err)
 {
     const struct bind_env *env = desk->owner->env;
-    char adapter[64];
+    char adapter[128];
     if (!tn_integration_load(&s->integration, desk->store, env->secrets, desk->actor.team,
                              bind_str(L, 1), err))
         return false;

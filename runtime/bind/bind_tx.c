@@ -72,8 +72,7 @@ static bool may_write(struct tx *tx, struct tn_err *err)
                    TN_LIMIT_TX_WRITES);
 }
 
-static struct tn_str key_of(const struct tn_entity *resource, const struct tn_id *id,
-                            char out[200])
+static struct tn_str key_of(const struct tn_entity *resource, const struct tn_id *id, char out[200])
 {
     char text[TN_ID_LEN + 1];
     tn_id_text(id, text);

@@ -56,8 +56,8 @@ TN_MUST_CHECK bool tx_create(struct tx *tx, const struct tn_entity *resource, st
                              struct tn_str body, struct tn_err *err);
 TN_MUST_CHECK bool tx_put(struct tx *tx, const struct tn_entity *resource, const struct tn_id *id,
                           struct tn_str body, struct tn_err *err);
-TN_MUST_CHECK bool tx_patch(struct tx *tx, const struct tn_entity *resource,
-                            const struct tn_id *id, struct tn_str patch, struct tn_err *err);
+TN_MUST_CHECK bool tx_patch(struct tx *tx, const struct tn_entity *resource, const struct tn_id *id,
+                            struct tn_str patch, struct tn_err *err);
 TN_MUST_CHECK bool tx_delete(struct tx *tx, const struct tn_entity *resource,
                              const struct tn_id *id, bool *was_there, struct tn_err *err);
 /* resource NULL: about no record.  data: JSON or "". */

@@ -44,8 +44,8 @@ struct bind_env {
 /* Whose key-values and vault an isolate's modules work with: bind_context.app points here. */
 struct bind_owner {
     const struct bind_env *env;
-    int64_t team;                           /* TN_TEAM_SYSTEM for units, else the integration's */
-    char name[64];                          /* the integration's id, or the unit's name */
+    int64_t team;                        /* TN_TEAM_SYSTEM for units, else the integration's */
+    char name[128];                      /* the integration's id, or the unit's name */
     const struct tn_entities *resources; /* that it goes by; NULL: none */
     /* What was read from the store in the stretch under way (bind_record.c). */
     uint64_t stretch;
@@ -56,7 +56,7 @@ struct bind_owner {
  * serve a request or run a rule.  Outlives the task. */
 struct bind_actor {
     int64_t team;        /* TN_TEAM_SYSTEM: none */
-    char name[104];      /* for the audit: "rule order_done" */
+    char name[144];      /* for the audit: "rule order_done" */
     bool read_only;      /* it may not write records and events */
     struct tn_id origin; /* of events that it causes; zeroes: none */
 };

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "loop/loop.h"
+#include "scripts/resource_check.h"
 #include "store/server.h"
 
 /* ---- a folder ---- */

@@ -7,7 +7,7 @@
 #include "loop/loop.h"
 
 bool tn_workshop_open(struct tn_workshop *w, const char *site,
-                      const struct tn_example_watch *examples, tn_units_fault_fn each, void *arg,
+                      const struct tn_example_watch *examples, tn_fault_fn each, void *arg,
                       struct tn_err *err)
 {
     struct tn_fileset *shipped = tn_fileset_embedded(tn_shipped_scripts), *own = NULL, *all;

@@ -16,7 +16,7 @@ struct tn_workshop {
  * how each example of a mapping went, each (may be NULL) gets every fault.  False: err is the
  * first.  Close it in either case. */
 TN_MUST_CHECK bool tn_workshop_open(struct tn_workshop *w, const char *site,
-                                    const struct tn_example_watch *examples, tn_units_fault_fn each,
+                                    const struct tn_example_watch *examples, tn_fault_fn each,
                                     void *arg, struct tn_err *err);
 void tn_workshop_close(struct tn_workshop *w);
 

@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "bind/bind_map.h"
 #include "script/errand.h"
+#include "scripts/decl.h"
 
 enum { HEALTH_MS = 60000, VERSION_MAX = 64 };
 
@@ -364,7 +365,7 @@ static bool find(struct tn_connections *c, int64_t team, const char *id, struct 
 static struct tn_unit *unit_of(struct tn_connections *c, const struct tn_integration *i,
                                struct tn_err *err)
 {
-    char name[64];
+    char name[TN_UNIT_NAME];
     snprintf(name, sizeof name, "%.*s", TN_FMT(i->adapter));
     if (tn_units_adapter(c->units, name)) return tn_units_find(c->units, name);
     tn_fail(err, TN_E_unavailable, "the adapter %s of integration %.*s is not installed", name,

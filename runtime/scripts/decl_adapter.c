@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* decl_adapter.c - tn.adapter {...}, and webhooks, which rules have too. */
-#include "scripts/decl_internal.h"
+#include "scripts/decl_read.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>

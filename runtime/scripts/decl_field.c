@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* decl_field.c - fields: tn.text "name" { required = true } becomes a struct tn_field. */
-#include "scripts/decl_internal.h"
+#include "scripts/decl_read.h"
 
 #include <lauxlib.h>
 #include <math.h>

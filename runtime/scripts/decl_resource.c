@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* decl_resource.c - tn.resource {...} */
-#include "scripts/decl_internal.h"
+#include "scripts/decl_read.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -11,10 +11,10 @@
 enum { PAGE = 50, PAGE_MAX = 500 };
 
 static const struct key resource_keys[] = {
-    {"title", D_TEXT, false},  {"path", D_TEXT, true},           {"scope", D_TEXT, false},
-    {"plural", D_TEXT, false}, {"key", D_TABLE | D_TEXT, false}, {"fields", D_TABLE, true},
-    {"list", D_TABLE, false},  {"events", D_TABLE, false},       {"actions", D_TABLE, false},
-    {NULL, 0, false}};
+    {"title", D_TEXT, false},         {"path", D_TEXT, true},
+    {"scope", D_TEXT, false},         {"plural", D_TEXT, false},
+    {"key", D_TABLE | D_TEXT, false}, {"fields", D_TABLE, true},
+    {"list", D_TABLE, false},         {NULL, 0, false}};
 static const struct key list_keys[] = {{"filter", D_TABLE, false},
                                        {"sort", D_TABLE, false},
                                        {"page", D_TABLE | D_INT, false},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* decl_surface.c - tn.surface {...} and tn.rule {...} */
-#include "scripts/decl_internal.h"
+#include "scripts/decl_read.h"
 
 #include <lauxlib.h>
 

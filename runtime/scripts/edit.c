@@ -1,51 +1,46 @@
 /* SPDX-License-Identifier: MIT */
-/* Files that a change writes into the site folder: loaded with everything else before, written just
- * before the store's word changes, put back when the change fails after all. */
-#include <stdio.h>
+#include "scripts/edit.h"
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "scripts/script_log.h"
+#include "scripts/shipped.h"
 #include "scripts/site.h"
-#include "scripts/internal.h"
 
-struct edited {
-    char *before; /* what the site folder had; NULL: nothing */
+/* A file of the wish in the site folder. */
+struct place {
+    char *before; /* what the folder had; NULL: nothing */
     size_t n;
     bool done;
 };
 
-/* ---- the files of a wish ---- */
+struct tn_edit {
+    const char *site;
+    struct tn_log *log;
+    const struct tn_wish *wish;
+    struct place *places; /* one a file */
+    bool written;
+};
 
-void edit_keep_files(struct wish *w, const struct tn_script_file *files, size_t n)
+struct tn_edit *tn_edit_new(const char *site, struct tn_log *log, const struct tn_wish *wish)
 {
-    w->files = tn_alloc((n + 1) * sizeof *w->files);
-    w->edited = tn_alloc((n + 1) * sizeof *w->edited);
-    w->n_files = n;
-    for (size_t i = 0; i < n; i++) {
-        struct tn_str text = files[i].text;
-        w->files[i] = (struct tn_script_file){.path = tn_strdup(files[i].path)};
-        if (text.p) w->files[i].text = (struct tn_str){tn_strndup(text.p, text.n), text.n};
-        w->edited[i] = (struct edited){.done = false};
-    }
+    struct tn_edit *e = TN_NEW(struct tn_edit);
+    *e = (struct tn_edit){.site = site, .log = log, .wish = wish};
+    e->places = tn_alloc((wish->count + 1) * sizeof *e->places);
+    return e;
 }
 
-void edit_drop_files(struct wish *w)
+void tn_edit_free(struct tn_edit *e)
 {
-    for (size_t i = 0; i < w->n_files; i++) {
-        tn_free((char *)w->files[i].path);
-        tn_free((char *)w->files[i].text.p);
-        tn_free(w->edited[i].before);
-    }
-    tn_free(w->files);
-    tn_free(w->edited);
-    w->files = NULL;
-    w->edited = NULL;
-    w->n_files = 0;
+    if (!e) return;
+    for (size_t i = 0; i < e->wish->count; i++) tn_free(e->places[i].before);
+    tn_free(e->places);
+    tn_free(e);
 }
 
 /* ---- the set with them ---- */
 
-static struct tn_fileset *with_file(const struct tn_fileset *own, const struct tn_script_file *f,
+static struct tn_fileset *with_file(const struct tn_fileset *own, const struct tn_wish_file *f,
                                     struct tn_err *err)
 {
     struct tn_str text = f->text.p ? f->text : TN_STR("");
@@ -61,16 +56,8 @@ static struct tn_fileset *with_file(const struct tn_fileset *own, const struct t
     return all;
 }
 
-static struct tn_fileset *over_shipped(const struct tn_fileset *own)
-{
-    struct tn_fileset *shipped = tn_fileset_embedded(tn_shipped_scripts);
-    struct tn_fileset *all = tn_fileset_over(shipped, own);
-    tn_fileset_unref(shipped);
-    return all;
-}
-
-struct tn_fileset *edit_set(struct tn_fileset *own_give, const struct tn_script_file *files,
-                            size_t n, struct tn_err *err)
+struct tn_fileset *tn_edit_set(struct tn_fileset *own_give, const struct tn_wish_file *files,
+                               size_t n, struct tn_err *err)
 {
     struct tn_fileset *own = own_give, *next, *all = NULL;
     for (size_t i = 0; i < n; i++) {
@@ -82,25 +69,25 @@ struct tn_fileset *edit_set(struct tn_fileset *own_give, const struct tn_script_
     if (own && tn_fileset_count(own) > TN_LIMIT_SCRIPT_FILES)
         tn_fail(err, TN_E_too_large, "more than %d script files", TN_LIMIT_SCRIPT_FILES);
     else
-        all = over_shipped(own);
+        all = tn_shipped_under(own);
     tn_fileset_unref(own);
     return all;
 }
 
-static bool is_as_wished(const struct wish *w, const struct tn_file *file)
+static bool is_as_wished(const struct tn_wish *w, const struct tn_file *file)
 {
-    char hash[HASH_HEX];
+    char hash[65];
     if (w->only_new || !file) return !file && !w->based_on[0];
     tn_file_hash(file->text, hash);
     return strcmp(w->based_on, "*") == 0 || strcmp(w->based_on, hash) == 0;
 }
 
 /* The file's condition: what others see of it, be it shipped, is what counts. */
-static bool is_based_on(const struct wish *w, const struct tn_fileset *own, struct tn_err *err)
+static bool is_based_on(const struct tn_wish *w, const struct tn_fileset *own, struct tn_err *err)
 {
     const char *path = w->files[0].path;
     if (!w->based_on[0] && !w->only_new) return true;
-    struct tn_fileset *all = over_shipped(own);
+    struct tn_fileset *all = tn_shipped_under(own);
     const struct tn_file *file = tn_fileset_find(all, tn_str(path));
     bool met = is_as_wished(w, file), there = file != NULL;
     tn_fileset_unref(all);
@@ -114,78 +101,85 @@ static bool is_based_on(const struct wish *w, const struct tn_fileset *own, stru
     return tn_fail_at(err, path, 0);
 }
 
-struct tn_fileset *edit_site(const struct tn_generations *g, const struct wish *w,
-                             struct tn_err *err)
+bool tn_edit_pending(const struct tn_edit *e)
 {
+    return e->wish->count && !e->written;
+}
+
+bool tn_edit_written(const struct tn_edit *e)
+{
+    return e->written;
+}
+
+struct tn_fileset *tn_edit_site(const struct tn_edit *e, struct tn_err *err)
+{
+    const struct tn_wish *w = e->wish;
     struct tn_fileset *own;
-    if (!g->o.site) {
+    if (!tn_edit_pending(e)) return tn_shipped_under_site(e->site, NULL, err);
+    if (!e->site) {
         tn_fail(err, TN_E_unavailable, "this server has no site folder (serve --site DIR)");
         return NULL;
     }
-    own = tn_fileset_read(g->o.site, err);
-    if (own && is_based_on(w, own, err)) return edit_set(own, w->files, w->n_files, err);
+    own = tn_fileset_read(e->site, err);
+    if (own && is_based_on(w, own, err)) return tn_edit_set(own, w->files, w->count, err);
     tn_fileset_unref(own);
     return NULL;
 }
 
 /* ---- into the folder and out again ---- */
 
-static bool put(const struct tn_generations *g, const char *path, struct tn_str text,
-                struct tn_err *err)
+static bool put(const struct tn_edit *e, const char *path, struct tn_str text, struct tn_err *err)
 {
-    return text.p ? tn_site_write(g->o.site, path, text, err)
-                  : tn_site_remove(g->o.site, path, err);
+    return text.p ? tn_site_write(e->site, path, text, err) : tn_site_remove(e->site, path, err);
 }
 
-static bool write_file(struct activation *a, size_t i, const struct tn_fileset *own,
+static bool write_file(struct tn_edit *e, size_t i, const struct tn_fileset *own,
                        struct tn_err *err)
 {
-    const struct tn_script_file *f = &a->wish.files[i];
-    struct edited *e = &a->wish.edited[i];
+    const struct tn_wish_file *f = &e->wish->files[i];
+    struct place *p = &e->places[i];
     const struct tn_file *was = tn_fileset_find(own, tn_str(f->path));
     if (was) {
-        e->before = tn_strndup(was->text.p, was->text.n);
-        e->n = was->text.n;
+        p->before = tn_strndup(was->text.p, was->text.n);
+        p->n = was->text.n;
     }
-    e->done = put(a->g, f->path, f->text, err);
-    return e->done;
+    p->done = put(e, f->path, f->text, err);
+    return p->done;
 }
 
-bool edit_write(struct activation *a, struct tn_err *err)
+bool tn_edit_write(struct tn_edit *e, struct tn_err *err)
 {
-    struct wish *w = &a->wish;
     struct tn_fileset *own;
     bool ok;
-    if (!w->n_files || w->written) return true;
-    own = tn_fileset_read(a->g->o.site, err);
-    ok = own && is_based_on(w, own, err); /* somebody may have changed it while it was loaded */
-    for (size_t i = 0; ok && i < w->n_files; i++) ok = write_file(a, i, own, err);
+    if (!tn_edit_pending(e)) return true;
+    own = tn_fileset_read(e->site, err);
+    ok = own && is_based_on(e->wish, own, err); /* it may have been changed while it was loaded */
+    for (size_t i = 0; ok && i < e->wish->count; i++) ok = write_file(e, i, own, err);
     tn_fileset_unref(own);
-    w->written = ok;
+    e->written = ok;
     return ok;
 }
 
 /* What somebody else wrote there meanwhile stays. */
-static bool is_ours(const struct tn_fileset *own, const struct tn_script_file *f)
+static bool is_ours(const struct tn_fileset *own, const struct tn_wish_file *f)
 {
     const struct tn_file *now = own ? tn_fileset_find(own, tn_str(f->path)) : NULL;
     if (!own) return true; /* it cannot be read: the old text is what can */
     return now ? f->text.p && tn_str_eq(now->text, f->text) : !f->text.p;
 }
 
-void edit_undo(struct activation *a)
+void tn_edit_undo(struct tn_edit *e)
 {
-    struct wish *w = &a->wish;
     struct tn_fileset *own = NULL;
     struct tn_err err;
-    for (size_t i = w->n_files; i-- > 0;) {
-        struct edited *e = &w->edited[i];
-        if (!e->done) continue;
-        if (!own) own = tn_fileset_read(a->g->o.site, &err);
-        e->done = false;
-        if (is_ours(own, &w->files[i]) &&
-            !put(a->g, w->files[i].path, (struct tn_str){e->before, e->n}, &err))
-            generations_log_fault(a->g, "a file of a refused change could not be put back", &err);
+    for (size_t i = e->wish->count; i-- > 0;) {
+        const struct tn_wish_file *f = &e->wish->files[i];
+        struct place *p = &e->places[i];
+        if (!p->done) continue;
+        if (!own) own = tn_fileset_read(e->site, &err);
+        p->done = false;
+        if (is_ours(own, f) && !put(e, f->path, (struct tn_str){p->before, p->n}, &err))
+            tn_script_log_fault(e->log, "a file of a refused change could not be put back", &err);
     }
     tn_fileset_unref(own);
 }

@@ -15,7 +15,7 @@
 #include "crypto/digest.h"
 
 /* A stored path may stand below "pinned/<unit>/". */
-enum { PATH_MAX_LEN = 120, STORED_MAX_LEN = 200, DEPTH_MAX = 8, READ_TRIES = 5 };
+enum { PATH_MAX_LEN = 120, STORED_MAX_LEN = 256, DEPTH_MAX = 8, READ_TRIES = 5 };
 
 struct entry {
     unsigned refs;
@@ -428,6 +428,14 @@ void tn_fileset_pack(const struct tn_fileset *f, struct tn_buf *out)
     }
 }
 
+/* Of a pinned unit, "surfaces:plm": what may be plain in it. */
+static const char *unit_name(const char *part, struct tn_str path)
+{
+    static const char surface[] = "surfaces:";
+    bool pinned = tn_str_starts(path, "pinned/") && tn_str_starts(tn_str(part), surface);
+    return pinned ? part + sizeof surface - 1 : part;
+}
+
 static bool path_is_safe(struct tn_str path)
 {
     char text[STORED_MAX_LEN + 1];
@@ -437,7 +445,7 @@ static bool path_is_safe(struct tn_str path)
         if (!part.n || part.p[0] == '.') return false;
         memcpy(text, part.p, part.n);
         text[part.n] = '\0';
-        if (strlen(text) != part.n || !name_is_plain(text)) return false;
+        if (strlen(text) != part.n || !name_is_plain(unit_name(text, path))) return false;
     }
     return true;
 }

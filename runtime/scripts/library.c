@@ -7,7 +7,7 @@
 #include "store/commit.h"
 #include "store/store.h"
 
-enum { KEY_MAX = 160, LIST_MAX = TN_MIB, FILES_MAX = 14 * TN_MIB, HASH_HEX = 64, START_MIN = 4 };
+enum { KEY_MAX = 256, LIST_MAX = TN_MIB, FILES_MAX = 14 * TN_MIB, HASH_HEX = 64, START_MIN = 4 };
 
 const char tn_library_space[] = "scripts";
 
@@ -175,7 +175,7 @@ bool tn_library_find(struct tn_store *store, const char *unit, struct tn_str sta
     char prefix[KEY_MAX];
     if (start.n < START_MIN || start.n > HASH_HEX)
         return tn_fail(err, TN_E_invalid, "a generation is named by 4 to 64 hex digits");
-    f.skip = (size_t)snprintf(prefix, sizeof prefix, "unit/%.63s/", unit);
+    f.skip = (size_t)snprintf(prefix, sizeof prefix, "unit/%.127s/", unit);
     snprintf(prefix + f.skip, sizeof prefix - f.skip, "%.*s", TN_FMT(start));
     if (!tn_store_kv_list(store, TN_TEAM_SYSTEM, tn_library_space, tn_str(prefix), TN_STR(""), 2,
                           take_name, &f, err))

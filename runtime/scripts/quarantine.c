@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* quarantine.c - whose scripts do not run: isolates that overran their budget time after time, or
- * were running when workers died.  The page that all processes share knows them (loop/shared.h); of
- * each, one worker writes the event. */
-#include "scripts/internal.h"
+#include "scripts/quarantine.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,26 +9,34 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "scripts/rules.h"
+#include "base/map.h"
 #include "loop/shared.h"
+#include "scripts/rules.h"
 #include "store/commit.h"
 #include "store/store.h"
 
-static const char of_integration[] = "integrations:"; /* and its name (scripts/units.c) */
+struct tn_quarantine {
+    const struct bind_env *env;
+    struct tn_shared *shared;
+    int worker;
+    struct tn_map unnoted; /* isolates for which the shared page has no room */
+};
+
+static const char of_integration[] = "integrations:"; /* and its name (connections.c) */
 
 /* ---- who ---- */
 
 /* What found no room on the page is held back here as long as there is none. */
-bool tn_generations_quarantined(const struct tn_generations *g, const char *isolate)
+bool tn_quarantine_holds(const struct tn_quarantine *q, const char *isolate)
 {
-    return tn_shared_quarantined(g->o.shared, isolate) ||
-           (tn_map_get(&g->unnoted, tn_str(isolate)) && tn_shared_full(g->o.shared));
+    return tn_shared_quarantined(q->shared, isolate) ||
+           (tn_map_get(&q->unnoted, tn_str(isolate)) && tn_shared_full(q->shared));
 }
 
-bool quarantine_may_run(const struct tn_generations *g, const char *isolate, const char *what,
-                        struct tn_str name, struct tn_err *err)
+bool tn_quarantine_may_run(const struct tn_quarantine *q, const char *isolate, const char *what,
+                           struct tn_str name, struct tn_err *err)
 {
-    if (!tn_generations_quarantined(g, isolate)) return true;
+    if (!tn_quarantine_holds(q, isolate)) return true;
     return tn_fail(err, TN_E_budget,
                    "%s '%.*s' is in quarantine: its scripts overran their "
                    "budget three times in a row, or ran when a worker died, twice; "
@@ -39,17 +44,17 @@ bool quarantine_may_run(const struct tn_generations *g, const char *isolate, con
                    what, TN_FMT(name));
 }
 
-bool quarantine_integration_may_run(const struct tn_generations *g, const struct tn_integration *i,
-                                    struct tn_err *err)
+bool tn_quarantine_integration_may_run(const struct tn_quarantine *q,
+                                       const struct tn_integration *i, struct tn_err *err)
 {
     char isolate[TN_UNIT_NAME];
     snprintf(isolate, sizeof isolate, "%s%.*s", of_integration, TN_FMT(i->name));
-    return quarantine_may_run(g, isolate, "integration", i->name, err);
+    return tn_quarantine_may_run(q, isolate, "integration", i->name, err);
 }
 
 /* ---- that it is said ---- */
 
-/* One quarantine whose events are on their way into the store; may outlive the generations. */
+/* One quarantine whose events are on their way into the store; may outlive the quarantine. */
 struct telling {
     const struct bind_env *env;
     struct tn_shared *shared;
@@ -120,92 +125,98 @@ static bool add_events(struct telling *t, const struct tn_shared_suspect *suspec
                            NULL, NULL, tn_buf_str(&t->data), &t->err);
 }
 
-static void tell(struct tn_generations *g, int place, const struct tn_shared_suspect *suspect)
+static void tell(struct tn_quarantine *q, int place, const struct tn_shared_suspect *suspect)
 {
     struct telling *t = TN_NEW(struct telling);
-    *t = (struct telling){.env = g->o.env,
-                          .shared = g->o.shared,
-                          .worker = g->o.worker,
+    *t = (struct telling){.env = q->env,
+                          .shared = q->shared,
+                          .worker = q->worker,
                           .place = place,
-                          .commit = tn_commit_new(g->o.env->store)};
+                          .commit = tn_commit_new(q->env->store)};
     tn_buf_init(&t->data, 4 * TN_KIB);
     bool ok = add_events(t, suspect);
     tn_buf_clear(&t->data);
     if (ok && tn_commit_count(t->commit)) {
-        tn_store_commit(g->o.env->store, t->commit, told, t);
+        tn_store_commit(q->env->store, t->commit, told, t);
         return;
     }
     tn_commit_free(t->commit);
     told(t, NULL, ok ? NULL : &t->err);
 }
 
-void quarantine_tell(struct tn_generations *g)
+static void tell_all(struct tn_quarantine *q)
 {
     for (int i = 0; i < TN_SUSPECTS_MAX; i++) {
-        const struct tn_shared_suspect *suspect = tn_shared_tell(g->o.shared, i, g->o.worker);
-        if (suspect) tell(g, i, suspect);
+        const struct tn_shared_suspect *suspect = tn_shared_tell(q->shared, i, q->worker);
+        if (suspect) tell(q, i, suspect);
     }
 }
 
-void tn_generations_tell_quarantines(struct tn_generations *g)
+void tn_quarantine_tell(struct tn_quarantine *q)
 {
-    tn_shared_untell(g->o.shared, g->o.worker);
-    quarantine_tell(g);
+    tn_shared_untell(q->shared, q->worker);
+    tell_all(q);
 }
 
 /* ---- overruns ---- */
 
-static void put_in(struct tn_generations *g, const char *isolate, const char *unit)
+static void put_in(struct tn_quarantine *q, const char *isolate, const char *unit)
 {
     static const char why[] =
         "its scripts overran their budget three times in a row; mend them and "
         "reload, or release it (docs/how-to/change-scripts-safely.md)";
-    if (tn_shared_overran(g->o.shared, isolate, unit)) {
-        tn_log(g->o.env->log, TN_LOG_error, "scripts", "%s is in quarantine: %s", isolate, why);
-    } else if (!tn_shared_quarantined(g->o.shared, isolate)) {
-        tn_map_put(&g->unnoted, tn_str(isolate), g);
-        tn_log(g->o.env->log, TN_LOG_error, "scripts",
+    if (tn_shared_overran(q->shared, isolate, unit)) {
+        tn_log(q->env->log, TN_LOG_error, "scripts", "%s is in quarantine: %s", isolate, why);
+    } else if (!tn_shared_quarantined(q->shared, isolate)) {
+        tn_map_put(&q->unnoted, tn_str(isolate), q);
+        tn_log(q->env->log, TN_LOG_error, "scripts",
                "%s is in quarantine in this worker alone, as there is no room for more: %s",
                isolate, why);
     }
-    quarantine_tell(g);
+    tell_all(q);
 }
 
 /* Integrations' isolates can be spent, and that of the rules; their modules' context says whose
  * they are. */
 static void on_spent(void *arg, struct tn_isolate *iso)
 {
-    struct tn_generations *g = arg;
+    struct tn_quarantine *q = arg;
     const struct bind_context *context = tn_isolate_context(iso);
     const struct bind_owner *owner = context->app;
     struct tn_integration i;
     struct tn_err err;
-    char adapter[UNIT_NAME] = "";
+    char adapter[TN_UNIT_NAME] = "";
     if (!context->integration) {
-        put_in(g, tn_isolate_name(iso), tn_rules_name);
+        put_in(q, tn_isolate_name(iso), tn_rules_name);
         return;
     }
     tn_integration_init(&i);
-    bool there = tn_integration_load(&i, g->o.env->store, g->o.secrets, owner->team,
+    bool there = tn_integration_load(&i, q->env->store, q->env->secrets, owner->team,
                                      tn_str(owner->name), &err);
     if (there) snprintf(adapter, sizeof adapter, "%.*s", TN_FMT(i.adapter));
-    if (there || err.kind != TN_E_not_found) put_in(g, tn_isolate_name(iso), adapter);
+    if (there || err.kind != TN_E_not_found) put_in(q, tn_isolate_name(iso), adapter);
     tn_integration_clear(&i);
 }
 
-void quarantine_open(struct tn_generations *g)
+struct tn_quarantine *tn_quarantine_new(const struct bind_env *env, struct tn_shared *shared,
+                                        int worker)
 {
-    tn_map_init(&g->unnoted);
-    tn_host_on_spent(g->o.env->host, on_spent, g);
+    struct tn_quarantine *q = TN_NEW(struct tn_quarantine);
+    *q = (struct tn_quarantine){.env = env, .shared = shared, .worker = worker};
+    tn_map_init(&q->unnoted);
+    tn_host_on_spent(env->host, on_spent, q);
+    return q;
 }
 
-void quarantine_changed(struct tn_generations *g)
+void tn_quarantine_free(struct tn_quarantine *q)
 {
-    tn_map_clear(&g->unnoted, NULL);
+    if (!q) return;
+    tn_host_on_spent(q->env->host, NULL, NULL);
+    tn_map_clear(&q->unnoted, NULL);
+    tn_free(q);
 }
 
-void quarantine_close(struct tn_generations *g)
+void tn_quarantine_changed(struct tn_quarantine *q)
 {
-    tn_host_on_spent(g->o.env->host, NULL, NULL);
-    tn_map_clear(&g->unnoted, NULL);
+    tn_map_clear(&q->unnoted, NULL);
 }

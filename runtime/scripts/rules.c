@@ -8,8 +8,7 @@
 #include "bind/bind_event.h"
 #include "events/event.h"
 #include "script/errand.h"
-
-const char tn_rules_name[] = "rules";
+#include "scripts/decl.h"
 
 /* The rules of one generation, loaded into an isolate; its runs hold it. */
 struct set {

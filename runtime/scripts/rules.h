@@ -11,8 +11,6 @@
 
 struct tn_rules;
 
-/* The name of the unit and of its isolate. */
-extern const char tn_rules_name[]; /* "rules" */
 /* self is a struct tn_rules. */
 extern const struct tn_rule_ops tn_rules_ops;
 

@@ -5,7 +5,6 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
-#include "scripts/units_internal.h"
 #include "net/http_server.h"
 #include "net/router.h"
 
@@ -13,41 +12,62 @@ enum { WAIT_MS = 30000, HEADERS_MAX = 32, PATTERN_MAX = 512 };
 
 /* ---- rows ---- */
 
-static void add_row(struct tn_units *units, struct tn_unit *unit, const struct tn_decl *surface,
+struct tn_surfaces {
+    struct tn_units *units;
+    struct tn_surface_row *rows;
+    size_t n, room;
+    struct tn_arena texts;
+};
+
+static void add_row(struct tn_surfaces *s, const struct tn_decl *surface,
                     const struct tn_surface_route *route)
 {
     char pattern[PATTERN_MAX];
     const char *prefix = surface->surface.path ? surface->surface.path : "";
     snprintf(pattern, sizeof pattern, "%s%s", prefix, route->path);
-    units->rows = tn_realloc(units->rows, (units->n_rows + 1) * sizeof *units->rows);
-    units->rows[units->n_rows++] =
-        (struct tn_surface_row){.method = route->method,
-                                .pattern = tn_arena_strdup(&units->texts, pattern),
-                                .open = route->open,
-                                .scope = route->scope,
-                                .surface = surface,
-                                .route = route,
-                                .unit = unit};
+    if (s->n == s->room) {
+        s->room = s->room ? s->room * 2 : 32;
+        s->rows = tn_realloc(s->rows, s->room * sizeof *s->rows);
+    }
+    s->rows[s->n++] = (struct tn_surface_row){.method = route->method,
+                                              .pattern = tn_arena_strdup(&s->texts, pattern),
+                                              .open = route->open,
+                                              .scope = route->scope,
+                                              .surface = surface,
+                                              .route = route,
+                                              .unit = tn_units_of(s->units, surface)};
 }
 
-void tn_surface_make_rows(struct tn_units *units)
+struct tn_surfaces *tn_surfaces_new(struct tn_units *units)
 {
-    struct tn_unit *core = tn_units_find(units, "core");
+    struct tn_surfaces *s = TN_NEW(struct tn_surfaces);
+    s->units = tn_units_ref(units);
+    tn_arena_init(&s->texts);
     for (size_t i = 0; i < tn_units_surfaces(units); i++) {
         const struct tn_decl *surface = tn_units_surface_at(units, i);
         const struct tn_surface_route *route = surface->surface.routes;
-        for (; route && route->method; route++) add_row(units, core, surface, route);
+        for (; route && route->method; route++) add_row(s, surface, route);
     }
+    return s;
 }
 
-size_t tn_surface_rows(const struct tn_units *units)
+void tn_surfaces_free(struct tn_surfaces *s)
 {
-    return units->n_rows;
+    if (!s) return;
+    tn_units_unref(s->units);
+    tn_arena_clear(&s->texts);
+    tn_free(s->rows);
+    tn_free(s);
 }
 
-const struct tn_surface_row *tn_surface_row(const struct tn_units *units, size_t i)
+size_t tn_surfaces_count(const struct tn_surfaces *s)
 {
-    return i < units->n_rows ? &units->rows[i] : NULL;
+    return s->n;
+}
+
+const struct tn_surface_row *tn_surfaces_at(const struct tn_surfaces *s, size_t i)
+{
+    return i < s->n ? &s->rows[i] : NULL;
 }
 
 /* ---- the request as the script sees it ---- */

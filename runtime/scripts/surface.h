@@ -9,7 +9,7 @@
 struct tn_http_exchange;
 struct tn_surface_route;
 
-/* One route.  Immutable; belongs to the set of units. */
+/* One route.  Immutable; belongs to the set of surfaces. */
 struct tn_surface_row {
     const char *method, *pattern; /* as router.h wants them, with the surface's prefix */
     bool open;                    /* served without a key */
@@ -18,8 +18,12 @@ struct tn_surface_row {
     const struct tn_surface_route *route;
     struct tn_unit *unit;
 };
-size_t tn_surface_rows(const struct tn_units *units);
-const struct tn_surface_row *tn_surface_row(const struct tn_units *units, size_t i);
+/* All routes of a set of units, which it keeps. */
+struct tn_surfaces;
+struct tn_surfaces *tn_surfaces_new(struct tn_units *units);
+void tn_surfaces_free(struct tn_surfaces *s); /* NULL does nothing */
+size_t tn_surfaces_count(const struct tn_surfaces *s);
+const struct tn_surface_row *tn_surfaces_at(const struct tn_surfaces *s, size_t i);
 
 /* Finishes x with the answer for a failure, in the API's form. */
 typedef void (*tn_surface_error_fn)(void *arg, struct tn_http_exchange *x,

@@ -21,7 +21,7 @@ async function dieSpinning(tenon, nth) {
   await lost;
 }
 
-const stopped = async (tenon) => (await tenon.rest.get("/status")).quarantine.includes("core");
+const stopped = async (tenon) => (await tenon.rest.get("/status")).quarantine.includes("surfaces:spin");
 
 story("a surface that was running when its worker died, twice, is stopped until it is released", async (stage) => {
   const site = shop(stage);
@@ -32,8 +32,8 @@ story("a surface that was running when its worker died, twice, is stopped until 
   assert.ok(deaths >= 2, "one death stops nothing");
   const answer = await tenon.rest.send("GET", "//spin/off");
   assert.equal(answer.status, 503, answer.text);
-  assert.match(answer.body.error.message, /'core' is in quarantine: .* release it/);
+  assert.match(answer.body.error.message, /'surfaces:spin' is in quarantine: .* release it/);
   assert.equal((await tenon.rest.send("GET", "//readyz")).status, 200, "the rest lives");
-  await tenon.rest.want(200, "POST", "/scripts/core/release");
+  await tenon.rest.want(200, "POST", "/scripts/surfaces:spin/release");
   assert.deepEqual((await tenon.rest.want(200, "GET", "//spin/off")).ok, true);
 });

@@ -8,6 +8,7 @@
 
 #include <ftw.h>
 
+#include "scripts/resource_check.h"
 #include "store/commit.h"
 #include "store/server.h"
 #include "store/store.h"

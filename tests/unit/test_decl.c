@@ -3,6 +3,7 @@
 #include "script_fixture.h"
 
 #include "scripts/decl.h"
+#include "scripts/decl_line.h"
 
 static const char text[] = "local tn = require \"tenon\"\n" /* 1 */
                            "-- title = of a comment\n"

@@ -109,6 +109,11 @@ static void open_store(struct stage *s)
     s->rig.env.secrets = &s->secrets;
 }
 
+static void free_surfaces(void *surfaces)
+{
+    tn_surfaces_free(surfaces);
+}
+
 static void load(struct stage *s)
 {
     static const struct tn_embedded more[] = {
@@ -125,13 +130,15 @@ static void load(struct stage *s)
     tn_fileset_unref(both);
     s->rig.units = rig_load(&s->rig, all);
     s->rig.connections = tn_connections_new(&o, s->rig.units);
-    size_t n = tn_surface_rows(s->rig.units);
+    struct tn_surfaces *surfaces = tn_surfaces_new(s->rig.units);
+    size_t n = tn_surfaces_count(surfaces);
     for (size_t i = 0; i < n; i++) {
-        const struct tn_surface_row *row = tn_surface_row(s->rig.units, i);
+        const struct tn_surface_row *row = tn_surfaces_at(surfaces, i);
         routes[i] = (struct tn_route){row->method, row->pattern, serve_row, row->open, row};
     }
     s->router = tn_router_new(routes, n, &err);
     if (!s->router) fail_msg("%s", err.text);
+    tn_router_keep(s->router, surfaces, free_surfaces);
 }
 
 static int open_stage(void **state)

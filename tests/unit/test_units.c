@@ -432,7 +432,7 @@ static void a_pinned_unit_goes_by_its_own_files_and_the_others_do_not_see_them(v
     char prefix[TN_PIN_LEN], hash[65];
     struct tn_fileset *newer =
         with(FILES({"mappings/oracle_fusion/item.lua", mapping, sizeof mapping - 1}));
-    tn_units_pin("oracle_fusion", prefix);
+    tn_split_pin("oracle_fusion", prefix);
     struct tn_fileset *moved = tn_fileset_moved(tn_unit_files(unit), prefix);
     struct tn_fileset *both = tn_fileset_over(newer, moved);
     struct tn_units *pinned = rig_load(r, both);
@@ -440,7 +440,7 @@ static void a_pinned_unit_goes_by_its_own_files_and_the_others_do_not_see_them(v
                         tn_unit_generation(unit));
     assert_string_equal(tn_unit_generation(tn_units_find(pinned, "core")),
                         tn_unit_generation(tn_units_find(plain, "core")));
-    struct tn_fileset *own = tn_units_files_of(newer, "oracle_fusion");
+    struct tn_fileset *own = tn_split_files(newer, "oracle_fusion");
     tn_fileset_hash(own, hash);
     assert_string_not_equal(hash, tn_unit_generation(unit));
     tn_fileset_unref(own);

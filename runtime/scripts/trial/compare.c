@@ -424,7 +424,7 @@ static bool try_record(struct tn_compare *c)
 /* The unit of a mapping: "oracle_fusion" of "oracle_fusion/item". */
 static struct tn_unit *unit_of(struct tn_units *units, const char *mapping)
 {
-    char unit[64];
+    char unit[TN_UNIT_NAME];
     struct tn_str rest = tn_str(mapping), name;
     tn_str_split(&rest, '/', &name);
     snprintf(unit, sizeof unit, "%.*s", TN_FMT(name));
@@ -439,8 +439,8 @@ static bool other_generation(const struct tn_unit *old, const struct tn_unit *ne
 /* The same mapping may give what a changed resource does not take. */
 static bool other_resources(const struct tn_compare *c)
 {
-    return other_generation(tn_units_find(c->ways[0].units, "core"),
-                            tn_units_find(c->ways[1].units, "core"));
+    return other_generation(tn_units_find(c->ways[0].units, tn_core_name),
+                            tn_units_find(c->ways[1].units, tn_core_name));
 }
 
 bool tn_compare_differs(const struct tn_compare *c, const char *mapping)

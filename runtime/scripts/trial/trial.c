@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-#include "scripts/internal.h"
+#include "scripts/trial/trial.h"
 
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "base/limits.h"
-#include "base/time.h"
-#include "scripts/trial/preview.h"
 #include "loop/loop.h"
 #include "script/errand.h"
+#include "scripts/previewed.h"
+#include "scripts/trial/preview.h"
 #include "store/commit.h"
 #include "store/store.h"
 
 struct trying {
-    struct tn_generations *g;
-    char who[128], hash[HASH_HEX]; /* of the candidate */
+    struct tn_trial *t;
+    char who[128], hash[65]; /* of the candidate */
     int64_t team;
     struct tn_fileset *files;  /* the candidate */
     struct tn_errand *loading; /* of it */
@@ -26,22 +25,31 @@ struct trying {
     void *arg;
 };
 
-static void trying_free(struct trying *t)
+struct tn_trial {
+    struct tn_loop *loop;
+    const struct bind_env *env;
+    struct tn_terms terms;
+    struct trying *trying; /* NULL: nothing */
+};
+
+static void trying_free(struct trying *y)
 {
-    tn_preview_free(t->preview);
-    tn_fileset_unref(t->files);
-    tn_free((char *)t->answer.p);
-    tn_free(t);
+    tn_preview_free(y->preview);
+    tn_fileset_unref(y->files);
+    tn_free((char *)y->answer.p);
+    tn_free(y);
 }
 
-static void tried_end(struct trying *t, const struct tn_err *err)
+/* ---- answering ---- */
+
+static void tried_end(struct trying *y, const struct tn_err *err)
 {
-    t->g->trying = NULL;
-    t->done(t->arg, t->answer, err);
-    trying_free(t);
+    y->t->trying = NULL;
+    y->done(y->arg, y->answer, err);
+    trying_free(y);
 }
 
-static void preview_noted(void *arg, const struct tn_committed *done, const struct tn_err *err)
+static void noted(void *arg, const struct tn_committed *done, const struct tn_err *err)
 {
     (void)done;
     tried_end(arg, err);
@@ -50,103 +58,111 @@ static void preview_noted(void *arg, const struct tn_committed *done, const stru
 /* Noted before it is answered: an activation may ask for it at once. */
 static void tried(void *arg, struct tn_str answer, const struct tn_err *err)
 {
-    struct trying *t = arg;
-    struct tn_commit *commit;
+    struct trying *y = arg;
+    struct tn_store *store = y->t->env->store;
     struct tn_err why;
-    int64_t until = tn_now_ms() + (int64_t)TN_LIMIT_PREVIEW_DAYS * 86400 * 1000;
     if (err) {
-        tried_end(t, err);
+        tried_end(y, err);
         return;
     }
-    t->answer = (struct tn_str){tn_strndup(answer.p, answer.n), answer.n};
-    commit = tn_commit_new(t->g->o.env->store);
-    if (tn_commit_kv_set(commit, TN_TEAM_SYSTEM, generations_previewed_space, tn_str(t->hash),
-                         tn_str(t->who), TN_ANY, until, &why)) {
-        tn_store_commit(t->g->o.env->store, commit, preview_noted, t);
+    y->answer = (struct tn_str){tn_strndup(answer.p, answer.n), answer.n};
+    struct tn_commit *commit = tn_commit_new(store);
+    if (tn_previewed_note(commit, y->hash, y->who, &why)) {
+        tn_store_commit(store, commit, noted, y);
     } else {
         tn_commit_free(commit);
-        tried_end(t, &why);
+        tried_end(y, &why);
     }
 }
+
+/* ---- the candidate ---- */
 
 /* Over what the site folder has, or over the shipped files alone.  The same set that an activation
  * with these files would make. */
-static struct tn_fileset *trial_files(const struct tn_generations *g,
-                                      const struct tn_script_trial *trial, struct tn_err *err)
+static struct tn_fileset *candidate(const struct tn_trial *t, const struct tn_trial_wish *wish,
+                                    struct tn_err *err)
 {
+    struct tn_rollbacks held = {{0}, {0}};
     struct tn_fileset *own = NULL, *all;
-    if (!trial->whole && g->o.site && !(own = tn_fileset_read(g->o.site, err))) return NULL;
-    all = edit_set(own, trial->files, trial->count, err);
+    if (!wish->whole && t->terms.site && !(own = tn_fileset_read(t->terms.site, err))) return NULL;
+    all = tn_edit_set(own, wish->files, wish->count, err);
     /* What a body leaves out without reason is a fault of the body. */
     if (!all && err->kind == TN_E_not_found) err->kind = TN_E_invalid;
+    if (all) all = tn_asked_pinned(&t->terms, all, &held, err);
+    tn_rollbacks_clear(&held);
     return all;
-}
-
-/* ---- trying ---- */
-
-static void try_failed(void *arg)
-{
-    struct trying *t = arg;
-    t->done(t->arg, TN_STR(""), &t->err);
-    trying_free(t);
 }
 
 /* What would be refused for clashing with something else is refused here, too. */
 static void load_candidate(void *arg)
 {
-    struct trying *t = arg;
-    struct tn_units *units = generations_load_fitting(t->g, t->files, &t->err);
-    t->fits = units != NULL;
+    struct trying *y = arg;
+    struct tn_units *units = tn_serving_load_fitting(y->t->terms.serving, y->files, &y->err);
+    y->fits = units != NULL;
     tn_units_unref(units);
 }
 
 static void candidate_loaded(void *arg)
 {
-    struct trying *t = arg;
-    struct tn_generations *g = t->g;
-    t->loading = NULL;
-    if (!t->fits) {
-        tried_end(t, &t->err);
+    struct trying *y = arg;
+    const struct tn_trial *t = y->t;
+    y->loading = NULL;
+    if (!y->fits) {
+        tried_end(y, &y->err);
         return;
     }
-    struct tn_preview_options o = {.loop = g->o.loop,
-                                   .env = g->o.env,
-                                   .team = t->team,
-                                   .from = tn_units_files(g->units),
-                                   .to = t->files,
+    struct tn_preview_options o = {.loop = t->loop,
+                                   .env = t->env,
+                                   .team = y->team,
+                                   .from = tn_units_files(tn_serving_units(t->terms.serving)),
+                                   .to = y->files,
                                    .done = tried,
-                                   .arg = t};
-    t->preview = tn_preview_start(&o);
+                                   .arg = y};
+    y->preview = tn_preview_start(&o);
 }
 
-void generations_preview(void *self, const struct tn_script_trial *trial, tn_trial_fn done,
-                         void *arg)
+static void try_failed(void *arg)
 {
-    struct tn_generations *g = self;
-    struct trying *t = TN_NEW(struct trying);
-    struct activation *pins = TN_NEW(struct activation);
-    *t = (struct trying){.g = g, .team = trial->team, .done = done, .arg = arg};
-    snprintf(t->who, sizeof t->who, "%s", trial->who);
-    pins->g = g;
-    if (g->trying)
-        tn_fail(&t->err, TN_E_busy, "another preview is under way in this worker");
+    struct trying *y = arg;
+    y->done(y->arg, TN_STR(""), &y->err);
+    trying_free(y);
+}
+
+void tn_trial_start(struct tn_trial *t, const struct tn_trial_wish *wish, tn_trial_fn done,
+                    void *arg)
+{
+    struct trying *y = TN_NEW(struct trying);
+    *y = (struct trying){.t = t, .team = wish->team, .done = done, .arg = arg};
+    snprintf(y->who, sizeof y->who, "%s", wish->who);
+    if (t->trying)
+        tn_fail(&y->err, TN_E_busy, "another preview is under way in this worker");
     else
-        t->files = trial_files(g, trial, &t->err);
-    if (t->files) t->files = change_with_pins(pins, t->files, &t->err);
-    tn_free(pins);
-    if (!t->files) {
-        tn_loop_defer(g->o.loop, try_failed, t);
+        y->files = candidate(t, wish, &y->err);
+    if (!y->files) {
+        tn_loop_defer(t->loop, try_failed, y);
         return;
     }
-    g->trying = t;
-    tn_fileset_hash(t->files, t->hash);
-    t->loading = tn_errand_start(g->o.env->host, load_candidate, candidate_loaded, t);
+    t->trying = y;
+    tn_fileset_hash(y->files, y->hash);
+    y->loading = tn_errand_start(t->env->host, load_candidate, candidate_loaded, y);
 }
 
-void generations_preview_drop(struct tn_generations *g)
+/* ---- life ---- */
+
+struct tn_trial *tn_trial_new(struct tn_loop *loop, const struct bind_env *env,
+                              const struct tn_terms *terms)
 {
-    if (!g->trying) return;
-    tn_errand_stop(g->trying->loading);
-    trying_free(g->trying);
-    g->trying = NULL;
+    struct tn_trial *t = TN_NEW(struct tn_trial);
+    *t = (struct tn_trial){.loop = loop, .env = env, .terms = *terms};
+    return t;
+}
+
+void tn_trial_free(struct tn_trial *t)
+{
+    if (!t) return;
+    if (t->trying) {
+        tn_errand_stop(t->trying->loading);
+        trying_free(t->trying);
+    }
+    tn_free(t);
 }

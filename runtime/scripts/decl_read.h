@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* decl_internal.h - what the readers of declarations share; for scripts/decl*.c alone.
+/* decl_read.h - the words in which declarations are read; for decl*.c alone.
  * A reader runs inside tn_isolate_protect: faults are raised, memory is the declaration's arena. */
-#ifndef TN_SCRIPTS_DECL_INTERNAL_H
-#define TN_SCRIPTS_DECL_INTERNAL_H
+#ifndef TN_SCRIPTS_DECL_READ_H
+#define TN_SCRIPTS_DECL_READ_H
 
 #include "script/box.h"
-#include "scripts/decl.h"
+#include "scripts/declared.h"
 
 struct owner { /* decl first: a declaration is one of these */
     struct tn_decl decl;

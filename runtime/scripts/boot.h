@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* boot.h - what a worker begins with.  The first of a start takes the site folder; if that is
+ * broken, what served last goes on and the log says so.  Any other takes what serves now. */
+#ifndef TN_SCRIPTS_BOOT_H
+#define TN_SCRIPTS_BOOT_H
+
+#include "scripts/activation.h"
+
+/* As tn_activation_start.  first: nothing has served since the start. */
+struct tn_activation *tn_boot_start(const struct tn_activation_options *o,
+                                    const struct tn_wish *wish, struct tn_edit *edit, bool first,
+                                    tn_activation_fn done, void *arg);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* load_faults.h - what is wrong with a set of files that is being loaded: the first fault, or all.
+ * Life: filled by who loads; add any number of times. */
+#ifndef TN_SCRIPTS_LOAD_FAULTS_H
+#define TN_SCRIPTS_LOAD_FAULTS_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* Gets each fault, in the order of files. */
+typedef void (*tn_fault_fn)(void *arg, const struct tn_err *fault);
+
+struct tn_load_faults {
+    tn_fault_fn each; /* NULL: loading ends with the first */
+    void *arg;
+    struct tn_err *first;
+    size_t n;
+};
+
+/* False: stop here. */
+bool tn_load_faults_add(struct tn_load_faults *f, const struct tn_err *fault);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* pins.h - units that were rolled back.  The store notes of each what the site folder had of it
+ * then; the roll back holds until the folder has something else.
+ * Life: a list is zeroed, filled, cleared. */
+#ifndef TN_SCRIPTS_PINS_H
+#define TN_SCRIPTS_PINS_H
+
+#include "scripts/split.h"
+
+struct tn_commit;
+struct tn_store;
+
+struct tn_pin {
+    char unit[TN_UNIT_NAME];
+    char site[65];       /* generation of the unit by the site folder; "": the pin is to go */
+    char generation[65]; /* that it goes by instead; "": not known */
+};
+struct tn_pins {
+    struct tn_pin *v;
+    size_t n;
+};
+void tn_pins_clear(struct tn_pins *pins);
+
+/* All that the store has.  False: err, and there is nothing to clear. */
+TN_MUST_CHECK bool tn_pins_read(struct tn_store *store, struct tn_pins *out, struct tn_err *err);
+/* Adds to commit that these are noted, or go. */
+TN_MUST_CHECK bool tn_pins_write(const struct tn_pins *changes, struct tn_commit *commit,
+                                 struct tn_err *err);
+
+/* What roll backs make of a set. */
+struct tn_rollbacks {
+    struct tn_pins hold;    /* units that go by older files than the site folder has */
+    struct tn_pins changes; /* for tn_pins_write, once the set serves */
+};
+void tn_rollbacks_clear(struct tn_rollbacks *r); /* may be used again */
+
+/* site_give (the site folder over the shipped files) with the units of pins that still hold, which
+ * go by the files that serving has pinned.  Adds to out. */
+struct tn_fileset *tn_pins_apply(const struct tn_pins *pins, const struct tn_fileset *serving,
+                                 struct tn_fileset *site_give, struct tn_rollbacks *out);
+/* serving, but for the unit, which goes by `old`, a generation of it.  Adds to out. */
+struct tn_fileset *tn_pins_roll_back(const struct tn_fileset *serving,
+                                     const struct tn_fileset *site, const char *unit,
+                                     const struct tn_fileset *old, struct tn_rollbacks *out);
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* rule_check.h - does a rule wait for something that can happen? */
+#ifndef TN_SCRIPTS_RULE_CHECK_H
+#define TN_SCRIPTS_RULE_CHECK_H
+
+#include "scripts/declared.h"
+
+/* False: err, and key is that of the declaration which is at fault. */
+TN_MUST_CHECK bool tn_rule_check(const struct tn_rule *rule, const struct tn_entities *resources,
+                                 const char **key, struct tn_err *err);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* scripts.h - all that a worker has of script files: which serve, changes of them, trials, the
+ * quarantine.  A worker takes scripts from the store alone, so all run the same and a restart runs
+ * what ran before.
+ * Life: open; boot; then the rest; close.  Worker process. */
+#ifndef TN_SCRIPTS_SCRIPTS_H
+#define TN_SCRIPTS_SCRIPTS_H
+
+#include "scripts/reload.h"
+#include "scripts/surface.h"
+#include "scripts/trial/trial.h"
+
+struct tn_jw;
+struct tn_rules;
+struct tn_scripts;
+
+struct tn_scripts_options {
+    struct tn_loop *loop;
+    const struct bind_env *env; /* its store is the worker's */
+    struct tn_shared *shared;
+    const char *site;     /* folder; NULL: shipped scripts only */
+    int worker;           /* number, from 1 */
+    bool require_preview; /* no change without a preview of it */
+    /* How long samples and findings are kept; 0: no samples, findings for a day. */
+    int64_t evidence_days;
+    /* Does what they publish go together?  From a call that may run beside the loop. */
+    bool (*fits)(void *arg, struct tn_units *units, struct tn_err *err);
+    /* Other scripts serve from now on (not called for the first). */
+    void (*swapped)(void *arg);
+    void *arg;
+    struct tn_rules *rules; /* go by what serves */
+};
+struct tn_scripts *tn_scripts_open(const struct tn_scripts_options *o);
+void tn_scripts_close(struct tn_scripts *s); /* NULL does nothing */
+
+typedef void (*tn_scripts_fn)(void *arg, const struct tn_err *err);
+/* first: nothing has served since the start: the site folder counts; if it is broken, what served
+ * last (and the log says so), if there is none err.  Else: what serves now, from the store. */
+void tn_scripts_boot(struct tn_scripts *s, bool first, tn_scripts_fn done, void *arg);
+/* Once this worker serves: events of quarantines that nobody has told of. */
+void tn_scripts_tell_quarantines(struct tn_scripts *s);
+
+/* ---- what serves; NULL before the boot; borrowed ---- */
+
+struct tn_units *tn_scripts_units(const struct tn_scripts *s);
+struct tn_connections *tn_scripts_connections(const struct tn_scripts *s);
+/* For sync/; self is the struct tn_scripts. */
+extern const struct tn_adapter_ops tn_scripts_adapters;
+/* As tn_surface_serve, unless its isolate is in quarantine. */
+void tn_scripts_serve(struct tn_scripts *s, const struct tn_surface_row *row,
+                      const struct bind_actor *actor, struct tn_http_exchange *x,
+                      tn_surface_error_fn error, void *arg);
+/* The files of the site folder and those shipped that it does not replace.  own gets those of the
+ * folder alone; NULL: there is none. */
+TN_MUST_CHECK struct tn_fileset *tn_scripts_site(const struct tn_scripts *s,
+                                                 struct tn_fileset **own, struct tn_err *err);
+
+/* ---- changes ---- */
+
+/* Loads, checks, swaps in all workers.  Copies wish; done is called once, in a later turn. */
+void tn_scripts_change(struct tn_scripts *s, const struct tn_wish *wish, tn_reload_fn done,
+                       void *arg);
+/* What a change would do (trial/trial.h). */
+void tn_scripts_try(struct tn_scripts *s, const struct tn_trial_wish *wish, tn_trial_fn done,
+                    void *arg);
+/* The shadow of what served before (trial/shadowing.h). */
+TN_MUST_CHECK bool tn_scripts_shadow_write(const struct tn_scripts *s, int64_t team,
+                                           struct tn_jw *w, struct tn_err *err);
+TN_MUST_CHECK bool tn_scripts_shadow_end(const struct tn_scripts *s, struct tn_commit *commit,
+                                         struct tn_err *err);
+
+/* ---- isolates ---- */
+
+bool tn_scripts_quarantined(const struct tn_scripts *s, const char *isolate);
+/* One isolate of this worker and what it used since it was made. */
+struct tn_isolate_info {
+    const char *name; /* "integrations:plant_7", "core" */
+    const struct tn_unit *unit;
+    struct tn_isolate_stats used;
+    bool quarantined; /* in all workers */
+};
+typedef void (*tn_isolate_fn)(void *arg, const struct tn_isolate_info *info);
+/* Those that new work goes to; how many there are in all, with those of older generations that
+ * still have work. */
+size_t tn_scripts_isolates(const struct tn_scripts *s, tn_isolate_fn fn, void *arg);
+
+#endif

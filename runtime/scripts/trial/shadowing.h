@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* shadowing.h - the shadow of what served before, in this worker: it runs while the store says so
+ * and what it was asked for serves.
+ * Life: new; follow whenever the store or the scripts changed; free.  Worker process. */
+#ifndef TN_SCRIPTS_TRIAL_SHADOWING_H
+#define TN_SCRIPTS_TRIAL_SHADOWING_H
+
+#include "scripts/serving.h"
+
+struct tn_commit;
+struct tn_jw;
+struct tn_loop;
+struct tn_shadowing;
+
+struct tn_shadowing_options {
+    struct tn_loop *loop;
+    const struct bind_env *env;
+    const struct tn_serving *serving;
+    int worker;
+    int64_t days; /* how long findings are kept */
+};
+struct tn_shadowing *tn_shadowing_new(const struct tn_shadowing_options *o);
+void tn_shadowing_free(struct tn_shadowing *s); /* NULL does nothing */
+
+void tn_shadowing_follow(struct tn_shadowing *s);
+/* Taps a source that was just opened, if a shadow runs. */
+void tn_shadowing_watch(struct tn_shadowing *s, const struct tn_run_request *r,
+                        struct tn_source *source);
+/* What the last shadow found for a team, as an object.  Kind not_found: there was none. */
+TN_MUST_CHECK bool tn_shadowing_write(const struct tn_shadowing *s, int64_t team, struct tn_jw *w,
+                                      struct tn_err *err);
+/* Adds to commit that the one that is running ends; not_found: none is. */
+TN_MUST_CHECK bool tn_shadowing_end(const struct tn_shadowing *s, struct tn_commit *commit,
+                                    struct tn_err *err);
+
+#endif

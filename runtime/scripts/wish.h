@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* wish.h - a change of what serves, as somebody asks for it.
+ * Life: filled by who asks; copied by who works on it; the copy is freed. */
+#ifndef TN_SCRIPTS_WISH_H
+#define TN_SCRIPTS_WISH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/str.h"
+
+struct tn_wish_file {
+    const char *path;
+    struct tn_str text; /* p NULL: without that file */
+};
+
+/* The site folder as it is; or with files written into it and removed; or an older generation of
+ * one unit.  Members that are NULL, "" or zero ask for nothing.  A change that is refused leaves
+ * the folder as it was. */
+struct tn_wish {
+    const char *who;
+    const char *expect;            /* only if the set still has this hash, else conflict */
+    const char *unit, *generation; /* first digits of one that served before */
+    const struct tn_wish_file *files;
+    size_t count;
+    const char *based_on; /* the hash of the text that the one file has to replace; "*": any */
+    bool only_new;        /* the one file must not be there, neither in the site nor shipped */
+    int shadow_minutes;   /* so long what served before goes on beside it */
+};
+
+/* In the copy no text is NULL. */
+struct tn_wish *tn_wish_copy(const struct tn_wish *wish);
+void tn_wish_free(struct tn_wish *copy); /* NULL does nothing */
+
+#endif
