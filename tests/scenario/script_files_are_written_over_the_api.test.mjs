@@ -43,7 +43,7 @@ story("a file that is put serves at once, is in the folder and in the history", 
 const mask = process.umask();
 const modeOf = (...path) => statSync(join(...path)).mode & 0o777;
 
-story("files and folders of the site are as open as the umask says, those of the data folder private", async (stage) => {
+story("files of the site are as open as the umask says, those of the data folder private", async (stage) => {
   const site = stage.site();
   const { tenon } = await stage.plant({ items: 1, site });
   const put = await tenon.rest.send("PUT", at, name("put"), plain);

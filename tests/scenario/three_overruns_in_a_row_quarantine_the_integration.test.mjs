@@ -44,7 +44,10 @@ story("a quarantine is in the metrics of every worker, until it ends", async (st
     return text.split("\n").filter((line) => /^tenon_\w+_quarantined/.test(line));
   };
   for (let i = 0; i < 4; i++)
-    assert.deepEqual(await metrics(), [`tenon_isolate_quarantined{isolate="${isolate}"} 1`, "tenon_isolates_quarantined 1"]);
+    assert.deepEqual(await metrics(), [
+      `tenon_isolate_quarantined{isolate="${isolate}"} 1`,
+      "tenon_isolates_quarantined 1",
+    ]);
   await tenon.rest.want(200, "POST", "/integrations/fusion/release");
   assert.deepEqual(await metrics(), ["tenon_isolates_quarantined 0"]);
 });
@@ -149,7 +152,7 @@ story("of two integrations whose long names begin alike only the one that overra
   assert.deepEqual(await quarantined(tenon.rest), [isolate]);
 });
 
-story("where there is no room for another in quarantine the worker that saw it refuses it, and says so", async (stage) => {
+story("where quarantine has no room for another the worker that saw it refuses it, and says so", async (stage) => {
   const site = stage.site();
   site.write(mappingFile, hog);
   const env = { TENON_FAULTS: "shared.full=fail:1+" };
