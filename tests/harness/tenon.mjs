@@ -172,6 +172,26 @@ export class Tenon {
     );
   }
 
+  // Looks once through a connection to each worker; gives what each look answered.  What a look
+  // expects is to be asserted on these answers: an assertion in it would only be tried again.
+  async eachWorker(look) {
+    const seen = new Map();
+    await waitFor("a connection to each worker", async () => {
+      this.rest.agent.destroy(); // the next connection may go to another one
+      const { worker } = await this.rest.get("/scripts/isolates");
+      if (!seen.has(worker)) seen.set(worker, await look(worker));
+      return seen.size === this.workers;
+    });
+    return [...seen.values()];
+  }
+
+  // How often any of its processes was replaced.
+  async restarts() {
+    const { processes } = await this.rest.get("/status");
+    assert.equal(processes.length, this.workers + 1, JSON.stringify(processes));
+    return processes.reduce((sum, { restarts }) => sum + restarts, 0);
+  }
+
   ready() {
     return waitFor("readyz", async () => (await this.rest.send("GET", "//readyz")).status === 200);
   }
