@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { mapping, mappingFile } from "../harness/mapping.mjs";
 import { root } from "../harness/tenon.mjs";
@@ -51,6 +51,22 @@ story("a change that fails when it is stored leaves the folder as it was", async
   assert.ok(!existsSync(join(site.path, "scripts/lib/new.lua")));
   const { changed } = await tenon.rest.want(200, "POST", "/scripts/reload");
   assert.deepEqual(changed, []);
+});
+
+// Here the store itself says no, some turns after the worker asked it to commit.
+story("a change that the store refuses is answered and leaves the folder as it was", async (stage) => {
+  const site = stage.site();
+  site.write(mappingFile, name("there"));
+  const tenon = await stage.tenon({ site });
+  const db = join(tenon.data, "tenon.db");
+  renameSync(db, `${db}.away`);
+  const refused = await put(tenon, mappingFile, name("new"));
+  assert.equal(refused.status, 503, refused.text);
+  assert.match(refused.body.error.message, /removed while Tenon runs/);
+  assert.equal(site.read(mappingFile), name("there"));
+  renameSync(`${db}.away`, db);
+  assert.equal((await put(tenon, mappingFile, name("new"))).status, 200, "nothing is left half way");
+  assert.equal(site.read(mappingFile), name("new"));
 });
 
 story("a worker that dies in the middle of a change leaves a folder that serves", async (stage) => {
