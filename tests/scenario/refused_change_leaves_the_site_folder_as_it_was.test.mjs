@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { mapping, mappingFile } from "../harness/mapping.mjs";
 import { root } from "../harness/tenon.mjs";
@@ -53,21 +53,27 @@ story("a change that fails when it is stored leaves the folder as it was", async
   assert.deepEqual(changed, []);
 });
 
-// Here the store itself says no, some turns after the worker asked it to commit.
-story("a change that the store refuses is answered and leaves the folder as it was", async (stage) => {
-  const site = stage.site();
-  site.write(mappingFile, name("there"));
-  const tenon = await stage.tenon({ site });
-  const db = join(tenon.data, "tenon.db");
-  renameSync(db, `${db}.away`);
-  const refused = await put(tenon, mappingFile, name("new"));
-  assert.equal(refused.status, 503, refused.text);
-  assert.match(refused.body.error.message, /removed while Tenon runs/);
-  assert.equal(site.read(mappingFile), name("there"));
-  renameSync(`${db}.away`, db);
-  assert.equal((await put(tenon, mappingFile, name("new"))).status, 200, "nothing is left half way");
-  assert.equal(site.read(mappingFile), name("new"));
-});
+// Here the store itself says no, some turns after it was asked: to the tables of the change, or to its
+// commit, as the count of commits is even or odd.
+for (const nth of [12, 13]) {
+  story(`a change that the store refuses at commit ${nth} leaves the folder as it was`, async (stage) => {
+    const site = stage.site();
+    site.write(mappingFile, name("there"));
+    const env = { TENON_FAULTS: `store.commit=fail:${nth}` };
+    const tenon = await stage.tenon({ site, workers: 1, env });
+    let served = name("there");
+    let answer;
+    for (let n = 0; n < nth && answer?.status !== 503; n++) {
+      answer = await put(tenon, mappingFile, name(`new ${n}`));
+      if (answer.status === 200) served = name(`new ${n}`);
+      assert.equal(site.read(mappingFile), served);
+    }
+    assert.equal(answer.status, 503, answer.text);
+    assert.match(answer.body.error.message, /the disk failed/);
+    assert.equal((await put(tenon, mappingFile, name("last"))).status, 200, "nothing is left half way");
+    assert.equal(site.read(mappingFile), name("last"));
+  });
+}
 
 story("a worker that dies in the middle of a change leaves a folder that serves", async (stage) => {
   const site = stage.site();
