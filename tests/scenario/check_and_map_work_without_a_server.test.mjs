@@ -10,6 +10,8 @@ story("tenon check loads everything and names what is wrong", async (stage) => {
   const site = stage.site();
   const good = await command(["check"], { site: site.path });
   assert.equal(good.code, 0, good.output);
+  for (const unit of ["core", "oracle_fusion"])
+    assert.match(good.stdout, new RegExp(`^  ${unit} +[1-9]\\d* files  [0-9a-f]{12}$`, "m"));
   site.write(mappingFile, mapping({ partName: 'from "ItemDescription" :shout()' }));
   site.write("scripts/adapters/mine.lua", "return {\n  oops\n");
   const bad = await command(["check"], { site: site.path });
