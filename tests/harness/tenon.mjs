@@ -172,8 +172,8 @@ export class Tenon {
     );
   }
 
-  // Looks once through a connection to each worker; gives what each look answered.  What a look
-  // expects is to be asserted on these answers: an assertion in it would only be tried again.
+  // Looks once through a connection to each worker; gives the answers of the looks.  They are to be
+  // asserted on: an assertion inside a look would only be tried again.
   async eachWorker(look) {
     const seen = new Map();
     await waitFor("a connection to each worker", async () => {

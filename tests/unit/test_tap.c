@@ -90,7 +90,7 @@ static void on_page(void *arg, const struct tn_source_page *page, const struct t
         w->ended++;
 }
 
-static void who_looks_sees_each_page_before_the_run_and_the_end_once(void **state)
+static void each_page_is_seen_before_the_run_gets_it(void **state)
 {
     static const struct tn_source_ops ops = {
         .next = next, .release = release, .close = close_source};
@@ -120,7 +120,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_name_of_a_mapping_is_its_path_without_folder_and_ending),
-        cmocka_unit_test(who_looks_sees_each_page_before_the_run_and_the_end_once),
+        cmocka_unit_test(each_page_is_seen_before_the_run_gets_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
