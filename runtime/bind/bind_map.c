@@ -635,6 +635,8 @@ int luaopen_tenon_map(lua_State *L)
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, l_declare);
     lua_setfield(L, -2, "__call");
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "__sealed"); /* rawset, too, writes nothing into it */
     lua_setmetatable(L, -2);
     return 1;
 }

@@ -149,7 +149,8 @@ end
 
 local function check_page(reply, what, options)
   local kind = (reply:header("Content-Type") or ""):lower()
-  if kind:find("text/html", 1, true) and not (options.accept or ""):find("html", 1, true) then fail_page(reply, what) end
+  local wants_html = (options.accept or ""):find("html", 1, true)
+  if kind:find("text/html", 1, true) and not wants_html then fail_page(reply, what) end
 end
 
 local function check_json(reply, what)
@@ -191,7 +192,8 @@ local function with_body(conn, method, path, body, options)
   return perform(conn, method, path, options)
 end
 
--- body: a table (sent as JSON) or text; nil with options.form or options.multipart.  options as for get, and query, safe (may be carried out twice).
+-- body: a table (sent as JSON) or text; nil with options.form or options.multipart.
+-- options as for get, and query, safe (may be carried out twice).
 function methods.post(conn, path, body, options) return with_body(conn, "POST", path, body, options) end
 function methods.put(conn, path, body, options) return with_body(conn, "PUT", path, body, options) end
 function methods.patch(conn, path, body, options) return with_body(conn, "PATCH", path, body, options) end

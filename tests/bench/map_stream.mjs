@@ -7,14 +7,17 @@ import { join } from "node:path";
 
 const tenon = join(process.argv[2] ?? "build/release", "tenon");
 const records = Number(process.argv[3] ?? 10_000);
-const fields = (i) => ({ ItemId: i, ItemNumber: `PN-${i}`, ItemDescription: "x".repeat(200), ItemClass: "Root", ListPrice: `${i}.50` });
+const fields = (i) => ({
+  ItemId: i, ItemNumber: `PN-${i}`, ItemDescription: "x".repeat(200), ItemClass: "Root", ListPrice: `${i}.50`,
+});
 const names = Object.keys(fields(0));
 const page = 500;
 const formats = {
   ndjson: { args: ["--from", "ndjson"], row: (i) => `${JSON.stringify(fields(i))}\n` },
   pages: {
     args: ["--from", "ndjson", "--rows", "items"],
-    row: (i) => (i % page ? "" : `${JSON.stringify({ items: Array.from({ length: page }, (_, k) => fields(i + k)) })}\n`),
+    row: (i) =>
+      i % page ? "" : `${JSON.stringify({ items: Array.from({ length: page }, (_, k) => fields(i + k)) })}\n`,
   },
   csv: { args: ["--from", "csv"], head: `${names}\n`, row: (i) => `${Object.values(fields(i))}\n` },
   xml: {
@@ -28,7 +31,9 @@ const formats = {
 };
 
 async function peak({ args, head = "", foot = "", row }, count) {
-  const run = spawn(tenon, ["map", "oracle_fusion/item", "--stats", "--json", ...args], { stdio: ["pipe", "ignore", "pipe"] });
+  const run = spawn(tenon, ["map", "oracle_fusion/item", "--stats", "--json", ...args], {
+    stdio: ["pipe", "ignore", "pipe"],
+  });
   let said = "";
   run.stderr.on("data", (data) => { said += data; });
   const ended = once(run, "close");

@@ -15,13 +15,15 @@ const scratch = mkdtempSync(join(tmpdir(), "tenon-mapping-"));
 const pages = join(scratch, "pages");
 const scale = quick ? 1 : 4;                       // 50,000 records a round
 const jqFilter = `.items[] | {externalId: (.ItemId|tostring), partNumber: .ItemNumber, partName: .ItemDescription,
-  partType: ({"Root":"ASSEMBLY","Purchased":"COMPONENT","Manufactured":"ASSEMBLY","Model":"MODEL"}[.ItemClass] // "COMPONENT"),
+  partType: ({"Root":"ASSEMBLY","Purchased":"COMPONENT","Manufactured":"ASSEMBLY","Model":"MODEL"}[.ItemClass]
+    // "COMPONENT"),
   planner: (.PlannerCode // "NONE"), organizationCode: .OrganizationCode, listPrice: (.ListPrice|tostring),
   lastUpdated: .LastUpdateDate, itemKey: "\\(.OrganizationCode)-\\(.ItemNumber)"}`;
 
 function simdjson(file) {
   const out = join(scratch, file);
-  const built = spawnSync("g++", ["-O3", "-march=native", "-std=c++17", join(here, `${file}.cpp`), "-lsimdjson", "-o", out]);
+  const source = join(here, `${file}.cpp`);
+  const built = spawnSync("g++", ["-O3", "-march=native", "-std=c++17", source, "-lsimdjson", "-o", out]);
   if (built.status !== 0) throw new Error(`${file}.cpp does not build: ${built.stderr}`);
   return [out, pages, String(5 * scale)];
 }
@@ -70,12 +72,14 @@ try {
   for (let i = 0; i < (quick ? 1 : 3); i++) for (const [name, run] of rows) results.get(name).push(run());
   const node = median(results.get("Node, by hand")).perSecond;
   const cpp = median(results.get("C++ over simdjson, by hand")).perSecond;
-  console.log(`mapping: ${"records/s".padStart(33)}${"MB/s".padStart(8)}${"max RSS".padStart(10)}${"× Node".padStart(9)}${"× C++".padStart(8)}`);
+  console.log(`mapping: ${"records/s".padStart(33)}${"MB/s".padStart(8)}${"max RSS".padStart(10)}` +
+    `${"× Node".padStart(9)}${"× C++".padStart(8)}`);
   for (const [name, list] of results) {
     const r = median(list);
     console.log(`  ${name.padEnd(32)}${Math.round(r.perSecond).toLocaleString("en").padStart(8)}` +
       `${(r.mb ? Math.round(r.mb).toLocaleString("en") : "").padStart(8)}` +
-      `${(r.rss ? `${Math.round(r.rss / 1e6)} MB` : "").padStart(10)}${(r.perSecond / node).toFixed(1).padStart(9)}${(r.perSecond / cpp).toFixed(2).padStart(8)}`);
+      `${(r.rss ? `${Math.round(r.rss / 1e6)} MB` : "").padStart(10)}` +
+      `${(r.perSecond / node).toFixed(1).padStart(9)}${(r.perSecond / cpp).toFixed(2).padStart(8)}`);
   }
 } finally {
   rmSync(scratch, { recursive: true, force: true });

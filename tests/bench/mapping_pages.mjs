@@ -18,14 +18,30 @@ const two = (n) => String(n).padStart(2, "0");
 function item(i) {
   const number = `AS${54000 + i}-${pick("ABCDEF")}`;
   const price = `${next(9000)}.${two(next(100))}${pick(["", "5", "25", "125"])}`;
-  const time = `20${two(20 + next(6))}-${two(1 + next(12))}-${two(1 + next(28))}T${two(next(24))}:${two(next(60))}:${two(next(60))}.${two(next(100))}0${pick(["+00:00", "+02:00", "-05:00"])}`;
+  const day = `20${two(20 + next(6))}-${two(1 + next(12))}-${two(1 + next(28))}`;
+  const clock = `${two(next(24))}:${two(next(60))}:${two(next(60))}.${two(next(100))}0`;
+  const time = `${day}T${clock}${pick(["+00:00", "+02:00", "-05:00"])}`;
   const words4 = [0, 1, 2, 3].map(() => pick(words)).join(" ");
-  const self = `https://fusion.example.com/fscmRestApi/resources/11.13.18.05/itemsV2/00020000000EACED00057708000110F08494FB${i}`;
-  return `{"ItemId":${300000047274444n + BigInt(i)},"OrganizationId":${204},"OrganizationCode":"${pick(["V1", "M1", "D2"])}","ItemNumber":"${number}","ItemDescription":"${words4}, ${next(90)} mm","ItemClass":"${pick(["Root", "Purchased", "Manufactured", "Model", "Service"])}","ItemStatusValue":"${pick(["Active", "Active", "Inactive"])}",` +
-    `"LifecyclePhaseValue":"Production","PrimaryUOMValue":"Each","PrimaryUOMCode":"${pick(["EA", "KG", "M"])}","ListPrice":${price},"CurrencyCode":"USD","InventoryItemFlag":${pick(["true", "false"])},"StockEnabledFlag":true,"TransactionEnabledFlag":true,"BomItemType":4,` +
-    `"LeadTimeDays":${next(90)},"UnitWeight":${next(50)}.${next(1000)},"WeightUOM":"kg","SafetyStockQuantity":${next(500)},"MinimumOrderQuantity":${next(100)},"BuyerName":null,"PlannerCode":${next(3) ? `"PL${next(40)}"` : "null"},"LongDescription":"${words4} \\"${pick(words)}\\" for assembly ${number}, drawing D-${next(100000)}, revision ${pick("ABC")}; see the instruction sheet before use",` +
-    `"CreatedBy":"SCM_INTEGRATION","CreationDate":"2019-05-04T10:11:12.000+00:00","LastUpdatedBy":"SCM_INTEGRATION","LastUpdateDate":"${time}","Attribute1":"${pick(words)}","Attribute2":null,"Attribute3":${next(100)},` +
-    `"links":[{"rel":"self","href":"${self}","name":"itemsV2","kind":"item","properties":{"changeIndicator":"ACED0005737200136A6176612E7574696C2E41727261794C697374"}},{"rel":"canonical","href":"${self}","name":"itemsV2","kind":"item"}]}`;
+  const self =
+    `https://fusion.example.com/fscmRestApi/resources/11.13.18.05/itemsV2/00020000000EACED00057708000110F08494FB${i}`;
+  return `{"ItemId":${300000047274444n + BigInt(i)},"OrganizationId":${204},` +
+    `"OrganizationCode":"${pick(["V1", "M1", "D2"])}","ItemNumber":"${number}",` +
+    `"ItemDescription":"${words4}, ${next(90)} mm",` +
+    `"ItemClass":"${pick(["Root", "Purchased", "Manufactured", "Model", "Service"])}",` +
+    `"ItemStatusValue":"${pick(["Active", "Active", "Inactive"])}",` +
+    `"LifecyclePhaseValue":"Production","PrimaryUOMValue":"Each","PrimaryUOMCode":"${pick(["EA", "KG", "M"])}",` +
+    `"ListPrice":${price},"CurrencyCode":"USD","InventoryItemFlag":${pick(["true", "false"])},` +
+    `"StockEnabledFlag":true,"TransactionEnabledFlag":true,"BomItemType":4,` +
+    `"LeadTimeDays":${next(90)},"UnitWeight":${next(50)}.${next(1000)},"WeightUOM":"kg",` +
+    `"SafetyStockQuantity":${next(500)},"MinimumOrderQuantity":${next(100)},"BuyerName":null,` +
+    `"PlannerCode":${next(3) ? `"PL${next(40)}"` : "null"},` +
+    `"LongDescription":"${words4} \\"${pick(words)}\\" for assembly ${number}, drawing D-${next(100000)}, revision ` +
+    `${pick("ABC")}; see the instruction sheet before use",` +
+    `"CreatedBy":"SCM_INTEGRATION","CreationDate":"2019-05-04T10:11:12.000+00:00","LastUpdatedBy":"SCM_INTEGRATION",` +
+    `"LastUpdateDate":"${time}","Attribute1":"${pick(words)}","Attribute2":null,"Attribute3":${next(100)},` +
+    `"links":[{"rel":"self","href":"${self}","name":"itemsV2","kind":"item",` +
+    `"properties":{"changeIndicator":"ACED0005737200136A6176612E7574696C2E41727261794C697374"}},{"rel":"canonical",` +
+    `"href":"${self}","name":"itemsV2","kind":"item"}]}`;
 }
 
 mkdirSync(dir, { recursive: true });

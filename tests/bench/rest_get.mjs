@@ -59,7 +59,8 @@ await bench(async (place) => {
   }
   const of = (who, what) => median(seen[who].map((result) => result[what]));
   report(
-    `GET one of ${given.items.toLocaleString("en-US")} records, ${given.connections} connections, median of ${given.rounds}`,
+    `GET one of ${given.items.toLocaleString("en-US")} records, ${given.connections} connections, ` +
+      `median of ${given.rounds}`,
     [
       {
         work: "against one Fastify process",

@@ -136,7 +136,7 @@ export class Fusion {
   } = {}) {
     Object.assign(this, { dialect, maxPage, tokenLife, tokenUses, clientId, clientSecret, scopes });
     this.items = items instanceof Items ? items : new Items(items);
-    this.requests = []; // {kind, method, path, query, headers, body, status}
+    this.requests = []; // {kind, at, method, path, query, headers, body, status}
     this.tokens = new Map(); // token: uses left
     this.rules = [];
     this.repeatFirstPage = false;
@@ -242,6 +242,7 @@ export class Fusion {
         : url.pathname === `${base}/itemsV2`
           ? "items"
           : "other",
+      at: performance.now(),
       method: request.method,
       path: url.pathname,
       query: Object.fromEntries(url.searchParams),

@@ -14,6 +14,8 @@ const xmlPart = (p) =>
   `<Price cur="EUR">${p.price.replace(",", ".")}</Price></p:Part>`;
 const fixedLine = (p) =>
   p.number.padEnd(10) + p.name.padEnd(30) + p.kind.padEnd(4) + p.price.replace(",", ".").padStart(12);
+const jsonLine = (p) =>
+  `{"no":"${p.number}","name":${JSON.stringify(p.name)},"kind":"${p.kind}","price":${p.price.replace(",", ".")}}`;
 
 const exports = {
   "/parts.csv": (parts) => `Nummer;Name;Art;Preis\r\n${parts.map(csvRow).join("\r\n")}\r\n`,
@@ -22,8 +24,7 @@ const exports = {
     `<r:GetPartsResponse xmlns:r="urn:mes:parts" xmlns:p="urn:mes:part">\n` +
     `${parts.map(xmlPart).join("\n")}\n</r:GetPartsResponse></s:Body></s:Envelope>\n`,
   "/parts.txt": (parts) => `${parts.map(fixedLine).join("\n")}\n`,
-  "/parts.ndjson": (parts) =>
-    `${parts.map((p) => `{"no":"${p.number}","name":${JSON.stringify(p.name)},"kind":"${p.kind}","price":${p.price.replace(",", ".")}}`).join("\n")}\n`,
+  "/parts.ndjson": (parts) => `${parts.map(jsonLine).join("\n")}\n`,
 };
 
 export class OldMes {

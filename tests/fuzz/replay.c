@@ -13,8 +13,11 @@ static void run_file(const char *path)
 {
     FILE *f = fopen(path, "rb");
     static uint8_t data[1 << 20];
-    if (!f) return;
-    size_t n = fread(data, 1, sizeof data, f);
+    size_t n = f ? fread(data, 1, sizeof data, f) : 0;
+    if (!f || ferror(f) || n == sizeof data) {
+        fprintf(stderr, "replay: %s cannot be read, or is too large\n", path);
+        exit(1);
+    }
     fclose(f);
     uint8_t *exact = malloc(n ? n : 1); /* so that a read past the end is seen */
     memcpy(exact, data, n);

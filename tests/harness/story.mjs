@@ -14,7 +14,7 @@ export function story(name, play, { timeout = 60_000, ...rest } = {}) {
     const stage = new Stage(t);
     try {
       await play(stage);
-      stage.inspect();
+      await stage.inspect();
     } catch (error) {
       stage.tell();
       throw error;
@@ -78,9 +78,12 @@ class Stage {
     return { fusion, tenon };
   }
 
-  inspect() {
-    for (const tenon of this.tenons)
+  // Ends what still runs as an admin would, so that its leaks are told too.
+  async inspect() {
+    for (const tenon of this.tenons) {
+      await tenon.stop();
       assert.equal(tenon.findings(), null, "no sanitizer found anything");
+    }
   }
 
   tell() {

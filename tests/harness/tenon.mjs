@@ -132,7 +132,8 @@ export class Tenon {
 
   // The nth line of the log that matches, once it is there: it comes by a pipe, after the answer.
   logged(pattern, nth = 1) {
-    return waitFor(`${pattern} in the log`, () => this.output.split("\n").filter((line) => pattern.test(line))[nth - 1]);
+    const found = () => this.output.split("\n").filter((line) => pattern.test(line));
+    return waitFor(`${pattern} in the log`, () => found()[nth - 1]);
   }
 
   // Asks it to end and expects that it does, with code 0 and no process left.
@@ -169,6 +170,26 @@ export class Tenon {
     return waitFor(`another "${role}"`, () =>
       childrenOf(this.pid).find((p) => p.title === role && p.pid !== child.pid),
     );
+  }
+
+  // Looks once through a connection to each worker; gives the answers of the looks.  They are to be
+  // asserted on: an assertion inside a look would only be tried again.
+  async eachWorker(look) {
+    const seen = new Map();
+    await waitFor("a connection to each worker", async () => {
+      this.rest.agent.destroy(); // the next connection may go to another one
+      const { worker } = await this.rest.get("/scripts/isolates");
+      if (!seen.has(worker)) seen.set(worker, await look(worker));
+      return seen.size === this.workers;
+    });
+    return [...seen.values()];
+  }
+
+  // How often any of its processes was replaced.
+  async restarts() {
+    const { processes } = await this.rest.get("/status");
+    assert.equal(processes.length, this.workers + 1, JSON.stringify(processes));
+    return processes.reduce((sum, { restarts }) => sum + restarts, 0);
   }
 
   ready() {

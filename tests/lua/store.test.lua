@@ -6,7 +6,9 @@ local event = require "tenon.event"
 local kv    = require "tenon.kv"
 
 test("what a transaction writes is there, with its event", function()
-  local id = assert(store.transaction(function(tx) return tx:create("item", { partNumber = "A", organizationCode = "M1" }) end))
+  local id = assert(store.transaction(function(tx)
+    return tx:create("item", { partNumber = "A", organizationCode = "M1" })
+  end))
   expect(store.find("item", { partNumber = "A", organizationCode = "M2" })):equals(nil)
   expect(store.find("item", { partNumber = "A", organizationCode = "M1" }).id):equals(id)
   expect(store.get("item", id).partNumber):equals("A")

@@ -80,7 +80,10 @@ story("a rule on a webhook, or on what never happens, is refused at load", async
   const site = shop(stage);
   const tenon = await stage.tenon({ site });
   const tries = [
-    [rule("order.create", "").replace('"order.create"', 'tn.webhook "x" { signature = "X-S" }'), /do not run on webhooks yet/],
+    [
+      rule("order.create", "").replace('"order.create"', 'tn.webhook "x" { signature = "X-S" }'),
+      /do not run on webhooks yet/,
+    ],
     [rule("ordr.created", ""), /'ordr.created' never happens: there is no resource 'ordr'/],
     [rule("created", ""), /'created' is no event/],
     [rule("order.created", "", "\n  when = { data = { a = 1 } },"), /'when' compares 'data' with a value/],

@@ -51,11 +51,7 @@ story("without the right key nothing opens", async (stage) => {
     400,
     "two X-API-Key headers",
   );
-  assert.equal(
-    (await ask([bearer, `X-API-Key: ${flipped}`])).status >= 400,
-    true,
-    "two that differ",
-  );
+  assert.equal((await ask([bearer, `X-API-Key: ${flipped}`])).status, 400, "two that differ");
   assert.equal((await ask([], "/api/v1/nowhere")).status, 401, "what there is, is not told");
   assert.equal((await ask([], "/metrics")).status, 401);
   assert.equal((await ask([], "/healthz")).status, 200);

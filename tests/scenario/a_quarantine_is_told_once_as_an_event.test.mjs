@@ -87,7 +87,7 @@ story("an integration that ran when a worker died, twice, is told of by one even
   await heardOnce(tenon, /heard integration\.quarantined acme: .*when a worker died, twice/);
 });
 
-story("rules that overran three times are told of by one event, which they hear when they are mended", async (stage) => {
+story("rules that overran three times are told of by one event, which they hear once mended", async (stage) => {
   const { site, tenon } = await start(stage, { rule: endless });
   for (let i = 0; i < 3; i++) await tenon.rest.want(202, "POST", "//shop/events/shop.spin", {});
   await tenon.logged(/rules is in quarantine/);

@@ -16,7 +16,7 @@ async function serving(tenon) {
   return new Set(Object.values(found));
 }
 
-story("a worker that cannot load what another activated serves what it had, says so and follows later", async (stage) => {
+story("a worker that cannot load a change serves what it had, says so and follows later", async (stage) => {
   const site = stage.site();
   site.write(mappingFile, mapping());
   const env = { TENON_FAULTS: "generations.follow=fail:1" };

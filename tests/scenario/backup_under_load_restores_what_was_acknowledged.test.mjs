@@ -28,6 +28,7 @@ story("a backup made under load restores to a server that has it all", async (st
   going = false;
   await writer;
   assert.equal(made.code, 0, made.output);
+  assert.ok(written.length > before.length, "writes went on meanwhile");
   assert.match(made.stdout, /one\.db: \d+ bytes, checked/);
   assert.match(made.stderr, /master key is not in it/);
 

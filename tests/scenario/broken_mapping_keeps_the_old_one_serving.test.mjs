@@ -40,7 +40,7 @@ story(
         answer.status === 422 &&
         details?.file === mappingFile &&
         message &&
-        (!where || Math.abs(details.line - line) <= (what === "an unknown member" ? 20 : 1));
+        (!where || Math.abs(details.line - line) <= 1);
       if (!good) misses.push(`${what} (line ${line}): ${answer.status} ${answer.text}`);
       if ((await tenon.rest.sync("fusion")).recordsUnchanged !== 10)
         misses.push(`${what}: the old one is not serving`);

@@ -23,6 +23,7 @@ story(
     );
     const good = await health();
     assert.equal(good.connected, true);
+    assert.ok(fusion.requests.length > fusion.tokenCalls, "the upstream was asked");
     assert.ok(
       fusion.requests.every((r) => r.method === "GET" || r.kind === "token"),
       "nothing was written upstream",

@@ -28,7 +28,8 @@ story(
 
 story("a token serves every worker and outlives a restart", async (stage) => {
   const { fusion, tenon } = await stage.plant({ items: 10, workers: 2 });
-  for (let i = 0; i < 4; i++) await tenon.rest.sync("fusion");
+  const runs = await tenon.eachWorker(() => tenon.rest.sync("fusion"));
+  assert.deepEqual(runs.map((run) => run.status), ["SUCCESS", "SUCCESS"]);
   assert.equal(fusion.tokenCalls, 1);
   await tenon.stop();
   await tenon.start();

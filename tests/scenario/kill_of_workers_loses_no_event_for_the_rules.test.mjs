@@ -9,12 +9,14 @@ story("kill -9 of the workers in the middle: every event still reaches its rule"
   const site = shop(stage, { note_orders: noting("order.created") });
   const tenon = await stage.tenon({ site, workers: 2 });
   const ids = new Set();
+  const refused = [];
   let more = true;
   const customer = (async () => {
     for (let i = 0; more || i < 120; i++) {
       try {
         ids.add(await place(tenon, `A${i}`));
-      } catch {
+      } catch (error) {
+        refused.push(error.message);
         tenon.rest.agent.destroy(); // the worker that had it is gone
       }
     }
@@ -29,6 +31,7 @@ story("kill -9 of the workers in the middle: every event still reaches its rule"
   }
   more = false;
   await customer;
+  assert.ok(ids.size >= 100 && refused.length <= 10, refused.join("\n"));
   const orders = (await tenon.rest.get("/orders?limit=500")).orders.map((o) => o.id);
   for (const id of ids) assert.ok(orders.includes(id), "what was acknowledged is there");
   await waitFor(

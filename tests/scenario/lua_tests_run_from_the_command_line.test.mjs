@@ -69,8 +69,9 @@ test("two\\nok 98 - lines \\\\", function() end)
 
 story("a test file may begin as scripts may: with a byte order mark, with a line for the shell", async (stage) => {
   const site = stage.site();
-  site.write("tests/mark.test.lua", '\uFEFFtest("marked", function() expect(1):equals(2) end)\n');
-  site.write("tests/shell.test.lua", '\uFEFF#!/usr/bin/env tenon test\ntest("shell", function() expect(1):equals(2) end)\n');
+  const fails = (name) => `test("${name}", function() expect(1):equals(2) end)\n`;
+  site.write("tests/mark.test.lua", `\uFEFF${fails("marked")}`);
+  site.write("tests/shell.test.lua", `\uFEFF#!/usr/bin/env tenon test\n${fails("shell")}`);
   const tenon = stage.unstarted({ site });
   const { output } = await command(tenon, [`${site.path}/tests`]);
   assert.match(output, /mark.test.lua:1: \[script\] expected 2, got 1/);

@@ -12,7 +12,8 @@ const lines = (text) => text.trimEnd().split("\n").map((line) => JSON.parse(line
 story("one mapping serves JSON, CSV, XML and fixed width alike", async () => {
   const record = { ItemId: 7, ItemNumber: "A-1", ItemDescription: "Äsche", ItemClass: "Root", ListPrice: "1249.50" };
   const csv = "\ufeffItemId;ItemNumber;ItemDescription;ItemClass;ListPrice\r\n7;A-1;\"Äsche\";Root;1.249,50\r\n";
-  const xml = `<e:E xmlns:e="urn:e"><L><Item>${Object.entries(record).map(([k, v]) => `<e:${k}>${v}</e:${k}>`).join("")}</Item></L></e:E>`;
+  const elements = Object.entries(record).map(([k, v]) => `<e:${k}>${v}</e:${k}>`).join("");
+  const xml = `<e:E xmlns:e="urn:e"><L><Item>${elements}</Item></L></e:E>`;
   const fixed = "7   A-1 Äsche Root1249.50\n";
   const columns = "ItemId:1-4,ItemNumber:5-8,ItemDescription:9-14,ItemClass:15-18,ListPrice:19-26";
   const ways = [
@@ -47,16 +48,21 @@ story("a bad row of CSV is lost alone, a DOCTYPE ends the reading", async () => 
   const doctype = await map(["--from", "xml"], "<!DOCTYPE r [<!ENTITY x 'y'>]><r/>");
   assert.equal(doctype.code, 1);
   assert.match(doctype.stderr, /DOCTYPE is not accepted/);
-  for (const wrong of [["--from", "yaml"], ["--to", "xml"], ["--from", "fixed"], ["--delimiter", "ab"], ["--explain", "--coverage"]])
+  const wrongs = [["--from", "yaml"], ["--to", "xml"], ["--from", "fixed"], ["--delimiter", "ab"]];
+  for (const wrong of [...wrongs, ["--explain", "--coverage"]])
     assert.equal((await map(wrong, "")).code, 2, wrong.join(" "));
 });
 
 story("tenon map says where a value comes from and what nobody reads", async () => {
-  const record = JSON.stringify({ ItemId: 7, ItemNumber: "A", LastUpdateDate: "2026-01-31T00:00:00Z", Flex: { Color: ["red"] } });
+  const item = { ItemId: 7, ItemNumber: "A", LastUpdateDate: "2026-01-31T00:00:00Z", Flex: { Color: ["red"] } };
+  const record = JSON.stringify(item);
   const told = await map(["--explain"], record);
   assert.match(told.stdout, /^partType\tItemClass\tlookup\tmappings\/oracle_fusion\/item\.lua:\d+$/m);
   assert.match(told.stdout, /^partType\tout says/m);
-  assert.match(told.stdout, /lastUpdated = "2026-01-31T00:00:00\.000Z"\n +from LastUpdateDate = "2026-01-31T00:00:00Z" {2}by time {2}at /);
+  assert.match(
+    told.stdout,
+    /lastUpdated = "2026-01-31T00:00:00\.000Z"\n +from LastUpdateDate = "2026-01-31T00:00:00Z" {2}by time {2}at /,
+  );
   const json = lines((await map(["--explain", "--json"], record)).stdout);
   const id = json.find((value) => value.target === "externalId");
   assert.deepEqual([id.source, id.from, id.value, id.operators, id.record], ["ItemId", 7, "7", "text", 1]);

@@ -19,7 +19,10 @@ story("the mapping that the guide shows loads and its example holds", async (sta
     site: site.path,
     input: "NO,TEXT,KIND,PRICE\n4711,Bolt,K,1.5\n",
   });
-  assert.equal(run.stdout, '{"externalId":"4711","partNumber":"4711","partName":"Bolt","partType":"COMPONENT","listPrice":1.50}\n');
+  assert.equal(
+    run.stdout,
+    '{"externalId":"4711","partNumber":"4711","partName":"Bolt","partType":"COMPONENT","listPrice":1.50}\n',
+  );
 });
 
 // The blocks of a section by their language.

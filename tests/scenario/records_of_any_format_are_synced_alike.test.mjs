@@ -65,7 +65,8 @@ return tn.adapter {
   title = "An old MES", type = "ERP", base = "url", auth = tn.auth.none {},
   config = { tn.url "url" { required = true } },
   operations = { csv = operation(csv), soap = operation(soap), fixed = operation(fixed), lines = operation(lines),
-                 built = operation(built), large = operation(large), whole = operation(whole), upload = operation(upload) },
+                 built = operation(built), large = operation(large), whole = operation(whole),
+                 upload = operation(upload) },
 }
 `;
 

@@ -53,6 +53,28 @@ story("a change that fails when it is stored leaves the folder as it was", async
   assert.deepEqual(changed, []);
 });
 
+// Here the store itself says no, some turns after it was asked: to the tables of the change, or to its
+// commit, as the count of commits is even or odd.
+for (const nth of [12, 13]) {
+  story(`a change that the store refuses at commit ${nth} leaves the folder as it was`, async (stage) => {
+    const site = stage.site();
+    site.write(mappingFile, name("there"));
+    const env = { TENON_FAULTS: `store.commit=fail:${nth}` };
+    const tenon = await stage.tenon({ site, workers: 1, env });
+    let served = name("there");
+    let answer;
+    for (let n = 0; n < nth && answer?.status !== 503; n++) {
+      answer = await put(tenon, mappingFile, name(`new ${n}`));
+      if (answer.status === 200) served = name(`new ${n}`);
+      assert.equal(site.read(mappingFile), served);
+    }
+    assert.equal(answer.status, 503, answer.text);
+    assert.match(answer.body.error.message, /the disk failed/);
+    assert.equal((await put(tenon, mappingFile, name("last"))).status, 200, "nothing is left half way");
+    assert.equal(site.read(mappingFile), name("last"));
+  });
+}
+
 story("a worker that dies in the middle of a change leaves a folder that serves", async (stage) => {
   const site = stage.site();
   site.write(mappingFile, name("there"));

@@ -26,7 +26,8 @@ story("with --watch a saved mapping is live without a word to the server", async
 
   // A broken file is told in the log and the old one goes on.
   site.write(mappingFile, mapping({ partName: 'from "ItemDescription" :shout()' }));
-  await waitFor("a word in the log", () => /item\.lua:\d+/.test(tenon.output));
+  const line = site.lineOf(mappingFile, "shout");
+  await tenon.logged(new RegExp(`reload refused: ${mappingFile}:${line}: .*shout`));
   assert.equal((await tenon.rest.sync("fusion")).recordsUnchanged, 20);
 
   // Written in place in two halves, as some editors and copies do.

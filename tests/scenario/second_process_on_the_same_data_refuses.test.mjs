@@ -8,8 +8,8 @@ story(
     const { tenon } = await stage.plant({ items: 10 });
     await tenon.rest.sync("fusion");
     const second = await stage.unstarted({ data: tenon.data }).startFails();
-    assert.notEqual(second.code, 0);
-    assert.match(second.output, /in use|already|another|locked/i);
+    assert.equal(second.code, 1);
+    assert.match(second.output, /data is in use by another tenon serve/);
     assert.equal(await tenon.rest.itemCount(), 10);
     assert.equal((await tenon.rest.sync("fusion")).recordsUnchanged, 10);
     assert.equal(

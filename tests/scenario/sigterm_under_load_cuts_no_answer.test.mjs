@@ -38,6 +38,7 @@ story(
     for (const status of Object.keys(sum.statuses)) {
       assert.ok(["200", "201", "503"].includes(status), JSON.stringify(sum.statuses));
     }
+    assert.ok(acknowledged.size > 50, `${acknowledged.size} writes were acknowledged`);
     await tenon.start();
     const present = new Set((await tenon.rest.get("/integrations")).map((row) => row.name));
     assert.deepEqual(

@@ -271,7 +271,9 @@ static void calls_answer_as_luas_own(void **state)
         fixture_take(L, lua_gettop(L), &stock);
         lua_settop(L, 0);
         /* a function's address is its own */
-        if (tn_str_starts(tn_str(ours.text), "function: ")) continue;
+        if (tn_str_starts(tn_str(ours.text), "function: ") &&
+            tn_str_starts(tn_str(stock.text), "function: "))
+            continue;
         if (strcmp(ours.text, stock.text) != 0)
             fail_msg("%s\nstock %s\n ours %s", calls[i], stock.text, ours.text);
     }

@@ -14,7 +14,8 @@ function fill() {
   const db = new Database(file);
   db.pragma("journal_mode = WAL");
   db.exec(
-    "CREATE TABLE item (id TEXT PRIMARY KEY, body TEXT NOT NULL, version INTEGER NOT NULL, created TEXT, updated TEXT) WITHOUT ROWID",
+    "CREATE TABLE item (id TEXT PRIMARY KEY, body TEXT NOT NULL, version INTEGER NOT NULL, created TEXT, " +
+      "updated TEXT) WITHOUT ROWID",
   );
   const put = db.prepare("INSERT INTO item VALUES (?, ?, 1, ?, ?)");
   const now = new Date().toISOString();

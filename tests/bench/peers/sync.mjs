@@ -16,7 +16,8 @@ db.exec(`
   CREATE TABLE IF NOT EXISTS item (id TEXT PRIMARY KEY, external_id TEXT NOT NULL UNIQUE, hash BLOB NOT NULL,
     part_number TEXT NOT NULL, body TEXT NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL);
   CREATE INDEX IF NOT EXISTS item_part ON item (part_number);
-  CREATE TABLE IF NOT EXISTS run (id TEXT PRIMARY KEY, cursor INTEGER, created INTEGER, updated INTEGER, unchanged INTEGER);
+  CREATE TABLE IF NOT EXISTS run (id TEXT PRIMARY KEY, cursor INTEGER, created INTEGER, updated INTEGER,
+    unchanged INTEGER);
 `);
 const find = db.prepare("SELECT hash FROM item WHERE external_id = ?");
 const put = db.prepare(`INSERT INTO item VALUES (@id, @external, @hash, @part, @body, @now, @now)
