@@ -34,7 +34,7 @@ bool tn_failv(struct tn_err *err, enum tn_kind kind, const char *fmt, va_list ap
     end_whole(text);
     err->kind = kind;
     err->line = 0;
-    err->file[0] = err->field[0] = '\0';
+    err->file[0] = err->field[0] = err->detail[0] = '\0';
     memcpy(err->text, text, sizeof text);
     return false;
 }
@@ -65,6 +65,15 @@ bool tn_fail_field(struct tn_err *err, const char *fmt, ...)
     return false;
 }
 
+bool tn_fail_detail(struct tn_err *err, const char *json)
+{
+    size_t n = strlen(json);
+    if (n >= sizeof err->detail) n = 0;
+    memcpy(err->detail, json, n);
+    err->detail[n] = '\0';
+    return false;
+}
+
 bool tn_fail_in(struct tn_err *err, const char *fmt, ...)
 {
     char what[128], text[sizeof err->text];
@@ -92,7 +101,7 @@ void tn_err_clear(struct tn_err *err)
 {
     err->kind = TN_E_none;
     err->line = 0;
-    err->file[0] = err->field[0] = err->text[0] = '\0';
+    err->file[0] = err->field[0] = err->text[0] = err->detail[0] = '\0';
 }
 
 const char *tn_kind_name(enum tn_kind kind)

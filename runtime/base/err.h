@@ -20,19 +20,23 @@ enum tn_kind {
 /* One failure.  Plain data: copy it freely, nothing to free. */
 struct tn_err {
     enum tn_kind kind;
-    int line;        /* of the script or mapping file; 0: none */
-    char file[128];  /* the script or mapping file; "": none */
-    char field[128]; /* path of the offending field, config key or parameter; "": none */
-    char text[512];  /* one sentence: what, where, what to do; no secrets */
+    int line;         /* of the script or mapping file; 0: none */
+    char file[128];   /* the script or mapping file; "": none */
+    char field[128];  /* path of the offending field, config key or parameter; "": none */
+    char text[512];   /* one sentence: what, where, what to do; no secrets */
+    char detail[512]; /* what an answer tells besides, as a JSON object; "": nothing */
 };
 
 /* Fills err and is false, so that `return tn_fail(err, ...)` reads well.  Text is cut, never lost
- * track of.  File, line and field are cleared: set them with the two calls below. */
+ * track of.  File, line, field and detail are cleared: set them with the calls below. */
 bool tn_fail(struct tn_err *err, enum tn_kind kind, const char *fmt, ...) TN_PRINTF(3, 4);
 bool tn_failv(struct tn_err *err, enum tn_kind kind, const char *fmt, va_list ap);
 /* Adds the script position or the field to a failure that was filled before; both are false. */
 bool tn_fail_at(struct tn_err *err, const char *file, int line);
 bool tn_fail_field(struct tn_err *err, const char *fmt, ...) TN_PRINTF(2, 3);
+/* Gives a failure that was filled before its detail, a JSON object; one that does not fit is left
+ * out; false. */
+bool tn_fail_detail(struct tn_err *err, const char *json);
 /* Puts "what: " in front of the text; false. */
 bool tn_fail_in(struct tn_err *err, const char *fmt, ...) TN_PRINTF(2, 3);
 /* From errno: full disks become disk_full, exhausted memory no_memory, all else io. */
@@ -40,12 +44,13 @@ bool tn_fail_errno(struct tn_err *err, int no, const char *what);
 
 /* clang-tidy sees one file at a time: it has to be told that all of these are false. */
 #if defined __clang_analyzer__ && !defined TN_BASE_ERR_C
-#define tn_fail(...)       (tn_fail(__VA_ARGS__) && false)
-#define tn_failv(...)      (tn_failv(__VA_ARGS__) && false)
-#define tn_fail_at(...)    (tn_fail_at(__VA_ARGS__) && false)
-#define tn_fail_field(...) (tn_fail_field(__VA_ARGS__) && false)
-#define tn_fail_in(...)    (tn_fail_in(__VA_ARGS__) && false)
-#define tn_fail_errno(...) (tn_fail_errno(__VA_ARGS__) && false)
+#define tn_fail(...)        (tn_fail(__VA_ARGS__) && false)
+#define tn_failv(...)       (tn_failv(__VA_ARGS__) && false)
+#define tn_fail_at(...)     (tn_fail_at(__VA_ARGS__) && false)
+#define tn_fail_field(...)  (tn_fail_field(__VA_ARGS__) && false)
+#define tn_fail_detail(...) (tn_fail_detail(__VA_ARGS__) && false)
+#define tn_fail_in(...)     (tn_fail_in(__VA_ARGS__) && false)
+#define tn_fail_errno(...)  (tn_fail_errno(__VA_ARGS__) && false)
 #endif
 
 void tn_err_clear(struct tn_err *err);
