@@ -283,13 +283,13 @@ bool tn_commit_present(struct tn_commit *c, int64_t team, const struct tn_origin
     if (!team_ok(team, err)) return false;
     int from = source_slot(c, team, source, err);
     if (from < 0) return undo(c, m);
+    uint32_t n = 0;
+    for (size_t i = 0; i < count; i++) n += external_ok(external_ids[i], err);
     tn_put_u8(&c->value, TN_OP_present);
     tn_put_u16(&c->value, (unsigned)from);
-    tn_put_u32(&c->value, (uint32_t)count);
-    for (size_t i = 0; i < count; i++) {
-        if (!external_ok(external_ids[i], err)) return undo(c, m);
-        tn_put_str(&c->value, external_ids[i]);
-    }
+    tn_put_u32(&c->value, n);
+    for (size_t i = 0; i < count; i++)
+        if (external_ok(external_ids[i], err)) tn_put_str(&c->value, external_ids[i]);
     return finish(c, m, err);
 }
 

@@ -71,7 +71,7 @@ struct tn_upsert {
 TN_MUST_CHECK bool tn_commit_upsert(struct tn_commit *commit, const struct tn_upsert *u,
                                     struct tn_err *err);
 /* External ids that the source has, too, though this commit has nothing to say of them: no upsert
- * moves their links away. */
+ * moves their links away.  Those that no link can have are skipped. */
 TN_MUST_CHECK bool tn_commit_present(struct tn_commit *commit, int64_t team,
                                      const struct tn_origin *source,
                                      const struct tn_str *external_ids, size_t count,
