@@ -23,6 +23,7 @@ static const char *const codes[TN_E_count] = {
     [TN_E_method] = "METHOD_NOT_ALLOWED",
     [TN_E_media_type] = "UNSUPPORTED_MEDIA_TYPE",
     [TN_E_conflict] = "CONFLICT",
+    [TN_E_key_taken] = "DUPLICATE_KEY",
     [TN_E_busy] = "CONFLICT",
     [TN_E_rate_limited] = "RATE_LIMIT_EXCEEDED",
     [TN_E_overloaded] = "SERVICE_UNAVAILABLE",
@@ -57,12 +58,13 @@ void tn_answer_send(struct tn_answer *a, int status)
 
 static void write_details(struct tn_jw *w, const struct tn_err *err)
 {
-    if (!err->field[0] && !err->file[0]) return;
+    if (!err->field[0] && !err->file[0] && !err->params[0]) return;
     tn_jw_key(w, TN_STR("details"));
     tn_jw_object(w);
     if (err->field[0]) tn_jw_kz(w, err->kind == TN_E_busy ? "runId" : "field", err->field);
     if (err->file[0]) tn_jw_kz(w, "file", err->file);
     if (err->line) tn_jw_kint(w, "line", err->line);
+    if (err->params[0]) tn_jw_kraw(w, "conflict", tn_str(err->params));
     tn_jw_end(w);
 }
 

@@ -75,6 +75,15 @@ bool tn_fail_field(struct tn_err *err, const char *fmt, ...)
     return false;
 }
 
+bool tn_fail_params(struct tn_err *err, const char *json)
+{
+    size_t n = strlen(json);
+    if (n >= sizeof err->params) n = 0;
+    memcpy(err->params, json, n);
+    err->params[n] = '\0';
+    return false;
+}
+
 bool tn_fail_in(struct tn_err *err, const char *fmt, ...)
 {
     char what[128], text[sizeof err->text];

@@ -35,16 +35,20 @@ struct tn_err {
     char file[128];   /* the script or mapping file; "": none */
     char field[128];  /* path of the offending field, config key or parameter; "": none */
     char text[512];   /* one sentence: what, where, what to do; no secrets */
-    char params[256]; /* JSON object: the values in the sentence, for other languages; "": none */
+    char params[512]; /* JSON object: the values that the sentence names, and what an answer tells
+                       * besides; "": none */
 };
 
 /* Fills err and is false, so that `return tn_fail(err, ...)` reads well.  A text that is too long
- * is cut.  File, line and field are cleared: set them with the two calls below. */
+ * is cut.  Code, file, line, field and params are cleared: set them with the calls below. */
 bool tn_fail(struct tn_err *err, enum tn_kind kind, const char *fmt, ...) TN_PRINTF(3, 4);
 bool tn_failv(struct tn_err *err, enum tn_kind kind, const char *fmt, va_list ap);
 /* Adds the script position or the field to a failure that was filled before; both are false. */
 bool tn_fail_at(struct tn_err *err, const char *file, int line);
 bool tn_fail_field(struct tn_err *err, const char *fmt, ...) TN_PRINTF(2, 3);
+/* Gives a failure that was filled before its detail, a JSON object; one that does not fit is left
+ * out; false. */
+bool tn_fail_params(struct tn_err *err, const char *json);
 /* Puts "what: " in front of the text; false. */
 bool tn_fail_in(struct tn_err *err, const char *fmt, ...) TN_PRINTF(2, 3);
 /* Adds which rule is broken, and the values that its sentence names: an object in JSON, or "" (also
@@ -55,13 +59,14 @@ bool tn_fail_errno(struct tn_err *err, int no, const char *what);
 
 /* clang-tidy sees one file at a time: it has to be told that all of these are false. */
 #if defined __clang_analyzer__ && !defined TN_BASE_ERR_C
-#define tn_fail(...)       (tn_fail(__VA_ARGS__) && false)
-#define tn_failv(...)      (tn_failv(__VA_ARGS__) && false)
-#define tn_fail_at(...)    (tn_fail_at(__VA_ARGS__) && false)
-#define tn_fail_field(...) (tn_fail_field(__VA_ARGS__) && false)
-#define tn_fail_in(...)    (tn_fail_in(__VA_ARGS__) && false)
-#define tn_fail_code(...)  (tn_fail_code(__VA_ARGS__) && false)
-#define tn_fail_errno(...) (tn_fail_errno(__VA_ARGS__) && false)
+#define tn_fail(...)        (tn_fail(__VA_ARGS__) && false)
+#define tn_failv(...)       (tn_failv(__VA_ARGS__) && false)
+#define tn_fail_at(...)     (tn_fail_at(__VA_ARGS__) && false)
+#define tn_fail_field(...)  (tn_fail_field(__VA_ARGS__) && false)
+#define tn_fail_in(...)     (tn_fail_in(__VA_ARGS__) && false)
+#define tn_fail_code(...)   (tn_fail_code(__VA_ARGS__) && false)
+#define tn_fail_params(...) (tn_fail_params(__VA_ARGS__) && false)
+#define tn_fail_errno(...)  (tn_fail_errno(__VA_ARGS__) && false)
 #endif
 
 void tn_err_clear(struct tn_err *err);

@@ -546,12 +546,18 @@ static int succeed(lua_State *L)
     return lua_gettop(L) - AT_TX;
 }
 
+/* Another was faster: the function runs again with what there is now. */
+static bool overtaken(const struct tn_err *err)
+{
+    return err->kind == TN_E_conflict || err->kind == TN_E_key_taken;
+}
+
 static int committed(lua_State *L, int status, lua_KContext ctx)
 {
     struct deal *d = (struct deal *)ctx;
     (void)status;
     if (d->commit.err.kind == TN_E_none) return succeed(L);
-    if (d->commit.err.kind != TN_E_conflict || ++d->tries >= TN_LIMIT_TX_TRIES)
+    if (!overtaken(&d->commit.err) || ++d->tries >= TN_LIMIT_TX_TRIES)
         return bind_fail(L, &d->commit.err);
     lua_settop(L, AT_DEAL);
     tn_timer_set(d->pause, pause_ms(d->tries));

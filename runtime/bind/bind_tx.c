@@ -201,6 +201,30 @@ bool tx_find(struct tx *tx, const struct tn_entity *resource, const struct tn_st
 
 /* ---- writing records ---- */
 
+static bool key_is_taken(const struct tn_entity *resource, const struct tn_str *key,
+                         const struct tn_id *holder, struct tn_err *err)
+{
+    char id[TN_ID_LEN + 1];
+    struct tn_buf detail;
+    struct tn_jw w;
+    tn_id_text(holder, id);
+    tn_buf_init(&detail, TN_LIMIT_RECORD);
+    tn_jw_init(&w, &detail);
+    tn_jw_object(&w);
+    tn_jw_key(&w, TN_STR("key"));
+    tn_jw_object(&w);
+    for (size_t i = 0; i < key_length(resource); i++) tn_jw_kstr(&w, resource->key[i], key[i]);
+    tn_jw_end(&w);
+    tn_jw_kz(&w, "holder", id);
+    tn_jw_end(&w);
+    tn_fail(err, TN_E_key_taken, "%s: another %s has '%.*s' already", resource->key[0],
+            resource->name, TN_FMT(key[0]));
+    tn_fail_field(err, "%s", resource->key[0]);
+    if (!detail.failed) tn_fail_params(err, detail.p);
+    tn_buf_clear(&detail);
+    return false;
+}
+
 static bool key_is_free(struct tx *tx, const struct tn_entity *resource, const struct tn_id *id,
                         struct tn_jval body, struct tn_err *err)
 {
@@ -211,11 +235,8 @@ static bool key_is_free(struct tx *tx, const struct tn_entity *resource, const s
     tn_arena_init(&arena);
     if (key_in(resource, body, &arena, key))
         ok = tx_find(tx, resource, key, key_length(resource), &other, err);
-    if (ok && other && memcmp(&other->row.id, id, sizeof *id) != 0) {
-        ok = tn_fail(err, TN_E_conflict, "%s: another %s has '%.*s' already", resource->key[0],
-                     resource->name, TN_FMT(key[0]));
-        tn_fail_field(err, "%s", resource->key[0]);
-    }
+    if (ok && other && memcmp(&other->row.id, id, sizeof *id) != 0)
+        ok = key_is_taken(resource, key, &other->row.id, err);
     tn_arena_clear(&arena);
     return ok;
 }

@@ -23,10 +23,9 @@ static const struct key adapter_keys[] = {{"title", D_TEXT, false},
                                           {"webhook", D_TABLE | D_BOX, false},
                                           {NULL, 0, false}};
 static const struct key operation_keys[] = {
-    {"title", D_TEXT, false},     {"entity", D_TEXT, true},
-    {"direction", D_TEXT, false}, {"mapping", D_TEXT, false},
-    {"schedule", D_TEXT, false},  {"filters", D_TABLE, false},
-    {"run", D_FUNCTION, false},   {NULL, 0, false}};
+    {"title", D_TEXT, false},   {"entity", D_TEXT, true},           {"direction", D_TEXT, false},
+    {"mapping", D_TEXT, false}, {"schedule", D_TEXT, false},        {"filters", D_TABLE, false},
+    {"run", D_FUNCTION, false}, {"on_key_conflict", D_TEXT, false}, {NULL, 0, false}};
 static const struct key webhook_keys[] = {{"signature", D_TEXT, false},
                                           {"secret", D_TEXT, false},
                                           {"id", D_TEXT, false},
@@ -147,6 +146,18 @@ static void check_auth(struct reading *r, const struct tn_adapter *a)
 
 /* ---- operations ---- */
 
+/* "adopt" or "refuse", which is also what is meant by nothing. */
+static bool read_adopt(struct reading *r, int table, const char *name)
+{
+    const char *word = tn_decl_opt_text(r, table, "on_key_conflict");
+    bool adopt = word && strcmp(word, "adopt") == 0;
+    if (word && !adopt && strcmp(word, "refuse") != 0)
+        tn_decl_fault(r, tn_decl_key_line(r, "on_key_conflict"),
+                      "'on_key_conflict' of %s has to be \"adopt\" or \"refuse\", not \"%s\"", name,
+                      word);
+    return adopt;
+}
+
 static void read_operation(struct reading *r, int table, struct tn_operation *o)
 {
     lua_State *L = r->L;
@@ -158,6 +169,7 @@ static void read_operation(struct reading *r, int table, struct tn_operation *o)
     o->schedule = tn_decl_opt_text(r, table, "schedule");
     o->run = tn_decl_opt_ref(r, table, "run");
     if (!o->direction) o->direction = "pull";
+    o->adopt = read_adopt(r, table, o->name);
     if (strcmp(o->direction, "pull") != 0 && strcmp(o->direction, "push") != 0)
         tn_decl_fault(r, tn_decl_key_line(r, "direction"),
                       "'direction' of %s has to be \"pull\" or "

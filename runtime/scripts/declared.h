@@ -32,6 +32,7 @@ struct tn_operation {
     const char *direction;          /* "pull" or "push" */
     const char *mapping;            /* "oracle_fusion/item"; NULL: none */
     const char *schedule;           /* proposed; NULL: none */
+    bool adopt;                     /* on_key_conflict */
     const struct tn_field *filters; /* that a run may be given */
     size_t n_filters;
     int run; /* ref: what does it; LUA_NOREF: pull or push of entity */

@@ -514,6 +514,7 @@ static void fill(struct tn_source *out, struct source *s, const struct tn_mappin
                               .fields = target->resource.fields,
                               .n_fields = target->resource.n_fields,
                               .entity = s->operation->entity,
+                              .adopt = s->operation->adopt,
                               .mapping = tn_mapping_info(mapping)->file,
                               .replaced_us = tn_connection_replaced_us(s->connection)};
     snprintf(out->generation, sizeof out->generation, "%s", tn_unit_generation(unit));

@@ -236,6 +236,14 @@ bool tn_commit_delete(struct tn_commit *c, int64_t team, const char *table, cons
     return finish(c, m, err);
 }
 
+bool tn_commit_erase(struct tn_commit *c, int64_t team, const char *table, const struct tn_id *id,
+                     int64_t based_on, struct tn_err *err)
+{
+    struct mark m = mark(c);
+    if (record_op(c, TN_OP_erase, team, table, id, based_on, err) < 0) return undo(c, m);
+    return finish(c, m, err);
+}
+
 bool tn_commit_expect(struct tn_commit *c, int64_t team, const char *table, const struct tn_id *id,
                       int64_t version, struct tn_err *err)
 {
@@ -262,11 +270,29 @@ bool tn_commit_upsert(struct tn_commit *c, const struct tn_upsert *u, struct tn_
     tn_put_u8(&c->value, TN_OP_upsert);
     tn_put_u16(&c->value, (unsigned)slot);
     tn_put_u16(&c->value, (unsigned)source);
-    tn_put_u8(&c->value, u->merge);
+    tn_put_u8(&c->value, (u->merge ? TN_UPSERT_merge : 0) |
+                             (u->on_key_conflict == TN_KEY_adopt ? TN_UPSERT_adopt : 0));
     tn_put_i64(&c->value, u->based_on);
     tn_buf_add(&c->value, u->hash, TN_HASH_LEN);
     tn_put_str(&c->value, u->external_id);
     put_body(c, slot, u->body);
+    return finish(c, m, err);
+}
+
+bool tn_commit_present(struct tn_commit *c, int64_t team, const struct tn_origin *source,
+                       const struct tn_str *external_ids, size_t count, struct tn_err *err)
+{
+    struct mark m = mark(c);
+    if (!team_ok(team, err)) return false;
+    int from = source_slot(c, team, source, err);
+    if (from < 0) return undo(c, m);
+    uint32_t n = 0;
+    for (size_t i = 0; i < count; i++) n += external_ok(external_ids[i], err);
+    tn_put_u8(&c->value, TN_OP_present);
+    tn_put_u16(&c->value, (unsigned)from);
+    tn_put_u32(&c->value, n);
+    for (size_t i = 0; i < count; i++)
+        if (external_ok(external_ids[i], err)) tn_put_str(&c->value, external_ids[i]);
     return finish(c, m, err);
 }
 
@@ -439,6 +465,26 @@ bool tn_commit_reschedule(struct tn_commit *c, const struct tn_id *entry, int64_
     return finish(c, m, err);
 }
 
+static void take_outcome(struct tn_wire *w, struct tn_op_outcome *o, struct tn_arena *arena)
+{
+    unsigned kind = tn_take_u8(w);
+    *o =
+        (struct tn_op_outcome){.kind = (enum tn_outcome_kind)(kind & ~(unsigned)TN_OUTCOME_adopted),
+                               .id = tn_take_id(w),
+                               .before = {"", 0}};
+    bool flag = kind & TN_OUTCOME_adopted;
+    o->version = tn_take_i64(w);
+    if (o->kind == TN_DONE_conflict) {
+        struct tn_err *why = tn_arena_alloc(arena, sizeof *why);
+        tn_take_err(w, why);
+        o->why = why;
+        o->adoptable = flag;
+    } else if (flag) {
+        o->adopted = true;
+        o->before = tn_take_str(w);
+    }
+}
+
 void tn_commit_answer(struct tn_str result, tn_commit_fn done, void *arg)
 {
     struct tn_wire w = tn_wire(result);
@@ -451,15 +497,12 @@ void tn_commit_answer(struct tn_str result, tn_commit_fn done, void *arg)
     }
     c.count = tn_take_u32(&w);
     struct tn_op_outcome *ops = tn_alloc((c.count + 1) * sizeof *ops);
-    for (size_t i = 0; i < c.count && !w.bad; i++) {
-        unsigned kind = tn_take_u8(&w);
-        ops[i].kind = (enum tn_outcome_kind)(kind & 0x7f);
-        ops[i].adopted = kind >> 7;
-        ops[i].id = tn_take_id(&w);
-        ops[i].version = tn_take_i64(&w);
-    }
+    struct tn_arena arena;
+    tn_arena_init(&arena);
+    for (size_t i = 0; i < c.count && !w.bad; i++) take_outcome(&w, &ops[i], &arena);
     c.ops = ops;
     done(arg, &c, NULL);
+    tn_arena_clear(&arena);
     tn_free(ops);
 }
 
@@ -469,6 +512,7 @@ void tn_put_err(struct tn_buf *b, const struct tn_err *err)
     if (!err || err->kind == TN_E_none) return;
     tn_put_str(b, tn_str(err->field));
     tn_put_str(b, tn_str(err->text));
+    tn_put_str(b, tn_str(err->params));
 }
 
 void tn_take_err(struct tn_wire *w, struct tn_err *err)
@@ -481,6 +525,11 @@ void tn_take_err(struct tn_wire *w, struct tn_err *err)
     }
     if (kind == TN_E_none) return;
     struct tn_str field = tn_take_str(w), text = tn_take_str(w);
+    struct tn_str detail = tn_take_str(w);
     tn_fail(err, (enum tn_kind)kind, "%.*s", TN_FMT(text));
     if (field.n) tn_fail_field(err, "%.*s", TN_FMT(field));
+    if (detail.n < sizeof err->params) {
+        memcpy(err->params, detail.p, detail.n);
+        err->params[detail.n] = '\0';
+    }
 }

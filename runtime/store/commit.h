@@ -4,7 +4,12 @@
  * transaction: nothing is locked, nothing waits.
  *
  * An operation that breaks a rule when it is added (no such table, a body that is no JSON object)
- * fails the call and leaves the commit as it was.  Above TN_LIMIT_COMMIT: kind too_large. */
+ * fails the call and leaves the commit as it was.  Above TN_LIMIT_COMMIT: kind too_large.
+ *
+ * Keys are judged by the end of the commit, so its writes may exchange and shift them in any order.
+ * Who has a key at the end: the record that had it before and was given no other, else the one that
+ * the earliest operation gave it to.  Another one's put or patch fails the commit (key_taken);
+ * another one's upsert is left out (see tn_commit_upsert). */
 #ifndef TN_STORE_COMMIT_H
 #define TN_STORE_COMMIT_H
 
@@ -19,8 +24,7 @@ size_t tn_commit_bytes(const struct tn_commit *commit);
 void tn_commit_origin(struct tn_commit *commit, const struct tn_id *integration);
 
 /* Writes the whole record.  id NULL (with TN_NEW_ONLY): the store makes one, which the outcome has
- * and which costs no index entry.  based_on: TN_NEW_ONLY, TN_ANY or the version it has to have.  A
- * key that another record of the team holds is a conflict. */
+ * and which costs no index entry.  based_on: TN_NEW_ONLY, TN_ANY or the version it has to have. */
 TN_MUST_CHECK bool tn_commit_put(struct tn_commit *commit, int64_t team, const char *table,
                                  const struct tn_id *id, struct tn_str body, int64_t based_on,
                                  struct tn_err *err);
@@ -29,17 +33,30 @@ TN_MUST_CHECK bool tn_commit_put(struct tn_commit *commit, int64_t team, const c
 TN_MUST_CHECK bool tn_commit_patch(struct tn_commit *commit, int64_t team, const char *table,
                                    const struct tn_id *id, struct tn_str patch, int64_t based_on,
                                    struct tn_err *err);
-/* With TN_ANY a record that is not there is `unchanged`.  Its links go with it. */
+/* With TN_ANY a record that is not there is `unchanged`.  Its links go with it; a table with
+ * history keeps its last state and its former versions (tn_store_as_of) as long as retention has
+ * it. */
 TN_MUST_CHECK bool tn_commit_delete(struct tn_commit *commit, int64_t team, const char *table,
                                     const struct tn_id *id, int64_t based_on, struct tn_err *err);
+/* As delete, but nothing of the record is kept; also of one that was deleted before (TN_ANY).
+ * Events and backups that name it stay. */
+TN_MUST_CHECK bool tn_commit_erase(struct tn_commit *commit, int64_t team, const char *table,
+                                   const struct tn_id *id, int64_t based_on, struct tn_err *err);
 /* Succeeds only if the record has this version (0: does not exist): for what was merely read. */
 TN_MUST_CHECK bool tn_commit_expect(struct tn_commit *commit, int64_t team, const char *table,
                                     const struct tn_id *id, int64_t version, struct tn_err *err);
 
-/* A record as its source has it.  Linked with the same hash: unchanged.  Linked: the record is
- * updated.  Not linked, but a record of the team has the same key: that one is adopted.  Else it is
- * created.  A key held by another record, or an adoption of a record that is linked to another
- * external id of this source, leaves this item out (TN_DONE_conflict) and fails nothing. */
+/* What a source says of one of its records.  Linked with the same hash: unchanged.  Linked: the
+ * record is updated.  Not linked, but a record of the team has the same key: that one is adopted,
+ * if this source has no external id for it.  Else it is created.
+ *
+ * An item that cannot have its key at the end of the commit is left out (TN_DONE_conflict, which
+ * fails nothing), and its record keeps what it had; an item that wanted that record's former key is
+ * left out with it.  The rest stands as if they had not been said.  But an item that is not linked
+ * adopts the holder of its key where the source has no external id for that one, or, with
+ * TN_KEY_adopt, another one that is neither in this commit nor named by tn_commit_present: the
+ * record was made anew over there, and its link moves to the new external id (outcome.before). */
+enum tn_on_key_conflict { TN_KEY_refuse, TN_KEY_adopt };
 struct tn_upsert {
     int64_t team;
     const char *table;
@@ -49,9 +66,16 @@ struct tn_upsert {
     struct tn_str body;
     bool merge;       /* top-level members that body lacks stay as they are */
     int64_t based_on; /* 0: whatever is there; else the record's version, as conflict */
+    enum tn_on_key_conflict on_key_conflict;
 };
 TN_MUST_CHECK bool tn_commit_upsert(struct tn_commit *commit, const struct tn_upsert *u,
                                     struct tn_err *err);
+/* External ids that the source has, too, though this commit has nothing to say of them: no upsert
+ * moves their links away.  Those that no link can have are skipped. */
+TN_MUST_CHECK bool tn_commit_present(struct tn_commit *commit, int64_t team,
+                                     const struct tn_origin *source,
+                                     const struct tn_str *external_ids, size_t count,
+                                     struct tn_err *err);
 /* Pairs a record with an external id (after an outbound create), or renews hash and agreed state.
  */
 TN_MUST_CHECK bool tn_commit_link(struct tn_commit *commit, int64_t team, const char *table,

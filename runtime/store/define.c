@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "store/shape.h"
 #include "store/writer.h"
+#include "store/unique.h"
 
 struct tn_wtable *tn_wtable(struct tn_writer *w, struct tn_str name)
 {
@@ -248,20 +249,40 @@ static bool run_row(struct tn_writer *w, sqlite3_stmt *st, bool *taken, struct t
     return rc == SQLITE_DONE;
 }
 
-/* The same row in the table that this one is being turned into.  A key that the new declaration
- * forbids ends the remake, not the commit. */
+static bool shadow_row(struct tn_writer *w, struct tn_wtable *next, const struct tn_rec *r,
+                       bool fresh, const struct tn_cell *cells, bool *taken, struct tn_err *err)
+{
+    sqlite3_stmt *st = fresh ? next->insert : next->update;
+    bind_row(st, 0, next, r, cells);
+    return run_row(w, st, taken, err);
+}
+
+/* The same row in the table that this one is being turned into.  A key that is taken there waits
+ * for the end of the commit. */
 static bool shadow(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r, bool fresh,
                    struct tn_err *err)
 {
-    struct tn_cell cells[TN_STORE_COLUMNS_MAX];
+    struct tn_cell cells[TN_STORE_COLUMNS_MAX], bare[TN_STORE_COLUMNS_MAX];
     struct tn_wtable *next = t->next;
     bool taken = false;
     if (!next || next->failed || r->n > next->copied) return true;
     if (!tn_wtable_cells(w, next, r->body, cells, err)) return false;
-    sqlite3_stmt *st = fresh ? next->insert : next->update;
-    bind_row(st, 0, next, r, cells);
-    bool ok = run_row(w, st, &taken, err);
-    if (taken) next->failed = true;
+    if (shadow_row(w, next, r, fresh, cells, &taken, err)) return true;
+    if (!taken) return false;
+    tn_cells_without_key(next, cells, bare);
+    tn_unique_shadow(w, t, r->n);
+    return shadow_row(w, next, r, fresh, bare, &taken, err);
+}
+
+bool tn_wtable_shadow(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
+                      struct tn_err *err)
+{
+    struct tn_cell cells[TN_STORE_COLUMNS_MAX];
+    bool taken = false;
+    if (!t->next || t->next->failed) return true;
+    if (!tn_wtable_cells(w, t->next, r->body, cells, err)) return false;
+    bool ok = shadow_row(w, t->next, r, false, cells, &taken, err);
+    t->next->failed = taken;
     return ok || taken;
 }
 

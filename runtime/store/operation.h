@@ -33,9 +33,15 @@ static inline enum tn_step tn_step_of(bool ok)
 }
 enum tn_step tn_step_conflict(struct tn_writer *w, struct tn_err *err, const char *text);
 enum tn_step tn_step_damaged(struct tn_err *err);
-/* Appends the outcome; id may be NULL.  Always ok. */
+/* These append the outcome; id and r may be NULL.  Always ok. */
 enum tn_step tn_step_done(struct tn_writer *w, struct tn_buf *result, enum tn_outcome_kind kind,
-                          bool adopted, const struct tn_id *id, int64_t version);
+                          const struct tn_id *id, int64_t version);
+enum tn_step tn_step_adopted(struct tn_writer *w, struct tn_buf *result, enum tn_outcome_kind kind,
+                             const struct tn_rec *r, struct tn_str before);
+enum tn_step tn_step_left_out(struct tn_writer *w, struct tn_buf *result, const struct tn_rec *r,
+                              bool adoptable, const struct tn_err *why);
+/* Fills err: the record has another version than the write was based on. */
+void tn_stale(const struct tn_rec *r, int64_t based_on, struct tn_err *err);
 
 /* ---- taking apart; what is not there marks the reader bad ---- */
 
@@ -73,6 +79,9 @@ enum tn_step tn_rec_change(struct tn_writer *w, struct tn_wtable *t, const struc
 /* With its links. */
 bool tn_rec_remove(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                    struct tn_err *err);
+/* Former versions and the last state of a record that was deleted; *kept: there were any. */
+bool tn_rec_forget(struct tn_writer *w, struct tn_wtable *t, int64_t team, const struct tn_id *id,
+                   bool *kept, struct tn_err *err);
 /* body with a patch (RFC 7396) or the members of `over` over it. */
 bool tn_rec_merged(struct tn_writer *w, struct tn_str body, struct tn_str over, bool patch,
                    struct tn_str *out, struct tn_err *err);
@@ -81,8 +90,12 @@ bool tn_link_drop(struct tn_writer *w, int64_t source, struct tn_str external_id
 
 /* ---- upsert.c ---- */
 
+/* The external id under which a source knows the record, in its list of links; n 0: under none. */
+struct tn_str tn_link_of_source(struct tn_str list, int64_t source);
 enum tn_step tn_op_upsert(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
                           struct tn_err *err);
+enum tn_step tn_op_present(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
+                           struct tn_err *err);
 enum tn_step tn_op_link(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
                         struct tn_err *err);
 enum tn_step tn_op_unlink(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,

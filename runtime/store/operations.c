@@ -4,9 +4,7 @@
  * transaction broken (disk, memory). */
 #include <stdio.h>
 
-#include "store/operation.h"
-#include "store/shape.h"
-#include "store/wire.h"
+#include "store/unique.h"
 
 enum tn_step tn_step_conflict(struct tn_writer *w, struct tn_err *err, const char *text)
 {
@@ -21,15 +19,48 @@ enum tn_step tn_step_damaged(struct tn_err *err)
     return TN_STEP_refused;
 }
 
-enum tn_step tn_step_done(struct tn_writer *w, struct tn_buf *result, enum tn_outcome_kind kind,
-                          bool adopted, const struct tn_id *id, int64_t version)
+static enum tn_step outcome(struct tn_writer *w, struct tn_buf *result, unsigned kind,
+                            const struct tn_id *id, int64_t version)
 {
     static const struct tn_id none;
-    tn_put_u8(result, kind | (adopted ? 0x80u : 0));
+    tn_put_u8(result, kind);
     tn_put_id(result, id ? id : &none);
     tn_put_i64(result, version);
     w->op++;
     return TN_STEP_ok;
+}
+
+enum tn_step tn_step_done(struct tn_writer *w, struct tn_buf *result, enum tn_outcome_kind kind,
+                          const struct tn_id *id, int64_t version)
+{
+    return outcome(w, result, kind, id, version);
+}
+
+enum tn_step tn_step_adopted(struct tn_writer *w, struct tn_buf *result, enum tn_outcome_kind kind,
+                             const struct tn_rec *r, struct tn_str before)
+{
+    outcome(w, result, kind | TN_OUTCOME_adopted, &r->id, r->version);
+    tn_put_str(result, before);
+    return TN_STEP_ok;
+}
+
+enum tn_step tn_step_left_out(struct tn_writer *w, struct tn_buf *result, const struct tn_rec *r,
+                              bool adoptable, const struct tn_err *why)
+{
+    outcome(w, result, TN_DONE_conflict | (adoptable ? TN_OUTCOME_adopted : 0), r ? &r->id : NULL,
+            r ? r->version : 0);
+    tn_put_err(result, why);
+    return TN_STEP_ok;
+}
+
+void tn_stale(const struct tn_rec *r, int64_t based_on, struct tn_err *err)
+{
+    char detail[100];
+    tn_fail(err, TN_E_conflict, "based on version %lld, but the record is at %lld",
+            (long long)based_on, (long long)r->version);
+    snprintf(detail, sizeof detail, "{\"basedOn\":%lld,\"version\":%lld}", (long long)based_on,
+             (long long)r->version);
+    tn_fail_params(err, detail);
 }
 
 /* ------------------------------------------------------------------ announcements */
@@ -148,13 +179,13 @@ static bool same_version(int64_t based_on, int there, const struct tn_rec *r)
 static enum tn_step stale(struct tn_writer *w, int64_t based_on, int there, const struct tn_rec *r,
                           struct tn_err *err)
 {
-    char text[128];
     if (based_on == TN_NEW_ONLY)
         return tn_step_conflict(w, err, "a record with this id is there already");
     if (!there) return tn_step_conflict(w, err, "the record is not there any more");
-    snprintf(text, sizeof text, "based on version %lld, but the record is at %lld",
-             (long long)based_on, (long long)r->version);
-    return tn_step_conflict(w, err, text);
+    tn_stale(r, based_on, err);
+    tn_fail_in(err, "operation %zu", w->op);
+    tn_fail_field(err, "%zu", w->op);
+    return TN_STEP_refused;
 }
 
 struct target {
@@ -198,15 +229,13 @@ static enum tn_step put(struct tn_writer *w, struct tn_wire *in, struct tn_buf *
     r.body = body;
     r.hashed = false;
     if (there && tn_str_eq(old.body, body))
-        return tn_step_done(w, result, TN_DONE_unchanged, false, &old.id, old.version);
+        return tn_step_done(w, result, TN_DONE_unchanged, &old.id, old.version);
     if (!there && !tn_rec_next_n(w, at.t, &r.n, err)) return TN_STEP_broken;
     if (!there && !given) r.id = tn_id_at(w->fresh, r.n);
-    enum tn_step step = there ? tn_rec_change(w, at.t, &old, &r, cells, err)
-                              : tn_rec_create(w, at.t, &r, cells, err);
-    if (step == TN_STEP_refused) return tn_step_conflict(w, err, "another record has the same key");
+    enum tn_step step = there ? tn_unique_change(w, at.t, &old, &r, cells, NULL, err)
+                              : tn_unique_create(w, at.t, &r, cells, NULL, err);
     if (step != TN_STEP_ok) return step;
-    return tn_step_done(w, result, there ? TN_DONE_updated : TN_DONE_created, false, &r.id,
-                        r.version);
+    return tn_step_done(w, result, there ? TN_DONE_updated : TN_DONE_created, &r.id, r.version);
 }
 
 static enum tn_step patch(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
@@ -226,12 +255,11 @@ static enum tn_step patch(struct tn_writer *w, struct tn_wire *in, struct tn_buf
     r.hashed = false;
     if (!tn_rec_merged(w, old.body, over, true, &r.body, err)) return TN_STEP_refused;
     if (tn_str_eq(r.body, old.body))
-        return tn_step_done(w, result, TN_DONE_unchanged, false, &old.id, old.version);
+        return tn_step_done(w, result, TN_DONE_unchanged, &old.id, old.version);
     if (!tn_wtable_cells(w, at.t, r.body, cells, err)) return TN_STEP_refused;
-    enum tn_step step = tn_rec_change(w, at.t, &old, &r, cells, err);
-    if (step == TN_STEP_refused) return tn_step_conflict(w, err, "another record has the same key");
+    enum tn_step step = tn_unique_change(w, at.t, &old, &r, cells, NULL, err);
     if (step != TN_STEP_ok) return step;
-    return tn_step_done(w, result, TN_DONE_updated, false, &r.id, r.version);
+    return tn_step_done(w, result, TN_DONE_updated, &r.id, r.version);
 }
 
 static enum tn_step remove_op(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
@@ -243,11 +271,30 @@ static enum tn_step remove_op(struct tn_writer *w, struct tn_wire *in, struct tn
     int there = tn_rec_find(w, at.t, at.team, &at.id, &r, err);
     if (there < 0) return TN_STEP_broken;
     if (!there && at.based_on == TN_ANY)
-        return tn_step_done(w, result, TN_DONE_unchanged, false, &at.id, 0);
+        return tn_step_done(w, result, TN_DONE_unchanged, &at.id, 0);
     if (!there || !same_version(at.based_on, there, &r))
         return stale(w, at.based_on, there, &r, err);
     if (!tn_rec_remove(w, at.t, &r, err)) return TN_STEP_broken;
-    return tn_step_done(w, result, TN_DONE_deleted, false, &r.id, r.version);
+    return tn_step_done(w, result, TN_DONE_deleted, &r.id, r.version);
+}
+
+/* A record that is there goes first as any other does; then what is kept of it goes. */
+static enum tn_step erase(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
+                          struct tn_err *err)
+{
+    struct target at;
+    struct tn_rec r;
+    bool kept = false;
+    if (!take_target(w, in, &at)) return tn_step_damaged(err);
+    int there = tn_rec_find(w, at.t, at.team, &at.id, &r, err);
+    if (there < 0) return TN_STEP_broken;
+    if (there ? !same_version(at.based_on, there, &r) : at.based_on != TN_ANY)
+        return stale(w, at.based_on, there, &r, err);
+    if ((there && !tn_rec_remove(w, at.t, &r, err)) ||
+        !tn_rec_forget(w, at.t, at.team, &at.id, &kept, err))
+        return TN_STEP_broken;
+    return tn_step_done(w, result, there || kept ? TN_DONE_deleted : TN_DONE_unchanged, &at.id,
+                        there ? r.version : 0);
 }
 
 static enum tn_step expect(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
@@ -259,7 +306,7 @@ static enum tn_step expect(struct tn_writer *w, struct tn_wire *in, struct tn_bu
     int there = tn_rec_find(w, at.t, at.team, &at.id, &r, err);
     if (there < 0) return TN_STEP_broken;
     if (!same_version(at.based_on, there, &r)) return stale(w, at.based_on, there, &r, err);
-    return tn_step_done(w, result, TN_DONE_unchanged, false, &at.id, there ? r.version : 0);
+    return tn_step_done(w, result, TN_DONE_unchanged, &at.id, there ? r.version : 0);
 }
 
 static enum tn_step event(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
@@ -275,7 +322,7 @@ static enum tn_step event(struct tn_writer *w, struct tn_wire *in, struct tn_buf
     if (t && tn_rec_find(w, t, team, &id, &r, err) < 0) return TN_STEP_broken;
     if (!tn_writer_event(w, team, type.p, t ? t->decl->table.name : "", &id, r.version, data, err))
         return TN_STEP_broken;
-    return tn_step_done(w, result, TN_DONE_none, false, &id, r.version);
+    return tn_step_done(w, result, TN_DONE_none, &id, r.version);
 }
 
 /* ------------------------------------------------------------------ key-values */
@@ -350,7 +397,7 @@ static enum tn_step kv_set(struct tn_writer *w, struct tn_wire *in, struct tn_bu
     tn_bind_blob(st, 6, value.p, value.n);
     if (!tn_writer_run(w, st, "writing a key", err)) return TN_STEP_broken;
     tn_writer_note(w, TN_CHANGED_kv, kv.space, NULL);
-    return tn_step_done(w, result, TN_DONE_none, false, NULL, kv.version + 1);
+    return tn_step_done(w, result, TN_DONE_none, NULL, kv.version + 1);
 }
 
 static enum tn_step kv_delete(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
@@ -364,8 +411,7 @@ static enum tn_step kv_delete(struct tn_writer *w, struct tn_wire *in, struct tn
         kv_sql(w, "DELETE FROM tn_kv WHERE team = ?1 AND space = ?2 AND key = ?3", &kv, err);
     if (!st || !tn_writer_run(w, st, "deleting a key", err)) return TN_STEP_broken;
     tn_writer_note(w, TN_CHANGED_kv, kv.space, NULL);
-    return tn_step_done(w, result, kv.version ? TN_DONE_deleted : TN_DONE_unchanged, false, NULL,
-                        0);
+    return tn_step_done(w, result, kv.version ? TN_DONE_deleted : TN_DONE_unchanged, NULL, 0);
 }
 
 /* ------------------------------------------------------------------ queues */
@@ -396,8 +442,7 @@ static enum tn_step queue_there(struct tn_writer *w, struct tn_str queue, int64_
     else
         tn_writer_broken(w, "reading a queue", err);
     sqlite3_reset(st);
-    return rc == SQLITE_ROW ? tn_step_done(w, result, TN_DONE_unchanged, false, &id, 0)
-                            : TN_STEP_broken;
+    return rc == SQLITE_ROW ? tn_step_done(w, result, TN_DONE_unchanged, &id, 0) : TN_STEP_broken;
 }
 
 static enum tn_step queue_put(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
@@ -424,7 +469,7 @@ static enum tn_step queue_put(struct tn_writer *w, struct tn_wire *in, struct tn
     if (sqlite3_changes(w->db.sq) == 0) return queue_there(w, queue, team, key, result, err);
     tn_tally_set(w, last, last->value + 1);
     tn_writer_note(w, TN_CHANGED_queue, queue, &id);
-    return tn_step_done(w, result, TN_DONE_created, false, &id, 0);
+    return tn_step_done(w, result, TN_DONE_created, &id, 0);
 }
 
 /* Does the lease still stand?  A lease that only ran out, and nobody claimed since, does. */
@@ -461,7 +506,7 @@ static enum tn_step settle(struct tn_writer *w, struct tn_wire *in, struct tn_bu
     if (!st) return TN_STEP_broken;
     sqlite3_bind_int64(st, 1, tn_id_n(&id));
     if (!tn_writer_run(w, st, "settling", err)) return TN_STEP_broken;
-    return tn_step_done(w, result, TN_DONE_deleted, false, &id, 0);
+    return tn_step_done(w, result, TN_DONE_deleted, &id, 0);
 }
 
 static enum tn_step reschedule(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
@@ -483,7 +528,7 @@ static enum tn_step reschedule(struct tn_writer *w, struct tn_wire *in, struct t
     sqlite3_bind_int64(st, 2, due);
     if (anew) tn_bind_blob(st, 3, payload.p, payload.n);
     if (!tn_writer_run(w, st, "rescheduling", err)) return TN_STEP_broken;
-    return tn_step_done(w, result, TN_DONE_updated, false, &id, 0);
+    return tn_step_done(w, result, TN_DONE_updated, &id, 0);
 }
 
 static enum tn_step dequeue(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
@@ -499,7 +544,7 @@ static enum tn_step dequeue(struct tn_writer *w, struct tn_wire *in, struct tn_b
     if (!st || !tn_writer_run(w, st, "dequeueing", err)) return TN_STEP_broken;
     bool there = sqlite3_changes(w->db.sq) > 0;
     if (there) tn_writer_note(w, TN_CHANGED_queue, queue, NULL);
-    return tn_step_done(w, result, there ? TN_DONE_deleted : TN_DONE_unchanged, false, NULL, 0);
+    return tn_step_done(w, result, there ? TN_DONE_deleted : TN_DONE_unchanged, NULL, 0);
 }
 
 enum tn_step tn_writer_operation(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
@@ -511,8 +556,10 @@ enum tn_step tn_writer_operation(struct tn_writer *w, struct tn_wire *in, struct
     case TN_OP_put: return put(w, in, result, err);
     case TN_OP_patch: return patch(w, in, result, err);
     case TN_OP_delete: return remove_op(w, in, result, err);
+    case TN_OP_erase: return erase(w, in, result, err);
     case TN_OP_expect: return expect(w, in, result, err);
     case TN_OP_upsert: return tn_op_upsert(w, in, result, err);
+    case TN_OP_present: return tn_op_present(w, in, result, err);
     case TN_OP_link: return tn_op_link(w, in, result, err);
     case TN_OP_unlink: return tn_op_unlink(w, in, result, err);
     case TN_OP_event: return event(w, in, result, err);

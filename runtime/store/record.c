@@ -5,9 +5,7 @@
 
 #include "base/limits.h"
 #include "store/merge.h"
-#include "store/operation.h"
-#include "store/shape.h"
-#include "store/wire.h"
+#include "store/unique.h"
 
 /* ------------------------------------------------------------------ records */
 
@@ -258,6 +256,25 @@ static bool write_gone(struct tn_writer *w, struct tn_wtable *t, const struct tn
     return tn_writer_run(w, st, "keeping a deleted record", err);
 }
 
+bool tn_rec_forget(struct tn_writer *w, struct tn_wtable *t, int64_t team, const struct tn_id *id,
+                   bool *kept, struct tn_err *err)
+{
+    static const char *const sql[] = {
+        "DELETE FROM tn_history WHERE tbl = ?1 AND n IN "
+        "(SELECT n FROM tn_gone WHERE tbl = ?1 AND id = ?2 AND team = ?3)",
+        "DELETE FROM tn_gone WHERE tbl = ?1 AND id = ?2 AND team = ?3"};
+    for (size_t i = 0; i < 2; i++) {
+        sqlite3_stmt *st = tn_db_sql(&w->db, sql[i], err);
+        if (!st) return false;
+        sqlite3_bind_int64(st, 1, t->decl->no);
+        tn_bind_id(st, 2, id);
+        sqlite3_bind_int64(st, 3, team);
+        if (!tn_writer_run(w, st, "erasing a record", err)) return false;
+        *kept = sqlite3_changes(w->db.sq) > 0;
+    }
+    return true;
+}
+
 bool tn_link_drop(struct tn_writer *w, int64_t source, struct tn_str external_id,
                   struct tn_err *err)
 {
@@ -279,6 +296,7 @@ static bool drop_link(struct tn_writer *w, int64_t source, struct tn_str externa
 bool tn_rec_remove(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                    struct tn_err *err)
 {
+    tn_unique_gone(w, t, r->n);
     return write_gone(w, t, r, err) && each_link(w, r->links, drop_link, NULL, err) &&
            tn_wtable_remove(w, t, r->n, err) && count_row(w, t, r->team, -1, err) &&
            emit(w, t, t->deleted, r, err);

@@ -296,17 +296,23 @@ enum tn_outcome_kind {
 };
 struct tn_op_outcome {
     enum tn_outcome_kind kind;
-    bool adopted;    /* upsert: a record with the same key was there and is now linked */
-    struct tn_id id; /* of the record, or the queue entry */
-    int64_t version; /* of the record or the key-value, after the commit */
+    bool adopted;         /* upsert: a record with the same key was there and is now linked */
+    bool adoptable;       /* of a conflict: TN_KEY_adopt may settle it */
+    struct tn_str before; /* adopted: the external id that the source had for it until now, or "" */
+    struct tn_id id;      /* of the record, or the queue entry; zero: none */
+    int64_t version;      /* of the record or the key-value, after the commit */
+    const struct tn_err *why; /* of a conflict, else NULL: key_taken or conflict, as below */
 };
 struct tn_committed {
     const struct tn_op_outcome *ops; /* one an operation, in the order they were added */
     size_t count;
 };
-/* One of done and err is NULL.  err kinds: conflict (text says which operation and why; field is
- * its number from 0, "2"), invalid, not_found (no such table), too_large, disk_full, io (both:
- * nothing was acknowledged), overloaded, unavailable, corrupt, cancelled. */
+/* One of done and err is NULL.  err kinds: key_taken and conflict (text says which operation and
+ * why; field is its number from 0, "2"), invalid, not_found (no such table), too_large, disk_full,
+ * io (both: nothing was acknowledged), overloaded, unavailable, corrupt, cancelled. */
+/* Details of key_taken: {"key": {column: value, ...}, "holder": id of the record that has it,
+ * "externalId": the one under which the same source knows that record (upserts only, if any)}; long
+ * values are cut.  Of a conflict of versions: {"basedOn": 3, "version": 5}. */
 typedef void (*tn_commit_fn)(void *arg, const struct tn_committed *done, const struct tn_err *err);
 /* Takes the commit over, whatever happens.  done is called exactly once, in a later turn; by then
  * this handle reads what was written. */

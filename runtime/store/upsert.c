@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Records as sources tell of them, and the links between the two. */
-#include <stdio.h>
-
-#include "store/operation.h"
-#include "store/shape.h"
-#include "store/wire.h"
+#include "store/unique.h"
 
 struct upsert {
     struct tn_wslot *slot;
     struct tn_wtable *t;
     struct tn_wsource *source;
-    bool merge;
+    bool merge, adopt;
     int64_t based_on;
     unsigned char hash[TN_HASH_LEN];
     struct tn_str external_id, body;
@@ -66,8 +62,7 @@ static struct tn_str link_removed(struct tn_writer *w, struct tn_str list, int64
     return (struct tn_str){p, n};
 }
 
-/* The external id under which a source knows the record; n 0 when it does not. */
-static struct tn_str link_of_source(struct tn_str list, int64_t source)
+struct tn_str tn_link_of_source(struct tn_str list, int64_t source)
 {
     struct tn_wire in = tn_wire(list);
     while (in.p < in.end && !in.bad) {
@@ -145,49 +140,82 @@ static bool renew_link(struct tn_writer *w, const struct upsert *u, const struct
                       r->version, u->hash, &added, err);
 }
 
-/* The record gets what the source says; then the link agrees with it. */
+static struct tn_by by(const struct upsert *u)
+{
+    return (struct tn_by){u->source->no, u->external_id, u->adopt};
+}
+
+static enum tn_step is_stale(struct tn_writer *w, const struct upsert *u, const struct tn_rec *old,
+                             struct tn_buf *result)
+{
+    struct tn_err why;
+    tn_stale(old, u->based_on, &why);
+    return tn_step_left_out(w, result, old, false, &why);
+}
+
+/* The record gets what the source says; then the link agrees with it.  before: the external id that
+ * it had in the source; NULL: u's own. */
 static enum tn_step upsert_over(struct tn_writer *w, struct upsert *u, const struct tn_rec *old,
-                                bool adopt, struct tn_buf *result, struct tn_err *err)
+                                const struct tn_str *before, struct tn_buf *result,
+                                struct tn_err *err)
 {
     struct tn_rec r = *old;
+    const struct tn_by who = by(u);
+    enum tn_step step = TN_STEP_ok;
     r.body = u->body;
     r.hashed = !u->merge;
     memcpy(r.hash, u->hash, TN_HASH_LEN);
-    if (u->based_on > 0 && u->based_on != old->version)
-        return tn_step_done(w, result, TN_DONE_conflict, false, &old->id, old->version);
+    if (u->based_on > 0 && u->based_on != old->version) return is_stale(w, u, old, result);
     if (u->merge && (!tn_rec_merged(w, old->body, u->body, false, &r.body, err) ||
                      !tn_wtable_cells(w, u->t, r.body, u->cells, err)))
         return TN_STEP_refused;
-    if (adopt) r.links = link_added(w, old->links, u->source->no, u->external_id);
+    if (before && before->n) {
+        if (!tn_link_drop(w, u->source->no, *before, err)) return TN_STEP_broken;
+        r.links = link_removed(w, r.links, u->source->no, *before);
+    }
+    if (before) r.links = link_added(w, r.links, u->source->no, u->external_id);
     bool same = tn_str_eq(r.body, old->body);
     if (!same) {
-        enum tn_step step = tn_rec_change(w, u->t, old, &r, u->cells, err);
-        if (step == TN_STEP_refused)
-            return tn_step_done(w, result, TN_DONE_conflict, false, &old->id, old->version);
-        if (step != TN_STEP_ok) return step;
-    } else if (adopt) {
-        bool taken;
+        step = tn_unique_change(w, u->t, old, &r, u->cells, &who, err);
+    } else if (before) {
         r.hashed = old->hashed;
         memcpy(r.hash, old->hash, TN_HASH_LEN);
-        if (!tn_wtable_update(w, u->t, &r, u->cells, &taken, err)) return TN_STEP_broken;
+        step = tn_step_of(tn_unique_keep(w, u->t, &r, u->cells, err));
     }
+    if (step != TN_STEP_ok) return step;
     if (!renew_link(w, u, &r, err)) return TN_STEP_broken;
-    return tn_step_done(w, result, same ? TN_DONE_unchanged : TN_DONE_updated, adopt, &r.id,
-                        r.version);
+    enum tn_outcome_kind kind = same ? TN_DONE_unchanged : TN_DONE_updated;
+    return before ? tn_step_adopted(w, result, kind, &r, *before)
+                  : tn_step_done(w, result, kind, &r.id, r.version);
 }
 
-/* The key is taken: adopt its holder, unless the source knows that one by another name. */
-static enum tn_step upsert_adopt(struct tn_writer *w, struct upsert *u, struct tn_buf *result,
-                                 struct tn_err *err)
+/* The record that has the key is adopted, unless the source knows it by another name; *done when it
+ * was. */
+static enum tn_step upsert_adopt(struct tn_writer *w, struct upsert *u, bool *done,
+                                 struct tn_buf *result, struct tn_err *err)
+{
+    static const struct tn_str none = {"", 0};
+    struct tn_rec old;
+    int there = tn_unique_adoptable(w, u->t, u->source, u->cells, &old, err);
+    if (there < 0) return TN_STEP_broken;
+    *done = there;
+    if (!*done) return TN_STEP_ok;
+    if (!tn_link_drop(w, u->source->no, u->external_id, err)) return TN_STEP_broken;
+    return upsert_over(w, u, &old, &none, result, err);
+}
+
+/* As the last time through the commit found. */
+static enum tn_step upsert_adopt_as_found(struct tn_writer *w, struct upsert *u,
+                                          const struct tn_verdict *v, bool *done,
+                                          struct tn_buf *result, struct tn_err *err)
 {
     struct tn_rec old;
-    int there = tn_rec_find_key(w, u->t, u->source->team, u->cells, &old, err);
-    if (there < 0 || !tn_link_drop(w, u->source->no, u->external_id, err)) return TN_STEP_broken;
-    if (!there) return tn_step_done(w, result, TN_DONE_conflict, false, NULL, 0);
-    struct tn_str known = link_of_source(old.links, u->source->no);
-    if (known.n && !tn_str_eq(known, u->external_id))
-        return tn_step_done(w, result, TN_DONE_conflict, false, &old.id, old.version);
-    return upsert_over(w, u, &old, true, result, err);
+    int there = tn_rec_find_n(w, u->t, v->n, &old, err);
+    if (there < 0) return TN_STEP_broken;
+    *done = there && tn_str_eq(tn_link_of_source(old.links, u->source->no), v->before);
+    if (!*done) return TN_STEP_ok;
+    if (!tn_link_drop(w, u->source->no, u->external_id, err)) return TN_STEP_broken;
+    return upsert_over(w, u, &old, &v->before, result, err);
 }
 
 static struct tn_rec new_record(struct tn_writer *w, const struct upsert *u, int64_t n)
@@ -206,18 +234,34 @@ static enum tn_step upsert_new(struct tn_writer *w, struct upsert *u, int64_t n,
                                struct tn_buf *result, struct tn_err *err)
 {
     struct tn_rec r = new_record(w, u, n);
-    enum tn_step step = tn_rec_create(w, u->t, &r, u->cells, err);
-    if (step == TN_STEP_refused) return upsert_adopt(w, u, result, err);
+    const struct tn_by who = by(u);
+    const struct tn_verdict *v = tn_unique_verdict(w);
+    bool done = false;
+    enum tn_step step = v ? upsert_adopt_as_found(w, u, v, &done, result, err) : TN_STEP_refused;
+    if (!done && !tn_unique_waits(w)) {
+        step = tn_rec_create(w, u->t, &r, u->cells, err);
+        done = step == TN_STEP_ok;
+        if (done) tn_step_done(w, result, TN_DONE_created, &r.id, r.version);
+        if (step == TN_STEP_refused) step = upsert_adopt(w, u, &done, result, err);
+    } else if (!done) {
+        step = upsert_adopt(w, u, &done, result, err);
+    }
+    if (done || step != TN_STEP_ok) return step;
+    tn_unique_begin(w);
+    step = tn_unique_create(w, u->t, &r, u->cells, &who, err);
     if (step != TN_STEP_ok) return step;
-    return tn_step_done(w, result, TN_DONE_created, false, &r.id, r.version);
+    return tn_step_done(w, result, TN_DONE_created, &r.id, r.version);
 }
 
 static enum tn_step upsert_known(struct tn_writer *w, struct upsert *u, const struct link *link,
                                  struct tn_buf *result, struct tn_err *err)
 {
     struct tn_rec old;
-    if (link->tbl != u->t->decl->no)
-        return tn_step_done(w, result, TN_DONE_conflict, false, NULL, 0);
+    if (link->tbl != u->t->decl->no) {
+        struct tn_err why;
+        tn_fail(&why, TN_E_conflict, "the external id is linked to a record of another table");
+        return tn_step_left_out(w, result, NULL, false, &why);
+    }
     int there = tn_rec_find_n(w, u->t, link->n, &old, err);
     if (there < 0) return TN_STEP_broken;
     if (!there) {
@@ -225,16 +269,31 @@ static enum tn_step upsert_known(struct tn_writer *w, struct upsert *u, const st
         return TN_STEP_refused;
     }
     if (memcmp(link->hash, u->hash, TN_HASH_LEN) == 0)
-        return tn_step_done(w, result, TN_DONE_unchanged, false, &old.id, old.version);
-    return upsert_over(w, u, &old, false, result, err);
+        return tn_step_done(w, result, TN_DONE_unchanged, &old.id, old.version);
+    return upsert_over(w, u, &old, NULL, result, err);
+}
+
+/* The record that the external id is linked to, if any, is left as it is. */
+static enum tn_step upsert_left_out(struct tn_writer *w, const struct upsert *u,
+                                    const struct tn_verdict *v, struct tn_buf *result,
+                                    struct tn_err *err)
+{
+    struct link link;
+    struct tn_rec r;
+    int there = find_link(w, u->source->no, u->external_id, &link, err);
+    if (there > 0) there = link.tbl == u->t->decl->no ? tn_rec_find_n(w, u->t, link.n, &r, err) : 0;
+    if (there < 0) return TN_STEP_broken;
+    return tn_step_left_out(w, result, there ? &r : NULL, v->adoptable, &v->why);
 }
 
 /* The link goes in first: whether that works tells whether the record is new, in one descent. */
 static enum tn_step upsert_one(struct tn_writer *w, struct upsert *u, int64_t n,
                                struct tn_buf *result, struct tn_err *err)
 {
+    const struct tn_verdict *v = tn_unique_verdict(w);
     struct link link;
     bool added = false;
+    if (v && v->left_out) return upsert_left_out(w, u, v, result, err);
     if (!write_link(w, link_insert, u->source->no, u->external_id, u->t->decl->no, n, 1, u->hash,
                     &added, err))
         return TN_STEP_broken;
@@ -282,7 +341,7 @@ static enum tn_step upsert_all_new(struct tn_writer *w, struct upsert *u, int64_
     for (int i = 0; i < TN_ROWS_MANY; i++) r[i] = new_record(w, &u[i], first + i);
     enum tn_step step = tn_rec_create_many(w, u->t, r, cells, err);
     for (int i = 0; i < TN_ROWS_MANY && step == TN_STEP_ok; i++)
-        step = tn_step_done(w, result, TN_DONE_created, false, &r[i].id, r[i].version);
+        step = tn_step_done(w, result, TN_DONE_created, &r[i].id, r[i].version);
     return step;
 }
 
@@ -319,12 +378,15 @@ static bool take_upsert(struct tn_writer *w, struct tn_wire *in, struct upsert *
 {
     *u = (struct upsert){.slot = tn_take_slot(w, in), .cells = cells};
     u->source = tn_take_source(w, in);
-    u->merge = tn_take_u8(in);
+    unsigned how = tn_take_u8(in);
+    u->merge = how & TN_UPSERT_merge;
+    u->adopt = how & TN_UPSERT_adopt;
     u->based_on = tn_take_i64(in);
     tn_take(in, u->hash, sizeof u->hash);
     u->external_id = tn_take_str(in);
     if (in->bad || !tn_take_body(w, in, u->slot, cells, &u->body, err)) return false;
     u->t = u->slot->table;
+    tn_unique_present(w, u->source->no, u->external_id);
     return true;
 }
 
@@ -360,7 +422,8 @@ enum tn_step tn_op_upsert(struct tn_writer *w, struct tn_wire *in, struct tn_buf
     if (!take_upsert(w, in, u, cells[0], err) || !take_more(w, in, u, cells, &n, err))
         return tn_step_damaged(err);
     if (!tn_rec_next_n(w, u->t, &next, err)) return TN_STEP_broken;
-    if (n == TN_ROWS_MANY && !u->t->next) return upsert_many(w, u, cells, next, result, err);
+    if (n == TN_ROWS_MANY && !u->t->next && !w->unique)
+        return upsert_many(w, u, cells, next, result, err);
     for (int i = 0; i < n && step == TN_STEP_ok; i++)
         step = tn_rec_next_n(w, u->t, &next, err) ? upsert_one(w, &u[i], next, result, err)
                                                   : TN_STEP_broken;
@@ -369,15 +432,26 @@ enum tn_step tn_op_upsert(struct tn_writer *w, struct tn_wire *in, struct tn_buf
 
 /* ------------------------------------------------------------------ links alone */
 
+enum tn_step tn_op_present(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
+                           struct tn_err *err)
+{
+    struct tn_wsource *source = tn_take_source(w, in);
+    unsigned count = tn_take_u32(in);
+    for (unsigned i = 0; i < count && !in->bad; i++) {
+        struct tn_str external_id = tn_take_str(in);
+        if (!in->bad) tn_unique_present(w, source->no, external_id);
+    }
+    if (in->bad) return tn_step_damaged(err);
+    return tn_step_done(w, result, TN_DONE_none, NULL, 0);
+}
+
 /* Only the list of links of a record changes. */
 static bool relist(struct tn_writer *w, struct tn_wtable *t, struct tn_rec *r, struct tn_str links,
                    struct tn_err *err)
 {
     struct tn_cell cells[TN_STORE_COLUMNS_MAX];
-    bool taken;
     r->links = links;
-    return tn_wtable_cells(w, t, r->body, cells, err) &&
-           tn_wtable_update(w, t, r, cells, &taken, err);
+    return tn_wtable_cells(w, t, r->body, cells, err) && tn_unique_keep(w, t, r, cells, err);
 }
 
 enum tn_step tn_op_link(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
@@ -393,10 +467,11 @@ enum tn_step tn_op_link(struct tn_writer *w, struct tn_wire *in, struct tn_buf *
     tn_take(in, hash, sizeof hash);
     struct tn_str external_id = tn_take_str(in);
     if (in->bad) return tn_step_damaged(err);
+    tn_unique_present(w, source->no, external_id);
     int there = tn_rec_find(w, slot->table, source->team, &id, &r, err);
     if (there < 0) return TN_STEP_broken;
     if (!there) return tn_step_conflict(w, err, "the record to be linked is not there");
-    struct tn_str known = link_of_source(r.links, source->no);
+    struct tn_str known = tn_link_of_source(r.links, source->no);
     if (known.n && !tn_str_eq(known, external_id))
         return tn_step_conflict(w, err,
                                 "the record is linked to another external id of this source");
@@ -411,8 +486,7 @@ enum tn_step tn_op_link(struct tn_writer *w, struct tn_wire *in, struct tn_buf *
                     hash, &added, err))
         return TN_STEP_broken;
     tn_writer_note(w, TN_CHANGED_table, tn_str(slot->table->decl->table.name), &r.id);
-    return tn_step_done(w, result, linked ? TN_DONE_updated : TN_DONE_created, false, &r.id,
-                        r.version);
+    return tn_step_done(w, result, linked ? TN_DONE_updated : TN_DONE_created, &r.id, r.version);
 }
 
 static struct tn_wtable *table_no(struct tn_writer *w, int64_t no)
@@ -435,13 +509,13 @@ enum tn_step tn_op_unlink(struct tn_writer *w, struct tn_wire *in, struct tn_buf
     if (in->bad) return tn_step_damaged(err);
     int there = find_link(w, source->no, external_id, &link, err);
     if (there < 0) return TN_STEP_broken;
-    if (!there) return tn_step_done(w, result, TN_DONE_unchanged, false, NULL, 0);
+    if (!there) return tn_step_done(w, result, TN_DONE_unchanged, NULL, 0);
     struct tn_wtable *t = table_no(w, link.tbl);
     there = t ? tn_rec_find_n(w, t, link.n, &r, err) : 0;
     if (there < 0 || !tn_link_drop(w, source->no, external_id, err)) return TN_STEP_broken;
-    if (!there) return tn_step_done(w, result, TN_DONE_deleted, false, NULL, 0);
+    if (!there) return tn_step_done(w, result, TN_DONE_deleted, NULL, 0);
     if (!relist(w, t, &r, link_removed(w, r.links, source->no, external_id), err))
         return TN_STEP_broken;
     tn_writer_note(w, TN_CHANGED_table, tn_str(t->decl->table.name), &r.id);
-    return tn_step_done(w, result, TN_DONE_deleted, false, &r.id, r.version);
+    return tn_step_done(w, result, TN_DONE_deleted, &r.id, r.version);
 }

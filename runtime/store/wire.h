@@ -33,8 +33,10 @@ enum tn_op {
     TN_OP_put,
     TN_OP_patch,
     TN_OP_delete,
+    TN_OP_erase,
     TN_OP_expect,
     TN_OP_upsert,
+    TN_OP_present,
     TN_OP_link,
     TN_OP_unlink,
     TN_OP_event,
@@ -45,6 +47,11 @@ enum tn_op {
     TN_OP_reschedule,
     TN_OP_dequeue,
 };
+
+/* Flags of an upsert. */
+enum { TN_UPSERT_merge = 1, TN_UPSERT_adopt = 2 };
+/* A flag of an outcome's kind: adopted, or left out and adoptable. */
+enum { TN_OUTCOME_adopted = 0x80 };
 
 enum tn_wire_value { TN_VALUE_null, TN_VALUE_int, TN_VALUE_real, TN_VALUE_text };
 

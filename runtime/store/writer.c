@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "store/wire.h"
+#include "store/unique.h"
 
 enum { RUN_MAX = 1000 };
 
@@ -324,32 +325,55 @@ static bool savepoint(struct tn_writer *w, const char *sql, bool alone, struct t
     return alone || (st && tn_writer_run(w, st, "working", err));
 }
 
+/* The database and the tallies are as before the commit. */
+static bool take_back(struct tn_writer *w, bool alone, struct tn_err *err)
+{
+    back_out(w);
+    return savepoint(w, "ROLLBACK TO one", alone, err) &&
+           (!alone || tn_db_exec(&w->db, "ROLLBACK; BEGIN IMMEDIATE", err));
+}
+
 /* An answer that says why nothing was done. */
 static enum tn_step refuse(struct tn_writer *w, bool alone, size_t at, struct tn_buf *result,
                            struct tn_err *err)
 {
     struct tn_err why = *err;
-    back_out(w);
-    if (!savepoint(w, "ROLLBACK TO one", alone, err) || !savepoint(w, "RELEASE one", alone, err))
+    if (!take_back(w, alone, err) || !savepoint(w, "RELEASE one", alone, err))
         return TN_STEP_broken;
-    if (alone && !tn_db_exec(&w->db, "ROLLBACK; BEGIN IMMEDIATE", err)) return TN_STEP_broken;
     result->n = at;
     tn_put_err(result, &why);
     *err = why;
     return TN_STEP_refused;
 }
 
+/* Once through the commit, or again with what the first time found about clashes of keys. */
+static enum tn_step run_through(struct tn_writer *w, struct tn_str value, bool alone,
+                                struct tn_buf *result, struct tn_err *err)
+{
+    static const char room[4];
+    size_t at = result->n;
+    for (;;) {
+        bool again = false;
+        tn_put_err(result, NULL);
+        tn_buf_add(result, room, sizeof room);
+        enum tn_step step = operations(w, value, result, err);
+        if (step == TN_STEP_ok && w->unique) step = tn_unique_settle(w, &again, err);
+        if (step != TN_STEP_ok || !again) return step;
+        if (!take_back(w, alone, err)) return TN_STEP_broken;
+        tn_unique_again(w);
+        tn_arena_reset(&w->arena);
+        result->n = at;
+    }
+}
+
 enum tn_step tn_writer_apply(struct tn_writer *w, struct tn_str value, bool alone,
                              struct tn_buf *result, struct tn_err *err)
 {
-    static const char room[4];
     size_t at = result->n;
     w->undo_count = 0;
     tn_err_clear(err);
     if (!savepoint(w, "SAVEPOINT one", alone, err)) return TN_STEP_broken;
-    tn_put_err(result, NULL);
-    tn_buf_add(result, room, sizeof room);
-    enum tn_step step = operations(w, value, result, err);
+    enum tn_step step = run_through(w, value, alone, result, err);
     if (step == TN_STEP_ok && !tn_buf_ok(result, "the answer to a commit", err))
         step = TN_STEP_refused;
     if (step == TN_STEP_refused)
@@ -359,6 +383,7 @@ enum tn_step tn_writer_apply(struct tn_writer *w, struct tn_str value, bool alon
         memcpy(result->p + at + 1, &count, sizeof count);
         if (!savepoint(w, "RELEASE one", alone, err)) step = TN_STEP_broken;
     }
+    tn_unique_free(w);
     tn_arena_reset(&w->arena);
     return step;
 }

@@ -78,7 +78,8 @@ struct tn_writer {
     size_t slot_count, slot_room;
     struct tn_wsource *sources;
     size_t source_count, source_room;
-    size_t op; /* its number, for messages */
+    size_t op;                /* its number, for messages */
+    struct tn_unique *unique; /* keys that wait for the end (unique.h); NULL: no clash was met */
     bool want_team_index;
     bool defining; /* tables changed in this transaction */
 };
@@ -160,6 +161,10 @@ bool tn_wtable_insert_many(struct tn_writer *w, struct tn_wtable *t, const struc
                            struct tn_err *err);
 bool tn_wtable_update(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                       const struct tn_cell *cells, bool *taken, struct tn_err *err);
+/* The row of the table that t is being turned into gets its key; one that is taken even now ends
+ * the remake, not the commit. */
+bool tn_wtable_shadow(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
+                      struct tn_err *err);
 bool tn_wtable_remove(struct tn_writer *w, struct tn_wtable *t, int64_t n, struct tn_err *err);
 /* The cells of a body, by the declaration. */
 bool tn_wtable_cells(struct tn_writer *w, const struct tn_wtable *t, struct tn_str body,

@@ -202,6 +202,7 @@ static struct tn_sink *make_sink(struct tn_run *run, const struct tn_source *sou
         .log = o->log,
         .table = source ? source->table : NULL,
         .entity = source ? source->entity : NULL,
+        .adopt = source && source->adopt,
         .generation = run->view.generation,
         .row_version = o->row_version,
         .entry = o->entry,

@@ -78,6 +78,7 @@ const char *tn_run_code(enum tn_kind kind)
     case TN_E_mapping: return "ERR_DATA_MAPPING";
     case TN_E_denied:
     case TN_E_forbidden: return "ERR_PERMISSION_DENIED";
+    case TN_E_key_taken: return "ERR_DUPLICATE_KEY";
     case TN_E_conflict:
     case TN_E_disk_full:
     case TN_E_io:

@@ -222,15 +222,27 @@ void tn_sink_diff(struct tn_sink *s, const struct tn_batch *b, unsigned *left, s
 /* ------------------------------------------------------------------ building commits */
 
 /* The item stays out, is counted as failed from the next commit on, and the rest goes on. */
-static void refuse(struct tn_sink *s, struct tn_batch_item *it, const char *why)
+static void refuse(struct tn_sink *s, struct tn_batch_item *it, enum tn_kind kind, const char *why)
 {
     struct tn_run_fault f = {
-        .code = tn_run_code(TN_E_conflict), .record = it->external_id, .message = tn_str(why)};
+        .code = tn_run_code(kind), .record = it->external_id, .message = tn_str(why)};
     s->late.created -= it->state == TN_ITEM_new;
     s->late.updated -= it->state == TN_ITEM_changed;
     s->late.failed++;
     it->state = TN_ITEM_refused;
     s->o.refused(s->o.arg, &f);
+}
+
+/* Says what can be done about it, too. */
+static void refuse_key(struct tn_sink *s, struct tn_batch_item *it, const struct tn_op_outcome *o)
+{
+    char text[sizeof o->why->text + 160];
+    bool key = o->why->kind == TN_E_key_taken;
+    snprintf(text, sizeof text, "%s%s%s", o->why->text,
+             key ? "; let the mapping make the keys differ or remove the old record" : "",
+             o->adoptable && !s->o.adopt ? ", or let the operation say on_key_conflict = \"adopt\""
+                                         : "");
+    refuse(s, it, o->why->kind, text);
 }
 
 static bool add_upsert(struct tn_sink *s, struct tn_commit *c, struct tn_batch_item *it,
@@ -240,9 +252,30 @@ static bool add_upsert(struct tn_sink *s, struct tn_commit *c, struct tn_batch_i
                           .table = s->table,
                           .source = s->origin,
                           .external_id = it->external_id,
-                          .body = tn_batch_body(s->batch, it)};
+                          .body = tn_batch_body(s->batch, it),
+                          .on_key_conflict = s->o.adopt ? TN_KEY_adopt : TN_KEY_refuse};
     memcpy(u.hash, it->hash, sizeof u.hash);
     return tn_commit_upsert(c, &u, err);
+}
+
+/* The rest of the page: what is there is not to be taken for a record that was made anew. */
+static bool add_present(struct tn_sink *s, struct tn_commit *c, const struct flight *f,
+                        struct tn_err *err)
+{
+    const struct tn_batch *b = s->batch;
+    struct tn_str *ids = tn_alloc((b->count + b->bad_count + 1) * sizeof *ids);
+    size_t n = 0, fresh = 0, next = 0;
+    for (size_t i = 0; i < b->count; i++) {
+        bool said = next < f->count && f->items[next] == i;
+        fresh += said && b->items[i].state == TN_ITEM_new;
+        next += said;
+        if (!said) ids[n++] = b->items[i].external_id;
+    }
+    for (size_t i = 0; i < b->bad_count; i++)
+        if (b->bad[i].external_id.n) ids[n++] = b->bad[i].external_id;
+    bool ok = !fresh || !n || tn_commit_present(c, s->team, &s->origin, ids, n, err);
+    tn_free(ids);
+    return ok;
 }
 
 static bool add_records(struct tn_sink *s, struct tn_commit *c, struct flight *f,
@@ -257,13 +290,13 @@ static bool add_records(struct tn_sink *s, struct tn_commit *c, struct flight *f
         if (add_upsert(s, c, it, err))
             f->items[f->count++] = i;
         else if (err->kind == TN_E_invalid || err->kind == TN_E_too_large)
-            refuse(s, it, err->text);
+            refuse(s, it, TN_E_conflict, err->text);
         else
             return false;
     }
     f->next = i;
     f->last = i == b->count;
-    return true;
+    return !s->o.adopt || add_present(s, c, f, err);
 }
 
 /* A record without an id is known in quarantine by its bytes, so that it lies there only once. */
@@ -437,13 +470,11 @@ static void reread(struct tn_sink *s, const struct tn_err *conflict)
 }
 
 /* The store looks again at what was compared before: what it found otherwise is set right. */
-static void settle_item(struct tn_sink *s, struct tn_batch_item *it, int outcome)
+static void settle_item(struct tn_sink *s, struct tn_batch_item *it, const struct tn_op_outcome *o)
 {
     bool foretold_new = it->state == TN_ITEM_new;
-    switch (outcome) {
-    case TN_DONE_conflict:
-        refuse(s, it, "another record has the same key, or is linked to another external id");
-        return;
+    switch (o->kind) {
+    case TN_DONE_conflict: refuse_key(s, it, o); return;
     case TN_DONE_created:
         s->late.created += !foretold_new;
         s->late.updated -= !foretold_new;
@@ -464,7 +495,7 @@ static void settle_item(struct tn_sink *s, struct tn_batch_item *it, int outcome
 static void stored(struct tn_sink *s, const struct flight *f, const struct tn_committed *done)
 {
     for (size_t i = 0; i < f->count; i++)
-        settle_item(s, &s->batch->items[f->items[i]], done->ops[i].kind);
+        settle_item(s, &s->batch->items[f->items[i]], &done->ops[i]);
     s->tries = s->conflicts = 0;
     if (!f->last) {
         s->from = f->next;

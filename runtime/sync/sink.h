@@ -25,6 +25,7 @@ struct tn_sink_options {
     struct tn_store *store;
     struct tn_log *log;
     const char *table, *entity; /* where records go, what they are called over there */
+    bool adopt;                 /* on_key_conflict */
     const char *generation;
     int64_t row_version; /* of the run's row */
     struct tn_id entry;  /* its queue entry and the lease on it */

@@ -58,8 +58,9 @@ struct tn_source {
     const struct tn_field *fields; /* what it may hold (base/field.h) */
     size_t n_fields;               /* 0: not checked */
     const char *entity;            /* "item": part of the link's key */
-    const char *mapping;           /* "mappings/oracle_fusion/item.lua" */
-    char generation[65];           /* SHA-256 in hex of the unit's files */
+    bool adopt; /* a record that was made anew over there keeps its record here (on_key_conflict) */
+    const char *mapping;        /* "mappings/oracle_fusion/item.lua" */
+    char generation[65];        /* SHA-256 in hex of the unit's files */
     const int64_t *replaced_us; /* as tn_mono_us, when other scripts took over; 0: not yet.  Lives
                                  * as long as the source; NULL: never */
 };

@@ -63,6 +63,7 @@ local tenon = {}
 ---@field title string?
 ---@field schedule string? cron; checked and kept, without effect so far: syncs start by call
 ---@field filters tenon.field[]?
+---@field on_key_conflict "refuse"|"adopt"|nil of a new record whose key another record of the source has
 ---@field run function? instead of the function in pull or push
 
 ---@class tenon.resource_declaration

@@ -97,8 +97,8 @@ function store.each(resource, query) end
 ---@return tenon.error? err conflict, disk_full, io, unavailable, overloaded, too_large
 function store.transaction(fn) end
 
---- Its methods raise: what the resource does not allow ("invalid", with `err.field`), a key or id that is
---- taken ("conflict"), a record that is not there ("not_found").  1,000 reads, 1,000 writes, 16 MiB.
+--- Its methods raise: what the resource does not allow ("invalid", with `err.field`), a key that another
+--- record has ("key_taken"), an id that is taken ("conflict"), a record that is not there ("not_found").  1,000 reads, 1,000 writes, 16 MiB.
 ---@class tenon.transaction
 local Transaction = {}
 

@@ -339,7 +339,7 @@ static void keys_and_states_hold(void **state)
     stage_says(*state,
                with_order(text, "store.transaction(function(tx) tx:create('order', { number = 'A1' "
                                 "}) end)"),
-               "conflict: number: another order has 'A1' already");
+               "key_taken: number: another order has 'A1' already");
     stage_expect(*state,
                  "local id = store.find('order', { number = 'A1' }).id "
                  "assert(store.transaction(function(tx) tx:patch('order', id, { status = 'done' }) "

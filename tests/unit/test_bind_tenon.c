@@ -288,6 +288,10 @@ static const struct {
      "return tn.adapter {\n  config = {},\n  operations = {\n    sync = { entity = \"i\",\n"
      "      direction = \"sideways\", run = function() end } } }",
      6, "'direction' of sync has to be \"pull\" or \"push\", not \"sideways\""},
+    {TN_DECL_adapter,
+     "return tn.adapter {\n  config = {},\n  operations = {\n    sync = { entity = \"i\",\n"
+     "      on_key_conflict = \"merge\", run = function() end } } }",
+     6, "'on_key_conflict' of sync has to be \"adopt\" or \"refuse\", not \"merge\""},
     {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  pull = { item = 7 } }", 4,
      "'item' in pull has to be a function, not a whole number"},
     {TN_DECL_adapter,

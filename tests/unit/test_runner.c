@@ -629,7 +629,7 @@ static void a_key_that_another_record_holds_fails_that_record(void **state)
     run_to_end(w, &a, "sync_items", false);
     assert_int_equal(a.v.status, TN_RUN_partial);
     counts_are(&a.v, ITEMS - 3, 0, 0, 3);
-    error_is(&a, "code", "ERR_DATABASE");
+    error_is(&a, "code", "ERR_DUPLICATE_KEY");
     assert_int_equal(count_of(w, "items"), ITEMS - 3);
     forget(&a);
 }

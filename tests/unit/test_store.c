@@ -206,10 +206,17 @@ static void keys_are_unique_in_a_team(void **state)
 {
     struct rig *r = *state;
     struct tn_err err;
-    put(r, 1, "{\"part_number\":\"A\"}", TN_NEW_ONLY);
+    char holder[TN_ID_LEN + 1], text[200];
+    struct tn_id first = put(r, 1, "{\"part_number\":\"A\"}", TN_NEW_ONLY);
     put(r, 1, "{\"part_number\":\"A\"}", TN_NEW_ONLY);
     assert_false(r->ok);
-    assert_int_equal(r->err.kind, TN_E_conflict);
+    assert_int_equal(r->err.kind, TN_E_key_taken);
+    tn_id_text(&first, holder);
+    snprintf(text, sizeof text, "operation 0: key part_number 'A' is held by item %s", holder);
+    assert_string_equal(r->err.text, text);
+    assert_string_equal(r->err.field, "0");
+    snprintf(text, sizeof text, "{\"key\":{\"part_number\":\"A\"},\"holder\":\"%s\"}", holder);
+    assert_string_equal(r->err.params, text);
     struct tn_id free_id = put(r, 1, "{\"part_number\":null}", TN_NEW_ONLY);
     assert_true(r->ok);
     put(r, 1, "{}", TN_NEW_ONLY);
@@ -351,6 +358,200 @@ static void an_upsert_creates_updates_or_does_nothing(void **state)
     tn_buf_clear(&hold);
 }
 
+/* ---- keys that a commit moves about ---- */
+
+static void patch_key(struct tn_commit *c, const struct tn_id *id, const char *key)
+{
+    struct tn_err err;
+    char patch[64];
+    snprintf(patch, sizeof patch, "{\"part_number\":\"%s\"}", key);
+    assert_true(tn_commit_patch(c, 1, "items", id, tn_str(patch), TN_ANY, &err));
+}
+
+static void expect_key(struct rig *r, const char *key, const struct tn_id *id)
+{
+    struct tn_str wanted = tn_str(key);
+    struct tn_buf hold;
+    struct tn_row row;
+    struct tn_err err;
+    tn_buf_init(&hold, TN_LIMIT_RECORD);
+    bool there = tn_store_get_by_key(r->store, 1, "items", &wanted, 1, &row, &hold, &err);
+    assert_int_equal(there, id != NULL);
+    if (id) assert_memory_equal(&row.id, id, sizeof *id);
+    tn_buf_clear(&hold);
+}
+
+static void records_exchange_and_shift_their_keys(void **state)
+{
+    struct rig *r = *state;
+    struct tn_err err;
+    struct tn_id a = put(r, 1, "{\"part_number\":\"A\"}", 0),
+                 b = put(r, 1, "{\"part_number\":\"B\"}", 0),
+                 d = put(r, 1, "{\"part_number\":\"D\"}", 0);
+    struct tn_commit *c = tn_commit_new(r->store);
+    patch_key(c, &a, "B");
+    patch_key(c, &b, "A");
+    assert_true(rig_commit(r, c));
+    expect_key(r, "B", &a);
+    expect_key(r, "A", &b);
+    c = tn_commit_new(r->store); /* a chain, in which each takes what the next still has */
+    patch_key(c, &a, "A");
+    patch_key(c, &b, "D");
+    patch_key(c, &d, "E");
+    assert_true(rig_commit(r, c));
+    expect_key(r, "A", &a);
+    expect_key(r, "D", &b);
+    expect_key(r, "E", &d);
+    for (int first = 0; first < 2; first++) { /* the new one before the old one goes, and after */
+        struct tn_id fresh = tn_id_new();
+        c = tn_commit_new(r->store);
+        if (first) assert_true(tn_commit_delete(c, 1, "items", &d, TN_ANY, &err));
+        assert_true(
+            tn_commit_put(c, 1, "items", &fresh, tn_str("{\"part_number\":\"E\"}"), 0, &err));
+        if (!first) assert_true(tn_commit_delete(c, 1, "items", &d, TN_ANY, &err));
+        assert_true(rig_commit(r, c));
+        expect_key(r, "E", &fresh);
+        d = fresh;
+    }
+    c = tn_commit_new(r->store); /* nothing of a chain that ends at a key that stays is done */
+    patch_key(c, &a, "D");
+    patch_key(c, &b, "E");
+    assert_false(rig_commit(r, c));
+    assert_int_equal(r->err.kind, TN_E_key_taken);
+    assert_string_equal(r->err.field, "1");
+    expect_key(r, "A", &a);
+    expect_key(r, "D", &b);
+}
+
+static void say_key(struct tn_commit *c, const char *external_id, const char *key, char hash,
+                    enum tn_on_key_conflict on_key_conflict)
+{
+    struct tn_err err;
+    char body[64];
+    snprintf(body, sizeof body, "{\"part_number\":\"%s\",\"v\":%d}", key, hash);
+    struct tn_upsert u = {.team = 1,
+                          .table = "items",
+                          .source = source,
+                          .external_id = tn_str(external_id),
+                          .body = tn_str(body),
+                          .on_key_conflict = on_key_conflict};
+    memset(u.hash, hash, sizeof u.hash);
+    assert_true(tn_commit_upsert(c, &u, &err));
+}
+
+/* 1 to 60 with keys K1 to K60. */
+static void page_of_sixty(struct rig *r, int shift, char hash, bool last_too)
+{
+    struct tn_commit *c = tn_commit_new(r->store);
+    for (int i = 1; i <= 60; i++) {
+        char external_id[16], key[16];
+        snprintf(external_id, sizeof external_id, "%d", i);
+        snprintf(key, sizeof key, "K%d", i + shift);
+        if (i < 60 || last_too) say_key(c, external_id, key, hash, TN_KEY_refuse);
+    }
+    assert_true(rig_commit(r, c));
+}
+
+static void a_page_shifts_its_keys(void **state)
+{
+    struct rig *r = *state;
+    page_of_sixty(r, 0, 'a', true);
+    page_of_sixty(r, 1, 'b', true);
+    for (size_t i = 0; i < 60; i++) assert_int_equal(r->ops[i].kind, TN_DONE_updated);
+    expect_key(r, "K1", NULL);
+    expect_key(r, "K61", &r->ops[59].id);
+    page_of_sixty(r, 0, 'c', true);
+    for (size_t i = 0; i < 60; i++) assert_int_equal(r->ops[i].kind, TN_DONE_updated);
+    /* the last does not move: none of those before it can */
+    int64_t head = rig_head(r);
+    page_of_sixty(r, 1, 'd', false);
+    for (size_t i = 0; i < 59; i++) {
+        char text[32];
+        assert_int_equal(r->ops[i].kind, TN_DONE_conflict);
+        snprintf(text, sizeof text, "key part_number 'K%zu' is held", i + 2);
+        assert_memory_equal(r->ops[i].why->text, text, strlen(text));
+        assert_int_equal(r->ops[i].why->kind, TN_E_key_taken);
+    }
+    assert_int_equal(rig_head(r), head);
+    page_of_sixty(r, 0, 'e', true);
+    for (size_t i = 0; i < 60; i++) assert_int_equal(r->ops[i].kind, TN_DONE_updated);
+}
+
+static enum tn_outcome_kind said_alone(struct rig *r, const char *external_id, const char *key,
+                                       char hash, enum tn_on_key_conflict on_key_conflict)
+{
+    struct tn_commit *c = tn_commit_new(r->store);
+    say_key(c, external_id, key, hash, on_key_conflict);
+    assert_true(rig_commit(r, c));
+    return r->ops[0].kind;
+}
+
+static void a_record_made_anew_is_refused_or_adopted(void **state)
+{
+    struct rig *r = *state;
+    struct tn_err err;
+    struct tn_buf hold;
+    struct tn_link link;
+    char holder[TN_ID_LEN + 1], text[300];
+    const struct tn_str one = TN_STR("1");
+    said_alone(r, "1", "C", 'a', TN_KEY_refuse);
+    struct tn_id id = r->ops[0].id;
+    tn_id_text(&id, holder);
+    assert_int_equal(said_alone(r, "9", "C", 'b', TN_KEY_refuse), TN_DONE_conflict);
+    assert_true(r->ops[0].adoptable);
+    snprintf(text, sizeof text,
+             "key part_number 'C' is held by item %s (external id 1 of this source)", holder);
+    assert_string_equal(r->ops[0].why->text, text);
+    snprintf(text, sizeof text,
+             "{\"key\":{\"part_number\":\"C\"},\"holder\":\"%s\",\"externalId\":\"1\"}", holder);
+    assert_string_equal(r->ops[0].why->params, text);
+    /* both are there: as this commit says, or as it is told */
+    struct tn_commit *c = tn_commit_new(r->store);
+    say_key(c, "1", "C", 'c', TN_KEY_adopt);
+    say_key(c, "9", "C", 'b', TN_KEY_adopt);
+    assert_true(rig_commit(r, c));
+    assert_int_equal(r->ops[0].kind, TN_DONE_updated);
+    assert_int_equal(r->ops[1].kind, TN_DONE_conflict);
+    assert_false(r->ops[1].adoptable);
+    assert_non_null(strstr(r->ops[1].why->text, "which has both"));
+    c = tn_commit_new(r->store);
+    say_key(c, "9", "C", 'b', TN_KEY_adopt);
+    assert_true(tn_commit_present(c, 1, &source, &one, 1, &err));
+    assert_true(rig_commit(r, c));
+    assert_int_equal(r->ops[0].kind, TN_DONE_conflict);
+    /* the link moves */
+    assert_int_equal(said_alone(r, "9", "C", 'b', TN_KEY_adopt), TN_DONE_updated);
+    assert_true(r->ops[0].adopted);
+    assert_true(tn_str_is(r->ops[0].before, "1"));
+    assert_memory_equal(&r->ops[0].id, &id, sizeof id);
+    tn_buf_init(&hold, TN_LIMIT_RECORD);
+    assert_false(tn_store_link(r->store, 1, &source, one, &link, &hold, &err));
+    assert_true(tn_store_link(r->store, 1, &source, TN_STR("9"), &link, &hold, &err));
+    assert_memory_equal(&link.record, &id, sizeof id);
+    tn_buf_clear(&hold);
+    assert_int_equal(said_alone(r, "9", "C", 'b', TN_KEY_adopt), TN_DONE_unchanged);
+    /* one that gives its key away in the same page is not adopted */
+    c = tn_commit_new(r->store);
+    say_key(c, "12", "C", 'x', TN_KEY_adopt);
+    say_key(c, "9", "D", 'x', TN_KEY_adopt);
+    assert_true(rig_commit(r, c));
+    assert_int_equal(r->ops[0].kind, TN_DONE_created);
+    assert_int_equal(r->ops[1].kind, TN_DONE_updated);
+    expect_key(r, "D", &id);
+}
+
+static void a_stale_version_names_the_version_there_is(void **state)
+{
+    struct rig *r = *state;
+    struct tn_err err;
+    struct tn_id id = put(r, 1, "{\"part_number\":\"A\"}", 0);
+    struct tn_commit *c = tn_commit_new(r->store);
+    assert_true(tn_commit_put(c, 1, "items", &id, tn_str("{}"), 4, &err));
+    assert_false(rig_commit(r, c));
+    assert_int_equal(r->err.kind, TN_E_conflict);
+    assert_string_equal(r->err.params, "{\"basedOn\":4,\"version\":1}");
+}
+
 static void an_upsert_adopts_a_record_with_the_same_key(void **state)
 {
     struct rig *r = *state;
@@ -439,8 +640,16 @@ static void expect_same(struct rig *r, int64_t a_team, int64_t b_team)
     tn_buf_clear(&b);
 }
 
-/* The store process writes the records of a page many at a time; each still ends as if it had come
- * alone: new ones, known ones, doubles, keys that are taken, in any mixture. */
+/* Something between two upserts keeps the store process from writing them at once. */
+static void add_apart(struct tn_commit *c, int64_t team, const struct saying *s)
+{
+    struct tn_err err;
+    add_saying(c, team, s);
+    assert_true(tn_commit_kv_set(c, team, "apart", TN_STR("k"), TN_STR(""), TN_ANY, 0, &err));
+}
+
+/* The store process writes the records of a page many at a time; each still ends as if it had been
+ * written alone: new ones, known ones, doubles, keys that are taken, in any mixture. */
 static void a_page_ends_as_its_records_would_one_by_one(void **state)
 {
     struct rig *r = *state;
@@ -467,12 +676,12 @@ static void a_page_ends_as_its_records_would_one_by_one(void **state)
             kinds[i] = r->ops[i].kind;
             adopted[i] = r->ops[i].adopted;
         }
+        struct tn_commit *apart = tn_commit_new(r->store);
+        for (int i = 0; i < n; i++) add_apart(apart, single, &s[i]);
+        assert_true(rig_commit(r, apart));
         for (int i = 0; i < n; i++) {
-            struct tn_commit *alone = tn_commit_new(r->store);
-            add_saying(alone, single, &s[i]);
-            assert_true(rig_commit(r, alone));
-            assert_int_equal(r->ops[0].kind, kinds[i]);
-            assert_int_equal(r->ops[0].adopted, adopted[i]);
+            assert_int_equal(r->ops[2 * i].kind, kinds[i]);
+            assert_int_equal(r->ops[2 * i].adopted, adopted[i]);
         }
         expect_same(r, paged, single);
     }
@@ -719,6 +928,67 @@ static void former_versions_can_be_read(void **state)
     rig_wait(r, r->answers + 1);
     assert_true(r->ok);
     assert_false(tn_store_as_of(r->store, 1, "items", &id, 2, 0, &row, &hold, &err));
+    tn_buf_clear(&hold);
+}
+
+struct end {
+    int versions;
+    bool deleted, current;
+};
+static bool see_version(void *arg, const struct tn_version *v)
+{
+    struct end *end = arg;
+    end->versions++;
+    end->deleted |= v->deleted;
+    end->current |= v->current;
+    return true;
+}
+
+static struct end end_of(struct rig *r, const struct tn_id *id)
+{
+    struct end end = {0};
+    struct tn_err err;
+    assert_true(tn_store_versions(r->store, 1, "items", id, 0, see_version, &end, &err) ||
+                err.kind == TN_E_not_found);
+    return end;
+}
+
+static void of_an_erased_record_nothing_is_kept(void **state)
+{
+    struct rig *r = *state;
+    struct tn_err err;
+    struct tn_buf hold;
+    struct tn_row row;
+    tn_buf_init(&hold, TN_LIMIT_RECORD);
+    for (int deleted_first = 0; deleted_first < 2; deleted_first++) {
+        upsert(r, "X", "{\"part_number\":\"A\"}", 'a');
+        struct tn_id id = r->ops[0].id;
+        upsert(r, "X", "{\"part_number\":\"A\",\"v\":2}", 'b');
+        struct tn_commit *c = tn_commit_new(r->store);
+        if (deleted_first) {
+            assert_true(tn_commit_delete(c, 1, "items", &id, 2, &err));
+            assert_true(rig_commit(r, c));
+            struct end end = end_of(r, &id);
+            assert_true(end.versions == 2 && end.deleted && !end.current);
+            assert_true(tn_store_as_of(r->store, 1, "items", &id, 2, 0, &row, &hold, &err));
+            assert_true(tn_str_is(row.body, "{\"part_number\":\"A\",\"v\":2}"));
+            c = tn_commit_new(r->store);
+            assert_true(tn_commit_erase(c, 2, "items", &id, TN_ANY, &err));
+            assert_true(rig_commit(r, c)); /* another team finds nothing */
+            assert_int_equal(r->ops[0].kind, TN_DONE_unchanged);
+            c = tn_commit_new(r->store);
+        }
+        assert_true(tn_commit_erase(c, 1, "items", &id, deleted_first ? TN_ANY : 2, &err));
+        assert_true(rig_commit(r, c));
+        assert_int_equal(r->ops[0].kind, TN_DONE_deleted);
+        assert_int_equal(end_of(r, &id).versions, 0);
+        assert_false(tn_store_as_of(r->store, 1, "items", &id, 1, 0, &row, &hold, &err));
+        assert_false(tn_store_as_of(r->store, 1, "items", &id, 2, 0, &row, &hold, &err));
+        c = tn_commit_new(r->store);
+        assert_true(tn_commit_erase(c, 1, "items", &id, TN_ANY, &err));
+        assert_true(rig_commit(r, c));
+        assert_int_equal(r->ops[0].kind, TN_DONE_unchanged);
+    }
     tn_buf_clear(&hold);
 }
 
@@ -1191,7 +1461,7 @@ static void a_table_can_change_while_it_is_used(void **state)
         assert_true(tn_commit_upsert(c, &u, &err));
     }
     assert_true(rig_commit(r, c));
-    struct tn_id first = r->ops[0].id;
+    struct tn_id first = r->ops[0].id, second = r->ops[1].id;
     int before = r->answers;
     tn_store_define(r->store, &next, rig_done, r);
     struct tn_id id = tn_id_new();
@@ -1201,8 +1471,18 @@ static void a_table_can_change_while_it_is_used(void **state)
     assert_true(
         tn_commit_patch(c, 1, "items", &first, tn_str("{\"colour\":\"c1\"}"), TN_ANY, &err));
     tn_store_commit(r->store, c, rig_committed, r);
-    rig_wait(r, before + 2);
+    c = tn_commit_new(r->store); /* the keys are exchanged there and in what is being made */
+    patch_key(c, &first, "P1");
+    patch_key(c, &second, "P0");
+    tn_store_commit(r->store, c, rig_committed, r);
+    rig_wait(r, before + 3);
     assert_true(r->ok);
+    expect_key(r, "P1", &first);
+    expect_key(r, "P0", &second);
+    c = tn_commit_new(r->store);
+    patch_key(c, &first, "P0");
+    patch_key(c, &second, "P1");
+    assert_true(rig_commit(r, c));
     struct tn_str v = TN_STR("c1");
     struct tn_filter f = {"colour", TN_FILTER_eq, &v, 1};
     struct tn_query q = {
@@ -1223,7 +1503,7 @@ static void a_table_can_change_while_it_is_used(void **state)
     assert_false(rig_define(r, &bad)); /* colours are not unique */
     assert_int_equal(r->err.kind, TN_E_conflict);
     assert_true(rig_define(r, &items));
-    expect_body(r, 1, &first, "{\"part_number\":\"P0\",\"colour\":\"c1\",\"quantity\":0}", 2);
+    expect_body(r, 1, &first, "{\"part_number\":\"P0\",\"colour\":\"c1\",\"quantity\":0}", 4);
 }
 
 static void bad_declarations_are_refused(void **state)
@@ -1332,6 +1612,10 @@ int main(void)
         T(bad_operations_are_refused_at_once),
         T(an_upsert_creates_updates_or_does_nothing),
         T(an_upsert_adopts_a_record_with_the_same_key),
+        T(records_exchange_and_shift_their_keys),
+        T(a_page_shifts_its_keys),
+        T(a_record_made_anew_is_refused_or_adopted),
+        T(a_stale_version_names_the_version_there_is),
         T(a_page_ends_as_its_records_would_one_by_one),
         T(a_merging_upsert_keeps_local_fields),
         T(links_remember_what_both_sides_agreed_on),
@@ -1340,6 +1624,7 @@ int main(void)
         T(behind_the_largest_number_is_no_event),
         T(many_like_events_can_be_read_from_the_middle),
         T(former_versions_can_be_read),
+        T(of_an_erased_record_nothing_is_kept),
         T(keys_keep_versions_and_expire),
         T(keys_are_listed_by_prefix),
         T(entries_are_claimed_once_and_settled),

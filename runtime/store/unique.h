@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* unique.h - for store/ alone: keys that another record still has when they are written.
+ * SQLite checks a unique key at once, but a commit is judged by its end: two records may exchange
+ * their keys.  The first clash of a commit therefore begins a wait: from then on a record that gets
+ * another key is written without it, and the end of the commit gives each its own, in the order of
+ * the operations.  A key that is taken then fails a put or a patch, and with it the commit; an
+ * upsert is left out (or adopts the holder), and the commit is done again with that verdict.
+ * Life: made by the first clash of a commit, tn_unique_free at its end.  A commit without a clash
+ * meets none of this. */
+#ifndef TN_STORE_UNIQUE_H
+#define TN_STORE_UNIQUE_H
+
+#include "store/operation.h"
+
+/* The upsert that writes a record. */
+struct tn_by {
+    int64_t source;
+    struct tn_str external_id;
+    bool adopt; /* on_key_conflict */
+};
+
+/* One time through the commit. */
+struct tn_unique {
+    bool waits;
+    int round;
+    struct tn_arena arena, kept; /* of this round; of the whole commit */
+    struct tn_want *first, **last;
+    struct tn_map by_record, by_key; /* to struct tn_want */
+    struct tn_map present;
+    struct tn_verdict **verdicts; /* by operation */
+    size_t verdict_count;
+    struct tn_shadow_row {
+        struct tn_wtable *t;
+        int64_t n;
+    } * shadows;
+    size_t shadow_count, shadow_room;
+};
+
+static inline bool tn_unique_waits(const struct tn_writer *w)
+{
+    return w->unique && w->unique->waits;
+}
+
+/* As tn_rec_create and tn_rec_change, but a key that is taken waits for the end of the commit, so
+ * they do not refuse.  by NULL: a put or a patch. */
+enum tn_step tn_unique_create(struct tn_writer *w, struct tn_wtable *t, struct tn_rec *r,
+                              const struct tn_cell *cells, const struct tn_by *by,
+                              struct tn_err *err);
+enum tn_step tn_unique_change(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *old,
+                              struct tn_rec *r, const struct tn_cell *cells, const struct tn_by *by,
+                              struct tn_err *err);
+/* Writes a row whose body stays as it is (its links change). */
+bool tn_unique_keep(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
+                    const struct tn_cell *cells, struct tn_err *err);
+/* The record that has the key or, first of all, waits for it, of those for which the source has no
+ * external id.  1, 0, -1 as tn_rec_find. */
+int tn_unique_adoptable(struct tn_writer *w, struct tn_wtable *t, const struct tn_wsource *source,
+                        const struct tn_cell *cells, struct tn_rec *r, struct tn_err *err);
+/* The record is removed: it wants no key any more. */
+void tn_unique_gone(struct tn_writer *w, const struct tn_wtable *t, int64_t n);
+/* Begins the wait. */
+void tn_unique_begin(struct tn_writer *w);
+
+/* What the last time through the commit found about one of its upserts. */
+struct tn_verdict {
+    bool left_out;  /* else: it adopts record n */
+    bool adoptable; /* left out, but on_key_conflict "adopt" may help */
+    int64_t n;
+    struct tn_str before; /* the external id under which the source knows record n */
+    struct tn_err why;
+};
+/* Of the operation under way; NULL: none. */
+const struct tn_verdict *tn_unique_verdict(const struct tn_writer *w);
+/* The source has this external id, as the commit shows. */
+void tn_unique_present(struct tn_writer *w, int64_t source, struct tn_str external_id);
+void tn_cells_without_key(const struct tn_wtable *t, const struct tn_cell *cells,
+                          struct tn_cell out[TN_STORE_COLUMNS_MAX]);
+/* A row of the table that t is being turned into could not get its key yet. */
+void tn_unique_shadow(struct tn_writer *w, struct tn_wtable *t, int64_t n);
+
+/* At the end of a commit that met a clash: gives the keys.  refused: the commit cannot stand.
+ * *again: it has to be taken back and done again, for which tn_unique_again makes ready. */
+enum tn_step tn_unique_settle(struct tn_writer *w, bool *again, struct tn_err *err);
+void tn_unique_again(struct tn_writer *w);
+void tn_unique_free(struct tn_writer *w);
+
+/* Says which key of t the record with these cells wants and who has it.  source 0: nobody asked
+ * for a source's sake. */
+void tn_unique_describe(struct tn_writer *w, const struct tn_wtable *t, const struct tn_cell *cells,
+                        const struct tn_rec *holder, int64_t source, struct tn_err *err);
+
+#endif
