@@ -4,7 +4,8 @@
  * transaction: nothing is locked, nothing waits.
  *
  * An operation that breaks a rule when it is added (no such table, a body that is no JSON object)
- * fails the call and leaves the commit as it was.  Above TN_LIMIT_COMMIT: kind too_large. */
+ * fails the call and leaves the commit as it was.  Above TN_LIMIT_COMMIT: kind too_large.  U+0000
+ * in a key column or an external id: kind invalid. */
 #ifndef TN_STORE_COMMIT_H
 #define TN_STORE_COMMIT_H
 
