@@ -4,8 +4,8 @@
  *
  * Reads are values that are answered by callback (read.h); those below that answer at once are for
  * callers that were not moved to them yet.  All are bounded (an index, a page).  Writes are commit
- * values (commit.h), given to the store process and answered in a later loop turn.  `team` is an argument of every read and
- * write: a record of another team is simply not there.
+ * values (commit.h), given to the store process and answered in a later loop turn.  `team` is an
+ * argument of every read and write: a record of another team is simply not there.
  *
  * Life: open in a worker or command; read once ready; close (not out of a callback of the store).
  * Whatever waits at close is answered with `cancelled` before close returns: that alone calls back
