@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "store/commit.h"
-#include "store/store.h"
+#include "store/read.h"
 
 static const char table[] = "integration";
 
@@ -70,6 +70,24 @@ bool tn_integration_decode(struct tn_integration *i, const struct tn_row *row,
 out:
     tn_json_free(json);
     return ok;
+}
+
+size_t tn_integration_ask(struct tn_read *read, struct tn_str id_or_name)
+{
+    struct tn_id id;
+    if (tn_id_parse(id_or_name, &id)) return tn_read_get(read, table, &id);
+    return tn_read_key(read, table, &id_or_name, 1);
+}
+
+bool tn_integration_found(struct tn_integration *i, const struct tn_found *found, size_t question,
+                          const struct tn_secrets *secrets, struct tn_str id_or_name,
+                          struct tn_err *err)
+{
+    const struct tn_err *why = tn_found_err(found, question);
+    if (!why) return tn_integration_decode(i, tn_found_row(found, question, 0), secrets, err);
+    *err = *why;
+    if (err->kind != TN_E_not_found) return false;
+    return tn_fail(err, TN_E_not_found, "there is no integration '%.*s'", TN_FMT(id_or_name));
 }
 
 bool tn_integration_load(struct tn_integration *i, struct tn_store *store,

@@ -12,6 +12,8 @@
 #include "base/id.h"
 
 struct tn_commit;
+struct tn_found;
+struct tn_read;
 struct tn_row;
 struct tn_secrets;
 struct tn_store;
@@ -31,7 +33,13 @@ void tn_integration_clear(struct tn_integration *i);
 /* From a row of the table.  False: corrupt (a config sealed with another key, altered ...). */
 TN_MUST_CHECK bool tn_integration_decode(struct tn_integration *i, const struct tn_row *row,
                                          const struct tn_secrets *secrets, struct tn_err *err);
-/* By id or, failing that, by its unique name.  not_found names what was asked for. */
+/* A question by id or, failing that, by its unique name; and its answer.  False: not_found names
+ * what was asked for. */
+size_t tn_integration_ask(struct tn_read *read, struct tn_str id_or_name);
+TN_MUST_CHECK bool tn_integration_found(struct tn_integration *i, const struct tn_found *found,
+                                        size_t question, const struct tn_secrets *secrets,
+                                        struct tn_str id_or_name, struct tn_err *err);
+/* The same in place, for callers that cannot wait yet. */
 TN_MUST_CHECK bool tn_integration_load(struct tn_integration *i, struct tn_store *store,
                                        const struct tn_secrets *secrets, int64_t team,
                                        struct tn_str id_or_name, struct tn_err *err);

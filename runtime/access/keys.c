@@ -13,7 +13,7 @@
 #include "crypto/digest.h"
 #include "base/base64.h"
 #include "store/commit.h"
-#include "store/store.h"
+#include "store/read.h"
 
 static const char kind_live[] = "tnn_live_", kind_test[] = "tnn_test_";
 enum { KIND_LEN = 9, RANDOM_LEN = 43, SUM_LEN = 6, CACHE_MAX = 10000 };
@@ -24,11 +24,25 @@ struct cached {
     int64_t expires_ms; /* 0: never */
 };
 
+/* A key that is looked up.  Of its token only this is kept. */
+struct lookup {
+    struct lookup *next;
+    struct tn_keys *keys;
+    struct tn_call *call;
+    uint64_t changes; /* when it was asked */
+    char prefix[TN_TOKEN_PREFIX_LEN];
+    unsigned char mac[TN_SHA256_LEN];
+    tn_keys_fn done;
+    void *arg;
+};
+
 struct tn_keys {
     struct tn_store *store;
     struct tn_key pepper;
     struct tn_map cache; /* prefix -> struct cached */
+    uint64_t changes;    /* how often it was emptied by a note */
     struct tn_json *json;
+    struct lookup *lookups;
 };
 
 static void changed(void *arg, const struct tn_changes *changes)
@@ -37,7 +51,9 @@ static void changed(void *arg, const struct tn_changes *changes)
     bool ours = changes->all;
     for (size_t i = 0; i < changes->count; i++)
         ours = ours || tn_str_is(changes->items[i].name, "key");
-    if (ours) tn_map_clear(&keys->cache, tn_free);
+    if (!ours) return;
+    tn_map_clear(&keys->cache, tn_free);
+    keys->changes++;
 }
 
 struct tn_keys *tn_keys_open(struct tn_store *store, const struct tn_secrets *secrets)
@@ -51,9 +67,25 @@ struct tn_keys *tn_keys_open(struct tn_store *store, const struct tn_secrets *se
     return keys;
 }
 
+/* Tells who asked and forgets the look-up. */
+static void conclude(struct lookup *l, const struct tn_identity *who, const struct tn_err *err)
+{
+    struct lookup **at = &l->keys->lookups;
+    while (*at != l) at = &(*at)->next;
+    *at = l->next;
+    l->done(l->arg, who, err);
+    tn_free(l);
+}
+
 void tn_keys_close(struct tn_keys *keys)
 {
+    struct tn_err err;
     if (!keys) return;
+    tn_fail(&err, TN_E_cancelled, "the keys were closed");
+    while (keys->lookups) {
+        tn_call_cancel(keys->lookups->call);
+        conclude(keys->lookups, NULL, &err);
+    }
     tn_store_off_change(keys->store, changed, keys);
     tn_map_clear(&keys->cache, tn_free);
     tn_json_free(keys->json);
@@ -119,59 +151,81 @@ out:
     return ok;
 }
 
-struct lookup {
-    struct tn_keys *keys;
-    struct cached *found;
-};
+static bool refuse(struct tn_err *err)
+{
+    return tn_fail(err, TN_E_unauthorized, "the API key is unknown, expired or revoked");
+}
 
-static bool take_row(void *arg, const struct tn_row *row)
+static bool fits(const struct cached *c, const unsigned char *mac)
+{
+    return tn_equal((struct tn_str){(const char *)mac, TN_SHA256_LEN},
+                    (struct tn_str){(const char *)c->mac, sizeof c->mac}) &&
+           (!c->expires_ms || c->expires_ms > tn_now_ms());
+}
+
+/* What was read before a note may be older than the note: such a row is used, but not kept. */
+static void keep(struct lookup *l, const struct cached *c)
+{
+    struct tn_keys *keys = l->keys;
+    if (l->changes != keys->changes) return;
+    if (keys->cache.count >= CACHE_MAX) tn_map_clear(&keys->cache, tn_free);
+    struct cached *copy = TN_NEW(struct cached);
+    *copy = *c;
+    tn_free(tn_map_put(&keys->cache, (struct tn_str){l->prefix, sizeof l->prefix}, copy));
+}
+
+static void looked_up(void *arg, struct tn_found *found, const struct tn_err *err)
 {
     struct lookup *l = arg;
-    struct cached *c = TN_NEW(struct cached);
-    if (load_row(l->keys, row, c))
-        l->found = c;
-    else
-        tn_free(c);
-    return !l->found;
+    struct cached c = {.expires_ms = 0};
+    struct tn_err why;
+    const struct tn_row *row = NULL;
+    if (!err && !(err = tn_found_err(found, 0))) row = tn_found_row(found, 0, 0);
+    bool known = row && load_row(l->keys, row, &c);
+    if (known) keep(l, &c);
+    if (!err && (!known || !fits(&c, l->mac))) {
+        refuse(&why);
+        err = &why;
+    }
+    conclude(l, err ? NULL : &c.who, err);
 }
 
-/* The cached row of a prefix, read if need be; NULL without failure: there is no such key. */
-static bool find(struct tn_keys *keys, struct tn_str prefix, struct cached **out,
-                 struct tn_err *err)
+static void look_up(struct tn_keys *keys, struct tn_str prefix, const unsigned char *mac,
+                    tn_keys_fn done, void *arg)
 {
-    *out = tn_map_get(&keys->cache, prefix);
-    if (*out) return true;
+    struct lookup *l = TN_NEW(struct lookup);
     struct tn_filter by_prefix = {"prefix", TN_FILTER_eq, &prefix, 1};
-    struct tn_query q = {
-        .team = TN_TEAM_ALL, .table = "key", .filters = &by_prefix, .filter_count = 1, .limit = 1};
-    struct lookup l = {keys, NULL};
-    struct tn_page page;
-    tn_page_init(&page);
-    bool ok = tn_store_query(keys->store, &q, take_row, &l, &page, err);
-    tn_page_clear(&page);
-    if (!l.found) return ok;
-    if (keys->cache.count >= CACHE_MAX) tn_map_clear(&keys->cache, tn_free);
-    tn_free(tn_map_put(&keys->cache, prefix, l.found));
-    *out = l.found;
-    return ok;
+    struct tn_query q = {.table = "key", .filters = &by_prefix, .filter_count = 1, .limit = 1};
+    struct tn_read *read = tn_read_new(TN_TEAM_ALL);
+    *l = (struct lookup){keys->lookups, keys, NULL, keys->changes, "", "", done, arg};
+    keys->lookups = l;
+    memcpy(l->prefix, prefix.p, sizeof l->prefix);
+    memcpy(l->mac, mac, sizeof l->mac);
+    tn_read_query(read, &q);
+    l->call = tn_store_read(keys->store, read, NULL, looked_up, l);
 }
 
-bool tn_keys_check(struct tn_keys *keys, struct tn_str token, struct tn_identity *who,
-                   struct tn_err *err)
+enum tn_key_state tn_keys_check(struct tn_keys *keys, struct tn_str token, struct tn_identity *who,
+                                struct tn_err *err, tn_keys_fn done, void *arg)
 {
-    static const char refused[] = "the API key is unknown, expired or revoked";
     unsigned char mac[TN_SHA256_LEN];
-    struct cached *c;
-    if (!tn_token_wellformed(token)) return tn_fail(err, TN_E_unauthorized, "%s", refused);
-    if (!find(keys, (struct tn_str){token.p, TN_TOKEN_PREFIX_LEN}, &c, err)) return false;
+    if (!tn_token_wellformed(token)) {
+        refuse(err);
+        return TN_KEY_refused;
+    }
+    struct tn_str prefix = {token.p, TN_TOKEN_PREFIX_LEN};
+    const struct cached *c = tn_map_get(&keys->cache, prefix);
     mac_of(keys, token, mac);
-    if (!c ||
-        !tn_equal((struct tn_str){(char *)mac, sizeof mac},
-                  (struct tn_str){(char *)c->mac, sizeof c->mac}) ||
-        (c->expires_ms && c->expires_ms <= tn_now_ms()))
-        return tn_fail(err, TN_E_unauthorized, "%s", refused);
+    if (!c) {
+        look_up(keys, prefix, mac, done, arg);
+        return TN_KEY_asked;
+    }
+    if (!fits(c, mac)) {
+        refuse(err);
+        return TN_KEY_refused;
+    }
     *who = c->who;
-    return true;
+    return TN_KEY_good;
 }
 
 static void random_token(char out[TN_TOKEN_LEN + 1])

@@ -29,12 +29,18 @@ struct tn_identity {
 };
 
 struct tn_keys *tn_keys_open(struct tn_store *store, const struct tn_secrets *secrets);
-void tn_keys_close(struct tn_keys *keys); /* NULL does nothing */
+void tn_keys_close(struct tn_keys *keys); /* NULL does nothing; before the store */
 
-/* False: unauthorized (one text for every reason), or what reading can say.  Constant in time over
- * tokens of the same prefix. */
-TN_MUST_CHECK bool tn_keys_check(struct tn_keys *keys, struct tn_str token, struct tn_identity *who,
-                                 struct tn_err *err);
+enum tn_key_state { TN_KEY_good, TN_KEY_refused, TN_KEY_asked };
+/* One of who and err is NULL. */
+typedef void (*tn_keys_fn)(void *arg, const struct tn_identity *who, const struct tn_err *err);
+/* Good (*who is filled in) or refused (*err: unauthorized, one text for every reason) where the
+ * form of the token or the cache decides.  Else asked: the store is read, and done is called once,
+ * in a later turn, with what reading can say as well; tn_keys_close calls it with cancelled.
+ * Constant in time over tokens of the same prefix. */
+TN_MUST_CHECK enum tn_key_state tn_keys_check(struct tn_keys *keys, struct tn_str token,
+                                              struct tn_identity *who, struct tn_err *err,
+                                              tn_keys_fn done, void *arg);
 /* Adds a new key of that team to the commit; expires_ms 0: never; token gets the key itself, which
  * exists nowhere else afterwards.  role is a name of access/roles.h. */
 TN_MUST_CHECK bool tn_keys_make(struct tn_keys *keys, struct tn_commit *commit, int64_t team,

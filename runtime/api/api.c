@@ -60,24 +60,6 @@ static bool team_matches(struct tn_http_exchange *x, const struct tn_identity *w
     return tn_fail(err, TN_E_forbidden, "the key does not belong to the team of X-MES-Team-ID");
 }
 
-static bool identify(struct tn_api *api, struct tn_http_exchange *x, struct tn_identity *who,
-                     struct tn_err *err)
-{
-    struct tn_str token;
-    uid_t uid;
-    if (tn_http_is_unix(x, &uid)) {
-        if (uid != geteuid() && uid != 0)
-            return tn_fail(err, TN_E_forbidden, "the local socket is for the user that runs Tenon");
-        *who = (struct tn_identity){
-            .team = api->p.team, .permissions = TN_MAY_everything, .name = "command line"};
-        return true;
-    }
-    if (!token_of(x, &token, err)) return false;
-    if (!tn_keys_check(api->p.keys, token, who, err))
-        return err->kind == TN_E_unauthorized ? no_key(err) : false;
-    return team_matches(x, who, err);
-}
-
 static bool permitted(const struct tn_identity *who, unsigned wanted, struct tn_err *err)
 {
     unsigned missing = wanted & ~who->permissions;
@@ -104,25 +86,94 @@ static void answer_no_route(struct tn_http_exchange *x, enum tn_route_result fou
     tn_answer_err(x, &err);
 }
 
+/* A request between its header and its body, while it is not known who asks. */
+struct admission {
+    struct tn_api *api;
+    struct tn_http_exchange *x;
+    enum tn_route_result found;
+    struct tn_identity who;
+};
+
+/* The bytes of body that are taken; false: x is answered. */
+static bool let_in(struct tn_http_exchange *x, enum tn_route_result found, struct tn_identity *who,
+                   size_t *max)
+{
+    struct tn_err err;
+    unsigned flags = found == TN_ROUTE_found ? tn_http_match(x)->route->flags : 0;
+    if (who && (!team_matches(x, who, &err) || !permitted(who, flags & ~TN_ROUTE_scripts, &err))) {
+        tn_answer_err(x, &err);
+        return false;
+    }
+    if (who) tn_http_set_user(x, who, NULL);
+    *max = flags & TN_ROUTE_scripts ? TN_LIMIT_SCRIPTS_BODY : TN_LIMIT_BODY;
+    if (found == TN_ROUTE_found) return true;
+    answer_no_route(x, found);
+    return false;
+}
+
+static void refuse(struct tn_http_exchange *x, const struct tn_err *err)
+{
+    struct tn_err one_text = *err;
+    if (err->kind == TN_E_unauthorized) no_key(&one_text);
+    tn_answer_err(x, &one_text);
+}
+
+static void identified(void *arg, const struct tn_identity *who, const struct tn_err *err)
+{
+    struct admission *a = arg;
+    size_t max;
+    if (err) {
+        refuse(a->x, err);
+        return;
+    }
+    a->who = *who;
+    if (let_in(a->x, a->found, &a->who, &max)) tn_http_admitted(a->x, max);
+}
+
+/* Whoever may use the socket file is the user that runs us, or root. */
+static enum tn_key_state identify_local(struct tn_api *api, uid_t uid, struct tn_identity *who,
+                                        struct tn_err *err)
+{
+    if (uid != geteuid() && uid != 0) {
+        tn_fail(err, TN_E_forbidden, "the local socket is for the user that runs Tenon");
+        return TN_KEY_refused;
+    }
+    *who = (struct tn_identity){
+        .team = api->p.team, .permissions = TN_MAY_everything, .name = "command line"};
+    return TN_KEY_good;
+}
+
+static enum tn_key_state identify(struct admission *a, struct tn_err *err)
+{
+    struct tn_str token;
+    uid_t uid;
+    if (tn_http_is_unix(a->x, &uid)) return identify_local(a->api, uid, &a->who, err);
+    if (!token_of(a->x, &token, err)) return TN_KEY_refused;
+    return tn_keys_check(a->api->p.keys, token, &a->who, err, identified, a);
+}
+
 /* Before the body: route, key, permission.  So nobody without a key can make us read megabytes. */
 static size_t admit(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
+    struct tn_identity *who = NULL;
     struct tn_err err;
+    size_t max;
     enum tn_route_result found = tn_router_match(api->router, x);
-    unsigned flags = found == TN_ROUTE_found ? tn_http_match(x)->route->flags : 0;
-    if (!(flags & TN_ROUTE_open)) {
-        struct tn_identity *who = tn_http_alloc(x, sizeof *who);
-        if (!identify(api, x, who, &err) || !permitted(who, flags & ~TN_ROUTE_scripts, &err)) {
-            tn_answer_err(x, &err);
+    if (found != TN_ROUTE_found || !(tn_http_match(x)->route->flags & TN_ROUTE_open)) {
+        struct admission *a = tn_http_alloc(x, sizeof *a);
+        a->api = api;
+        a->x = x;
+        a->found = found;
+        enum tn_key_state state = identify(a, &err);
+        if (state == TN_KEY_asked) return TN_HTTP_ADMIT_LATER;
+        if (state == TN_KEY_refused) {
+            refuse(x, &err);
             return 0;
         }
-        tn_http_set_user(x, who, NULL);
+        who = &a->who;
     }
-    if (found == TN_ROUTE_found)
-        return flags & TN_ROUTE_scripts ? TN_LIMIT_SCRIPTS_BODY : TN_LIMIT_BODY;
-    answer_no_route(x, found);
-    return 0;
+    return let_in(x, found, who, &max) ? max : 0;
 }
 
 static void handle(void *arg, struct tn_http_exchange *x)

@@ -13,7 +13,7 @@
 #include "scripts/scripts.h"
 #include "scripts/trial/evidence.h"
 #include "store/commit.h"
-#include "store/store.h"
+#include "store/read.h"
 #include "sync/runner.h"
 
 enum { NAME_MAX_CHARS = 100, TITLE_MAX_CHARS = 200, CONFIG_MAX = TN_MIB };
@@ -32,14 +32,36 @@ const struct tn_decl *api_adapter(const struct tn_api *api, struct tn_str name)
     return NULL;
 }
 
-bool api_integration_of(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i)
+/* A request that waits for its integration. */
+struct looking {
+    struct tn_api *api;
+    struct tn_http_exchange *x;
+    api_integration_fn then;
+};
+
+static void looked_up(void *arg, struct tn_found *found, const struct tn_err *failed)
 {
+    struct looking *l = arg;
+    struct tn_integration i;
     struct tn_err err;
-    if (tn_integration_load(i, api->p.store, api->p.secrets, api_who(x)->team,
-                            tn_http_param(x, "id"), &err))
-        return true;
-    tn_answer_err(x, &err);
-    return false;
+    tn_integration_init(&i);
+    if (failed)
+        tn_answer_err(l->x, failed);
+    else if (tn_integration_found(&i, found, 0, l->api->p.secrets, tn_http_param(l->x, "id"), &err))
+        l->then(l->api, l->x, &i);
+    else
+        tn_answer_err(l->x, &err);
+    tn_integration_clear(&i);
+    tn_free(l);
+}
+
+void api_with_integration(struct tn_api *api, struct tn_http_exchange *x, api_integration_fn then)
+{
+    struct looking *l = TN_NEW(struct looking);
+    struct tn_read *read = tn_read_new(api_who(x)->team);
+    *l = (struct looking){api, x, then};
+    tn_integration_ask(read, tn_http_param(x, "id"));
+    tn_store_read(api->p.store, read, NULL, looked_up, l);
 }
 
 /* What the runs of an integration add up to. */
@@ -48,68 +70,66 @@ struct totals {
     char last_status[24];
 };
 
-static bool take_last(void *arg, const struct tn_row *row)
+enum { TOTALS_QUESTIONS = 3 };
+
+static void take_last(struct totals *t, const struct tn_row *row)
 {
-    struct totals *t = arg;
     struct tn_json *json = tn_json_new();
     struct tn_arena arena;
-    struct tn_str text;
+    struct tn_str status, text;
     struct tn_err err;
+    int64_t ms = 0;
     tn_arena_init(&arena);
     if (tn_json_parse(json, row->body, &err)) {
         struct tn_jval body = tn_json_root(json);
-        if (tn_jtext(tn_jget_z(body, "status"), &arena, &text))
-            snprintf(t->last_status, sizeof t->last_status, "%.*s", TN_FMT(text));
-        if (tn_jtext(tn_jget_z(body, "finished_at"), &arena, &text))
-            tn_time_parse(text, &t->last_ms);
+        if (tn_jtext(tn_jget_z(body, "finished_at"), &arena, &text)) tn_time_parse(text, &ms);
+        if (ms > t->last_ms) {
+            t->last_ms = ms;
+            if (tn_jtext(tn_jget_z(body, "status"), &arena, &status))
+                snprintf(t->last_status, sizeof t->last_status, "%.*s", TN_FMT(status));
+        }
     }
     tn_arena_clear(&arena);
     tn_json_free(json);
-    return false;
 }
 
-/* The newest runs of the integration that have this status to fn; *count: how many there are. */
-static bool each_run(struct tn_api *api, int64_t team, struct tn_str id, const char *status,
-                     size_t limit, tn_row_fn fn, void *arg, int64_t *count, struct tn_err *err)
+/* The newest runs of the integration that have this status, and how many there are. */
+static void ask_runs(struct tn_read *read, const struct tn_id *id, const char *status, size_t limit)
 {
-    struct tn_str wanted = tn_str(status);
-    struct tn_filter filters[] = {{"integration", TN_FILTER_eq, &id, 1},
-                                  {"status", TN_FILTER_eq, &wanted, 1}};
-    struct tn_query q = {.team = team,
-                         .table = "run",
-                         .filters = filters,
-                         .filter_count = 2,
-                         .sort = {{"finished_at", true}},
-                         .sort_count = 1,
-                         .limit = limit,
-                         .total = true};
-    struct tn_page page;
-    tn_page_init(&page);
-    bool ok = tn_store_query(api->p.store, &q, fn, arg, &page, err);
-    *count = page.total;
-    tn_page_clear(&page);
-    return ok;
-}
-
-static bool totals_of(struct tn_api *api, int64_t team, const struct tn_id *id, struct totals *out,
-                      struct tn_err *err)
-{
-    static const char *const ended[] = {"SUCCESS", "PARTIAL", "FAILURE"};
     char text[TN_ID_LEN + 1];
     tn_id_text(id, text);
+    struct tn_str integration = tn_str(text), wanted = tn_str(status);
+    struct tn_filter filters[] = {{"integration", TN_FILTER_eq, &integration, 1},
+                                  {"status", TN_FILTER_eq, &wanted, 1}};
+    tn_read_query(read, &(struct tn_query){.table = "run",
+                                           .filters = filters,
+                                           .filter_count = 2,
+                                           .sort = {{"finished_at", true}},
+                                           .sort_count = 1,
+                                           .limit = limit,
+                                           .total = true});
+}
+
+/* TOTALS_QUESTIONS questions. */
+static void ask_totals(struct tn_read *read, const struct tn_id *id)
+{
+    static const char *const ended[TOTALS_QUESTIONS] = {"SUCCESS", "PARTIAL", "FAILURE"};
+    for (int i = 0; i < TOTALS_QUESTIONS; i++) ask_runs(read, id, ended[i], 1);
+}
+
+static bool totals_found(const struct tn_found *found, size_t question, struct totals *out,
+                         struct tn_err *err)
+{
     *out = (struct totals){.all = 0};
-    for (int i = 0; i < 3; i++) {
-        struct totals one = {.all = 0};
-        int64_t n;
-        if (!each_run(api, team, tn_str(text), ended[i], 1, take_last, &one, &n, err)) return false;
+    for (size_t i = 0; i < TOTALS_QUESTIONS; i++) {
+        const struct tn_err *why = tn_found_err(found, question + i);
+        const struct tn_row *last = tn_found_row(found, question + i, 0);
+        int64_t n = tn_found_list(found, question + i)->total;
+        if (why) *err = *why;
+        if (why) return false;
         out->all += n;
-        if (i < 2)
-            out->success += n;
-        else
-            out->failure += n;
-        if (one.last_ms <= out->last_ms) continue;
-        out->last_ms = one.last_ms;
-        memcpy(out->last_status, one.last_status, sizeof out->last_status);
+        *(i < 2 ? &out->success : &out->failure) += n;
+        if (last) take_last(out, last);
     }
     return true;
 }
@@ -122,12 +142,9 @@ static void write_time(struct tn_jw *w, const char *key, int64_t ms)
 }
 
 /* The members that the list and the details share. */
-static bool write_row(struct tn_api *api, const struct tn_integration *i, struct tn_jw *w,
-                      struct tn_err *err)
+static void write_row(const struct tn_integration *i, const struct totals *t, struct tn_jw *w)
 {
-    struct totals t;
     char id[TN_ID_LEN + 1];
-    if (!totals_of(api, i->team, &i->id, &t, err)) return false;
     tn_id_text(&i->id, id);
     tn_jw_kz(w, "id", id);
     tn_jw_kstr(w, "name", i->name);
@@ -135,12 +152,11 @@ static bool write_row(struct tn_api *api, const struct tn_integration *i, struct
     tn_jw_kstr(w, "type", i->type);
     tn_jw_kstr(w, "integrationType", i->adapter);
     tn_jw_kbool(w, "enabled", i->enabled);
-    write_time(w, "lastSync", t.last_ms);
-    tn_jw_kz(w, "lastSyncStatus", t.last_ms ? t.last_status : NULL);
-    tn_jw_kint(w, "totalSyncs", t.all);
-    tn_jw_kint(w, "successCount", t.success);
-    tn_jw_kint(w, "failureCount", t.failure);
-    return true;
+    write_time(w, "lastSync", t->last_ms);
+    tn_jw_kz(w, "lastSyncStatus", t->last_ms ? t->last_status : NULL);
+    tn_jw_kint(w, "totalSyncs", t->all);
+    tn_jw_kint(w, "successCount", t->success);
+    tn_jw_kint(w, "failureCount", t->failure);
 }
 
 /* The config with defaults filled in and secrets masked. */
@@ -184,76 +200,152 @@ static bool in_quarantine(const struct tn_api *api, const struct tn_integration 
     return tn_shared_quarantined(api->p.shared, name);
 }
 
-static void answer_details(struct tn_api *api, struct tn_http_exchange *x,
-                           const struct tn_integration *i, int status)
+/* A request for the details of one integration. */
+struct showing {
+    struct tn_api *api;
+    struct tn_http_exchange *x;
+    int status;
+    char id[TN_ID_LEN + 1];
+};
+
+static void write_details(struct tn_api *api, const struct tn_integration *i,
+                          const struct totals *t, struct tn_jw *w)
+{
+    tn_jw_object(w);
+    write_row(i, t, w);
+    write_config(api, i, w);
+    tn_jw_kbool(w, "quarantined", in_quarantine(api, i));
+    write_time(w, "createdAt", i->created_ms);
+    write_time(w, "updatedAt", i->updated_ms);
+    tn_jw_end(w);
+}
+
+static void show(struct showing *s, const struct tn_found *found)
+{
+    struct tn_integration i;
+    struct totals totals;
+    struct tn_answer a;
+    struct tn_err err;
+    tn_integration_init(&i);
+    if (tn_integration_found(&i, found, 0, s->api->p.secrets, tn_str(s->id), &err) &&
+        totals_found(found, 1, &totals, &err)) {
+        if (s->status == 201) tn_http_headerf(s->x, "Location", "/api/v1/integrations/%s", s->id);
+        tn_answer_begin(&a, s->x);
+        write_details(s->api, &i, &totals, &a.w);
+        tn_answer_send(&a, s->status);
+    } else {
+        tn_answer_err(s->x, &err);
+    }
+    tn_integration_clear(&i);
+}
+
+static void details_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct showing *s = arg;
+    if (err)
+        tn_answer_err(s->x, err);
+    else
+        show(s, found);
+    tn_free(s);
+}
+
+static void answer_details(struct tn_api *api, struct tn_http_exchange *x, const struct tn_id *id,
+                           int status)
+{
+    struct showing *s = TN_NEW(struct showing);
+    struct tn_read *read = tn_read_new(api_who(x)->team);
+    *s = (struct showing){.api = api, .x = x, .status = status};
+    tn_id_text(id, s->id);
+    tn_read_get(read, table, id);
+    ask_totals(read, id);
+    tn_store_read(api->p.store, read, NULL, details_found, s);
+}
+
+/* The list, first without what the runs add up to. */
+struct listing {
+    struct tn_api *api;
+    struct tn_http_exchange *x;
+    struct tn_found *rows;
+};
+
+static bool list_one(struct listing *l, size_t at, const struct tn_found *totals, struct tn_jw *w,
+                     struct tn_err *err)
+{
+    struct tn_integration i;
+    struct totals t;
+    tn_integration_init(&i);
+    bool ok = tn_integration_decode(&i, tn_found_row(l->rows, 0, at), l->api->p.secrets, err) &&
+              totals_found(totals, at * TOTALS_QUESTIONS, &t, err);
+    if (ok) {
+        tn_jw_object(w);
+        write_row(&i, &t, w);
+        tn_jw_end(w);
+    }
+    tn_integration_clear(&i);
+    return ok;
+}
+
+static void answer_list(struct listing *l, const struct tn_found *totals)
 {
     struct tn_answer a;
     struct tn_err err;
-    tn_answer_begin(&a, x);
-    tn_jw_object(&a.w);
-    if (!write_row(api, i, &a.w, &err)) {
-        tn_buf_clear(&a.body);
-        tn_answer_err(x, &err);
+    bool ok = true;
+    tn_answer_begin(&a, l->x);
+    tn_jw_array(&a.w);
+    for (size_t i = 0; ok && i < tn_found_list(l->rows, 0)->count; i++)
+        ok = list_one(l, i, totals, &a.w, &err);
+    tn_jw_end(&a.w);
+    if (ok) {
+        tn_answer_send(&a, 200);
         return;
     }
-    write_config(api, i, &a.w);
-    tn_jw_kbool(&a.w, "quarantined", in_quarantine(api, i));
-    write_time(&a.w, "createdAt", i->created_ms);
-    write_time(&a.w, "updatedAt", i->updated_ms);
-    tn_jw_end(&a.w);
-    tn_answer_send(&a, status);
+    tn_buf_clear(&a.body);
+    tn_answer_err(l->x, &err);
 }
 
-struct listing {
-    struct tn_api *api;
-    struct tn_answer answer;
-    struct tn_err err;
-    bool failed;
-};
-
-static bool list_one(void *arg, const struct tn_row *row)
+static void list_found(void *arg, struct tn_found *found, const struct tn_err *err)
 {
     struct listing *l = arg;
-    struct tn_integration i;
-    tn_integration_init(&i);
-    l->failed = !tn_integration_decode(&i, row, l->api->p.secrets, &l->err);
-    if (!l->failed) {
-        tn_jw_object(&l->answer.w);
-        l->failed = !write_row(l->api, &i, &l->answer.w, &l->err);
-        if (!l->failed) tn_jw_end(&l->answer.w);
+    if (!l->rows && !err && !(err = tn_found_err(found, 0))) {
+        struct tn_read *read = tn_read_new(api_who(l->x)->team);
+        l->rows = tn_found_ref(found);
+        for (size_t i = 0; i < tn_found_list(found, 0)->count; i++)
+            ask_totals(read, &tn_found_row(found, 0, i)->id);
+        tn_store_read(l->api->p.store, read, NULL, list_found, l);
+        return;
     }
-    tn_integration_clear(&i);
-    return !l->failed;
+    if (err)
+        tn_answer_err(l->x, err);
+    else
+        answer_list(l, found);
+    tn_found_unref(l->rows);
+    tn_free(l);
 }
 
 void api_integrations_list(void *arg, struct tn_http_exchange *x)
 {
-    struct listing l = {.api = arg};
-    struct tn_query q = {.team = api_who(x)->team,
-                         .table = table,
-                         .sort = {{"name", false}},
-                         .sort_count = 1,
-                         .limit = TN_LIMIT_PAGE};
-    struct tn_page page;
-    tn_page_init(&page);
-    tn_answer_begin(&l.answer, x);
-    tn_jw_array(&l.answer.w);
-    if (!tn_store_query(l.api->p.store, &q, list_one, &l, &page, &l.err) || l.failed) {
-        tn_buf_clear(&l.answer.body);
-        tn_answer_err(x, &l.err);
-    } else {
-        tn_jw_end(&l.answer.w);
-        tn_answer_send(&l.answer, 200);
-    }
-    tn_page_clear(&page);
+    struct listing *l = TN_NEW(struct listing);
+    struct tn_read *read = tn_read_new(api_who(x)->team);
+    *l = (struct listing){.api = arg, .x = x};
+    tn_read_query(read, &(struct tn_query){.table = table,
+                                           .sort = {{"name", false}},
+                                           .sort_count = 1,
+                                           .limit = TN_LIMIT_PAGE});
+    tn_store_read(l->api->p.store, read, NULL, list_found, l);
+}
+
+static void get(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i)
+{
+    answer_details(api, x, &i->id, 200);
 }
 
 void api_integrations_get(void *arg, struct tn_http_exchange *x)
 {
-    struct tn_integration i;
-    tn_integration_init(&i);
-    if (api_integration_of(arg, x, &i)) answer_details(arg, x, &i, 200);
-    tn_integration_clear(&i);
+    struct tn_id id;
+    if (tn_id_parse(tn_http_param(x, "id"), &id))
+        answer_details(arg, x, &id, 200);
+    else
+        api_with_integration(arg, x, get);
 }
 
 /* ---- writing ---- */
@@ -466,26 +558,6 @@ static void cancel_said(void *arg, const struct tn_err *err)
     (void)arg, (void)err; /* it ended by itself meanwhile */
 }
 
-static bool cancel_run(void *arg, const struct tn_row *row)
-{
-    struct tn_api *api = arg;
-    char id[TN_ID_LEN + 1];
-    tn_id_text(&row->id, id);
-    tn_runner_cancel(api->p.runner, row->team, id, cancel_said, NULL);
-    return true;
-}
-
-static void cancel_runs(struct tn_api *api, const struct tn_integration *i)
-{
-    char id[TN_ID_LEN + 1];
-    int64_t n;
-    struct tn_err err;
-    tn_id_text(&i->id, id);
-    if (!each_run(api, i->team, tn_str(id), "RUNNING", TN_LIMIT_PAGE, cancel_run, api, &n, &err))
-        tn_log(api->p.log, TN_LOG_warn, "sync", "runs of the deleted integration %s: %s", id,
-               err.text);
-}
-
 /* A write under way: kept until the store has answered. */
 struct writing {
     struct tn_api *api;
@@ -503,38 +575,64 @@ static void forget_name(const struct writing *w)
     if (strcmp(w->before, now) != 0) tn_shared_release(w->api->p.shared, w->before);
 }
 
+static void writing_free(struct writing *w)
+{
+    tn_integration_clear(&w->i);
+    tn_free(w);
+}
+
+/* The integration is gone, its runs are to end. */
+static void runs_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct writing *w = arg;
+    char id[TN_ID_LEN + 1];
+    if (!err) err = tn_found_err(found, 0);
+    tn_id_text(&w->i.id, id);
+    if (err && err->kind != TN_E_cancelled) /* else the API is closed already */
+        tn_log(w->api->p.log, TN_LOG_warn, "sync", "runs of the deleted integration %s: %s", id,
+               err->text);
+    for (size_t i = 0; !err && i < tn_found_list(found, 0)->count; i++) {
+        const struct tn_row *row = tn_found_row(found, 0, i);
+        tn_id_text(&row->id, id);
+        tn_runner_cancel(w->api->p.runner, row->team, id, cancel_said, NULL);
+    }
+    tn_http_reply(w->x, 204, NULL, TN_STR(""));
+    writing_free(w);
+}
+
+static void cancel_runs(struct writing *w)
+{
+    struct tn_read *read = tn_read_new(w->i.team);
+    ask_runs(read, &w->i.id, "RUNNING", TN_LIMIT_PAGE);
+    tn_store_read(w->api->p.store, read, NULL, runs_found, w);
+}
+
+static void not_written(struct writing *w, const struct tn_err *failed)
+{
+    struct tn_err err = *failed;
+    if (err.kind == TN_E_conflict)
+        tn_fail(&err, TN_E_conflict,
+                w->status == 201
+                    ? "an integration named '%.*s' exists already"
+                    : "integration '%.*s' was changed meanwhile, or its new name is taken",
+                TN_FMT(w->i.name));
+    tn_answer_err(w->x, &err);
+}
+
 static void written(void *arg, const struct tn_committed *done, const struct tn_err *failed)
 {
     struct writing *w = arg;
-    struct tn_err err;
-    char id[TN_ID_LEN + 1];
-    struct tn_integration fresh;
     (void)done;
-    tn_integration_init(&fresh);
-    tn_id_text(&w->i.id, id);
     if (!failed) forget_name(w);
-    if (failed) {
-        err = *failed;
-        if (err.kind == TN_E_conflict)
-            tn_fail(&err, TN_E_conflict,
-                    w->status == 201
-                        ? "an integration named '%.*s' exists already"
-                        : "integration '%.*s' was changed meanwhile, or its new name is taken",
-                    TN_FMT(w->i.name));
-        tn_answer_err(w->x, &err);
-    } else if (w->status == 204) {
-        cancel_runs(w->api, &w->i);
-        tn_http_reply(w->x, 204, NULL, TN_STR(""));
-    } else if (!tn_integration_load(&fresh, w->api->p.store, w->api->p.secrets, w->i.team,
-                                    tn_str(id), &err)) {
-        tn_answer_err(w->x, &err);
-    } else {
-        if (w->status == 201) tn_http_headerf(w->x, "Location", "/api/v1/integrations/%s", id);
-        answer_details(w->api, w->x, &fresh, w->status);
+    if (!failed && w->status == 204) {
+        cancel_runs(w);
+        return;
     }
-    tn_integration_clear(&fresh);
-    tn_integration_clear(&w->i);
-    tn_free(w);
+    if (failed)
+        not_written(w, failed);
+    else
+        answer_details(w->api, w->x, &w->i.id, w->status);
+    writing_free(w);
 }
 
 static struct writing *writing_new(struct tn_api *api, struct tn_http_exchange *x, int status)
@@ -549,9 +647,18 @@ static struct writing *writing_new(struct tn_api *api, struct tn_http_exchange *
 
 static void give_up(struct writing *w, const struct tn_err *err)
 {
-    if (err) tn_answer_err(w->x, err);
-    tn_integration_clear(&w->i);
-    tn_free(w);
+    tn_answer_err(w->x, err);
+    writing_free(w);
+}
+
+/* A write to an integration that is there; takes *i over. */
+static struct writing *writing_to(struct tn_api *api, struct tn_http_exchange *x,
+                                  struct tn_integration *i, int status)
+{
+    struct writing *w = writing_new(api, x, status);
+    w->i = *i;
+    tn_integration_init(i);
+    return w;
 }
 
 static bool audit(struct tn_commit *commit, const struct writing *w, const char *action,
@@ -590,17 +697,13 @@ void api_integrations_create(void *arg, struct tn_http_exchange *x)
         give_up(w, &err);
 }
 
-void api_integrations_update(void *arg, struct tn_http_exchange *x)
+/* The body is read once more: the parser served others meanwhile. */
+static void update(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i)
 {
-    struct tn_api *api = arg;
     struct tn_jval body;
     struct tn_err err;
     if (!api_body(api, x, &body)) return;
-    struct writing *w = writing_new(api, x, 200);
-    if (!api_integration_of(api, x, &w->i)) {
-        give_up(w, NULL);
-        return;
-    }
+    struct writing *w = writing_to(api, x, i, 200);
     isolate_name(&w->i, w->before);
     if (!take_body(api, &w->i, body, &err))
         give_up(w, &err);
@@ -608,15 +711,16 @@ void api_integrations_update(void *arg, struct tn_http_exchange *x)
         put(w, w->i.version, "integration.update");
 }
 
-void api_integrations_delete(void *arg, struct tn_http_exchange *x)
+void api_integrations_update(void *arg, struct tn_http_exchange *x)
 {
-    struct tn_api *api = arg;
+    struct tn_jval body;
+    if (api_body(arg, x, &body)) api_with_integration(arg, x, update);
+}
+
+static void remove_it(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i)
+{
     struct tn_err err;
-    struct writing *w = writing_new(api, x, 204);
-    if (!api_integration_of(api, x, &w->i)) {
-        give_up(w, NULL);
-        return;
-    }
+    struct writing *w = writing_to(api, x, i, 204);
     struct tn_commit *commit = tn_commit_new(api->p.store);
     char id[TN_ID_LEN + 1];
     isolate_name(&w->i, w->before);
@@ -631,19 +735,19 @@ void api_integrations_delete(void *arg, struct tn_http_exchange *x)
     give_up(w, &err);
 }
 
+void api_integrations_delete(void *arg, struct tn_http_exchange *x)
+{
+    api_with_integration(arg, x, remove_it);
+}
+
 /* ---- out of quarantine ---- */
 
 /* From the next call on its scripts run again, in all workers; what they do wrong counts anew. */
-void api_integrations_release(void *arg, struct tn_http_exchange *x)
+static void release(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i)
 {
-    struct tn_api *api = arg;
     struct tn_err err;
     char name[TN_UNIT_NAME];
-    struct writing *w = writing_new(api, x, 200);
-    if (!api_integration_of(api, x, &w->i)) {
-        give_up(w, NULL);
-        return;
-    }
+    struct writing *w = writing_to(api, x, i, 200);
     struct tn_commit *commit = tn_commit_new(api->p.store);
     isolate_name(&w->i, name);
     if (audit(commit, w, "integration.release", &err)) {
@@ -653,6 +757,11 @@ void api_integrations_release(void *arg, struct tn_http_exchange *x)
     }
     tn_commit_free(commit);
     give_up(w, &err);
+}
+
+void api_integrations_release(void *arg, struct tn_http_exchange *x)
+{
+    api_with_integration(arg, x, release);
 }
 
 /* ---- is the other side there? ---- */
@@ -751,45 +860,65 @@ static void not_probed(void *arg)
     probed(p, &h);
 }
 
-static void probe(struct tn_api *api, struct tn_http_exchange *x, const struct tn_integration *i,
-                  bool test)
+static struct probing *probing_new(struct tn_api *api, struct tn_http_exchange *x,
+                                   const struct tn_integration *i, bool test)
 {
     struct probing *p = TN_NEW(struct probing);
-    char id[TN_ID_LEN + 1];
     *p = (struct probing){.api = api, .x = x, .id = i->id, .team = i->team, .test = test};
-    tn_id_text(&i->id, id);
-    if (!tn_connections_health(tn_scripts_connections(api->p.scripts), i->team, id,
-                               test ? TEST_MS : FRESH_MS, probed, p, &p->found.err))
-        tn_loop_defer(api->p.loop, not_probed, p);
+    return p;
+}
+
+static void probe(struct probing *p)
+{
+    char id[TN_ID_LEN + 1];
+    tn_id_text(&p->id, id);
+    if (!tn_connections_health(tn_scripts_connections(p->api->p.scripts), p->team, id,
+                               p->test ? TEST_MS : FRESH_MS, probed, p, &p->found.err))
+        tn_loop_defer(p->api->p.loop, not_probed, p);
+}
+
+static void test(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i)
+{
+    probe(probing_new(api, x, i, true));
 }
 
 void api_integrations_test(void *arg, struct tn_http_exchange *x)
 {
-    struct tn_integration i;
-    tn_integration_init(&i);
-    if (api_integration_of(arg, x, &i)) probe(arg, x, &i, true);
-    tn_integration_clear(&i);
+    api_with_integration(arg, x, test);
+}
+
+static void health_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct probing *p = arg;
+    const struct tn_kv *kv = found ? tn_found_kv(found, 0, 0) : NULL;
+    if (err && err->kind == TN_E_cancelled)
+        tn_answer_err(p->x, err);
+    else if (kv)
+        tn_http_reply(p->x, 200, "application/json", kv->value);
+    else {
+        probe(p);
+        return;
+    }
+    tn_free(p);
 }
 
 /* The last check that is known, at once; ?fresh=1, or none known yet: a new one. */
+static void health(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i)
+{
+    struct probing *p = probing_new(api, x, i, false);
+    struct tn_read *read;
+    char key[TN_ID_LEN + 1];
+    if (tn_str_is(tn_http_query(x, "fresh", NULL), "1")) {
+        probe(p);
+        return;
+    }
+    read = tn_read_new(i->team);
+    tn_read_kv(read, "health", health_key(&i->id, key));
+    tn_store_read(api->p.store, read, NULL, health_found, p);
+}
+
 void api_integrations_health(void *arg, struct tn_http_exchange *x)
 {
     static const char *const parameters[] = {"fresh", NULL};
-    struct tn_api *api = arg;
-    struct tn_integration i;
-    struct tn_buf stored;
-    struct tn_err err;
-    char key[TN_ID_LEN + 1];
-    tn_integration_init(&i);
-    tn_buf_init(&stored, 64 * TN_KIB);
-    if (api_query_known(x, parameters) && api_integration_of(api, x, &i)) {
-        bool fresh = tn_str_is(tn_http_query(x, "fresh", NULL), "1");
-        if (!fresh && tn_store_kv_get(api->p.store, i.team, "health", health_key(&i.id, key),
-                                      &stored, NULL, &err))
-            tn_http_reply(x, 200, "application/json", tn_buf_str(&stored));
-        else
-            probe(api, x, &i, false);
-    }
-    tn_buf_clear(&stored);
-    tn_integration_clear(&i);
+    if (api_query_known(x, parameters)) api_with_integration(arg, x, health);
 }

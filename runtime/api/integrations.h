@@ -16,9 +16,11 @@ void api_integrations_release(void *api, struct tn_http_exchange *x);
 void api_integrations_test(void *api, struct tn_http_exchange *x);
 void api_integrations_health(void *api, struct tn_http_exchange *x);
 
-/* The integration that {id} of the path names, by id or name; i was initialised.  False: x is
- * answered. */
-bool api_integration_of(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i);
+/* Looks up the integration that {id} of the path names, by id or name, and calls then in a later
+ * turn with it; what then leaves in *i is cleared behind it.  Where there is none x is answered. */
+typedef void (*api_integration_fn)(struct tn_api *api, struct tn_http_exchange *x,
+                                   struct tn_integration *i);
+void api_with_integration(struct tn_api *api, struct tn_http_exchange *x, api_integration_fn then);
 /* The adapter of that name, or NULL. */
 const struct tn_decl *api_adapter(const struct tn_api *api, struct tn_str name);
 

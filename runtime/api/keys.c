@@ -7,14 +7,13 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "store/commit.h"
-#include "store/store.h"
+#include "store/read.h"
 
 static const char table[] = "key";
 
 /* The members that may be shown: never the HMAC. */
-static bool list_one(void *arg, const struct tn_row *row)
+static void write_one(const struct tn_row *row, struct tn_jw *w)
 {
-    struct tn_jw *w = arg;
     struct tn_json *json = tn_json_new();
     char id[TN_ID_LEN + 1], created[TN_TIME_LEN + 1];
     struct tn_err err;
@@ -32,36 +31,39 @@ static bool list_one(void *arg, const struct tn_row *row)
         tn_jw_end(w);
     }
     tn_json_free(json);
-    return true;
+}
+
+static void list_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct tn_http_exchange *x = arg;
+    struct tn_answer a;
+    if (!err) err = tn_found_err(found, 0);
+    if (err) {
+        tn_answer_err(x, err);
+        return;
+    }
+    const struct tn_list *rows = tn_found_list(found, 0);
+    tn_answer_begin(&a, x);
+    tn_jw_object(&a.w);
+    tn_jw_key(&a.w, TN_STR("keys"));
+    tn_jw_array(&a.w);
+    for (size_t i = 0; i < rows->count; i++) write_one(tn_found_row(found, 0, i), &a.w);
+    tn_jw_end(&a.w);
+    tn_jw_kz(&a.w, "nextCursor", rows->more ? rows->next.p : NULL);
+    tn_jw_end(&a.w);
+    tn_answer_send(&a, 200);
 }
 
 void api_keys_list(void *arg, struct tn_http_exchange *x)
 {
     static const char *const parameters[] = {"cursor", NULL};
     struct tn_api *api = arg;
-    struct tn_answer a;
-    struct tn_page page;
-    struct tn_err err;
-    struct tn_query q = {.team = api_who(x)->team,
-                         .table = table,
-                         .limit = TN_LIMIT_PAGE,
-                         .cursor = tn_http_query(x, "cursor", NULL)};
     if (!api_query_known(x, parameters)) return;
-    tn_page_init(&page);
-    tn_answer_begin(&a, x);
-    tn_jw_object(&a.w);
-    tn_jw_key(&a.w, TN_STR("keys"));
-    tn_jw_array(&a.w);
-    if (tn_store_query(api->p.store, &q, list_one, &a.w, &page, &err)) {
-        tn_jw_end(&a.w);
-        tn_jw_kz(&a.w, "nextCursor", page.more ? page.next.p : NULL);
-        tn_jw_end(&a.w);
-        tn_answer_send(&a, 200);
-    } else {
-        tn_buf_clear(&a.body);
-        tn_answer_err(x, &err);
-    }
-    tn_page_clear(&page);
+    struct tn_read *read = tn_read_new(api_who(x)->team);
+    tn_read_query(read, &(struct tn_query){.table = table,
+                                           .limit = TN_LIMIT_PAGE,
+                                           .cursor = tn_http_query(x, "cursor", NULL)});
+    tn_store_read(api->p.store, read, NULL, list_found, x);
 }
 
 struct change {

@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/time.h"
 #include "scripts/decl.h"
-#include "store/store.h"
+#include "store/read.h"
 #include "sync/run_view.h"
 #include "sync/runner.h"
 
@@ -151,50 +151,45 @@ static void start(struct tn_api *api, struct tn_http_exchange *x, const struct t
     tn_runner_start(api->p.runner, &q, started, s);
 }
 
-void api_runs_start(void *arg, struct tn_http_exchange *x)
+/* The body is read once more: the parser served others meanwhile. */
+static void start_run(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i)
 {
-    struct tn_api *api = arg;
-    struct tn_integration i;
+    const struct tn_decl *adapter = api_adapter(api, i->adapter);
     struct tn_jval body;
     struct wish wish;
     struct tn_err err;
-    tn_integration_init(&i);
-    if (!api_body(api, x, &body) || !api_integration_of(api, x, &i)) goto out;
-    const struct tn_decl *adapter = api_adapter(api, i.adapter);
+    if (!api_body(api, x, &body)) return;
     if (!adapter)
-        tn_fail(&err, TN_E_unavailable, "the adapter '%.*s' is not installed", TN_FMT(i.adapter));
-    else if (!i.enabled)
-        tn_fail(&err, TN_E_conflict, "integration '%.*s' is disabled", TN_FMT(i.name));
-    else if (take_wish(adapter, &i, body, &wish, &err)) {
-        start(api, x, &i, &wish);
-        goto out;
+        tn_fail(&err, TN_E_unavailable, "the adapter '%.*s' is not installed", TN_FMT(i->adapter));
+    else if (!i->enabled)
+        tn_fail(&err, TN_E_conflict, "integration '%.*s' is disabled", TN_FMT(i->name));
+    else if (take_wish(adapter, i, body, &wish, &err)) {
+        start(api, x, i, &wish);
+        return;
     }
     tn_answer_err(x, &err);
-out:
-    tn_integration_clear(&i);
+}
+
+void api_runs_start(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_jval body;
+    if (api_body(arg, x, &body)) api_with_integration(arg, x, start_run);
 }
 
 /* ---- logs ---- */
 
-struct list {
-    struct tn_answer answer;
-    struct tn_err err;
-    bool failed;
-};
-
-static bool list_one(void *arg, const struct tn_row *row)
+static bool write_one(const struct tn_row *row, struct tn_jw *w, struct tn_err *err)
 {
-    struct list *l = arg;
     struct tn_run_view v;
     tn_run_view_init(&v);
-    l->failed = !tn_run_view_decode(row->body, &v, &l->err);
-    if (!l->failed) {
+    bool ok = tn_run_view_decode(row->body, &v, err);
+    if (ok) {
         tn_id_text(&row->id, v.id);
         v.created_at = row->created_ms;
-        tn_run_view_row(&v, &l->answer.w);
+        tn_run_view_row(&v, w);
     }
     tn_run_view_clear(&v);
-    return !l->failed;
+    return ok;
 }
 
 /* A filter taken from the query; absent: none. */
@@ -244,75 +239,103 @@ static bool log_filters(struct tn_http_exchange *x, struct filters *f)
     return true;
 }
 
-static void answer_list(struct tn_api *api, struct tn_http_exchange *x, struct filters *f,
-                        int64_t number, int64_t limit)
+/* A request for a page of the log. */
+struct list {
+    struct tn_http_exchange *x;
+    int64_t number, limit;
+};
+
+static bool write_list(const struct list *l, const struct tn_found *found, struct tn_jw *w,
+                       struct tn_err *err)
 {
-    struct list l = {.failed = false};
-    struct tn_query q = {.team = api_who(x)->team,
-                         .table = "run",
-                         .filters = f->list,
-                         .filter_count = f->n,
-                         .sort = {{"created", true}},
-                         .sort_count = 1,
-                         .limit = (size_t)limit,
-                         .offset = (size_t)((number - 1) * limit),
-                         .total = true};
-    struct tn_page page;
-    tn_page_init(&page);
-    tn_answer_begin(&l.answer, x);
-    tn_jw_object(&l.answer.w);
-    tn_jw_key(&l.answer.w, TN_STR("logs"));
-    tn_jw_array(&l.answer.w);
-    if (!tn_store_query(api->p.store, &q, list_one, &l, &page, &l.err) || l.failed) {
-        tn_buf_clear(&l.answer.body);
-        tn_answer_err(x, &l.err);
+    const struct tn_list *rows = tn_found_list(found, 0);
+    tn_jw_object(w);
+    tn_jw_key(w, TN_STR("logs"));
+    tn_jw_array(w);
+    for (size_t i = 0; i < rows->count; i++)
+        if (!write_one(tn_found_row(found, 0, i), w, err)) return false;
+    tn_jw_end(w);
+    tn_jw_kint(w, "total", rows->total);
+    tn_jw_kint(w, "page", l->number);
+    tn_jw_kint(w, "limit", l->limit);
+    tn_jw_kint(w, "totalPages", (rows->total + l->limit - 1) / l->limit);
+    tn_jw_end(w);
+    return true;
+}
+
+static void list_found(void *arg, struct tn_found *found, const struct tn_err *failed)
+{
+    struct list *l = arg;
+    struct tn_answer a;
+    struct tn_err err;
+    if (!failed) failed = tn_found_err(found, 0);
+    tn_answer_begin(&a, l->x);
+    if (!failed && !write_list(l, found, &a.w, &err)) failed = &err;
+    if (failed) {
+        tn_buf_clear(&a.body);
+        tn_answer_err(l->x, failed);
     } else {
-        tn_jw_end(&l.answer.w);
-        tn_jw_kint(&l.answer.w, "total", page.total);
-        tn_jw_kint(&l.answer.w, "page", number);
-        tn_jw_kint(&l.answer.w, "limit", limit);
-        tn_jw_kint(&l.answer.w, "totalPages", (page.total + limit - 1) / limit);
-        tn_jw_end(&l.answer.w);
-        tn_answer_send(&l.answer, 200);
+        tn_answer_send(&a, 200);
     }
-    tn_page_clear(&page);
+    tn_free(l);
+}
+
+/* The filters are views of x; false: x is answered. */
+static bool take_list(struct tn_http_exchange *x, struct list *l, struct filters *f)
+{
+    *l = (struct list){.x = x};
+    *f = (struct filters){.n = 0};
+    return api_query_int(x, "page", 1, 1, 100000 / LOGS_MAX, &l->number) &&
+           api_query_int(x, "limit", LOGS_USUAL, 1, LOGS_MAX, &l->limit) && log_filters(x, f);
+}
+
+static void list(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i)
+{
+    struct list *l = TN_NEW(struct list);
+    struct tn_read *read = tn_read_new(i->team);
+    struct filters f;
+    char id[TN_ID_LEN + 1];
+    if (!take_list(x, l, &f)) { /* it was looked at before */
+        tn_read_free(read);
+        tn_free(l);
+        return;
+    }
+    tn_id_text(&i->id, id);
+    add_filter(&f, "integration", TN_FILTER_eq, tn_str(id));
+    tn_read_query(read, &(struct tn_query){.table = "run",
+                                           .filters = f.list,
+                                           .filter_count = f.n,
+                                           .sort = {{"created", true}},
+                                           .sort_count = 1,
+                                           .limit = (size_t)l->limit,
+                                           .offset = (size_t)((l->number - 1) * l->limit),
+                                           .total = true});
+    tn_store_read(api->p.store, read, NULL, list_found, l);
 }
 
 void api_runs_list(void *arg, struct tn_http_exchange *x)
 {
     static const char *const parameters[] = {"page",      "limit",   "operation", "status",
                                              "startDate", "endDate", NULL};
-    struct tn_integration i;
-    struct filters f = {.n = 0};
-    int64_t number, limit;
-    char id[TN_ID_LEN + 1];
-    tn_integration_init(&i);
-    if (api_query_known(x, parameters) &&
-        api_query_int(x, "page", 1, 1, 100000 / LOGS_MAX, &number) &&
-        api_query_int(x, "limit", LOGS_USUAL, 1, LOGS_MAX, &limit) && log_filters(x, &f) &&
-        api_integration_of(arg, x, &i)) {
-        tn_id_text(&i.id, id);
-        add_filter(&f, "integration", TN_FILTER_eq, tn_str(id));
-        answer_list(arg, x, &f, number, limit);
-    }
-    tn_integration_clear(&i);
+    struct filters f;
+    struct list l;
+    if (api_query_known(x, parameters) && take_list(x, &l, &f)) api_with_integration(arg, x, list);
 }
 
-/* The run of the path; false: x is answered.  v was initialised. */
-static bool run_of(struct tn_api *api, struct tn_http_exchange *x, struct tn_run_view *v)
+/* The run of the path, which has to be one of the integration; false: x is answered.  v was
+ * initialised. */
+static bool run_of(struct tn_api *api, struct tn_http_exchange *x, const struct tn_integration *i,
+                   struct tn_run_view *v)
 {
-    struct tn_integration i;
     struct tn_str run = tn_http_param(x, "run");
     struct tn_err err;
     struct tn_id id;
     char text[TN_ID_LEN + 1], owner[TN_ID_LEN + 1];
     bool ok = false;
-    tn_integration_init(&i);
-    if (!api_integration_of(api, x, &i)) goto out;
-    tn_id_text(&i.id, owner);
+    tn_id_text(&i->id, owner);
     if (tn_id_parse(run, &id)) {
         tn_id_text(&id, text);
-        ok = tn_runner_read(api->p.runner, i.team, text, v, &err);
+        ok = tn_runner_read(api->p.runner, i->team, text, v, &err);
     } else {
         err.kind = TN_E_not_found;
     }
@@ -321,25 +344,28 @@ static bool run_of(struct tn_api *api, struct tn_http_exchange *x, struct tn_run
         err.kind = TN_E_not_found;
     }
     if (!ok && err.kind == TN_E_not_found)
-        tn_fail(&err, TN_E_not_found, "integration '%.*s' has no run '%.*s'", TN_FMT(i.name),
+        tn_fail(&err, TN_E_not_found, "integration '%.*s' has no run '%.*s'", TN_FMT(i->name),
                 TN_FMT(run));
     if (!ok) tn_answer_err(x, &err);
-out:
-    tn_integration_clear(&i);
     return ok;
 }
 
-void api_runs_get(void *arg, struct tn_http_exchange *x)
+static void get(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i)
 {
     struct tn_run_view v;
     struct tn_answer a;
     tn_run_view_init(&v);
-    if (run_of(arg, x, &v)) {
+    if (run_of(api, x, i, &v)) {
         tn_answer_begin(&a, x);
         tn_run_view_detail(&v, &a.w);
         tn_answer_send(&a, 200);
     }
     tn_run_view_clear(&v);
+}
+
+void api_runs_get(void *arg, struct tn_http_exchange *x)
+{
+    api_with_integration(arg, x, get);
 }
 
 static void cancelled(void *arg, const struct tn_err *err)
@@ -351,11 +377,16 @@ static void cancelled(void *arg, const struct tn_err *err)
         tn_http_reply(x, 204, NULL, TN_STR(""));
 }
 
-void api_runs_cancel(void *arg, struct tn_http_exchange *x)
+static void cancel(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i)
 {
-    struct tn_api *api = arg;
     struct tn_run_view v;
     tn_run_view_init(&v);
-    if (run_of(api, x, &v)) tn_runner_cancel(api->p.runner, api_who(x)->team, v.id, cancelled, x);
+    if (run_of(api, x, i, &v))
+        tn_runner_cancel(api->p.runner, api_who(x)->team, v.id, cancelled, x);
     tn_run_view_clear(&v);
+}
+
+void api_runs_cancel(void *arg, struct tn_http_exchange *x)
+{
+    api_with_integration(arg, x, cancel);
 }

@@ -13,7 +13,7 @@
 #include "scripts/library.h"
 #include "scripts/scripts.h"
 #include "store/commit.h"
-#include "store/store.h"
+#include "store/read.h"
 
 enum { HISTORY_USUAL = 50, HISTORY_MAX = 500, DIFF_MAX = 16 * TN_MIB };
 
@@ -307,36 +307,83 @@ void api_scripts_preview(void *arg, struct tn_http_exchange *x)
 
 /* ---- history ---- */
 
-struct listing {
-    struct tn_jw *w;
-    const char *active; /* the generation that serves; NULL: none, or it was listed */
-    struct tn_json *json;
+/* A request for the history of a unit. */
+struct history {
+    struct tn_api *api;
+    struct tn_http_exchange *x;
+    bool from_start;
+    char name[TN_UNIT_NAME];
 };
 
-static bool list_activation(void *arg, const struct tn_row *row)
+/* *active: the generation that serves; NULL: none, or it was listed. */
+static void write_activation(struct tn_json *json, const struct tn_row *row, const char **active,
+                             struct tn_jw *w)
 {
-    struct listing *l = arg;
     struct tn_err err;
     struct tn_str generation = {0};
     struct tn_arena arena;
-    if (!tn_json_parse(l->json, row->body, &err)) return true;
-    struct tn_jval body = tn_json_root(l->json);
+    if (!tn_json_parse(json, row->body, &err)) return;
+    struct tn_jval body = tn_json_root(json);
     tn_arena_init(&arena);
     tn_jtext(tn_jget_z(body, "generation"), &arena, &generation);
-    bool active = l->active && tn_str_is(generation, l->active);
-    if (active) l->active = NULL;
-    tn_jw_object(l->w);
-    tn_jw_kstr(l->w, "generation", generation);
-    tn_jw_kraw(l->w, "previous",
+    bool serves = *active && tn_str_is(generation, *active);
+    if (serves) *active = NULL;
+    tn_jw_object(w);
+    tn_jw_kstr(w, "generation", generation);
+    tn_jw_kraw(w, "previous",
                tn_str_is(tn_jraw(tn_jget_z(body, "previous")), "\"\"")
                    ? TN_STR("null")
                    : tn_jraw(tn_jget_z(body, "previous")));
-    tn_jw_kraw(l->w, "activatedAt", tn_jraw(tn_jget_z(body, "loaded_at")));
-    tn_jw_kraw(l->w, "actor", tn_jraw(tn_jget_z(body, "actor")));
-    tn_jw_kbool(l->w, "active", active);
-    tn_jw_end(l->w);
+    tn_jw_kraw(w, "activatedAt", tn_jraw(tn_jget_z(body, "loaded_at")));
+    tn_jw_kraw(w, "actor", tn_jraw(tn_jget_z(body, "actor")));
+    tn_jw_kbool(w, "active", serves);
+    tn_jw_end(w);
     tn_arena_clear(&arena);
-    return true;
+}
+
+/* unit NULL: it does not serve any more. */
+static void answer_history(const struct history *h, const struct tn_unit *unit,
+                           const struct tn_found *found)
+{
+    const struct tn_list *rows = tn_found_list(found, 0);
+    const char *serves = unit ? tn_unit_generation(unit) : NULL;
+    const char *active = h->from_start ? serves : NULL;
+    struct tn_json *json = tn_json_new();
+    struct tn_answer a;
+    tn_answer_begin(&a, h->x);
+    tn_jw_object(&a.w);
+    tn_jw_kz(&a.w, "unit", h->name);
+    tn_jw_kz(&a.w, "active", serves);
+    tn_jw_key(&a.w, TN_STR("generations"));
+    tn_jw_array(&a.w);
+    for (size_t i = 0; i < rows->count; i++)
+        write_activation(json, tn_found_row(found, 0, i), &active, &a.w);
+    tn_jw_end(&a.w);
+    tn_jw_key(&a.w, TN_STR("nextCursor"));
+    if (rows->more)
+        tn_jw_str(&a.w, rows->next);
+    else
+        tn_jw_null(&a.w);
+    tn_jw_end(&a.w);
+    tn_answer_send(&a, 200);
+    tn_json_free(json);
+}
+
+static void history_found(void *arg, struct tn_found *found, const struct tn_err *failed)
+{
+    struct history *h = arg;
+    const struct tn_unit *unit = tn_units_find(tn_scripts_units(h->api->p.scripts), h->name);
+    struct tn_err err;
+    if (!failed) failed = tn_found_err(found, 0);
+    if (!failed && !unit && h->from_start && !tn_found_list(found, 0)->count) {
+        tn_fail(&err, TN_E_not_found, "there is no unit '%s'", h->name);
+        failed = &err;
+    }
+    if (failed)
+        tn_answer_err(h->x, failed);
+    else
+        answer_history(h, unit, found);
+    tn_free(h);
 }
 
 /* Every time that a generation of the unit began to serve, newest first. */
@@ -344,53 +391,25 @@ void api_scripts_generations(void *arg, struct tn_http_exchange *x)
 {
     static const char *const parameters[] = {"limit", "cursor", NULL};
     struct tn_api *api = arg;
-    char name[TN_UNIT_NAME];
-    struct tn_answer a;
-    struct tn_page page;
-    struct tn_err err;
     int64_t limit;
-    unit_of(x, name);
     if (!api_query_known(x, parameters) ||
         !api_query_int(x, "limit", HISTORY_USUAL, 1, HISTORY_MAX, &limit))
         return;
-    const struct tn_unit *unit = tn_units_find(tn_scripts_units(api->p.scripts), name);
-    const char *active = unit ? tn_unit_generation(unit) : NULL;
-    struct tn_str wanted = tn_str(name);
+    struct history *h = TN_NEW(struct history);
+    struct tn_str cursor = tn_http_query(x, "cursor", NULL);
+    *h = (struct history){.api = api, .x = x, .from_start = !cursor.n};
+    unit_of(x, h->name);
+    struct tn_str wanted = tn_str(h->name);
     struct tn_filter filter = {"unit", TN_FILTER_eq, &wanted, 1};
-    struct tn_query q = {.team = TN_TEAM_SYSTEM,
-                         .table = "generation",
-                         .filters = &filter,
-                         .filter_count = 1,
-                         .sort = {{"loaded_at", true}},
-                         .sort_count = 1,
-                         .limit = (size_t)limit,
-                         .cursor = tn_http_query(x, "cursor", NULL)};
-    struct listing l = {.w = &a.w, .active = q.cursor.n ? NULL : active, .json = tn_json_new()};
-    tn_page_init(&page);
-    tn_answer_begin(&a, x);
-    tn_jw_object(&a.w);
-    tn_jw_kz(&a.w, "unit", name);
-    tn_jw_kz(&a.w, "active", active);
-    tn_jw_key(&a.w, TN_STR("generations"));
-    tn_jw_array(&a.w);
-    bool ok = tn_store_query(api->p.store, &q, list_activation, &l, &page, &err);
-    tn_jw_end(&a.w);
-    tn_jw_key(&a.w, TN_STR("nextCursor"));
-    if (ok && page.more)
-        tn_jw_str(&a.w, tn_buf_str(&page.next));
-    else
-        tn_jw_null(&a.w);
-    tn_jw_end(&a.w);
-    if (ok && !unit && !page.count && !q.cursor.n)
-        ok = tn_fail(&err, TN_E_not_found, "there is no unit '%s'", name);
-    if (ok) {
-        tn_answer_send(&a, 200);
-    } else {
-        tn_buf_clear(&a.body);
-        tn_answer_err(x, &err);
-    }
-    tn_page_clear(&page);
-    tn_json_free(l.json);
+    struct tn_read *read = tn_read_new(TN_TEAM_SYSTEM);
+    tn_read_query(read, &(struct tn_query){.table = "generation",
+                                           .filters = &filter,
+                                           .filter_count = 1,
+                                           .sort = {{"loaded_at", true}},
+                                           .sort_count = 1,
+                                           .limit = (size_t)limit,
+                                           .cursor = cursor});
+    tn_store_read(api->p.store, read, NULL, history_found, h);
 }
 
 /* By the first digits of its name; full gets all of them. */

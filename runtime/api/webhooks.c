@@ -9,7 +9,7 @@
 #include "crypto/digest.h"
 #include "scripts/decl.h"
 #include "store/commit.h"
-#include "store/store.h"
+#include "store/read.h"
 #include "sync/inbound.h"
 
 /* One text for every reason, so that nobody learns which integrations there are. */
@@ -44,16 +44,15 @@ static bool signed_by(struct tn_http_exchange *x, const char *header, struct tn_
                     (struct tn_str){(char *)ours, sizeof ours});
 }
 
-/* Finds the integration and checks the signature with its secret. */
-static bool verified(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i,
-                     const struct tn_webhook **hook, struct tn_err *err)
+/* Takes the integration that was found and checks the signature with its secret. */
+static bool verified(struct tn_api *api, struct tn_http_exchange *x, const struct tn_found *found,
+                     struct tn_integration *i, const struct tn_webhook **hook, struct tn_err *err)
 {
     struct tn_json *config = tn_json_new();
     struct tn_err why;
     struct tn_str secret = {0};
     const struct tn_decl *adapter = NULL;
-    bool known = tn_integration_load(i, api->p.store, api->p.secrets, api->p.team,
-                                     tn_http_param(x, "id"), &why) &&
+    bool known = tn_integration_found(i, found, 0, api->p.secrets, tn_http_param(x, "id"), &why) &&
                  i->enabled;
     if (known) adapter = api_adapter(api, i->adapter);
     *hook = adapter ? adapter->adapter.webhook : NULL;
@@ -151,14 +150,13 @@ static bool store_event(struct tn_api *api, struct tn_http_exchange *x,
     return ok;
 }
 
-void api_webhooks_receive(void *arg, struct tn_http_exchange *x)
+static void receive(struct tn_api *api, struct tn_http_exchange *x, const struct tn_found *found)
 {
-    struct tn_api *api = arg;
     struct tn_integration i;
     const struct tn_webhook *hook;
     struct tn_err err;
     tn_integration_init(&i);
-    if (!verified(api, x, &i, &hook, &err)) {
+    if (!verified(api, x, found, &i, &hook, &err)) {
         tn_log(api->p.log, TN_LOG_warn, "webhook", "refused for '%.*s' from %s: signature",
                TN_FMT(tn_http_param(x, "id")), tn_http_peer(x));
         tn_answer_err(x, &err);
@@ -169,4 +167,29 @@ void api_webhooks_receive(void *arg, struct tn_http_exchange *x)
         tn_answer_err(x, &err);
     }
     tn_integration_clear(&i);
+}
+
+/* A delivery that waits for its integration. */
+struct delivery {
+    struct tn_api *api;
+    struct tn_http_exchange *x;
+};
+
+static void looked_up(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct delivery *d = arg;
+    if (err)
+        tn_answer_err(d->x, err); /* the sender tries again */
+    else
+        receive(d->api, d->x, found);
+    tn_free(d);
+}
+
+void api_webhooks_receive(void *arg, struct tn_http_exchange *x)
+{
+    struct delivery *d = TN_NEW(struct delivery);
+    *d = (struct delivery){arg, x};
+    struct tn_read *read = tn_read_new(d->api->p.team);
+    tn_integration_ask(read, tn_http_param(x, "id"));
+    tn_store_read(d->api->p.store, read, NULL, looked_up, d);
 }

@@ -12,6 +12,7 @@
 #include "events/event.h"
 #include "loop/loop.h"
 #include "store/commit.h"
+#include "store/read.h"
 
 enum {
     LEASE_MS = 7 * 24 * 3600 * 1000, /* it ends with its holder; this is the last resort */
@@ -26,7 +27,8 @@ enum {
 static const char queue[] = "rules", key[] = "dispatch";
 static const char space[] = "rules", cursor[] = "cursor", once_space[] = "rule.once";
 
-enum state { WAITS, RUNS, DONE, DEAD }; /* the last two: as soon as it is stored, it goes */
+/* LOOKS: it is asked whether it ran before.  The last two: as soon as it is stored, it goes. */
+enum state { WAITS, LOOKS, RUNS, DONE, DEAD };
 
 /* One rule for one event. */
 struct job {
@@ -36,13 +38,25 @@ struct job {
     char *rule, *type, *table, *data, *once, *order;
     enum state state;
     bool storing, noted; /* part of the commit under way; of one that is stored */
+    bool first_time;     /* it was asked: nothing ran with its id before */
+    struct look *look;   /* while it LOOKS */
+    size_t question;
     int tries;
     int64_t due_ms;
     void *run;
     struct tn_err err;
 };
 
-/* The argument of callbacks from the store; d is NULL once the dispatcher is closed. */
+/* A question of one team about the ids of jobs: did they run before? */
+struct look {
+    struct look *next;
+    struct tn_dispatch *d;
+    int64_t team;
+    struct tn_read *read; /* NULL: it was sent */
+    struct tn_call *call;
+};
+
+/* What a callback of a commit holds; d is NULL once the dispatcher is closed. */
 struct tie {
     struct tie *next;
     struct tn_dispatch *d;
@@ -54,7 +68,11 @@ struct tn_dispatch {
     struct tie *ties;
     struct job *first, **last;
     size_t count, running;
+    struct look *looks;
+    struct tn_call *cursor_call, *log_call; /* under way, or NULL */
     bool claiming, holding, storing, unsaved, saving, restart;
+    bool begun; /* where to go on is known */
+    bool news;  /* there may be events behind scanned */
     struct tn_id entry;
     int64_t lease;
     int64_t scanned; /* all events up to here became jobs or concern no rule */
@@ -146,8 +164,25 @@ static struct job *job_add(struct tn_dispatch *d, const struct tn_event *e, cons
     return j;
 }
 
+static void drop_looks(struct tn_dispatch *d)
+{
+    while (d->looks) {
+        struct look *l = d->looks;
+        d->looks = l->next;
+        tn_call_cancel(l->call);
+        tn_read_free(l->read);
+        tn_free(l);
+    }
+}
+
+/* And whatever was asked on their behalf. */
 static void drop_jobs(struct tn_dispatch *d)
 {
+    drop_looks(d);
+    tn_call_cancel(d->log_call);
+    tn_call_cancel(d->cursor_call);
+    d->log_call = d->cursor_call = NULL;
+    d->begun = false;
     while (d->first) {
         struct job *j = d->first;
         d->first = j->next;
@@ -175,9 +210,13 @@ static void refuse_depth(struct job *j)
            j->rule, (long long)j->e.seq, j->type, j->err.text);
 }
 
-static bool take_event(void *arg, const struct tn_event *e)
+static void turn_soon(struct tn_dispatch *d)
 {
-    struct tn_dispatch *d = arg;
+    tn_timer_set(d->turn, 0);
+}
+
+static void take_event(struct tn_dispatch *d, const struct tn_event *e)
+{
     const char *names[RULES_MAX];
     char name[300];
     size_t n = d->o.rules->concerned(d->o.rules_self, e, names, RULES_MAX);
@@ -192,32 +231,46 @@ static bool take_event(void *arg, const struct tn_event *e)
     }
     d->scanned = e->seq;
     d->unsaved = true;
-    return d->count < TN_LIMIT_RULE_AHEAD;
 }
 
-/* False: there is more to read now. */
-static bool read_log(struct tn_dispatch *d)
+/* What does not fit ahead of the first unfinished run is read once more when it does. */
+static void take_log(struct tn_dispatch *d, const struct tn_found *found)
 {
-    struct tn_tail tail;
-    struct tn_err err;
+    const struct tn_tail *tail = tn_found_tail(found, 0);
+    const struct tn_event *e;
     int64_t before = d->scanned;
-    if (d->count >= TN_LIMIT_RULE_AHEAD) return true;
-    if (!tn_store_tail(d->o.store, TN_TEAM_ALL, d->scanned, BATCH, take_event, d, &tail, &err)) {
-        tn_log(d->o.log, TN_LOG_warn, "rules", "the log cannot be read: %s", err.text);
-        tn_timer_set(d->turn, SOON_MS);
-        return true;
-    }
-    if (tail.gap)
+    for (size_t i = 0; d->count < TN_LIMIT_RULE_AHEAD && (e = tn_found_event(found, 0, i)); i++)
+        take_event(d, e);
+    if (tail->gap)
         tn_log(d->o.log, TN_LOG_warn, "rules", "events were removed before rules had seen them");
-    return d->scanned == before || d->scanned >= tail.head;
+    if (d->scanned > before && d->scanned < tail->head) d->news = true;
+}
+
+static void log_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct tn_dispatch *d = arg;
+    d->log_call = NULL;
+    if (!err) err = tn_found_err(found, 0);
+    if (err) {
+        tn_log(d->o.log, TN_LOG_warn, "rules", "the log cannot be read: %s", err->text);
+        d->news = true;
+        tn_timer_set(d->turn, SOON_MS);
+        return;
+    }
+    take_log(d, found);
+    turn_soon(d);
+}
+
+static void read_log(struct tn_dispatch *d)
+{
+    if (!d->news || d->log_call || d->count >= TN_LIMIT_RULE_AHEAD) return;
+    struct tn_read *read = tn_read_new(TN_TEAM_ALL);
+    d->news = false;
+    tn_read_tail(read, d->scanned, BATCH);
+    d->log_call = tn_store_read(d->o.store, read, NULL, log_found, d);
 }
 
 /* ---- running ---- */
-
-static void turn_soon(struct tn_dispatch *d)
-{
-    tn_timer_set(d->turn, 0);
-}
 
 static void try_again(struct job *j, const struct tn_err *err)
 {
@@ -256,25 +309,65 @@ static void run_done(void *arg, const struct tn_err *err, bool innocent)
     turn_soon(j->d);
 }
 
-/* Did it run before with this id? */
-static bool was_once(const struct job *j)
+/* What the answer to its look says of a job; NULL: there was none, so it is asked again soon. */
+static void looked(struct job *j, const struct tn_found *found)
 {
-    struct tn_buf value;
-    struct tn_err err;
-    if (!j->once) return false;
-    tn_buf_init(&value, 64);
-    bool was =
-        tn_store_kv_get(j->d->o.store, j->e.team, once_space, tn_str(j->once), &value, NULL, &err);
-    tn_buf_clear(&value);
-    return was;
+    j->look = NULL;
+    j->state = WAITS;
+    if (!found)
+        j->due_ms = tn_now_ms() + SOON_MS;
+    else if (tn_found_kv(found, j->question, 0))
+        j->state = DONE;
+    else
+        j->first_time = true;
+}
+
+static void looks_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct look *l = arg;
+    struct tn_dispatch *d = l->d;
+    struct look **at = &d->looks;
+    if (err) tn_log(d->o.log, TN_LOG_warn, "rules", "ids of rules cannot be read: %s", err->text);
+    for (struct job *j = d->first; j; j = j->next)
+        if (j->look == l) looked(j, found);
+    while (*at != l) at = &(*at)->next;
+    *at = l->next;
+    tn_free(l);
+    turn_soon(d);
+}
+
+/* Did it run before with this id?  All that start in a turn are asked about together. */
+static void look_for(struct job *j)
+{
+    struct tn_dispatch *d = j->d;
+    struct look *l = d->looks;
+    while (l && (l->team != j->e.team || !l->read)) l = l->next;
+    if (!l) {
+        l = TN_NEW(struct look);
+        *l = (struct look){
+            .next = d->looks, .d = d, .team = j->e.team, .read = tn_read_new(j->e.team)};
+        d->looks = l;
+    }
+    j->state = LOOKS;
+    j->look = l;
+    j->question = tn_read_kv(l->read, once_space, tn_str(j->once));
+}
+
+static void send_looks(struct tn_dispatch *d)
+{
+    for (struct look *l = d->looks; l; l = l->next) {
+        if (!l->read) continue;
+        l->call = tn_store_read(d->o.store, l->read, NULL, looks_found, l);
+        l->read = NULL;
+    }
 }
 
 static void start(struct job *j)
 {
     struct tn_dispatch *d = j->d;
     struct tn_err err;
-    if (was_once(j)) {
-        j->state = DONE;
+    if (j->once && !j->first_time) {
+        look_for(j);
         return;
     }
     j->run = d->o.rules->start(d->o.rules_self, j->rule, &j->e, run_done, j, &err);
@@ -319,6 +412,7 @@ static int64_t start_all(struct tn_dispatch *d)
     }
     tn_map_clear(&orders, NULL);
     tn_map_clear(&ids, NULL);
+    send_looks(d);
     return wait;
 }
 
@@ -536,24 +630,22 @@ static void passed_by(void *arg)
 {
     struct tn_dispatch *d = arg;
     d->saving = false;
-    if (d->holding && !d->storing && d->unsaved && d->had_rules) store(d, false);
+    if (d->begun && !d->storing && d->unsaved && d->had_rules) store(d, false);
 }
 
 static void turn(void *arg)
 {
     struct tn_dispatch *d = arg;
-    if (!d->holding || !d->had_rules) return;
-    bool all = read_log(d), ready = !d->first || d->o.rules->ready(d->o.rules_self);
+    if (!d->begun || !d->had_rules) return;
+    read_log(d);
+    bool ready = !d->first || d->o.rules->ready(d->o.rules_self);
     int64_t wait = ready ? start_all(d) : SOON_MS;
     if (!d->storing && has_news(d)) store(d, false);
     if (d->unsaved && !d->storing && !d->saving) {
         d->saving = true;
         tn_timer_set(d->save, SAVE_MS);
     }
-    if (!all)
-        turn_soon(d);
-    else if (wait >= 0)
-        tn_timer_set(d->turn, wait);
+    if (wait >= 0) tn_timer_set(d->turn, wait);
 }
 
 /* ---- the lease ---- */
@@ -568,23 +660,19 @@ static bool take_name(struct tn_dispatch *d, struct tn_jval v, struct tn_arena *
 
 /* Where to go on: behind the stored cursor, or, if there were no rules before, from where this
  * process got to know some. */
-static bool read_cursor(struct tn_dispatch *d, bool *idle, struct tn_err *err)
+static bool take_cursor(struct tn_dispatch *d, const struct tn_kv *kv, bool *idle,
+                        struct tn_err *err)
 {
     struct tn_json *json = tn_json_new();
     struct tn_arena arena;
-    struct tn_buf value;
+    bool ok = !kv || tn_json_parse(json, kv->value, err);
     *idle = true;
     tn_arena_init(&arena);
-    tn_buf_init(&value, TN_MIB);
     tn_map_clear(&d->finished, NULL);
     tn_map_init(&d->finished);
-    d->version = TN_NEW_ONLY;
+    d->version = kv ? kv->version : TN_NEW_ONLY;
     d->scanned = d->since;
-    bool ok = tn_store_kv_get(d->o.store, TN_TEAM_SYSTEM, space, tn_str(cursor), &value,
-                              &d->version, err);
-    bool none = !ok && err->kind == TN_E_not_found;
-    if (ok) ok = tn_json_parse(json, tn_buf_str(&value), err);
-    if (ok) {
+    if (kv && ok) {
         struct tn_jval root = tn_json_root(json);
         tn_jbool(tn_jget_z(root, "idle"), idle);
         if (!*idle) tn_jint(tn_jget_z(root, "seq"), &d->scanned);
@@ -593,26 +681,36 @@ static bool read_cursor(struct tn_dispatch *d, bool *idle, struct tn_err *err)
     }
     tn_json_free(json);
     tn_arena_clear(&arena);
-    tn_buf_clear(&value);
-    return ok || none;
+    return ok;
 }
 
-/* From now on there are rules, or none any more: the cursor has to say so. */
-static void begin(struct tn_dispatch *d)
+static void cursor_found(void *arg, struct tn_found *found, const struct tn_err *failed)
 {
+    struct tn_dispatch *d = arg;
     struct tn_err err;
     bool idle;
-    if (!read_cursor(d, &idle, &err)) {
-        tn_log(d->o.log, TN_LOG_error, "rules", "the cursor cannot be read: %s", err.text);
+    d->cursor_call = NULL;
+    if (!failed && !take_cursor(d, tn_found_kv(found, 0, 0), &idle, &err)) failed = &err;
+    if (failed) {
+        tn_log(d->o.log, TN_LOG_error, "rules", "the cursor cannot be read: %s", failed->text);
         d->holding = false;
         tn_timer_set(d->look, LOOK_MS);
         return;
     }
+    d->begun = d->news = true;
     if (d->had_rules && idle)
         store(d, false);
     else if (!d->had_rules && !idle)
         store(d, true);
     turn_soon(d);
+}
+
+/* From now on there are rules, or none any more: the cursor has to say so.  No job is there. */
+static void begin(struct tn_dispatch *d)
+{
+    struct tn_read *read = tn_read_new(TN_TEAM_SYSTEM);
+    tn_read_kv(read, space, tn_str(cursor));
+    d->cursor_call = tn_store_read(d->o.store, read, NULL, cursor_found, d);
 }
 
 static void claimed(void *arg, const struct tn_entry *entries, size_t count, int64_t next_due_ms,
@@ -670,29 +768,16 @@ static void changed(void *arg, const struct tn_changes *changes)
         if (changes->items[i].kind == TN_CHANGED_queue &&
             tn_str_is(changes->items[i].name, queue) && !d->holding)
             tn_timer_set(d->look, 0);
-    if (d->holding && (changes->all || changes->head > d->scanned)) turn_soon(d);
-}
-
-static bool nothing(void *arg, const struct tn_event *e)
-{
-    (void)arg, (void)e;
-    return false;
-}
-
-static int64_t head_of(struct tn_dispatch *d)
-{
-    struct tn_tail tail = {.head = 0};
-    struct tn_err err;
-    if (!tn_store_tail(d->o.store, TN_TEAM_ALL, INT64_MAX - 1, 1, nothing, NULL, &tail, &err))
-        return 0;
-    return tail.head;
+    if (!d->holding || (!changes->all && changes->head <= d->scanned)) return;
+    d->news = true;
+    turn_soon(d);
 }
 
 /* Notes whether there are rules; true when that has changed. */
 static bool note_rules(struct tn_dispatch *d)
 {
     bool any = d->o.rules->any(d->o.rules_self), news = any != d->had_rules;
-    if (any && news) d->since = head_of(d);
+    if (any && news) d->since = tn_store_head(d->o.store);
     d->had_rules = any;
     return news;
 }

@@ -44,7 +44,9 @@ struct tn_http_exchange {
     uid_t uid;
     int status;
     bool is_unix, is_gone;
-    bool early; /* the body has not been read */
+    bool early;    /* the body has not been read */
+    bool deciding; /* its admission was put off */
+    size_t max_body;
     bool close; /* no further request on this connection */
     bool streaming, chunked, bodiless;
     char id[REQUEST_ID_LEN + 1];

@@ -72,7 +72,8 @@ void tn_exchange_reset(struct tn_http_exchange *x)
     x->gone = x->drained = NULL;
     x->sent = 0;
     x->status = 0;
-    x->is_gone = x->early = x->close = x->streaming = x->chunked = x->bodiless = false;
+    x->is_gone = x->early = x->deciding = x->close = x->streaming = x->chunked = x->bodiless =
+        false;
     if (!x->out.max) {
         tn_buf_init(&x->bytes, 2 * (TN_LIMIT_REQUEST_LINE + TN_LIMIT_HEADER_BYTES));
         tn_buf_init(&x->extra, EXTRA_MAX);

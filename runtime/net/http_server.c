@@ -38,9 +38,10 @@ enum state {
     IDLE, /* no byte of a request yet */
     HEAD, /* a part of a header */
     BODY,
-    HANDLED, /* the handler has it */
-    FLUSH,   /* answered, but not all taken by the socket */
-    LINGER,  /* no more answers; what arrives is dropped */
+    HANDLED,  /* the handler has it, or who decides on its admission */
+    ADMITTED, /* that was decided on late */
+    FLUSH,    /* answered, but not all taken by the socket */
+    LINGER,   /* no more answers; what arrives is dropped */
 };
 
 struct listener {
@@ -409,34 +410,59 @@ static void handle(struct tn_conn *c)
     c->server->o.handle(c->server->o.arg, c->x);
 }
 
-/* The header is complete: who is it, may it go on, and is there a body? */
-static void admit(struct tn_conn *c)
+/* Admitted: the body is read, or the handler called where there is none. */
+static void go_on(struct tn_conn *c)
 {
-    static const struct iovec go_on = {(void *)(uintptr_t) "HTTP/1.1 100 Continue\r\n\r\n", 25};
-    const struct tn_http_server_options *o = &c->server->o;
+    static const struct iovec wanted = {(void *)(uintptr_t) "HTTP/1.1 100 Continue\r\n\r\n", 25};
     struct tn_http_exchange *x = c->x;
-    size_t max = o->max_body;
-    if (o->admit) {
-        c->state = HANDLED; /* as far as a reply is concerned */
-        x->early = true;
-        max = o->admit(o->arg, x);
-        if (c->is_dead || c->x != x) return;
-        x->early = false;
-    }
+    x->early = x->deciding = false;
     if (!x->head.has_body) {
         handle(c);
         return;
     }
-    if (x->head.length > max) {
+    if (x->head.length > x->max_body) {
         refuse(c, &(struct tn_http_refusal){413, "the body is larger than allowed"});
         return;
     }
-    tn_buf_init(&x->body, max);
-    tn_http_decoder_init(&x->decoder, &x->head, max);
+    tn_buf_init(&x->body, x->max_body);
+    tn_http_decoder_init(&x->decoder, &x->head, x->max_body);
     c->state = BODY;
-    set_deadline(c, tn_mono_us(), o->body_ms);
+    set_deadline(c, tn_mono_us(), c->server->o.body_ms);
     if (x->head.expect_continue && !evbuffer_get_length(bufferevent_get_input(c->bev)))
-        tn_conn_write(c, &go_on, 1);
+        tn_conn_write(c, &wanted, 1);
+}
+
+/* The header is complete: who is it, may it go on, and is there a body? */
+static void admit(struct tn_conn *c)
+{
+    const struct tn_http_server_options *o = &c->server->o;
+    struct tn_http_exchange *x = c->x;
+    x->max_body = o->max_body;
+    if (o->admit) {
+        c->state = HANDLED; /* as far as a reply is concerned */
+        x->early = true;
+        size_t max = o->admit(o->arg, x);
+        if (c->is_dead || c->x != x) return;
+        if (max == TN_HTTP_ADMIT_LATER) {
+            x->deciding = true;
+            set_deadline(c, 0, -1);
+            return;
+        }
+        x->max_body = max;
+    }
+    go_on(c);
+}
+
+void tn_http_admitted(struct tn_http_exchange *x, size_t max_body)
+{
+    struct tn_conn *c = x->conn;
+    if (!c) {
+        tn_http_abort(x);
+        return;
+    }
+    x->max_body = max_body;
+    c->state = ADMITTED;
+    pump(c);
 }
 
 /* All bytes that wait, in one piece. */
@@ -551,6 +577,7 @@ static bool step(struct tn_conn *c)
     case HEAD:
         if (c->skip && (read_skip(c), c->skip)) return false;
         return read_head(c);
+    case ADMITTED: go_on(c); return true;
     case BODY: return read_body(c);
     case FLUSH:
         if (tn_conn_pending(c)) return false;
@@ -567,6 +594,7 @@ static bool step(struct tn_conn *c)
 /* No byte will come any more, and those at hand are used up. */
 static void after_eof(struct tn_conn *c)
 {
+    if (c->state == HANDLED && c->x->deciding) return; /* the handler learns of it */
     if (c->state == HANDLED)
         tell_gone(c->x);
     else if (c->state != FLUSH)

@@ -24,7 +24,9 @@ struct tn_route_match;
 typedef void (*tn_http_handler)(void *arg, struct tn_http_exchange *x);
 /* The header is there, the body is not.  Answers how many bytes of body are taken (a larger one
  * gets 413), or replies (then the body is not looked at and the handler not called): for instance
- * 401. */
+ * 401.  Or answers TN_HTTP_ADMIT_LATER, and in a later turn replies or calls tn_http_admitted; the
+ * exchange is then the callee's meanwhile, as it is a handler's. */
+#define TN_HTTP_ADMIT_LATER SIZE_MAX
 typedef size_t (*tn_http_admit)(void *arg, struct tn_http_exchange *x);
 /* Writes the body of an answer that the server itself gives (400, 408, 413, 414, 417, 431, 501,
  * 503, 505).  type: the content type, in: application/json. */
@@ -76,6 +78,10 @@ TN_MUST_CHECK int tn_http_listen_tcp(const char *address, char bound[TN_HTTP_ADD
 TN_MUST_CHECK int tn_http_listen_unix(const char *path, mode_t mode, struct tn_err *err);
 /* Does anybody listen on that socket file? */
 bool tn_http_unix_answers(const char *path);
+
+/* Goes on with an exchange whose admission was put off.  When the client has gone meanwhile, this
+ * finishes it and the handler is not called. */
+void tn_http_admitted(struct tn_http_exchange *x, size_t max_body);
 
 /* The request.  Views live until the exchange is finished. */
 struct tn_str tn_http_method(const struct tn_http_exchange *x);

@@ -174,20 +174,55 @@ static bool parse_object(struct tn_commit *c, struct tn_str body, struct tn_err 
                    tn_json_type_name(tn_jtype(tn_json_root(c->store->json))));
 }
 
-/* The values of the real columns, as announced, then the body itself. */
-static void put_body(struct tn_commit *c, int slot, struct tn_str body)
+/* U+0000 in a key would be text that not every driver can store. */
+static bool key_ok(const struct tn_shape *d, const struct tn_column *column,
+                   const struct tn_cell *cell, struct tn_err *err)
+{
+    if (cell->type != TN_CELL_text || !memchr(cell->s.p, '\0', cell->s.n)) return true;
+    for (size_t i = 0; i < d->key_count; i++) {
+        if (strcmp(d->table.key[i], column->name) != 0) continue;
+        tn_fail(err, TN_E_invalid, "'%s' is part of the key of %s: it may not hold U+0000",
+                column->name, d->table.name);
+        return tn_fail_field(err, "%s", column->name);
+    }
+    return true;
+}
+
+/* The members of a patch that are key columns; the object is in the store's reader. */
+static bool patch_ok(struct tn_commit *c, int slot, struct tn_err *err)
 {
     const struct tn_shape *d = c->tables[slot];
     struct tn_jval root = tn_json_root(c->store->json);
     struct tn_arena arena;
+    bool ok = true;
     tn_arena_init(&arena);
-    for (size_t i = 0; i < d->real_count; i++) {
+    for (size_t i = 0; ok && i < d->key_count; i++) {
+        const struct tn_column *column =
+            &d->table.columns[tn_shape_column(d, tn_str(d->table.key[i]))];
+        struct tn_cell cell = tn_cell_of(column->type, tn_jget_z(root, column->name), &arena);
+        ok = key_ok(d, column, &cell, err);
+    }
+    tn_arena_clear(&arena);
+    return ok;
+}
+
+/* The values of the real columns, as announced, then the body itself. */
+static bool put_body(struct tn_commit *c, int slot, struct tn_str body, struct tn_err *err)
+{
+    const struct tn_shape *d = c->tables[slot];
+    struct tn_jval root = tn_json_root(c->store->json);
+    struct tn_arena arena;
+    bool ok = true;
+    tn_arena_init(&arena);
+    for (size_t i = 0; ok && i < d->real_count; i++) {
         const struct tn_column *column = &d->table.columns[d->real[i]];
         struct tn_cell cell = tn_cell_of(column->type, tn_jget_z(root, column->name), &arena);
+        ok = key_ok(d, column, &cell, err);
         put_cell(&c->value, &cell);
     }
     tn_arena_clear(&arena);
     tn_put_str(&c->value, body);
+    return ok;
 }
 
 /* The common begin of operations on one record. */
@@ -213,8 +248,7 @@ bool tn_commit_put(struct tn_commit *c, int64_t team, const char *table, const s
     if (!id && based_on != TN_NEW_ONLY)
         return tn_fail(err, TN_E_invalid, "a record without an id can only be a new one");
     int slot = record_op(c, TN_OP_put, team, table, id ? id : &made, based_on, err);
-    if (slot < 0 || !parse_object(c, body, err)) return undo(c, m);
-    put_body(c, slot, body);
+    if (slot < 0 || !parse_object(c, body, err) || !put_body(c, slot, body, err)) return undo(c, m);
     return finish(c, m, err);
 }
 
@@ -223,7 +257,7 @@ bool tn_commit_patch(struct tn_commit *c, int64_t team, const char *table, const
 {
     struct mark m = mark(c);
     int slot = record_op(c, TN_OP_patch, team, table, id, based_on, err);
-    if (slot < 0 || !parse_object(c, patch, err)) return undo(c, m);
+    if (slot < 0 || !parse_object(c, patch, err) || !patch_ok(c, slot, err)) return undo(c, m);
     tn_put_str(&c->value, patch);
     return finish(c, m, err);
 }
@@ -254,8 +288,10 @@ bool tn_commit_expect(struct tn_commit *c, int64_t team, const char *table, cons
 
 static bool external_ok(struct tn_str external_id, struct tn_err *err)
 {
-    if (external_id.n > 0 && external_id.n <= 512) return true;
-    return tn_fail(err, TN_E_invalid, "an external id has to have 1 to 512 characters");
+    if (external_id.n == 0 || external_id.n > 512)
+        return tn_fail(err, TN_E_invalid, "an external id has to have 1 to 512 characters");
+    if (!memchr(external_id.p, '\0', external_id.n)) return true;
+    return tn_fail(err, TN_E_invalid, "an external id may not hold U+0000");
 }
 
 bool tn_commit_upsert(struct tn_commit *c, const struct tn_upsert *u, struct tn_err *err)
@@ -275,7 +311,7 @@ bool tn_commit_upsert(struct tn_commit *c, const struct tn_upsert *u, struct tn_
     tn_put_i64(&c->value, u->based_on);
     tn_buf_add(&c->value, u->hash, TN_HASH_LEN);
     tn_put_str(&c->value, u->external_id);
-    put_body(c, slot, u->body);
+    if (!put_body(c, slot, u->body, err)) return undo(c, m);
     return finish(c, m, err);
 }
 

@@ -26,6 +26,11 @@ void tn_store_init(struct tn_store *s, const struct tn_store_ops *ops, struct tn
     s->announce = tn_timer_new(loop, announce, s);
 }
 
+int64_t tn_store_head(const struct tn_store *s)
+{
+    return s->head;
+}
+
 int64_t tn_store_now(const struct tn_store *s)
 {
     return tn_clock_ms(s->clock);
@@ -54,6 +59,7 @@ void tn_store_lost(struct tn_store *s)
 
 void tn_store_tell_changes(struct tn_store *s, const struct tn_changes *changes)
 {
+    if (changes->head > s->head) s->head = changes->head;
     for (struct tn_listener *l = s->listeners; l; l = l->next)
         if (l->change) l->change(l->arg, changes);
     for (struct tn_listener **at = &s->listeners, *l; (l = *at);) {

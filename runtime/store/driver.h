@@ -88,6 +88,7 @@ struct tn_store {
     const struct tn_clock *clock;
     struct tn_json *json; /* for one parse at a time */
     struct tn_listener *listeners;
+    int64_t head;              /* the newest event that is known */
     struct tn_timer *announce; /* tells those who came late */
 };
 void tn_store_init(struct tn_store *s, const struct tn_store_ops *ops, struct tn_loop *loop,

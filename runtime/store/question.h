@@ -9,25 +9,25 @@
 #include "base/alloc.h"
 #include "store/read.h"
 
-enum tn_ask {
-    TN_ASK_get,
-    TN_ASK_key,
-    TN_ASK_link,
-    TN_ASK_links,
-    TN_ASK_query,
-    TN_ASK_count,
-    TN_ASK_kv,
-    TN_ASK_kv_list,
-    TN_ASK_versions,
-    TN_ASK_as_of,
-    TN_ASK_tail,
-    TN_ASK_link_hashes,
-    TN_ASK_page,
-    TN_ASK_COUNT
+enum tn_question_kind {
+    TN_QUESTION_get,
+    TN_QUESTION_key,
+    TN_QUESTION_link,
+    TN_QUESTION_links,
+    TN_QUESTION_query,
+    TN_QUESTION_count,
+    TN_QUESTION_kv,
+    TN_QUESTION_kv_list,
+    TN_QUESTION_versions,
+    TN_QUESTION_as_of,
+    TN_QUESTION_tail,
+    TN_QUESTION_link_hashes,
+    TN_QUESTION_page,
+    TN_QUESTION_COUNT
 };
 
 struct tn_question {
-    enum tn_ask ask;
+    enum tn_question_kind kind;
     const char *name; /* of the table or the space */
     struct tn_id id;
     struct tn_origin source;
@@ -42,7 +42,7 @@ struct tn_question {
 
     struct tn_err *err; /* NULL: none so far */
     struct tn_list list;
-    void *rows; /* list.count of them, of the kind that belongs to ask */
+    void *rows; /* list.count of them, of the kind that belongs to the kind */
     size_t room, bytes;
     struct tn_tail tail;
 };

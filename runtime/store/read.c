@@ -58,7 +58,7 @@ static struct tn_origin origin(struct tn_read *r, const struct tn_origin *source
     return (struct tn_origin){source->integration, text(r, source->entity)};
 }
 
-static struct tn_question *add(struct tn_read *r, enum tn_ask ask, const char *name)
+static struct tn_question *add(struct tn_read *r, enum tn_question_kind kind, const char *name)
 {
     if (r->count == r->room) {
         size_t room = r->room ? r->room * 2 : 4;
@@ -68,7 +68,7 @@ static struct tn_question *add(struct tn_read *r, enum tn_ask ask, const char *n
         r->room = room;
     }
     struct tn_question *q = &r->questions[r->count++];
-    q->ask = ask;
+    q->kind = kind;
     q->name = name ? tn_arena_strdup(&r->arena, name) : NULL;
     q->list.total = -1;
     return q;
@@ -94,14 +94,14 @@ static size_t page_limit(size_t limit)
 
 size_t tn_read_get(struct tn_read *r, const char *table, const struct tn_id *id)
 {
-    struct tn_question *q = add(r, TN_ASK_get, table);
+    struct tn_question *q = add(r, TN_QUESTION_get, table);
     q->id = *id;
     return number_of(r, q);
 }
 
 size_t tn_read_key(struct tn_read *r, const char *table, const struct tn_str *key, size_t count)
 {
-    struct tn_question *q = add(r, TN_ASK_key, table);
+    struct tn_question *q = add(r, TN_QUESTION_key, table);
     if (count > TN_STORE_KEY_MAX) return refuse(r, q, "columns of a key", (size_t)TN_STORE_KEY_MAX);
     q->texts = texts(r, key, count);
     q->text_count = count;
@@ -111,7 +111,7 @@ size_t tn_read_key(struct tn_read *r, const char *table, const struct tn_str *ke
 size_t tn_read_link(struct tn_read *r, const char *table, const struct tn_origin *source,
                     struct tn_str external_id)
 {
-    struct tn_question *q = add(r, TN_ASK_link, table);
+    struct tn_question *q = add(r, TN_QUESTION_link, table);
     q->source = origin(r, source);
     q->text = text(r, external_id);
     return number_of(r, q);
@@ -119,7 +119,7 @@ size_t tn_read_link(struct tn_read *r, const char *table, const struct tn_origin
 
 size_t tn_read_links(struct tn_read *r, const char *table, const struct tn_id *id)
 {
-    struct tn_question *q = add(r, TN_ASK_links, table);
+    struct tn_question *q = add(r, TN_QUESTION_links, table);
     q->id = *id;
     return number_of(r, q);
 }
@@ -136,7 +136,7 @@ static const struct tn_filter *filters(struct tn_read *r, const struct tn_query 
 
 size_t tn_read_query(struct tn_read *r, const struct tn_query *given)
 {
-    struct tn_question *q = add(r, TN_ASK_query, given->table);
+    struct tn_question *q = add(r, TN_QUESTION_query, given->table);
     if (given->filter_count > TN_STORE_FILTERS_MAX)
         return refuse(r, q, "filters of a query", TN_STORE_FILTERS_MAX);
     if (given->sort_count > TN_STORE_SORT_MAX)
@@ -159,12 +159,12 @@ size_t tn_read_query(struct tn_read *r, const struct tn_query *given)
 
 size_t tn_read_count(struct tn_read *r, const char *table)
 {
-    return number_of(r, add(r, TN_ASK_count, table));
+    return number_of(r, add(r, TN_QUESTION_count, table));
 }
 
 size_t tn_read_kv(struct tn_read *r, const char *space, struct tn_str key)
 {
-    struct tn_question *q = add(r, TN_ASK_kv, space);
+    struct tn_question *q = add(r, TN_QUESTION_kv, space);
     q->text = text(r, key);
     return number_of(r, q);
 }
@@ -172,7 +172,7 @@ size_t tn_read_kv(struct tn_read *r, const char *space, struct tn_str key)
 size_t tn_read_kv_list(struct tn_read *r, const char *space, struct tn_str prefix,
                        struct tn_str after, size_t limit)
 {
-    struct tn_question *q = add(r, TN_ASK_kv_list, space);
+    struct tn_question *q = add(r, TN_QUESTION_kv_list, space);
     q->text = text(r, prefix);
     q->after_text = text(r, after);
     q->limit = page_limit(limit);
@@ -181,7 +181,7 @@ size_t tn_read_kv_list(struct tn_read *r, const char *space, struct tn_str prefi
 
 size_t tn_read_versions(struct tn_read *r, const char *table, const struct tn_id *id, size_t limit)
 {
-    struct tn_question *q = add(r, TN_ASK_versions, table);
+    struct tn_question *q = add(r, TN_QUESTION_versions, table);
     q->id = *id;
     q->limit = page_limit(limit);
     return number_of(r, q);
@@ -190,7 +190,7 @@ size_t tn_read_versions(struct tn_read *r, const char *table, const struct tn_id
 size_t tn_read_as_of(struct tn_read *r, const char *table, const struct tn_id *id, int64_t version,
                      int64_t at_ms)
 {
-    struct tn_question *q = add(r, TN_ASK_as_of, table);
+    struct tn_question *q = add(r, TN_QUESTION_as_of, table);
     q->id = *id;
     q->version = version;
     q->number = at_ms;
@@ -199,7 +199,7 @@ size_t tn_read_as_of(struct tn_read *r, const char *table, const struct tn_id *i
 
 size_t tn_read_tail(struct tn_read *r, int64_t after, size_t limit)
 {
-    struct tn_question *q = add(r, TN_ASK_tail, NULL);
+    struct tn_question *q = add(r, TN_QUESTION_tail, NULL);
     q->number = after;
     q->limit = page_limit(limit);
     return number_of(r, q);
@@ -208,7 +208,7 @@ size_t tn_read_tail(struct tn_read *r, int64_t after, size_t limit)
 size_t tn_read_link_hashes(struct tn_read *r, const struct tn_origin *source,
                            const struct tn_str *external_ids, size_t count)
 {
-    struct tn_question *q = add(r, TN_ASK_link_hashes, NULL);
+    struct tn_question *q = add(r, TN_QUESTION_link_hashes, NULL);
     if (count > TN_LIMIT_PAGE) return refuse(r, q, "external ids of a question", TN_LIMIT_PAGE);
     q->source = origin(r, source);
     q->texts = texts(r, external_ids, count);
@@ -218,7 +218,7 @@ size_t tn_read_link_hashes(struct tn_read *r, const struct tn_origin *source,
 
 size_t tn_read_page(struct tn_read *r, const struct tn_page_of *given)
 {
-    struct tn_question *q = add(r, TN_ASK_page, given->table);
+    struct tn_question *q = add(r, TN_QUESTION_page, given->table);
     if (given->count > TN_LIMIT_PAGE) return refuse(r, q, "items of a page", TN_LIMIT_PAGE);
     if (given->key_count > TN_STORE_KEY_MAX)
         return refuse(r, q, "columns of a key", (size_t)TN_STORE_KEY_MAX);
@@ -384,7 +384,7 @@ static const void *row_at(const struct tn_found *f, size_t question, size_t i, s
                           unsigned kinds)
 {
     const struct tn_question *q = at(f, question);
-    assert(kinds & 1u << q->ask);
+    assert(kinds & 1u << q->kind);
     (void)kinds;
     return i < q->list.count ? (const char *)q->rows + i * size : NULL;
 }
@@ -402,44 +402,45 @@ const struct tn_list *tn_found_list(const struct tn_found *f, size_t question)
 const struct tn_row *tn_found_row(const struct tn_found *f, size_t question, size_t i)
 {
     return row_at(f, question, i, sizeof(struct tn_row),
-                  1u << TN_ASK_get | 1u << TN_ASK_key | 1u << TN_ASK_link | 1u << TN_ASK_query |
-                      1u << TN_ASK_as_of);
+                  1u << TN_QUESTION_get | 1u << TN_QUESTION_key | 1u << TN_QUESTION_link |
+                      1u << TN_QUESTION_query | 1u << TN_QUESTION_as_of);
 }
 
 const struct tn_link *tn_found_link(const struct tn_found *f, size_t question, size_t i)
 {
-    return row_at(f, question, i, sizeof(struct tn_link), 1u << TN_ASK_links);
+    return row_at(f, question, i, sizeof(struct tn_link), 1u << TN_QUESTION_links);
 }
 
 const struct tn_version *tn_found_version(const struct tn_found *f, size_t question, size_t i)
 {
-    return row_at(f, question, i, sizeof(struct tn_version), 1u << TN_ASK_versions);
+    return row_at(f, question, i, sizeof(struct tn_version), 1u << TN_QUESTION_versions);
 }
 
 const struct tn_event *tn_found_event(const struct tn_found *f, size_t question, size_t i)
 {
-    return row_at(f, question, i, sizeof(struct tn_event), 1u << TN_ASK_tail);
+    return row_at(f, question, i, sizeof(struct tn_event), 1u << TN_QUESTION_tail);
 }
 
 const struct tn_kv *tn_found_kv(const struct tn_found *f, size_t question, size_t i)
 {
-    return row_at(f, question, i, sizeof(struct tn_kv), 1u << TN_ASK_kv | 1u << TN_ASK_kv_list);
+    return row_at(f, question, i, sizeof(struct tn_kv),
+                  1u << TN_QUESTION_kv | 1u << TN_QUESTION_kv_list);
 }
 
 const unsigned char *tn_found_hash(const struct tn_found *f, size_t question, size_t i)
 {
     const unsigned char *const *p =
-        row_at(f, question, i, sizeof(unsigned char *), 1u << TN_ASK_link_hashes);
+        row_at(f, question, i, sizeof(unsigned char *), 1u << TN_QUESTION_link_hashes);
     return p ? *p : NULL;
 }
 
 const struct tn_seen *tn_found_seen(const struct tn_found *f, size_t question, size_t i)
 {
-    return row_at(f, question, i, sizeof(struct tn_seen), 1u << TN_ASK_page);
+    return row_at(f, question, i, sizeof(struct tn_seen), 1u << TN_QUESTION_page);
 }
 
 const struct tn_tail *tn_found_tail(const struct tn_found *f, size_t question)
 {
-    assert(at(f, question)->ask == TN_ASK_tail);
+    assert(at(f, question)->kind == TN_QUESTION_tail);
     return &at(f, question)->tail;
 }

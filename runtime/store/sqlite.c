@@ -218,9 +218,9 @@ static void noted(struct tn_sqlite *s, struct tn_str payload)
     tn_store_tell_changes(&s->base, &changes);
 }
 
-static void forget_all(struct tn_sqlite *s)
+static void forget_all(struct tn_sqlite *s, int64_t head)
 {
-    struct tn_changes changes = {.all = true};
+    struct tn_changes changes = {.all = true, .head = head};
     tn_sqlite_forget_decls(s);
     tn_store_tell_changes(&s->base, &changes);
 }
@@ -254,14 +254,17 @@ static bool open_reading(struct tn_sqlite *s, struct tn_err *err)
 static void welcomed(struct tn_sqlite *s)
 {
     struct tn_err err;
-    if (!open_reading(s, &err)) {
+    int64_t head;
+    if (!open_reading(s, &err) ||
+        !tn_db_int(&s->db, "SELECT value FROM tn_tally WHERE name = 'event' AND team = -1", &head,
+                   &err)) {
         tn_log(s->base.log, TN_LOG_error, "store", "%s", err.text);
         hang_up(s);
         return;
     }
     s->welcomed = true;
     s->wait_ms = RETRY_MIN_MS;
-    forget_all(s);
+    forget_all(s, head);
     tn_store_tell_ready(&s->base);
 }
 

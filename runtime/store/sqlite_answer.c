@@ -257,20 +257,20 @@ typedef bool (*answer_fn)(struct tn_answerer *a, struct tn_read *r, struct tn_qu
 static const struct {
     answer_fn answer;
     bool one_statement; /* sees one state without a transaction */
-} ways[TN_ASK_COUNT] = {
-    [TN_ASK_get] = {get, true},
-    [TN_ASK_key] = {key, true},
-    [TN_ASK_link] = {link_to, true},
-    [TN_ASK_links] = {links, false},
-    [TN_ASK_query] = {query, false},
-    [TN_ASK_count] = {count, true},
-    [TN_ASK_kv] = {kv, true},
-    [TN_ASK_kv_list] = {kv_list, true},
-    [TN_ASK_versions] = {versions, false},
-    [TN_ASK_as_of] = {as_of, false},
-    [TN_ASK_tail] = {tail, false},
-    [TN_ASK_link_hashes] = {link_hashes, true},
-    [TN_ASK_page] = {page, false},
+} ways[TN_QUESTION_COUNT] = {
+    [TN_QUESTION_get] = {get, true},
+    [TN_QUESTION_key] = {key, true},
+    [TN_QUESTION_link] = {link_to, true},
+    [TN_QUESTION_links] = {links, false},
+    [TN_QUESTION_query] = {query, false},
+    [TN_QUESTION_count] = {count, true},
+    [TN_QUESTION_kv] = {kv, true},
+    [TN_QUESTION_kv_list] = {kv_list, true},
+    [TN_QUESTION_versions] = {versions, false},
+    [TN_QUESTION_as_of] = {as_of, false},
+    [TN_QUESTION_tail] = {tail, false},
+    [TN_QUESTION_link_hashes] = {link_hashes, true},
+    [TN_QUESTION_page] = {page, false},
 };
 
 static bool run(struct tn_sqlite *s, const char *sql, struct tn_err *err)
@@ -296,7 +296,7 @@ static bool answer(struct tn_answerer *a, struct tn_read *r, struct tn_question 
     if (r->bytes >= TN_LIMIT_READ)
         tn_fail(err, TN_E_too_large, "the answer has %zu bytes already: ask for less at a time",
                 r->bytes);
-    else if (ways[q->ask].answer(a, r, q, err))
+    else if (ways[q->kind].answer(a, r, q, err))
         return true;
     return tn_question_fail(r, q, err);
 }
@@ -315,7 +315,7 @@ static bool go_on(struct tn_answerer *a, struct tn_call *c, int64_t until_us, st
 {
     struct tn_read *r = c->read;
     size_t left = r->count - c->at;
-    bool apart = left <= 1 && (left == 0 || ways[r->questions[c->at].ask].one_statement);
+    bool apart = left <= 1 && (left == 0 || ways[r->questions[c->at].kind].one_statement);
     if (!apart && !run(a->s, "BEGIN", err)) return false;
     bool ok = true;
     while (ok && c->at < r->count) {

@@ -268,6 +268,8 @@ struct tn_tail {
     int64_t head; /* the newest there is */
     bool gap;     /* retention took events after `after`: reload, go on from last */
 };
+/* The newest event that this handle was told of, by its last change note; asks nobody. */
+int64_t tn_store_head(const struct tn_store *store);
 TN_MUST_CHECK bool tn_store_tail(struct tn_store *store, int64_t team, int64_t after, size_t limit,
                                  tn_event_fn fn, void *arg, struct tn_tail *tail,
                                  struct tn_err *err);

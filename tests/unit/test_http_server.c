@@ -41,6 +41,7 @@ struct world {
     int last_status;
     bool done, late, abort_when_gone;
     size_t admit; /* what admit answers; 0: it replies 401 */
+    struct tn_http_exchange *undecided;
     size_t streamed;
     struct tn_buf seen; /* bodies that handlers got, one after the other */
 };
@@ -251,6 +252,7 @@ static size_t admit(void *arg, struct tn_http_exchange *x)
 {
     struct world *w = arg;
     w->admitted++;
+    if (w->admit == TN_HTTP_ADMIT_LATER) w->undecided = x;
     if (w->admit) return w->admit;
     tn_http_reply(x, 401, "text/plain", TN_STR("who are you?"));
     return 0;
@@ -507,6 +509,76 @@ static void test_expect_continue(void **state)
     p = until_closed(
         w, "POST /p HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
     assert_int_equal(status_of(p), 401);
+    assert_int_equal(w->handled, 1);
+}
+
+/* Who asks is looked up: the admission comes some turns later. */
+static struct tn_http_exchange *undecided(struct world *w)
+{
+    UNTIL(w, w->undecided);
+    turns(w, 5);
+    struct tn_http_exchange *x = w->undecided;
+    w->undecided = NULL;
+    return x;
+}
+
+static void test_admitted_later(void **state)
+{
+    struct world *w = begin(state, &(struct tn_http_server_options){.admit = admit});
+    struct peer *p = dial(w);
+    w->admit = TN_HTTP_ADMIT_LATER;
+    say(p, "GET /g HTTP/1.1\r\nHost: a\r\n\r\nPOST /p HTTP/1.1\r\nHost: a\r\n"
+           "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    struct tn_http_exchange *x = undecided(w);
+    assert_int_equal(w->handled, 0);
+    tn_http_admitted(x, 10);
+    UNTIL(w, strstr(heard(p), "GET /g []"));
+    x = undecided(w);
+    assert_null(strstr(heard(p), "100 Continue"));
+    tn_http_admitted(x, 10);
+    UNTIL(w, strstr(heard(p), "HTTP/1.1 100 Continue\r\n\r\n"));
+    say(p, "hello");
+    UNTIL(w, strstr(heard(p), "POST /p [hello]"));
+    say(p, "POST /q HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
+    tn_http_admitted(undecided(w), 10);
+    UNTIL(w, strstr(heard(p), "POST /q [hi]"));
+    say(p, "POST /r HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
+    tn_http_reply(undecided(w), 401, "text/plain", TN_STR("who are you?"));
+    UNTIL(w, strstr(heard(p), "who are you?"));
+    say(p, "POST /s HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n");
+    tn_http_admitted(undecided(w), 10);
+    UNTIL(w, p->closed);
+    assert_int_equal(count(p, "HTTP/1.1 413 "), 1);
+    assert_int_equal(w->handled, 3);
+    assert_int_equal(w->gone, 0);
+}
+
+static void test_gone_before_the_admission(void **state)
+{
+    struct world *w = begin(state, &(struct tn_http_server_options){.admit = admit});
+    struct peer *p = dial(w);
+    w->admit = TN_HTTP_ADMIT_LATER;
+    say(p, "GET /half HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct tn_http_exchange *x = undecided(w);
+    shutdown(p->fd, SHUT_WR); /* no more requests, but it waits for the answer */
+    turns(w, 5);
+    tn_http_admitted(x, 10);
+    UNTIL(w, strstr(heard(p), "GET /half []"));
+    UNTIL(w, p->closed);
+    p = dial(w);
+    say(p, "GET /cut HTTP/1.1\r\nHost: a\r\n\r\n");
+    x = undecided(w);
+    struct linger reset = {1, 0};
+    setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    hang_up(p);
+    turns(w, 5);
+    tn_http_admitted(x, 10);
+    p = dial(w);
+    say(p, "GET /freed HTTP/1.1\r\nHost: a\r\n\r\n");
+    x = undecided(w);
+    tn_http_server_free(w->server);
+    w->server = NULL;
+    tn_http_admitted(x, 10);
     assert_int_equal(w->handled, 1);
 }
 
@@ -972,6 +1044,8 @@ int main(void)
         TEST(test_head),
         TEST(test_expect_continue),
         TEST(test_refused_before_the_body),
+        TEST(test_admitted_later),
+        TEST(test_gone_before_the_admission),
         TEST(test_http_1_0),
         TEST(test_close_on_request),
         TEST(test_request_ids),

@@ -39,12 +39,35 @@ static struct tn_id make(int64_t team, const char *role, char token[TN_TOKEN_LEN
     return id;
 }
 
+struct checked {
+    struct tn_identity *who;
+    struct tn_err err;
+    int answers;
+    bool ok;
+};
+
+static void on_checked(void *arg, const struct tn_identity *who, const struct tn_err *err)
+{
+    struct checked *c = arg;
+    assert_true((who != NULL) != (err != NULL));
+    c->answers++;
+    c->ok = who != NULL;
+    if (who) *c->who = *who;
+    if (err) c->err = *err;
+}
+
+/* How the key is found matters not here. */
 static bool opens(const char *token, struct tn_identity *who)
 {
-    struct tn_err err;
-    bool ok = tn_keys_check(keys, tn_str(token), who, &err);
-    if (!ok) assert_int_equal(err.kind, TN_E_unauthorized);
-    return ok;
+    struct checked c = {.who = who};
+    enum tn_key_state state = tn_keys_check(keys, tn_str(token), who, &c.err, on_checked, &c);
+    assert_int_equal(c.answers, 0);
+    if (state == TN_KEY_asked)
+        while (!c.answers) tn_loop_turn(rig.loop, true);
+    else
+        c.ok = state == TN_KEY_good;
+    if (!c.ok) assert_int_equal(c.err.kind, TN_E_unauthorized);
+    return c.ok;
 }
 
 static void a_key_opens_for_its_team_and_role(void **state)
@@ -94,6 +117,74 @@ static void a_revoked_key_is_refused_at_once(void **state)
     assert_false(opens(token, &who));
 }
 
+static void a_key_is_read_once_and_then_known(void **state)
+{
+    char token[TN_TOKEN_LEN + 1];
+    struct tn_identity who;
+    struct checked c = {.who = &who};
+    (void)state;
+    make(1, "admin", token);
+    assert_int_equal(tn_keys_check(keys, tn_str(token), &who, &c.err, on_checked, &c),
+                     TN_KEY_asked);
+    while (!c.answers) tn_loop_turn(rig.loop, true);
+    assert_int_equal(tn_keys_check(keys, tn_str(token), &who, &c.err, on_checked, &c), TN_KEY_good);
+    make(1, "admin", token); /* a note: forget all */
+    assert_int_equal(tn_keys_check(keys, tn_str(token), &who, &c.err, on_checked, &c),
+                     TN_KEY_asked);
+    while (c.answers < 2) tn_loop_turn(rig.loop, true);
+}
+
+/* The look-up is on its way while the note of a revocation comes. */
+static void what_was_read_before_a_note_is_not_kept(void **state)
+{
+    char token[TN_TOKEN_LEN + 1], other[TN_TOKEN_LEN + 1];
+    struct tn_identity who;
+    struct tn_err err;
+    (void)state;
+    struct tn_id id = make(1, "admin", token);
+    struct tn_store *plain = rig.store;
+    for (int i = 0; i < 20; i++) {
+        struct checked c = {.who = &who};
+        setenv("TENON_STORE_READS", "random", 1);
+        rig.store = rig_connect(&rig);
+        unsetenv("TENON_STORE_READS");
+        tn_keys_close(keys);
+        keys = tn_keys_open(rig.store, &secrets);
+        assert_int_equal(tn_keys_check(keys, tn_str(token), &who, &err, on_checked, &c),
+                         TN_KEY_asked);
+        if (i == 19) {
+            struct tn_commit *commit = tn_commit_new(rig.store);
+            assert_true(tn_commit_delete(commit, 1, "key", &id, TN_ANY, &err));
+            assert_true(rig_commit(&rig, commit));
+        } else {
+            make(1, "admin", other);
+        }
+        while (!c.answers) tn_loop_turn(rig.loop, true);
+        assert_int_equal(opens(token, &who), i < 19);
+        tn_keys_close(keys);
+        keys = NULL;
+        tn_store_close(rig.store);
+    }
+    rig.store = plain;
+}
+
+static void a_look_up_is_cancelled_at_close(void **state)
+{
+    char token[TN_TOKEN_LEN + 1];
+    struct tn_identity who;
+    struct checked c = {.who = &who};
+    (void)state;
+    make(1, "admin", token);
+    assert_int_equal(tn_keys_check(keys, tn_str(token), &who, &c.err, on_checked, &c),
+                     TN_KEY_asked);
+    tn_keys_close(keys);
+    keys = NULL;
+    assert_int_equal(c.answers, 1);
+    assert_int_equal(c.err.kind, TN_E_cancelled);
+    for (int i = 0; i < 5; i++) tn_loop_turn(rig.loop, false);
+    assert_int_equal(c.answers, 1);
+}
+
 static void another_pepper_opens_nothing(void **state)
 {
     char token[TN_TOKEN_LEN + 1];
@@ -128,6 +219,9 @@ int main(void)
         WITH_STORE(a_key_opens_for_its_team_and_role),
         WITH_STORE(every_other_key_is_refused),
         WITH_STORE(a_revoked_key_is_refused_at_once),
+        WITH_STORE(a_key_is_read_once_and_then_known),
+        WITH_STORE(what_was_read_before_a_note_is_not_kept),
+        WITH_STORE(a_look_up_is_cancelled_at_close),
         WITH_STORE(another_pepper_opens_nothing),
         WITH_STORE(an_unknown_role_is_refused_with_the_known_ones),
     };

@@ -575,6 +575,18 @@ static void a_read_sees_what_was_acknowledged_before(void **state)
     acknowledged_commits_are_seen(*state);
 }
 
+static void the_newest_event_is_known_in_place(void **state)
+{
+    struct rig *r = *state;
+    assert_int_equal(tn_store_head(r->store), 0);
+    put(r, 1, "{\"part_number\":\"A\"}");
+    put(r, 2, "{\"part_number\":\"B\"}");
+    assert_int_equal(tn_store_head(r->store), 2);
+    struct tn_store *second = rig_connect(r);
+    assert_int_equal(tn_store_head(second), 2);
+    tn_store_close(second);
+}
+
 struct order {
     int64_t *last, number;
     long *answers, *steps;
@@ -1093,6 +1105,7 @@ int main(void)
         STORY(a_store_that_is_not_ready_is_unavailable),
         STORY(an_answer_outlives_its_store),
         STORY(a_read_sees_what_was_acknowledged_before),
+        STORY(the_newest_event_is_known_in_place),
         STORY(answers_come_in_the_order_of_the_reads),
         STORY(many_reads_leave_the_loop_to_others),
         STORY(an_answer_has_a_limit),

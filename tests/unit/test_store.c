@@ -72,6 +72,37 @@ static enum tn_kind get_kind(struct rig *r, int64_t team, const char *table, con
 
 /* ------------------------------------------------------------------ records */
 
+static void a_key_or_external_id_with_a_nul_is_refused(void **state)
+{
+    struct rig *r = *state;
+    struct tn_err err;
+    struct tn_id id = put(r, 1, "{\"part_number\":\"A\"}", TN_NEW_ONLY);
+    struct tn_str bad = TN_STR("{\"part_number\":\"A\\u0000\"}");
+    struct tn_upsert u = {.team = 1,
+                          .table = "items",
+                          .source = {.entity = TN_STR("item")},
+                          .external_id = TN_STR("x"),
+                          .body = bad};
+    struct tn_commit *c = tn_commit_new(r->store);
+    assert_false(tn_commit_put(c, 1, "items", &id, bad, TN_ANY, &err));
+    assert_int_equal(err.kind, TN_E_invalid);
+    assert_string_equal(err.field, "part_number");
+    assert_false(tn_commit_patch(c, 1, "items", &id, bad, TN_ANY, &err));
+    assert_int_equal(err.kind, TN_E_invalid);
+    assert_false(tn_commit_upsert(c, &u, &err));
+    assert_int_equal(err.kind, TN_E_invalid);
+    u.body = TN_STR("{\"part_number\":\"B\",\"status\":\"\\u0000\"}"); /* no key */
+    u.external_id = TN_STR("x\0y");
+    assert_false(tn_commit_upsert(c, &u, &err));
+    assert_int_equal(err.kind, TN_E_invalid);
+    assert_false(tn_commit_link(c, 1, "items", &id, &u.source, u.external_id, u.hash, &err));
+    assert_int_equal(err.kind, TN_E_invalid);
+    assert_int_equal(tn_commit_count(c), 0);
+    u.external_id = TN_STR("x");
+    assert_true(tn_commit_upsert(c, &u, &err));
+    assert_true(rig_commit(r, c));
+}
+
 static void a_record_comes_back_as_it_was_given(void **state)
 {
     struct rig *r = *state;
@@ -1603,6 +1634,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(a_record_comes_back_as_it_was_given),
+        T(a_key_or_external_id_with_a_nul_is_refused),
         T(another_team_sees_nothing),
         T(versions_are_checked),
         T(a_conflict_takes_the_whole_commit_back),
