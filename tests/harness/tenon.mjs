@@ -131,9 +131,9 @@ export class Tenon {
   }
 
   // The nth line of the log that matches, once it is there: it comes by a pipe, after the answer.
-  logged(pattern, nth = 1) {
+  logged(pattern, nth = 1, options = {}) {
     const found = () => this.output.split("\n").filter((line) => pattern.test(line));
-    return waitFor(`${pattern} in the log`, () => found()[nth - 1]);
+    return waitFor(`${pattern} in the log`, () => found()[nth - 1], options);
   }
 
   // Asks it to end and expects that it does, with code 0 and no process left.
