@@ -28,6 +28,7 @@ struct tn_integration {
     struct tn_arena memory;
 };
 
+/* Empty; clear wipes the config and frees everything, then it is empty again. */
 void tn_integration_init(struct tn_integration *i);
 void tn_integration_clear(struct tn_integration *i);
 /* From a row of the table.  False: corrupt (a config sealed with another key, altered ...). */

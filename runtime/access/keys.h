@@ -28,6 +28,7 @@ struct tn_identity {
     char key_id[TN_ID_LEN + 1];     /* "" for the command line */
 };
 
+/* Borrows both, which outlive it. */
 struct tn_keys *tn_keys_open(struct tn_store *store, const struct tn_secrets *secrets);
 void tn_keys_close(struct tn_keys *keys); /* NULL does nothing; before the store */
 

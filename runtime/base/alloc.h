@@ -25,7 +25,7 @@ void tn_alloc_steady(void);
 struct tn_arena {
     struct tn_arena_block *head;
 };
-void tn_arena_init(struct tn_arena *a);
+void tn_arena_init(struct tn_arena *a);  /* empty */
 void tn_arena_clear(struct tn_arena *a); /* frees all; usable again */
 void tn_arena_reset(struct tn_arena *a); /* forgets all but keeps the newest block */
 TN_NEVER_NULL void *tn_arena_alloc(struct tn_arena *a, size_t n); /* zeroed, aligned to 16 */

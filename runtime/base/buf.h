@@ -14,7 +14,7 @@ struct tn_buf {
     bool failed;
 };
 
-void tn_buf_init(struct tn_buf *b, size_t max);
+void tn_buf_init(struct tn_buf *b, size_t max);   /* empty; no memory yet */
 void tn_buf_clear(struct tn_buf *b);              /* frees; usable again */
 static inline void tn_buf_reset(struct tn_buf *b) /* forgets, keeps the memory */
 {

@@ -69,7 +69,7 @@ bool tn_fail_errno(struct tn_err *err, int no, const char *what);
 #define tn_fail_errno(...)  (tn_fail_errno(__VA_ARGS__) && false)
 #endif
 
-void tn_err_clear(struct tn_err *err);
+void tn_err_clear(struct tn_err *err); /* kind none, all texts empty */
 
 const char *tn_kind_name(enum tn_kind kind); /* "timeout" */
 const char *tn_kind_meaning(enum tn_kind kind);

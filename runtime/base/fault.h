@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #ifdef TN_FAULTS
+/* Passes the place; true: the caller has to fail now.  Call it through TN_FAULT. */
 bool tn_fault(const char *name);
 void tn_fault_arm(const char *spec);    /* as in TENON_FAULTS; NULL or "" disarms all */
 long tn_fault_passes(const char *name); /* how often an armed place was passed */

@@ -16,7 +16,7 @@ struct tn_map {
     size_t count, size;
     uint64_t seed; /* random: keys from outside cannot be made to collide */
 };
-void tn_map_init(struct tn_map *m);
+void tn_map_init(struct tn_map *m); /* empty; no memory yet */
 /* release (may be NULL) is called with each value. */
 void tn_map_clear(struct tn_map *m, void (*release)(void *value));
 void *tn_map_get(const struct tn_map *m, struct tn_str key); /* NULL: not there */

@@ -10,6 +10,7 @@
 
 struct tn_ndjson;
 
+/* each gets every line that is not blank. */
 struct tn_ndjson *tn_ndjson_new(tn_rows_fn each, void *arg);
 void tn_ndjson_free(struct tn_ndjson *r); /* NULL does nothing */
 /* False: each said so. */

@@ -29,6 +29,7 @@ struct tn_pattern {
     int depth;
 };
 
+/* Borrows both texts for as long as m is used. */
 void tn_pattern_init(struct tn_pattern *m, struct tn_str subject, struct tn_str pattern);
 /* The end of the match that begins at `at`, inside the subject; NULL: none, or error is set. */
 const char *tn_pattern_match(struct tn_pattern *m, const char *at);

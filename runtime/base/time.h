@@ -14,7 +14,7 @@ struct tn_clock {
     bool stopped;
     int64_t ms; /* what it shows while it is stopped */
 };
-int64_t tn_clock_ms(const struct tn_clock *clock);
+int64_t tn_clock_ms(const struct tn_clock *clock); /* Unix milliseconds; NULL: the real time */
 int64_t tn_mono_us(void); /* microseconds; for durations and deadlines only */
 int64_t tn_cpu_us(void);  /* microseconds of CPU that this thread has used */
 

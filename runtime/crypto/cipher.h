@@ -16,7 +16,7 @@ struct tn_key {
     char id[TN_KEY_ID_LEN + 1];
 };
 void tn_key_init(struct tn_key *key, const unsigned char bytes[TN_KEY_LEN]);
-void tn_key_wipe(struct tn_key *key);
+void tn_key_wipe(struct tn_key *key); /* overwrites the key in memory */
 
 /* Appends the envelope of plain to out. */
 void tn_seal(const struct tn_key *key, struct tn_str plain, struct tn_str belongs_to,

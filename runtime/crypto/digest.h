@@ -10,6 +10,7 @@
 
 enum { TN_SHA256_LEN = 32, TN_SHA256_HEX = 65 };
 
+/* The digest as bytes; as hex digits with a NUL. */
 void tn_sha256(const void *data, size_t n, unsigned char out[TN_SHA256_LEN]);
 void tn_sha256_hex(const void *data, size_t n, char out[TN_SHA256_HEX]);
 

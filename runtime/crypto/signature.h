@@ -24,7 +24,7 @@ enum tn_algorithm {
     TN_ALG_EdDSA,
     TN_ALG_count
 };
-const char *tn_algorithm_name(enum tn_algorithm a);
+const char *tn_algorithm_name(enum tn_algorithm a); /* "HS256" */
 /* False: there is none of that name ("none" is none). */
 bool tn_algorithm_of(struct tn_str name, enum tn_algorithm *out);
 

@@ -36,8 +36,8 @@ struct tn_outcome {
 
 struct tn_apply;
 
-struct tn_apply *tn_apply_new(const struct tn_plan *plan);
-void tn_apply_free(struct tn_apply *a); /* NULL does nothing */
+struct tn_apply *tn_apply_new(const struct tn_plan *plan); /* borrows the plan */
+void tn_apply_free(struct tn_apply *a);                    /* NULL does nothing */
 /* Appends one JSON object to out, members in the plan's order, no white space.  False: the record
  * is rejected (o->ok false, faults say why) and out is as it was.  record and its reader must stay
  * until the hash is taken.  A failed buffer (tn_buf_ok) is a rejection of kind too_large. */

@@ -8,8 +8,8 @@
 
 struct tn_coverage;
 
-struct tn_coverage *tn_coverage_new(const struct tn_plan *plan);
-void tn_coverage_free(struct tn_coverage *c); /* NULL does nothing */
+struct tn_coverage *tn_coverage_new(const struct tn_plan *plan); /* borrows the plan */
+void tn_coverage_free(struct tn_coverage *c);                    /* NULL does nothing */
 void tn_coverage_add(struct tn_coverage *c, struct tn_jval record);
 /* Gets each field that was seen and is never read, in the order of its first coming: path (elements
  * of lists without their index) and in how many places it stood with a value. */

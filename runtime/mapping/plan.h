@@ -15,7 +15,7 @@ struct tn_json_pick;
 TN_MUST_CHECK struct tn_plan *tn_plan_new(const struct tn_spec *spec, struct tn_err *err);
 void tn_plan_free(struct tn_plan *plan); /* NULL does nothing */
 
-const char *tn_plan_file(const struct tn_plan *plan);
+const char *tn_plan_file(const struct tn_plan *plan); /* of its spec; the plan's */
 /* Number of functions: a plan without any never leaves C. */
 size_t tn_plan_functions(const struct tn_plan *plan);
 /* The parts of a record that this plan reads, for tn_json_rows; the plan owns it.  NULL: all of the

@@ -91,6 +91,7 @@ int64_t tn_reply_retry_after(const struct tn_reply *r);
  */
 typedef void (*tn_fetch_done)(void *arg, const struct tn_err *err, struct tn_reply *reply);
 
+/* Copies the options.  NULL: err (curl cannot be set up). */
 TN_MUST_CHECK struct tn_http_client *tn_http_client_new(struct tn_loop *loop,
                                                         const struct tn_http_client_options *o,
                                                         struct tn_err *err);

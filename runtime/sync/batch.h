@@ -54,7 +54,7 @@ struct tn_batch {
     uint32_t *slots;        /* items by external id; 0: free, else index + 1 */
     size_t slot_count;
 };
-void tn_batch_init(struct tn_batch *b);
+void tn_batch_init(struct tn_batch *b);  /* empty */
 void tn_batch_reset(struct tn_batch *b); /* empty; keeps memory for the next page */
 void tn_batch_clear(struct tn_batch *b);
 static inline struct tn_str tn_batch_body(const struct tn_batch *b, const struct tn_batch_item *it)

@@ -50,6 +50,7 @@ struct tn_run_view {
     struct tn_arena memory; /* what the five above point into */
 };
 
+/* Sets everything to nothing; clear frees the texts and does the same. */
 void tn_run_view_init(struct tn_run_view *v);
 void tn_run_view_clear(struct tn_run_view *v);
 /* Copies everything; to was initialised or cleared before. */

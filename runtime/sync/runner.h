@@ -80,7 +80,7 @@ struct tn_runner_stats {
     uint64_t started, resumed, succeeded, partial, failed, lost; /* runs, here */
     uint64_t records, pages;                                     /* committed here */
 };
-struct tn_runner_stats tn_runner_stats(const struct tn_runner *r);
+struct tn_runner_stats tn_runner_stats(const struct tn_runner *r); /* since it was opened */
 
 /* Shut-down: each run stops after the page that it is at and stays due, so that the next process
  * goes on with it.  closed (may be NULL) is called in a later turn when nothing is under way any
