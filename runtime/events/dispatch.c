@@ -19,7 +19,6 @@ enum {
     SOON_MS = 500,                   /* between two looks at rules that may not run */
     SAVE_MS = 5000,                  /* a cursor that only passed by events is stored so late */
     PAUSE_MS = 500,
-    RULES_MAX = 64, /* that one event may concern */
     BATCH = 100
 };
 
@@ -175,21 +174,29 @@ static void refuse_depth(struct job *j)
            j->rule, (long long)j->e.seq, j->type, j->err.text);
 }
 
+struct taking {
+    struct tn_dispatch *d;
+    const struct tn_event *e;
+    bool deep;
+};
+
+static void take_rule(void *arg, const char *rule)
+{
+    const struct taking *t = arg;
+    char name[300];
+    struct job *j = job_add(t->d, t->e, rule);
+    finished_name(j, name);
+    if (tn_map_get(&t->d->finished, tn_str(name)))
+        j->state = DONE;
+    else if (t->deep)
+        refuse_depth(j);
+}
+
 static bool take_event(void *arg, const struct tn_event *e)
 {
     struct tn_dispatch *d = arg;
-    const char *names[RULES_MAX];
-    char name[300];
-    size_t n = d->o.rules->concerned(d->o.rules_self, e, names, RULES_MAX);
-    bool deep = tn_event_depth(&e->origin) >= TN_LIMIT_RULE_DEPTH;
-    for (size_t i = 0; i < n; i++) {
-        struct job *j = job_add(d, e, names[i]);
-        finished_name(j, name);
-        if (tn_map_get(&d->finished, tn_str(name)))
-            j->state = DONE;
-        else if (deep)
-            refuse_depth(j);
-    }
+    struct taking t = {d, e, tn_event_depth(&e->origin) >= TN_LIMIT_RULE_DEPTH};
+    d->o.rules->concerned(d->o.rules_self, e, take_rule, &t);
     d->scanned = e->seq;
     d->unsaved = true;
     return d->count < TN_LIMIT_RULE_AHEAD;
