@@ -106,7 +106,8 @@ static void release_noted(void *arg, const struct tn_committed *done, const stru
     tn_answer_send(&a, 200);
 }
 
-/* From the next call on the unit's own isolate ("rules", "core") is used again, in all workers. */
+/* From the next call on the unit's own isolate ("rules", "surfaces:plm") is used again, in all
+ * workers. */
 void api_scripts_release(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;

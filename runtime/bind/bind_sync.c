@@ -60,7 +60,7 @@ static int sync_done(lua_State *L, int status, lua_KContext ctx)
 static bool operation_of(const struct bind_env *env, const char *adapter, const char *name,
                          struct bind_operation *out, struct tn_err *err)
 {
-    struct bind_operation o;
+    struct bind_operation o = {0};
     size_t n = 0;
     for (size_t i = 0; env->adapters->operation(env->serving, adapter, i, &o); i++) {
         if (strcmp(o.name, name) == 0) {
@@ -124,7 +124,7 @@ int bind_sync(lua_State *L)
     s->task = task;
     bind_record_reader_init(&s->reader);
     tn_integration_init(&s->integration);
-    struct bind_operation o;
+    struct bind_operation o = {0};
     if (!look_up(L, &desk, s, &o, &err)) return bind_fail(L, &err);
     tn_id_text(&s->integration.id, integration);
     struct tn_runner_request q = {.team = desk.actor.team,

@@ -20,7 +20,6 @@ enum {
     SOON_MS = 500,                   /* between two looks at rules that may not run */
     SAVE_MS = 5000,                  /* a cursor that only passed by events is stored so late */
     PAUSE_MS = 500,
-    RULES_MAX = 64, /* that one event may concern */
     BATCH = 100
 };
 
@@ -215,20 +214,28 @@ static void turn_soon(struct tn_dispatch *d)
     tn_timer_set(d->turn, 0);
 }
 
+struct taking {
+    struct tn_dispatch *d;
+    const struct tn_event *e;
+    bool deep;
+};
+
+static void take_rule(void *arg, const char *rule)
+{
+    const struct taking *t = arg;
+    char name[300];
+    struct job *j = job_add(t->d, t->e, rule);
+    finished_name(j, name);
+    if (tn_map_get(&t->d->finished, tn_str(name)))
+        j->state = DONE;
+    else if (t->deep)
+        refuse_depth(j);
+}
+
 static void take_event(struct tn_dispatch *d, const struct tn_event *e)
 {
-    const char *names[RULES_MAX];
-    char name[300];
-    size_t n = d->o.rules->concerned(d->o.rules_self, e, names, RULES_MAX);
-    bool deep = tn_event_depth(&e->origin) >= TN_LIMIT_RULE_DEPTH;
-    for (size_t i = 0; i < n; i++) {
-        struct job *j = job_add(d, e, names[i]);
-        finished_name(j, name);
-        if (tn_map_get(&d->finished, tn_str(name)))
-            j->state = DONE;
-        else if (deep)
-            refuse_depth(j);
-    }
+    struct taking t = {d, e, tn_event_depth(&e->origin) >= TN_LIMIT_RULE_DEPTH};
+    d->o.rules->concerned(d->o.rules_self, e, take_rule, &t);
     d->scanned = e->seq;
     d->unsaved = true;
 }

@@ -18,11 +18,13 @@ struct tn_loop;
  * it was ended for another's fault and is to be run again. */
 typedef void (*tn_rule_done_fn)(void *arg, const struct tn_err *err, bool innocent);
 
+typedef void (*tn_rule_name_fn)(void *arg, const char *rule);
+
 struct tn_rule_ops {
     bool (*any)(void *self);   /* are there rules at all? */
     bool (*ready)(void *self); /* may they run now?  Else it is asked again soon. */
-    /* Which rules the event concerns; borrowed until the rules change. */
-    size_t (*concerned)(void *self, const struct tn_event *e, const char **names, size_t max);
+    /* Calls fn with the name of each rule that the event concerns. */
+    void (*concerned)(void *self, const struct tn_event *e, tn_rule_name_fn fn, void *arg);
     /* Appends the id by which the rule runs once for the event.  False: it may run any number of
      * times. */
     bool (*once)(void *self, const char *rule, const struct tn_event *e, struct tn_buf *out);

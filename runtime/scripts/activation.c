@@ -63,9 +63,20 @@ static void activation_free(struct tn_activation *a)
 
 void tn_activation_stop(struct tn_activation *a)
 {
-    if (!a || !a->loading) return;
+    if (!a) return;
     tn_errand_stop(a->loading);
+    if (a->loading || a->spread)
+        activation_free(a);
+    else
+        a->done = NULL; /* what it waits for ends it */
+}
+
+/* It was stopped while it waited. */
+static bool is_over(struct tn_activation *a)
+{
+    if (a->done) return false;
     activation_free(a);
+    return true;
 }
 
 static void end(struct tn_activation *a, const struct tn_err *err)
@@ -91,7 +102,7 @@ static void end_overtaken(struct tn_activation *a)
 static void end_later(void *arg)
 {
     struct tn_activation *a = arg;
-    end(a, a->failed ? &a->err : NULL);
+    if (!is_over(a)) end(a, a->failed ? &a->err : NULL);
 }
 
 /* An end that is known inside the call which asked: answered in a later turn. */
@@ -151,6 +162,7 @@ static void stored(void *arg, const struct tn_committed *done, const struct tn_e
 {
     struct tn_activation *a = arg;
     (void)done;
+    if (is_over(a)) return;
     if (!err)
         spread(a);
     else if (err->kind == TN_E_conflict && overtaken(a))
@@ -229,7 +241,7 @@ static void keep(struct tn_activation *a)
         return;
     }
     tn_commit_free(commit);
-    end(a, &err);
+    end_soon(a, &err);
 }
 
 /* ---- tables ---- */
@@ -256,6 +268,7 @@ static void define_next(struct tn_activation *a);
 static void defined(void *arg, const struct tn_err *err)
 {
     struct tn_activation *a = arg;
+    if (is_over(a)) return;
     if (err) {
         refused_by_store(a, err);
         return;

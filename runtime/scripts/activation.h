@@ -48,8 +48,8 @@ typedef void (*tn_activation_fn)(void *arg, const struct tn_activation_report *r
 struct tn_activation *tn_activation_start(const struct tn_activation_options *o,
                                           const struct tn_wish *wish, struct tn_edit *edit,
                                           tn_activation_fn done, void *arg);
-/* Only while a set is being loaded, which is dropped: done is not called.  At the end of a worker
- * what waits for the store is left alone. */
+/* done is not called: what is loaded is dropped, and what the store was asked for it goes on with
+ * alone. */
 void tn_activation_stop(struct tn_activation *a); /* NULL does nothing */
 
 /* ---- of a set that is loaded already (boot.c) ---- */

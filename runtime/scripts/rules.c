@@ -244,18 +244,16 @@ static bool wants(struct tn_rules *r, const struct tn_rule *rule, const struct t
            tn_event_meets(tn_json_root(r->event), tn_json_root(r->when));
 }
 
-static size_t concerned(void *self, const struct tn_event *e, const char **names, size_t max)
+static void concerned(void *self, const struct tn_event *e, tn_rule_name_fn fn, void *arg)
 {
     struct tn_rules *r = self;
     struct tn_buf hold;
-    size_t n = 0;
     tn_buf_init(&hold, TN_LIMIT_RECORD);
-    for (size_t i = 0; any(self) && i < tn_units_rules(r->units) && n < max; i++) {
+    for (size_t i = 0; any(self) && i < tn_units_rules(r->units); i++) {
         const struct tn_decl *decl = tn_units_rule_at(r->units, i);
-        if (wants(r, &decl->rule, e, &hold)) names[n++] = decl->name;
+        if (wants(r, &decl->rule, e, &hold)) fn(arg, decl->name);
     }
     tn_buf_clear(&hold);
-    return n;
 }
 
 static const struct tn_decl *find(struct tn_decl *const *decls, size_t n, const char *name)

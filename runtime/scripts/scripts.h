@@ -74,7 +74,7 @@ TN_MUST_CHECK bool tn_scripts_shadow_end(const struct tn_scripts *s, struct tn_c
 bool tn_scripts_quarantined(const struct tn_scripts *s, const char *isolate);
 /* One isolate of this worker and what it used since it was made. */
 struct tn_isolate_info {
-    const char *name; /* "integrations:plant_7", "core" */
+    const char *name; /* "integrations:plant_7", "core", "surfaces:plm" */
     const struct tn_unit *unit;
     struct tn_isolate_stats used;
     bool quarantined; /* in all workers */

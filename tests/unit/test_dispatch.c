@@ -27,6 +27,7 @@ struct fake {
     int failures;    /* of the next runs */
     enum tn_kind kind;
     const char *names[2]; /* of the rules, NULL: only one */
+    size_t more;          /* rules besides */
     struct run runs[RUNS];
     size_t n, cancelled;
     struct tn_timer *turn;
@@ -42,15 +43,17 @@ static bool ready(void *self)
     return !((struct fake *)self)->shut;
 }
 
-static size_t concerned(void *self, const struct tn_event *e, const char **names, size_t max)
+static void concerned(void *self, const struct tn_event *e, tn_rule_name_fn fn, void *arg)
 {
     struct fake *f = self;
-    size_t n = 0;
-    assert_true(max >= 2);
-    if (f->none || !tn_event_matches("test.*", e->type)) return 0;
+    char name[32];
+    if (f->none || !tn_event_matches("test.*", e->type)) return;
     for (size_t i = 0; i < 2; i++)
-        if (f->names[i]) names[n++] = f->names[i];
-    return n;
+        if (f->names[i]) fn(arg, f->names[i]);
+    for (size_t i = 0; i < f->more; i++) {
+        snprintf(name, sizeof name, "more_%zu", i);
+        fn(arg, name);
+    }
 }
 
 /* The id is the event's data; a '~' in it stands for the character that ends texts in C. */
@@ -211,6 +214,15 @@ static void each_event_runs_each_rule(void **state)
     until(f, f->n == 80 && cursor(f) == 40);
     for (size_t i = 0; i < 80; i++) assert_int_equal(f->runs[i].seq, i / 2 + 1);
     assert_int_equal(dead(f), 0);
+}
+
+static void an_event_runs_as_many_rules_as_it_concerns(void **state)
+{
+    struct fake *f = *state;
+    f->more = 90;
+    tell(f, NULL, "", 0);
+    until(f, f->n == 91 && cursor(f) == 1);
+    assert_string_equal(f->runs[90].rule, "more_89");
 }
 
 static void one_record_goes_in_order_and_others_beside_it(void **state)
@@ -435,6 +447,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, open_fake, close_fake)
     const struct CMUnitTest tests[] = {T(each_event_runs_each_rule),
+                                       T(an_event_runs_as_many_rules_as_it_concerns),
                                        T(one_record_goes_in_order_and_others_beside_it),
                                        T(a_failure_is_tried_again_then_put_aside),
                                        T(what_is_put_aside_says_why),

@@ -11,7 +11,7 @@
 #include "mapping/apply.h"
 #include "script/isolate.h"
 
-enum { EXAMPLES = 3, FIELDS_MAX = 256, VALUE_MAX = 2000 };
+enum { EXAMPLES = 3, VALUE_MAX = 2000 };
 
 struct example {
     char *id, *old, *new;
@@ -122,7 +122,6 @@ static struct field *field_of(struct result *r, struct tn_str name)
 {
     for (size_t i = 0; i < r->n_fields; i++)
         if (tn_str_is(name, r->fields[i].name)) return &r->fields[i];
-    if (r->n_fields == FIELDS_MAX) return NULL;
     r->fields = tn_realloc(r->fields, (r->n_fields + 1) * sizeof *r->fields);
     struct field *f = &r->fields[r->n_fields++];
     memset(f, 0, sizeof *f);
@@ -245,7 +244,6 @@ static void read_side(struct tn_jval side, struct result *r, int i)
 static void read_result(struct tn_findings *f, struct tn_jval v, struct tn_arena *arena)
 {
     struct tn_sample s = {0};
-    struct field *field;
     s.integration = name_in(v, "integration", arena);
     s.operation = name_in(v, "operation", arena);
     s.mapping = name_in(v, "mapping", arena);
@@ -258,7 +256,7 @@ static void read_result(struct tn_findings *f, struct tn_jval v, struct tn_arena
     add_number(v, "failingBoth", &r->failing_both);
     add_number(v, "leftOut", &r->left_out);
     for (struct tn_jiter it = tn_jiter(tn_jget_z(v, "fields")); tn_jnext(&it);) {
-        if (!(field = field_of(r, text_in(it.value, "field", arena)))) continue;
+        struct field *field = field_of(r, text_in(it.value, "field", arena));
         add_number(it.value, "count", &field->count);
         read_examples(tn_jget_z(it.value, "examples"), field->examples, &field->n, "old", "new",
                       arena);
@@ -317,10 +315,8 @@ static void note_field(struct result *r, struct tn_str name, struct tn_str id, s
                        struct tn_jval new)
 {
     struct tn_str a = raw_or_none(old), b = raw_or_none(new);
-    struct field *f;
     if ((a.p != NULL) == (b.p != NULL) && tn_str_eq(a, b)) return;
-    f = field_of(r, name);
-    if (!f) return;
+    struct field *f = field_of(r, name);
     f->count++;
     add_example(f->examples, &f->n, id, a, b);
 }

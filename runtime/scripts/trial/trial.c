@@ -51,8 +51,12 @@ static void tried_end(struct trying *y, const struct tn_err *err)
 
 static void noted(void *arg, const struct tn_committed *done, const struct tn_err *err)
 {
+    struct trying *y = arg;
     (void)done;
-    tried_end(arg, err);
+    if (y->done)
+        tried_end(y, err);
+    else
+        trying_free(y);
 }
 
 /* Noted before it is answered: an activation may ask for it at once. */
@@ -160,7 +164,9 @@ struct tn_trial *tn_trial_new(struct tn_loop *loop, const struct bind_env *env,
 void tn_trial_free(struct tn_trial *t)
 {
     if (!t) return;
-    if (t->trying) {
+    if (t->trying && t->trying->answer.p) {
+        t->trying->done = NULL; /* it is being noted */
+    } else if (t->trying) {
         tn_errand_stop(t->trying->loading);
         trying_free(t->trying);
     }
