@@ -513,7 +513,7 @@ static void written(void *arg, const struct tn_committed *done, const struct tn_
     if (!failed) forget_name(w);
     if (failed) {
         err = *failed;
-        if (err.kind == TN_E_conflict)
+        if (err.kind == TN_E_conflict || err.kind == TN_E_key_taken)
             tn_fail(&err, TN_E_conflict,
                     w->status == 201
                         ? "an integration named '%.*s' exists already"
