@@ -610,7 +610,7 @@ static void cancel_runs(struct writing *w)
 static void not_written(struct writing *w, const struct tn_err *failed)
 {
     struct tn_err err = *failed;
-    if (err.kind == TN_E_conflict)
+    if (err.kind == TN_E_conflict || err.kind == TN_E_key_taken)
         tn_fail(&err, TN_E_conflict,
                 w->status == 201
                     ? "an integration named '%.*s' exists already"

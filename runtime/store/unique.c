@@ -330,8 +330,9 @@ static void each_part(const struct tn_wtable *t, const struct tn_cell *cells, st
     tn_buf_clear(&value);
 }
 
-void tn_unique_describe(struct tn_writer *w, const struct tn_wtable *t, const struct tn_cell *cells,
-                        const struct tn_rec *holder, int64_t source, struct tn_err *err)
+/* source 0: nobody asked for a source's sake. */
+static void describe(struct tn_writer *w, const struct tn_wtable *t, const struct tn_cell *cells,
+                     const struct tn_rec *holder, int64_t source, struct tn_err *err)
 {
     const struct tn_table *d = &t->decl->table;
     struct tn_str known = source ? tn_link_of_source(holder->links, source) : TN_STR("");
@@ -382,9 +383,14 @@ static struct tn_verdict *judge(struct tn_unique *c, size_t op)
     return c->verdicts[op];
 }
 
+static bool is_judged(const struct tn_unique *c, const struct tn_want *want)
+{
+    return want->op < c->verdict_count && c->verdicts[want->op];
+}
+
 static bool is_left_out(const struct tn_unique *c, const struct tn_want *want)
 {
-    return want->op < c->verdict_count && c->verdicts[want->op] && c->verdicts[want->op]->left_out;
+    return is_judged(c, want) && c->verdicts[want->op]->left_out;
 }
 
 static bool leave_out(struct tn_writer *w, const struct tn_want *want, const struct tn_rec *holder,
@@ -397,16 +403,16 @@ static bool leave_out(struct tn_writer *w, const struct tn_want *want, const str
         return false;
     struct tn_verdict *v = judge(w->unique, want->op);
     v->left_out = true;
-    tn_unique_describe(w, want->t, cells, holder, want->by.source, &v->why);
+    describe(w, want->t, cells, holder, want->by.source, &v->why);
     v->adoptable =
         want->fresh && !want->by.adopt && tn_link_of_source(holder->links, want->by.source).n > 0;
     return true;
 }
 
-/* Without its upsert a record keeps the key that it had, and what wanted that one cannot have it
- * either.  The next round would find that, too, but only one link of a chain at a time.  Not so
- * sure is it of an upsert that was to adopt, and of one that is not alone in speaking of its
- * record. */
+/* Without its upsert a record keeps the key that it had, so another one that wanted this key cannot
+ * have it.  The next round would find that too, but only one link of a chain at a time.  The next
+ * round decides where it may see another state: after an upsert that was to adopt a record, and
+ * where the commit speaks of the external id more than once. */
 static bool leave_out_all(struct tn_writer *w, struct tn_want *want, const struct tn_rec *holder,
                           struct tn_err *err)
 {
@@ -414,7 +420,7 @@ static bool leave_out_all(struct tn_writer *w, struct tn_want *want, const struc
     struct tn_buf todo;
     bool ok = true;
     tn_buf_init(&todo, TN_LIMIT_COMMIT);
-    bool judged = want->op < c->verdict_count && c->verdicts[want->op];
+    bool judged = is_judged(c, want);
     if (!leave_out(w, want, holder, err)) return false;
     if (!judged) tn_buf_add(&todo, &want, sizeof want);
     for (size_t at = 0; ok && at < todo.n; at += sizeof want) {
@@ -425,7 +431,7 @@ static bool leave_out_all(struct tn_writer *w, struct tn_want *want, const struc
         struct tn_want *other = tn_map_get(&c->by_key, want->old_key);
         for (; ok && other; other = other->same_key) {
             if (other->over || !other->upsert || is_left_out(c, other)) continue;
-            judged = other->op < c->verdict_count && c->verdicts[other->op];
+            judged = is_judged(c, other);
             ok = leave_out(w, other, &keeper, err);
             if (!judged) tn_buf_add(&todo, &other, sizeof other);
         }
@@ -455,7 +461,7 @@ static enum tn_step lose(struct tn_writer *w, struct tn_want *want, const struct
         return TN_STEP_refused;
     }
     if (!want->upsert) {
-        tn_unique_describe(w, want->t, cells, &holder, 0, err);
+        describe(w, want->t, cells, &holder, 0, err);
         tn_fail_in(err, "operation %zu", want->op);
         tn_fail_field(err, "%zu", want->op);
         return TN_STEP_refused;

@@ -84,9 +84,4 @@ enum tn_step tn_unique_settle(struct tn_writer *w, bool *again, struct tn_err *e
 void tn_unique_again(struct tn_writer *w);
 void tn_unique_free(struct tn_writer *w);
 
-/* Says which key of t the record with these cells wants and who has it.  source 0: nobody asked
- * for a source's sake. */
-void tn_unique_describe(struct tn_writer *w, const struct tn_wtable *t, const struct tn_cell *cells,
-                        const struct tn_rec *holder, int64_t source, struct tn_err *err);
-
 #endif

@@ -16,12 +16,12 @@ enum { PLACES = sizeof places / sizeof places[0] };
 
 enum { PAGE = 25 }; /* more than the store process writes at once */
 
-static void upsert(struct tn_commit *c, int number, int i)
+static void upsert(struct tn_commit *c, int number, int i, int part)
 {
     struct tn_err err;
     char body[64], external[32];
     snprintf(external, sizeof external, "E%d-%d", number, i);
-    snprintf(body, sizeof body, "{\"part_number\":\"%d-%d\"}", number, i + 1);
+    snprintf(body, sizeof body, "{\"part_number\":\"%d-%d\"}", number, part);
     struct tn_upsert u = {.team = 1,
                           .table = "items",
                           .source = source,
@@ -31,8 +31,8 @@ static void upsert(struct tn_commit *c, int number, int i)
     assert_true(tn_commit_upsert(c, &u, &err));
 }
 
-/* Of each kind one: a record, a page of linked records, a change with its former version, a key, an
- * entry, an event, an audit row. */
+/* Of each kind one: a record, a page of linked records, one of which cannot have its key, a change
+ * with its former version, a key, an entry, an event, an audit row. */
 static struct tn_commit *everything(struct rig *r, const struct tn_id *counter, int number)
 {
     struct tn_err err;
@@ -41,7 +41,8 @@ static struct tn_commit *everything(struct rig *r, const struct tn_id *counter, 
     snprintf(text, sizeof text, "%d", number);
     snprintf(body, sizeof body, "{\"part_number\":\"%d-0\"}", number);
     assert_true(tn_commit_put(c, 1, "items", NULL, tn_str(body), TN_NEW_ONLY, &err));
-    for (int i = 0; i < PAGE; i++) upsert(c, number, i);
+    for (int i = 0; i < PAGE; i++) upsert(c, number, i, i + 1);
+    upsert(c, number, PAGE, 1); /* its key is taken: it is left out, and all is done again */
     snprintf(body, sizeof body, "{\"n\":%d}", number);
     assert_true(tn_commit_patch(c, 1, "items", counter, tn_str(body), TN_ANY, &err));
     assert_true(tn_commit_kv_set(c, 1, "all", tn_str(text), tn_str(text), TN_NEW_ONLY, 0, &err));
