@@ -41,7 +41,7 @@
 #define TN_LIMIT_COMMIT_QUEUE (64 * TN_MIB) /* bytes that wait in one process */
 #define TN_LIMIT_GROUP        4096          /* commits in one transaction */
 #define TN_LIMIT_PAGE         500           /* rows of one query */
-#define TN_LIMIT_READ         (32 * TN_MIB) /* bytes of one answer; what is asked behind is refused */
+#define TN_LIMIT_READ         (32 * TN_MIB) /* bytes of an answer; further questions are refused */
 #define TN_LIMIT_READ_MS      5             /* of reading in one turn of a worker's loop */
 
 /* Scripts */

@@ -4,8 +4,8 @@
  * transaction: nothing is locked, nothing waits.
  *
  * An operation that breaks a rule when it is added (no such table, a body that is no JSON object)
- * fails the call and leaves the commit as it was.  Above TN_LIMIT_COMMIT: kind too_large.  U+0000 in a
- * key column or an external id: kind invalid.
+ * fails the call and leaves the commit as it was.  Above TN_LIMIT_COMMIT: kind too_large.  U+0000
+ * in a key column or an external id: kind invalid.
  *
  * Keys are judged by the end of the commit, so its writes may exchange and shift them in any order.
  * Who has a key at the end: the record that had it before and was given no other, else the one that

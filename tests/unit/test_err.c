@@ -27,10 +27,10 @@ static void a_failure_is_filled_and_false(void **state)
     assert_false(tn_fail_in(&err, "run %d", 9));
     assert_string_equal(err.text, "run 9: no answer in 5 s");
     assert_string_equal(err.file, "a.lua");
-    assert_false(tn_fail_detail(&err, "{\"version\":3}"));
-    assert_string_equal(err.detail, "{\"version\":3}");
+    assert_false(tn_fail_params(&err, "{\"version\":3}"));
+    assert_string_equal(err.params, "{\"version\":3}");
     assert_false(tn_fail(&err, TN_E_io, "again: %s", err.text));
-    assert_string_equal(err.detail, "");
+    assert_string_equal(err.params, "");
     assert_string_equal(err.text, "again: run 9: no answer in 5 s");
     tn_fail_at(&err, NULL, 0);
     tn_err_clear(&err);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Read values, their answers and calls: the part that no driver needs to know. */
-#include "store/read.h"
+#include "store/question.h"
 
 #include <assert.h>
 
 #include "base/limits.h"
 #include "store/driver.h"
-#include "store/question.h"
 
 enum { OFFSET_MAX = 100000 };
 
