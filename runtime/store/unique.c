@@ -78,33 +78,42 @@ static size_t real_of(const struct tn_wtable *t, size_t key)
     return i;
 }
 
-static void add_cell(struct tn_buf *b, const struct tn_cell *cell)
+static size_t put_bytes(char *to, const void *from, size_t n)
 {
-    tn_put_u8(b, cell->type);
-    if (cell->type == TN_CELL_text)
-        tn_put_str(b, cell->s);
-    else if (cell->type == TN_CELL_int)
-        tn_put_i64(b, cell->i);
-    else
-        tn_put_real(b, cell->d == 0 ? 0 : cell->d); /* 0 and -0 are one key */
+    if (n) memcpy(to, from, n);
+    return n;
 }
 
-/* n 0: the record lacks a part, and its key is nobody's business. */
+/* Type, length, bytes; answers how many. */
+static size_t put_cell(char *to, const struct tn_cell *cell)
+{
+    double d = cell->d == 0 ? 0 : cell->d; /* 0 and -0 are one key */
+    const void *from = cell->type == TN_CELL_text  ? (const void *)cell->s.p
+                       : cell->type == TN_CELL_int ? (const void *)&cell->i
+                                                   : &d;
+    size_t n = cell->type == TN_CELL_text ? cell->s.n : sizeof d, at = 0;
+    at += put_bytes(to + at, &cell->type, sizeof cell->type);
+    at += put_bytes(to + at, &n, sizeof n);
+    return at + put_bytes(to + at, from, n);
+}
+
+/* n 0: the record lacks a part, and its key is nobody's business.  Cannot fail. */
 static struct tn_str key_of(struct tn_writer *w, const struct tn_wtable *t, int64_t team,
                             const struct tn_cell *cells)
 {
-    struct tn_buf b;
+    size_t room = sizeof t->decl->no + sizeof team, at = 0;
     bool whole = t->decl->key_count > 0;
-    for (size_t i = 0; i < t->decl->key_count; i++)
-        whole = whole && cells[real_of(t, i)].type != TN_CELL_null;
+    for (size_t i = 0; i < t->decl->key_count; i++) {
+        const struct tn_cell *cell = &cells[real_of(t, i)];
+        whole = whole && cell->type != TN_CELL_null;
+        room += sizeof cell->type + 2 * sizeof(size_t) + sizeof cell->d + cell->s.n;
+    }
     if (!whole) return (struct tn_str){"", 0};
-    tn_buf_init(&b, TN_LIMIT_RECORD);
-    tn_put_i64(&b, t->decl->no);
-    tn_put_i64(&b, team);
-    for (size_t i = 0; i < t->decl->key_count; i++) add_cell(&b, &cells[real_of(t, i)]);
-    struct tn_str key = {tn_arena_strndup(&w->unique->arena, b.p, b.n), b.n};
-    tn_buf_clear(&b);
-    return key;
+    char *key = tn_arena_alloc(&w->unique->arena, room);
+    at += put_bytes(key + at, &t->decl->no, sizeof t->decl->no);
+    at += put_bytes(key + at, &team, sizeof team);
+    for (size_t i = 0; i < t->decl->key_count; i++) at += put_cell(key + at, &cells[real_of(t, i)]);
+    return (struct tn_str){key, at};
 }
 
 void tn_cells_without_key(const struct tn_wtable *t, const struct tn_cell *cells,
@@ -357,8 +366,10 @@ static void describe(struct tn_writer *w, const struct tn_wtable *t, const struc
     if (known.n)
         tn_buf_addf(&text, " (external id %.*s of this source%s)",
                     TN_FMT(shown(known, VALUE_SHOWN)), both ? ", which has both" : "");
-    tn_fail(err, TN_E_key_taken, "%.*s", TN_FMT(tn_buf_str(&text)));
-    tn_fail_params(err, detail.p);
+    bool ok = !text.failed && !detail.failed;
+    tn_fail(err, TN_E_key_taken, "%.*s",
+            TN_FMT(ok ? tn_buf_str(&text) : TN_STR("another record has the same key")));
+    if (ok) tn_fail_params(err, detail.p);
     tn_buf_clear(&text);
     tn_buf_clear(&detail);
 }
