@@ -30,6 +30,7 @@ void tn_isolate_home(struct tn_isolate *iso)
     iso->n_dropped = 0;
 }
 
+/* A thread that runs the isolate itself is not waited for: this is called from inside it. */
 void tn_isolate_call_home(struct tn_isolate *iso)
 {
     while (iso->away && iso->away->side != iso->host->floor.side) tn_side_recall(iso->away, false);
@@ -68,6 +69,7 @@ void tn_isolate_admit(struct tn_isolate *iso)
     }
 }
 
+/* Pinned: a C function of ours has resumed the coroutine and could not be yielded across. */
 bool tn_isolate_may_give_way(const struct tn_isolate *iso, lua_State *L)
 {
     return iso->innermost && iso->innermost->sliced && !iso->pinned && lua_isyieldable(L);

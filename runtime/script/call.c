@@ -129,6 +129,7 @@ bool tn_isolate_refuse(const struct tn_isolate *iso, struct tn_err *err)
                    iso->name, iso->max_overruns);
 }
 
+/* A protected call of job on L; the error is read while the entry still says what ran out. */
 static bool attempt(struct tn_isolate *iso, lua_State *L, struct tn_entry *entry, struct job *job,
                     struct tn_err *err)
 {

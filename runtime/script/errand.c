@@ -13,9 +13,10 @@ struct tn_errand {
     void (*done)(void *arg);
     void *arg;
     bool ran;
-    int tries; /* at a thread, while all have something to do */
+    int tries; /* how often no thread was free */
 };
 
+/* While all threads are busy; afterwards it runs on the loop's. */
 enum { TRY_MS = 20, TRIES = 100 };
 
 static void run(struct tn_side_job *job)
@@ -39,7 +40,7 @@ static bool set_out(struct tn_errand *errand)
     return !host->closing && tn_side_start(host->sides, &errand->job);
 }
 
-/* Hogs have all threads: one of them comes to its end soon. */
+/* A budget is a second at most, so a thread becomes free soon. */
 static bool try_again(struct tn_errand *errand)
 {
     if (errand->host->closing || ++errand->tries > TRIES) return false;

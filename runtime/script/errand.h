@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* errand.h - C code that calls into scripts many times, which may take long: loading a set of them.
- * It runs beside the loop, and is written as if it ran on it: it may touch all there is, since the
- * loop stands still, but for the time that it is inside a call into a script.  So between two such
- * calls anything may have happened, as between two turns.
+/* errand.h - C code that calls into scripts many times, which may take long, like loading a set of
+ * them.  It runs on a side thread and has the floor, so it may touch all that the loop's thread
+ * may; only inside a call into a script it gives the floor back.  So after each such call anything
+ * may have changed, as between two turns of the loop.
  * Life: start; done is called once, in a turn of the loop, and then it is gone; or stop. */
 #ifndef TN_SCRIPT_ERRAND_H
 #define TN_SCRIPT_ERRAND_H
@@ -10,10 +10,11 @@
 struct tn_errand;
 struct tn_host;
 
+/* Runs fn(arg) beside the loop, then done(arg) on it.  arg lives until done or stop. */
 struct tn_errand *tn_errand_start(struct tn_host *host, void (*fn)(void *arg),
                                   void (*done)(void *arg), void *arg);
-/* fn has returned, its scripts were stopped for that, and done is not called.  NULL does nothing.
- */
+/* Stops the scripts that fn is inside of and waits until fn has returned; done is not called.  NULL
+ * does nothing. */
 void tn_errand_stop(struct tn_errand *errand);
 
 #endif

@@ -168,7 +168,7 @@ static _Noreturn void stop(struct tn_isolate *iso, lua_State *L)
     abort();
 }
 
-/* Lua can yield at an instruction, not at a call. */
+/* A hook may yield before an instruction or a line; when a function is being entered it may not. */
 static void give_way(lua_State *L, const lua_Debug *ar)
 {
     if (ar->event != LUA_HOOKCOUNT && ar->event != LUA_HOOKLINE) return;
@@ -176,8 +176,8 @@ static void give_way(lua_State *L, const lua_Debug *ar)
     tn_isolate_give_way(L, 0, NULL);
 }
 
-/* What has run for its slice lets the loop have its turn, and goes on after it.  Where it cannot (a
- * C function is around it) the next tick asks again. */
+/* A call that is late is ended.  One whose slice is over gives way; where it cannot, because a C
+ * function is around it, the hook goes and the next tick sets it again. */
 void tn_failure_hook(lua_State *L, lua_Debug *ar)
 {
     struct tn_isolate *iso = tn_isolate_of(L);
@@ -298,8 +298,8 @@ static const char *meant(const struct tn_isolate *iso, const char *shown)
     return NULL;
 }
 
-/* What the message says comes first (error(text, 2) blames the caller), then where it was raised.
- */
+/* The position in the message comes first (error(text, 2) blames the caller), then the place where
+ * the error was raised. */
 static void place(const struct tn_isolate *iso, struct tn_err *err)
 {
     char shown[sizeof err->file] = "";

@@ -6,9 +6,9 @@
 
 #include "script/away.h"
 
-/* A function of ours takes as long as it takes: that is no script that cannot be left.  An error
- * leaves the mark behind; whoever catches it takes it off (tn_floor_restore), and what __close runs
- * before that counts as a guest. */
+/* A function of the host may take its time, so the watchdog does not hold it as it would hold a
+ * script.  An error of fn skips the second tn_watchdog_place: whoever catches the error does it
+ * (tn_floor_restore), and a __close that runs before that counts as a guest. */
 static int call(struct tn_isolate *iso, lua_State *L, lua_CFunction fn)
 {
     struct tn_entry *entry = iso->innermost;
@@ -25,8 +25,8 @@ static int host_call_on(lua_State *L, int status, lua_KContext fn)
     return tn_lua_host_call(L, (lua_CFunction)fn);
 }
 
-/* What can be left goes on at home, for a slice: many calls in a row cost one journey.  What cannot
- * waits here for the floor. */
+/* On a side thread a coroutine that can give way goes home, and fn is called there: many calls in a
+ * row cost one journey.  One that cannot waits here until this thread has the floor. */
 int tn_lua_host_call(lua_State *L, lua_CFunction fn)
 {
     struct tn_isolate *iso = tn_isolate_of(L);
@@ -88,7 +88,8 @@ void tn_lua_give_floor(lua_State *L)
     if (side) tn_side_leave(side);
 }
 
-/* What can be left may go on in another frame, and needs no watching as a guest. */
+/* The mark is the depth of tn_side_enter, doubled, and 1 for a guest.  A coroutine that can yield
+ * may go on in another frame, so its place is not noted. */
 int tn_floor_mark(lua_State *L)
 {
     const struct tn_isolate *iso = tn_isolate_of(L);

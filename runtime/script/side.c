@@ -14,8 +14,8 @@
 #include "script/watchdog.h"
 
 enum {
-    STACK = 1024 * 1024, /* Lua's C functions nest 200 deep at most */
-    NICE = 5,            /* the loop's thread goes first */
+    STACK = 1024 * 1024, /* Lua nests C functions 200 deep at most */
+    NICE = 5,            /* the kernel prefers the loop's thread */
 };
 
 enum state {
@@ -51,7 +51,7 @@ struct tn_sides {
 
 /* ---- the side thread ---- */
 
-/* The lock is held. */
+/* Changes the thread's own state, with the lock held; the loop is woken for what it has to do. */
 static void announce(struct tn_side *side, enum state state)
 {
     uint64_t one = 1;
@@ -146,7 +146,8 @@ void tn_side_restore(struct tn_side *side, int depth)
 
 /* ---- the thread that has the floor; the lock is held ---- */
 
-/* What runs in a side thread that has the floor is watched by that thread's watchdog. */
+/* Gives the floor to a side thread and stands still until it is given back.  Calls that the side
+ * thread makes meanwhile are watched by its own watchdog. */
 static void grant(struct tn_side *side)
 {
     struct tn_sides *all = side->sides;
@@ -158,6 +159,7 @@ static void grant(struct tn_side *side)
     *all->floor = before;
 }
 
+/* The job has run: home may start the next one on this thread, so the lock is let go for it. */
 static void fetch(struct tn_side *side)
 {
     struct tn_side_job *job = side->job;
@@ -169,7 +171,8 @@ static void fetch(struct tn_side *side)
     pthread_mutex_lock(&side->sides->lock);
 }
 
-/* Each once: whoever asks again at once waits until the loop has been round. */
+/* Serves each thread once: one that asks again waits for the next turn, so that the loop gets to
+ * its other events. */
 static void listen(void *arg, int ready)
 {
     struct tn_sides *all = arg;

@@ -20,7 +20,8 @@ struct tn_watchdog;
 
 struct tn_side_job {
     void (*run)(struct tn_side_job *job);  /* in the side thread, without the floor */
-    void (*home)(struct tn_side_job *job); /* when it has run; calls nobody back but script/ */
+    void (*home)(struct tn_side_job *job); /* when it has run, on the loop's thread; calls back
+                                            * nobody outside of script/ */
     struct tn_side *side;                  /* where it is; NULL: at home */
     bool lends; /* it has the floor, and goes without inside calls into scripts (errand.h) */
 };
@@ -49,9 +50,9 @@ struct tn_watchdog *tn_side_watchdog(const struct tn_side *side);
 /* Takes the floor and gives it back; they nest. */
 void tn_side_enter(struct tn_side *side);
 void tn_side_leave(struct tn_side *side);
-/* Does its job lend the floor here: is it not nested? */
+/* Is its job one that lends the floor, and has it taken the floor just once? */
 bool tn_side_lends(const struct tn_side *side);
-/* How deep they are nested, and back to that depth where an error was caught. */
+/* How deep they are nested; and back to that depth, after an error was caught. */
 int tn_side_depth(const struct tn_side *side);
 void tn_side_restore(struct tn_side *side, int depth);
 

@@ -48,7 +48,7 @@ static void isolate_is_home(struct tn_waiter *waiter)
     tn_timer_set(s->turn, 0);
 }
 
-/* Its turn comes after that of those who asked for the isolate meanwhile. */
+/* Those who asked for the isolate meanwhile go first. */
 static void come_back(struct tn_stretch *stretch)
 {
     struct tn_slice *s = (struct tn_slice *)stretch;
@@ -91,7 +91,8 @@ void tn_slice_free(struct tn_slice *s)
 
 /* ---- inside the coroutine ---- */
 
-/* The caller's arg is its own while it waits. */
+/* The function has returned.  take touches the caller's memory, so beside the loop it is put off
+ * until the coroutine is at home. */
 static int called(lua_State *L, int status, lua_KContext ctx)
 {
     struct tn_slice *s = (struct tn_slice *)ctx;
@@ -114,7 +115,8 @@ static int call(lua_State *L, int status, lua_KContext ctx)
     return called(L, LUA_OK, ctx);
 }
 
-/* Arguments are pushed here; what is heavy goes beside the loop before it begins. */
+/* push touches the caller's memory, so it is called on the loop's thread; a heavy isolate gives way
+ * before the function begins. */
 static int body(lua_State *L)
 {
     struct tn_slice *s = lua_touserdata(L, 1);
@@ -154,7 +156,7 @@ static bool prepare(struct tn_slice *s, struct tn_err *err)
     return true;
 }
 
-/* A stretch is over.  What gave way goes on at once, beside the loop if it can. */
+/* A stretch is over; the state says whether there is more to do. */
 static enum tn_ran end(struct tn_slice *s, struct tn_err *err)
 {
     if (!tn_stretch_ok(&s->stretch)) {

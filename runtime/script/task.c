@@ -159,7 +159,7 @@ const void *tn_task_context(const struct tn_task *task)
 
 /* ---- start ---- */
 
-/* Its values lie on the coroutine's stack then. */
+/* Afterwards the function and its arguments lie on the coroutine's stack. */
 static void make_coroutine(lua_State *L, void *arg)
 {
     struct tn_task *task = arg;
@@ -310,7 +310,8 @@ static void announce_spent(struct tn_host *host)
     }
 }
 
-/* What becomes ready meanwhile waits for the next turn, so that I/O gets its share. */
+/* Tasks that become ready meanwhile wait for the next turn, so that other events get their share.
+ */
 void tn_task_run_ready(void *arg)
 {
     struct tn_host *host = arg;
@@ -362,7 +363,8 @@ struct tn_task *tn_task_current(lua_State *L)
     return tn_isolate_of(L)->current;
 }
 
-/* What goes on after a wait is the host's: at home. */
+/* After a wait the module's continuation runs, which touches what is shared: it has to be at home.
+ */
 static int go_on(lua_State *L, int status, lua_KContext ctx)
 {
     struct tn_task *task = (struct tn_task *)ctx;

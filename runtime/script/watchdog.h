@@ -16,8 +16,8 @@
 
 struct tn_watchdog;
 
-/* Where a call is.  A function of the host takes what it takes; a guest is a script that it calls
- * where it cannot be left. */
+/* Where a call is: in a script, in a function of the host, which may take its time, or in a script
+ * that such a function called and that cannot be left, a guest. */
 enum tn_place { TN_IN_SCRIPT, TN_IN_HOST, TN_IN_GUEST };
 
 /* One call into a script.  Plain memory of the caller; fields are the watchdog's business, but for
@@ -47,24 +47,25 @@ void tn_watchdog_signals(sigset_t *blocked);
 void tn_watchdog_enter(struct tn_watchdog *dog, struct tn_frame *frame, struct lua_State *L,
                        int us);
 void tn_watchdog_leave(struct tn_frame *frame);
-/* It is over, and took us of its budget, whatever the ticks have seen of that. */
+/* It is over and took us of its budget, measured, if the ticks have counted less. */
 void tn_watchdog_used(struct tn_frame *frame, int budget_us, int64_t us);
-/* Less than a tick is not noticed: what a budget of ms has to be, so that it is never cut short. */
+/* The budget in us for a limit of ms: one tick more, so that no call is cut short. */
 int tn_watchdog_budget(int ms);
-/* The call, which is the innermost, should give way after us.  When it could not for held_ms more
- * tn_watchdog_held_out ends it. */
+/* The call, which is the innermost, should give way after us.  When it cannot for held_ms more,
+ * tn_watchdog_held_out expires it. */
 void tn_watchdog_slice(struct tn_frame *frame, int us, int held_ms);
 
-/* From here on it may be held so long. */
+/* From here on the call may be held for so long. */
 void tn_watchdog_hold(struct tn_frame *frame, int held_ms);
 
 /* Says where the call is, and where it was before. */
 enum tn_place tn_watchdog_place(struct tn_frame *frame, enum tn_place place);
-/* A script runs: where the call is in a function of the host, that is a guest. */
+/* The call is found to run a script: if it was in a function of the host, that script is a guest.
+ */
 void tn_watchdog_found_script(struct tn_frame *frame);
 
-/* The innermost call need give way only when it is asked to; asked or not, its slice comes first.
- * From any thread. */
+/* on_demand: from here on the innermost call gives way only after its slice and once somebody has
+ * asked for that with demand.  Both from any thread. */
 void tn_watchdog_on_demand(struct tn_watchdog *dog); /* from here on; as yet it is not asked */
 void tn_watchdog_demand(struct tn_watchdog *dog);
 /* All calls under way are expired at the next tick.  From any thread, until tn_watchdog_on_demand.

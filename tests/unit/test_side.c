@@ -256,8 +256,8 @@ static void a_script_that_the_host_calls_is_held_to_the_time_of_what_cannot_be_l
 static void what_goes_home_again_and_again_uses_up_its_budget(void **state)
 {
     static const char *const hogs[] = {
-        "local s = ('x'):rep(10000000) while true do shared.touch() end",
-        "while true do shared.touch() end",
+        "local s = ('x'):rep(10000000) while true do shared.touch() local t = {} end",
+        "while true do shared.touch() local t = {} end",
     };
     for (size_t i = 0; i < sizeof hogs / sizeof *hogs; i++) {
         struct tn_isolate *iso = isolate(state, 100);
