@@ -2,7 +2,7 @@
 /* The way of a commit with something failing at each of its steps in turn: every call of the disk,
  * every growing buffer, every allocation of SQLite.  What was acknowledged is there, what was not
  * is there whole or not at all, and the next commit works.  TENON_FAULT_EVERY=1 takes each single
- * pass of opening too; by itself a sample of those is taken. */
+ * pass of opening and of doing a commit again, too; by itself a sample of those is taken. */
 #include "store_rig.h"
 
 static const struct tn_column columns[] = {{"part_number", TN_COLUMN_text, true}};
@@ -31,7 +31,7 @@ static void upsert(struct tn_commit *c, int number, int i, int part)
     assert_true(tn_commit_upsert(c, &u, &err));
 }
 
-/* Of each kind one: a record, a page of linked records, one of which cannot have its key, a change
+/* Of each kind one: a record, a page of linked records, a change
  * with its former version, a key, an entry, an event, an audit row. */
 static struct tn_commit *everything(struct rig *r, const struct tn_id *counter, int number)
 {
@@ -42,13 +42,20 @@ static struct tn_commit *everything(struct rig *r, const struct tn_id *counter, 
     snprintf(body, sizeof body, "{\"part_number\":\"%d-0\"}", number);
     assert_true(tn_commit_put(c, 1, "items", NULL, tn_str(body), TN_NEW_ONLY, &err));
     for (int i = 0; i < PAGE; i++) upsert(c, number, i, i + 1);
-    upsert(c, number, PAGE, 1); /* its key is taken: it is left out, and all is done again */
     snprintf(body, sizeof body, "{\"n\":%d}", number);
     assert_true(tn_commit_patch(c, 1, "items", counter, tn_str(body), TN_ANY, &err));
     assert_true(tn_commit_kv_set(c, 1, "all", tn_str(text), tn_str(text), TN_NEW_ONLY, 0, &err));
     assert_true(tn_commit_queue_put(c, 1, "work", tn_str(text), 1, tn_str(text), &err));
     assert_true(tn_commit_event(c, 1, "item.seen", "items", counter, TN_STR("{}"), &err));
     assert_true(tn_commit_audit(c, 1, "a test", "item.seen", text, TN_STR(""), &err));
+    return c;
+}
+
+/* With an upsert whose key is taken: it is left out, and all is done again. */
+static struct tn_commit *everything_twice(struct rig *r, const struct tn_id *counter, int number)
+{
+    struct tn_commit *c = everything(r, counter, number);
+    upsert(c, number, PAGE, 1);
     return c;
 }
 
@@ -135,11 +142,13 @@ static void arm(const char *place, long at)
     tn_fault_arm(spec);
 }
 
+typedef struct tn_commit *(*build_fn)(struct rig *r, const struct tn_id *counter, int number);
+
 /* A commit with a failure at one pass; then one without.  False: there are not so many passes. */
-static bool fail_at(struct rig *r, const struct tn_id *counter, const char *place, long at,
-                    int *number, int64_t *commits)
+static bool fail_at(struct rig *r, const struct tn_id *counter, build_fn build, const char *place,
+                    long at, int *number, int64_t *commits)
 {
-    struct tn_commit *c = everything(r, counter, ++*number);
+    struct tn_commit *c = build(r, counter, ++*number);
     arm(place, at);
     bool ok = rig_commit(r, c);
     long passes = tn_fault_passes(place);
@@ -156,21 +165,33 @@ static bool fail_at(struct rig *r, const struct tn_id *counter, const char *plac
     return passes >= at;
 }
 
-static void a_commit_survives_a_failure_at_each_of_its_steps(void **state)
+static void fail_at_each(build_fn build, bool every)
 {
-    (void)state;
     for (size_t i = 0; i < PLACES; i++) {
         struct rig r;
         struct tn_id counter;
         int number = 0;
         int64_t commits = 0;
-        long at = 1;
+        long at = 1, tried = 0;
         begin(&r, &counter);
-        while (fail_at(&r, &counter, places[i], at, &number, &commits)) at++;
+        for (; fail_at(&r, &counter, build, places[i], at, &number, &commits); tried++)
+            at += every || at < 40 ? 1 : at / 8;
         expect_counts(&r, &counter, commits);
-        print_message("%-20s failed in each of %ld passes\n", places[i], at - 1);
+        print_message("%-20s failed in %ld of up to %ld passes\n", places[i], tried, at - 1);
         rig_close(&r);
     }
+}
+
+static void a_commit_survives_a_failure_at_each_of_its_steps(void **state)
+{
+    (void)state;
+    fail_at_each(everything, true);
+}
+
+static void a_commit_that_is_done_again_survives_a_failure(void **state)
+{
+    (void)state;
+    fail_at_each(everything_twice, getenv("TENON_FAULT_EVERY") != NULL);
 }
 
 /* The store process opens an old folder and does its first commit, statements and all. */
@@ -221,6 +242,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_commit_survives_a_failure_at_each_of_its_steps),
+        cmocka_unit_test(a_commit_that_is_done_again_survives_a_failure),
         cmocka_unit_test(a_folder_opens_again_after_a_failure_at_any_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
