@@ -174,8 +174,6 @@ static bool run(struct tn_isolate *iso, enum tn_entry_kind kind, enum tn_place p
     if (!lua_checkstack(L, 8))
         return tn_fail(err, TN_E_budget, "the script calls itself too deeply");
     if (iso->spent) return tn_isolate_refuse(iso, err);
-    if (lends && tn_watchdog_stopped(host->floor.dog))
-        return tn_fail(err, TN_E_cancelled, "nobody waits for this any more");
     enter(iso, &entry, L, ms);
     entry.kind = kind;
     tn_watchdog_place(&entry.frame, place);

@@ -233,6 +233,7 @@ static const struct row rows[] = {
      "local t = {} for i = 1, 1e5 do t[i] = i * 7919 % 100003 end"},
     {"text", TASK, 1, 0, 9000, "for i = 1, 100 do local s = ('x'):rep(2e7) end", NULL},
     {"file_loop", LOADED, 1, 0, 300, "while true do end", NULL},
+    {"file_loops", LOADED, 10, 0, 100, "while true do end", NULL},
     {"file_flood", LOADED, 1, 0, 3000, "local t = {} while true do t[#t + 1] = {} end", NULL},
 };
 

@@ -468,6 +468,7 @@ struct errand {
     struct fixture *f;
     const char *text;
     int load_ms, loads, done;
+    int begun; /* of the loads */
     bool ok;
     struct tn_err err;
 };
@@ -480,6 +481,7 @@ static void load_all(void *arg)
         struct tn_isolate_options o = {.name = "errand", .modules = modules, .load_ms = e->load_ms};
         struct tn_isolate *iso = tn_isolate_new(e->f->host, &o, &e->err);
         int ref;
+        e->begun = i + 1;
         touch();
         e->ok = iso && tn_isolate_load_text(iso, "scripts/e.lua", tn_str(e->text), &ref, &e->err);
         touch();
@@ -537,6 +539,18 @@ static void an_errand_can_be_stopped(void **state)
     }
 }
 
+/* Each of its scripts takes less than a tick of the watchdog. */
+static void an_errand_that_is_stopped_begins_no_other_script(void **state)
+{
+    struct errand e = {.f = *state, .loads = 2000, .load_ms = 60000, .text = "return {}"};
+    struct tn_errand *errand = tn_errand_start(e.f->host, load_all, errand_done, &e);
+    for (int i = 0; i < 20; i++) tn_loop_turn(e.f->loop, false);
+    tn_errand_stop(errand);
+    assert_false(e.ok);
+    assert_true(e.begun < e.loads);
+    assert_int_equal(tn_host_isolates(e.f->host), 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, open, fixture_close)
@@ -557,6 +571,7 @@ int main(void)
         T(an_errand_is_written_as_if_it_ran_on_the_loop),
         T(an_errand_that_takes_long_leaves_the_loop_its_time),
         T(an_errand_can_be_stopped),
+        T(an_errand_that_is_stopped_begins_no_other_script),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
