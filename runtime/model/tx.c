@@ -785,10 +785,18 @@ static bool send_it(struct tn_tx *tx, struct tn_err *err)
     return true;
 }
 
+/* It has nothing to write and nothing to be checked. */
+static bool is_idle(const struct tn_tx *tx)
+{
+    const struct kv *kv = tx->kvs;
+    while (kv && !kv->changed) kv = kv->next;
+    return !tx->first && !tx->notes && !kv;
+}
+
 static void send(struct tn_tx *tx, const struct tn_err *failed)
 {
     struct tn_err err = tx->broken;
-    if (failed)
+    if (failed || is_idle(tx))
         finish(tx, failed);
     else if (err.kind || !send_it(tx, &err))
         finish(tx, &err);
@@ -806,7 +814,7 @@ void tn_tx_commit(struct tn_tx *tx, tn_tx_fn done, void *arg)
     tx->arg = arg;
     tx->then = send;
     tn_err_clear(&tx->broken);
-    if (each_reference(tx, true, &tx->broken) && !tx->wanted)
+    if (each_reference(tx, true, &tx->broken) && !tx->wanted && !is_idle(tx))
         try_to_send(tx);
     else
         ask_store(tx);

@@ -179,10 +179,14 @@ static void path(void *self, size_t i, struct tn_served_path *out)
     *out = (struct tn_served_path){row->method, row->pattern, row->open, row};
 }
 
+/* A key's grants, as long as a key has a role in place of them. */
+static const char reader[] = "*:read";
+static const char writer[] = "*:read *:create *:update *:delete integration:sync";
+
 static void serve_path(void *self, const void *handle, const struct tn_caller *caller,
                        struct tn_http_exchange *x, tn_surface_error_fn error, void *arg)
 {
-    struct bind_actor actor = {.team = caller->team, .read_only = !caller->may_write};
+    struct tn_actor actor = {.team = caller->team};
     const struct tn_surface_row *row = handle;
     const char *isolate = tn_isolate_name(tn_unit_isolate(row->unit));
     struct tn_err err;
@@ -192,6 +196,7 @@ static void serve_path(void *self, const void *handle, const struct tn_caller *c
         return;
     }
     snprintf(actor.name, sizeof actor.name, "%s", caller->name);
+    snprintf(actor.grants, sizeof actor.grants, "%s", caller->may_write ? writer : reader);
     tn_surface_serve(row, &actor, x, error, arg);
 }
 

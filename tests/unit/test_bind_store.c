@@ -400,7 +400,7 @@ static void conflicts_end_after_eight_tries(void **state)
     struct stage *s = *state;
     char text[4096];
     stage_run(s, with_order(text, ""));
-    tn_fault_arm("bind.tx.stale=fail:1+");
+    tn_fault_arm("model.tx.stale=fail:1+");
     stage_expect(s, at_every_try(), "nil conflict 8");
     tn_fault_arm(NULL);
     stage_expect(s, at_every_try(), "true nil 1");
@@ -482,7 +482,7 @@ static void a_team_sees_its_own_alone(void **state)
                      "= 'A1' }), #event.after(0).events"),
         "0 nil 0");
     /* The task's own team counts, not the isolate's. */
-    const struct bind_actor actor = {.team = 1, .name = "a test"};
+    const struct tn_actor actor = {.team = 1, .name = "a test", .grants = "*:*"};
     assert_string_equal(stage_run_in(s, iso, &actor, "return #store.query('order').rows"), "1");
     tn_isolate_unref(iso);
     iso = stage_isolate(s, &owner, &context, 0);
