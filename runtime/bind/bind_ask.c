@@ -5,10 +5,10 @@ struct tn_task *bind_ask_task(lua_State *L)
 {
     struct tn_task *task = tn_task_reader(L);
     if (!task)
-        luaL_error(L, "the store cannot be read here, since nothing can wait while a file is "
-                      "loaded, in a mapping's function and in a function that sort, gsub and the "
-                      "like call (a mapping's function goes by its record alone: let the adapter "
-                      "add to the record what the store knows, or let a rule do it)");
+        luaL_error(L,
+                   "the store cannot be read here: nothing can wait while a file is loaded or in "
+                   "a mapping's function (a mapping's function goes by its record alone: let "
+                   "the adapter add to the record what the store knows, or let a rule do it)");
     return task;
 }
 
