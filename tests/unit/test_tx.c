@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "unit/store_rig.h"
 
+#include "base/fault.h"
 #include "model/tx.h"
 #include "store/read.h"
 
@@ -381,6 +382,23 @@ static void what_was_not_fetched_is_a_fault_of_the_caller(void **state)
     tn_tx_free(tx);
 }
 
+/* The disk, which would fail, is not asked. */
+static void what_does_nothing_commits_nothing(void **state)
+{
+    struct bench *b = *state;
+    struct tn_tx *tx = begin(b);
+    struct tn_str value;
+    struct tn_err err;
+    tn_tx_ask_kv(tx, TN_STR("none"));
+    fetch(b, tx);
+    assert_true(tn_tx_kv_get(tx, TN_STR("none"), &value, &err));
+    tn_fault_arm("store.commit=fail:1+");
+    bool ok = commit(b, tx);
+    tn_fault_arm(NULL);
+    assert_true(ok);
+    tn_tx_free(tx);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -397,6 +415,7 @@ int main(void)
         T(key_values_are_written_with_the_records),
         T(a_transaction_may_be_freed_at_any_time),
         T(what_was_not_fetched_is_a_fault_of_the_caller),
+        T(what_does_nothing_commits_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
