@@ -387,7 +387,8 @@ static int committed(lua_State *L, int status, lua_KContext ctx)
     struct deal *d = (struct deal *)ctx;
     (void)status;
     if (d->err.kind == TN_E_none) return succeed(L, d);
-    if (d->err.kind != TN_E_conflict || ++d->tries >= TN_LIMIT_TX_TRIES) return give_up(L, d);
+    bool changed = d->err.kind == TN_E_conflict && d->err.code != TN_CODE_taken;
+    if (!changed || ++d->tries >= TN_LIMIT_TX_TRIES) return give_up(L, d);
     tn_tx_free(d->tx);
     d->tx = NULL;
     lua_settop(L, AT_DEAL);

@@ -2,6 +2,7 @@
 #include "model/tx.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/fault.h"
@@ -64,6 +65,7 @@ struct tn_tx {
     struct tn_map records; /* by "id/entity" */
     struct tn_tx_record *first, **last;
     struct by_key *keys;
+    const struct by_key *clash; /* whose key another record has, it seems */
     struct note *notes, **notes_last;
     struct kv *kvs, **kvs_last;
     struct wanted *wanted, **wanted_last;
@@ -761,6 +763,86 @@ static void note_versions(struct tn_tx *tx, const struct tn_committed *done)
     for (size_t i = 0; i < n; i++) tx->versions[i] = done->ops[i].version;
 }
 
+/* ---- keys that are taken ---- */
+
+/* The store names the operation that it refused, and records are the first, in their order. */
+static struct tn_tx_record *refused(const struct tn_tx *tx, const struct tn_err *err)
+{
+    char *end;
+    unsigned long n = strtoul(err->field, &end, 10);
+    struct tn_tx_record *r = *end || !err->field[0] ? NULL : tx->first;
+    while (r && n--) r = r->next;
+    return r && r->there && r->changed ? r : NULL;
+}
+
+static const struct by_key *key_of(struct tn_tx *tx, struct tn_tx_record *r)
+{
+    struct tn_str key[TN_STORE_KEY_MAX];
+    struct by_key *k = NULL;
+    struct tn_arena arena;
+    struct tn_err err;
+    tn_arena_init(&arena);
+    if (tn_json_parse(tx->env.tools->after, r->body, &err) &&
+        key_in(r->entity, tn_json_root(tx->env.tools->after), &arena, key)) {
+        k = tn_arena_alloc(&tx->arena, sizeof *k);
+        *k = (struct by_key){.entity = r->entity, .record = r};
+        k->key = copy_key(tx, key, tn_entity_key_length(r->entity));
+    }
+    tn_arena_clear(&arena);
+    return k;
+}
+
+static bool has_it_twice(struct tn_tx *tx, const struct by_key *k)
+{
+    for (const struct tn_tx_record *r = tx->first; r; r = r->next)
+        if (r != k->record && r->entity == k->entity && r->there && r->changed &&
+            has_key(tx, r, k->key))
+            return true;
+    return false;
+}
+
+static void fail_taken(struct tn_tx *tx)
+{
+    const struct tn_entity *e = tx->clash->entity;
+    struct tn_err err;
+    tn_fail(&err, TN_E_conflict, "%s: another %s has '%.*s' already", e->key[0], e->name,
+            TN_FMT(tx->clash->key[0]));
+    tn_fail_field(&err, "%s", e->key[0]);
+    tn_fail_code(&err, TN_CODE_taken, "%s", "");
+    finish(tx, &err);
+}
+
+static void on_holder(void *arg, struct tn_found *found, const struct tn_err *failed)
+{
+    struct tn_tx *tx = arg;
+    const struct tn_row *row = found ? tn_found_row(found, 0, 0) : NULL;
+    (void)failed; /* then the store's own words have to do */
+    tx->call = NULL;
+    if (row && !tn_id_eq(&row->id, &tx->clash->record->id))
+        fail_taken(tx);
+    else
+        finish(tx, &tx->broken);
+}
+
+/* A conflict because of a key would not go away if the steps were made anew, unless they looked for
+ * the key: that is a read like any other.  False: it is none. */
+static bool see_to_key(struct tn_tx *tx, const struct tn_err *err)
+{
+    struct tn_tx_record *r = refused(tx, err);
+    tx->clash = r ? key_of(tx, r) : NULL;
+    if (!tx->clash) return false;
+    if (has_it_twice(tx, tx->clash)) {
+        fail_taken(tx);
+        return true;
+    }
+    if (key_known(tx, r->entity, tx->clash->key)) return false;
+    struct tn_read *read = tn_read_new(tn_entity_team(r->entity, tx->actor.team));
+    tn_read_key(read, r->entity->plural, tx->clash->key, tn_entity_key_length(r->entity));
+    tx->broken = *err;
+    tx->call = tn_store_read(tx->env.store, read, NULL, on_holder, tx);
+    return true;
+}
+
 static void on_committed(void *arg, const struct tn_committed *done, const struct tn_err *err)
 {
     struct flight *flight = arg;
@@ -769,8 +851,10 @@ static void on_committed(void *arg, const struct tn_committed *done, const struc
     if (!tx) return;
     tx->flight = NULL;
     if (done) note_versions(tx, done);
-    finish(tx, err);
+    if (!err || err->kind != TN_E_conflict || !see_to_key(tx, err)) finish(tx, err);
 }
+
+/* ---- sending ---- */
 
 static bool send_it(struct tn_tx *tx, struct tn_err *err)
 {

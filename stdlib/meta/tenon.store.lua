@@ -99,7 +99,7 @@ function store.each(resource, query) end
 --- ```
 ---@param fn fun(tx: tenon.transaction): ...
 ---@return any ... or nil
----@return tenon.error? err conflict, invalid (a reference), disk_full, io, unavailable, overloaded, too_large
+---@return tenon.error? err conflict (with `err.code` "taken": of a key), invalid (a reference), disk_full, io, unavailable, overloaded, too_large
 function store.transaction(fn) end
 
 --- Its methods raise: what the resource does not allow ("invalid", with `err.field`, `err.code` and all of it
@@ -116,7 +116,8 @@ local Transaction = {}
 ---@return tenon.record?
 function Transaction:get(resource, id) end
 
---- Sees the transaction's own writes.  That nobody has the key is checked when the record is created.
+--- Sees the transaction's own writes.  That nobody has the key is checked when the record is created: if
+--- another came first, the function is run again and finds it.
 ---@param resource string
 ---@param key table<string, any>
 ---@return tenon.record?

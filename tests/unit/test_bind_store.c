@@ -337,9 +337,11 @@ static void keys_and_states_hold(void **state)
 {
     char text[4096];
     stage_says(*state,
-               with_order(text, "local ok, err = store.transaction(function(tx) tx:create('order', "
-                                "{ number = 'A1' }) end) return ok, err.status"),
-               "nil 409");
+               with_order(text,
+                          "local runs = 0 local ok, err = store.transaction(function(tx) runs = "
+                          "runs + 1 tx:create('order', { number = 'A1' }) end) return ok, "
+                          "err.kind, err.field, err.code, runs, err.message"),
+               "nil conflict number taken 1 number: another order has 'A1' already");
     stage_expect(*state,
                  "local id = store.find('order', { number = 'A1' }).id "
                  "assert(store.transaction(function(tx) tx:patch('order', id, { status = 'done' }) "
@@ -468,6 +470,29 @@ static void what_was_not_there_is_checked_too(void **state)
         late = who_came_late(*state, other, id);
     }
     assert_string_equal(late, "2 true");
+    tn_free(other);
+}
+
+/* Each looks for the key and creates the record when there is none: one of them finds it when it is
+ * run again. */
+static void who_finds_nothing_and_creates_it_comes_first_or_finds_it(void **state)
+{
+    struct stage *s = *state, *other = TN_NEW(struct stage);
+    static const char body[] =
+        "local store = require 'tenon.store' return function() for i = 1, 20 do "
+        "assert(store.transaction(function(tx) if not tx:find('order', { number = 'K' .. i }) then "
+        "tx:create('order', { number = 'K' .. i }) end end)) end return 'well' end";
+    const struct tn_task_call how = {.take = stage_take, .done = stage_done};
+    int ref;
+    assert_true(tn_isolate_load_text(s->iso, "scripts/o.lua", tn_str(body), &ref, &s->err));
+    s->flag = false;
+    assert_non_null(tn_task_start(s->iso, ref, &how, other, &s->err));
+    assert_non_null(tn_task_start(s->iso, ref, &how, s, &s->err));
+    rig_until(&s->rig, &s->flag);
+    rig_until(&s->rig, &other->flag);
+    assert_string_equal(s->out, "well");
+    assert_string_equal(other->out, "well");
+    stage_expect(s, "return #store.query('order', { limit = 100 }).rows", "20");
     tn_free(other);
 }
 
@@ -754,6 +779,7 @@ int main(void)
                                        T(conflicts_end_after_eight_tries),
                                        T(a_transaction_is_one_commit_of_all),
                                        T(what_was_not_there_is_checked_too),
+                                       T(who_finds_nothing_and_creates_it_comes_first_or_finds_it),
                                        T(a_team_sees_its_own_alone),
                                        T(reads_wait_and_are_refused_where_nothing_can),
                                        T(a_transaction_is_bounded),

@@ -382,6 +382,46 @@ static void what_was_not_fetched_is_a_fault_of_the_caller(void **state)
     tn_tx_free(tx);
 }
 
+static void assert_taken(struct bench *b, struct tn_tx *tx)
+{
+    assert_false(commit(b, tx));
+    assert_int_equal(b->r.err.kind, TN_E_conflict);
+    assert_int_equal(b->r.err.code, TN_CODE_taken);
+    assert_string_equal(b->r.err.text, "number: another order has 'A' already");
+    assert_string_equal(b->r.err.field, "number");
+    tn_tx_free(tx);
+}
+
+static void a_key_that_is_taken_is_named(void **state)
+{
+    static const struct tn_str a = TN_STR("{\"number\":\"A\"}");
+    struct bench *b = *state;
+    struct tn_id first = {{0}}, second = {{0}};
+    struct tn_str key = TN_STR("A");
+    struct tn_tx_record *r;
+    struct tn_err err;
+    struct tn_tx *tx = begin(b), *late;
+    assert_true(tn_tx_create(tx, &order, &first, a, &err));
+    assert_true(tn_tx_create(tx, &order, &second, a, &err));
+    assert_taken(b, tx);
+    late = begin(b);
+    tn_tx_ask_key(late, &order, &key);
+    fetch(b, late);
+    (void)create(b, &order, a.p);
+    second = first = (struct tn_id){{0}};
+    tx = begin(b);
+    assert_true(tn_tx_create(tx, &order, &first, a, &err));
+    assert_taken(b, tx);
+    /* It looked before: made anew, its steps find the other one. */
+    assert_true(tn_tx_find(late, &order, &key, &r, &err));
+    assert_null(r);
+    assert_true(tn_tx_create(late, &order, &second, a, &err));
+    assert_false(commit(b, late));
+    assert_int_equal(b->r.err.kind, TN_E_conflict);
+    assert_int_equal(b->r.err.code, TN_CODE_none);
+    tn_tx_free(late);
+}
+
 /* The disk, which would fail, is not asked. */
 static void what_does_nothing_commits_nothing(void **state)
 {
@@ -416,6 +456,7 @@ int main(void)
         T(a_transaction_may_be_freed_at_any_time),
         T(what_was_not_fetched_is_a_fault_of_the_caller),
         T(what_does_nothing_commits_nothing),
+        T(a_key_that_is_taken_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
