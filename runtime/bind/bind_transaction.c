@@ -47,38 +47,37 @@ static void answered(void *arg, const struct tn_err *err)
 
 /* ---- inside a transaction ---- */
 
-/* One try, as its function has it. */
-struct
-try {
+/* One run of its function: the transaction that scripts see. */
+struct run {
     struct deal *deal; /* lies on the stack below */
     struct tn_tx *tx;
     lua_CFunction step; /* goes on once all that it looks at was fetched */
 };
 
-static void drop_try(void *object)
+static void drop_run(void *object)
 {
-    struct try *t = object;
+    struct run *t = object;
     tn_task_hold(t->deal->task, false);
     tn_tx_free(t->tx);
 }
 
-static const struct bind_class try_class;
+static const struct bind_class run_class;
 
 /* A transaction that waits is not for another task, to which its function may have given it. */
-static struct try *check_try(lua_State *L)
+static struct run *check_run(lua_State *L)
 {
-    struct try *t = bind_as(L, 1, &try_class);
+    struct run *t = bind_as(L, 1, &run_class);
     if (t->deal->task != tn_task_current(L))
         luaL_error(L, "another task began this transaction, and it alone can go on");
     return t;
 }
 
-static const struct tn_entity *check_resource(lua_State *L, const struct try *t)
+static const struct tn_entity *check_resource(lua_State *L, const struct run *t)
 {
     return bind_resource(L, 2, t->deal->desk.owner);
 }
 
-static _Noreturn void refuse(lua_State *L, const struct try *t, const struct tn_err *err)
+static _Noreturn void refuse(lua_State *L, const struct run *t, const struct tn_err *err)
 {
     bind_push_faults(L, t->deal->reader.json, err, tn_tx_faults(t->tx));
     lua_error(L);
@@ -87,7 +86,7 @@ static _Noreturn void refuse(lua_State *L, const struct try *t, const struct tn_
 
 static int fetched(lua_State *L, int status, lua_KContext ctx)
 {
-    const struct try *t = (const struct try *)ctx;
+    const struct run *t = (const struct run *)ctx;
     (void)status;
     if (t->deal->err.kind != TN_E_none) return bind_raise(L, &t->deal->err);
     return t->step(L);
@@ -95,7 +94,7 @@ static int fetched(lua_State *L, int status, lua_KContext ctx)
 
 /* Waits for all that was asked for, then runs the step anew with the same arguments: the stack has
  * to be as it was at its beginning. */
-static int fetch(lua_State *L, struct try *t, lua_CFunction step)
+static int fetch(lua_State *L, struct run *t, lua_CFunction step)
 {
     bind_ask_task(L);
     t->step = step;
@@ -103,7 +102,7 @@ static int fetch(lua_State *L, struct try *t, lua_CFunction step)
     return tn_task_park_reader(L, fetched, t);
 }
 
-static int push_record(lua_State *L, const struct try *t, const struct tn_tx_record *r)
+static int push_record(lua_State *L, const struct run *t, const struct tn_tx_record *r)
 {
     if (r) {
         const struct tn_row row = {.id = r->id,
@@ -120,7 +119,7 @@ static int push_record(lua_State *L, const struct try *t, const struct tn_tx_rec
 
 static int l_get(lua_State *L)
 {
-    struct try *t = check_try(L);
+    struct run *t = check_run(L);
     const struct tn_entity *resource = check_resource(L, t);
     struct tn_tx_record *r = NULL;
     struct tn_id id;
@@ -134,7 +133,7 @@ static int l_get(lua_State *L)
 
 static int l_find(lua_State *L)
 {
-    struct try *t = check_try(L);
+    struct run *t = check_run(L);
     const struct tn_entity *resource = check_resource(L, t);
     struct tn_str key[TN_STORE_KEY_MAX];
     struct tn_tx_record *r;
@@ -151,7 +150,7 @@ static int l_find(lua_State *L)
 static int queried(lua_State *L, int status, lua_KContext ctx)
 {
     struct bind_query *query = (struct bind_query *)ctx;
-    const struct try *t = check_try(L);
+    const struct run *t = check_run(L);
     const struct tn_row *row;
     struct tn_tx_record *r;
     struct tn_err err;
@@ -174,7 +173,7 @@ static int queried(lua_State *L, int status, lua_KContext ctx)
  */
 static int l_query(lua_State *L)
 {
-    const struct try *t = check_try(L);
+    const struct run *t = check_run(L);
     const struct tn_entity *resource = check_resource(L, t);
     lua_settop(L, 3);
     return bind_query_send(L, bind_query_new(L, 3, &t->deal->desk, resource, NULL), queried);
@@ -192,7 +191,7 @@ static struct tn_id id_given(lua_State *L, struct tn_str given)
 
 static int l_create(lua_State *L)
 {
-    struct try *t = check_try(L);
+    struct run *t = check_run(L);
     const struct tn_entity *resource = check_resource(L, t);
     struct tn_str given, body = bind_record_body(L, 3, &t->deal->reader, &given);
     struct tn_id id = id_given(L, given);
@@ -222,7 +221,7 @@ typedef bool (*change_fn)(struct tn_tx *tx, const struct tn_entity *resource,
 
 static int change(lua_State *L, lua_CFunction step, change_fn fn)
 {
-    struct try *t = check_try(L);
+    struct run *t = check_run(L);
     const struct tn_entity *resource = check_resource(L, t);
     struct tn_id id = check_id(L, resource), other;
     struct tn_str given, body = bind_record_body(L, 4, &t->deal->reader, &given);
@@ -247,7 +246,7 @@ static int l_patch(lua_State *L)
 
 static int l_delete(lua_State *L)
 {
-    struct try *t = check_try(L);
+    struct run *t = check_run(L);
     const struct tn_entity *resource = check_resource(L, t);
     struct tn_id id;
     struct tn_err err;
@@ -262,7 +261,7 @@ static int l_delete(lua_State *L)
 
 static int l_event(lua_State *L)
 {
-    struct try *t = check_try(L);
+    struct run *t = check_run(L);
     struct bind_event_told told;
     struct tn_err err;
     bind_event_read(L, 2, t->deal->desk.owner, &t->deal->reader, &told);
@@ -273,7 +272,7 @@ static int l_event(lua_State *L)
 
 static int l_audit(lua_State *L)
 {
-    struct try *t = check_try(L);
+    struct run *t = check_run(L);
     const char *action = luaL_checkstring(L, 2), *object = luaL_optstring(L, 3, "");
     struct tn_str given, detail = TN_STR("");
     struct tn_err err;
@@ -286,7 +285,7 @@ static int l_audit(lua_State *L)
 
 static int l_kv_get(lua_State *L)
 {
-    struct try *t = check_try(L);
+    struct run *t = check_run(L);
     char text[KEEP_KEY];
     struct tn_str value, key = keep_key(L, t->deal->desk.owner, 2, text);
     struct tn_err err;
@@ -302,7 +301,7 @@ static int l_kv_get(lua_State *L)
 
 static int l_kv_put(lua_State *L)
 {
-    struct try *t = check_try(L);
+    struct run *t = check_run(L);
     char text[KEEP_KEY];
     struct tn_str value = bind_str(L, 3), key = keep_key(L, t->deal->desk.owner, 2, text);
     struct tn_err err;
@@ -316,7 +315,7 @@ static int l_kv_put(lua_State *L)
 
 static int l_kv_delete(lua_State *L)
 {
-    struct try *t = check_try(L);
+    struct run *t = check_run(L);
     char text[KEEP_KEY];
     struct tn_str none = {NULL, 0}, key = keep_key(L, t->deal->desk.owner, 2, text);
     struct tn_err err;
@@ -329,7 +328,7 @@ static int l_kv_delete(lua_State *L)
 /* The function raised, or ended the transaction early: nothing can be done with it any more. */
 static int l_close(lua_State *L)
 {
-    struct try *t = bind_is(L, 1, &try_class);
+    struct run *t = bind_is(L, 1, &run_class);
     if (!t) return 0;
     struct deal *d = t->deal;
     bind_drop(t);
@@ -342,8 +341,8 @@ static const luaL_Reg methods[] = {
     {"put", l_put},       {"patch", l_patch},   {"delete", l_delete}, {"event", l_event},
     {"audit", l_audit},   {"kv_get", l_kv_get}, {"kv_put", l_kv_put}, {"kv_delete", l_kv_delete},
     {"__close", l_close}, {NULL, NULL}};
-static const struct bind_class try_class = {
-    .name = "tenon.transaction", .drop = drop_try, .methods = methods};
+static const struct bind_class run_class = {
+    .name = "tenon.transaction", .drop = drop_run, .methods = methods};
 
 /* ---- a transaction ---- */
 
@@ -401,7 +400,7 @@ static int committed(lua_State *L, int status, lua_KContext ctx)
 static int commit_it(lua_State *L)
 {
     /* `local t <close> = tx` ends it early; what it wrote is gone then. */
-    struct try *t = bind_is(L, AT_TX, &try_class);
+    struct run *t = bind_is(L, AT_TX, &run_class);
     if (!t) return luaL_error(L, "the transaction was closed by its function");
     struct deal *d = t->deal;
     d->tx = t->tx;
@@ -423,7 +422,7 @@ static int ran(lua_State *L, int status, lua_KContext ctx)
 static int attempt(lua_State *L, int status, lua_KContext ctx)
 {
     struct deal *d = (struct deal *)ctx;
-    struct try *t = bind_new(L, sizeof *t, &try_class);
+    struct run *t = bind_new(L, sizeof *t, &run_class);
     (void)status;
     t->deal = d;
     t->tx = bind_tx_new(&d->desk);
