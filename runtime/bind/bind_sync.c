@@ -122,7 +122,7 @@ static struct tn_str filters_of(lua_State *L, struct syncing *s, const struct bi
 static int start(lua_State *L, int status, lua_KContext ctx)
 {
     struct syncing *s = (struct syncing *)ctx;
-    struct bind_operation o;
+    struct bind_operation o = {.name = NULL};
     struct tn_err err;
     char integration[TN_ID_LEN + 1];
     (void)status;
