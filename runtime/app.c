@@ -467,6 +467,8 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
                                  .log = p->log,
                                  .http = app->http,
                                  .store = app->store,
+                                 .tools = tn_tx_tools_new(),
+                                 .sealer = {tn_secrets_seal, &p->secrets},
                                  .secrets = &p->secrets,
                                  .adapters = &tn_units_operations};
     app->rules = tn_rules_new(&app->env, rules_quarantined, app);
@@ -501,6 +503,7 @@ static void close_parts(struct tn_app *app)
     tn_http_client_free(app->http);
     tn_store_close(app->store);
     tn_host_free(app->host);
+    tn_tx_tools_free(app->env.tools);
     tn_timer_free(app->heart.timer);
     tn_timer_free(app->drain_limit);
     tn_loop_free(app->loop);

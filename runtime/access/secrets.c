@@ -152,3 +152,10 @@ void tn_secrets_wipe(struct tn_secrets *s)
 {
     OPENSSL_cleanse(s, sizeof *s);
 }
+
+void tn_secrets_seal(const void *secrets, struct tn_str secret, struct tn_str belongs,
+                     struct tn_buf *out)
+{
+    const struct tn_secrets *s = secrets;
+    tn_seal(&s->config, secret, belongs, out);
+}

@@ -27,5 +27,9 @@ TN_MUST_CHECK bool tn_secrets_load(struct tn_secrets *s, const char *dir, const 
 TN_MUST_CHECK bool tn_secrets_from(struct tn_secrets *s, struct tn_str text, struct tn_str salt,
                                    struct tn_err *err);
 void tn_secrets_wipe(struct tn_secrets *s);
+/* For a tn_sealer, whose self is the secrets: seals a record's secret under the key of
+ * configurations. */
+void tn_secrets_seal(const void *secrets, struct tn_str secret, struct tn_str belongs,
+                     struct tn_buf *out);
 
 #endif

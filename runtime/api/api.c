@@ -330,14 +330,19 @@ static void answer_failure(void *arg, struct tn_http_exchange *x, const struct t
     tn_answer_err(x, err);
 }
 
+/* A key's grants, as long as a key has a role in place of them. */
+static const char reader[] = "*:read";
+static const char writer[] = "*:read *:create *:update *:delete integration:sync";
+
 static void serve_surface(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
     const struct tn_route *route = tn_http_match(x)->route;
     const struct tn_identity *who = route->flags & TN_ROUTE_open ? NULL : api_who(x);
-    struct bind_actor actor = {.team = who ? who->team : TN_TEAM_SYSTEM};
-    actor.read_only = !who || !(who->permissions & TN_MAY_write_records);
+    struct tn_actor actor = {.team = who ? who->team : TN_TEAM_SYSTEM};
+    bool writes = who && who->permissions & TN_MAY_write_records;
     snprintf(actor.name, sizeof actor.name, "%s", who ? who->name : "anyone");
+    snprintf(actor.grants, sizeof actor.grants, "%s", writes ? writer : reader);
     tn_scripts_serve(api->p.scripts, route->user, &actor, x, answer_failure, api);
 }
 

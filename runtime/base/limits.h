@@ -80,10 +80,7 @@
 
 #define TN_LIMIT_ANSWER (10 * TN_MIB) /* bytes that a surface's handler may answer */
 
-/* The store, as scripts use it */
-#define TN_LIMIT_STORE_CALLS                                                                       \
-    500                                       /* reads without waiting: then a task lets others go \
-                                               * first, and what cannot wait is ended */
+/* What scripts do with the store */
 #define TN_LIMIT_QUERY_BYTES    (8 * TN_MIB)  /* bodies of one query: then the page is full */
 #define TN_LIMIT_QUERY_TEXT     (64 * TN_KIB) /* compared with; a part of a key, a cursor */
 #define TN_LIMIT_QUERY_TEXTS    TN_MIB        /* all of them in one query */

@@ -12,15 +12,13 @@ static void on_answer(void *arg, const struct tn_committed *done, const struct t
 {
     struct bind_flight *flight = arg;
     struct bind_commit *c = flight->of;
+    (void)done;
     tn_free(flight);
     if (!c) return;
     c->flight = NULL;
     tn_err_clear(&c->err);
     if (err) c->err = *err;
-    if (c->answered)
-        c->answered(c, done);
-    else
-        tn_task_wake(c->task);
+    tn_task_wake(c->task);
 }
 
 void bind_commit_send(struct bind_commit *c, struct tn_store *store, struct tn_commit *commit_give)

@@ -9,15 +9,12 @@
 #include "bind/bind.h"
 
 struct tn_commit;
-struct tn_committed;
 struct tn_store;
 
 struct bind_commit {
     struct tn_task *task;
     struct bind_flight *flight; /* NULL: nothing is on its way */
     struct tn_err err;          /* of the last answer; kind none: it is durable */
-    /* Instead of waking the task; outside of Lua.  NULL: the task is woken. */
-    void (*answered)(struct bind_commit *c, const struct tn_committed *done);
 };
 /* Takes the commit over; park after it. */
 void bind_commit_send(struct bind_commit *c, struct tn_store *store, struct tn_commit *commit_give);

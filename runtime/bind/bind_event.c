@@ -7,9 +7,8 @@
 
 #include "base/limits.h"
 #include "base/time.h"
-#include "bind/bind_commit.h"
+#include "bind/bind_ask.h"
 #include "events/event.h"
-#include "store/commit.h"
 #include "store/tables.h"
 
 enum { USUAL = 100 };
@@ -105,24 +104,33 @@ void bind_event_read(lua_State *L, int first, const struct bind_owner *owner,
 /* ---- emit ---- */
 
 struct emitting {
-    struct bind_commit commit; /* first */
+    struct tn_task *task;
     struct bind_record_reader reader;
+    struct tn_tx *tx;
+    struct tn_err err;
 };
 
 static void drop_emitting(void *object)
 {
     struct emitting *e = object;
-    bind_commit_forget(&e->commit);
+    tn_tx_free(e->tx);
     bind_record_reader_clear(&e->reader);
 }
 
 static const struct bind_class emitting_class = {.name = "tenon.event.emit", .drop = drop_emitting};
 
+static void committed(void *arg, const struct tn_err *err)
+{
+    struct emitting *e = arg;
+    if (err) e->err = *err;
+    tn_task_wake(e->task);
+}
+
 static int emitted(lua_State *L, int status, lua_KContext ctx)
 {
     const struct emitting *e = (const struct emitting *)ctx;
     (void)status;
-    if (e->commit.err.kind != TN_E_none) return bind_fail(L, &e->commit.err);
+    if (e->err.kind != TN_E_none) return bind_fail(L, &e->err);
     lua_pushboolean(L, 1);
     return 1;
 }
@@ -135,39 +143,40 @@ static int l_emit(lua_State *L)
     lua_settop(L, 3);
     luaL_checkstring(L, 1);
     struct tn_task *task = tn_task_self(L);
-    if (!bind_desk_open(L, &desk, &err) || !bind_may_write(&desk, &err)) return bind_fail(L, &err);
+    if (!bind_desk_open(L, &desk, &err)) return bind_fail(L, &err);
     struct emitting *e = bind_new(L, sizeof *e, &emitting_class);
-    e->commit.task = task;
+    e->task = task;
+    e->tx = bind_tx_new(&desk);
     bind_record_reader_init(&e->reader);
     bind_event_read(L, 1, desk.owner, &e->reader, &told);
-    struct tn_commit *commit = tn_commit_new(desk.store);
-    tn_commit_origin(commit, &desk.actor.origin);
-    if (!tn_commit_event(commit, desk.actor.team, told.type,
-                         told.resource ? told.resource->plural : NULL,
-                         told.resource ? &told.id : NULL, told.data, &err)) {
-        tn_commit_free(commit);
+    if (!tn_tx_event(e->tx, told.type, told.resource, &told.id, told.data, &err))
         return bind_fail(L, &err);
-    }
-    bind_commit_send(&e->commit, desk.store, commit);
+    tn_tx_commit(e->tx, committed, e);
     return tn_task_park(L, emitted, e);
 }
 
 /* ---- after ---- */
 
-/* Events that were read, in C: the store's callback may not raise. */
+/* Pages of the log that are read until there are enough events, or enough was looked at. */
 struct reading {
+    struct bind_ask ask;
+    struct tn_store *store;
+    int64_t team;
+    const struct tn_entities *resources;
     const char *types[TN_LIMIT_EVENT_PATTERNS + 1]; /* of the script's table; NULL ends */
     size_t limit, looked;
     struct tn_arena arena;
-    struct tn_event *v; /* texts in the arena */
+    struct tn_event *v; /* those that are wanted; texts in the arena */
     size_t n;
     int64_t last;
+    bool gap, end;
     struct tn_json *json;
 };
 
 static void drop_reading(void *object)
 {
     struct reading *r = object;
+    bind_ask_drop(&r->ask);
     tn_arena_clear(&r->arena);
     tn_json_free(r->json);
 }
@@ -187,37 +196,66 @@ static bool wanted(const struct reading *r, struct tn_str type)
     return !r->types[0];
 }
 
-static bool take_event(void *arg, const struct tn_event *e)
+static void take_event(struct reading *r, const struct tn_event *e)
 {
-    struct reading *r = arg;
     r->last = e->seq;
     r->looked++;
-    if (!wanted(r, e->type)) return true;
+    if (!wanted(r, e->type)) return;
     struct tn_event *told = &r->v[r->n++];
     *told = *e;
     told->type = kept(r, e->type);
     told->table = kept(r, e->table);
     told->data = kept(r, e->data);
-    return r->n < r->limit;
 }
 
-/* Pages of the log until there are enough, or enough was looked at. */
-static bool read_log(lua_State *L, struct reading *r, const struct bind_desk *desk, int64_t after,
-                     bool *gap, bool *end, struct tn_err *err)
+static void take_page(lua_State *L, struct reading *r)
 {
-    struct tn_tail tail;
-    r->last = after;
-    *gap = *end = false;
-    while (r->n < r->limit && r->looked < TN_LIMIT_EVENT_SCAN && !*end) {
-        size_t before = r->looked;
-        tn_isolate_poll(L);
-        if (!tn_store_tail(desk->store, desk->actor.team, r->last, TN_LIMIT_PAGE, take_event, r,
-                           &tail, err))
-            return false;
-        *gap |= tail.gap;
-        *end = r->looked - before < TN_LIMIT_PAGE && r->n < r->limit;
+    const struct tn_event *e;
+    for (size_t i = 0; r->n < r->limit && (e = tn_found_event(r->ask.found, 0, i)); i++)
+        take_event(r, e);
+    r->gap |= tn_found_tail(r->ask.found, 0)->gap;
+    r->end = !tn_found_list(r->ask.found, 0)->more && r->n < r->limit;
+    tn_isolate_poll(L);
+}
+
+static int push_reading(lua_State *L, struct reading *r)
+{
+    lua_createtable(L, 0, 4);
+    lua_createtable(L, (int)r->n, 0);
+    for (size_t i = 0; i < r->n; i++) {
+        bind_event_push(L, r->resources, r->json, &r->v[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
-    return true;
+    bind_json_mark_array(L, -1);
+    lua_setfield(L, -2, "events");
+    lua_pushinteger(L, r->last);
+    lua_setfield(L, -2, "last");
+    lua_pushboolean(L, !r->end);
+    lua_setfield(L, -2, "more");
+    lua_pushboolean(L, r->gap);
+    lua_setfield(L, -2, "gap");
+    bind_drop(r);
+    return 1;
+}
+
+static int read_page(lua_State *L, struct reading *r);
+
+static int page_read(lua_State *L, int status, lua_KContext ctx)
+{
+    struct reading *r = (struct reading *)ctx;
+    struct tn_err err;
+    (void)status;
+    if (!bind_ask_answered(&r->ask, &err)) return bind_fail(L, &err);
+    take_page(L, r);
+    bool on = !r->end && r->n < r->limit && r->looked < TN_LIMIT_EVENT_SCAN;
+    return on ? read_page(L, r) : push_reading(L, r);
+}
+
+static int read_page(lua_State *L, struct reading *r)
+{
+    struct tn_read *read = tn_read_new(r->team);
+    tn_read_tail(read, r->last, TN_LIMIT_PAGE);
+    return bind_ask_send(L, &r->ask, r->store, read, page_read, r);
 }
 
 static void push_event_data(lua_State *L, struct tn_json *json, struct tn_str data)
@@ -279,12 +317,12 @@ static void take_types(lua_State *L, int options, struct reading *r)
     lua_pop(L, 1);
 }
 
-static int after_now(lua_State *L)
+static int l_after(lua_State *L)
 {
     static const char *const names[] = {"limit", "types", NULL};
     struct bind_desk desk;
     struct tn_err err;
-    bool gap, end;
+    lua_settop(L, 2);
     lua_Integer after = luaL_checkinteger(L, 1);
     luaL_argcheck(L, after >= 0, 1, "a place in the log, 0 or more");
     bind_check_keys(L, 2, names);
@@ -294,32 +332,14 @@ static int after_now(lua_State *L)
     struct reading *r = bind_new(L, sizeof *r, &reading_class);
     tn_arena_init(&r->arena);
     r->json = tn_json_new();
+    r->store = desk.store;
+    r->team = desk.actor.team;
+    r->resources = desk.owner->resources;
     r->limit = (size_t)limit;
+    r->last = after;
     r->v = tn_arena_alloc(&r->arena, r->limit * sizeof *r->v);
     take_types(L, 2, r);
-    if (!read_log(L, r, &desk, after, &gap, &end, &err)) return bind_fail(L, &err);
-    lua_createtable(L, 0, 4);
-    lua_createtable(L, (int)r->n, 0);
-    for (size_t i = 0; i < r->n; i++) {
-        bind_event_push(L, desk.owner->resources, r->json, &r->v[i]);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
-    bind_json_mark_array(L, -1);
-    lua_setfield(L, -2, "events");
-    lua_pushinteger(L, r->last);
-    lua_setfield(L, -2, "last");
-    lua_pushboolean(L, !end);
-    lua_setfield(L, -2, "more");
-    lua_pushboolean(L, gap);
-    lua_setfield(L, -2, "gap");
-    bind_drop(r);
-    return 1;
-}
-
-static int l_after(lua_State *L)
-{
-    lua_settop(L, 2);
-    return bind_read(L, after_now);
+    return read_page(L, r);
 }
 
 static const luaL_Reg functions[] = {{"after", l_after}, {"emit", l_emit}, {NULL, NULL}};

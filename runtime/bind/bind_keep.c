@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bind/bind_ask.h"
 #include "bind/bind_commit.h"
 #include "bind/testing.h"
 #include "store/commit.h"
-#include "store/store.h"
 
 enum { KEY_MAX = 300, ADD_TRIES = 50 };
 
@@ -64,15 +64,51 @@ int keep_push(lua_State *L, struct tn_buf *held)
     return 1;
 }
 
-bool keep_get(const struct bind_owner *owner, const char *space, struct tn_str key,
-              struct tn_buf *value, int64_t *version, struct tn_err *err)
+/* ---- reading ---- */
+
+struct reading {
+    struct bind_ask ask;
+    const struct bind_owner *owner;
+    char key[KEEP_KEY];
+    size_t key_n;
+    keep_push_fn push;
+};
+
+static void drop_reading(void *object)
 {
-    tn_err_clear(err);
-    tn_buf_reset(value);
-    if (tn_store_kv_get(owner->env->store, owner->team, space, key, value, version, err))
-        return true;
-    if (err->kind == TN_E_not_found) tn_err_clear(err);
-    return false;
+    struct reading *r = object;
+    bind_ask_drop(&r->ask);
+}
+
+static const struct bind_class reading_class = {.name = "tenon.kv.reading", .drop = drop_reading};
+
+static int have_read(lua_State *L, int status, lua_KContext ctx)
+{
+    struct reading *r = (struct reading *)ctx;
+    struct tn_err err;
+    int n = 1;
+    (void)status;
+    if (!bind_ask_answered(&r->ask, &err)) return bind_fail(L, &err);
+    const struct tn_kv *kv = tn_found_kv(r->ask.found, 0, 0);
+    if (kv)
+        n = r->push(L, r->owner, (struct tn_str){r->key, r->key_n}, kv->value);
+    else
+        lua_pushnil(L);
+    bind_drop(r);
+    return n;
+}
+
+int keep_get(lua_State *L, const struct bind_owner *owner, const char *space, struct tn_str key,
+             keep_push_fn push)
+{
+    struct reading *r = bind_new(L, sizeof *r, &reading_class);
+    struct tn_read *read = tn_read_new(owner->team);
+    r->owner = owner;
+    memcpy(r->key, key.p, key.n);
+    r->key_n = key.n;
+    r->push = push;
+    tn_read_kv(read, space, key);
+    return bind_ask_send(L, &r->ask, owner->env->store, read, have_read, r);
 }
 
 /* ---- commits that a task waits for ---- */
@@ -82,70 +118,24 @@ struct call {
     const struct bind_owner *owner;
     char space[32], key[KEEP_KEY];
     size_t key_n;
-    bool adding;
+    /* of a sum */
+    struct bind_ask ask;
     int64_t by, sum;
     int tries;
 };
 
 static void drop_call(void *object)
 {
-    bind_commit_forget(object);
+    struct call *c = object;
+    bind_ask_drop(&c->ask);
+    bind_commit_forget(&c->commit);
 }
 
 static const struct bind_class call_class = {.name = "tenon.kv.call", .drop = drop_call};
 
-static bool add_once(struct call *c);
-
-static void on_commit(struct bind_commit *commit, const struct tn_committed *done)
-{
-    struct call *c = (struct call *)commit;
-    (void)done;
-    if (c->adding && commit->err.kind == TN_E_conflict && ++c->tries < ADD_TRIES && add_once(c))
-        return;
-    tn_task_wake(commit->task);
-}
-
-static void send(struct call *c, struct tn_commit *commit)
-{
-    bind_commit_send(&c->commit, c->owner->env->store, commit);
-}
-
 static struct tn_str key_of(const struct call *c)
 {
     return (struct tn_str){c->key, c->key_n};
-}
-
-static bool read_whole(const struct tn_buf *text, int64_t *out)
-{
-    char *end;
-    *out = text->n ? strtoll(text->p, &end, 10) : 0;
-    return !text->n || *end == '\0';
-}
-
-/* Sum and commit on the value as it is now; false: c->commit.err says why not. */
-static bool add_once(struct call *c)
-{
-    struct tn_store *store = c->owner->env->store;
-    struct tn_buf text;
-    int64_t version = TN_NEW_ONLY, now;
-    char sum[24];
-    tn_buf_init(&text, KEEP_VALUE);
-    bool there = keep_get(c->owner, c->space, key_of(c), &text, &version, &c->commit.err);
-    bool ok = there || c->commit.err.kind == TN_E_none;
-    if (ok && (!read_whole(&text, &now) || __builtin_add_overflow(now, c->by, &c->sum)))
-        ok = tn_fail(&c->commit.err, TN_E_invalid, "the value under this key is no whole number");
-    tn_buf_clear(&text);
-    if (!ok) return false;
-    int n = snprintf(sum, sizeof sum, "%" PRId64, c->sum);
-    struct tn_commit *commit = tn_commit_new(store);
-    if (!tn_commit_kv_set(commit, c->owner->team, c->space, key_of(c),
-                          (struct tn_str){sum, (size_t)n}, there ? version : TN_NEW_ONLY, 0,
-                          &c->commit.err)) {
-        tn_commit_free(commit);
-        return false;
-    }
-    send(c, commit);
-    return true;
 }
 
 static int commit_done(lua_State *L, int status, lua_KContext ctx)
@@ -153,10 +143,7 @@ static int commit_done(lua_State *L, int status, lua_KContext ctx)
     const struct call *c = (const struct call *)ctx;
     (void)status;
     if (c->commit.err.kind != TN_E_none) return bind_fail(L, &c->commit.err);
-    if (c->adding)
-        lua_pushinteger(L, c->sum);
-    else
-        lua_pushboolean(L, 1);
+    lua_pushboolean(L, 1);
     return 1;
 }
 
@@ -165,7 +152,6 @@ static struct call *call_new(lua_State *L, const struct bind_owner *owner, const
 {
     struct call *c = bind_new(L, sizeof *c, &call_class);
     c->commit.task = tn_task_self(L);
-    c->commit.answered = on_commit;
     c->owner = owner;
     snprintf(c->space, sizeof c->space, "%s", space);
     memcpy(c->key, key.p, key.n);
@@ -183,7 +169,7 @@ int keep_set(lua_State *L, const struct bind_owner *owner, const char *space, st
         tn_commit_free(commit);
         return bind_fail(L, &c->commit.err);
     }
-    send(c, commit);
+    bind_commit_send(&c->commit, owner->env->store, commit);
     return tn_task_park(L, commit_done, c);
 }
 
@@ -195,16 +181,75 @@ int keep_delete(lua_State *L, const struct bind_owner *owner, const char *space,
         tn_commit_free(commit);
         return bind_fail(L, &c->commit.err);
     }
-    send(c, commit);
+    bind_commit_send(&c->commit, owner->env->store, commit);
     return tn_task_park(L, commit_done, c);
+}
+
+/* ---- sums ---- */
+
+static bool read_whole(const struct tn_kv *kv, int64_t *out)
+{
+    char *end;
+    *out = 0;
+    if (!kv || !kv->value.n) return true;
+    *out = strtoll(kv->value.p, &end, 10);
+    return *end == '\0';
+}
+
+/* A commit of the sum on the value as it was read; NULL: err. */
+static struct tn_commit *sum_up(struct call *c, struct tn_err *err)
+{
+    const struct tn_kv *kv = tn_found_kv(c->ask.found, 0, 0);
+    char sum[24];
+    int64_t now;
+    if (!read_whole(kv, &now) || __builtin_add_overflow(now, c->by, &c->sum)) {
+        tn_fail(err, TN_E_invalid, "the value under this key is no whole number");
+        return NULL;
+    }
+    int n = snprintf(sum, sizeof sum, "%" PRId64, c->sum);
+    struct tn_commit *commit = tn_commit_new(c->owner->env->store);
+    if (tn_commit_kv_set(commit, c->owner->team, c->space, key_of(c),
+                         (struct tn_str){sum, (size_t)n}, kv ? kv->version : TN_NEW_ONLY, 0, err))
+        return commit;
+    tn_commit_free(commit);
+    return NULL;
+}
+
+static int add_once(lua_State *L, struct call *c);
+
+static int added(lua_State *L, int status, lua_KContext ctx)
+{
+    struct call *c = (struct call *)ctx;
+    (void)status;
+    if (c->commit.err.kind == TN_E_conflict && ++c->tries < ADD_TRIES) return add_once(L, c);
+    if (c->commit.err.kind != TN_E_none) return bind_fail(L, &c->commit.err);
+    lua_pushinteger(L, c->sum);
+    return 1;
+}
+
+static int add_to(lua_State *L, int status, lua_KContext ctx)
+{
+    struct call *c = (struct call *)ctx;
+    struct tn_err err;
+    (void)status;
+    if (!bind_ask_answered(&c->ask, &err)) return bind_fail(L, &err);
+    struct tn_commit *commit = sum_up(c, &err);
+    if (!commit) return bind_fail(L, &err);
+    bind_commit_send(&c->commit, c->owner->env->store, commit);
+    return tn_task_park(L, added, c);
+}
+
+static int add_once(lua_State *L, struct call *c)
+{
+    struct tn_read *read = tn_read_new(c->owner->team);
+    tn_read_kv(read, c->space, key_of(c));
+    return bind_ask_send(L, &c->ask, c->owner->env->store, read, add_to, c);
 }
 
 int keep_add(lua_State *L, const struct bind_owner *owner, const char *space, struct tn_str key,
              int64_t by)
 {
     struct call *c = call_new(L, owner, space, key);
-    c->adding = true;
     c->by = by;
-    if (!add_once(c)) return bind_fail(L, &c->commit.err);
-    return tn_task_park(L, commit_done, c);
+    return add_once(L, c);
 }

@@ -8,9 +8,6 @@
 #include "bind/bind.h"
 #include "bind/owner.h"
 
-struct tn_committed;
-struct tn_commit;
-
 extern const char bind_kv_space[]; /* of tenon.kv */
 
 enum { KEEP_KEY = 512, KEEP_VALUE = 256 * 1024 };
@@ -25,9 +22,13 @@ int64_t keep_expiry(lua_State *L, int index);
 struct tn_buf *keep_hold(lua_State *L);
 /* Pushes the bytes of such a buffer as a string and frees them; returns 1. */
 int keep_push(lua_State *L, struct tn_buf *held);
-/* The value and its version; false with kind none in err: there is none.  version may be NULL. */
-bool keep_get(const struct bind_owner *owner, const char *space, struct tn_str key,
-              struct tn_buf *value, int64_t *version, struct tn_err *err);
+/* Pushes a value that was read, and answers how many values it has pushed. */
+typedef int (*keep_push_fn)(lua_State *L, const struct bind_owner *owner, struct tn_str key,
+                            struct tn_str value);
+/* Parks until the value was read; answers what push pushes, nil when there is none, or nil and err.
+ * To be returned by the module function. */
+int keep_get(lua_State *L, const struct bind_owner *owner, const char *space, struct tn_str key,
+             keep_push_fn push);
 /* Writes one key-value and parks until it is committed; answers true, or nil and err.  To be
  * returned by the module function. */
 int keep_set(lua_State *L, const struct bind_owner *owner, const char *space, struct tn_str key,

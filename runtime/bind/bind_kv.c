@@ -3,6 +3,14 @@
  * one for resources and surfaces. */
 #include "bind/bind_keep.h"
 
+static int push_text(lua_State *L, const struct bind_owner *owner, struct tn_str key,
+                     struct tn_str value)
+{
+    (void)owner, (void)key;
+    lua_pushlstring(L, value.p, value.n);
+    return 1;
+}
+
 /* The value, or nil when there is none; nil, err when it cannot be read. */
 static int l_get(lua_State *L)
 {
@@ -10,14 +18,7 @@ static int l_get(lua_State *L)
     char key[KEEP_KEY];
     struct tn_err err;
     if (!keep_ready(L, &owner, &err)) return bind_fail(L, &err);
-    struct tn_str name = keep_key(L, owner, 1, key);
-    struct tn_buf *value = keep_hold(L);
-    if (!keep_get(owner, bind_kv_space, name, value, NULL, &err)) {
-        if (err.kind != TN_E_none) return bind_fail(L, &err);
-        lua_pushnil(L);
-        return 1;
-    }
-    return keep_push(L, value);
+    return keep_get(L, owner, bind_kv_space, keep_key(L, owner, 1, key), push_text);
 }
 
 static int l_put(lua_State *L)

@@ -18,11 +18,9 @@ void bind_query_end(struct bind_query *query)
     bind_walk_end(query->walks);
     query->walks = NULL;
     tn_arena_clear(&query->arena);
-    bind_records_clear(&query->rows);
-    tn_page_clear(&query->page);
-    tn_buf_clear(&query->cursor);
-    tn_page_init(&query->page);
-    query->at = 0;
+    bind_ask_drop(&query->ask);
+    tn_json_free(query->json);
+    query->json = NULL;
     query->left = 0;
 }
 
@@ -59,6 +57,21 @@ struct tn_str bind_query_text(lua_State *L, int index, struct tn_arena *arena)
                    "a value to compare with is a text, a number, a decimal, true or false, not %s",
                    luaL_typename(L, index));
     return keep_text(L, text, arena);
+}
+
+void bind_query_key(lua_State *L, int index, const struct tn_entity *resource,
+                    struct tn_arena *arena, struct tn_str key[TN_STORE_KEY_MAX])
+{
+    const char *const *names = resource->key;
+    luaL_checktype(L, index, LUA_TTABLE);
+    if (!names || !names[0]) luaL_error(L, "%s has no key; use query", resource->name);
+    bind_check_keys(L, index, names);
+    for (size_t n = 0; n < TN_STORE_KEY_MAX && names[n]; n++) {
+        if (lua_getfield(L, index, names[n]) == LUA_TNIL)
+            luaL_error(L, "the key of %s needs '%s'", resource->name, names[n]);
+        key[n] = bind_query_text(L, -1, arena);
+        lua_pop(L, 1);
+    }
 }
 
 /* ---- columns ---- */
@@ -239,12 +252,11 @@ struct bind_query *bind_query_new(lua_State *L, int options, const struct bind_d
     struct bind_query *query = bind_new(L, sizeof *query, &bind_query_class);
     query->resource = resource;
     query->store = desk->store;
-    query->q.team = desk->actor.team;
+    query->q.team = tn_entity_team(resource, desk->actor.team);
     query->q.table = resource->plural;
     query->q.limit = (size_t)resource->page;
     tn_arena_init(&query->arena);
-    bind_records_init(&query->rows);
-    tn_page_init(&query->page);
+    query->json = tn_json_new();
     if (lua_isnoneornil(L, options)) return query;
     take_where(L, options, query);
     take_sort(L, options, query);
@@ -255,19 +267,45 @@ struct bind_query *bind_query_new(lua_State *L, int options, const struct bind_d
     return query;
 }
 
-bool bind_query_run(struct bind_query *query, struct tn_err *err)
+/* ---- pages ---- */
+
+int bind_query_send(lua_State *L, struct bind_query *query, lua_KFunction k)
 {
-    query->rows.n = 0;
-    tn_buf_reset(&query->rows.bodies);
-    if (query->page.more) {
-        tn_buf_clear(&query->cursor);
-        query->cursor = query->page.next;
-        query->q.cursor = tn_buf_str(&query->cursor);
-        query->q.total = false;
-    } else {
-        tn_page_clear(&query->page);
+    struct tn_read *read = tn_read_new(query->q.team);
+    if (query->ask.found) query->q.cursor = bind_query_page(query)->next;
+    tn_read_query(read, &query->q);
+    query->q.cursor = (struct tn_str){NULL, 0}; /* of an answer that goes now */
+    query->q.total = false;
+    return bind_ask_send(L, &query->ask, query->store, read, k, query);
+}
+
+const struct tn_list *bind_query_page(const struct bind_query *query)
+{
+    return tn_found_list(query->ask.found, 0);
+}
+
+bool bind_query_push(lua_State *L, const struct bind_query *query, size_t i)
+{
+    const struct tn_row *row = tn_found_row(query->ask.found, 0, i);
+    if (row) bind_record_push(L, query->json, row);
+    return row;
+}
+
+void bind_query_finish(lua_State *L, const struct bind_query *query)
+{
+    const struct tn_list *page = bind_query_page(query);
+    bind_json_mark_array(L, -1);
+    lua_createtable(L, 0, 4);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, "rows");
+    lua_pushboolean(L, page->more);
+    lua_setfield(L, -2, "more");
+    if (page->more) {
+        lua_pushlstring(L, page->next.p, page->next.n);
+        lua_setfield(L, -2, "next");
     }
-    tn_page_init(&query->page);
-    return tn_store_query(query->store, &query->q, bind_records_add, &query->rows, &query->page,
-                          err);
+    if (page->total >= 0) {
+        lua_pushinteger(L, page->total);
+        lua_setfield(L, -2, "total");
+    }
 }

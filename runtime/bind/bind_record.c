@@ -3,20 +3,19 @@
 
 #include <stdio.h>
 
-#include "base/alloc.h"
-#include "base/hint.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "bind/bind_keep.h"
 
 /* ---- who asks ---- */
 
-void bind_actor_of(lua_State *L, struct bind_actor *out)
+void bind_actor_of(lua_State *L, struct tn_actor *out)
 {
     const struct bind_context *context = bind_context(L);
     const struct tn_task *task = tn_task_current(L);
-    const struct bind_actor *given = task ? tn_task_context(task) : NULL;
+    const struct tn_actor *given = task ? tn_task_context(task) : NULL;
     const struct bind_owner *owner = context->app;
-    *out = (struct bind_actor){.team = TN_TEAM_SYSTEM};
+    *out = (struct tn_actor){.team = TN_TEAM_SYSTEM, .grants = "*:*"};
     if (given) {
         *out = *given;
     } else if (owner && context->integration) {
@@ -45,10 +44,16 @@ bool bind_desk_open(lua_State *L, struct bind_desk *desk, struct tn_err *err)
                    "for that of the event)");
 }
 
-bool bind_may_write(const struct bind_desk *desk, struct tn_err *err)
+struct tn_tx *bind_tx_new(const struct bind_desk *desk)
 {
-    if (!desk->actor.read_only) return true;
-    return tn_fail(err, TN_E_forbidden, "the key '%s' may not write records", desk->actor.name);
+    const struct bind_env *env = desk->owner->env;
+    const struct tn_tx_env of = {.tools = env->tools,
+                                 .store = desk->store,
+                                 .entities = desk->owner->resources,
+                                 .sealer = env->sealer,
+                                 .kv_team = desk->owner->team,
+                                 .kv_space = bind_kv_space};
+    return tn_tx_new(&of, &desk->actor);
 }
 
 /* ---- arguments ---- */
@@ -68,97 +73,7 @@ bool bind_record_id(lua_State *L, int index, struct tn_id *id)
     return tn_id_parse(bind_str(L, index), id);
 }
 
-/* ---- how much is read in one go ---- */
-
-/* The number of calls tells one stretch from the next. */
-static uint64_t stretch_of(lua_State *L)
-{
-    struct tn_isolate_stats stats;
-    tn_isolate_stats(tn_isolate_of(L), &stats);
-    return stats.calls;
-}
-
-bool bind_may_read(lua_State *L)
-{
-    struct bind_owner *owner = bind_context(L)->app;
-    if (!owner) return true; /* there is no store either */
-    uint64_t now = stretch_of(L);
-    if (owner->stretch != now) owner->reads = 0;
-    owner->stretch = now;
-    if (owner->reads >= TN_LIMIT_STORE_CALLS) return false;
-    owner->reads++;
-    return true;
-}
-
-static int read_now(lua_State *L, int status, lua_KContext ctx)
-{
-    lua_CFunction fn = *(lua_CFunction *)ctx;
-    (void)status;
-    lua_remove(L, 1);
-    (void)bind_may_read(L);
-    return fn(L);
-}
-
-static void refuse(lua_State *L)
-{
-    struct tn_err err;
-    tn_fail(&err, TN_E_budget,
-            "this call read the store %d times, which is all it may; read pages "
-            "with store.query",
-            TN_LIMIT_STORE_CALLS);
-    bind_raise(L, &err);
-}
-
-int bind_read(lua_State *L, lua_CFunction fn)
-{
-    if (bind_may_read(L)) return fn(L);
-    if (!tn_task_may_wait(L)) refuse(L);
-    struct tn_task *self = tn_task_self(L);
-    lua_CFunction *hold = lua_newuserdatauv(L, sizeof fn, 0);
-    *hold = fn;
-    lua_insert(L, 1);
-    tn_task_wake(self);
-    return tn_task_park(L, read_now, hold);
-}
-
-/* ---- rows ---- */
-
-void bind_records_init(struct bind_records *rows)
-{
-    *rows = (struct bind_records){.n = 0};
-    rows->json = tn_json_new();
-    tn_buf_init(&rows->bodies, TN_LIMIT_QUERY_BYTES + TN_LIMIT_RECORD);
-}
-
-void bind_records_clear(struct bind_records *rows)
-{
-    tn_buf_clear(&rows->bodies);
-    tn_json_free(rows->json);
-    tn_free(rows->v);
-    *rows = (struct bind_records){.n = 0};
-}
-
-struct bind_row bind_row_of(const struct tn_row *row)
-{
-    return (struct bind_row){.id = row->id,
-                             .version = row->version,
-                             .created_ms = row->created_ms,
-                             .updated_ms = row->updated_ms,
-                             .n = row->body.n};
-}
-
-bool bind_records_add(void *arg, const struct tn_row *row)
-{
-    struct bind_records *rows = arg;
-    if (rows->n == rows->room) {
-        rows->room = rows->room ? rows->room * 2 : 16;
-        rows->v = tn_realloc(rows->v, rows->room * sizeof *rows->v);
-    }
-    rows->v[rows->n] = bind_row_of(row);
-    rows->v[rows->n++].at = rows->bodies.n;
-    tn_buf_addstr(&rows->bodies, row->body);
-    return rows->bodies.n < TN_LIMIT_QUERY_BYTES;
-}
+/* ---- records ---- */
 
 static void set_time(lua_State *L, const char *name, int64_t ms)
 {
@@ -168,12 +83,11 @@ static void set_time(lua_State *L, const char *name, int64_t ms)
     lua_setfield(L, -2, name);
 }
 
-void bind_record_push(lua_State *L, struct tn_json *json, const struct bind_row *row,
-                      struct tn_str body)
+void bind_record_push(lua_State *L, struct tn_json *json, const struct tn_row *row)
 {
     char id[TN_ID_LEN + 1];
     struct tn_err err;
-    if (!tn_json_parse(json, body, &err)) bind_raise(L, &err);
+    if (!tn_json_parse(json, row->body, &err)) bind_raise(L, &err);
     bind_json_push(L, tn_json_root(json));
     tn_id_text(&row->id, id);
     lua_pushstring(L, id);
@@ -184,10 +98,35 @@ void bind_record_push(lua_State *L, struct tn_json *json, const struct bind_row 
     set_time(L, "updatedAt", row->updated_ms);
 }
 
-void bind_records_push(lua_State *L, const struct bind_records *rows, size_t i)
+/* ---- failures with faults ---- */
+
+static void push_fault(lua_State *L, struct tn_json *json, const struct tn_err *fault)
 {
-    const struct bind_row *row = &rows->v[i];
-    bind_record_push(L, rows->json, row, (struct tn_str){rows->bodies.p + row->at, row->n});
+    struct tn_err err;
+    lua_createtable(L, 0, 4);
+    lua_pushstring(L, tn_code_name(fault->code));
+    lua_setfield(L, -2, "code");
+    lua_pushstring(L, fault->field);
+    lua_setfield(L, -2, "path");
+    lua_pushstring(L, fault->text);
+    lua_setfield(L, -2, "message");
+    if (!fault->params[0] || !tn_json_parse(json, tn_str(fault->params), &err)) return;
+    bind_json_push(L, tn_json_root(json));
+    lua_setfield(L, -2, "params");
+}
+
+void bind_push_faults(lua_State *L, struct tn_json *json, const struct tn_err *err,
+                      const struct tn_faults *faults)
+{
+    tn_lua_push_err(L, err);
+    if (!faults->n || strcmp(err->text, faults->v[0].text) != 0) return;
+    lua_createtable(L, (int)faults->n, 0);
+    for (size_t i = 0; i < faults->n; i++) {
+        push_fault(L, json, &faults->v[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    bind_json_mark_array(L, -1);
+    lua_setiuservalue(L, -2, 1);
 }
 
 /* ---- bodies ---- */
@@ -204,12 +143,6 @@ void bind_record_reader_clear(struct bind_record_reader *r)
     tn_json_free(r->json);
     tn_buf_clear(&r->text);
     tn_buf_clear(&r->clean);
-}
-
-static bool is_systems(struct tn_str name)
-{
-    return tn_str_is(name, "id") || tn_str_is(name, "version") || tn_str_is(name, "createdAt") ||
-           tn_str_is(name, "updatedAt");
 }
 
 struct tn_str bind_table(lua_State *L, int index, struct bind_record_reader *r)
@@ -237,7 +170,7 @@ struct tn_str bind_record_body(lua_State *L, int index, struct bind_record_reade
     tn_jw_init(&w, &r->clean);
     tn_jw_object(&w);
     for (struct tn_jiter it = tn_jiter(root); tn_jnext(&it);) {
-        if (!is_systems(it.key)) {
+        if (!tn_is_system_field(it.key)) {
             tn_jw_key(&w, it.key);
             tn_jw_raw(&w, tn_jraw(it.value));
         } else if (tn_str_is(it.key, "id") && tn_jis(it.value, TN_JSON_string)) {

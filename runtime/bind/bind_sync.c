@@ -5,6 +5,7 @@
 
 #include "access/integration.h"
 #include "base/alloc.h"
+#include "bind/bind_ask.h"
 #include "bind/bind_record.h"
 #include "sync/runner.h"
 
@@ -14,6 +15,9 @@ struct flight {
 };
 
 struct syncing {
+    struct bind_ask ask; /* for the integration */
+    const struct bind_env *env;
+    int64_t team;
     struct tn_task *task;
     struct flight *flight;
     struct bind_record_reader reader;
@@ -26,6 +30,7 @@ static void drop_syncing(void *object)
 {
     struct syncing *s = object;
     if (s->flight) s->flight->of = NULL;
+    bind_ask_drop(&s->ask);
     bind_record_reader_clear(&s->reader);
     tn_integration_clear(&s->integration);
 }
@@ -77,21 +82,29 @@ static bool operation_of(const struct bind_env *env, const char *adapter, const 
                              adapter, name);
 }
 
-/* The operation that is meant, and its integration into s. */
-static bool look_up(lua_State *L, const struct bind_desk *desk, struct syncing *s,
-                    struct bind_operation *out, struct tn_err *err)
+static bool may_start(const struct bind_env *env, struct tn_err *err)
 {
-    const struct bind_env *env = desk->owner->env;
+    return (env->runner && env->serving) ||
+           tn_fail(err, TN_E_unavailable, "no sync can be started here");
+}
+
+/* The integration is there, and can do what is asked for: the operation that is meant. */
+static bool look_at(lua_State *L, struct syncing *s, struct bind_operation *out, struct tn_err *err)
+{
     char adapter[128];
-    if (!tn_integration_load(&s->integration, desk->store, env->secrets, desk->actor.team,
-                             bind_str(L, 1), err))
+    if (!bind_ask_answered(&s->ask, err)) return false;
+    const struct tn_row *row = tn_found_row(s->ask.found, 0, 0);
+    if (!row)
+        return tn_fail(err, TN_E_not_found, "there is no integration '%s'", lua_tostring(L, 1));
+    if (!may_start(s->env, err) ||
+        !tn_integration_decode(&s->integration, row, s->env->secrets, err))
         return false;
     snprintf(adapter, sizeof adapter, "%.*s", TN_FMT(s->integration.adapter));
-    if (!env->adapters->has(env->serving, adapter))
+    if (!s->env->adapters->has(s->env->serving, adapter))
         return tn_fail(err, TN_E_unavailable, "the adapter '%s' is not installed", adapter);
     if (!s->integration.enabled)
         return tn_fail(err, TN_E_conflict, "integration '%s' is disabled", lua_tostring(L, 1));
-    return operation_of(env, adapter, lua_tostring(L, 2), out, err);
+    return operation_of(s->env, adapter, lua_tostring(L, 2), out, err);
 }
 
 static struct tn_str filters_of(lua_State *L, struct syncing *s, const struct bind_operation *o)
@@ -105,35 +118,56 @@ static struct tn_str filters_of(lua_State *L, struct syncing *s, const struct bi
     return filters;
 }
 
-int bind_sync(lua_State *L)
+static int start(lua_State *L, int status, lua_KContext ctx)
 {
-    struct bind_desk desk;
+    struct syncing *s = (struct syncing *)ctx;
+    struct bind_operation o = {.name = NULL};
     struct tn_err err;
     char integration[TN_ID_LEN + 1];
-    luaL_checkstring(L, 1);
-    luaL_checkstring(L, 2);
-    lua_settop(L, 3);
-    struct tn_task *task = tn_task_self(L);
-    if (!bind_desk_open(L, &desk, &err) || !bind_may_write(&desk, &err)) return bind_fail(L, &err);
-    const struct bind_env *env = desk.owner->env;
-    if (!env->runner || !env->serving) {
-        tn_fail(&err, TN_E_unavailable, "no sync can be started here");
-        return bind_fail(L, &err);
-    }
-    struct syncing *s = bind_new(L, sizeof *s, &syncing_class);
-    s->task = task;
-    bind_record_reader_init(&s->reader);
-    tn_integration_init(&s->integration);
-    struct bind_operation o = {0};
-    if (!look_up(L, &desk, s, &o, &err)) return bind_fail(L, &err);
+    (void)status;
+    if (!look_at(L, s, &o, &err)) return bind_fail(L, &err);
     tn_id_text(&s->integration.id, integration);
-    struct tn_runner_request q = {.team = desk.actor.team,
+    struct tn_runner_request q = {.team = s->team,
                                   .integration = integration,
                                   .operation = o.name,
                                   .filters = filters_of(L, s, &o),
                                   .trigger = "SCRIPT"};
     s->flight = TN_NEW(struct flight);
     s->flight->of = s;
-    tn_runner_start(env->runner, &q, started, s->flight);
+    tn_runner_start(s->env->runner, &q, started, s->flight);
     return tn_task_park(L, sync_done, s);
+}
+
+/* By its id or, failing that, by its name. */
+static struct tn_read *ask_for(int64_t team, struct tn_str id_or_name)
+{
+    static const char table[] = "integration";
+    struct tn_read *read = tn_read_new(team);
+    struct tn_id id;
+    if (tn_id_parse(id_or_name, &id))
+        tn_read_get(read, table, &id);
+    else
+        tn_read_key(read, table, &id_or_name, 1);
+    return read;
+}
+
+int bind_sync(lua_State *L)
+{
+    struct bind_desk desk;
+    struct tn_err err;
+    luaL_checkstring(L, 1);
+    luaL_checkstring(L, 2);
+    lua_settop(L, 3);
+    struct tn_task *task = tn_task_self(L);
+    if (!bind_desk_open(L, &desk, &err) ||
+        !tn_actor_must_system(&desk.actor, "integration", "sync", &err) ||
+        !may_start(desk.owner->env, &err))
+        return bind_fail(L, &err);
+    struct syncing *s = bind_new(L, sizeof *s, &syncing_class);
+    s->task = task;
+    s->env = desk.owner->env;
+    s->team = desk.actor.team;
+    bind_record_reader_init(&s->reader);
+    tn_integration_init(&s->integration);
+    return bind_ask_send(L, &s->ask, desk.store, ask_for(s->team, bind_str(L, 1)), start, s);
 }

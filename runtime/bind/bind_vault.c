@@ -24,24 +24,25 @@ static struct tn_str belongs(const struct bind_owner *owner, struct tn_str key,
     return (struct tn_str){out, (size_t)n};
 }
 
+static int push_opened(lua_State *L, const struct bind_owner *owner, struct tn_str key,
+                       struct tn_str sealed)
+{
+    struct tn_buf *plain = keep_hold(L);
+    char aad[KEEP_KEY + 64];
+    struct tn_err err;
+    if (!tn_unseal(&owner->env->secrets->vault, sealed, belongs(owner, key, aad), plain, &err))
+        return bind_fail(L, &err);
+    return keep_push(L, plain);
+}
+
 /* The text, or nil when there is none or its time is up; nil, err when it cannot be opened. */
 static int l_get(lua_State *L)
 {
     const struct bind_owner *owner;
-    char key[KEEP_KEY], aad[KEEP_KEY + 64];
+    char key[KEEP_KEY];
     struct tn_err err;
     if (!ready(L, &owner, &err)) return bind_fail(L, &err);
-    struct tn_str name = keep_key(L, owner, 1, key);
-    struct tn_buf *sealed = keep_hold(L), *plain = keep_hold(L);
-    if (!keep_get(owner, space, name, sealed, NULL, &err)) {
-        if (err.kind != TN_E_none) return bind_fail(L, &err);
-        lua_pushnil(L);
-        return 1;
-    }
-    if (!tn_unseal(&owner->env->secrets->vault, tn_buf_str(sealed), belongs(owner, name, aad),
-                   plain, &err))
-        return bind_fail(L, &err);
-    return keep_push(L, plain);
+    return keep_get(L, owner, space, keep_key(L, owner, 1, key), push_opened);
 }
 
 static int l_put(lua_State *L)

@@ -4,9 +4,8 @@
 #ifndef TN_BIND_OWNER_H
 #define TN_BIND_OWNER_H
 
-#include "base/id.h"
 #include "bind/bind.h"
-#include "model/entity.h"
+#include "model/tx.h"
 
 struct tn_example_watch;
 struct tn_runner;
@@ -34,6 +33,8 @@ struct bind_env {
     struct tn_log *log;
     struct tn_http_client *http;
     struct tn_store *store;
+    struct tn_tx_tools *tools; /* with a store */
+    struct tn_sealer sealer;   /* of records' secrets */
     const struct tn_secrets *secrets;
     struct tn_runner *runner; /* for tn.sync */
     const struct bind_adapters *adapters;
@@ -47,20 +48,10 @@ struct bind_owner {
     int64_t team;                        /* TN_TEAM_SYSTEM for units, else the integration's */
     char name[128];                      /* the integration's id, or the unit's name */
     const struct tn_entities *resources; /* that it goes by; NULL: none */
-    /* What was read from the store in the stretch under way (bind_record.c). */
-    uint64_t stretch;
-    unsigned reads;
 };
 
-/* On whose behalf a task works when that is not the isolate's owner: the context of tasks that
- * serve a request or run a rule.  Outlives the task. */
-struct bind_actor {
-    int64_t team;        /* TN_TEAM_SYSTEM: none */
-    char name[144];      /* for the audit: "rule order_done" */
-    bool read_only;      /* it may not write records and events */
-    struct tn_id origin; /* of events that it causes; zeroes: none */
-};
-/* That of the task under way, else the owner's own. */
-void bind_actor_of(lua_State *L, struct bind_actor *out);
+/* On whose behalf a script works: the actor that is the context of the task under way (it serves a
+ * request or runs a rule; it outlives the task), else the owner, who may do everything. */
+void bind_actor_of(lua_State *L, struct tn_actor *out);
 
 #endif

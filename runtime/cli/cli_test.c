@@ -217,10 +217,12 @@ static void open_store(struct testing *t)
 {
     struct tn_err err;
     t->store = tn_scratch_store_open(t->workshop.loop, t->workshop.units, &t->clock, &err);
-    if (t->store)
-        t->workshop.env.store = tn_scratch_store_of(t->store);
-    else
+    if (!t->store) {
         fprintf(stderr, "tests have no store: %s\n", err.text);
+        return;
+    }
+    t->workshop.env.store = tn_scratch_store_of(t->store);
+    t->workshop.env.tools = tn_tx_tools_new();
 }
 
 /* ---- one test ---- */
@@ -397,6 +399,7 @@ int tn_cli_test(int argc, char **argv)
     if (ok && t->n_files) open_store(t);
     status = ok ? run_all(t, began) : tn_cli_fail(&err);
     tn_scratch_store_close(t->store);
+    tn_tx_tools_free(t->workshop.env.tools);
     tn_workshop_close(&t->workshop);
     for (size_t i = 0; i < t->n_files; i++) tn_free(t->files[i]);
     tn_free(t);

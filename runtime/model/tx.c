@@ -2,6 +2,7 @@
 #include "model/tx.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/fault.h"
@@ -761,6 +762,61 @@ static void note_versions(struct tn_tx *tx, const struct tn_committed *done)
     for (size_t i = 0; i < n; i++) tx->versions[i] = done->ops[i].version;
 }
 
+/* ---- keys that are taken ---- */
+
+/* The store names the operation that it refused, and records are the first, in their order. */
+static const struct tn_tx_record *refused(const struct tn_tx *tx, const struct tn_err *err)
+{
+    char *end;
+    unsigned long n = strtoul(err->field, &end, 10);
+    const struct tn_tx_record *r = *end || !err->field[0] ? NULL : tx->first;
+    while (r && n--) r = r->next;
+    return r && r->there && r->changed ? r : NULL;
+}
+
+/* "'A'", or "partNumber 'C', organizationCode 'V1'". */
+static void key_text(const struct tn_entity *e, const struct tn_str *key, char *out, size_t room)
+{
+    size_t n = tn_entity_key_length(e), at = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < n && at < room; i++)
+        at += (size_t)snprintf(out + at, room - at, "%s%s%s'%.*s'", i ? ", " : "",
+                               n > 1 ? e->key[i] : "", n > 1 ? " " : "", TN_FMT(key[i]));
+}
+
+/* In the words of the entity, with what the store says of the record that has the key. */
+static void say_taken(const struct tn_tx_record *r, const struct tn_str *key, struct tn_err *err)
+{
+    char text[300];
+    struct tn_err said = *err;
+    key_text(r->entity, key, text, sizeof text);
+    tn_fail(err, TN_E_key_taken, "%s: another %s has %s already", r->entity->key[0],
+            r->entity->name, text);
+    tn_fail_field(err, "%s", r->entity->key[0]);
+    tn_fail_code(err, TN_CODE_taken, "%s", said.params);
+}
+
+/* Who looked for the key and found no record has read what is no longer so: a conflict, and the
+ * steps are to be made anew. */
+static void see_to_key(struct tn_tx *tx, struct tn_err *err)
+{
+    struct tn_str key[TN_STORE_KEY_MAX];
+    const struct tn_tx_record *r = refused(tx, err);
+    struct tn_json *json = tx->env.tools->after;
+    struct tn_arena arena;
+    struct tn_err ignored;
+    if (!r) return;
+    tn_arena_init(&arena);
+    if (tn_json_parse(json, r->body, &ignored) &&
+        key_in(r->entity, tn_json_root(json), &arena, key)) {
+        if (key_known(tx, r->entity, key))
+            err->kind = TN_E_conflict;
+        else
+            say_taken(r, key, err);
+    }
+    tn_arena_clear(&arena);
+}
+
 static void on_committed(void *arg, const struct tn_committed *done, const struct tn_err *err)
 {
     struct flight *flight = arg;
@@ -769,8 +825,16 @@ static void on_committed(void *arg, const struct tn_committed *done, const struc
     if (!tx) return;
     tx->flight = NULL;
     if (done) note_versions(tx, done);
+    struct tn_err said;
+    if (err && err->kind == TN_E_key_taken) {
+        said = *err;
+        see_to_key(tx, &said);
+        err = &said;
+    }
     finish(tx, err);
 }
+
+/* ---- sending ---- */
 
 static bool send_it(struct tn_tx *tx, struct tn_err *err)
 {
@@ -785,10 +849,18 @@ static bool send_it(struct tn_tx *tx, struct tn_err *err)
     return true;
 }
 
+/* It has nothing to write and nothing to be checked. */
+static bool is_idle(const struct tn_tx *tx)
+{
+    const struct kv *kv = tx->kvs;
+    while (kv && !kv->changed) kv = kv->next;
+    return !tx->first && !tx->notes && !kv;
+}
+
 static void send(struct tn_tx *tx, const struct tn_err *failed)
 {
     struct tn_err err = tx->broken;
-    if (failed)
+    if (failed || is_idle(tx))
         finish(tx, failed);
     else if (err.kind || !send_it(tx, &err))
         finish(tx, &err);
@@ -806,7 +878,7 @@ void tn_tx_commit(struct tn_tx *tx, tn_tx_fn done, void *arg)
     tx->arg = arg;
     tx->then = send;
     tn_err_clear(&tx->broken);
-    if (each_reference(tx, true, &tx->broken) && !tx->wanted)
+    if (each_reference(tx, true, &tx->broken) && !tx->wanted && !is_idle(tx))
         try_to_send(tx);
     else
         ask_store(tx);

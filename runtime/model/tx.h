@@ -73,8 +73,8 @@ void tn_tx_fetch(struct tn_tx *tx, tn_tx_fn done, void *arg);
 /* The record, *out NULL when there is none; that too is checked at commit. */
 TN_MUST_CHECK bool tn_tx_get(struct tn_tx *tx, const struct tn_entity *e, const struct tn_id *id,
                              struct tn_tx_record **out, struct tn_err *err);
-/* By key.  That no record has the key is not noted: whoever creates one then meets key_taken if
- * another came first. */
+/* By key.  That no record has the key is checked when one with it is written: there is a conflict
+ * if another came first. */
 TN_MUST_CHECK bool tn_tx_find(struct tn_tx *tx, const struct tn_entity *e, const struct tn_str *key,
                               struct tn_tx_record **out, struct tn_err *err);
 /* A row that a query gave; *out NULL when the transaction has deleted it. */
@@ -117,8 +117,9 @@ TN_MUST_CHECK bool tn_tx_kv_set(struct tn_tx *tx, struct tn_str key, struct tn_s
 /* Looks whether the records are there that the written ones name, and commits.  done once, in a
  * later turn, unless the transaction is freed before; the commit may be durable all the same.
  * Kinds: conflict (something that was read has changed: make the steps anew in a new transaction),
- * key_taken, invalid (a reference), and all that a commit can say.  Nothing to write and nothing
- * read: done at once in the next turn. */
+ * key_taken (another record has the key, which the steps did not look for), invalid (a reference),
+ * and all that a commit can say.  Nothing to write and no record read: done without a
+ * commit. */
 void tn_tx_commit(struct tn_tx *tx, tn_tx_fn done, void *arg);
 /* Once done said that it is durable: the version that a record has now; 0: it is gone. */
 int64_t tn_tx_version(const struct tn_tx *tx, const struct tn_tx_record *r);

@@ -20,7 +20,7 @@ const struct tn_err *tn_lua_test_err(lua_State *L, int index)
 
 void tn_lua_push_err(lua_State *L, const struct tn_err *err)
 {
-    struct tn_err *box = lua_newuserdatauv(L, sizeof *box, 0);
+    struct tn_err *box = lua_newuserdatauv(L, sizeof *box, 1);
     *box = *err;
     luaL_setmetatable(L, CLASS);
 }
@@ -58,6 +58,10 @@ static int l_index(lua_State *L)
         lua_pushinteger(L, err->line);
     else if (tn_str_is(key, "field"))
         push_text(L, err->field);
+    else if (tn_str_is(key, "code"))
+        push_text(L, tn_code_name(err->code));
+    else if (tn_str_is(key, "faults"))
+        lua_getiuservalue(L, 1, 1);
     else
         lua_pushnil(L);
     return 1;

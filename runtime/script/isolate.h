@@ -162,7 +162,8 @@ void tn_isolate_log(struct tn_isolate *iso, enum tn_level level, const char *are
 void tn_lua_seal(lua_State *L, const char *name);
 /* The same for a module of ours: what it has not raises, with the nearest name, where it stands. */
 void tn_lua_seal_module(lua_State *L, const char *name);
-/* Errors as Lua values: fields kind, message, status, retry, file, line, field; tostring. */
+/* Errors as Lua values: fields kind, code, message, status, retry, file, line, field; tostring.
+ * Field faults is their first user value. */
 void tn_lua_push_err(lua_State *L, const struct tn_err *err);
 /* NULL: the value is none. */
 const struct tn_err *tn_lua_test_err(lua_State *L, int index);

@@ -338,10 +338,16 @@ void tn_task_run_ready(void *arg)
 
 /* ---- inside ---- */
 
-bool tn_task_may_wait(lua_State *L)
+struct tn_task *tn_task_reader(lua_State *L)
 {
     const struct tn_isolate *iso = tn_isolate_of(L);
-    return iso->current && !iso->current->held && !iso->pinned && lua_isyieldable(L);
+    return !iso->pinned && lua_isyieldable(L) ? iso->current : NULL;
+}
+
+bool tn_task_may_wait(lua_State *L)
+{
+    const struct tn_task *task = tn_task_reader(L);
+    return task && !task->held;
 }
 
 void tn_task_hold(struct tn_task *task, bool on)
@@ -374,13 +380,24 @@ static int go_on(lua_State *L, int status, lua_KContext ctx)
     return tn_isolate_give_way(L, ctx, go_on);
 }
 
-int tn_task_park(lua_State *L, lua_KFunction k, void *ctx)
+static int park(lua_State *L, struct tn_task *task, lua_KFunction k, void *ctx)
 {
-    struct tn_task *task = tn_task_self(L);
     task->iso->parking = true;
     task->k = k;
     task->ctx = ctx;
     return lua_yieldk(L, 0, (lua_KContext)task, go_on);
+}
+
+int tn_task_park(lua_State *L, lua_KFunction k, void *ctx)
+{
+    return park(L, tn_task_self(L), k, ctx);
+}
+
+int tn_task_park_reader(lua_State *L, lua_KFunction k, void *ctx)
+{
+    struct tn_task *task = tn_task_reader(L);
+    assert(task);
+    return park(L, task, k, ctx);
 }
 
 void tn_task_wake(struct tn_task *task)

@@ -48,13 +48,17 @@ const void *tn_task_context(const struct tn_task *task); /* as it was started wi
  * in a transaction. */
 struct tn_task *tn_task_self(lua_State *L);
 bool tn_task_may_wait(lua_State *L);
-/* Until it is let go, the task cannot wait; it can be left for a while, as any. */
+/* Until it is let go, the task cannot wait but for reads; it can be left for a while, as any. */
 void tn_task_hold(struct tn_task *task, bool on);
+/* The task that runs L, held or not; NULL: nothing can wait here.  For reads of the store. */
+struct tn_task *tn_task_reader(lua_State *L);
 /* The task under way, whether it could wait here or not; NULL: none. */
 struct tn_task *tn_task_current(lua_State *L);
 /* Waits until tn_task_wake; then k(L, LUA_YIELD, ctx) goes on inside the task with an unchanged
  * stack.  To be returned by the module function. */
 int tn_task_park(lua_State *L, lua_KFunction k, void *ctx);
+/* The same for tn_task_reader's task. */
+int tn_task_park_reader(lua_State *L, lua_KFunction k, void *ctx);
 /* Goes on in a later turn of the loop.  More than one wake for one park counts once. */
 void tn_task_wake(struct tn_task *task);
 

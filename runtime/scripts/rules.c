@@ -293,7 +293,7 @@ static bool once(void *self, const char *rule, const struct tn_event *e, struct 
 
 struct run {
     struct set *set;
-    struct bind_actor actor;
+    struct tn_actor actor;
     const struct tn_event *e; /* the dispatcher's, until the run is over or cancelled */
     struct tn_task *task;
     tn_rule_done_fn done; /* NULL: cancelled */
@@ -347,6 +347,7 @@ static void *start(void *self, const char *rule, const struct tn_event *e, tn_ru
     run->actor.team = e->team;
     run->actor.origin = tn_event_cause(tn_event_depth(&e->origin) + 1);
     snprintf(run->actor.name, sizeof run->actor.name, "rule %s", rule);
+    snprintf(run->actor.grants, sizeof run->actor.grants, "*:*");
     const struct tn_task_call how = {
         .push = push_event, .done = run_done, .limit_ms = TN_LIMIT_RULE_MS, .context = &run->actor};
     set->refs++;

@@ -70,7 +70,7 @@ const struct tn_adapter_ops tn_scripts_adapters = {
     .load = load_source, .stop = tn_connections_stop, .open = open_source};
 
 void tn_scripts_serve(struct tn_scripts *s, const struct tn_surface_row *row,
-                      const struct bind_actor *actor, struct tn_http_exchange *x,
+                      const struct tn_actor *actor, struct tn_http_exchange *x,
                       tn_surface_error_fn error, void *arg)
 {
     const char *isolate = tn_isolate_name(tn_unit_isolate(row->unit));

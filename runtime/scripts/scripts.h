@@ -48,7 +48,7 @@ struct tn_connections *tn_scripts_connections(const struct tn_scripts *s);
 extern const struct tn_adapter_ops tn_scripts_adapters;
 /* As tn_surface_serve, unless its isolate is in quarantine. */
 void tn_scripts_serve(struct tn_scripts *s, const struct tn_surface_row *row,
-                      const struct bind_actor *actor, struct tn_http_exchange *x,
+                      const struct tn_actor *actor, struct tn_http_exchange *x,
                       tn_surface_error_fn error, void *arg);
 /* The files of the site folder and those shipped that it does not replace.  own gets those of the
  * folder alone; NULL: there is none. */

@@ -164,7 +164,7 @@ struct call {
     struct tn_unit *unit;
     struct tn_http_exchange *x;
     struct tn_task *task;
-    struct bind_actor actor;
+    struct tn_actor actor;
     tn_surface_error_fn error;
     void *error_arg;
     int status;
@@ -326,7 +326,7 @@ static void client_gone(void *arg, struct tn_http_exchange *x)
     tn_task_cancel(c->task);
 }
 
-void tn_surface_serve(const struct tn_surface_row *row, const struct bind_actor *actor,
+void tn_surface_serve(const struct tn_surface_row *row, const struct tn_actor *actor,
                       struct tn_http_exchange *x, tn_surface_error_fn error, void *arg)
 {
     struct call *c = TN_NEW(struct call);

@@ -31,7 +31,7 @@ typedef void (*tn_surface_error_fn)(void *arg, struct tn_http_exchange *x,
 /* Serves x, which a router matched with the row's pattern; finishes x now or later.  The unit lives
  * on until then.  actor (copied): on whose behalf.  Errors of the script, and answers
  * that are none, go through error. */
-void tn_surface_serve(const struct tn_surface_row *row, const struct bind_actor *actor,
+void tn_surface_serve(const struct tn_surface_row *row, const struct tn_actor *actor,
                       struct tn_http_exchange *x, tn_surface_error_fn error, void *arg);
 
 #endif

@@ -25,6 +25,14 @@ local tenon = {}
 ---@field file string? script file
 ---@field line integer?
 ---@field field string? path of the offending field
+---@field code string? which rule a value breaks: "required", "too_long", "move", "reference", ...
+---@field faults tenon.fault[]? all that is wrong with a record, the first hundred: `message` is that of the first
+
+---@class tenon.fault
+---@field code string as err.code
+---@field path string of the field: "lines[2].quantity"
+---@field message string one sentence
+---@field params table<string, any>? the values in the sentence
 
 ---@class tenon.field
 ---@alias tenon.field_maker fun(options: tenon.field_options): tenon.field

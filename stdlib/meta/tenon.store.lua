@@ -5,6 +5,11 @@
 --- a rule those of the event's team; for none of these `err.kind` is "forbidden".  Where there is no
 --- store (tenon check, previews) it is "unavailable".
 ---
+--- What reads waits, also in the function of a transaction.  While a file is loaded and in a mapping's
+--- function nothing can wait, so the store cannot be read there: that raises.  A mapping's function gets the
+--- record and gives the same for the same record; let the adapter add to the record what the store knows, or
+--- let a rule do it.
+---
 --- ```lua
 --- local store = require "tenon.store"
 --- local order = store.find("order", { number = "4711" })
@@ -82,7 +87,7 @@ function store.query(resource, query) end
 ---@return fun(): tenon.record?
 function store.each(resource, query) end
 
---- Runs fn, which may not wait, and commits what it did: all of it or nothing.  Everything that it read
+--- Runs fn, which may wait for what it reads alone, and commits what it did: all of it or nothing.  Everything that it read
 --- is checked to be as it was, also that what was not there still is not; if not, fn is run again, eight
 --- times at most with growing pauses, then err.kind is "conflict".  Waits until it is durable; answers what
 --- fn returned, or true.  What fn raises goes on to the caller, and nothing is written.
@@ -94,11 +99,14 @@ function store.each(resource, query) end
 --- ```
 ---@param fn fun(tx: tenon.transaction): ...
 ---@return any ... or nil
----@return tenon.error? err conflict, disk_full, io, unavailable, overloaded, too_large
+---@return tenon.error? err conflict, key_taken, invalid (a reference), disk_full, io, unavailable, overloaded, too_large
 function store.transaction(fn) end
 
---- Its methods raise: what the resource does not allow ("invalid", with `err.field`), a key that another
---- record has ("key_taken"), an id that is taken ("conflict"), a record that is not there ("not_found").  1,000 reads, 1,000 writes, 16 MiB.
+--- Its methods raise: what the resource does not allow ("invalid", with `err.field`, `err.code` and all of it
+--- in `err.faults`), a state that may not follow ("state"), an id that is taken ("conflict"), a record that is
+--- not there ("not_found"), what the key of the request does not permit ("forbidden").  Keys that are taken and
+--- references to nothing are found when it commits.  Only the task that began it can use it.  1,000 reads,
+--- 1,000 writes, 16 MiB.
 ---@class tenon.transaction
 local Transaction = {}
 
@@ -108,7 +116,8 @@ local Transaction = {}
 ---@return tenon.record?
 function Transaction:get(resource, id) end
 
---- Sees the transaction's own writes.  That nobody has the key is checked when the record is created.
+--- Sees the transaction's own writes.  That nobody has the key is checked when the record is created: if
+--- another came first, the function is run again and finds it.
 ---@param resource string
 ---@param key table<string, any>
 ---@return tenon.record?

@@ -97,6 +97,7 @@ static inline void stage_store(struct stage *s)
     struct tn_store_options o = {.dir = s->dir, .socket = s->socket, .holder = tn_id_new()};
     s->rig.env.store = tn_store_open(s->rig.loop, &o, &err);
     if (!s->rig.env.store) fail_msg("%s", err.text);
+    s->rig.env.tools = tn_tx_tools_new();
     tn_store_on_ready(s->rig.env.store, stage_set, &ready);
     rig_until(&s->rig, &ready);
 }
@@ -170,6 +171,7 @@ static inline int stage_close(void **state)
     tn_store_close(s->rig.env.store);
     tn_store_server_close(s->server);
     close(s->store_fd);
+    tn_tx_tools_free(s->rig.env.tools);
     rig_close(&s->rig);
     nftw(s->dir, stage_unlink, 16, FTW_DEPTH | FTW_PHYS);
     tn_free(s);
@@ -200,7 +202,7 @@ static inline void stage_done(void *arg, const struct tn_err *err)
 /* The body of a function with store, event, json, dec, kv and show at hand, as a task of the
  * isolate: its results as one text, or "kind: message". */
 static inline const char *stage_run_in(struct stage *s, struct tn_isolate *iso,
-                                       const struct bind_actor *actor, const char *text)
+                                       const struct tn_actor *actor, const char *text)
 {
     const struct tn_task_call how = {.take = stage_take, .done = stage_done, .context = actor};
     char *chunk = NULL;

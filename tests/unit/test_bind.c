@@ -119,10 +119,12 @@ static void compare(const char *module, const struct names *real, const struct n
 /* Objects of a module that have files of their own. */
 static void add_objects(const char *module, struct names *c)
 {
-    static const char *const files[] = {"runtime/bind/bind_stream.c", "runtime/bind/http_reply.c"};
-    if (strcmp(module, "tenon.http") != 0) return;
+    static const char *const files[][2] = {{"tenon.http", "runtime/bind/bind_stream.c"},
+                                           {"tenon.http", "runtime/bind/http_reply.c"},
+                                           {"tenon.store", "runtime/bind/bind_transaction.c"}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char *source = read_source(files[i]);
+        if (strcmp(module, files[i][0]) != 0) continue;
+        char *source = read_source(files[i][1]);
         assert_non_null(source);
         names_in_c(source, c);
         tn_free(source);

@@ -68,7 +68,7 @@ static void script_failed(void *arg, struct tn_http_exchange *x, const struct tn
 
 static void serve_row(void *arg, struct tn_http_exchange *x)
 {
-    static const struct bind_actor actor = {.team = 1, .name = "a test"};
+    static const struct tn_actor actor = {.team = 1, .name = "a test", .grants = "*:*"};
     tn_surface_serve(tn_http_match(x)->route->user, &actor, x, script_failed, arg);
 }
 
@@ -107,6 +107,7 @@ static void open_store(struct stage *s)
         &s->secrets, TN_STR("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"),
         TN_STR("salt"), &err));
     s->rig.env.secrets = &s->secrets;
+    s->rig.env.tools = tn_tx_tools_new();
 }
 
 static void free_surfaces(void *surfaces)
@@ -169,6 +170,7 @@ static int close_stage(void **state)
     tn_store_close(store);
     tn_store_server_close(s->server);
     close(s->store_fd);
+    tn_tx_tools_free(s->rig.env.tools);
     rig_close(&s->rig);
     snprintf(command, sizeof command, "rm -rf %s", s->dir);
     tn_free(s);
