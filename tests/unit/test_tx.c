@@ -401,7 +401,7 @@ static void what_was_not_fetched_is_a_fault_of_the_caller(void **state)
 static void assert_taken(struct bench *b, struct tn_tx *tx)
 {
     assert_false(commit(b, tx));
-    assert_int_equal(b->r.err.kind, TN_E_conflict);
+    assert_int_equal(b->r.err.kind, TN_E_key_taken);
     assert_int_equal(b->r.err.code, TN_CODE_taken);
     assert_string_equal(b->r.err.text, "number: another order has 'A' already");
     assert_string_equal(b->r.err.field, "number");
@@ -433,7 +433,7 @@ static void a_key_that_is_taken_is_named(void **state)
     assert_null(r);
     assert_true(tn_tx_create(late, &order, &second, a, &err));
     assert_false(commit(b, late));
-    assert_int_equal(b->r.err.kind, TN_E_key_taken);
+    assert_int_equal(b->r.err.kind, TN_E_conflict);
     assert_int_equal(b->r.err.code, TN_CODE_none);
     tn_tx_free(late);
 }
