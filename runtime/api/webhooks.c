@@ -106,7 +106,7 @@ static void stored(void *arg, const struct tn_committed *done, const struct tn_e
     (void)done;
     if (!err)
         answer(r->x, 202, r->status, r->id);
-    else if (err->kind == TN_E_conflict)
+    else if (err->kind == TN_E_key_taken)
         answer(r->x, 200, "duplicate", NULL);
     else
         tn_answer_err(r->x, err);

@@ -386,7 +386,7 @@ static int committed(lua_State *L, int status, lua_KContext ctx)
     struct deal *d = (struct deal *)ctx;
     (void)status;
     if (d->err.kind == TN_E_none) return succeed(L, d);
-    bool changed = d->err.kind == TN_E_conflict && d->err.code != TN_CODE_taken;
+    bool changed = d->err.kind == TN_E_conflict;
     if (!changed || ++d->tries >= TN_LIMIT_TX_TRIES) return give_up(L, d);
     tn_tx_free(d->tx);
     d->tx = NULL;
