@@ -573,11 +573,15 @@ static void what_waits_is_its_own_tasks_alone(void **state)
 {
     struct stage *s = *state, *other = TN_NEW(struct stage);
     static const char body[] =
-        "local store = require 'tenon.store' local tx, step, walk "
-        "return function() if tx then return select(2, pcall(tx.get, tx, 'order', 'x')), "
-        "select(2, pcall(step, walk)) end step, walk = store.each 'order' "
+        "local store = require 'tenon.store' local tx, step, walk, first, seen "
+        "return function() "
+        "if first then "
+        "while not tx do store.query('order', { limit = 1 }) end "
+        "local taken, walked = select(2, pcall(tx.get, tx, 'order', 'x')), "
+        "select(2, pcall(step, walk)) seen = true return taken, walked end "
+        "first = true step, walk = store.each 'order' "
         "return store.transaction(function(t) tx = t "
-        "tx:get('order', '01890a5d-ac96-774b-bcce-b302099a8057') return 'alone' end) end";
+        "repeat t:query('order', { limit = 1 }) until seen return 'alone' end) end";
     const struct tn_task_call how = {.take = stage_take, .done = stage_done};
     int ref;
     assert_true(tn_isolate_load_text(s->iso, "scripts/o.lua", tn_str(body), &ref, &s->err));
