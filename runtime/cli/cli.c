@@ -11,7 +11,7 @@
 #include "cli/args.h"
 
 static const struct tn_command commands[] = {
-    {"serve", "[options]", "run the server", NULL}, /* it is the program's own */
+    {"serve", "[options]", "run the server", NULL}, /* the program defines serve itself */
     {"check", "[--site DIR] [--json]", "load all scripts and run all examples, print every fault",
      tn_cli_check},
     {"test", "[PATH...] [--site DIR] [--tap]",
@@ -97,7 +97,7 @@ static bool asks_for_help(int argc, char **argv)
     return false;
 }
 
-/* What it is, then its options: the command itself prints them, its table is its own. */
+/* Prints what the command does, then lets it print its options, since it has their table. */
 static int help_of(const struct tn_command *c, void (*serve_help)(void))
 {
     char word[] = "--help", *argv[] = {word, NULL};

@@ -59,7 +59,7 @@ static void write_wish(struct tn_buf *body, const char *expect, const char *shad
     if (shadow && tn_str_u64(tn_str(shadow), &minutes))
         tn_jw_kint(&w, "shadowMinutes", (int64_t)minutes);
     else if (shadow)
-        tn_jw_kz(&w, "shadowMinutes", shadow); /* the server says what is wrong with it */
+        tn_jw_kz(&w, "shadowMinutes", shadow); /* the server says what is wrong with the value */
     tn_jw_end(&w);
 }
 
