@@ -130,7 +130,7 @@ struct reading {
     struct tn_json *json;
 };
 
-/* One that does not open (another master key, damage) says nothing. */
+/* Skips findings that cannot be decrypted (another master key, damage). */
 static bool read_sealed(void *arg, struct tn_str key, struct tn_str value, int64_t version)
 {
     struct reading *r = arg;
@@ -145,7 +145,7 @@ static bool read_sealed(void *arg, struct tn_str key, struct tn_str value, int64
     return true;
 }
 
-/* What workers kept: of all of them, or of one (its whole key as prefix). */
+/* Reads the findings that workers kept: of all of them, or of one (its whole key as prefix). */
 static bool read_kept(struct tn_store *store, const struct tn_secrets *secrets, int64_t team,
                       const char *prefix, struct team *into, struct tn_err *err)
 {
@@ -163,7 +163,7 @@ static void own_key(const struct tn_shadow *s, char key[KEY_MAX])
     snprintf(key + n, KEY_MAX - n, "%03d", s->o.worker);
 }
 
-/* A worker that took the place of a dead one goes on with what that had kept. */
+/* A worker that replaces a dead one goes on with the findings of that one. */
 static struct team *team_of(struct tn_shadow *s, int64_t team)
 {
     char key[KEY_MAX];
