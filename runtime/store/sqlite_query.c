@@ -32,7 +32,7 @@ struct builder {
     struct tn_cell from[TN_STORE_SORT_MAX]; /* the cursor */
     int64_t from_n;
     int64_t team_from; /* all records of the team lie at or behind this n; 0: not looked up */
-    unsigned left;     /* virtual machine steps of SQLite so far, in units */
+    unsigned left;     /* steps that the query may still take, in units */
 };
 
 /* ------------------------------------------------------------------ columns and values */
