@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bind.h - what scripts can call, and the tools to bind more.
+/* bind.h - the modules that scripts can require, and the tools to bind more.
  * bind.c lists all modules in one table; bind_<module>.c does one.  Misuse raises (luaL_check*);
  * the world's failures return nil, err; what waits parks its task (script/task.h). */
 #ifndef TN_BIND_BIND_H
@@ -19,8 +19,9 @@ struct tn_field;
 struct tn_http_client;
 struct tn_store;
 
-/* What an isolate's modules work with; set by the application before the isolate is made (option
- * `context`), outlives it.  Pointers may be NULL: modules that need them answer unavailable. */
+/* The environment of an isolate's modules. The application sets it before it makes the isolate
+ * (option `context`); it outlives the isolate.  Pointers may be NULL: modules that need them answer
+ * unavailable. */
 struct bind_context {
     struct tn_loop *loop;
     struct tn_log *log;

@@ -8,7 +8,7 @@
 #include "bind/owner.h"
 #include "store/store.h"
 
-/* What a function works with: the store, and a team that is never the script's to choose. */
+/* The store and the team with which a function works; a script cannot choose its team. */
 struct bind_desk {
     struct bind_owner *owner;
     struct tn_store *store;

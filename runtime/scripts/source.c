@@ -44,7 +44,7 @@ struct source {
     char *filters; /* until the task has begun; NULL: none */
 };
 
-/* What the script sees. */
+/* The userdata that the script sees. */
 struct handle {
     struct source *source; /* NULL: it is gone */
 };

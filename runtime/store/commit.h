@@ -8,9 +8,9 @@
  * in a key column or an external id: kind invalid.
  *
  * Keys are judged by the end of the commit, so its writes may exchange and shift them in any order.
- * Who has a key at the end: the record that had it before and was given no other, else the one that
- * the earliest operation gave it to.  Another one's put or patch fails the commit (key_taken);
- * another one's upsert is left out (see tn_commit_upsert). */
+ * At the end a key belongs to the record that had it before and was given no other, else to the
+ * record to which the earliest operation gave it.  Another one's put or patch fails the commit
+ * (key_taken); another one's upsert is left out (see tn_commit_upsert). */
 #ifndef TN_STORE_COMMIT_H
 #define TN_STORE_COMMIT_H
 

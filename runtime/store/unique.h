@@ -61,7 +61,7 @@ void tn_unique_gone(struct tn_writer *w, const struct tn_wtable *t, int64_t n);
 /* Begins the wait. */
 void tn_unique_begin(struct tn_writer *w);
 
-/* What the last time through the commit found about one of its upserts. */
+/* The verdict of the last round on one of the upserts. */
 struct tn_verdict {
     bool left_out;  /* else: it adopts record n */
     bool adoptable; /* left out, but on_key_conflict "adopt" may help */

@@ -23,7 +23,7 @@ void tn_evidence_watch(struct tn_store *store, const struct tn_secrets *secrets,
 TN_MUST_CHECK bool tn_evidence_forget(struct tn_store *store, int64_t team, const char *id,
                                       struct tn_commit *commit, struct tn_err *err);
 
-/* Whose names: the integrations of a team. */
+/* Names the integrations of a team. */
 struct tn_evidence_names {
     struct tn_store *store;
     const struct tn_secrets *secrets;
