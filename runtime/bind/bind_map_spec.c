@@ -252,7 +252,7 @@ static void read_when(struct reader *r, int node, struct tn_spec_value *v)
     struct tn_str *args = room(r, lua_rawlen(L, -1), sizeof *args);
     for (size_t n = lua_rawlen(L, -1); v->arg_count < n; lua_pop(L, 1)) {
         lua_rawgeti(L, -1, (lua_Integer)v->arg_count + 1);
-        args[v->arg_count++] = copy_json(r, -1, "what a test compares with");
+        args[v->arg_count++] = copy_json(r, -1, "a value that a test compares with");
     }
     v->args = args;
     lua_pop(L, 2);
@@ -274,7 +274,7 @@ static void read_tree(struct reader *r, int node, struct tn_spec_value *v)
     lua_State *L = r->L;
     lua_getiuservalue(L, node, MAP_B);
     int table = lua_gettop(L);
-    want_plain(r, table, "what flatten is given");
+    want_plain(r, table, "the argument of flatten");
     struct {
         const char *name;
         struct tn_str *to;

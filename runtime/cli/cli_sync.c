@@ -206,7 +206,8 @@ int tn_cli_sync(int argc, char **argv)
     struct tn_str reply = {0};
     const struct tn_arg table[] = {
         {"data", TN_ARG_text, &wish.data, "DIR", "the server's folder"},
-        {"filter", TN_ARG_list, &wish.filters, "name=value", "what to ask for"},
+        {"filter", TN_ARG_list, &wish.filters, "name=value",
+         "a filter of the operation; repeatable"},
         {"dry-run", TN_ARG_flag, &wish.dry_run, NULL, "say what would change, change nothing"},
         {"json", TN_ARG_flag, &wish.json, NULL, "the answer as JSON"},
         {NULL, TN_ARG_flag, NULL, NULL, NULL}};

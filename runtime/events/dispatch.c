@@ -601,7 +601,8 @@ static void stored(void *arg, const struct tn_committed *done, const struct tn_e
     } else if (err->kind == TN_E_conflict) {
         lose(d, err);
     } else {
-        tn_log(d->o.log, TN_LOG_warn, "rules", "what rules did cannot be noted: %s", err->text);
+        tn_log(d->o.log, TN_LOG_warn, "rules", "the progress of rules cannot be stored: %s",
+               err->text);
         d->unsaved = true;
         tn_timer_set(d->turn, SOON_MS);
     }
@@ -626,7 +627,8 @@ static void store(struct tn_dispatch *d, bool idle)
     } else {
         tn_commit_free(commit);
         store_nothing(d);
-        tn_log(d->o.log, TN_LOG_error, "rules", "what rules did cannot be noted: %s", err.text);
+        tn_log(d->o.log, TN_LOG_error, "rules", "the progress of rules cannot be stored: %s",
+               err.text);
         tn_timer_set(d->turn, SOON_MS);
     }
     tn_buf_clear(&value);

@@ -448,7 +448,7 @@ static bool leave_out_all(struct tn_writer *w, struct tn_want *want, const struc
             if (!judged) tn_buf_add(&todo, &other, sizeof other);
         }
     }
-    ok = ok && tn_buf_ok(&todo, "what is left out of a commit", err);
+    ok = ok && tn_buf_ok(&todo, "the list of upserts to leave out", err);
     tn_buf_clear(&todo);
     return ok;
 }
