@@ -96,7 +96,8 @@ struct tn_app {
     const struct tn_prepared *p;
     struct tn_shared_process *page;
     int number, status;
-    bool first, booted, stopping, drained, saved; /* saved: a file, before the boot had ended */
+    bool first, booted, stopping, drained,
+        saved; /* saved: a file was saved before the boot had ended */
 
     struct tn_loop *loop;
     struct heart heart;
@@ -124,7 +125,7 @@ static void fail(struct tn_app *app, const struct tn_err *err)
     tn_loop_stop(app->loop);
 }
 
-/* Payloads of records that failed are kept, but not for everybody's eyes. */
+/* Payloads of failed records are stored encrypted. */
 static bool seal_payload(void *arg, struct tn_str payload, struct tn_buf *out, struct tn_err *err)
 {
     const struct tn_secrets *secrets = arg;
@@ -179,7 +180,7 @@ static void reload_folder(void *arg)
         app->saved = true;
 }
 
-/* Before the boot reads the folder, so that nothing is saved in between. */
+/* Begins to watch before the boot reads the folder, so that no save in between is missed. */
 static bool watch_folder(struct tn_app *app, struct tn_err *err)
 {
     const struct tn_options *o = app->p->options;
@@ -188,8 +189,8 @@ static bool watch_folder(struct tn_app *app, struct tn_err *err)
     return app->folder != NULL;
 }
 
-/* A worker that took the place of another boots from the store: what was saved while nobody
- * watched is in the folder alone. */
+/* A worker that replaces another boots from the store, so it has to load files that were saved
+ * while no worker watched. */
 static void catch_up_folder(struct tn_app *app)
 {
     if (app->folder && (app->saved || !app->first)) reload_folder(app);
@@ -313,8 +314,8 @@ static void prepared(void *arg, const struct tn_committed *done, const struct tn
         boot_scripts(app);
 }
 
-/* A data folder that nobody used yet: its team, a first admin key, and a value that only this
- * master key opens. */
+/* Prepares a new data folder: its team, a first admin key, and a value that only this master key
+ * opens. */
 static void prepare_folder(struct tn_app *app)
 {
     struct tn_commit *commit = tn_commit_new(app->store);
@@ -368,7 +369,7 @@ static void check_folder(struct tn_app *app)
     tn_buf_clear(&plain);
 }
 
-/* From here on what this worker claims can be found by its successor. */
+/* From here on a successor can find the claims of this worker. */
 static void released(void *arg, const struct tn_err *err)
 {
     struct tn_app *app = arg;
@@ -380,13 +381,13 @@ static void released(void *arg, const struct tn_err *err)
     check_folder(app);
 }
 
-/* What a dead worker of this place had claimed is free again before anything else happens. */
+/* Frees the claims of a dead worker of this place before anything else happens. */
 static void store_ready(void *arg)
 {
     static const struct tn_id nobody;
     struct tn_app *app = arg;
     struct tn_id before;
-    if (app->keys) return; /* it was replaced, and is back */
+    if (app->keys) return; /* the store process was replaced and is back */
     app->keys = tn_keys_open(app->store, &app->p->secrets);
     memcpy(before.b, app->page->holder, sizeof before.b);
     if (memcmp(&before, &nobody, sizeof before) == 0)
@@ -418,8 +419,8 @@ static void give_up(void *arg)
     tn_loop_stop(app->loop);
 }
 
-/* Runs stop at their next page and wait for the restart; whoever waits for one is told so; then the
- * server finishes what it has accepted. */
+/* Runs stop at their next page and wait for the restart, and callers that wait for one are told so;
+ * then the server finishes the requests that it has accepted. */
 static void stop(void *arg)
 {
     struct tn_app *app = arg;
@@ -518,7 +519,7 @@ int tn_app_worker(const struct tn_prepared *p, int number, bool first)
     if (!app.loop) return say(&err);
     tn_loop_on_signal(app.loop, SIGTERM, stop, &app);
     tn_loop_on_signal(app.loop, SIGHUP, reload_signal, &app);
-    signal(SIGINT, SIG_IGN); /* the supervisor hears it and stops us in order */
+    signal(SIGINT, SIG_IGN); /* the supervisor gets the signal and stops the workers in order */
     if (open_parts(&app, &err))
         tn_loop_run(app.loop);
     else

@@ -12,7 +12,8 @@ struct tn_log;
 struct tn_options;
 struct tn_shared;
 
-/* What `tenon serve` prepared before it started processes; all inherit it. */
+/* The things that `tenon serve` prepared before it started processes; all processes inherit them.
+ */
 struct tn_prepared {
     const struct tn_options *options;
     const char *data; /* absolute path of the data folder */

@@ -38,7 +38,7 @@ static int store_main(void *arg)
 static int worker_main(void *arg, int number, bool first)
 {
     const struct tn_prepared *p = arg;
-    umask(p->mask); /* what workers make stands in the site folder, where others work, too */
+    umask(p->mask); /* workers write into the site folder, where other users work, too */
     return tn_app_worker(arg, number, first);
 }
 
@@ -56,7 +56,7 @@ static void quiet(void *arg)
     shutdown(p->unix_fd, SHUT_RDWR);
 }
 
-/* The folder, private and ours alone.  *fresh: nothing was in it. */
+/* Makes the folder private and locks it. *fresh: it was empty. */
 static bool take_folder(struct serving *s, bool *fresh, struct tn_err *err)
 {
     char path[PATH_BYTES + 16];
@@ -95,7 +95,8 @@ static bool open_sockets(struct serving *s, struct tn_err *err)
     return s->p.store_fd >= 0;
 }
 
-/* The files of the sockets that are ours.  The lock is still held: nobody has made new ones. */
+/* Removes the files of our sockets. The lock is still held, so no other process has made new ones.
+ */
 static void remove_sockets(const struct serving *s)
 {
     char path[PATH_BYTES + 16];
@@ -157,7 +158,7 @@ static int worker_count(const struct tn_options *o)
     return n > TN_WORKERS_MAX ? TN_WORKERS_MAX : (int)n;
 }
 
-/* No memory image with secrets is left behind, and there are enough descriptors for our limits. */
+/* Forbids core files, which would hold secrets, and allows enough descriptors for our limits. */
 static void set_limits(void)
 {
     struct rlimit none = {0, 0}, files;
@@ -190,7 +191,7 @@ int tn_serve(int argc, char **argv)
     struct tn_err err;
     int status;
     what.arg = &s.p;
-    s.p.mask = umask(077); /* whatever is made in the data folder is its owner's alone */
+    s.p.mask = umask(077); /* only the owner may read files that are made in the data folder */
     set_limits();
     if (!tn_options_parse(&s.options, argc, argv, &err))
         status = tn_cli_usage(&err, "serve");

@@ -20,7 +20,7 @@ enum {
     STOP_US = 20 * 1000000,       /* how long a graceful stop may take */
     PAUSE_MIN_US = 50000,
     PAUSE_MAX_US = 5000000,
-    STEADY_US = 10 * 1000000, /* who lived so long starts again at once */
+    STEADY_US = 10 * 1000000, /* a process that lived this long is replaced at once */
 };
 
 /* One supervised process: slot 0 is the store, slot n worker n. */
@@ -111,7 +111,8 @@ static void died(struct child *c, int status)
     if (s->stopping) return;
     name_of(c, name);
     describe(status, how, sizeof how);
-    if (!s->served && !was_ready) { /* it said why; there is nothing to fall back to */
+    if (!s->served &&
+        !was_ready) { /* the process has logged why, and there is nothing to fall back to */
         s->failed = true;
         return;
     }
@@ -149,7 +150,7 @@ static void start_next(struct supervisor *s)
     s->what->ready(s->what->arg);
 }
 
-/* A store that opens a large database takes its time; a worker has nothing to wait for. */
+/* A store may take long to open a large database; a worker has nothing to wait for. */
 static bool hangs(const struct child *c, int64_t now)
 {
     int64_t silence = now - c->page->beat_us;
@@ -195,7 +196,7 @@ static void stop(struct supervisor *s)
     signal_all(s, 1, SIGTERM);
 }
 
-/* Who connects from now on is told so at once, instead of waiting for nobody. */
+/* Closes the sockets, so that a client that connects now is refused at once. */
 static void close_door(struct supervisor *s)
 {
     for (int i = 1; i < s->count; i++)

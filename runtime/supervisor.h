@@ -11,7 +11,7 @@
 struct tn_log;
 struct tn_shared;
 
-/* What the children run; each answers the process's exit status. */
+/* The functions that the children run; each returns the exit status of its process. */
 struct tn_supervised {
     int (*store)(void *arg);
     int (*worker)(void *arg, int number, bool first); /* first: nothing has served before */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* keys.h - API keys: made, found, checked, revoked.
  * A key is "tnn_live_" + 43 random characters (256 bits) + 6 of checksum.  Its first characters are
- * public and find the row; of the rest only an HMAC is kept.
- * Life: open in a worker over its store; close.  Rows are cached and forgotten when they change. */
+ * public and identify the row; the store keeps only an HMAC of the rest. Life: open in a worker
+ * over its store; close.  Rows are cached and forgotten when they change. */
 #ifndef TN_ACCESS_KEYS_H
 #define TN_ACCESS_KEYS_H
 
@@ -47,7 +47,7 @@ TN_MUST_CHECK enum tn_key_state tn_keys_check(struct tn_keys *keys, struct tn_st
 TN_MUST_CHECK bool tn_keys_make(struct tn_keys *keys, struct tn_commit *commit, int64_t team,
                                 struct tn_str name, struct tn_str role, int64_t expires_ms,
                                 char token[TN_TOKEN_LEN + 1], struct tn_id *id, struct tn_err *err);
-/* Is it of the form of a key, checksum included?  Needs no store. */
+/* Does the text have the form of a key, checksum included? Needs no store. */
 bool tn_token_wellformed(struct tn_str token);
 
 #endif

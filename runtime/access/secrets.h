@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* secrets.h - the master key and what is derived from it: one key a purpose.
+/* secrets.h - the master key and the keys derived from it, one for each purpose.
  * The master key comes from --key-file, else INTEGRATION_ENCRYPTION_KEY, else DIR/master.key. */
 #ifndef TN_ACCESS_SECRETS_H
 #define TN_ACCESS_SECRETS_H

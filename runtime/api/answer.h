@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* answer.h - how answers look: errors in the documented body, JSON of the rest. */
+/* answer.h - the form of answers: errors in the documented body, and JSON for the rest. */
 #ifndef TN_API_ANSWER_H
 #define TN_API_ANSWER_H
 

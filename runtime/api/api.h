@@ -13,9 +13,9 @@ struct tn_units;
 
 TN_MUST_CHECK struct tn_api *tn_api_open(const struct tn_api_parts *parts, struct tn_err *err);
 void tn_api_close(struct tn_api *api); /* NULL does nothing */
-/* Fills in what the HTTP server asks of us. */
+/* Fills in the callbacks of the HTTP server. */
 void tn_api_serve(struct tn_api *api, struct tn_http_server_options *o);
-/* Would these scripts fit?  False: err names the route that comes twice. */
+/* Can the routes of these scripts serve together? False: err names the route that comes twice. */
 TN_MUST_CHECK bool tn_api_fits(struct tn_units *units, struct tn_err *err);
 /* The scripts were loaded anew: resources and surfaces get their routes.  False: two routes clash
  * (err says which); the old routes serve on. */

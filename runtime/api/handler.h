@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* handler.h - what the handler of a route works with.  For the files of api/ alone. */
+/* handler.h - the tools of the handlers of routes.  For the files of api/ alone. A handler answers
+ * its exchange exactly once, at once or in a later turn. */
 #ifndef TN_API_HANDLER_H
 #define TN_API_HANDLER_H
 
@@ -27,15 +28,15 @@ struct tn_api {
 
 /* Every handler of a route: void fn(void *api, struct tn_http_exchange *x). */
 
-/* What a route asks for, in its flags. */
+/* The requirements of a route, in its flags. */
 enum {
     TN_ROUTE_open = 1 << 30,   /* no key needed; the lower bits are permissions */
     TN_ROUTE_scripts = 1 << 29 /* the body may carry a set of script files */
 };
 
-/* Who asks; valid in every handler but those of open routes. */
+/* The caller; valid in every handler except those of open routes. */
 const struct tn_identity *api_who(const struct tn_http_exchange *x);
-/* Takes the isolate out of quarantine and logs on whose word. */
+/* Takes the isolate out of quarantine and logs the name of the caller. */
 void api_release(struct tn_api *api, const struct tn_http_exchange *x, const char *isolate);
 
 /* The body as a JSON object; false: x is answered (400, 415). */

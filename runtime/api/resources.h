@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* resources.h - the records of every resource: list and get.  What a list may be filtered and
- * sorted by, and how many rows it has, the resource declares (scripts/resources/). */
+/* resources.h - the records of every resource: list and get. The resource file (scripts/resources/)
+ * declares the filters and sorts of lists and the number of rows. */
 #ifndef TN_API_RESOURCES_H
 #define TN_API_RESOURCES_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* script_body.h - what the bodies of requests about scripts ask for.
+/* script_body.h - reads the bodies of requests about scripts.
  * Life: read; use; clear. */
 #ifndef TN_API_SCRIPT_BODY_H
 #define TN_API_SCRIPT_BODY_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* system.h - /healthz, /readyz, /metrics, /api/v1/status: is this Tenon well? */
+/* system.h - /healthz, /readyz, /metrics, /api/v1/status: the state of this server. */
 #ifndef TN_API_SYSTEM_H
 #define TN_API_SYSTEM_H
 

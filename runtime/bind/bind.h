@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bind.h - what scripts can call, and the tools to bind more.
+/* bind.h - the modules that scripts can require, and the tools to bind more.
  * bind.c lists all modules in one table; bind_<module>.c does one.  Misuse raises (luaL_check*);
  * the world's failures return nil, err; what waits parks its task (script/task.h). */
 #ifndef TN_BIND_BIND_H
@@ -19,21 +19,23 @@ struct tn_field;
 struct tn_http_client;
 struct tn_store;
 
-/* What an isolate's modules work with; set by the application before the isolate is made (option
- * `context`), outlives it.  Pointers may be NULL: modules that need them answer unavailable. */
+/* The environment of an isolate's modules. The application sets it before it makes the isolate
+ * (option `context`); it outlives the isolate.  Pointers may be NULL: modules that need them answer
+ * unavailable. */
 struct bind_context {
     struct tn_loop *loop;
     struct tn_log *log;
-    const char *area; /* of the script's log lines: "integrations:plant_7" */
+    const char *area; /* the area of the script's log lines: "integrations:plant_7" */
     struct tn_http_client *http;
     struct tn_store *store;
     const char *integration;              /* name; NULL: the isolate is of no integration */
     const char *config_json;              /* decrypted, defaults filled in; NULL: none (yet) */
     const struct tn_field *config_fields; /* what the adapter declares */
     size_t n_config_fields;
-    bool guarded;              /* overruns in a row end the isolate, as they do an integration's */
+    bool guarded; /* several overruns in a row put the isolate out of use, as they do an
+                     integration's */
     struct bind_testing *test; /* the isolate runs tests (testing.h); NULL: no */
-    void *app;                 /* the application's own, for modules that need more */
+    void *app;                 /* data of the application, for modules that need more than this */
 };
 
 /* All modules that scripts can require. */
@@ -59,19 +61,20 @@ struct bind_class {
 };
 /* Pushes a zeroed object and returns it; a running task owns it: dropped with the task. */
 void *bind_new(lua_State *L, size_t size, const struct bind_class *class);
-/* The same, but it lives until it is collected. */
+/* The same, but no task owns the object: it lives until the collector takes it. */
 void *bind_new_free(lua_State *L, size_t size, const struct bind_class *class);
 /* Raises when the value is of another class, or was dropped ("stale handle"). */
 void *bind_as(lua_State *L, int index, const struct bind_class *class);
-void *bind_is(lua_State *L, int index, const struct bind_class *class); /* NULL instead */
-void bind_drop(void *object); /* now; twice does nothing */
-/* Adds these functions to the table at the top.  They are called with the floor (script/isolate.h),
- * so that they may touch all there is. */
+void *bind_is(lua_State *L, int index,
+              const struct bind_class *class); /* the same; NULL when bind_as would raise */
+void bind_drop(void *object); /* drops the object now; dropping it twice does nothing */
+/* Adds these functions to the table at the top. The host calls them with the floor
+ * (docs/script-host.md), so they may touch all data of the process. */
 void bind_functions(lua_State *L, const luaL_Reg *functions);
 /* The same for functions that touch nothing but their arguments and their Lua state, and may run on
  * several threads at once. */
 void bind_pure_functions(lua_State *L, const luaL_Reg *functions);
-/* A table with these functions, read-only; what it has not raises. */
+/* Pushes a read-only table with these functions; reading any other name from it raises. */
 void bind_library(lua_State *L, const luaL_Reg *functions);
 void bind_pure_library(lua_State *L, const luaL_Reg *functions);
 
@@ -79,23 +82,24 @@ void bind_pure_library(lua_State *L, const luaL_Reg *functions);
 
 struct tn_str bind_str(lua_State *L, int index); /* raises unless a string */
 struct tn_str bind_opt_str(lua_State *L, int index, const char *otherwise);
-/* A table that runs none of the script's code when it is read, and holds what it has: one without
- * __index and __mode.  All that pointers are kept from has to be one. */
+/* Is it a plain table, without __index and __mode? Reading one runs no code of the script, and it
+ * keeps its values alive. C keeps pointers to texts of plain tables only. */
 bool bind_is_plain(lua_State *L, int index);
 void bind_plain(lua_State *L, int index, const char *what); /* raises: "<what> has to be ..." */
-/* A field of an options table, which has to be plain; absent when the table is nil or has no such
- * key.  Raises on a wrong type, naming the key.  What they return lives as long as the table holds
- * it. */
+/* Reads a field of an options table, which has to be plain; absent when the table is nil or has no
+ * such key. Raises on a wrong type and names the key. The text lives as long as the table holds it.
+ */
 struct tn_str bind_opt_key_str(lua_State *L, int table, const char *key);
 int64_t bind_opt_key_int(lua_State *L, int table, const char *key, int64_t otherwise);
 bool bind_opt_key_bool(lua_State *L, int table, const char *key, bool otherwise);
-/* Raises on a key of the options table that is not in names (NULL ends), with the nearest. */
+/* Raises on a key of the options table that is not in names (NULL ends); the message names the
+ * nearest. */
 void bind_check_keys(lua_State *L, int table, const char *const *names);
 
 /* ---- JSON and Lua (bind_json.c) ---- */
 
-/* Pushes v: int64 as integer, other numbers as decimal, null as tenon.json.null, arrays marked.
- * Absent pushes nil.  Raises when memory runs out. */
+/* Pushes v: a 64-bit integer as a Lua integer, any other number as a decimal, null as
+ * tenon.json.null, arrays marked as arrays. Absent pushes nil.  Raises when memory runs out. */
 void bind_json_push(lua_State *L, struct tn_jval v);
 /* Writes the value at index.  False: kind invalid, field is the path of what has no JSON form (a
  * function, a cycle, mixed keys, NaN, bytes that are no UTF-8); w's buffer is then to be dropped.
@@ -103,7 +107,8 @@ void bind_json_push(lua_State *L, struct tn_jval v);
 TN_MUST_CHECK bool bind_json_write(lua_State *L, int index, struct tn_jw *w, struct tn_err *err);
 void bind_json_push_null(lua_State *L);
 bool bind_json_is_null(lua_State *L, int index);
-void bind_json_mark_array(lua_State *L, int index); /* so that it is written as [] */
+void bind_json_mark_array(
+    lua_State *L, int index); /* marks the table, so that it is written as [] when it is empty */
 bool bind_json_is_array(lua_State *L, int index);
 
 /* ---- decimals (bind_decimal.c) ---- */

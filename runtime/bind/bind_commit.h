@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_commit.h - commits that a task waits for.  A commit is answered exactly once, also when the
- * task is gone by then, so what is on its way is no part of what the task owns.
- * Life: zeroed inside an object made with bind_new; send, answered, send again; forget in the
- * object's drop. */
+/* bind_commit.h - commits that a task waits for.  The store answers a commit exactly once, even
+ * when the task is gone by then, so a commit that was sent does not belong to the task. Life:
+ * zeroed inside an object made with bind_new; send, answered, send again; forget in the object's
+ * drop. */
 #ifndef TN_BIND_BIND_COMMIT_H
 #define TN_BIND_BIND_COMMIT_H
 
@@ -14,9 +14,9 @@ struct tn_store;
 struct bind_commit {
     struct tn_task *task;
     struct bind_flight *flight; /* NULL: nothing is on its way */
-    struct tn_err err;          /* of the last answer; kind none: it is durable */
+    struct tn_err err;          /* the last answer; kind none: the commit is durable */
 };
-/* Takes the commit over; park after it. */
+/* Takes the commit over and sends it; the caller parks its task afterwards. */
 void bind_commit_send(struct bind_commit *c, struct tn_store *store, struct tn_commit *commit_give);
 void bind_commit_forget(struct bind_commit *c);
 

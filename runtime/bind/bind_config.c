@@ -28,7 +28,8 @@ static const struct bind_context *check_config(lua_State *L)
     return c;
 }
 
-/* What is asked for has to be declared, so that a slip of the pen is none of the values. */
+/* A script may ask only for declared names, so that a mistyped name raises instead of giving nil.
+ */
 static void check_name(lua_State *L, const struct bind_context *c, const char *name)
 {
     const char *names[256];
@@ -43,7 +44,7 @@ static void check_name(lua_State *L, const struct bind_context *c, const char *n
                hint.text[0] ? hint.text : ": the adapter does not declare it");
 }
 
-/* The config never changes in an isolate's life: it is read once. */
+/* The config never changes while the isolate lives, so it is read once. */
 static void push_values(lua_State *L, const struct bind_context *c)
 {
     struct tn_err err;
@@ -59,7 +60,7 @@ static void push_values(lua_State *L, const struct bind_context *c)
     lua_remove(L, -2);
 }
 
-/* A value of its own: who changes a list changes nobody else's. */
+/* Pushes a copy: a script that changes a list of its config changes no other script's. */
 static void push_copy(lua_State *L)
 {
     if (!lua_istable(L, -1)) return;

@@ -24,7 +24,7 @@ static int push_hex(lua_State *L, const unsigned char *bytes, size_t n)
 
 static const char *const forms[] = {"hex", "base64", "raw", NULL};
 
-/* In the form that the option at that index names. */
+/* Pushes the bytes in the form that the option at that index names. */
 static int push_form(lua_State *L, int option, const unsigned char *bytes, size_t n)
 {
     struct tn_buf text;
@@ -99,7 +99,7 @@ static int l_hmac_sha512(lua_State *L)
     return hmac(L, TN_HASH_sha512);
 }
 
-/* The time it takes says nothing about where the texts differ. */
+/* Compares in constant time: the time does not tell where the texts differ. */
 static int l_equal(lua_State *L)
 {
     lua_pushboolean(L, tn_equal(bind_str(L, 1), bind_str(L, 2)));

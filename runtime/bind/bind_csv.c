@@ -40,8 +40,8 @@ static struct sheet *push_sheet(lua_State *L)
     return s;
 }
 
-/* The columns at index, in memory of Lua's; the table holds the texts, for as long as nothing of
- * the script's runs. */
+/* The columns at index, in memory that Lua owns. The texts stay the table's, and are good until
+ * code of the script runs again. */
 static struct tn_str *read_columns(lua_State *L, int index, size_t *count)
 {
     bind_plain(L, index, "the list of columns");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* bind_decimal.c - require "tenon.decimal": numbers with all their digits.
- * A decimal from JSON keeps the text that it had until it is calculated with. */
+ * A decimal that was read from JSON keeps its text until a script calculates with it. */
 #include "bind/bind.h"
 
 #include <math.h>
@@ -10,10 +10,10 @@
 #include "base/decimal.h"
 #include "base/limits.h"
 
-/* User value 1: its text, a Lua string; nil until somebody wants it. */
+/* User value 1 is its text, a Lua string; nil until a script asks for the text. */
 struct number {
     struct tn_decimal value;
-    bool known; /* value is there; else it is in the text alone */
+    bool known; /* value is set; else only the text is */
 };
 
 static void drop_number(void *object)
@@ -148,7 +148,8 @@ static void from_text(lua_State *L, struct number *n, int index)
     if (!tn_decimal_parse(&n->value, bind_str(L, index), &err)) bind_raise(L, &err);
 }
 
-/* An operand: a decimal, a Lua number or the text of a number; others become one in its place. */
+/* An operand: a decimal, a Lua number or the text of a number. Numbers and texts are replaced by a
+ * decimal on the stack. */
 static const struct tn_decimal *operand(lua_State *L, int index)
 {
     struct number *n = bind_is(L, index, &NUMBER);
@@ -264,7 +265,7 @@ static int l_compare(lua_State *L)
     return 1;
 }
 
-/* Lua calls it for two userdata only; another kind is never equal. */
+/* Lua calls this for two userdata only; userdata of another class is never equal. */
 static int l_equal(lua_State *L)
 {
     bool both = bind_is(L, 1, &NUMBER) && bind_is(L, 2, &NUMBER);

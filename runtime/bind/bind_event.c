@@ -35,7 +35,7 @@ static bool is_type(struct tn_str type)
     return dots > 0;
 }
 
-/* What the store itself says of the changes of a record, and Tenon of its own things. */
+/* Is the type one that the store or Tenon itself emits? Scripts may not emit those. */
 static bool is_taken(const struct bind_owner *owner, struct tn_str type)
 {
     struct tn_str rest = type, head;
@@ -95,7 +95,7 @@ void bind_event_read(lua_State *L, int first, const struct bind_owner *owner,
 {
     *out = (struct bind_event_told){.type = check_type(L, first, owner)};
     lua_settop(L, lua_gettop(L) > first + 2 ? lua_gettop(L) : first + 2);
-    /* The reader may be shared: once it has the data, nothing else is asked of the script's tables.
+    /* The reader may be shared, so the script's tables are not read any more once it has the data.
      */
     read_about(L, first + 2, owner, out);
     read_data(L, first + 1, reader, out);
@@ -157,7 +157,7 @@ static int l_emit(lua_State *L)
 
 /* ---- after ---- */
 
-/* Pages of the log that are read until there are enough events, or enough was looked at. */
+/* Reads pages of the log until it has enough events or has looked at enough of them. */
 struct reading {
     struct bind_ask ask;
     struct tn_store *store;
@@ -166,7 +166,7 @@ struct reading {
     const char *types[TN_LIMIT_EVENT_PATTERNS + 1]; /* of the script's table; NULL ends */
     size_t limit, looked;
     struct tn_arena arena;
-    struct tn_event *v; /* those that are wanted; texts in the arena */
+    struct tn_event *v; /* the events that match; their texts are in the arena */
     size_t n;
     int64_t last;
     bool gap, end;

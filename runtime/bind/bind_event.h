@@ -11,8 +11,9 @@ struct bind_event_told {
     struct tn_id id;
     struct tn_str data; /* JSON in the reader, or "" */
 };
-/* From (type, data, options) at first ... first + 2.  Raises: a type that is no name or one that is
- * the store's own, data without a JSON form or larger than TN_LIMIT_EVENT. */
+/* Reads the event from the arguments (type, data, options) at first to first + 2. Raises on a
+ * malformed type, a type that only the store may emit, data without a JSON form, and data larger
+ * than TN_LIMIT_EVENT. */
 void bind_event_read(lua_State *L, int first, const struct bind_owner *owner,
                      struct bind_record_reader *reader, struct bind_event_told *out);
 /* Pushes the event as scripts see it: type, seq, number, at, data, record. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* bind_gate.c - require "tenon.gate": one task at a time through a stretch of a script.
  *     local _ <close> = gate.enter("login")
- * Others wait in line; who ends, fails or is cancelled inside lets the next one in. */
+ * Other tasks wait in line. A task that ends, fails or is cancelled inside lets the next one in. */
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/map.h"
@@ -13,21 +13,21 @@ static const char GATES[] = "tenon.gate.all"; /* registry key */
 
 struct pass;
 
-/* All gates of an isolate that somebody is at.  Passes may be dropped after the isolate's own
- * reference: the last one frees it. */
+/* All gates of an isolate at which a task stands. Passes may be dropped after the isolate's own
+ * reference; the last reference frees the struct. */
 struct gates {
     unsigned refs;
     size_t passes;
     struct tn_map lines; /* by name */
 };
 
-/* Who is at one gate, in the order of coming: the first is inside. */
+/* The tasks at one gate, in the order in which they came; the first is inside. */
 struct line {
     struct pass *first, *last;
 };
 
 struct pass {
-    struct gates *gates; /* NULL: it was left */
+    struct gates *gates; /* NULL: the task has left the gate */
     struct line *line;
     struct pass *before, *next;
     struct tn_task *task; /* NULL: it does not wait */
@@ -132,7 +132,7 @@ static int entered(lua_State *L, int status, lua_KContext ctx)
     return 1;
 }
 
-/* Raises: a script that overlooked a nil would go in unguarded. */
+/* Raises instead of answering nil: a script that ignored the nil would go on unguarded. */
 static void check_room(lua_State *L, const struct gates *gates)
 {
     struct tn_err err;

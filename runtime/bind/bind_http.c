@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_http.c - require "tenon.http": requests to others, at once or in their turn. */
+/* bind_http.c - require "tenon.http": requests to other systems, sent at once or when it is their
+ * turn. */
 #include <stdio.h>
 
 #include "base/alloc.h"
@@ -16,19 +17,19 @@ enum { HOST_MAX = 300, TIMEOUT_MAX_MS = 3600 * 1000, ATTEMPTS_MAX = 20, WAIT_MAX
 
 /* ---- calls ---- */
 
-/* A request: first perhaps waiting for its turn, then under way. */
+/* A request: it may wait for its turn, then it is under way. */
 struct call {
-    struct call *next; /* of the list that it is in */
+    struct call *next; /* the next in the list that this call is in */
     struct tn_task *task;
     struct bind_live *live;
     struct tn_fetch_call *fetch; /* NULL: not under way */
     bool flying, waiting;
     unsigned per_host;
     char host[HOST_MAX]; /* and port */
-    struct tn_fetch f;   /* while it waits; its texts are on the stack or in memory */
+    struct tn_fetch f;   /* the request while it waits; its texts are on the stack or in `memory` */
     struct tn_arena memory;
     struct tn_err err;
-    struct bind_reply reply; /* what came; moved to the reply that the script gets */
+    struct bind_reply reply; /* the answer; moved to the reply that the script gets */
 };
 
 static void list_remove(struct call **list, const struct call *c)
@@ -70,7 +71,7 @@ static void leave_queue(struct call *c)
     c->waiting = false;
 }
 
-/* Its place is free: those whose turn it is now go on. */
+/* Frees the place of the call and sends the calls whose turn it is now. */
 static void land(struct call *c)
 {
     struct bind_live *live = c->live;
@@ -125,7 +126,8 @@ static int request_done(lua_State *L, int status, lua_KContext ctx)
     (void)status;
     if (c->err.kind != TN_E_none) return bind_fail(L, &c->err);
     bind_live_check(L, c->live);
-    /* What a peer says when it refuses is shown to people, and some peers repeat what they got. */
+    /* People see the text of a peer that refuses, and some peers repeat what they were sent, so
+     * secrets are masked in it. */
     if (c->reply.status >= 400 && c->reply.body)
         bind_body_redact(c->reply.body, bind_context(L)->log);
     struct bind_reply *r = bind_reply_new(L);
@@ -158,7 +160,7 @@ static void hide_credential(struct tn_log *log, const struct tn_fetch_header *h)
         tn_log_secret(log, tn_str_trim(rest));
 }
 
-/* Is it one of the names that the option lists? */
+/* Is the name one of those that the option lists? */
 static bool is_credential(lua_State *L, int list, const char *name)
 {
     static const char *const always[] = {"Authorization", "Cookie", "X-API-Key"};
@@ -175,7 +177,7 @@ static bool is_credential(lua_State *L, int list, const char *name)
     return is;
 }
 
-/* What signs us in must not come back in a message or a log line. */
+/* Credentials of the request must not appear in a message or a log line. */
 static void hide_credentials(lua_State *L, struct tn_log *log, const struct tn_fetch *f)
 {
     if (lua_getfield(L, 1, "credentials") != LUA_TNIL) luaL_checktype(L, -1, LUA_TTABLE);
@@ -192,7 +194,8 @@ static unsigned ranged(lua_State *L, const char *key, int64_t otherwise, int64_t
     return (unsigned)(v > max ? max : v);
 }
 
-/* Where a text goes on as a C string, what stands behind a NUL would be left out in silence. */
+/* libcurl takes C strings, so everything behind a NUL would be dropped silently; such a text
+ * raises. */
 static void check_no_nul(lua_State *L, struct tn_str text, const char *what)
 {
     if (text.n && memchr(text.p, 0, text.n))
@@ -237,7 +240,7 @@ static const char *push_url(lua_State *L)
     }
     luaL_checktype(L, -1, LUA_TTABLE);
     int query = lua_gettop(L);
-    /* Errors may jump out of here: the buffer is memory of Lua's. */
+    /* Lua errors may jump out of here, so Lua owns the buffer. */
     struct tn_buf url = {.p = lua_newuserdatauv(L, TN_EGRESS_URL + 1, 0),
                          .room = TN_EGRESS_URL,
                          .max = TN_EGRESS_URL};
@@ -271,7 +274,7 @@ static int recorded_reply(lua_State *L)
 
 /* ---- what scripts call ---- */
 
-/* The options at 1 as a request.  Its texts stand on the stack. */
+/* Makes a request of the options at 1. Its texts stay on the stack. */
 static void read_request(lua_State *L, const char *const *keys, struct tn_fetch *f,
                          struct tn_fetch_header headers[BIND_HEADERS_MAX + 1])
 {
@@ -324,8 +327,8 @@ static int its_turn(lua_State *L, int status, lua_KContext ctx)
     return launch(L, c, &c->f);
 }
 
-/* Headers lie in a table that the script may change meanwhile: they are copied.  The other texts
- * stand on the stack. */
+/* The script may change the table of headers meanwhile, so they are copied. The other texts stay on
+ * the stack. */
 static int wait_for_turn(lua_State *L, struct call *c, const struct tn_fetch *f)
 {
     struct tn_err err;

@@ -111,7 +111,7 @@ static void push_number(const struct pusher *p, struct tn_jval v)
     size_t sign = raw.n && raw.p[0] == '-';
     bool digits = true;
     for (size_t at = sign; at < raw.n; at++) digits &= raw.p[at] >= '0' && raw.p[at] <= '9';
-    /* 7.0 and 7e2 stay as they are written; -0 is no integer. */
+    /* 7.0 and 7e2 become decimals, which keep their text; so does -0. */
     if (digits && tn_jint(v, &i) && !(i == 0 && sign))
         lua_pushinteger(p->L, i);
     else
@@ -225,7 +225,7 @@ static int by_bytes(const void *pa, const void *pb)
     return order ? order : a->n < b->n ? -1 : a->n > b->n;
 }
 
-/* Sorted, so that one value has one text.  The keys' bytes are the table's. */
+/* Sorts the members, so that one value has one text. The bytes of the keys stay the table's. */
 static struct tn_str *sorted_keys(lua_State *L, int index, size_t n)
 {
     struct tn_str *keys = lua_newuserdatauv(L, (n ? n : 1) * sizeof *keys, 0);
@@ -292,7 +292,8 @@ static bool is_weak(lua_State *L, int index)
 static bool write_table(struct writer *x, int index)
 {
     if (!descend(x, index)) return false;
-    /* The keys are counted, and then kept by their bytes: the collector may not take one away. */
+    /* The keys are kept as pointers to their bytes, so none may be collected between counting and
+     * writing. */
     if (is_weak(x->L, index)) return refuse(x, "a weak table has no JSON form");
     struct shape s = shape_of(x->L, index);
     bool array = bind_json_is_array(x->L, index), ok;
@@ -335,7 +336,8 @@ static bool write_string(struct writer *x, int index)
     return true;
 }
 
-/* Objects of C that have a JSON form say so: a C function "__json" that pushes its text. */
+/* An object of C has a JSON form when its metatable has a C function "__json", which pushes the
+ * text. */
 static bool write_object_of_c(struct writer *x, int index)
 {
     lua_State *L = x->L;
@@ -461,7 +463,8 @@ static const luaL_Reg functions[] = {{"array", l_array},
                                      {"is_array", l_is_array},
                                      {NULL, NULL}};
 
-/* All light userdata of a state share one metatable; null is the only one that scripts meet. */
+/* All light userdata of a state share one metatable; scripts see no other light userdata than null.
+ */
 static void name_null(lua_State *L)
 {
     bind_json_push_null(L);

@@ -8,7 +8,7 @@
 
 enum { KEYS_MAX = 100, AUDIENCES_MAX = 20, LEEWAY_MAX_S = 600 };
 
-/* Keys of one call, with what their texts stand in. */
+/* The keys of one call, and the buffers that hold their texts. */
 struct ring {
     struct tn_jwt_key keys[KEYS_MAX];
     struct tn_signature_key *owned[KEYS_MAX];
@@ -40,7 +40,7 @@ static struct ring *push_ring(lua_State *L)
     return r;
 }
 
-/* Takes the key over; NULL fails. */
+/* Takes the key over; false when it is NULL. */
 static bool add_key(struct ring *r, struct tn_signature_key *key, struct tn_str kid)
 {
     if (!key) return false;
@@ -57,7 +57,7 @@ static bool full(const struct ring *r, struct tn_err *err)
     return r->count == KEYS_MAX && !tn_fail(err, TN_E_invalid, "more than %d keys", KEYS_MAX);
 }
 
-/* What begins as PEM is PEM, and never a secret. */
+/* A text that begins like PEM is read as PEM, never as an HMAC secret. */
 static bool add_text_key(struct ring *r, struct tn_str text, struct tn_str kid, struct tn_err *err)
 {
     bool pem = memmem(text.p, text.n, "-----BEGIN", 10) != NULL;
@@ -66,7 +66,7 @@ static bool add_text_key(struct ring *r, struct tn_str text, struct tn_str kid, 
                    kid);
 }
 
-/* One for signatures, of a kind that is known here? */
+/* Is the JWK one for signatures, of a type that Tenon knows? */
 static bool usable(struct tn_jval jwk)
 {
     static const char *const kinds[] = {"RSA", "EC", "OKP", "oct"};
@@ -77,7 +77,7 @@ static bool usable(struct tn_jval jwk)
     return false;
 }
 
-/* A JWK; kid absent: its own. */
+/* Adds a JWK; kid absent: the key's own kid counts. */
 static bool add_jwk(struct ring *r, struct tn_jval jwk, struct tn_str kid, struct tn_err *err)
 {
     struct tn_str name;
@@ -92,7 +92,8 @@ static bool add_jwk(struct ring *r, struct tn_jval jwk, struct tn_str kid, struc
            tn_fail(err, TN_E_invalid, "JWK: its alg is not known here");
 }
 
-/* A set, as peers publish it: what is for other purposes, or of other kinds, is left out. */
+/* Adds a set of keys as peers publish it; leaves out keys for other purposes and of unknown types.
+ */
 static bool add_jwks(struct ring *r, struct tn_jval set, struct tn_err *err)
 {
     struct tn_jval keys = tn_jget_z(set, "keys");
@@ -148,7 +149,7 @@ static bool add_named(lua_State *L, struct ring *r, struct tn_err *err)
     return true;
 }
 
-/* From the options at 2: key, keys, jwks. */
+/* Reads the keys from the options at 2: key, keys, jwks. */
 static bool read_keys(lua_State *L, struct ring *r, struct tn_err *err)
 {
     struct tn_str kid = bind_opt_key_str(L, 2, "kid");

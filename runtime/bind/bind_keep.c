@@ -196,7 +196,7 @@ static bool read_whole(const struct tn_kv *kv, int64_t *out)
     return *end == '\0';
 }
 
-/* A commit of the sum on the value as it was read; NULL: err. */
+/* Makes the commit that writes the sum, based on the version that was read; NULL: err says why. */
 static struct tn_commit *sum_up(struct call *c, struct tn_err *err)
 {
     const struct tn_kv *kv = tn_found_kv(c->ask.found, 0, 0);

@@ -12,29 +12,31 @@ extern const char bind_kv_space[]; /* of tenon.kv */
 
 enum { KEEP_KEY = 512, KEEP_VALUE = 256 * 1024 };
 
-/* The owner and the store of the isolate that runs L; false: unavailable. */
+/* Gets the owner and the store of the isolate that runs L; false: kind unavailable. */
 bool keep_ready(lua_State *L, const struct bind_owner **owner, struct tn_err *err);
 /* "<owner>/<key>" into out; raises when the key at index is empty or longer than 300 bytes. */
 struct tn_str keep_key(lua_State *L, const struct bind_owner *owner, int index, char out[KEEP_KEY]);
-/* Seconds from now at index as an instant; 0 when there is none: never. */
+/* Reads the argument at index, in seconds from now, as an instant in ms; 0 (never) when it is
+ * missing. */
 int64_t keep_expiry(lua_State *L, int index);
 /* Pushes an object with an empty buffer that is freed with it, so that errors may jump. */
 struct tn_buf *keep_hold(lua_State *L);
 /* Pushes the bytes of such a buffer as a string and frees them; returns 1. */
 int keep_push(lua_State *L, struct tn_buf *held);
-/* Pushes a value that was read, and answers how many values it has pushed. */
+/* Pushes a value that was read; returns how many Lua values it pushed. */
 typedef int (*keep_push_fn)(lua_State *L, const struct bind_owner *owner, struct tn_str key,
                             struct tn_str value);
-/* Parks until the value was read; answers what push pushes, nil when there is none, or nil and err.
- * To be returned by the module function. */
+/* Parks the task until the value is read; the script gets the values that push pushes, nil when
+ * there is none, or nil and err. The module function returns the result of this call. */
 int keep_get(lua_State *L, const struct bind_owner *owner, const char *space, struct tn_str key,
              keep_push_fn push);
-/* Writes one key-value and parks until it is committed; answers true, or nil and err.  To be
- * returned by the module function. */
+/* Writes one key-value and parks the task until it is committed; the script gets true, or nil and
+ * err. The module function returns the result of this call. */
 int keep_set(lua_State *L, const struct bind_owner *owner, const char *space, struct tn_str key,
              struct tn_str value, int64_t expires_ms);
 int keep_delete(lua_State *L, const struct bind_owner *owner, const char *space, struct tn_str key);
-/* Adds by to a whole number, from 0, whoever else does so at the same time; answers the sum. */
+/* Adds `by` to a stored whole number (0 when there is none). Additions of several tasks at once all
+ * count. The script gets the sum. */
 int keep_add(lua_State *L, const struct bind_owner *owner, const char *space, struct tn_str key,
              int64_t by);
 

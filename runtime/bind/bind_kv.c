@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_kv.c - require "tenon.kv": small texts that outlive the script: one space an integration,
- * one for resources and surfaces. */
+/* bind_kv.c - require "tenon.kv": small texts that outlive the script. Each integration has a space
+ * of its own; resources and surfaces share one. */
 #include "bind/bind_keep.h"
 
 static int push_text(lua_State *L, const struct bind_owner *owner, struct tn_str key,

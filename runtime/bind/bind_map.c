@@ -60,7 +60,7 @@ static struct map_node *push_source(lua_State *L, enum tn_from from)
     return n;
 }
 
-/* A node behind the one at 1. */
+/* Pushes a node that follows the one at 1. */
 static struct map_node *push_behind(lua_State *L, enum map_what what)
 {
     luaL_checkudata(L, 1, MAP_NODE);
@@ -484,7 +484,7 @@ static int l_on_fault(lua_State *L)
 
 /* ---- tests ---- */
 
-/* All arguments behind the first, as a list. */
+/* Pushes all arguments behind the first as a list. */
 static int test(lua_State *L, enum tn_test kind)
 {
     int n = lua_gettop(L);
@@ -564,7 +564,8 @@ static const luaL_Reg functions[] = {
     {"fn", l_fn},       {"parent", l_parent}, {"level", l_level},
     {NULL, NULL}};
 
-/* "there is no operator ...": upvalue 1 has those that there are, 2 is their kind. */
+/* Raises "there is no operator ..."; upvalue 1 holds the operators that exist, 2 names their kind.
+ */
 static int l_find(lua_State *L)
 {
     const char *names[sizeof methods / sizeof *methods + 4];
@@ -636,7 +637,7 @@ int luaopen_tenon_map(lua_State *L)
     lua_pushcfunction(L, l_declare);
     lua_setfield(L, -2, "__call");
     lua_pushboolean(L, 1);
-    lua_setfield(L, -2, "__sealed"); /* rawset, too, writes nothing into it */
+    lua_setfield(L, -2, "__sealed"); /* so even rawset cannot write into it */
     lua_setmetatable(L, -2);
     return 1;
 }

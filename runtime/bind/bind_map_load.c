@@ -57,14 +57,14 @@ static void take_result(lua_State *L, int n, void *arg)
     luaL_error(L, "the function's result%s%s: %s", err.field[0] ? " at " : "", err.field, err.text);
 }
 
-/* One call of a stream; `call` first, which is what take_result gets. */
+/* One call of a stream. `call` is the first member, because take_result gets a pointer to it. */
 struct streamed {
     struct call call;
     struct session *session;
 };
 
-/* One stream of records whose functions may be paused; it has a view of its own, since the record
- * of another stream may be looked at meanwhile. */
+/* One stream of records whose functions may be paused. It has a view of its own, since a function
+ * may read the record of another stream meanwhile. */
 struct session {
     struct tn_mapping *m;
     struct tn_slice *slice;
@@ -87,8 +87,8 @@ static void end_session(void *arg, void *session)
 {
     struct tn_mapping *m = arg;
     struct session *s = session;
-    tn_slice_free(s->slice); /* first: it may be at work */
-    /* Another function may look at a record that this one had kept. */
+    tn_slice_free(s->slice); /* freed first, because it may be running */
+    /* The view is closed, so that no function reads a record that another one kept. */
     if (s->open) tn_isolate_call_home(m->isolate);
     if (s->root) map_view_close(s->root);
     tn_isolate_release(m->isolate, s->view);
@@ -218,7 +218,7 @@ static bool example_fails(struct example_run *r, struct tn_str field, struct tn_
     return false;
 }
 
-/* Shown in a message: cut when long. */
+/* Writes the value for a message; long values are cut. */
 static struct tn_str shown(struct tn_jval v)
 {
     struct tn_str s = tn_jraw(v);
@@ -284,7 +284,7 @@ static bool run_example(struct example_run *r, const struct map_example *e, stru
     return compare(r, err);
 }
 
-/* They run at each load, while others wait. */
+/* The examples run at each load while others wait, so their number is bounded. */
 static bool in_time(struct example_run *r, int64_t began_us, struct tn_err *err)
 {
     if (tn_cpu_us() - began_us <= TN_LIMIT_EXAMPLES_MS * 1000) return true;
@@ -295,7 +295,7 @@ static bool in_time(struct example_run *r, int64_t began_us, struct tn_err *err)
     return tn_fail_at(err, r->m->info.file, r->line);
 }
 
-/* Shall the next one run? */
+/* Should the next example run? */
 static bool told(const struct tn_example_watch *watch, const struct example_run *r, bool ok,
                  const struct tn_err *err)
 {
@@ -359,8 +359,8 @@ static void say_one_way(struct tn_mapping *m)
     if (first) tn_fail_field(&m->back_err, "%.*s", TN_FMT(first->target));
 }
 
-/* The other direction.  A fault of what the file says itself is one of the file; that something
- * cannot be sent back is none until it is to be. */
+/* Compiles the other direction. A mistake in `out` is a fault of the file. A field that cannot be
+ * sent back is no fault until somebody sends records back. */
 static bool make_back(struct tn_mapping *m, const struct map_spec *s, struct tn_err *err)
 {
     tn_spec_reverse(&s->spec, s->out, s->out_count, &m->reversed);
@@ -376,7 +376,7 @@ static bool make_back(struct tn_mapping *m, const struct map_spec *s, struct tn_
     return true;
 }
 
-/* A mapping with all but its plan.  False: err, and m is only good for tn_mapping_free. */
+/* Fills in all of a mapping but its plan. False: err says why, and the caller may only free m. */
 static bool begin(struct tn_isolate *isolate, struct reading *r, struct tn_err *err)
 {
     struct tn_mapping *m = r->m = TN_NEW(struct tn_mapping);

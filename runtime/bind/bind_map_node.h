@@ -21,7 +21,7 @@ enum map_what {
 
 struct map_node {
     enum map_what what;
-    int line;                  /* where the constructor was called */
+    int line;                  /* line of the script at which the constructor was called */
     enum tn_from from;         /* SOURCE */
     enum tn_op op;             /* STEP */
     enum tn_test test;         /* TEST */
@@ -73,10 +73,10 @@ void map_spec_read(lua_State *L, struct map_spec *s);
 /* ---- the record as functions see it (bind_map_view.c) ---- */
 
 void map_view_open(lua_State *L); /* metatables */
-/* Pushes the view that all of one function call hangs from; it starts out closed. */
+/* Pushes the view from which the views of one function call hang; it starts closed. */
 struct map_view_root *map_view_new(lua_State *L);
 void map_view_set(struct map_view_root *root, struct tn_jval record);
-void map_view_close(struct map_view_root *root); /* what scripts kept of it raises from now on */
+void map_view_close(struct map_view_root *root); /* views that scripts kept raise from now on */
 /* The JSON of the view at index; absent when it is none. */
 struct tn_str map_view_raw(lua_State *L, int index);
 

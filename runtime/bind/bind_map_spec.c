@@ -20,7 +20,7 @@ struct reader {
     unsigned depth;
 };
 
-/* What a chain of nodes says besides its source and its steps. */
+/* The properties of a chain of nodes besides its source and its steps. */
 struct extras {
     struct tn_str fallback;
     bool required, secret, field_only;
@@ -40,7 +40,7 @@ static _Noreturn int wrong(struct reader *r, const char *fmt, ...)
     tn_lua_raise(r->L, &err);
 }
 
-/* Entries are counted before they are read: nothing of the script's may run between. */
+/* Entries are counted, then read; no code of the script may run in between. */
 static void want_plain(struct reader *r, int index, const char *what)
 {
     if (!bind_is_plain(r->L, index))
@@ -206,7 +206,7 @@ static void read_function(struct reader *r, int index, struct tn_spec_value *v)
     s->function_count++;
 }
 
-/* The alternatives of first: names of source fields, or values. */
+/* Reads the alternatives of map.first: names of source fields, or values. */
 static void read_first(struct reader *r, int table, struct tn_spec_value *v)
 {
     lua_State *L = r->L;
@@ -252,7 +252,7 @@ static void read_when(struct reader *r, int node, struct tn_spec_value *v)
     struct tn_str *args = room(r, lua_rawlen(L, -1), sizeof *args);
     for (size_t n = lua_rawlen(L, -1); v->arg_count < n; lua_pop(L, 1)) {
         lua_rawgeti(L, -1, (lua_Integer)v->arg_count + 1);
-        args[v->arg_count++] = copy_json(r, -1, "what a test compares with");
+        args[v->arg_count++] = copy_json(r, -1, "a value that a test compares with");
     }
     v->args = args;
     lua_pop(L, 2);
@@ -274,7 +274,7 @@ static void read_tree(struct reader *r, int node, struct tn_spec_value *v)
     lua_State *L = r->L;
     lua_getiuservalue(L, node, MAP_B);
     int table = lua_gettop(L);
-    want_plain(r, table, "what flatten is given");
+    want_plain(r, table, "the argument of flatten");
     struct {
         const char *name;
         struct tn_str *to;
@@ -330,7 +330,7 @@ static void read_extra(struct reader *r, int node, const struct map_node *n, str
     switch (n->what) {
     case MAP_DEFAULT:
         lua_getiuservalue(r->L, node, MAP_A);
-        /* the last one counts; we come from the end */
+        /* the operator that was written last counts, and this loop begins with the last */
         if (!x->fallback.p) x->fallback = copy_json(r, -1, "default");
         lua_pop(r->L, 1);
         break;
@@ -400,7 +400,8 @@ static const struct tn_spec_value *read_value(struct reader *r, int index, struc
 
 /* ---- fields ---- */
 
-/* A value that is no node has no line of its own: where "name =" stands in the file.  0: nowhere.
+/* A value that is no node has no line of its own, so this finds the line of "name =" in the file.
+ * 0: there is none.
  */
 static int line_of(struct reader *r, struct tn_str name)
 {
@@ -448,7 +449,7 @@ static void read_field(struct reader *r, struct tn_spec_field *f)
 /* out = { their field = value of ours, or false for what is not sent }. */
 static void read_out(struct reader *r, int table);
 
-/* Tables have no order: the source's lines give one. */
+/* Lua tables have no order, so fields are sorted by their lines in the file. */
 static const struct tn_spec_field *read_fields(struct reader *r, int table, size_t *count)
 {
     lua_State *L = r->L;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* bind_map_view.c - a source record as a function field sees it: converted only where it is read.
- * A view is good for one call; kept longer it raises. */
+ * A view is good for one call; a script that keeps it and reads it later gets an error. */
 #include "base/json_tape.h"
 #include "bind/bind.h"
 #include "bind/bind_map_node.h"
@@ -39,7 +39,8 @@ static bool value_at(lua_State *L, int index, struct tn_jval *out)
     return true;
 }
 
-/* Lists and objects as views that hang from the one at index, all else converted. */
+/* Pushes a list or an object as a view that hangs from the one at index, and any other value
+ * converted. */
 static void push_value(lua_State *L, int index, struct tn_jval v)
 {
     enum tn_json_type type = tn_jtype(v);

@@ -20,7 +20,7 @@ int bind_raise(lua_State *L, const struct tn_err *err)
 
 /* ---- objects ---- */
 
-/* In front of each object; `owned` first, so that drop finds it. */
+/* Stands in front of each object. `owned` is the first member, so that drop finds the head. */
 struct head {
     struct tn_owned owned;
     const struct bind_class *class;
@@ -53,7 +53,7 @@ void bind_drop(void *object)
     drop(&head->owned);
 }
 
-/* What no task owns (any more) and touches nothing but itself needs no floor. */
+/* Dropping needs no floor for an object that no task owns and that touches only itself. */
 static int l_collect(lua_State *L)
 {
     struct head *head = lua_touserdata(L, 1);
@@ -76,7 +76,7 @@ static void set_methods(lua_State *L, int metatable, const struct bind_class *cl
     }
 }
 
-/* A script that reached a metamethod by its name could end an object that is in use. */
+/* Scripts must not reach metamethods by name: calling __gc would end an object that is in use. */
 static void add_methods(lua_State *L, const struct bind_class *class)
 {
     int metatable = lua_gettop(L);
@@ -188,7 +188,7 @@ static bool has_meta(lua_State *L, int index, const char *name)
     return true;
 }
 
-/* A weak table may lose what a pointer of ours was taken from. */
+/* The collector may take a value out of a weak table while C still points to its text. */
 bool bind_is_plain(lua_State *L, int index)
 {
     return lua_type(L, index) == LUA_TTABLE && !has_meta(L, index, "__index") &&

@@ -26,7 +26,7 @@ void bind_query_end(struct bind_query *query)
 
 /* ---- values ---- */
 
-/* The arena is memory that the collector does not see. */
+/* The collector does not see the memory of the arena. */
 static struct tn_str keep_text(lua_State *L, struct tn_str text, struct tn_arena *arena)
 {
     if (text.n > TN_LIMIT_QUERY_TEXT)
@@ -76,7 +76,7 @@ void bind_query_key(lua_State *L, int index, const struct tn_entity *resource,
 
 /* ---- columns ---- */
 
-/* What scripts and the API call the system's columns. */
+/* The names that scripts and the API use for the system's columns. */
 static const char *column_of(lua_State *L, const struct tn_entity *resource, struct tn_str name)
 {
     static const char *const system[][2] = {
@@ -118,7 +118,7 @@ static struct tn_str take_text(lua_State *L, struct bind_query *query)
     struct tn_str text = bind_query_text(L, -1, &query->arena);
     query->texts += text.n;
     if (query->texts > TN_LIMIT_QUERY_TEXTS)
-        luaL_error(L, "what a query looks for has %d KiB at most in all",
+        luaL_error(L, "the values of a query have %d KiB at most together",
                    (int)(TN_LIMIT_QUERY_TEXTS / TN_KIB));
     return text;
 }
@@ -274,7 +274,8 @@ int bind_query_send(lua_State *L, struct bind_query *query, lua_KFunction k)
     struct tn_read *read = tn_read_new(query->q.team);
     if (query->ask.found) query->q.cursor = bind_query_page(query)->next;
     tn_read_query(read, &query->q);
-    query->q.cursor = (struct tn_str){NULL, 0}; /* of an answer that goes now */
+    query->q.cursor =
+        (struct tn_str){NULL, 0}; /* the rows of the previous answer, which is freed now */
     query->q.total = false;
     return bind_ask_send(L, &query->ask, query->store, read, k, query);
 }

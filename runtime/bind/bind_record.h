@@ -8,19 +8,19 @@
 #include "bind/owner.h"
 #include "store/store.h"
 
-/* What a function works with: the store, and a team that is never the script's to choose. */
+/* The store and the team with which a function works; a script cannot choose its team. */
 struct bind_desk {
     struct bind_owner *owner;
     struct tn_store *store;
     struct tn_actor actor;
 };
-/* False: unavailable (no store here), forbidden (the script works for no team). */
+/* False: kind unavailable (there is no store here) or forbidden (the script works for no team). */
 bool bind_desk_open(lua_State *L, struct bind_desk *desk, struct tn_err *err);
 
 /* A transaction of the actor over the owner's resources and key-values. */
 struct tn_tx *bind_tx_new(const struct bind_desk *desk);
 
-/* The resource named at index; raises when there is none, with the nearest. */
+/* The resource named at index; raises when there is none, and names the nearest. */
 const struct tn_entity *bind_resource(lua_State *L, int index, const struct bind_owner *owner);
 /* The id at index; raises when it is no text.  False: it is no UUID, so no record has it. */
 bool bind_record_id(lua_State *L, int index, struct tn_id *id);
@@ -28,13 +28,14 @@ bool bind_record_id(lua_State *L, int index, struct tn_id *id);
 /* Pushes the record: its members, and id, version, createdAt, updatedAt beside them. */
 void bind_record_push(lua_State *L, struct tn_json *json, const struct tn_row *row);
 
-/* Pushes err with err.faults, when it is what the faults failed with.  json is for reading. */
+/* Pushes err; with err.faults when err is the first of these faults. json is a reader to work with.
+ */
 void bind_push_faults(lua_State *L, struct tn_json *json, const struct tn_err *err,
                       const struct tn_faults *faults);
 
 /* ---- bodies that scripts give ---- */
 
-/* Texts and a reader; part of an object that clears it, so that errors may jump. */
+/* Texts and a reader, inside an object that clears them, so that Lua errors may jump. */
 struct bind_record_reader {
     struct tn_buf text, clean;
     struct tn_json *json;

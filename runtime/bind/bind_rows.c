@@ -8,13 +8,13 @@
 
 enum { QUEUE_BYTES = 16 * TN_LIMIT_RECORD, WALK_KIB = 128 };
 
-/* What one piece of the text brought: JSON or, of a bad row, what is wrong. */
+/* One entry of a piece of the text: the JSON of a record, or the fault of a bad row. */
 struct entry {
     size_t at, n, line;
     enum tn_kind bad; /* none: a record */
 };
 
-/* What it reads, a string or a stream, is held by the user value. */
+/* The user value keeps the string or stream alive that it reads. */
 struct walk {
     struct bind_walks *walks;
     struct row_feed feed;
@@ -35,7 +35,7 @@ static void drop_walk(void *object)
 }
 static const struct bind_class WALK = {.name = "tenon.rows", .drop = drop_walk};
 
-/* Called from inside a reader, which Lua's errors may not jump out of: only notes. */
+/* The reader calls this, and Lua errors may not jump out of the reader: it only notes the row. */
 static bool note_row(void *arg, struct tn_str json, const struct tn_err *bad, size_t line)
 {
     struct walk *w = arg;
@@ -242,7 +242,7 @@ int bind_rows_document(lua_State *L)
         struct tn_str root = row_reader_root(w->feed.reader);
         int record = lua_gettop(L);
         lua_pushlstring(L, root.p, root.n);
-        /* What follows the root may be broken: then nil, err. */
+        /* The document may be broken behind its root; the script then gets nil, err. */
         if (!push_next(L, w, &line, &good)) lua_settop(L, record + 1);
     }
     bind_drop(w);

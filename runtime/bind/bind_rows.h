@@ -5,11 +5,12 @@
 
 #include "bind/row_reader.h"
 
-/* parse(text, options): all records as an array; or nil, err of the first that is bad (err.line).
+/* parse(text, options): gives all records as an array, or nil and the err of the first bad one
+ * (err.line).
  */
 int bind_rows_parse(lua_State *L, const char *kind);
-/* rows(text, options): an iterator of line, record; of line, nil, err for what is bad.  Holds the
- * text and one piece of it at work.  kind NULL: a stream is read as well, and the options say the
+/* rows(text, options): gives an iterator of line, record; a bad row gives line, nil, err. Holds the
+ * text and one piece of it in work. kind NULL: it also reads a stream, and the options name the
  * format. */
 int bind_rows_each(lua_State *L, const char *kind);
 /* rows(text or stream, options with a format): the records, the bad rows (each a table with line

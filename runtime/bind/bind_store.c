@@ -192,7 +192,7 @@ static int push_next(lua_State *L, struct bind_query *query)
     return 0;
 }
 
-/* The answer is memory that the collector does not see. */
+/* The collector does not see the memory of the answer, so it is told of it. */
 static void weigh(lua_State *L, const struct bind_query *query)
 {
     size_t bytes = 0;

@@ -18,11 +18,11 @@ struct bind_stream {
     struct tn_task *task;
     struct bind_live *live;
     struct tn_fetch_call *fetch; /* NULL: it has ended */
-    bool known;                  /* its header has come */
+    bool known;                  /* the header of the answer has come */
     bool paused, parked;         /* the peer waits; the task does */
     int status;
     struct bind_fields fields;
-    struct tn_buf buf; /* [at, n) has come and was not taken */
+    struct tn_buf buf; /* the bytes [at, n) have come and the script has not taken them */
     size_t at;
     struct tn_err err; /* how it ended */
 };
@@ -54,7 +54,7 @@ static struct bind_stream *push_stream(lua_State *L, lua_CFunction rows)
 {
     struct bind_stream *s = bind_new(L, sizeof *s, &STREAM);
     s->rows = rows;
-    tn_buf_init(&s->buf, HIGH + TN_LIMIT_REPLY); /* a refusal comes whole */
+    tn_buf_init(&s->buf, HIGH + TN_LIMIT_REPLY); /* the text of a refusal is read to its end */
     tn_arena_init(&s->fields.memory);
     tn_err_clear(&s->err);
     return s;
@@ -251,7 +251,8 @@ static int opened(lua_State *L, int status, lua_KContext ctx)
         bind_drop(s);
         return bind_fail(L, &err);
     }
-    /* What a peer says when it refuses is shown to people, and some peers repeat what they got. */
+    /* People see the text of a peer that refuses, and some peers repeat what they were sent, so
+     * secrets are masked in it. */
     if (s->status >= 400) tn_log_redact(bind_context(L)->log, s->buf.p, s->buf.n);
     return 1; /* the stream, on top */
 }

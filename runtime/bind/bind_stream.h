@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* bind_stream.h - answers that are read as they come: what http.stream gives.
- * A few hundred kilobytes wait for the script; then the peer waits.  The task that opened a stream
- * reads it, and it ends with that task. */
+ * Tenon buffers some hundred kilobytes; then the peer has to wait. Only the task that opened a
+ * stream may read it, and the stream ends with that task. */
 #ifndef TN_BIND_BIND_STREAM_H
 #define TN_BIND_BIND_STREAM_H
 
@@ -19,8 +19,8 @@ struct bind_stream *bind_is_stream(lua_State *L, int index); /* NULL: it is none
 /* Raises unless the running task may read it. */
 void bind_stream_check(lua_State *L, struct bind_stream *s);
 
-/* Moves what has come to `into`, which was empty, up to most bytes.  wait: the task is woken when
- * there is more, so it should park. */
+/* Moves up to `most` bytes that have come into `into`, which was empty. Answers `wait` when there
+ * are none yet: the task is woken when there are more, so it should park. */
 enum bind_streamed { BIND_STREAM_bytes, BIND_STREAM_wait, BIND_STREAM_end, BIND_STREAM_failed };
 enum bind_streamed bind_stream_take(struct bind_stream *s, size_t most, struct tn_buf *into,
                                     struct tn_err *err);

@@ -9,7 +9,7 @@
 #include "bind/bind_record.h"
 #include "sync/runner.h"
 
-/* The runner answers once, whether anybody still waits or not. */
+/* The runner answers once, whether a task still waits or not. */
 struct flight {
     struct syncing *of; /* NULL: the task is gone */
 };
@@ -61,7 +61,7 @@ static int sync_done(lua_State *L, int status, lua_KContext ctx)
     return 1;
 }
 
-/* By its name, or the only one that pulls this entity. */
+/* Finds an operation by its name, or the only one that pulls this entity. */
 static bool operation_of(const struct bind_env *env, const char *adapter, const char *name,
                          struct bind_operation *out, struct tn_err *err)
 {
@@ -88,7 +88,7 @@ static bool may_start(const struct bind_env *env, struct tn_err *err)
            tn_fail(err, TN_E_unavailable, "no sync can be started here");
 }
 
-/* The integration is there, and can do what is asked for: the operation that is meant. */
+/* Checks that the integration can do what the script asks for, and finds the operation. */
 static bool look_at(lua_State *L, struct syncing *s, struct bind_operation *out, struct tn_err *err)
 {
     char adapter[128];
@@ -138,7 +138,7 @@ static int start(lua_State *L, int status, lua_KContext ctx)
     return tn_task_park(L, sync_done, s);
 }
 
-/* By its id or, failing that, by its name. */
+/* Finds the integration by its id or, if there is none, by its name. */
 static struct tn_read *ask_for(int64_t team, struct tn_str id_or_name)
 {
     static const char table[] = "integration";

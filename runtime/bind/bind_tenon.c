@@ -10,7 +10,7 @@
 
 /* ---- declarations: tn.adapter {...} ---- */
 
-/* Upvalue 1: what. */
+/* Upvalue 1: the kind of declaration. */
 static int l_declare(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);

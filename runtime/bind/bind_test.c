@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_test.c - require "tenon.test": what a test of scripts sets up: the time, the answers of
- * peers, and mappings to try.  In an isolate that runs no tests its functions raise. */
+/* bind_test.c - require "tenon.test": tests of scripts set the time and the answers of peers with
+ * it, and try mappings. Its functions raise in an isolate that runs no tests. */
 #include "base/buf.h"
 #include "base/hint.h"
 #include "base/limits.h"
@@ -49,7 +49,7 @@ static int l_reset(lua_State *L)
     return 0;
 }
 
-/* What a record becomes; freed with the object, so that errors may jump. */
+/* The mapped record; the object frees it, so that Lua errors may jump. */
 struct trial {
     struct tn_buf in, out;
     struct tn_json *json;

@@ -29,7 +29,7 @@ static void drop_place(void *object)
 static const struct bind_class PLACE = {
     .name = "tenon.time.place", .drop = drop_place, .pure = true};
 
-/* Opened zones of this isolate are kept: a few, as names may come from data. */
+/* The isolate keeps the zones that it opened; only a few, since names may come from data. */
 static void push_zones(lua_State *L)
 {
     bool kept = lua_getfield(L, LUA_REGISTRYINDEX, ZONES) == LUA_TTABLE;
@@ -373,8 +373,8 @@ static void read_amounts(lua_State *L, int table, struct tn_duration *d)
             amount(L, table, "seconds") * 1000 + amount(L, table, "ms");
 }
 
-/* Months, then days, of the calendar: the wall time stays, and a day that the month has not
- * becomes its last. */
+/* Adds months, then days, of the calendar. The wall time stays; a day that the month lacks becomes
+ * its last day. */
 static int64_t add_calendar(int64_t local, const struct tn_duration *d)
 {
     int64_t days = floor_div(local, DAY_MS), rest = local - days * DAY_MS, year;

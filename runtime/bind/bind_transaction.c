@@ -11,15 +11,15 @@
 
 enum { FIRST_PAUSE_MS = 2, LONGEST_PAUSE_MS = 500 };
 
-/* What is done, in as many tries as it takes.  Stack: function, deal; then the transaction and,
- * once it has run, what the function returned. */
+/* One store.transaction, with all its tries. Stack: function, deal; then the transaction and, once
+ * the function has run, its results. */
 struct deal {
     struct tn_task *task;
     struct bind_desk desk;
     struct bind_record_reader reader;
     struct tn_arena key; /* texts of the step under way */
     struct tn_tx *tx;    /* that is committed; NULL: none */
-    struct tn_err err;   /* of the last wait */
+    struct tn_err err;   /* the failure of the last wait */
     struct tn_timer *pause;
     int tries;
 };
@@ -36,7 +36,7 @@ static void drop_deal(void *object)
 
 static const struct bind_class deal_class = {.name = "tenon.store.deal", .drop = drop_deal};
 
-/* Of a fetch or a commit. */
+/* Called when a fetch or a commit is done. */
 static void answered(void *arg, const struct tn_err *err)
 {
     struct deal *d = arg;
@@ -51,7 +51,7 @@ static void answered(void *arg, const struct tn_err *err)
 struct run {
     struct deal *deal; /* lies on the stack below */
     struct tn_tx *tx;
-    lua_CFunction step; /* goes on once all that it looks at was fetched */
+    lua_CFunction step; /* the step goes on once everything that it looks at was fetched */
 };
 
 static void drop_run(void *object)
@@ -63,7 +63,7 @@ static void drop_run(void *object)
 
 static const struct bind_class run_class;
 
-/* A transaction that waits is not for another task, to which its function may have given it. */
+/* While a transaction waits no other task may use it, even if its function gave it to one. */
 static struct run *check_run(lua_State *L)
 {
     struct run *t = bind_as(L, 1, &run_class);
@@ -92,8 +92,8 @@ static int fetched(lua_State *L, int status, lua_KContext ctx)
     return t->step(L);
 }
 
-/* Waits for all that was asked for, then runs the step anew with the same arguments: the stack has
- * to be as it was at its beginning. */
+/* Waits for everything that was asked for, then runs the step anew with the same arguments, so the
+ * stack has to be as it was when the step began. */
 static int fetch(lua_State *L, struct run *t, lua_CFunction step)
 {
     bind_ask_task(L);
@@ -169,7 +169,8 @@ static int queried(lua_State *L, int status, lua_KContext ctx)
     return 1;
 }
 
-/* The page as it is stored; what the transaction changed of its rows shows, what it made does not.
+/* Pushes the stored page with the transaction's changes to its rows. Records that the transaction
+ * made are not in it.
  */
 static int l_query(lua_State *L)
 {
@@ -352,7 +353,7 @@ static void pause_ends(void *arg)
     tn_task_wake(d->task);
 }
 
-/* Grows, and is never the same for two that are in each other's way. */
+/* The pause grows, and differs between two transactions that collide. */
 static int64_t pause_ms(int tries)
 {
     int64_t ms = FIRST_PAUSE_MS << tries;
@@ -364,8 +365,8 @@ static int64_t pause_ms(int tries)
 
 static int attempt(lua_State *L, int status, lua_KContext ctx);
 
-/* It returns what the function returned; true when that was nothing, so that the answer can be
- * asserted. */
+/* store.transaction returns the results of the function; true when there were none, so that a
+ * script can assert the answer. */
 static int succeed(lua_State *L, struct deal *d)
 {
     if (lua_gettop(L) == AT_TX) lua_pushboolean(L, 1);
@@ -395,11 +396,12 @@ static int committed(lua_State *L, int status, lua_KContext ctx)
     return tn_task_park(L, attempt, d);
 }
 
-/* The function has run; its values are above AT_TX.  What it did is out of its reach from here on.
+/* The function has run; its results are above AT_TX. The script cannot use the transaction from
+ * here on.
  */
 static int commit_it(lua_State *L)
 {
-    /* `local t <close> = tx` ends it early; what it wrote is gone then. */
+    /* `local t <close> = tx` ended it early: its writes are dropped. */
     struct run *t = bind_is(L, AT_TX, &run_class);
     if (!t) return luaL_error(L, "the transaction was closed by its function");
     struct deal *d = t->deal;
@@ -417,7 +419,8 @@ static int ran(lua_State *L, int status, lua_KContext ctx)
     return tn_lua_host_call(L, commit_it);
 }
 
-/* The function cannot wait but for what it reads; it can be left for a while, as all that computes.
+/* The function may wait for reads only. Like any other script it gives way when it computes for
+ * long.
  */
 static int attempt(lua_State *L, int status, lua_KContext ctx)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_vault.c - require "tenon.vault": secrets that an integration earns itself (tokens,
- * sessions): encrypted at rest, shared by all workers, gone when their time is up. */
+/* bind_vault.c - require "tenon.vault": secrets that an integration obtains itself (tokens,
+ * sessions). They are encrypted at rest, shared by all workers, and removed when they expire. */
 #include <openssl/crypto.h>
 #include <stdio.h>
 
@@ -16,7 +16,7 @@ static bool ready(lua_State *L, const struct bind_owner **owner, struct tn_err *
     return (*owner)->env->secrets || tn_fail(err, TN_E_unavailable, "there is no key to seal with");
 }
 
-/* What a value belongs to: it opens under its own name only. */
+/* The name that a value is sealed for: it cannot be opened under another name. */
 static struct tn_str belongs(const struct bind_owner *owner, struct tn_str key,
                              char out[KEEP_KEY + 64])
 {

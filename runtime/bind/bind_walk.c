@@ -6,7 +6,7 @@
 
 static const char WALKS[] = "tenon.walks"; /* registry key */
 
-/* Outlives the isolate while walks of it do: it is closed in no order that they could count on. */
+/* Outlives the isolate while walks of it exist, because Lua closes objects in no fixed order. */
 struct bind_walks {
     unsigned refs, open;
 };

@@ -114,7 +114,7 @@ static struct tn_buf *push_buf(lua_State *L)
     return buf;
 }
 
-/* In place of the buffer at the top. */
+/* Replaces the buffer at the top by its text. */
 static struct tn_str to_string(lua_State *L, struct tn_buf *buf)
 {
     struct tn_str s;
@@ -135,7 +135,8 @@ static struct tn_str push_form(lua_State *L, int table)
     return to_string(L, out);
 }
 
-/* A name or file name between quotes: what would end it, or the line, is written as browsers do. */
+/* Adds a name or file name between quotes. Quotes and line breaks in it are escaped as browsers do.
+ */
 static void add_quoted(struct tn_buf *out, struct tn_str s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -185,7 +186,7 @@ static void add_part(lua_State *L, struct tn_buf *out, int part, const char *bou
     lua_pop(L, 2);
 }
 
-/* 128 random bits: no content can have been made to contain them. */
+/* The boundary has 128 random bits, so nobody can craft content that contains it. */
 static struct tn_str push_multipart(lua_State *L, int list, char boundary[BOUNDARY + 1])
 {
     unsigned char bytes[BOUNDARY / 2];
@@ -223,7 +224,9 @@ struct tn_str bind_push_body(lua_State *L, int options, const char **type)
         *type = lua_pushfstring(L, "multipart/form-data; boundary=%s", boundary);
         return body;
     }
-    if (body.p) lua_getfield(L, options, "body"); /* holds it, whatever becomes of the table */
+    if (body.p)
+        lua_getfield(L, options,
+                     "body"); /* the stack keeps the text alive, whatever becomes of the table */
     return body;
 }
 

@@ -49,8 +49,8 @@ void bind_live_unref(struct bind_live *live)
     if (--live->refs == 0) tn_free(live);
 }
 
-/* Lua knows nothing of the bodies, so it is told to look for garbage when they have become many.  A
- * script that really holds that much is stopped. */
+/* Lua does not see the bodies, so this starts a collection when they take much memory. A script
+ * that really holds that much is stopped. */
 void bind_live_check(lua_State *L, const struct bind_live *live)
 {
     struct tn_err err;

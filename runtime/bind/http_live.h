@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* http_live.h - what an isolate has under way over HTTP, and the bytes of the bodies that its
- * scripts and pages hold: its allocator does not see them.
- * Life: made with the isolate's first request, shared by all that counts in it, freed with the
- * last reference. */
+/* http_live.h - the HTTP requests that an isolate has under way, and the bytes of the bodies that
+ * its scripts and pages hold, which its allocator does not see. Life: made with the isolate's first
+ * request, shared by all that counts in it, freed with the last reference. */
 #ifndef TN_BIND_HTTP_LIVE_H
 #define TN_BIND_HTTP_LIVE_H
 
@@ -22,7 +21,7 @@ struct bind_live *bind_live_ref(lua_State *L);
 void bind_live_unref(struct bind_live *live);
 /* Raises when the bodies take more than an isolate may hold, even after a collection. */
 void bind_live_check(lua_State *L, const struct bind_live *live);
-/* One streamed answer more.  False: there are as many as there may be. */
+/* Counts one streamed answer more. False: the isolate has as many as it may. */
 TN_MUST_CHECK bool bind_live_stream(struct bind_live *live);
 void bind_live_stream_end(struct bind_live *live);
 

@@ -71,7 +71,7 @@ struct bind_body {
     struct tn_err err;    /* of reading it; kind none: it was good */
 };
 
-/* What a body costs: its bytes, and about as much once it is read. */
+/* The memory that a body costs: its bytes, and about as much again once it is parsed. */
 static size_t cost(const struct tn_buf *text)
 {
     return 2 * text->room;

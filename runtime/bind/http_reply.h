@@ -21,7 +21,7 @@ struct bind_fields {
 };
 /* to->memory was initialised. */
 void bind_fields_copy(struct bind_fields *to, const struct tn_reply *from);
-/* Those of a test's reply, the table at index; to->memory was initialised. */
+/* Reads the fields of a test's reply from the table at index; to->memory was initialised. */
 void bind_fields_read(lua_State *L, int index, struct bind_fields *to);
 /* Pushes the value of the first of that name, in any case, or nil; returns 1. */
 int bind_fields_push(lua_State *L, const struct bind_fields *f, struct tn_str name);
@@ -29,11 +29,13 @@ int bind_fields_push(lua_State *L, const struct bind_fields *f, struct tn_str na
 /* Takes the text over and counts it in live.  One reference. */
 struct bind_body *bind_body_new(struct tn_buf *text_give, struct bind_live *live);
 struct bind_body *bind_body_ref(struct bind_body *b);
-void bind_body_unref(struct bind_body *b);                      /* NULL does nothing */
-void bind_body_redact(struct bind_body *b, struct tn_log *log); /* hides what the log hides */
+void bind_body_unref(struct bind_body *b); /* NULL does nothing */
+void bind_body_redact(struct bind_body *b,
+                      struct tn_log *log); /* masks the secrets that the log masks */
 /* Without a byte order mark. */
 struct tn_str bind_body_text(const struct bind_body *b);
-/* Its value: read once, on first use.  False: kind bad_answer, text says where the JSON breaks. */
+/* The body as JSON, parsed on first use. False: kind bad_answer; the text says where the JSON
+ * breaks. */
 TN_MUST_CHECK bool bind_body_json(struct bind_body *b, struct tn_jval *root, struct tn_err *err);
 /* The array at a path (names with dots between); null counts as an empty one.  False: kind
  * bad_answer names the path. */

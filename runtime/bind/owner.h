@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* owner.h - whom a script works for and what it may reach: the isolate's owner, the actor of a
- * task, and the parts of the process behind both.  Whoever makes isolates fills these. */
+/* owner.h - the party that a script works for and the parts that it may reach: the isolate's owner,
+ * the actor of a task, and the parts of the process behind both. The code that makes an isolate
+ * fills these in. */
 #ifndef TN_BIND_OWNER_H
 #define TN_BIND_OWNER_H
 
@@ -26,8 +27,8 @@ struct bind_adapters {
                       struct bind_operation *out);
 };
 
-/* What scripts may reach, for all isolates of a process; outlives them.  NULL members: modules that
- * need them answer unavailable (tenon check). */
+/* The parts that scripts may reach, for all isolates of a process; outlives them.  NULL members:
+ * modules that need them answer unavailable (tenon check). */
 struct bind_env {
     struct tn_host *host;
     struct tn_log *log;
@@ -38,16 +39,18 @@ struct bind_env {
     const struct tn_secrets *secrets;
     struct tn_runner *runner; /* for tn.sync */
     const struct bind_adapters *adapters;
-    const void *serving;                     /* for adapters; NULL: nothing serves yet */
-    const struct tn_example_watch *examples; /* told of each while sets load; NULL: nobody is */
+    const void *serving; /* for adapters; NULL: nothing serves yet */
+    const struct tn_example_watch
+        *examples; /* gets the result of each example while sets load; NULL: nobody does */
 };
 
-/* Whose key-values and vault an isolate's modules work with: bind_context.app points here. */
+/* The owner of the key-values and the vault that an isolate's modules work with: bind_context.app
+ * points here. */
 struct bind_owner {
     const struct bind_env *env;
     int64_t team;                        /* TN_TEAM_SYSTEM for units, else the integration's */
     char name[128];                      /* the integration's id, or the unit's name */
-    const struct tn_entities *resources; /* that it goes by; NULL: none */
+    const struct tn_entities *resources; /* the resources that its scripts see; NULL: none */
 };
 
 /* On whose behalf a script works: the actor that is the context of the task under way (it serves a

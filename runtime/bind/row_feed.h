@@ -13,7 +13,7 @@ struct row_feed {
     struct bind_stream *stream; /* NULL: the text is all there */
     struct tn_buf chunk;
     bool ended;
-    struct tn_err broken; /* once ended: why before its end; kind none: it came to its end */
+    struct tn_err broken; /* once ended: why it broke off; kind none: it was read to its end */
 };
 
 /* stream may be NULL.  Text and stream stay the caller's.  False: err (columns of fixed width). */
@@ -21,8 +21,8 @@ TN_MUST_CHECK bool row_feed_init(struct row_feed *f, const struct row_format *fo
                                  struct tn_str text, struct bind_stream *stream, tn_rows_fn each,
                                  void *arg, struct tn_err *err);
 void row_feed_clear(struct row_feed *f); /* also of a zeroed one */
-/* Feeds the reader a few rows.  False: the task is woken when the stream has more, so it should
- * park.
+/* Feeds the reader a few rows. False: there is nothing to read yet; the task is woken when there
+ * is, so it should park.
  */
 bool row_feed_some(struct row_feed *f);
 

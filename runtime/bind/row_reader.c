@@ -53,7 +53,7 @@ static char read_delimiter(lua_State *L, int table)
     return s.p[0];
 }
 
-/* The list of names stays in memory of Lua's. */
+/* Lua owns the memory of the list of names. */
 static void read_header(lua_State *L, int table, struct tn_csv_options *o)
 {
     if (lua_getfield(L, table, "header") == LUA_TNIL) return;

@@ -22,11 +22,12 @@ struct bind_testing {
 
 /* NULL: the isolate runs no tests. */
 struct bind_testing *bind_testing_of(lua_State *L);
-/* From now on the function on the top, which is popped, answers requests; nil: nothing does. */
+/* Pops a function, which answers requests from now on; nil: nothing answers them. */
 void bind_testing_answer_by(lua_State *L);
 /* The time for scripts: the real one, or the test's. */
 int64_t bind_now(lua_State *L);
-/* In a test: a sleep that takes no time.  False: no test, or it uses the real time. */
+/* Sleeps without taking time, when a test has set the clock. False: this is no test, or it uses the
+ * real time. */
 bool bind_testing_sleep(lua_State *L, int64_t ms);
 /* In a test: calls what the test gave to answer requests with the request at index and its url.
  * Pushes the table that it returned, or raises; false: this is no test. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* args.h - a command line read by a table: options anywhere, "--" ends them, --name=value too. */
+/* args.h - reads a command line by a table of options. Options may stand anywhere, "--" ends them,
+ * and --name=value works too. */
 #ifndef TN_CLI_ARGS_H
 #define TN_CLI_ARGS_H
 
@@ -24,15 +25,15 @@ struct tn_arg {
     const char *help;
 };
 
-/* Fills the destinations; texts point into argv.  What is no option goes to rest (at most max) and
- * *n.  False: err names the word, and the nearest option where one is near; or kind none: the
- * one word was --help, the options are on stdout, and there is nothing else to do. */
+/* Fills the destinations; texts point into argv.  Words that are no options go to rest (at most
+ * max) and *n. False: err names the word, and the nearest option if one is near. False with kind
+ * none: the only word was --help, and the options were printed on stdout. */
 TN_MUST_CHECK bool tn_args_parse(const struct tn_arg *table, int argc, char **argv,
                                  const char **rest, size_t max, size_t *n, struct tn_err *err);
-/* One option by its name, as from a file.  value NULL: a flag that is on. */
+/* Sets one option by its name, for a file of options. value NULL: the flag is on. */
 TN_MUST_CHECK bool tn_args_set(const struct tn_arg *table, struct tn_str name, const char *value,
                                struct tn_err *err);
-/* "  --name VALUE   help" lines on stdout. */
+/* Prints a line "  --name VALUE   help" for each option on stdout. */
 void tn_args_help(const struct tn_arg *table);
 void tn_args_clear(const struct tn_arg *table); /* frees the lists */
 

@@ -11,7 +11,7 @@
 #include "cli/args.h"
 
 static const struct tn_command commands[] = {
-    {"serve", "[options]", "run the server", NULL}, /* it is the program's own */
+    {"serve", "[options]", "run the server", NULL}, /* the program defines serve itself */
     {"check", "[--site DIR] [--json]", "load all scripts and run all examples, print every fault",
      tn_cli_check},
     {"test", "[PATH...] [--site DIR] [--tap]",
@@ -21,29 +21,31 @@ static const struct tn_command commands[] = {
      "[--encoding NAME] "
      "[--columns LIST] [--bytes] [--to FORMAT] [--back] [--explain] [--coverage] [--stats] "
      "[--json]",
-     "records or pages on stdin, mapped records on stdout", tn_cli_map},
+     "map the records or pages of stdin, write them to stdout", tn_cli_map},
     {"show", "[PATH]", "print a shipped script or mapping, or list them all", tn_cli_show},
     {"sync", "NAME OPERATION [--filter k=v] [--dry-run] [--data DIR] [--json]",
      "run a sync and watch it", tn_cli_sync},
-    {"runs", "NAME [--data DIR] [--json]", "the last runs of an integration", tn_cli_runs},
+    {"runs", "NAME [--data DIR] [--json]", "list the last runs of an integration", tn_cli_runs},
     {"preview", "[--site DIR] [--data DIR] [--json]",
-     "what changed scripts would do to the last records", tn_cli_preview},
+     "show what changed scripts would do to the last records", tn_cli_preview},
     {"reload", "[--expect HASH] [--shadow MINUTES] [--data DIR] [--json]",
-     "load the site folder anew", tn_cli_reload},
+     "make the running server load its site folder anew", tn_cli_reload},
     {"shadow", "[--end] [--data DIR] [--json]",
-     "what the scripts before the last change make of what comes in", tn_cli_shadow},
+     "compare the scripts before the last change with those that serve, on live records",
+     tn_cli_shadow},
     {"generations", "[UNIT [FROM [TO]]] [--data DIR] [--json]",
-     "which scripts serve, or served when, or what is different", tn_cli_generations},
+     "list the scripts that serve, those that served, or compare two generations",
+     tn_cli_generations},
     {"rollback", "UNIT GENERATION [--data DIR] [--json]",
-     "an older generation of a unit serves again", tn_cli_rollback},
+     "let an older generation of a unit serve again", tn_cli_rollback},
     {"key", "create NAME [--role read_only] | list | revoke ID | generate",
-     "API keys, and a fresh master key", tn_cli_key},
-    {"backup", "FILE [--data DIR]", "a checked copy of the running server's database",
+     "make, list and revoke API keys; make a master key", tn_cli_key},
+    {"backup", "FILE [--data DIR]", "write a checked copy of the running server's database",
      tn_cli_backup},
     {"restore", "FILE [--data DIR] [--verify] [--force]",
-     "a backup back in its place, or only tried out", tn_cli_restore},
+     "put a backup in the place of the database, or only try it out", tn_cli_restore},
     {"doctor", "[--data DIR] [--key-file FILE] [--json]",
-     "what is wrong with a data folder, and what to do", tn_cli_doctor},
+     "say what is wrong with a data folder, and what to do", tn_cli_doctor},
     {"version", "", "print the version", tn_cli_version},
     {NULL, NULL, NULL, NULL},
 };
@@ -97,7 +99,7 @@ static bool asks_for_help(int argc, char **argv)
     return false;
 }
 
-/* What it is, then its options: the command itself prints them, its table is its own. */
+/* Prints what the command does, then lets it print its options, since it has their table. */
 static int help_of(const struct tn_command *c, void (*serve_help)(void))
 {
     char word[] = "--help", *argv[] = {word, NULL};

@@ -39,15 +39,15 @@ int tn_cli_sync(int argc, char **argv);
 int tn_cli_test(int argc, char **argv);
 int tn_cli_version(int argc, char **argv);
 
-/* What a preview or shadow found, for people. */
+/* Prints the findings of a preview or a shadow for people. */
 void tn_cli_print_findings(struct tn_jval answer);
-/* What a reload or roll back did, for people. */
+/* Prints for people what a reload or roll back changed. */
 void tn_cli_print_reload(struct tn_jval answer);
 
-/* Prints "tenon: …" with file, line and field on standard error; answers TN_EXIT_failed. */
+/* Prints "tenon: …" with file, line and field on standard error; returns TN_EXIT_failed. */
 int tn_cli_fail(const struct tn_err *err);
-/* The same for a wrong command line; answers TN_EXIT_usage.  Of kind none (the options were asked
- * for and are printed) it says nothing; answers TN_EXIT_ok. */
+/* The same for a wrong command line; returns TN_EXIT_usage. Kind none (--help printed the options)
+ * prints nothing and returns TN_EXIT_ok. */
 int tn_cli_usage(const struct tn_err *err, const char *command);
 /* May colours and progress be shown on standard output? */
 bool tn_cli_terminal(void);

@@ -21,7 +21,7 @@ enum { PATH_BYTES = 4096, TABLES_MAX = 1000 };
 
 /* ------------------------------------------------------------------ backup */
 
-/* As the server, which stands in another folder, has to be told. */
+/* Makes the path absolute, since the server runs in another folder. */
 static bool whole_path(const char *name, char out[PATH_BYTES], struct tn_err *err)
 {
     char here[PATH_BYTES];
@@ -128,7 +128,7 @@ static void print_counts(const struct counts *all, const char *data)
     if (data) printf("%zu of %zu tables differ in number from %s\n", differ, all->n, data);
 }
 
-/* A store process over it, as a start would have: locks, checks, migrates, ends. */
+/* Opens a store process over the copy, as a start would: it locks, checks, migrates and ends. */
 static bool serve_once(const char *dir, struct tn_err *err)
 {
     char path[PATH_BYTES + 16];
@@ -175,7 +175,7 @@ static int verify(const char *file, const char *data)
 
 /* ------------------------------------------------------------------ restore */
 
-/* A supervisor whose store process is being replaced holds this one alone. */
+/* While a supervisor replaces its store process it holds this lock alone. */
 static int lock_serving(const char *data, struct tn_err *err)
 {
     char path[PATH_BYTES];

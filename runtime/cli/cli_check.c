@@ -37,7 +37,8 @@ static void fault(void *arg, const struct tn_err *err)
     }
 }
 
-/* What a mapping cannot send back is no fault: it is good to know before one tries. */
+/* A field that cannot be sent back is no fault; it is listed, so that people know before they try.
+ */
 static void say_one_way(struct report *r, const struct tn_units *units, const char *path)
 {
     char name[200];

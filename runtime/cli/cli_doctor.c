@@ -68,7 +68,7 @@ static bool look_at_folder(struct doctor *d)
     return true;
 }
 
-/* Is there somebody who holds it?  Asked without holding it longer than the question. */
+/* Does a process hold the lock? Takes the lock only for the moment of asking. */
 static bool is_locked(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -141,7 +141,7 @@ static bool look_at_database(struct doctor *d)
     return true;
 }
 
-/* The value that the first start sealed (app.c) opens under the folder's key alone. */
+/* The first start sealed a value (app.c) that opens only with the key of this folder. */
 static bool key_fits(struct doctor *d, const struct tn_secrets *secrets, struct tn_err *err)
 {
     struct tn_buf sealed, plain;

@@ -62,7 +62,7 @@ static void print_diff(struct tn_jval answer)
 static bool get(struct tn_client *client, const struct tn_buf *path, struct tn_str *reply,
                 struct tn_err *err)
 {
-    return tn_buf_ok(path, "what was asked for", err) &&
+    return tn_buf_ok(path, "the request", err) &&
            tn_client_call(client, "GET", path->p, TN_STR(""), reply, err);
 }
 

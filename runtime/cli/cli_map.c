@@ -84,7 +84,7 @@ static void say_fault(struct mapping_run *r, const struct tn_outcome_fault *f)
         return;
     }
     struct tn_outcome_fault plain = *f;
-    plain.rejects = true; /* what it does stands in front */
+    plain.rejects = true; /* the text says "rejected" or "warning" in front */
     tn_buf_reset(&r->line);
     if (f->file)
         tn_outcome_line(&plain, &r->line);

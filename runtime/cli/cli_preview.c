@@ -39,7 +39,7 @@ static void print_messages(struct tn_jval list, const char *what, struct tn_aren
                TN_FMT(text_of(it.value, "message", arena)));
 }
 
-/* Two digits that count, whether it is microseconds or seconds. */
+/* Writes a time with two significant digits, in microseconds to seconds. */
 static void print_side(struct tn_jval side, const char *name)
 {
     double ms = (double)number(side, "us") / 1e3;
@@ -110,7 +110,7 @@ static void print(struct tn_jval answer)
     tn_arena_clear(&arena);
 }
 
-/* The files of a folder, as all there is. */
+/* Adds the files of a folder, which replace the whole site folder in the preview. */
 static bool write_site(const char *site, struct tn_buf *body, struct tn_err *err)
 {
     struct tn_fileset *files = tn_fileset_read(site, err);

@@ -59,7 +59,7 @@ static void write_wish(struct tn_buf *body, const char *expect, const char *shad
     if (shadow && tn_str_u64(tn_str(shadow), &minutes))
         tn_jw_kint(&w, "shadowMinutes", (int64_t)minutes);
     else if (shadow)
-        tn_jw_kz(&w, "shadowMinutes", shadow); /* the server says what is wrong with it */
+        tn_jw_kz(&w, "shadowMinutes", shadow); /* the server says what is wrong with the value */
     tn_jw_end(&w);
 }
 
@@ -74,7 +74,7 @@ int tn_cli_reload(int argc, char **argv)
     const struct tn_arg table[] = {
         {"expect", TN_ARG_text, &expect, "HASH", "only if it is what tenon preview looked at"},
         {"shadow", TN_ARG_text, &shadow, "MINUTES",
-         "what served before goes on beside it, and is compared"},
+         "let the scripts that serve now go on beside the new ones for so long, and compare"},
         {"data", TN_ARG_text, &data, "DIR", "the server's folder"},
         {"json", TN_ARG_flag, &json, NULL, "the answer as JSON"},
         {NULL, TN_ARG_flag, NULL, NULL, NULL}};

@@ -16,7 +16,8 @@ struct wish {
     bool dry_run, json;
 };
 
-/* The answer is the result: of a dry run, which leaves nothing to look at later, and for programs.
+/* The answer is the result itself: for programs, and for a dry run, which leaves no run to look at
+ * later.
  */
 static bool waits(const struct wish *wish)
 {
@@ -111,7 +112,7 @@ static void print_rest(int64_t failed, size_t listed)
         printf("  and %lld more\n", (long long)(failed - (int64_t)listed));
 }
 
-/* Of records that were stored all the same. */
+/* Warnings of records that were stored all the same. */
 static void print_warnings(struct tn_jval run)
 {
     struct tn_jval list = tn_jget_z(run, "warnings");
@@ -187,7 +188,7 @@ static bool run(struct tn_client *c, const char *name, const char *operation,
     return ok;
 }
 
-/* Goes into a path as it is. */
+/* Is it a name that may stand in a path as it is? */
 static bool plain_name(const char *name)
 {
     return name[0] &&
@@ -205,7 +206,8 @@ int tn_cli_sync(int argc, char **argv)
     struct tn_str reply = {0};
     const struct tn_arg table[] = {
         {"data", TN_ARG_text, &wish.data, "DIR", "the server's folder"},
-        {"filter", TN_ARG_list, &wish.filters, "name=value", "what to ask for"},
+        {"filter", TN_ARG_list, &wish.filters, "name=value",
+         "a filter of the operation; repeatable"},
         {"dry-run", TN_ARG_flag, &wish.dry_run, NULL, "say what would change, change nothing"},
         {"json", TN_ARG_flag, &wish.json, NULL, "the answer as JSON"},
         {NULL, TN_ARG_flag, NULL, NULL, NULL}};

@@ -123,8 +123,8 @@ static bool read_text(const char *path, struct tn_buf *text, struct tn_err *err)
 
 /* ---- results ---- */
 
-/* A text of a script, which may not end a line or begin something else: line breaks become `lf`,
- * other control bytes blanks, and the bytes in `marked` get a backslash. */
+/* Prints a text of a script so that it stays on one line: line breaks become `lf`, other control
+ * bytes become blanks, and the bytes in `marked` get a backslash. */
 static void put_text(const char *text, const char *lf, const char *marked)
 {
     for (; *text; text++) {
@@ -362,7 +362,7 @@ static int run_all(struct testing *t, int64_t began)
     return t->failed || ran_none(t) ? TN_EXIT_failed : TN_EXIT_ok;
 }
 
-/* The usual folder need not be there when the examples of a site are what there is to run. */
+/* The usual folder may be missing when a site is given, since its examples run in any case. */
 static bool add_usual(struct testing *t, const char *site, struct tn_err *err)
 {
     if (site && access(USUAL, F_OK) < 0) return true;

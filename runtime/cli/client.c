@@ -69,7 +69,7 @@ static void answered(void *arg, const struct tn_err *err, struct tn_reply *reply
     tn_buf_init(&reply->body, ANSWER_MAX);
 }
 
-/* The server's error body into err. */
+/* Reads the server's error body into err. */
 static bool refused(struct tn_client *c, struct tn_err *err)
 {
     struct tn_arena arena;

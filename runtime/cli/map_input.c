@@ -60,7 +60,7 @@ static bool give_rows(const struct source *s, struct tn_str text, const char *pa
         } else if (*path || begins_array(text)) {
             *err = bad;
             return false;
-        } else { /* of lines, only that one is lost */
+        } else { /* the input has one record a line: only this record is lost */
             s->each(s->arg, (struct tn_jval){0}, &bad);
         }
     }
@@ -84,7 +84,7 @@ static bool give_text(const struct source *s, struct tn_str text, bool pages, st
     return true;
 }
 
-/* Lines are worked as they come; a page or a list has to be there whole. */
+/* Maps lines as they come; a page or a list has to be read to its end first. */
 static bool read_json(const struct source *s, struct tn_err *err)
 {
     bool paged = s->in->rows && *s->in->rows, lines = is(s->in->from, "ndjson"), first = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* map_input.h - records on standard input, whatever they are written in, one after the other.
- * Memory is that of one record, or of one page of JSON. */
+/* map_input.h - reads records from standard input in any format, one after the other. It holds one
+ * record, or one page of JSON, in memory. */
 #ifndef TN_CLI_MAP_INPUT_H
 #define TN_CLI_MAP_INPUT_H
 
@@ -14,10 +14,11 @@ struct tn_map_input {
     const struct tn_json_pick *pick; /* what of a record is looked at; NULL: all of it */
 };
 
-/* A record, good during the call; or bad: the record is lost, the next go on. */
+/* Gets a record, borrowed for the call; or the fault of a record that could not be read, after
+ * which the next ones follow. */
 typedef void (*tn_map_record_fn)(void *arg, struct tn_jval record, const struct tn_err *bad);
 
-/* False with kind invalid: an option makes no sense (nothing was read). */
+/* Checks the options before anything is read. False: kind invalid, an option makes no sense. */
 TN_MUST_CHECK bool tn_map_input_check(const struct tn_map_input *in, struct tn_err *err);
 /* Reads to the end; *bytes counts.  False: the rest cannot be read. */
 TN_MUST_CHECK bool tn_map_input_read(const struct tn_map_input *in, tn_map_record_fn each,

@@ -15,10 +15,11 @@
 #include "store/read.h"
 
 enum {
-    LEASE_MS = 7 * 24 * 3600 * 1000, /* it ends with its holder; this is the last resort */
-    LOOK_MS = 5000,                  /* between two claims of who has not the lease */
-    SOON_MS = 500,                   /* between two looks at rules that may not run */
-    SAVE_MS = 5000,                  /* a cursor that only passed by events is stored so late */
+    LEASE_MS =
+        7 * 24 * 3600 * 1000, /* a lease ends with its holder; this time is the last resort */
+    LOOK_MS = 5000,           /* between two attempts of a worker without the lease to claim it */
+    SOON_MS = 500,            /* between two looks at rules that may not run */
+    SAVE_MS = 5000,           /* a cursor that only skipped events is stored this late */
     PAUSE_MS = 500,
     BATCH = 100
 };
@@ -26,7 +27,8 @@ enum {
 static const char queue[] = "rules", key[] = "dispatch";
 static const char space[] = "rules", cursor[] = "cursor", once_space[] = "rule.once";
 
-/* LOOKS: it is asked whether it ran before.  The last two: as soon as it is stored, it goes. */
+/* LOOKS: the store is asked whether the job ran before. DONE and DEAD: the job is freed once that
+ * is stored. */
 enum state { WAITS, LOOKS, RUNS, DONE, DEAD };
 
 /* One rule for one event. */
@@ -36,8 +38,8 @@ struct job {
     struct tn_event e; /* texts are its own */
     char *rule, *type, *table, *data, *once, *order;
     enum state state;
-    bool storing, noted; /* part of the commit under way; of one that is stored */
-    bool first_time;     /* it was asked: nothing ran with its id before */
+    bool storing, noted; /* its end is part of the commit under way; of one that was stored */
+    bool first_time;     /* the store said that nothing ran with its id before */
     struct look *look;   /* while it LOOKS */
     size_t question;
     int tries;
@@ -46,7 +48,7 @@ struct job {
     struct tn_err err;
 };
 
-/* A question of one team about the ids of jobs: did they run before? */
+/* Asks the store, for one team, whether jobs with these ids ran before. */
 struct look {
     struct look *next;
     struct tn_dispatch *d;
@@ -55,7 +57,7 @@ struct look {
     struct tn_call *call;
 };
 
-/* What a callback of a commit holds; d is NULL once the dispatcher is closed. */
+/* The argument of a commit's callback; d is NULL once the dispatcher is closed. */
 struct tie {
     struct tie *next;
     struct tn_dispatch *d;
@@ -70,12 +72,12 @@ struct tn_dispatch {
     struct look *looks;
     struct tn_call *cursor_call, *log_call; /* under way, or NULL */
     bool claiming, holding, storing, unsaved, saving, restart;
-    bool begun; /* where to go on is known */
+    bool begun; /* the position in the log is known */
     bool news;  /* there may be events behind scanned */
     struct tn_id entry;
     int64_t lease;
     int64_t scanned; /* all events up to here became jobs or concern no rule */
-    int64_t version; /* of the cursor, as it is stored */
+    int64_t version; /* of the stored cursor */
     bool had_rules;
     int64_t since;          /* the newest event when this process got to know rules */
     struct tn_map finished; /* read with the cursor: "seq:rule" of runs that need not be repeated */
@@ -121,7 +123,7 @@ static void job_free(struct job *j)
     tn_free(j);
 }
 
-/* Ids have any length and any bytes: the digest of one has not. */
+/* An id has any length and any bytes, so its digest is the key. */
 static void read_once(struct job *j)
 {
     struct tn_buf id, name;
@@ -137,7 +139,8 @@ static void read_once(struct job *j)
     tn_buf_clear(&name);
 }
 
-/* Runs of one rule for one record come one after the other; of no record, all at once. */
+/* Runs of one rule for one record come one after the other. Runs for events about no record go side
+ * by side. */
 static void set_order(struct job *j)
 {
     static const struct tn_id none;
@@ -174,7 +177,7 @@ static void drop_looks(struct tn_dispatch *d)
     }
 }
 
-/* And whatever was asked on their behalf. */
+/* Drops all jobs and the questions that were asked for them. */
 static void drop_jobs(struct tn_dispatch *d)
 {
     drop_looks(d);
@@ -240,7 +243,7 @@ static void take_event(struct tn_dispatch *d, const struct tn_event *e)
     d->unsaved = true;
 }
 
-/* What does not fit ahead of the first unfinished run is read once more when it does. */
+/* Events that do not fit are read again once the first unfinished run is done. */
 static void take_log(struct tn_dispatch *d, const struct tn_found *found)
 {
     const struct tn_tail *tail = tn_found_tail(found, 0);
@@ -309,14 +312,16 @@ static void run_done(void *arg, const struct tn_err *err, bool innocent)
     } else if (innocent) {
         j->state = WAITS;
     } else if (++j->tries >= TN_LIMIT_RULE_TRIES || err->kind == TN_E_budget) {
-        give_up(j, err); /* what overran once overruns again, and costs everybody its budget */
+        give_up(j,
+                err); /* a run that overran its budget would do so again, so it is not repeated */
     } else {
         try_again(j, err);
     }
     turn_soon(j->d);
 }
 
-/* What the answer to its look says of a job; NULL: there was none, so it is asked again soon. */
+/* Handles the answer to the look of a job; NULL: reading failed, so the store is asked again soon.
+ */
 static void looked(struct job *j, const struct tn_found *found)
 {
     j->look = NULL;
@@ -343,7 +348,8 @@ static void looks_found(void *arg, struct tn_found *found, const struct tn_err *
     turn_soon(d);
 }
 
-/* Did it run before with this id?  All that start in a turn are asked about together. */
+/* Asks whether the job ran before with this id. One question covers all jobs that start in a turn.
+ */
 static void look_for(struct job *j)
 {
     struct tn_dispatch *d = j->d;
@@ -390,7 +396,7 @@ static void start(struct job *j)
     }
 }
 
-/* Puts name into the set; false: it was there.  NULL is never there. */
+/* Puts name into the set; false: it was in it. NULL is never in it. */
 static bool first_of(struct tn_map *set, const char *name)
 {
     static char there;
@@ -400,7 +406,7 @@ static bool first_of(struct tn_map *set, const char *name)
     return true;
 }
 
-/* Starts what may run; the time until something else may, or -1. */
+/* Starts the jobs that may run; returns the ms until another one may, or -1. */
 static int64_t start_all(struct tn_dispatch *d)
 {
     struct tn_map orders, ids;
@@ -409,7 +415,8 @@ static int64_t start_all(struct tn_dispatch *d)
     tn_map_init(&ids);
     for (struct job *j = d->first; j && d->running < TN_LIMIT_RULE_TASKS; j = j->next) {
         bool turn = j->state == DONE || j->state == DEAD || first_of(&orders, j->order);
-        /* An id is known only when the run that had it is stored. */
+        /* Two jobs with one id run one after the other: the store knows the id only once the first
+         * is stored. */
         if (!first_of(&ids, j->once)) turn = false;
         if (j->state != WAITS || !turn) continue;
         if (j->due_ms <= now)
@@ -425,13 +432,13 @@ static int64_t start_all(struct tn_dispatch *d)
 
 /* ---- the cursor ---- */
 
-/* Is stored, or will be with the commit under way. */
+/* Is the job's end stored, or in the commit under way? */
 static bool settled(const struct job *j)
 {
     return j->noted || j->storing;
 }
 
-/* Everything up to it is done with. */
+/* The last event up to which all jobs have ended. */
 static int64_t low_of(const struct tn_dispatch *d)
 {
     for (const struct job *j = d->first; j; j = j->next)
@@ -459,7 +466,7 @@ static void write_cursor(const struct tn_dispatch *d, bool idle, struct tn_buf *
     tn_jw_end(&w);
 }
 
-/* One that is too large to be kept, or cannot be sealed, is left out: its number is in the row. */
+/* Leaves out a payload that is too large or cannot be sealed; the row has the event's number. */
 static void write_payload(const struct job *j, struct tn_buf *out)
 {
     const struct tn_dispatch_options *o = &j->d->o;
@@ -476,7 +483,7 @@ static void write_payload(const struct job *j, struct tn_buf *out)
     tn_buf_clear(&plain);
 }
 
-/* The event for which the rule is given up, as any record that could not be worked off. */
+/* Adds a quarantine row with the event for which the rule was given up. */
 static bool add_dead(const struct job *j, struct tn_commit *commit, struct tn_err *err)
 {
     struct tn_buf row, payload;
@@ -561,7 +568,7 @@ static void remove_stored(struct tn_dispatch *d)
     int64_t low = low_of(d);
     while (*at) {
         struct job *j = *at;
-        /* One beyond the cursor stays, so that the cursor names it. */
+        /* A job beyond the cursor stays, so that the next cursor names it. */
         bool goes = (j->storing || j->noted) && j->e.seq <= low;
         if (!goes) {
             if (j->storing) note(j);
@@ -594,7 +601,8 @@ static void stored(void *arg, const struct tn_committed *done, const struct tn_e
     } else if (err->kind == TN_E_conflict) {
         lose(d, err);
     } else {
-        tn_log(d->o.log, TN_LOG_warn, "rules", "what rules did cannot be noted: %s", err->text);
+        tn_log(d->o.log, TN_LOG_warn, "rules", "the progress of rules cannot be stored: %s",
+               err->text);
         d->unsaved = true;
         tn_timer_set(d->turn, SOON_MS);
     }
@@ -607,7 +615,9 @@ static void store(struct tn_dispatch *d, bool idle)
     struct tn_err err;
     tn_buf_init(&value, 256 * TN_KIB);
     bool ok = add_jobs(d, commit, &err);
-    write_cursor(d, idle, &value); /* names those that were added; the last operation */
+    write_cursor(
+        d, idle,
+        &value); /* the cursor names the jobs that were added, so it is the last operation */
     if (ok && tn_buf_ok(&value, "the cursor of the rules", &err) &&
         tn_commit_kv_set(commit, TN_TEAM_SYSTEM, space, tn_str(cursor), tn_buf_str(&value),
                          d->version, 0, &err)) {
@@ -617,7 +627,8 @@ static void store(struct tn_dispatch *d, bool idle)
     } else {
         tn_commit_free(commit);
         store_nothing(d);
-        tn_log(d->o.log, TN_LOG_error, "rules", "what rules did cannot be noted: %s", err.text);
+        tn_log(d->o.log, TN_LOG_error, "rules", "the progress of rules cannot be stored: %s",
+               err.text);
         tn_timer_set(d->turn, SOON_MS);
     }
     tn_buf_clear(&value);
@@ -665,8 +676,8 @@ static bool take_name(struct tn_dispatch *d, struct tn_jval v, struct tn_arena *
     return true;
 }
 
-/* Where to go on: behind the stored cursor, or, if there were no rules before, from where this
- * process got to know some. */
+/* Finds the position in the log: behind the stored cursor or, if there were no rules before, at the
+ * event at which this process first knew rules. */
 static bool take_cursor(struct tn_dispatch *d, const struct tn_kv *kv, bool *idle,
                         struct tn_err *err)
 {
@@ -712,7 +723,8 @@ static void cursor_found(void *arg, struct tn_found *found, const struct tn_err 
     turn_soon(d);
 }
 
-/* From now on there are rules, or none any more: the cursor has to say so.  No job is there. */
+/* Stores in the cursor that there are rules from now on, or none any more. There are no jobs at
+ * this moment. */
 static void begin(struct tn_dispatch *d)
 {
     struct tn_read *read = tn_read_new(TN_TEAM_SYSTEM);
@@ -754,7 +766,7 @@ static void queued(void *arg, const struct tn_committed *done, const struct tn_e
     tn_timer_set(d->look, 0);
 }
 
-/* The one entry; it stays if it is there. */
+/* Makes the only queue entry; one that exists stays. */
 static void make_entry(struct tn_dispatch *d)
 {
     struct tn_commit *commit = tn_commit_new(d->o.store);

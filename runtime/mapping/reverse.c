@@ -132,7 +132,7 @@ static bool undo_replace(struct back *b, const struct tn_spec_op *op)
 {
     if (op->a.n != 1 || (op->b.n && memchr(op->b.p, op->a.p[0], op->b.n)))
         return one_way(b, "replace cannot be undone");
-    settles(b, "what was replaced stays replaced");
+    settles(b, "replaced characters stay replaced");
     return true;
 }
 
@@ -180,7 +180,8 @@ static bool undo(struct back *b, const struct tn_spec_op *op, const struct tn_sp
         out->a = op->a;
         if (op->op == TN_OP_join) {
             settles(b, "numbers of the list come back as texts");
-            if (!op->a.n) return one_way(b, "what is joined without a separator cannot be split");
+            if (!op->a.n)
+                return one_way(b, "texts that are joined without a separator cannot be split");
         }
         return true;
     case TN_OP_boolean: return undo_words(b, op, out, none);
@@ -326,7 +327,7 @@ static bool invert(struct back *b, const struct tn_spec_value *v, struct tn_str 
         return true;
     case TN_FROM_template: return invert_template(b, v, ours, chain);
     case TN_FROM_first: return invert_first(b, v, ours, chain);
-    case TN_FROM_when: return one_way(b, "what a condition chose does not say the condition");
+    case TN_FROM_when: return one_way(b, "the chosen value does not tell the condition");
     case TN_FROM_fn: return one_way(b, "it is a function");
     case TN_FROM_tree: return one_way(b, "rows do not make a tree again");
     default: return one_way(b, "an object or a list cannot stand here");

@@ -24,7 +24,7 @@ static bool refuse(const struct tn_actor *actor, const char *entity, const char 
                    struct tn_err *err)
 {
     tn_fail(err, TN_E_forbidden, "%s may not do this: it needs the permission %s:%s",
-            actor->name[0] ? actor->name : "who asks", entity, verb);
+            actor->name[0] ? actor->name : "the caller", entity, verb);
     return tn_fail_code(err, TN_CODE_none, "{\"permission\":\"%s:%s\"}", entity, verb);
 }
 

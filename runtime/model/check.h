@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* check.h - does a record keep the rules of its entity?  The one place that decides: a fault has
- * the same code, path and sentence whichever way the record came (REST, sync, script, import). What
- * only the store can know (keys, versions) it says itself; tx.h asks for references. */
+/* check.h - decides, in one place, whether a record keeps the rules of its entity. A fault has the
+ * same code, path and sentence whether the record came by REST, sync, script or import. The store
+ * checks keys and versions; tx.h checks references. */
 #ifndef TN_MODEL_CHECK_H
 #define TN_MODEL_CHECK_H
 
@@ -9,7 +9,7 @@
 
 enum { TN_FAULTS_MAX = 100 };
 
-/* What is wrong with a value: all of it, the first hundred kept.
+/* All faults of a value, of which the first hundred are kept.
  * Life: init; add; clear. */
 struct tn_faults {
     struct tn_err *v; /* each with kind, code, field, text, params */
@@ -18,13 +18,14 @@ struct tn_faults {
 void tn_faults_init(struct tn_faults *f);
 void tn_faults_clear(struct tn_faults *f);
 void tn_faults_add(void *faults, const struct tn_err *fault); /* a tn_field_fault_fn */
-/* The first as the failure of the whole; false.  There has to be one. */
+/* Copies the first fault to err; returns false. There has to be one. */
 bool tn_faults_fail(const struct tn_faults *f, struct tn_err *err);
-/* The array of all: [{"code", "path", "params", "message"}, ...]. */
+/* Writes the array of all faults: [{"code", "path", "params", "message"}, ...]. */
 void tn_faults_write(const struct tn_faults *f, struct tn_jw *w);
 
-/* The members of a record, system fields aside.  before: as it is stored; absent: it is new.  flags
- * are those of tn_field_check, but TN_FIELD_PARTIAL.  False: faults got what is wrong. */
+/* Checks the members of a record except system fields. before: the stored record; absent: the
+ * record is new. flags: those of tn_field_check except TN_FIELD_PARTIAL. False: the faults were
+ * added. */
 TN_MUST_CHECK bool tn_check(const struct tn_entity *e, struct tn_jval before, struct tn_jval after,
                             unsigned flags, struct tn_faults *faults);
 /* Writes the record as it is to be stored: without system fields, with defaults and with what is
@@ -33,12 +34,12 @@ TN_MUST_CHECK bool tn_check(const struct tn_entity *e, struct tn_jval before, st
 void tn_check_fill(const struct tn_entity *e, struct tn_jval before, struct tn_jval after,
                    int64_t now_ms, struct tn_jw *w);
 
-/* The references that a record names. */
+/* Calls fn for each reference in a record. */
 typedef void (*tn_reference_fn)(void *arg, const struct tn_field *field, struct tn_str path,
                                 const struct tn_id *id);
 void tn_check_references(const struct tn_entity *e, struct tn_jval record, tn_reference_fn fn,
                          void *arg);
-/* The fault of one whose record is not there. */
+/* Fills err with the fault of a reference whose record does not exist. */
 void tn_check_no_such(const struct tn_field *field, struct tn_str path, const struct tn_id *id,
                       struct tn_err *err);
 

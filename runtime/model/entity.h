@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* entity.h - what the record service knows of one kind of record: its fields, its key, what its
- * lists may be asked.  A resource file declares one; those of the system itself are rows in
- * system.c.  Plain data that does not change; it belongs to whoever declared it. */
+/* entity.h - the declaration of one kind of record: its fields, its key, the filters and sorts of
+ * its lists.  A resource file declares one; those of the system itself are rows in system.c.  Plain
+ * data that does not change; it belongs to the code that declared it. */
 #ifndef TN_MODEL_ENTITY_H
 #define TN_MODEL_ENTITY_H
 
@@ -27,7 +27,8 @@ struct tn_entity {
 extern const char *const tn_system_fields[]; /* "id", "version", "createdAt", "updatedAt"; NULL */
 bool tn_is_system_field(struct tn_str name);
 
-/* Whose are its records, when this team asks: the team's own, or nobody's. */
+/* The team that owns its records when this team asks: the team itself, or the system for a global
+ * entity. */
 static inline int64_t tn_entity_team(const struct tn_entity *e, int64_t team)
 {
     return e->global ? TN_TEAM_SYSTEM : team;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* tx.h - a transaction as a value: what it read and in which version, and what it shall write,
- * until it becomes one commit.  Reads see its own writes.  All that writes records goes through
+/* tx.h - a transaction as a value: the records that it read, with their versions, and its writes,
+ * until they become one commit. Its reads see its own writes. All code that writes records uses
  * one.
  *
- * Steps (get, create, patch, ...) never wait: what they look at was asked for and fetched before.
- * Life: new; ask and fetch, then steps, any number of times; commit once; free (what is under way
- * is dropped, a commit that was sent is not). */
+ * Steps (get, create, patch, ...) never wait: the caller asked for everything that they look at and
+ * fetched it before. Life: new; ask and fetch, then steps, any number of times; commit once; free
+ * (drops a fetch that is under way, but not a commit that was sent). */
 #ifndef TN_MODEL_TX_H
 #define TN_MODEL_TX_H
 
@@ -33,7 +33,7 @@ struct tn_tx_env {
     struct tn_store *store;
     const struct tn_entities *entities; /* for references */
     struct tn_sealer sealer;            /* seal NULL: no entity here has secrets */
-    int64_t kv_team;                    /* whose key-values, and in which space; NULL: none */
+    int64_t kv_team;                    /* the owner and the space of its key-values; NULL: none */
     const char *kv_space;
 };
 
@@ -43,7 +43,8 @@ struct tn_tx_record {
     struct tn_id id;
     int64_t version; /* as it was read; 0: it was not there */
     int64_t created_ms, updated_ms;
-    bool there, changed, hard; /* now; by the transaction; deleted with its history */
+    bool there, changed,
+        hard; /* it exists now; the transaction changed it; it is deleted with its history */
     struct tn_str body;
     struct tn_tx_record *next; /* in the order of first use */
 };
@@ -52,35 +53,36 @@ struct tn_tx_record {
 struct tn_tx *tn_tx_new(const struct tn_tx_env *env, const struct tn_actor *actor);
 void tn_tx_free(struct tn_tx *tx); /* NULL does nothing */
 const struct tn_actor *tn_tx_actor(const struct tn_tx *tx);
-/* All that was wrong with the body that the last step refused with `invalid` or `state`. */
+/* All faults of the body that the last step refused with `invalid` or `state`. */
 const struct tn_faults *tn_tx_faults(const struct tn_tx *tx);
 
-/* ---- what steps will look at ---- */
+/* ---- asking for what steps will look at ---- */
 
-/* What the transaction knows already is not asked again. */
+/* Things that the transaction knows already are not asked for again. */
 void tn_tx_ask(struct tn_tx *tx, const struct tn_entity *e, const struct tn_id *id);
 /* key: the values of the entity's key, in its order. */
 void tn_tx_ask_key(struct tn_tx *tx, const struct tn_entity *e, const struct tn_str *key);
 void tn_tx_ask_kv(struct tn_tx *tx, struct tn_str key);
-/* False: there is nothing to fetch, go on. */
+/* Is there anything to fetch? False: go on without. */
 bool tn_tx_asks(const struct tn_tx *tx);
-/* done once, in a later turn, unless the transaction is freed before; err NULL: all is known. */
+/* done is called once, in a later turn, unless the transaction is freed before; err NULL:
+ * everything that was asked for is known. */
 typedef void (*tn_tx_fn)(void *arg, const struct tn_err *err);
 void tn_tx_fetch(struct tn_tx *tx, tn_tx_fn done, void *arg);
 
 /* ---- steps ---- */
 
-/* The record, *out NULL when there is none; that too is checked at commit. */
+/* Finds a record; *out NULL when there is none. The commit checks that, too. */
 TN_MUST_CHECK bool tn_tx_get(struct tn_tx *tx, const struct tn_entity *e, const struct tn_id *id,
                              struct tn_tx_record **out, struct tn_err *err);
-/* By key.  That no record has the key is checked when one with it is written: there is a conflict
- * if another came first. */
+/* Finds a record by key. If there is none and the transaction writes one with that key, the commit
+ * is a conflict when another record got the key first. */
 TN_MUST_CHECK bool tn_tx_find(struct tn_tx *tx, const struct tn_entity *e, const struct tn_str *key,
                               struct tn_tx_record **out, struct tn_err *err);
-/* A row that a query gave; *out NULL when the transaction has deleted it. */
+/* Takes a row that a query gave; *out NULL when the transaction has deleted it. */
 TN_MUST_CHECK bool tn_tx_note(struct tn_tx *tx, const struct tn_entity *e, const struct tn_row *row,
                               struct tn_tx_record **out, struct tn_err *err);
-/* The record has to have this version; false: kind stale. */
+/* Checks that the record has this version; false: kind stale. */
 TN_MUST_CHECK bool tn_tx_expect(struct tn_tx *tx, const struct tn_entity *e, const struct tn_id *id,
                                 int64_t version, struct tn_err *err);
 
@@ -93,7 +95,7 @@ TN_MUST_CHECK bool tn_tx_put(struct tn_tx *tx, const struct tn_entity *e, const 
 /* JSON merge patch (RFC 7396). */
 TN_MUST_CHECK bool tn_tx_patch(struct tn_tx *tx, const struct tn_entity *e, const struct tn_id *id,
                                struct tn_str patch, struct tn_err *err);
-/* hard: its history goes too. */
+/* hard: deletes its history, too. */
 TN_MUST_CHECK bool tn_tx_delete(struct tn_tx *tx, const struct tn_entity *e, const struct tn_id *id,
                                 bool hard, bool *was_there, struct tn_err *err);
 
@@ -114,14 +116,14 @@ TN_MUST_CHECK bool tn_tx_kv_set(struct tn_tx *tx, struct tn_str key, struct tn_s
 
 /* ---- the end ---- */
 
-/* Looks whether the records are there that the written ones name, and commits.  done once, in a
- * later turn, unless the transaction is freed before; the commit may be durable all the same.
+/* Checks that the records exist to which the written ones refer, and commits. done is called once,
+ * in a later turn, unless the transaction is freed before; the commit may be durable all the same.
  * Kinds: conflict (something that was read has changed: make the steps anew in a new transaction),
  * key_taken (another record has the key, which the steps did not look for), invalid (a reference),
- * and all that a commit can say.  Nothing to write and no record read: done without a
- * commit. */
+ * and all that a commit can say.  Without a write and without a record read there is no commit;
+ * done is called all the same. */
 void tn_tx_commit(struct tn_tx *tx, tn_tx_fn done, void *arg);
-/* Once done said that it is durable: the version that a record has now; 0: it is gone. */
+/* Once done was called with err NULL: the version that the record has now; 0: it was deleted. */
 int64_t tn_tx_version(const struct tn_tx *tx, const struct tn_tx_record *r);
 
 #endif

@@ -68,10 +68,10 @@ void tn_activation_stop(struct tn_activation *a)
     if (a->loading || a->spread)
         activation_free(a);
     else
-        a->done = NULL; /* what it waits for ends it */
+        a->done = NULL; /* the call that is under way frees it */
 }
 
-/* It was stopped while it waited. */
+/* Frees the activation if it was stopped while it waited. */
 static bool is_over(struct tn_activation *a)
 {
     if (a->done) return false;
@@ -105,7 +105,7 @@ static void end_later(void *arg)
     if (!is_over(a)) end(a, a->failed ? &a->err : NULL);
 }
 
-/* An end that is known inside the call which asked: answered in a later turn. */
+/* Ends the activation in a later turn, when its end is known inside the call that started it. */
 static void end_soon(struct tn_activation *a, const struct tn_err *err)
 {
     a->failed = err != NULL;
@@ -113,7 +113,7 @@ static void end_soon(struct tn_activation *a, const struct tn_err *err)
     tn_loop_defer(a->o->loop, end_later, a);
 }
 
-/* Another worker was quicker: what this one began from is no longer what serves. */
+/* Has another worker changed the serving scripts since this activation began? */
 static bool overtaken(const struct tn_activation *a)
 {
     struct tn_active now;
@@ -123,8 +123,9 @@ static bool overtaken(const struct tn_activation *a)
 
 /* ---- everybody ---- */
 
-/* Every worker that serves has to have come along, or further: what the caller sends next meets the
- * new ones.  Nobody waits for one that waits: it is as far as those whom it waits for. */
+/* Waits until every serving worker serves this version or a later one, so that the caller's next
+ * request meets the new scripts. Two workers never wait for each other: one that
+ * waits here serves its own version already. */
 static void check_spread(void *arg)
 {
     struct tn_activation *a = arg;
@@ -195,7 +196,7 @@ static bool add_generation(const struct tn_activation *a, struct tn_commit *comm
     return ok;
 }
 
-/* What serves until now goes on as the shadow of what will. */
+/* Makes the set that served so far the shadow of the new one. */
 static bool add_shadow(struct tn_activation *a, struct tn_commit *commit, const char *hash,
                        struct tn_err *err)
 {
@@ -277,7 +278,8 @@ static void defined(void *arg, const struct tn_err *err)
     define_next(a);
 }
 
-/* The tables of the resources first: a record may come as soon as the scripts serve. */
+/* Defines the tables of the resources first, since a record may come as soon as the scripts serve.
+ */
 static void define_next(struct tn_activation *a)
 {
     struct tn_column columns[TN_STORE_COLUMNS_MAX];
@@ -314,7 +316,7 @@ static void go_for(struct tn_activation *a, struct tn_units *units_give)
 
 /* ---- begin ---- */
 
-/* They load: now they are to serve. */
+/* The scripts load; now they are to serve. */
 static void take_up(struct tn_activation *a, struct tn_units *units_give)
 {
     bool same = units_give == tn_serving_units(a->o->serving);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* activation.h - one change on its way: its set is loaded beside the loop, its tables are made, its
- * files are written into the site folder, the store's word changes, this worker swaps, the others
- * come along.
- * Life: start; done is called once, in a later turn, and the activation is gone.  Worker process.
+/* activation.h - one change of the serving scripts, from request to answer: the set is loaded
+ * beside the loop, its tables are made, its files are written into the site folder, the store
+ * records that it serves, this worker swaps, the other workers follow. Life: start; done is called
+ * once, in a later turn, and the activation is gone.  Worker process.
  */
 #ifndef TN_SCRIPTS_ACTIVATION_H
 #define TN_SCRIPTS_ACTIVATION_H
@@ -14,7 +14,7 @@ struct tn_activation;
 struct tn_loop;
 struct tn_shared;
 
-/* What all activations of a worker go by. */
+/* The options of all activations of a worker. */
 struct tn_activation_options {
     struct tn_loop *loop;
     const struct bind_env *env;
@@ -24,7 +24,7 @@ struct tn_activation_options {
     struct tn_terms terms;
 };
 
-/* A unit that is another one now. */
+/* A unit that changed. */
 struct tn_unit_swap {
     char unit[TN_UNIT_NAME];
     char generation[65]; /* "": the unit is gone */
@@ -34,13 +34,14 @@ struct tn_unit_swap {
 struct tn_activation_report {
     struct tn_unit_swap *changed;
     size_t changed_count, unchanged;
-    struct tn_pins rolled_back;       /* units that go by older files than the site folder has */
+    struct tn_pins rolled_back;       /* units on older files than those of the site folder */
     char set[65];                     /* hash over all files that serve */
     int64_t took_ms, shadow_until_ms; /* 0: no shadow */
     bool shadow_left_out;             /* it was asked for, but there is nothing to compare */
 };
-/* report: they serve.  err: they do not, and all is as it was.  Neither: another worker was
- * quicker, and the same is to begin again from what it made.  Both are borrowed for the call. */
+/* report: the scripts serve. err: they do not, and nothing has changed. Neither: another worker
+ * changed the scripts first, and the caller has to start again from there. Both are borrowed for
+ * the call. */
 typedef void (*tn_activation_fn)(void *arg, const struct tn_activation_report *report,
                                  const struct tn_err *err);
 
@@ -48,11 +49,11 @@ typedef void (*tn_activation_fn)(void *arg, const struct tn_activation_report *r
 struct tn_activation *tn_activation_start(const struct tn_activation_options *o,
                                           const struct tn_wish *wish, struct tn_edit *edit,
                                           tn_activation_fn done, void *arg);
-/* done is not called: what is loaded is dropped, and what the store was asked for it goes on with
- * alone. */
+/* done is not called. Loaded scripts are dropped; a commit that was sent to the store is still
+ * done. */
 void tn_activation_stop(struct tn_activation *a); /* NULL does nothing */
 
-/* ---- of a set that is loaded already (boot.c) ---- */
+/* ---- for a set that is loaded already (boot.c) ---- */
 
 struct tn_activation_given {
     struct tn_active from;         /* what it replaces */
@@ -60,7 +61,7 @@ struct tn_activation_given {
     struct tn_rollbacks rollbacks; /* given */
     bool serves;                   /* the store says so: there is nothing to write */
     struct tn_err err;
-    /* The store refused the tables: other units, or NULL.  Asked once; NULL: nobody is. */
+    /* Called once when the store refuses the tables: returns other units, or NULL. May be NULL. */
     struct tn_units *(*otherwise)(void *arg, const struct tn_err *refused);
     void *arg;
 };

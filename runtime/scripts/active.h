@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* active.h - the store's word about which set of files serves: all workers follow it, and a change
- * replaces it only in the version that the change began from. */
+/* active.h - the stored value that says which set of files serves. All workers follow it. A change
+ * replaces it only in the version from which the change began. */
 #ifndef TN_SCRIPTS_ACTIVE_H
 #define TN_SCRIPTS_ACTIVE_H
 
@@ -11,13 +11,13 @@ struct tn_store;
 
 struct tn_active {
     char hash[65];   /* of the set; "": nothing ever served */
-    int64_t version; /* of the word; TN_NEW_ONLY: there is none */
+    int64_t version; /* version of the stored value; TN_NEW_ONLY: there is none */
 };
 
 /* False: the store cannot be read. */
 TN_MUST_CHECK bool tn_active_read(struct tn_store *store, struct tn_active *out,
                                   struct tn_err *err);
-/* Adds to commit that hash serves from now on, if from is still what the store says. */
+/* Adds to commit that the set `hash` serves from now on, based on the value `from`. */
 TN_MUST_CHECK bool tn_active_write(struct tn_commit *commit, const struct tn_active *from,
                                    const char *hash, struct tn_err *err);
 /* The files of the set; kind not_found: nothing ever served. */

@@ -29,7 +29,7 @@ struct tn_fileset *tn_asked_pinned(const struct tn_terms *t, struct tn_fileset *
     return all;
 }
 
-/* What serves now, but for the unit, which goes by an older generation's files. */
+/* Makes a set of the serving files, with the files of an older generation for the unit. */
 static struct tn_fileset *rolled_back(const struct tn_terms *t, const struct tn_wish *wish,
                                       struct tn_rollbacks *out, struct tn_err *err)
 {
@@ -73,11 +73,12 @@ bool tn_asked_expected(const struct tn_terms *t, const struct tn_wish *wish,
     char hash[65];
     if (!expect[0]) return true;
     if (!is_hash_start(expect))
-        return tn_fail(err, TN_E_invalid,
-                       "what is expected is a hash, or its first digits: %d to 64 of 0-9 and a-f",
-                       EXPECT_MIN);
+        return tn_fail(
+            err, TN_E_invalid,
+            "the expected hash has %d to 64 digits of 0-9 and a-f: all of it, or its first ones",
+            EXPECT_MIN);
     tn_fileset_hash(files, hash);
-    /* Another worker took along what this one had written: there is nothing left to refuse. */
+    /* Another worker has loaded the files that this one wrote, so they serve already. */
     if (tn_edit_written(edit) && strcmp(hash, tn_serving_hash(t->serving)) == 0) return true;
     return strncmp(hash, expect, strlen(expect)) == 0 ||
            tn_fail(err, TN_E_conflict,

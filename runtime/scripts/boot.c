@@ -5,8 +5,8 @@
 #include "scripts/script_log.h"
 #include "scripts/shipped.h"
 
-/* Nothing is written of what the refused files asked for.  NULL: nothing served, or that does not
- * load either. */
+/* Loads the set that served last, when the store refused the site folder's tables. NULL: nothing
+ * has served, or that set does not load either. */
 static struct tn_units *served_last(void *arg, const struct tn_err *refused)
 {
     const struct tn_activation_options *o = arg;
@@ -21,7 +21,8 @@ static struct tn_units *served_last(void *arg, const struct tn_err *refused)
     return units;
 }
 
-/* At a start too, what served last goes on until somebody has previewed what is there now. */
+/* With required previews a start, too, goes on with the scripts that served last until the changed
+ * folder was previewed. */
 static bool may_begin(const struct tn_activation_options *o, const struct tn_wish *wish,
                       const struct tn_active *last, const struct tn_fileset *files,
                       struct tn_err *err)

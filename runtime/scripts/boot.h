@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* boot.h - what a worker begins with.  The first of a start takes the site folder; if that is
- * broken, what served last goes on and the log says so.  Any other takes what serves now. */
+/* boot.h - chooses the scripts that a worker begins with. The first worker of a start takes the
+ * site folder; if that is broken, the scripts that served last go on, and the log says so. Any
+ * other worker takes the scripts that serve now. */
 #ifndef TN_SCRIPTS_BOOT_H
 #define TN_SCRIPTS_BOOT_H
 

@@ -43,7 +43,7 @@ struct tn_connections {
     struct tn_connections_options o;
     struct tn_units *units;
     struct tn_map by_id;
-    struct tn_loading *loading; /* all that is under way */
+    struct tn_loading *loading; /* all loads that are under way */
     unsigned changes;           /* of units and integrations */
 };
 
@@ -99,7 +99,7 @@ const int64_t *tn_connection_replaced_us(const struct tn_connection *c)
     return &c->replaced_us;
 }
 
-/* From now on no log line shows them, whoever logs. */
+/* Registers the secrets with the log, which masks them in every line from now on. */
 static void register_secrets(struct tn_log *log, const struct tn_decl *adapter,
                              struct tn_jval config)
 {
@@ -114,7 +114,7 @@ static void register_secrets(struct tn_log *log, const struct tn_decl *adapter,
     tn_arena_clear(&arena);
 }
 
-/* The stored config, checked against the adapter and with its defaults. */
+/* Checks the stored config against the adapter and fills in the defaults. */
 static bool read_config(struct tn_connection *c, struct tn_err *err)
 {
     const struct tn_adapter *a = &c->adapter->adapter;
@@ -256,7 +256,7 @@ void tn_connection_push_json(lua_State *L, struct tn_str text)
     lua_remove(L, -2);
 }
 
-/* adapter, config, and what the caller adds. */
+/* Pushes adapter, config and the caller's own arguments. */
 static int push_connection(lua_State *L, void *arg)
 {
     const struct bind_context *context = bind_context(L);
@@ -296,7 +296,7 @@ struct tn_connections *tn_connections_new(const struct tn_connections_options *o
     return c;
 }
 
-/* What began with it ends on it. */
+/* Lets the connection go; work that began with it keeps its reference to the end. */
 static void let_go(void *connection)
 {
     struct tn_connection *c = connection;
@@ -313,7 +313,7 @@ void tn_connections_free(struct tn_connections *c)
     tn_free(c);
 }
 
-/* A connection whose unit is not in use any more, or NULL. */
+/* Finds a connection whose unit does not serve any more; NULL: there is none. */
 static const char *stale(const struct tn_connections *c)
 {
     const struct tn_map_entry *e;
@@ -373,7 +373,7 @@ static struct tn_unit *unit_of(struct tn_connections *c, const struct tn_integra
     return NULL;
 }
 
-/* The connection that is there for the integration as it is now; NULL: none. */
+/* Finds the connection that fits the integration as it is stored now; NULL: there is none. */
 static struct tn_connection *current(const struct tn_connections *all,
                                      const struct tn_integration *i, const struct tn_unit *unit)
 {
@@ -385,7 +385,7 @@ static struct tn_connection *current(const struct tn_connections *all,
     return is ? c : NULL;
 }
 
-/* Where scripts are loaded anything may be changed meanwhile: then it is not kept. */
+/* Loading lets other code run, which may change anything; then the connection is not kept. */
 static void keep(struct tn_connections *all, struct tn_connection *c, unsigned changes)
 {
     char key[TN_ID_LEN + 1];
@@ -406,7 +406,8 @@ static bool load_mapping_of(struct tn_connection *c, const char *operation, stru
     return !mapping || tn_connection_mapping(c, mapping, err);
 }
 
-/* With the mapping of an operation, if there is one; a new connection is nobody else's before. */
+/* Gets a connection with the mapping of an operation, if it has one. No other code sees a new
+ * connection before its mapping is loaded. */
 static struct tn_connection *get(struct tn_connections *all, int64_t team, const char *id,
                                  const char *operation, struct tn_err *err)
 {
@@ -448,7 +449,8 @@ struct tn_loading {
     struct tn_err err;
 };
 
-/* What is wrong but with its scripts is for whoever gets it to say. */
+/* Is there nothing to load? A fault other than one of scripts is reported later, when the
+ * connection is used. */
 static bool at_hand(const struct tn_loading *l)
 {
     struct tn_connections *all = l->all;
@@ -491,7 +493,7 @@ static bool same_integration(const struct tn_loading *a, const struct tn_loading
 
 static void loaded(void *arg);
 
-/* One of an integration at a time: they share the connection that the first makes. */
+/* Loads an integration once at a time; later loads share the connection that the first makes. */
 static void set_out(struct tn_loading *l)
 {
     for (const struct tn_loading *other = l->all->loading; other; other = other->next)

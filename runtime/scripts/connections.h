@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* connections.h - integrations at work: one isolate each, made when it is first needed, with the
- * decrypted config in it; replaced when the config or the scripts changed, while work that began
- * with the old one ends on it. Life: new; units (again after each reload); health, test, sources
- * (source.h); free.  Worker. */
+/* connections.h - a connection is an integration at work: an isolate with the decrypted config,
+ * made when it is first needed, and replaced when the config or the scripts change. Work that began
+ * with an old connection ends on it. Life: new; units (again after each reload); health, test,
+ * sources (source.h); free.  Worker. */
 #ifndef TN_SCRIPTS_CONNECTIONS_H
 #define TN_SCRIPTS_CONNECTIONS_H
 
@@ -25,23 +25,23 @@ struct tn_connections_options {
 struct tn_connections *tn_connections_new(const struct tn_connections_options *o,
                                           struct tn_units *units);
 void tn_connections_free(struct tn_connections *c); /* NULL does nothing */
-/* From now on by this set. */
+/* Uses this set of scripts from now on. */
 void tn_connections_units(struct tn_connections *c, struct tn_units *units);
 struct tn_units *tn_connections_current(const struct tn_connections *c); /* borrowed */
-/* The integration was changed or deleted: what it held goes (secrets too). */
+/* The integration was changed or deleted: drops its connection, with the secrets. */
 void tn_connections_drop(struct tn_connections *c, const char *id);
 
 typedef void (*tn_connection_fn)(void *arg, const struct tn_connection *c);
-/* Those that were needed so far in this process.  fn must not change them. */
+/* Calls fn for each connection that this process has made. fn must not change them. */
 void tn_connections_each(const struct tn_connections *c, tn_connection_fn fn, void *arg);
 
 /* The connection of an integration as it is stored now; _take.  Kinds: not_found, invalid (its
  * config does not fit the adapter), and what loading can say. */
 TN_MUST_CHECK struct tn_connection *tn_connection_get(struct tn_connections *c, int64_t team,
                                                       const char *id, struct tn_err *err);
-/* What tn_connection_get and the mapping of an operation (NULL: none) have to load is loaded beside
- * the loop, so that the loop has it at hand: done is called once, in a later turn, err says why it
- * cannot be loaded.  NULL: there is nothing to load.  Stop: done is not called; not after it was.
+/* Loads, beside the loop, the scripts that tn_connection_get and the mapping of an operation (NULL:
+ * none) need. done is called once, in a later turn; err says why they cannot be loaded. NULL: there
+ * is nothing to load. tn_connections_stop, before done, prevents done.
  */
 TN_MUST_CHECK struct tn_loading *tn_connections_load(struct tn_connections *c, int64_t team,
                                                      const char *id, const char *operation,
@@ -53,7 +53,8 @@ const struct tn_integration *tn_connection_integration(const struct tn_connectio
 const struct tn_decl *tn_connection_adapter(const struct tn_connection *c);
 struct tn_unit *tn_connection_unit(const struct tn_connection *c);
 struct tn_isolate *tn_connection_isolate(const struct tn_connection *c);
-/* When another one took over from it, or it was dropped, as tn_mono_us; 0: not yet. */
+/* The time (tn_mono_us) at which another connection replaced this one or it was dropped; 0: not
+ * yet. */
 const int64_t *tn_connection_replaced_us(const struct tn_connection *c);
 /* The mapping of that name in the connection's own isolate: loaded once, the connection's. */
 TN_MUST_CHECK const struct tn_mapping *tn_connection_mapping(struct tn_connection *c,
@@ -65,8 +66,8 @@ void tn_connection_push_json(lua_State *L, struct tn_str text);
 TN_MUST_CHECK struct tn_task *tn_connection_start(struct tn_connection *c, const char *fn,
                                                   const struct tn_task_call *call, void *arg,
                                                   struct tn_err *err);
-/* Before what ended a task of the adapter is shown: it may hold what a peer repeated, whatever its
- * spelling was. */
+/* Masks secrets in the failure of an adapter's task before it is shown: a peer may have repeated
+ * them in any spelling. */
 void tn_connection_redact(const struct tn_connection *c, struct tn_err *err);
 
 /* ---- is the other side there? ---- */
@@ -75,7 +76,7 @@ struct tn_health {
     bool connected;
     int64_t took_ms;
     const char *version; /* NULL: it did not say */
-    struct tn_err err;   /* why not; kind none when connected */
+    struct tn_err err;   /* why it is not connected; kind none when it is */
 };
 /* Called once, in a later turn, unless the probe was cancelled; h is borrowed for the call. */
 typedef void (*tn_health_fn)(void *arg, const struct tn_health *h);
@@ -85,7 +86,7 @@ TN_MUST_CHECK struct tn_probe *tn_connections_health(struct tn_connections *c, i
                                                      const char *id, int limit_ms,
                                                      tn_health_fn done, void *arg,
                                                      struct tn_err *err);
-/* Not after done was called. */
+/* Not to be called after done. */
 void tn_probe_cancel(struct tn_probe *p);
 
 #endif

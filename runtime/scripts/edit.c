@@ -82,7 +82,8 @@ static bool is_as_wished(const struct tn_wish *w, const struct tn_file *file)
     return strcmp(w->based_on, "*") == 0 || strcmp(w->based_on, hash) == 0;
 }
 
-/* The file's condition: what others see of it, be it shipped, is what counts. */
+/* Does the condition of the wish (If-Match, If-None-Match) hold? A shipped file counts as present.
+ */
 static bool is_based_on(const struct tn_wish *w, const struct tn_fileset *own, struct tn_err *err)
 {
     const char *path = w->files[0].path;
@@ -160,11 +161,11 @@ bool tn_edit_write(struct tn_edit *e, struct tn_err *err)
     return ok;
 }
 
-/* What somebody else wrote there meanwhile stays. */
+/* Does the folder still have the text that this edit wrote? A later text of somebody else stays. */
 static bool is_ours(const struct tn_fileset *own, const struct tn_wish_file *f)
 {
     const struct tn_file *now = own ? tn_fileset_find(own, tn_str(f->path)) : NULL;
-    if (!own) return true; /* it cannot be read: the old text is what can */
+    if (!own) return true; /* the folder cannot be read; then the old text is put back */
     return now ? f->text.p && tn_str_eq(now->text, f->text) : !f->text.p;
 }
 

@@ -279,7 +279,7 @@ static bool read_exact(int fd, char *p, size_t size)
     return pread(fd, &beyond, 1, (off_t)size) == 0;
 }
 
-/* An editor may be writing the file: what is taken has the same state before and after. */
+/* An editor may be writing the file, so its state before and after reading has to be the same. */
 static bool read_stable(struct reading *r, int fd, struct tn_str *out)
 {
     for (int try = 0; try < READ_TRIES; try++) {
@@ -428,7 +428,7 @@ void tn_fileset_pack(const struct tn_fileset *f, struct tn_buf *out)
     }
 }
 
-/* Of a pinned unit, "surfaces:plm": what may be plain in it. */
+/* The characters that the name of a pinned unit ("surfaces:plm") may have. */
 static const char *unit_name(const char *part, struct tn_str path)
 {
     static const char surface[] = "surfaces:";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fileset.h - the script files that a worker goes by: paths and texts, unchangeable once made.
+/* fileset.h - a set of script files: paths and texts, which never change once the set is made.
  * Paths are relative with forward slashes: "scripts/adapters/x.lua", "mappings/x/item.lua",
  * "stdlib/std/page.lua".  Sorted by path, no path twice.
  * Life: made by one of the calls below with one reference; shared by ref and unref. */
@@ -18,16 +18,18 @@ struct tn_file {
     struct tn_str text; /* a NUL follows */
 };
 
-/* Of a table in the program.  The texts are borrowed: they live as long as the program. */
+/* Makes a set of a table in the program. Its texts are borrowed and live as long as the program. */
 struct tn_fileset *tn_fileset_embedded(const struct tn_embedded *table);
-/* Of the folders scripts, mappings and stdlib in folder (each may be missing): regular files named
+/* Reads the folders scripts, mappings and stdlib in folder (each may be missing): regular files
+ * named
  * *.lua; names that begin with '.' are passed over.  Refused, with the path in err: symbolic links,
  * a file over TN_LIMIT_SCRIPT_FILE, more than TN_LIMIT_SCRIPT_FILES, text that is no UTF-8, a file
  * that changed while it was read (twice in a row). */
 TN_MUST_CHECK struct tn_fileset *tn_fileset_read(const char *folder, struct tn_err *err);
-/* All files of both; where a path is in both, that of over counts.  over may be NULL. */
+/* Makes a set of all files of both; where both have a path, the file of `over` counts. over may be
+ * NULL. */
 struct tn_fileset *tn_fileset_over(const struct tn_fileset *under, const struct tn_fileset *over);
-/* Those files of f whose entry in wanted (one per file, in order) is true. */
+/* Makes a set of the files of f whose entry in wanted (one per file, in order) is true. */
 struct tn_fileset *tn_fileset_pick(const struct tn_fileset *f, const bool *wanted);
 
 /* The files whose path begins with prefix, under the rest of it; all but the one of this name or,
@@ -50,7 +52,7 @@ void tn_file_hash(struct tn_str text, char hex[65]);
 /* SHA-256 in hex over the sorted list of paths and texts: the name of this content. */
 void tn_fileset_hash(const struct tn_fileset *f, char hex[65]);
 
-/* As bytes, for the store, and back.  unpack checks every length and path. */
+/* Writes the set as bytes for the store, and reads it back; unpack checks every length and path. */
 void tn_fileset_pack(const struct tn_fileset *f, struct tn_buf *out);
 TN_MUST_CHECK struct tn_fileset *tn_fileset_unpack(struct tn_str bytes, struct tn_err *err);
 

@@ -9,9 +9,9 @@
 #include "scripts/library.h"
 #include "scripts/script_log.h"
 
-enum { TRY_AGAIN_MS = 5000 }; /* what did not load, for want of memory perhaps */
+enum { TRY_AGAIN_MS = 5000 }; /* the set that did not load, perhaps for lack of memory */
 
-/* A set that is on its way. */
+/* A set that is being loaded. */
 struct step {
     struct tn_follow *f;
     struct tn_errand *loading;
@@ -27,8 +27,8 @@ struct tn_follow {
     void (*done)(void *arg);
     void *arg;
     struct step *step;          /* NULL: none is under way */
-    char refused[65];           /* what does not load here */
-    struct tn_timer *try_again; /* then it is tried again */
+    char refused[65];           /* the set that does not load in this worker */
+    struct tn_timer *try_again; /* when it is tried again */
 };
 
 static void step_free(struct step *s)

@@ -103,7 +103,7 @@ static bool read_text(struct tn_store *store, struct tn_str hash, struct tn_buf 
            tn_fail(err, TN_E_corrupt, "a stored script file is not what its hash says");
 }
 
-/* By way of the packed form, whose reader checks every path and text. */
+/* Builds the packed form, because its reader checks every path and text. */
 static struct tn_fileset *gather(struct tn_store *store, struct tn_str list, struct tn_err *err)
 {
     struct tn_str hash, path;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* load_faults.h - what is wrong with a set of files that is being loaded: the first fault, or all.
- * Life: filled by who loads; add any number of times. */
+/* load_faults.h - collects the faults of a set of files that is being loaded: the first fault, or
+ * all. Life: the caller fills it in; add any number of times. */
 #ifndef TN_SCRIPTS_LOAD_FAULTS_H
 #define TN_SCRIPTS_LOAD_FAULTS_H
 
@@ -18,7 +18,7 @@ struct tn_load_faults {
     size_t n;
 };
 
-/* False: stop here. */
+/* False: loading ends with this fault. */
 bool tn_load_faults_add(struct tn_load_faults *f, const struct tn_err *fault);
 
 #endif

@@ -86,7 +86,7 @@ static void generation_of(const struct tn_fileset *all, const char *unit, char h
     tn_fileset_unref(files);
 }
 
-/* unit's files under its pin, over all. */
+/* Puts the unit's files under its pin, over all files. */
 static struct tn_fileset *with_pinned(const struct tn_fileset *all, const char *unit,
                                       const struct tn_fileset *files)
 {
@@ -105,7 +105,7 @@ static void hold(struct tn_rollbacks *out, const struct tn_pin *pin, const struc
     tn_fileset_hash(files, held->generation);
 }
 
-/* A pin of the days when the surfaces were a part of core counted them too. */
+/* A pin from an older release, in which the surfaces were a part of core, counted them too. */
 static bool is_as_then(const struct tn_fileset *site, const struct tn_pin *pin)
 {
     char now[65] = "";
@@ -150,7 +150,7 @@ struct tn_fileset *tn_pins_roll_back(const struct tn_fileset *serving,
     struct tn_fileset *base = tn_fileset_without(serving, below), *all;
     generation_of(base, unit, now);
     tn_fileset_hash(old, wanted);
-    if (strcmp(now, wanted) == 0) return base; /* what it is without any pin */
+    if (strcmp(now, wanted) == 0) return base; /* the set without any pin */
     generation_of(site ? site : base, unit, pin->site);
     hold(out, pin, old);
     all = with_pinned(base, unit, old);

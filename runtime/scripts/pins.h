@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* pins.h - units that were rolled back.  The store notes of each what the site folder had of it
- * then; the roll back holds until the folder has something else.
- * Life: a list is zeroed, filled, cleared. */
+/* pins.h - a pin is a unit that was rolled back. The store keeps for each which files the site
+ * folder had of it then; the roll back holds until the folder has other files of the unit. Life: a
+ * list is zeroed, filled, cleared. */
 #ifndef TN_SCRIPTS_PINS_H
 #define TN_SCRIPTS_PINS_H
 
@@ -13,7 +13,7 @@ struct tn_store;
 struct tn_pin {
     char unit[TN_UNIT_NAME];
     char site[65];       /* generation of the unit by the site folder; "": the pin is to go */
-    char generation[65]; /* that it goes by instead; "": not known */
+    char generation[65]; /* the generation that serves instead; "": not known */
 };
 struct tn_pins {
     struct tn_pin *v;
@@ -21,13 +21,13 @@ struct tn_pins {
 };
 void tn_pins_clear(struct tn_pins *pins);
 
-/* All that the store has.  False: err, and there is nothing to clear. */
+/* Reads all pins of the store. False: err says why, and there is nothing to clear. */
 TN_MUST_CHECK bool tn_pins_read(struct tn_store *store, struct tn_pins *out, struct tn_err *err);
 /* Adds to commit that these are noted, or go. */
 TN_MUST_CHECK bool tn_pins_write(const struct tn_pins *changes, struct tn_commit *commit,
                                  struct tn_err *err);
 
-/* What roll backs make of a set. */
+/* The effect of roll backs on a set. */
 struct tn_rollbacks {
     struct tn_pins hold;    /* units that go by older files than the site folder has */
     struct tn_pins changes; /* for tn_pins_write, once the set serves */
@@ -38,7 +38,8 @@ void tn_rollbacks_clear(struct tn_rollbacks *r); /* may be used again */
  * go by the files that serving has pinned.  Adds to out. */
 struct tn_fileset *tn_pins_apply(const struct tn_pins *pins, const struct tn_fileset *serving,
                                  struct tn_fileset *site_give, struct tn_rollbacks *out);
-/* serving, but for the unit, which goes by `old`, a generation of it.  Adds to out. */
+/* Makes the serving set with the files `old`, a generation of the unit, for that unit. Adds to out.
+ */
 struct tn_fileset *tn_pins_roll_back(const struct tn_fileset *serving,
                                      const struct tn_fileset *site, const char *unit,
                                      const struct tn_fileset *old, struct tn_rollbacks *out);

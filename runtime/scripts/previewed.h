@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* previewed.h - which sets of files somebody has seen a preview of: the store notes their hashes
- * for TN_LIMIT_PREVIEW_DAYS. */
+/* previewed.h - the sets of files that were previewed: the store keeps their hashes for
+ * TN_LIMIT_PREVIEW_DAYS. */
 #ifndef TN_SCRIPTS_PREVIEWED_H
 #define TN_SCRIPTS_PREVIEWED_H
 

@@ -26,7 +26,7 @@ static const char of_integration[] = "integrations:"; /* and its name (connectio
 
 /* ---- who ---- */
 
-/* What found no room on the page is held back here as long as there is none. */
+/* Holds back an isolate in this worker alone while the shared page has no room for it. */
 bool tn_quarantine_holds(const struct tn_quarantine *q, const char *isolate)
 {
     return tn_shared_quarantined(q->shared, isolate) ||
@@ -54,7 +54,7 @@ bool tn_quarantine_integration_may_run(const struct tn_quarantine *q,
 
 /* ---- that it is said ---- */
 
-/* One quarantine whose events are on their way into the store; may outlive the quarantine. */
+/* One quarantine whose events are being committed; it may outlive the struct tn_quarantine. */
 struct telling {
     const struct bind_env *env;
     struct tn_shared *shared;
@@ -97,7 +97,7 @@ static bool add_integration(void *arg, const struct tn_row *row)
     return !t->failed;
 }
 
-/* The name of its isolate tells which integration, but not of which team. */
+/* The name of the isolate tells the integration, but not its team. */
 static bool add_integrations(struct telling *t)
 {
     struct tn_str name = tn_str(t->name);
@@ -176,8 +176,8 @@ static void put_in(struct tn_quarantine *q, const char *isolate, const char *uni
     tell_all(q);
 }
 
-/* Integrations' isolates can be spent, and that of the rules; their modules' context says whose
- * they are. */
+/* Isolates of integrations and of the rules can be spent; the context of their modules names the
+ * owner. */
 static void on_spent(void *arg, struct tn_isolate *iso)
 {
     struct tn_quarantine *q = arg;

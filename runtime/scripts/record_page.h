@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* record_page.h - a page that is made here: of an answer in another format than JSON, or of records
- * that a script built.  Life: new; rows and bad ones in any order; end; free. */
+/* record_page.h - makes a page of JSON from an answer in another format, or from records that a
+ * script built.  Life: new; rows and bad ones in any order; end; free. */
 #ifndef TN_SCRIPTS_RECORD_PAGE_H
 #define TN_SCRIPTS_RECORD_PAGE_H
 
@@ -21,7 +21,7 @@ struct record_page {
 /* number: of the page in its answer, so that no two pages of one answer are the same text. */
 struct record_page *record_page_new(size_t number);
 void record_page_free(struct record_page *p); /* NULL does nothing */
-/* Where the next record's JSON is to be appended. */
+/* The buffer to which the caller appends the next record's JSON. */
 struct tn_buf *record_page_row(struct record_page *p);
 void record_page_bad(struct record_page *p, size_t line, const struct tn_err *why,
                      struct tn_str bytes);

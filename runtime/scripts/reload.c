@@ -6,7 +6,7 @@
 #include "scripts/boot.h"
 #include "scripts/follow.h"
 
-/* A change that somebody waits for. */
+/* A change that was asked for. */
 struct asked {
     struct asked *next;
     struct tn_wish *wish;
@@ -45,7 +45,7 @@ static void asked_free(struct asked *a)
 
 static void go_on(void *arg);
 
-/* Whoever was overtaken begins again, before those who wait. */
+/* A change that another worker overtook begins again, before those that wait. */
 static void ended(void *arg, const struct tn_activation_report *report, const struct tn_err *err)
 {
     struct tn_reload *r = arg;
@@ -62,7 +62,7 @@ static void ended(void *arg, const struct tn_activation_report *report, const st
     tn_loop_defer(r->o.loop, go_on, r);
 }
 
-/* A change begins where the store is. */
+/* A change begins from the set that the store says serves. */
 static void go_on(void *arg)
 {
     struct tn_reload *r = arg;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* reload.h - changes of what serves in this worker, one at a time: those that were asked for, and
- * before each, what other workers activated.
- * Life: new; boot; ask any number of times; free.  Worker process. */
+/* reload.h - does the changes of scripts in this worker one at a time: those that were asked for
+ * and, before each, those that other workers activated. Life: new; boot; ask any number of times;
+ * free.  Worker process. */
 #ifndef TN_SCRIPTS_RELOAD_H
 #define TN_SCRIPTS_RELOAD_H
 
@@ -9,12 +9,12 @@
 
 struct tn_reload;
 
-/* report, or why all is as it was; borrowed for the call. */
+/* Gets the report, or err, which says why nothing has changed; both are borrowed for the call. */
 typedef void (*tn_reload_fn)(void *arg, const struct tn_activation_report *report,
                              const struct tn_err *err);
 
-/* Copies o, but for what it points to.  rest(arg): nothing is under way, and what serves is what
- * the store says, as far as it loads. */
+/* Copies o, but not the things it points to. rest(arg) is called when no change is under way and
+ * this worker serves the set that the store names, if that loads. */
 struct tn_reload *tn_reload_new(const struct tn_activation_options *o, void (*rest)(void *arg),
                                 void *arg);
 void tn_reload_free(struct tn_reload *r); /* NULL does nothing; nobody is answered any more */
@@ -23,7 +23,7 @@ void tn_reload_free(struct tn_reload *r); /* NULL does nothing; nobody is answer
 void tn_reload_boot(struct tn_reload *r, bool first, tn_reload_fn done, void *arg);
 /* Copies wish.  done is called once, in a later turn. */
 void tn_reload_ask(struct tn_reload *r, const struct tn_wish *wish, tn_reload_fn done, void *arg);
-/* The store's word may have changed. */
+/* To be called when the store's word about what serves may have changed. */
 void tn_reload_look(struct tn_reload *r);
 
 #endif

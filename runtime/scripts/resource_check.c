@@ -8,7 +8,7 @@
 
 /* ---- fields ---- */
 
-/* What every record has anyway, and what lists are asked with. */
+/* Names that a resource may not use: members of every record, and parameters of lists. */
 static bool is_reserved(const char *name, bool filter)
 {
     static const char *const names[] = {"id",   "createdAt", "updatedAt", "version",

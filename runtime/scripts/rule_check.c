@@ -6,7 +6,8 @@
 #include "base/json.h"
 #include "store/tables.h"
 
-/* Words and '*' with dots between; the head of a change ("order.created") is a resource. */
+/* A pattern has words and '*' with dots between them; before ".created" stands the name of a
+ * resource. */
 static bool event_fits(const struct tn_entities *resources, const char *on, struct tn_err *err)
 {
     static const char letters[] =

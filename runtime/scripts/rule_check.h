@@ -5,7 +5,7 @@
 
 #include "scripts/declared.h"
 
-/* False: err, and key is that of the declaration which is at fault. */
+/* False: err says why, and key names the member of the declaration that is at fault. */
 TN_MUST_CHECK bool tn_rule_check(const struct tn_rule *rule, const struct tn_entities *resources,
                                  const char **key, struct tn_err *err);
 

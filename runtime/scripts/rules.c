@@ -10,7 +10,7 @@
 #include "script/errand.h"
 #include "scripts/decl.h"
 
-/* The rules of one generation, loaded into an isolate; its runs hold it. */
+/* The rules of one generation, loaded into an isolate; each run holds a reference. */
 struct set {
     unsigned refs;
     struct tn_unit *unit;
@@ -21,11 +21,11 @@ struct set {
     size_t n;
 };
 
-/* A set that is being loaded, beside the loop. */
+/* A set of rules that is being loaded beside the loop. */
 struct loading {
     struct tn_units *units;
     struct tn_errand *errand;
-    struct set *set; /* what came of it; NULL: err says why */
+    struct set *set; /* the loaded set; NULL: err says why */
     struct tn_err err;
 };
 
@@ -34,7 +34,7 @@ struct tn_rules {
     struct tn_units *units;  /* NULL: none yet */
     struct set *set;         /* NULL: not needed yet */
     struct loading *loading; /* NULL: nothing */
-    bool untold;             /* it could not be loaded: why is for one round of starts to say */
+    bool untold;             /* it could not be loaded; one round of starts reports why */
     struct tn_err why;
     bool (*quarantined)(void *arg);
     void *arg;
@@ -100,7 +100,7 @@ static bool at_hand(const struct tn_rules *r)
     return r->set && r->set->unit == unit_now(r) && !tn_isolate_spent(r->set->isolate);
 }
 
-/* The set that new runs go to. */
+/* The set that new runs use. */
 static struct set *set_get(struct tn_rules *r, struct tn_err *err)
 {
     if (!unit_now(r)) {
@@ -127,7 +127,7 @@ static void load(void *arg)
     l->set = set_new(r->env, l->units, &l->err);
 }
 
-/* Of no use any more if the rules were changed meanwhile: then they are loaded again. */
+/* The loaded set is useless if the rules changed meanwhile; then they are loaded again. */
 static void loaded(void *arg)
 {
     struct tn_rules *r = arg;
@@ -279,7 +279,7 @@ static bool once(void *self, const char *rule, const struct tn_event *e, struct 
     tn_arena_init(&arena);
     if (read_event(r, e, &hold)) {
         struct tn_jval v = tn_event_at(tn_json_root(r->event), decl->rule.once);
-        /* It is compared as a C string: two that differ behind a NUL are two in their JSON. */
+        /* The id is compared as a C string, so it is taken as JSON, which escapes NUL. */
         if (!tn_jtext(v, &arena, &text) || (text.n && memchr(text.p, 0, text.n))) text = tn_jraw(v);
         there = !tn_jis(v, TN_JSON_absent) && !tn_jis(v, TN_JSON_null) && text.n;
         if (there) tn_buf_addstr(out, text);
@@ -322,7 +322,7 @@ static int push_event(lua_State *L, void *arg)
     return 1;
 }
 
-/* A task that another one's overruns ended names no place. */
+/* A task that ended because of another one's overruns has no file and line. */
 static void run_done(void *arg, const struct tn_err *err)
 {
     struct run *run = arg;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* rules.h - rules in Lua as the dispatcher sees them (events/dispatch.h): an isolate of their
- * own, made when the first event concerns one and again after they changed; a run is a task in it.
- * What began with an older set ends on it.
- * Life: new; units after each reload; free (nothing is under way).  Worker. */
+/* rules.h - gives rules in Lua to the dispatcher (events/dispatch.h). Rules have an isolate of
+ * their own, made when the first event concerns one and made again after they changed; a run is a
+ * task in it. A run that began with an older set ends on it. Life: new; units after each reload;
+ * free (nothing is under way).  Worker. */
 #ifndef TN_SCRIPTS_RULES_H
 #define TN_SCRIPTS_RULES_H
 
@@ -14,13 +14,13 @@ struct tn_rules;
 /* self is a struct tn_rules. */
 extern const struct tn_rule_ops tn_rules_ops;
 
-/* quarantined (may be NULL): are the rules shut out right now? */
+/* quarantined (may be NULL) says whether the rules are in quarantine now. */
 struct tn_rules *tn_rules_new(const struct bind_env *env, bool (*quarantined)(void *arg),
                               void *arg);
 void tn_rules_free(struct tn_rules *r); /* NULL does nothing */
-/* From now on by this set.  Takes a reference. */
+/* Uses the rules of this set from now on. Takes a reference. */
 void tn_rules_units(struct tn_rules *r, struct tn_units *units);
-/* The isolate that new runs go to; NULL: none was needed yet. */
+/* The isolate that new runs use; NULL: none was needed yet. */
 struct tn_isolate *tn_rules_isolate(const struct tn_rules *r);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* scripts.h - all that a worker has of script files: which serve, changes of them, trials, the
- * quarantine.  A worker takes scripts from the store alone, so all run the same and a restart runs
- * what ran before.
- * Life: open; boot; then the rest; close.  Worker process. */
+/* scripts.h - puts together all parts of a worker that deal with script files: the serving set,
+ * changes, trials, the quarantine. A worker takes scripts from the store alone, so all workers run
+ * the same, and a restart runs the same as before. Life: open; boot; then the rest; close.  Worker
+ * process. */
 #ifndef TN_SCRIPTS_SCRIPTS_H
 #define TN_SCRIPTS_SCRIPTS_H
 
@@ -23,7 +23,7 @@ struct tn_scripts_options {
     bool require_preview; /* no change without a preview of it */
     /* How long samples and findings are kept; 0: no samples, findings for a day. */
     int64_t evidence_days;
-    /* Does what they publish go together?  From a call that may run beside the loop. */
+    /* Do the routes that these scripts publish clash? The call may run beside the loop. */
     bool (*fits)(void *arg, struct tn_units *units, struct tn_err *err);
     /* Other scripts serve from now on (not called for the first). */
     void (*swapped)(void *arg);
@@ -37,7 +37,8 @@ typedef void (*tn_scripts_fn)(void *arg, const struct tn_err *err);
 /* first: nothing has served since the start: the site folder counts; if it is broken, what served
  * last (and the log says so), if there is none err.  Else: what serves now, from the store. */
 void tn_scripts_boot(struct tn_scripts *s, bool first, tn_scripts_fn done, void *arg);
-/* Once this worker serves: events of quarantines that nobody has told of. */
+/* To be called once this worker serves: writes the events of quarantines that no worker has
+ * written. */
 void tn_scripts_tell_quarantines(struct tn_scripts *s);
 
 /* ---- what serves; NULL before the boot; borrowed ---- */
@@ -60,7 +61,7 @@ TN_MUST_CHECK struct tn_fileset *tn_scripts_site(const struct tn_scripts *s,
 /* Loads, checks, swaps in all workers.  Copies wish; done is called once, in a later turn. */
 void tn_scripts_change(struct tn_scripts *s, const struct tn_wish *wish, tn_reload_fn done,
                        void *arg);
-/* What a change would do (trial/trial.h). */
+/* Previews a change (trial/trial.h). */
 void tn_scripts_try(struct tn_scripts *s, const struct tn_trial_wish *wish, tn_trial_fn done,
                     void *arg);
 /* The shadow of what served before (trial/shadowing.h). */
@@ -72,7 +73,7 @@ TN_MUST_CHECK bool tn_scripts_shadow_end(const struct tn_scripts *s, struct tn_c
 /* ---- isolates ---- */
 
 bool tn_scripts_quarantined(const struct tn_scripts *s, const char *isolate);
-/* One isolate of this worker and what it used since it was made. */
+/* One isolate of this worker and the resources that it used since it was made. */
 struct tn_isolate_info {
     const char *name; /* "integrations:plant_7", "core", "surfaces:plm" */
     const struct tn_unit *unit;
@@ -80,8 +81,8 @@ struct tn_isolate_info {
     bool quarantined; /* in all workers */
 };
 typedef void (*tn_isolate_fn)(void *arg, const struct tn_isolate_info *info);
-/* Those that new work goes to; how many there are in all, with those of older generations that
- * still have work. */
+/* Lists the isolates that new work uses; *all counts those of older generations, too, that still
+ * have work. */
 size_t tn_scripts_isolates(const struct tn_scripts *s, tn_isolate_fn fn, void *arg);
 
 #endif

@@ -51,7 +51,7 @@ struct tn_fileset *tn_serving_files(const struct tn_serving *s, struct tn_err *e
 struct tn_units *tn_serving_load(const struct tn_serving *s, struct tn_fileset *files,
                                  struct tn_err *err)
 {
-    /* What serves may change while a script is being loaded (script/errand.h). */
+    /* The serving set may change while a script is being loaded (script/errand.h). */
     struct tn_units *old = s->units ? tn_units_ref(s->units) : NULL;
     struct tn_units *units = tn_units_load(s->o.env, files, old, NULL, NULL, err);
     tn_units_unref(old);

@@ -17,7 +17,7 @@ struct tn_serving_options {
     /* Which integration, for connections.h. */
     bool (*find)(void *arg, int64_t team, const char *id, struct tn_integration *out,
                  struct tn_err *err);
-    /* Does what they publish go together?  From a call that may run beside the loop. */
+    /* Do the routes that these scripts publish clash? The call may run beside the loop. */
     bool (*fits)(void *arg, struct tn_units *units, struct tn_err *err);
     /* Other scripts serve from now on; first: none did before. */
     void (*swapped)(void *arg, bool first);
@@ -29,19 +29,20 @@ void tn_serving_free(struct tn_serving *s); /* NULL does nothing */
 struct tn_units *tn_serving_units(const struct tn_serving *s); /* NULL: none yet; borrowed */
 struct tn_connections *tn_serving_connections(const struct tn_serving *s); /* likewise */
 const char *tn_serving_hash(const struct tn_serving *s); /* of the files that serve; "": none */
-/* Those, or what the store says that served last. */
+/* The serving files, or those that served last according to the store. */
 TN_MUST_CHECK struct tn_fileset *tn_serving_files(const struct tn_serving *s, struct tn_err *err);
 
 /* Loads a set; units that serve and did not change are taken over.  NULL: err. */
 TN_MUST_CHECK struct tn_units *tn_serving_load(const struct tn_serving *s, struct tn_fileset *files,
                                                struct tn_err *err);
-/* The whole answer to "may these serve": they load, and what they publish does not clash. */
+/* Loads a set and checks that its routes do not clash: if it succeeds, the set may serve. */
 TN_MUST_CHECK struct tn_units *tn_serving_load_fitting(const struct tn_serving *s,
                                                        struct tn_fileset *files,
                                                        struct tn_err *err);
-/* Whatever serves from now on serves by these, as of that version of the store's word. */
+/* These units serve from now on, as of that version of the store's word. */
 void tn_serving_swap(struct tn_serving *s, struct tn_units *units_give, int64_t version);
-/* This worker is as far as that version, so that who changed something knows who came along. */
+/* Publishes that this worker serves that version, so that the worker which made the change sees who
+ * has followed. */
 void tn_serving_tell(const struct tn_serving *s, int64_t version);
 
 #endif

@@ -7,8 +7,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
-/* Makes folders that are missing; on the disk when it returns true.  Modes are what the umask
- * leaves. */
+/* Writes a file and makes missing folders; the file is on the disk when it returns true. The umask
+ * decides the modes. */
 TN_MUST_CHECK bool tn_site_write(const char *site, const char *path, struct tn_str text,
                                  struct tn_err *err);
 TN_MUST_CHECK bool tn_site_remove(const char *site, const char *path, struct tn_err *err);

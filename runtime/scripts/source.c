@@ -13,19 +13,19 @@
 
 enum { PAGES_AHEAD = 2, CURSOR_MAX = 64 * 1024 };
 
-/* A page on its way: in the queue, or handed to the engine and not released yet. */
+/* A page that is in the queue, or that the engine has and did not release yet. */
 struct page {
     struct page *next;
     struct tn_source_page view;
-    struct bind_body *body;   /* the answer that it is; or */
-    struct record_page *made; /* the page that it was made */
+    struct bind_body *body;   /* the answer that is the page; or */
+    struct record_page *made; /* the page that was made of the answer */
     char *rows, *cursor;
 };
 
 struct handle;
 
-/* Two hold it: the engine and the task.  The handle in the script only knows it: it is garbage of
- * the very isolate that the source keeps. */
+/* The engine and the task hold a reference each. The handle in the script has none: the source
+ * keeps the isolate alive, so a handle that held the source would never be collected. */
 struct source {
     unsigned refs;
     struct tn_connection *connection;
@@ -34,7 +34,7 @@ struct source {
     struct handle *handle;
     struct page *queue, **tail, *lent;
     size_t queued;
-    tn_source_fn done; /* of the next under way; NULL: none */
+    tn_source_fn done; /* of the next() call that is under way; NULL: none */
     void *done_arg;
     struct tn_timer *turn;
     bool closed;
@@ -44,7 +44,7 @@ struct source {
     char *filters; /* until the task has begun; NULL: none */
 };
 
-/* What the script sees. */
+/* The userdata that the script sees. */
 struct handle {
     struct source *source; /* NULL: it is gone */
 };
@@ -98,7 +98,7 @@ static struct page *pop(struct source *s)
     return p;
 }
 
-/* Answers the next that waits, if there is something to say. */
+/* Answers the next() call that waits, if a page or the end is there. */
 static void deliver(void *arg)
 {
     struct source *s = arg;
@@ -201,7 +201,8 @@ static void enqueue_answer(struct source *s, struct bind_body *body, struct tn_s
                            struct tn_str cursor, int64_t total)
 {
     struct page *p = TN_NEW(struct page);
-    /* An answer whose page has no cursor leaves nowhere to go on from. */
+    /* After a page without a cursor a run could not go on from here, so the old cursor is dropped.
+     */
     if (!cursor.p) {
         tn_free(s->reached);
         s->reached = NULL;
@@ -213,7 +214,7 @@ static void enqueue_answer(struct source *s, struct bind_body *body, struct tn_s
     enqueue(s, p, cursor, total);
 }
 
-/* emit(reply, rows, cursor, total): the answer is the page. */
+/* emit(reply, rows, cursor, total): the answer becomes the page as it is. */
 static int emit_answer(lua_State *L, struct source *s)
 {
     struct bind_body *body = bind_as_reply(L, 2);
@@ -229,12 +230,12 @@ static int emit_answer(lua_State *L, struct source *s)
     return emitted(L, LUA_OK, (lua_KContext)s);
 }
 
-/* ---- emit of what has to be made pages first ---- */
+/* ---- emit of data that has to be made into pages first ---- */
 
-/* Of one emit.  What it reads stands on the stack of the call, which waits with it. */
+/* The state of one emit. The values that it reads stay on the stack of the call, which waits. */
 struct maker {
     struct source *source;
-    bool records; /* of the table at 2; else of what feed reads */
+    bool records; /* it reads the table at 2; else the feed */
     struct row_feed feed;
     struct bind_body *body;   /* holds the text, when it is an answer's */
     lua_Integer next;         /* record */
@@ -326,7 +327,7 @@ static void raise_broken(lua_State *L, struct maker *m)
 {
     struct tn_err err = m->feed.broken;
     bool text = err.kind == TN_E_syntax || err.kind == TN_E_too_large || err.kind == TN_E_cancelled;
-    err.line = 0; /* of the answer, not of a script */
+    err.line = 0; /* the fault is the answer's, not a script's */
     if (text) {
         err.kind = TN_E_bad_answer;
         tn_fail_in(&err, "the answer cannot be read");
@@ -416,7 +417,7 @@ static int l_emit(lua_State *L)
 
 /* ---- the run ---- */
 
-/* What connection.run gets after adapter and config: run, filters, source, resume. */
+/* Pushes the arguments of connection.run after adapter and config: run, filters, source, resume. */
 static int push_run(lua_State *L, void *arg)
 {
     struct source *s = arg;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* source.h - adapters in Lua as the sync engine sees them (sync/source.h): an operation's run
- * function is a task; the pages that it emits wait, two at most, until the engine asks.  Worker. */
+/* source.h - gives adapters in Lua to the sync engine (sync/source.h). The run function of an
+ * operation is a task; the pages that it emits wait, at most two, until the engine asks for them.
+ * Worker. */
 #ifndef TN_SCRIPTS_SOURCE_H
 #define TN_SCRIPTS_SOURCE_H
 

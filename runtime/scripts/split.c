@@ -62,7 +62,7 @@ static void add_name(struct tn_split *s, struct tn_str name)
     s->names[s->n++][name.n] = '\0';
 }
 
-/* A unit that is pinned is there, whatever else is. */
+/* A pinned unit exists even if no other file names it. */
 static void add_pinned(struct tn_split *s, const struct tn_fileset *all, enum tn_unit_kind kind)
 {
     for (size_t i = 0; i < tn_fileset_count(all); i++) {
@@ -169,7 +169,7 @@ void tn_split_pin(const char *unit, char prefix[TN_PIN_LEN])
     snprintf(prefix, TN_PIN_LEN, "%s%.*s/", PINNED, TN_UNIT_NAME - 1, unit);
 }
 
-/* A pinned unit has its files for itself; nothing else sees them. */
+/* The pinned files belong to that unit alone; other units do not see them. */
 static struct tn_fileset *pinned_files(const char *unit, const struct tn_fileset *all)
 {
     char prefix[TN_PIN_LEN];

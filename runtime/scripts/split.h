@@ -25,7 +25,7 @@ extern const char tn_rules_name[]; /* "rules" */
 enum tn_unit_kind tn_split_kind(const char *unit);
 /* The kind of declaration that a file is; false: none (a mapping, a library). */
 bool tn_split_declares(const char *path, enum tn_decl_kind *kind);
-/* Does the unit declare something, or map, with this file (rather than only require it)? */
+/* Does this file hold a declaration or mapping of the unit (or does the unit only require it)? */
 bool tn_split_owns(const char *unit, const char *path);
 
 /* The names of a set's units but core and rules: surfaces, then systems, each in the order of
@@ -39,7 +39,7 @@ void tn_split_clear(struct tn_split *s);
 
 /* The files of one unit; the hash over them is its generation. */
 struct tn_fileset *tn_split_files(const struct tn_fileset *all, const char *unit);
-/* What a core of the days when it held the surfaces would be; NULL: unit is no core. */
+/* The files of a core as older releases had it, with the surfaces; NULL: unit is no core. */
 struct tn_fileset *tn_split_former(const struct tn_fileset *all, const char *unit);
 
 enum { TN_PIN_LEN = TN_UNIT_NAME + 16 };

@@ -91,7 +91,7 @@ static void set_first(lua_State *L, struct tn_str name, struct tn_str value)
     }
 }
 
-/* An API key of Tenon opened the way to the script; it is not the script's to have. */
+/* Does the value hold an API key of Tenon? Such a header is left out: scripts must not see it. */
 static bool holds_our_key(struct tn_str value)
 {
     return memmem(value.p, value.n, "tnn_live_", 9) || memmem(value.p, value.n, "tnn_test_", 9);
@@ -202,14 +202,14 @@ static void bad_answer(lua_State *L, const struct call *c, const char *what)
     bind_raise(L, &err);
 }
 
-/* `return 200, store.query(...)`: what may fail gives nil, err, and the err is the answer. */
+/* In `return 200, store.query(...)` a failure gives nil, err; then the err becomes the answer. */
 static void check_worked(lua_State *L)
 {
     const struct tn_err *err = lua_isnil(L, 2) ? tn_lua_test_err(L, 3) : NULL;
     if (err) bind_raise(L, err);
 }
 
-/* The script's fault, not that of who asked. */
+/* The script is at fault, not the caller. */
 static void no_json(lua_State *L, const struct call *c, const struct tn_err *why)
 {
     char text[sizeof why->text + sizeof why->field + 8];
@@ -239,7 +239,7 @@ static void take_body(lua_State *L, struct call *c)
     bind_raise(L, &err);
 }
 
-/* These are the server's business. */
+/* The server sets these headers itself. */
 static bool is_ours(struct tn_str name)
 {
     static const char *const ours[] = {
@@ -318,7 +318,7 @@ static void call_done(void *arg, const struct tn_err *err)
     call_free(c);
 }
 
-/* Nobody waits for the answer any more. */
+/* The client is gone, so the answer is dropped. */
 static void client_gone(void *arg, struct tn_http_exchange *x)
 {
     struct call *c = arg;

@@ -163,8 +163,8 @@ static const char **target_names(const struct tn_decl *resource)
     return names;
 }
 
-/* Which resource a mapping writes.  *target stays NULL when there is none and that is no wonder,
- * since the core has faults of its own. */
+/* Finds the resource that a mapping writes. *target stays NULL, without a fault, when the resource
+ * may be missing only because the core has faults of its own. */
 static bool find_target(struct tn_isolate *iso, int ref, const char *path,
                         const struct tn_unit *core, bool lenient, const struct tn_decl **target,
                         struct tn_err *err)
@@ -216,7 +216,7 @@ struct loading {
     struct tn_load_faults *faults;
 };
 
-/* Surfaces keep their key-values together, under the name that they had when core held them. */
+/* All surfaces keep their key-values together, under the name "core", as in older releases. */
 static const char *owner_name(const char *unit)
 {
     return tn_split_kind(unit) == TN_UNIT_surface ? tn_core_name : unit;
@@ -293,7 +293,8 @@ static bool load_files(struct loading *l)
 
 /* ---- references ---- */
 
-/* Links are kept under the entity: it has to be what the mapping writes. */
+/* Links are stored under the name of the entity, so it has to be the one that the mapping writes.
+ */
 static bool same_entity(const struct slot *slot, const struct tn_operation *o)
 {
     return !slot->target || (o->entity && strcmp(slot->target->name, o->entity) == 0);

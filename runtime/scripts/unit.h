@@ -16,21 +16,23 @@ struct tn_unit;
 /* Loads all declarations and mappings of the unit, resolves references (the mapping of an operation
  * is in the system's folder, what a mapping writes is a resource of core with those fields), runs
  * the examples.  old (may be NULL) is given back when its files and its core are the same.  core:
- * whose resources it goes by; NULL: it is the core.  NULL: faults has more than before.  Where all
- * faults are wanted a core is returned all the same, with what did load of it, so that others can
- * be checked against that. */
+ * the unit whose resources it uses; NULL: this unit is the core.  NULL: faults has more than
+ * before.  Where all faults are wanted a core is returned all the same, with what did load of it,
+ * so that others can be checked against that. */
 struct tn_unit *tn_unit_load(const struct bind_env *env, const char *name,
                              const struct tn_fileset *all, struct tn_unit *old,
                              struct tn_unit *core, struct tn_load_faults *faults);
 struct tn_unit *tn_unit_ref(struct tn_unit *unit);
-void tn_unit_unref(struct tn_unit *unit);                     /* NULL does nothing */
-const char *tn_unit_name(const struct tn_unit *unit);         /* "core", "oracle_fusion" */
-const char *tn_unit_generation(const struct tn_unit *unit);   /* 64 hex digits */
-struct tn_fileset *tn_unit_files(const struct tn_unit *unit); /* borrowed: what the hash is over */
+void tn_unit_unref(struct tn_unit *unit);                   /* NULL does nothing */
+const char *tn_unit_name(const struct tn_unit *unit);       /* "core", "oracle_fusion" */
+const char *tn_unit_generation(const struct tn_unit *unit); /* 64 hex digits */
+struct tn_fileset *tn_unit_files(
+    const struct tn_unit *unit); /* borrowed: the files over which the hash is taken */
 struct tn_isolate *tn_unit_isolate(const struct tn_unit *unit);
 size_t tn_unit_decls(const struct tn_unit *unit);
-const struct tn_decl *tn_unit_decl_at(const struct tn_unit *unit, size_t i); /* as their files */
-/* Those that this unit goes by: the core's. */
+const struct tn_decl *tn_unit_decl_at(const struct tn_unit *unit,
+                                      size_t i); /* in the order of their files */
+/* The resources that this unit uses: those of the core. */
 const struct tn_entities *tn_unit_resources(const struct tn_unit *unit);
 /* "oracle_fusion/item": loaded in the unit's own isolate; or NULL. */
 const struct tn_mapping *tn_unit_mapping(const struct tn_unit *unit, const char *name);
@@ -41,7 +43,8 @@ const struct tn_operation *tn_decl_operation(const struct tn_decl *adapter, cons
 
 /* ---- other isolates over the same files ---- */
 
-/* With context (outlives it) for its modules.  Quarantine goes by its name. */
+/* Makes an isolate with context (outlives it) for its modules. Quarantine identifies it by its
+ * name. */
 TN_MUST_CHECK struct tn_isolate *tn_unit_isolate_new(struct tn_unit *unit, const char *name,
                                                      struct bind_context *context,
                                                      struct tn_err *err);

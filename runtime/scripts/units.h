@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* units.h - all script files of a worker, loaded and checked: what serve, check and map go by.
+/* units.h - all script files of a worker, loaded and checked: serve, check and map work with them.
  * Life: load gives a whole new set or nothing; ref and unref; whoever works with a set keeps it by
  * a reference while newer ones take its place.  One process; not while one of its scripts runs. */
 #ifndef TN_SCRIPTS_UNITS_H
@@ -36,7 +36,7 @@ struct tn_unit_change {
     const char *previous;   /* NULL: the unit is new */
 };
 typedef void (*tn_unit_change_fn)(void *arg, const struct tn_unit_change *change);
-/* fn for each unit that differs; returns how many are the same.  from may be NULL. */
+/* Calls fn for each unit that differs; returns how many are the same. from may be NULL. */
 size_t tn_units_diff(const struct tn_units *from, const struct tn_units *to, tn_unit_change_fn fn,
                      void *arg);
 

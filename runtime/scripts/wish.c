@@ -3,7 +3,7 @@
 
 #include "base/alloc.h"
 
-struct copy { /* wish first: a copy is one of these */
+struct copy { /* `wish` is the first member, since a copy is one of these structs */
     struct tn_wish wish;
     struct tn_arena arena;
 };

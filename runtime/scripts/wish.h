@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* wish.h - a change of what serves, as somebody asks for it.
- * Life: filled by who asks; copied by who works on it; the copy is freed. */
+/* wish.h - a requested change of the serving scripts. Life: the caller fills it in; reload.c copies
+ * it; the copy is freed. */
 #ifndef TN_SCRIPTS_WISH_H
 #define TN_SCRIPTS_WISH_H
 
@@ -14,18 +14,18 @@ struct tn_wish_file {
     struct tn_str text; /* p NULL: without that file */
 };
 
-/* The site folder as it is; or with files written into it and removed; or an older generation of
- * one unit.  Members that are NULL, "" or zero ask for nothing.  A change that is refused leaves
+/* Asks for the site folder as it is; or with files written and removed; or for an older generation
+ * of one unit. Members that are NULL, "" or zero ask for nothing.  A change that is refused leaves
  * the folder as it was. */
 struct tn_wish {
     const char *who;
-    const char *expect;            /* only if the set still has this hash, else conflict */
+    const char *expect;            /* only if the set has this hash; otherwise kind conflict */
     const char *unit, *generation; /* first digits of one that served before */
     const struct tn_wish_file *files;
     size_t count;
     const char *based_on; /* the hash of the text that the one file has to replace; "*": any */
     bool only_new;        /* the one file must not be there, neither in the site nor shipped */
-    int shadow_minutes;   /* so long what served before goes on beside it */
+    int shadow_minutes;   /* for how long the scripts that served before go on as a shadow */
 };
 
 /* In the copy no text is NULL. */

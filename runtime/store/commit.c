@@ -16,7 +16,7 @@ struct tn_commit_source {
     struct tn_str entity;
 };
 
-/* Where a commit stood, so that an operation that fails leaves nothing behind. */
+/* The state of a commit before an operation is added, so that one that fails leaves no trace. */
 struct mark {
     size_t n, tables, sources;
 };
@@ -174,7 +174,7 @@ static bool parse_object(struct tn_commit *c, struct tn_str body, struct tn_err 
                    tn_json_type_name(tn_jtype(tn_json_root(c->store->json))));
 }
 
-/* U+0000 in a key would be text that not every driver can store. */
+/* Not every driver can store a text with U+0000 in a key column. */
 static bool key_ok(const struct tn_shape *d, const struct tn_column *column,
                    const struct tn_cell *cell, struct tn_err *err)
 {
@@ -188,7 +188,7 @@ static bool key_ok(const struct tn_shape *d, const struct tn_column *column,
     return true;
 }
 
-/* The members of a patch that are key columns; the object is in the store's reader. */
+/* Checks the members of a patch that are key columns; the object is in the store's reader. */
 static bool patch_ok(struct tn_commit *c, int slot, struct tn_err *err)
 {
     const struct tn_shape *d = c->tables[slot];
@@ -206,7 +206,7 @@ static bool patch_ok(struct tn_commit *c, int slot, struct tn_err *err)
     return ok;
 }
 
-/* The values of the real columns, as announced, then the body itself. */
+/* Writes the values of the real columns in the announced order, then the body. */
 static bool put_body(struct tn_commit *c, int slot, struct tn_str body, struct tn_err *err)
 {
     const struct tn_shape *d = c->tables[slot];

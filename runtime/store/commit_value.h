@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* commit_value.h - a commit from the inside: the bytes that travel, and those that come back.  For
- * the drivers of store/ alone. */
+/* commit_value.h - the inside of a commit: the bytes that go to the store process, and those that
+ * come back. For the drivers of store/ alone. */
 #ifndef TN_STORE_COMMIT_VALUE_H
 #define TN_STORE_COMMIT_VALUE_H
 
@@ -12,7 +12,7 @@ struct tn_shape;
 
 struct tn_commit {
     struct tn_store *store;
-    struct tn_buf value; /* what travels: wire.h */
+    struct tn_buf value; /* the bytes that go to the store process (wire.h) */
     struct tn_arena arena;
     size_t count;
     struct tn_shape **tables;

@@ -71,7 +71,7 @@ static void finalize(void *st)
     sqlite3_finalize(st);
 }
 
-/* Statements in the middle of their rows stay: their readers are up the stack. */
+/* A statement that is being stepped stays, because a caller further up the stack reads it. */
 void tn_db_forget(struct tn_db *db)
 {
     struct tn_map old = db->statements;
@@ -122,7 +122,8 @@ bool tn_db_int(struct tn_db *db, const char *sql, int64_t *out, struct tn_err *e
     return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
-/* Most texts are literals, so their address finds the statement; the text itself decides. */
+/* Most SQL texts are literals, so their address finds the statement quickly; the text itself
+ * decides. */
 static struct tn_recent *recent(struct tn_db *db, const char *sql)
 {
     return &db->recent[(uintptr_t)sql / 16 % TN_RECENT];
@@ -214,7 +215,7 @@ struct tn_id tn_column_id(sqlite3_stmt *st, int column)
 
 #define N_BITS 40
 #define N_MASK ((1ull << N_BITS) - 1)
-#define N_ODD  0x9E3779B97Full /* any odd number; its inverse undoes it */
+#define N_ODD  0x9E3779B97Full /* any odd number does; multiplying by its inverse undoes it */
 
 static uint64_t inverse(uint64_t odd)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* db.h - both sides of the SQLite driver use it: a connection with a cache of statements, the
- * meaning of its errors, and how a record's id tells where the record lies. */
+/* db.h - shared by both sides of the SQLite driver: a connection with a cache of statements, the
+ * meaning of SQLite's errors, and the ids that hold the row's number. */
 #ifndef TN_STORE_DB_H
 #define TN_STORE_DB_H
 
@@ -26,14 +26,14 @@ enum tn_db_mode { TN_DB_read, TN_DB_write };
 TN_MUST_CHECK bool tn_db_open(struct tn_db *db, const char *path, enum tn_db_mode mode,
                               struct tn_err *err);
 void tn_db_close(struct tn_db *db);
-/* Of this database's last error; always false. */
+/* Fills err from this database's last error; always false. */
 bool tn_db_fail(struct tn_db *db, const char *what, struct tn_err *err);
 TN_MUST_CHECK bool tn_db_exec(struct tn_db *db, const char *sql, struct tn_err *err);
-/* One number of one row; NULL is 0. */
+/* Reads one number of one row; NULL counts as 0. */
 TN_MUST_CHECK bool tn_db_int(struct tn_db *db, const char *sql, int64_t *out, struct tn_err *err);
 /* Steps to the next row.  False: there is none, or it failed: *ok is false, err says why. */
 bool tn_db_row(struct tn_db *db, sqlite3_stmt *st, const char *what, bool *ok, struct tn_err *err);
-/* A cached statement, reset and without bindings; NULL: err says why.  Not to be finalized. */
+/* A cached statement, reset and without bindings; NULL: err says why. The cache owns it. */
 sqlite3_stmt *tn_db_sql(struct tn_db *db, const char *sql, struct tn_err *err);
 void tn_db_forget(struct tn_db *db); /* all cached statements */
 /* Checks that the file is a database of ours and not newer than this program. */
@@ -59,7 +59,7 @@ struct tn_id tn_column_id(sqlite3_stmt *st, int column);
 
 /* Ids made by the store carry the row's number n (40 bits, mixed), so that no index is needed to
  * find it; a look-up compares the whole id.  An id given by a caller may decode to anything.
- * fresh: a new id, of which time and random bits are taken; one may serve many n. */
+ * fresh: a new id, which gives the time and the random bits; one may serve for many n. */
 struct tn_id tn_id_at(struct tn_id fresh, int64_t n);
 int64_t tn_id_n(const struct tn_id *id);
 

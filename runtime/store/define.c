@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Tables of the writer: made from a declaration, and remade when it changes.
  * A table with rows is remade beside itself: next_<name> is filled row by row in the order of n,
- * writes to rows that were copied go to both, and at the end the two change places in one
- * transaction. tn_rebuild says how far it is, so a crash in the middle costs nothing. */
+ * writes to rows that were copied go to both tables, and at the end the two change places in one
+ * transaction. The table tn_rebuild holds how far the copy is, so a crash loses no work. */
 #include <stdio.h>
 
 #include "base/fault.h"
@@ -74,7 +74,8 @@ static void create_sql(const struct tn_wtable *t, struct tn_buf *sql)
     tn_buf_adds(sql, ", body TEXT NOT NULL)");
 }
 
-/* An index's name holds its table's generation, as both tables of a remake are there at once. */
+/* The name of an index holds its table's generation, because both tables of a remake exist at once.
+ */
 static void index_name(const struct tn_wtable *t, const char *what, int64_t generation,
                        struct tn_buf *sql)
 {
@@ -215,7 +216,7 @@ static bool statements(struct tn_writer *w, struct tn_wtable *t, struct tn_err *
 
 /* ------------------------------------------------------------------ rows */
 
-/* From parameter at + 1 on; returns the last. */
+/* Binds the row from parameter at + 1 on; returns the number of the last. */
 static int bind_row(sqlite3_stmt *st, int at, const struct tn_wtable *t, const struct tn_rec *r,
                     const struct tn_cell *cells)
 {
@@ -257,8 +258,8 @@ static bool shadow_row(struct tn_writer *w, struct tn_wtable *next, const struct
     return run_row(w, st, taken, err);
 }
 
-/* The same row in the table that this one is being turned into.  A key that is taken there waits
- * for the end of the commit. */
+/* Writes the same row into the table that replaces this one. A key that is taken there waits for
+ * the end of the commit. */
 static bool shadow(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r, bool fresh,
                    struct tn_err *err)
 {
@@ -595,7 +596,7 @@ static bool swap_in(struct tn_writer *w, struct tn_wtable *t, struct tn_err *err
     tn_buf_init(&text, 64 * TN_KIB);
     tn_shape_write(d, &text);
     int64_t no = d->no;
-    bool team_index = t->team_index; /* perhaps wanted only since the remake began */
+    bool team_index = t->team_index; /* it may be wanted only since the remake began */
     wtable_free(tn_map_remove(&w->tables, tn_str(name)));
     name = d->table.name;
     tn_db_forget(&w->db);
@@ -651,7 +652,7 @@ enum tn_step tn_writer_remake(struct tn_writer *w, struct tn_wtable *t, int64_t 
     return ok ? TN_STEP_ok : TN_STEP_broken;
 }
 
-/* Of a small table at once; a large one is remade with it, a step at a time. */
+/* Makes the index of a small table at once; remakes a large table with it, step by step. */
 static bool team_index_of(struct tn_writer *w, struct tn_wtable *t, struct tn_err *err)
 {
     char name[TN_STORE_NAME_MAX + 16], sql[256];
@@ -680,7 +681,7 @@ bool tn_writer_team_index(struct tn_writer *w, struct tn_err *err)
 {
     struct tn_map_entry *e;
     w->want_team_index = false;
-    w->defining = true; /* an abort loads the tables again */
+    w->defining = true; /* if the transaction is taken back, the tables are loaded again */
     for (size_t at = 0; (e = tn_map_next(&w->tables, &at));) {
         struct tn_wtable *t = e->value;
         if (t->team_index && !t->next && !team_index_of(w, t, err)) return false;

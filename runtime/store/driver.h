@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* driver.h - a driver of the store: its table of functions, and what every driver begins with.  The
- * calls of store.h go through it.  For store/ alone. */
+/* driver.h - a driver of the store: its table of functions, and the struct that every driver begins
+ * with. The functions of store.h call through it. For store/ alone. */
 #ifndef TN_STORE_DRIVER_H
 #define TN_STORE_DRIVER_H
 
@@ -58,7 +58,7 @@ struct tn_store_ops {
                    struct tn_buf *value, int64_t *version, struct tn_err *err);
     bool (*kv_list)(struct tn_store *s, int64_t team, const char *space, struct tn_str prefix,
                     struct tn_str after, size_t limit, tn_kv_fn fn, void *arg, struct tn_err *err);
-    /* A whole read value; answered by tn_call_answer (question.h) in a later turn. */
+    /* Takes a read value; the driver answers it by tn_call_answer (question.h) in a later turn. */
     void (*read)(struct tn_store *s, struct tn_call *call_give);
     void (*commit)(struct tn_store *s, struct tn_commit *commit_give, tn_commit_fn done, void *arg);
     size_t (*pending)(const struct tn_store *s);
@@ -74,7 +74,7 @@ struct tn_store_ops {
 
 struct tn_listener {
     struct tn_listener *next;
-    tn_change_fn change; /* one of the two; neither: it was taken off */
+    tn_change_fn change; /* one of the two; neither: the listener was removed */
     tn_store_fn ready;
     void *arg;
     bool told; /* since the store became ready */
@@ -89,12 +89,12 @@ struct tn_store {
     struct tn_json *json; /* for one parse at a time */
     struct tn_listener *listeners;
     int64_t head;              /* the newest event that is known */
-    struct tn_timer *announce; /* tells those who came late */
+    struct tn_timer *announce; /* calls the listeners that came when the store was ready already */
 };
 void tn_store_init(struct tn_store *s, const struct tn_store_ops *ops, struct tn_loop *loop,
                    const struct tn_store_options *o);
 void tn_store_clear(struct tn_store *s);
-void tn_store_tell_ready(struct tn_store *s); /* in a later turn, each listener once */
+void tn_store_tell_ready(struct tn_store *s); /* calls each listener once, in a later turn */
 void tn_store_lost(struct tn_store *s);       /* not ready any more: tell again next time */
 void tn_store_tell_changes(struct tn_store *s, const struct tn_changes *changes);
 

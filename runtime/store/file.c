@@ -28,7 +28,7 @@ static bool migrate_one(struct tn_db *db, const struct tn_embedded *f, struct tn
     return tn_fail_in(err, "migration %s", f->path);
 }
 
-/* All that are missing, in one transaction. */
+/* Runs all missing migrations in one transaction. */
 static bool migrate(struct tn_db *db, struct tn_log *log, struct tn_err *err)
 {
     int64_t version;
@@ -51,7 +51,7 @@ static bool migrate(struct tn_db *db, struct tn_log *log, struct tn_err *err)
     return true;
 }
 
-/* A new database gets its name when it is complete, so a file by that name is never half made. */
+/* A new database gets its name when it is complete, so a file of that name is never half made. */
 static bool make(const char *path, struct tn_log *log, struct tn_err *err)
 {
     struct tn_db db;
@@ -73,7 +73,7 @@ static bool make(const char *path, struct tn_log *log, struct tn_err *err)
     return tn_fail_errno(err, errno, path);
 }
 
-/* A file that is there and empty was a database once, or will never be one. */
+/* An empty file is refused: it was a database once, or somebody else made it. */
 static bool look_at(const char *path, bool *there, struct tn_err *err)
 {
     struct stat st;

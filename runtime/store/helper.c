@@ -14,7 +14,7 @@
 struct tn_helper {
     bool joined;
     pthread_t thread;
-    int fd; /* the thread's last word */
+    int fd; /* the thread writes here when it ends */
     struct tn_watch *watch;
     tn_helper_fn done;
     void *arg;
@@ -42,7 +42,7 @@ static bool sync_folder_of(const char *path, struct tn_err *err)
     return sync_path(folder, O_RDONLY | O_DIRECTORY, err);
 }
 
-/* One statement reads one state of the database; writers go on meanwhile. */
+/* VACUUM INTO reads one state of the database; writers go on meanwhile. */
 static bool copy(struct tn_helper *h, const char *to, struct tn_err *err)
 {
     struct tn_db db;
@@ -100,7 +100,8 @@ static void ended(void *arg, int ready)
     struct tn_helper *h = arg;
     (void)ready;
     tn_watch_for(h->watch, 0);
-    pthread_join(h->thread, NULL); /* it has said its last word: what it wrote is ours now */
+    pthread_join(h->thread,
+                 NULL); /* the thread has ended, so its results may be read without a lock */
     h->joined = true;
     h->done(h->arg, h->ok ? NULL : &h->err);
 }

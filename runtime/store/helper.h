@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* helper.h - for store/ alone: what the store process does beside its loop, each in a thread with a
- * connection of its own that touches nothing else: writing the log back into the database, and
- * backups.  Results come back through the loop. */
+/* helper.h - for store/ alone: the long work of the store process: writing the log back into the
+ * database, and backups. Each runs in a thread with a connection of its own that touches nothing
+ * else; results come back through the loop. */
 #ifndef TN_STORE_HELPER_H
 #define TN_STORE_HELPER_H
 
@@ -20,7 +20,7 @@ typedef void (*tn_helper_fn)(void *arg, const struct tn_err *err);
 TN_MUST_CHECK struct tn_helper *tn_helper_checkpoint(struct tn_loop *loop, const char *db,
                                                      tn_helper_fn done, void *arg,
                                                      struct tn_err *err);
-/* A checked copy of db at path, complete or not there at all. */
+/* Makes a checked copy of db at path; the copy is complete or does not exist. */
 TN_MUST_CHECK struct tn_helper *tn_helper_backup(struct tn_loop *loop, const char *db,
                                                  const char *path, tn_helper_fn done, void *arg,
                                                  struct tn_err *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* operation.h - for store/ alone: what the operations of a commit value share.
- * operations.c knows them all; record.c finds, makes and changes records; upsert.c does what
- * sources say, many records at a time. */
+/* operation.h - for store/ alone: shared by the files that do the operations of a commit value.
+ * operations.c lists all operations; record.c finds, makes and changes records; upsert.c writes the
+ * records of sources, many at a time. */
 #ifndef TN_STORE_OPERATION_H
 #define TN_STORE_OPERATION_H
 
@@ -43,7 +43,7 @@ enum tn_step tn_step_left_out(struct tn_writer *w, struct tn_buf *result, const 
 /* Fills err: the record has another version than the write was based on. */
 void tn_stale(const struct tn_rec *r, int64_t based_on, struct tn_err *err);
 
-/* ---- taking apart; what is not there marks the reader bad ---- */
+/* ---- reading operations; a missing part marks the reader bad ---- */
 
 struct tn_wslot *tn_take_slot(struct tn_writer *w, struct tn_wire *in);
 struct tn_wsource *tn_take_source(struct tn_writer *w, struct tn_wire *in);
@@ -58,7 +58,7 @@ int tn_rec_find_n(struct tn_writer *w, struct tn_wtable *t, int64_t n, struct tn
                   struct tn_err *err);
 int tn_rec_find(struct tn_writer *w, struct tn_wtable *t, int64_t team, const struct tn_id *id,
                 struct tn_rec *r, struct tn_err *err);
-/* Also of other teams: whether an id is free does not depend on who asks. */
+/* Finds records of other teams, too: whether an id is free does not depend on the team. */
 int tn_rec_find_any(struct tn_writer *w, struct tn_wtable *t, const struct tn_id *id,
                     struct tn_rec *r, struct tn_err *err);
 int tn_rec_find_key(struct tn_writer *w, struct tn_wtable *t, int64_t team,
@@ -73,16 +73,17 @@ enum tn_step tn_rec_create(struct tn_writer *w, struct tn_wtable *t, struct tn_r
  */
 enum tn_step tn_rec_create_many(struct tn_writer *w, struct tn_wtable *t, struct tn_rec *r,
                                 struct tn_cell (*cells)[TN_STORE_COLUMNS_MAX], struct tn_err *err);
-/* old becomes r (same n and id); links of old keep what they agreed on.  refused: as create. */
+/* Turns old into r (same n and id); the links of old keep their agreed state. refused: as for
+ * create. */
 enum tn_step tn_rec_change(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *old,
                            struct tn_rec *r, const struct tn_cell *cells, struct tn_err *err);
 /* With its links. */
 bool tn_rec_remove(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                    struct tn_err *err);
-/* Former versions and the last state of a record that was deleted; *kept: there were any. */
+/* Removes former versions and the last state of a deleted record; *kept: there were any. */
 bool tn_rec_forget(struct tn_writer *w, struct tn_wtable *t, int64_t team, const struct tn_id *id,
                    bool *kept, struct tn_err *err);
-/* body with a patch (RFC 7396) or the members of `over` over it. */
+/* Writes body with a patch (RFC 7396) or with the members of `over` in place of its own. */
 bool tn_rec_merged(struct tn_writer *w, struct tn_str body, struct tn_str over, bool patch,
                    struct tn_str *out, struct tn_err *err);
 bool tn_link_drop(struct tn_writer *w, int64_t source, struct tn_str external_id,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The operations of a commit value.  Each either does its work and appends its outcome, refuses
- * (conflict, no such table: the commit goes back, its neighbours do not notice) or finds the
- * transaction broken (disk, memory). */
+/* The operations of a commit value.  An operation does its work and appends its outcome; or it
+ * refuses (conflict, no such table), and its commit is taken back without touching other commits of
+ * the group; or it finds the transaction broken (disk, memory). */
 #include <stdio.h>
 
 #include "store/unique.h"
@@ -278,7 +278,7 @@ static enum tn_step remove_op(struct tn_writer *w, struct tn_wire *in, struct tn
     return tn_step_done(w, result, TN_DONE_deleted, &r.id, r.version);
 }
 
-/* A record that is there goes first as any other does; then what is kept of it goes. */
+/* Deletes the record, if it exists, as any other delete does; then removes its history. */
 static enum tn_step erase(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
                           struct tn_err *err)
 {
@@ -472,7 +472,8 @@ static enum tn_step queue_put(struct tn_writer *w, struct tn_wire *in, struct tn
     return tn_step_done(w, result, TN_DONE_created, &id, 0);
 }
 
-/* Does the lease still stand?  A lease that only ran out, and nobody claimed since, does. */
+/* Is the lease still good? A lease that ran out is good as long as nobody else has claimed the
+ * entry. */
 static enum tn_step queue_leased(struct tn_writer *w, const struct tn_id *id, int64_t lease,
                                  struct tn_err *err)
 {

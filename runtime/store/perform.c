@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* perform.c - one commit inside the transaction of its group: all of it or nothing, and done once
- * more when keys clashed on the way that may be settled at its end (unique.h). */
+ * more when keys clashed and the end of the commit may settle the clash (unique.h). */
 #include <string.h>
 
 #include "store/unique.h"
@@ -48,7 +48,7 @@ static bool take_back(struct tn_writer *w, bool alone, struct tn_err *err)
            (!alone || tn_db_exec(&w->db, "ROLLBACK; BEGIN IMMEDIATE", err));
 }
 
-/* An answer that says why nothing was done. */
+/* Takes the commit back and writes the answer that says why. */
 static enum tn_step refuse(struct tn_writer *w, bool alone, size_t at, struct tn_buf *result,
                            struct tn_err *err)
 {
@@ -61,7 +61,7 @@ static enum tn_step refuse(struct tn_writer *w, bool alone, size_t at, struct tn
     return TN_STEP_refused;
 }
 
-/* Once through the commit, or again with what the first time found about clashes of keys. */
+/* Does all operations once; the second time it uses what the first found about clashes of keys. */
 static enum tn_step run_through(struct tn_writer *w, struct tn_str value, bool alone,
                                 struct tn_buf *result, struct tn_err *err)
 {

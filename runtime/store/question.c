@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Read values, their answers and calls: the part that no driver needs to know. */
+/* Read values, their answers and calls: the part that all drivers share. */
 #include "store/question.h"
 
 #include <assert.h>
@@ -350,7 +350,7 @@ void tn_call_answer(struct tn_call *call, const struct tn_err *err)
         *found = (struct tn_found){1, call->read};
         call->read = NULL;
     }
-    /* The call is freed behind done, in which its owner may still cancel it. */
+    /* The call is freed after done, because its owner may still cancel it inside done. */
     if (!call->cancelled) call->done(call->arg, found, err);
     tn_found_unref(found);
     tn_read_free(call->read);

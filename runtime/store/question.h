@@ -2,7 +2,7 @@
 /* question.h - for store/ alone: a read value as a driver gets it (tn_store_ops.read) and fills it
  * in.  The questions were checked; what they point to is the read's own.
  * Life in a driver: get a call; fill in the found part of each question in any number of turns;
- * tn_call_answer, in a later turn than the one it came in. */
+ * tn_call_answer, in a later turn than the one in which the call came. */
 #ifndef TN_STORE_QUESTION_H
 #define TN_STORE_QUESTION_H
 
@@ -42,7 +42,7 @@ struct tn_question {
 
     struct tn_err *err; /* NULL: none so far */
     struct tn_list list;
-    void *rows; /* list.count of them, of the kind that belongs to the kind */
+    void *rows; /* list.count rows; the kind of the question gives their type */
     size_t room, bytes;
     struct tn_tail tail;
 };
@@ -63,10 +63,11 @@ struct tn_call {
     tn_read_fn done;
     void *arg;
     size_t at;      /* the next question */
-    uint64_t turn;  /* in which it came */
+    uint64_t turn;  /* the turn in which it came */
     int64_t due_us; /* put off until then */
 };
-/* Calls done, unless cancelled, and frees the call.  err NULL: all questions are answered. */
+/* Calls done, unless the call was cancelled, and frees the call. err NULL: all questions are
+ * answered. */
 void tn_call_answer(struct tn_call *call, const struct tn_err *err);
 
 /* Copies to the question's rows.  False: the answer is full, ask for no more. */
@@ -78,9 +79,9 @@ bool tn_question_kv(struct tn_read *read, struct tn_question *q, struct tn_str k
                     struct tn_str value, int64_t version);
 struct tn_seen *tn_question_seen(struct tn_read *read, struct tn_question *q); /* zeroed */
 bool tn_question_full(const struct tn_question *q);
-/* Bytes of the answer; counted. */
+/* Copies text into the answer and counts its bytes. */
 struct tn_str tn_question_text(struct tn_read *read, struct tn_question *q, struct tn_str text);
-/* Keeps the failure with the question.  False: it is one of the whole. */
+/* Keeps the failure with the question. False: a failure of this kind belongs to the whole read. */
 bool tn_question_fail(struct tn_read *read, struct tn_question *q, const struct tn_err *err);
 
 #endif

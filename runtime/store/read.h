@@ -64,18 +64,19 @@ size_t tn_read_page(struct tn_read *read, const struct tn_page_of *page);
 /* ------------------------------------------------------------------ asking */
 
 struct tn_read_options {
-    /* All questions see one state of the store.  They are then read without a break: for few. */
+    /* All questions see one state of the store. They are then read without a break, so use it for
+     * few questions. */
     bool one_snapshot;
 };
 /* One of found and err is NULL. */
 typedef void (*tn_read_fn)(void *arg, struct tn_found *found, const struct tn_err *err);
 /* Takes the read over; o may be NULL.  done is called once, in a later turn and never inside this
- * call, unless it is cancelled.  What a commit wrote that this handle was told of is seen.  The
+ * call, unless it is cancelled.  The read sees every commit of which this handle was told.  The
  * call ends with done; until then it may be cancelled. */
 struct tn_call *tn_store_read(struct tn_store *store, struct tn_read *read_give,
                               const struct tn_read_options *o, tn_read_fn done, void *arg);
-/* done is not called any more.  NULL does nothing; nor does it inside the call's own done, so that
- * who owns the call may cancel whenever it dies. */
+/* done is not called any more.  NULL does nothing; nor does it inside the call's own done, so the
+ * owner of a call may always cancel it when it is freed. */
 void tn_call_cancel(struct tn_call *call);
 
 /* ------------------------------------------------------------------ answers */

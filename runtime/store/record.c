@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Records in the writer's hands: found, made, changed, removed; with their history, their events
- * and their counts. */
+/* Finds, makes, changes and removes records, with their history, their events and their counts. */
 #include <stdio.h>
 
 #include "base/limits.h"
@@ -9,7 +8,7 @@
 
 /* ------------------------------------------------------------------ records */
 
-/* One row of st into r.  1: there, 0: not, -1: err says why. */
+/* Reads one row of st into r. 1: there is one, 0: there is none, -1: err says why. */
 static int one(struct tn_writer *w, sqlite3_stmt *st, struct tn_rec *r, struct tn_err *err)
 {
     int rc = sqlite3_step(st);
@@ -114,7 +113,7 @@ static bool emit(struct tn_writer *w, struct tn_wtable *t, const char *type, con
                            (struct tn_str){"", 0}, err);
 }
 
-/* Counts a new row and tells of it. */
+/* Counts a new row, notes the change and adds its event. */
 static bool created(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                     struct tn_err *err)
 {
@@ -187,7 +186,7 @@ static bool each_link(struct tn_writer *w, struct tn_str list, link_fn fn, const
     return true;
 }
 
-/* A link whose agreed state was "as the record is" gets it in writing, before the record changes.
+/* Writes the agreed state into a link that had "as the record is", before the record changes.
  */
 static bool keep_agreed(struct tn_writer *w, int64_t source, struct tn_str external_id,
                         const void *old, struct tn_err *err)

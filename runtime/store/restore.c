@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A backup back in its place, and what a database file holds.  Offline: nobody serves the folder.
+/* Puts a backup in the place of a database, and lists the tables of a database file. Works offline:
+ * no process serves the folder.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -66,7 +67,7 @@ static bool copy_file(const char *from, const char *to, struct tn_err *err)
     return ok;
 }
 
-/* Missing is fine. */
+/* Moves a file away; it may be missing. */
 static bool move_away(const char *path, const char *suffix, struct tn_err *err)
 {
     char from[PATH_BYTES + 8], to[PATH_BYTES + 16];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The store process: takes requests from all workers, runs all that wait as one group in one
- * transaction, tells everybody what changed, answers.  Between groups it does a step of whatever is
- * long (remaking a table, retention). */
+ * transaction, tells everybody what changed, answers.  Between groups it does one step of long work
+ * (remaking a table, retention). */
 #include "store/server.h"
 
 #include <errno.h>
@@ -28,7 +28,8 @@
 enum {
     REMAKE_ROWS = 1000, /* of one step */
     RETAIN_ROWS = 500,
-    WAL_PAGES = 1000, /* of the log are written back by a thread; what came meanwhile by us */
+    WAL_PAGES = 1000, /* after so many pages of log a thread writes them back; this process writes
+                         back the rest */
     CLAIM_BYTES = 8 * 1024 * 1024,
     GROUP_BYTES = 32 * 1024 * 1024,
     DAY_MS = 86400000,
@@ -49,24 +50,24 @@ struct conn {
     struct tn_channel *channel;
     unsigned char client[TN_CLIENT_LEN];
     bool known;           /* said hello */
-    int64_t recorded;     /* newest number of its that is on record as done */
-    int64_t acknowledged; /* up to here it has our answers */
-    int64_t forgotten;    /* up to here the record was removed */
+    int64_t recorded;     /* the newest of its commits that is recorded as done */
+    int64_t acknowledged; /* it has our answers up to this number */
+    int64_t forgotten;    /* recorded answers up to this number were removed */
 };
 
-/* A request that waits; conn NULL: its asker is gone, and it has not begun. */
+/* A request that waits; conn NULL: the connection is gone and the request has not begun. */
 struct job {
     struct job *next;
     struct conn *conn;
     uint32_t type;
     uint64_t number;
-    uint32_t answer; /* type of the answer; 0: comes later */
+    uint32_t answer; /* type of the answer; 0: the answer comes later */
     struct tn_buf result;
     size_t n;
     char payload[];
 };
 
-/* Something long: an answer that is owed when it is over. */
+/* Long work; its request is answered when it is over. */
 struct chore {
     struct chore *next;
     enum { CHORE_remake, CHORE_retain, CHORE_backup } what;
@@ -74,11 +75,11 @@ struct chore {
     uint64_t number;
     char table[TN_STORE_NAME_MAX + 1];
     enum tn_retain retain;
-    int64_t before, at[3]; /* how far a pass over the history is */
+    int64_t before, at[3]; /* how far the pass over the history has come */
     struct tn_helper *helper;
 };
 
-/* Which file a name stands for. */
+/* Identifies the file behind a name. */
 struct file_id {
     dev_t device;
     ino_t inode;
@@ -91,7 +92,7 @@ struct tn_store_server {
     int lock_fd;
     struct tn_writer writer;
     bool open, suspect;           /* suspect: a sync failed; nothing counts before a new opening */
-    struct file_id db_id, wal_id; /* as they were when they were opened; zero: not yet looked at */
+    struct file_id db_id, wal_id; /* the files when they were opened; zero: not yet looked up */
     struct tn_watch *listening;
     int listen_fd;
     struct conn *conns;
@@ -128,7 +129,7 @@ static void tell_all(struct tn_store_server *s)
     struct tn_buf b;
     struct tn_err ignored;
     struct tn_tally *head = tn_tally(w, "event", -1, &ignored);
-    bool events = head && head->value != s->stats.head; /* also those about no record */
+    bool events = head && head->value != s->stats.head; /* events about no record count, too */
     if (!w->note_count && !events) return;
     s->stats.head = head ? head->value : s->stats.head;
     tn_buf_init(&b, TN_MIB);
@@ -162,7 +163,7 @@ static bool record(struct tn_store_server *s, const struct job *j, struct tn_err
     return tn_writer_run(w, st, "recording an answer", err);
 }
 
-/* A commit that was sent again: its recorded answer.  1: found, 0: none, -1: err says why. */
+/* Answers a commit that was sent again from the record. 1: found, 0: none, -1: err says why. */
 static int replay(struct tn_store_server *s, struct job *j, struct tn_err *err)
 {
     if ((int64_t)j->number > j->conn->recorded) return 0;
@@ -183,7 +184,7 @@ static int replay(struct tn_store_server *s, struct job *j, struct tn_err *err)
     return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
 }
 
-/* The transaction was taken back, and with it the removal of answers that were acknowledged. */
+/* The transaction was taken back, so the acknowledged answers are on record again. */
 static void remember_all(struct tn_store_server *s)
 {
     for (struct conn *c = s->conns; c; c = c->next) c->forgotten = 0;
@@ -209,8 +210,8 @@ static bool run_commit(struct tn_store_server *s, struct job *j, bool alone, str
     return record(s, j, err);
 }
 
-/* Answers that arrived need no record any more.  First in a group: what is freed here is what the
- * group's own records take. */
+/* Removes recorded answers that have arrived. Runs first in a group, so that the answers of the
+ * group take the pages that this frees. */
 static bool forget_acknowledged(struct tn_store_server *s, struct tn_err *err)
 {
     for (struct conn *c = s->conns; c; c = c->next) {
@@ -251,7 +252,7 @@ static void put_entry(sqlite3_stmt *st, struct tn_buf *out, bool fresh)
 
 #define ENTRY_COLUMNS "n, id, team, due, attempts, key, payload"
 
-/* Entries that this very request claimed before its answer was lost. */
+/* Finds the entries that this request claimed before its answer was lost. */
 static bool claimed_before(struct tn_store_server *s, const struct job *j, const struct claim *c,
                            struct tn_buf *entries, uint32_t *count, struct tn_err *err)
 {
@@ -288,7 +289,8 @@ static bool lease(struct tn_store_server *s, const struct job *j, const struct c
     return tn_writer_run(&s->writer, st, "claiming", err);
 }
 
-/* Rows are gathered first: an update moves them within the index that is being read. */
+/* The rows are collected first, because an update moves them within the index that is being read.
+ */
 static bool claim_due(struct tn_store_server *s, const struct job *j, const struct claim *c,
                       struct tn_buf *entries, uint32_t *count, struct tn_err *err)
 {
@@ -383,7 +385,7 @@ static bool run_release(struct tn_store_server *s, struct job *j, struct tn_err 
 
 /* ------------------------------------------------------------------ other requests */
 
-/* conn NULL: nobody waits for it. */
+/* conn NULL: no process waits for it. */
 static struct chore *chore_add(struct tn_store_server *s, int what, struct conn *conn,
                                uint64_t number)
 {
@@ -584,8 +586,8 @@ static bool database_stands(struct tn_store_server *s, struct tn_err *err)
                    s->path, there ? "replaced" : "removed");
 }
 
-/* The log without its name still has what was committed: it is written back before anything is
- * acknowledged, and a new opening makes a new one. */
+/* A log whose name was removed still holds commits. It is written back before anything is
+ * acknowledged, and opening the database again makes a new log. */
 static bool log_stands(struct tn_store_server *s, struct tn_err *err)
 {
     struct file_id now;
@@ -601,8 +603,8 @@ static bool log_stands(struct tn_store_server *s, struct tn_err *err)
     return rc == SQLITE_OK || tn_db_fail(&s->writer.db, "writing back", err);
 }
 
-/* A sync that failed may have lost pages that the cache calls clean: only a new opening and a
- * complete writing back tell what is on the disk. */
+/* A sync that failed may have lost pages that the cache calls clean: only opening the database
+ * again and writing back the whole log tells what is on the disk. */
 static bool trust_again(struct tn_store_server *s, struct tn_err *err)
 {
     if (!database_stands(s, err)) return false;
@@ -638,13 +640,12 @@ static void checkpointed(void *arg, const struct tn_err *err)
     s->stats.checkpoints++;
 }
 
-/* Long before the log is a burden a thread writes it back, and again after as much more.  Little is
- * committed meanwhile: once the log is long, this process writes that rest itself, and the log
- * begins anew. */
+/* A thread writes the log back each time it has grown by WAL_PAGES. Little is committed meanwhile:
+ * this process writes that rest back itself, and the log begins anew. */
 static void care_for_log(struct tn_store_server *s)
 {
     struct tn_err err;
-    if (s->wal_pages < s->wal_cared) s->wal_cared = 0; /* it began anew */
+    if (s->wal_pages < s->wal_cared) s->wal_cared = 0; /* the log began anew */
     if (s->wal_pages < s->wal_cared + WAL_PAGES || s->checkpointer) return;
     s->wal_cared = s->wal_pages;
     s->checkpointer = tn_helper_checkpoint(s->loop, s->path, checkpointed, s, &err);
@@ -752,7 +753,7 @@ static bool retain_events(struct tn_store_server *s, struct chore *c, bool *done
     return tn_writer_run(w, st, "retention", err);
 }
 
-/* A pass over the whole history, a stretch of its key at a time. */
+/* Goes over the whole history, one range of its key per step. */
 static bool retain_history(struct tn_store_server *s, struct chore *c, bool *done,
                            struct tn_err *err)
 {
@@ -839,8 +840,8 @@ static void remade(struct tn_store_server *s, const char *table, const struct tn
     s->sweeping = true;
 }
 
-/* One step of one long thing, in a transaction of its own.  False: nothing is left to do.
- * The leftovers of a remake are swept first: the next remake of that table needs their name. */
+/* Does one step of long work in a transaction of its own. False: nothing is left to do. The
+ * leftovers of a remake go first, because the next remake of that table needs their name. */
 static bool step_once(struct tn_store_server *s, struct tn_err *err)
 {
     bool sweep = s->sweeping;
@@ -944,7 +945,7 @@ static void hello(struct conn *c, const struct tn_message *m)
     sqlite3_stmt *st = tn_db_sql(db, "SELECT max(number) FROM tn_done WHERE client = ?1", &err);
     bool ok = st && !in.bad;
     if (st) {
-        /* Not knowing what is on record would do again what is sent again. */
+        /* Without the recorded numbers a commit that is sent again would be done again. */
         tn_bind_blob(st, 1, c->client, sizeof c->client);
         if (tn_db_row(db, st, "reading", &ok, &err)) c->recorded = sqlite3_column_int64(st, 0);
         sqlite3_reset(st);
@@ -1024,7 +1025,8 @@ static bool define_system_tables(struct tn_store_server *s, struct tn_err *err)
     return ok;
 }
 
-/* Frees queue entries that workers of before had claimed, and removes old answers to them. */
+/* Frees queue entries that earlier workers had claimed, and removes the recorded answers to them.
+ */
 static bool clear_leftovers(struct tn_store_server *s, bool workers_live, struct tn_err *err)
 {
     char sql[256];

@@ -10,24 +10,25 @@
 
 struct tn_store_server;
 
-/* How long the store keeps things, after which it removes them by itself; 0: for ever.
- * Milliseconds. */
+/* How long, in milliseconds, the store keeps things before it removes them by itself; 0: for ever.
+ */
 struct tn_retention {
-    int64_t events;  /* older ones; readers behind them see a gap */
-    int64_t history; /* former versions, and deleted records, that ended longer ago */
-    int64_t expired; /* key-values, so long after they expired */
-    int64_t answers; /* to commits whose sender never said that it had them */
-    int64_t every;   /* how often to look, and how soon after opening */
+    int64_t events;  /* events older than this; a reader that is further behind sees a gap */
+    int64_t history; /* former versions and deleted records that ended longer ago than this */
+    int64_t expired; /* key-values that expired longer ago than this */
+    int64_t answers; /* recorded answers whose sender never said that it had them */
+    int64_t every;   /* time between two passes, and from opening to the first */
 };
 /* 30 days, 365 days, at once, 1 day; hourly. */
 extern const struct tn_retention tn_retention_default;
 
 struct tn_server_options {
-    const char *dir;    /* the data folder; made when it is missing, mode 0700 */
-    int listen_fd;      /* a listening Unix stream socket (tn_store_listen); borrowed */
-    bool workers_live;  /* replaces a store process whose workers still run: leases stand */
-    struct tn_log *log; /* may be NULL */
-    const struct tn_clock *clock; /* what commits are dated by; NULL: the real one; outlives it */
+    const char *dir;   /* the data folder; made when it is missing, mode 0700 */
+    int listen_fd;     /* a listening Unix stream socket (tn_store_listen); borrowed */
+    bool workers_live; /* this process replaces a dead store process whose workers still run: leases
+                          stay */
+    struct tn_log *log;           /* may be NULL */
+    const struct tn_clock *clock; /* dates the commits; NULL: the real clock; outlives the server */
     const struct tn_retention *retention; /* NULL: tn_retention_default */
 };
 /* NULL, with text naming the file and what to do: busy (another process serves this folder),
@@ -35,18 +36,19 @@ struct tn_server_options {
 TN_MUST_CHECK struct tn_store_server *tn_store_server_open(struct tn_loop *loop,
                                                            const struct tn_server_options *o,
                                                            struct tn_err *err);
-/* Ends the group under way, writes the log back into the database, unlocks. */
+/* Ends the group under way, writes the log back into the database and unlocks the folder. */
 void tn_store_server_close(struct tn_store_server *server); /* NULL does nothing */
 
-/* Checks a backup and makes it the database of a folder that nobody serves (else: busy).  One that
- * is there is a conflict, unless replace: then it stays as tenon.db.replaced. */
+/* Checks a backup and makes it the database of a folder. Kind busy: a process serves the folder.
+ * Kind conflict: the folder has a database; with replace it is kept as tenon.db.replaced instead.
+ */
 TN_MUST_CHECK bool tn_store_restore(const char *dir, const char *backup, bool replace,
                                     struct tn_err *err);
-/* The folder is ours until the descriptor is closed; -1: busy, or err says why. */
+/* Locks the folder until the caller closes the descriptor. -1: kind busy, or err says why. */
 TN_MUST_CHECK int tn_store_lock(const char *dir, struct tn_err *err);
 
-/* The supervisor's part: the socket DIR/store.sock (0600), replacing what a dead process left.
- * -1: err says why.  Fork after it; store process and workers inherit nothing else. */
+/* For the supervisor: makes the socket DIR/store.sock (0600) in place of one that a dead process
+ * left. -1: err says why.  Fork after it; store process and workers inherit nothing else. */
 TN_MUST_CHECK int tn_store_listen(const char *path, struct tn_err *err);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* shape.h - a table's declaration: checked, copied, shared, and put to use on a record's body. */
+/* shape.h - the declaration of a table, checked and copied, and the values that it takes from a
+ * record's body. */
 #ifndef TN_STORE_SHAPE_H
 #define TN_STORE_SHAPE_H
 
@@ -19,7 +20,7 @@ struct tn_shape {
 
 /* Checks and copies; one reference.  NULL: kind invalid. */
 TN_MUST_CHECK struct tn_shape *tn_shape_new(const struct tn_table *table, struct tn_err *err);
-/* From the catalog's text. */
+/* Makes one from the text in the catalog. */
 TN_MUST_CHECK struct tn_shape *tn_shape_parse(struct tn_json *json, struct tn_str text,
                                               struct tn_err *err);
 void tn_shape_write(const struct tn_shape *decl, struct tn_buf *out);
@@ -40,7 +41,7 @@ struct tn_cell {
 };
 /* The value of a body's member as the column's type has it; null when it is of another type. */
 struct tn_cell tn_cell_of(enum tn_column_type type, struct tn_jval v, struct tn_arena *arena);
-/* From text (a filter's value); false when it is not of that type. */
+/* Reads a filter's value from text; false when it is not of that type. */
 bool tn_cell_parse(enum tn_column_type type, struct tn_str text, struct tn_cell *out);
 
 #endif

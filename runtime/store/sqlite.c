@@ -25,7 +25,7 @@ struct tn_request {
     struct tn_request *next;
     uint64_t number;
     uint32_t type;
-    struct tn_buf payload; /* empty when commit has it */
+    struct tn_buf payload; /* empty when the commit holds the bytes */
     struct tn_commit *commit;
     union {
         tn_commit_fn commit;
@@ -97,7 +97,8 @@ static void post(struct tn_sqlite *s, struct tn_request *r)
 {
     struct tn_str bytes = bytes_of(r);
     if (r->commit) {
-        /* All numbers below the oldest that waits were answered: their record may go. */
+        /* All requests below the oldest that waits were answered, so the store may forget those
+         * answers. */
         int64_t acknowledged = (int64_t)s->head->number - 1;
         memcpy(r->commit->value.p, &acknowledged, sizeof acknowledged);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers read values at the end of the turn, with the reads of sqlite_read.c and sqlite_query.c:
  * in the order in which they came, a slice of TN_LIMIT_READ_MS a turn.
- * A build with faults puts them off and changes their order at random when the environment says
- * TENON_STORE_READS=random or random:SEED, so that whoever relies on "at once" fails. */
+ * With TENON_STORE_READS=random or random:SEED in the environment, a build with faults delays the
+ * answers and shuffles their order, so that code fails that relies on an order. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -256,7 +256,7 @@ typedef bool (*answer_fn)(struct tn_answerer *a, struct tn_read *r, struct tn_qu
                           struct tn_err *err);
 static const struct {
     answer_fn answer;
-    bool one_statement; /* sees one state without a transaction */
+    bool one_statement; /* one statement sees one state even without a transaction */
 } ways[TN_QUESTION_COUNT] = {
     [TN_QUESTION_get] = {get, true},
     [TN_QUESTION_key] = {key, true},
@@ -309,8 +309,8 @@ static bool pauses(struct tn_answerer *a, struct tn_call *c)
     return true;
 }
 
-/* Answers questions until the slice is over.  One transaction, so that SQLite takes its locks once;
- * it ends with the slice, or what is read in place meanwhile would not see later commits. */
+/* Answers questions until the slice is over. One transaction covers the slice, so that SQLite takes
+ * its locks once; it ends with the slice, because later reads have to see later commits. */
 static bool go_on(struct tn_answerer *a, struct tn_call *c, int64_t until_us, struct tn_err *err)
 {
     struct tn_read *r = c->read;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* tn_store_query in SQL.  Every statement names the team; values are always bound.
  * A cursor holds the sort values and n of the last row, so a page begins with a seek however deep
- * it lies.  NULLs sort first, and a range condition does not see them: where a page may cross from
- * values to NULLs it is read in two phases. */
+ * it lies.  NULLs sort first, and a range condition does not see them: a page that may cross from
+ * values to NULLs is read in two phases. */
 #include <stdio.h>
 
 #include "base/limits.h"
@@ -27,12 +27,12 @@ struct builder {
     struct tn_arena arena;
     struct tn_cell binds[BINDS_MAX];
     size_t bind_count;
-    bool plain; /* indexes of filters are not to be used: the sort's is better */
+    bool plain; /* use the index of the sort, not those of filters */
     bool scan_team;
     struct tn_cell from[TN_STORE_SORT_MAX]; /* the cursor */
     int64_t from_n;
-    int64_t team_from; /* no record of the team lies before; 0: not looked up */
-    unsigned left;     /* units of steps */
+    int64_t team_from; /* all records of the team lie at or behind this n; 0: not looked up */
+    unsigned left;     /* steps that the query may still take, in units */
 };
 
 /* ------------------------------------------------------------------ columns and values */
@@ -278,7 +278,8 @@ static void beyond_n(struct builder *b)
     bind(b, cell_int(b->from_n));
 }
 
-/* One sort column: 1 or 2 phases, each of which the index can seek to.  False: no such phase. */
+/* Writes the condition of one sort column in a phase. There are 1 or 2 phases, and the index can
+ * seek to each. False: there is no such phase. */
 static bool beyond_one(struct builder *b, int phase)
 {
     const char *c = sort_column(b, 0);
@@ -303,7 +304,7 @@ static bool beyond_one(struct builder *b, int phase)
     return true;
 }
 
-/* Strictly behind the cursor in sort column i alone. */
+/* Writes the condition "behind the cursor" for sort column i alone. */
 static void beyond_column(struct builder *b, size_t i)
 {
     const char *c = sort_column(b, i);
@@ -337,7 +338,7 @@ static void beyond_many(struct builder *b)
     tn_buf_addc(&b->sql, ')');
 }
 
-/* The table and the sort as a number, so that a cursor of another query is refused. */
+/* A digest of the table and the sort, so that a cursor of another query is refused. */
 static uint32_t fingerprint(const struct builder *b)
 {
     uint32_t h = 2166136261u;
@@ -461,7 +462,7 @@ static sqlite3_stmt *build(struct builder *b, int phase, size_t limit, struct tn
     return prepared(b, err);
 }
 
-/* Hands over up to what is left of the limit. */
+/* Hands over rows until the limit is reached. */
 static int rows(struct builder *b, sqlite3_stmt *st, tn_row_fn fn, void *arg, struct tn_page *page)
 {
     struct tn_row row;
@@ -501,7 +502,8 @@ static bool run(struct builder *b, tn_row_fn fn, void *arg, struct tn_page *page
         int rc = rows(b, st, fn, arg, page);
         bool first = page->count == 0;
         if (rc == SQLITE_INTERRUPT && first && !b->plain && phase == 0) {
-            sqlite3_reset(st); /* filters selected badly: walk in the order of the sort instead */
+            sqlite3_reset(
+                st); /* the filters select too little: read in the order of the sort instead */
             b->plain = true;
             b->scan_team = b->q->sort_count == 0;
             phase--;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads of the SQLite driver but for tn_store_query: bounded, on the worker's own connection. */
+/* All reads of the SQLite driver except tn_store_query. Each is bounded and uses the worker's own
+ * connection. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -89,7 +90,7 @@ void tn_row_of(sqlite3_stmt *st, struct tn_row *row)
     row->body = tn_column_str(st, 7);
 }
 
-/* The current row into the caller's hands. */
+/* Hands the current row to the caller. */
 static bool hand_over(sqlite3_stmt *st, struct tn_row *row, struct tn_buf *hold, struct tn_err *err)
 {
     tn_row_of(st, row);
@@ -561,7 +562,7 @@ bool tn_sqlite_versions(struct tn_store *base, int64_t team, const char *table,
     return ok || (err->kind == TN_E_not_found && given > 0);
 }
 
-/* Puts the former text in the place of the next one. */
+/* Turns the text of a version into the text of the version before it. */
 static bool undo_delta(struct tn_buf *body, int64_t head, int64_t tail, struct tn_str middle,
                        struct tn_err *err)
 {

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* store.h - what is kept: records, links, events, key-values and queues.  The narrow face: no SQL
- * above this layer, and a driver (sqlite.c; later PostgreSQL) is one const struct tn_store_ops.
+/* store.h - the narrow face of the store, which keeps records, links, events, key-values and
+ * queues. No SQL stands above this layer; a driver (sqlite.c; later PostgreSQL) is one const struct
+ * tn_store_ops.
  *
- * Reads are values that are answered by callback (read.h); those below that answer at once are for
- * callers that were not moved to them yet.  All are bounded (an index, a page).  Writes are commit
- * values (commit.h), given to the store process and answered in a later loop turn.  `team` is an
- * argument of every read and write: a record of another team is simply not there.
+ * A read is a value that the store answers by callback (read.h). The reads below that answer at
+ * once serve callers that were not moved yet. Every read is bounded by an index and by a page.
+ * Writes are commit values (commit.h), given to the store process and answered in a later loop
+ * turn.  `team` is an argument of every read and write; for it, records of other teams do not
+ * exist.
  *
  * Life: open in a worker or command; read once ready; close (not out of a callback of the store).
- * Whatever waits at close is answered with `cancelled` before close returns: that alone calls back
- * inside the call. */
+ * Close answers everything that waits with `cancelled` before it returns; no other call of the
+ * store calls back inside the call. */
 #ifndef TN_STORE_STORE_H
 #define TN_STORE_STORE_H
 
@@ -37,9 +39,9 @@ enum {
     TN_STORE_FILTERS_MAX = 32
 };
 
-/* Teams are numbered from 1 (system table "team"); what belongs to no team is the system's. */
+/* Teams are numbered from 1 (system table "team"); things of no team belong to the system. */
 #define TN_TEAM_SYSTEM 0
-/* For the dispatcher, the scheduler and the like only; never out of a request. */
+/* All teams: for the dispatcher, the scheduler and the like; never for a request. */
 #define TN_TEAM_ALL (-1)
 
 /* based_on of a write */
@@ -53,18 +55,19 @@ struct tn_store_options {
     const char *socket;           /* the store process's socket; NULL: read only, no commits */
     struct tn_id holder;          /* who claims queue entries: one new id a worker incarnation */
     struct tn_log *log;           /* may be NULL */
-    const struct tn_clock *clock; /* by which key-values expire; NULL: the real one; outlives it */
+    const struct tn_clock *clock; /* key-values expire by it; NULL: the real one; outlives it */
 };
-/* Connects in the background and again whenever the store process is replaced; what it had been
- * sent and had not answered is sent again, and never done twice.  Read only: the database has to
- * be there and sound (kinds not_found, corrupt, too_new). */
+/* Connects in the background, and again whenever the store process is replaced. Requests that were
+ * not answered are then sent again; none is done twice.  Read only: the database has to be there
+ * and sound (kinds not_found, corrupt, too_new). */
 TN_MUST_CHECK struct tn_store *tn_store_open(struct tn_loop *loop, const struct tn_store_options *o,
                                              struct tn_err *err);
 void tn_store_close(struct tn_store *store);        /* NULL does nothing */
 int64_t tn_store_now(const struct tn_store *store); /* by its clock */
-/* May be read, and the store process is connected (or the handle is read only). */
+/* Can it be read, and is the store process connected (or the handle read only)? */
 bool tn_store_ready(const struct tn_store *store);
-/* Called each time it becomes ready; also, in a later turn, when it is already.  Any number. */
+/* Calls fn each time the store becomes ready, and once in a later turn when it is ready already.
+ * There may be any number of listeners. */
 typedef void (*tn_store_fn)(void *arg);
 void tn_store_on_ready(struct tn_store *store, tn_store_fn fn, void *arg);
 
@@ -78,10 +81,10 @@ enum tn_column_type {
     TN_COLUMN_time
 };
 
-/* A member of the JSON body.  Indexed ones are real columns that queries filter and sort by.  Kept
- * ones likewise, without an index: for tables that stay small within a team (a query that would
- * read too much is refused).  Those that are only shown are in the table's view.  A value of
- * another type than declared is null there; the body keeps it exactly. */
+/* A member of the JSON body.  An indexed column is a real column that queries filter and sort by. A
+ * kept one is the same without an index, for tables that stay small within a team (a query that
+ * would read too much is refused). A column that is only shown appears in the table's view. A value
+ * of another type than declared is null in the column; the body keeps it exactly. */
 struct tn_column {
     const char *name; /* [A-Za-z_][A-Za-z0-9_]*; not id team version hash created updated body n */
     enum tn_column_type type;
@@ -99,8 +102,9 @@ struct tn_table {
 };
 /* done is called with NULL for success. */
 typedef void (*tn_store_done_fn)(void *arg, const struct tn_err *err);
-/* Creates the table or makes the stored one be like this; the same twice is nothing.  Reads and
- * writes go on meanwhile; a new index is used as soon as it is complete.  Copies the declaration.
+/* Creates the table, or changes the stored one to this declaration; does nothing when it is the
+ * same. Reads and writes go on meanwhile; a new index is used as soon as it is complete. Copies the
+ * declaration.
  */
 void tn_store_define(struct tn_store *store, const struct tn_table *table, tn_store_done_fn done,
                      void *arg);
@@ -119,12 +123,12 @@ struct tn_row {
  * may be read but by the same call with the same shape. */
 typedef bool (*tn_row_fn)(void *arg, const struct tn_row *row);
 
-/* One record into *row, whose body points into hold (initialised by the caller, its bytes are
- * replaced).  Not there, or of another team: false with kind not_found. */
+/* Reads one record into *row, whose body points into hold (the caller initialised it; its bytes are
+ * replaced). False with kind not_found: it does not exist, or belongs to another team. */
 TN_MUST_CHECK bool tn_store_get(struct tn_store *store, int64_t team, const char *table,
                                 const struct tn_id *id, struct tn_row *row, struct tn_buf *hold,
                                 struct tn_err *err);
-/* By the table's key columns, in their order, as text (see tn_filter). */
+/* Finds a record by the table's key columns, in their order, as text (see tn_filter). */
 TN_MUST_CHECK bool tn_store_get_by_key(struct tn_store *store, int64_t team, const char *table,
                                        const struct tn_str *key, size_t count, struct tn_row *row,
                                        struct tn_buf *hold, struct tn_err *err);
@@ -152,8 +156,8 @@ enum tn_filter_op {
     TN_FILTER_null,
     TN_FILTER_not_null,
 };
-/* Values are text and read as the column's type: 12, 1.5, true, 2026-01-31T08:00:00Z (or bare
- * milliseconds).  One that is not of that type: kind invalid, field names the column. */
+/* Values are text that is read as the column's type: 12, 1.5, true, 2026-01-31T08:00:00Z (or bare
+ * milliseconds). A value of another type: kind invalid, and the field names the column. */
 struct tn_filter {
     const char *column; /* indexed or kept, or id, version, created, updated */
     enum tn_filter_op op;
@@ -209,8 +213,8 @@ struct tn_link {
 };
 typedef bool (*tn_link_fn)(void *arg, const struct tn_link *link);
 
-/* For a page of external ids: found[i], and if so hashes[i], so that unchanged records need not
- * travel.  An unknown source finds nothing. */
+/* For a page of external ids: sets found[i] and, where it is true, hashes[i], so that unchanged
+ * records need not travel. For an unknown source all are not found. */
 TN_MUST_CHECK bool tn_store_link_hashes(struct tn_store *store, int64_t team,
                                         const struct tn_origin *source,
                                         const struct tn_str *external_ids, size_t count,
@@ -268,7 +272,7 @@ struct tn_tail {
     int64_t head; /* the newest there is */
     bool gap;     /* retention took events after `after`: reload, go on from last */
 };
-/* The newest event that this handle was told of, by its last change note; asks nobody. */
+/* The newest event that the last change note of this handle named; reads nothing. */
 int64_t tn_store_head(const struct tn_store *store);
 TN_MUST_CHECK bool tn_store_tail(struct tn_store *store, int64_t team, int64_t after, size_t limit,
                                  tn_event_fn fn, void *arg, struct tn_tail *tail,
@@ -312,8 +316,8 @@ struct tn_committed {
 /* One of done and err is NULL.  err kinds: key_taken and conflict (text says which operation and
  * why; field is its number from 0, "2"), invalid, not_found (no such table), too_large, disk_full,
  * io (both: nothing was acknowledged), overloaded, unavailable, corrupt, cancelled. */
-/* Details of key_taken: {"key": {column: value, ...}, "holder": id of the record that has it,
- * "externalId": the one under which the same source knows that record (upserts only, if any)}; long
+/* Details of key_taken: {"key": {column: value, ...}, "holder": id of the record that has the key,
+ * "externalId": the external id of that record in the same source (upserts only, if any)}; long
  * values are cut.  Of a conflict of versions: {"basedOn": 3, "version": 5}. */
 typedef void (*tn_commit_fn)(void *arg, const struct tn_committed *done, const struct tn_err *err);
 /* Takes the commit over, whatever happens.  done is called exactly once, in a later turn; by then
@@ -352,13 +356,13 @@ struct tn_change {
     struct tn_str name;      /* of the table, the space or the queue */
     const struct tn_id *ids; /* of records that changed */
     size_t count;
-    bool more; /* other ids changed too: forget everything of this name */
+    bool more; /* other ids changed too: drop all caches of this name */
 };
 struct tn_changes {
     const struct tn_change *items;
     size_t count;
     int64_t head; /* the newest event */
-    bool all;     /* notes may have been missed: forget everything */
+    bool all;     /* notes may have been missed: drop all caches */
 };
 /* Called for every transaction of any process, before the answers to its commits. */
 typedef void (*tn_change_fn)(void *arg, const struct tn_changes *changes);
@@ -373,8 +377,8 @@ enum tn_retain {
     TN_RETAIN_kv_expired,
     TN_RETAIN_answers, /* of commits, that were not fetched */
 };
-/* Removes what is older than before_ms, in bounded steps.  The store process does so by itself
- * (tn_retention in server.h); this is for what shall not wait. */
+/* Removes things older than before_ms, in bounded steps. The store process does so by itself
+ * (tn_retention in server.h); this call is for a caller that does not want to wait for it. */
 void tn_store_retain(struct tn_store *store, enum tn_retain what, int64_t before_ms,
                      tn_store_done_fn done, void *arg);
 /* A consistent copy of the database at path (which must not exist) while work goes on; it is

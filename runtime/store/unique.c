@@ -14,10 +14,11 @@ struct tn_want {
     struct tn_wtable *t;
     int64_t n, team;
     size_t op;
-    bool over;  /* it was given another key since, or is gone */
+    bool over;  /* the record was given another key since, or was deleted */
     bool fresh; /* op made the record */
     struct tn_str key;
-    struct tn_str old_key; /* that it had until op, and gets again without it; n 0: none */
+    struct tn_str
+        old_key; /* the key that it had before op, and gets again if op is left out; n 0: none */
     bool upsert;
     struct tn_by by;
 };
@@ -97,7 +98,7 @@ static size_t put_cell(char *to, const struct tn_cell *cell)
     return at + put_bytes(to + at, from, n);
 }
 
-/* n 0: the record lacks a part, and its key is nobody's business.  Cannot fail. */
+/* n 0: the record lacks a part of the key, so no rule about keys concerns it. Cannot fail. */
 static struct tn_str key_of(struct tn_writer *w, const struct tn_wtable *t, int64_t team,
                             const struct tn_cell *cells)
 {
@@ -339,7 +340,7 @@ static void each_part(const struct tn_wtable *t, const struct tn_cell *cells, st
     tn_buf_clear(&value);
 }
 
-/* source 0: nobody asked for a source's sake. */
+/* source 0: no source is concerned. */
 static void describe(struct tn_writer *w, const struct tn_wtable *t, const struct tn_cell *cells,
                      const struct tn_rec *holder, int64_t source, struct tn_err *err)
 {
@@ -447,7 +448,7 @@ static bool leave_out_all(struct tn_writer *w, struct tn_want *want, const struc
             if (!judged) tn_buf_add(&todo, &other, sizeof other);
         }
     }
-    ok = ok && tn_buf_ok(&todo, "what is left out of a commit", err);
+    ok = ok && tn_buf_ok(&todo, "the list of upserts to leave out", err);
     tn_buf_clear(&todo);
     return ok;
 }
@@ -504,7 +505,7 @@ static enum tn_step settle(struct tn_writer *w, struct tn_want *want, bool *agai
     return is_left_out(w->unique, want) ? TN_STEP_ok : lose(w, want, cells, err);
 }
 
-/* Upserts that could not be put in order in so many rounds: none of those that wait is done. */
+/* After so many rounds all upserts that still wait for a key are left out. */
 static void give_up(struct tn_unique *c)
 {
     for (struct tn_want *want = c->first; want; want = want->next) {

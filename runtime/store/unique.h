@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* unique.h - for store/ alone: keys that another record still has when they are written.
+/* unique.h - for store/ alone: lets a commit write keys that another record still has.
  * SQLite checks a unique key at once, but a commit is judged by its end: two records may exchange
  * their keys.  The first clash of a commit therefore begins a wait: from then on a record that gets
  * another key is written without it, and the end of the commit gives each its own, in the order of
  * the operations.  A key that is taken then fails a put or a patch, and with it the commit; an
  * upsert is left out (or adopts the holder), and the commit is done again with that verdict.
- * Life: made by the first clash of a commit, tn_unique_free at its end.  A commit without a clash
- * meets none of this. */
+ * Life: made by the first clash of a commit, tn_unique_free at its end. A commit without a clash
+ * never makes one. */
 #ifndef TN_STORE_UNIQUE_H
 #define TN_STORE_UNIQUE_H
 
@@ -19,7 +19,7 @@ struct tn_by {
     bool adopt; /* on_key_conflict */
 };
 
-/* One time through the commit. */
+/* One round through the operations of the commit. */
 struct tn_unique {
     bool waits;
     int round;
@@ -52,8 +52,8 @@ enum tn_step tn_unique_change(struct tn_writer *w, struct tn_wtable *t, const st
 /* Writes a row whose body stays as it is (its links change). */
 bool tn_unique_keep(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                     const struct tn_cell *cells, struct tn_err *err);
-/* The record that has the key or, first of all, waits for it, of those for which the source has no
- * external id.  1, 0, -1 as tn_rec_find. */
+/* Finds a record for which the source has no external id: the first that waits for the key, else
+ * the one that has it. Returns 1, 0, -1 as tn_rec_find does. */
 int tn_unique_adoptable(struct tn_writer *w, struct tn_wtable *t, const struct tn_wsource *source,
                         const struct tn_cell *cells, struct tn_rec *r, struct tn_err *err);
 /* The record is removed: it wants no key any more. */
@@ -61,7 +61,7 @@ void tn_unique_gone(struct tn_writer *w, const struct tn_wtable *t, int64_t n);
 /* Begins the wait. */
 void tn_unique_begin(struct tn_writer *w);
 
-/* What the last time through the commit found about one of its upserts. */
+/* The verdict of the last round on one of the upserts. */
 struct tn_verdict {
     bool left_out;  /* else: it adopts record n */
     bool adoptable; /* left out, but on_key_conflict "adopt" may help */
@@ -69,17 +69,17 @@ struct tn_verdict {
     struct tn_str before; /* the external id under which the source knows record n */
     struct tn_err why;
 };
-/* Of the operation under way; NULL: none. */
+/* The verdict on the operation under way; NULL: none. */
 const struct tn_verdict *tn_unique_verdict(const struct tn_writer *w);
-/* The source has this external id, as the commit shows. */
+/* Notes that the source has this external id, because the commit names it. */
 void tn_unique_present(struct tn_writer *w, int64_t source, struct tn_str external_id);
 void tn_cells_without_key(const struct tn_wtable *t, const struct tn_cell *cells,
                           struct tn_cell out[TN_STORE_COLUMNS_MAX]);
-/* A row of the table that t is being turned into could not get its key yet. */
+/* Notes that a row of the table that replaces t could not get its key yet. */
 void tn_unique_shadow(struct tn_writer *w, struct tn_wtable *t, int64_t n);
 
 /* At the end of a commit that met a clash: gives the keys.  refused: the commit cannot stand.
- * *again: it has to be taken back and done again, for which tn_unique_again makes ready. */
+ * *again: the commit has to be taken back and done again; call tn_unique_again before that. */
 enum tn_step tn_unique_settle(struct tn_writer *w, bool *again, struct tn_err *err);
 void tn_unique_again(struct tn_writer *w);
 void tn_unique_free(struct tn_writer *w);

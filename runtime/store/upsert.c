@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Records as sources tell of them, and the links between the two. */
+/* Writes records as their sources have them, and the links between records and sources. */
 #include "store/unique.h"
 
 struct upsert {
@@ -41,7 +41,7 @@ static struct tn_str link_added(struct tn_writer *w, struct tn_str list, int64_t
     return (struct tn_str){p, list.n + more.n};
 }
 
-/* The list without one link; *found when it was there. */
+/* Writes the list without one link; *found: the link was in it. */
 static struct tn_str link_removed(struct tn_writer *w, struct tn_str list, int64_t source,
                                   struct tn_str external_id)
 {
@@ -153,8 +153,8 @@ static enum tn_step is_stale(struct tn_writer *w, const struct upsert *u, const 
     return tn_step_left_out(w, result, old, false, &why);
 }
 
-/* The record gets what the source says; then the link agrees with it.  before: the external id that
- * it had in the source; NULL: u's own. */
+/* Writes the source's values into the record; then the link agrees with it.  before: the external
+ * id that it had in the source; NULL: u's own. */
 static enum tn_step upsert_over(struct tn_writer *w, struct upsert *u, const struct tn_rec *old,
                                 const struct tn_str *before, struct tn_buf *result,
                                 struct tn_err *err)
@@ -204,7 +204,7 @@ static enum tn_step upsert_adopt(struct tn_writer *w, struct upsert *u, bool *do
     return upsert_over(w, u, &old, &none, result, err);
 }
 
-/* As the last time through the commit found. */
+/* Follows the verdict of the round before. */
 static enum tn_step upsert_adopt_as_found(struct tn_writer *w, struct upsert *u,
                                           const struct tn_verdict *v, bool *done,
                                           struct tn_buf *result, struct tn_err *err)
@@ -273,7 +273,7 @@ static enum tn_step upsert_known(struct tn_writer *w, struct upsert *u, const st
     return upsert_over(w, u, &old, NULL, result, err);
 }
 
-/* The record that the external id is linked to, if any, is left as it is. */
+/* Leaves the record alone that the external id is linked to, if there is one. */
 static enum tn_step upsert_left_out(struct tn_writer *w, const struct upsert *u,
                                     const struct tn_verdict *v, struct tn_buf *result,
                                     struct tn_err *err)
@@ -395,7 +395,7 @@ static bool alike(const struct upsert *a, const struct upsert *b)
     return a->slot == b->slot && a->source == b->source && !b->merge && !b->based_on;
 }
 
-/* Takes what follows as long as it is alike. */
+/* Takes the upserts that follow as long as they have the same table and source. */
 static bool take_more(struct tn_writer *w, struct tn_wire *in, struct upsert *u,
                       struct tn_cell (*cells)[TN_STORE_COLUMNS_MAX], int *n, struct tn_err *err)
 {
@@ -445,7 +445,7 @@ enum tn_step tn_op_present(struct tn_writer *w, struct tn_wire *in, struct tn_bu
     return tn_step_done(w, result, TN_DONE_none, NULL, 0);
 }
 
-/* Only the list of links of a record changes. */
+/* Writes only the list of links of a record. */
 static bool relist(struct tn_writer *w, struct tn_wtable *t, struct tn_rec *r, struct tn_str links,
                    struct tn_err *err)
 {

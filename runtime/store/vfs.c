@@ -51,7 +51,7 @@ static void remember(struct file *f, int n, sqlite3_int64 at)
     pthread_mutex_unlock(&unsynced_lock);
 }
 
-/* Synced, or closed: the writes of this file are beyond recall. */
+/* The file was synced or closed: its writes cannot be undone any more. */
 static void settle(const struct file *f, bool closed)
 {
     pthread_mutex_lock(&unsynced_lock);

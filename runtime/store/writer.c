@@ -219,8 +219,8 @@ static void forget_tally(void *tally)
     tn_free(tally);
 }
 
-/* State in memory may be ahead of the database after a transaction was taken back: it will be read
- * again. */
+/* After a transaction was taken back the state in memory may be ahead of the database, so it is
+ * dropped and read again. */
 static void forget_state(struct tn_writer *w)
 {
     struct tn_map_entry *e;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* writer.h - for store/ alone: the store process's hands on the database.
- * One transaction at a time: begin, any number of commit values, end.  operations.c does the
- * operations, define.c makes and remakes tables, writer.c the rest. */
+/* writer.h - for store/ alone: writes the database, in the store process. One transaction at a
+ * time: begin, any number of commit values, end. operations.c does the operations, define.c makes
+ * and remakes tables, writer.c does the rest. */
 #ifndef TN_STORE_WRITER_H
 #define TN_STORE_WRITER_H
 
@@ -10,7 +10,7 @@
 #include "store/shape.h"
 #include "store/wire.h"
 
-/* A number that has to be at hand and lasts: rows of a team in a table, the newest event, ... */
+/* A number that is stored and cached: rows of a team in a table, the newest event, ... */
 struct tn_tally {
     char name[TN_STORE_NAME_MAX + 16];
     int64_t team, value;
@@ -28,13 +28,13 @@ struct tn_wtable {
     struct tn_tally *rows; /* of the team that was written last */
     char created[TN_STORE_NAME_MAX + 16], updated[TN_STORE_NAME_MAX + 16],
         deleted[TN_STORE_NAME_MAX + 16]; /* event types */
-    struct tn_wtable *next;              /* what it is being turned into; NULL: nothing */
-    int64_t copied;                      /* of a next one: up to this n */
+    struct tn_wtable *next;              /* the table that is to replace it; NULL: none */
+    int64_t copied;                      /* of such a replacement: rows are copied up to this n */
     bool team_index;
-    bool failed; /* of a next one: a write since broke its key */
+    bool failed; /* of such a replacement: a later write broke its key */
 };
 
-/* The changes of this transaction, of which every process is told. */
+/* The changes of this transaction, which the store tells every process. */
 struct tn_note {
     enum tn_change_kind kind;
     char name[TN_STORE_NAME_MAX + 1];
@@ -44,7 +44,7 @@ struct tn_note {
 };
 enum { TN_NOTES_MAX = 64 };
 
-/* A run of like events that is not written yet. */
+/* A series of like events that is not written yet. */
 struct tn_event_run {
     int64_t seq, number, team, count;
     const char *type, *table; /* borrowed while the run lasts: of a table, or in the arena */
@@ -58,15 +58,15 @@ struct tn_writer {
     struct tn_map tables; /* name to struct tn_wtable */
     struct tn_map tallies;
     struct tn_tally *dirty;
-    struct tn_tally *seq, *number; /* of events: of all, and of the team that was last */
+    struct tn_tally *seq, *number; /* newest event: of all teams, and of the last team */
     struct tn_arena arena;         /* of the commit under way */
     const struct tn_clock *clock;  /* NULL: the real one */
-    int64_t now;                   /* of the transaction; the real one never runs backwards */
+    int64_t now; /* the time of the transaction; with the real clock it never runs backwards */
     struct tn_note notes[TN_NOTES_MAX];
     size_t note_count;
     bool note_all;
     /* the commit under way */
-    struct tn_id fresh; /* what the ids that it makes begin with */
+    struct tn_id fresh; /* the prefix of the ids that it makes */
     struct tn_id origin;
     struct tn_event_run run;
     struct tn_undo {
@@ -92,7 +92,8 @@ TN_MUST_CHECK bool tn_writer_open(struct tn_writer *w, const char *path, struct 
                                   const struct tn_clock *clock, struct tn_err *err);
 void tn_writer_close(struct tn_writer *w);
 TN_MUST_CHECK bool tn_writer_begin(struct tn_writer *w, struct tn_err *err);
-/* Writes what is pending and makes it durable.  False: nothing of the transaction happened. */
+/* Writes the pending events and counts, and makes the transaction durable. False: nothing of the
+ * transaction happened. */
 TN_MUST_CHECK bool tn_writer_end(struct tn_writer *w, struct tn_err *err);
 void tn_writer_abort(struct tn_writer *w);
 
@@ -108,7 +109,7 @@ enum tn_step tn_writer_operation(struct tn_writer *w, struct tn_wire *in, struct
 TN_MUST_CHECK bool tn_db_prepare_file(struct tn_db *db, const char *path, struct tn_log *log,
                                       struct tn_err *err);
 
-/* Shared by the parts of the writer. */
+/* Shared by the files of the writer. */
 bool tn_writer_broken(struct tn_writer *w, const char *what, struct tn_err *err); /* false */
 struct tn_tally *tn_tally(struct tn_writer *w, const char *name, int64_t team, struct tn_err *err);
 void tn_tally_set(struct tn_writer *w, struct tn_tally *tally, int64_t value);
@@ -161,8 +162,8 @@ bool tn_wtable_insert_many(struct tn_writer *w, struct tn_wtable *t, const struc
                            struct tn_err *err);
 bool tn_wtable_update(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                       const struct tn_cell *cells, bool *taken, struct tn_err *err);
-/* The row of the table that t is being turned into gets its key; one that is taken even now ends
- * the remake, not the commit. */
+/* Gives its key to a row of the table that replaces t. A key that is still taken ends the remake,
+ * not the commit. */
 bool tn_wtable_shadow(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                       struct tn_err *err);
 bool tn_wtable_remove(struct tn_writer *w, struct tn_wtable *t, int64_t n, struct tn_err *err);

@@ -83,7 +83,7 @@ enum tn_mapped { TN_MAPPED_more, TN_MAPPED_waits, TN_MAPPED_all, TN_MAPPED_broke
 /* broken: the page is damaged (bad_answer), or a function of the mapping used up its budget three
  * times in a row (budget); err says. */
 enum tn_mapped tn_mapper_slice(struct tn_mapper *m, int64_t us, struct tn_err *err);
-/* The batch is as it was before the last begin, but nothing of it is compared. */
+/* Restores the batch to its state before the last begin, with nothing compared. */
 void tn_mapper_undo(struct tn_mapper *m);
 
 #endif

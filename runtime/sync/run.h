@@ -2,9 +2,9 @@
 /* run.h - one execution of a sync: pages from a source, through the mapping, into the store.
  * The next page is fetched while one is mapped and the one before is committed.  A page is one
  * commit: changed records, links, events, quarantined records, the cursor and the counts, all or
- * none; so a run that dies is gone on with from its row by anybody, without loss and without doing
- * anything twice.
- * Life: start; done is called once; free (earlier, it is dropped as by a crash).  Worker process.
+ * none; so any worker can go on with a run from its row after a crash, without loss and without
+ * writing anything twice. Life: start; done is called once; free (earlier, it is dropped as by a
+ * crash).  Worker process.
  */
 #ifndef TN_SYNC_RUN_H
 #define TN_SYNC_RUN_H
@@ -19,7 +19,7 @@ struct tn_run;
 enum tn_run_end {
     TN_RUN_END_done,    /* ended: success, partial or failure (the view says) */
     TN_RUN_END_stopped, /* stopped by tn_run_stop; its row says where to go on */
-    TN_RUN_END_lost     /* somebody else works on it, or ended it: its row changed under us */
+    TN_RUN_END_lost     /* another worker works on it or ended it: its row has changed */
 };
 
 struct tn_run_options {
@@ -47,10 +47,10 @@ struct tn_run_options {
  * source was opened with. */
 struct tn_run *tn_run_start(const struct tn_run_options *o, const struct tn_source *source,
                             const struct tn_run_view *v);
-/* A run that cannot begin: ends as a failure, which is stored. */
+/* Ends a run that cannot begin as a failure, and stores that. */
 struct tn_run *tn_run_refuse(const struct tn_run_options *o, const struct tn_err *why,
                              const struct tn_run_view *v);
-/* How it stands now; borrowed. */
+/* The present state of the run; borrowed. */
 const struct tn_run_view *tn_run_view(const struct tn_run *run);
 int64_t tn_run_committed(const struct tn_run *run);   /* records, in this process */
 int64_t tn_run_replaced_us(const struct tn_run *run); /* of its source; 0: its scripts serve */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* runner.h - which runs exist and who works on them: asked for, queued, claimed, gone on with after
- * a crash, ended.  A run is a row and a queue entry in the store, so that it survives whoever
- * works on it; each worker process has one runner, and any of them may end what another began.
- * Life: open; start, wait, cancel in any order; close.  Worker process. */
+/* runner.h - starts, queues, claims, resumes and ends runs.  A run is a row and a queue entry in
+ * the store, so that it survives whoever works on it; each worker process has one runner, and any
+ * worker may end a run that another one began. Life: open; start, wait, cancel in any order; close.
+ * Worker process. */
 #ifndef TN_SYNC_RUNNER_H
 #define TN_SYNC_RUNNER_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* seal.h - how the payload of a quarantined record is made unreadable at rest. */
+/* seal.h - encrypts the payload of a quarantined record at rest. */
 #ifndef TN_SYNC_SEAL_H
 #define TN_SYNC_SEAL_H
 

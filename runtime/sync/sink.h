@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* sink.h - where the records of a run go: a page is compared with what the source said before, then
- * written in one commit together with the run's row.
- * The row's version is the fence: who has another one than the store works on a run that somebody
- * else has taken over, and can write nothing any more.
- * Life: new; compare and write page by page; one end or stop; free (what is under way is dropped).
+/* sink.h - writes the records of a run. It compares a page with the source's former records, then
+ * writes the changes in one commit together with the run's row. The version of the row is the
+ * fence: a worker whose version is not the stored one has lost the run to another worker and can
+ * write nothing any more. Life: new; compare and write page by page; one end or stop; free (what is
+ * under way is dropped).
  */
 #ifndef TN_SYNC_SINK_H
 #define TN_SYNC_SINK_H
@@ -41,7 +41,7 @@ struct tn_sink_options {
 struct tn_sink *tn_sink_new(const struct tn_sink_options *o, const struct tn_run_view *v);
 void tn_sink_free(struct tn_sink *s); /* NULL does nothing */
 
-/* Finds out what is new, changed and the same, from item b->compared on, for one slice. */
+/* Compares items from b->compared on, for one slice: each becomes new, changed or the same. */
 TN_MUST_CHECK bool tn_sink_compare(struct tn_sink *s, struct tn_batch *b, struct tn_err *err);
 /* Appends to the JSON array diffs what would happen to the page's records, at most *left of them.
  */
@@ -64,7 +64,7 @@ void tn_sink_stop(struct tn_sink *s, const struct tn_run_view *v, tn_sink_fn don
 /* Corrections of the counts: items that the store adopted or refused though compare had expected
  * otherwise.  The caller adds them to the counts of the next commit; the sink forgets them. */
 struct tn_run_counts tn_sink_late(struct tn_sink *s);
-/* The row says that somebody wants the run to end: found when its version had moved. */
+/* Did the row, when its version had moved, say that the run is to end? */
 bool tn_sink_cancelled(const struct tn_sink *s);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* source.h - an adapter as the sync engine sees it: structs of functions, no Lua.
- * bind/ implements them over scripts; tests fake them in C. */
+ * scripts/source.c implements them over Lua; tests fake them in C. */
 #ifndef TN_SYNC_SOURCE_H
 #define TN_SYNC_SOURCE_H
 

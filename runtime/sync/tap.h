@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tap.h - somebody who looks at the pages of a source on their way to the run. */
+/* tap.h - an observer of the pages of a source on their way to the run. */
 #ifndef TN_SYNC_TAP_H
 #define TN_SYNC_TAP_H
 
@@ -10,7 +10,7 @@ struct tn_tap {
     void (*look)(void *arg, const struct tn_source_page *page);
     void (*closed)(void *arg); /* the source was: called once */
 };
-/* Puts itself between a source that was just opened and who opened it. */
+/* Puts the tap between a source that was just opened and the caller that opened it. */
 void tn_source_tap(struct tn_source *source, const struct tn_tap *tap, void *arg);
 
 /* "oracle_fusion/item", when the mapping is "mappings/oracle_fusion/item.lua"; "" when it is none.

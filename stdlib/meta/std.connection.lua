@@ -1,5 +1,5 @@
 ---@meta std.connection
--- `conn`: what the functions of an adapter get.  Its methods return a reply or raise an err.
+-- `conn`: the connection that the functions of an adapter get.  Its methods return a reply or raise an err.
 
 ---@class tenon.conn
 ---@field config table<string, any>   decrypted, defaults filled in, read-only

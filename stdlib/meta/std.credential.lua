@@ -1,5 +1,5 @@
 ---@meta std.credential
--- What a log-in brought, signed in once for all tasks and workers.
+-- The credential that a log-in gave: one log-in for all tasks and workers.
 
 local credential = {}
 

@@ -1,5 +1,5 @@
 ---@meta std.retry
--- Once more, when it may help.  Requests of `conn` do this by themselves; this is for what is made of several.
+-- Repeats a function when that may help.  Requests of `conn` are repeated by themselves; use this for several in a row.
 
 local retry = {}
 
@@ -21,7 +21,7 @@ local retry = {}
 ---@return T
 function retry.run(fn, options) end
 
----What a reply's Retry-After asks for, in ms; nil when it does not.
+---The pause that a reply's Retry-After asks for, in ms; nil when it has none.
 ---@param reply tenon.http.reply
 ---@return integer?
 function retry.after(reply) end

@@ -110,7 +110,7 @@ function crypto.jwt_verify(token, options) end
 ---@return tenon.error? err invalid: the key is none, or not one for this algorithm
 function crypto.jwt_sign(claims, options) end
 
---- The time it takes says nothing about where the texts differ.
+--- Compares two texts in constant time: the time does not tell where they differ.
 ---@param a string
 ---@param b string
 ---@return boolean

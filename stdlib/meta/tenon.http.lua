@@ -96,7 +96,7 @@ local Reply = {}
 ---@return string?
 function Reply:header(name) end
 
---- What the peer sets (Set-Cookie), as the value of a Cookie header; nil when it sets none.
+--- The cookies that the peer sets (Set-Cookie), as the value of a Cookie header; nil when it sets none.
 ---@return string?
 function Reply:cookies() end
 

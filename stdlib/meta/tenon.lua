@@ -120,9 +120,9 @@ function tenon.resource(declaration) end
 ---@return tenon.declaration
 function tenon.surface(declaration) end
 
---- What happens on an event (tenon.event): at least once, for one record in the order of its events, in
---- the name of the event's team.  What raises is run again, four times in all with growing pauses, then the
---- event is put into quarantine and what comes after it goes on.
+--- Declares a rule, which runs on an event (tenon.event): at least once, for one record in the order of its events, in
+--- the name of the event's team.  A run that raises is repeated, four times in all with growing pauses; then
+--- the event goes into quarantine, and later events go on.
 ---
 --- ```lua
 --- return tn.rule { on = "order.created", run = function(event)

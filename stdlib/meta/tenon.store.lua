@@ -5,7 +5,7 @@
 --- a rule those of the event's team; for none of these `err.kind` is "forbidden".  Where there is no
 --- store (tenon check, previews) it is "unavailable".
 ---
---- What reads waits, also in the function of a transaction.  While a file is loaded and in a mapping's
+--- A call that reads waits, also in the function of a transaction.  While a file is loaded and in a mapping's
 --- function nothing can wait, so the store cannot be read there: that raises.  A mapping's function gets the
 --- record and gives the same for the same record; let the adapter add to the record what the store knows, or
 --- let a rule do it.
@@ -31,7 +31,7 @@ local store = {}
 ---@field updatedAt string RFC 3339
 ---@field [string] any
 
---- What to look for.  `where`: a value (equal), a list (one of), tenon.json.null, or operators: eq ne in
+--- The records to look for.  `where`: a value (equal), a list (one of), tenon.json.null, or operators: eq ne in
 --- lt le gt ge prefix contains null (true or false); only fields that the resource lists as filter, sort or
 --- key, and id, version, createdAt, updatedAt.  `sort`: "field", "-field" or a list of up to four.
 --- `limit`: 1 to 500, else the resource's page.  `cursor`: `next` of the page before.  `total`: count all.

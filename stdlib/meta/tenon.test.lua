@@ -1,6 +1,6 @@
 ---@meta tenon.test
 
---- What tests set up; std.test builds on it and is what a test file sees as `test` and `expect`.
+--- The tools of tests.  std.test builds on them and gives a test file `test` and `expect`.
 --- Outside of `tenon test` its functions raise.
 ---
 --- ```lua
@@ -27,7 +27,7 @@ function test.clock(ms) end
 ---@return tenon.error? err the first fault
 function test.map(mapping, record) end
 
---- What conn:emit makes of a reply and a path, or of a text or stream and its format.
+--- The rows that conn:emit makes of a reply and a path, or of a text or stream and its format.
 ---@param what tenon.http.reply|tenon.http.stream|string
 ---@param rows string|tenon.conn.format
 ---@return table[] records

@@ -58,7 +58,7 @@ function time.format(ms, format, zone) end
 ---@field yearday integer from 1
 ---@field offset integer minutes east of UTC
 
---- What calendar and clock show at that moment.
+--- The parts of the date and time at that moment.
 ---@param ms integer
 ---@param zone string? UTC
 ---@return tenon.time.parts?

@@ -201,7 +201,7 @@ function methods.delete(conn, path, query, options)
   return perform(conn, "DELETE", path, merged(options or {}, { query = query }))
 end
 
--- What a stream that is a refusal says, as a reply says it.
+-- Reads the refusal that a stream brought, as from a reply.
 local function whole(stream)
   local parts = {}
   for part in function() return stream:read() end do parts[#parts + 1] = part end
@@ -242,7 +242,7 @@ function connection.new(adapter, config, source, resume)
   return setmetatable(conn, { __index = methods })
 end
 
--- What the runtime starts: an operation, and the question whether the other side is there.
+-- The functions that the runtime starts: an operation, and the health check.
 function connection.run(adapter, config, run, filters, source, resume)
   run(connection.new(adapter, config, source, resume), filters)
 end

@@ -9,7 +9,7 @@ local session = {}
 
 local LIVES = 1200                          -- seconds, when the log-in does not say
 
--- Whose it is: the config that it was made with.
+-- The key of a session: the config with which it was made.
 local function key_of(conn, fields)
   local parts = { conn.base or "" }
   for _, name in ipairs(fields) do parts[#parts + 1] = tostring(conn.config[name]) end
@@ -26,7 +26,7 @@ local function whole(seconds)
   return math.type(seconds) == "integer" and seconds > 0
 end
 
--- What login gives: a table of headers, or nothing with a reply whose cookies are the session.
+-- Logs in.  login gives a table of headers, or the reply whose cookies are the session.
 local function sign_in(conn, options)
   -- The log-in itself goes out unsigned.
   local plain = setmetatable({ auth = { kind = "none" } }, { __index = conn })
@@ -48,7 +48,7 @@ end
 
 local KINDS = { of = "table", login = "function", lost = "function", lives = "number" }
 
--- What makes no sense in the options, or nil.
+-- The mistake in the options, or nil.
 local function fault_in(options)
   for name in pairs(options) do
     if not KINDS[name] then return ("unknown option '%s'; it takes lives, login, lost, of"):format(tostring(name)) end

@@ -21,7 +21,7 @@ const findings =
   /ERROR: \w*Sanitizer|WARNING: ThreadSanitizer|: runtime error:|SUMMARY: \w+Sanitizer/;
 
 // The environment of this test without what would change the program under test.
-function environment(extra) {
+export function environment(extra) {
   const quiet = {
     INTEGRATION_ENCRYPTION_KEY: undefined,
     TENON_FAULTS: undefined,

@@ -13,7 +13,7 @@ struct tn_clash {
     struct tn_store *store;
     const struct tn_units *from, *to;
     size_t at;       /* resource of to */
-    bool open;       /* its records are being read */
+    bool open;       /* its records are being read now */
     bool *unchecked; /* one per resource */
     struct tn_map seen;
     struct tn_page page;

@@ -17,7 +17,7 @@ struct example {
     char *id, *old, *new;
 };
 
-/* A top-level member of what the mapping gives that came out otherwise. */
+/* A top-level member that the two mappings gave differently. */
 struct field {
     char name[128];
     int64_t count;
@@ -29,7 +29,7 @@ struct tn_findings {
     struct result *first;
 };
 
-/* One way of a record: what the mapping of one set makes of it. */
+/* One side of the comparison: the mapping of one set and its result for a record. */
 struct way {
     struct tn_units *units;
     struct tn_apply *apply; /* of the sample at hand; NULL: that set has no such mapping */
@@ -37,12 +37,12 @@ struct way {
     const struct tn_entity *target; /* what the mapping writes */
     struct tn_buf out;
     struct tn_outcome outcome;
-    int64_t began_us;     /* with the record at hand; 0: it has not */
+    int64_t began_us;     /* with the record in work; 0: it did not overrun */
     struct tn_err misfit; /* kind none: the resource takes it */
     bool ok;
 };
 
-/* What came out for one integration, operation and mapping. */
+/* The results for one integration, operation and mapping. */
 struct result {
     struct result *next;
     char integration[64], operation[64], mapping[128];
@@ -63,8 +63,8 @@ struct tn_compare {
     struct tn_json *record, *members[2];
     struct tn_json_rows rows;
     bool in_sample;
-    int mapped; /* ways of the record at hand that are done with */
-    bool again; /* the record at hand is not */
+    int mapped; /* how many sides of the record in work are done */
+    bool again; /* the record in work is not counted yet */
     struct result *at;
 };
 
@@ -202,7 +202,7 @@ void tn_findings_write(const struct tn_findings *f, const struct tn_names *names
     tn_jw_end(w);
 }
 
-/* What write_result wrote, added to what is there. */
+/* Reads what write_result wrote and adds it to the results. */
 
 static void add_number(struct tn_jval from, const char *key, int64_t *to)
 {
@@ -334,7 +334,7 @@ static void compare_fields(struct tn_compare *c, struct tn_str id)
             note_field(c->at, it.key, id, tn_jget(old, it.key), it.value);
 }
 
-/* A record that a mapping gives has to be one that its resource takes, as in a sync. */
+/* Checks the mapped record against its resource, as a sync does. */
 static bool fits(struct tn_compare *c, int i)
 {
     struct way *w = &c->ways[i];
@@ -343,7 +343,7 @@ static bool fits(struct tn_compare *c, int i)
                           0, &w->misfit);
 }
 
-/* False: a function was paused; the same again. */
+/* False: a function was paused; call again for the same record. */
 static bool map_one(struct tn_compare *c, int i)
 {
     struct way *w = &c->ways[i];
@@ -393,13 +393,13 @@ static void sort_record(struct tn_compare *c)
     tn_buf_clear(&line);
 }
 
-/* A mapping whose functions do not end is not asked again and again. */
+/* A mapping whose functions overran several times is left out from then on. */
 static bool worn_out(const struct way *w)
 {
     return tn_mapping_overruns(w->mapping) >= TN_LIMIT_OVERRUNS;
 }
 
-/* False: it is not done with yet. */
+/* False: the record is not done yet. */
 static bool try_record(struct tn_compare *c)
 {
     if (!c->mapped && (worn_out(&c->ways[0]) || worn_out(&c->ways[1]))) {
@@ -432,7 +432,7 @@ static bool other_generation(const struct tn_unit *old, const struct tn_unit *ne
     return !old || !new || strcmp(tn_unit_generation(old), tn_unit_generation(new)) != 0;
 }
 
-/* The same mapping may give what a changed resource does not take. */
+/* An unchanged mapping may give records that a changed resource refuses. */
 static bool other_resources(const struct tn_compare *c)
 {
     return other_generation(tn_units_find(c->ways[0].units, tn_core_name),
@@ -506,7 +506,7 @@ static void write_change(void *arg, const struct tn_unit_change *c)
     tn_jw_end(w);
 }
 
-/* Of all that an adapter may call. */
+/* The hash over all files of the unit that an adapter may call: all but the mappings. */
 static void code_hash(const struct tn_unit *u, char hex[65])
 {
     struct tn_fileset *code = tn_fileset_without(tn_unit_files(u), "mappings/");
@@ -522,7 +522,7 @@ static bool other_code(const struct tn_unit *old, const struct tn_unit *new)
     return strcmp(was, now) != 0;
 }
 
-/* What peers answered is not kept, so nothing can be told of what these would make of it. */
+/* Answers of peers are not kept, so a preview cannot tell what changed adapters would do. */
 static void write_adapters(const struct tn_compare *c, struct tn_jw *w)
 {
     struct tn_units *old = c->ways[0].units, *new = c->ways[1].units;

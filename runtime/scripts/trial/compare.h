@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* compare.h - records through the mappings of two sets of scripts, and what came out otherwise.
+/* compare.h - maps records with the mappings of two sets of scripts and collects the differences.
  * Both sets are loaded into isolates of their own that reach neither network nor store.
  * Life: new; sample, then step until it is done, any number of times; free.  Findings outlive it.
  */
@@ -18,13 +18,13 @@ struct tn_sample {
     struct tn_str text, rows;            /* JSON, and the path of the list in it */
 };
 
-/* Takes what it needs of the sets.  wake(arg), in a turn of its own: a step that waits can be gone
- * on with.  NULL: err, with file and line as of a reload. */
+/* Keeps references to the files that it needs. wake(arg) is called in a turn of its own when a step
+ * that waits can go on. NULL: err, with file and line, as for a reload. */
 TN_MUST_CHECK struct tn_compare *tn_compare_new(struct tn_host *host, struct tn_fileset *from,
                                                 struct tn_fileset *to, void (*wake)(void *arg),
                                                 void *arg, struct tn_err *err);
 void tn_compare_free(struct tn_compare *c); /* NULL does nothing */
-/* What it loaded; borrowed. */
+/* The units that it loaded; borrowed. */
 const struct tn_units *tn_compare_from(const struct tn_compare *c);
 const struct tn_units *tn_compare_to(const struct tn_compare *c);
 /* Does the mapping differ between the two? */
@@ -40,13 +40,13 @@ void tn_compare_changes(const struct tn_compare *c, struct tn_jw *w);
 
 struct tn_findings *tn_findings_new(void);
 void tn_findings_free(struct tn_findings *f); /* NULL does nothing */
-/* How people call an integration. */
+/* The names that people gave to integrations. */
 struct tn_names {
     void (*name)(void *arg, const char *integration, char *out, size_t room);
     void *arg;
 };
-/* The member `mappings` (names NULL: integrations by their ids alone); and an object with it added
- * to what is there. */
+/* write gives the member `mappings` (names NULL: integrations by their ids alone); add takes an
+ * object with that member and adds it to the findings. */
 void tn_findings_write(const struct tn_findings *f, const struct tn_names *names, struct tn_jw *w);
 void tn_findings_read(struct tn_findings *f, struct tn_jval written);
 

@@ -28,7 +28,7 @@ struct watched {
     char mapping[128];
 };
 
-/* The first pages, then ever fewer: a long run does not cost more than a short one. */
+/* Takes the first pages, then ever fewer, so that a long run costs little more than a short one. */
 static bool wanted(int64_t page)
 {
     return page < TN_LIMIT_EVIDENCE_PAGES || (page & (page - 1)) == 0;
@@ -109,7 +109,7 @@ static void closed(void *arg)
 
 static const struct tn_tap tap = {.look = sample, .closed = closed};
 
-/* Where the ring goes on. */
+/* The slot of the ring that is written next. */
 static unsigned next_slot(const struct watched *w)
 {
     struct tn_buf value;
@@ -205,7 +205,7 @@ static void name_parts(struct tn_evidence *e)
     snprintf(e->operation, sizeof e->operation, "%.*s", TN_FMT(operation));
 }
 
-/* One that does not open (another master key, damage) is no evidence. */
+/* Skips a sample that cannot be decrypted (another master key, damage). */
 static bool take(void *arg, struct tn_str key, struct tn_str value, int64_t version)
 {
     struct taking *t = arg;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* evidence.h - the last records as each integration's peer sent them, sealed: what a change of
- * scripts is tried on before it serves (preview.h).  A ring per integration and operation of
+/* evidence.h - keeps the last records as each integration's peer sent them, encrypted. A change of
+ * scripts is tried on them before it serves (preview.h).  A ring per integration and operation of
  * TN_LIMIT_EVIDENCE_PAGES samples with the first TN_LIMIT_EVIDENCE_ROWS records of a page each;
  * they vanish after some days (serve --evidence-days).  Worker process. */
 #ifndef TN_SCRIPTS_TRIAL_EVIDENCE_H
@@ -13,17 +13,17 @@
 struct tn_commit;
 struct tn_store;
 
-/* Taps a source that was just opened (sync/tap.h): what passes by is sampled, in commits of their
- * own that the run does not wait for.  A sample that cannot be kept is nobody's fault: the run goes
- * on.  days: how long it is kept; 0: it is not watched.  Borrows store and secrets. */
+/* Taps a source that was just opened (sync/tap.h) and keeps samples of its pages, in commits of
+ * their own for which the run does not wait. When a sample cannot be kept the run goes on.  days:
+ * how long it is kept; 0: it is not watched.  Borrows store and secrets. */
 void tn_evidence_watch(struct tn_store *store, const struct tn_secrets *secrets, int64_t days,
                        const struct tn_run_request *r, struct tn_source *source);
 
-/* Adds to commit that nothing of this integration is kept any more. */
+/* Adds to commit the removal of all samples of this integration. */
 TN_MUST_CHECK bool tn_evidence_forget(struct tn_store *store, int64_t team, const char *id,
                                       struct tn_commit *commit, struct tn_err *err);
 
-/* Whose names: the integrations of a team. */
+/* Names the integrations of a team. */
 struct tn_evidence_names {
     struct tn_store *store;
     const struct tn_secrets *secrets;

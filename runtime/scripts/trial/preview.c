@@ -65,8 +65,8 @@ static bool next_sample(struct tn_preview *p, struct tn_err *err)
     return true;
 }
 
-/* What the store would refuse, the preview does.  False: that is to be gone on with, or it is
- * answered. */
+/* The preview refuses keys that the store would refuse. False: there is more to look at, or the
+ * preview was answered. */
 static bool look_at_keys(struct tn_preview *p, int64_t until)
 {
     struct tn_err err;
@@ -109,7 +109,7 @@ static void compare_wakes(void *arg)
     tn_timer_set(p->turn, 0);
 }
 
-/* The candidate's faults are the caller's; what serves did load once. */
+/* Faults of the candidate are told to the caller. The serving set has loaded before. */
 static void load_both(void *arg)
 {
     struct tn_preview *p = arg;

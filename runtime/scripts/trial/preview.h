@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* preview.h - what would change: the kept records (evidence.h) through the mappings that serve and
- * through those of a candidate, both loaded anew into isolates that nothing else uses and that
- * reach neither network nor store.  Works in slices of a few milliseconds.
- * Life: start; done is called once, in a later turn; free (before done: it is dropped). */
+/* preview.h - tells what a change would do: maps the kept records (evidence.h) with the serving
+ * mappings and with those of a candidate, both loaded anew into isolates that nothing else uses and
+ * that reach neither network nor store.  Works in slices of a few milliseconds. Life: start; done
+ * is called once, in a later turn; free (before done: it is dropped). */
 #ifndef TN_SCRIPTS_TRIAL_PREVIEW_H
 #define TN_SCRIPTS_TRIAL_PREVIEW_H
 

@@ -130,7 +130,7 @@ struct reading {
     struct tn_json *json;
 };
 
-/* One that does not open (another master key, damage) says nothing. */
+/* Skips findings that cannot be decrypted (another master key, damage). */
 static bool read_sealed(void *arg, struct tn_str key, struct tn_str value, int64_t version)
 {
     struct reading *r = arg;
@@ -145,7 +145,7 @@ static bool read_sealed(void *arg, struct tn_str key, struct tn_str value, int64
     return true;
 }
 
-/* What workers kept: of all of them, or of one (its whole key as prefix). */
+/* Reads the findings that workers kept: of all of them, or of one (its whole key as prefix). */
 static bool read_kept(struct tn_store *store, const struct tn_secrets *secrets, int64_t team,
                       const char *prefix, struct team *into, struct tn_err *err)
 {
@@ -163,7 +163,7 @@ static void own_key(const struct tn_shadow *s, char key[KEY_MAX])
     snprintf(key + n, KEY_MAX - n, "%03d", s->o.worker);
 }
 
-/* A worker that took the place of a dead one goes on with what that had kept. */
+/* A worker that replaces a dead one goes on with the findings of that one. */
 static struct team *team_of(struct tn_shadow *s, int64_t team)
 {
     char key[KEY_MAX];
@@ -177,7 +177,8 @@ static struct team *team_of(struct tn_shadow *s, int64_t team)
     s->teams = t;
     own_key(s, key);
     if (!read_kept(s->o.env->store, s->o.secrets, team, key, t, &err))
-        tn_log(s->o.env->log, TN_LOG_warn, "scripts", "what a shadow found: %s", err.text);
+        tn_log(s->o.env->log, TN_LOG_warn, "scripts", "the findings of a shadow cannot be read: %s",
+               err.text);
     return t;
 }
 
@@ -191,7 +192,9 @@ static void kept(void *arg, const struct tn_committed *done, const struct tn_err
 {
     struct tn_log *log = arg;
     (void)done;
-    if (err) tn_log(log, TN_LOG_warn, "scripts", "what a shadow found is not kept: %s", err->text);
+    if (err)
+        tn_log(log, TN_LOG_warn, "scripts", "the findings of a shadow cannot be stored: %s",
+               err->text);
 }
 
 static void keep_team(struct tn_shadow *s, struct team *t)
@@ -210,8 +213,8 @@ static void keep_team(struct tn_shadow *s, struct team *t)
     write_found(t, NULL, &w);
     tn_jw_end(&w);
     tn_seal(&s->o.secrets->payload, tn_buf_str(&text), tn_str(key), &sealed);
-    if (tn_buf_ok(&text, "what a shadow found", &err) &&
-        tn_buf_ok(&sealed, "what a shadow found", &err) &&
+    if (tn_buf_ok(&text, "the findings of a shadow", &err) &&
+        tn_buf_ok(&sealed, "the findings of a shadow", &err) &&
         tn_commit_kv_set(commit, t->team, space, tn_str(key), tn_buf_str(&sealed), TN_ANY, expires,
                          &err)) {
         tn_store_commit(s->o.env->store, commit, kept, s->o.env->log);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* shadow.h - what served before a change goes on beside it for a while, on live traffic: both map
- * what passes by, the new one's result is written, and what came out otherwise is counted.  The run
- * does not wait for it.
- * The store says which shadow there is (tn_shadow_wish); each worker has one of its own and keeps
- * what it found, sealed, for each team.  Life: start; watch sources; stop.  Worker process. */
+/* shadow.h - lets the scripts that served before a change go on beside the new ones for a while.
+ * Both map live traffic; the results of the new ones are written, the differences are counted. Runs
+ * do not wait for it. The store says which shadow there is (tn_shadow_wish); each worker has one of
+ * its own and keeps what it found, sealed, for each team.  Life: start; watch sources; stop. Worker
+ * process. */
 #ifndef TN_SCRIPTS_TRIAL_SHADOW_H
 #define TN_SCRIPTS_TRIAL_SHADOW_H
 
@@ -36,16 +36,16 @@ struct tn_shadow_options {
     int worker;
     int64_t days; /* how long findings are kept */
 };
-/* Both sets are loaded beside the loop; what passes by meanwhile waits.  When one does not load
- * (any more) the log says so, and nothing is compared. */
+/* Loads both sets beside the loop; pages that pass meanwhile wait. When one does not load (any
+ * more) the log says so, and nothing is compared. */
 struct tn_shadow *tn_shadow_start(const struct tn_shadow_options *o);
 const struct tn_shadow_wish *tn_shadow_wish(const struct tn_shadow *s);
 /* Taps a source that was just opened (sync/tap.h). */
 void tn_shadow_watch(struct tn_shadow *s, const struct tn_run_request *r, struct tn_source *source);
-/* Keeps what was found; what waits is left out. */
+/* Stores the findings and drops the pages that wait. */
 void tn_shadow_stop(struct tn_shadow *s); /* NULL does nothing */
 
-/* What all workers found for a team: an object. */
+/* Writes the findings of all workers for a team as an object. */
 TN_MUST_CHECK bool tn_shadow_write(struct tn_store *store, const struct tn_secrets *secrets,
                                    int64_t team, const struct tn_shadow_wish *wish, bool running,
                                    struct tn_jw *w, struct tn_err *err);

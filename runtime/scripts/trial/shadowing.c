@@ -14,7 +14,7 @@ struct tn_shadowing {
     struct tn_timer *end;
 };
 
-/* Those that served before run beside those that serve, until the time has come. */
+/* The scripts that served before run beside the serving ones until their time is over. */
 static bool runs(const struct tn_shadowing *s, const struct tn_shadow_wish *wish)
 {
     return strcmp(wish->to, tn_serving_hash(s->o.serving)) == 0 && wish->until_ms > tn_now_ms();

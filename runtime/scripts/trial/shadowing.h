@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* shadowing.h - the shadow of what served before, in this worker: it runs while the store says so
- * and what it was asked for serves.
- * Life: new; follow whenever the store or the scripts changed; free.  Worker process. */
+/* shadowing.h - runs the shadow (shadow.h) in this worker while the store says so and the set
+ * serves for which it was asked. Life: new; follow whenever the store or the scripts changed; free.
+ * Worker process. */
 #ifndef TN_SCRIPTS_TRIAL_SHADOWING_H
 #define TN_SCRIPTS_TRIAL_SHADOWING_H
 
@@ -26,10 +26,11 @@ void tn_shadowing_follow(struct tn_shadowing *s);
 /* Taps a source that was just opened, if a shadow runs. */
 void tn_shadowing_watch(struct tn_shadowing *s, const struct tn_run_request *r,
                         struct tn_source *source);
-/* What the last shadow found for a team, as an object.  Kind not_found: there was none. */
+/* Writes the findings of the last shadow for a team as an object. Kind not_found: there was none.
+ */
 TN_MUST_CHECK bool tn_shadowing_write(const struct tn_shadowing *s, int64_t team, struct tn_jw *w,
                                       struct tn_err *err);
-/* Adds to commit that the one that is running ends; not_found: none is. */
+/* Adds to commit that the running shadow ends. Kind not_found: none is running. */
 TN_MUST_CHECK bool tn_shadowing_end(const struct tn_shadowing *s, struct tn_commit *commit,
                                     struct tn_err *err);
 

@@ -59,7 +59,7 @@ static void noted(void *arg, const struct tn_committed *done, const struct tn_er
         trying_free(y);
 }
 
-/* Noted before it is answered: an activation may ask for it at once. */
+/* The preview is recorded before it is answered, because an activation may need it at once. */
 static void tried(void *arg, struct tn_str answer, const struct tn_err *err)
 {
     struct trying *y = arg;
@@ -81,8 +81,8 @@ static void tried(void *arg, struct tn_str answer, const struct tn_err *err)
 
 /* ---- the candidate ---- */
 
-/* Over what the site folder has, or over the shipped files alone.  The same set that an activation
- * with these files would make. */
+/* Makes the candidate: the files over the site folder, or over the shipped files alone. An
+ * activation with these files would make the same set. */
 static struct tn_fileset *candidate(const struct tn_trial *t, const struct tn_trial_wish *wish,
                                     struct tn_err *err)
 {
@@ -90,14 +90,14 @@ static struct tn_fileset *candidate(const struct tn_trial *t, const struct tn_tr
     struct tn_fileset *own = NULL, *all;
     if (!wish->whole && t->terms.site && !(own = tn_fileset_read(t->terms.site, err))) return NULL;
     all = tn_edit_set(own, wish->files, wish->count, err);
-    /* What a body leaves out without reason is a fault of the body. */
+    /* A body that removes a file which does not exist is at fault. */
     if (!all && err->kind == TN_E_not_found) err->kind = TN_E_invalid;
     if (all) all = tn_asked_pinned(&t->terms, all, &held, err);
     tn_rollbacks_clear(&held);
     return all;
 }
 
-/* What would be refused for clashing with something else is refused here, too. */
+/* A preview also refuses scripts that an activation would refuse for clashing with others. */
 static void load_candidate(void *arg)
 {
     struct trying *y = arg;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* trial.h - what a change would do, tried without activating anything: one trial at a time.
+/* trial.h - tries a change without activating anything, one trial at a time.
  * Life: new; start any number of times; free.  Worker process. */
 #ifndef TN_SCRIPTS_TRIAL_TRIAL_H
 #define TN_SCRIPTS_TRIAL_TRIAL_H
@@ -13,7 +13,7 @@ struct tn_trial;
 struct tn_trial_wish {
     const char *who;
     int64_t team; /* on whose records */
-    bool whole;   /* files are all there is besides the shipped ones */
+    bool whole;   /* these files replace the site folder */
     const struct tn_wish_file *files;
     size_t count;
 };
@@ -23,8 +23,7 @@ typedef void (*tn_trial_fn)(void *arg, struct tn_str answer, const struct tn_err
 struct tn_trial *tn_trial_new(struct tn_loop *loop, const struct bind_env *env,
                               const struct tn_terms *terms);
 void tn_trial_free(struct tn_trial *t); /* NULL does nothing; nobody is answered any more */
-/* Kept records through what serves and what would.  Copies wish; done is called once, in a later
- * turn. */
+/* Starts a preview of the wish. Copies wish; done is called once, in a later turn. */
 void tn_trial_start(struct tn_trial *t, const struct tn_trial_wish *wish, tn_trial_fn done,
                     void *arg);
 

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+import { follow } from "../harness/guide.mjs";
+import { story } from "../harness/story.mjs";
+
+story("the guide to mappings holds word for word", async (stage) => {
+  await follow(stage, "how-to/write-a-mapping.md");
+});
+
+story("the guide to safe changes holds word for word", async (stage) => {
+  const { tenon } = await stage.plant({
+    items: 60,
+    site: stage.site(),
+    data: stage.folder("tenon-data"),
+  });
+  await tenon.rest.sync("fusion");
+  await follow(stage, "how-to/change-scripts-safely.md", { tenon, names: ["HASH", "OLD"] });
+});
