@@ -25,8 +25,10 @@ const struct tn_entity *bind_resource(lua_State *L, int index, const struct bind
 /* The id at index; raises when it is no text.  False: it is no UUID, so no record has it. */
 bool bind_record_id(lua_State *L, int index, struct tn_id *id);
 
-/* Pushes the record: its members, and id, version, createdAt, updatedAt beside them. */
-void bind_record_push(lua_State *L, struct tn_json *json, const struct tn_row *row);
+/* Pushes the record: its members, secrets masked, and id, version, createdAt, updatedAt beside
+ * them. */
+void bind_record_push(lua_State *L, struct tn_json *json, const struct tn_entity *e,
+                      const struct tn_row *row);
 
 /* Pushes err with err.faults, when it is what the faults failed with.  json is for reading. */
 void bind_push_faults(lua_State *L, struct tn_json *json, const struct tn_err *err,

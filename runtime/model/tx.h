@@ -121,7 +121,8 @@ TN_MUST_CHECK bool tn_tx_kv_set(struct tn_tx *tx, struct tn_str key, struct tn_s
  * and all that a commit can say.  Nothing to write and no record read: done without a
  * commit. */
 void tn_tx_commit(struct tn_tx *tx, tn_tx_fn done, void *arg);
-/* Once done said that it is durable: the version that a record has now; 0: it is gone. */
+/* Once done said that it is durable: the version that a record has now; 0: it is gone.  Its times
+ * are then those that the store has. */
 int64_t tn_tx_version(const struct tn_tx *tx, const struct tn_tx_record *r);
 
 #endif

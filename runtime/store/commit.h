@@ -34,9 +34,9 @@ TN_MUST_CHECK bool tn_commit_put(struct tn_commit *commit, int64_t team, const c
 TN_MUST_CHECK bool tn_commit_patch(struct tn_commit *commit, int64_t team, const char *table,
                                    const struct tn_id *id, struct tn_str patch, int64_t based_on,
                                    struct tn_err *err);
-/* With TN_ANY a record that is not there is `unchanged`.  Its links go with it; a table with
- * history keeps its last state and its former versions (tn_store_as_of) as long as retention has
- * it. */
+/* With TN_ANY a record that is not there is `unchanged`.  Its links go with it; a resource's table
+ * keeps its last state, a table with history its former versions too (tn_store_as_of), as long as
+ * retention has them. */
 TN_MUST_CHECK bool tn_commit_delete(struct tn_commit *commit, int64_t team, const char *table,
                                     const struct tn_id *id, int64_t based_on, struct tn_err *err);
 /* As delete, but nothing of the record is kept; also of one that was deleted before (TN_ANY).

@@ -151,7 +151,7 @@ static void resources_become_structs(void **state)
         "local tn = require 'tenon'\n"
         "return tn.resource {\n"
         "  path = '/api/v1/orders', scope = 'team', key = { 'externalId' },\n"
-        "  fields = { tn.uuid 'id' { generated = true }, tn.text 'externalId' { unique = true },\n"
+        "  fields = { tn.uuid 'id' { generated = true }, tn.text 'externalId' {},\n"
         "    tn.int 'quantity' { required = true, min = 1 },\n"
         "    tn.state 'status' { 'pending', pending = { 'running', 'cancelled' }, running = { "
         "'done' } },\n"
