@@ -133,8 +133,11 @@ static void push_fault(lua_State *L, struct tn_json *json, const struct tn_err *
 void bind_push_faults(lua_State *L, struct tn_json *json, const struct tn_err *err,
                       const struct tn_faults *faults)
 {
+    struct tn_err one = *err;
+    const struct tn_faults alone = {&one, 1, 1};
     tn_lua_push_err(L, err);
-    if (!faults->n || strcmp(err->text, faults->v[0].text) != 0) return;
+    if (!faults->n || strcmp(err->text, faults->v[0].text) != 0) faults = &alone;
+    if (faults == &alone && err->code == TN_CODE_none) return;
     lua_createtable(L, (int)faults->n, 0);
     for (size_t i = 0; i < faults->n; i++) {
         push_fault(L, json, &faults->v[i]);

@@ -30,7 +30,8 @@ bool bind_record_id(lua_State *L, int index, struct tn_id *id);
 void bind_record_push(lua_State *L, struct tn_json *json, const struct tn_entity *e,
                       const struct tn_row *row);
 
-/* Pushes err with err.faults, when it is what the faults failed with.  json is for reading. */
+/* Pushes err with err.faults: all of them, when err is what they failed with, else err alone, if it
+ * has a code.  json is for reading. */
 void bind_push_faults(lua_State *L, struct tn_json *json, const struct tn_err *err,
                       const struct tn_faults *faults);
 

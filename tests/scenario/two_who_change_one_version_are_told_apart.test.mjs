@@ -1,13 +1,27 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import http from "node:http";
 import { machines, plant } from "../harness/machines.mjs";
 import { call } from "../harness/rest.mjs";
 import { story } from "../harness/story.mjs";
+import { waitFor } from "../harness/wait.mjs";
 
 const rounds = Number(process.env.TENON_RACE_ROUNDS ?? 60);
 
-// A connection to each worker: a function that sends one request over it.
-const lanes = async (tenon) => (await tenon.eachWorker()).map(({ send }) => send);
+// A function for each worker that sends a request over a connection to it.
+async function lanes(stage, tenon) {
+  const headers = { authorization: `Bearer ${tenon.key}` };
+  const found = new Map();
+  await waitFor("a connection to each worker", async () => {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    stage.defer(() => agent.destroy());
+    const send = (method, path, body, more = {}) =>
+      call(tenon.rest.target, { method, path, body, agent, headers: { ...headers, ...more } });
+    found.set((await send("GET", "/api/v1/scripts/isolates")).body.worker, send);
+    return found.size === 2;
+  });
+  return [...found.values()];
+}
 
 story("a change on a stale version is refused and names the present one", async (stage) => {
   const { rest } = await stage.tenon({ site: plant(stage) });
@@ -41,7 +55,7 @@ story(
     const tenon = await stage.tenon({ site: plant(stage), workers: 2 });
     const { rest } = tenon;
     const { id } = await rest.want(201, "POST", "/machines", { number: "M1", axes: 1 });
-    const workers = await lanes(tenon);
+    const workers = await lanes(stage, tenon);
     assert.equal(workers.length, 2);
     for (let version = 1; version <= rounds; version++) {
       const answers = await Promise.all(
@@ -72,7 +86,7 @@ story("without If-Match none of the changes of one record is lost", async (stage
 
 story("two who create with one key at once: one is taken, the other told who has it", async (stage) => {
   const tenon = await stage.tenon({ site: plant(stage), workers: 2 });
-  const workers = await lanes(tenon);
+  const workers = await lanes(stage, tenon);
   for (let i = 1; i <= 10; i++) {
     const answers = await Promise.all(workers.map((send) => send("POST", "/api/v1/machines", { number: `M${i}` })));
     assert.deepEqual(answers.map((a) => a.status).sort(), [201, 409]);
