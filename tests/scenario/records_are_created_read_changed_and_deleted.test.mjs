@@ -124,7 +124,8 @@ story("a key that is taken is 409 with the key and who has it", async (stage) =>
   const { rest } = await stage.tenon({ site: plant(stage) });
   const { id } = await rest.want(201, "POST", "/machines", { number: "M1" });
   const second = await rest.want(201, "POST", "/machines", { number: "M2" });
-  for (const [method, path] of [["POST", "/machines"], ["PUT", `/machines/${second.id}`], ["PATCH", `/machines/${second.id}`]]) {
+  const path2 = `/machines/${second.id}`;
+  for (const [method, path] of [["POST", "/machines"], ["PUT", path2], ["PATCH", path2]]) {
     const error = await rest.refused(409, "DUPLICATE_KEY", method, path, { number: "M1" });
     assert.deepEqual(error.details, { field: "number", value: "M1", key: { number: "M1" }, holder: id });
     assert.deepEqual([error.faults[0].code, error.faults[0].path], ["taken", "number"]);
@@ -145,7 +146,8 @@ story("a state moves only where it may, and the refusal names both", async (stag
 
 story("all that is wrong with a record is told at once", async (stage) => {
   const { rest } = await stage.tenon({ site: plant(stage) });
-  const error = await rest.refused(422, "VALIDATION_ERROR", "POST", "/machines", { kind: "drill", axes: 0, colour: "red" });
+  const wrong = { kind: "drill", axes: 0, colour: "red" };
+  const error = await rest.refused(422, "VALIDATION_ERROR", "POST", "/machines", wrong);
   assert.deepEqual(error.faults.map(({ code, path }) => `${path}: ${code}`).sort(), [
     "axes: too_small", "colour: unknown", "kind: one_of", "number: required",
   ]);

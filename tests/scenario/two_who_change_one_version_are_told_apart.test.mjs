@@ -59,7 +59,10 @@ story(
     assert.equal(workers.length, 2);
     for (let version = 1; version <= rounds; version++) {
       const answers = await Promise.all(
-        workers.map((send, i) => send("PATCH", `/api/v1/machines/${id}`, { serial: `A${version}${i}` }, { "if-match": `"${version}"` })),
+        workers.map((send, i) => {
+          const serial = { serial: `A${version}${i}` };
+          return send("PATCH", `/api/v1/machines/${id}`, serial, { "if-match": `"${version}"` });
+        }),
       );
       assert.deepEqual(answers.map((a) => a.status).sort(), [200, 412], `version ${version}`);
       const [won] = answers.filter((a) => a.status === 200);
