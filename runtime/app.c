@@ -236,6 +236,7 @@ static bool open_api(struct tn_app *app, struct tn_err *err)
                                  .store = app->store,
                                  .keys = app->keys,
                                  .secrets = &app->p->secrets,
+                                 .tools = app->env.tools,
                                  .runner = app->runner,
                                  .shared = app->p->shared,
                                  .scripts = app->scripts,

@@ -23,6 +23,8 @@ static const char *const codes[TN_E_count] = {
     [TN_E_method] = "METHOD_NOT_ALLOWED",
     [TN_E_media_type] = "UNSUPPORTED_MEDIA_TYPE",
     [TN_E_conflict] = "CONFLICT",
+    [TN_E_stale] = "PRECONDITION_FAILED",
+    [TN_E_state] = "INVALID_STATE",
     [TN_E_key_taken] = "DUPLICATE_KEY",
     [TN_E_busy] = "CONFLICT",
     [TN_E_rate_limited] = "RATE_LIMIT_EXCEEDED",
@@ -56,20 +58,54 @@ void tn_answer_send(struct tn_answer *a, int status)
     tn_buf_clear(&a->body);
 }
 
-static void write_details(struct tn_jw *w, const struct tn_err *err)
+/* The values that a conflict's sentence names, as members of details; of a fault they stand in
+ * faults. */
+static void write_params(struct tn_jw *w, const struct tn_err *err)
+{
+    struct tn_str params = tn_str(err->params);
+    if (err->kind == TN_E_invalid || params.n <= 2) return;
+    struct tn_json *json = tn_json_new();
+    struct tn_err ignored;
+    if (tn_json_parse(json, params, &ignored)) {
+        for (struct tn_jiter it = tn_jiter(tn_json_root(json)); tn_jnext(&it);) {
+            tn_jw_key(w, it.key);
+            tn_jw_raw(w, tn_jraw(it.value));
+        }
+    }
+    tn_json_free(json);
+}
+
+static void write_details(struct tn_jw *w, const struct tn_err *err, struct tn_str value)
 {
     if (!err->field[0] && !err->file[0] && !err->params[0]) return;
     tn_jw_key(w, TN_STR("details"));
     tn_jw_object(w);
     if (err->field[0]) tn_jw_kz(w, err->kind == TN_E_busy ? "runId" : "field", err->field);
+    if (value.p) tn_jw_kraw(w, "value", value);
     if (err->file[0]) tn_jw_kz(w, "file", err->file);
     if (err->line) tn_jw_kint(w, "line", err->line);
-    if (err->params[0]) tn_jw_kraw(w, "conflict", tn_str(err->params));
+    write_params(w, err);
     tn_jw_end(w);
 }
 
+static void write_faults(struct tn_jw *w, const struct tn_err *err, const struct tn_faults *faults)
+{
+    struct tn_err one = *err;
+    struct tn_faults alone = {&one, 1, 1};
+    if (!faults && err->code == TN_CODE_none) return;
+    tn_jw_key(w, TN_STR("faults"));
+    tn_faults_write(faults ? faults : &alone, w);
+}
+
+/* More than code and message, of an error that has it. */
+struct told {
+    const struct tn_err *err; /* NULL: none */
+    const struct tn_faults *faults;
+    struct tn_str value;
+};
+
 static void write_error(struct tn_buf *out, const char *code, const char *message,
-                        const struct tn_err *details, const char *request_id)
+                        const struct told *told, const char *request_id)
 {
     struct tn_jw w;
     char now[TN_TIME_LEN + 1];
@@ -80,24 +116,34 @@ static void write_error(struct tn_buf *out, const char *code, const char *messag
     tn_jw_object(&w);
     tn_jw_kz(&w, "code", code);
     tn_jw_kz(&w, "message", tn_utf8_valid(message, strlen(message)) ? message : "(not UTF-8)");
-    if (details) write_details(&w, details);
+    if (told) {
+        write_details(&w, told->err, told->value);
+        write_faults(&w, told->err, told->faults);
+    }
     tn_jw_kz(&w, "timestamp", now);
     tn_jw_kz(&w, "requestId", request_id);
     tn_jw_end(&w);
     tn_jw_end(&w);
 }
 
-void tn_answer_err(struct tn_http_exchange *x, const struct tn_err *err)
+void tn_answer_faults(struct tn_http_exchange *x, const struct tn_err *err,
+                      const struct tn_faults *faults, struct tn_str value)
 {
+    const struct told told = {err, faults, value};
     int status = tn_kind_status(err->kind);
     struct tn_buf body;
     tn_buf_init(&body, TN_MIB);
-    write_error(&body, tn_answer_code(err->kind), err->text, err, tn_http_request_id(x));
+    write_error(&body, tn_answer_code(err->kind), err->text, &told, tn_http_request_id(x));
     if (status == 503 || status == 429 || status == 507)
         tn_http_header(x, "Retry-After", TN_STR("1"));
     if (status == 401) tn_http_header(x, "WWW-Authenticate", TN_STR("Bearer"));
     tn_http_reply(x, status, json_type, tn_buf_str(&body));
     tn_buf_clear(&body);
+}
+
+void tn_answer_err(struct tn_http_exchange *x, const struct tn_err *err)
+{
+    tn_answer_faults(x, err, NULL, (struct tn_str){NULL, 0});
 }
 
 void tn_answer_err_body(struct tn_buf *out, int status, const char *text, const char *request_id)

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "model/check.h"
 
 struct tn_http_exchange;
 
@@ -18,9 +19,13 @@ struct tn_answer {
 void tn_answer_begin(struct tn_answer *a, struct tn_http_exchange *x);
 void tn_answer_send(struct tn_answer *a, int status);
 
-/* The documented body: error {code, message, details, timestamp, requestId}; the status and code
- * are those of the kind.  Kinds that may be retried say Retry-After. */
+/* The documented body: error {code, message, details, faults, timestamp, requestId}; the status and
+ * code are those of the kind.  Kinds that may be retried say Retry-After. */
 void tn_answer_err(struct tn_http_exchange *x, const struct tn_err *err);
+/* The same with all that is wrong; details are of err, their first.  faults NULL: err alone, if it
+ * has a code.  value: JSON of the value at fault; absent: it is not shown. */
+void tn_answer_faults(struct tn_http_exchange *x, const struct tn_err *err,
+                      const struct tn_faults *faults, struct tn_str value);
 /* The same where only a status is known (the server's own refusals). */
 void tn_answer_err_body(struct tn_buf *out, int status, const char *text, const char *request_id);
 /* "VALIDATION_ERROR" */

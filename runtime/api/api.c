@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "api/entity_routes.h"
 #include "api/handler.h"
 #include "base/alloc.h"
 #include "base/hint.h"
@@ -19,6 +20,35 @@ enum { ROUTES_MAX = 2000, PATTERN_MAX = 512 };
 const struct tn_identity *api_who(const struct tn_http_exchange *x)
 {
     return tn_http_user(x);
+}
+
+/* Who asks, as a key and as an actor; the user of the exchange is its first member. */
+struct caller {
+    struct tn_identity who;
+    struct tn_actor actor;
+};
+
+const struct tn_actor *api_actor(const struct tn_http_exchange *x)
+{
+    const struct caller *caller = tn_http_user(x);
+    return &caller->actor;
+}
+
+/* A key's grants, as long as a key has a role in place of them. */
+static const char reader[] = "*:read";
+static const char writer[] = "*:read *:create *:update *:delete integration:sync";
+
+static void act_as(const struct tn_http_exchange *x, struct caller *caller)
+{
+    const struct tn_identity *who = &caller->who;
+    struct tn_actor *actor = &caller->actor;
+    bool all = who->permissions == TN_MAY_everything;
+    bool writes = who->permissions & TN_MAY_write_records;
+    actor->team = who->team;
+    snprintf(actor->name, sizeof actor->name, "%s", who->name);
+    snprintf(actor->key, sizeof actor->key, "%s", who->key_id);
+    snprintf(actor->address, sizeof actor->address, "%s", tn_http_peer(x));
+    snprintf(actor->grants, sizeof actor->grants, "%s", all ? "*:*" : writes ? writer : reader);
 }
 
 /* One text for every reason, so that nobody learns which part of a guess was right. */
@@ -91,20 +121,24 @@ struct admission {
     struct tn_api *api;
     struct tn_http_exchange *x;
     enum tn_route_result found;
-    struct tn_identity who;
+    struct caller caller;
 };
 
 /* The bytes of body that are taken; false: x is answered. */
-static bool let_in(struct tn_http_exchange *x, enum tn_route_result found, struct tn_identity *who,
+static bool let_in(struct tn_http_exchange *x, enum tn_route_result found, struct caller *caller,
                    size_t *max)
 {
     struct tn_err err;
+    const struct tn_identity *who = caller ? &caller->who : NULL;
     unsigned flags = found == TN_ROUTE_found ? tn_http_match(x)->route->flags : 0;
     if (who && (!team_matches(x, who, &err) || !permitted(who, flags & ~TN_ROUTE_scripts, &err))) {
         tn_answer_err(x, &err);
         return false;
     }
-    if (who) tn_http_set_user(x, who, NULL);
+    if (caller) {
+        act_as(x, caller);
+        tn_http_set_user(x, caller, NULL);
+    }
     *max = flags & TN_ROUTE_scripts ? TN_LIMIT_SCRIPTS_BODY : TN_LIMIT_BODY;
     if (found == TN_ROUTE_found) return true;
     answer_no_route(x, found);
@@ -126,8 +160,8 @@ static void identified(void *arg, const struct tn_identity *who, const struct tn
         refuse(a->x, err);
         return;
     }
-    a->who = *who;
-    if (let_in(a->x, a->found, &a->who, &max)) tn_http_admitted(a->x, max);
+    a->caller.who = *who;
+    if (let_in(a->x, a->found, &a->caller, &max)) tn_http_admitted(a->x, max);
 }
 
 /* Whoever may use the socket file is the user that runs us, or root. */
@@ -147,16 +181,16 @@ static enum tn_key_state identify(struct admission *a, struct tn_err *err)
 {
     struct tn_str token;
     uid_t uid;
-    if (tn_http_is_unix(a->x, &uid)) return identify_local(a->api, uid, &a->who, err);
+    if (tn_http_is_unix(a->x, &uid)) return identify_local(a->api, uid, &a->caller.who, err);
     if (!token_of(a->x, &token, err)) return TN_KEY_refused;
-    return tn_keys_check(a->api->p.keys, token, &a->who, err, identified, a);
+    return tn_keys_check(a->api->p.keys, token, &a->caller.who, err, identified, a);
 }
 
 /* Before the body: route, key, permission.  So nobody without a key can make us read megabytes. */
 static size_t admit(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
-    struct tn_identity *who = NULL;
+    struct caller *who = NULL;
     struct tn_err err;
     size_t max;
     enum tn_route_result found = tn_router_match(api->router, x);
@@ -171,7 +205,7 @@ static size_t admit(void *arg, struct tn_http_exchange *x)
             refuse(x, &err);
             return 0;
         }
-        who = &a->who;
+        who = &a->caller;
     }
     return let_in(x, found, who, &max) ? max : 0;
 }
@@ -215,14 +249,22 @@ void tn_api_serve(struct tn_api *api, struct tn_http_server_options *o)
 
 /* ---- what requests carry ---- */
 
-bool api_body(struct tn_api *api, struct tn_http_exchange *x, struct tn_jval *out)
+static bool is_type(struct tn_str media, const char *const *types)
+{
+    if (!types)
+        return tn_str_eq_nocase(media, TN_STR("application/json")) || tn_str_ends(media, "+json");
+    while (*types && !tn_str_eq_nocase(media, tn_str(*types))) types++;
+    return *types;
+}
+
+bool api_body_of(struct tn_api *api, struct tn_http_exchange *x, const char *const *types,
+                 struct tn_jval *out)
 {
     struct tn_err err;
     struct tn_str type = tn_http_get(x, "Content-Type"), media = type;
     if (type.p) tn_str_split(&type, ';', &media);
     media = tn_str_trim(media);
-    if (media.p && !tn_str_eq_nocase(media, TN_STR("application/json")) &&
-        !tn_str_ends(media, "+json")) {
+    if (media.p && !is_type(media, types)) {
         tn_fail(&err, TN_E_media_type, "send the body as application/json, not %.*s",
                 TN_FMT(media));
     } else if (!tn_http_body(x).n) {
@@ -232,11 +274,17 @@ bool api_body(struct tn_api *api, struct tn_http_exchange *x, struct tn_jval *ou
     } else {
         *out = tn_json_root(api->json);
         if (tn_jis(*out, TN_JSON_object)) return true;
-        tn_fail(&err, TN_E_invalid, "the body has to be a JSON object, not %s",
-                tn_json_type_name(tn_jtype(*out)));
+        const char *is = tn_json_type_name(tn_jtype(*out));
+        tn_fail(&err, TN_E_invalid, "the body has to be a JSON object, not %s", is);
+        tn_fail_code(&err, TN_CODE_type, "{\"expected\":\"object\",\"is\":\"%s\"}", is);
     }
     tn_answer_err(x, &err);
     return false;
+}
+
+bool api_body(struct tn_api *api, struct tn_http_exchange *x, struct tn_jval *out)
+{
+    return api_body_of(api, x, NULL, out);
 }
 
 static bool listed(const char *const *names, struct tn_str name)
@@ -271,9 +319,10 @@ bool api_query_int(struct tn_http_exchange *x, const char *name, int64_t otherwi
         *out = v > (uint64_t)max ? max : (int64_t)v;
         return true;
     }
-    tn_fail(&err, TN_E_invalid, "%s has to be a whole number from %lld, given once", name,
+    tn_fail(&err, TN_E_syntax, "%s has to be a whole number from %lld, given once", name,
             (long long)min);
     tn_fail_field(&err, "%s", name);
+    tn_fail_code(&err, TN_CODE_parameter, "%s", "");
     tn_answer_err(x, &err);
     return false;
 }
@@ -285,9 +334,10 @@ bool api_query_known(struct tn_http_exchange *x, const char *const *names)
         struct tn_err err;
         tn_http_query_at(x, i, &name, &value);
         if (listed(names, name)) continue;
-        tn_fail(&err, TN_E_invalid, "there is no parameter '%.*s'%s", TN_FMT(name),
+        tn_fail(&err, TN_E_syntax, "there is no parameter '%.*s'%s", TN_FMT(name),
                 tn_did_you_mean(name, names).text);
         tn_fail_field(&err, "%.*s", TN_FMT(name));
+        tn_fail_code(&err, TN_CODE_parameter, "%s", "");
         tn_answer_err(x, &err);
         return false;
     }
@@ -295,6 +345,20 @@ bool api_query_known(struct tn_http_exchange *x, const char *const *names)
 }
 
 /* ---- routes ---- */
+
+/* What the user pointers of the rows point into; it keeps the units, too. */
+struct kept {
+    struct tn_surfaces *surfaces;
+    struct tn_arena entities;
+};
+
+static void free_kept(void *arg)
+{
+    struct kept *kept = arg;
+    tn_surfaces_free(kept->surfaces);
+    tn_arena_clear(&kept->entities);
+    tn_free(kept);
+}
 
 struct rows {
     struct tn_route list[ROUTES_MAX];
@@ -307,14 +371,17 @@ static void add_row(struct rows *rows, struct tn_route row)
     if (rows->n < ROUTES_MAX) rows->list[rows->n++] = row;
 }
 
-static void add_resource(struct rows *rows, const struct tn_decl *resource)
+static void add_entity(struct rows *rows, struct kept *kept, const struct tn_entity *e,
+                       const struct tn_entities *all)
 {
+    struct api_entity *user = tn_arena_alloc(&kept->entities, sizeof *user);
+    *user = (struct api_entity){e, all};
     for (size_t i = 0; i < api_resource_route_count; i++) {
         struct tn_route row = api_resource_routes[i];
         char pattern[PATTERN_MAX];
-        snprintf(pattern, sizeof pattern, "%s%s", resource->resource.path, row.pattern);
+        snprintf(pattern, sizeof pattern, "%s%s", e->path, row.pattern);
         row.pattern = tn_arena_strdup(&rows->texts, pattern);
-        row.user = resource;
+        row.user = user;
         add_row(rows, row);
     }
 }
@@ -330,19 +397,12 @@ static void answer_failure(void *arg, struct tn_http_exchange *x, const struct t
     tn_answer_err(x, err);
 }
 
-/* A key's grants, as long as a key has a role in place of them. */
-static const char reader[] = "*:read";
-static const char writer[] = "*:read *:create *:update *:delete integration:sync";
-
 static void serve_surface(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
     const struct tn_route *route = tn_http_match(x)->route;
-    const struct tn_identity *who = route->flags & TN_ROUTE_open ? NULL : api_who(x);
-    struct tn_actor actor = {.team = who ? who->team : TN_TEAM_SYSTEM};
-    bool writes = who && who->permissions & TN_MAY_write_records;
-    snprintf(actor.name, sizeof actor.name, "%s", who ? who->name : "anyone");
-    snprintf(actor.grants, sizeof actor.grants, "%s", writes ? writer : reader);
+    struct tn_actor actor = {.team = TN_TEAM_SYSTEM, .name = "anyone"};
+    if (!(route->flags & TN_ROUTE_open)) actor = *api_actor(x);
     tn_scripts_serve(api->p.scripts, route->user, &actor, x, answer_failure, api);
 }
 
@@ -353,29 +413,27 @@ static void add_surface(struct rows *rows, const struct tn_surface_row *r)
                                     r->open ? TN_ROUTE_open : may, r});
 }
 
-static void free_surfaces(void *surfaces)
-{
-    tn_surfaces_free(surfaces);
-}
-
 /* The router keeps the surfaces, and they the units. */
 static struct tn_router *make_router(struct tn_units *units, struct tn_err *err)
 {
     struct rows *rows = TN_NEW(struct rows);
-    struct tn_surfaces *surfaces = tn_surfaces_new(units);
+    struct kept *kept = TN_NEW(struct kept);
+    struct tn_unit *core = tn_units_find(units, "core");
+    kept->surfaces = tn_surfaces_new(units);
+    tn_arena_init(&kept->entities);
     tn_arena_init(&rows->texts);
     for (size_t i = 0; i < api_route_count; i++) add_row(rows, api_routes[i]);
     for (size_t i = 0; i < tn_units_resources(units); i++)
-        add_resource(rows, tn_units_resource_at(units, i));
-    for (size_t i = 0; i < tn_surfaces_count(surfaces); i++)
-        add_surface(rows, tn_surfaces_at(surfaces, i));
+        add_entity(rows, kept, &tn_units_resource_at(units, i)->resource, tn_unit_resources(core));
+    for (size_t i = 0; i < tn_surfaces_count(kept->surfaces); i++)
+        add_surface(rows, tn_surfaces_at(kept->surfaces, i));
     struct tn_router *router = tn_router_new(rows->list, rows->n, err);
     tn_arena_clear(&rows->texts);
     tn_free(rows);
     if (router)
-        tn_router_keep(router, surfaces, free_surfaces);
+        tn_router_keep(router, kept, free_kept);
     else
-        tn_surfaces_free(surfaces);
+        free_kept(kept);
     return router;
 }
 

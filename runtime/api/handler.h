@@ -9,6 +9,7 @@
 #include "api/answer.h"
 #include "api/parts.h"
 #include "base/json.h"
+#include "model/actor.h"
 #include "net/http_server.h"
 #include "net/router.h"
 
@@ -36,19 +37,23 @@ enum {
 
 /* The caller; valid in every handler except those of open routes. */
 const struct tn_identity *api_who(const struct tn_http_exchange *x);
+const struct tn_actor *api_actor(const struct tn_http_exchange *x);
 /* Takes the isolate out of quarantine and logs the name of the caller. */
 void api_release(struct tn_api *api, const struct tn_http_exchange *x, const char *isolate);
 
-/* The body as a JSON object; false: x is answered (400, 415). */
+/* The body as a JSON object; false: x is answered (400, 415; 422: it is no object). */
 bool api_body(struct tn_api *api, struct tn_http_exchange *x, struct tn_jval *out);
+/* The same, of one of these content types alone (NULL ends), or of none given. */
+bool api_body_of(struct tn_api *api, struct tn_http_exchange *x, const char *const *types,
+                 struct tn_jval *out);
 /* False: err names the first member that is in neither list (NULL ends; ours may be NULL), and the
  * nearest of names. */
 bool api_members_known(struct tn_jval object, const char *const *names, const char *const *ours,
                        struct tn_err *err);
-/* A whole number from the query.  Above max it becomes max; false: x is answered (422). */
+/* A whole number from the query.  Above max it becomes max; false: x is answered (400). */
 bool api_query_int(struct tn_http_exchange *x, const char *name, int64_t otherwise, int64_t min,
                    int64_t max, int64_t *out);
-/* False: x is answered with 422 naming the first parameter that is not among names (NULL ends). */
+/* False: x is answered with 400 naming the first parameter that is not among names (NULL ends). */
 bool api_query_known(struct tn_http_exchange *x, const char *const *names);
 
 /* The fixed routes, and where a resource's and a surface's requests go. */

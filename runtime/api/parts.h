@@ -13,6 +13,7 @@ struct tn_scripts;
 struct tn_secrets;
 struct tn_shared;
 struct tn_store;
+struct tn_tx_tools;
 
 /* All of them outlive the API. */
 struct tn_api_parts {
@@ -21,6 +22,7 @@ struct tn_api_parts {
     struct tn_store *store;
     struct tn_keys *keys;
     const struct tn_secrets *secrets;
+    struct tn_tx_tools *tools; /* of transactions */
     struct tn_runner *runner;
     struct tn_shared *shared;
     struct tn_scripts *scripts;

@@ -2,10 +2,10 @@
 /* routes.c - what the network can call.  Resources (scripts/resources) add the routes at the foot
  * for each path of theirs, surfaces (scripts/surfaces) what they declare. */
 #include "api/backup.h"
+#include "api/entity_routes.h"
 #include "api/integrations.h"
 #include "api/handler.h"
 #include "api/keys.h"
-#include "api/resources.h"
 #include "api/runs.h"
 #include "api/script_routes.h"
 #include "api/system.h"
@@ -68,8 +68,12 @@ const size_t api_route_count = sizeof api_routes / sizeof *api_routes;
 
 /* Behind the path of each resource. */
 const struct tn_route api_resource_routes[] = {
-    KEY(GET,     "",                                     api_resources_list, read_records),
-    KEY(GET,     "/{id}",                                api_resources_get, read_records),
+    KEY(GET,     "",                                     api_entity_list, read_records),
+    KEY(POST,    "",                                     api_entity_create, write_records),
+    KEY(GET,     "/{id}",                                api_entity_get, read_records),
+    KEY(PUT,     "/{id}",                                api_entity_put, write_records),
+    KEY(PATCH,   "/{id}",                                api_entity_patch, write_records),
+    KEY(DELETE,  "/{id}",                                api_entity_delete, write_records),
 };
 /* clang-format on */
 const size_t api_resource_route_count = sizeof api_resource_routes / sizeof *api_resource_routes;

@@ -36,8 +36,8 @@ struct tn_field {
     const char *name;
     const char *title, *help; /* for people; NULL: none */
     enum tn_field_type type;
-    int line;                               /* in the file that declares it; 0: none */
-    bool required, generated, unique, null; /* null: null is a value it may have */
+    int line;                       /* in the file that declares it; 0: none */
+    bool required, generated, null; /* null: null is a value it may have */
     const char *default_json;               /* NULL: none */
     const char *min, *max;     /* numbers: value; text: characters; list: elements; NULL: none */
     const char *pattern;       /* Lua pattern for text; NULL: any */

@@ -288,7 +288,7 @@ const struct tn_list *bind_query_page(const struct bind_query *query)
 bool bind_query_push(lua_State *L, const struct bind_query *query, size_t i)
 {
     const struct tn_row *row = tn_found_row(query->ask.found, 0, i);
-    if (row) bind_record_push(L, query->json, row);
+    if (row) bind_record_push(L, query->json, query->resource, row);
     return row;
 }
 

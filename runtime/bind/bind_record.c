@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "bind/bind_keep.h"
+#include "model/check.h"
 
 /* ---- who asks ---- */
 
@@ -83,12 +84,26 @@ static void set_time(lua_State *L, const char *name, int64_t ms)
     lua_setfield(L, -2, name);
 }
 
-void bind_record_push(lua_State *L, struct tn_json *json, const struct tn_row *row)
+static void mask_secrets(lua_State *L, const struct tn_entity *e)
+{
+    for (size_t i = 0; i < e->n_fields; i++) {
+        if (e->fields[i].type != TN_FIELD_secret) continue;
+        int type = lua_getfield(L, -1, e->fields[i].name);
+        lua_pop(L, 1);
+        if (type != LUA_TSTRING) continue;
+        lua_pushstring(L, TN_SECRET_MASK);
+        lua_setfield(L, -2, e->fields[i].name);
+    }
+}
+
+void bind_record_push(lua_State *L, struct tn_json *json, const struct tn_entity *e,
+                      const struct tn_row *row)
 {
     char id[TN_ID_LEN + 1];
     struct tn_err err;
     if (!tn_json_parse(json, row->body, &err)) bind_raise(L, &err);
     bind_json_push(L, tn_json_root(json));
+    mask_secrets(L, e);
     tn_id_text(&row->id, id);
     lua_pushstring(L, id);
     lua_setfield(L, -2, "id");
@@ -118,8 +133,11 @@ static void push_fault(lua_State *L, struct tn_json *json, const struct tn_err *
 void bind_push_faults(lua_State *L, struct tn_json *json, const struct tn_err *err,
                       const struct tn_faults *faults)
 {
+    struct tn_err one = *err;
+    const struct tn_faults alone = {&one, 1, 1};
     tn_lua_push_err(L, err);
-    if (!faults->n || strcmp(err->text, faults->v[0].text) != 0) return;
+    if (!faults->n || strcmp(err->text, faults->v[0].text) != 0) faults = &alone;
+    if (faults == &alone && err->code == TN_CODE_none) return;
     lua_createtable(L, (int)faults->n, 0);
     for (size_t i = 0; i < faults->n; i++) {
         push_fault(L, json, &faults->v[i]);

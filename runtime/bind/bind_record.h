@@ -25,11 +25,13 @@ const struct tn_entity *bind_resource(lua_State *L, int index, const struct bind
 /* The id at index; raises when it is no text.  False: it is no UUID, so no record has it. */
 bool bind_record_id(lua_State *L, int index, struct tn_id *id);
 
-/* Pushes the record: its members, and id, version, createdAt, updatedAt beside them. */
-void bind_record_push(lua_State *L, struct tn_json *json, const struct tn_row *row);
+/* Pushes the record: its members, secrets masked, and id, version, createdAt, updatedAt beside
+ * them. */
+void bind_record_push(lua_State *L, struct tn_json *json, const struct tn_entity *e,
+                      const struct tn_row *row);
 
-/* Pushes err; with err.faults when err is the first of these faults. json is a reader to work with.
- */
+/* Pushes err with err.faults: all of them, when err is what they failed with, else err alone, if it
+ * has a code.  json is for reading. */
 void bind_push_faults(lua_State *L, struct tn_json *json, const struct tn_err *err,
                       const struct tn_faults *faults);
 

@@ -56,7 +56,7 @@ static int looked(lua_State *L, int status, lua_KContext ctx)
     const struct tn_row *row = tn_found_row(look->ask.found, 0, 0);
     if (row) {
         look->json = tn_json_new();
-        bind_record_push(L, look->json, row);
+        bind_record_push(L, look->json, look->resource, row);
     } else {
         lua_pushnil(L);
     }

@@ -110,7 +110,7 @@ static int push_record(lua_State *L, const struct run *t, const struct tn_tx_rec
                                    .created_ms = r->created_ms,
                                    .updated_ms = r->updated_ms,
                                    .body = r->body};
-        bind_record_push(L, t->deal->reader.json, &row);
+        bind_record_push(L, t->deal->reader.json, r->entity, &row);
     } else {
         lua_pushnil(L);
     }

@@ -77,6 +77,19 @@ static bool sent_back(const struct tn_field *f, struct tn_jval before, struct tn
     return !tn_jis(was, TN_JSON_absent) && tn_str_eq(tn_jraw(was), tn_jraw(is));
 }
 
+static bool is_mask(struct tn_jval v)
+{
+    return tn_str_eq(tn_jraw(v), TN_STR("\"" TN_SECRET_MASK "\""));
+}
+
+/* A secret that stays is stored sealed, which is another text than the rules are about. */
+static bool stays_secret(const struct tn_field *f, struct tn_jval before, struct tn_jval after)
+{
+    struct tn_jval is = tn_jget_z(after, f->name);
+    return f->type == TN_FIELD_secret && !tn_jis(tn_jget_z(before, f->name), TN_JSON_absent) &&
+           (tn_jis(is, TN_JSON_absent) || is_mask(is) || sent_back(f, before, after));
+}
+
 struct outside {
     const struct tn_entity *entity;
     struct tn_jval before, after;
@@ -91,6 +104,7 @@ static void add_unless_sent_back(void *arg, const struct tn_err *fault)
         tn_field_find(o->entity->fields, o->entity->n_fields, tn_str(fault->field));
     o->told++;
     if (fault->code == TN_CODE_read_only && f && sent_back(f, o->before, o->after)) return;
+    if (f && stays_secret(f, o->before, o->after)) return;
     o->n++;
     tn_faults_add(o->faults, fault);
 }
@@ -143,11 +157,6 @@ static void generate(const struct tn_field *f, int64_t now_ms, struct tn_jw *w)
         tn_time_text(now_ms, text);
     }
     tn_jw_kz(w, f->name, text);
-}
-
-static bool is_mask(struct tn_jval v)
-{
-    return tn_str_eq(tn_jraw(v), TN_STR("\"" TN_SECRET_MASK "\""));
 }
 
 /* The value that the record keeps of a field that it does not give; absent: none. */

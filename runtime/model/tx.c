@@ -708,6 +708,8 @@ static bool add_record(const struct tn_tx *tx, const struct tn_tx_record *r,
     if (TN_FAULT("model.tx.stale")) version++;
     if (r->changed && r->there)
         return tn_commit_put(commit, team, table, &r->id, r->body, version, err);
+    if (r->changed && version && r->hard)
+        return tn_commit_erase(commit, team, table, &r->id, version, err);
     if (r->changed && version) return tn_commit_delete(commit, team, table, &r->id, version, err);
     return tn_commit_expect(commit, team, table, &r->id, version, err);
 }
@@ -760,6 +762,11 @@ static void note_versions(struct tn_tx *tx, const struct tn_committed *done)
     size_t n = count_records(tx);
     tx->versions = tn_alloc((n + 1) * sizeof *tx->versions);
     for (size_t i = 0; i < n; i++) tx->versions[i] = done->ops[i].version;
+    for (struct tn_tx_record *r = tx->first; r; r = r->next) {
+        if (!r->changed || !r->there) continue;
+        if (!r->version) r->created_ms = r->updated_ms = done->at_ms;
+        if (r->updated_ms < done->at_ms) r->updated_ms = done->at_ms;
+    }
 }
 
 /* ---- keys that are taken ---- */

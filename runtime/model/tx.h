@@ -123,7 +123,8 @@ TN_MUST_CHECK bool tn_tx_kv_set(struct tn_tx *tx, struct tn_str key, struct tn_s
  * and all that a commit can say.  Without a write and without a record read there is no commit;
  * done is called all the same. */
 void tn_tx_commit(struct tn_tx *tx, tn_tx_fn done, void *arg);
-/* Once done was called with err NULL: the version that the record has now; 0: it was deleted. */
+/* Once done was called with err NULL: the version that the record has now; 0: it was deleted.  Its
+ * times are then those that the store has. */
 int64_t tn_tx_version(const struct tn_tx *tx, const struct tn_tx_record *r);
 
 #endif

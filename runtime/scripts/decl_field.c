@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/hint.h"
 #include "base/pattern.h"
 
 enum { NESTING = 8 };
@@ -113,7 +114,8 @@ static const struct key keys[] = {
     {"title", D_TEXT, false},     {"help", D_TEXT, false},    {"required", D_BOOL, false},
     {"generated", D_BOOL, false}, {"unique", D_BOOL, false},  {"null", D_BOOL, false},
     {"default", D_ANY, false},    {"min", D_ANY, false},      {"max", D_ANY, false},
-    {"pattern", D_TEXT, false},   {"values", D_TABLE, false}, {NULL, 0, false}};
+    {"pattern", D_TEXT, false},   {"values", D_TABLE, false}, {"ref", D_TEXT, false},
+    {NULL, 0, false}};
 static const struct key list_keys[] = {{"title", D_TEXT, false},
                                        {"help", D_TEXT, false},
                                        {"required", D_BOOL, false},
@@ -129,6 +131,7 @@ static const struct key state_keys[] = {{"title", D_TEXT, false},
                                         {"help", D_TEXT, false},
                                         {"required", D_BOOL, false},
                                         {"default", D_TEXT, false},
+                                        {"first", D_TABLE, false},
                                         {"#", D_TEXT, false},
                                         {"#any", D_TABLE, false},
                                         {NULL, 0, false}};
@@ -167,7 +170,11 @@ static void read_common(struct reading *r, int table, struct tn_field *f)
     f->help = tn_decl_opt_text(r, table, "help");
     f->required = flag(r, table, "required");
     f->generated = flag(r, table, "generated");
-    f->unique = flag(r, table, "unique");
+    if (flag(r, table, "unique"))
+        tn_decl_fault(r, tn_decl_key_line(r, "unique"),
+                      "'unique' has no effect in this version: name '%s' in the resource's 'key', "
+                      "whose fields are unique together",
+                      f->name);
     f->null = flag(r, table, "null");
     f->min = bound(r, table, "min");
     f->max = bound(r, table, "max");
@@ -192,6 +199,7 @@ static void read_plain(struct reading *r, int table, struct tn_field *f)
     read_common(r, table, f);
     f->pattern = tn_decl_opt_text(r, table, "pattern");
     if (f->pattern) check_pattern(r, f->pattern);
+    f->ref = tn_decl_opt_text(r, table, "ref");
     if (!tn_decl_push(r, table, "values")) return;
     f->values = tn_decl_texts(r, lua_gettop(r->L), "values");
     lua_pop(r->L, 1);
@@ -218,7 +226,9 @@ static struct tn_transition *read_moves(struct reading *r, int table)
     struct tn_transition *moves = tn_decl_array(r, tn_decl_count(L, table), sizeof *moves);
     size_t n = 0;
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
-        if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TTABLE) continue;
+        if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TTABLE ||
+            strcmp(lua_tostring(L, -2), "first") == 0)
+            continue;
         moves[n].from = tn_decl_text(r, -2);
         moves[n].to = tn_decl_texts(r, lua_gettop(L), moves[n].from);
         n++;
@@ -242,6 +252,18 @@ static const char **all_states(struct reading *r, const struct tn_field *f)
     return states;
 }
 
+/* States besides the initial one that a new record may have. */
+static void read_first(struct reading *r, int table, struct tn_field *f)
+{
+    if (!tn_decl_push(r, table, "first")) return;
+    f->first = tn_decl_texts(r, lua_gettop(r->L), "first");
+    lua_pop(r->L, 1);
+    for (const char *const *s = f->first; *s; s++)
+        if (!among(f->values, *s))
+            tn_decl_fault(r, tn_decl_key_line(r, "first"), "'first' names '%s', which is no state%s",
+                          *s, tn_did_you_mean(tn_str(*s), f->values).text);
+}
+
 static void read_state(struct reading *r, int table, struct tn_field *f)
 {
     lua_State *L = r->L;
@@ -257,6 +279,7 @@ static void read_state(struct reading *r, int table, struct tn_field *f)
     lua_pop(L, 1);
     f->moves = read_moves(r, table);
     f->values = all_states(r, f);
+    read_first(r, table, f);
     struct tn_str quoted = tn_str(f->initial);
     char *json = tn_arena_alloc(&r->out->arena, quoted.n + 3);
     snprintf(json, quoted.n + 3, "\"%s\"", f->initial);
@@ -311,6 +334,12 @@ static const char *fault_text(const struct tn_field *f, char *out, size_t room)
         snprintf(out, room, "'min' of '%s' is larger than its 'max'", f->name);
     else if (f->required && f->default_json && f->type != TN_FIELD_state)
         snprintf(out, room, "'%s' is required and has a default: one of the two", f->name);
+    else if (f->generated && f->type != TN_FIELD_uuid && f->type != TN_FIELD_time)
+        snprintf(out, room, "'generated' is for uuid and time fields, and '%s' is %s", f->name,
+                 tn_field_type_name(f->type));
+    else if (f->ref && f->type != TN_FIELD_uuid)
+        snprintf(out, room, "'ref' is for uuid fields, and '%s' is %s", f->name,
+                 tn_field_type_name(f->type));
     else
         return NULL;
     return out;

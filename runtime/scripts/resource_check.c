@@ -3,8 +3,11 @@
 
 #include <strings.h>
 
+#include "base/hint.h"
 #include "store/store.h"
 #include "store/tables.h"
+
+enum { NAMES = 200 };
 
 /* ---- fields ---- */
 
@@ -54,6 +57,58 @@ static bool field_fits(const struct tn_entity *r, size_t i, struct tn_err *err)
     return true;
 }
 
+/* ---- words whose meaning lies outside of the field ---- */
+
+struct all {
+    const struct tn_decl *const *v;
+    size_t n;
+};
+
+static bool is_entity(const struct all *all, const char *name)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (strcmp(all->v[i]->name, name) == 0) return true;
+    return false;
+}
+
+static bool ref_fits(const struct all *all, const struct tn_field *f, struct tn_err *err)
+{
+    const char *names[NAMES] = {NULL};
+    if (!f->ref || is_entity(all, f->ref)) return true;
+    for (size_t i = 0; i < all->n && i < NAMES - 1; i++) names[i] = all->v[i]->name;
+    return tn_fail(err, TN_E_invalid, "'ref' of '%s' names '%s', which no resource is%s", f->name,
+                   f->ref, tn_did_you_mean(tn_str(f->ref), names).text);
+}
+
+/* *at gets the first field at fault, of these or inside of one. */
+static bool words_fit(const struct all *all, const struct tn_field *fields, size_t n, bool inside,
+                      const struct tn_field **at, struct tn_err *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct tn_field *f = *at = &fields[i];
+        if (inside && f->type == TN_FIELD_secret)
+            return tn_fail(err, TN_E_invalid,
+                           "the secret '%s' lies inside of another field, where it would not be "
+                           "sealed: declare it beside that",
+                           f->name);
+        if (!ref_fits(all, f, err) || !words_fit(all, f->fields, f->n_fields, true, at, err))
+            return false;
+    }
+    return true;
+}
+
+static bool check_words(const struct tn_decl *decl, const struct all *all,
+                        struct tn_load_faults *faults)
+{
+    const struct tn_field *at;
+    struct tn_err err;
+    if (words_fit(all, decl->resource.fields, decl->resource.n_fields, false, &at, &err))
+        return true;
+    tn_fail_field(&err, "%s", at->name);
+    tn_fail_at(&err, decl->path, at->line ? at->line : decl->line);
+    return tn_load_faults_add(faults, &err);
+}
+
 static bool check_fields(const struct tn_decl *decl, struct tn_load_faults *faults)
 {
     for (size_t i = 0; i < decl->resource.n_fields; i++) {
@@ -93,9 +148,10 @@ static bool table_fits(const struct tn_decl *const *resources, size_t i, struct 
 void tn_resource_check(const struct tn_decl *const *resources, size_t n,
                        struct tn_load_faults *faults)
 {
+    const struct all all = {resources, n};
     for (size_t i = 0; i < n; i++) {
         struct tn_err err;
-        if (!check_fields(resources[i], faults)) return;
+        if (!check_fields(resources[i], faults) || !check_words(resources[i], &all, faults)) return;
         if (table_fits(resources, i, &err)) continue;
         tn_fail_field(&err, "plural");
         tn_fail_at(&err, resources[i]->path, resources[i]->line);

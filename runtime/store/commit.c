@@ -532,6 +532,7 @@ void tn_commit_answer(struct tn_str result, tn_commit_fn done, void *arg)
         return;
     }
     c.count = tn_take_u32(&w);
+    c.at_ms = tn_take_i64(&w);
     struct tn_op_outcome *ops = tn_alloc((c.count + 1) * sizeof *ops);
     struct tn_arena arena;
     tn_arena_init(&arena);

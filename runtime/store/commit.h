@@ -36,9 +36,9 @@ TN_MUST_CHECK bool tn_commit_put(struct tn_commit *commit, int64_t team, const c
 TN_MUST_CHECK bool tn_commit_patch(struct tn_commit *commit, int64_t team, const char *table,
                                    const struct tn_id *id, struct tn_str patch, int64_t based_on,
                                    struct tn_err *err);
-/* Deletes a record and its links. With TN_ANY a record that does not exist is `unchanged`. A table
- * with history keeps the last state and the former versions (tn_store_as_of) until retention
- * removes them. */
+/* Deletes a record and its links. With TN_ANY a record that does not exist is `unchanged`. The
+ * table of a resource keeps the last state, a table with history the former versions too
+ * (tn_store_as_of), until retention removes them. */
 TN_MUST_CHECK bool tn_commit_delete(struct tn_commit *commit, int64_t team, const char *table,
                                     const struct tn_id *id, int64_t based_on, struct tn_err *err);
 /* Deletes a record and all its history; with TN_ANY also the history of one that was deleted

@@ -71,6 +71,7 @@ static enum tn_step run_through(struct tn_writer *w, struct tn_str value, bool a
         bool again = false;
         tn_put_err(result, NULL);
         tn_buf_add(result, room, sizeof room);
+        tn_put_i64(result, w->now);
         enum tn_step step = operations(w, value, result, err);
         if (step == TN_STEP_ok && w->unique) step = tn_unique_settle(w, &again, err);
         if (step != TN_STEP_ok || !again) return step;

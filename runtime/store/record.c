@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "store/merge.h"
+#include "store/tables.h"
 #include "store/unique.h"
 
 /* ------------------------------------------------------------------ records */
@@ -234,10 +235,19 @@ bool tn_rec_merged(struct tn_writer *w, struct tn_str body, struct tn_str over, 
     return ok;
 }
 
+/* The system's own tables say themselves whether they have a history; of a resource's record the
+ * last state is kept in any case. */
+static bool keeps_last(const struct tn_table *table)
+{
+    size_t i = 0;
+    while (i < tn_system_table_count && strcmp(tn_system_tables[i].name, table->name) != 0) i++;
+    return table->history || i == tn_system_table_count;
+}
+
 static bool write_gone(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                        struct tn_err *err)
 {
-    if (!t->decl->table.history) return true;
+    if (!keeps_last(&t->decl->table)) return true;
     sqlite3_stmt *st = tn_db_sql(&w->db,
                                  "INSERT INTO tn_gone (tbl, id, n, team, version, created, "
                                  "updated, gone, body) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",

@@ -242,7 +242,8 @@ struct tn_version {
     bool current, deleted;  /* deleted: the record ended with this version */
 };
 typedef bool (*tn_version_fn)(void *arg, const struct tn_version *v);
-/* Newest first, also of a deleted record.  Tables without history have the current one only. */
+/* Newest first, also of a deleted record.  Tables without history have the current one, or the last
+ * one, only. */
 TN_MUST_CHECK bool tn_store_versions(struct tn_store *store, int64_t team, const char *table,
                                      const struct tn_id *id, size_t limit, tn_version_fn fn,
                                      void *arg, struct tn_err *err);
@@ -312,6 +313,7 @@ struct tn_op_outcome {
 struct tn_committed {
     const struct tn_op_outcome *ops; /* one an operation, in the order they were added */
     size_t count;
+    int64_t at_ms; /* when records that it wrote came to be or changed */
 };
 /* One of done and err is NULL.  err kinds: key_taken and conflict (text says which operation and
  * why; field is its number from 0, "2"), invalid, not_found (no such table), too_large, disk_full,

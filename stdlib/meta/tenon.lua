@@ -41,8 +41,8 @@ local tenon = {}
 ---@field title string? for people
 ---@field help string? for people
 ---@field required boolean?
----@field generated boolean? set by the system, never from outside
----@field unique boolean?
+---@field generated boolean? uuid and time fields: set by the system, never from outside
+---@field ref string? uuid fields: the resource of which a record has this id
 ---@field null boolean? null is permitted although it is required
 ---@field default any?
 ---@field min number|string? numbers: value; text: characters; lists: elements
@@ -199,7 +199,8 @@ function tenon.url(name) end
 ---@return tenon.field|tenon.field_maker
 function tenon.secret(name) end
 
---- `tn.state "status" { "pending", pending = { "running", "cancelled" } }`: the first state, then the moves.
+--- `tn.state "status" { "pending", pending = { "running", "cancelled" }, first = { "running" } }`: the first state,
+--- then the moves; `first` names other states that a new record may have.
 ---@param name string
 ---@return tenon.field|tenon.field_maker
 function tenon.state(name) end

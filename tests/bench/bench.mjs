@@ -94,17 +94,24 @@ export async function tenonOn(data, upstream, place, more = {}) {
 export async function load({ port, key, ids, connections, seconds, list }) {
   if (spawnSync("wrk", ["--version"]).error)
     return cannon({ port, key, list, connections, seconds });
+  return wrk("rest_get.lua", [ids, key], { port, connections, seconds });
+}
+
+// The same of any script for wrk, which prints its result as one line.
+export async function wrk(script, args, { port, connections, seconds }) {
   const run = spawn("wrk", [
     "-t1",
     `-c${connections}`,
     `-d${seconds}s`,
     "-s",
-    `${here}rest_get.lua`,
+    `${here}${script}`,
     `http://127.0.0.1:${port}`,
     "--",
-    ids,
-    key,
+    ...args.map(String),
   ]);
+  run.on("error", (error) => {
+    throw new Error(`wrk is needed: apt-get install wrk (${error.message})`);
+  });
   let out = "";
   run.stdout.on("data", (text) => {
     out += text;

@@ -49,7 +49,7 @@ story("items are paged by offset and by cursor, filtered and sorted", async (sta
     "cursor=garbage",
     "colour=red",
   ]) {
-    await rest.refused(422, "VALIDATION_ERROR", "GET", `/items?${query}`);
+    await rest.refused(400, "BAD_REQUEST", "GET", `/items?${query}`);
   }
 
   // A page by cursor is not disturbed by what comes in between.

@@ -151,10 +151,12 @@ static void resources_become_structs(void **state)
         "local tn = require 'tenon'\n"
         "return tn.resource {\n"
         "  path = '/api/v1/orders', scope = 'team', key = { 'externalId' },\n"
-        "  fields = { tn.uuid 'id' { generated = true }, tn.text 'externalId' { unique = true },\n"
+        "  fields = { tn.uuid 'id' { generated = true }, tn.text 'externalId' {},\n"
         "    tn.int 'quantity' { required = true, min = 1 },\n"
         "    tn.state 'status' { 'pending', pending = { 'running', 'cancelled' }, running = { "
-        "'done' } },\n"
+        "'done' },\n"
+        "      first = { 'done' } },\n"
+        "    tn.uuid 'customer' { ref = 'customer' },\n"
         "    tn.list 'parts' { tn.text 'number' { required = true }, tn.decimal 'amount' },\n"
         "    tn.object 'site' { tn.text 'name' } },\n"
         "  list = { filter = { 'status' }, sort = { 'quantity', 'createdAt' }, page = { 20, max = "
@@ -165,13 +167,16 @@ static void resources_become_structs(void **state)
     assert_string_equal(r->path, "/api/v1/orders");
     assert_string_equal(r->plural, "demos");
     assert_string_equal(r->key[0], "externalId");
-    assert_int_equal(r->n_fields, 6);
+    assert_int_equal(r->n_fields, 7);
     const struct tn_field *status = tn_field_find(r->fields, r->n_fields, TN_STR("status"));
     assert_string_equal(status->initial, "pending");
     assert_string_equal(status->default_json, "\"pending\"");
     assert_string_equal(status->values[0], "pending");
     assert_non_null(status->values[3]);
     assert_null(status->values[4]);
+    assert_string_equal(status->first[0], "done");
+    assert_null(status->first[1]);
+    assert_string_equal(tn_field_find(r->fields, r->n_fields, TN_STR("customer"))->ref, "customer");
     assert_true(tn_field_may_move(status, TN_STR("pending"), TN_STR("running")));
     assert_false(tn_field_may_move(status, TN_STR("pending"), TN_STR("done")));
     assert_false(tn_field_may_move(status, TN_STR("done"), TN_STR("pending")));
@@ -310,6 +315,21 @@ static const struct {
     {TN_DECL_resource,
      "return tn.resource {\n  path = \"/items\", fields = { tn.state \"s\" { new = {} } } }", 3,
      "the state field 's' needs its first state: { \"new\", new = { ... } }"},
+    {TN_DECL_resource,
+     "return tn.resource {\n  path = \"/items\", fields = { tn.state \"s\" { \"new\", new = {},\n"
+     "    first = { \"nw\" } } } }",
+     4, "'first' names 'nw', which is no state; did you mean 'new'?"},
+    {TN_DECL_resource,
+     "return tn.resource {\n  path = \"/items\", fields = {\n    tn.text \"a\" { unique = true } } }",
+     4,
+     "'unique' has no effect in this version: name 'a' in the resource's 'key', whose fields are "
+     "unique together"},
+    {TN_DECL_resource,
+     "return tn.resource {\n  path = \"/items\", fields = {\n    tn.int \"a\" { generated = true } } }",
+     4, "'generated' is for uuid and time fields, and 'a' is int"},
+    {TN_DECL_resource,
+     "return tn.resource {\n  path = \"/items\", fields = {\n    tn.text \"a\" { ref = \"b\" } } }", 4,
+     "'ref' is for uuid fields, and 'a' is text"},
     {TN_DECL_surface,
      "return tn.surface {\n  routes = {\n    tn.route { \"GET\", function() end } } }", 4,
      "a route is tn.route { \"GET\", \"/path/{id}\", function(request) ... end }"},

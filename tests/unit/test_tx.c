@@ -315,6 +315,56 @@ static void an_actor_writes_only_what_it_is_permitted(void **state)
     tn_tx_free(tx);
 }
 
+static void delete_it(struct bench *b, const struct tn_id *id, bool hard)
+{
+    struct tn_tx_record *r;
+    struct tn_err err;
+    bool was_there;
+    struct tn_tx *tx = with(b, &order, id, &r);
+    assert_true(tn_tx_delete(tx, &order, id, hard, &was_there, &err));
+    assert_true(was_there);
+    assert_true(commit(b, tx));
+    tn_tx_free(tx);
+}
+
+/* The table has no history. */
+static void the_last_state_is_kept_unless_it_is_deleted_with_its_history(void **state)
+{
+    struct bench *b = *state;
+    struct tn_id soft = create(b, &order, "{\"number\":\"A\"}");
+    struct tn_id hard = create(b, &order, "{\"number\":\"B\"}");
+    struct tn_buf hold;
+    struct tn_row row;
+    struct tn_err err;
+    tn_buf_init(&hold, TN_LIMIT_RECORD);
+    delete_it(b, &soft, false);
+    delete_it(b, &hard, true);
+    assert_body(b, &soft, NULL);
+    assert_body(b, &hard, NULL);
+    assert_true(tn_store_as_of(b->r.store, 1, "orders", &soft, 1, 0, &row, &hold, &err));
+    assert_string_equal(row.body.p, "{\"number\":\"A\",\"priority\":1,\"status\":\"new\"}");
+    assert_false(tn_store_as_of(b->r.store, 1, "orders", &hard, 1, 0, &row, &hold, &err));
+    assert_int_equal(err.kind, TN_E_not_found);
+    tn_buf_clear(&hold);
+}
+
+static void a_written_record_has_the_times_of_the_store(void **state)
+{
+    struct bench *b = *state;
+    struct tn_tx *tx = begin(b);
+    struct tn_id id = {{0}};
+    struct tn_tx_record *r, *stored;
+    struct tn_err err;
+    assert_true(tn_tx_create(tx, &order, &id, TN_STR("{\"number\":\"A\"}"), &err));
+    assert_true(commit(b, tx));
+    assert_true(tn_tx_get(tx, &order, &id, &r, &err));
+    struct tn_tx *other = with(b, &order, &id, &stored);
+    assert_int_equal(r->created_ms, stored->created_ms);
+    assert_int_equal(r->updated_ms, stored->updated_ms);
+    tn_tx_free(other);
+    tn_tx_free(tx);
+}
+
 static void a_secret_is_sealed_for_its_place_and_kept(void **state)
 {
     struct bench *b = *state;
@@ -467,6 +517,8 @@ int main(void)
         T(a_reference_that_is_deleted_meanwhile_is_a_conflict),
         T(records_are_found_by_key_as_the_transaction_has_them),
         T(an_actor_writes_only_what_it_is_permitted),
+        T(the_last_state_is_kept_unless_it_is_deleted_with_its_history),
+        T(a_written_record_has_the_times_of_the_store),
         T(a_secret_is_sealed_for_its_place_and_kept),
         T(key_values_are_written_with_the_records),
         T(two_records_exchange_their_keys),
