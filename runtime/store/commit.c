@@ -307,7 +307,9 @@ bool tn_commit_upsert(struct tn_commit *c, const struct tn_upsert *u, struct tn_
     tn_put_u16(&c->value, (unsigned)slot);
     tn_put_u16(&c->value, (unsigned)source);
     tn_put_u8(&c->value, (u->merge ? TN_UPSERT_merge : 0) |
-                             (u->on_key_conflict == TN_KEY_adopt ? TN_UPSERT_adopt : 0));
+                             (u->on_key_conflict == TN_KEY_adopt ? TN_UPSERT_adopt : 0) |
+                             (u->id ? TN_UPSERT_id : 0));
+    if (u->id) tn_put_id(&c->value, u->id);
     tn_put_i64(&c->value, u->based_on);
     tn_buf_add(&c->value, u->hash, TN_HASH_LEN);
     tn_put_str(&c->value, u->external_id);

@@ -6,7 +6,8 @@ struct upsert {
     struct tn_wslot *slot;
     struct tn_wtable *t;
     struct tn_wsource *source;
-    bool merge, adopt;
+    bool merge, adopt, given;
+    struct tn_id id; /* given */
     int64_t based_on;
     unsigned char hash[TN_HASH_LEN];
     struct tn_str external_id, body;
@@ -221,7 +222,8 @@ static enum tn_step upsert_adopt_as_found(struct tn_writer *w, struct upsert *u,
 static struct tn_rec new_record(struct tn_writer *w, const struct upsert *u, int64_t n)
 {
     struct tn_rec r = {.n = n,
-                       .id = tn_id_at(w->fresh, n),
+                       .id = u->given ? u->id : tn_id_at(w->fresh, n),
+                       .given = u->given,
                        .team = u->source->team,
                        .hashed = true,
                        .links = one_link(w, u->source->no, u->external_id),
@@ -381,6 +383,8 @@ static bool take_upsert(struct tn_writer *w, struct tn_wire *in, struct upsert *
     unsigned how = tn_take_u8(in);
     u->merge = how & TN_UPSERT_merge;
     u->adopt = how & TN_UPSERT_adopt;
+    u->given = how & TN_UPSERT_id;
+    if (u->given) u->id = tn_take_id(in);
     u->based_on = tn_take_i64(in);
     tn_take(in, u->hash, sizeof u->hash);
     u->external_id = tn_take_str(in);
@@ -392,7 +396,8 @@ static bool take_upsert(struct tn_writer *w, struct tn_wire *in, struct upsert *
 
 static bool alike(const struct upsert *a, const struct upsert *b)
 {
-    return a->slot == b->slot && a->source == b->source && !b->merge && !b->based_on;
+    return a->slot == b->slot && a->source == b->source && !b->merge && !b->based_on && !a->given &&
+           !b->given;
 }
 
 /* Takes what follows as long as it is alike. */

@@ -11,7 +11,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
-struct tn_field;
+struct tn_entities;
+struct tn_entity;
 struct tn_loading;
 struct tn_plan;
 
@@ -55,8 +56,8 @@ struct tn_source {
     void *self;
     const struct tn_plan *plan;    /* how a record becomes ours; lives as long as the source */
     const char *table;             /* where records go: the resource's table */
-    const struct tn_field *fields; /* what it may hold (base/field.h) */
-    size_t n_fields;               /* 0: not checked */
+    const struct tn_entity *resource;     /* whose rules they keep; NULL: none are known */
+    const struct tn_entities *resources;  /* that references name; NULL: none */
     const char *entity;            /* "item": part of the link's key */
     bool adopt; /* a record that was made anew over there keeps its record here (on_key_conflict) */
     const char *mapping;        /* "mappings/oracle_fusion/item.lua" */
