@@ -150,7 +150,10 @@ static enum tn_step is_stale(struct tn_writer *w, const struct upsert *u, const 
                              struct tn_buf *result)
 {
     struct tn_err why;
+    char params[sizeof why.params];
     tn_stale(old, u->based_on, &why);
+    memcpy(params, why.params, sizeof params);
+    tn_fail_code(&why, TN_CODE_stale, "%s", params);
     return tn_step_left_out(w, result, old, false, &why);
 }
 

@@ -181,11 +181,11 @@ static void add_item(struct tn_mapper *m, size_t at)
         b->items = tn_realloc(b->items, b->room * sizeof *b->items);
     }
     struct tn_batch_item *it = &b->items[b->count++];
-    *it = (struct tn_batch_item){
-        .external_id = tn_batch_keep(b, m->outcome.external_id),
-        .payload = {m->text.p + m->rows.start, m->rows.end - m->rows.start},
-        .at = at,
-        .n = b->bodies.n - at};
+    *it =
+        (struct tn_batch_item){.external_id = tn_batch_keep(b, m->outcome.external_id),
+                               .payload = {m->text.p + m->rows.start, m->rows.end - m->rows.start},
+                               .at = at,
+                               .n = b->bodies.n - at};
     tn_apply_hash(m->apply, &b->bodies, it->hash);
     index_item(m, b, b->count - 1);
 }
@@ -226,7 +226,8 @@ static struct tn_batch_bad *add_bad(struct tn_mapper *m)
     bad->external_id = tn_batch_keep(b, id);
     bad->fault.code = tn_run_code(TN_E_mapping);
     bad->fault.record = id.n ? bad->external_id : tn_batch_keep(b, tn_str(label));
-    bad->payload = tn_batch_keep(b, (struct tn_str){m->text.p + m->rows.start, m->rows.end - m->rows.start});
+    bad->payload =
+        tn_batch_keep(b, (struct tn_str){m->text.p + m->rows.start, m->rows.end - m->rows.start});
     return bad;
 }
 

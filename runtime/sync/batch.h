@@ -34,10 +34,11 @@ struct tn_batch_before {
 };
 struct tn_batch_item {
     struct tn_str external_id;
-    struct tn_str payload; /* as it came; the text of its page, while that is held */
-    size_t at, n;          /* what the source said of it, in bodies */
+    struct tn_str payload;      /* as it came; the text of its page, while that is held */
+    size_t at, n;               /* what the source said of it, in bodies */
     size_t filled_at, filled_n; /* in filled */
     enum tn_item_state state;
+    bool stale;  /* its record changed after it was judged: it is judged and sent once more */
     bool filled; /* the record is stored otherwise than it was said: defaults and all */
     const struct tn_batch_before *before; /* NULL: there is none, or nobody had to look */
     struct tn_id id;                      /* of a new record; zeroes: the store makes one */

@@ -21,7 +21,7 @@ enum phase { PAGE, OWN, GLOBAL, PHASES };
 
 struct tn_match {
     struct tn_match_options o;
-    struct tn_judge *judge; /* NULL: no rules */
+    struct tn_judge *judge;   /* NULL: no rules */
     bool looked, quarantined; /* whether records of the source are in quarantine */
 
     struct tn_batch *b;
@@ -72,8 +72,8 @@ void tn_match_quarantined(struct tn_match *c)
     c->quarantined = c->looked = true;
 }
 
-struct tn_str tn_match_taken(struct tn_match *c, struct tn_batch *b,
-                               const struct tn_batch_item *it, const struct tn_err *why)
+struct tn_str tn_match_taken(struct tn_match *c, struct tn_batch *b, const struct tn_batch_item *it,
+                             const struct tn_err *why)
 {
     return c->judge ? tn_judge_taken(c->judge, b, it, why) : TN_STR("");
 }
@@ -168,15 +168,14 @@ void tn_match_slice(struct tn_match *c, struct tn_batch *b, tn_match_fn done, vo
 }
 
 void tn_match_again(struct tn_match *c, struct tn_batch *b, size_t from, tn_match_fn done,
-                      void *arg)
+                    void *arg)
 {
     c->b = b;
     c->again = true;
     c->count = 0;
     for (c->upto = from; c->upto < b->count && c->count < STEP; c->upto++) {
         const struct tn_batch_item *it = &b->items[c->upto];
-        if (it->before && (it->state == TN_ITEM_new || it->state == TN_ITEM_changed))
-            c->items[c->count++] = c->upto;
+        if (it->stale) c->items[c->count++] = c->upto;
     }
     begin(c, done, arg);
 }
@@ -299,11 +298,18 @@ static void find_needs(struct tn_match *c)
 
 /* ------------------------------------------------------------------ judging */
 
+/* The row that a need asked for; NULL: it is not there. */
+static const struct tn_row *row_of(const struct tn_match *c, const struct need *n)
+{
+    const struct tn_found *found = c->found[n->where];
+    return tn_found_err(found, n->number) ? NULL : tn_found_row(found, n->number, 0);
+}
+
 static bool is_there(void *arg, size_t n)
 {
     const struct tn_match *c = arg;
     const struct need *need = &c->needs[c->need_at + n];
-    return need->where != NONE && tn_found_row(c->found[need->where], need->number, 0);
+    return need->where != NONE && row_of(c, need) != NULL;
 }
 
 /* Once it is known which record it will be written over. */
@@ -315,7 +321,7 @@ static void judge_one(struct tn_match *c, size_t i)
     if (c->need_at < c->need_count) {
         const struct need *n = &c->needs[c->need_at];
         if (n->item == i && n->key) {
-            const struct tn_row *row = tn_found_row(c->found[OWN], n->number, 0);
+            const struct tn_row *row = row_of(c, n);
             if (row) note_before(c, it, &row->id, row->version, row->body);
             c->need_at++;
         }
@@ -388,6 +394,13 @@ static void go_on(struct tn_match *c)
         judge_all(c);
 }
 
+/* That a record is not there is an answer. */
+static const struct tn_err *serious(const struct tn_found *found, size_t question)
+{
+    const struct tn_err *err = tn_found_err(found, question);
+    return err && err->kind != TN_E_not_found ? err : NULL;
+}
+
 /* The failure of a question of the phase; NULL: all were answered. */
 static const struct tn_err *failure(const struct tn_match *c)
 {
@@ -399,7 +412,7 @@ static const struct tn_err *failure(const struct tn_match *c)
         if (!err && c->rows != SIZE_MAX) err = tn_found_err(found, c->rows);
     }
     for (size_t i = 0; c->phase != PAGE && i < c->need_count && !err; i++)
-        if (c->needs[i].where == (int)c->phase) err = tn_found_err(found, c->needs[i].number);
+        if (c->needs[i].where == (int)c->phase) err = serious(found, c->needs[i].number);
     return err;
 }
 

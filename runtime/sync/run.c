@@ -650,8 +650,7 @@ static void on_compared(void *arg, const struct tn_err *err)
 static void compare_on(struct tn_run *run)
 {
     struct leg *leg = run->writing && !run->given ? run->writing : run->ready;
-    if (run->comparing || !leg || leg == run->mapping ||
-        leg->batch.compared == leg->batch.count)
+    if (run->comparing || !leg || leg == run->mapping || leg->batch.compared == leg->batch.count)
         return;
     run->comparing = leg;
     tn_sink_compare(run->sink, &leg->batch, on_compared, run);
@@ -668,8 +667,7 @@ static bool write_on(struct tn_run *run)
         more = true;
     }
     if (!run->writing || run->given) return more;
-    if (run->comparing == run->writing ||
-        run->writing->batch.compared < run->writing->batch.count)
+    if (run->comparing == run->writing || run->writing->batch.compared < run->writing->batch.count)
         return more;
     write_compared(run);
     return true;

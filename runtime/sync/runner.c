@@ -399,6 +399,7 @@ static void begin(struct job *j)
         .diff_max = TN_LIMIT_SYNC_DIFFS,
         .seal = o->seal,
         .seal_arg = o->seal_arg,
+        .sealer = o->sealer,
         .progress = on_progress,
         .done = on_run_done,
         .arg = j,

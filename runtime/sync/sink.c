@@ -45,7 +45,7 @@ struct tn_sink {
     struct flight *flight;
     struct tn_call *reading; /* the row, after a conflict */
     struct tn_err conflict;  /* why it is read */
-    struct tn_buf form; /* bodies of rows while a commit is built */
+    struct tn_buf form;      /* bodies of rows while a commit is built */
 
     enum job job;
     struct tn_batch *batch;
@@ -57,8 +57,8 @@ struct tn_sink {
     struct tn_run_counts late;
     bool cancelled;
 
-    bool judged_before; /* items of the page depend on records as they were */
-    size_t told;        /* misfits of the batch that are in the counts */
+    bool stale, mending; /* the page has stale items; they are sent once more, its row is stored */
+    size_t told, filed;  /* misfits of the batch that are in the counts; in quarantine */
     tn_sink_compared_fn compared;
     void *compared_arg;
     int64_t quarantine_left;
@@ -247,12 +247,11 @@ static bool add_records(struct tn_sink *s, struct tn_commit *c, struct flight *f
 {
     struct tn_batch *b = s->batch;
     size_t i = s->from;
-    s->judged_before = false;
     f->items = tn_alloc((b->count - i + 1) * sizeof *f->items);
     for (; i < b->count && tn_commit_bytes(c) < CHUNK_BYTES; i++) {
         struct tn_batch_item *it = &b->items[i];
         if (it->state != TN_ITEM_new && it->state != TN_ITEM_changed) continue;
-        s->judged_before |= it->before != NULL;
+        if (s->mending && !it->stale) continue;
         if (add_upsert(s, c, it, err))
             f->items[f->count++] = i;
         else if (err->kind == TN_E_invalid || err->kind == TN_E_too_large)
@@ -278,8 +277,8 @@ static struct tn_str quarantine_key(const struct tn_batch_bad *bad, char out[48]
     uint64_t h[2] = {0xcbf29ce484222325u, 0x9E3779B97F4A7C15u};
     if (bad->external_id.n) return bad->external_id;
     for (size_t i = 0; i < bad->payload.n; i++) mix(h, (unsigned char)bad->payload.p[i]);
-    int n = snprintf(out, 48, "?%016llx%016llx", (unsigned long long)h[0],
-                     (unsigned long long)h[1]);
+    int n =
+        snprintf(out, 48, "?%016llx%016llx", (unsigned long long)h[0], (unsigned long long)h[1]);
     return (struct tn_str){out, (size_t)n};
 }
 
@@ -326,7 +325,8 @@ static struct tn_id quarantine_id(const struct tn_sink *s, struct tn_str key)
     }
     _Static_assert(sizeof h == sizeof id.b, "both are 128 bits");
     memcpy(id.b, h, sizeof id.b);
-    id.b[6] = (unsigned char)(0x80 | (id.b[6] & 0x0f)); /* UUID, version 8: made by a rule of ours */
+    id.b[6] =
+        (unsigned char)(0x80 | (id.b[6] & 0x0f)); /* UUID, version 8: made by a rule of ours */
     id.b[8] = (unsigned char)(0x80 | (id.b[8] & 0x3f));
     return id;
 }
@@ -358,10 +358,10 @@ static bool add_all_quarantined(struct tn_sink *s, struct tn_commit *c,
 static bool add_quarantine(struct tn_sink *s, struct tn_commit *c, struct tn_err *err)
 {
     const struct tn_batch *b = s->batch;
-    for (size_t i = 0; i < b->cured_count; i++)
+    for (size_t i = 0; i < b->cured_count && !s->mending; i++)
         if (!tn_commit_delete(c, s->team, "quarantine", &b->cured[i], TN_ANY, err)) return false;
-    return add_all_quarantined(s, c, b->bad, b->bad_count, err) &&
-           add_all_quarantined(s, c, b->misfits, b->misfit_count, err);
+    return (s->mending || add_all_quarantined(s, c, b->bad, b->bad_count, err)) &&
+           add_all_quarantined(s, c, b->misfits + s->filed, b->misfit_count - s->filed, err);
 }
 
 static bool add_row(struct tn_sink *s, struct tn_commit *c, struct tn_err *err)
@@ -393,6 +393,7 @@ static bool build(struct tn_sink *s, struct tn_commit *c, struct flight *f, stru
     if (s->job == JOB_page && !add_records(s, c, f, err)) return false;
     if (!f->last) return tn_commit_expect(c, s->team, "run", &s->run_id, s->o.row_version, err);
     if (s->job == JOB_page && !add_quarantine(s, c, err)) return false;
+    if (s->mending) return tn_commit_expect(c, s->team, "run", &s->run_id, s->o.row_version, err);
     f->row_at = tn_commit_count(c);
     if (!add_row(s, c, err)) return false;
     if (s->job == JOB_end) return add_farewell(s, c, err);
@@ -445,16 +446,13 @@ static void tell_misfits(struct tn_sink *s)
     }
 }
 
-static size_t next_judged(const struct tn_batch *b, size_t i)
+static size_t next_stale(const struct tn_batch *b, size_t i)
 {
-    for (; i < b->count; i++)
-        if (b->items[i].before &&
-            (b->items[i].state == TN_ITEM_new || b->items[i].state == TN_ITEM_changed))
-            break;
+    while (i < b->count && !b->items[i].stale) i++;
     return i;
 }
 
-static void judge_on(struct tn_sink *s, size_t from);
+static void mend(struct tn_sink *s, size_t from);
 
 static void on_judged(void *arg, const struct tn_err *err)
 {
@@ -462,27 +460,19 @@ static void on_judged(void *arg, const struct tn_err *err)
     if (err)
         failed(s, err);
     else
-        judge_on(s, tn_match_upto(s->recheck));
+        mend(s, tn_match_upto(s->recheck));
 }
 
-/* The records over which items were judged may be others now. */
-static void judge_on(struct tn_sink *s, size_t from)
+/* Judges stale items over the records as they are now, then sends them. */
+static void mend(struct tn_sink *s, size_t from)
 {
-    size_t next = next_judged(s->batch, from);
-    tell_misfits(s);
+    size_t next = next_stale(s->batch, from);
     if (!s->recheck) s->recheck = make_compare(s, false);
+    tell_misfits(s);
     if (next < s->batch->count)
         tn_match_again(s->recheck, s->batch, next, on_judged, s);
     else
         attempt(s);
-}
-
-static void try_anew(struct tn_sink *s)
-{
-    if (s->job == JOB_page && s->judged_before)
-        judge_on(s, s->from);
-    else
-        tn_timer_set(s->pause, 0);
 }
 
 /* We have the run still when its row changed only because somebody asked for the run's end. */
@@ -507,7 +497,7 @@ static void take_row(struct tn_sink *s, const struct tn_row *row)
     else if (++s->conflicts > CONFLICTS_MAX)
         finish(s, TN_SUNK_failed, &s->conflict);
     else
-        try_anew(s);
+        tn_timer_set(s->pause, 0);
 }
 
 static void on_row(void *arg, struct tn_found *found, const struct tn_err *err)
@@ -536,8 +526,13 @@ static void reread(struct tn_sink *s, const struct tn_err *conflict)
 static void settle_item(struct tn_sink *s, struct tn_batch_item *it, const struct tn_op_outcome *o)
 {
     bool foretold_new = it->state == TN_ITEM_new;
+    it->stale = false;
     switch (o->kind) {
-    case TN_DONE_conflict: refuse_key(s, it, o); return;
+    case TN_DONE_conflict:
+        it->stale = o->why->code == TN_CODE_stale && s->conflicts < CONFLICTS_MAX;
+        s->stale |= it->stale;
+        if (!it->stale) refuse_key(s, it, o);
+        return;
     case TN_DONE_created:
         s->late.created += !foretold_new;
         s->late.updated -= !foretold_new;
@@ -559,14 +554,23 @@ static void stored(struct tn_sink *s, const struct flight *f, const struct tn_co
 {
     for (size_t i = 0; i < f->count; i++)
         settle_item(s, &s->batch->items[f->items[i]], &done->ops[i]);
-    s->tries = s->conflicts = 0;
+    s->tries = 0;
     if (!f->last) {
         s->from = f->next;
         attempt(s);
         return;
     }
-    s->o.row_version = done->ops[f->row_at].version;
-    finish(s, TN_SUNK_stored, NULL);
+    if (!s->mending) s->o.row_version = done->ops[f->row_at].version;
+    if (!s->stale) {
+        finish(s, TN_SUNK_stored, NULL);
+        return;
+    }
+    s->filed = s->batch->misfit_count;
+    s->conflicts++;
+    s->mending = true;
+    s->stale = false;
+    s->from = 0;
+    mend(s, 0);
 }
 
 static void on_commit(void *arg, const struct tn_committed *done, const struct tn_err *err)
@@ -621,6 +625,8 @@ void tn_sink_page(struct tn_sink *s, struct tn_batch *b, const struct tn_run_vie
 {
     s->batch = b;
     s->told = b->misfit_count;
+    s->filed = 0;
+    s->stale = s->mending = false;
     begin(s, JOB_page, v, done, arg);
 }
 

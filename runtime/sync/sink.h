@@ -25,12 +25,12 @@ struct tn_sink_options {
     struct tn_loop *loop;
     struct tn_store *store;
     struct tn_log *log;
-    const char *table, *entity; /* where records go, what they are called over there */
+    const char *table, *entity;          /* where records go, what they are called over there */
     const struct tn_entity *resource;    /* as in source.h */
     const struct tn_entities *resources; /* likewise */
     const struct tn_plan *plan;          /* likewise */
     struct tn_sealer sealer;             /* of records' secrets */
-    bool adopt;                 /* on_key_conflict */
+    bool adopt;                          /* on_key_conflict */
     const char *generation;
     int64_t row_version; /* of the run's row */
     struct tn_id entry;  /* its queue entry and the lease on it */
