@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/fault.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -219,6 +220,7 @@ static bool add_upsert(struct tn_sink *s, struct tn_commit *c, struct tn_batch_i
                           .id = it->before || tn_id_eq(&it->id, &none) ? NULL : &it->id,
                           .on_key_conflict = s->o.adopt ? TN_KEY_adopt : TN_KEY_refuse};
     memcpy(u.hash, it->hash, sizeof u.hash);
+    if (u.based_on && TN_FAULT("sync.stale")) u.based_on++;
     return tn_commit_upsert(c, &u, err);
 }
 
