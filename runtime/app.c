@@ -204,7 +204,8 @@ static void open_runner(struct tn_app *app)
                                   .adapters = &tn_scripts_adapters,
                                   .adapters_self = app->scripts,
                                   .seal = seal_payload,
-                                  .seal_arg = (void *)&app->p->secrets};
+                                  .seal_arg = (void *)&app->p->secrets,
+                                  .sealer = app->env.sealer};
     app->runner = tn_runner_open(&o);
     app->inbound = tn_inbound_open(app->loop, app->store, app->runner, app->p->log);
     app->env.runner = app->runner;

@@ -322,45 +322,55 @@ void api_runs_list(void *arg, struct tn_http_exchange *x)
     if (api_query_known(x, parameters) && take_list(x, &l, &f)) api_with_integration(arg, x, list);
 }
 
-/* The run of the path, which has to be one of the integration; false: x is answered.  v was
- * initialised. */
-static bool run_of(struct tn_api *api, struct tn_http_exchange *x, const struct tn_integration *i,
-                   struct tn_run_view *v)
+/* ---- one run ---- */
+
+/* A request about the run of its path, which has to be one of the integration. */
+struct about {
+    struct tn_api *api;
+    struct tn_http_exchange *x;
+    void (*then)(const struct about *a, const struct tn_run_view *v);
+    char owner[TN_ID_LEN + 1], name[128];
+};
+
+static void about_answer(void *arg, const struct tn_run_view *v, const struct tn_err *failed)
 {
-    struct tn_str run = tn_http_param(x, "run");
+    struct about *a = arg;
     struct tn_err err;
-    struct tn_id id;
-    char text[TN_ID_LEN + 1], owner[TN_ID_LEN + 1];
-    bool ok = false;
-    tn_id_text(&i->id, owner);
-    if (tn_id_parse(run, &id)) {
-        tn_id_text(&id, text);
-        ok = tn_runner_read(api->p.runner, i->team, text, v, &err);
-    } else {
-        err.kind = TN_E_not_found;
-    }
-    if (ok && strcmp(v->integration, owner) != 0) {
-        ok = false;
-        err.kind = TN_E_not_found;
-    }
-    if (!ok && err.kind == TN_E_not_found)
-        tn_fail(&err, TN_E_not_found, "integration '%.*s' has no run '%.*s'", TN_FMT(i->name),
-                TN_FMT(run));
-    if (!ok) tn_answer_err(x, &err);
-    return ok;
+    bool ours = v && strcmp(v->integration, a->owner) == 0;
+    if (failed) err = *failed;
+    if (!ours && (v || err.kind == TN_E_not_found))
+        tn_fail(&err, TN_E_not_found, "integration '%s' has no run '%.*s'", a->name,
+                TN_FMT(tn_http_param(a->x, "run")));
+    if (ours)
+        a->then(a, v);
+    else
+        tn_answer_err(a->x, &err);
+    tn_free(a);
+}
+
+static void with_run(struct tn_api *api, struct tn_http_exchange *x, const struct tn_integration *i,
+                     void (*then)(const struct about *a, const struct tn_run_view *v))
+{
+    struct about *a = TN_NEW(struct about);
+    char id[64];
+    *a = (struct about){.api = api, .x = x, .then = then};
+    tn_id_text(&i->id, a->owner);
+    snprintf(a->name, sizeof a->name, "%.*s", TN_FMT(i->name));
+    snprintf(id, sizeof id, "%.*s", TN_FMT(tn_http_param(x, "run")));
+    tn_runner_read(api->p.runner, i->team, id, about_answer, a);
+}
+
+static void show(const struct about *about, const struct tn_run_view *v)
+{
+    struct tn_answer a;
+    tn_answer_begin(&a, about->x);
+    tn_run_view_detail(v, &a.w);
+    tn_answer_send(&a, 200);
 }
 
 static void get(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i)
 {
-    struct tn_run_view v;
-    struct tn_answer a;
-    tn_run_view_init(&v);
-    if (run_of(api, x, i, &v)) {
-        tn_answer_begin(&a, x);
-        tn_run_view_detail(&v, &a.w);
-        tn_answer_send(&a, 200);
-    }
-    tn_run_view_clear(&v);
+    with_run(api, x, i, show);
 }
 
 void api_runs_get(void *arg, struct tn_http_exchange *x)
@@ -377,13 +387,14 @@ static void cancelled(void *arg, const struct tn_err *err)
         tn_http_reply(x, 204, NULL, TN_STR(""));
 }
 
+static void cancel_it(const struct about *a, const struct tn_run_view *v)
+{
+    tn_runner_cancel(a->api->p.runner, api_who(a->x)->team, v->id, cancelled, a->x);
+}
+
 static void cancel(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i)
 {
-    struct tn_run_view v;
-    tn_run_view_init(&v);
-    if (run_of(api, x, i, &v))
-        tn_runner_cancel(api->p.runner, api_who(x)->team, v.id, cancelled, x);
-    tn_run_view_clear(&v);
+    with_run(api, x, i, cancel_it);
 }
 
 void api_runs_cancel(void *arg, struct tn_http_exchange *x)

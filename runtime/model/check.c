@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/limits.h"
 #include "base/time.h"
 
 /* ---- faults ---- */
@@ -195,6 +196,45 @@ void tn_check_fill(const struct tn_entity *e, struct tn_jval before, struct tn_j
     tn_jw_end(w);
 }
 
+/* ---- secrets ---- */
+
+/* One that is new is sealed; one that was kept is sealed already. */
+static bool is_fresh(const struct tn_field *f, struct tn_jval before, struct tn_jiter it,
+                     struct tn_arena *arena, struct tn_str *secret)
+{
+    return f && f->type == TN_FIELD_secret && tn_jtext(it.value, arena, secret) &&
+           !tn_str_eq(tn_jraw(it.value), tn_jraw(tn_jget(before, it.key)));
+}
+
+void tn_check_seal(const struct tn_entity *e, const struct tn_id *id,
+                   const struct tn_sealer *sealer, struct tn_jval before, struct tn_jval filled,
+                   struct tn_jw *w)
+{
+    struct tn_arena arena;
+    struct tn_buf sealed;
+    char text[TN_ID_LEN + 1], belongs[256];
+    struct tn_str secret;
+    tn_id_text(id, text);
+    tn_arena_init(&arena);
+    tn_buf_init(&sealed, TN_LIMIT_RECORD);
+    tn_jw_object(w);
+    for (struct tn_jiter it = tn_jiter(filled); tn_jnext(&it);) {
+        const struct tn_field *f = tn_field_find(e->fields, e->n_fields, it.key);
+        tn_jw_key(w, it.key);
+        if (!is_fresh(f, before, it, &arena, &secret)) {
+            tn_jw_raw(w, tn_jraw(it.value));
+            continue;
+        }
+        snprintf(belongs, sizeof belongs, "%s/%s/%s", text, e->name, f->name);
+        tn_buf_reset(&sealed);
+        sealer->seal(sealer->self, secret, tn_str(belongs), &sealed);
+        tn_jw_str(w, tn_buf_str(&sealed));
+    }
+    tn_jw_end(w);
+    tn_buf_clear(&sealed);
+    tn_arena_clear(&arena);
+}
+
 /* ---- references ---- */
 
 struct walk {
@@ -252,4 +292,26 @@ void tn_check_no_such(const struct tn_field *field, struct tn_str path, const st
     tn_fail(err, TN_E_invalid, "%.*s: there is no %s '%s'", TN_FMT(path), field->ref, text);
     tn_fail_field(err, "%.*s", TN_FMT(path));
     tn_fail_code(err, TN_CODE_reference, "{\"entity\":\"%s\",\"id\":\"%s\"}", field->ref, text);
+}
+
+/* ---- keys ---- */
+
+/* "'A'", or "partNumber 'C', organizationCode 'V1'". */
+static void key_text(const struct tn_entity *e, const struct tn_str *key, char *out, size_t room)
+{
+    size_t n = tn_entity_key_length(e), at = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < n && at < room; i++)
+        at += (size_t)snprintf(out + at, room - at, "%s%s%s'%.*s'", i ? ", " : "",
+                               n > 1 ? e->key[i] : "", n > 1 ? " " : "", TN_FMT(key[i]));
+}
+
+void tn_check_taken(const struct tn_entity *e, const struct tn_str *key, struct tn_err *err)
+{
+    char text[300];
+    struct tn_err said = *err;
+    key_text(e, key, text, sizeof text);
+    tn_fail(err, TN_E_key_taken, "%s: another %s has %s already", e->key[0], e->name, text);
+    tn_fail_field(err, "%s", e->key[0]);
+    tn_fail_code(err, TN_CODE_taken, "%s", said.params);
 }

@@ -34,6 +34,16 @@ TN_MUST_CHECK bool tn_check(const struct tn_entity *e, struct tn_jval before, st
 void tn_check_fill(const struct tn_entity *e, struct tn_jval before, struct tn_jval after,
                    int64_t now_ms, struct tn_jw *w);
 
+/* Makes the text that a secret is stored as.  belongs ties it to its place: "<id>/item/pin". */
+struct tn_sealer {
+    void (*seal)(const void *self, struct tn_str secret, struct tn_str belongs, struct tn_buf *out);
+    const void *self;
+};
+/* Writes a filled record with its secrets sealed; those that before has are sealed already. */
+void tn_check_seal(const struct tn_entity *e, const struct tn_id *id,
+                   const struct tn_sealer *sealer, struct tn_jval before, struct tn_jval filled,
+                   struct tn_jw *w);
+
 /* Calls fn for each reference in a record. */
 typedef void (*tn_reference_fn)(void *arg, const struct tn_field *field, struct tn_str path,
                                 const struct tn_id *id);
@@ -42,6 +52,8 @@ void tn_check_references(const struct tn_entity *e, struct tn_jval record, tn_re
 /* Fills err with the fault of a reference whose record does not exist. */
 void tn_check_no_such(const struct tn_field *field, struct tn_str path, const struct tn_id *id,
                       struct tn_err *err);
+/* The fault of one whose key another record has; err is what the store says of that record. */
+void tn_check_taken(const struct tn_entity *e, const struct tn_str *key, struct tn_err *err);
 
 #define TN_SECRET_MASK "********"
 

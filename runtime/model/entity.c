@@ -32,6 +32,18 @@ static bool has_secrets(const struct tn_field *fields, size_t n)
     return false;
 }
 
+bool tn_entity_key_in(const struct tn_entity *e, struct tn_jval body, struct tn_arena *arena,
+                      struct tn_str key[TN_STORE_KEY_MAX])
+{
+    size_t n = tn_entity_key_length(e);
+    for (size_t i = 0; i < n; i++) {
+        struct tn_jval v = tn_jget_z(body, e->key[i]);
+        if (tn_jis(v, TN_JSON_absent) || tn_jis(v, TN_JSON_null)) return false;
+        if (!tn_jtext(v, arena, &key[i])) key[i] = tn_jraw(v);
+    }
+    return n > 0;
+}
+
 bool tn_entity_has_secrets(const struct tn_entity *e)
 {
     return has_secrets(e->fields, e->n_fields);

@@ -34,6 +34,10 @@ static inline int64_t tn_entity_team(const struct tn_entity *e, int64_t team)
     return e->global ? TN_TEAM_SYSTEM : team;
 }
 size_t tn_entity_key_length(const struct tn_entity *e);
+/* The key of a body as texts, some of them in arena; false: it lacks a part, so it is subject to
+ * none. */
+bool tn_entity_key_in(const struct tn_entity *e, struct tn_jval body, struct tn_arena *arena,
+                      struct tn_str key[TN_STORE_KEY_MAX]);
 bool tn_entity_has_secrets(const struct tn_entity *e);
 bool tn_entity_has_references(const struct tn_entity *e);
 /* Its table; columns has room for TN_STORE_COLUMNS_MAX, and both borrow from e. */

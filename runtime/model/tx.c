@@ -407,19 +407,6 @@ bool tn_tx_note(struct tn_tx *tx, const struct tn_entity *e, const struct tn_row
     return true;
 }
 
-/* The key of a body as texts; false: it lacks a part, so it is subject to none. */
-static bool key_in(const struct tn_entity *e, struct tn_jval body, struct tn_arena *arena,
-                   struct tn_str key[TN_STORE_KEY_MAX])
-{
-    size_t n = tn_entity_key_length(e);
-    for (size_t i = 0; i < n; i++) {
-        struct tn_jval v = tn_jget_z(body, e->key[i]);
-        if (tn_jis(v, TN_JSON_absent) || tn_jis(v, TN_JSON_null)) return false;
-        if (!tn_jtext(v, arena, &key[i])) key[i] = tn_jraw(v);
-    }
-    return n > 0;
-}
-
 static bool has_key(struct tn_tx *tx, const struct tn_tx_record *r, const struct tn_str *key)
 {
     struct tn_str own[TN_STORE_KEY_MAX];
@@ -427,7 +414,7 @@ static bool has_key(struct tn_tx *tx, const struct tn_tx_record *r, const struct
     struct tn_err err;
     tn_arena_init(&arena);
     bool same = tn_json_parse(tx->env.tools->before, r->body, &err) &&
-                key_in(r->entity, tn_json_root(tx->env.tools->before), &arena, own) &&
+                tn_entity_key_in(r->entity, tn_json_root(tx->env.tools->before), &arena, own) &&
                 same_key(own, key, tn_entity_key_length(r->entity));
     tn_arena_clear(&arena);
     return same;
@@ -462,36 +449,6 @@ bool tn_tx_expect(struct tn_tx *tx, const struct tn_entity *e, const struct tn_i
 
 /* ---- writing records ---- */
 
-/* A secret that is new is sealed; one that was kept is sealed already. */
-static void write_sealed(struct tn_tx *tx, const struct tn_tx_record *r, struct tn_jval before,
-                         struct tn_jval filled, struct tn_jw *w)
-{
-    struct tn_arena arena;
-    struct tn_buf sealed;
-    char belongs[KEY_TEXT], name[KEY_TEXT + 80];
-    struct tn_str secret, place = name_of(r->entity, &r->id, belongs);
-    tn_arena_init(&arena);
-    tn_buf_init(&sealed, TN_LIMIT_RECORD);
-    tn_jw_object(w);
-    for (struct tn_jiter it = tn_jiter(filled); tn_jnext(&it);) {
-        const struct tn_field *f = tn_field_find(r->entity->fields, r->entity->n_fields, it.key);
-        bool fresh = f && f->type == TN_FIELD_secret && tn_jtext(it.value, &arena, &secret) &&
-                     !tn_str_eq(tn_jraw(it.value), tn_jraw(tn_jget(before, it.key)));
-        tn_jw_key(w, it.key);
-        if (!fresh) {
-            tn_jw_raw(w, tn_jraw(it.value));
-            continue;
-        }
-        int n = snprintf(name, sizeof name, "%.*s/%s", TN_FMT(place), f->name);
-        tn_buf_reset(&sealed);
-        tx->env.sealer.seal(tx->env.sealer.self, secret, (struct tn_str){name, (size_t)n}, &sealed);
-        tn_jw_str(w, tn_buf_str(&sealed));
-    }
-    tn_jw_end(w);
-    tn_buf_clear(&sealed);
-    tn_arena_clear(&arena);
-}
-
 /* What is stored of the checked body in tx->env.tools->after. */
 static bool fill(struct tn_tx *tx, const struct tn_tx_record *r, struct tn_jval before,
                  struct tn_str *out, struct tn_err *err)
@@ -507,7 +464,8 @@ static bool fill(struct tn_tx *tx, const struct tn_tx_record *r, struct tn_jval 
             return false;
         tn_buf_reset(&tx->env.tools->merged);
         tn_jw_init(&w, &tx->env.tools->merged);
-        write_sealed(tx, r, before, tn_json_root(tx->env.tools->after), &w);
+        tn_check_seal(r->entity, &r->id, &tx->env.sealer, before,
+                      tn_json_root(tx->env.tools->after), &w);
         return tn_buf_ok(&tx->env.tools->merged, "a record", err) &&
                keep(tx, tn_buf_str(&tx->env.tools->merged), out, err);
     }
@@ -781,28 +739,6 @@ static const struct tn_tx_record *refused(const struct tn_tx *tx, const struct t
     return r && r->there && r->changed ? r : NULL;
 }
 
-/* "'A'", or "partNumber 'C', organizationCode 'V1'". */
-static void key_text(const struct tn_entity *e, const struct tn_str *key, char *out, size_t room)
-{
-    size_t n = tn_entity_key_length(e), at = 0;
-    out[0] = '\0';
-    for (size_t i = 0; i < n && at < room; i++)
-        at += (size_t)snprintf(out + at, room - at, "%s%s%s'%.*s'", i ? ", " : "",
-                               n > 1 ? e->key[i] : "", n > 1 ? " " : "", TN_FMT(key[i]));
-}
-
-/* In the words of the entity, with what the store says of the record that has the key. */
-static void say_taken(const struct tn_tx_record *r, const struct tn_str *key, struct tn_err *err)
-{
-    char text[300];
-    struct tn_err said = *err;
-    key_text(r->entity, key, text, sizeof text);
-    tn_fail(err, TN_E_key_taken, "%s: another %s has %s already", r->entity->key[0],
-            r->entity->name, text);
-    tn_fail_field(err, "%s", r->entity->key[0]);
-    tn_fail_code(err, TN_CODE_taken, "%s", said.params);
-}
-
 /* Who looked for the key and found no record has read what is no longer so: a conflict, and the
  * steps are to be made anew. */
 static void see_to_key(struct tn_tx *tx, struct tn_err *err)
@@ -815,11 +751,11 @@ static void see_to_key(struct tn_tx *tx, struct tn_err *err)
     if (!r) return;
     tn_arena_init(&arena);
     if (tn_json_parse(json, r->body, &ignored) &&
-        key_in(r->entity, tn_json_root(json), &arena, key)) {
+        tn_entity_key_in(r->entity, tn_json_root(json), &arena, key)) {
         if (key_known(tx, r->entity, key))
             err->kind = TN_E_conflict;
         else
-            say_taken(r, key, err);
+            tn_check_taken(r->entity, key, err);
     }
     tn_arena_clear(&arena);
 }

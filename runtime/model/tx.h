@@ -16,12 +16,6 @@ struct tn_committed;
 struct tn_tx;
 struct tn_tx_tools;
 
-/* Makes the text that a secret is stored as.  belongs ties it to its place: "item/<id>/pin". */
-struct tn_sealer {
-    void (*seal)(const void *self, struct tn_str secret, struct tn_str belongs, struct tn_buf *out);
-    const void *self;
-};
-
 /* Readers and buffers that all transactions of a process share: a step never waits, so only one at
  * a time uses them. */
 struct tn_tx_tools *tn_tx_tools_new(void);

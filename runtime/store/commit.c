@@ -307,7 +307,9 @@ bool tn_commit_upsert(struct tn_commit *c, const struct tn_upsert *u, struct tn_
     tn_put_u16(&c->value, (unsigned)slot);
     tn_put_u16(&c->value, (unsigned)source);
     tn_put_u8(&c->value, (u->merge ? TN_UPSERT_merge : 0) |
-                             (u->on_key_conflict == TN_KEY_adopt ? TN_UPSERT_adopt : 0));
+                             (u->on_key_conflict == TN_KEY_adopt ? TN_UPSERT_adopt : 0) |
+                             (u->id ? TN_UPSERT_id : 0));
+    if (u->id) tn_put_id(&c->value, u->id);
     tn_put_i64(&c->value, u->based_on);
     tn_buf_add(&c->value, u->hash, TN_HASH_LEN);
     tn_put_str(&c->value, u->external_id);
@@ -547,6 +549,7 @@ void tn_put_err(struct tn_buf *b, const struct tn_err *err)
 {
     tn_put_u8(b, err ? err->kind : TN_E_none);
     if (!err || err->kind == TN_E_none) return;
+    tn_put_u8(b, err->code);
     tn_put_str(b, tn_str(err->field));
     tn_put_str(b, tn_str(err->text));
     tn_put_str(b, tn_str(err->params));
@@ -561,10 +564,12 @@ void tn_take_err(struct tn_wire *w, struct tn_err *err)
         return;
     }
     if (kind == TN_E_none) return;
+    unsigned code = tn_take_u8(w);
     struct tn_str field = tn_take_str(w), text = tn_take_str(w);
     struct tn_str detail = tn_take_str(w);
     tn_fail(err, (enum tn_kind)kind, "%.*s", TN_FMT(text));
     if (field.n) tn_fail_field(err, "%.*s", TN_FMT(field));
+    if (code < TN_CODE_count) err->code = (enum tn_code)code;
     if (detail.n < sizeof err->params) {
         memcpy(err->params, detail.p, detail.n);
         err->params[detail.n] = '\0';

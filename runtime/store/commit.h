@@ -69,8 +69,9 @@ struct tn_upsert {
     struct tn_str external_id; /* not empty */
     unsigned char hash[TN_HASH_LEN];
     struct tn_str body;
-    bool merge;       /* top-level members that body lacks stay as they are */
-    int64_t based_on; /* 0: whatever is there; else the record's version, as conflict */
+    bool merge;             /* top-level members that body lacks stay as they are */
+    int64_t based_on;       /* 0: whatever is there; else the record's version, as conflict */
+    const struct tn_id *id; /* of the record, if one is created; NULL: the store makes one */
     enum tn_on_key_conflict on_key_conflict;
 };
 TN_MUST_CHECK bool tn_commit_upsert(struct tn_commit *commit, const struct tn_upsert *u,

@@ -6,7 +6,8 @@ struct upsert {
     struct tn_wslot *slot;
     struct tn_wtable *t;
     struct tn_wsource *source;
-    bool merge, adopt;
+    bool merge, adopt, given;
+    struct tn_id id; /* given */
     int64_t based_on;
     unsigned char hash[TN_HASH_LEN];
     struct tn_str external_id, body;
@@ -149,7 +150,10 @@ static enum tn_step is_stale(struct tn_writer *w, const struct upsert *u, const 
                              struct tn_buf *result)
 {
     struct tn_err why;
+    char params[sizeof why.params];
     tn_stale(old, u->based_on, &why);
+    memcpy(params, why.params, sizeof params);
+    tn_fail_code(&why, TN_CODE_stale, "%s", params);
     return tn_step_left_out(w, result, old, false, &why);
 }
 
@@ -221,7 +225,8 @@ static enum tn_step upsert_adopt_as_found(struct tn_writer *w, struct upsert *u,
 static struct tn_rec new_record(struct tn_writer *w, const struct upsert *u, int64_t n)
 {
     struct tn_rec r = {.n = n,
-                       .id = tn_id_at(w->fresh, n),
+                       .id = u->given ? u->id : tn_id_at(w->fresh, n),
+                       .given = u->given,
                        .team = u->source->team,
                        .hashed = true,
                        .links = one_link(w, u->source->no, u->external_id),
@@ -381,6 +386,8 @@ static bool take_upsert(struct tn_writer *w, struct tn_wire *in, struct upsert *
     unsigned how = tn_take_u8(in);
     u->merge = how & TN_UPSERT_merge;
     u->adopt = how & TN_UPSERT_adopt;
+    u->given = how & TN_UPSERT_id;
+    if (u->given) u->id = tn_take_id(in);
     u->based_on = tn_take_i64(in);
     tn_take(in, u->hash, sizeof u->hash);
     u->external_id = tn_take_str(in);
@@ -392,7 +399,8 @@ static bool take_upsert(struct tn_writer *w, struct tn_wire *in, struct upsert *
 
 static bool alike(const struct upsert *a, const struct upsert *b)
 {
-    return a->slot == b->slot && a->source == b->source && !b->merge && !b->based_on;
+    return a->slot == b->slot && a->source == b->source && !b->merge && !b->based_on && !a->given &&
+           !b->given;
 }
 
 /* Takes the upserts that follow as long as they have the same table and source. */

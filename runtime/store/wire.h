@@ -49,7 +49,7 @@ enum tn_op {
 };
 
 /* Flags of an upsert. */
-enum { TN_UPSERT_merge = 1, TN_UPSERT_adopt = 2 };
+enum { TN_UPSERT_merge = 1, TN_UPSERT_adopt = 2, TN_UPSERT_id = 4 };
 /* A flag of an outcome's kind: adopted, or left out and adoptable. */
 enum { TN_OUTCOME_adopted = 0x80 };
 

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-#include "base/field.h"
 #include "base/id.h"
 #include "base/json.h"
 #include "base/limits.h"
@@ -20,13 +19,11 @@ struct mark {
 };
 
 struct tn_mapper {
-    struct tn_json *json, *mapped;
+    struct tn_json *json;
     struct tn_apply *apply;
     const struct tn_plan *plan;
     unsigned clock_every; /* records between two looks at the clock */
     bool again;           /* a function was paused: the record at hand once more */
-    const struct tn_field *fields;
-    size_t n_fields;
     struct tn_json_rows rows;
     struct tn_batch *batch;
     struct mark before;
@@ -40,16 +37,18 @@ void tn_batch_init(struct tn_batch *b)
 {
     *b = (struct tn_batch){0};
     tn_buf_init(&b->bodies, BODIES_MAX);
+    tn_buf_init(&b->filled, BODIES_MAX);
     tn_arena_init(&b->memory);
 }
 
 void tn_batch_reset(struct tn_batch *b)
 {
-    b->count = b->bad_count = b->rows = 0;
+    b->count = b->bad_count = b->misfit_count = b->rows = 0;
     b->compared = b->changes = b->cured_count = 0;
     b->warnings = 0;
     b->warned_count = 0;
     tn_buf_reset(&b->bodies);
+    tn_buf_reset(&b->filled);
     tn_arena_reset(&b->memory);
     if (b->slots) memset(b->slots, 0, b->slot_count * sizeof *b->slots);
 }
@@ -58,9 +57,11 @@ void tn_batch_clear(struct tn_batch *b)
 {
     tn_free(b->items);
     tn_free(b->bad);
+    tn_free(b->misfits);
     tn_free(b->cured);
     tn_free(b->slots);
     tn_buf_clear(&b->bodies);
+    tn_buf_clear(&b->filled);
     tn_arena_clear(&b->memory);
     tn_batch_init(b);
 }
@@ -72,25 +73,22 @@ void tn_batch_tally(const struct tn_batch *b, struct tn_run_counts *c)
         case TN_ITEM_new: c->created++; break;
         case TN_ITEM_changed: c->updated++; break;
         case TN_ITEM_same: c->unchanged++; break;
-        case TN_ITEM_twice: continue;
+        case TN_ITEM_twice:
+        case TN_ITEM_misfit: continue;
         case TN_ITEM_refused: break;
         }
         c->processed++;
     }
-    c->processed += (int64_t)b->bad_count;
-    c->failed += (int64_t)b->bad_count;
+    c->processed += (int64_t)(b->bad_count + b->misfit_count);
+    c->failed += (int64_t)(b->bad_count + b->misfit_count);
 }
 
-struct tn_mapper *tn_mapper_new(const struct tn_plan *plan, const struct tn_field *fields, size_t n,
-                                void (*wake)(void *arg), void *arg)
+struct tn_mapper *tn_mapper_new(const struct tn_plan *plan, void (*wake)(void *arg), void *arg)
 {
     struct tn_mapper *m = TN_NEW(struct tn_mapper);
     m->json = tn_json_new();
-    m->mapped = tn_json_new();
     m->plan = plan;
     m->clock_every = tn_plan_functions(plan) ? 1 : CLOCK_EVERY; /* a function may take long */
-    m->fields = fields;
-    m->n_fields = n;
     m->apply = tn_apply_new(plan);
     tn_apply_may_pause(m->apply, wake, arg);
     tn_random(&m->seed, sizeof m->seed);
@@ -102,7 +100,6 @@ void tn_mapper_free(struct tn_mapper *m)
     if (!m) return;
     tn_apply_free(m->apply);
     tn_json_free(m->json);
-    tn_json_free(m->mapped);
     tn_free(m);
 }
 
@@ -128,7 +125,7 @@ bool tn_mapper_begin(struct tn_mapper *m, struct tn_batch *b, struct tn_str text
     return true;
 }
 
-static struct tn_str keep(struct tn_batch *b, struct tn_str s)
+struct tn_str tn_batch_keep(struct tn_batch *b, struct tn_str s)
 {
     return (struct tn_str){tn_arena_strndup(&b->memory, s.p ? s.p : "", s.n), s.n};
 }
@@ -184,19 +181,39 @@ static void add_item(struct tn_mapper *m, size_t at)
         b->items = tn_realloc(b->items, b->room * sizeof *b->items);
     }
     struct tn_batch_item *it = &b->items[b->count++];
-    *it = (struct tn_batch_item){
-        .external_id = keep(b, m->outcome.external_id), .at = at, .n = b->bodies.n - at};
+    *it =
+        (struct tn_batch_item){.external_id = tn_batch_keep(b, m->outcome.external_id),
+                               .payload = {m->text.p + m->rows.start, m->rows.end - m->rows.start},
+                               .at = at,
+                               .n = b->bodies.n - at};
     tn_apply_hash(m->apply, &b->bodies, it->hash);
     index_item(m, b, b->count - 1);
 }
 
+static struct tn_batch_bad *one_more(struct tn_batch_bad **list, size_t *n, size_t *room)
+{
+    if (*n == *room) {
+        *room = *room ? *room * 2 : 16;
+        *list = tn_realloc(*list, *room * sizeof **list);
+    }
+    return memset(&(*list)[(*n)++], 0, sizeof **list);
+}
+
 static struct tn_batch_bad *new_bad(struct tn_batch *b)
 {
-    if (b->bad_count == b->bad_room) {
-        b->bad_room = b->bad_room ? b->bad_room * 2 : 16;
-        b->bad = tn_realloc(b->bad, b->bad_room * sizeof *b->bad);
-    }
-    return memset(&b->bad[b->bad_count++], 0, sizeof *b->bad);
+    return one_more(&b->bad, &b->bad_count, &b->bad_room);
+}
+
+struct tn_batch_bad *tn_batch_misfit(struct tn_batch *b, size_t item)
+{
+    struct tn_batch_bad *bad = one_more(&b->misfits, &b->misfit_count, &b->misfit_room);
+    struct tn_batch_item *it = &b->items[item];
+    bad->item = item;
+    bad->fresh = it->state == TN_ITEM_new;
+    bad->external_id = bad->fault.record = it->external_id;
+    bad->payload = tn_batch_keep(b, it->payload);
+    it->state = TN_ITEM_misfit;
+    return bad;
 }
 
 static struct tn_batch_bad *add_bad(struct tn_mapper *m)
@@ -206,10 +223,11 @@ static struct tn_batch_bad *add_bad(struct tn_mapper *m)
     struct tn_batch_bad *bad = new_bad(b);
     struct tn_str id = m->outcome.external_id;
     snprintf(label, sizeof label, "#%zu", m->rows.index + 1);
-    bad->external_id = keep(b, id);
+    bad->external_id = tn_batch_keep(b, id);
     bad->fault.code = tn_run_code(TN_E_mapping);
-    bad->fault.record = id.n ? bad->external_id : keep(b, tn_str(label));
-    bad->payload = keep(b, (struct tn_str){m->text.p + m->rows.start, m->rows.end - m->rows.start});
+    bad->fault.record = id.n ? bad->external_id : tn_batch_keep(b, tn_str(label));
+    bad->payload =
+        tn_batch_keep(b, (struct tn_str){m->text.p + m->rows.start, m->rows.end - m->rows.start});
     return bad;
 }
 
@@ -221,20 +239,20 @@ void tn_mapper_unreadable(struct tn_mapper *m, const struct tn_source_bad *bad, 
         char label[32];
         snprintf(label, sizeof label, "line %zu", bad[i].line);
         b->rows++;
-        to->payload = keep(b, bad[i].payload);
+        to->payload = tn_batch_keep(b, bad[i].payload);
         to->fault.code = tn_run_code(TN_E_syntax);
-        to->fault.record = keep(b, tn_str(label));
-        to->fault.message = keep(b, bad[i].message);
+        to->fault.record = tn_batch_keep(b, tn_str(label));
+        to->fault.message = tn_batch_keep(b, bad[i].message);
     }
 }
 
 static void describe(struct tn_batch *b, struct tn_run_fault *to, const struct tn_outcome_fault *f)
 {
-    to->message = keep(b, tn_str(f->text));
-    to->field = keep(b, tn_str(f->field));
-    to->source = keep(b, tn_str(f->source));
-    to->value = keep(b, tn_str(f->value));
-    to->file = keep(b, tn_str(f->file));
+    to->message = tn_batch_keep(b, tn_str(f->text));
+    to->field = tn_batch_keep(b, tn_str(f->field));
+    to->source = tn_batch_keep(b, tn_str(f->source));
+    to->value = tn_batch_keep(b, tn_str(f->value));
+    to->file = tn_batch_keep(b, tn_str(f->file));
     to->line = f->line;
 }
 
@@ -261,30 +279,6 @@ static bool reject(struct tn_mapper *m, struct tn_err *err)
     return tn_fail_at(err, f->file, f->line);
 }
 
-/* A record that comes by a sync has to keep to the fields that its resource declares, as any other.
- */
-static bool fits(struct tn_mapper *m, size_t at, struct tn_err *why)
-{
-    struct tn_str body = {m->batch->bodies.p + at, m->batch->bodies.n - at};
-    return !m->n_fields ||
-           (tn_json_parse(m->mapped, body, why) &&
-            tn_field_check(m->fields, m->n_fields, tn_json_root(m->mapped), "", 0, why));
-}
-
-static void misfit(struct tn_mapper *m, const struct tn_err *why)
-{
-    struct tn_batch *b = m->batch;
-    struct tn_run_fault *f = &add_bad(m)->fault;
-    const char *text = why->text;
-    size_t n = strlen(why->field);
-    if (n && strncmp(text, why->field, n) == 0 && strncmp(text + n, ": ", 2) == 0) text += n + 2;
-    f->message = keep(b, tn_str(text));
-    f->field = keep(b, tn_str(why->field));
-    f->value = keep(b, tn_jraw(tn_jget_z(tn_json_root(m->mapped), why->field)));
-    f->file = keep(b, tn_str(tn_plan_file(m->plan)));
-    f->line = tn_plan_line(m->plan, tn_str(why->field));
-}
-
 /* Lists the warnings of a record that is mapped all the same. */
 static void add_warnings(struct tn_mapper *m)
 {
@@ -294,7 +288,7 @@ static void add_warnings(struct tn_mapper *m)
     for (size_t i = 0; i < o->listed && b->warned_count < TN_LIMIT_SYNC_WARNED; i++) {
         struct tn_run_fault *f = &b->warned[b->warned_count++];
         *f = (struct tn_run_fault){.code = tn_run_code(TN_E_mapping),
-                                   .record = keep(b, o->external_id)};
+                                   .record = tn_batch_keep(b, o->external_id)};
         describe(b, f, &o->faults[i]);
     }
 }
@@ -310,12 +304,6 @@ static bool map_row(struct tn_mapper *m, struct tn_err *err)
     if (b->bodies.failed) return tn_buf_ok(&b->bodies, "a page of mapped records", err);
     if (!ok) return reject(m, err);
     m->overruns = 0;
-    struct tn_err why;
-    if (!fits(m, at, &why)) {
-        misfit(m, &why);
-        b->bodies.n = at;
-        return true;
-    }
     add_warnings(m);
     if (m->outcome.external_id.n) {
         add_item(m, at);
@@ -349,7 +337,7 @@ void tn_mapper_undo(struct tn_mapper *m)
     struct tn_batch *b = m->batch;
     size_t count = m->before.count;
     for (size_t i = 0; i < count; i++) b->items[i].state = TN_ITEM_new;
-    b->count = b->compared = b->changes = b->cured_count = 0;
+    b->count = b->compared = b->changes = b->cured_count = b->misfit_count = 0;
     if (b->slot_count) rehash(m, b, b->slot_count);
     while (b->count < count) index_item(m, b, b->count++);
     b->bad_count = m->before.bad_count;

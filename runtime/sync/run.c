@@ -28,6 +28,8 @@ struct leg {
     int64_t pages;
     struct tn_str cursor; /* ours; absent: nowhere */
     int64_t total;
+    struct tn_source_page *held; /* whose texts its items are of, until they are stored */
+    size_t held_count, held_room, held_bytes;
 };
 
 /* A page as the source gave it. */
@@ -72,6 +74,7 @@ struct tn_run {
     struct leg legs[2];
     struct leg *mapping, *ready, *writing;
     bool given;                /* writing is with the sink */
+    struct leg *comparing;     /* ready or writing, while the store is asked about it */
     struct tn_run_view before; /* the view as it was, while a page is being committed */
     struct mark errors_before, warned_before;
     int64_t row_written, pending, committed;
@@ -203,6 +206,10 @@ static struct tn_sink *make_sink(struct tn_run *run, const struct tn_source *sou
         .table = source ? source->table : NULL,
         .entity = source ? source->entity : NULL,
         .adopt = source && source->adopt,
+        .resource = source ? source->resource : NULL,
+        .resources = source ? source->resources : NULL,
+        .plan = source ? source->plan : NULL,
+        .sealer = o->sealer,
         .generation = run->view.generation,
         .row_version = o->row_version,
         .entry = o->entry,
@@ -224,7 +231,7 @@ struct tn_run *tn_run_start(const struct tn_run_options *o, const struct tn_sour
     run->source = *source;
     memcpy(run->view.generation, source->generation, sizeof source->generation);
     run->sink = make_sink(run, source);
-    run->mapper = tn_mapper_new(source->plan, source->fields, source->n_fields, mapper_wakes, run);
+    run->mapper = tn_mapper_new(source->plan, mapper_wakes, run);
     wake(run);
     return run;
 }
@@ -249,6 +256,13 @@ static void release(struct tn_run *run, struct arrived *a)
     *a = (struct arrived){.held = false};
 }
 
+static void let_go(struct tn_run *run, struct leg *leg)
+{
+    for (size_t i = 0; i < leg->held_count && run->source.ops; i++)
+        run->source.ops->release(run->source.self, &leg->held[i]);
+    leg->held_count = leg->held_bytes = 0;
+}
+
 static void close_source(struct tn_run *run)
 {
     tn_mapper_free(run->mapper); /* a function of it may be at work on the page at hand; its plan
@@ -256,6 +270,7 @@ static void close_source(struct tn_run *run)
     run->mapper = NULL;
     release(run, &run->ahead);
     release(run, &run->current);
+    for (int i = 0; i < 2; i++) let_go(run, &run->legs[i]);
     if (run->source.ops) run->source.ops->close(run->source.self);
     run->source.ops = NULL;
     run->fetching = false;
@@ -271,6 +286,7 @@ void tn_run_free(struct tn_run *run)
     for (int i = 0; i < 2; i++) {
         tn_batch_clear(&run->legs[i].batch);
         tn_free((char *)run->legs[i].cursor.p);
+        tn_free(run->legs[i].held);
     }
     tn_buf_clear(&run->errors.json);
     tn_buf_clear(&run->warned.json);
@@ -419,14 +435,15 @@ static bool has_room(const struct tn_run *run, const struct leg *leg)
 {
     const struct tn_batch *b = &leg->batch;
     return b->changes + (b->count - b->compared) + b->bad_count < run->o.commit_rows &&
-           b->rows < LEG_ROWS && b->bodies.n < LEG_BYTES;
+           b->rows < LEG_ROWS && b->bodies.n < LEG_BYTES && leg->held_bytes < LEG_BYTES;
 }
 
 static struct leg *leg_for_page(struct tn_run *run)
 {
     struct leg *leg = run->ready;
-    if (leg) return has_room(run, leg) ? leg : NULL;
+    if (leg) return leg != run->comparing && has_room(run, leg) ? leg : NULL;
     leg = &run->legs[run->writing == &run->legs[0]];
+    let_go(run, leg);
     tn_batch_reset(&leg->batch);
     leg->pages = 0;
     return leg;
@@ -466,6 +483,19 @@ static bool progresses(const struct tn_run *run, struct tn_err *err)
     return tn_fail(err, TN_E_bad_answer, "the peer answered the same page twice: no progress");
 }
 
+/* Only who may become a misfit is asked for as it came. */
+static void hold(struct tn_run *run, struct leg *leg, struct arrived *a)
+{
+    if (!run->source.resource) return;
+    if (leg->held_count == leg->held_room) {
+        leg->held_room = leg->held_room ? leg->held_room * 2 : 8;
+        leg->held = tn_realloc(leg->held, leg->held_room * sizeof *leg->held);
+    }
+    leg->held[leg->held_count++] = a->page;
+    leg->held_bytes += a->page.text.n;
+    a->held = false;
+}
+
 static void page_mapped(struct tn_run *run)
 {
     struct leg *leg = run->mapping;
@@ -474,6 +504,7 @@ static void page_mapped(struct tn_run *run)
     run->current.cursor = NULL;
     leg->total = run->current.page.total;
     leg->pages++;
+    hold(run, leg, &run->current);
     release(run, &run->current);
     run->mapping = NULL;
     run->ready = leg;
@@ -525,6 +556,7 @@ static void advance(struct tn_run *run, struct leg *leg)
     run->view.crashes = 0;
     if (leg->total >= 0) run->view.total = leg->total;
     for (size_t i = 0; i < b->bad_count; i++) list_fault(run, &b->bad[i].fault);
+    for (size_t i = 0; i < b->misfit_count; i++) list_fault(run, &b->misfits[i].fault);
     for (size_t i = 0; i < b->warned_count; i++) list_add(&run->warned, &b->warned[i]);
     run->view.cursor = leg->cursor;
 }
@@ -537,6 +569,7 @@ static void settle(struct tn_run *run)
     run->cursor = (char *)leg->cursor.p;
     leg->cursor = (struct tn_str){NULL, 0};
     leg->pages = 0;
+    let_go(run, leg);
     run->writing = NULL;
     run->committed += run->pending;
     refresh_texts(run);
@@ -583,7 +616,7 @@ static void on_stored(void *arg, enum tn_sunk how, const struct tn_err *err)
 static bool can_wait(const struct tn_run *run, const struct leg *leg)
 {
     const struct tn_batch *b = &leg->batch;
-    if (b->changes || b->bad_count || b->cured_count) return false;
+    if (b->changes || b->bad_count || b->misfit_count || b->cured_count) return false;
     return tn_mono_us() - run->row_written < ROW_EVERY_MS * 1000;
 }
 
@@ -593,7 +626,7 @@ static void write_compared(struct tn_run *run)
     run->given = true;
     advance(run, leg);
     if (run->view.dry_run) {
-        tn_sink_diff(run->sink, &leg->batch, &run->diffs_left, &run->diffs);
+        tn_sink_diff(&leg->batch, &run->diffs_left, &run->diffs);
         settle(run);
     } else if (can_wait(run, leg)) {
         settle(run);
@@ -602,21 +635,31 @@ static void write_compared(struct tn_run *run)
     }
 }
 
-/* Compares what is ready, also while the one before is being written.  True: it did something. */
-static bool compare_on(struct tn_run *run)
+static void on_compared(void *arg, const struct tn_err *err)
+{
+    struct tn_run *run = arg;
+    struct leg *leg = run->comparing;
+    run->comparing = NULL;
+    wake(run);
+    if (!err) return;
+    if (run->writing == leg && !run->given) run->writing = NULL;
+    halt(run, err, "ERR_DATABASE");
+}
+
+/* Compares what is ready, also while the one before is being written. */
+static void compare_on(struct tn_run *run)
 {
     struct leg *leg = run->writing && !run->given ? run->writing : run->ready;
-    struct tn_err err;
-    if (!leg || leg == run->mapping || leg->batch.compared == leg->batch.count) return false;
-    if (tn_sink_compare(run->sink, &leg->batch, &err)) return true;
-    if (run->writing && !run->given) run->writing = NULL;
-    halt(run, &err, "ERR_DATABASE");
-    return true;
+    if (run->comparing || !leg || leg == run->mapping || leg->batch.compared == leg->batch.count)
+        return;
+    run->comparing = leg;
+    tn_sink_compare(run->sink, &leg->batch, on_compared, run);
 }
 
 static bool write_on(struct tn_run *run)
 {
-    bool more = compare_on(run);
+    bool more = false;
+    compare_on(run);
     if (!run->writing && run->ready && run->ready != run->mapping) {
         run->writing = run->ready;
         run->ready = NULL;
@@ -624,7 +667,9 @@ static bool write_on(struct tn_run *run)
         more = true;
     }
     if (!run->writing || run->given) return more;
-    if (run->writing->batch.compared == run->writing->batch.count) write_compared(run);
+    if (run->comparing == run->writing || run->writing->batch.compared < run->writing->batch.count)
+        return more;
+    write_compared(run);
     return true;
 }
 
@@ -692,7 +737,7 @@ static void end(struct tn_run *run)
 /* Nothing more is to come, and what was to be stored is. */
 static bool over(const struct tn_run *run)
 {
-    if (run->writing) return false;
+    if (run->writing || run->comparing) return false;
     if (run->goal != GO_ON || run->halt) return true;
     return run->exhausted && !run->ahead.held && !run->mapping && !run->ready;
 }

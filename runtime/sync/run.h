@@ -10,6 +10,7 @@
 #define TN_SYNC_RUN_H
 
 #include "base/id.h"
+#include "model/check.h"
 #include "sync/run_view.h"
 #include "sync/seal.h"
 #include "sync/source.h"
@@ -35,6 +36,7 @@ struct tn_run_options {
     unsigned diff_max;       /* dry run: records whose changes are listed */
     tn_seal_fn seal;
     void *seal_arg;
+    struct tn_sealer sealer; /* of records' secrets; seal NULL: none can be stored */
     /* A page more is in the counts, or the end is known (status is no longer running) though it may
      * not be stored yet.  May be NULL. */
     void (*progress)(void *arg, const struct tn_run_view *v);

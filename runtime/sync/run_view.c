@@ -131,6 +131,7 @@ static void write_fault(struct tn_jw *w, const struct tn_run_fault *f)
     if (f->value.n) tn_jw_kstr(w, "value", f->value);
     if (f->file.n) tn_jw_kstr(w, "file", f->file);
     if (f->line) tn_jw_kint(w, "line", f->line);
+    if (f->faults.n) tn_jw_kraw(w, "faults", f->faults);
     tn_jw_end(w);
 }
 

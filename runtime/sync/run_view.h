@@ -24,7 +24,8 @@ struct tn_run_fault {
     struct tn_str record; /* external id; "#17" (counted from 1 in its page) when unknown */
     struct tn_str message, field, source, value; /* value: JSON text, may be cut */
     struct tn_str file;
-    int line; /* 0: none */
+    int line;             /* 0: none */
+    struct tn_str faults; /* JSON: all the rules that the record breaks (model/check.h); or empty */
 };
 
 struct tn_run_view {

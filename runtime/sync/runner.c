@@ -9,7 +9,7 @@
 #include "base/time.h"
 #include "loop/loop.h"
 #include "store/commit.h"
-#include "store/store.h"
+#include "store/read.h"
 #include "sync/run.h"
 #include "sync/sink.h"
 
@@ -35,6 +35,8 @@ struct job {
     struct tn_runner *r;
     struct tn_run_view view; /* as it was claimed */
     struct tn_run *run;      /* NULL: its row is being marked as ours, or it loads */
+    struct tn_call *reading; /* of its row */
+    bool touched;            /* the row may have changed since */
     struct tn_loading *loading;
     struct tn_err why; /* it cannot be loaded */
     bool dry;
@@ -51,9 +53,11 @@ struct call {
     struct tn_runner *r; /* NULL: the runner is gone */
     bool deferred;
     int tries;
+    struct tn_call *reading;
     union {
         tn_runner_start_fn started;
         tn_runner_cancel_fn cancelled;
+        tn_runner_read_fn read;
     } done;
     void (*answer)(struct call *c);
     void *arg;
@@ -69,6 +73,7 @@ struct tn_runner_wait {
     struct tn_id id;
     char run[TN_ID_LEN + 1];
     bool look; /* its row may have changed */
+    struct tn_call *reading;
     tn_runner_wait_fn done;
     void *arg;
 };
@@ -157,6 +162,7 @@ static void job_free(struct job *j)
     else
         r->stats.active--;
     if (j->loading) r->o.adapters->stop(j->loading);
+    tn_call_cancel(j->reading);
     tn_run_free(j->run);
     tn_run_view_clear(&j->view);
     tn_free(j);
@@ -173,21 +179,30 @@ static struct job *job_of(const struct tn_runner *r, const struct tn_id *id)
     return NULL;
 }
 
-static bool read_row(struct tn_runner *r, int64_t team, const struct tn_id *id,
+static struct tn_call *ask_row(struct tn_runner *r, int64_t team, const struct tn_id *id,
+                               tn_read_fn done, void *arg)
+{
+    struct tn_read *read = tn_read_new(team);
+    tn_read_get(read, "run", id);
+    return tn_store_read(r->o.store, read, NULL, done, arg);
+}
+
+/* The row that was asked for; failed: the answer's, or NULL. */
+static bool take_row(const struct tn_found *found, const struct tn_err *failed, int64_t team,
                      struct tn_run_view *v, int64_t *version, struct tn_err *err)
 {
-    struct tn_row row;
-    struct tn_buf hold;
-    tn_buf_init(&hold, TN_LIMIT_RECORD);
-    bool ok = tn_store_get(r->o.store, team, "run", id, &row, &hold, err) &&
-              tn_run_view_decode(row.body, v, err);
-    if (ok) {
-        v->team = team;
-        tn_id_text(id, v->id);
-        *version = row.version;
+    if (!failed) failed = tn_found_err(found, 0);
+    if (failed) {
+        *err = *failed;
+        return false;
     }
-    tn_buf_clear(&hold);
-    return ok;
+    const struct tn_row *row = tn_found_row(found, 0, 0);
+    if (!row) return tn_fail(err, TN_E_not_found, "there is no such run");
+    if (!tn_run_view_decode(row->body, v, err)) return false;
+    v->team = team;
+    tn_id_text(&row->id, v->id);
+    *version = row->version;
+    return true;
 }
 
 static bool put_row(struct tn_commit *c, const struct tn_run_view *v, int64_t based_on,
@@ -227,6 +242,7 @@ static void wait_answer(struct tn_runner_wait *w, const struct tn_run_view *v,
     tn_runner_wait_fn done = w->done;
     void *arg = w->arg;
     LEAVE(w);
+    tn_call_cancel(w->reading);
     tn_free(w);
     done(arg, v, err);
 }
@@ -241,30 +257,36 @@ static bool patience_over(const struct job *j)
     return j->decided_us && tn_mono_us() - j->decided_us >= patience_ms(j->r) * 1000;
 }
 
+static void on_wait_row(void *arg, struct tn_found *found, const struct tn_err *failed)
+{
+    struct tn_runner_wait *w = arg;
+    struct tn_run_view v;
+    struct tn_err err;
+    int64_t version;
+    w->reading = NULL;
+    if (w->look) tn_timer_set(w->r->check, 0);
+    tn_run_view_init(&v);
+    if (!take_row(found, failed, w->team, &v, &version, &err))
+        wait_answer(w, NULL, &err);
+    else if (v.status != TN_RUN_running)
+        wait_answer(w, &v, NULL);
+    tn_run_view_clear(&v);
+}
+
 /* Answers the wait if its run has ended. */
 static void wait_look(struct tn_runner_wait *w)
 {
     struct tn_runner *r = w->r;
     struct job *j = job_of(r, &w->id);
     const struct tn_run_view *dry = kept_dry(r, w->team, w->run);
-    struct tn_run_view v;
-    struct tn_err err;
-    int64_t version;
     w->look = false;
     if (j && j->team == w->team) {
         if (patience_over(j)) wait_answer(w, tn_run_view(j->run), NULL);
-        return;
-    }
-    if (dry) {
+    } else if (dry) {
         wait_answer(w, dry, NULL);
-        return;
+    } else {
+        w->reading = ask_row(r, w->team, &w->id, on_wait_row, w);
     }
-    tn_run_view_init(&v);
-    if (!read_row(r, w->team, &w->id, &v, &version, &err))
-        wait_answer(w, NULL, &err);
-    else if (v.status != TN_RUN_running)
-        wait_answer(w, &v, NULL);
-    tn_run_view_clear(&v);
 }
 
 struct tn_runner_wait *tn_runner_wait(struct tn_runner *r, int64_t team, const char *run_id,
@@ -282,6 +304,7 @@ struct tn_runner_wait *tn_runner_wait(struct tn_runner *r, int64_t team, const c
 void tn_runner_wait_cancel(struct tn_runner_wait *w)
 {
     LEAVE(w);
+    tn_call_cancel(w->reading);
     tn_free(w);
 }
 
@@ -376,6 +399,7 @@ static void begin(struct job *j)
         .diff_max = TN_LIMIT_SYNC_DIFFS,
         .seal = o->seal,
         .seal_arg = o->seal_arg,
+        .sealer = o->sealer,
         .progress = on_progress,
         .done = on_run_done,
         .arg = j,
@@ -467,26 +491,12 @@ static void begin_attempt(struct tn_run_view *v)
     v->warnings = 0;
 }
 
-/* Writes into the row that a new attempt begins: from here on nobody else's commits succeed. */
-static void mark(struct job *j)
+static void put_mark(struct job *j, int64_t version)
 {
     struct tn_runner *r = j->r;
-    struct tn_commit *commit;
+    struct tn_commit *commit = tn_commit_new(r->o.store);
     struct tn_err err;
-    int64_t version;
-    bool read = read_row(r, j->team, &j->id, &j->view, &version, &err);
-    if (!read && err.kind != TN_E_not_found) {
-        tn_log(r->o.log, TN_LOG_error, "sync", "a queued run cannot be read: %s", err.text);
-        hand_back(j, LATE_MS);
-        return;
-    }
-    if (!read || j->view.status != TN_RUN_running) {
-        drop_entry(r, &j->entry, j->lease);
-        job_free(j);
-        return;
-    }
     begin_attempt(&j->view);
-    commit = tn_commit_new(r->o.store);
     if (!put_row(commit, &j->view, version, &err)) {
         tn_commit_free(commit);
         hand_back(j, LATE_MS);
@@ -496,6 +506,30 @@ static void mark(struct job *j)
     struct call *c = call_new(r);
     c->job = j;
     tn_store_commit(r->o.store, commit, on_marked, c);
+}
+
+static void on_mark_row(void *arg, struct tn_found *found, const struct tn_err *failed)
+{
+    struct job *j = arg;
+    struct tn_err err;
+    int64_t version;
+    j->reading = NULL;
+    bool read = take_row(found, failed, j->team, &j->view, &version, &err);
+    if (!read && err.kind != TN_E_not_found) {
+        tn_log(j->r->o.log, TN_LOG_error, "sync", "a queued run cannot be read: %s", err.text);
+        hand_back(j, LATE_MS);
+    } else if (!read || j->view.status != TN_RUN_running) {
+        drop_entry(j->r, &j->entry, j->lease);
+        job_free(j);
+    } else {
+        put_mark(j, version);
+    }
+}
+
+/* Writes into the row that a new attempt begins: from here on nobody else's commits succeed. */
+static void mark(struct job *j)
+{
+    j->reading = ask_row(j->r, j->team, &j->id, on_mark_row, j);
 }
 
 static void take(struct tn_runner *r, const struct tn_entry *e)
@@ -553,17 +587,28 @@ static void cancel_job(struct job *j)
         j->view.cancel = true;
 }
 
+static void row_touched(struct job *j);
+
+static void on_touched_row(void *arg, struct tn_found *found, const struct tn_err *failed)
+{
+    struct job *j = arg;
+    struct tn_run_view v;
+    struct tn_err err;
+    int64_t version;
+    j->reading = NULL;
+    tn_run_view_init(&v);
+    if (take_row(found, failed, j->team, &v, &version, &err) && v.cancel) cancel_job(j);
+    tn_run_view_clear(&v);
+    if (j->touched) row_touched(j);
+}
+
 /* Another process has written the row of a run of ours: it may only have asked for the run's end.
  */
 static void row_touched(struct job *j)
 {
-    struct tn_run_view v;
-    struct tn_err err;
-    int64_t version;
     if (j->dry || (j->run ? tn_run_writing(j->run) : !j->loading)) return;
-    tn_run_view_init(&v);
-    if (read_row(j->r, j->team, &j->id, &v, &version, &err) && v.cancel) cancel_job(j);
-    tn_run_view_clear(&v);
+    j->touched = j->reading != NULL;
+    if (!j->reading) j->reading = ask_row(j->r, j->team, &j->id, on_touched_row, j);
 }
 
 static void rows_changed(struct tn_runner *r, const struct tn_change *c)
@@ -611,39 +656,59 @@ static size_t active_key(const struct tn_run_view *v, char *out, size_t size)
 
 static void try_start(struct call *c);
 
-/* True: it ended in between, so it may be tried again. */
-static bool explain_busy(struct call *c)
+static void start_done(struct call *c)
+{
+    start_answer(c);
+    call_free(c);
+}
+
+/* Says which run has the place; one that ended in between is none. */
+static void on_busy(void *arg, struct tn_found *found, const struct tn_err *failed)
+{
+    struct call *c = arg;
+    c->reading = NULL;
+    if (!failed) failed = tn_found_err(found, 0);
+    const struct tn_kv *kv = failed ? NULL : tn_found_kv(found, 0, 0);
+    if (failed) {
+        c->err = *failed;
+    } else if (kv) {
+        tn_fail(&c->err, TN_E_busy, "%s of this integration is running already", c->view.operation);
+        tn_fail_field(&c->err, "%.*s", TN_FMT(kv->value));
+    } else if (++c->tries < CONFLICTS_MAX) {
+        try_start(c);
+        return;
+    } else {
+        tn_fail(&c->err, TN_E_conflict, "runs of this operation began and ended too quickly");
+    }
+    start_done(c);
+}
+
+static void explain_busy(struct call *c)
 {
     char key[128];
     struct tn_str k = {key, active_key(&c->view, key, sizeof key)};
-    struct tn_buf id;
-    tn_buf_init(&id, 64);
-    bool found =
-        tn_store_kv_get(c->r->o.store, c->view.team, TN_RUN_ACTIVE_SPACE, k, &id, NULL, &c->err);
-    if (found) {
-        tn_fail(&c->err, TN_E_busy, "%s of this integration is running already", c->view.operation);
-        tn_fail_field(&c->err, "%.*s", (int)id.n, id.p ? id.p : "");
-    }
-    tn_buf_clear(&id);
-    return !found && c->err.kind == TN_E_not_found;
+    struct tn_read *read = tn_read_new(c->view.team);
+    tn_read_kv(read, TN_RUN_ACTIVE_SPACE, k);
+    c->reading = tn_store_read(c->r->o.store, read, NULL, on_busy, c);
 }
 
 static void on_started(void *arg, const struct tn_committed *done, const struct tn_err *err)
 {
     struct call *c = arg;
     (void)done;
-    if (c->r) {
-        tn_err_clear(&c->err);
-        if (err) c->err = *err;
-        if (err && err->kind == TN_E_conflict && explain_busy(c) && ++c->tries < CONFLICTS_MAX) {
-            try_start(c);
-            return;
-        }
-        c->r->stats.started += !err;
-        if (!err) claim(c->r);
-        start_answer(c);
+    if (!c->r) {
+        call_free(c);
+        return;
     }
-    call_free(c);
+    tn_err_clear(&c->err);
+    if (err) c->err = *err;
+    if (err && err->kind == TN_E_conflict) {
+        explain_busy(c);
+        return;
+    }
+    c->r->stats.started += !err;
+    if (!err) claim(c->r);
+    start_done(c);
 }
 
 static bool build_start(struct call *c, struct tn_commit *commit)
@@ -745,25 +810,43 @@ static void on_cancelled(void *arg, const struct tn_committed *done, const struc
     call_free(c);
 }
 
-/* The wish goes into the row; the page that is being committed elsewhere may be quicker. */
-static void try_cancel(struct call *c)
+static bool put_wish(struct call *c, struct tn_commit *commit, const struct tn_found *found,
+                     const struct tn_err *failed)
 {
-    struct tn_runner *r = c->r;
-    struct tn_commit *commit = tn_commit_new(r->o.store);
     struct tn_id id;
-    int64_t version, team = c->view.team;
-    bool ok = tn_id_parse(tn_str(c->view.id), &id) ||
-              tn_fail(&c->err, TN_E_not_found, "there is no such run");
-    ok = ok && read_row(r, team, &id, &c->view, &version, &c->err);
-    if (ok && c->view.status != TN_RUN_running)
-        ok = tn_fail(&c->err, TN_E_conflict, "the run has ended");
-    ok = ok &&
-         tn_commit_patch(commit, team, "run", &id, TN_STR("{\"cancel\":true}"), version, &c->err);
-    if (ok) {
-        tn_store_commit(r->o.store, commit, on_cancelled, c);
+    int64_t version;
+    if (!take_row(found, failed, c->view.team, &c->view, &version, &c->err)) return false;
+    if (c->view.status != TN_RUN_running)
+        return tn_fail(&c->err, TN_E_conflict, "the run has ended");
+    return tn_id_parse(tn_str(c->view.id), &id) &&
+           tn_commit_patch(commit, c->view.team, "run", &id, TN_STR("{\"cancel\":true}"), version,
+                           &c->err);
+}
+
+static void on_cancel_row(void *arg, struct tn_found *found, const struct tn_err *failed)
+{
+    struct call *c = arg;
+    struct tn_commit *commit = tn_commit_new(c->r->o.store);
+    c->reading = NULL;
+    tn_err_clear(&c->err);
+    if (put_wish(c, commit, found, failed)) {
+        tn_store_commit(c->r->o.store, commit, on_cancelled, c);
         return;
     }
     tn_commit_free(commit);
+    cancel_answer(c);
+    call_free(c);
+}
+
+/* The wish goes into the row; the page that is being committed elsewhere may be quicker. */
+static void try_cancel(struct call *c)
+{
+    struct tn_id id;
+    if (tn_id_parse(tn_str(c->view.id), &id)) {
+        c->reading = ask_row(c->r, c->view.team, &id, on_cancel_row, c);
+        return;
+    }
+    tn_fail(&c->err, TN_E_not_found, "there is no such run");
     call_defer(c);
 }
 
@@ -788,22 +871,50 @@ void tn_runner_cancel(struct tn_runner *r, int64_t team, const char *run_id,
 
 /* ------------------------------------------------------------------ reading */
 
-bool tn_runner_read(struct tn_runner *r, int64_t team, const char *run_id, struct tn_run_view *v,
-                    struct tn_err *err)
+static void read_answer(struct call *c)
 {
-    struct tn_id id;
+    c->done.read(c->arg, c->err.kind ? NULL : &c->view, c->err.kind ? &c->err : NULL);
+}
+
+static void on_read_row(void *arg, struct tn_found *found, const struct tn_err *failed)
+{
+    struct call *c = arg;
     int64_t version;
-    if (!tn_id_parse(tn_str(run_id), &id))
-        return tn_fail(err, TN_E_not_found, "there is no such run");
-    struct job *j = job_of(r, &id);
-    const struct tn_run_view *dry = kept_dry(r, team, run_id);
-    if (j && (j->run || j->dry) && j->team == team)
-        tn_run_view_copy(v, j->run ? tn_run_view(j->run) : &j->view);
-    else if (dry)
-        tn_run_view_copy(v, dry);
+    c->reading = NULL;
+    if (take_row(found, failed, c->view.team, &c->view, &version, &c->err)) tn_err_clear(&c->err);
+    read_answer(c);
+    call_free(c);
+}
+
+/* What this process knows of the run itself; NULL: nothing. */
+static const struct tn_run_view *known_view(const struct tn_runner *r, int64_t team,
+                                            const struct tn_id *id, const char *run_id)
+{
+    struct job *j = job_of(r, id);
+    if (j && (j->run || j->dry) && j->team == team) return j->run ? tn_run_view(j->run) : &j->view;
+    return kept_dry(r, team, run_id);
+}
+
+void tn_runner_read(struct tn_runner *r, int64_t team, const char *run_id, tn_runner_read_fn done,
+                    void *arg)
+{
+    struct call *c = call_new(r);
+    struct tn_id id;
+    c->done.read = done;
+    c->arg = arg;
+    c->answer = read_answer;
+    c->view.team = team;
+    bool named = tn_id_parse(tn_str(run_id), &id);
+    const struct tn_run_view *known = named ? known_view(r, team, &id, run_id) : NULL;
+    if (named && !known) {
+        c->reading = ask_row(r, team, &id, on_read_row, c);
+        return;
+    }
+    if (known)
+        tn_run_view_copy(&c->view, known);
     else
-        return read_row(r, team, &id, v, &version, err);
-    return true;
+        tn_fail(&c->err, TN_E_not_found, "there is no such run");
+    call_defer(c);
 }
 
 struct tn_runner_stats tn_runner_stats(const struct tn_runner *r)
@@ -828,7 +939,7 @@ static bool answer_one(struct tn_runner *r)
 static bool look_one(struct tn_runner *r)
 {
     for (struct tn_runner_wait *w = r->waits; w; w = w->next) {
-        if (!w->look) continue;
+        if (!w->look || w->reading) continue;
         wait_look(w);
         return true;
     }
@@ -873,7 +984,8 @@ static void check(void *arg)
 /* The store may still call back: the call stays, without us. */
 static void call_drop(struct call *c)
 {
-    bool mine = c->deferred;
+    bool mine = c->deferred || c->reading;
+    tn_call_cancel(c->reading);
     LEAVE(c);
     c->r = NULL;
     if (c->answer) {

@@ -7,6 +7,7 @@
 #define TN_SYNC_RUNNER_H
 
 #include "base/err.h"
+#include "model/check.h"
 #include "sync/run_view.h"
 #include "sync/seal.h"
 #include "sync/source.h"
@@ -33,6 +34,7 @@ struct tn_runner_options {
     int64_t drain_ms; /* how long a run goes on with scripts that were replaced; 0: 30 minutes */
     tn_seal_fn seal;  /* NULL: payloads are stored as they came */
     void *seal_arg;
+    struct tn_sealer sealer; /* of records' secrets */
 };
 /* Begins at once with what is due, also with what a dead process left behind. */
 struct tn_runner *tn_runner_open(const struct tn_runner_options *o);
@@ -70,10 +72,13 @@ typedef void (*tn_runner_cancel_fn)(void *arg, const struct tn_err *err);
 void tn_runner_cancel(struct tn_runner *r, int64_t team, const char *run_id,
                       tn_runner_cancel_fn done, void *arg);
 
-/* The run as the store has it; false: not_found, or what reading can say.  v was initialised.
- * The counts of a run that goes on in this process are those of this moment. */
-TN_MUST_CHECK bool tn_runner_read(struct tn_runner *r, int64_t team, const char *run_id,
-                                  struct tn_run_view *v, struct tn_err *err);
+/* The run as the store has it, or NULL with err: not_found, cancelled when the runner closes first,
+ * or what reading can say.  The counts of a run that goes on in this process are those of this
+ * moment.  v is borrowed for the call. */
+typedef void (*tn_runner_read_fn)(void *arg, const struct tn_run_view *v, const struct tn_err *err);
+/* done is called once, in a later turn. */
+void tn_runner_read(struct tn_runner *r, int64_t team, const char *run_id, tn_runner_read_fn done,
+                    void *arg);
 
 struct tn_runner_stats {
     unsigned active;                                             /* worked on here */

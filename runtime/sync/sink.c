@@ -3,16 +3,17 @@
 
 #include <stdio.h>
 
+#include "base/fault.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "loop/loop.h"
 #include "store/commit.h"
-#include "store/store.h"
+#include "store/read.h"
+#include "sync/match.h"
 #include "sync/diff.h"
 
 enum {
-    COMPARE_STEP = 250,
     CHUNK_BYTES = 6 * 1024 * 1024,
     QUARANTINE_BYTES = 10 * 1024 * 1024, /* leaves room for the row in TN_LIMIT_COMMIT */
     CONFLICTS_MAX = 8,
@@ -39,9 +40,13 @@ struct tn_sink {
     struct tn_id run_id, integration_id;
     struct tn_origin origin;
     int64_t team;
+    struct tn_match *compare; /* NULL: there is no source */
+    struct tn_match *recheck; /* of a page on its way, while compare is at the next */
     struct tn_timer *pause;
     struct flight *flight;
-    struct tn_buf form; /* bodies of rows while a commit is built */
+    struct tn_call *reading; /* the row, after a conflict */
+    struct tn_err conflict;  /* why it is read */
+    struct tn_buf form;      /* bodies of rows while a commit is built */
 
     enum job job;
     struct tn_batch *batch;
@@ -53,12 +58,31 @@ struct tn_sink {
     struct tn_run_counts late;
     bool cancelled;
 
-    bool quarantined; /* this integration has records in quarantine */
-    bool looked;      /* ... was looked up */
+    bool stale, mending; /* the page has stale items; they are sent once more, its row is stored */
+    size_t told, filed;  /* misfits of the batch that are in the counts; in quarantine */
+    tn_sink_compared_fn compared;
+    void *compared_arg;
     int64_t quarantine_left;
 };
 
 static void attempt(void *arg);
+
+static struct tn_match *make_compare(const struct tn_sink *s, bool bodies)
+{
+    const struct tn_match_options o = {
+        .store = s->o.store,
+        .team = s->team,
+        .source = s->origin,
+        .integration = s->integration,
+        .table = s->table,
+        .resource = s->o.resource,
+        .resources = s->o.resources,
+        .plan = s->o.plan,
+        .sealer = s->o.sealer,
+        .bodies = bodies,
+    };
+    return s->o.table ? tn_match_new(&o) : NULL;
+}
 
 struct tn_sink *tn_sink_new(const struct tn_sink_options *o, const struct tn_run_view *v)
 {
@@ -75,6 +99,7 @@ struct tn_sink *tn_sink_new(const struct tn_sink_options *o, const struct tn_run
     s->origin = (struct tn_origin){.integration = s->integration_id, .entity = tn_str(s->entity)};
     s->team = v->team;
     s->quarantine_left = TN_LIMIT_SYNC_QUARANTINE;
+    s->compare = make_compare(s, v->dry_run);
     s->pause = tn_timer_new(o->loop, attempt, s);
     tn_buf_init(&s->form, FORM_MAX);
     return s;
@@ -84,6 +109,9 @@ void tn_sink_free(struct tn_sink *s)
 {
     if (!s) return;
     if (s->flight) s->flight->sink = NULL;
+    tn_call_cancel(s->reading);
+    tn_match_free(s->compare);
+    tn_match_free(s->recheck);
     tn_timer_free(s->pause);
     tn_buf_clear(&s->form);
     tn_free(s->table);
@@ -106,101 +134,31 @@ bool tn_sink_cancelled(const struct tn_sink *s)
 
 /* ------------------------------------------------------------------ compare */
 
-static bool found_cured(void *arg, const struct tn_row *row)
+static void on_compared(void *arg, const struct tn_err *err)
 {
-    struct tn_batch *b = arg;
-    if (b->cured_count == b->cured_room) {
-        b->cured_room = b->cured_room ? b->cured_room * 2 : 16;
-        b->cured = tn_realloc(b->cured, b->cured_room * sizeof *b->cured);
-    }
-    b->cured[b->cured_count++] = row->id;
-    return true;
+    struct tn_sink *s = arg;
+    s->compared(s->compared_arg, err);
 }
 
-/* Rows of this integration and entity in quarantine; ids NULL: any. */
-static bool query_quarantine(struct tn_sink *s, const struct tn_str *ids, size_t count,
-                             size_t limit, tn_row_fn fn, void *arg, struct tn_err *err)
+void tn_sink_compare(struct tn_sink *s, struct tn_batch *b, tn_sink_compared_fn done, void *arg)
 {
-    struct tn_str integration = tn_str(s->integration), entity = tn_str(s->entity);
-    struct tn_filter filters[3] = {
-        {"integration", TN_FILTER_eq, &integration, 1},
-        {"entity", TN_FILTER_eq, &entity, 1},
-        {"external_id", TN_FILTER_in, ids, count},
-    };
-    struct tn_query q = {.team = s->team,
-                         .table = "quarantine",
-                         .filters = filters,
-                         .filter_count = ids ? 3 : 2,
-                         .limit = limit};
-    struct tn_page page;
-    tn_page_init(&page);
-    bool ok = tn_store_query(s->o.store, &q, fn, arg, &page, err);
-    tn_page_clear(&page);
-    return ok;
+    s->compared = done;
+    s->compared_arg = arg;
+    tn_match_slice(s->compare, b, on_compared, s);
 }
 
-static bool note_row(void *arg, const struct tn_row *row)
+static void diff_item(const struct tn_batch *b, const struct tn_batch_item *it, struct tn_jw *w)
 {
-    struct tn_id *id = arg;
-    *id = row->id;
-    return false;
-}
-
-static bool find_cured(struct tn_sink *s, struct tn_batch *b, const struct tn_str *ids,
-                       size_t count, struct tn_err *err)
-{
-    static const struct tn_id none;
-    struct tn_id any = none;
-    if (!s->looked) {
-        if (!query_quarantine(s, NULL, 0, 1, note_row, &any, err)) return false;
-        s->quarantined = memcmp(&any, &none, sizeof any) != 0;
-        s->looked = true;
-    }
-    return !s->quarantined || query_quarantine(s, ids, count, 0, found_cured, b, err);
-}
-
-bool tn_sink_compare(struct tn_sink *s, struct tn_batch *b, struct tn_err *err)
-{
-    struct tn_str ids[COMPARE_STEP];
-    unsigned char hashes[COMPARE_STEP][TN_HASH_LEN];
-    bool found[COMPARE_STEP];
-    struct tn_batch_item *items = b->items + b->compared;
-    size_t n = b->count - b->compared < COMPARE_STEP ? b->count - b->compared : COMPARE_STEP;
-    if (n == 0) return true;
-    for (size_t i = 0; i < n; i++) ids[i] = items[i].external_id;
-    if (!tn_store_link_hashes(s->o.store, s->team, &s->origin, ids, n, hashes, found, err))
-        return false;
-    if (!find_cured(s, b, ids, n, err)) return false;
-    for (size_t i = 0; i < n; i++) {
-        if (items[i].state == TN_ITEM_twice) continue;
-        bool same = found[i] && memcmp(hashes[i], items[i].hash, TN_HASH_LEN) == 0;
-        items[i].state = !found[i] ? TN_ITEM_new : same ? TN_ITEM_same : TN_ITEM_changed;
-        b->changes += !same;
-    }
-    b->compared += n;
-    return true;
-}
-
-static void diff_item(struct tn_sink *s, const struct tn_batch *b, const struct tn_batch_item *it,
-                      struct tn_jw *w)
-{
-    struct tn_buf hold;
-    struct tn_row row;
-    struct tn_err err;
-    tn_buf_init(&hold, TN_LIMIT_RECORD);
-    bool known = it->state == TN_ITEM_changed &&
-                 tn_store_get_by_link(s->o.store, s->team, s->table, &s->origin, it->external_id,
-                                      &row, &hold, &err);
+    struct tn_str before = it->before ? it->before->body : TN_STR("");
     tn_jw_object(w);
     tn_jw_kstr(w, "externalId", it->external_id);
     tn_jw_kz(w, "change", it->state == TN_ITEM_new ? "created" : "updated");
     tn_jw_key(w, TN_STR("fields"));
-    tn_diff_members(known ? row.body : TN_STR(""), tn_batch_body(b, it), DIFF_MEMBERS, w);
+    tn_diff_members(before, tn_batch_body(b, it), DIFF_MEMBERS, w);
     tn_jw_end(w);
-    tn_buf_clear(&hold);
 }
 
-void tn_sink_diff(struct tn_sink *s, const struct tn_batch *b, unsigned *left, struct tn_buf *diffs)
+void tn_sink_diff(const struct tn_batch *b, unsigned *left, struct tn_buf *diffs)
 {
     for (size_t i = 0; i < b->count && *left; i++) {
         const struct tn_batch_item *it = &b->items[i];
@@ -210,7 +168,7 @@ void tn_sink_diff(struct tn_sink *s, const struct tn_batch *b, unsigned *left, s
         if (diffs->n) diffs->p[--diffs->n] = '\0';
         tn_buf_addc(diffs, diffs->n ? ',' : '[');
         tn_jw_init(&w, diffs);
-        diff_item(s, b, it, &w);
+        diff_item(b, it, &w);
         tn_buf_addc(diffs, ']');
         --*left;
         if (!diffs->failed) continue;
@@ -222,10 +180,13 @@ void tn_sink_diff(struct tn_sink *s, const struct tn_batch *b, unsigned *left, s
 /* ------------------------------------------------------------------ building commits */
 
 /* The item stays out, is counted as failed from the next commit on, and the rest goes on. */
-static void refuse(struct tn_sink *s, struct tn_batch_item *it, enum tn_kind kind, const char *why)
+static void refuse(struct tn_sink *s, struct tn_batch_item *it, enum tn_kind kind, const char *why,
+                   struct tn_str faults)
 {
-    struct tn_run_fault f = {
-        .code = tn_run_code(kind), .record = it->external_id, .message = tn_str(why)};
+    struct tn_run_fault f = {.code = tn_run_code(kind),
+                             .record = it->external_id,
+                             .message = tn_str(why),
+                             .faults = faults};
     s->late.created -= it->state == TN_ITEM_new;
     s->late.updated -= it->state == TN_ITEM_changed;
     s->late.failed++;
@@ -242,19 +203,24 @@ static void refuse_key(struct tn_sink *s, struct tn_batch_item *it, const struct
              key ? "; let the mapping make the keys differ or remove the old record" : "",
              o->adoptable && !s->o.adopt ? ", or let the operation say on_key_conflict = \"adopt\""
                                          : "");
-    refuse(s, it, o->why->kind, text);
+    refuse(s, it, o->why->kind, text,
+           key ? tn_match_taken(s->compare, s->batch, it, o->why) : TN_STR(""));
 }
 
 static bool add_upsert(struct tn_sink *s, struct tn_commit *c, struct tn_batch_item *it,
                        struct tn_err *err)
 {
+    static const struct tn_id none;
     struct tn_upsert u = {.team = s->team,
                           .table = s->table,
                           .source = s->origin,
                           .external_id = it->external_id,
                           .body = tn_batch_body(s->batch, it),
+                          .based_on = it->before ? it->before->version : 0,
+                          .id = it->before || tn_id_eq(&it->id, &none) ? NULL : &it->id,
                           .on_key_conflict = s->o.adopt ? TN_KEY_adopt : TN_KEY_refuse};
     memcpy(u.hash, it->hash, sizeof u.hash);
+    if (u.based_on && TN_FAULT("sync.stale")) u.based_on++;
     return tn_commit_upsert(c, &u, err);
 }
 
@@ -287,10 +253,11 @@ static bool add_records(struct tn_sink *s, struct tn_commit *c, struct flight *f
     for (; i < b->count && tn_commit_bytes(c) < CHUNK_BYTES; i++) {
         struct tn_batch_item *it = &b->items[i];
         if (it->state != TN_ITEM_new && it->state != TN_ITEM_changed) continue;
+        if (s->mending && !it->stale) continue;
         if (add_upsert(s, c, it, err))
             f->items[f->count++] = i;
         else if (err->kind == TN_E_invalid || err->kind == TN_E_too_large)
-            refuse(s, it, TN_E_conflict, err->text);
+            refuse(s, it, TN_E_conflict, err->text, TN_STR(""));
         else
             return false;
     }
@@ -299,17 +266,21 @@ static bool add_records(struct tn_sink *s, struct tn_commit *c, struct flight *f
     return !s->o.adopt || add_present(s, c, f, err);
 }
 
+static void mix(uint64_t h[2], unsigned char byte)
+{
+    h[0] = (h[0] ^ byte) * 0x100000001b3u;
+    h[1] = (h[1] + byte) * 0xff51afd7ed558ccdu;
+    h[1] ^= h[1] >> 29;
+}
+
 /* A record without an id is known in quarantine by its bytes, so that it lies there only once. */
 static struct tn_str quarantine_key(const struct tn_batch_bad *bad, char out[48])
 {
-    uint64_t a = 0xcbf29ce484222325u, b = 0x9E3779B97F4A7C15u;
+    uint64_t h[2] = {0xcbf29ce484222325u, 0x9E3779B97F4A7C15u};
     if (bad->external_id.n) return bad->external_id;
-    for (size_t i = 0; i < bad->payload.n; i++) {
-        a = (a ^ (unsigned char)bad->payload.p[i]) * 0x100000001b3u;
-        b = (b + (unsigned char)bad->payload.p[i]) * 0xff51afd7ed558ccdu;
-        b ^= b >> 29;
-    }
-    int n = snprintf(out, 48, "?%016llx%016llx", (unsigned long long)a, (unsigned long long)b);
+    for (size_t i = 0; i < bad->payload.n; i++) mix(h, (unsigned char)bad->payload.p[i]);
+    int n =
+        snprintf(out, 48, "?%016llx%016llx", (unsigned long long)h[0], (unsigned long long)h[1]);
     return (struct tn_str){out, (size_t)n};
 }
 
@@ -334,6 +305,7 @@ static bool write_quarantined(struct tn_sink *s, const struct tn_batch_bad *bad,
     tn_jw_kstr(&w, "field", f->field);
     tn_jw_kstr(&w, "file", f->file);
     tn_jw_kint(&w, "line", f->line);
+    if (f->faults.n) tn_jw_kraw(&w, "faults", f->faults);
     tn_jw_kz(&w, "generation", s->generation);
     tn_jw_kbool(&w, "sealed", s->o.seal != NULL);
     tn_jw_kstr(&w, "payload", s->o.seal ? tn_buf_str(&sealed) : bad->payload);
@@ -342,31 +314,56 @@ static bool write_quarantined(struct tn_sink *s, const struct tn_batch_bad *bad,
     return ok && tn_buf_ok(&s->form, "a quarantined record", err);
 }
 
+/* A record has one row in quarantine, so its id is made of who it is. */
+static struct tn_id quarantine_id(const struct tn_sink *s, struct tn_str key)
+{
+    const struct tn_str parts[] = {
+        {(const char *)s->integration_id.b, sizeof s->integration_id.b}, s->origin.entity, key};
+    uint64_t h[2] = {0xcbf29ce484222325u, 0x9E3779B97F4A7C15u};
+    struct tn_id id;
+    for (int i = 0; i < 3; i++) {
+        for (size_t at = 0; at < parts[i].n; at++) mix(h, (unsigned char)parts[i].p[at]);
+        mix(h, 0xff); /* occurs in no UTF-8 */
+    }
+    _Static_assert(sizeof h == sizeof id.b, "both are 128 bits");
+    memcpy(id.b, h, sizeof id.b);
+    id.b[6] =
+        (unsigned char)(0x80 | (id.b[6] & 0x0f)); /* UUID, version 8: made by a rule of ours */
+    id.b[8] = (unsigned char)(0x80 | (id.b[8] & 0x3f));
+    return id;
+}
+
 static bool add_quarantined(struct tn_sink *s, struct tn_commit *c, const struct tn_batch_bad *bad,
                             struct tn_err *err)
 {
     char hold[48];
     struct tn_str key = quarantine_key(bad, hold);
-    struct tn_id id = tn_id_new();
-    if (!query_quarantine(s, &key, 1, 1, note_row, &id, err)) return false;
+    struct tn_id id = quarantine_id(s, key);
     if (write_quarantined(s, bad, key, err) &&
         tn_commit_put(c, s->team, "quarantine", &id, tn_buf_str(&s->form), TN_ANY, err))
         return true;
     return err->kind == TN_E_too_large; /* listed and counted all the same */
 }
 
+static bool add_all_quarantined(struct tn_sink *s, struct tn_commit *c,
+                                const struct tn_batch_bad *bad, size_t n, struct tn_err *err)
+{
+    for (size_t i = 0; i < n && s->quarantine_left > 0; i++) {
+        if (tn_commit_bytes(c) >= QUARANTINE_BYTES) break;
+        if (!add_quarantined(s, c, &bad[i], err)) return false;
+        s->quarantine_left--;
+        tn_match_quarantined(s->compare);
+    }
+    return true;
+}
+
 static bool add_quarantine(struct tn_sink *s, struct tn_commit *c, struct tn_err *err)
 {
     const struct tn_batch *b = s->batch;
-    for (size_t i = 0; i < b->cured_count; i++)
+    for (size_t i = 0; i < b->cured_count && !s->mending; i++)
         if (!tn_commit_delete(c, s->team, "quarantine", &b->cured[i], TN_ANY, err)) return false;
-    for (size_t i = 0; i < b->bad_count && s->quarantine_left > 0; i++) {
-        if (tn_commit_bytes(c) >= QUARANTINE_BYTES) break;
-        if (!add_quarantined(s, c, &b->bad[i], err)) return false;
-        s->quarantine_left--;
-        s->quarantined = true;
-    }
-    return true;
+    return (s->mending || add_all_quarantined(s, c, b->bad, b->bad_count, err)) &&
+           add_all_quarantined(s, c, b->misfits + s->filed, b->misfit_count - s->filed, err);
 }
 
 static bool add_row(struct tn_sink *s, struct tn_commit *c, struct tn_err *err)
@@ -398,6 +395,7 @@ static bool build(struct tn_sink *s, struct tn_commit *c, struct flight *f, stru
     if (s->job == JOB_page && !add_records(s, c, f, err)) return false;
     if (!f->last) return tn_commit_expect(c, s->team, "run", &s->run_id, s->o.row_version, err);
     if (s->job == JOB_page && !add_quarantine(s, c, err)) return false;
+    if (s->mending) return tn_commit_expect(c, s->team, "run", &s->run_id, s->o.row_version, err);
     f->row_at = tn_commit_count(c);
     if (!add_row(s, c, err)) return false;
     if (s->job == JOB_end) return add_farewell(s, c, err);
@@ -438,43 +436,105 @@ static void failed(struct tn_sink *s, const struct tn_err *err)
     tn_timer_set(s->pause, pause_ms(s));
 }
 
-/* Finds out who has the run now.  We have it still when the row changed only because somebody asked
- * for the run's end. */
-static void reread(struct tn_sink *s, const struct tn_err *conflict)
+/* A record that was judged over another one breaks a rule, now that this one has changed. */
+static void tell_misfits(struct tn_sink *s)
+{
+    for (; s->told < s->batch->misfit_count; s->told++) {
+        const struct tn_batch_bad *bad = &s->batch->misfits[s->told];
+        s->late.created -= bad->fresh;
+        s->late.updated -= !bad->fresh;
+        s->late.failed++;
+        s->o.refused(s->o.arg, &bad->fault);
+    }
+}
+
+static size_t next_stale(const struct tn_batch *b, size_t i)
+{
+    while (i < b->count && !b->items[i].stale) i++;
+    return i;
+}
+
+static void mend(struct tn_sink *s, size_t from);
+
+static void on_judged(void *arg, const struct tn_err *err)
+{
+    struct tn_sink *s = arg;
+    if (err)
+        failed(s, err);
+    else
+        mend(s, tn_match_upto(s->recheck));
+}
+
+/* Judges stale items over the records as they are now, then sends them. */
+static void mend(struct tn_sink *s, size_t from)
+{
+    size_t next = next_stale(s->batch, from);
+    if (!s->recheck) s->recheck = make_compare(s, false);
+    tell_misfits(s);
+    if (next < s->batch->count)
+        tn_match_again(s->recheck, s->batch, next, on_judged, s);
+    else
+        attempt(s);
+}
+
+/* We have the run still when its row changed only because somebody asked for the run's end. */
+static void take_row(struct tn_sink *s, const struct tn_row *row)
 {
     struct tn_run_view now;
-    struct tn_row row;
-    struct tn_buf hold;
     struct tn_err err;
     tn_run_view_init(&now);
-    tn_buf_init(&hold, TN_LIMIT_RECORD);
-    bool read = tn_store_get(s->o.store, s->team, "run", &s->run_id, &row, &hold, &err) &&
-                tn_run_view_decode(row.body, &now, &err);
+    bool read = row && tn_run_view_decode(row->body, &now, &err);
     bool ours = read && now.status == TN_RUN_running && now.attempt == s->view->attempt;
-    bool gone = read ? !ours : err.kind == TN_E_not_found;
-    bool moved = ours && row.version != s->o.row_version;
+    bool gone = read ? !ours : !row;
+    bool moved = ours && row->version != s->o.row_version;
     if (ours) {
-        s->o.row_version = row.version;
+        s->o.row_version = row->version;
         s->cancelled |= now.cancel;
     }
     tn_run_view_clear(&now);
-    tn_buf_clear(&hold);
     if (gone)
-        finish(s, TN_SUNK_lost, conflict);
+        finish(s, TN_SUNK_lost, &s->conflict);
     else if (s->job == JOB_stop && !moved) /* the lease was lost, the row is as we left it */
-        finish(s, TN_SUNK_lost, conflict);
+        finish(s, TN_SUNK_lost, &s->conflict);
     else if (++s->conflicts > CONFLICTS_MAX)
-        finish(s, TN_SUNK_failed, conflict);
+        finish(s, TN_SUNK_failed, &s->conflict);
     else
         tn_timer_set(s->pause, 0);
+}
+
+static void on_row(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct tn_sink *s = arg;
+    s->reading = NULL;
+    if (!err) err = tn_found_err(found, 0);
+    if (!err)
+        take_row(s, tn_found_row(found, 0, 0));
+    else if (++s->conflicts > CONFLICTS_MAX)
+        finish(s, TN_SUNK_failed, &s->conflict);
+    else
+        tn_timer_set(s->pause, 0);
+}
+
+/* Finds out who has the run now. */
+static void reread(struct tn_sink *s, const struct tn_err *conflict)
+{
+    struct tn_read *read = tn_read_new(s->team);
+    s->conflict = *conflict;
+    tn_read_get(read, "run", &s->run_id);
+    s->reading = tn_store_read(s->o.store, read, NULL, on_row, s);
 }
 
 /* The store looks again at what was compared before: what it found otherwise is set right. */
 static void settle_item(struct tn_sink *s, struct tn_batch_item *it, const struct tn_op_outcome *o)
 {
     bool foretold_new = it->state == TN_ITEM_new;
+    it->stale = false;
     switch (o->kind) {
-    case TN_DONE_conflict: refuse_key(s, it, o); return;
+    case TN_DONE_conflict:
+        it->stale = o->why->code == TN_CODE_stale && s->conflicts < CONFLICTS_MAX;
+        s->stale |= it->stale;
+        if (!it->stale) refuse_key(s, it, o);
+        return;
     case TN_DONE_created:
         s->late.created += !foretold_new;
         s->late.updated -= !foretold_new;
@@ -496,14 +556,23 @@ static void stored(struct tn_sink *s, const struct flight *f, const struct tn_co
 {
     for (size_t i = 0; i < f->count; i++)
         settle_item(s, &s->batch->items[f->items[i]], &done->ops[i]);
-    s->tries = s->conflicts = 0;
+    s->tries = 0;
     if (!f->last) {
         s->from = f->next;
         attempt(s);
         return;
     }
-    s->o.row_version = done->ops[f->row_at].version;
-    finish(s, TN_SUNK_stored, NULL);
+    if (!s->mending) s->o.row_version = done->ops[f->row_at].version;
+    if (!s->stale) {
+        finish(s, TN_SUNK_stored, NULL);
+        return;
+    }
+    s->filed = s->batch->misfit_count;
+    s->conflicts++;
+    s->mending = true;
+    s->stale = false;
+    s->from = 0;
+    mend(s, 0);
 }
 
 static void on_commit(void *arg, const struct tn_committed *done, const struct tn_err *err)
@@ -557,6 +626,9 @@ void tn_sink_page(struct tn_sink *s, struct tn_batch *b, const struct tn_run_vie
                   tn_sink_fn done, void *arg)
 {
     s->batch = b;
+    s->told = b->misfit_count;
+    s->filed = 0;
+    s->stale = s->mending = false;
     begin(s, JOB_page, v, done, arg);
 }
 

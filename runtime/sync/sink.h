@@ -9,6 +9,7 @@
 #define TN_SYNC_SINK_H
 
 #include "base/id.h"
+#include "model/check.h"
 #include "sync/batch.h"
 #include "sync/run_view.h"
 #include "sync/seal.h"
@@ -24,8 +25,12 @@ struct tn_sink_options {
     struct tn_loop *loop;
     struct tn_store *store;
     struct tn_log *log;
-    const char *table, *entity; /* where records go, what they are called over there */
-    bool adopt;                 /* on_key_conflict */
+    const char *table, *entity;          /* where records go, what they are called over there */
+    const struct tn_entity *resource;    /* as in source.h */
+    const struct tn_entities *resources; /* likewise */
+    const struct tn_plan *plan;          /* likewise */
+    struct tn_sealer sealer;             /* of records' secrets */
+    bool adopt;                          /* on_key_conflict */
     const char *generation;
     int64_t row_version; /* of the run's row */
     struct tn_id entry;  /* its queue entry and the lease on it */
@@ -41,12 +46,13 @@ struct tn_sink_options {
 struct tn_sink *tn_sink_new(const struct tn_sink_options *o, const struct tn_run_view *v);
 void tn_sink_free(struct tn_sink *s); /* NULL does nothing */
 
-/* Compares items from b->compared on, for one slice: each becomes new, changed or the same. */
-TN_MUST_CHECK bool tn_sink_compare(struct tn_sink *s, struct tn_batch *b, struct tn_err *err);
+/* Finds out what is new, changed, the same or a misfit, from item b->compared on, for one slice.
+ * done comes in a later turn; err NULL: it is compared.  Until then nothing is added to b. */
+typedef void (*tn_sink_compared_fn)(void *arg, const struct tn_err *err);
+void tn_sink_compare(struct tn_sink *s, struct tn_batch *b, tn_sink_compared_fn done, void *arg);
 /* Appends to the JSON array diffs what would happen to the page's records, at most *left of them.
  */
-void tn_sink_diff(struct tn_sink *s, const struct tn_batch *b, unsigned *left,
-                  struct tn_buf *diffs);
+void tn_sink_diff(const struct tn_batch *b, unsigned *left, struct tn_buf *diffs);
 
 enum tn_sunk {
     TN_SUNK_stored,

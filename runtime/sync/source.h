@@ -11,7 +11,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
-struct tn_field;
+struct tn_entities;
+struct tn_entity;
 struct tn_loading;
 struct tn_plan;
 
@@ -53,11 +54,11 @@ struct tn_source_ops {
 struct tn_source {
     const struct tn_source_ops *ops;
     void *self;
-    const struct tn_plan *plan;    /* how a record becomes ours; lives as long as the source */
-    const char *table;             /* where records go: the resource's table */
-    const struct tn_field *fields; /* what it may hold (base/field.h) */
-    size_t n_fields;               /* 0: not checked */
-    const char *entity;            /* "item": part of the link's key */
+    const struct tn_plan *plan;       /* how a record becomes ours; lives as long as the source */
+    const char *table;                /* where records go: the resource's table */
+    const struct tn_entity *resource; /* whose rules they keep; NULL: none are known */
+    const struct tn_entities *resources; /* that references name; NULL: none */
+    const char *entity;                  /* "item": part of the link's key */
     bool adopt; /* a record that was made anew over there keeps its record here (on_key_conflict) */
     const char *mapping;        /* "mappings/oracle_fusion/item.lua" */
     char generation[65];        /* SHA-256 in hex of the unit's files */

@@ -74,7 +74,7 @@ static int set_up(void **state)
 {
     struct bench *b = TN_NEW(struct bench);
     b->plan = make_plan();
-    b->mapper = tn_mapper_new(b->plan, NULL, 0, wakes, NULL);
+    b->mapper = tn_mapper_new(b->plan, wakes, NULL);
     tn_batch_init(&b->batch);
     *state = b;
     return 0;

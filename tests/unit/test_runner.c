@@ -40,6 +40,9 @@ struct fake {
     bool html_at_fail; /* ... or is a sign-in page */
     int hold_at;       /* the page that is held back until release_page; -1: none */
     bool without_cursor;
+    const char *names;                /* all items name this record; NULL: they have descriptions */
+    const struct tn_entity *resource; /* whose rules items keep; NULL: none */
+    const struct tn_entities *resources;
     unsigned commit_rows;
     bool loads; /* before it opens, until the test says that it is loaded */
     struct tn_loading *loading;
@@ -60,12 +63,15 @@ static void add_item(struct fake *f, struct tn_buf *b, int i)
 {
     long long id = 300000047274444LL + i;
     bool newer = f->newer_every && i % f->newer_every == 0;
+    char part[32];
+    snprintf(part, sizeof part, "part %d", i);
     tn_buf_addc(b, '{');
     if (!f->nameless_every || i % f->nameless_every != f->nameless_every - 1)
         tn_buf_addf(b, "\"ItemId\":%lld,", id);
     tn_buf_addf(b, "\"ItemNumber\":\"P-%d\",", f->same_number && i >= f->same_number ? 0 : i);
     if (!f->bad_every || i % f->bad_every != f->bad_every - 1)
-        tn_buf_addf(b, "\"Description\":\"part %d%s\",", i, newer ? " (new)" : "");
+        tn_buf_addf(b, "\"Description\":\"%s%s\",", f->names ? f->names : part,
+                    newer ? " (new)" : "");
     tn_buf_addf(b, "\"Quantity\":0.10}");
 }
 
@@ -170,6 +176,8 @@ static bool fake_open(void *self, const struct tn_run_request *r, struct tn_sour
                               .self = s,
                               .plan = f->plan,
                               .table = "items",
+                              .resource = f->resource,
+                              .resources = f->resources,
                               .entity = "item",
                               .mapping = "mappings/test/item.lua",
                               .replaced_us = &s->replaced_us};
@@ -590,6 +598,107 @@ static void bad_records_are_listed_and_the_rest_is_stored(void **state)
     forget(&a);
 }
 
+/* ------------------------------------------------------------------ rules */
+
+static const struct tn_field naming_fields[] = {
+    {.name = "externalId", .type = TN_FIELD_text},
+    {.name = "partNumber", .type = TN_FIELD_text, .required = true},
+    {.name = "description", .type = TN_FIELD_uuid, .ref = "item"},
+    {.name = "quantity", .type = TN_FIELD_any},
+};
+static const char *const number_key[] = {"partNumber", NULL};
+static const struct tn_entity naming = {
+    .name = "item", .plural = "items", .fields = naming_fields, .n_fields = 4, .key = number_key};
+
+struct seen_row {
+    struct tn_id id;
+    char body[4096];
+};
+
+static bool see_row(void *arg, const struct tn_row *row)
+{
+    struct seen_row *seen = arg;
+    seen->id = row->id;
+    snprintf(seen->body, sizeof seen->body, "%.*s", TN_FMT(row->body));
+    return false;
+}
+
+static void see_one(struct world *w, const char *table, struct seen_row *seen)
+{
+    struct tn_query q = {.team = TEAM, .table = table, .limit = 1};
+    struct tn_page page;
+    struct tn_err err;
+    *seen = (struct seen_row){0};
+    tn_page_init(&page);
+    if (!tn_store_query(w->store, &q, see_row, seen, &page, &err)) fail_msg("%s", err.text);
+    tn_page_clear(&page);
+}
+
+static void a_record_that_names_another_needs_it(void **state)
+{
+    struct world *w = *state;
+    const struct tn_entity *list[] = {&naming};
+    const struct tn_entities all = {list, 1};
+    struct seen_row seen;
+    struct answer a;
+    char id[TN_ID_LEN + 1];
+    run_to_end(w, &a, "sync_items", false);
+    forget(&a);
+    w->fake.resource = &naming;
+    w->fake.resources = &all;
+    w->fake.names = "018f2a00-0000-7000-8000-000000000000";
+    run_to_end(w, &a, "sync_items", false);
+    counts_are(&a.v, 0, 0, 0, ITEMS);
+    assert_int_equal(count_of(w, "quarantine"), ITEMS);
+    see_one(w, "quarantine", &seen);
+    assert_non_null(strstr(
+        seen.body, "\"faults\":[{\"code\":\"reference\",\"path\":\"description\",\"message\":"
+                   "\"description: there is no item '018f2a00-0000-7000-8000-000000000000'\","
+                   "\"params\":{\"entity\":\"item\","));
+    forget(&a);
+    see_one(w, "items", &seen);
+    tn_id_text(&seen.id, id);
+    w->fake.names = id;
+    run_to_end(w, &a, "sync_items", false);
+    counts_are(&a.v, 0, ITEMS, 0, 0);
+    assert_int_equal(count_of(w, "quarantine"), 0);
+    forget(&a);
+    w->fake.names = NULL;
+    run_to_end(w, &a, "sync_items", true); /* what would happen is judged likewise */
+    counts_are(&a.v, 0, 0, 0, ITEMS);
+    error_is(&a, "field", "description");
+    forget(&a);
+}
+
+static const struct tn_field numbered_fields[] = {
+    {.name = "externalId", .type = TN_FIELD_text},
+    {.name = "partNumber", .type = TN_FIELD_text, .required = true},
+    {.name = "description", .type = TN_FIELD_text},
+    {.name = "quantity", .type = TN_FIELD_any},
+    {.name = "serial", .type = TN_FIELD_uuid, .generated = true},
+};
+static const struct tn_entity numbered = {
+    .name = "item", .plural = "items", .fields = numbered_fields, .n_fields = 5, .key = number_key};
+
+static void a_record_that_changes_while_it_is_judged_is_judged_anew(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    w->fake.resource = &numbered;
+    run_to_end(w, &a, "sync_items", false);
+    counts_are(&a.v, ITEMS, 0, 0, 0);
+    forget(&a);
+    w->fake.newer_every = 10;
+    tn_fault_arm("sync.stale=fail:3");
+    run_to_end(w, &a, "sync_items", false);
+    tn_fault_arm(NULL);
+    counts_are(&a.v, 0, ITEMS / 10, ITEMS - ITEMS / 10, 0);
+    forget(&a);
+    run_to_end(w, &a, "sync_items", false);
+    counts_are(&a.v, 0, 0, ITEMS, 0);
+    forget(&a);
+}
+
 static void records_without_a_key_lie_in_quarantine_once(void **state)
 {
     struct world *w = *state;
@@ -974,20 +1083,30 @@ static void an_adapter_that_does_not_load_fails_its_run(void **state)
     forget(&a);
 }
 
+static void on_read(void *arg, const struct tn_run_view *v, const struct tn_err *err)
+{
+    int *status = arg;
+    assert_null(err);
+    *status = v->status;
+}
+
+static int status_of(struct world *w, const char *run_id)
+{
+    int status = -1;
+    tn_runner_read(w->runner, TEAM, run_id, on_read, &status);
+    for (int i = 0; i < TURNS_MAX && status < 0; i++) tn_loop_turn(w->loop, true);
+    return status;
+}
+
 static void a_run_can_be_cancelled_while_it_loads(void **state)
 {
     struct world *w = *state;
     for (int dry = 0; dry < 2; dry++) {
         struct answer a, c;
-        struct tn_run_view v;
-        struct tn_err err;
         w->fake.loads = true;
         ask(w, &a, "sync_items", dry);
         until_loading(w);
-        tn_run_view_init(&v);
-        assert_true(tn_runner_read(w->runner, TEAM, a.id, &v, &err));
-        assert_int_equal(v.status, TN_RUN_running);
-        tn_run_view_clear(&v);
+        assert_int_equal(status_of(w, a.id), TN_RUN_running);
         cancel(w, &c, a.id);
         assert_int_equal(c.err.kind, TN_E_none);
         loaded(&w->fake, NULL);
@@ -1361,7 +1480,7 @@ static void a_disk_that_recovers_costs_nothing(void **state)
 static void a_disk_that_stays_broken_fails_the_run_and_moves_no_cursor(void **state)
 {
     struct world *w = *state;
-    struct answer a, again;
+    struct answer a;
     w->fake.hold_at = 3;
     ask(w, &a, "sync_items", false);
     until_stored(w, 3 * PAGE);
@@ -1376,11 +1495,8 @@ static void a_disk_that_stays_broken_fails_the_run_and_moves_no_cursor(void **st
     tn_fault_arm(NULL);
     for (int i = 0; i < TURNS_MAX && tn_runner_stats(w->runner).active; i++)
         tn_loop_turn(w->loop, true);
-    tn_run_view_init(&again.v);
-    struct tn_err err;
-    assert_true(tn_runner_read(w->runner, TEAM, a.id, &again.v, &err));
-    assert_int_equal(again.v.status, TN_RUN_failure);
-    forget(&a), forget(&again);
+    assert_int_equal(status_of(w, a.id), TN_RUN_failure);
+    forget(&a);
     run_to_end(w, &a, "sync_items", false);
     counts_are(&a.v, ITEMS - 3 * PAGE, 0, 3 * PAGE, 0);
     forget(&a);
@@ -1395,6 +1511,8 @@ int main(void)
         TEST(a_dry_run_writes_nothing),
         TEST(bad_records_are_listed_and_the_rest_is_stored),
         TEST(records_without_a_key_lie_in_quarantine_once),
+        TEST(a_record_that_names_another_needs_it),
+        TEST(a_record_that_changes_while_it_is_judged_is_judged_anew),
         TEST(when_all_fail_at_most_a_hundred_are_listed),
         TEST(a_key_that_another_record_holds_fails_that_record),
         TEST(a_source_that_fails_ends_the_run_with_its_code),
