@@ -48,7 +48,7 @@ void api_resources_get(void *arg, struct tn_http_exchange *x)
     tn_err_clear(&err);
     bool found =
         tn_id_parse(wanted, &id) &&
-        tn_store_get(api->p.store, api_who(x)->team, r->resource.plural, &id, &row, &hold, &err);
+        tn_store_get(api->p.store, api_actor(x)->team, r->resource.plural, &id, &row, &hold, &err);
     if (found) {
         struct tn_answer a;
         char tag[32];
@@ -164,7 +164,7 @@ void api_resources_list(void *arg, struct tn_http_exchange *x)
     struct tn_api *api = arg;
     const struct tn_decl *decl = resource_of(x);
     const struct tn_entity *r = &decl->resource;
-    struct listing l = {.q = {.team = api_who(x)->team, .table = r->plural, .total = true}};
+    struct listing l = {.q = {.team = api_actor(x)->team, .table = r->plural, .total = true}};
     struct tn_page page;
     struct tn_err err;
     int64_t limit, offset;

@@ -382,7 +382,7 @@ static void cancel(struct tn_api *api, struct tn_http_exchange *x, struct tn_int
     struct tn_run_view v;
     tn_run_view_init(&v);
     if (run_of(api, x, i, &v))
-        tn_runner_cancel(api->p.runner, api_who(x)->team, v.id, cancelled, x);
+        tn_runner_cancel(api->p.runner, api_actor(x)->team, v.id, cancelled, x);
     tn_run_view_clear(&v);
 }
 
