@@ -331,7 +331,7 @@ static void prepare_folder(struct tn_app *app)
         tn_commit_put(commit, TN_TEAM_SYSTEM, "team", &team,
                       TN_STR("{\"slug\":\"default\",\"number\":1,\"name\":\"Default\"}"),
                       TN_NEW_ONLY, &err) &&
-        tn_keys_make(app->keys, commit, FIRST_TEAM, TN_STR("first admin"), TN_STR("admin"), 0,
+        tn_keys_make(app->keys, commit, FIRST_TEAM, TN_STR("first admin"), TN_STR("admin"), NULL, 0,
                      app->admin_token, &key, &err) &&
         tn_commit_audit(commit, FIRST_TEAM, "start", "folder.create", "", TN_STR(""), &err)) {
         tn_store_commit(app->store, commit, prepared, app);

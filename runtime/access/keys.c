@@ -19,7 +19,7 @@ static const char kind_live[] = "tnn_live_", kind_test[] = "tnn_test_";
 enum { KIND_LEN = 9, RANDOM_LEN = 43, SUM_LEN = 6, CACHE_MAX = 10000 };
 
 struct cached {
-    struct tn_identity who;
+    struct tn_actor actor;
     unsigned char mac[TN_SHA256_LEN];
     int64_t expires_ms; /* 0: never */
 };
@@ -34,6 +34,7 @@ struct lookup {
     unsigned char mac[TN_SHA256_LEN];
     tn_keys_fn done;
     void *arg;
+    struct cached found; /* while its role is looked up */
 };
 
 struct tn_keys {
@@ -50,7 +51,8 @@ static void changed(void *arg, const struct tn_changes *changes)
     struct tn_keys *keys = arg;
     bool ours = changes->all;
     for (size_t i = 0; i < changes->count; i++)
-        ours = ours || tn_str_is(changes->items[i].name, "key");
+        ours = ours || tn_str_is(changes->items[i].name, "key") ||
+               tn_str_is(changes->items[i].name, "role");
     if (!ours) return;
     tn_map_clear(&keys->cache, tn_free);
     keys->changes++;
@@ -68,12 +70,12 @@ struct tn_keys *tn_keys_open(struct tn_store *store, const struct tn_secrets *se
 }
 
 /* Tells who asked and forgets the look-up. */
-static void conclude(struct lookup *l, const struct tn_identity *who, const struct tn_err *err)
+static void conclude(struct lookup *l, const struct tn_actor *actor, const struct tn_err *err)
 {
     struct lookup **at = &l->keys->lookups;
     while (*at != l) at = &(*at)->next;
     *at = l->next;
-    l->done(l->arg, who, err);
+    l->done(l->arg, actor, err);
     tn_free(l);
 }
 
@@ -124,31 +126,43 @@ static void mac_of(const struct tn_keys *keys, struct tn_str token, unsigned cha
     tn_hmac_sha256((struct tn_str){(const char *)keys->pepper.bytes, TN_KEY_LEN}, token, out);
 }
 
-static bool load_row(struct tn_keys *keys, const struct tn_row *row, struct cached *c)
+/* role points into arena. */
+static bool load_row(struct tn_keys *keys, const struct tn_row *row, struct cached *c,
+                     struct tn_arena *arena, struct tn_str *role)
+{
+    struct tn_err err;
+    struct tn_str name, mac, expires;
+    if (!tn_json_parse(keys->json, row->body, &err)) return false;
+    struct tn_jval body = tn_json_root(keys->json);
+    if (!tn_jtext(tn_jget_z(body, "role"), arena, role) ||
+        !tn_jtext(tn_jget_z(body, "name"), arena, &name) ||
+        !tn_jtext(tn_jget_z(body, "mac"), arena, &mac) || !tn_str_unhex(mac, c->mac, TN_SHA256_LEN))
+        return false;
+    c->actor.team = row->team;
+    snprintf(c->actor.name, sizeof c->actor.name, "%.*s", TN_FMT(name));
+    tn_id_text(&row->id, c->actor.key);
+    if (tn_jtext(tn_jget_z(body, "expires_at"), arena, &expires))
+        tn_time_parse(expires, &c->expires_ms);
+    return true;
+}
+
+void tn_keys_grants(struct tn_keys *keys, const struct tn_row *role, struct tn_actor *actor)
 {
     struct tn_err err;
     struct tn_arena arena;
-    struct tn_str role, name, mac, expires;
-    bool ok = false;
+    size_t used = 0;
+    actor->grants[0] = '\0';
+    if (!role || !tn_json_parse(keys->json, role->body, &err)) return;
     tn_arena_init(&arena);
-    if (!tn_json_parse(keys->json, row->body, &err)) goto out;
-    struct tn_jval body = tn_json_root(keys->json);
-    if (!tn_jtext(tn_jget_z(body, "role"), &arena, &role) ||
-        !tn_jtext(tn_jget_z(body, "name"), &arena, &name) ||
-        !tn_jtext(tn_jget_z(body, "mac"), &arena, &mac) ||
-        !tn_str_unhex(mac, c->mac, TN_SHA256_LEN))
-        goto out;
-    const struct tn_role *r = tn_role_find(role);
-    c->who.team = row->team;
-    c->who.permissions = r ? r->permissions : 0;
-    snprintf(c->who.name, sizeof c->who.name, "%.*s", TN_FMT(name));
-    tn_id_text(&row->id, c->who.key_id);
-    if (tn_jtext(tn_jget_z(body, "expires_at"), &arena, &expires))
-        tn_time_parse(expires, &c->expires_ms);
-    ok = true;
-out:
+    for (struct tn_jiter it = tn_jiter(tn_jget_z(tn_json_root(keys->json), "grants"));
+         tn_jnext(&it);) {
+        struct tn_str grant;
+        if (!tn_jtext(it.value, &arena, &grant)) continue;
+        if (used + grant.n + 2 > sizeof actor->grants) break; /* half a permission is another one */
+        used += (size_t)snprintf(actor->grants + used, sizeof actor->grants - used, "%s%.*s",
+                                 used ? " " : "", TN_FMT(grant));
+    }
     tn_arena_clear(&arena);
-    return ok;
 }
 
 static bool refuse(struct tn_err *err)
@@ -174,20 +188,66 @@ static void keep(struct lookup *l, const struct cached *c)
     tn_free(tn_map_put(&keys->cache, (struct tn_str){l->prefix, sizeof l->prefix}, copy));
 }
 
+static void finish(struct lookup *l)
+{
+    struct tn_err err;
+    keep(l, &l->found);
+    if (fits(&l->found, l->mac)) {
+        conclude(l, &l->found.actor, NULL);
+        return;
+    }
+    refuse(&err);
+    conclude(l, NULL, &err);
+}
+
+static void role_looked_up(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct lookup *l = arg;
+    l->call = NULL;
+    if (!err) err = tn_found_err(found, 0);
+    if (err && err->kind != TN_E_not_found) {
+        conclude(l, NULL, err);
+        return;
+    }
+    tn_keys_grants(l->keys, err ? NULL : tn_found_row(found, 0, 0), &l->found.actor);
+    finish(l);
+}
+
+/* What the role of the key grants: it ships, or it is a record of the key's team. */
+static void with_role(struct lookup *l, struct tn_str name)
+{
+    struct tn_actor *actor = &l->found.actor;
+    const struct tn_role *ships = tn_role_find(name);
+    if (ships) {
+        snprintf(actor->grants, sizeof actor->grants, "%s", ships->grants);
+        finish(l);
+        return;
+    }
+    struct tn_read *read = tn_read_new(actor->team);
+    tn_read_key(read, "role", &name, 1);
+    l->call = tn_store_read(l->keys->store, read, NULL, role_looked_up, l);
+}
+
 static void looked_up(void *arg, struct tn_found *found, const struct tn_err *err)
 {
     struct lookup *l = arg;
-    struct cached c = {.expires_ms = 0};
     struct tn_err why;
+    struct tn_arena arena;
+    struct tn_str role;
     const struct tn_row *row = NULL;
+    l->call = NULL;
+    tn_arena_init(&arena);
     if (!err && !(err = tn_found_err(found, 0))) row = tn_found_row(found, 0, 0);
-    bool known = row && load_row(l->keys, row, &c);
-    if (known) keep(l, &c);
-    if (!err && (!known || !fits(&c, l->mac))) {
+    bool known = row && load_row(l->keys, row, &l->found, &arena, &role);
+    if (!err && !known) {
         refuse(&why);
         err = &why;
     }
-    conclude(l, err ? NULL : &c.who, err);
+    if (err)
+        conclude(l, NULL, err);
+    else
+        with_role(l, role);
+    tn_arena_clear(&arena);
 }
 
 static void look_up(struct tn_keys *keys, struct tn_str prefix, const unsigned char *mac,
@@ -197,7 +257,8 @@ static void look_up(struct tn_keys *keys, struct tn_str prefix, const unsigned c
     struct tn_filter by_prefix = {"prefix", TN_FILTER_eq, &prefix, 1};
     struct tn_query q = {.table = "key", .filters = &by_prefix, .filter_count = 1, .limit = 1};
     struct tn_read *read = tn_read_new(TN_TEAM_ALL);
-    *l = (struct lookup){keys->lookups, keys, NULL, keys->changes, "", "", done, arg};
+    *l = (struct lookup){
+        .next = keys->lookups, .keys = keys, .changes = keys->changes, .done = done, .arg = arg};
     keys->lookups = l;
     memcpy(l->prefix, prefix.p, sizeof l->prefix);
     memcpy(l->mac, mac, sizeof l->mac);
@@ -205,7 +266,7 @@ static void look_up(struct tn_keys *keys, struct tn_str prefix, const unsigned c
     l->call = tn_store_read(keys->store, read, NULL, looked_up, l);
 }
 
-enum tn_key_state tn_keys_check(struct tn_keys *keys, struct tn_str token, struct tn_identity *who,
+enum tn_key_state tn_keys_check(struct tn_keys *keys, struct tn_str token, struct tn_actor *actor,
                                 struct tn_err *err, tn_keys_fn done, void *arg)
 {
     unsigned char mac[TN_SHA256_LEN];
@@ -224,7 +285,7 @@ enum tn_key_state tn_keys_check(struct tn_keys *keys, struct tn_str token, struc
         refuse(err);
         return TN_KEY_refused;
     }
-    *who = c->who;
+    *actor = c->actor;
     return TN_KEY_good;
 }
 
@@ -241,21 +302,25 @@ static void random_token(char out[TN_TOKEN_LEN + 1])
     checksum((struct tn_str){out, KIND_LEN + RANDOM_LEN}, p);
 }
 
+static bool no_role(struct tn_str role, struct tn_err *err)
+{
+    char names[200];
+    tn_role_names(names, sizeof names);
+    tn_fail(err, TN_E_invalid, "there is no role '%.*s': those that ship are %s", TN_FMT(role),
+            names);
+    return tn_fail_field(err, "role");
+}
+
 bool tn_keys_make(struct tn_keys *keys, struct tn_commit *commit, int64_t team, struct tn_str name,
-                  struct tn_str role, int64_t expires_ms, char token[TN_TOKEN_LEN + 1],
-                  struct tn_id *id, struct tn_err *err)
+                  struct tn_str role, const struct tn_row *own, int64_t expires_ms,
+                  char token[TN_TOKEN_LEN + 1], struct tn_id *id, struct tn_err *err)
 {
     unsigned char mac[TN_SHA256_LEN];
     char hex[TN_SHA256_HEX];
     struct tn_buf body;
     struct tn_jw w;
-    if (!tn_role_find(role)) {
-        tn_fail(err, TN_E_invalid,
-                "there is no role '%.*s': it is one of admin, plant_manager, "
-                "read_write, read_only, monitor",
-                TN_FMT(role));
-        return tn_fail_field(err, "role");
-    }
+    if (!own && !tn_role_find(role)) return no_role(role, err);
+    if (own && !tn_commit_expect(commit, team, "role", &own->id, own->version, err)) return false;
     random_token(token);
     mac_of(keys, (struct tn_str){token, TN_TOKEN_LEN}, mac);
     tn_hex(mac, sizeof mac, hex);

@@ -17,38 +17,9 @@ enum { ROUTES_MAX = 2000, PATTERN_MAX = 512 };
 
 /* ---- who asks ---- */
 
-const struct tn_identity *api_who(const struct tn_http_exchange *x)
-{
-    return tn_http_user(x);
-}
-
-/* Who asks, as a key and as an actor; the user of the exchange is its first member. */
-struct caller {
-    struct tn_identity who;
-    struct tn_actor actor;
-};
-
 const struct tn_actor *api_actor(const struct tn_http_exchange *x)
 {
-    const struct caller *caller = tn_http_user(x);
-    return &caller->actor;
-}
-
-/* A key's grants, as long as a key has a role in place of them. */
-static const char reader[] = "*:read";
-static const char writer[] = "*:read *:create *:update *:delete integration:sync";
-
-static void act_as(const struct tn_http_exchange *x, struct caller *caller)
-{
-    const struct tn_identity *who = &caller->who;
-    struct tn_actor *actor = &caller->actor;
-    bool all = who->permissions == TN_MAY_everything;
-    bool writes = who->permissions & TN_MAY_write_records;
-    actor->team = who->team;
-    snprintf(actor->name, sizeof actor->name, "%s", who->name);
-    snprintf(actor->key, sizeof actor->key, "%s", who->key_id);
-    snprintf(actor->address, sizeof actor->address, "%s", tn_http_peer(x));
-    snprintf(actor->grants, sizeof actor->grants, "%s", all ? "*:*" : writes ? writer : reader);
+    return tn_http_user(x);
 }
 
 /* One text for every reason, so that nobody learns which part of a guess was right. */
@@ -81,21 +52,30 @@ static bool token_of(struct tn_http_exchange *x, struct tn_str *token, struct tn
     return true;
 }
 
-static bool team_matches(struct tn_http_exchange *x, const struct tn_identity *who,
+static bool team_matches(struct tn_http_exchange *x, const struct tn_actor *actor,
                          struct tn_err *err)
 {
     struct tn_str team = tn_http_get(x, "X-MES-Team-ID");
     uint64_t number;
-    if (!team.p || (tn_str_u64(team, &number) && (int64_t)number == who->team)) return true;
+    if (!team.p || (tn_str_u64(team, &number) && (int64_t)number == actor->team)) return true;
     return tn_fail(err, TN_E_forbidden, "the key does not belong to the team of X-MES-Team-ID");
 }
 
-static bool permitted(const struct tn_identity *who, unsigned wanted, struct tn_err *err)
+bool api_may(const struct tn_actor *actor, const struct tn_route *route, struct tn_err *err)
 {
-    unsigned missing = wanted & ~who->permissions;
-    if (!missing) return true;
-    return tn_fail(err, TN_E_forbidden, "the key '%s' lacks the permission %s", who->name,
-                   tn_permission_name(missing));
+    if (route->flags & TN_ROUTE_open) return true;
+    if (!route->entity || !route->verb)
+        return tn_fail(err, TN_E_forbidden, "nobody may do this: the route names no permission");
+    return route->flags & TN_ROUTE_records
+               ? tn_actor_must(actor, route->entity, route->verb, err)
+               : tn_actor_must_system(actor, route->entity, route->verb, err);
+}
+
+static void add_request(struct tn_actor *actor, const struct tn_http_exchange *x)
+{
+    snprintf(actor->request, sizeof actor->request, "%s", tn_http_request_id(x));
+    snprintf(actor->address, sizeof actor->address, "%s",
+             tn_http_is_unix(x, NULL) ? "" : tn_http_peer(x));
 }
 
 /* ---- the way of a request ---- */
@@ -121,25 +101,22 @@ struct admission {
     struct tn_api *api;
     struct tn_http_exchange *x;
     enum tn_route_result found;
-    struct caller caller;
+    struct tn_actor actor;
 };
 
 /* The bytes of body that are taken; false: x is answered. */
-static bool let_in(struct tn_http_exchange *x, enum tn_route_result found, struct caller *caller,
+static bool let_in(struct tn_http_exchange *x, enum tn_route_result found, struct tn_actor *actor,
                    size_t *max)
 {
     struct tn_err err;
-    const struct tn_identity *who = caller ? &caller->who : NULL;
-    unsigned flags = found == TN_ROUTE_found ? tn_http_match(x)->route->flags : 0;
-    if (who && (!team_matches(x, who, &err) || !permitted(who, flags & ~TN_ROUTE_scripts, &err))) {
+    const struct tn_route *route = found == TN_ROUTE_found ? tn_http_match(x)->route : NULL;
+    if (actor) add_request(actor, x);
+    if (actor && (!team_matches(x, actor, &err) || (route && !api_may(actor, route, &err)))) {
         tn_answer_err(x, &err);
         return false;
     }
-    if (caller) {
-        act_as(x, caller);
-        tn_http_set_user(x, caller, NULL);
-    }
-    *max = flags & TN_ROUTE_scripts ? TN_LIMIT_SCRIPTS_BODY : TN_LIMIT_BODY;
+    if (actor) tn_http_set_user(x, actor, NULL);
+    *max = route && route->flags & TN_ROUTE_scripts ? TN_LIMIT_SCRIPTS_BODY : TN_LIMIT_BODY;
     if (found == TN_ROUTE_found) return true;
     answer_no_route(x, found);
     return false;
@@ -152,7 +129,7 @@ static void refuse(struct tn_http_exchange *x, const struct tn_err *err)
     tn_answer_err(x, &one_text);
 }
 
-static void identified(void *arg, const struct tn_identity *who, const struct tn_err *err)
+static void identified(void *arg, const struct tn_actor *actor, const struct tn_err *err)
 {
     struct admission *a = arg;
     size_t max;
@@ -160,20 +137,19 @@ static void identified(void *arg, const struct tn_identity *who, const struct tn
         refuse(a->x, err);
         return;
     }
-    a->caller.who = *who;
-    if (let_in(a->x, a->found, &a->caller, &max)) tn_http_admitted(a->x, max);
+    a->actor = *actor;
+    if (let_in(a->x, a->found, &a->actor, &max)) tn_http_admitted(a->x, max);
 }
 
 /* Whoever may use the socket file is the user that runs us, or root. */
-static enum tn_key_state identify_local(struct tn_api *api, uid_t uid, struct tn_identity *who,
+static enum tn_key_state identify_local(struct tn_api *api, uid_t uid, struct tn_actor *actor,
                                         struct tn_err *err)
 {
     if (uid != geteuid() && uid != 0) {
         tn_fail(err, TN_E_forbidden, "the local socket is for the user that runs Tenon");
         return TN_KEY_refused;
     }
-    *who = (struct tn_identity){
-        .team = api->p.team, .permissions = TN_MAY_everything, .name = "command line"};
+    *actor = (struct tn_actor){.team = api->p.team, .name = "command line", .grants = "*:*"};
     return TN_KEY_good;
 }
 
@@ -181,16 +157,16 @@ static enum tn_key_state identify(struct admission *a, struct tn_err *err)
 {
     struct tn_str token;
     uid_t uid;
-    if (tn_http_is_unix(a->x, &uid)) return identify_local(a->api, uid, &a->caller.who, err);
+    if (tn_http_is_unix(a->x, &uid)) return identify_local(a->api, uid, &a->actor, err);
     if (!token_of(a->x, &token, err)) return TN_KEY_refused;
-    return tn_keys_check(a->api->p.keys, token, &a->caller.who, err, identified, a);
+    return tn_keys_check(a->api->p.keys, token, &a->actor, err, identified, a);
 }
 
 /* Before the body: route, key, permission.  So nobody without a key can make us read megabytes. */
 static size_t admit(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
-    struct caller *who = NULL;
+    struct tn_actor *actor = NULL;
     struct tn_err err;
     size_t max;
     enum tn_route_result found = tn_router_match(api->router, x);
@@ -205,9 +181,9 @@ static size_t admit(void *arg, struct tn_http_exchange *x)
             refuse(x, &err);
             return 0;
         }
-        who = &a->caller;
+        actor = &a->actor;
     }
-    return let_in(x, found, who, &max) ? max : 0;
+    return let_in(x, found, actor, &max) ? max : 0;
 }
 
 static void handle(void *arg, struct tn_http_exchange *x)
@@ -230,11 +206,11 @@ static void observe(void *arg, const struct tn_http_exchange *x, int status, uin
     api->stats.took_us += took_us;
     api->stats.by_class[status / 100 % 6]++;
     if (!tn_log_wants(api->p.log, TN_LOG_debug, "http")) return;
-    const struct tn_identity *who = api_who(x);
+    const struct tn_actor *actor = api_actor(x);
     tn_log(api->p.log, TN_LOG_debug, "http", "%.*s %.*s %d %llu bytes %lld us %s %s",
            TN_FMT(tn_http_method(x)), TN_FMT(tn_http_path(x)->text), status,
            (unsigned long long)bytes, (long long)took_us, tn_http_request_id(x),
-           who ? who->name : "-");
+           actor ? actor->name : "-");
 }
 
 void tn_api_serve(struct tn_api *api, struct tn_http_server_options *o)
@@ -382,6 +358,7 @@ static void add_entity(struct rows *rows, struct kept *kept, const struct tn_ent
         snprintf(pattern, sizeof pattern, "%s%s", e->path, row.pattern);
         row.pattern = tn_arena_strdup(&rows->texts, pattern);
         row.user = user;
+        row.entity = e->name;
         add_row(rows, row);
     }
 }
@@ -397,20 +374,28 @@ static void answer_failure(void *arg, struct tn_http_exchange *x, const struct t
     tn_answer_err(x, err);
 }
 
+/* Who calls an open route of a surface. */
+static const struct tn_actor anyone = {
+    .team = TN_TEAM_SYSTEM, .name = "anyone", .grants = "*:read"};
+
 static void serve_surface(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
     const struct tn_route *route = tn_http_match(x)->route;
-    struct tn_actor actor = {.team = TN_TEAM_SYSTEM, .name = "anyone"};
-    if (!(route->flags & TN_ROUTE_open)) actor = *api_actor(x);
-    tn_scripts_serve(api->p.scripts, route->user, &actor, x, answer_failure, api);
+    const struct tn_actor *actor = route->flags & TN_ROUTE_open ? &anyone : api_actor(x);
+    tn_scripts_serve(api->p.scripts, route->user, actor, x, answer_failure, api);
 }
 
 static void add_surface(struct rows *rows, const struct tn_surface_row *r)
 {
-    unsigned may = strcmp(r->method, "GET") == 0 ? TN_MAY_read_records : TN_MAY_write_records;
-    add_row(rows, (struct tn_route){r->method, r->pattern, serve_surface,
-                                    r->open ? TN_ROUTE_open : may, r});
+    static const struct tn_route open = {.flags = TN_ROUTE_open};
+    struct tn_route row = strcmp(r->method, "GET") == 0 ? api_surface_read : api_surface_write;
+    if (r->open) row = open;
+    row.method = r->method;
+    row.pattern = r->pattern;
+    row.handle = serve_surface;
+    row.user = r;
+    add_row(rows, row);
 }
 
 /* The router keeps the surfaces, and they the units. */

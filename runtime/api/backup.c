@@ -47,9 +47,10 @@ static void made(void *arg, const struct tn_err *failed)
         tn_free(b);
         return;
     }
-    const struct tn_identity *who = api_who(b->x);
+    const struct tn_actor *actor = api_actor(b->x);
     struct tn_commit *commit = tn_commit_new(b->api->p.store);
-    if (tn_commit_audit(commit, who->team, who->name, "store.backup", b->path, TN_STR(""), &err)) {
+    if (tn_commit_audit(commit, actor->team, actor->name, "store.backup", b->path, TN_STR(""),
+                        &err)) {
         tn_store_commit(b->api->p.store, commit, noted, b);
         return;
     }

@@ -5,7 +5,6 @@
 #define TN_API_HANDLER_H
 
 #include "access/keys.h"
-#include "access/roles.h"
 #include "api/answer.h"
 #include "api/parts.h"
 #include "base/json.h"
@@ -29,15 +28,19 @@ struct tn_api {
 
 /* Every handler of a route: void fn(void *api, struct tn_http_exchange *x). */
 
-/* The requirements of a route, in its flags. */
+/* Flags of a route. */
 enum {
-    TN_ROUTE_open = 1 << 30,   /* no key needed; the lower bits are permissions */
-    TN_ROUTE_scripts = 1 << 29 /* the body may carry a set of script files */
+    TN_ROUTE_open = 1,    /* no key is needed; every other route names a permission */
+    TN_ROUTE_scripts = 2, /* the body may carry a set of script files */
+    TN_ROUTE_records = 4, /* the permission is one for records, not for what is the system's own */
 };
 
 /* The caller; valid in every handler except those of open routes. */
-const struct tn_identity *api_who(const struct tn_http_exchange *x);
 const struct tn_actor *api_actor(const struct tn_http_exchange *x);
+/* May the actor call the route?  One that is not open and names no permission is for nobody.
+ * False: kind forbidden. */
+TN_MUST_CHECK bool api_may(const struct tn_actor *actor, const struct tn_route *route,
+                           struct tn_err *err);
 /* Takes the isolate out of quarantine and logs the name of the caller. */
 void api_release(struct tn_api *api, const struct tn_http_exchange *x, const char *isolate);
 
@@ -61,5 +64,7 @@ extern const struct tn_route api_routes[];
 extern const size_t api_route_count;
 extern const struct tn_route api_resource_routes[]; /* patterns relative to the resource's path */
 extern const size_t api_resource_route_count;
+/* A surface's rows for GET, and for all other methods: flags and permission. */
+extern const struct tn_route api_surface_read, api_surface_write;
 
 #endif

@@ -58,7 +58,7 @@ static void looked_up(void *arg, struct tn_found *found, const struct tn_err *fa
 void api_with_integration(struct tn_api *api, struct tn_http_exchange *x, api_integration_fn then)
 {
     struct looking *l = TN_NEW(struct looking);
-    struct tn_read *read = tn_read_new(api_who(x)->team);
+    struct tn_read *read = tn_read_new(api_actor(x)->team);
     *l = (struct looking){api, x, then};
     tn_integration_ask(read, tn_http_param(x, "id"));
     tn_store_read(api->p.store, read, NULL, looked_up, l);
@@ -253,7 +253,7 @@ static void answer_details(struct tn_api *api, struct tn_http_exchange *x, const
                            int status)
 {
     struct showing *s = TN_NEW(struct showing);
-    struct tn_read *read = tn_read_new(api_who(x)->team);
+    struct tn_read *read = tn_read_new(api_actor(x)->team);
     *s = (struct showing){.api = api, .x = x, .status = status};
     tn_id_text(id, s->id);
     tn_read_get(read, table, id);
@@ -307,7 +307,7 @@ static void list_found(void *arg, struct tn_found *found, const struct tn_err *e
 {
     struct listing *l = arg;
     if (!l->rows && !err && !(err = tn_found_err(found, 0))) {
-        struct tn_read *read = tn_read_new(api_who(l->x)->team);
+        struct tn_read *read = tn_read_new(api_actor(l->x)->team);
         l->rows = tn_found_ref(found);
         for (size_t i = 0; i < tn_found_list(found, 0)->count; i++)
             ask_totals(read, &tn_found_row(found, 0, i)->id);
@@ -325,7 +325,7 @@ static void list_found(void *arg, struct tn_found *found, const struct tn_err *e
 void api_integrations_list(void *arg, struct tn_http_exchange *x)
 {
     struct listing *l = TN_NEW(struct listing);
-    struct tn_read *read = tn_read_new(api_who(x)->team);
+    struct tn_read *read = tn_read_new(api_actor(x)->team);
     *l = (struct listing){.api = arg, .x = x};
     tn_read_query(read, &(struct tn_query){.table = table,
                                            .sort = {{"name", false}},
@@ -666,7 +666,8 @@ static bool audit(struct tn_commit *commit, const struct writing *w, const char 
 {
     char object[160];
     snprintf(object, sizeof object, "integration/%.*s", TN_FMT(w->i.name));
-    return tn_commit_audit(commit, w->i.team, api_who(w->x)->name, action, object, TN_STR(""), err);
+    return tn_commit_audit(commit, w->i.team, api_actor(w->x)->name, action, object, TN_STR(""),
+                           err);
 }
 
 static void put(struct writing *w, int64_t based_on, const char *action)
@@ -690,7 +691,7 @@ void api_integrations_create(void *arg, struct tn_http_exchange *x)
     if (!api_body(api, x, &body)) return;
     struct writing *w = writing_new(api, x, 201);
     w->i.id = tn_id_new();
-    w->i.team = api_who(x)->team;
+    w->i.team = api_actor(x)->team;
     if (take_body(api, &w->i, body, &err))
         put(w, TN_NEW_ONLY, "integration.create");
     else

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "access/roles.h"
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/time.h"
@@ -10,6 +11,11 @@
 #include "store/read.h"
 
 static const char table[] = "key";
+
+static bool no_key(struct tn_str id, struct tn_err *err)
+{
+    return tn_fail(err, TN_E_not_found, "there is no key '%.*s'", TN_FMT(id));
+}
 
 /* The members that may be shown: never the HMAC. */
 static void write_one(const struct tn_row *row, struct tn_jw *w)
@@ -59,18 +65,54 @@ void api_keys_list(void *arg, struct tn_http_exchange *x)
     static const char *const parameters[] = {"cursor", NULL};
     struct tn_api *api = arg;
     if (!api_query_known(x, parameters)) return;
-    struct tn_read *read = tn_read_new(api_who(x)->team);
+    struct tn_read *read = tn_read_new(api_actor(x)->team);
     tn_read_query(read, &(struct tn_query){.table = table,
                                            .limit = TN_LIMIT_PAGE,
                                            .cursor = tn_http_query(x, "cursor", NULL)});
     tn_store_read(api->p.store, read, NULL, list_found, x);
 }
 
+static void one_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct tn_http_exchange *x = arg;
+    struct tn_answer a;
+    struct tn_err missing;
+    if (!err) err = tn_found_err(found, 0);
+    if (err && err->kind == TN_E_not_found) {
+        no_key(tn_http_param(x, "id"), &missing);
+        err = &missing;
+    }
+    if (err) {
+        tn_answer_err(x, err);
+        return;
+    }
+    tn_answer_begin(&a, x);
+    write_one(tn_found_row(found, 0, 0), &a.w);
+    tn_answer_send(&a, 200);
+}
+
+void api_keys_get(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    struct tn_err err;
+    struct tn_id id;
+    if (!tn_id_parse(tn_http_param(x, "id"), &id)) {
+        no_key(tn_http_param(x, "id"), &err);
+        tn_answer_err(x, &err);
+        return;
+    }
+    struct tn_read *read = tn_read_new(api_actor(x)->team);
+    tn_read_get(read, table, &id);
+    tn_store_read(api->p.store, read, NULL, one_found, x);
+}
+
 struct change {
+    struct tn_api *api;
     struct tn_http_exchange *x;
     char token[TN_TOKEN_LEN + 1]; /* "" when it is a revocation */
     char id[TN_ID_LEN + 1];
-    char name[TN_KEY_NAME_MAX + 1], role[32];
+    char name[TN_KEY_NAME_MAX + 1], role[TN_KEY_NAME_MAX + 1];
+    int64_t expires_ms;
 };
 
 static void changed(void *arg, const struct tn_committed *done, const struct tn_err *err)
@@ -82,7 +124,7 @@ static void changed(void *arg, const struct tn_committed *done, const struct tn_
     } else if (!c->token[0]) {
         bool gone = done->ops[0].kind == TN_DONE_deleted;
         struct tn_err missing;
-        tn_fail(&missing, TN_E_not_found, "there is no key '%s'", c->id);
+        no_key(tn_str(c->id), &missing);
         if (gone)
             tn_http_reply(c->x, 204, NULL, TN_STR(""));
         else
@@ -101,14 +143,6 @@ static void changed(void *arg, const struct tn_committed *done, const struct tn_
     }
     memset(c->token, 0, sizeof c->token);
     tn_free(c);
-}
-
-/* Nobody gives away more than they have. */
-static bool may_give(const struct tn_identity *who, struct tn_str role, struct tn_err *err)
-{
-    const struct tn_role *r = tn_role_find(role);
-    if (!r || !(r->permissions & ~who->permissions)) return true;
-    return tn_fail(err, TN_E_forbidden, "the role %s may do more than your own key", r->name);
 }
 
 static bool text_member(struct tn_jval body, const char *key, struct tn_arena *arena,
@@ -133,35 +167,79 @@ static bool expiry(struct tn_jval body, struct tn_arena *arena, int64_t *ms, str
     return tn_fail_field(err, "expiresAt");
 }
 
+static void refuse(struct change *c, const struct tn_err *err)
+{
+    tn_answer_err(c->x, err);
+    tn_free(c);
+}
+
+/* own: the record of a role of the team's own; NULL: the role ships, or there is none. */
+static void make(struct change *c, struct tn_str grants, const struct tn_row *own)
+{
+    const struct tn_actor *actor = api_actor(c->x);
+    struct tn_commit *commit = tn_commit_new(c->api->p.store);
+    struct tn_err err;
+    struct tn_id id;
+    if (tn_grants_held(actor, grants, &err) &&
+        tn_keys_make(c->api->p.keys, commit, actor->team, tn_str(c->name), tn_str(c->role), own,
+                     c->expires_ms, c->token, &id, &err) &&
+        tn_commit_audit(commit, actor->team, actor->name, "key.create", "key", TN_STR(""), &err)) {
+        tn_id_text(&id, c->id);
+        tn_store_commit(c->api->p.store, commit, changed, c);
+        return;
+    }
+    tn_commit_free(commit);
+    refuse(c, &err);
+}
+
+static void role_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct change *c = arg;
+    struct tn_actor role;
+    if (!err) err = tn_found_err(found, 0);
+    if (err && err->kind != TN_E_not_found) {
+        refuse(c, err);
+        return;
+    }
+    const struct tn_row *own = err ? NULL : tn_found_row(found, 0, 0);
+    tn_keys_grants(c->api->p.keys, own, &role);
+    make(c, tn_str(role.grants), own);
+}
+
+static void find_role(struct change *c)
+{
+    struct tn_str name = tn_str(c->role);
+    const struct tn_role *ships = tn_role_find(name);
+    if (ships) {
+        make(c, tn_str(ships->grants), NULL);
+        return;
+    }
+    struct tn_read *read = tn_read_new(api_actor(c->x)->team);
+    tn_read_key(read, "role", &name, 1);
+    tn_store_read(c->api->p.store, read, NULL, role_found, c);
+}
+
 void api_keys_create(void *arg, struct tn_http_exchange *x)
 {
-    struct tn_api *api = arg;
-    const struct tn_identity *who = api_who(x);
+    static const char *const members[] = {"name", "role", "expiresAt", NULL};
     struct tn_arena arena;
     struct tn_str name, role;
     struct tn_jval body;
     struct tn_err err;
-    struct tn_id id;
-    static const char *const members[] = {"name", "role", "expiresAt", NULL};
-    int64_t expires_ms;
-    if (!api_body(api, x, &body)) return;
+    if (!api_body(arg, x, &body)) return;
     tn_arena_init(&arena);
     struct change *c = TN_NEW(struct change);
-    struct tn_commit *commit = tn_commit_new(api->p.store);
+    c->api = arg;
     c->x = x;
-    if (api_members_known(body, members, NULL, &err) && expiry(body, &arena, &expires_ms, &err) &&
+    if (api_members_known(body, members, NULL, &err) &&
+        expiry(body, &arena, &c->expires_ms, &err) &&
         text_member(body, "name", &arena, &name, &err) &&
-        text_member(body, "role", &arena, &role, &err) && may_give(who, role, &err) &&
-        tn_keys_make(api->p.keys, commit, who->team, name, role, expires_ms, c->token, &id, &err) &&
-        tn_commit_audit(commit, who->team, who->name, "key.create", "key", TN_STR(""), &err)) {
-        tn_id_text(&id, c->id);
+        text_member(body, "role", &arena, &role, &err)) {
         snprintf(c->name, sizeof c->name, "%.*s", TN_FMT(name));
         snprintf(c->role, sizeof c->role, "%.*s", TN_FMT(role));
-        tn_store_commit(api->p.store, commit, changed, c);
+        find_role(c);
     } else {
-        tn_commit_free(commit);
-        tn_free(c);
-        tn_answer_err(x, &err);
+        refuse(c, &err);
     }
     tn_arena_clear(&arena);
 }
@@ -169,7 +247,7 @@ void api_keys_create(void *arg, struct tn_http_exchange *x)
 void api_keys_revoke(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
-    const struct tn_identity *who = api_who(x);
+    const struct tn_actor *actor = api_actor(x);
     struct tn_str wanted = tn_http_param(x, "id");
     struct tn_commit *commit = tn_commit_new(api->p.store);
     struct change *c = TN_NEW(struct change);
@@ -178,13 +256,14 @@ void api_keys_revoke(void *arg, struct tn_http_exchange *x)
     c->x = x;
     snprintf(c->id, sizeof c->id, "%.*s", TN_FMT(wanted));
     if (!tn_id_parse(wanted, &id))
-        tn_fail(&err, TN_E_not_found, "there is no key '%.*s'", TN_FMT(wanted));
-    else if (tn_id_parse(tn_str(who->key_id), &own) && memcmp(&own, &id, sizeof id) == 0)
+        no_key(wanted, &err);
+    else if (tn_id_parse(tn_str(actor->key), &own) && memcmp(&own, &id, sizeof id) == 0)
         tn_fail(&err, TN_E_conflict,
                 "a key cannot revoke itself: use another admin key, or the "
                 "command line");
-    else if (tn_commit_delete(commit, who->team, table, &id, TN_ANY, &err) &&
-             tn_commit_audit(commit, who->team, who->name, "key.revoke", c->id, TN_STR(""), &err)) {
+    else if (tn_commit_delete(commit, actor->team, table, &id, TN_ANY, &err) &&
+             tn_commit_audit(commit, actor->team, actor->name, "key.revoke", c->id, TN_STR(""),
+                             &err)) {
         tn_store_commit(api->p.store, commit, changed, c);
         return;
     }

@@ -7,6 +7,7 @@
 
 void api_keys_list(void *api, struct tn_http_exchange *x);
 void api_keys_create(void *api, struct tn_http_exchange *x);
+void api_keys_get(void *api, struct tn_http_exchange *x);
 void api_keys_revoke(void *api, struct tn_http_exchange *x);
 
 #endif

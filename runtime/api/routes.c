@@ -6,6 +6,7 @@
 #include "api/integrations.h"
 #include "api/handler.h"
 #include "api/keys.h"
+#include "api/roles.h"
 #include "api/runs.h"
 #include "api/script_routes.h"
 #include "api/system.h"
@@ -13,67 +14,84 @@
 
 /* clang-format off */
 #define V1 "/api/v1"
-/* Rows: with a key that may do so; for everybody; with a body that may carry script files. */
-#define KEY(method, path, fn, may) {#method, path, fn, TN_MAY_##may, NULL}
-#define OPEN(method, path, fn) {#method, path, fn, TN_ROUTE_open, NULL}
-#define FILES(method, path, fn, may) {#method, path, fn, TN_MAY_##may | TN_ROUTE_scripts, NULL}
+/* Rows: with a key that has the permission (access/roles.c lists them); for everybody; with a body
+ * that may carry script files; for records, where the entity is that of the declaration. */
+#define KEY(method, path, fn, entity, verb) {#method, path, fn, 0, NULL, #entity, #verb}
+#define OPEN(method, path, fn) {#method, path, fn, TN_ROUTE_open, NULL, NULL, NULL}
+#define FILES(method, path, fn, entity, verb) \
+    {#method, path, fn, TN_ROUTE_scripts, NULL, #entity, #verb}
+#define RECORDS(method, path, fn, verb) {#method, path, fn, TN_ROUTE_records, NULL, "*", #verb}
 
 const struct tn_route api_routes[] = {
     OPEN(GET,    "/healthz",                             api_system_live),
     OPEN(GET,    "/readyz",                              api_system_ready),
-    KEY(GET,     "/metrics",                             api_system_metrics, read_metrics),
-    KEY(GET,     V1 "/status",                           api_system_status, read_metrics),
+    KEY(GET,     "/metrics",                             api_system_metrics, system, read),
+    KEY(GET,     V1 "/status",                           api_system_status, system, read),
 
-    KEY(GET,     V1 "/integrations",                     api_integrations_list, read_integrations),
-    KEY(POST,    V1 "/integrations", api_integrations_create, manage_integrations),
-    KEY(GET,     V1 "/integrations/{id}",                api_integrations_get, read_integrations),
-    KEY(PUT,     V1 "/integrations/{id}", api_integrations_update, manage_integrations),
-    KEY(PATCH,   V1 "/integrations/{id}", api_integrations_update, manage_integrations),
-    KEY(DELETE,  V1 "/integrations/{id}", api_integrations_delete, manage_integrations),
-    KEY(POST,    V1 "/integrations/{id}/test", api_integrations_test, manage_integrations),
-    KEY(POST,    V1 "/integrations/{id}/release", api_integrations_release, manage_integrations),
-    KEY(GET,     V1 "/integrations/{id}/health", api_integrations_health, read_integrations),
-    KEY(POST,    V1 "/integrations/{id}/sync",           api_runs_start, run_syncs),
-    KEY(GET,     V1 "/integrations/{id}/logs",           api_runs_list, read_integrations),
-    KEY(GET,     V1 "/integrations/{id}/logs/{run}",     api_runs_get, read_integrations),
-    KEY(DELETE,  V1 "/integrations/{id}/logs/{run}",     api_runs_cancel, run_syncs),
+    KEY(GET,     V1 "/integrations",                     api_integrations_list, integration, read),
+    KEY(POST,    V1 "/integrations", api_integrations_create, integration, manage),
+    KEY(GET,     V1 "/integrations/{id}",                api_integrations_get, integration, read),
+    KEY(PUT,     V1 "/integrations/{id}", api_integrations_update, integration, manage),
+    KEY(PATCH,   V1 "/integrations/{id}", api_integrations_update, integration, manage),
+    KEY(DELETE,  V1 "/integrations/{id}", api_integrations_delete, integration, manage),
+    KEY(POST,    V1 "/integrations/{id}/test", api_integrations_test, integration, test),
+    KEY(POST,    V1 "/integrations/{id}/release", api_integrations_release, integration, manage),
+    KEY(GET,     V1 "/integrations/{id}/health", api_integrations_health, integration, read),
+    KEY(POST,    V1 "/integrations/{id}/sync",           api_runs_start, integration, sync),
+    KEY(GET,     V1 "/integrations/{id}/logs",           api_runs_list, integration, read),
+    KEY(GET,     V1 "/integrations/{id}/logs/{run}",     api_runs_get, integration, read),
+    KEY(DELETE,  V1 "/integrations/{id}/logs/{run}",     api_runs_cancel, integration, sync),
 
     OPEN(POST,   V1 "/integrations/{id}/webhook",        api_webhooks_receive),
 
-    KEY(GET,     V1 "/scripts",                          api_scripts_list, read_scripts),
-    KEY(POST,    V1 "/scripts/reload",                   api_scripts_reload, manage_scripts),
-    FILES(POST,  V1 "/scripts/activate",                 api_scripts_activate, manage_scripts),
-    FILES(POST,  V1 "/scripts/preview",                  api_scripts_preview, manage_scripts),
-    KEY(GET,     V1 "/scripts/shadow",                   api_scripts_shadow, read_scripts),
-    KEY(DELETE,  V1 "/scripts/shadow",                   api_scripts_shadow_end, manage_scripts),
-    KEY(GET,     V1 "/scripts/isolates",                 api_scripts_isolates, read_scripts),
-    KEY(GET,     V1 "/scripts/files",                    api_scripts_files, read_scripts),
-    KEY(GET,     V1 "/scripts/files/{path*}",            api_scripts_file, read_scripts),
-    KEY(PUT,     V1 "/scripts/files/{path*}",            api_scripts_file_put, manage_scripts),
-    KEY(DELETE,  V1 "/scripts/files/{path*}",            api_scripts_file_delete, manage_scripts),
-    KEY(GET,     V1 "/scripts/{unit}/generations",       api_scripts_generations, read_scripts),
+    KEY(GET,     V1 "/scripts",                          api_scripts_list, script, read),
+    KEY(POST,    V1 "/scripts/reload",                   api_scripts_reload, script, manage),
+    FILES(POST,  V1 "/scripts/activate",                 api_scripts_activate, script, manage),
+    FILES(POST,  V1 "/scripts/preview",                  api_scripts_preview, script, manage),
+    KEY(GET,     V1 "/scripts/shadow",                   api_scripts_shadow, script, read),
+    KEY(DELETE,  V1 "/scripts/shadow",                   api_scripts_shadow_end, script, manage),
+    KEY(GET,     V1 "/scripts/isolates",                 api_scripts_isolates, script, read),
+    KEY(GET,     V1 "/scripts/files",                    api_scripts_files, script, read),
+    KEY(GET,     V1 "/scripts/files/{path*}",            api_scripts_file, script, read),
+    KEY(PUT,     V1 "/scripts/files/{path*}",            api_scripts_file_put, script, manage),
+    KEY(DELETE,  V1 "/scripts/files/{path*}",            api_scripts_file_delete, script, manage),
+    KEY(GET,     V1 "/scripts/{unit}/generations",       api_scripts_generations, script, read),
     KEY(GET,     V1 "/scripts/{unit}/generations/{generation}",
-                                                         api_scripts_generation, read_scripts),
-    KEY(GET,     V1 "/scripts/{unit}/diff",              api_scripts_diff, read_scripts),
-    KEY(POST,    V1 "/scripts/{unit}/release",           api_scripts_release, manage_scripts),
-    KEY(POST,    V1 "/scripts/{unit}/rollback",          api_scripts_rollback, manage_scripts),
+                                                         api_scripts_generation, script, read),
+    KEY(GET,     V1 "/scripts/{unit}/diff",              api_scripts_diff, script, read),
+    KEY(POST,    V1 "/scripts/{unit}/release",           api_scripts_release, script, manage),
+    KEY(POST,    V1 "/scripts/{unit}/rollback",          api_scripts_rollback, script, manage),
 
-    KEY(POST,    V1 "/backup",                           api_backup_make, manage_keys),
+    KEY(POST,    V1 "/backup",                           api_backup_make, system, backup),
 
-    KEY(GET,     V1 "/keys",                             api_keys_list, manage_keys),
-    KEY(POST,    V1 "/keys",                             api_keys_create, manage_keys),
-    KEY(DELETE,  V1 "/keys/{id}",                        api_keys_revoke, manage_keys),
+    KEY(GET,     V1 "/keys",                             api_keys_list, key, read),
+    KEY(POST,    V1 "/keys",                             api_keys_create, key, manage),
+    KEY(GET,     V1 "/keys/{id}",                        api_keys_get, key, read),
+    KEY(DELETE,  V1 "/keys/{id}",                        api_keys_revoke, key, manage),
+
+    KEY(GET,     V1 "/roles",                            api_roles_list, role, read),
+    KEY(POST,    V1 "/roles",                            api_roles_create, role, manage),
+    KEY(GET,     V1 "/roles/{role}",                     api_roles_get, role, read),
+    KEY(PUT,     V1 "/roles/{role}",                     api_roles_replace, role, manage),
+    KEY(PATCH,   V1 "/roles/{role}",                     api_roles_patch, role, manage),
+    KEY(DELETE,  V1 "/roles/{role}",                     api_roles_delete, role, manage),
 };
 const size_t api_route_count = sizeof api_routes / sizeof *api_routes;
 
 /* Behind the path of each resource. */
 const struct tn_route api_resource_routes[] = {
-    KEY(GET,     "",                                     api_entity_list, read_records),
-    KEY(POST,    "",                                     api_entity_create, write_records),
-    KEY(GET,     "/{id}",                                api_entity_get, read_records),
-    KEY(PUT,     "/{id}",                                api_entity_put, write_records),
-    KEY(PATCH,   "/{id}",                                api_entity_patch, write_records),
-    KEY(DELETE,  "/{id}",                                api_entity_delete, write_records),
+    RECORDS(GET,    "",                                  api_entity_list, read),
+    RECORDS(POST,   "",                                  api_entity_create, create),
+    RECORDS(GET,    "/{id}",                             api_entity_get, read),
+    RECORDS(PUT,    "/{id}",                             api_entity_put, update),
+    RECORDS(PATCH,  "/{id}",                             api_entity_patch, update),
+    RECORDS(DELETE, "/{id}",                             api_entity_delete, delete),
 };
 /* clang-format on */
 const size_t api_resource_route_count = sizeof api_resource_routes / sizeof *api_resource_routes;
+
+/* A surface reaches records of any entity, so the permission is one for all of them.  For each
+ * record that its routes write, the record service asks anew. */
+const struct tn_route api_surface_read = {.flags = TN_ROUTE_records, .entity = "*", .verb = "read"};
+const struct tn_route api_surface_write = {
+    .flags = TN_ROUTE_records, .entity = "*", .verb = "update"};

@@ -389,7 +389,7 @@ static void cancelled(void *arg, const struct tn_err *err)
 
 static void cancel_it(const struct about *a, const struct tn_run_view *v)
 {
-    tn_runner_cancel(a->api->p.runner, api_who(a->x)->team, v->id, cancelled, a->x);
+    tn_runner_cancel(a->api->p.runner, api_actor(a->x)->team, v->id, cancelled, a->x);
 }
 
 static void cancel(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i)

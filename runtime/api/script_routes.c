@@ -87,7 +87,7 @@ void api_release(struct tn_api *api, const struct tn_http_exchange *x, const cha
 {
     tn_shared_release(api->p.shared, isolate);
     tn_log(api->p.log, TN_LOG_info, "scripts", "%s is released from quarantine by %s", isolate,
-           api_who(x)->name);
+           api_actor(x)->name);
 }
 
 static void release_noted(void *arg, const struct tn_committed *done, const struct tn_err *err)
@@ -117,8 +117,8 @@ void api_scripts_release(void *arg, struct tn_http_exchange *x)
     struct tn_commit *commit = tn_commit_new(api->p.store);
     if (!tn_shared_quarantined(api->p.shared, unit))
         tn_fail(&err, TN_E_not_found, "'%s' is not in quarantine", unit);
-    else if (tn_commit_audit(commit, api_who(x)->team, api_who(x)->name, "scripts.release", unit,
-                             TN_STR(""), &err)) {
+    else if (tn_commit_audit(commit, api_actor(x)->team, api_actor(x)->name, "scripts.release",
+                             unit, TN_STR(""), &err)) {
         api_release(api, x, unit);
         tn_store_commit(api->p.store, commit, release_noted, x);
         return;
@@ -196,7 +196,7 @@ static void reloaded(void *arg, const struct tn_activation_report *report, const
 
 static void change(struct tn_api *api, struct tn_http_exchange *x, struct tn_wish c)
 {
-    c.who = api_who(x)->name;
+    c.who = api_actor(x)->name;
     tn_scripts_change(api->p.scripts, &c, reloaded, x);
 }
 
@@ -245,7 +245,7 @@ void api_scripts_shadow(void *arg, struct tn_http_exchange *x)
     struct tn_answer a;
     struct tn_err err;
     tn_answer_begin(&a, x);
-    if (tn_scripts_shadow_write(api->p.scripts, api_who(x)->team, &a.w, &err)) {
+    if (tn_scripts_shadow_write(api->p.scripts, api_actor(x)->team, &a.w, &err)) {
         tn_answer_send(&a, 200);
         return;
     }
@@ -270,7 +270,7 @@ void api_scripts_shadow_end(void *arg, struct tn_http_exchange *x)
     struct tn_commit *commit = tn_commit_new(api->p.store);
     struct tn_err err;
     if (tn_scripts_shadow_end(api->p.scripts, commit, &err) &&
-        tn_commit_audit(commit, TN_TEAM_SYSTEM, api_who(x)->name, "scripts.shadow.end", "shadow",
+        tn_commit_audit(commit, TN_TEAM_SYSTEM, api_actor(x)->name, "scripts.shadow.end", "shadow",
                         TN_STR(""), &err)) {
         tn_store_commit(api->p.store, commit, shadow_ended, x);
         return;
@@ -297,8 +297,8 @@ void api_scripts_preview(void *arg, struct tn_http_exchange *x)
     struct tn_script_body b = {.count = 0};
     bool with_body = tn_http_body(x).n > 0;
     if (with_body && !tn_script_body_read(&b, TN_ASK_files | TN_ASK_whole, api, x)) return;
-    struct tn_trial_wish trial = {.who = api_who(x)->name,
-                                  .team = api_who(x)->team,
+    struct tn_trial_wish trial = {.who = api_actor(x)->name,
+                                  .team = api_actor(x)->team,
                                   .whole = b.whole,
                                   .files = b.files,
                                   .count = b.count};

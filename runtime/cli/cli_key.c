@@ -2,6 +2,7 @@
 /* tenon key - API keys of the running server, and a fresh master key. */
 #include <stdio.h>
 
+#include "access/roles.h"
 #include "base/id.h"
 #include "cli/args.h"
 #include "cli/cli.h"
@@ -68,13 +69,14 @@ int tn_cli_key(int argc, char **argv)
     const char *data = "./tenon-data", *role = "read_only", *words[2];
     bool json = false, ok = false;
     size_t n;
-    char path[256];
+    char path[256], roles[256];
     struct tn_err err;
     struct tn_str reply = {0};
     struct tn_buf body;
+    size_t used = (size_t)snprintf(roles, sizeof roles, "one of your own, or ");
+    tn_role_names(roles + used, sizeof roles - used);
     const struct tn_arg table[] = {{"data", TN_ARG_text, &data, "DIR", "the server's folder"},
-                                   {"role", TN_ARG_text, &role, "ROLE",
-                                    "admin, plant_manager, read_write, read_only, monitor"},
+                                   {"role", TN_ARG_text, &role, "ROLE", roles},
                                    {"json", TN_ARG_flag, &json, NULL, "the answer as JSON"},
                                    {NULL, TN_ARG_flag, NULL, NULL, NULL}};
     if (!tn_args_parse(table, argc, argv, words, 2, &n, &err)) return tn_cli_usage(&err, "key");

@@ -12,16 +12,16 @@
 #include "base/id.h"
 #include "base/str.h"
 
-enum { TN_ACTOR_NAME = 128, TN_GRANTS_MAX = 512 };
+enum { TN_ACTOR_NAME = 128, TN_ACTOR_REQUEST = 64, TN_GRANTS_MAX = 512 };
 
 struct tn_actor {
-    int64_t team;                /* TN_TEAM_SYSTEM: none */
-    char name[TN_ACTOR_NAME];    /* "key night shift", "rule order_done", "command line" */
-    char key[TN_ID_LEN + 1];     /* of the key or the user; "": neither */
-    char request[TN_ID_LEN + 1]; /* id of the request; "": none */
-    char address[48];            /* the peer's; "": local, or none */
-    char grants[TN_GRANTS_MAX];  /* permissions: pairs "item:read order:*" with blanks between */
-    struct tn_id origin;         /* of events that it causes; zeroes: none */
+    int64_t team;                       /* TN_TEAM_SYSTEM: none */
+    char name[TN_ACTOR_NAME];           /* "key night shift", "rule order_done", "command line" */
+    char key[TN_ID_LEN + 1];            /* of the key or the user; "": neither */
+    char request[TN_ACTOR_REQUEST + 1]; /* id of the request; "": none */
+    char address[48];                   /* the peer's; "": local, or none */
+    char grants[TN_GRANTS_MAX]; /* permissions: pairs "item:read order:*" with blanks between */
+    struct tn_id origin;        /* of events that it causes; zeroes: none */
 };
 
 /* A permission is a pair of an entity and a verb ("item", "read").  A pair of the grants gives it

@@ -20,8 +20,9 @@ struct tn_route {
     const char *method; /* "GET"; "*" takes every method */
     const char *pattern;
     void (*handle)(void *arg, struct tn_http_exchange *x);
-    unsigned flags; /* flags and user mean nothing here */
+    unsigned flags; /* these four mean nothing here, and what they point to is borrowed */
     const void *user;
+    const char *entity, *verb; /* the permission that it asks for */
 };
 
 struct tn_router;
@@ -41,7 +42,7 @@ struct tn_route_match {
     struct tn_str names[TN_ROUTE_PARAMS], values[TN_ROUTE_PARAMS];
 };
 
-/* Copies the rows and their texts (user is borrowed).  NULL: err names the row that is malformed
+/* Copies the rows with method and pattern.  NULL: err names the row that is malformed
  * or comes twice. */
 TN_MUST_CHECK struct tn_router *tn_router_new(const struct tn_route *routes, size_t n,
                                               struct tn_err *err);

@@ -16,7 +16,8 @@ static const struct tn_column team[] = {TEXT("slug"), INT("number"), SHOW("name"
 static const struct tn_column user[] = {TEXT("email"), SHOW("name"), SHOW("roles")};
 static const struct tn_column session[] = {TEXT("token_hash"), TEXT("user"),
                                            KEPT_TIME("expires_at")};
-static const struct tn_column key[] = {TEXT("prefix"), KEPT("name"), SHOW("role"),
+static const struct tn_column role[] = {TEXT("name"), SHOW("title")};
+static const struct tn_column key[] = {TEXT("prefix"), KEPT("name"), KEPT("role"),
                                        KEPT_TIME("expires_at"), SHOW("scopes")};
 static const struct tn_column integration[] = {TEXT("name"), KEPT("adapter"), KEPT("status"),
                                                KEPT_TIME("last_sync_at")};
@@ -44,6 +45,7 @@ const struct tn_table tn_system_tables[] = {
     {"user", COLUMNS(user), {"email"}, NULL, true},
     {"session", COLUMNS(session), {"token_hash"}, NULL, false},
     {"key", COLUMNS(key), {"prefix"}, NULL, true},
+    {"role", COLUMNS(role), {"name"}, NULL, true},
     {"integration", COLUMNS(integration), {"name"}, "integration", true},
     {"sync", COLUMNS(sync), {"integration", "operation"}, NULL, true},
     {"run", COLUMNS(run), {NULL}, "run", false},

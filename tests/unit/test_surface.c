@@ -135,7 +135,11 @@ static void load(struct stage *s)
     size_t n = tn_surfaces_count(surfaces);
     for (size_t i = 0; i < n; i++) {
         const struct tn_surface_row *row = tn_surfaces_at(surfaces, i);
-        routes[i] = (struct tn_route){row->method, row->pattern, serve_row, row->open, row};
+        routes[i] = (struct tn_route){.method = row->method,
+                                      .pattern = row->pattern,
+                                      .handle = serve_row,
+                                      .flags = row->open,
+                                      .user = row};
     }
     s->router = tn_router_new(routes, n, &err);
     if (!s->router) fail_msg("%s", err.text);
