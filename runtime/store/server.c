@@ -78,12 +78,6 @@ struct chore {
     struct tn_helper *helper;
 };
 
-/* Which file a name stands for. */
-struct file_id {
-    dev_t device;
-    ino_t inode;
-};
-
 struct tn_store_server {
     struct tn_loop *loop;
     struct tn_log *log;
@@ -91,7 +85,7 @@ struct tn_store_server {
     int lock_fd;
     struct tn_writer writer;
     bool open, suspect;           /* suspect: a sync failed; nothing counts before a new opening */
-    struct file_id db_id, wal_id; /* as they were when they were opened; zero: not yet looked at */
+    struct tn_file_id db_id, wal_id; /* as they were when they were opened; zero: not looked at */
     struct tn_watch *listening;
     int listen_fd;
     struct conn *conns;
@@ -122,6 +116,30 @@ static void answer_done(struct conn *c, uint64_t number, const struct tn_err *er
     tn_buf_clear(&b);
 }
 
+static void put_log(const struct tn_store_server *s, struct tn_buf *b)
+{
+    tn_put_i64(b, s->wal_id.device);
+    tn_put_i64(b, s->wal_id.inode);
+}
+
+static void send_note(struct tn_store_server *s, const struct tn_buf *b)
+{
+    for (struct conn *c = s->conns; c; c = c->next)
+        if (c->known) tn_channel_send(c->channel, TN_WIRE_note, 0, tn_buf_str(b));
+}
+
+/* Before anything is written to a new log: who reads by the one that was removed opens this. */
+static void tell_log(struct tn_store_server *s)
+{
+    struct tn_buf b;
+    tn_buf_init(&b, TN_KIB);
+    put_log(s, &b);
+    tn_put_i64(&b, s->stats.head);
+    tn_put_u32(&b, 0);
+    send_note(s, &b);
+    tn_buf_clear(&b);
+}
+
 static void tell_all(struct tn_store_server *s)
 {
     struct tn_writer *w = &s->writer;
@@ -132,6 +150,7 @@ static void tell_all(struct tn_store_server *s)
     if (!w->note_count && !events) return;
     s->stats.head = head ? head->value : s->stats.head;
     tn_buf_init(&b, TN_MIB);
+    put_log(s, &b);
     tn_put_i64(&b, s->stats.head);
     tn_put_u32(&b, (uint32_t)w->note_count);
     for (size_t i = 0; i < w->note_count; i++) {
@@ -142,8 +161,7 @@ static void tell_all(struct tn_store_server *s)
         tn_put_u32(&b, (uint32_t)n->count);
         tn_buf_add(&b, n->ids, n->count * sizeof n->ids[0]);
     }
-    for (struct conn *c = s->conns; c; c = c->next)
-        if (c->known) tn_channel_send(c->channel, TN_WIRE_note, 0, tn_buf_str(&b));
+    send_note(s, &b);
     tn_buf_clear(&b);
 }
 
@@ -555,29 +573,14 @@ static void job_free(struct job *j)
 
 /* ------------------------------------------------------------------ are they still our files? */
 
-static bool look_up(const char *path, const char *suffix, struct file_id *id)
-{
-    char full[4096];
-    struct stat st;
-    snprintf(full, sizeof full, "%s%s", path, suffix);
-    if (stat(full, &st) < 0) return false;
-    *id = (struct file_id){st.st_dev, st.st_ino};
-    return true;
-}
-
-static bool same_file(const struct file_id *a, const struct file_id *b)
-{
-    return a->device == b->device && a->inode == b->inode;
-}
-
 /* A database that was removed or replaced under our feet takes writes as before, and loses them
  * with the process.  So nothing is acknowledged, and nothing is made in its place. */
 static bool database_stands(struct tn_store_server *s, struct tn_err *err)
 {
-    struct file_id now;
-    bool there = look_up(s->path, "", &now);
+    struct tn_file_id now;
+    bool there = tn_file_id(s->path, "", &now);
     if (there && !s->db_id.inode) s->db_id = now;
-    if (there && same_file(&now, &s->db_id)) return true;
+    if (there && tn_file_id_eq(&now, &s->db_id)) return true;
     return tn_fail(err, TN_E_unavailable,
                    "%s was %s while Tenon runs: nothing is written any more; "
                    "stop Tenon, put the file back (or restore a backup), start again",
@@ -585,19 +588,20 @@ static bool database_stands(struct tn_store_server *s, struct tn_err *err)
 }
 
 /* The log without its name still has what was committed: it is written back before anything is
- * acknowledged, and a new opening makes a new one. */
+ * acknowledged, and a new opening makes a new one, which has to begin at its first page. */
 static bool log_stands(struct tn_store_server *s, struct tn_err *err)
 {
-    struct file_id now;
-    bool there = look_up(s->path, "-wal", &now);
+    struct tn_file_id now;
+    bool there = tn_file_id(s->path, "-wal", &now);
     if (there && !s->wal_id.inode) s->wal_id = now;
-    if (there && same_file(&now, &s->wal_id)) return true;
+    if (there && tn_file_id_eq(&now, &s->wal_id)) return true;
     tn_log(s->log, TN_LOG_error, "store",
            "%s-wal was removed while Tenon runs; it is written back "
            "and made anew",
            s->path);
     s->suspect = true;
-    int rc = sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_FULL, NULL, NULL);
+    int rc =
+        sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
     return rc == SQLITE_OK || tn_db_fail(&s->writer.db, "writing back", err);
 }
 
@@ -607,7 +611,7 @@ static bool trust_again(struct tn_store_server *s, struct tn_err *err)
 {
     if (!database_stands(s, err)) return false;
     if (s->open && !s->suspect) return true;
-    s->wal_id = (struct file_id){0};
+    s->wal_id = (struct tn_file_id){0};
     if (s->open) tn_writer_close(&s->writer);
     s->open = tn_writer_open(&s->writer, s->path, s->log, s->writer.clock, err);
     if (!s->open) return false;
@@ -615,6 +619,7 @@ static bool trust_again(struct tn_store_server *s, struct tn_err *err)
         sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (rc != SQLITE_OK && rc != SQLITE_BUSY) return tn_db_fail(&s->writer.db, "writing back", err);
     s->suspect = false;
+    if (tn_file_id(s->path, "-wal", &s->wal_id)) tell_log(s);
     return true;
 }
 
@@ -934,6 +939,7 @@ static void conn_free(struct conn *c)
 static void hello(struct conn *c, const struct tn_message *m)
 {
     struct tn_wire in = tn_wire(m->payload);
+    struct tn_buf b;
     struct tn_err err;
     tn_take(&in, c->client, sizeof c->client);
     if (!trust_again(c->server, &err)) {
@@ -954,7 +960,10 @@ static void hello(struct conn *c, const struct tn_message *m)
         return;
     }
     c->known = true;
-    tn_channel_send(c->channel, TN_WIRE_welcome, 0, (struct tn_str){"", 0});
+    tn_buf_init(&b, TN_KIB);
+    put_log(c->server, &b);
+    tn_channel_send(c->channel, TN_WIRE_welcome, 0, tn_buf_str(&b));
+    tn_buf_clear(&b);
 }
 
 static void on_message(void *arg, const struct tn_message *m)
