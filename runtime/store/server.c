@@ -19,6 +19,7 @@
 #include "loop/channel.h"
 #include "loop/loop.h"
 #include "store/helper.h"
+#include "store/retain.h"
 #include "store/shape.h"
 #include "store/sqlite.h"
 #include "store/tables.h"
@@ -27,8 +28,7 @@
 
 enum {
     REMAKE_ROWS = 1000, /* of one step */
-    RETAIN_ROWS = 500,
-    WAL_PAGES = 1000, /* of the log are written back by a thread; what came meanwhile by us */
+    WAL_PAGES = 1000,   /* of the log are written back by a thread; what came meanwhile by us */
     CLAIM_BYTES = 8 * 1024 * 1024,
     GROUP_BYTES = 32 * 1024 * 1024,
     DAY_MS = 86400000,
@@ -37,6 +37,9 @@ enum {
 const struct tn_retention tn_retention_default = {
     .events = 30ll * DAY_MS,
     .history = 365ll * DAY_MS,
+    .runs = 90ll * DAY_MS,
+    .audit = 365ll * DAY_MS,
+    .inbound = 30ll * DAY_MS,
     .expired = 1,
     .answers = DAY_MS,
     .every = DAY_MS / 24,
@@ -73,8 +76,7 @@ struct chore {
     struct conn *conn;
     uint64_t number;
     char table[TN_STORE_NAME_MAX + 1];
-    enum tn_retain retain;
-    int64_t before, at[3]; /* how far a pass over the history is */
+    struct tn_retaining retain;
     struct tn_helper *helper;
 };
 
@@ -84,7 +86,7 @@ struct tn_store_server {
     char *dir, *path;
     int lock_fd;
     struct tn_writer writer;
-    bool open, suspect;           /* suspect: a sync failed; nothing counts before a new opening */
+    bool open, suspect; /* suspect: a sync failed; nothing counts before a new opening */
     struct tn_file_id db_id, wal_id; /* as they were when they were opened; zero: not looked at */
     struct tn_watch *listening;
     int listen_fd;
@@ -93,6 +95,8 @@ struct tn_store_server {
     size_t job_bytes;
     struct tn_timer *group_timer, *step_timer, *retain_timer;
     struct tn_retention retention;
+    int64_t retained_at,
+        retained_told[TN_RETAIN_KINDS]; /* by the last line about it; by the clock */
     struct chore *chores;
     struct tn_helper *checkpointer;
     int wal_pages, wal_cared; /* in the log; and when it was last written back */
@@ -464,8 +468,8 @@ static bool run_retain(struct tn_store_server *s, struct job *j)
 {
     struct tn_wire in = tn_wire((struct tn_str){j->payload, j->n});
     struct chore *c = chore_new(s, CHORE_retain, j);
-    c->retain = (enum tn_retain)tn_take_u8(&in);
-    c->before = tn_take_i64(&in);
+    c->retain.what = (enum tn_retain)tn_take_u8(&in);
+    c->retain.before = tn_take_i64(&in);
     return true;
 }
 
@@ -732,109 +736,6 @@ static void group(void *arg)
 
 /* ------------------------------------------------------------------ chores, a step at a time */
 
-static bool retain_events(struct tn_store_server *s, struct chore *c, bool *done,
-                          struct tn_err *err)
-{
-    struct tn_writer *w = &s->writer;
-    struct tn_tally *floor = tn_tally(w, "event_floor", -1, err);
-    sqlite3_stmt *st =
-        tn_db_sql(&w->db,
-                  "SELECT max(seq), max(seq + count - 1), count(*) FROM (SELECT seq, "
-                  "count FROM tn_event WHERE at < ?1 AND seq IN (SELECT seq FROM "
-                  "tn_event ORDER BY seq LIMIT ?2))",
-                  err);
-    if (!st || !floor) return false;
-    sqlite3_bind_int64(st, 1, c->before);
-    sqlite3_bind_int64(st, 2, RETAIN_ROWS);
-    if (sqlite3_step(st) != SQLITE_ROW) return tn_writer_broken(w, "retention", err);
-    int64_t seq = sqlite3_column_int64(st, 0), last = sqlite3_column_int64(st, 1);
-    *done = sqlite3_column_int64(st, 2) < RETAIN_ROWS;
-    sqlite3_reset(st);
-    if (!seq) return true;
-    tn_tally_set(w, floor, last);
-    if (!(st = tn_db_sql(&w->db, "DELETE FROM tn_event WHERE seq <= ?1", err))) return false;
-    sqlite3_bind_int64(st, 1, seq);
-    return tn_writer_run(w, st, "retention", err);
-}
-
-/* A pass over the whole history, a stretch of its key at a time. */
-static bool retain_history(struct tn_store_server *s, struct chore *c, bool *done,
-                           struct tn_err *err)
-{
-    struct tn_writer *w = &s->writer;
-    sqlite3_stmt *st = tn_db_sql(&w->db,
-                                 "SELECT tbl, n, version FROM tn_history WHERE (tbl, n, version) > "
-                                 "(?1, ?2, ?3) ORDER BY tbl, n, version LIMIT 1 OFFSET ?4",
-                                 err);
-    sqlite3_stmt *del = tn_db_sql(&w->db,
-                                  "DELETE FROM tn_history WHERE (tbl, n, version) > (?1, ?2, ?3) "
-                                  "AND (tbl, n, version) <= (?4, ?5, ?6) AND at < ?7",
-                                  err);
-    if (!st || !del) return false;
-    int64_t to[3] = {INT64_MAX, INT64_MAX, INT64_MAX};
-    for (int i = 0; i < 3; i++) sqlite3_bind_int64(st, i + 1, c->at[i]);
-    sqlite3_bind_int64(st, 4, RETAIN_ROWS);
-    bool ok = true;
-    *done = !tn_db_row(&w->db, st, "retention", &ok, err);
-    for (int i = 0; i < 3 && !*done; i++) to[i] = sqlite3_column_int64(st, i);
-    sqlite3_reset(st);
-    if (!ok) return false;
-    for (int i = 0; i < 3; i++) {
-        sqlite3_bind_int64(del, i + 1, c->at[i]);
-        sqlite3_bind_int64(del, i + 4, to[i]);
-        c->at[i] = to[i];
-    }
-    sqlite3_bind_int64(del, 7, c->before);
-    if (!tn_writer_run(w, del, "retention", err) || !*done) return *done ? false : true;
-    if (!(del = tn_db_sql(&w->db, "DELETE FROM tn_gone WHERE gone < ?1", err))) return false;
-    sqlite3_bind_int64(del, 1, c->before);
-    return tn_writer_run(w, del, "retention", err);
-}
-
-static bool retain_kv(struct tn_store_server *s, struct chore *c, bool *done, struct tn_err *err)
-{
-    struct tn_writer *w = &s->writer;
-    sqlite3_stmt *st =
-        tn_db_sql(&w->db,
-                  "DELETE FROM tn_kv WHERE (team, space, key) IN (SELECT team, "
-                  "space, key FROM tn_kv WHERE expires > 0 AND expires < ?1 LIMIT ?2)",
-                  err);
-    if (!st) return false;
-    int64_t before = c->before < w->now ? c->before : w->now;
-    sqlite3_bind_int64(st, 1, before);
-    sqlite3_bind_int64(st, 2, RETAIN_ROWS);
-    if (!tn_writer_run(w, st, "retention", err)) return false;
-    *done = sqlite3_changes(w->db.sq) < RETAIN_ROWS;
-    return true;
-}
-
-static bool retain_answers(struct tn_store_server *s, struct chore *c, bool *done,
-                           struct tn_err *err)
-{
-    struct tn_writer *w = &s->writer;
-    sqlite3_stmt *st = tn_db_sql(&w->db,
-                                 "DELETE FROM tn_done WHERE (client, number) IN (SELECT client, "
-                                 "number FROM tn_done WHERE at < ?1 LIMIT ?2)",
-                                 err);
-    if (!st) return false;
-    sqlite3_bind_int64(st, 1, c->before);
-    sqlite3_bind_int64(st, 2, RETAIN_ROWS);
-    if (!tn_writer_run(w, st, "retention", err)) return false;
-    *done = sqlite3_changes(w->db.sq) < RETAIN_ROWS;
-    return true;
-}
-
-static bool retain_step(struct tn_store_server *s, struct chore *c, bool *done, struct tn_err *err)
-{
-    switch (c->retain) {
-    case TN_RETAIN_events: return retain_events(s, c, done, err);
-    case TN_RETAIN_history: return retain_history(s, c, done, err);
-    case TN_RETAIN_kv_expired: return retain_kv(s, c, done, err);
-    case TN_RETAIN_answers: return retain_answers(s, c, done, err);
-    }
-    return tn_fail(err, TN_E_invalid, "there is no such retention");
-}
-
 static void remade(struct tn_store_server *s, const char *table, const struct tn_err *err)
 {
     for (struct chore *c = s->chores, *next; c; c = next) {
@@ -863,7 +764,7 @@ static bool step_once(struct tn_store_server *s, struct tn_err *err)
         step = tn_writer_remake(&s->writer, t, REMAKE_ROWS, &done, err);
         why = *err;
     } else if (!(sweep ? tn_writer_sweep(&s->writer, REMAKE_ROWS, &done, err)
-                       : retain_step(s, c, &done, err))) {
+                       : tn_retain_step(&s->writer, &c->retain, &done, err))) {
         step = TN_STEP_broken;
     }
     if (step == TN_STEP_broken) {
@@ -872,6 +773,7 @@ static bool step_once(struct tn_store_server *s, struct tn_err *err)
     }
     if (!tn_writer_end(&s->writer, err)) return true;
     tell_all(s);
+    if (c) s->stats.retained[c->retain.what] += c->retain.removed;
     if (t && (done || step == TN_STEP_refused))
         remade(s, table, step == TN_STEP_refused ? &why : NULL);
     else if (c && done)
@@ -902,17 +804,39 @@ static void step(void *arg)
 static void retain_one(struct tn_store_server *s, enum tn_retain what, int64_t keep_ms)
 {
     for (struct chore *c = s->chores; c; c = c->next)
-        if (c->what == CHORE_retain && !c->conn && c->retain == what) return; /* still at it */
+        if (c->what == CHORE_retain && !c->conn && c->retain.what == what) return; /* still at it */
     if (keep_ms <= 0) return;
     struct chore *c = chore_add(s, CHORE_retain, NULL, 0);
-    c->retain = what;
-    c->before = tn_clock_ms(s->writer.clock) - keep_ms;
+    c->retain.what = what;
+    c->retain.before = tn_clock_ms(s->writer.clock) - keep_ms;
+}
+
+/* A line a day.  The day is measured by the clock that the rows are dated by. */
+static void tell_retained(struct tn_store_server *s)
+{
+    int64_t now = tn_clock_ms(s->writer.clock);
+    char text[256] = "";
+    size_t n = 0;
+    if (!s->retained_at || now < s->retained_at) s->retained_at = now;
+    if (now - s->retained_at < DAY_MS) return;
+    s->retained_at = now;
+    for (int i = 0; i < TN_RETAIN_KINDS; i++) {
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%lld %s", i ? ", " : "",
+                              (long long)(s->stats.retained[i] - s->retained_told[i]),
+                              tn_retain_name((enum tn_retain)i));
+        s->retained_told[i] = s->stats.retained[i];
+    }
+    tn_log(s->log, TN_LOG_info, "store", "retention removed since the last such line: %s", text);
 }
 
 static void retain_all(void *arg)
 {
     struct tn_store_server *s = arg;
     const struct tn_retention *r = &s->retention;
+    tell_retained(s);
+    retain_one(s, TN_RETAIN_runs, r->runs);
+    retain_one(s, TN_RETAIN_audit, r->audit);
+    retain_one(s, TN_RETAIN_inbound, r->inbound);
     retain_one(s, TN_RETAIN_events, r->events);
     retain_one(s, TN_RETAIN_history, r->history);
     retain_one(s, TN_RETAIN_kv_expired, r->expired);
