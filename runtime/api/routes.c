@@ -4,6 +4,7 @@
 #include "api/backup.h"
 #include "api/integrations.h"
 #include "api/handler.h"
+#include "api/journal.h"
 #include "api/keys.h"
 #include "api/resources.h"
 #include "api/runs.h"
@@ -37,6 +38,10 @@ const struct tn_route api_routes[] = {
     KEY(GET,     V1 "/integrations/{id}/logs",           api_runs_list, read_integrations),
     KEY(GET,     V1 "/integrations/{id}/logs/{run}",     api_runs_get, read_integrations),
     KEY(DELETE,  V1 "/integrations/{id}/logs/{run}",     api_runs_cancel, run_syncs),
+
+    KEY(GET,     V1 "/runs",                             api_journal_runs, read_integrations),
+    KEY(GET,     V1 "/inbound",                          api_journal_inbound, read_integrations),
+    KEY(GET,     V1 "/audit",                            api_journal_audit, manage_keys),
 
     OPEN(POST,   V1 "/integrations/{id}/webhook",        api_webhooks_receive),
 
