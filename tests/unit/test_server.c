@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/log.h"
+
 static const struct tn_column columns[] = {{"part_number", TN_COLUMN_text, true}};
 static const struct tn_table items = {"items", columns, 1, {"part_number"}, "item", true};
 
@@ -402,6 +404,56 @@ static void rows_that_are_old_go_and_those_with_work_left_stay(void **state)
     serve_at(r, &clock, start + 9000 * day, 0);
     for (int turn = 0; turn < 20; turn++) tn_loop_turn(r->loop, true);
     assert_int_equal(rows_of(r, "run"), 2);
+}
+
+/* How often the file says this. */
+static int times_in(const char *path, const char *wanted)
+{
+    char line[1024];
+    int n = 0;
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f)) n += strstr(line, wanted) != NULL;
+    fclose(f);
+    return n;
+}
+
+static void the_log_says_once_a_day_how_much_was_too_old(void **state)
+{
+    struct rig *r = *state;
+    static const int64_t day = 86400000, start = 1700000000000;
+    struct tn_clock clock = {.stopped = true, .ms = start};
+    struct tn_retention kept = {.audit = day / 2, .every = 1};
+    char path[128];
+    struct tn_err err;
+    snprintf(path, sizeof path, "%s/log", r->dir);
+    struct tn_log *log = tn_log_open(&(struct tn_log_options){.file = path, .quiet = true}, &err);
+    struct tn_server_options o = {.dir = r->dir,
+                                  .listen_fd = r->fd,
+                                  .workers_live = true,
+                                  .log = log,
+                                  .clock = &clock,
+                                  .retention = &kept};
+    tn_store_server_close(r->server);
+    r->server = tn_store_server_open(r->loop, &o, &err);
+    assert_non_null(r->server);
+    struct tn_commit *c = tn_commit_new(r->store);
+    for (int i = 0; i < 3; i++)
+        assert_true(tn_commit_audit(c, 1, "me", "test", "thing", TN_STR(""), &err));
+    assert_true(rig_commit(r, c));
+    clock.ms += day - 1;
+    while (rows_of(r, "audit")) tn_loop_turn(r->loop, true);
+    assert_int_equal(times_in(path, "retention removed"), 0);
+    clock.ms += 1;
+    while (!times_in(path, "0 runs, 3 audit, 0 inbound")) tn_loop_turn(r->loop, true);
+    clock.ms += day - 1;
+    for (int turn = 0; turn < 20; turn++) tn_loop_turn(r->loop, true);
+    clock.ms -= 3 * day; /* set back */
+    for (int turn = 0; turn < 20; turn++) tn_loop_turn(r->loop, true);
+    assert_int_equal(times_in(path, "retention removed"), 1);
+    tn_store_server_close(r->server);
+    tn_log_close(log);
+    rig_serve(r);
 }
 
 static void a_retention_that_is_asked_for_is_counted(void **state)
@@ -959,6 +1011,7 @@ int main(void)
         T(sizes_and_free_space_are_those_of_the_files),
         T(what_is_old_goes_by_itself),
         T(rows_that_are_old_go_and_those_with_work_left_stay),
+        T(the_log_says_once_a_day_how_much_was_too_old),
         T(a_retention_that_is_asked_for_is_counted),
         T(a_table_is_remade_again_while_the_former_one_is_swept),
         T(a_remake_on_a_disk_that_fails_to_read_loses_no_record),
