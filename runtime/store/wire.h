@@ -11,8 +11,8 @@
 /* Message types; answers carry the number of the request. */
 enum tn_wire_type {
     TN_WIRE_hello = 1, /* client id, holder */
-    TN_WIRE_welcome, /* the log's file */
-    TN_WIRE_commit, /* acknowledged number, commit value */
+    TN_WIRE_welcome,   /* the log's file */
+    TN_WIRE_commit,    /* acknowledged number, commit value */
     TN_WIRE_result,
     TN_WIRE_define, /* declaration as JSON */
     TN_WIRE_claim,  /* resent, holder, queue, max, lease */
