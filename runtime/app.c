@@ -63,15 +63,29 @@ static void heart_start(struct heart *h, struct tn_loop *loop, struct tn_shared_
     beat(h);
 }
 
+static struct tn_retention retention_of(const struct tn_options *o)
+{
+    const int64_t day_ms = 86400000;
+    struct tn_retention r = tn_retention_default;
+    r.runs = o->runs_days * day_ms;
+    r.audit = o->audit_days * day_ms;
+    r.inbound = o->inbound_days * day_ms;
+    r.events = o->events_days * day_ms;
+    r.history = o->history_days * day_ms;
+    return r;
+}
+
 int tn_app_store(const struct tn_prepared *p)
 {
+    struct tn_retention retention = retention_of(p->options);
     struct tn_err err;
     struct tn_loop *loop = tn_loop_new(&err);
     if (!loop) return say(&err);
     struct tn_server_options o = {.dir = p->data,
                                   .listen_fd = p->store_fd,
                                   .workers_live = p->shared->store.restarts > 0,
-                                  .log = p->log};
+                                  .log = p->log,
+                                  .retention = &retention};
     struct tn_store_server *server = tn_store_server_open(loop, &o, &err);
     struct heart heart = {.timer = NULL};
     if (server) {

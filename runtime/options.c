@@ -91,6 +91,20 @@ static bool set_from_file(struct tn_options *o, const struct table *t, struct tn
     return true;
 }
 
+static bool days_ok(const struct tn_options *o, struct tn_err *err)
+{
+    const struct {
+        const char *name;
+        int64_t days;
+    } all[] = {{"evidence", o->evidence_days}, {"runs", o->runs_days},
+               {"audit", o->audit_days},       {"inbound", o->inbound_days},
+               {"events", o->events_days},     {"history", o->history_days}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].days < 0 || all[i].days > DAYS_MAX)
+            return tn_fail(err, TN_E_invalid, "--%s-days takes 0 to %d", all[i].name, DAYS_MAX);
+    return true;
+}
+
 bool tn_options_parse(struct tn_options *o, int argc, char **argv, struct tn_err *err)
 {
     *o = (struct tn_options){.config = NULL};
@@ -106,8 +120,7 @@ bool tn_options_parse(struct tn_options *o, int argc, char **argv, struct tn_err
         if (!set_from_file(o, &t, err)) return false;
         if (!tn_args_parse(t.rows, argc, argv, rest, 1, &n, err)) return false;
     }
-    if (o->evidence_days > DAYS_MAX)
-        return tn_fail(err, TN_E_invalid, "--evidence-days takes 0 to %d", DAYS_MAX);
+    if (!days_ok(o, err)) return false;
     if (!o->debug) o->debug = getenv("DEBUG");
     return true;
 }

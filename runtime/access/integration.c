@@ -65,7 +65,7 @@ bool tn_integration_decode(struct tn_integration *i, const struct tn_row *row,
         goto out;
     }
     tn_buf_reset(&i->config);
-    ok = tn_unseal(&secrets->config, sealed, belongs(i, aad), &i->config, err);
+    ok = !secrets || tn_unseal(&secrets->config, sealed, belongs(i, aad), &i->config, err);
     if (!ok) tn_fail_in(err, "integration %.*s", TN_FMT(i->name));
 out:
     tn_json_free(json);

@@ -31,7 +31,8 @@ struct tn_integration {
 /* Empty; clear wipes the config and frees everything, then it is empty again. */
 void tn_integration_init(struct tn_integration *i);
 void tn_integration_clear(struct tn_integration *i);
-/* From a row of the table.  False: corrupt (a config sealed with another key, altered ...). */
+/* From a row of the table.  False: corrupt (a config sealed with another key, altered ...).
+ * secrets NULL: the config stays sealed, and is empty here. */
 TN_MUST_CHECK bool tn_integration_decode(struct tn_integration *i, const struct tn_row *row,
                                          const struct tn_secrets *secrets, struct tn_err *err);
 /* A question by id or, failing that, by its unique name; and its answer.  False: not_found names

@@ -30,6 +30,7 @@ const struct tn_permission tn_permissions[] = {
     {"script",      {"read", "manage"}},
     {"key",         {"read", "manage"}},
     {"role",        {"read", "manage"}},
+    {"audit",       {"read"}},
     {"system",      {"read", "backup"}}, /* metrics and status; a copy of all data */
     {NULL, {NULL}},
 };

@@ -265,6 +265,7 @@ static void answer_details(struct tn_api *api, struct tn_http_exchange *x, const
 struct listing {
     struct tn_api *api;
     struct tn_http_exchange *x;
+    uint64_t limit;
     struct tn_found *rows;
 };
 
@@ -274,7 +275,7 @@ static bool list_one(struct listing *l, size_t at, const struct tn_found *totals
     struct tn_integration i;
     struct totals t;
     tn_integration_init(&i);
-    bool ok = tn_integration_decode(&i, tn_found_row(l->rows, 0, at), l->api->p.secrets, err) &&
+    bool ok = tn_integration_decode(&i, tn_found_row(l->rows, 0, at), NULL, err) &&
               totals_found(totals, at * TOTALS_QUESTIONS, &t, err);
     if (ok) {
         tn_jw_object(w);
@@ -290,12 +291,16 @@ static void answer_list(struct listing *l, const struct tn_found *totals)
     struct tn_answer a;
     struct tn_err err;
     bool ok = true;
+    const struct tn_list *rows = tn_found_list(l->rows, 0);
     tn_answer_begin(&a, l->x);
     tn_jw_array(&a.w);
-    for (size_t i = 0; ok && i < tn_found_list(l->rows, 0)->count; i++)
-        ok = list_one(l, i, totals, &a.w, &err);
+    for (size_t i = 0; ok && i < rows->count; i++) ok = list_one(l, i, totals, &a.w, &err);
     tn_jw_end(&a.w);
     if (ok) {
+        if (rows->more)
+            tn_http_headerf(l->x, "Link",
+                            "</api/v1/integrations?limit=%llu&cursor=%s>; rel=\"next\"",
+                            (unsigned long long)l->limit, rows->next.p);
         tn_answer_send(&a, 200);
         return;
     }
@@ -322,15 +327,35 @@ static void list_found(void *arg, struct tn_found *found, const struct tn_err *e
     tn_free(l);
 }
 
+/* Without a limit the list is as long as one may be.  False: x is answered. */
+static bool take_limit(struct tn_http_exchange *x, uint64_t *limit)
+{
+    struct tn_err err;
+    struct tn_str text = tn_http_query(x, "limit", NULL);
+    *limit = TN_LIMIT_PAGE;
+    if (!text.p) return true;
+    if (tn_str_u64(text, limit) && *limit) {
+        if (*limit > TN_LIMIT_PAGE) *limit = TN_LIMIT_PAGE;
+        return true;
+    }
+    tn_fail(&err, TN_E_syntax, "limit has to be a whole number from 1");
+    tn_fail_field(&err, "limit");
+    tn_answer_err(x, &err);
+    return false;
+}
+
 void api_integrations_list(void *arg, struct tn_http_exchange *x)
 {
+    uint64_t limit;
+    if (!take_limit(x, &limit)) return;
     struct listing *l = TN_NEW(struct listing);
     struct tn_read *read = tn_read_new(api_actor(x)->team);
-    *l = (struct listing){.api = arg, .x = x};
+    *l = (struct listing){.api = arg, .x = x, .limit = limit};
     tn_read_query(read, &(struct tn_query){.table = table,
                                            .sort = {{"name", false}},
                                            .sort_count = 1,
-                                           .limit = TN_LIMIT_PAGE});
+                                           .limit = (size_t)limit,
+                                           .cursor = tn_http_query(x, "cursor", NULL)});
     tn_store_read(l->api->p.store, read, NULL, list_found, l);
 }
 

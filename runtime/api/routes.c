@@ -5,6 +5,7 @@
 #include "api/entity_routes.h"
 #include "api/integrations.h"
 #include "api/handler.h"
+#include "api/journal.h"
 #include "api/keys.h"
 #include "api/roles.h"
 #include "api/runs.h"
@@ -41,6 +42,10 @@ const struct tn_route api_routes[] = {
     KEY(GET,     V1 "/integrations/{id}/logs",           api_runs_list, integration, read),
     KEY(GET,     V1 "/integrations/{id}/logs/{run}",     api_runs_get, integration, read),
     KEY(DELETE,  V1 "/integrations/{id}/logs/{run}",     api_runs_cancel, integration, sync),
+
+    KEY(GET,     V1 "/runs",                             api_journal_runs, integration, read),
+    KEY(GET,     V1 "/inbound",                          api_journal_inbound, integration, read),
+    KEY(GET,     V1 "/audit",                            api_journal_audit, audit, read),
 
     OPEN(POST,   V1 "/integrations/{id}/webhook",        api_webhooks_receive),
 

@@ -243,7 +243,22 @@ static bool log_filters(struct tn_http_exchange *x, struct filters *f)
 struct list {
     struct tn_http_exchange *x;
     int64_t number, limit;
+    bool by_id; /* the integration may be gone: LIST_IS and LIST_WAS were asked, too */
 };
+
+/* Questions: the page; the integration; any run of it. */
+enum { LIST_PAGE, LIST_IS, LIST_WAS };
+
+/* Of an integration that is gone its runs still tell. */
+static bool list_stands(const struct list *l, const struct tn_found *found, struct tn_err *err)
+{
+    const struct tn_err *gone = l->by_id ? tn_found_err(found, LIST_IS) : NULL;
+    if (!gone || (gone->kind == TN_E_not_found && tn_found_row(found, LIST_WAS, 0))) return true;
+    *err = *gone;
+    if (gone->kind != TN_E_not_found) return false;
+    return tn_fail(err, TN_E_not_found, "there is no integration '%.*s'",
+                   TN_FMT(tn_http_param(l->x, "id")));
+}
 
 static bool write_list(const struct list *l, const struct tn_found *found, struct tn_jw *w,
                        struct tn_err *err)
@@ -269,6 +284,7 @@ static void list_found(void *arg, struct tn_found *found, const struct tn_err *f
     struct tn_answer a;
     struct tn_err err;
     if (!failed) failed = tn_found_err(found, 0);
+    if (!failed && !list_stands(l, found, &err)) failed = &err;
     tn_answer_begin(&a, l->x);
     if (!failed && !write_list(l, found, &a.w, &err)) failed = &err;
     if (failed) {
@@ -289,10 +305,25 @@ static bool take_list(struct tn_http_exchange *x, struct list *l, struct filters
            api_query_int(x, "limit", LOGS_USUAL, 1, LOGS_MAX, &l->limit) && log_filters(x, f);
 }
 
-static void list(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i)
+/* Runs of an integration, newest first. */
+static void ask_page(struct tn_read *read, const struct tn_filter *filters, size_t n, size_t limit,
+                     size_t offset)
+{
+    tn_read_query(read, &(struct tn_query){.table = "run",
+                                           .filters = filters,
+                                           .filter_count = n,
+                                           .sort = {{"created", true}},
+                                           .sort_count = 1,
+                                           .limit = limit,
+                                           .offset = offset,
+                                           .total = true});
+}
+
+static void list_of(struct tn_api *api, struct tn_http_exchange *x, const struct tn_id *integration,
+                    bool by_id)
 {
     struct list *l = TN_NEW(struct list);
-    struct tn_read *read = tn_read_new(i->team);
+    struct tn_read *read = tn_read_new(api_actor(x)->team);
     struct filters f;
     char id[TN_ID_LEN + 1];
     if (!take_list(x, l, &f)) { /* it was looked at before */
@@ -300,17 +331,20 @@ static void list(struct tn_api *api, struct tn_http_exchange *x, struct tn_integ
         tn_free(l);
         return;
     }
-    tn_id_text(&i->id, id);
+    tn_id_text(integration, id);
+    l->by_id = by_id;
     add_filter(&f, "integration", TN_FILTER_eq, tn_str(id));
-    tn_read_query(read, &(struct tn_query){.table = "run",
-                                           .filters = f.list,
-                                           .filter_count = f.n,
-                                           .sort = {{"created", true}},
-                                           .sort_count = 1,
-                                           .limit = (size_t)l->limit,
-                                           .offset = (size_t)((l->number - 1) * l->limit),
-                                           .total = true});
+    ask_page(read, f.list, f.n, (size_t)l->limit, (size_t)((l->number - 1) * l->limit));
+    if (by_id) {
+        tn_read_get(read, "integration", integration);
+        ask_page(read, &f.list[f.n - 1], 1, 1, 0);
+    }
     tn_store_read(api->p.store, read, NULL, list_found, l);
+}
+
+static void list(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i)
+{
+    list_of(api, x, &i->id, false);
 }
 
 void api_runs_list(void *arg, struct tn_http_exchange *x)
@@ -319,7 +353,12 @@ void api_runs_list(void *arg, struct tn_http_exchange *x)
                                              "startDate", "endDate", NULL};
     struct filters f;
     struct list l;
-    if (api_query_known(x, parameters) && take_list(x, &l, &f)) api_with_integration(arg, x, list);
+    struct tn_id id;
+    if (!api_query_known(x, parameters) || !take_list(x, &l, &f)) return;
+    if (tn_id_parse(tn_http_param(x, "id"), &id))
+        list_of(arg, x, &id, true);
+    else
+        api_with_integration(arg, x, list);
 }
 
 /* ---- one run ---- */
@@ -348,16 +387,24 @@ static void about_answer(void *arg, const struct tn_run_view *v, const struct tn
     tn_free(a);
 }
 
-static void with_run(struct tn_api *api, struct tn_http_exchange *x, const struct tn_integration *i,
-                     void (*then)(const struct about *a, const struct tn_run_view *v))
+/* integration: its id; name: as the caller calls it. */
+static void with_run_of(struct tn_api *api, struct tn_http_exchange *x,
+                        const struct tn_id *integration, struct tn_str name,
+                        void (*then)(const struct about *a, const struct tn_run_view *v))
 {
     struct about *a = TN_NEW(struct about);
     char id[64];
     *a = (struct about){.api = api, .x = x, .then = then};
-    tn_id_text(&i->id, a->owner);
-    snprintf(a->name, sizeof a->name, "%.*s", TN_FMT(i->name));
+    tn_id_text(integration, a->owner);
+    snprintf(a->name, sizeof a->name, "%.*s", TN_FMT(name));
     snprintf(id, sizeof id, "%.*s", TN_FMT(tn_http_param(x, "run")));
-    tn_runner_read(api->p.runner, i->team, id, about_answer, a);
+    tn_runner_read(api->p.runner, api_actor(x)->team, id, about_answer, a);
+}
+
+static void with_run(struct tn_api *api, struct tn_http_exchange *x, const struct tn_integration *i,
+                     void (*then)(const struct about *a, const struct tn_run_view *v))
+{
+    with_run_of(api, x, &i->id, i->name, then);
 }
 
 static void show(const struct about *about, const struct tn_run_view *v)
@@ -375,7 +422,12 @@ static void get(struct tn_api *api, struct tn_http_exchange *x, struct tn_integr
 
 void api_runs_get(void *arg, struct tn_http_exchange *x)
 {
-    api_with_integration(arg, x, get);
+    struct tn_id id;
+    /* By ids: the integration may be gone. */
+    if (tn_id_parse(tn_http_param(x, "id"), &id))
+        with_run_of(arg, x, &id, tn_http_param(x, "id"), show);
+    else
+        api_with_integration(arg, x, get);
 }
 
 static void cancelled(void *arg, const struct tn_err *err)

@@ -177,6 +177,11 @@ static void write_store(struct tn_buf *out, const struct tn_store_stats *s)
     gauge(out, "tenon_store_wal_bytes", "gauge", "Size of the write-ahead log.", s->wal_bytes);
     gauge(out, "tenon_store_database_bytes", "gauge", "Size of the database.", s->db_bytes);
     gauge(out, "tenon_store_free_bytes", "gauge", "Room left on its disk.", s->free_bytes);
+    tn_buf_adds(out, "# HELP tenon_retention_removed_total Things that were kept long enough.\n"
+                     "# TYPE tenon_retention_removed_total counter\n");
+    for (int i = 0; i < TN_RETAIN_KINDS; i++)
+        tn_buf_addf(out, "tenon_retention_removed_total{what=\"%s\"} %lld\n",
+                    tn_retain_name((enum tn_retain)i), (long long)s->retained[i]);
     gauge(out, "tenon_events_head", "counter", "Number of the newest event.", s->head);
 }
 

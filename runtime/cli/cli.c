@@ -25,7 +25,14 @@ static const struct tn_command commands[] = {
     {"show", "[PATH]", "print a shipped script or mapping, or list them all", tn_cli_show},
     {"sync", "NAME OPERATION [--filter k=v] [--dry-run] [--data DIR] [--json]",
      "run a sync and watch it", tn_cli_sync},
-    {"runs", "NAME [--data DIR] [--json]", "list the last runs of an integration", tn_cli_runs},
+    {"runs", "[NAME] [--data DIR] [--json]",
+     "list the last runs of an integration (by its id also when it was deleted), or of all",
+     tn_cli_runs},
+    {"audit",
+     "[--actor NAME] [--action NAME] [--object ID] [--from TIME] [--to TIME] [--limit N] "
+     "[--system] "
+     "[--data DIR] [--json]",
+     "list who did what, and when", tn_cli_audit},
     {"preview", "[--site DIR] [--data DIR] [--json]",
      "show what changed scripts would do to the last records", tn_cli_preview},
     {"reload", "[--expect HASH] [--shadow MINUTES] [--data DIR] [--json]",

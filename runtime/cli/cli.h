@@ -22,6 +22,7 @@ struct tn_command {
 int tn_cli_main(int argc, char **argv, int (*serve)(int argc, char **argv),
                 void (*serve_help)(void));
 
+int tn_cli_audit(int argc, char **argv);
 int tn_cli_backup(int argc, char **argv);
 int tn_cli_check(int argc, char **argv);
 int tn_cli_doctor(int argc, char **argv);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/db.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/driver.h"
@@ -39,6 +41,16 @@ bool tn_db_fail(struct tn_db *db, const char *what, struct tn_err *err)
         return tn_fail(err, TN_E_io, "%s: %s: %s (code %d)", db->path, what, text, rc);
     default: return tn_fail(err, TN_E_internal, "%s: %s: %s (code %d)", db->path, what, text, rc);
     }
+}
+
+bool tn_file_id(const char *path, const char *suffix, struct tn_file_id *id)
+{
+    char full[4096];
+    struct stat st;
+    snprintf(full, sizeof full, "%s%s", path, suffix);
+    if (stat(full, &st) < 0) return false;
+    *id = (struct tn_file_id){(int64_t)st.st_dev, (int64_t)st.st_ino};
+    return true;
 }
 
 bool tn_db_open(struct tn_db *db, const char *path, enum tn_db_mode mode, struct tn_err *err)

@@ -20,6 +20,17 @@ struct tn_db {
     } recent[TN_RECENT]; /* the same, found by the text's address */
 };
 
+/* Which file a name stands for; zeroes: none. */
+struct tn_file_id {
+    int64_t device, inode;
+};
+/* Of the file path with suffix; false: there is none. */
+bool tn_file_id(const char *path, const char *suffix, struct tn_file_id *id);
+static inline bool tn_file_id_eq(const struct tn_file_id *a, const struct tn_file_id *b)
+{
+    return a->device == b->device && a->inode == b->inode;
+}
+
 enum tn_db_mode { TN_DB_read, TN_DB_write };
 /* vfs NULL: SQLite's own.  Read mode needs the file to be there.  False with kind corrupt,
  * not_found, disk_full, io, ...; the text names the file. */

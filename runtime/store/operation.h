@@ -78,6 +78,9 @@ enum tn_step tn_rec_create_many(struct tn_writer *w, struct tn_wtable *t, struct
 enum tn_step tn_rec_change(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *old,
                            struct tn_rec *r, const struct tn_cell *cells, struct tn_err *err);
 /* With its links. */
+/* Of a row that is too old: nothing is kept of it, and no event tells. */
+bool tn_rec_drop(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
+                 struct tn_err *err);
 bool tn_rec_remove(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                    struct tn_err *err);
 /* Removes former versions and the last state of a deleted record; *kept: there were any. */

@@ -302,6 +302,13 @@ static bool drop_link(struct tn_writer *w, int64_t source, struct tn_str externa
     return tn_link_drop(w, source, external_id, err);
 }
 
+bool tn_rec_drop(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
+                 struct tn_err *err)
+{
+    tn_writer_note(w, TN_CHANGED_table, tn_str(t->decl->table.name), &r->id);
+    return tn_wtable_remove(w, t, r->n, err) && count_row(w, t, r->team, -1, err);
+}
+
 bool tn_rec_remove(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                    struct tn_err *err)
 {

@@ -19,6 +19,7 @@
 #include "loop/channel.h"
 #include "loop/loop.h"
 #include "store/helper.h"
+#include "store/retain.h"
 #include "store/shape.h"
 #include "store/sqlite.h"
 #include "store/tables.h"
@@ -27,9 +28,7 @@
 
 enum {
     REMAKE_ROWS = 1000, /* of one step */
-    RETAIN_ROWS = 500,
-    WAL_PAGES = 1000, /* after so many pages of log a thread writes them back; this process writes
-                         back the rest */
+    WAL_PAGES = 1000,   /* of the log are written back by a thread; what came meanwhile by us */
     CLAIM_BYTES = 8 * 1024 * 1024,
     GROUP_BYTES = 32 * 1024 * 1024,
     DAY_MS = 86400000,
@@ -38,6 +37,9 @@ enum {
 const struct tn_retention tn_retention_default = {
     .events = 30ll * DAY_MS,
     .history = 365ll * DAY_MS,
+    .runs = 90ll * DAY_MS,
+    .audit = 365ll * DAY_MS,
+    .inbound = 30ll * DAY_MS,
     .expired = 1,
     .answers = DAY_MS,
     .every = DAY_MS / 24,
@@ -74,15 +76,8 @@ struct chore {
     struct conn *conn;
     uint64_t number;
     char table[TN_STORE_NAME_MAX + 1];
-    enum tn_retain retain;
-    int64_t before, at[3]; /* how far the pass over the history has come */
+    struct tn_retaining retain;
     struct tn_helper *helper;
-};
-
-/* Identifies the file behind a name. */
-struct file_id {
-    dev_t device;
-    ino_t inode;
 };
 
 struct tn_store_server {
@@ -91,8 +86,8 @@ struct tn_store_server {
     char *dir, *path;
     int lock_fd;
     struct tn_writer writer;
-    bool open, suspect;           /* suspect: a sync failed; nothing counts before a new opening */
-    struct file_id db_id, wal_id; /* the files when they were opened; zero: not yet looked up */
+    bool open, suspect; /* suspect: a sync failed; nothing counts before a new opening */
+    struct tn_file_id db_id, wal_id; /* as they were when they were opened; zero: not looked at */
     struct tn_watch *listening;
     int listen_fd;
     struct conn *conns;
@@ -100,6 +95,8 @@ struct tn_store_server {
     size_t job_bytes;
     struct tn_timer *group_timer, *step_timer, *retain_timer;
     struct tn_retention retention;
+    int64_t retained_at,
+        retained_told[TN_RETAIN_KINDS]; /* by the last line about it; by the clock */
     struct chore *chores;
     struct tn_helper *checkpointer;
     int wal_pages, wal_cared; /* in the log; and when it was last written back */
@@ -123,6 +120,30 @@ static void answer_done(struct conn *c, uint64_t number, const struct tn_err *er
     tn_buf_clear(&b);
 }
 
+static void put_log(const struct tn_store_server *s, struct tn_buf *b)
+{
+    tn_put_i64(b, s->wal_id.device);
+    tn_put_i64(b, s->wal_id.inode);
+}
+
+static void send_note(struct tn_store_server *s, const struct tn_buf *b)
+{
+    for (struct conn *c = s->conns; c; c = c->next)
+        if (c->known) tn_channel_send(c->channel, TN_WIRE_note, 0, tn_buf_str(b));
+}
+
+/* Before anything is written to a new log: who reads by the one that was removed opens this. */
+static void tell_log(struct tn_store_server *s)
+{
+    struct tn_buf b;
+    tn_buf_init(&b, TN_KIB);
+    put_log(s, &b);
+    tn_put_i64(&b, s->stats.head);
+    tn_put_u32(&b, 0);
+    send_note(s, &b);
+    tn_buf_clear(&b);
+}
+
 static void tell_all(struct tn_store_server *s)
 {
     struct tn_writer *w = &s->writer;
@@ -133,6 +154,7 @@ static void tell_all(struct tn_store_server *s)
     if (!w->note_count && !events) return;
     s->stats.head = head ? head->value : s->stats.head;
     tn_buf_init(&b, TN_MIB);
+    put_log(s, &b);
     tn_put_i64(&b, s->stats.head);
     tn_put_u32(&b, (uint32_t)w->note_count);
     for (size_t i = 0; i < w->note_count; i++) {
@@ -143,8 +165,7 @@ static void tell_all(struct tn_store_server *s)
         tn_put_u32(&b, (uint32_t)n->count);
         tn_buf_add(&b, n->ids, n->count * sizeof n->ids[0]);
     }
-    for (struct conn *c = s->conns; c; c = c->next)
-        if (c->known) tn_channel_send(c->channel, TN_WIRE_note, 0, tn_buf_str(&b));
+    send_note(s, &b);
     tn_buf_clear(&b);
 }
 
@@ -448,8 +469,8 @@ static bool run_retain(struct tn_store_server *s, struct job *j)
 {
     struct tn_wire in = tn_wire((struct tn_str){j->payload, j->n});
     struct chore *c = chore_new(s, CHORE_retain, j);
-    c->retain = (enum tn_retain)tn_take_u8(&in);
-    c->before = tn_take_i64(&in);
+    c->retain.what = (enum tn_retain)tn_take_u8(&in);
+    c->retain.before = tn_take_i64(&in);
     return true;
 }
 
@@ -557,49 +578,35 @@ static void job_free(struct job *j)
 
 /* ------------------------------------------------------------------ are they still our files? */
 
-static bool look_up(const char *path, const char *suffix, struct file_id *id)
-{
-    char full[4096];
-    struct stat st;
-    snprintf(full, sizeof full, "%s%s", path, suffix);
-    if (stat(full, &st) < 0) return false;
-    *id = (struct file_id){st.st_dev, st.st_ino};
-    return true;
-}
-
-static bool same_file(const struct file_id *a, const struct file_id *b)
-{
-    return a->device == b->device && a->inode == b->inode;
-}
-
 /* A database that was removed or replaced under our feet takes writes as before, and loses them
  * with the process.  So nothing is acknowledged, and nothing is made in its place. */
 static bool database_stands(struct tn_store_server *s, struct tn_err *err)
 {
-    struct file_id now;
-    bool there = look_up(s->path, "", &now);
+    struct tn_file_id now;
+    bool there = tn_file_id(s->path, "", &now);
     if (there && !s->db_id.inode) s->db_id = now;
-    if (there && same_file(&now, &s->db_id)) return true;
+    if (there && tn_file_id_eq(&now, &s->db_id)) return true;
     return tn_fail(err, TN_E_unavailable,
                    "%s was %s while Tenon runs: nothing is written any more; "
                    "stop Tenon, put the file back (or restore a backup), start again",
                    s->path, there ? "replaced" : "removed");
 }
 
-/* A log whose name was removed still holds commits. It is written back before anything is
- * acknowledged, and opening the database again makes a new log. */
+/* The log without its name still has what was committed: it is written back before anything is
+ * acknowledged, and a new opening makes a new one, which has to begin at its first page. */
 static bool log_stands(struct tn_store_server *s, struct tn_err *err)
 {
-    struct file_id now;
-    bool there = look_up(s->path, "-wal", &now);
+    struct tn_file_id now;
+    bool there = tn_file_id(s->path, "-wal", &now);
     if (there && !s->wal_id.inode) s->wal_id = now;
-    if (there && same_file(&now, &s->wal_id)) return true;
+    if (there && tn_file_id_eq(&now, &s->wal_id)) return true;
     tn_log(s->log, TN_LOG_error, "store",
            "%s-wal was removed while Tenon runs; it is written back "
            "and made anew",
            s->path);
     s->suspect = true;
-    int rc = sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_FULL, NULL, NULL);
+    int rc =
+        sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
     return rc == SQLITE_OK || tn_db_fail(&s->writer.db, "writing back", err);
 }
 
@@ -609,7 +616,7 @@ static bool trust_again(struct tn_store_server *s, struct tn_err *err)
 {
     if (!database_stands(s, err)) return false;
     if (s->open && !s->suspect) return true;
-    s->wal_id = (struct file_id){0};
+    s->wal_id = (struct tn_file_id){0};
     if (s->open) tn_writer_close(&s->writer);
     s->open = tn_writer_open(&s->writer, s->path, s->log, s->writer.clock, err);
     if (!s->open) return false;
@@ -617,6 +624,7 @@ static bool trust_again(struct tn_store_server *s, struct tn_err *err)
         sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (rc != SQLITE_OK && rc != SQLITE_BUSY) return tn_db_fail(&s->writer.db, "writing back", err);
     s->suspect = false;
+    if (tn_file_id(s->path, "-wal", &s->wal_id)) tell_log(s);
     return true;
 }
 
@@ -728,109 +736,6 @@ static void group(void *arg)
 
 /* ------------------------------------------------------------------ chores, a step at a time */
 
-static bool retain_events(struct tn_store_server *s, struct chore *c, bool *done,
-                          struct tn_err *err)
-{
-    struct tn_writer *w = &s->writer;
-    struct tn_tally *floor = tn_tally(w, "event_floor", -1, err);
-    sqlite3_stmt *st =
-        tn_db_sql(&w->db,
-                  "SELECT max(seq), max(seq + count - 1), count(*) FROM (SELECT seq, "
-                  "count FROM tn_event WHERE at < ?1 AND seq IN (SELECT seq FROM "
-                  "tn_event ORDER BY seq LIMIT ?2))",
-                  err);
-    if (!st || !floor) return false;
-    sqlite3_bind_int64(st, 1, c->before);
-    sqlite3_bind_int64(st, 2, RETAIN_ROWS);
-    if (sqlite3_step(st) != SQLITE_ROW) return tn_writer_broken(w, "retention", err);
-    int64_t seq = sqlite3_column_int64(st, 0), last = sqlite3_column_int64(st, 1);
-    *done = sqlite3_column_int64(st, 2) < RETAIN_ROWS;
-    sqlite3_reset(st);
-    if (!seq) return true;
-    tn_tally_set(w, floor, last);
-    if (!(st = tn_db_sql(&w->db, "DELETE FROM tn_event WHERE seq <= ?1", err))) return false;
-    sqlite3_bind_int64(st, 1, seq);
-    return tn_writer_run(w, st, "retention", err);
-}
-
-/* Goes over the whole history, one range of its key per step. */
-static bool retain_history(struct tn_store_server *s, struct chore *c, bool *done,
-                           struct tn_err *err)
-{
-    struct tn_writer *w = &s->writer;
-    sqlite3_stmt *st = tn_db_sql(&w->db,
-                                 "SELECT tbl, n, version FROM tn_history WHERE (tbl, n, version) > "
-                                 "(?1, ?2, ?3) ORDER BY tbl, n, version LIMIT 1 OFFSET ?4",
-                                 err);
-    sqlite3_stmt *del = tn_db_sql(&w->db,
-                                  "DELETE FROM tn_history WHERE (tbl, n, version) > (?1, ?2, ?3) "
-                                  "AND (tbl, n, version) <= (?4, ?5, ?6) AND at < ?7",
-                                  err);
-    if (!st || !del) return false;
-    int64_t to[3] = {INT64_MAX, INT64_MAX, INT64_MAX};
-    for (int i = 0; i < 3; i++) sqlite3_bind_int64(st, i + 1, c->at[i]);
-    sqlite3_bind_int64(st, 4, RETAIN_ROWS);
-    bool ok = true;
-    *done = !tn_db_row(&w->db, st, "retention", &ok, err);
-    for (int i = 0; i < 3 && !*done; i++) to[i] = sqlite3_column_int64(st, i);
-    sqlite3_reset(st);
-    if (!ok) return false;
-    for (int i = 0; i < 3; i++) {
-        sqlite3_bind_int64(del, i + 1, c->at[i]);
-        sqlite3_bind_int64(del, i + 4, to[i]);
-        c->at[i] = to[i];
-    }
-    sqlite3_bind_int64(del, 7, c->before);
-    if (!tn_writer_run(w, del, "retention", err) || !*done) return *done ? false : true;
-    if (!(del = tn_db_sql(&w->db, "DELETE FROM tn_gone WHERE gone < ?1", err))) return false;
-    sqlite3_bind_int64(del, 1, c->before);
-    return tn_writer_run(w, del, "retention", err);
-}
-
-static bool retain_kv(struct tn_store_server *s, struct chore *c, bool *done, struct tn_err *err)
-{
-    struct tn_writer *w = &s->writer;
-    sqlite3_stmt *st =
-        tn_db_sql(&w->db,
-                  "DELETE FROM tn_kv WHERE (team, space, key) IN (SELECT team, "
-                  "space, key FROM tn_kv WHERE expires > 0 AND expires < ?1 LIMIT ?2)",
-                  err);
-    if (!st) return false;
-    int64_t before = c->before < w->now ? c->before : w->now;
-    sqlite3_bind_int64(st, 1, before);
-    sqlite3_bind_int64(st, 2, RETAIN_ROWS);
-    if (!tn_writer_run(w, st, "retention", err)) return false;
-    *done = sqlite3_changes(w->db.sq) < RETAIN_ROWS;
-    return true;
-}
-
-static bool retain_answers(struct tn_store_server *s, struct chore *c, bool *done,
-                           struct tn_err *err)
-{
-    struct tn_writer *w = &s->writer;
-    sqlite3_stmt *st = tn_db_sql(&w->db,
-                                 "DELETE FROM tn_done WHERE (client, number) IN (SELECT client, "
-                                 "number FROM tn_done WHERE at < ?1 LIMIT ?2)",
-                                 err);
-    if (!st) return false;
-    sqlite3_bind_int64(st, 1, c->before);
-    sqlite3_bind_int64(st, 2, RETAIN_ROWS);
-    if (!tn_writer_run(w, st, "retention", err)) return false;
-    *done = sqlite3_changes(w->db.sq) < RETAIN_ROWS;
-    return true;
-}
-
-static bool retain_step(struct tn_store_server *s, struct chore *c, bool *done, struct tn_err *err)
-{
-    switch (c->retain) {
-    case TN_RETAIN_events: return retain_events(s, c, done, err);
-    case TN_RETAIN_history: return retain_history(s, c, done, err);
-    case TN_RETAIN_kv_expired: return retain_kv(s, c, done, err);
-    case TN_RETAIN_answers: return retain_answers(s, c, done, err);
-    }
-    return tn_fail(err, TN_E_invalid, "there is no such retention");
-}
-
 static void remade(struct tn_store_server *s, const char *table, const struct tn_err *err)
 {
     for (struct chore *c = s->chores, *next; c; c = next) {
@@ -859,7 +764,7 @@ static bool step_once(struct tn_store_server *s, struct tn_err *err)
         step = tn_writer_remake(&s->writer, t, REMAKE_ROWS, &done, err);
         why = *err;
     } else if (!(sweep ? tn_writer_sweep(&s->writer, REMAKE_ROWS, &done, err)
-                       : retain_step(s, c, &done, err))) {
+                       : tn_retain_step(&s->writer, &c->retain, &done, err))) {
         step = TN_STEP_broken;
     }
     if (step == TN_STEP_broken) {
@@ -868,6 +773,7 @@ static bool step_once(struct tn_store_server *s, struct tn_err *err)
     }
     if (!tn_writer_end(&s->writer, err)) return true;
     tell_all(s);
+    if (c) s->stats.retained[c->retain.what] += c->retain.removed;
     if (t && (done || step == TN_STEP_refused))
         remade(s, table, step == TN_STEP_refused ? &why : NULL);
     else if (c && done)
@@ -898,17 +804,39 @@ static void step(void *arg)
 static void retain_one(struct tn_store_server *s, enum tn_retain what, int64_t keep_ms)
 {
     for (struct chore *c = s->chores; c; c = c->next)
-        if (c->what == CHORE_retain && !c->conn && c->retain == what) return; /* still at it */
+        if (c->what == CHORE_retain && !c->conn && c->retain.what == what) return; /* still at it */
     if (keep_ms <= 0) return;
     struct chore *c = chore_add(s, CHORE_retain, NULL, 0);
-    c->retain = what;
-    c->before = tn_clock_ms(s->writer.clock) - keep_ms;
+    c->retain.what = what;
+    c->retain.before = tn_clock_ms(s->writer.clock) - keep_ms;
+}
+
+/* A line a day.  The day is measured by the clock that the rows are dated by. */
+static void tell_retained(struct tn_store_server *s)
+{
+    int64_t now = tn_clock_ms(s->writer.clock);
+    char text[256] = "";
+    size_t n = 0;
+    if (!s->retained_at || now < s->retained_at) s->retained_at = now;
+    if (now - s->retained_at < DAY_MS) return;
+    s->retained_at = now;
+    for (int i = 0; i < TN_RETAIN_KINDS; i++) {
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%lld %s", i ? ", " : "",
+                              (long long)(s->stats.retained[i] - s->retained_told[i]),
+                              tn_retain_name((enum tn_retain)i));
+        s->retained_told[i] = s->stats.retained[i];
+    }
+    tn_log(s->log, TN_LOG_info, "store", "retention removed since the last such line: %s", text);
 }
 
 static void retain_all(void *arg)
 {
     struct tn_store_server *s = arg;
     const struct tn_retention *r = &s->retention;
+    tell_retained(s);
+    retain_one(s, TN_RETAIN_runs, r->runs);
+    retain_one(s, TN_RETAIN_audit, r->audit);
+    retain_one(s, TN_RETAIN_inbound, r->inbound);
     retain_one(s, TN_RETAIN_events, r->events);
     retain_one(s, TN_RETAIN_history, r->history);
     retain_one(s, TN_RETAIN_kv_expired, r->expired);
@@ -935,6 +863,7 @@ static void conn_free(struct conn *c)
 static void hello(struct conn *c, const struct tn_message *m)
 {
     struct tn_wire in = tn_wire(m->payload);
+    struct tn_buf b;
     struct tn_err err;
     tn_take(&in, c->client, sizeof c->client);
     if (!trust_again(c->server, &err)) {
@@ -955,7 +884,10 @@ static void hello(struct conn *c, const struct tn_message *m)
         return;
     }
     c->known = true;
-    tn_channel_send(c->channel, TN_WIRE_welcome, 0, (struct tn_str){"", 0});
+    tn_buf_init(&b, TN_KIB);
+    put_log(c->server, &b);
+    tn_channel_send(c->channel, TN_WIRE_welcome, 0, tn_buf_str(&b));
+    tn_buf_clear(&b);
 }
 
 static void on_message(void *arg, const struct tn_message *m)

@@ -187,6 +187,52 @@ static void answered(struct tn_sqlite *s, const struct tn_message *m)
     request_free(r);
 }
 
+/* ------------------------------------------------------------------ connection */
+
+static void again(struct tn_sqlite *s)
+{
+    tn_timer_set(s->retry, s->wait_ms);
+    s->wait_ms = s->wait_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : s->wait_ms * 2;
+}
+
+static void hang_up(struct tn_sqlite *s)
+{
+    tn_channel_free(s->channel);
+    s->channel = NULL;
+    s->welcomed = false;
+    tn_store_lost(&s->base);
+    again(s);
+}
+
+/* The log is looked up first: one that takes its place meanwhile is noticed by the next note. */
+static bool open_reading(struct tn_sqlite *s, struct tn_err *err)
+{
+    if (s->reading) return true;
+    if (!tn_file_id(s->path, "-wal", &s->log_id)) s->log_id = (struct tn_file_id){0};
+    if (!tn_db_open(&s->db, s->path, TN_DB_read, err)) return false;
+    if (tn_db_check_ours(&s->db, err)) return s->reading = true;
+    tn_db_close(&s->db);
+    return false;
+}
+
+/* A log that was removed is still open here and shows an old state.  False: the database cannot be
+ * opened anew, and there is no connection any more. */
+static bool follow_log(struct tn_sqlite *s, struct tn_wire *in)
+{
+    struct tn_file_id log = {.device = tn_take_i64(in)};
+    struct tn_err err;
+    log.inode = tn_take_i64(in);
+    if (!s->reading || !log.inode || tn_file_id_eq(&log, &s->log_id)) return true;
+    tn_db_close(&s->db);
+    s->reading = false;
+    bool ok = open_reading(s, &err);
+    s->log_id = log;
+    if (ok) return true;
+    tn_log(s->base.log, TN_LOG_error, "store", "%s", err.text);
+    hang_up(s);
+    return false;
+}
+
 /* ------------------------------------------------------------------ notes */
 
 static void noted(struct tn_sqlite *s, struct tn_str payload)
@@ -196,6 +242,7 @@ static void noted(struct tn_sqlite *s, struct tn_str payload)
     struct tn_id ids[TN_STORE_NOTE_IDS * 4];
     struct tn_changes changes = {.items = items};
     size_t used = 0;
+    if (!follow_log(s, &w)) return;
     changes.head = tn_take_i64(&w);
     for (size_t count = tn_take_u32(&w); count && !w.bad; count--) {
         struct tn_change c = {.kind = (enum tn_change_kind)tn_take_u8(&w)};
@@ -226,36 +273,14 @@ static void forget_all(struct tn_sqlite *s, int64_t head)
     tn_store_tell_changes(&s->base, &changes);
 }
 
-/* ------------------------------------------------------------------ connection */
+/* ------------------------------------------------------------------ messages */
 
-static void again(struct tn_sqlite *s)
+static void welcomed(struct tn_sqlite *s, struct tn_str payload)
 {
-    tn_timer_set(s->retry, s->wait_ms);
-    s->wait_ms = s->wait_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : s->wait_ms * 2;
-}
-
-static void hang_up(struct tn_sqlite *s)
-{
-    tn_channel_free(s->channel);
-    s->channel = NULL;
-    s->welcomed = false;
-    tn_store_lost(&s->base);
-    again(s);
-}
-
-static bool open_reading(struct tn_sqlite *s, struct tn_err *err)
-{
-    if (s->reading) return true;
-    if (!tn_db_open(&s->db, s->path, TN_DB_read, err)) return false;
-    if (tn_db_check_ours(&s->db, err)) return s->reading = true;
-    tn_db_close(&s->db);
-    return false;
-}
-
-static void welcomed(struct tn_sqlite *s)
-{
+    struct tn_wire in = tn_wire(payload);
     struct tn_err err;
     int64_t head;
+    if (!follow_log(s, &in)) return;
     if (!open_reading(s, &err) ||
         !tn_db_int(&s->db, "SELECT value FROM tn_tally WHERE name = 'event' AND team = -1", &head,
                    &err)) {
@@ -273,7 +298,7 @@ static void on_message(void *arg, const struct tn_message *m)
 {
     struct tn_sqlite *s = arg;
     if (m->type == TN_WIRE_welcome)
-        welcomed(s);
+        welcomed(s, m->payload);
     else if (m->type == TN_WIRE_note)
         noted(s, m->payload);
     else

@@ -13,7 +13,8 @@ enum { TN_CLIENT_LEN = 8 };
 struct tn_sqlite {
     struct tn_store base;
     struct tn_db db;
-    bool reading; /* db is open */
+    bool reading;             /* db is open */
+    struct tn_file_id log_id; /* the log that it was opened with; zeroes: not known */
     char *path, *socket;
     struct tn_id holder;
     unsigned char client[TN_CLIENT_LEN];

@@ -378,9 +378,14 @@ enum tn_retain {
     TN_RETAIN_history,
     TN_RETAIN_kv_expired,
     TN_RETAIN_answers, /* of commits, that were not fetched */
+    TN_RETAIN_runs,    /* rows of table run, but none that is under way */
+    TN_RETAIN_audit,
+    TN_RETAIN_inbound, /* but none that is not worked off */
+    TN_RETAIN_KINDS
 };
-/* Removes things older than before_ms, in bounded steps. The store process does so by itself
- * (tn_retention in server.h); this call is for a caller that does not want to wait for it. */
+const char *tn_retain_name(enum tn_retain what); /* "runs" */
+/* Removes what is older than before_ms, in bounded steps, without an event or an audit row.  The
+ * store process does so by itself (tn_retention in server.h); this is for what shall not wait. */
 void tn_store_retain(struct tn_store *store, enum tn_retain what, int64_t before_ms,
                      tn_store_done_fn done, void *arg);
 /* A consistent copy of the database at path (which must not exist) while work goes on; it is
@@ -402,8 +407,9 @@ struct tn_store_stats {
     int64_t wal_bytes, db_bytes, free_bytes;
     int64_t head; /* the newest event */
     int64_t tables, checkpoints;
-    int64_t replays; /* commits answered from their record */
-    int64_t pages;   /* written to the log since the database was opened */
+    int64_t replays;                   /* commits answered from their record */
+    int64_t pages;                     /* written to the log since the database was opened */
+    int64_t retained[TN_RETAIN_KINDS]; /* things that retention removed, by kind */
 };
 typedef void (*tn_stats_fn)(void *arg, const struct tn_store_stats *stats,
                             const struct tn_err *err);

@@ -11,8 +11,8 @@
 /* Message types; answers carry the number of the request. */
 enum tn_wire_type {
     TN_WIRE_hello = 1, /* client id, holder */
-    TN_WIRE_welcome,
-    TN_WIRE_commit, /* acknowledged number, commit value */
+    TN_WIRE_welcome,   /* the log's file */
+    TN_WIRE_commit,    /* acknowledged number, commit value */
     TN_WIRE_result,
     TN_WIRE_define, /* declaration as JSON */
     TN_WIRE_claim,  /* resent, holder, queue, max, lease */
@@ -23,7 +23,7 @@ enum tn_wire_type {
     TN_WIRE_done,    /* a failure or none */
     TN_WIRE_stats,
     TN_WIRE_figures,
-    TN_WIRE_note, /* server to all: what changed */
+    TN_WIRE_note, /* server to all: the log's file, the newest event, what changed */
 };
 
 /* Operations of a commit value. */

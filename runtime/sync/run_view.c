@@ -223,6 +223,14 @@ void tn_run_view_row(const struct tn_run_view *v, struct tn_jw *w)
     tn_jw_end(w);
 }
 
+void tn_run_view_listed(const struct tn_run_view *v, struct tn_jw *w)
+{
+    tn_jw_object(w);
+    tn_jw_kz(w, "integration", v->integration);
+    row_members(v, w);
+    tn_jw_end(w);
+}
+
 void tn_run_view_detail(const struct tn_run_view *v, struct tn_jw *w)
 {
     tn_jw_object(w);

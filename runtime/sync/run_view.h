@@ -71,9 +71,11 @@ void tn_run_fault_add(struct tn_buf *errors, const struct tn_run_fault *f);
 void tn_run_list_cut(struct tn_buf *list, size_t n);
 
 /* One JSON object each.  result: the answer of POST …/sync; row: an entry of GET …/logs;
- * detail: GET …/logs/{runId}, the row with errors[] and progress. */
+ * listed: the same of GET /runs, with its integration; detail: GET …/logs/{runId}, the row with
+ * errors[] and progress. */
 void tn_run_view_result(const struct tn_run_view *v, struct tn_jw *out);
 void tn_run_view_row(const struct tn_run_view *v, struct tn_jw *out);
+void tn_run_view_listed(const struct tn_run_view *v, struct tn_jw *out);
 void tn_run_view_detail(const struct tn_run_view *v, struct tn_jw *out);
 
 /* The body of its row in the store's table "run" (id and team are the row's), and back into an

@@ -29,8 +29,12 @@ story("a log that is removed while it runs: what was acknowledged survives a cra
   await tenon.rest.sync("fusion");
   const acknowledged = ["fusion"];
   for (let i = 0; i < 13; i++) {
-    const { status } = await make(tenon, fusion, `kept-${i}`);
-    if (status === 201) acknowledged.push(`kept-${i}`);
+    const made = await make(tenon, fusion, `kept-${i}`);
+    assert.equal(made.status, 201, made.text);
+    assert.equal(made.body.name, `kept-${i}`);
+    acknowledged.push(`kept-${i}`);
+    assert.equal((await tenon.rest.get("/integrations")).length, acknowledged.length);
+    assert.equal(await tenon.rest.itemCount(), 20);
     if (i === 2) {
       assert.equal(acknowledged.length, 4, "these lie in the log alone");
       unlinkSync(join(tenon.data, "tenon.db-wal"));

@@ -91,3 +91,25 @@ story("a secret that is left out or sent back masked stays as it was", async (st
   await rest.want(200, "PUT", "/integrations/fusion", { config: { clientSecret: "rotated" } });
   assert.equal((await rest.sync("fusion")).recordsUnchanged, 3);
 });
+
+story("the list of integrations is a bare array, and with a limit it comes in pages", async (stage) => {
+  const { fusion, tenon } = await stage.plant({ items: 5 });
+  const { rest } = tenon;
+  for (let i = 0; i < 6; i++) await rest.create(integration(fusion, { name: `plant-${i}` }));
+  await rest.sync("plant-3");
+  const whole = await rest.send("GET", "/integrations");
+  assert.equal(whole.headers.link, undefined, "all of them need no page");
+  assert.equal(whole.body.length, 7);
+  const rows = [];
+  for (let path = "/integrations?limit=3"; path; ) {
+    const page = await rest.send("GET", path);
+    assert.equal(page.status, 200, page.text);
+    assert.ok(page.body.length <= 3);
+    for (const row of page.body) rows.push(shape.isIntegrationRow(row));
+    path = /^<\/api\/v1(\/integrations\?limit=3&cursor=[^>]+)>; rel="next"$/.exec(page.headers.link ?? "")?.[1];
+  }
+  assert.deepEqual(rows, whole.body);
+  assert.equal((await rest.send("GET", "/integrations?limit=99999")).body.length, 7);
+  for (const limit of ["0", "x", "-1", ""])
+    assert.equal((await rest.send("GET", `/integrations?limit=${limit}`)).status, 400, limit);
+});

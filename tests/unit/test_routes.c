@@ -31,6 +31,7 @@ static const struct answer {
     {"key:manage", " admin "},
     {"role:read", " admin "},
     {"role:manage", " admin "},
+    {"audit:read", " admin "},
     {"system:read", " admin plant_manager monitor "},
     {"system:backup", " admin "},
 };

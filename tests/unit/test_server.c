@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/log.h"
+
 static const struct tn_column columns[] = {{"part_number", TN_COLUMN_text, true}};
 static const struct tn_table items = {"items", columns, 1, {"part_number"}, "item", true};
 
@@ -310,6 +312,166 @@ static void what_is_old_goes_by_itself(void **state)
     assert_true(tn_store_get(r->store, 1, "items", &id, &row, &hold, &err));
     assert_int_equal(row.version, 3);
     tn_buf_clear(&hold);
+}
+
+/* ------------------------------------------------------------------ rows of system tables */
+
+static void put_row(struct rig *r, const char *table, const struct tn_id *id, const char *body)
+{
+    struct tn_err err;
+    struct tn_commit *c = tn_commit_new(r->store);
+    assert_true(tn_commit_put(c, 1, table, id, tn_str(body), TN_ANY, &err));
+    assert_true(rig_commit(r, c));
+}
+
+static int64_t rows_of(struct rig *r, const char *table)
+{
+    struct tn_err err;
+    int64_t n = -1;
+    if (!tn_store_count(r->store, 1, table, &n, &err)) fail_msg("%s", err.text);
+    return n;
+}
+
+static enum tn_kind kind_of(struct rig *r, const char *table, const struct tn_id *id)
+{
+    struct tn_buf hold;
+    struct tn_row row;
+    struct tn_err err;
+    tn_buf_init(&hold, TN_LIMIT_RECORD);
+    bool there = tn_store_get(r->store, 1, table, id, &row, &hold, &err);
+    tn_buf_clear(&hold);
+    return there ? TN_E_none : err.kind;
+}
+
+/* Serves anew with a clock that stands at ms. */
+static void serve_at(struct rig *r, struct tn_clock *clock, int64_t ms, int64_t keep_ms)
+{
+    struct tn_retention kept = {.runs = keep_ms, .audit = keep_ms, .inbound = keep_ms, .every = 1};
+    struct tn_server_options o = {.dir = r->dir,
+                                  .listen_fd = r->fd,
+                                  .workers_live = true,
+                                  .clock = clock,
+                                  .retention = &kept};
+    struct tn_err err;
+    *clock = (struct tn_clock){.stopped = true, .ms = ms};
+    tn_store_server_close(r->server);
+    r->server = tn_store_server_open(r->loop, &o, &err);
+    assert_non_null(r->server);
+}
+
+static void rows_that_are_old_go_and_those_with_work_left_stay(void **state)
+{
+    enum { ROWS = 1200 }; /* more than a step takes */
+    struct rig *r = *state;
+    static const int64_t day = 86400000, start = 1700000000000;
+    struct tn_clock clock;
+    struct tn_err err;
+    struct tn_id running = tn_id_new(), waits = tn_id_new(), young = tn_id_new(),
+                 ended = tn_id_new(), arrived = tn_id_new();
+    char key[TN_ID_LEN + 1];
+    serve_at(r, &clock, start, 0);
+    put_row(r, "run", &running, "{\"status\":\"RUNNING\",\"integration\":\"a\"}");
+    put_row(r, "run", &ended, "{\"status\":\"FAILURE\",\"integration\":\"a\"}");
+    put_row(r, "inbound", &waits, "{\"integration\":\"a\",\"delivery\":\"1\"}");
+    put_row(r, "inbound", &arrived, "{\"integration\":\"a\",\"delivery\":\"2\"}");
+    for (int i = 0; i < ROWS;) {
+        struct tn_commit *c = tn_commit_new(r->store);
+        for (int in_one = 0; in_one < 400; in_one++, i++)
+            assert_true(tn_commit_audit(c, 1, "me", "test", "thing", TN_STR(""), &err));
+        assert_true(rig_commit(r, c));
+    }
+    struct tn_commit *c = tn_commit_new(r->store);
+    tn_id_text(&waits, key);
+    assert_true(tn_commit_queue_put(c, 1, "inbound", tn_str(key), start, TN_STR("{}"), &err));
+    assert_true(rig_commit(r, c));
+    clock.ms = start + 30 * day;
+    put_row(r, "run", &young, "{\"status\":\"SUCCESS\",\"integration\":\"a\"}");
+    int64_t head = tn_store_head(r->store);
+
+    serve_at(r, &clock, start + 89 * day, 90 * day);
+    for (int turn = 0; turn < 20; turn++) tn_loop_turn(r->loop, true);
+    assert_int_equal(rows_of(r, "audit"), ROWS);
+
+    serve_at(r, &clock, start + 91 * day, 90 * day);
+    while (rows_of(r, "audit") || rows_of(r, "inbound") > 1 || rows_of(r, "run") > 2)
+        tn_loop_turn(r->loop, true);
+    assert_int_equal(kind_of(r, "run", &running), TN_E_none);
+    assert_int_equal(kind_of(r, "run", &young), TN_E_none);
+    assert_int_equal(kind_of(r, "run", &ended), TN_E_not_found);
+    assert_int_equal(kind_of(r, "inbound", &waits), TN_E_none);
+    assert_int_equal(tn_store_head(r->store), head);
+
+    serve_at(r, &clock, start + 9000 * day, 0);
+    for (int turn = 0; turn < 20; turn++) tn_loop_turn(r->loop, true);
+    assert_int_equal(rows_of(r, "run"), 2);
+}
+
+/* How often the file says this. */
+static int times_in(const char *path, const char *wanted)
+{
+    char line[1024];
+    int n = 0;
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f)) n += strstr(line, wanted) != NULL;
+    fclose(f);
+    return n;
+}
+
+static void the_log_says_once_a_day_how_much_was_too_old(void **state)
+{
+    struct rig *r = *state;
+    static const int64_t day = 86400000, start = 1700000000000;
+    struct tn_clock clock = {.stopped = true, .ms = start};
+    struct tn_retention kept = {.audit = day / 2, .every = 1};
+    char path[128];
+    struct tn_err err;
+    snprintf(path, sizeof path, "%s/log", r->dir);
+    struct tn_log *log = tn_log_open(&(struct tn_log_options){.file = path, .quiet = true}, &err);
+    struct tn_server_options o = {.dir = r->dir,
+                                  .listen_fd = r->fd,
+                                  .workers_live = true,
+                                  .log = log,
+                                  .clock = &clock,
+                                  .retention = &kept};
+    tn_store_server_close(r->server);
+    r->server = tn_store_server_open(r->loop, &o, &err);
+    assert_non_null(r->server);
+    struct tn_commit *c = tn_commit_new(r->store);
+    for (int i = 0; i < 3; i++)
+        assert_true(tn_commit_audit(c, 1, "me", "test", "thing", TN_STR(""), &err));
+    assert_true(rig_commit(r, c));
+    clock.ms += day - 1;
+    while (rows_of(r, "audit")) tn_loop_turn(r->loop, true);
+    assert_int_equal(times_in(path, "retention removed"), 0);
+    clock.ms += 1;
+    while (!times_in(path, "0 runs, 3 audit, 0 inbound")) tn_loop_turn(r->loop, true);
+    clock.ms += day - 1;
+    for (int turn = 0; turn < 20; turn++) tn_loop_turn(r->loop, true);
+    clock.ms -= 3 * day; /* set back */
+    for (int turn = 0; turn < 20; turn++) tn_loop_turn(r->loop, true);
+    assert_int_equal(times_in(path, "retention removed"), 1);
+    tn_store_server_close(r->server);
+    tn_log_close(log);
+    rig_serve(r);
+}
+
+static void a_retention_that_is_asked_for_is_counted(void **state)
+{
+    struct rig *r = *state;
+    struct tn_err err;
+    struct tn_store_stats s;
+    struct tn_commit *c = tn_commit_new(r->store);
+    for (int i = 0; i < 3; i++)
+        assert_true(tn_commit_audit(c, 1, "me", "test", "thing", TN_STR(""), &err));
+    assert_true(rig_commit(r, c));
+    tn_store_retain(r->store, TN_RETAIN_audit, INT64_MAX, rig_done, r);
+    rig_wait(r, r->answers + 1);
+    assert_true(r->ok);
+    assert_int_equal(rows_of(r, "audit"), 0);
+    s = stats_of(r);
+    assert_int_equal(s.retained[TN_RETAIN_audit], 3);
+    assert_int_equal(s.retained[TN_RETAIN_runs], 0);
 }
 
 static bool first_row(void *arg, const struct tn_row *row)
@@ -848,6 +1010,9 @@ int main(void)
         T(a_small_commit_writes_few_pages),
         T(sizes_and_free_space_are_those_of_the_files),
         T(what_is_old_goes_by_itself),
+        T(rows_that_are_old_go_and_those_with_work_left_stay),
+        T(the_log_says_once_a_day_how_much_was_too_old),
+        T(a_retention_that_is_asked_for_is_counted),
         T(a_table_is_remade_again_while_the_former_one_is_swept),
         T(a_remake_on_a_disk_that_fails_to_read_loses_no_record),
         T(a_second_team_does_not_stop_the_commits),
