@@ -262,7 +262,7 @@ static void on_wait_row(void *arg, struct tn_found *found, const struct tn_err *
     struct tn_runner_wait *w = arg;
     struct tn_run_view v;
     struct tn_err err;
-    int64_t version;
+    int64_t version = 0;
     w->reading = NULL;
     if (w->look) tn_timer_set(w->r->check, 0);
     tn_run_view_init(&v);
@@ -512,7 +512,7 @@ static void on_mark_row(void *arg, struct tn_found *found, const struct tn_err *
 {
     struct job *j = arg;
     struct tn_err err;
-    int64_t version;
+    int64_t version = 0;
     j->reading = NULL;
     bool read = take_row(found, failed, j->team, &j->view, &version, &err);
     if (!read && err.kind != TN_E_not_found) {
@@ -594,7 +594,7 @@ static void on_touched_row(void *arg, struct tn_found *found, const struct tn_er
     struct job *j = arg;
     struct tn_run_view v;
     struct tn_err err;
-    int64_t version;
+    int64_t version = 0;
     j->reading = NULL;
     tn_run_view_init(&v);
     if (take_row(found, failed, j->team, &v, &version, &err) && v.cancel) cancel_job(j);
@@ -814,7 +814,7 @@ static bool put_wish(struct call *c, struct tn_commit *commit, const struct tn_f
                      const struct tn_err *failed)
 {
     struct tn_id id;
-    int64_t version;
+    int64_t version = 0;
     if (!take_row(found, failed, c->view.team, &c->view, &version, &c->err)) return false;
     if (c->view.status != TN_RUN_running)
         return tn_fail(&c->err, TN_E_conflict, "the run has ended");
@@ -879,7 +879,7 @@ static void read_answer(struct call *c)
 static void on_read_row(void *arg, struct tn_found *found, const struct tn_err *failed)
 {
     struct call *c = arg;
-    int64_t version;
+    int64_t version = 0;
     c->reading = NULL;
     if (take_row(found, failed, c->view.team, &c->view, &version, &c->err)) tn_err_clear(&c->err);
     read_answer(c);
