@@ -216,8 +216,8 @@ static bool take_id(struct write *w, struct tn_jval body, struct tn_err *err)
     struct tn_jval given = tn_jget_z(body, "id");
     struct tn_str raw = tn_jraw(given);
     struct tn_id id;
-    bool is_id = tn_jis(given, TN_JSON_string) &&
-                 tn_id_parse((struct tn_str){raw.p + 1, raw.n - 2}, &id);
+    bool is_id =
+        tn_jis(given, TN_JSON_string) && tn_id_parse((struct tn_str){raw.p + 1, raw.n - 2}, &id);
     if (tn_jis(given, TN_JSON_absent)) return true;
     if (!is_id) {
         tn_fail(err, TN_E_invalid, "id: it has to be a UUID");

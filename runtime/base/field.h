@@ -38,7 +38,7 @@ struct tn_field {
     enum tn_field_type type;
     int line;                       /* in the file that declares it; 0: none */
     bool required, generated, null; /* null: null is a value it may have */
-    const char *default_json;               /* NULL: none */
+    const char *default_json;       /* NULL: none */
     const char *min, *max;     /* numbers: value; text: characters; list: elements; NULL: none */
     const char *pattern;       /* Lua pattern for text; NULL: any */
     const char *const *values; /* permitted texts; NULL ends; NULL: any.  state: its states */

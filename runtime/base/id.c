@@ -66,10 +66,17 @@ struct tn_id tn_id_new(void)
 
 void tn_id_text(const struct tn_id *id, char out[TN_ID_LEN + 1])
 {
+    static const unsigned char groups[] = {8, 4, 4, 4, 12};
     char hex[33];
+    const char *from = hex;
     tn_hex(id->b, 16, hex);
-    snprintf(out, TN_ID_LEN + 1, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
-             hex + 20);
+    for (size_t i = 0; i < sizeof groups; i++) {
+        if (i) *out++ = '-';
+        memcpy(out, from, groups[i]);
+        out += groups[i];
+        from += groups[i];
+    }
+    *out = '\0';
 }
 
 bool tn_id_eq(const struct tn_id *a, const struct tn_id *b)

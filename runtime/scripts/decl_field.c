@@ -110,12 +110,19 @@ const char *tn_decl_json(struct reading *r, int index, const char *what)
 
 /* ---- one field ---- */
 
-static const struct key keys[] = {
-    {"title", D_TEXT, false},     {"help", D_TEXT, false},    {"required", D_BOOL, false},
-    {"generated", D_BOOL, false}, {"unique", D_BOOL, false},  {"null", D_BOOL, false},
-    {"default", D_ANY, false},    {"min", D_ANY, false},      {"max", D_ANY, false},
-    {"pattern", D_TEXT, false},   {"values", D_TABLE, false}, {"ref", D_TEXT, false},
-    {NULL, 0, false}};
+static const struct key keys[] = {{"title", D_TEXT, false},
+                                  {"help", D_TEXT, false},
+                                  {"required", D_BOOL, false},
+                                  {"generated", D_BOOL, false},
+                                  {"unique", D_BOOL, false},
+                                  {"null", D_BOOL, false},
+                                  {"default", D_ANY, false},
+                                  {"min", D_ANY, false},
+                                  {"max", D_ANY, false},
+                                  {"pattern", D_TEXT, false},
+                                  {"values", D_TABLE, false},
+                                  {"ref", D_TEXT, false},
+                                  {NULL, 0, false}};
 static const struct key list_keys[] = {{"title", D_TEXT, false},
                                        {"help", D_TEXT, false},
                                        {"required", D_BOOL, false},
@@ -127,14 +134,10 @@ static const struct key list_keys[] = {{"title", D_TEXT, false},
                                        {"of", D_TEXT | D_BOX, false},
                                        {"#", D_BOX, false},
                                        {NULL, 0, false}};
-static const struct key state_keys[] = {{"title", D_TEXT, false},
-                                        {"help", D_TEXT, false},
-                                        {"required", D_BOOL, false},
-                                        {"default", D_TEXT, false},
-                                        {"first", D_TABLE, false},
-                                        {"#", D_TEXT, false},
-                                        {"#any", D_TABLE, false},
-                                        {NULL, 0, false}};
+static const struct key state_keys[] = {{"title", D_TEXT, false},    {"help", D_TEXT, false},
+                                        {"required", D_BOOL, false}, {"default", D_TEXT, false},
+                                        {"first", D_TABLE, false},   {"#", D_TEXT, false},
+                                        {"#any", D_TABLE, false},    {NULL, 0, false}};
 
 static bool flag(struct reading *r, int table, const char *key)
 {
@@ -260,8 +263,9 @@ static void read_first(struct reading *r, int table, struct tn_field *f)
     lua_pop(r->L, 1);
     for (const char *const *s = f->first; *s; s++)
         if (!among(f->values, *s))
-            tn_decl_fault(r, tn_decl_key_line(r, "first"), "'first' names '%s', which is no state%s",
-                          *s, tn_did_you_mean(tn_str(*s), f->values).text);
+            tn_decl_fault(r, tn_decl_key_line(r, "first"),
+                          "'first' names '%s', which is no state%s", *s,
+                          tn_did_you_mean(tn_str(*s), f->values).text);
 }
 
 static void read_state(struct reading *r, int table, struct tn_field *f)

@@ -59,7 +59,7 @@ story(
     assert.deepEqual([second.logs.map((l) => l.id), second.totalPages], [[success.runId], 2]);
     assert.equal((await logs("?limit=101")).limit, 100, "lowered, and said");
     await rest.refused(422, "VALIDATION_ERROR", "GET", "/integrations/fusion/logs?status=GOOD");
-    await rest.refused(422, "VALIDATION_ERROR", "GET", "/integrations/fusion/logs?limit=0");
+    await rest.refused(400, "BAD_REQUEST", "GET", "/integrations/fusion/logs?limit=0");
     await rest.refused(
       422,
       "VALIDATION_ERROR",

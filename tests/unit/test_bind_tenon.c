@@ -320,16 +320,18 @@ static const struct {
      "    first = { \"nw\" } } } }",
      4, "'first' names 'nw', which is no state; did you mean 'new'?"},
     {TN_DECL_resource,
-     "return tn.resource {\n  path = \"/items\", fields = {\n    tn.text \"a\" { unique = true } } }",
+     "return tn.resource {\n  path = \"/items\", fields = {\n    tn.text \"a\" { unique = true } } "
+     "}",
      4,
      "'unique' has no effect in this version: name 'a' in the resource's 'key', whose fields are "
      "unique together"},
     {TN_DECL_resource,
-     "return tn.resource {\n  path = \"/items\", fields = {\n    tn.int \"a\" { generated = true } } }",
+     "return tn.resource {\n  path = \"/items\", fields = {\n    tn.int \"a\" { generated = true } "
+     "} }",
      4, "'generated' is for uuid and time fields, and 'a' is int"},
     {TN_DECL_resource,
-     "return tn.resource {\n  path = \"/items\", fields = {\n    tn.text \"a\" { ref = \"b\" } } }", 4,
-     "'ref' is for uuid fields, and 'a' is text"},
+     "return tn.resource {\n  path = \"/items\", fields = {\n    tn.text \"a\" { ref = \"b\" } } }",
+     4, "'ref' is for uuid fields, and 'a' is text"},
     {TN_DECL_surface,
      "return tn.surface {\n  routes = {\n    tn.route { \"GET\", function() end } } }", 4,
      "a route is tn.route { \"GET\", \"/path/{id}\", function(request) ... end }"},

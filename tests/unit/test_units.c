@@ -276,19 +276,21 @@ static void faults_name_file_and_line(void **state)
                  "scripts/adapters/bad.lua", 3, "");
     expect_fault(r, FILES(TEXT("scripts/resources/bad.lua", "error('no')\n")),
                  "scripts/resources/bad.lua", 1, "no");
-    expect_fault(r,
-                 FILES(TEXT("scripts/resources/bad.lua",
-                            "local tn = require 'tenon'\nreturn tn.resource { path = '/bads', fields = {\n"
-                            "  tn.list 'of' { tn.uuid 'part' { ref = 'itm' } } } }\n")),
-                 "scripts/resources/bad.lua", 3,
-                 "'ref' of 'part' names 'itm', which no resource is; did you mean 'item'?");
-    expect_fault(r,
-                 FILES(TEXT("scripts/resources/bad.lua",
-                            "local tn = require 'tenon'\nreturn tn.resource { path = '/bads', fields = {\n"
-                            "  tn.object 'login' {\n    tn.secret 'word' {} } } }\n")),
-                 "scripts/resources/bad.lua", 4,
-                 "the secret 'word' lies inside of another field, where it would not be sealed: declare "
-                 "it beside that");
+    expect_fault(
+        r,
+        FILES(TEXT("scripts/resources/bad.lua",
+                   "local tn = require 'tenon'\nreturn tn.resource { path = '/bads', fields = {\n"
+                   "  tn.list 'of' { tn.uuid 'part' { ref = 'itm' } } } }\n")),
+        "scripts/resources/bad.lua", 3,
+        "'ref' of 'part' names 'itm', which no resource is; did you mean 'item'?");
+    expect_fault(
+        r,
+        FILES(TEXT("scripts/resources/bad.lua",
+                   "local tn = require 'tenon'\nreturn tn.resource { path = '/bads', fields = {\n"
+                   "  tn.object 'login' {\n    tn.secret 'word' {} } } }\n")),
+        "scripts/resources/bad.lua", 4,
+        "the secret 'word' lies inside of another field, where it would not be sealed: declare "
+        "it beside that");
     expect_fault(r, FILES(TEXT("scripts/resources/bad.lua", "while true do end\n")),
                  "scripts/resources/bad.lua", 1, "");
     expect_fault(r, FILES(TEXT("scripts/resources/bad.lua", "return 7\n")),

@@ -11,19 +11,33 @@ const [file, key, count] = process.argv.slice(2);
 const db = new Database(file);
 db.pragma("journal_mode = WAL");
 db.pragma("synchronous = FULL");
+// Lists are filtered and sorted by the same fields as ours, so these are columns with an index.
+const columns = ["partNumber", "partName", "partType", "externalId", "organizationCode", "status", "lastUpdated"];
 db.exec(
-  "CREATE TABLE item (n INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, number TEXT, organization TEXT, " +
-    "body TEXT NOT NULL, version INTEGER NOT NULL, created TEXT, updated TEXT, UNIQUE (number, organization))",
+  `CREATE TABLE item (n INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, ${columns.join(", ")}, body TEXT NOT NULL, ` +
+    "version INTEGER NOT NULL, created TEXT, updated TEXT, UNIQUE (partNumber, organizationCode))",
 );
+for (const name of [...columns, "created", "updated"]) db.exec(`CREATE INDEX item_${name} ON item (${name})`);
+const values = (body) => columns.map((name) => body[name] ?? null);
 const insert = db.prepare(
-  "INSERT INTO item (id, number, organization, body, version, created, updated) VALUES (?, ?, ?, ?, 1, ?, ?)",
+  `INSERT INTO item (id, ${columns.join(", ")}, body, version, created, updated) ` +
+    `VALUES (?, ${columns.map(() => "?").join(", ")}, ?, 1, ?, ?)`,
 );
 const change = db.prepare(
-  "UPDATE item SET number = ?, organization = ?, body = ?, version = ?, updated = ? WHERE n = ?",
+  `UPDATE item SET ${columns.map((name) => `${name} = ?`).join(", ")}, body = ?, version = ?, updated = ? WHERE n = ?`,
 );
 const find = db.prepare("SELECT * FROM item WHERE id = ?");
-const page = db.prepare("SELECT * FROM item ORDER BY n LIMIT ? OFFSET ?");
 const total = db.prepare("SELECT count(*) AS n FROM item");
+const pages = new Map(); // a prepared statement for each set of filters and sort
+function page(query, limit, offset) {
+  const filters = columns.filter((name) => query[name] !== undefined);
+  const sort = columns.includes(query.sort) ? query.sort : "n";
+  const sql =
+    `SELECT * FROM item ${filters.length ? `WHERE ${filters.map((name) => `${name} = ?`).join(" AND ")}` : ""} ` +
+    `ORDER BY ${sort} ${query.order === "desc" ? "DESC" : "ASC"} LIMIT ? OFFSET ?`;
+  if (!pages.has(sql)) pages.set(sql, db.prepare(sql));
+  return pages.get(sql).all(...filters.map((name) => query[name]), limit, offset);
+}
 const ids = [];
 
 db.transaction(() => {
@@ -31,7 +45,7 @@ db.transaction(() => {
   for (let i = 0; i < +count; i++) {
     const body = { partNumber: `PN-${i}`, partName: `Bracket no. ${i}`, organizationCode: "M1", status: "Active" };
     ids.push(randomUUID());
-    insert.run(ids[i], body.partNumber, body.organizationCode, JSON.stringify(body), now, now);
+    insert.run(ids[i], ...values(body), JSON.stringify(body), now, now);
   }
 })();
 let rows = total.get().n;
@@ -121,7 +135,7 @@ app.get("/api/v1/items/:id", (request, reply) => {
 });
 app.get("/api/v1/items", (request, reply) => {
   const limit = Math.min(+(request.query.limit ?? 50), 500), offset = +(request.query.offset ?? 0);
-  const items = page.all(limit, offset).map(shown);
+  const items = page(request.query, limit, offset).map(shown);
   const rest = { total: rows, limit, offset, hasMore: offset + items.length < rows };
   reply.type("application/json").send(`{"items":[${items.join(",")}],"pagination":${JSON.stringify(rest)}}`);
 });
@@ -131,7 +145,7 @@ app.post(
   async (request, reply) => {
     const { body } = request, id = randomUUID(), now = new Date().toISOString(), json = JSON.stringify(body);
     try {
-      await durable(() => insert.run(id, body.partNumber, body.organizationCode ?? null, json, now, now));
+      await durable(() => insert.run(id, ...values(body), json, now, now));
       rows++;
       reply.code(201).header("Location", `/api/v1/items/${id}`);
       answer(reply, { id, body: json, version: 1, created: now, updated: now });
@@ -153,7 +167,7 @@ app.patch(
         const merged = { ...JSON.parse(old.body), ...body };
         const next = { ...old, body: JSON.stringify(merged), version: old.version + 1 };
         next.updated = new Date().toISOString();
-        change.run(merged.partNumber, merged.organizationCode ?? null, next.body, next.version, next.updated, old.n);
+        change.run(...values(merged), next.body, next.version, next.updated, old.n);
         return next;
       });
       if (row) answer(reply, row);
