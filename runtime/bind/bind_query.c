@@ -118,7 +118,7 @@ static struct tn_str take_text(lua_State *L, struct bind_query *query)
     struct tn_str text = bind_query_text(L, -1, &query->arena);
     query->texts += text.n;
     if (query->texts > TN_LIMIT_QUERY_TEXTS)
-        luaL_error(L, "the values of a query have %d KiB at most together",
+        luaL_error(L, "the values of a query have %d KiB at most in all",
                    (int)(TN_LIMIT_QUERY_TEXTS / TN_KIB));
     return text;
 }

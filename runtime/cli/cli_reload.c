@@ -45,7 +45,7 @@ void tn_cli_print_reload(struct tn_jval answer)
     if (tn_jis(tn_jget_z(answer, "shadowUntil"), TN_JSON_null))
         printf("  nothing changed, so there is nothing to compare: no shadow was started\n");
     if (tn_jis(tn_jget_z(answer, "shadowUntil"), TN_JSON_string))
-        printf("  what served before is compared until %.*s: tenon shadow\n",
+        printf("  the scripts that served before are compared until %.*s: tenon shadow\n",
                TN_FMT(tn_jraw(tn_jget_z(answer, "shadowUntil"))));
 }
 

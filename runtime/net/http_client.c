@@ -549,7 +549,7 @@ static const char *words_for(CURLcode code)
     case CURLE_RECV_ERROR: return "the connection broke";
     case CURLE_PARTIAL_FILE: return "the answer was cut off";
     case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_WEIRD_SERVER_REPLY: return "the peer did not answer in HTTP";
+    case CURLE_WEIRD_SERVER_REPLY: return "the peer sent something that is not an HTTP answer";
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_WRITE_ERROR: return "the answer cannot be decompressed";
     case CURLE_PEER_FAILED_VERIFICATION: return "its certificate is not trusted";

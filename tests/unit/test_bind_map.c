@@ -310,7 +310,8 @@ static void what_is_one_way_says_out(void **state)
     expect_back(MAP("a = from 'x' :sub(1, 3)"), "{}",
                 "?it cannot send back a (a part of a text does not say the rest): add out = {");
     expect_back(MAP("a = function(src) return 1 end"), "{}", "?a (it is a function)");
-    expect_back(MAP("a = map.when(from 'x' :is(1), from 'y')"), "{}", "?what a condition chose");
+    expect_back(MAP("a = map.when(from 'x' :is(1), from 'y')"), "{}",
+                "?the chosen value does not tell");
     expect_back(MAP("a = from 'x' :lookup { p = 1, q = 1 }"), "{}", "?have the same value");
     expect_back(MAP("a = from 'x[0]'"), "{}", "?one element of a list");
     expect_back(MAP("a = from 'x[*].y'"), "{}", "?one element of a list");
