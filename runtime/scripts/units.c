@@ -277,11 +277,8 @@ static bool operation_at(const void *serving, const char *adapter, size_t i,
     const struct tn_operation *o = tn_units_adapter(serving, adapter)->adapter.operations;
     while (o && o->name && i--) o++;
     if (!o || !o->name) return false;
-    *out = (struct bind_operation){.name = o->name,
-                                   .entity = o->entity,
-                                   .pulls = strcmp(o->direction, "pull") == 0,
-                                   .filters = o->filters,
-                                   .n_filters = o->n_filters};
+    *out = (struct bind_operation){
+        .name = o->name, .entity = o->entity, .filters = o->filters, .n_filters = o->n_filters};
     return true;
 }
 
