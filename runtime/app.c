@@ -137,7 +137,7 @@ static bool seal_payload(void *arg, struct tn_str payload, struct tn_buf *out, s
 static bool fits(void *arg, struct tn_units *units, struct tn_err *err)
 {
     (void)arg;
-    return tn_api_fits(units, err);
+    return tn_api_fits(units, NULL, NULL, err);
 }
 
 static void swapped(void *arg)

@@ -9,7 +9,9 @@
 #include "base/hint.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "scripts/decl_line.h"
 #include "scripts/scripts.h"
+#include "scripts/surface.h"
 #include "store/store.h"
 
 enum { ROUTES_MAX = 2000, PATTERN_MAX = 512 };
@@ -296,18 +298,26 @@ bool api_query_known(struct tn_http_exchange *x, const char *const *names)
 
 /* ---- routes ---- */
 
+/* A route is declared there; file NULL: it is one of Tenon's own. */
+struct declared {
+    const char *file;
+    int line;
+};
 struct rows {
     struct tn_route list[ROUTES_MAX];
+    struct declared at[ROUTES_MAX];
     size_t n;
     struct tn_arena texts;
 };
 
-static void add_row(struct rows *rows, struct tn_route row)
+static void add_row(struct rows *rows, struct tn_route row, struct declared at)
 {
-    if (rows->n < ROUTES_MAX) rows->list[rows->n++] = row;
+    if (rows->n == ROUTES_MAX) return;
+    rows->at[rows->n] = at;
+    rows->list[rows->n++] = row;
 }
 
-static void add_resource(struct rows *rows, const struct tn_decl *resource)
+static void add_resource(struct rows *rows, const struct tn_decl *resource, int line)
 {
     for (size_t i = 0; i < api_resource_route_count; i++) {
         struct tn_route row = api_resource_routes[i];
@@ -315,7 +325,7 @@ static void add_resource(struct rows *rows, const struct tn_decl *resource)
         snprintf(pattern, sizeof pattern, "%s%s", resource->resource.path, row.pattern);
         row.pattern = tn_arena_strdup(&rows->texts, pattern);
         row.user = resource;
-        add_row(rows, row);
+        add_row(rows, row, (struct declared){resource->path, line});
     }
 }
 
@@ -348,9 +358,12 @@ static void serve_surface(void *arg, struct tn_http_exchange *x)
 
 static void add_surface(struct rows *rows, const struct tn_surface_row *r)
 {
+    struct declared at = {r->surface->path, r->route->line};
     unsigned may = strcmp(r->method, "GET") == 0 ? TN_MAY_read_records : TN_MAY_write_records;
-    add_row(rows, (struct tn_route){r->method, r->pattern, serve_surface,
-                                    r->open ? TN_ROUTE_open : may, r});
+    add_row(
+        rows,
+        (struct tn_route){r->method, r->pattern, serve_surface, r->open ? TN_ROUTE_open : may, r},
+        at);
 }
 
 static void free_surfaces(void *surfaces)
@@ -358,20 +371,43 @@ static void free_surfaces(void *surfaces)
     tn_surfaces_free(surfaces);
 }
 
+/* Where the resource says its path. */
+static int path_line(const struct tn_units *units, const struct tn_decl *resource)
+{
+    const struct tn_unit *unit = tn_units_of(units, resource);
+    const struct tn_file *file = tn_fileset_find(tn_unit_files(unit), tn_str(resource->path));
+    return file ? tn_decl_line_of(file->text, resource->line, "path") : resource->line;
+}
+
+/* The rows borrow from units and surfaces. */
+static struct rows *rows_new(const struct tn_units *units, const struct tn_surfaces *surfaces)
+{
+    struct rows *rows = TN_NEW(struct rows);
+    tn_arena_init(&rows->texts);
+    for (size_t i = 0; i < api_route_count; i++)
+        add_row(rows, api_routes[i], (struct declared){NULL, 0});
+    for (size_t i = 0; i < tn_units_resources(units); i++) {
+        const struct tn_decl *resource = tn_units_resource_at(units, i);
+        add_resource(rows, resource, path_line(units, resource));
+    }
+    for (size_t i = 0; i < tn_surfaces_count(surfaces); i++)
+        add_surface(rows, tn_surfaces_at(surfaces, i));
+    return rows;
+}
+
+static void rows_free(struct rows *rows)
+{
+    tn_arena_clear(&rows->texts);
+    tn_free(rows);
+}
+
 /* The router keeps the surfaces, and they the units. */
 static struct tn_router *make_router(struct tn_units *units, struct tn_err *err)
 {
-    struct rows *rows = TN_NEW(struct rows);
     struct tn_surfaces *surfaces = tn_surfaces_new(units);
-    tn_arena_init(&rows->texts);
-    for (size_t i = 0; i < api_route_count; i++) add_row(rows, api_routes[i]);
-    for (size_t i = 0; i < tn_units_resources(units); i++)
-        add_resource(rows, tn_units_resource_at(units, i));
-    for (size_t i = 0; i < tn_surfaces_count(surfaces); i++)
-        add_surface(rows, tn_surfaces_at(surfaces, i));
+    struct rows *rows = rows_new(units, surfaces);
     struct tn_router *router = tn_router_new(rows->list, rows->n, err);
-    tn_arena_clear(&rows->texts);
-    tn_free(rows);
+    rows_free(rows);
     if (router)
         tn_router_keep(router, surfaces, free_surfaces);
     else
@@ -379,11 +415,73 @@ static struct tn_router *make_router(struct tn_units *units, struct tn_err *err)
     return router;
 }
 
-bool tn_api_fits(struct tn_units *units, struct tn_err *err)
+/* ---- do they go together? ---- */
+
+/* Do the patterns meet the same paths, but for how their parameters are called? */
+static bool same_pattern(const char *a, const char *b)
 {
-    struct tn_router *router = make_router(units, err);
-    tn_router_unref(router);
-    return router != NULL;
+    for (; *a && *b; a++, b++) {
+        if (*a != *b) return false;
+        if (*a != '{') continue;
+        a += strcspn(a, "}*");
+        b += strcspn(b, "}*");
+        if (*a != *b || !*a) return false;
+    }
+    return *a == *b;
+}
+
+static bool same_place(const struct declared *a, const struct declared *b)
+{
+    return a->file && b->file && a->line == b->line && strcmp(a->file, b->file) == 0;
+}
+
+/* False: err says which row before it row i cannot stand beside, or that it is malformed. */
+static bool row_fits(const struct rows *rows, size_t i, struct tn_err *err)
+{
+    const struct tn_route *row = &rows->list[i], *other = rows->list;
+    struct tn_router *alone = tn_router_new(row, 1, err);
+    tn_router_unref(alone);
+    if (!alone) return false;
+    while (other < row &&
+           (strcmp(other->method, row->method) != 0 || !same_pattern(other->pattern, row->pattern)))
+        other++;
+    if (other == row) return true;
+    const struct declared *at = &rows->at[other - rows->list];
+    if (!at->file)
+        return tn_fail(err, TN_E_invalid, "%s %s is a route of Tenon's own: take another path",
+                       row->method, row->pattern);
+    return tn_fail(err, TN_E_invalid, "%s %s is there already, in %s:%d", row->method, row->pattern,
+                   at->file, at->line);
+}
+
+/* A resource has several routes of one path: its first fault is enough. */
+static void check_rows(const struct rows *rows, struct tn_load_faults *faults)
+{
+    struct declared last = {NULL, 0};
+    for (size_t i = api_route_count; i < rows->n; i++) {
+        struct tn_err err;
+        if (same_place(&last, &rows->at[i]) || row_fits(rows, i, &err)) continue;
+        last = rows->at[i];
+        tn_fail_at(&err, last.file, last.line);
+        if (!tn_load_faults_add(faults, &err)) return;
+    }
+}
+
+bool tn_api_fits(struct tn_units *units, tn_fault_fn each, void *arg, struct tn_err *err)
+{
+    struct tn_load_faults faults = {.each = each, .arg = arg, .first = err};
+    struct tn_surfaces *surfaces = tn_surfaces_new(units);
+    struct rows *rows = rows_new(units, surfaces);
+    check_rows(rows, &faults);
+    if (rows->n == ROUTES_MAX && !faults.n) {
+        struct tn_err many;
+        tn_fail(&many, TN_E_invalid, "there are more than %d routes", ROUTES_MAX - 1);
+        tn_fail_at(&many, rows->at[rows->n - 1].file, rows->at[rows->n - 1].line);
+        tn_load_faults_add(&faults, &many);
+    }
+    rows_free(rows);
+    tn_surfaces_free(surfaces);
+    return faults.n == 0;
 }
 
 bool tn_api_refresh(struct tn_api *api, struct tn_err *err)
