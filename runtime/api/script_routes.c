@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "loop/shared.h"
 #include "scripts/library.h"
+#include "scripts/refused.h"
 #include "scripts/scripts.h"
 #include "store/commit.h"
 #include "store/read.h"
@@ -29,6 +30,24 @@ static void write_unit(struct tn_jw *w, const struct tn_units *units, const stru
     tn_jw_end(w);
 }
 
+/* What a start refused of the folder. */
+static void write_refused(struct tn_jw *w, const struct tn_fileset *files)
+{
+    struct tn_refused r;
+    tn_jw_key(w, TN_STR("refused"));
+    tn_jw_array(w);
+    for (size_t i = 0; tn_refused_at(files, i, &r); i++) {
+        tn_jw_object(w);
+        tn_jw_kz(w, "unit", r.unit);
+        tn_jw_kstr(w, "file", r.file);
+        tn_jw_kint(w, "line", r.line);
+        tn_jw_kstr(w, "message", r.text);
+        tn_jw_kz(w, "serves", r.older ? "older" : "nothing");
+        tn_jw_end(w);
+    }
+    tn_jw_end(w);
+}
+
 void api_scripts_list(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
@@ -41,6 +60,7 @@ void api_scripts_list(void *arg, struct tn_http_exchange *x)
     for (size_t i = 0; i < tn_units_count(units); i++)
         write_unit(&a.w, units, tn_units_at(units, i));
     tn_jw_end(&a.w);
+    write_refused(&a.w, tn_units_files(units));
     tn_jw_end(&a.w);
     tn_answer_send(&a, 200);
 }

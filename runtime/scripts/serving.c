@@ -58,6 +58,12 @@ struct tn_units *tn_serving_load(const struct tn_serving *s, struct tn_fileset *
     return units;
 }
 
+bool tn_serving_try(const struct tn_serving *s, struct tn_fileset *files, tn_unit_fault_fn fn,
+                    void *arg, struct tn_err *err)
+{
+    return tn_units_try(s->o.env, files, s->units, fn, arg, err);
+}
+
 struct tn_units *tn_serving_load_fitting(const struct tn_serving *s, struct tn_fileset *files,
                                          struct tn_err *err)
 {

@@ -35,6 +35,9 @@ TN_MUST_CHECK struct tn_fileset *tn_serving_files(const struct tn_serving *s, st
 /* Loads a set; units that serve and did not change are taken over.  NULL: err. */
 TN_MUST_CHECK struct tn_units *tn_serving_load(const struct tn_serving *s, struct tn_fileset *files,
                                                struct tn_err *err);
+/* Which units of it do not load (tn_units_try). */
+TN_MUST_CHECK bool tn_serving_try(const struct tn_serving *s, struct tn_fileset *files,
+                                  tn_unit_fault_fn fn, void *arg, struct tn_err *err);
 /* The whole answer to "may these serve": they load, and what they publish does not clash. */
 TN_MUST_CHECK struct tn_units *tn_serving_load_fitting(const struct tn_serving *s,
                                                        struct tn_fileset *files,
