@@ -56,7 +56,26 @@ void tn_answer_send(struct tn_answer *a, int status)
     tn_buf_clear(&a->body);
 }
 
-static void write_details(struct tn_jw *w, const struct tn_err *err)
+struct faults {
+    const struct tn_err *v;
+    size_t n;
+};
+
+static void write_faults(struct tn_jw *w, const struct faults *faults)
+{
+    tn_jw_key(w, TN_STR("faults"));
+    tn_jw_array(w);
+    for (size_t i = 0; i < faults->n; i++) {
+        tn_jw_object(w);
+        tn_jw_kz(w, "file", faults->v[i].file);
+        tn_jw_kint(w, "line", faults->v[i].line);
+        tn_jw_kz(w, "message", faults->v[i].text);
+        tn_jw_end(w);
+    }
+    tn_jw_end(w);
+}
+
+static void write_details(struct tn_jw *w, const struct tn_err *err, const struct faults *faults)
 {
     if (!err->field[0] && !err->file[0] && !err->params[0]) return;
     tn_jw_key(w, TN_STR("details"));
@@ -65,11 +84,13 @@ static void write_details(struct tn_jw *w, const struct tn_err *err)
     if (err->file[0]) tn_jw_kz(w, "file", err->file);
     if (err->line) tn_jw_kint(w, "line", err->line);
     if (err->params[0]) tn_jw_kraw(w, "conflict", tn_str(err->params));
+    if (faults->n) write_faults(w, faults);
     tn_jw_end(w);
 }
 
 static void write_error(struct tn_buf *out, const char *code, const char *message,
-                        const struct tn_err *details, const char *request_id)
+                        const struct tn_err *details, const struct faults *faults,
+                        const char *request_id)
 {
     struct tn_jw w;
     char now[TN_TIME_LEN + 1];
@@ -80,24 +101,31 @@ static void write_error(struct tn_buf *out, const char *code, const char *messag
     tn_jw_object(&w);
     tn_jw_kz(&w, "code", code);
     tn_jw_kz(&w, "message", tn_utf8_valid(message, strlen(message)) ? message : "(not UTF-8)");
-    if (details) write_details(&w, details);
+    if (details) write_details(&w, details, faults);
     tn_jw_kz(&w, "timestamp", now);
     tn_jw_kz(&w, "requestId", request_id);
     tn_jw_end(&w);
     tn_jw_end(&w);
 }
 
-void tn_answer_err(struct tn_http_exchange *x, const struct tn_err *err)
+void tn_answer_errs(struct tn_http_exchange *x, const struct tn_err *err,
+                    const struct tn_err *faults, size_t n)
 {
+    const struct faults all = {faults, n};
     int status = tn_kind_status(err->kind);
     struct tn_buf body;
     tn_buf_init(&body, TN_MIB);
-    write_error(&body, tn_answer_code(err->kind), err->text, err, tn_http_request_id(x));
+    write_error(&body, tn_answer_code(err->kind), err->text, err, &all, tn_http_request_id(x));
     if (status == 503 || status == 429 || status == 507)
         tn_http_header(x, "Retry-After", TN_STR("1"));
     if (status == 401) tn_http_header(x, "WWW-Authenticate", TN_STR("Bearer"));
     tn_http_reply(x, status, json_type, tn_buf_str(&body));
     tn_buf_clear(&body);
+}
+
+void tn_answer_err(struct tn_http_exchange *x, const struct tn_err *err)
+{
+    tn_answer_errs(x, err, NULL, 0);
 }
 
 void tn_answer_err_body(struct tn_buf *out, int status, const char *text, const char *request_id)
@@ -110,5 +138,5 @@ void tn_answer_err_body(struct tn_buf *out, int status, const char *text, const 
     if (status == 501) code = "NOT_IMPLEMENTED";
     if (status == 503) code = "SERVICE_UNAVAILABLE";
     if (status == 505) code = "VERSION_NOT_SUPPORTED";
-    write_error(out, code, text, NULL, request_id);
+    write_error(out, code, text, NULL, NULL, request_id);
 }

@@ -21,6 +21,9 @@ void tn_answer_send(struct tn_answer *a, int status);
 /* The documented body: error {code, message, details, timestamp, requestId}; the status and code
  * are those of the kind.  Kinds that may be retried say Retry-After. */
 void tn_answer_err(struct tn_http_exchange *x, const struct tn_err *err);
+/* The same with all of several faults in details; err is the first. */
+void tn_answer_errs(struct tn_http_exchange *x, const struct tn_err *err,
+                    const struct tn_err *faults, size_t n);
 /* The same where only a status is known (the server's own refusals). */
 void tn_answer_err_body(struct tn_buf *out, int status, const char *text, const char *request_id);
 /* "VALIDATION_ERROR" */

@@ -150,13 +150,14 @@ void api_scripts_release(void *arg, struct tn_http_exchange *x)
 /* ---- changes ---- */
 
 /* Whatever is wrong with a script, to the caller it is a value that breaks a rule. */
-static void answer_refused(struct tn_http_exchange *x, const struct tn_err *err)
+static void answer_refused(struct tn_http_exchange *x, const struct tn_err *err,
+                           const struct tn_activation_report *report)
 {
     struct tn_err refused = *err;
     if (err->kind == TN_E_syntax || err->kind == TN_E_script || err->kind == TN_E_budget ||
         err->kind == TN_E_mapping || (err->kind == TN_E_not_found && err->file[0]))
         refused.kind = TN_E_invalid;
-    tn_answer_err(x, &refused);
+    tn_answer_errs(x, &refused, report ? report->faults : NULL, report ? report->faults_count : 0);
 }
 
 static void write_changes(struct tn_jw *w, const struct tn_activation_report *report)
@@ -195,7 +196,7 @@ static void reloaded(void *arg, const struct tn_activation_report *report, const
     struct tn_http_exchange *x = arg;
     struct tn_answer a;
     if (err) {
-        answer_refused(x, err);
+        answer_refused(x, err, report);
         return;
     }
     tn_answer_begin(&a, x);
@@ -305,7 +306,7 @@ static void tried(void *arg, struct tn_str answer, const struct tn_err *err)
 {
     struct tn_http_exchange *x = arg;
     if (err)
-        answer_refused(x, err);
+        answer_refused(x, err, NULL);
     else
         tn_http_reply(x, 200, "application/json", answer);
 }
@@ -585,7 +586,7 @@ void api_scripts_files(void *arg, struct tn_http_exchange *x)
     struct tn_err err;
     all = tn_scripts_site(api->p.scripts, &own, &err);
     if (!all) {
-        answer_refused(x, &err);
+        answer_refused(x, &err, NULL);
         return;
     }
     tn_answer_begin(&a, x);
@@ -618,7 +619,7 @@ void api_scripts_file(void *arg, struct tn_http_exchange *x)
     struct tn_err err;
     all = tn_scripts_site(api->p.scripts, &own, &err);
     if (!all) {
-        answer_refused(x, &err);
+        answer_refused(x, &err, NULL);
         return;
     }
     const struct tn_file *file = tn_fileset_find(all, path);

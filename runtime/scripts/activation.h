@@ -37,9 +37,12 @@ struct tn_activation_report {
     struct tn_pins rolled_back;       /* units that go by older files than the site folder has */
     char set[65];                     /* hash over all files that serve */
     int64_t took_ms, shadow_until_ms; /* 0: no shadow */
-    bool shadow_left_out;             /* it was asked for, but there is nothing to compare */
+    struct tn_err *faults;            /* all that is wrong with files that do not load */
+    size_t faults_count;
+    bool shadow_left_out; /* it was asked for, but there is nothing to compare */
 };
-/* report: they serve.  err: they do not, and all is as it was.  Neither: another worker was
+/* err: they do not serve, and all is as it was; report has the faults.  report alone: they serve.
+ * Neither: another worker was
  * quicker, and the same is to begin again from what it made.  Both are borrowed for the call. */
 typedef void (*tn_activation_fn)(void *arg, const struct tn_activation_report *report,
                                  const struct tn_err *err);

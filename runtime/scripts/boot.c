@@ -68,7 +68,7 @@ static struct tn_units *spare(const struct boot *b, struct tn_fileset *files)
 static void load_folder(const struct boot *b, struct tn_fileset *files)
 {
     struct tn_activation_given *given = b->given;
-    given->units = tn_serving_load_fitting(b->o->serving, files, &given->err);
+    given->units = tn_serving_load_fitting(b->o->serving, files, NULL, NULL, &given->err);
     if (!given->units) given->units = spare(b, files);
 }
 

@@ -24,7 +24,8 @@ struct tn_scripts_options {
     /* How long samples and findings are kept; 0: no samples, findings for a day. */
     int64_t evidence_days;
     /* Does what they publish go together?  From a call that may run beside the loop. */
-    bool (*fits)(void *arg, struct tn_units *units, struct tn_err *err);
+    bool (*fits)(void *arg, struct tn_units *units, tn_fault_fn each, void *each_arg,
+                 struct tn_err *err);
     /* Other scripts serve from now on (not called for the first). */
     void (*swapped)(void *arg);
     void *arg;

@@ -18,7 +18,8 @@ struct tn_serving_options {
     bool (*find)(void *arg, int64_t team, const char *id, struct tn_integration *out,
                  struct tn_err *err);
     /* Does what they publish go together?  From a call that may run beside the loop. */
-    bool (*fits)(void *arg, struct tn_units *units, struct tn_err *err);
+    bool (*fits)(void *arg, struct tn_units *units, tn_fault_fn each, void *each_arg,
+                 struct tn_err *err);
     /* Other scripts serve from now on; first: none did before. */
     void (*swapped)(void *arg, bool first);
     void *arg;
@@ -38,10 +39,11 @@ TN_MUST_CHECK struct tn_units *tn_serving_load(const struct tn_serving *s, struc
 /* Which units of it do not load (tn_units_try). */
 TN_MUST_CHECK bool tn_serving_try(const struct tn_serving *s, struct tn_fileset *files,
                                   tn_unit_fault_fn fn, void *arg, struct tn_err *err);
-/* The whole answer to "may these serve": they load, and what they publish does not clash. */
+/* The whole answer to "may these serve": they load, and what they publish does not clash.
+ * each (may be NULL) gets all faults. */
 TN_MUST_CHECK struct tn_units *tn_serving_load_fitting(const struct tn_serving *s,
-                                                       struct tn_fileset *files,
-                                                       struct tn_err *err);
+                                                       struct tn_fileset *files, tn_fault_fn each,
+                                                       void *arg, struct tn_err *err);
 /* Whatever serves from now on serves by these, as of that version of the store's word. */
 void tn_serving_swap(struct tn_serving *s, struct tn_units *units_give, int64_t version);
 /* This worker is as far as that version, so that who changed something knows who came along. */

@@ -60,7 +60,7 @@ struct tn_units *tn_spare_load(const struct tn_serving *serving, struct tn_files
         tn_fileset_unref(now);
         if (!core) break;
         if (s.refused > before) continue;
-        units = tn_serving_load_fitting(serving, s.all, &fault);
+        units = tn_serving_load_fitting(serving, s.all, NULL, NULL, &fault);
         if (!units && !refuse_surface(&s, &fault)) break;
     }
     tn_fileset_unref(s.all);

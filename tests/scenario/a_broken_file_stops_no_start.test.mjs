@@ -36,8 +36,9 @@ story("broken files of an integration, a surface and a rule are refused, and the
   const { text } = await tenon.rest.send("GET", "//metrics");
   assert.match(text, /^tenon_scripts_refused 3$/m);
 
-  const { status, text: said } = await tenon.rest.send("POST", "/scripts/reload");
+  const { status, text: said, body } = await tenon.rest.send("POST", "/scripts/reload");
   assert.equal(status, 422, said);
+  assert.deepEqual(body.error.details.faults.map(({ file }) => file).sort(), [mappingFile, rule, shop]);
   site.write(mappingFile, mapping({}));
   site.write(shop, surface("mended"));
   site.write(rule, 'local tn = require "tenon"\nreturn tn.rule { on = "item.created", run = function() end }\n');
