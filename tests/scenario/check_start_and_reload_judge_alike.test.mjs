@@ -50,7 +50,7 @@ const surfaces = {
   scoped: [route('scope = "mes"'), 3, /'scope' has no effect in this version/],
   auth: [route('auth = "maybe"'), 3, /'auth' has to be "none" or "key"/],
   ours: [surface('path = "/api/v1",', "/keys"), 4, /GET \/api\/v1\/keys is a route of Tenon's own/],
-  items: [surface('path = "/api/v1",', "/items"), 4, /GET \/api\/v1\/items is there already, in scripts\/resources\/item\.lua:5/],
+  items: [surface('path = "/api/v1",', "/items"), 4, /is there already, in scripts\/resources\/item\.lua:5/],
   row: [surface('path = "/api/v1",', "/items/{number}"), 4, /is there already, in scripts\/resources\/item\.lua:5/],
   malformed: [surface('path = "/a",', "//b"), 4, /a segment is malformed/],
 };
@@ -66,7 +66,7 @@ const resources = {
   b: [resource("events = {},"), 4, /'events' has no effect in this version/],
   c: [resource('plural = "items",'), 2, /the table 'items' belongs to/],
   d: [resource("", 'tn.text "version"'), 3, /a field cannot be called 'version'/],
-  e: [resource("").replace("things", "items"), 3, /GET \/api\/v1\/items is there already, in scripts\/resources\/\w+\.lua:\d+/],
+  e: [resource("").replace("things", "items"), 3, /is there already, in scripts\/resources\/\w+\.lua:\d+/],
   f: [resource("").replace("things", "keys"), 3, /GET \/api\/v1\/keys is a route of Tenon's own/],
 };
 const all = Object.entries({ adapters, surfaces, rules, resources }).flatMap(([folder, cases]) =>

@@ -145,7 +145,7 @@ async function otherFolderAtAStart(stage, text, says, args = []) {
 }
 
 story("a roll back outlives a restart with a broken site folder", (stage) =>
-  otherFolderAtAStart(stage, "return map {", /the scripts of oracle_fusion are refused, and the rest serves: mappings/));
+  otherFolderAtAStart(stage, "return map {", /oracle_fusion are refused, and the rest serves: mappings/));
 
 story("a roll back outlives a restart with a folder that needs its preview", (stage) =>
   otherFolderAtAStart(stage, name("unseen"), /the site folder is not taken, so what served last goes on/, [
