@@ -149,10 +149,11 @@ static bool seal_payload(void *arg, struct tn_str payload, struct tn_buf *out, s
 
 /* ---- last steps: runner, API, server ---- */
 
-static bool fits(void *arg, struct tn_units *units, struct tn_err *err)
+static bool fits(void *arg, struct tn_units *units, tn_fault_fn each, void *each_arg,
+                 struct tn_err *err)
 {
     (void)arg;
-    return tn_api_fits(units, err);
+    return tn_api_fits(units, each, each_arg, err);
 }
 
 static void swapped(void *arg)

@@ -10,7 +10,9 @@
 #include "base/hint.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "scripts/decl_line.h"
 #include "scripts/scripts.h"
+#include "scripts/surface.h"
 #include "store/store.h"
 
 enum { ROUTES_MAX = 2000, PATTERN_MAX = 512 };
@@ -328,6 +330,14 @@ struct kept {
     struct tn_arena entities;
 };
 
+static struct kept *kept_new(struct tn_units *units)
+{
+    struct kept *kept = TN_NEW(struct kept);
+    kept->surfaces = tn_surfaces_new(units);
+    tn_arena_init(&kept->entities);
+    return kept;
+}
+
 static void free_kept(void *arg)
 {
     struct kept *kept = arg;
@@ -336,19 +346,27 @@ static void free_kept(void *arg)
     tn_free(kept);
 }
 
+/* A route is declared there; file NULL: it is one of Tenon's own. */
+struct declared {
+    const char *file;
+    int line;
+};
 struct rows {
     struct tn_route list[ROUTES_MAX];
+    struct declared at[ROUTES_MAX];
     size_t n;
     struct tn_arena texts;
 };
 
-static void add_row(struct rows *rows, struct tn_route row)
+static void add_row(struct rows *rows, struct tn_route row, struct declared at)
 {
-    if (rows->n < ROUTES_MAX) rows->list[rows->n++] = row;
+    if (rows->n == ROUTES_MAX) return;
+    rows->at[rows->n] = at;
+    rows->list[rows->n++] = row;
 }
 
 static void add_entity(struct rows *rows, struct kept *kept, const struct tn_entity *e,
-                       const struct tn_entities *all)
+                       const struct tn_entities *all, struct declared at)
 {
     struct api_entity *user = tn_arena_alloc(&kept->entities, sizeof *user);
     *user = (struct api_entity){e, all};
@@ -359,7 +377,7 @@ static void add_entity(struct rows *rows, struct kept *kept, const struct tn_ent
         row.pattern = tn_arena_strdup(&rows->texts, pattern);
         row.user = user;
         row.entity = e->name;
-        add_row(rows, row);
+        add_row(rows, row, at);
     }
 }
 
@@ -395,26 +413,48 @@ static void add_surface(struct rows *rows, const struct tn_surface_row *r)
     row.pattern = r->pattern;
     row.handle = serve_surface;
     row.user = r;
-    add_row(rows, row);
+    add_row(rows, row, (struct declared){r->surface->path, r->route->line});
+}
+
+/* Where the resource says its path. */
+static int path_line(const struct tn_units *units, const struct tn_decl *resource)
+{
+    const struct tn_unit *unit = tn_units_of(units, resource);
+    const struct tn_file *file = tn_fileset_find(tn_unit_files(unit), tn_str(resource->path));
+    return file ? tn_decl_line_of(file->text, resource->line, "path") : resource->line;
+}
+
+/* The rows borrow from units and kept. */
+static struct rows *rows_new(const struct tn_units *units, struct kept *kept)
+{
+    const struct tn_unit *core = tn_units_find(units, "core");
+    struct rows *rows = TN_NEW(struct rows);
+    tn_arena_init(&rows->texts);
+    for (size_t i = 0; i < api_route_count; i++)
+        add_row(rows, api_routes[i], (struct declared){NULL, 0});
+    for (size_t i = 0; i < tn_units_resources(units); i++) {
+        const struct tn_decl *r = tn_units_resource_at(units, i);
+        add_entity(rows, kept, &r->resource, tn_unit_resources(core),
+                   (struct declared){r->path, path_line(units, r)});
+    }
+    for (size_t i = 0; i < tn_surfaces_count(kept->surfaces); i++)
+        add_surface(rows, tn_surfaces_at(kept->surfaces, i));
+    return rows;
+}
+
+static void rows_free(struct rows *rows)
+{
+    tn_arena_clear(&rows->texts);
+    tn_free(rows);
 }
 
 /* The router keeps the surfaces, and they the units. */
 static struct tn_router *make_router(struct tn_units *units, struct tn_err *err)
 {
-    struct rows *rows = TN_NEW(struct rows);
-    struct kept *kept = TN_NEW(struct kept);
-    struct tn_unit *core = tn_units_find(units, "core");
-    kept->surfaces = tn_surfaces_new(units);
-    tn_arena_init(&kept->entities);
-    tn_arena_init(&rows->texts);
-    for (size_t i = 0; i < api_route_count; i++) add_row(rows, api_routes[i]);
-    for (size_t i = 0; i < tn_units_resources(units); i++)
-        add_entity(rows, kept, &tn_units_resource_at(units, i)->resource, tn_unit_resources(core));
-    for (size_t i = 0; i < tn_surfaces_count(kept->surfaces); i++)
-        add_surface(rows, tn_surfaces_at(kept->surfaces, i));
+    struct kept *kept = kept_new(units);
+    struct rows *rows = rows_new(units, kept);
     struct tn_router *router = tn_router_new(rows->list, rows->n, err);
-    tn_arena_clear(&rows->texts);
-    tn_free(rows);
+    rows_free(rows);
     if (router)
         tn_router_keep(router, kept, free_kept);
     else
@@ -422,11 +462,73 @@ static struct tn_router *make_router(struct tn_units *units, struct tn_err *err)
     return router;
 }
 
-bool tn_api_fits(struct tn_units *units, struct tn_err *err)
+/* ---- do they go together? ---- */
+
+/* Do the patterns meet the same paths, but for how their parameters are called? */
+static bool same_pattern(const char *a, const char *b)
 {
-    struct tn_router *router = make_router(units, err);
-    tn_router_unref(router);
-    return router != NULL;
+    for (; *a && *b; a++, b++) {
+        if (*a != *b) return false;
+        if (*a != '{') continue;
+        a += strcspn(a, "}*");
+        b += strcspn(b, "}*");
+        if (*a != *b || !*a) return false;
+    }
+    return *a == *b;
+}
+
+static bool same_place(const struct declared *a, const struct declared *b)
+{
+    return a->file && b->file && a->line == b->line && strcmp(a->file, b->file) == 0;
+}
+
+/* False: err says which row before it row i cannot stand beside, or that it is malformed. */
+static bool row_fits(const struct rows *rows, size_t i, struct tn_err *err)
+{
+    const struct tn_route *row = &rows->list[i], *other = rows->list;
+    struct tn_router *alone = tn_router_new(row, 1, err);
+    tn_router_unref(alone);
+    if (!alone) return false;
+    while (other < row &&
+           (strcmp(other->method, row->method) != 0 || !same_pattern(other->pattern, row->pattern)))
+        other++;
+    if (other == row) return true;
+    const struct declared *at = &rows->at[other - rows->list];
+    if (!at->file)
+        return tn_fail(err, TN_E_invalid, "%s %s is a route of Tenon's own: take another path",
+                       row->method, row->pattern);
+    return tn_fail(err, TN_E_invalid, "%s %s is there already, in %s:%d", row->method, row->pattern,
+                   at->file, at->line);
+}
+
+/* A resource has several routes of one path: its first fault is enough. */
+static void check_rows(const struct rows *rows, struct tn_load_faults *faults)
+{
+    struct declared last = {NULL, 0};
+    for (size_t i = api_route_count; i < rows->n; i++) {
+        struct tn_err err;
+        if (same_place(&last, &rows->at[i]) || row_fits(rows, i, &err)) continue;
+        last = rows->at[i];
+        tn_fail_at(&err, last.file, last.line);
+        if (!tn_load_faults_add(faults, &err)) return;
+    }
+}
+
+bool tn_api_fits(struct tn_units *units, tn_fault_fn each, void *arg, struct tn_err *err)
+{
+    struct tn_load_faults faults = {.each = each, .arg = arg, .first = err};
+    struct kept *kept = kept_new(units);
+    struct rows *rows = rows_new(units, kept);
+    check_rows(rows, &faults);
+    if (rows->n == ROUTES_MAX && !faults.n) {
+        struct tn_err many;
+        tn_fail(&many, TN_E_invalid, "there are more than %d routes", ROUTES_MAX - 1);
+        tn_fail_at(&many, rows->at[rows->n - 1].file, rows->at[rows->n - 1].line);
+        tn_load_faults_add(&faults, &many);
+    }
+    rows_free(rows);
+    free_kept(kept);
+    return faults.n == 0;
 }
 
 bool tn_api_refresh(struct tn_api *api, struct tn_err *err)

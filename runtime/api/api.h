@@ -6,6 +6,7 @@
 
 #include "api/parts.h"
 #include "base/err.h"
+#include "scripts/load_faults.h"
 
 struct tn_api;
 struct tn_http_server_options;
@@ -15,8 +16,10 @@ TN_MUST_CHECK struct tn_api *tn_api_open(const struct tn_api_parts *parts, struc
 void tn_api_close(struct tn_api *api); /* NULL does nothing */
 /* Fills in the callbacks of the HTTP server. */
 void tn_api_serve(struct tn_api *api, struct tn_http_server_options *o);
-/* Can the routes of these scripts serve together? False: err names the route that comes twice. */
-TN_MUST_CHECK bool tn_api_fits(struct tn_units *units, struct tn_err *err);
+/* Would these scripts fit?  False: err is the first route that cannot be, with file and line, and
+ * names what it meets.  each (may be NULL) gets all of them. */
+TN_MUST_CHECK bool tn_api_fits(struct tn_units *units, tn_fault_fn each, void *arg,
+                               struct tn_err *err);
 /* The scripts were loaded anew: resources and surfaces get their routes.  False: two routes clash
  * (err says which); the old routes serve on. */
 TN_MUST_CHECK bool tn_api_refresh(struct tn_api *api, struct tn_err *err);

@@ -7,6 +7,8 @@
 #include "base/alloc.h"
 #include "base/time.h"
 #include "scripts/decl.h"
+#include "scripts/refused.h"
+#include "scripts/scripts.h"
 #include "store/read.h"
 #include "sync/run_view.h"
 #include "sync/runner.h"
@@ -159,11 +161,12 @@ static void start_run(struct tn_api *api, struct tn_http_exchange *x, struct tn_
     struct wish wish;
     struct tn_err err;
     if (!api_body(api, x, &body)) return;
-    if (!adapter)
+    if (!adapter &&
+        !tn_refused_why(tn_units_files(tn_scripts_units(api->p.scripts)), i->adapter, &err))
         tn_fail(&err, TN_E_unavailable, "the adapter '%.*s' is not installed", TN_FMT(i->adapter));
-    else if (!i->enabled)
+    else if (adapter && !i->enabled)
         tn_fail(&err, TN_E_conflict, "integration '%.*s' is disabled", TN_FMT(i->name));
-    else if (take_wish(adapter, i, body, &wish, &err)) {
+    else if (adapter && take_wish(adapter, i, body, &wish, &err)) {
         start(api, x, i, &wish);
         return;
     }

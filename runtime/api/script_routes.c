@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "loop/shared.h"
 #include "scripts/library.h"
+#include "scripts/refused.h"
 #include "scripts/scripts.h"
 #include "store/commit.h"
 #include "store/read.h"
@@ -29,6 +30,24 @@ static void write_unit(struct tn_jw *w, const struct tn_units *units, const stru
     tn_jw_end(w);
 }
 
+/* What a start refused of the folder. */
+static void write_refused(struct tn_jw *w, const struct tn_fileset *files)
+{
+    struct tn_refused r;
+    tn_jw_key(w, TN_STR("refused"));
+    tn_jw_array(w);
+    for (size_t i = 0; tn_refused_at(files, i, &r); i++) {
+        tn_jw_object(w);
+        tn_jw_kz(w, "unit", r.unit);
+        tn_jw_kstr(w, "file", r.file);
+        tn_jw_kint(w, "line", r.line);
+        tn_jw_kstr(w, "message", r.text);
+        tn_jw_kz(w, "serves", r.older ? "older" : "nothing");
+        tn_jw_end(w);
+    }
+    tn_jw_end(w);
+}
+
 void api_scripts_list(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
@@ -41,6 +60,7 @@ void api_scripts_list(void *arg, struct tn_http_exchange *x)
     for (size_t i = 0; i < tn_units_count(units); i++)
         write_unit(&a.w, units, tn_units_at(units, i));
     tn_jw_end(&a.w);
+    write_refused(&a.w, tn_units_files(units));
     tn_jw_end(&a.w);
     tn_answer_send(&a, 200);
 }
@@ -130,13 +150,17 @@ void api_scripts_release(void *arg, struct tn_http_exchange *x)
 /* ---- changes ---- */
 
 /* Whatever is wrong with a script, to the caller it is a value that breaks a rule. */
-static void answer_refused(struct tn_http_exchange *x, const struct tn_err *err)
+static void answer_refused(struct tn_http_exchange *x, const struct tn_err *err,
+                           const struct tn_activation_report *report)
 {
     struct tn_err refused = *err;
     if (err->kind == TN_E_syntax || err->kind == TN_E_script || err->kind == TN_E_budget ||
         err->kind == TN_E_mapping || (err->kind == TN_E_not_found && err->file[0]))
         refused.kind = TN_E_invalid;
-    tn_answer_err(x, &refused);
+    struct tn_faults all = {.n = 0};
+    if (report)
+        all = (struct tn_faults){report->faults, report->faults_count, report->faults_count};
+    tn_answer_faults(x, &refused, all.n ? &all : NULL, (struct tn_str){NULL, 0});
 }
 
 static void write_changes(struct tn_jw *w, const struct tn_activation_report *report)
@@ -175,7 +199,7 @@ static void reloaded(void *arg, const struct tn_activation_report *report, const
     struct tn_http_exchange *x = arg;
     struct tn_answer a;
     if (err) {
-        answer_refused(x, err);
+        answer_refused(x, err, report);
         return;
     }
     tn_answer_begin(&a, x);
@@ -285,7 +309,7 @@ static void tried(void *arg, struct tn_str answer, const struct tn_err *err)
 {
     struct tn_http_exchange *x = arg;
     if (err)
-        answer_refused(x, err);
+        answer_refused(x, err, NULL);
     else
         tn_http_reply(x, 200, "application/json", answer);
 }
@@ -565,7 +589,7 @@ void api_scripts_files(void *arg, struct tn_http_exchange *x)
     struct tn_err err;
     all = tn_scripts_site(api->p.scripts, &own, &err);
     if (!all) {
-        answer_refused(x, &err);
+        answer_refused(x, &err, NULL);
         return;
     }
     tn_answer_begin(&a, x);
@@ -598,7 +622,7 @@ void api_scripts_file(void *arg, struct tn_http_exchange *x)
     struct tn_err err;
     all = tn_scripts_site(api->p.scripts, &own, &err);
     if (!all) {
-        answer_refused(x, &err);
+        answer_refused(x, &err, NULL);
         return;
     }
     const struct tn_file *file = tn_fileset_find(all, path);

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "loop/shared.h"
+#include "scripts/refused.h"
 #include "scripts/scripts.h"
 #include "store/store.h"
 #include "sync/runner.h"
@@ -185,6 +186,15 @@ static void write_store(struct tn_buf *out, const struct tn_store_stats *s)
     gauge(out, "tenon_events_head", "counter", "Number of the newest event.", s->head);
 }
 
+static int64_t refused_units(const struct tn_api *api)
+{
+    const struct tn_units *units = tn_scripts_units(api->p.scripts);
+    struct tn_refused r;
+    size_t n = 0;
+    while (units && tn_refused_at(tn_units_files(units), n, &r)) n++;
+    return (int64_t)n;
+}
+
 static void metrics_known(void *arg, const struct tn_store_stats *stats, const struct tn_err *err)
 {
     struct asking *a = arg;
@@ -197,6 +207,8 @@ static void metrics_known(void *arg, const struct tn_store_stats *stats, const s
           (int64_t)shared->reloads);
     gauge(&out, "tenon_reload_failures_total", "counter", "Reloads that were refused.",
           (int64_t)shared->reload_failures);
+    gauge(&out, "tenon_scripts_refused", "gauge", "Units that the last start refused.",
+          refused_units(a->api));
     write_http(&out, a->api);
     write_processes(&out, shared);
     write_sync(&out, a->api);

@@ -72,7 +72,7 @@ static bool operation_of(const struct bind_env *env, const char *adapter, const 
             *out = o;
             return true;
         }
-        if (!o.pulls || strcmp(o.entity, name) != 0) continue;
+        if (strcmp(o.entity, name) != 0) continue;
         *out = o;
         n++;
     }

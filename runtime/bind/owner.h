@@ -15,7 +15,6 @@ struct tn_secrets;
 /* An operation of an adapter, for tn.sync. */
 struct bind_operation {
     const char *name, *entity;
-    bool pulls;
     const struct tn_field *filters; /* that a run may be given */
     size_t n_filters;
 };

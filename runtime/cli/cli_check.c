@@ -2,6 +2,7 @@
 /* tenon check - loads every script as a server would, runs all examples, prints every fault. */
 #include <stdio.h>
 
+#include "api/api.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "bind/bind_map.h"
@@ -97,7 +98,8 @@ int tn_cli_check(int argc, char **argv)
     tn_jw_object(&r.w);
     tn_jw_key(&r.w, TN_STR("faults"));
     tn_jw_array(&r.w);
-    bool ok = tn_workshop_open(&workshop, site, NULL, fault, &r, &err) && !r.faults;
+    bool ok = tn_workshop_open(&workshop, site, NULL, fault, &r, &err) && !r.faults &&
+              tn_api_fits(workshop.units, fault, &r, &err);
     if (!ok && !r.faults) fault(&r, &err);
     tn_jw_end(&r.w);
     tn_jw_key(&r.w, TN_STR("oneWay"));

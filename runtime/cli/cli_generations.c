@@ -32,6 +32,28 @@ static void print_units(struct tn_jval answer)
     }
 }
 
+static void print_refused(struct tn_jval answer)
+{
+    for (struct tn_jiter it = tn_jiter(tn_jget_z(answer, "refused")); tn_jnext(&it);) {
+        struct tn_arena arena;
+        int64_t line = 0;
+        tn_arena_init(&arena);
+        tn_jint(tn_jget_z(it.value, "line"), &line);
+        bool older = tn_str_is(text_of(it.value, "serves", &arena), "older");
+        printf("%-24.*s refused, %s: %.*s:%lld: %.*s\n", TN_FMT(text_of(it.value, "unit", &arena)),
+               older ? "an older one serves" : "nothing of it serves",
+               TN_FMT(text_of(it.value, "file", &arena)), (long long)line,
+               TN_FMT(text_of(it.value, "message", &arena)));
+        tn_arena_clear(&arena);
+    }
+}
+
+static void print_all(struct tn_jval answer)
+{
+    print_units(answer);
+    print_refused(answer);
+}
+
 static void print_history(struct tn_jval answer)
 {
     for (struct tn_jiter it = tn_jiter(tn_jget_z(answer, "generations")); tn_jnext(&it);) {
@@ -119,7 +141,7 @@ static bool ask(struct tn_client *client, const char **words, size_t n, struct t
 
 int tn_cli_generations(int argc, char **argv)
 {
-    static void (*const print[])(struct tn_jval answer) = {print_units, print_history, print_diff,
+    static void (*const print[])(struct tn_jval answer) = {print_all, print_history, print_diff,
                                                            print_diff};
     const char *data = "./tenon-data", *words[3];
     bool json = false;

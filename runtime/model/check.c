@@ -41,8 +41,10 @@ void tn_faults_write(const struct tn_faults *f, struct tn_jw *w)
     for (size_t i = 0; i < f->n; i++) {
         const struct tn_err *e = &f->v[i];
         tn_jw_object(w);
-        tn_jw_kz(w, "code", tn_code_name(e->code));
-        tn_jw_kz(w, "path", e->field);
+        if (e->code) tn_jw_kz(w, "code", tn_code_name(e->code));
+        if (e->file[0]) tn_jw_kz(w, "file", e->file);
+        if (e->line) tn_jw_kint(w, "line", e->line);
+        if (e->code || !e->file[0]) tn_jw_kz(w, "path", e->field);
         tn_jw_kz(w, "message", e->text);
         if (e->params[0]) tn_jw_kraw(w, "params", tn_str(e->params));
         tn_jw_end(w);

@@ -20,6 +20,8 @@
 
 enum { SPREAD_STEP_MS = 2, SPREAD_MAX_MS = 5000 };
 
+enum { FAULTS_MAX = 100 }; /* that an answer lists */
+
 struct tn_activation {
     const struct tn_activation_options *o;
     const struct tn_wish *wish;
@@ -58,6 +60,7 @@ static void activation_free(struct tn_activation *a)
     tn_timer_free(a->spread);
     tn_rollbacks_clear(&a->rollbacks);
     tn_free(a->report.changed);
+    tn_free(a->report.faults);
     tn_free(a);
 }
 
@@ -89,7 +92,7 @@ static void end(struct tn_activation *a, const struct tn_err *err)
         a->o->shared->reload_failures++;
         tn_script_log_fault(a->o->env->log, "reload refused", err);
     }
-    a->done(a->arg, err ? NULL : &a->report, err);
+    a->done(a->arg, &a->report, err);
     activation_free(a);
 }
 
@@ -330,10 +333,19 @@ static void take_up(struct tn_activation *a, struct tn_units *units_give)
     }
 }
 
+static void note_fault(void *arg, const struct tn_err *fault)
+{
+    struct tn_activation *a = arg;
+    struct tn_activation_report *r = &a->report;
+    if (r->faults_count == FAULTS_MAX) return;
+    if (!r->faults) r->faults = tn_alloc(FAULTS_MAX * sizeof *r->faults);
+    r->faults[r->faults_count++] = *fault;
+}
+
 static void load_files(void *arg)
 {
     struct tn_activation *a = arg;
-    a->units = tn_serving_load_fitting(a->o->serving, a->files, &a->err);
+    a->units = tn_serving_load_fitting(a->o->serving, a->files, note_fault, a, &a->err);
 }
 
 static void files_loaded(void *arg)

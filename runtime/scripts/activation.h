@@ -37,11 +37,13 @@ struct tn_activation_report {
     struct tn_pins rolled_back;       /* units on older files than those of the site folder */
     char set[65];                     /* hash over all files that serve */
     int64_t took_ms, shadow_until_ms; /* 0: no shadow */
-    bool shadow_left_out;             /* it was asked for, but there is nothing to compare */
+    struct tn_err *faults;            /* all that is wrong with files that do not load */
+    size_t faults_count;
+    bool shadow_left_out; /* it was asked for, but there is nothing to compare */
 };
-/* report: the scripts serve. err: they do not, and nothing has changed. Neither: another worker
- * changed the scripts first, and the caller has to start again from there. Both are borrowed for
- * the call. */
+/* report alone: the scripts serve. err: they do not, and nothing has changed; report has the faults.
+ * Neither: another worker changed the scripts first, and the caller has to start again from there.
+ * Both are borrowed for the call. */
 typedef void (*tn_activation_fn)(void *arg, const struct tn_activation_report *report,
                                  const struct tn_err *err);
 

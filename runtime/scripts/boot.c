@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "scripts/boot.h"
 
+#include <stdio.h>
+
 #include "loop/shared.h"
 #include "scripts/script_log.h"
 #include "scripts/shipped.h"
+#include "scripts/spare.h"
 
 /* Loads the set that served last, when the store refused the site folder's tables. NULL: nothing
  * has served, or that set does not load either. */
@@ -33,6 +36,43 @@ static bool may_begin(const struct tn_activation_options *o, const struct tn_wis
            tn_asked_previewed(&o->terms, wish, files, err);
 }
 
+struct boot {
+    const struct tn_activation_options *o;
+    struct tn_activation_given *given;
+};
+
+/* A roll back that the refused files would end goes on. */
+static void unit_refused(void *arg, const char *unit, const struct tn_err *fault)
+{
+    const struct boot *b = arg;
+    char what[TN_UNIT_NAME + 80];
+    tn_pins_drop(&b->given->rollbacks.changes, unit);
+    snprintf(what, sizeof what, "the scripts of %s are refused, and the rest serves", unit);
+    tn_script_log_fault(b->o->env->log, what, fault);
+}
+
+/* What loads of them, and what served last of the others (spare.h).  Where previews are required,
+ * nobody has seen what that would do. */
+static struct tn_units *spare(const struct boot *b, struct tn_fileset *files)
+{
+    const struct tn_activation_options *o = b->o;
+    struct tn_err err;
+    if (o->terms.require_preview && b->given->from.hash[0]) return NULL;
+    struct tn_fileset *served = tn_active_files(o->env->store, &err);
+    struct tn_units *units =
+        tn_spare_load(o->serving, files, served, unit_refused, (void *)b, &b->given->err);
+    tn_fileset_unref(served);
+    if (units) o->shared->reload_failures++;
+    return units;
+}
+
+static void load_folder(const struct boot *b, struct tn_fileset *files)
+{
+    struct tn_activation_given *given = b->given;
+    given->units = tn_serving_load_fitting(b->o->serving, files, NULL, NULL, &given->err);
+    if (!given->units) given->units = spare(b, files);
+}
+
 static void take_folder(const struct tn_activation_options *o, const struct tn_wish *wish,
                         struct tn_activation_given *given)
 {
@@ -40,7 +80,7 @@ static void take_folder(const struct tn_activation_options *o, const struct tn_w
     struct tn_fileset *files = tn_shipped_under_site(o->terms.site, NULL, err);
     if (files) files = tn_asked_pinned(&o->terms, files, &given->rollbacks, err);
     if (files && may_begin(o, wish, &given->from, files, err))
-        given->units = tn_serving_load_fitting(o->serving, files, err);
+        load_folder(&(struct boot){o, given}, files);
     tn_fileset_unref(files);
     if (given->units) {
         given->otherwise = served_last;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* decl_adapter.c - tn.adapter {...}, and webhooks, which rules have too. */
+/* decl_adapter.c - tn.adapter {...} and its webhook. */
 #include "scripts/decl_read.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
 
 #include "base/hint.h"
+#include "scripts/not_yet.h"
 
 enum { NAMES_MAX = 63 };
 
@@ -15,63 +16,46 @@ static const struct key adapter_keys[] = {{"title", D_TEXT, false},
                                           {"config", D_TABLE, true},
                                           {"auth", D_BOX | D_TABLE, false},
                                           {"health", D_FUNCTION, false},
-                                          {"connect", D_FUNCTION, false},
-                                          {"pull", D_TABLE, false},
-                                          {"push", D_TABLE, false},
                                           {"operations", D_TABLE, false},
-                                          {"modules", D_TABLE, false},
                                           {"webhook", D_TABLE | D_BOX, false},
                                           {NULL, 0, false}};
 static const struct key operation_keys[] = {
-    {"title", D_TEXT, false},   {"entity", D_TEXT, true},           {"direction", D_TEXT, false},
-    {"mapping", D_TEXT, false}, {"schedule", D_TEXT, false},        {"filters", D_TABLE, false},
-    {"run", D_FUNCTION, false}, {"on_key_conflict", D_TEXT, false}, {NULL, 0, false}};
+    {"title", D_TEXT, false},           {"entity", D_TEXT, true},
+    {"run", D_FUNCTION, true},          {"direction", D_TEXT, false},
+    {"mapping", D_TEXT, false},         {"filters", D_TABLE, false},
+    {"on_key_conflict", D_TEXT, false}, {NULL, 0, false}};
 static const struct key webhook_keys[] = {{"signature", D_TEXT, false},
                                           {"secret", D_TEXT, false},
-                                          {"id", D_TEXT, false},
                                           {"type", D_TEXT, false},
-                                          {"replay_window", D_TEXT, false},
                                           {"runs", D_TABLE, false},
                                           {NULL, 0, false}};
-static const struct key any_function[] = {{"#any", D_FUNCTION, false}, {NULL, 0, false}};
 static const struct key any_table[] = {{"#any", D_TABLE, false}, {NULL, 0, false}};
 
-/* ---- functions by name ---- */
-
-static int by_entity(const void *a, const void *b)
-{
-    return strcmp(((const struct tn_entity_fn *)a)->entity,
-                  ((const struct tn_entity_fn *)b)->entity);
-}
-
-const struct tn_entity_fn *tn_decl_functions(struct reading *r, int table, const char *what)
-{
-    lua_State *L = r->L;
-    tn_decl_check(r, table, any_function, what);
-    size_t n = 0;
-    struct tn_entity_fn *list = tn_decl_array(r, tn_decl_count(L, table), sizeof *list);
-    for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1), n++) {
-        list[n].entity = tn_decl_text(r, -2);
-        list[n].line = tn_decl_key_line(r, list[n].entity);
-        list[n].ref = tn_decl_ref(r, lua_gettop(L));
-    }
-    qsort(list, n, sizeof *list, by_entity);
-    return list;
-}
-
-static const struct tn_entity_fn *opt_functions(struct reading *r, int table, const char *key)
-{
-    static const struct tn_entity_fn none[1];
-    int line = r->line;
-    if (!tn_decl_push(r, table, key)) return none;
-    r->line = tn_decl_key_line(r, key);
-    const struct tn_entity_fn *list = tn_decl_functions(r, lua_gettop(r->L), key);
-    lua_pop(r->L, 1);
-    r->line = line;
-    return list;
-}
-
 /* ---- auth ---- */
+
+static const struct key none_keys[] = {{NULL, 0, false}};
+static const struct key basic_keys[] = {
+    {"user", D_TEXT, true}, {"password", D_TEXT, true}, {NULL, 0, false}};
+static const struct key bearer_keys[] = {{"token", D_TEXT, true}, {NULL, 0, false}};
+static const struct key api_key_keys[] = {
+    {"key", D_TEXT, true}, {"header", D_TEXT, false}, {NULL, 0, false}};
+static const struct {
+    const char *kind, *what;
+    const struct key *keys;
+} auth_kinds[] = {{"none", "tn.auth.none", none_keys},
+                  {"basic", "tn.auth.basic", basic_keys},
+                  {"bearer", "tn.auth.bearer", bearer_keys},
+                  {"api_key", "tn.auth.api_key", api_key_keys}};
+
+static void check_auth_keys(struct reading *r, int table, const struct tn_auth *auth)
+{
+    int line = r->line;
+    r->line = auth->line;
+    for (size_t i = 0; i < sizeof auth_kinds / sizeof *auth_kinds; i++)
+        if (strcmp(auth_kinds[i].kind, auth->kind) == 0)
+            tn_decl_check(r, table, auth_kinds[i].keys, auth_kinds[i].what);
+    r->line = line;
+}
 
 static int by_key(const void *a, const void *b)
 {
@@ -106,6 +90,7 @@ static void read_auth(struct reading *r, int table, struct tn_auth *auth)
     if (box) {
         auth->kind = tn_arena_strdup(&r->out->arena, box->kind);
         tn_box_options(L, value);
+        check_auth_keys(r, value + 1, auth);
     } else {
         lua_pushvalue(L, value);
         auth->kind = tn_decl_opt_text(r, value, "kind");
@@ -158,23 +143,29 @@ static bool read_adopt(struct reading *r, int table, const char *name)
     return adopt;
 }
 
+/* Records are pulled; the word may be said. */
+static void check_direction(struct reading *r, int table, const char *name)
+{
+    const char *direction = tn_decl_opt_text(r, table, "direction");
+    if (!direction || strcmp(direction, "pull") == 0) return;
+    const char *instead = tn_not_yet("direction", direction);
+    if (instead)
+        tn_decl_fault(r, tn_decl_key_line(r, "direction"),
+                      "direction = \"%s\" has no effect in this version; %s", direction, instead);
+    tn_decl_fault(r, tn_decl_key_line(r, "direction"),
+                  "'direction' of %s has to be \"pull\", not \"%s\"", name, direction);
+}
+
 static void read_operation(struct reading *r, int table, struct tn_operation *o)
 {
     lua_State *L = r->L;
-    tn_decl_check(r, table, operation_keys, o->name);
+    tn_decl_check_named(r, table, operation_keys, "operation", o->name);
+    check_direction(r, table, o->name);
     o->title = tn_decl_opt_text(r, table, "title");
     o->entity = tn_decl_opt_text(r, table, "entity");
-    o->direction = tn_decl_opt_text(r, table, "direction");
     o->mapping = tn_decl_opt_text(r, table, "mapping");
-    o->schedule = tn_decl_opt_text(r, table, "schedule");
     o->run = tn_decl_opt_ref(r, table, "run");
-    if (!o->direction) o->direction = "pull";
     o->adopt = read_adopt(r, table, o->name);
-    if (strcmp(o->direction, "pull") != 0 && strcmp(o->direction, "push") != 0)
-        tn_decl_fault(r, tn_decl_key_line(r, "direction"),
-                      "'direction' of %s has to be \"pull\" or "
-                      "\"push\", not \"%s\"",
-                      o->name, o->direction);
     if (!tn_decl_push(r, table, "filters")) return;
     o->filters = tn_decl_fields(r, lua_gettop(L), "filters", &o->n_filters);
     lua_pop(L, 1);
@@ -209,41 +200,10 @@ static const struct tn_operation *read_operations(struct reading *r, int table)
     return o;
 }
 
-static bool has_entity(const struct tn_entity_fn *list, const char *entity)
-{
-    while (list->entity && strcmp(list->entity, entity) != 0) list++;
-    return list->entity != NULL;
-}
-
-/* An operation without its own run is done by the function of its entity. */
-static void check_operations(struct reading *r, const struct tn_adapter *a)
-{
-    for (const struct tn_operation *o = a->operations; o->name; o++) {
-        const struct tn_entity_fn *list = strcmp(o->direction, "pull") == 0 ? a->pull : a->push;
-        if (o->run == LUA_NOREF && !has_entity(list, o->entity))
-            tn_decl_fault(r, o->line, "the operation '%s' has neither 'run' nor a function %s.%s",
-                          o->name, o->direction, o->entity);
-    }
-}
-
 /* ---- webhooks ---- */
 
-/* "90s", "5m", "2h", "1d"; -1: it is none. */
-static int64_t duration_ms(const char *text)
-{
-    char *end;
-    long n = strtol(text, &end, 10);
-    static const struct {
-        char unit;
-        int64_t ms;
-    } units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
-    if (end == text || n < 0 || n > 1000000 || !end[0] || end[1]) return -1;
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (*end == units[i].unit) return n * units[i].ms;
-    return -1;
-}
-
-const struct tn_webhook *tn_decl_webhook(struct reading *r, int index)
+/* A box, or a plain table. */
+static const struct tn_webhook *read_webhook(struct reading *r, int index)
 {
     lua_State *L = r->L;
     struct tn_webhook *hook = tn_decl_array(r, 0, sizeof *hook);
@@ -252,7 +212,7 @@ const struct tn_webhook *tn_decl_webhook(struct reading *r, int index)
     if (box && strcmp(box->what, "webhook") != 0)
         tn_decl_fault(r, box->line, "a tn.webhook is expected here, not tn.%s", box->what);
     hook->line = r->line = box ? box->line : tn_decl_key_line(r, "webhook");
-    if (box && box->name[0]) hook->name = tn_arena_strdup(&r->out->arena, box->name);
+    if (box && box->name[0]) tn_decl_refuse_vain(r, "tn.webhook", "name");
     if (box)
         tn_box_options(L, index);
     else
@@ -261,16 +221,8 @@ const struct tn_webhook *tn_decl_webhook(struct reading *r, int index)
         tn_decl_check(r, top + 1, webhook_keys, "tn.webhook");
         hook->signature = tn_decl_opt_text(r, top + 1, "signature");
         hook->secret = tn_decl_opt_text(r, top + 1, "secret");
-        hook->id = tn_decl_opt_text(r, top + 1, "id");
         hook->type = tn_decl_opt_text(r, top + 1, "type");
         if (tn_decl_push(r, top + 1, "runs")) hook->runs = text_pairs(r, lua_gettop(L));
-        const char *window = tn_decl_opt_text(r, top + 1, "replay_window");
-        hook->replay_window_ms = window ? duration_ms(window) : 0;
-        if (hook->replay_window_ms < 0)
-            tn_decl_fault(r, tn_decl_key_line(r, "replay_window"),
-                          "'replay_window' has to be a time such "
-                          "as \"90s\", \"5m\" or \"1h\", not \"%s\"",
-                          window);
     }
     lua_settop(L, top);
     r->line = line;
@@ -296,7 +248,6 @@ void tn_decl_read_adapter(struct reading *r, int table)
 {
     lua_State *L = r->L;
     struct tn_adapter *a = &r->out->decl.adapter;
-    static const char *const no_modules[] = {NULL};
     tn_decl_check(r, table, adapter_keys, "tn.adapter");
     a->title = tn_decl_opt_text(r, table, "title");
     if (!a->title) a->title = r->out->decl.name;
@@ -313,18 +264,9 @@ void tn_decl_read_adapter(struct reading *r, int table)
     read_auth(r, table, &a->auth);
     check_auth(r, a);
     a->health = tn_decl_opt_ref(r, table, "health");
-    a->connect = tn_decl_opt_ref(r, table, "connect");
-    a->pull = opt_functions(r, table, "pull");
-    a->push = opt_functions(r, table, "push");
     a->operations = read_operations(r, table);
-    check_operations(r, a);
-    a->modules = no_modules;
-    if (tn_decl_push(r, table, "modules")) {
-        a->modules = tn_decl_texts(r, lua_gettop(L), "modules");
-        lua_pop(L, 1);
-    }
     if (!tn_decl_push(r, table, "webhook")) return;
-    a->webhook = tn_decl_webhook(r, lua_gettop(L));
+    a->webhook = read_webhook(r, lua_gettop(L));
     lua_pop(L, 1);
     check_webhook_runs(r, a);
 }

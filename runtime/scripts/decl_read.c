@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "scripts/decl_line.h"
+#include "scripts/not_yet.h"
 
 /* ---- failing ---- */
 
@@ -113,15 +114,31 @@ static void list_names(const struct key *keys, char *out, size_t room)
             n += (size_t)snprintf(out + n, room - n, "%s%s", n ? ", " : "", keys->name);
 }
 
-/* Not inside the name: a key that is no text is shown as Lua shows it. */
-static _Noreturn void unknown_key(struct reading *r, const struct key *keys, const char *what,
-                                  const char *name)
+void tn_decl_refuse_vain(struct reading *r, const char *what, const char *word)
 {
+    const char *instead = tn_not_yet(what, word);
+    if (instead)
+        tn_decl_fault(r, tn_decl_key_line(r, word), "'%s' has no effect in this version; %s", word,
+                      instead);
+}
+
+/* A table that is checked: its kind, which words go by, and how messages call it. */
+struct checked {
+    const struct key *keys;
+    const char *what, *name;
+};
+
+/* Not inside the name: a key that is no text is shown as Lua shows it. */
+static _Noreturn void unknown_key(struct reading *r, const struct checked *c, const char *name)
+{
+    const struct key *keys = c->keys;
+    const char *what = c->name;
     char all[300];
     const char *names[48] = {NULL};
     size_t n = 0;
     for (const struct key *k = keys; k->name && n < 47; k++)
         if (k->name[0] != '#') names[n++] = k->name;
+    tn_decl_refuse_vain(r, c->what, name);
     struct tn_hint hint = tn_did_you_mean(tn_str(name), names);
     list_names(keys, all, sizeof all);
     if (hint.text[0])
@@ -131,8 +148,10 @@ static _Noreturn void unknown_key(struct reading *r, const struct key *keys, con
                   all);
 }
 
-static void check_key(struct reading *r, const struct key *keys, const char *what, int value)
+static void check_key(struct reading *r, const struct checked *c, int value)
 {
+    const struct key *keys = c->keys;
+    const char *what = c->name;
     lua_State *L = r->L;
     char want[120];
     if (lua_type(L, value - 1) != LUA_TSTRING) {
@@ -144,7 +163,7 @@ static void check_key(struct reading *r, const struct key *keys, const char *wha
     const char *name = lua_tostring(L, value - 1);
     const struct key *key = find_key(keys, name);
     if (!key) key = find_key(keys, "#any");
-    if (!key) unknown_key(r, keys, what, name);
+    if (!key) unknown_key(r, c, name);
     if (fits(L, value, key->types)) return;
     expected(key->types, want, sizeof want);
     tn_decl_fault(r, tn_decl_key_line(r, name), "'%s' in %s has to be %s, not %s", name, what, want,
@@ -152,8 +171,9 @@ static void check_key(struct reading *r, const struct key *keys, const char *wha
 }
 
 /* Faults are reported in the order of lines: the first key of the file, not of the hash table. */
-static void check_in_order(struct reading *r, int table, const struct key *keys, const char *what)
+static void check_in_order(struct reading *r, int table, const struct checked *c)
 {
+    const struct key *keys = c->keys;
     lua_State *L = r->L;
     int first = 0, at = 0;
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
@@ -173,24 +193,31 @@ static void check_in_order(struct reading *r, int table, const struct key *keys,
     if (!at) return;
     lua_pushvalue(L, at);
     lua_rawget(L, table);
-    check_key(r, keys, what, lua_gettop(L));
+    check_key(r, c, lua_gettop(L));
 }
 
-void tn_decl_check(struct reading *r, int table, const struct key *keys, const char *what)
+void tn_decl_check_named(struct reading *r, int table, const struct key *keys, const char *what,
+                         const char *name)
 {
     lua_State *L = r->L;
+    const struct checked c = {keys, what, name};
     luaL_checkstack(L, 10, "declaration");
-    check_in_order(r, table, keys, what);
+    check_in_order(r, table, &c);
     for (const struct key *key = keys; key->name; key++) {
         if (!key->required) continue;
         lua_pushstring(L, key->name);
         if (lua_rawget(L, table) == LUA_TNIL) {
             char want[120];
             expected(key->types, want, sizeof want);
-            tn_decl_fault(r, r->line, "%s needs '%s' (%s)", what, key->name, want);
+            tn_decl_fault(r, r->line, "%s needs '%s' (%s)", name, key->name, want);
         }
         lua_pop(L, 1);
     }
+}
+
+void tn_decl_check(struct reading *r, int table, const struct key *keys, const char *what)
+{
+    tn_decl_check_named(r, table, keys, what, what);
 }
 
 bool tn_decl_push(struct reading *r, int table, const char *key)

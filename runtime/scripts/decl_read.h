@@ -32,6 +32,11 @@ struct key {
 /* Raises the first fault in the order of lines.  table: absolute stack index; what: "tn.adapter".
  */
 void tn_decl_check(struct reading *r, int table, const struct key *keys, const char *what);
+/* The same of a table that has a name of its own: "sync_items", which is an "operation". */
+void tn_decl_check_named(struct reading *r, int table, const struct key *keys, const char *what,
+                         const char *name);
+/* Raises when word has no effect there in this version (not_yet.h). */
+void tn_decl_refuse_vain(struct reading *r, const char *what, const char *word);
 /* Raises a fault of this file and line. */
 _Noreturn void tn_decl_fault(struct reading *r, int line, const char *fmt, ...) TN_PRINTF(3, 4);
 /* "a text", "a function": what a value is, in words. */
@@ -60,9 +65,5 @@ void tn_decl_read_adapter(struct reading *r, int table);
 void tn_decl_read_resource(struct reading *r, int table);
 void tn_decl_read_surface(struct reading *r, int table);
 void tn_decl_read_rule(struct reading *r, int table);
-/* A webhook: a box, or a plain table of an adapter. */
-const struct tn_webhook *tn_decl_webhook(struct reading *r, int index);
-/* name = function pairs, sorted by name. */
-const struct tn_entity_fn *tn_decl_functions(struct reading *r, int table, const char *what);
 
 #endif

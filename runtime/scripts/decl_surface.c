@@ -6,13 +6,13 @@
 
 #include "base/limits.h"
 
-static const struct key surface_keys[] = {{"title", D_TEXT, false},  {"path", D_TEXT, false},
-                                          {"auth", D_TEXT, false},   {"scope", D_TEXT, false},
-                                          {"routes", D_TABLE, true}, {NULL, 0, false}};
-static const struct key route_keys[] = {{"#", D_TEXT | D_FUNCTION, false},
-                                        {"auth", D_TEXT, false},
-                                        {"scope", D_TEXT, false},
-                                        {NULL, 0, false}};
+static const struct key surface_keys[] = {{"title", D_TEXT, false},
+                                          {"path", D_TEXT, false},
+                                          {"auth", D_TEXT, false},
+                                          {"routes", D_TABLE, true},
+                                          {NULL, 0, false}};
+static const struct key route_keys[] = {
+    {"#", D_TEXT | D_FUNCTION, false}, {"auth", D_TEXT, false}, {NULL, 0, false}};
 static const struct key rule_keys[] = {
     {"title", D_TEXT, false},  {"on", D_TEXT | D_TABLE | D_BOX, true},
     {"when", D_TABLE, false},  {"once", D_TEXT, false},
@@ -41,7 +41,7 @@ static const char *check_method(struct reading *r, const char *method)
 }
 
 static void read_route(struct reading *r, const struct tn_box *box, int index, bool open,
-                       const char *scope, struct tn_surface_route *route)
+                       struct tn_surface_route *route)
 {
     lua_State *L = r->L;
     r->line = route->line = box->line;
@@ -59,13 +59,10 @@ static void read_route(struct reading *r, const struct tn_box *box, int index, b
     route->ref = tn_decl_ref(r, table + 3);
     lua_settop(L, table);
     route->open = open_to_all(r, table, open);
-    route->scope = tn_decl_opt_text(r, table, "scope");
-    if (!route->scope) route->scope = scope;
     lua_settop(L, table - 1);
 }
 
-static const struct tn_surface_route *read_routes(struct reading *r, int list, bool open,
-                                                  const char *scope)
+static const struct tn_surface_route *read_routes(struct reading *r, int list, bool open)
 {
     lua_State *L = r->L;
     int line = r->line;
@@ -78,7 +75,7 @@ static const struct tn_surface_route *read_routes(struct reading *r, int list, b
             tn_decl_fault(r, line,
                           "'routes' has to be a list of tn.route { ... }; number %zu is %s", i + 1,
                           tn_decl_type(L, -1));
-        read_route(r, box, lua_gettop(L), open, scope, &routes[i]);
+        read_route(r, box, lua_gettop(L), open, &routes[i]);
         for (size_t j = 0; j < i; j++)
             if (strcmp(routes[j].method, routes[i].method) == 0 &&
                 strcmp(routes[j].path, routes[i].path) == 0)
@@ -102,9 +99,8 @@ void tn_decl_read_surface(struct reading *r, int table)
         tn_decl_fault(r, tn_decl_key_line(r, "path"), "'path' begins with '/', not \"%s\"",
                       s->path);
     bool open = open_to_all(r, table, false);
-    const char *scope = tn_decl_opt_text(r, table, "scope");
     tn_decl_push(r, table, "routes");
-    s->routes = read_routes(r, lua_gettop(r->L), open, scope);
+    s->routes = read_routes(r, lua_gettop(r->L), open);
     lua_pop(r->L, 1);
 }
 
@@ -137,7 +133,9 @@ static void read_on(struct reading *r, int table, struct tn_rule *rule)
         rule->events = tn_decl_texts(r, on, "on");
         if (!rule->events[0]) tn_decl_fault(r, tn_decl_key_line(r, "on"), "'on' names no event");
     } else {
-        rule->webhook = tn_decl_webhook(r, on);
+        tn_decl_fault(r, tn_decl_key_line(r, "on"),
+                      "rules do not run on webhooks yet: let the adapter's webhook start a sync, "
+                      "and the rule wait for what that changes (\"item.updated\")");
     }
     check_patterns(r, tn_decl_key_line(r, "on"), rule->events);
     lua_pop(L, 1);

@@ -21,21 +21,15 @@ struct tn_pair {
 };
 
 /* Functions are refs into the isolate for tn_isolate_call and tn_task_start; LUA_NOREF: none. */
-struct tn_entity_fn {
-    const char *entity; /* "item" */
-    int ref, line;
-};
 struct tn_operation {
     const char *name;               /* "sync_items" */
     const char *title;              /* NULL: none */
     const char *entity;             /* "item" */
-    const char *direction;          /* "pull" or "push" */
     const char *mapping;            /* "oracle_fusion/item"; NULL: none */
-    const char *schedule;           /* proposed; NULL: none */
     bool adopt;                     /* on_key_conflict */
     const struct tn_field *filters; /* that a run may be given */
     size_t n_filters;
-    int run; /* ref: what does it; LUA_NOREF: pull or push of entity */
+    int run; /* ref */
     int line;
 };
 struct tn_auth {
@@ -45,12 +39,10 @@ struct tn_auth {
     int line;                      /* functions of it are read in Lua */
 };
 struct tn_webhook {
-    const char *name;           /* NULL: the adapter's own */
     const char *signature;      /* header with the signature; NULL: unsigned */
     const char *secret;         /* config field with its key; NULL: none */
-    const char *id, *type;      /* paths in the body; NULL: none */
+    const char *type;           /* member of the body; NULL: one of the usual */
     const struct tn_pair *runs; /* event type -> operation; NULL: none; key NULL ends */
-    int64_t replay_window_ms;   /* 0: any age */
     int line;
 };
 struct tn_adapter {
@@ -60,16 +52,12 @@ struct tn_adapter {
     const struct tn_field *fields; /* of its config */
     size_t n_fields;
     struct tn_auth auth;
-    int health;                             /* ref */
-    int connect;                            /* ref: called before the first request of a run */
-    const struct tn_entity_fn *pull, *push; /* entity NULL ends */
-    const struct tn_operation *operations;  /* name NULL ends */
-    const char *const *modules;             /* NULL ends */
-    const struct tn_webhook *webhook;       /* NULL: none */
+    int health;                            /* ref */
+    const struct tn_operation *operations; /* name NULL ends */
+    const struct tn_webhook *webhook;      /* NULL: none */
 };
 struct tn_surface_route {
     const char *method, *path; /* "GET", "/path/{x}" */
-    const char *scope;         /* key scope that it needs; NULL: none */
     bool open;                 /* served without a key */
     int ref, line;
 };
@@ -80,11 +68,10 @@ struct tn_surface {
 };
 struct tn_rule {
     const char *title;
-    const char *const *events;        /* event names it runs on; NULL ends; may be empty */
-    const struct tn_webhook *webhook; /* or the webhook; NULL: none */
-    const char *once;                 /* path of the id that makes it run once; NULL: none */
-    const char *when_json;            /* "{}" without conditions */
-    int run;                          /* ref */
+    const char *const *events; /* event names it runs on; NULL ends */
+    const char *once;          /* path of the id that makes it run once; NULL: none */
+    const char *when_json;     /* "{}" without conditions */
+    int run;                   /* ref */
 };
 
 struct tn_decl {

@@ -193,6 +193,13 @@ struct tn_fileset *tn_fileset_moved(const struct tn_fileset *from, const char *p
 
 static bool path_is_safe(struct tn_str path);
 
+struct tn_fileset *tn_fileset_note(const char *path, struct tn_str text)
+{
+    struct tn_fileset *f = fileset_new();
+    add(f, entry_new(path, (struct tn_str){tn_strndup(text.p, text.n), text.n}, false));
+    return f;
+}
+
 struct tn_fileset *tn_fileset_one(const char *path, struct tn_str text, struct tn_err *err)
 {
     struct tn_fileset *f;
@@ -428,12 +435,12 @@ void tn_fileset_pack(const struct tn_fileset *f, struct tn_buf *out)
     }
 }
 
-/* The characters that the name of a pinned unit ("surfaces:plm") may have. */
+/* Of a unit that is pinned or refused, "surfaces:plm": what may be plain in it. */
 static const char *unit_name(const char *part, struct tn_str path)
 {
     static const char surface[] = "surfaces:";
-    bool pinned = tn_str_starts(path, "pinned/") && tn_str_starts(tn_str(part), surface);
-    return pinned ? part + sizeof surface - 1 : part;
+    bool unit = tn_str_starts(path, "pinned/") || tn_str_starts(path, "refused/");
+    return unit && tn_str_starts(tn_str(part), surface) ? part + sizeof surface - 1 : part;
 }
 
 static bool path_is_safe(struct tn_str path)

@@ -41,6 +41,9 @@ struct tn_fileset *tn_fileset_moved(const struct tn_fileset *f, const char *pref
 TN_MUST_CHECK struct tn_fileset *tn_fileset_one(const char *path, struct tn_str text,
                                                 struct tn_err *err);
 
+/* One file of Tenon's own, which no folder has. */
+struct tn_fileset *tn_fileset_note(const char *path, struct tn_str text);
+
 struct tn_fileset *tn_fileset_ref(struct tn_fileset *f);
 void tn_fileset_unref(struct tn_fileset *f); /* NULL does nothing */
 

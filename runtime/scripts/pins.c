@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "scripts/library.h"
+#include "scripts/refused.h"
 #include "store/commit.h"
 #include "store/store.h"
 
@@ -43,6 +44,14 @@ static bool take(void *arg, struct tn_str key, struct tn_str value, int64_t vers
     (void)version;
     snprintf(pin->site, sizeof pin->site, "%.*s", TN_FMT(value));
     return true;
+}
+
+void tn_pins_drop(struct tn_pins *pins, const char *unit)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < pins->n; i++)
+        if (strcmp(pins->v[i].unit, unit) != 0) pins->v[kept++] = pins->v[i];
+    pins->n = kept;
 }
 
 bool tn_pins_read(struct tn_store *store, struct tn_pins *out, struct tn_err *err)
@@ -147,7 +156,7 @@ struct tn_fileset *tn_pins_roll_back(const struct tn_fileset *serving,
     struct tn_pin *pin = add(&out->changes, tn_str(unit));
     char wanted[65], now[65], below[TN_PIN_LEN];
     tn_split_pin(unit, below);
-    struct tn_fileset *base = tn_fileset_without(serving, below), *all;
+    struct tn_fileset *base = tn_refused_drop(tn_fileset_without(serving, below), unit), *all;
     generation_of(base, unit, now);
     tn_fileset_hash(old, wanted);
     if (strcmp(now, wanted) == 0) return base; /* the set without any pin */

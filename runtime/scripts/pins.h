@@ -20,6 +20,7 @@ struct tn_pins {
     size_t n;
 };
 void tn_pins_clear(struct tn_pins *pins);
+void tn_pins_drop(struct tn_pins *pins, const char *unit); /* out of the list, if it is in it */
 
 /* Reads all pins of the store. False: err says why, and there is nothing to clear. */
 TN_MUST_CHECK bool tn_pins_read(struct tn_store *store, struct tn_pins *out, struct tn_err *err);

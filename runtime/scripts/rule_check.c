@@ -58,11 +58,6 @@ bool tn_rule_check(const struct tn_rule *rule, const struct tn_entities *resourc
                    const char **key, struct tn_err *err)
 {
     *key = "on";
-    if (rule->webhook)
-        return tn_fail(err, TN_E_invalid,
-                       "rules do not run on webhooks yet: let the adapter's "
-                       "webhook start a sync, and the rule wait for what that changes "
-                       "(\"item.updated\")");
     for (const char *const *on = rule->events; *on; on++)
         if (!event_fits(resources, *on, err)) return false;
     *key = "when";

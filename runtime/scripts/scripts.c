@@ -85,10 +85,11 @@ void tn_scripts_serve(struct tn_scripts *s, const struct tn_surface_row *row,
 
 /* ---- changes ---- */
 
-static bool fits(void *arg, struct tn_units *units, struct tn_err *err)
+static bool fits(void *arg, struct tn_units *units, tn_fault_fn each, void *each_arg,
+                 struct tn_err *err)
 {
     const struct tn_scripts *s = arg;
-    return s->o.fits(s->o.arg, units, err);
+    return s->o.fits(s->o.arg, units, each, each_arg, err);
 }
 
 static void swapped(void *arg, bool first)

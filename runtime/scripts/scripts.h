@@ -23,8 +23,9 @@ struct tn_scripts_options {
     bool require_preview; /* no change without a preview of it */
     /* How long samples and findings are kept; 0: no samples, findings for a day. */
     int64_t evidence_days;
-    /* Do the routes that these scripts publish clash? The call may run beside the loop. */
-    bool (*fits)(void *arg, struct tn_units *units, struct tn_err *err);
+    /* Does what they publish go together?  From a call that may run beside the loop. */
+    bool (*fits)(void *arg, struct tn_units *units, tn_fault_fn each, void *each_arg,
+                 struct tn_err *err);
     /* Other scripts serve from now on (not called for the first). */
     void (*swapped)(void *arg);
     void *arg;

@@ -48,21 +48,33 @@ struct tn_fileset *tn_serving_files(const struct tn_serving *s, struct tn_err *e
                     : tn_active_files(s->o.env->store, err);
 }
 
-struct tn_units *tn_serving_load(const struct tn_serving *s, struct tn_fileset *files,
-                                 struct tn_err *err)
+static struct tn_units *load(const struct tn_serving *s, struct tn_fileset *files, tn_fault_fn each,
+                             void *arg, struct tn_err *err)
 {
     /* The serving set may change while a script is being loaded (script/errand.h). */
     struct tn_units *old = s->units ? tn_units_ref(s->units) : NULL;
-    struct tn_units *units = tn_units_load(s->o.env, files, old, NULL, NULL, err);
+    struct tn_units *units = tn_units_load(s->o.env, files, old, each, arg, err);
     tn_units_unref(old);
     return units;
 }
 
-struct tn_units *tn_serving_load_fitting(const struct tn_serving *s, struct tn_fileset *files,
-                                         struct tn_err *err)
+struct tn_units *tn_serving_load(const struct tn_serving *s, struct tn_fileset *files,
+                                 struct tn_err *err)
 {
-    struct tn_units *units = tn_serving_load(s, files, err);
-    if (!units || s->o.fits(s->o.arg, units, err)) return units;
+    return load(s, files, NULL, NULL, err);
+}
+
+bool tn_serving_try(const struct tn_serving *s, struct tn_fileset *files, tn_unit_fault_fn fn,
+                    void *arg, struct tn_err *err)
+{
+    return tn_units_try(s->o.env, files, s->units, fn, arg, err);
+}
+
+struct tn_units *tn_serving_load_fitting(const struct tn_serving *s, struct tn_fileset *files,
+                                         tn_fault_fn each, void *arg, struct tn_err *err)
+{
+    struct tn_units *units = load(s, files, each, arg, err);
+    if (!units || s->o.fits(s->o.arg, units, each, arg, err)) return units;
     tn_units_unref(units);
     return NULL;
 }

@@ -17,8 +17,9 @@ struct tn_serving_options {
     /* Which integration, for connections.h. */
     bool (*find)(void *arg, int64_t team, const char *id, struct tn_integration *out,
                  struct tn_err *err);
-    /* Do the routes that these scripts publish clash? The call may run beside the loop. */
-    bool (*fits)(void *arg, struct tn_units *units, struct tn_err *err);
+    /* Does what they publish go together?  From a call that may run beside the loop. */
+    bool (*fits)(void *arg, struct tn_units *units, tn_fault_fn each, void *each_arg,
+                 struct tn_err *err);
     /* Other scripts serve from now on; first: none did before. */
     void (*swapped)(void *arg, bool first);
     void *arg;
@@ -35,11 +36,15 @@ TN_MUST_CHECK struct tn_fileset *tn_serving_files(const struct tn_serving *s, st
 /* Loads a set; units that serve and did not change are taken over.  NULL: err. */
 TN_MUST_CHECK struct tn_units *tn_serving_load(const struct tn_serving *s, struct tn_fileset *files,
                                                struct tn_err *err);
-/* Loads a set and checks that its routes do not clash: if it succeeds, the set may serve. */
+/* Which units of it do not load (tn_units_try). */
+TN_MUST_CHECK bool tn_serving_try(const struct tn_serving *s, struct tn_fileset *files,
+                                  tn_unit_fault_fn fn, void *arg, struct tn_err *err);
+/* The whole answer to "may these serve": they load, and what they publish does not clash.
+ * each (may be NULL) gets all faults. */
 TN_MUST_CHECK struct tn_units *tn_serving_load_fitting(const struct tn_serving *s,
-                                                       struct tn_fileset *files,
-                                                       struct tn_err *err);
-/* These units serve from now on, as of that version of the store's word. */
+                                                       struct tn_fileset *files, tn_fault_fn each,
+                                                       void *arg, struct tn_err *err);
+/* Whatever serves from now on serves by these, as of that version of the store's word. */
 void tn_serving_swap(struct tn_serving *s, struct tn_units *units_give, int64_t version);
 /* Publishes that this worker serves that version, so that the worker which made the change sees who
  * has followed. */

@@ -32,7 +32,6 @@ static void add_row(struct tn_surfaces *s, const struct tn_decl *surface,
     s->rows[s->n++] = (struct tn_surface_row){.method = route->method,
                                               .pattern = tn_arena_strdup(&s->texts, pattern),
                                               .open = route->open,
-                                              .scope = route->scope,
                                               .surface = surface,
                                               .route = route,
                                               .unit = tn_units_of(s->units, surface)};

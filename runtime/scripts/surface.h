@@ -13,7 +13,6 @@ struct tn_surface_route;
 struct tn_surface_row {
     const char *method, *pattern; /* as router.h wants them, with the surface's prefix */
     bool open;                    /* served without a key */
-    const char *scope;            /* that the key needs; NULL: none */
     const struct tn_decl *surface;
     const struct tn_surface_route *route;
     struct tn_unit *unit;

@@ -305,8 +305,6 @@ static bool resolve_operation(struct loading *l, const struct tn_unit *unit,
                               const struct tn_decl *adapter, const struct tn_operation *o)
 {
     struct tn_err err;
-    bool pull = strcmp(o->direction, "pull") == 0;
-    if (!o->mapping && !pull) return true;
     if (!o->mapping) {
         tn_fail(&err, TN_E_invalid, "the operation %s pulls records, so it needs a mapping",
                 o->name);
@@ -317,17 +315,15 @@ static bool resolve_operation(struct loading *l, const struct tn_unit *unit,
         if (broken) return true; /* its own fault was reported */
         tn_fail(&err, TN_E_invalid, "there is no mapping '%s' (looked for %s in the folder of %s)",
                 o->mapping, path, unit->name);
-    } else if (pull && !same_entity(find_slot(unit, o->mapping), o)) {
+    } else if (!same_entity(find_slot(unit, o->mapping), o)) {
         tn_fail(&err, TN_E_invalid,
                 "the operation %s is of entity '%s', but its mapping writes "
                 "another resource",
                 o->name, o->entity);
-    } else if (o->run == LUA_NOREF && pull) {
-        tn_fail(&err, TN_E_invalid, "the operation %s needs a run function", o->name);
     } else {
         return true;
     }
-    tn_fail_field(&err, "operations.%s.%s", o->name, o->mapping ? "run" : "mapping");
+    tn_fail_field(&err, "operations.%s.mapping", o->name);
     tn_fail_at(&err, adapter->path, o->line);
     return tn_load_faults_add(l->faults, &err);
 }

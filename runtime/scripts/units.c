@@ -26,6 +26,8 @@ struct load {
     struct tn_units *units; /* that are being made */
     const struct tn_units *old;
     struct tn_load_faults faults;
+    tn_unit_fault_fn broken; /* NULL: the fault of a unit is one of all */
+    void *arg;
 };
 
 static void add_decl(struct tn_units *units, const struct tn_decl *decl)
@@ -53,11 +55,23 @@ static bool stops(const struct load *load)
     return load->faults.n && !load->faults.each;
 }
 
+/* Its faults are its own. */
+static struct tn_unit *try_unit(struct load *load, const char *name, struct tn_unit *old,
+                                struct tn_unit *core)
+{
+    struct tn_err first;
+    struct tn_load_faults own = {.first = &first};
+    struct tn_unit *unit = tn_unit_load(load->env, name, load->units->files, old, core, &own);
+    if (!unit) load->broken(load->arg, name, &first);
+    return unit;
+}
+
 static struct tn_unit *load_unit(struct load *load, const char *name, struct tn_unit *core)
 {
     struct tn_unit *old = load->old ? tn_units_find(load->old, name) : NULL;
-    struct tn_unit *unit =
-        tn_unit_load(load->env, name, load->units->files, old, core, &load->faults);
+    struct tn_unit *unit = core && load->broken ? try_unit(load, name, old, core)
+                                                : tn_unit_load(load->env, name, load->units->files,
+                                                               old, core, &load->faults);
     if (unit) add_unit(load->units, unit);
     return unit;
 }
@@ -117,6 +131,19 @@ struct tn_units *tn_units_load(const struct bind_env *env, struct tn_fileset *fi
     if (!load.faults.n) return units;
     tn_units_unref(units);
     return NULL;
+}
+
+bool tn_units_try(const struct bind_env *env, struct tn_fileset *files, struct tn_units *old,
+                  tn_unit_fault_fn fn, void *arg, struct tn_err *err)
+{
+    struct tn_units *units = TN_NEW(struct tn_units);
+    struct load load = {
+        .env = env, .units = units, .old = old, .faults = {.first = err}, .broken = fn, .arg = arg};
+    units->refs = 1;
+    units->files = tn_fileset_ref(files);
+    load_all(&load);
+    tn_units_unref(units);
+    return load.faults.n == 0;
 }
 
 struct tn_units *tn_units_ref(struct tn_units *units)
@@ -277,11 +304,8 @@ static bool operation_at(const void *serving, const char *adapter, size_t i,
     const struct tn_operation *o = tn_units_adapter(serving, adapter)->adapter.operations;
     while (o && o->name && i--) o++;
     if (!o || !o->name) return false;
-    *out = (struct bind_operation){.name = o->name,
-                                   .entity = o->entity,
-                                   .pulls = strcmp(o->direction, "pull") == 0,
-                                   .filters = o->filters,
-                                   .n_filters = o->n_filters};
+    *out = (struct bind_operation){
+        .name = o->name, .entity = o->entity, .filters = o->filters, .n_filters = o->n_filters};
     return true;
 }
 

@@ -17,6 +17,12 @@ struct tn_units;
 TN_MUST_CHECK struct tn_units *tn_units_load(const struct bind_env *env, struct tn_fileset *files,
                                              struct tn_units *old, tn_fault_fn each, void *arg,
                                              struct tn_err *err);
+/* Which units but core do not load: fn gets each with its first fault.  False: core does not, or
+ * they do not go together; err says why. */
+typedef void (*tn_unit_fault_fn)(void *arg, const char *unit, const struct tn_err *fault);
+TN_MUST_CHECK bool tn_units_try(const struct bind_env *env, struct tn_fileset *files,
+                                struct tn_units *old, tn_unit_fault_fn fn, void *arg,
+                                struct tn_err *err);
 struct tn_units *tn_units_ref(struct tn_units *units);
 void tn_units_unref(struct tn_units *units);                     /* NULL does nothing */
 struct tn_fileset *tn_units_files(const struct tn_units *units); /* borrowed */

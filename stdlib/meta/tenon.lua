@@ -52,27 +52,22 @@ local tenon = {}
 
 ---@class tenon.adapter_declaration
 ---@field title string?
----@field type string? "ERP", "PLM", "MES", ...
+---@field type string? for people: "ERP", "PLM", "MES", ...
 ---@field base string? name of the config field that holds the base address
 ---@field config tenon.field[]
 ---@field auth tenon.auth|table?
 ---@field health (fun(conn: table): table?)? raises when the other side is not there
----@field connect (fun(conn: table))? checked and kept, without effect so far
----@field pull table<string, function>? by entity
----@field push table<string, function>? by entity; checked and kept, without effect so far
 ---@field operations table<string, tenon.operation>?
----@field modules string[]? checked and kept, without effect so far
----@field webhook table?
+---@field webhook tenon.webhook?
 
 ---@class tenon.operation
 ---@field entity string
----@field direction "pull"|"push"|nil
+---@field direction "pull"|nil
 ---@field mapping string? "system/entity"
 ---@field title string?
----@field schedule string? cron; checked and kept, without effect so far: syncs start by call
 ---@field filters tenon.field[]?
 ---@field on_key_conflict "refuse"|"adopt"|nil of a new record whose key another record of the source has
----@field run function? instead of the function in pull or push
+---@field run fun(conn: table, run: table)
 
 ---@class tenon.resource_declaration
 ---@field path string "/api/v1/orders"
@@ -82,14 +77,11 @@ local tenon = {}
 ---@field key string|string[]|nil fields that identify a record from outside
 ---@field fields tenon.field[]
 ---@field list { filter: string[]?, sort: string[]?, page: integer|table|nil }?
----@field events table<string, string>? checked and kept, without effect so far: the types are "<name>.created" and so on
----@field actions table<string, function>? checked and kept, without effect so far
 
 ---@class tenon.surface_declaration
 ---@field title string?
 ---@field path string? prefix of all routes
 ---@field auth "key"|"none"|nil
----@field scope string?
 ---@field routes tenon.route[]
 
 ---@class tenon.rule_declaration
@@ -102,7 +94,10 @@ local tenon = {}
 ---@class tenon.declaration
 ---@class tenon.route
 ---@class tenon.webhook
----@field runs table<string, string>?  event type -> operation that it starts
+---@field signature string? header with the signature; without one nothing is taken
+---@field secret string? config field with the key of the signature
+---@field type string? member of the body with the type of the event
+---@field runs table<string, string>? event type -> operation that it starts
 ---@class tenon.auth
 
 --- How to speak to one kind of system.
@@ -148,14 +143,14 @@ function tenon.sync(integration, operation, filters) end
 
 --- `tn.route { "GET", "/items/{id}", function(request) return 200, body, headers end, auth = "none" }`
 --- `return 200, store.query(...)` answers with the err when there is one.
----@param route table method, path, handler; auth, scope
+---@param route table method, path, handler; auth
 ---@return tenon.route
 function tenon.route(route) end
 
---- `tn.webhook "name" { signature = "X-Signature", replay_window = "5m" }`, or without a name.
----@param name string|table
----@return tenon.webhook|fun(options: table): tenon.webhook
-function tenon.webhook(name) end
+--- `tn.webhook { signature = "X-Signature", secret = "webhook_secret", runs = { ... } }`
+---@param options table
+---@return tenon.webhook
+function tenon.webhook(options) end
 
 ---@param name string
 ---@return tenon.field|tenon.field_maker

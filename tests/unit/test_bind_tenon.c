@@ -52,15 +52,13 @@ static const char adapter_text[] =
     "  },\n"
     "  auth = tn.auth.basic { user = \"user\", password = \"password\" },\n"
     "  health = function(conn) return { version = \"1\" } end,\n"
-    "  pull = { item = function() end, bom = function() end },\n"
     "  operations = {\n"
-    "    sync_items = { entity = \"item\", mapping = \"demo/item\", title = \"Items\",\n"
+    "    sync_items = { entity = \"item\", mapping = \"demo/item\", title = \"Items\", run = "
+    "print,\n"
     "      filters = { tn.text \"class\" { values = { \"A\", \"B\" } }, tn.time \"since\" } },\n"
-    "    sync_boms = { entity = \"bom\", direction = \"pull\" },\n"
-    "    complete = { entity = \"completion\", direction = \"push\", run = function() end },\n"
+    "    sync_boms = { entity = \"bom\", direction = \"pull\", run = function() end },\n"
     "  },\n"
-    "  modules = { \"items\", \"boms\" },\n"
-    "  webhook = { signature = \"X-Signature\", secret = \"password\", replay_window = \"5m\" },\n"
+    "  webhook = { signature = \"X-Signature\", secret = \"password\", type = \"kind\" },\n"
     "}\n";
 
 static void adapters_become_structs(void **state)
@@ -86,22 +84,15 @@ static void adapters_become_structs(void **state)
     assert_string_equal(a->auth.kind, "basic");
     assert_string_equal(a->auth.options[0].key, "password");
     assert_int_not_equal(a->health, LUA_NOREF);
-    assert_int_equal(a->connect, LUA_NOREF);
-    assert_string_equal(a->pull[0].entity, "bom");
-    assert_string_equal(a->pull[1].entity, "item");
-    assert_null(a->pull[2].entity);
-    assert_null(a->push[0].entity);
     assert_string_equal(a->operations[0].name, "sync_items");
-    assert_int_equal(a->operations[0].line, 17);
+    assert_int_equal(a->operations[0].line, 16);
     assert_string_equal(a->operations[0].mapping, "demo/item");
     assert_int_equal(a->operations[0].n_filters, 2);
     assert_string_equal(a->operations[1].name, "sync_boms");
-    assert_string_equal(a->operations[1].direction, "pull");
-    assert_string_equal(a->operations[2].direction, "push");
-    assert_int_not_equal(a->operations[2].run, LUA_NOREF);
-    assert_null(a->operations[3].name);
-    assert_string_equal(a->modules[1], "boms");
-    assert_int_equal(a->webhook->replay_window_ms, 300000);
+    assert_int_not_equal(a->operations[1].run, LUA_NOREF);
+    assert_null(a->operations[2].name);
+    assert_string_equal(a->webhook->signature, "X-Signature");
+    assert_string_equal(a->webhook->type, "kind");
     tn_decl_free(decl);
     tn_isolate_unref(iso);
 }
@@ -196,27 +187,23 @@ static void surfaces_and_rules_become_structs(void **state)
     struct tn_decl *decl = must_read(
         iso,
         "local tn = require 'tenon'\n"
-        "return tn.surface { path = '/v2', scope = 'mes',\n"
+        "return tn.surface { path = '/v2',\n"
         "  routes = { tn.route { 'GET', '/ping', function() return 200 end, auth = 'none' },\n"
-        "             tn.route { 'POST', '/jobs/{id}', function(req) return 201 end, scope = "
-        "'jobs' } } }",
+        "             tn.route { 'POST', '/jobs/{id}', function(req) return 201 end } } }",
         TN_DECL_surface);
     assert_string_equal(decl->surface.path, "/v2");
     assert_true(decl->surface.routes[0].open);
-    assert_string_equal(decl->surface.routes[0].scope, "mes");
     assert_string_equal(decl->surface.routes[1].path, "/jobs/{id}");
-    assert_string_equal(decl->surface.routes[1].scope, "jobs");
     assert_false(decl->surface.routes[1].open);
     assert_null(decl->surface.routes[2].method);
     tn_decl_free(decl);
     decl = must_read(iso,
                      "local tn = require 'tenon'\n"
                      "return tn.rule {\n"
-                     "  on = tn.webhook 'oracle_fusion' { signature = 'X-Hub-Signature-256', "
-                     "replay_window = '5m' },\n"
+                     "  on = { 'order.created', 'order.updated' },\n"
                      "  when = { type = { 'a', 'b' } }, once = 'id', run = function(event) end }",
                      TN_DECL_rule);
-    assert_string_equal(decl->rule.webhook->name, "oracle_fusion");
+    assert_string_equal(decl->rule.events[1], "order.updated");
     assert_string_equal(decl->rule.when_json, "{\"type\":[\"a\",\"b\"]}");
     assert_string_equal(decl->rule.once, "id");
     tn_decl_free(decl);
@@ -242,8 +229,7 @@ static const struct {
      "unknown key 'helth' in tn.adapter; did you mean 'health'?"},
     {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  colour = 1,\n}", 4,
      "unknown key 'colour' in tn.adapter; it takes: title, type, base, config, auth, health, "
-     "connect, pull, push, "
-     "operations, modules, webhook"},
+     "operations, webhook"},
     {TN_DECL_adapter, "return tn.adapter {\n  title = 7,\n  config = {},\n}", 3,
      "'title' in tn.adapter has to be a text, not a whole number"},
     {TN_DECL_adapter, "return tn.adapter {\n  title = \"x\",\n}", 2,
@@ -284,7 +270,7 @@ static const struct {
      "'base' names the config field 'url', which is not declared"},
     {TN_DECL_adapter,
      "return tn.adapter {\n  config = {},\n  operations = {\n    sync = { entity = \"item\" } } }",
-     5, "the operation 'sync' has neither 'run' nor a function pull.item"},
+     5, "sync needs 'run' (a function)"},
     {TN_DECL_adapter,
      "return tn.adapter {\n  config = {},\n  operations = {\n    sync = { run = function() end } } "
      "}",
@@ -292,16 +278,58 @@ static const struct {
     {TN_DECL_adapter,
      "return tn.adapter {\n  config = {},\n  operations = {\n    sync = { entity = \"i\",\n"
      "      direction = \"sideways\", run = function() end } } }",
-     6, "'direction' of sync has to be \"pull\" or \"push\", not \"sideways\""},
+     6, "'direction' of sync has to be \"pull\", not \"sideways\""},
     {TN_DECL_adapter,
      "return tn.adapter {\n  config = {},\n  operations = {\n    sync = { entity = \"i\",\n"
      "      on_key_conflict = \"merge\", run = function() end } } }",
      6, "'on_key_conflict' of sync has to be \"adopt\" or \"refuse\", not \"merge\""},
-    {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  pull = { item = 7 } }", 4,
-     "'item' in pull has to be a function, not a whole number"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  connect = print }", 4,
+     "'connect' has no effect in this version; leave it out"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  pull = { item = print } }", 4,
+     "'pull' has no effect in this version; give each operation a function 'run'"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  push = { item = print } }", 4,
+     "'push' has no effect in this version; leave it out"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  modules = { \"items\" } }", 4,
+     "'modules' has no effect in this version; leave it out"},
     {TN_DECL_adapter,
-     "return tn.adapter {\n  config = {},\n  webhook = { replay_window = \"soon\" } }", 4,
-     "'replay_window' has to be a time such as \"90s\", \"5m\" or \"1h\", not \"soon\""},
+     "return tn.adapter {\n  config = {},\n  operations = {\n    sync = { entity = \"i\", run = "
+     "print,\n      schedule = \"0 2 * * *\" } } }",
+     6,
+     "'schedule' has no effect in this version; leave it out: syncs start by call, webhook or "
+     "rule"},
+    {TN_DECL_adapter,
+     "return tn.adapter {\n  config = {},\n  operations = {\n    sync = { entity = \"i\", run = "
+     "print,\n      direction = \"push\" } } }",
+     6,
+     "direction = \"push\" has no effect in this version; leave the operation out: records are "
+     "pulled only"},
+    {TN_DECL_adapter,
+     "return tn.adapter {\n  config = {},\n  webhook = { signature = \"X\",\n    replay_window = "
+     "\"5m\" } }",
+     5, "'replay_window' has no effect in this version; leave it out"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  webhook = { id = \"id\" } }", 4,
+     "'id' has no effect in this version; leave it out"},
+    {TN_DECL_adapter,
+     "return tn.adapter {\n  config = {},\n  webhook = tn.webhook \"x\" { signature = \"X\" } }", 4,
+     "'name' has no effect in this version; write tn.webhook { ... }"},
+    {TN_DECL_adapter,
+     "return tn.adapter {\n  config = { tn.text \"user\" },\n  auth = tn.auth.basic { user = "
+     "\"user\",\n    pasword = \"user\" } }",
+     5, "unknown key 'pasword' in tn.auth.basic; did you mean 'password'?"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  auth = tn.auth.bearer {} }", 4,
+     "tn.auth.bearer needs 'token' (a text)"},
+    {TN_DECL_resource, "return tn.resource {\n  path = \"/items\", fields = {},\n  actions = {} }",
+     4, "'actions' has no effect in this version; leave it out"},
+    {TN_DECL_resource, "return tn.resource {\n  path = \"/items\", fields = {},\n  events = {} }",
+     4,
+     "'events' has no effect in this version; leave it out: the types are \"<name>.created\" and "
+     "so on"},
+    {TN_DECL_surface, "return tn.surface {\n  scope = \"mes\", routes = {} }", 3,
+     "'scope' has no effect in this version; leave it out"},
+    {TN_DECL_surface,
+     "return tn.surface {\n  routes = {\n    tn.route { \"GET\", \"/x\", print, scope = \"mes\" } "
+     "} }",
+     4, "'scope' has no effect in this version; leave it out"},
     {TN_DECL_resource, "return tn.resource {\n  path = \"items\", fields = {} }", 3,
      "'path' has to be a path such as \"/api/v1/items\", not \"items\""},
     {TN_DECL_resource,

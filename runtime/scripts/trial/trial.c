@@ -101,7 +101,8 @@ static struct tn_fileset *candidate(const struct tn_trial *t, const struct tn_tr
 static void load_candidate(void *arg)
 {
     struct trying *y = arg;
-    struct tn_units *units = tn_serving_load_fitting(y->t->terms.serving, y->files, &y->err);
+    struct tn_units *units =
+        tn_serving_load_fitting(y->t->terms.serving, y->files, NULL, NULL, &y->err);
     y->fits = units != NULL;
     tn_units_unref(units);
 }
