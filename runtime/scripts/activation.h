@@ -41,9 +41,9 @@ struct tn_activation_report {
     size_t faults_count;
     bool shadow_left_out; /* it was asked for, but there is nothing to compare */
 };
-/* report alone: the scripts serve. err: they do not, and nothing has changed; report has the faults.
- * Neither: another worker changed the scripts first, and the caller has to start again from there.
- * Both are borrowed for the call. */
+/* report alone: the scripts serve. err: they do not, and nothing has changed; report has the
+ * faults. Neither: another worker changed the scripts first, and the caller has to start again from
+ * there. Both are borrowed for the call. */
 typedef void (*tn_activation_fn)(void *arg, const struct tn_activation_report *report,
                                  const struct tn_err *err);
 

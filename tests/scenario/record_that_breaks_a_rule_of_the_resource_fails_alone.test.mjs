@@ -39,16 +39,21 @@ story("what a resource declares holds for records that a sync brings", async (st
   assert.equal(await tenon.rest.itemCount(), 8);
 });
 
-// Each would break what serves: refused by reload, and nothing changes.  A table is refused with the
-// file, by check too; of paths the server alone has the whole list.
+// Each would break what serves: reload and check refuse it with file and line, and nothing changes.
 const clashes = {
   "a table of the system": ['path = "/api/v1/things", plural = "key"', /'key' is a table of Tenon's own/],
   "the table of another resource": [
     'path = "/api/v1/things", plural = "items"',
     /the table 'items' belongs to scripts\/resources\/item\.lua already/,
   ],
-  "the path of another resource": ['path = "/api/v1/items"', /two routes for GET \/api\/v1\/items/],
-  "a path of the API": ['path = "/api/v1/integrations"', /two routes for GET \/api\/v1\/integrations/],
+  "the path of another resource": [
+    'path = "/api/v1/items"',
+    /GET \/api\/v1\/items is there already, in scripts\/resources\/item\.lua:5/,
+  ],
+  "a path of the API": [
+    'path = "/api/v1/integrations"',
+    /GET \/api\/v1\/integrations is a route of Tenon's own: take another path/,
+  ],
 };
 
 story("a resource that takes what belongs to another is refused and the rest serves on", async (stage) => {
@@ -65,13 +70,11 @@ return tn.resource { ${words}, key = { "name" }, fields = { tn.text "name" { req
     const refused = await tenon.rest.send("POST", "/scripts/reload");
     assert.equal(refused.status, 422, `${what}: ${refused.text}`);
     assert.match(refused.body.error.message, says);
-    if (what.includes("table")) {
-      const { file, line } = refused.body.error.details;
-      assert.deepEqual([file, line], ["scripts/resources/thing.lua", 2], what);
-      const checked = await tenon.command(["check"], { data: undefined, site: site.path });
-      assert.equal(checked.code, 1, what);
-      assert.match(checked.output, says);
-    }
+    const { file, line } = refused.body.error.details;
+    assert.deepEqual([file, line], ["scripts/resources/thing.lua", 2], what);
+    const checked = await tenon.command(["check"], { data: undefined, site: site.path });
+    assert.equal(checked.code, 1, what);
+    assert.match(checked.output, says);
     assert.equal(await tenon.rest.itemCount(), 5);
     assert.ok((await tenon.rest.get("/integrations")).length === 1, what);
   }
