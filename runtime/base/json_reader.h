@@ -48,8 +48,8 @@ TN_MUST_CHECK bool tn_json_one(struct tn_json *json, struct tn_err *err);
  * with a pick only the members that it names come onto the tape.  The offset behind it, or 0:
  * nothing was read, tn_json_one has to. */
 size_t tn_json_row(struct tn_json *json, const struct tn_json_pick *pick, size_t at);
-/* Where a row may begin behind the separator (0: none) that comes next after `at`; SIZE_MAX: look
- * at the tokens. */
+/* Where a row may begin: behind the next separator after `at` (separator 0: rows have none);
+ * SIZE_MAX: look at the tokens. */
 size_t tn_json_next_row(const struct tn_json *json, size_t at, char separator);
 /* Functions of json_read.c that the other files call. */
 void tn_json_forget(struct tn_json *json);

@@ -114,7 +114,8 @@ static void hold(struct tn_rollbacks *out, const struct tn_pin *pin, const struc
     tn_fileset_hash(files, held->generation);
 }
 
-/* A pin from an older release, in which the surfaces were a part of core, counted them too. */
+/* True for a pin of an older release, in which surfaces were a part of core: it holds for them,
+ * too. */
 static bool is_as_then(const struct tn_fileset *site, const struct tn_pin *pin)
 {
     char now[65] = "";
