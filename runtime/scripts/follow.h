@@ -10,11 +10,15 @@
 struct tn_follow;
 struct tn_loop;
 
-/* done(arg): it came along, or it could not, or it is time to try again; in a later turn. */
+/* In a later turn.  more: it came along, or it could not, or it is time to try again: look once
+ * more.  Else this worker is where the store is, as far as it can be. */
+typedef void (*tn_follow_fn)(void *arg, bool more);
 struct tn_follow *tn_follow_new(struct tn_loop *loop, const struct bind_env *env,
-                                struct tn_serving *serving, void (*done)(void *arg), void *arg);
+                                struct tn_serving *serving, tn_follow_fn done, void *arg);
 void tn_follow_free(struct tn_follow *f); /* NULL does nothing */
-/* True: what another worker activated is being loaded, and done comes after it. */
-bool tn_follow_begin(struct tn_follow *f);
+/* Reads the store's word, loads what another worker activated; done comes after it. */
+void tn_follow_begin(struct tn_follow *f);
+/* Of the store's word, when it was last read. */
+int64_t tn_follow_version(const struct tn_follow *f);
 
 #endif

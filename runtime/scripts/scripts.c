@@ -118,15 +118,16 @@ void tn_scripts_try(struct tn_scripts *s, const struct tn_trial_wish *wish, tn_t
     tn_trial_start(s->trial, wish, done, arg);
 }
 
-bool tn_scripts_shadow_write(const struct tn_scripts *s, int64_t team, struct tn_jw *w,
-                             struct tn_err *err)
+void tn_scripts_shadow_show(const struct tn_scripts *s, int64_t team, tn_shadow_shown_fn done,
+                            void *arg)
 {
-    return tn_shadowing_write(s->shadowing, team, w, err);
+    tn_shadowing_show(s->shadowing, team, done, arg);
 }
 
-bool tn_scripts_shadow_end(const struct tn_scripts *s, struct tn_commit *commit, struct tn_err *err)
+bool tn_scripts_shadow_end(const struct tn_scripts *s, const struct tn_found *found,
+                           size_t question, struct tn_commit *commit, struct tn_err *err)
 {
-    return tn_shadowing_end(s->shadowing, commit, err);
+    return tn_shadowing_end(s->shadowing, found, question, commit, err);
 }
 
 static void drop_connections(const struct tn_scripts *s, const struct tn_change *c)
@@ -237,15 +238,13 @@ static void open_parts(struct tn_scripts *s)
                                              .serving = s->serving,
                                              .worker = o->worker,
                                              .days = o->evidence_days ? o->evidence_days : 1};
-    struct tn_activation_options changes = {.loop = o->loop,
-                                            .env = o->env,
-                                            .shared = o->shared,
-                                            .worker = o->worker,
-                                            .serving = s->serving,
-                                            .terms = {.store = o->env->store,
-                                                      .serving = s->serving,
-                                                      .site = o->site,
-                                                      .require_preview = o->require_preview}};
+    struct tn_activation_options changes = {
+        .loop = o->loop,
+        .env = o->env,
+        .shared = o->shared,
+        .worker = o->worker,
+        .serving = s->serving,
+        .terms = {.serving = s->serving, .site = o->site, .require_preview = o->require_preview}};
     s->shadowing = tn_shadowing_new(&shadowing);
     s->reload = tn_reload_new(&changes, at_rest, s);
     s->trial = tn_trial_new(o->loop, o->env, &changes.terms);

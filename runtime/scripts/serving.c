@@ -3,7 +3,6 @@
 
 #include "base/alloc.h"
 #include "loop/shared.h"
-#include "scripts/active.h"
 
 struct tn_serving {
     struct tn_serving_options o;
@@ -40,12 +39,6 @@ struct tn_connections *tn_serving_connections(const struct tn_serving *s)
 const char *tn_serving_hash(const struct tn_serving *s)
 {
     return s->hash;
-}
-
-struct tn_fileset *tn_serving_files(const struct tn_serving *s, struct tn_err *err)
-{
-    return s->units ? tn_fileset_ref(tn_units_files(s->units))
-                    : tn_active_files(s->o.env->store, err);
 }
 
 struct tn_units *tn_serving_load(const struct tn_serving *s, struct tn_fileset *files,

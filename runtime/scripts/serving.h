@@ -29,8 +29,6 @@ void tn_serving_free(struct tn_serving *s); /* NULL does nothing */
 struct tn_units *tn_serving_units(const struct tn_serving *s); /* NULL: none yet; borrowed */
 struct tn_connections *tn_serving_connections(const struct tn_serving *s); /* likewise */
 const char *tn_serving_hash(const struct tn_serving *s); /* of the files that serve; "": none */
-/* Those, or what the store says that served last. */
-TN_MUST_CHECK struct tn_fileset *tn_serving_files(const struct tn_serving *s, struct tn_err *err);
 
 /* Loads a set; units that serve and did not change are taken over.  NULL: err. */
 TN_MUST_CHECK struct tn_units *tn_serving_load(const struct tn_serving *s, struct tn_fileset *files,
