@@ -40,13 +40,10 @@ struct tn_fileset *tn_scripts_site(const struct tn_scripts *s, struct tn_fileset
     return tn_shipped_under_site(s->o.site, own, err);
 }
 
-static bool find_integration(void *arg, int64_t team, const char *id, struct tn_integration *out,
-                             struct tn_err *err)
+static bool may_run(void *arg, const struct tn_integration *i, struct tn_err *err)
 {
     const struct tn_scripts *s = arg;
-    const struct bind_env *env = s->o.env;
-    return tn_integration_load(out, env->store, env->secrets, team, tn_str(id), err) &&
-           tn_quarantine_integration_may_run(s->quarantine, out, err);
+    return tn_quarantine_integration_may_run(s->quarantine, i, err);
 }
 
 static bool open_source(void *self, const struct tn_run_request *r, struct tn_source *out,
@@ -138,6 +135,7 @@ static void drop_connections(const struct tn_scripts *s, const struct tn_change 
         tn_id_text(&c->ids[k], id);
         tn_connections_drop(connections, id);
     }
+    if (connections && c->more) tn_connections_forget(connections);
 }
 
 static void store_changed(void *arg, const struct tn_changes *changes)
@@ -150,6 +148,7 @@ static void store_changed(void *arg, const struct tn_changes *changes)
         if (c->kind == TN_CHANGED_table && tn_str_is(c->name, "integration"))
             drop_connections(s, c);
     }
+    if (changes->all && tn_scripts_connections(s)) tn_connections_forget(tn_scripts_connections(s));
     if (scripts) tn_reload_look(s->reload);
 }
 
@@ -227,7 +226,7 @@ static void open_parts(struct tn_scripts *s)
     struct tn_serving_options serving = {.env = o->env,
                                          .shared = o->shared,
                                          .worker = o->worker,
-                                         .find = find_integration,
+                                         .may_run = may_run,
                                          .fits = fits,
                                          .swapped = swapped,
                                          .arg = s};

@@ -69,7 +69,7 @@ void tn_serving_swap(struct tn_serving *s, struct tn_units *units_give, int64_t 
 {
     struct tn_units *old = s->units;
     bool first = !s->connections;
-    struct tn_connections_options o = {.env = s->o.env, .find = s->o.find, .arg = s->o.arg};
+    struct tn_connections_options o = {.env = s->o.env, .may_run = s->o.may_run, .arg = s->o.arg};
     s->units = units_give;
     tn_fileset_hash(tn_units_files(s->units), s->hash);
     if (first)

@@ -14,9 +14,8 @@ struct tn_serving_options {
     const struct bind_env *env; /* its store is the worker's */
     struct tn_shared *shared;
     int worker; /* number, from 1 */
-    /* Which integration, for connections.h. */
-    bool (*find)(void *arg, int64_t team, const char *id, struct tn_integration *out,
-                 struct tn_err *err);
+    /* For connections.h. */
+    bool (*may_run)(void *arg, const struct tn_integration *i, struct tn_err *err);
     /* Does what they publish go together?  From a call that may run beside the loop. */
     bool (*fits)(void *arg, struct tn_units *units, struct tn_err *err);
     /* Other scripts serve from now on; first: none did before. */
