@@ -99,7 +99,7 @@ static void write_events(struct telling *t, struct tn_commit *commit_give, bool 
     told(t, NULL, ok ? NULL : err);
 }
 
-/* Whose name nobody bears any more is in quarantine no more. */
+/* A name that nobody bears any more is in quarantine no more. */
 static void named_found(void *arg, struct tn_found *found, const struct tn_err *err)
 {
     struct telling *t = arg;
