@@ -45,11 +45,10 @@ void tn_connections_each(const struct tn_connections *c, tn_connection_fn fn, vo
  * what loading can say. */
 TN_MUST_CHECK struct tn_connection *tn_connection_get(struct tn_connections *c, int64_t team,
                                                       const char *id, struct tn_err *err);
-/* What tn_connection_get and the mapping of an operation (NULL: none) have to load is read and
- * loaded beside the loop, so that the loop has it at hand within done, which is called once, in a
- * later turn; err says why it cannot be loaded.  NULL: there is nothing to load.  Stop: done is not
- * called; not after it was.
- */
+/* Reads and loads, beside the loop, all that tn_connection_get and the mapping of an operation
+ * (NULL: none) need, so that the loop has it at hand within done.  That is called once, in a later
+ * turn; err says why it cannot be loaded.  NULL: there is nothing to load.  Stop: done is not
+ * called; not after it was. */
 TN_MUST_CHECK struct tn_loading *tn_connections_load(struct tn_connections *c, int64_t team,
                                                      const char *id, const char *operation,
                                                      tn_loaded_fn done, void *arg);

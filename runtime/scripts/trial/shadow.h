@@ -51,7 +51,7 @@ void tn_shadow_stop(struct tn_shadow *s); /* NULL does nothing */
 
 /* json is borrowed for the call.  err: NULL unless it failed. */
 typedef void (*tn_shadow_shown_fn)(void *arg, struct tn_str json, const struct tn_err *err);
-/* What all workers found for a team: an object.  done is called once, in a later turn. */
+/* The findings of all workers for a team: an object.  done is called once, in a later turn. */
 void tn_shadow_show(struct tn_store *store, const struct tn_secrets *secrets, int64_t team,
                     const struct tn_shadow_wish *wish, bool running, tn_shadow_shown_fn done,
                     void *arg);

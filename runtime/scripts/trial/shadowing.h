@@ -26,7 +26,7 @@ void tn_shadowing_follow(struct tn_shadowing *s);
 /* Taps a source that was just opened, if a shadow runs. */
 void tn_shadowing_watch(struct tn_shadowing *s, const struct tn_run_request *r,
                         struct tn_source *source);
-/* What the last shadow found for a team, as an object; done is called once, in a later turn.  Kind
+/* The findings of the last shadow for a team: an object; done is called once, in a later turn. Kind
  * not_found: there was none. */
 void tn_shadowing_show(struct tn_shadowing *s, int64_t team, tn_shadow_shown_fn done, void *arg);
 /* By the answer to tn_shadow_ask: adds to commit that the one that is running ends; not_found: none
