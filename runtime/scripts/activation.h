@@ -7,8 +7,8 @@
 #ifndef TN_SCRIPTS_ACTIVATION_H
 #define TN_SCRIPTS_ACTIVATION_H
 
-#include "scripts/active.h"
 #include "scripts/asked.h"
+#include "scripts/ground.h"
 
 struct tn_activation;
 struct tn_loop;
@@ -41,14 +41,15 @@ struct tn_activation_report {
     size_t faults_count;
     bool shadow_left_out; /* it was asked for, but there is nothing to compare */
 };
-/* report alone: the scripts serve. err: they do not, and nothing has changed; report has the faults.
- * Neither: another worker changed the scripts first, and the caller has to start again from there.
- * Both are borrowed for the call. */
+/* report alone: the scripts serve. err: they do not, and nothing has changed; report has the
+ * faults. Neither: another worker changed the scripts first, and the caller has to start again from
+ * there. Both are borrowed for the call. */
 typedef void (*tn_activation_fn)(void *arg, const struct tn_activation_report *report,
                                  const struct tn_err *err);
 
-/* Borrows options, wish and edit until done. */
-struct tn_activation *tn_activation_start(const struct tn_activation_options *o,
+/* Borrows options, wish and edit until done.  version: of the store's word, up to which this worker
+ * came along. */
+struct tn_activation *tn_activation_start(const struct tn_activation_options *o, int64_t version,
                                           const struct tn_wish *wish, struct tn_edit *edit,
                                           tn_activation_fn done, void *arg);
 /* done is not called. Loaded scripts are dropped; a commit that was sent to the store is still
