@@ -24,8 +24,8 @@
 #include "scripts/rules.h"
 #include "scripts/scripts.h"
 #include "store/commit.h"
+#include "store/read.h"
 #include "store/server.h"
-#include "store/store.h"
 #include "sync/inbound.h"
 #include "sync/runner.h"
 
@@ -304,7 +304,7 @@ static void boot_scripts(struct tn_app *app)
 
 /* ---- first steps of the first worker: the key check, the team, the admin key ---- */
 
-static const char check_space[] = "system", check_key[] = "key check", check_text[] = "tenon";
+static const char check_space[] = "system", check_key_name[] = "key check", check_text[] = "tenon";
 
 static bool write_admin_key(const struct tn_app *app, struct tn_err *err)
 {
@@ -340,8 +340,8 @@ static void prepare_folder(struct tn_app *app)
     struct tn_id team = tn_id_new(), key;
     struct tn_err err;
     tn_buf_init(&sealed, 1024);
-    tn_seal(&app->p->secrets.config, tn_str(check_text), tn_str(check_key), &sealed);
-    if (tn_commit_kv_set(commit, TN_TEAM_SYSTEM, check_space, tn_str(check_key),
+    tn_seal(&app->p->secrets.config, tn_str(check_text), tn_str(check_key_name), &sealed);
+    if (tn_commit_kv_set(commit, TN_TEAM_SYSTEM, check_space, tn_str(check_key_name),
                          tn_buf_str(&sealed), TN_NEW_ONLY, 0, &err) &&
         tn_commit_put(commit, TN_TEAM_SYSTEM, "team", &team,
                       TN_STR("{\"slug\":\"default\",\"number\":1,\"name\":\"Default\"}"),
@@ -357,33 +357,45 @@ static void prepare_folder(struct tn_app *app)
     tn_buf_clear(&sealed);
 }
 
-static void check_folder(struct tn_app *app)
+static void check_key(struct tn_app *app, struct tn_str sealed)
 {
-    struct tn_buf sealed, plain;
+    struct tn_buf plain;
     struct tn_err err;
-    tn_buf_init(&sealed, 1024);
     tn_buf_init(&plain, 64);
-    if (!app->first) {
+    if (tn_unseal(&app->p->secrets.config, sealed, tn_str(check_key_name), &plain, &err)) {
         boot_scripts(app);
-    } else if (tn_store_kv_get(app->store, TN_TEAM_SYSTEM, check_space, tn_str(check_key), &sealed,
-                               NULL, &err)) {
-        if (tn_unseal(&app->p->secrets.config, tn_buf_str(&sealed), tn_str(check_key), &plain,
-                      &err)) {
-            boot_scripts(app);
-        } else {
-            tn_fail(&err, TN_E_invalid,
-                    "the master key (%s) is not the one that this data folder was sealed with: "
-                    "start with that one; nothing was changed",
-                    app->p->secrets.source);
-            fail(app, &err);
-        }
-    } else if (err.kind == TN_E_not_found) {
-        prepare_folder(app);
     } else {
+        tn_fail(&err, TN_E_invalid,
+                "the master key (%s) is not the one that this data folder was sealed with: "
+                "start with that one; nothing was changed",
+                app->p->secrets.source);
         fail(app, &err);
     }
-    tn_buf_clear(&sealed);
     tn_buf_clear(&plain);
+}
+
+static void key_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct tn_app *app = arg;
+    const struct tn_err *why = err ? err : tn_found_err(found, 0);
+    if (!why)
+        check_key(app, tn_found_kv(found, 0, 0)->value);
+    else if (why->kind == TN_E_not_found)
+        prepare_folder(app);
+    else if (why->kind != TN_E_cancelled)
+        fail(app, why);
+}
+
+static void check_folder(struct tn_app *app)
+{
+    struct tn_read *read;
+    if (!app->first) {
+        boot_scripts(app);
+        return;
+    }
+    read = tn_read_new(TN_TEAM_SYSTEM);
+    tn_read_kv(read, check_space, tn_str(check_key_name));
+    tn_store_read(app->store, read, NULL, key_found, app);
 }
 
 /* From here on a successor can find the claims of this worker. */

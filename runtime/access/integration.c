@@ -90,26 +90,6 @@ bool tn_integration_found(struct tn_integration *i, const struct tn_found *found
     return tn_fail(err, TN_E_not_found, "there is no integration '%.*s'", TN_FMT(id_or_name));
 }
 
-bool tn_integration_load(struct tn_integration *i, struct tn_store *store,
-                         const struct tn_secrets *secrets, int64_t team, struct tn_str id_or_name,
-                         struct tn_err *err)
-{
-    struct tn_buf hold;
-    struct tn_row row;
-    struct tn_id id;
-    bool found;
-    tn_buf_init(&hold, TN_LIMIT_RECORD);
-    if (tn_id_parse(id_or_name, &id))
-        found = tn_store_get(store, team, table, &id, &row, &hold, err);
-    else
-        found = tn_store_get_by_key(store, team, table, &id_or_name, 1, &row, &hold, err);
-    if (!found && err->kind == TN_E_not_found)
-        tn_fail(err, TN_E_not_found, "there is no integration '%.*s'", TN_FMT(id_or_name));
-    bool ok = found && tn_integration_decode(i, &row, secrets, err);
-    tn_buf_clear(&hold);
-    return ok;
-}
-
 bool tn_integration_put(const struct tn_integration *i, struct tn_commit *commit,
                         const struct tn_secrets *secrets, int64_t based_on, struct tn_err *err)
 {

@@ -16,7 +16,6 @@ struct tn_found;
 struct tn_read;
 struct tn_row;
 struct tn_secrets;
-struct tn_store;
 
 struct tn_integration {
     struct tn_id id;
@@ -41,10 +40,6 @@ size_t tn_integration_ask(struct tn_read *read, struct tn_str id_or_name);
 TN_MUST_CHECK bool tn_integration_found(struct tn_integration *i, const struct tn_found *found,
                                         size_t question, const struct tn_secrets *secrets,
                                         struct tn_str id_or_name, struct tn_err *err);
-/* The same in place, for callers that cannot wait yet. */
-TN_MUST_CHECK bool tn_integration_load(struct tn_integration *i, struct tn_store *store,
-                                       const struct tn_secrets *secrets, int64_t team,
-                                       struct tn_str id_or_name, struct tn_err *err);
 /* Adds the write of the whole row to a commit; based_on as for tn_commit_put. */
 TN_MUST_CHECK bool tn_integration_put(const struct tn_integration *i, struct tn_commit *commit,
                                       const struct tn_secrets *secrets, int64_t based_on,

@@ -590,6 +590,7 @@ struct writing {
     struct tn_integration i;
     char before[TN_UNIT_NAME]; /* the name of its isolate until then; "": it had none */
     int status;
+    struct tn_commit *commit; /* while it is gathered */
 };
 
 /* Whose name nobody bears any more is in quarantine no more. */
@@ -743,6 +744,21 @@ void api_integrations_update(void *arg, struct tn_http_exchange *x)
     if (api_body(arg, x, &body)) api_with_integration(arg, x, update);
 }
 
+static void evidence_forgotten(void *arg, const struct tn_err *err)
+{
+    struct writing *w = arg;
+    struct tn_commit *commit = w->commit;
+    struct tn_err why;
+    w->commit = NULL;
+    if (!err && !audit(commit, w, "integration.delete", &why)) err = &why;
+    if (!err) {
+        tn_store_commit(w->api->p.store, commit, written, w);
+        return;
+    }
+    tn_commit_free(commit);
+    give_up(w, err);
+}
+
 static void remove_it(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i)
 {
     struct tn_err err;
@@ -751,10 +767,9 @@ static void remove_it(struct tn_api *api, struct tn_http_exchange *x, struct tn_
     char id[TN_ID_LEN + 1];
     isolate_name(&w->i, w->before);
     tn_id_text(&w->i.id, id);
-    if (tn_commit_delete(commit, w->i.team, table, &w->i.id, w->i.version, &err) &&
-        tn_evidence_forget(api->p.store, w->i.team, id, commit, &err) &&
-        audit(commit, w, "integration.delete", &err)) {
-        tn_store_commit(api->p.store, commit, written, w);
+    if (tn_commit_delete(commit, w->i.team, table, &w->i.id, w->i.version, &err)) {
+        w->commit = commit;
+        tn_evidence_forget(api->p.store, w->i.team, id, commit, evidence_forgotten, w);
         return;
     }
     tn_commit_free(commit);

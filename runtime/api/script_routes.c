@@ -263,19 +263,22 @@ void api_scripts_rollback(void *arg, struct tn_http_exchange *x)
 
 /* ---- shadow ---- */
 
-void api_scripts_shadow(void *arg, struct tn_http_exchange *x)
+static void shadow_shown(void *arg, struct tn_str json, const struct tn_err *err)
 {
-    struct tn_api *api = arg;
-    struct tn_answer a;
-    struct tn_err err;
-    tn_answer_begin(&a, x);
-    if (tn_scripts_shadow_write(api->p.scripts, api_actor(x)->team, &a.w, &err)) {
-        tn_answer_send(&a, 200);
+    struct tn_http_exchange *x = arg;
+    struct tn_err none;
+    if (!err) {
+        tn_http_reply(x, 200, "application/json", json);
         return;
     }
-    tn_buf_clear(&a.body);
-    if (err.kind == TN_E_not_found) tn_fail(&err, TN_E_not_found, "there was no shadow yet");
-    tn_answer_err(x, &err);
+    tn_fail(&none, TN_E_not_found, "there was no shadow yet");
+    tn_answer_err(x, err->kind == TN_E_not_found ? &none : err);
+}
+
+void api_scripts_shadow(void *arg, struct tn_http_exchange *x)
+{
+    const struct tn_api *api = arg;
+    tn_scripts_shadow_show(api->p.scripts, api_actor(x)->team, shadow_shown, x);
 }
 
 static void shadow_ended(void *arg, const struct tn_committed *done, const struct tn_err *err)
@@ -288,19 +291,44 @@ static void shadow_ended(void *arg, const struct tn_committed *done, const struc
         tn_http_reply(x, 204, NULL, TN_STR(""));
 }
 
-void api_scripts_shadow_end(void *arg, struct tn_http_exchange *x)
+struct shadow_end {
+    struct tn_api *api;
+    struct tn_http_exchange *x;
+};
+
+static void end_shadow(const struct shadow_end *e, const struct tn_found *found)
 {
-    struct tn_api *api = arg;
-    struct tn_commit *commit = tn_commit_new(api->p.store);
+    struct tn_store *store = e->api->p.store;
+    struct tn_commit *commit = tn_commit_new(store);
     struct tn_err err;
-    if (tn_scripts_shadow_end(api->p.scripts, commit, &err) &&
-        tn_commit_audit(commit, TN_TEAM_SYSTEM, api_actor(x)->name, "scripts.shadow.end", "shadow",
-                        TN_STR(""), &err)) {
-        tn_store_commit(api->p.store, commit, shadow_ended, x);
+    if (tn_scripts_shadow_end(e->api->p.scripts, found, 0, commit, &err) &&
+        tn_commit_audit(commit, TN_TEAM_SYSTEM, api_actor(e->x)->name, "scripts.shadow.end",
+                        "shadow", TN_STR(""), &err)) {
+        tn_store_commit(store, commit, shadow_ended, e->x);
         return;
     }
     tn_commit_free(commit);
-    tn_answer_err(x, &err);
+    tn_answer_err(e->x, &err);
+}
+
+static void shadow_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct shadow_end *e = arg;
+    if (err)
+        tn_answer_err(e->x, err);
+    else
+        end_shadow(e, found);
+    tn_free(e);
+}
+
+void api_scripts_shadow_end(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    struct shadow_end *e = TN_NEW(struct shadow_end);
+    struct tn_read *read = tn_read_new(TN_TEAM_SYSTEM);
+    *e = (struct shadow_end){api, x};
+    tn_shadow_ask(read);
+    tn_store_read(api->p.store, read, NULL, shadow_found, e);
 }
 
 /* ---- preview ---- */
@@ -437,15 +465,6 @@ void api_scripts_generations(void *arg, struct tn_http_exchange *x)
     tn_store_read(api->p.store, read, NULL, history_found, h);
 }
 
-/* By the first digits of its name; full gets all of them. */
-static struct tn_fileset *generation_files(const struct tn_api *api, const char *unit,
-                                           struct tn_str start, char full[65], struct tn_err *err)
-{
-    return tn_library_find(api->p.store, unit, start, full, err)
-               ? tn_library_unit(api->p.store, unit, full, err)
-               : NULL;
-}
-
 static void write_file(struct tn_jw *w, const struct tn_file *file)
 {
     char hash[65];
@@ -458,50 +477,69 @@ static void write_file(struct tn_jw *w, const struct tn_file *file)
     tn_jw_end(w);
 }
 
-void api_scripts_generation(void *arg, struct tn_http_exchange *x)
+/* ---- one generation, and what differs between two ---- */
+
+enum { FROM, TO };
+
+/* Of one generation: TO alone. */
+struct comparing {
+    struct tn_api *api;
+    struct tn_http_exchange *x;
+    char unit[TN_UNIT_NAME];
+    struct tn_fileset *files[2];
+};
+
+static void comparing_free(struct comparing *c)
 {
-    const struct tn_api *api = arg;
-    char unit[TN_UNIT_NAME], full[65];
+    tn_fileset_unref(c->files[FROM]);
+    tn_fileset_unref(c->files[TO]);
+    tn_free(c);
+}
+
+/* The hash of a generation's files is its name. */
+static void write_generation(struct tn_jw *w, const char *key, const struct tn_fileset *files)
+{
+    char hash[65];
+    tn_fileset_hash(files, hash);
+    tn_jw_kz(w, key, hash);
+}
+
+static void generation_fetched(void *arg, struct tn_fileset *files, const struct tn_err *err)
+{
+    struct comparing *c = arg;
     struct tn_answer a;
-    struct tn_err err;
-    unit_of(x, unit);
-    struct tn_fileset *files =
-        generation_files(api, unit, tn_http_param(x, "generation"), full, &err);
-    if (!files) {
-        tn_answer_err(x, &err);
+    if (err) {
+        tn_answer_err(c->x, err);
+        comparing_free(c);
         return;
     }
-    tn_answer_begin(&a, x);
+    tn_answer_begin(&a, c->x);
     tn_jw_object(&a.w);
-    tn_jw_kz(&a.w, "unit", unit);
+    tn_jw_kz(&a.w, "unit", c->unit);
     tn_jw_key(&a.w, TN_STR("files"));
     tn_jw_array(&a.w);
     for (size_t i = 0; i < tn_fileset_count(files); i++) write_file(&a.w, tn_fileset_at(files, i));
     tn_jw_end(&a.w);
-    tn_jw_kz(&a.w, "generation", full);
+    write_generation(&a.w, "generation", files);
     tn_jw_end(&a.w);
-    tn_fileset_unref(files);
     tn_answer_send(&a, 200);
+    comparing_free(c);
 }
 
-/* ---- differences ---- */
-
-/* The files of one side. */
-struct side {
-    struct tn_fileset *files; /* NULL: not read */
-    char generation[65];
-};
-
-static bool read_side(const struct tn_api *api, struct tn_http_exchange *x, const char *unit,
-                      const char *parameter, struct side *out, struct tn_err *err)
+static struct comparing *comparing_new(struct tn_api *api, struct tn_http_exchange *x)
 {
-    struct tn_str name = tn_http_query(x, parameter, NULL);
-    if (name.n) {
-        out->files = generation_files(api, unit, name, out->generation, err);
-        return out->files != NULL;
-    }
-    tn_fail(err, TN_E_invalid, "%s is missing: a generation", parameter);
-    return tn_fail_field(err, "%s", parameter);
+    struct comparing *c = TN_NEW(struct comparing);
+    *c = (struct comparing){.api = api, .x = x};
+    unit_of(x, c->unit);
+    return c;
+}
+
+/* It is named by its first digits. */
+void api_scripts_generation(void *arg, struct tn_http_exchange *x)
+{
+    struct tn_api *api = arg;
+    struct comparing *c = comparing_new(api, x);
+    tn_library_unit(api->p.store, c->unit, tn_http_param(x, "generation"), generation_fetched, c);
 }
 
 static void write_diff(struct tn_jw *w, const char *path, struct tn_str from, struct tn_str to)
@@ -534,32 +572,62 @@ static void write_diffs(struct tn_jw *w, const struct tn_fileset *from, const st
     }
 }
 
+static void answer_diff(const struct comparing *c)
+{
+    struct tn_answer a;
+    tn_answer_begin(&a, c->x);
+    tn_jw_object(&a.w);
+    tn_jw_kz(&a.w, "unit", c->unit);
+    write_generation(&a.w, "from", c->files[FROM]);
+    write_generation(&a.w, "to", c->files[TO]);
+    tn_jw_key(&a.w, TN_STR("files"));
+    tn_jw_array(&a.w);
+    write_diffs(&a.w, c->files[FROM], c->files[TO]);
+    tn_jw_end(&a.w);
+    tn_jw_end(&a.w);
+    tn_answer_send(&a, 200);
+}
+
+static void fetch_side(struct comparing *c);
+
+static void side_fetched(void *arg, struct tn_fileset *files, const struct tn_err *err)
+{
+    struct comparing *c = arg;
+    if (err) {
+        tn_answer_err(c->x, err);
+        comparing_free(c);
+        return;
+    }
+    c->files[c->files[FROM] ? TO : FROM] = tn_fileset_ref(files);
+    if (!c->files[TO]) {
+        fetch_side(c);
+        return;
+    }
+    answer_diff(c);
+    comparing_free(c);
+}
+
+/* The next that is not there yet. */
+static void fetch_side(struct comparing *c)
+{
+    const char *parameter = c->files[FROM] ? "to" : "from";
+    struct tn_str name = tn_http_query(c->x, parameter, NULL);
+    struct tn_err err;
+    if (name.n) {
+        tn_library_unit(c->api->p.store, c->unit, name, side_fetched, c);
+        return;
+    }
+    tn_fail(&err, TN_E_invalid, "%s is missing: a generation", parameter);
+    tn_fail_field(&err, "%s", parameter);
+    tn_answer_err(c->x, &err);
+    comparing_free(c);
+}
+
 void api_scripts_diff(void *arg, struct tn_http_exchange *x)
 {
     static const char *const parameters[] = {"from", "to", NULL};
-    char unit[TN_UNIT_NAME];
-    struct side from = {.files = NULL}, to = {.files = NULL};
-    struct tn_answer a;
-    struct tn_err err;
-    unit_of(x, unit);
     if (!api_query_known(x, parameters)) return;
-    if (read_side(arg, x, unit, "from", &from, &err) && read_side(arg, x, unit, "to", &to, &err)) {
-        tn_answer_begin(&a, x);
-        tn_jw_object(&a.w);
-        tn_jw_kz(&a.w, "unit", unit);
-        tn_jw_kz(&a.w, "from", from.generation);
-        tn_jw_kz(&a.w, "to", to.generation);
-        tn_jw_key(&a.w, TN_STR("files"));
-        tn_jw_array(&a.w);
-        write_diffs(&a.w, from.files, to.files);
-        tn_jw_end(&a.w);
-        tn_jw_end(&a.w);
-        tn_answer_send(&a, 200);
-    } else {
-        tn_answer_err(x, &err);
-    }
-    tn_fileset_unref(from.files);
-    tn_fileset_unref(to.files);
+    fetch_side(comparing_new(arg, x));
 }
 
 /* ---- the site folder ---- */

@@ -50,6 +50,7 @@ struct bind_owner {
     int64_t team;                        /* TN_TEAM_SYSTEM for units, else the integration's */
     char name[128];                      /* the integration's id, or the unit's name */
     const struct tn_entities *resources; /* the resources that its scripts see; NULL: none */
+    const char *unit;                    /* that an integration runs; NULL: not known */
 };
 
 /* On whose behalf a script works: the actor that is the context of the task under way (it serves a

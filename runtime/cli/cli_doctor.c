@@ -16,7 +16,7 @@
 #include "cli/cli.h"
 #include "loop/loop.h"
 #include "net/http_server.h"
-#include "store/store.h"
+#include "store/read.h"
 
 enum { PATH_BYTES = 4096, WAL_LARGE_MIB = 256, FREE_LOW_MIB = 1024 };
 
@@ -142,23 +142,39 @@ static bool look_at_database(struct doctor *d)
 }
 
 /* The first start sealed a value (app.c) that opens only with the key of this folder. */
+struct key_check {
+    const struct tn_secrets *secrets;
+    struct tn_loop *loop;
+    bool fits;
+};
+
+static void key_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct key_check *c = arg;
+    struct tn_buf plain;
+    struct tn_err why;
+    tn_buf_init(&plain, 64);
+    c->fits = !err && !tn_found_err(found, 0) &&
+              tn_unseal(&c->secrets->config, tn_found_kv(found, 0, 0)->value, TN_STR("key check"),
+                        &plain, &why);
+    tn_buf_clear(&plain);
+    tn_loop_stop(c->loop);
+}
+
 static bool key_fits(struct doctor *d, const struct tn_secrets *secrets, struct tn_err *err)
 {
-    struct tn_buf sealed, plain;
-    tn_buf_init(&sealed, 1024);
-    tn_buf_init(&plain, 64);
-    struct tn_loop *loop = tn_loop_new(err);
+    struct key_check c = {secrets, tn_loop_new(err), false};
     struct tn_store_options o = {.dir = d->data, .holder = tn_id_new()};
-    struct tn_store *store = loop ? tn_store_open(loop, &o, err) : NULL;
-    bool ok =
-        store &&
-        tn_store_kv_get(store, TN_TEAM_SYSTEM, "system", TN_STR("key check"), &sealed, NULL, err) &&
-        tn_unseal(&secrets->config, tn_buf_str(&sealed), TN_STR("key check"), &plain, err);
+    struct tn_store *store = c.loop ? tn_store_open(c.loop, &o, err) : NULL;
+    if (store) {
+        struct tn_read *read = tn_read_new(TN_TEAM_SYSTEM);
+        tn_read_kv(read, "system", TN_STR("key check"));
+        tn_store_read(store, read, NULL, key_found, &c);
+        tn_loop_run(c.loop);
+    }
     tn_store_close(store);
-    tn_loop_free(loop);
-    tn_buf_clear(&sealed);
-    tn_buf_clear(&plain);
-    return ok;
+    tn_loop_free(c.loop);
+    return c.fits;
 }
 
 static void look_at_key(struct doctor *d, bool readable)

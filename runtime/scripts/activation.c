@@ -12,11 +12,12 @@
 #include "loop/shared.h"
 #include "script/errand.h"
 #include "scripts/library.h"
+#include "scripts/previewed.h"
 #include "scripts/resource_check.h"
 #include "scripts/script_log.h"
 #include "scripts/trial/shadow.h"
 #include "store/commit.h"
-#include "store/store.h"
+#include "store/read.h"
 
 enum { SPREAD_STEP_MS = 2, SPREAD_MAX_MS = 5000 };
 
@@ -27,6 +28,13 @@ struct tn_activation {
     const struct tn_wish *wish;
     struct tn_edit *edit;
     struct tn_activation_given given;
+    int64_t version; /* of the store's word that this worker came along to */
+    struct tn_grounding *grounding;
+    struct tn_fetch *fetch;
+    struct tn_call *call;
+    void (*then)(struct tn_activation *a); /* when nobody was quicker */
+    struct tn_pins pins;
+    char hash[65];            /* of a set that has to be previewed */
     struct tn_fileset *files; /* that are being loaded */
     struct tn_errand *loading;
     struct tn_units *units; /* that are to serve */
@@ -58,6 +66,7 @@ static void activation_free(struct tn_activation *a)
     tn_units_unref(a->units);
     tn_fileset_unref(a->files);
     tn_timer_free(a->spread);
+    tn_pins_clear(&a->pins);
     tn_rollbacks_clear(&a->rollbacks);
     tn_free(a->report.changed);
     tn_free(a->report.faults);
@@ -68,7 +77,10 @@ void tn_activation_stop(struct tn_activation *a)
 {
     if (!a) return;
     tn_errand_stop(a->loading);
-    if (a->loading || a->spread)
+    tn_grounding_stop(a->grounding);
+    tn_fetch_stop(a->fetch);
+    tn_call_cancel(a->call);
+    if (a->loading || a->spread || a->grounding || a->fetch || a->call)
         activation_free(a);
     else
         a->done = NULL; /* the call that is under way frees it */
@@ -116,12 +128,25 @@ static void end_soon(struct tn_activation *a, const struct tn_err *err)
     tn_loop_defer(a->o->loop, end_later, a);
 }
 
-/* Has another worker changed the serving scripts since this activation began? */
-static bool overtaken(const struct tn_activation *a)
+static void looked(void *arg, struct tn_found *found, const struct tn_err *err)
 {
+    struct tn_activation *a = arg;
     struct tn_active now;
-    struct tn_err err;
-    return tn_active_read(a->o->env->store, &now, &err) && now.version != a->given.from.version;
+    struct tn_err why;
+    a->call = NULL;
+    if (!err && tn_active_found(found, 0, &now, &why) && now.version != a->given.from.version)
+        end_overtaken(a);
+    else
+        a->then(a);
+}
+
+/* Unless another worker was quicker, and what this one began from is no longer what serves. */
+static void unless_overtaken(struct tn_activation *a, void (*then)(struct tn_activation *a))
+{
+    struct tn_read *read = tn_read_new(TN_TEAM_SYSTEM);
+    tn_active_ask(read);
+    a->then = then;
+    a->call = tn_store_read(a->o->env->store, read, NULL, looked, a);
 }
 
 /* ---- everybody ---- */
@@ -162,17 +187,24 @@ static void spread(struct tn_activation *a)
 
 /* ---- the store's word ---- */
 
+static void end_refused(struct tn_activation *a)
+{
+    end(a, &a->err);
+}
+
 static void stored(void *arg, const struct tn_committed *done, const struct tn_err *err)
 {
     struct tn_activation *a = arg;
     (void)done;
     if (is_over(a)) return;
-    if (!err)
+    if (!err) {
         spread(a);
-    else if (err->kind == TN_E_conflict && overtaken(a))
-        end_overtaken(a);
-    else
+    } else if (err->kind == TN_E_conflict) {
+        a->err = *err;
+        unless_overtaken(a, end_refused);
+    } else {
         end(a, err);
+    }
 }
 
 static bool add_generation(const struct tn_activation *a, struct tn_commit *commit,
@@ -220,11 +252,12 @@ static const char *what_of(const struct tn_wish *w)
     return "scripts.activate";
 }
 
-static bool add_all(struct tn_activation *a, struct tn_commit *commit, struct tn_err *err)
+static bool add_all(struct tn_activation *a, struct tn_commit *commit, const struct tn_found *found,
+                    struct tn_err *err)
 {
     char hash[65];
     tn_fileset_hash(tn_units_files(a->units), hash);
-    bool ok = tn_library_keep(a->o->env->store, commit, a->units, err) &&
+    bool ok = tn_library_keep(commit, a->units, found, err) &&
               tn_active_write(commit, &a->given.from, hash, err) &&
               tn_pins_write(&a->rollbacks.changes, commit, err) && add_shadow(a, commit, hash, err);
     for (size_t i = 0; ok && i < a->report.changed_count; i++)
@@ -233,18 +266,41 @@ static bool add_all(struct tn_activation *a, struct tn_commit *commit, struct tn
                                  TN_STR(""), err);
 }
 
-static void keep(struct tn_activation *a)
+/* found: which of the files the store has. */
+static void write_all(struct tn_activation *a, const struct tn_found *found)
 {
     struct tn_store *store = a->o->env->store;
     struct tn_commit *commit = tn_commit_new(store);
     struct tn_err err;
-    bool ok = add_all(a, commit, &err) && tn_edit_write(a->edit, &err);
+    bool ok = add_all(a, commit, found, &err) && tn_edit_write(a->edit, &err);
     if (ok && TN_FAULT("generations.commit")) ok = tn_fail(&err, TN_E_io, "it failed (a test)");
     if (ok) {
         tn_store_commit(store, commit, stored, a);
         return;
     }
     tn_commit_free(commit);
+    end(a, &err);
+}
+
+static void kept_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct tn_activation *a = arg;
+    a->call = NULL;
+    if (err)
+        end(a, err);
+    else
+        write_all(a, found);
+}
+
+static void keep(struct tn_activation *a)
+{
+    struct tn_read *read = tn_read_new(TN_TEAM_SYSTEM);
+    struct tn_err err;
+    if (tn_library_ask(read, a->units, &err)) {
+        a->call = tn_store_read(a->o->env->store, read, NULL, kept_found, a);
+        return;
+    }
+    tn_read_free(read);
     end_soon(a, &err);
 }
 
@@ -348,20 +404,21 @@ static void load_files(void *arg)
     a->units = tn_serving_load_fitting(a->o->serving, a->files, note_fault, a, &a->err);
 }
 
-static void files_loaded(void *arg)
+static void settle(struct tn_activation *a)
 {
-    struct tn_activation *a = arg;
     struct tn_units *units = a->units;
-    a->loading = NULL;
-    if (overtaken(a)) {
-        end_overtaken(a);
-        return;
-    }
     a->units = NULL;
     if (units)
         take_up(a, units);
     else
         end(a, &a->err);
+}
+
+static void files_loaded(void *arg)
+{
+    struct tn_activation *a = arg;
+    a->loading = NULL;
+    unless_overtaken(a, settle);
 }
 
 static void try_files(struct tn_activation *a)
@@ -374,19 +431,77 @@ static void try_files(struct tn_activation *a)
         a->loading = tn_errand_start(a->o->env->host, load_files, files_loaded, a);
 }
 
-struct tn_activation *tn_activation_start(const struct tn_activation_options *o,
+static void previewed_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct tn_activation *a = arg;
+    struct tn_err why;
+    bool seen;
+    a->call = NULL;
+    if (!err && (!tn_previewed_found(found, 0, &seen, &why) ||
+                 !tn_asked_previewed(&a->o->terms, a->wish, a->hash, seen, &why)))
+        err = &why;
+    if (err)
+        end(a, err);
+    else
+        try_files(a);
+}
+
+/* old: the files of a roll back, else NULL. */
+static void choose_files(struct tn_activation *a, const struct tn_fileset *old)
+{
+    const struct tn_terms *terms = &a->o->terms;
+    struct tn_err err;
+    a->files = tn_asked_files(terms, a->wish, a->edit, &a->pins, old, &a->rollbacks, &err);
+    if (!a->files || !tn_asked_expected(terms, a->wish, a->edit, a->files, &err)) {
+        end(a, &err);
+    } else if (tn_asked_needs_preview(terms, a->wish, a->files, a->hash)) {
+        struct tn_read *read = tn_read_new(TN_TEAM_SYSTEM);
+        tn_previewed_ask(read, a->hash);
+        a->call = tn_store_read(a->o->env->store, read, NULL, previewed_found, a);
+    } else {
+        try_files(a);
+    }
+}
+
+static void old_fetched(void *arg, struct tn_fileset *files, const struct tn_err *err)
+{
+    struct tn_activation *a = arg;
+    a->fetch = NULL;
+    if (err)
+        end(a, err);
+    else
+        choose_files(a, files);
+}
+
+static void grounded(void *arg, struct tn_ground *ground, const struct tn_err *err)
+{
+    struct tn_activation *a = arg;
+    a->grounding = NULL;
+    if (err) {
+        end(a, err);
+        return;
+    }
+    if (ground->active.version != a->version) {
+        end_overtaken(a);
+        return;
+    }
+    a->given.from = ground->active;
+    a->pins = ground->pins;
+    ground->pins = (struct tn_pins){.n = 0};
+    if (a->wish->unit[0])
+        a->fetch = tn_library_unit(a->o->env->store, a->wish->unit, tn_str(a->wish->generation),
+                                   old_fetched, a);
+    else
+        choose_files(a, NULL);
+}
+
+struct tn_activation *tn_activation_start(const struct tn_activation_options *o, int64_t version,
                                           const struct tn_wish *wish, struct tn_edit *edit,
                                           tn_activation_fn done, void *arg)
 {
     struct tn_activation *a = activation_new(o, wish, edit, done, arg);
-    struct tn_err err;
-    if (tn_active_read(o->env->store, &a->given.from, &err))
-        a->files = tn_asked_files(&o->terms, wish, edit, &a->rollbacks, &err);
-    if (a->files && tn_asked_expected(&o->terms, wish, edit, a->files, &err) &&
-        tn_asked_previewed(&o->terms, wish, a->files, &err))
-        try_files(a);
-    else
-        end_soon(a, &err);
+    a->version = version;
+    a->grounding = tn_ground_read(o->env->store, grounded, a);
     return a;
 }
 

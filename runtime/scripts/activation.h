@@ -7,8 +7,8 @@
 #ifndef TN_SCRIPTS_ACTIVATION_H
 #define TN_SCRIPTS_ACTIVATION_H
 
-#include "scripts/active.h"
 #include "scripts/asked.h"
+#include "scripts/ground.h"
 
 struct tn_activation;
 struct tn_loop;
@@ -47,8 +47,9 @@ struct tn_activation_report {
 typedef void (*tn_activation_fn)(void *arg, const struct tn_activation_report *report,
                                  const struct tn_err *err);
 
-/* Borrows options, wish and edit until done. */
-struct tn_activation *tn_activation_start(const struct tn_activation_options *o,
+/* Borrows options, wish and edit until done.  version: of the store's word, up to which this worker
+ * came along. */
+struct tn_activation *tn_activation_start(const struct tn_activation_options *o, int64_t version,
                                           const struct tn_wish *wish, struct tn_edit *edit,
                                           tn_activation_fn done, void *arg);
 /* done is not called. Loaded scripts are dropped; a commit that was sent to the store is still

@@ -4,23 +4,26 @@
 #ifndef TN_SCRIPTS_ACTIVE_H
 #define TN_SCRIPTS_ACTIVE_H
 
-#include "scripts/fileset.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
 
 struct tn_commit;
-struct tn_store;
+struct tn_found;
+struct tn_read;
 
 struct tn_active {
     char hash[65];   /* of the set; "": nothing ever served */
     int64_t version; /* version of the stored value; TN_NEW_ONLY: there is none */
 };
 
-/* False: the store cannot be read. */
-TN_MUST_CHECK bool tn_active_read(struct tn_store *store, struct tn_active *out,
-                                  struct tn_err *err);
+/* A question of the system's (team TN_TEAM_SYSTEM), and its answer.  False: err. */
+size_t tn_active_ask(struct tn_read *read);
+TN_MUST_CHECK bool tn_active_found(const struct tn_found *found, size_t question,
+                                   struct tn_active *out, struct tn_err *err);
 /* Adds to commit that the set `hash` serves from now on, based on the value `from`. */
 TN_MUST_CHECK bool tn_active_write(struct tn_commit *commit, const struct tn_active *from,
                                    const char *hash, struct tn_err *err);
-/* The files of the set; kind not_found: nothing ever served. */
-TN_MUST_CHECK struct tn_fileset *tn_active_files(struct tn_store *store, struct tn_err *err);
 
 #endif

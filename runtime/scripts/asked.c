@@ -1,58 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 #include "scripts/asked.h"
 
-#include "scripts/library.h"
-#include "scripts/previewed.h"
 #include "scripts/shipped.h"
 
 /* ---- files ---- */
 
-struct tn_fileset *tn_asked_pinned(const struct tn_terms *t, struct tn_fileset *site_give,
-                                   struct tn_rollbacks *out, struct tn_err *err)
-{
-    struct tn_fileset *all = site_give, *serving;
-    struct tn_pins pins;
-    if (!tn_pins_read(t->store, &pins, err)) {
-        tn_fileset_unref(site_give);
-        return NULL;
-    }
-    if (pins.n) {
-        serving = tn_serving_files(t->serving, err);
-        if (serving)
-            all = tn_pins_apply(&pins, serving, site_give, out);
-        else
-            tn_fileset_unref(site_give);
-        if (!serving) all = NULL;
-        tn_fileset_unref(serving);
-    }
-    tn_pins_clear(&pins);
-    return all;
-}
-
 /* Makes a set of the serving files, with the files of an older generation for the unit. */
 static struct tn_fileset *rolled_back(const struct tn_terms *t, const struct tn_wish *wish,
-                                      struct tn_rollbacks *out, struct tn_err *err)
+                                      const struct tn_fileset *old, struct tn_rollbacks *out)
 {
-    char full[65];
     struct tn_err unread;
-    if (!tn_library_find(t->store, wish->unit, tn_str(wish->generation), full, err)) return NULL;
-    struct tn_fileset *old = tn_library_unit(t->store, wish->unit, full, err);
-    if (!old) return NULL;
     struct tn_fileset *site = tn_shipped_under_site(t->site, NULL, &unread);
     struct tn_fileset *all =
         tn_pins_roll_back(tn_units_files(tn_serving_units(t->serving)), site, wish->unit, old, out);
     tn_fileset_unref(site);
-    tn_fileset_unref(old);
     return all;
 }
 
 struct tn_fileset *tn_asked_files(const struct tn_terms *t, const struct tn_wish *wish,
-                                  const struct tn_edit *edit, struct tn_rollbacks *out,
+                                  const struct tn_edit *edit, const struct tn_pins *pins,
+                                  const struct tn_fileset *old, struct tn_rollbacks *out,
                                   struct tn_err *err)
 {
-    if (wish->unit[0]) return rolled_back(t, wish, out, err);
+    if (wish->unit[0]) return rolled_back(t, wish, old, out);
     struct tn_fileset *site = tn_edit_site(edit, err);
-    return site ? tn_asked_pinned(t, site, out, err) : NULL;
+    if (!site) return NULL;
+    return tn_pins_apply(pins, tn_units_files(tn_serving_units(t->serving)), site, out);
 }
 
 /* ---- may they be taken up? ---- */
@@ -86,15 +59,17 @@ bool tn_asked_expected(const struct tn_terms *t, const struct tn_wish *wish,
                    tn_edit_pending(edit) ? " with these files" : "", hash);
 }
 
-bool tn_asked_previewed(const struct tn_terms *t, const struct tn_wish *wish,
-                        const struct tn_fileset *files, struct tn_err *err)
+bool tn_asked_needs_preview(const struct tn_terms *t, const struct tn_wish *wish,
+                            const struct tn_fileset *files, char hash[65])
 {
-    char hash[65];
-    bool seen;
-    if (!t->require_preview || wish->unit[0]) return true;
+    if (!t->require_preview || wish->unit[0]) return false;
     tn_fileset_hash(files, hash);
-    if (strcmp(hash, tn_serving_hash(t->serving)) == 0) return true;
-    if (!tn_previewed_seen(t->store, hash, &seen, err)) return false;
+    return strcmp(hash, tn_serving_hash(t->serving)) != 0;
+}
+
+bool tn_asked_previewed(const struct tn_terms *t, const struct tn_wish *wish, const char *hash,
+                        bool seen, struct tn_err *err)
+{
     if (seen && (wish->expect[0] || !tn_serving_units(t->serving))) return true;
     return tn_fail(err, TN_E_conflict,
                    "this server takes changes of scripts only by the hash of a preview "

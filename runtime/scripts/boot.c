@@ -3,113 +3,223 @@
 
 #include <stdio.h>
 
+#include "base/alloc.h"
 #include "loop/shared.h"
+#include "scripts/library.h"
+#include "scripts/previewed.h"
 #include "scripts/script_log.h"
 #include "scripts/shipped.h"
 #include "scripts/spare.h"
+#include "store/read.h"
+
+struct tn_boot {
+    const struct tn_activation_options *o;
+    const struct tn_wish *wish;
+    struct tn_edit *edit;
+    bool first;
+    struct tn_grounding *grounding;
+    struct tn_fetch *fetch;
+    struct tn_call *call;
+    struct tn_pins pins;
+    struct tn_fileset *last; /* that served; NULL: why */
+    struct tn_err why;
+    struct tn_fileset *files; /* of the site folder, until they are loaded */
+    char hash[65];            /* of them */
+    struct tn_activation_given given;
+    struct tn_activation *activation;
+    tn_activation_fn done;
+    void *arg;
+};
+
+static void boot_free(struct tn_boot *b)
+{
+    tn_pins_clear(&b->pins);
+    tn_fileset_unref(b->last);
+    tn_fileset_unref(b->files);
+    tn_free(b);
+}
+
+static void ended(void *arg, const struct tn_activation_report *report, const struct tn_err *err)
+{
+    struct tn_boot *b = arg;
+    tn_activation_fn done = b->done;
+    void *to = b->arg;
+    boot_free(b);
+    done(to, report, err);
+}
+
+static void activate(struct tn_boot *b)
+{
+    b->activation = tn_activation_take(b->o, b->wish, b->edit, &b->given, ended, b);
+}
 
 /* Loads the set that served last, when the store refused the site folder's tables. NULL: nothing
  * has served, or that set does not load either. */
 static struct tn_units *served_last(void *arg, const struct tn_err *refused)
 {
-    const struct tn_activation_options *o = arg;
+    const struct tn_boot *b = arg;
     struct tn_err err;
-    struct tn_fileset *last = tn_active_files(o->env->store, &err);
-    struct tn_units *units = last ? tn_serving_load(o->serving, last, &err) : NULL;
-    tn_fileset_unref(last);
+    struct tn_units *units = b->last ? tn_serving_load(b->o->serving, b->last, &err) : NULL;
     if (!units) return NULL;
-    o->shared->reload_failures++;
-    tn_script_log_fault(o->env->log, "the site folder is not taken, so what served last goes on",
+    b->o->shared->reload_failures++;
+    tn_script_log_fault(b->o->env->log, "the site folder is not taken, so what served last goes on",
                         refused);
     return units;
 }
 
-/* With required previews a start, too, goes on with the scripts that served last until the changed
- * folder was previewed. */
-static bool may_begin(const struct tn_activation_options *o, const struct tn_wish *wish,
-                      const struct tn_active *last, const struct tn_fileset *files,
-                      struct tn_err *err)
-{
-    char hash[65];
-    tn_fileset_hash(files, hash);
-    return !last->hash[0] || strcmp(hash, last->hash) == 0 ||
-           tn_asked_previewed(&o->terms, wish, files, err);
-}
-
-struct boot {
-    const struct tn_activation_options *o;
-    struct tn_activation_given *given;
-};
+/* ---- the site folder ---- */
 
 /* A roll back that the refused files would end goes on. */
 static void unit_refused(void *arg, const char *unit, const struct tn_err *fault)
 {
-    const struct boot *b = arg;
+    struct tn_boot *b = arg;
     char what[TN_UNIT_NAME + 80];
-    tn_pins_drop(&b->given->rollbacks.changes, unit);
+    tn_pins_drop(&b->given.rollbacks.changes, unit);
     snprintf(what, sizeof what, "the scripts of %s are refused, and the rest serves", unit);
     tn_script_log_fault(b->o->env->log, what, fault);
 }
 
-/* What loads of them, and what served last of the others (spare.h).  Where previews are required,
- * nobody has seen what that would do. */
-static struct tn_units *spare(const struct boot *b, struct tn_fileset *files)
+/* Loads the units that can be loaded, and of the others the files that served last (spare.h). Where
+ * previews are required nobody has seen what that would do, so nothing is spared. */
+static struct tn_units *spare(struct tn_boot *b)
 {
     const struct tn_activation_options *o = b->o;
-    struct tn_err err;
-    if (o->terms.require_preview && b->given->from.hash[0]) return NULL;
-    struct tn_fileset *served = tn_active_files(o->env->store, &err);
-    struct tn_units *units =
-        tn_spare_load(o->serving, files, served, unit_refused, (void *)b, &b->given->err);
-    tn_fileset_unref(served);
+    struct tn_units *units;
+    if (o->terms.require_preview && b->given.from.hash[0]) return NULL;
+    units = tn_spare_load(o->serving, b->files, b->last, unit_refused, b, &b->given.err);
     if (units) o->shared->reload_failures++;
     return units;
 }
 
-static void load_folder(const struct boot *b, struct tn_fileset *files)
+static void load_folder(struct tn_boot *b)
 {
-    struct tn_activation_given *given = b->given;
-    given->units = tn_serving_load_fitting(b->o->serving, files, NULL, NULL, &given->err);
-    if (!given->units) given->units = spare(b, files);
+    struct tn_activation_given *given = &b->given;
+    given->units = tn_serving_load_fitting(b->o->serving, b->files, NULL, NULL, &given->err);
+    if (!given->units) given->units = spare(b);
+    given->otherwise = served_last;
+    given->arg = b;
 }
 
-static void take_folder(const struct tn_activation_options *o, const struct tn_wish *wish,
-                        struct tn_activation_given *given)
+static void take_folder(struct tn_boot *b, bool may)
 {
-    struct tn_err *err = &given->err;
-    struct tn_fileset *files = tn_shipped_under_site(o->terms.site, NULL, err);
-    if (files) files = tn_asked_pinned(&o->terms, files, &given->rollbacks, err);
-    if (files && may_begin(o, wish, &given->from, files, err))
-        load_folder(&(struct boot){o, given}, files);
-    tn_fileset_unref(files);
-    if (given->units) {
-        given->otherwise = served_last;
-        given->arg = (void *)o;
+    struct tn_activation_given *given = &b->given;
+    if (may) load_folder(b);
+    if (!given->units) {
+        given->otherwise = NULL;
+        tn_rollbacks_clear(&given->rollbacks);
+        given->units = served_last(b, &given->err);
+    }
+    activate(b);
+}
+
+static void previewed_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct tn_boot *b = arg;
+    bool seen;
+    b->call = NULL;
+    if (err) b->given.err = *err;
+    take_folder(b, !err && tn_previewed_found(found, 0, &seen, &b->given.err) &&
+                       tn_asked_previewed(&b->o->terms, b->wish, b->hash, seen, &b->given.err));
+}
+
+/* With the roll backs that hold. */
+static struct tn_fileset *folder(struct tn_boot *b)
+{
+    struct tn_activation_given *given = &b->given;
+    struct tn_fileset *site = tn_shipped_under_site(b->o->terms.site, NULL, &given->err);
+    if (!site || !b->pins.n) return site;
+    if (b->last) return tn_pins_apply(&b->pins, b->last, site, &given->rollbacks);
+    tn_fileset_unref(site);
+    given->err = b->why;
+    return NULL;
+}
+
+/* With required previews a start, too, goes on with the scripts that served last until the changed
+ * folder was previewed. */
+static bool needs_preview(struct tn_boot *b)
+{
+    const char *last = b->given.from.hash;
+    return tn_asked_needs_preview(&b->o->terms, b->wish, b->files, b->hash) && last[0] &&
+           strcmp(b->hash, last) != 0;
+}
+
+static void begin_first(struct tn_boot *b)
+{
+    b->files = folder(b);
+    if (!b->files || !needs_preview(b)) {
+        take_folder(b, b->files != NULL);
         return;
     }
-    tn_rollbacks_clear(&given->rollbacks);
-    given->units = served_last((void *)o, err);
+    struct tn_read *read = tn_read_new(TN_TEAM_SYSTEM);
+    tn_previewed_ask(read, b->hash);
+    b->call = tn_store_read(b->o->env->store, read, NULL, previewed_found, b);
 }
 
-static void take_served(const struct tn_activation_options *o, struct tn_activation_given *given)
+/* ---- begin ---- */
+
+static void begin(struct tn_boot *b)
 {
-    struct tn_fileset *files = tn_active_files(o->env->store, &given->err);
-    if (files) given->units = tn_serving_load(o->serving, files, &given->err);
-    tn_fileset_unref(files);
+    struct tn_activation_given *given = &b->given;
+    if (b->first) {
+        begin_first(b);
+        return;
+    }
     given->serves = true;
+    if (b->last)
+        given->units = tn_serving_load(b->o->serving, b->last, &given->err);
+    else
+        given->err = b->why;
+    activate(b);
 }
 
-struct tn_activation *tn_boot_start(const struct tn_activation_options *o,
-                                    const struct tn_wish *wish, struct tn_edit *edit, bool first,
-                                    tn_activation_fn done, void *arg)
+static void last_fetched(void *arg, struct tn_fileset *files, const struct tn_err *err)
 {
-    struct tn_activation_given given = {.serves = false};
-    bool readable = tn_active_read(o->env->store, &given.from, &given.err);
-    if (readable && first)
-        take_folder(o, wish, &given);
-    else if (readable)
-        take_served(o, &given);
-    else if (first)
-        given.units = served_last((void *)o, &given.err);
-    return tn_activation_take(o, wish, edit, &given, done, arg);
+    struct tn_boot *b = arg;
+    b->fetch = NULL;
+    if (err)
+        b->why = *err;
+    else
+        b->last = tn_fileset_ref(files);
+    begin(b);
+}
+
+static void grounded(void *arg, struct tn_ground *ground, const struct tn_err *err)
+{
+    struct tn_boot *b = arg;
+    b->grounding = NULL;
+    if (err) {
+        b->given.err = *err;
+        activate(b);
+        return;
+    }
+    b->given.from = ground->active;
+    b->pins = ground->pins;
+    ground->pins = (struct tn_pins){.n = 0};
+    if (ground->active.hash[0]) {
+        b->fetch = tn_library_set(b->o->env->store, ground->active.hash, last_fetched, b);
+        return;
+    }
+    tn_fail(&b->why, TN_E_not_found, "no scripts have served yet");
+    begin(b);
+}
+
+struct tn_boot *tn_boot_start(const struct tn_activation_options *o, const struct tn_wish *wish,
+                              struct tn_edit *edit, bool first, tn_activation_fn done, void *arg)
+{
+    struct tn_boot *b = TN_NEW(struct tn_boot);
+    *b = (struct tn_boot){
+        .o = o, .wish = wish, .edit = edit, .first = first, .done = done, .arg = arg};
+    b->grounding = tn_ground_read(o->env->store, grounded, b);
+    return b;
+}
+
+void tn_boot_stop(struct tn_boot *b)
+{
+    if (!b) return;
+    tn_grounding_stop(b->grounding);
+    tn_fetch_stop(b->fetch);
+    tn_call_cancel(b->call);
+    if (!b->activation) tn_rollbacks_clear(&b->given.rollbacks);
+    tn_activation_stop(b->activation);
+    boot_free(b);
 }

@@ -7,9 +7,13 @@
 
 #include "scripts/activation.h"
 
-/* As tn_activation_start.  first: nothing has served since the start. */
-struct tn_activation *tn_boot_start(const struct tn_activation_options *o,
-                                    const struct tn_wish *wish, struct tn_edit *edit, bool first,
-                                    tn_activation_fn done, void *arg);
+struct tn_boot;
+
+/* As tn_activation_start; first: nothing has served since the start.  The boot is gone with done.
+ */
+struct tn_boot *tn_boot_start(const struct tn_activation_options *o, const struct tn_wish *wish,
+                              struct tn_edit *edit, bool first, tn_activation_fn done, void *arg);
+/* As tn_activation_stop. */
+void tn_boot_stop(struct tn_boot *b);
 
 #endif

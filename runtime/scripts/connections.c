@@ -13,6 +13,7 @@
 #include "script/errand.h"
 #include "scripts/decl.h"
 #include "scripts/refused.h"
+#include "scripts/rows.h"
 
 enum { HEALTH_MS = 60000, VERSION_MAX = 64 };
 
@@ -44,6 +45,7 @@ struct tn_connections {
     struct tn_connections_options o;
     struct tn_units *units;
     struct tn_map by_id;
+    struct tn_rows *rows;       /* NULL: o.find */
     struct tn_loading *loading; /* all loads that are under way */
     unsigned changes;           /* of units and integrations */
 };
@@ -161,8 +163,10 @@ static void fill_context(struct tn_connection *c, const struct bind_env *env)
 {
     c->name = tn_strndup(c->integration.name.p, c->integration.name.n);
     snprintf(c->area, sizeof c->area, "integrations:%s", c->name);
-    c->owner = (struct bind_owner){
-        .env = env, .team = c->integration.team, .resources = tn_unit_resources(c->unit)};
+    c->owner = (struct bind_owner){.env = env,
+                                   .team = c->integration.team,
+                                   .resources = tn_unit_resources(c->unit),
+                                   .unit = tn_unit_name(c->unit)};
     tn_id_text(&c->integration.id, c->owner.name);
     c->context = (struct bind_context){.loop = tn_host_loop(env->host),
                                        .log = env->log,
@@ -294,6 +298,7 @@ struct tn_connections *tn_connections_new(const struct tn_connections_options *o
     c->o = *o;
     c->units = tn_units_ref(units);
     tn_map_init(&c->by_id);
+    if (!o->find) c->rows = tn_rows_new(o->env->store, o->env->secrets);
     return c;
 }
 
@@ -310,6 +315,7 @@ void tn_connections_free(struct tn_connections *c)
     if (!c) return;
     while (c->loading) tn_connections_stop(c->loading);
     tn_map_clear(&c->by_id, let_go);
+    tn_rows_free(c->rows);
     tn_units_unref(c->units);
     tn_free(c);
 }
@@ -342,12 +348,6 @@ struct tn_units *tn_connections_current(const struct tn_connections *c)
     return c->units;
 }
 
-void tn_connections_drop(struct tn_connections *c, const char *id)
-{
-    c->changes++;
-    let_go(tn_map_remove(&c->by_id, tn_str(id)));
-}
-
 void tn_connections_each(const struct tn_connections *c, tn_connection_fn fn, void *arg)
 {
     const struct tn_map_entry *e;
@@ -355,12 +355,17 @@ void tn_connections_each(const struct tn_connections *c, tn_connection_fn fn, vo
     while ((e = tn_map_next(&c->by_id, &at))) fn(arg, e->value);
 }
 
+static bool has_row(const struct tn_connections *c, int64_t team, const char *id)
+{
+    return !c->rows || tn_rows_has(c->rows, team, id);
+}
+
 static bool find(struct tn_connections *c, int64_t team, const char *id, struct tn_integration *out,
                  struct tn_err *err)
 {
-    const struct bind_env *env = c->o.env;
-    if (c->o.find) return c->o.find(c->o.arg, team, id, out, err);
-    return tn_integration_load(out, env->store, env->secrets, team, tn_str(id), err);
+    if (!c->rows) return c->o.find(c->o.arg, team, id, out, err);
+    return tn_rows_find(c->rows, team, id, out, err) &&
+           (!c->o.may_run || c->o.may_run(c->o.arg, out, err));
 }
 
 static struct tn_unit *unit_of(struct tn_connections *c, const struct tn_integration *i,
@@ -442,7 +447,10 @@ enum { LOAD_TRIES = 8 };
 struct tn_loading {
     struct tn_loading *next, **link;
     struct tn_connections *all;
-    struct tn_errand *errand; /* NULL: another loads the same integration */
+    bool begun;                /* false: another loads the same integration */
+    struct tn_rows_call *call; /* for its row */
+    int asked;                 /* times */
+    struct tn_errand *errand;
     int64_t team;
     char *id, *operation;
     tn_loaded_fn done;
@@ -474,7 +482,8 @@ static bool at_hand(const struct tn_loading *l)
 static void load_it(void *arg)
 {
     struct tn_loading *l = arg;
-    for (int i = 0; i < LOAD_TRIES && !l->failed && !at_hand(l); i++) {
+    for (int i = 0; i < LOAD_TRIES && !l->failed; i++) {
+        if (!has_row(l->all, l->team, l->id) || at_hand(l)) return;
         struct tn_connection *c = get(l->all, l->team, l->id, l->operation, &l->err);
         l->failed = !c;
         tn_connection_unref(c);
@@ -493,14 +502,25 @@ static bool same_integration(const struct tn_loading *a, const struct tn_loading
     return a->team == b->team && strcmp(a->id, b->id) == 0;
 }
 
+static void read_row(struct tn_loading *l);
 static void loaded(void *arg);
+
+/* Loads an integration whose row is at hand. */
+static void load_beside(struct tn_loading *l)
+{
+    l->errand = tn_errand_start(l->all->o.env->host, load_it, loaded, l);
+}
 
 /* Loads an integration once at a time; later loads share the connection that the first makes. */
 static void set_out(struct tn_loading *l)
 {
     for (const struct tn_loading *other = l->all->loading; other; other = other->next)
-        if (other->errand && same_integration(other, l)) return;
-    l->errand = tn_errand_start(l->all->o.env->host, load_it, loaded, l);
+        if (other->begun && same_integration(other, l)) return;
+    l->begun = true;
+    if (has_row(l->all, l->team, l->id))
+        load_beside(l);
+    else
+        read_row(l);
 }
 
 static void leave(struct tn_loading *l)
@@ -508,18 +528,45 @@ static void leave(struct tn_loading *l)
     *l->link = l->next;
     if (l->next) l->next->link = l->link;
     for (struct tn_loading *other = l->all->loading; other; other = other->next)
-        if (!other->errand && same_integration(other, l)) {
+        if (!other->begun && same_integration(other, l)) {
             set_out(other);
             return;
         }
 }
 
-static void loaded(void *arg)
+static void finish(struct tn_loading *l)
 {
-    struct tn_loading *l = arg;
     leave(l);
     l->done(l->arg, l->failed ? &l->err : NULL);
     loading_free(l);
+}
+
+static void loaded(void *arg)
+{
+    struct tn_loading *l = arg;
+    l->errand = NULL;
+    if (!l->failed && !has_row(l->all, l->team, l->id) && l->asked < LOAD_TRIES)
+        read_row(l);
+    else
+        finish(l);
+}
+
+static void row_read(void *arg, const struct tn_err *err)
+{
+    struct tn_loading *l = arg;
+    l->call = NULL;
+    l->failed = err != NULL;
+    if (err) l->err = *err;
+    if (l->failed || at_hand(l))
+        finish(l);
+    else
+        load_beside(l);
+}
+
+static void read_row(struct tn_loading *l)
+{
+    l->asked++;
+    l->call = tn_rows_read(l->all->rows, l->team, l->id, row_read, l);
 }
 
 struct tn_loading *tn_connections_load(struct tn_connections *all, int64_t team, const char *id,
@@ -529,7 +576,7 @@ struct tn_loading *tn_connections_load(struct tn_connections *all, int64_t team,
     *l = (struct tn_loading){.all = all, .team = team, .done = done, .arg = arg};
     l->id = tn_strdup(id);
     l->operation = operation ? tn_strdup(operation) : NULL;
-    if (at_hand(l)) {
+    if (has_row(all, team, id) && at_hand(l)) {
         loading_free(l);
         return NULL;
     }
@@ -544,9 +591,25 @@ struct tn_loading *tn_connections_load(struct tn_connections *all, int64_t team,
 void tn_connections_stop(struct tn_loading *l)
 {
     if (!l) return;
+    tn_rows_stop(l->call);
     tn_errand_stop(l->errand);
     leave(l);
     loading_free(l);
+}
+
+/* ---- changes ---- */
+
+void tn_connections_drop(struct tn_connections *c, const char *id)
+{
+    c->changes++;
+    if (c->rows) tn_rows_drop(c->rows, id);
+    let_go(tn_map_remove(&c->by_id, tn_str(id)));
+}
+
+void tn_connections_forget(struct tn_connections *c)
+{
+    c->changes++;
+    if (c->rows) tn_rows_forget(c->rows);
 }
 
 /* ---- is the other side there? ---- */

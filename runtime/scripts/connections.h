@@ -16,9 +16,12 @@ struct tn_probe;
 
 struct tn_connections_options {
     const struct bind_env *env;
-    /* Fills out, which was initialised.  NULL: tn_integration_load over env's store and secrets. */
+    /* Fills out, which was initialised, with what is at hand.  NULL: rows are read from env's store
+     * and kept, sealed, until drop or forget. */
     bool (*find)(void *arg, int64_t team, const char *id, struct tn_integration *out,
                  struct tn_err *err);
+    /* NULL: any may. */
+    bool (*may_run)(void *arg, const struct tn_integration *i, struct tn_err *err);
     void *arg;
 };
 /* Takes a reference to units. */
@@ -30,18 +33,22 @@ void tn_connections_units(struct tn_connections *c, struct tn_units *units);
 struct tn_units *tn_connections_current(const struct tn_connections *c); /* borrowed */
 /* The integration was changed or deleted: drops its connection, with the secrets. */
 void tn_connections_drop(struct tn_connections *c, const char *id);
+/* Any may have been changed: those that were are replaced when they are next needed. */
+void tn_connections_forget(struct tn_connections *c);
 
 typedef void (*tn_connection_fn)(void *arg, const struct tn_connection *c);
 /* Calls fn for each connection that this process has made. fn must not change them. */
 void tn_connections_each(const struct tn_connections *c, tn_connection_fn fn, void *arg);
 
-/* The connection of an integration as it is stored now; _take.  Kinds: not_found, invalid (its
- * config does not fit the adapter), and what loading can say. */
+/* The connection of an integration that was loaded, as it is stored now; _take.  Kinds: invalid
+ * (its config does not fit the adapter), unavailable (it was not loaded, or was changed since), and
+ * what loading can say. */
 TN_MUST_CHECK struct tn_connection *tn_connection_get(struct tn_connections *c, int64_t team,
                                                       const char *id, struct tn_err *err);
-/* Loads, beside the loop, the scripts that tn_connection_get and the mapping of an operation (NULL:
- * none) need. done is called once, in a later turn; err says why they cannot be loaded. NULL: there
- * is nothing to load. tn_connections_stop, before done, prevents done.
+/* Reads and loads, beside the loop, the row and the scripts that tn_connection_get and the mapping
+ * of an operation (NULL: none) need, so that the loop has them at hand within done. done is called
+ * once, in a later turn; err says why they cannot be loaded. NULL: there is nothing to load.
+ * tn_connections_stop, before done, prevents done.
  */
 TN_MUST_CHECK struct tn_loading *tn_connections_load(struct tn_connections *c, int64_t team,
                                                      const char *id, const char *operation,

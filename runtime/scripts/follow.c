@@ -8,12 +8,14 @@
 #include "scripts/active.h"
 #include "scripts/library.h"
 #include "scripts/script_log.h"
+#include "store/read.h"
 
 enum { TRY_AGAIN_MS = 5000 }; /* the set that did not load, perhaps for lack of memory */
 
 /* A set that is being loaded. */
 struct step {
     struct tn_follow *f;
+    struct tn_fetch *fetch;
     struct tn_errand *loading;
     struct tn_active active;
     struct tn_fileset *files;
@@ -24,8 +26,11 @@ struct step {
 struct tn_follow {
     const struct bind_env *env;
     struct tn_serving *serving;
-    void (*done)(void *arg);
+    tn_follow_fn done;
     void *arg;
+    struct tn_call *call;       /* that reads the store's word */
+    bool again;                 /* it may have changed since that was asked */
+    int64_t version;            /* of it */
     struct step *step;          /* NULL: none is under way */
     char refused[65];           /* the set that does not load in this worker */
     struct tn_timer *try_again; /* when it is tried again */
@@ -68,36 +73,80 @@ static void loaded(void *arg)
         refuse(f, s);
     }
     step_free(s);
-    f->done(f->arg);
+    f->done(f->arg, true);
 }
 
-bool tn_follow_begin(struct tn_follow *f)
+static void fetched(void *arg, struct tn_fileset *files, const struct tn_err *err)
 {
-    struct tn_err err;
-    struct tn_active now;
-    if (f->step) return true;
-    if (!tn_active_read(f->env->store, &now, &err) || !now.hash[0]) return false;
-    if (strcmp(now.hash, tn_serving_hash(f->serving)) == 0) {
-        tn_serving_tell(f->serving, now.version);
-        return false;
-    }
-    if (strcmp(now.hash, f->refused) == 0 && tn_timer_armed(f->try_again)) return false;
+    struct step *s = arg;
+    s->fetch = NULL;
+    if (err)
+        s->err = *err;
+    else
+        s->files = tn_fileset_ref(files);
+    s->loading = tn_errand_start(s->f->env->host, load, loaded, s);
+}
+
+static void come_along(struct tn_follow *f, const struct tn_active *now)
+{
     struct step *s = f->step = TN_NEW(struct step);
     s->f = f;
-    s->active = now;
-    s->files = tn_library_set(f->env->store, now.hash, &s->err);
-    s->loading = tn_errand_start(f->env->host, load, loaded, s);
+    s->active = *now;
+    s->fetch = tn_library_set(f->env->store, now->hash, fetched, s);
+}
+
+/* False: there is nothing to load. */
+static bool take_word(struct tn_follow *f, const struct tn_active *now)
+{
+    f->version = now->version;
+    if (!now->hash[0]) return false;
+    if (strcmp(now->hash, tn_serving_hash(f->serving)) == 0) {
+        tn_serving_tell(f->serving, now->version);
+        return false;
+    }
+    if (strcmp(now->hash, f->refused) == 0 && tn_timer_armed(f->try_again)) return false;
+    come_along(f, now);
     return true;
+}
+
+static void word_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct tn_follow *f = arg;
+    struct tn_active now;
+    struct tn_err why;
+    f->call = NULL;
+    if (f->again) {
+        f->again = false;
+        tn_follow_begin(f);
+        return;
+    }
+    if (err || !tn_active_found(found, 0, &now, &why) || !take_word(f, &now))
+        f->done(f->arg, false);
+}
+
+void tn_follow_begin(struct tn_follow *f)
+{
+    struct tn_read *read;
+    if (f->call) f->again = true;
+    if (f->call || f->step) return;
+    read = tn_read_new(TN_TEAM_SYSTEM);
+    tn_active_ask(read);
+    f->call = tn_store_read(f->env->store, read, NULL, word_found, f);
+}
+
+int64_t tn_follow_version(const struct tn_follow *f)
+{
+    return f->version;
 }
 
 static void try_again(void *arg)
 {
     struct tn_follow *f = arg;
-    f->done(f->arg);
+    f->done(f->arg, true);
 }
 
 struct tn_follow *tn_follow_new(struct tn_loop *loop, const struct bind_env *env,
-                                struct tn_serving *serving, void (*done)(void *arg), void *arg)
+                                struct tn_serving *serving, tn_follow_fn done, void *arg)
 {
     struct tn_follow *f = TN_NEW(struct tn_follow);
     *f = (struct tn_follow){.env = env, .serving = serving, .done = done, .arg = arg};
@@ -108,7 +157,9 @@ struct tn_follow *tn_follow_new(struct tn_loop *loop, const struct bind_env *env
 void tn_follow_free(struct tn_follow *f)
 {
     if (!f) return;
+    tn_call_cancel(f->call);
     if (f->step) {
+        tn_fetch_stop(f->step->fetch);
         tn_errand_stop(f->step->loading);
         step_free(f->step);
     }

@@ -10,12 +10,17 @@
 struct tn_follow;
 struct tn_loop;
 
-/* done(arg) is called in a later turn when this worker has followed, when it could not, or when it
- * is time to try again. */
+/* Is called in a later turn. more: this worker has followed, or it could not, or it is time to try
+ * again: the caller looks once more. Else this worker is where the store is, as far as it can be.
+ */
+typedef void (*tn_follow_fn)(void *arg, bool more);
 struct tn_follow *tn_follow_new(struct tn_loop *loop, const struct bind_env *env,
-                                struct tn_serving *serving, void (*done)(void *arg), void *arg);
+                                struct tn_serving *serving, tn_follow_fn done, void *arg);
 void tn_follow_free(struct tn_follow *f); /* NULL does nothing */
-/* True: a set that another worker activated is being loaded, and done is called after it. */
-bool tn_follow_begin(struct tn_follow *f);
+/* Reads the store's word and loads the set that another worker activated; done is called after it.
+ */
+void tn_follow_begin(struct tn_follow *f);
+/* The version of the store's word, when it was last read. */
+int64_t tn_follow_version(const struct tn_follow *f);
 
 #endif

@@ -8,7 +8,7 @@
 #include "scripts/library.h"
 #include "scripts/refused.h"
 #include "store/commit.h"
-#include "store/store.h"
+#include "store/read.h"
 
 static const char prefix[] = "pin/";
 
@@ -37,13 +37,11 @@ void tn_rollbacks_clear(struct tn_rollbacks *r)
 
 /* ---- the store ---- */
 
-static bool take(void *arg, struct tn_str key, struct tn_str value, int64_t version)
+size_t tn_pins_ask(const struct tn_pins *pins, struct tn_read *read)
 {
-    size_t n = sizeof prefix - 1;
-    struct tn_pin *pin = add(arg, (struct tn_str){key.p + n, key.n - n});
-    (void)version;
-    snprintf(pin->site, sizeof pin->site, "%.*s", TN_FMT(value));
-    return true;
+    char after[sizeof prefix + TN_UNIT_NAME] = "";
+    if (pins->n) snprintf(after, sizeof after, "%s%s", prefix, pins->v[pins->n - 1].unit);
+    return tn_read_kv_list(read, tn_library_space, tn_str(prefix), tn_str(after), TN_LIMIT_PAGE);
 }
 
 void tn_pins_drop(struct tn_pins *pins, const char *unit)
@@ -54,20 +52,21 @@ void tn_pins_drop(struct tn_pins *pins, const char *unit)
     pins->n = kept;
 }
 
-bool tn_pins_read(struct tn_store *store, struct tn_pins *out, struct tn_err *err)
+bool tn_pins_found(struct tn_pins *pins, const struct tn_found *found, size_t question, bool *more,
+                   struct tn_err *err)
 {
-    char after[sizeof prefix + TN_UNIT_NAME] = "";
-    size_t before;
-    *out = (struct tn_pins){.n = 0};
-    do {
-        before = out->n;
-        if (!tn_store_kv_list(store, TN_TEAM_SYSTEM, tn_library_space, TN_STR("pin/"),
-                              tn_str(after), TN_LIMIT_PAGE, take, out, err)) {
-            tn_pins_clear(out);
-            return false;
-        }
-        if (out->n) snprintf(after, sizeof after, "%s%s", prefix, out->v[out->n - 1].unit);
-    } while (out->n - before == TN_LIMIT_PAGE);
+    const struct tn_err *why = tn_found_err(found, question);
+    const struct tn_kv *kv;
+    size_t n = sizeof prefix - 1;
+    if (why) {
+        *err = *why;
+        return false;
+    }
+    for (size_t i = 0; (kv = tn_found_kv(found, question, i)); i++) {
+        struct tn_pin *pin = add(pins, (struct tn_str){kv->key.p + n, kv->key.n - n});
+        snprintf(pin->site, sizeof pin->site, "%.*s", TN_FMT(kv->value));
+    }
+    *more = tn_found_list(found, question)->more;
     return true;
 }
 

@@ -8,7 +8,8 @@
 #include "scripts/split.h"
 
 struct tn_commit;
-struct tn_store;
+struct tn_found;
+struct tn_read;
 
 struct tn_pin {
     char unit[TN_UNIT_NAME];
@@ -22,8 +23,11 @@ struct tn_pins {
 void tn_pins_clear(struct tn_pins *pins);
 void tn_pins_drop(struct tn_pins *pins, const char *unit); /* out of the list, if it is in it */
 
-/* Reads all pins of the store. False: err says why, and there is nothing to clear. */
-TN_MUST_CHECK bool tn_pins_read(struct tn_store *store, struct tn_pins *out, struct tn_err *err);
+/* A question of the system's (team TN_TEAM_SYSTEM) for those behind what pins has, and its answer,
+ * which is added.  False: err; more: there are others behind them. */
+size_t tn_pins_ask(const struct tn_pins *pins, struct tn_read *read);
+TN_MUST_CHECK bool tn_pins_found(struct tn_pins *pins, const struct tn_found *found,
+                                 size_t question, bool *more, struct tn_err *err);
 /* Adds to commit that these are noted, or go. */
 TN_MUST_CHECK bool tn_pins_write(const struct tn_pins *changes, struct tn_commit *commit,
                                  struct tn_err *err);

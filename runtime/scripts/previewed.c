@@ -4,7 +4,7 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "store/commit.h"
-#include "store/store.h"
+#include "store/read.h"
 
 static const char space[] = "previewed";
 
@@ -16,11 +16,16 @@ bool tn_previewed_note(struct tn_commit *commit, const char *hash, const char *w
                             err);
 }
 
-bool tn_previewed_seen(struct tn_store *store, const char *hash, bool *seen, struct tn_err *err)
+size_t tn_previewed_ask(struct tn_read *read, const char *hash)
 {
-    struct tn_buf value;
-    tn_buf_init(&value, TN_KIB);
-    *seen = tn_store_kv_get(store, TN_TEAM_SYSTEM, space, tn_str(hash), &value, NULL, err);
-    tn_buf_clear(&value);
-    return *seen || err->kind == TN_E_not_found;
+    return tn_read_kv(read, space, tn_str(hash));
+}
+
+bool tn_previewed_found(const struct tn_found *found, size_t question, bool *seen,
+                        struct tn_err *err)
+{
+    const struct tn_err *why = tn_found_err(found, question);
+    *seen = !why;
+    if (why) *err = *why;
+    return !why || why->kind == TN_E_not_found;
 }

@@ -4,15 +4,19 @@
 #ifndef TN_SCRIPTS_PREVIEWED_H
 #define TN_SCRIPTS_PREVIEWED_H
 
+#include <stddef.h>
+
 #include "base/err.h"
 
 struct tn_commit;
-struct tn_store;
+struct tn_found;
+struct tn_read;
 
 TN_MUST_CHECK bool tn_previewed_note(struct tn_commit *commit, const char *hash, const char *who,
                                      struct tn_err *err);
-/* False: the store cannot be read. */
-TN_MUST_CHECK bool tn_previewed_seen(struct tn_store *store, const char *hash, bool *seen,
-                                     struct tn_err *err);
+/* A question of the system's (team TN_TEAM_SYSTEM), and its answer.  False: err. */
+size_t tn_previewed_ask(struct tn_read *read, const char *hash);
+TN_MUST_CHECK bool tn_previewed_found(const struct tn_found *found, size_t question, bool *seen,
+                                      struct tn_err *err);
 
 #endif

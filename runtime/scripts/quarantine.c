@@ -13,7 +13,7 @@
 #include "loop/shared.h"
 #include "scripts/rules.h"
 #include "store/commit.h"
-#include "store/store.h"
+#include "store/read.h"
 
 struct tn_quarantine {
     const struct bind_env *env;
@@ -59,11 +59,9 @@ struct telling {
     const struct bind_env *env;
     struct tn_shared *shared;
     int worker, place;
-    struct tn_commit *commit;
-    const char *name;
+    char isolate[TN_UNIT_NAME];
+    const char *name; /* in it */
     struct tn_buf data;
-    struct tn_err err;
-    bool failed;
 };
 
 static void told(void *arg, const struct tn_committed *done, const struct tn_err *err)
@@ -74,6 +72,7 @@ static void told(void *arg, const struct tn_committed *done, const struct tn_err
     if (err)
         tn_log(t->env->log, TN_LOG_warn, "scripts", "the event of a quarantine is not written: %s",
                err->text);
+    tn_buf_clear(&t->data);
     tn_free(t);
 }
 
@@ -89,59 +88,75 @@ static void write_data(struct telling *t, const struct tn_shared_suspect *suspec
     tn_jw_end(&w);
 }
 
-static bool add_integration(void *arg, const struct tn_row *row)
+static void write_events(struct telling *t, struct tn_commit *commit_give, bool ok,
+                         const struct tn_err *err)
+{
+    if (ok && tn_commit_count(commit_give)) {
+        tn_store_commit(t->env->store, commit_give, told, t);
+        return;
+    }
+    tn_commit_free(commit_give);
+    told(t, NULL, ok ? NULL : err);
+}
+
+/* A name that nobody bears any more is in quarantine no more. */
+static void named_found(void *arg, struct tn_found *found, const struct tn_err *err)
 {
     struct telling *t = arg;
-    t->failed = !tn_commit_event(t->commit, row->team, "integration.quarantined", "integration",
-                                 &row->id, tn_buf_str(&t->data), &t->err);
-    return !t->failed;
+    struct tn_commit *commit;
+    const struct tn_row *row;
+    struct tn_err why;
+    bool ok = true;
+    if (!err) err = tn_found_err(found, 0);
+    if (err) {
+        told(t, NULL, err);
+        return;
+    }
+    commit = tn_commit_new(t->env->store);
+    for (size_t i = 0; ok && (row = tn_found_row(found, 0, i)); i++)
+        ok = tn_commit_event(commit, row->team, "integration.quarantined", "integration", &row->id,
+                             tn_buf_str(&t->data), &why);
+    if (!tn_found_list(found, 0)->count) tn_shared_release(t->shared, t->isolate);
+    write_events(t, commit, ok, &why);
 }
 
 /* The name of the isolate tells the integration, but not its team. */
-static bool add_integrations(struct telling *t)
+static void tell_of_integration(struct telling *t)
 {
     struct tn_str name = tn_str(t->name);
     struct tn_filter named = {"name", TN_FILTER_eq, &name, 1};
-    struct tn_query q = {
-        .team = TN_TEAM_ALL, .table = "integration", .filters = &named, .filter_count = 1};
-    struct tn_page page;
-    tn_page_init(&page);
-    bool ok = tn_store_query(t->env->store, &q, add_integration, t, &page, &t->err) && !t->failed;
-    tn_page_clear(&page);
-    return ok;
+    struct tn_read *read = tn_read_new(TN_TEAM_ALL);
+    tn_read_query(read,
+                  &(struct tn_query){.table = "integration", .filters = &named, .filter_count = 1});
+    tn_store_read(t->env->store, read, NULL, named_found, t);
 }
 
-static bool add_events(struct telling *t, const struct tn_shared_suspect *suspect)
+static void tell_of_unit(struct telling *t)
 {
-    const char *isolate = suspect->unit;
-    size_t n = strlen(of_integration);
-    bool integration = strncmp(isolate, of_integration, n) == 0;
-    t->name = integration ? isolate + n : isolate;
-    write_data(t, suspect);
-    if (integration) return add_integrations(t);
-    return tn_commit_event(t->commit, TN_TEAM_SYSTEM,
-                           strcmp(isolate, tn_rules_name) == 0 ? "rules.quarantined"
-                                                               : "scripts.quarantined",
-                           NULL, NULL, tn_buf_str(&t->data), &t->err);
+    struct tn_commit *commit = tn_commit_new(t->env->store);
+    struct tn_err err;
+    bool ok = tn_commit_event(commit, TN_TEAM_SYSTEM,
+                              strcmp(t->isolate, tn_rules_name) == 0 ? "rules.quarantined"
+                                                                     : "scripts.quarantined",
+                              NULL, NULL, tn_buf_str(&t->data), &err);
+    write_events(t, commit, ok, &err);
 }
 
 static void tell(struct tn_quarantine *q, int place, const struct tn_shared_suspect *suspect)
 {
     struct telling *t = TN_NEW(struct telling);
-    *t = (struct telling){.env = q->env,
-                          .shared = q->shared,
-                          .worker = q->worker,
-                          .place = place,
-                          .commit = tn_commit_new(q->env->store)};
+    size_t n = sizeof of_integration - 1;
+    *t = (struct telling){.env = q->env, .shared = q->shared, .worker = q->worker, .place = place};
+    memcpy(t->isolate, suspect->unit, sizeof t->isolate);
+    t->isolate[sizeof t->isolate - 1] = '\0';
     tn_buf_init(&t->data, 4 * TN_KIB);
-    bool ok = add_events(t, suspect);
-    tn_buf_clear(&t->data);
-    if (ok && tn_commit_count(t->commit)) {
-        tn_store_commit(q->env->store, t->commit, told, t);
-        return;
-    }
-    tn_commit_free(t->commit);
-    told(t, NULL, ok ? NULL : &t->err);
+    bool integration = strncmp(t->isolate, of_integration, n) == 0;
+    t->name = integration ? t->isolate + n : t->isolate;
+    write_data(t, suspect);
+    if (integration)
+        tell_of_integration(t);
+    else
+        tell_of_unit(t);
 }
 
 static void tell_all(struct tn_quarantine *q)
@@ -183,19 +198,10 @@ static void on_spent(void *arg, struct tn_isolate *iso)
     struct tn_quarantine *q = arg;
     const struct bind_context *context = tn_isolate_context(iso);
     const struct bind_owner *owner = context->app;
-    struct tn_integration i;
-    struct tn_err err;
-    char adapter[TN_UNIT_NAME] = "";
-    if (!context->integration) {
+    if (context->integration)
+        put_in(q, tn_isolate_name(iso), owner->unit ? owner->unit : "");
+    else
         put_in(q, tn_isolate_name(iso), tn_rules_name);
-        return;
-    }
-    tn_integration_init(&i);
-    bool there = tn_integration_load(&i, q->env->store, q->env->secrets, owner->team,
-                                     tn_str(owner->name), &err);
-    if (there) snprintf(adapter, sizeof adapter, "%.*s", TN_FMT(i.adapter));
-    if (there || err.kind != TN_E_not_found) put_in(q, tn_isolate_name(iso), adapter);
-    tn_integration_clear(&i);
 }
 
 struct tn_quarantine *tn_quarantine_new(const struct bind_env *env, struct tn_shared *shared,

@@ -21,6 +21,7 @@ struct tn_reload {
     struct asked *waiting;
     struct asked *asked;             /* that is under way; NULL: none */
     struct tn_activation *under_way; /* of it */
+    struct tn_boot *boot;
     void (*rest)(void *arg);
     void *arg;
 };
@@ -52,6 +53,7 @@ static void ended(void *arg, const struct tn_activation_report *report, const st
     struct asked *a = r->asked;
     r->asked = NULL;
     r->under_way = NULL;
+    r->boot = NULL;
     if (report || err) {
         a->done(a->arg, report, err);
         asked_free(a);
@@ -66,14 +68,25 @@ static void ended(void *arg, const struct tn_activation_report *report, const st
 static void go_on(void *arg)
 {
     struct tn_reload *r = arg;
-    if (r->asked || tn_follow_begin(r->follow)) return;
+    if (!r->asked) tn_follow_begin(r->follow);
+}
+
+static void followed(void *arg, bool more)
+{
+    struct tn_reload *r = arg;
+    if (r->asked) return; /* it looks again behind that */
+    if (more) {
+        go_on(r);
+        return;
+    }
     if (!r->waiting) {
         r->rest(r->arg);
         return;
     }
     struct asked *a = r->asked = r->waiting;
     r->waiting = a->next;
-    r->under_way = tn_activation_start(&r->o, a->wish, a->edit, ended, r);
+    r->under_way =
+        tn_activation_start(&r->o, tn_follow_version(r->follow), a->wish, a->edit, ended, r);
 }
 
 void tn_reload_ask(struct tn_reload *r, const struct tn_wish *wish, tn_reload_fn done, void *arg)
@@ -86,15 +99,14 @@ void tn_reload_ask(struct tn_reload *r, const struct tn_wish *wish, tn_reload_fn
 
 void tn_reload_look(struct tn_reload *r)
 {
-    if (!tn_serving_units(r->o.serving) || r->asked) return;
-    if (!tn_follow_begin(r->follow)) r->rest(r->arg);
+    if (tn_serving_units(r->o.serving)) go_on(r);
 }
 
 void tn_reload_boot(struct tn_reload *r, bool first, tn_reload_fn done, void *arg)
 {
     const struct tn_wish wish = {.who = "start"};
     struct asked *a = r->asked = asked_new(r, &wish, done, arg);
-    r->under_way = tn_boot_start(&r->o, a->wish, a->edit, first, ended, r);
+    r->boot = tn_boot_start(&r->o, a->wish, a->edit, first, ended, r);
 }
 
 struct tn_reload *tn_reload_new(const struct tn_activation_options *o, void (*rest)(void *arg),
@@ -102,7 +114,7 @@ struct tn_reload *tn_reload_new(const struct tn_activation_options *o, void (*re
 {
     struct tn_reload *r = TN_NEW(struct tn_reload);
     *r = (struct tn_reload){.o = *o, .rest = rest, .arg = arg};
-    r->follow = tn_follow_new(o->loop, o->env, o->serving, go_on, r);
+    r->follow = tn_follow_new(o->loop, o->env, o->serving, followed, r);
     return r;
 }
 
@@ -110,6 +122,7 @@ void tn_reload_free(struct tn_reload *r)
 {
     if (!r) return;
     tn_activation_stop(r->under_way);
+    tn_boot_stop(r->boot);
     if (r->asked) asked_free(r->asked);
     while (r->waiting) {
         struct asked *a = r->waiting;

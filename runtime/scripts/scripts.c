@@ -40,13 +40,10 @@ struct tn_fileset *tn_scripts_site(const struct tn_scripts *s, struct tn_fileset
     return tn_shipped_under_site(s->o.site, own, err);
 }
 
-static bool find_integration(void *arg, int64_t team, const char *id, struct tn_integration *out,
-                             struct tn_err *err)
+static bool may_run(void *arg, const struct tn_integration *i, struct tn_err *err)
 {
     const struct tn_scripts *s = arg;
-    const struct bind_env *env = s->o.env;
-    return tn_integration_load(out, env->store, env->secrets, team, tn_str(id), err) &&
-           tn_quarantine_integration_may_run(s->quarantine, out, err);
+    return tn_quarantine_integration_may_run(s->quarantine, i, err);
 }
 
 static bool open_source(void *self, const struct tn_run_request *r, struct tn_source *out,
@@ -119,15 +116,16 @@ void tn_scripts_try(struct tn_scripts *s, const struct tn_trial_wish *wish, tn_t
     tn_trial_start(s->trial, wish, done, arg);
 }
 
-bool tn_scripts_shadow_write(const struct tn_scripts *s, int64_t team, struct tn_jw *w,
-                             struct tn_err *err)
+void tn_scripts_shadow_show(const struct tn_scripts *s, int64_t team, tn_shadow_shown_fn done,
+                            void *arg)
 {
-    return tn_shadowing_write(s->shadowing, team, w, err);
+    tn_shadowing_show(s->shadowing, team, done, arg);
 }
 
-bool tn_scripts_shadow_end(const struct tn_scripts *s, struct tn_commit *commit, struct tn_err *err)
+bool tn_scripts_shadow_end(const struct tn_scripts *s, const struct tn_found *found,
+                           size_t question, struct tn_commit *commit, struct tn_err *err)
 {
-    return tn_shadowing_end(s->shadowing, commit, err);
+    return tn_shadowing_end(s->shadowing, found, question, commit, err);
 }
 
 static void drop_connections(const struct tn_scripts *s, const struct tn_change *c)
@@ -138,6 +136,7 @@ static void drop_connections(const struct tn_scripts *s, const struct tn_change 
         tn_id_text(&c->ids[k], id);
         tn_connections_drop(connections, id);
     }
+    if (connections && c->more) tn_connections_forget(connections);
 }
 
 static void store_changed(void *arg, const struct tn_changes *changes)
@@ -150,6 +149,7 @@ static void store_changed(void *arg, const struct tn_changes *changes)
         if (c->kind == TN_CHANGED_table && tn_str_is(c->name, "integration"))
             drop_connections(s, c);
     }
+    if (changes->all && tn_scripts_connections(s)) tn_connections_forget(tn_scripts_connections(s));
     if (scripts) tn_reload_look(s->reload);
 }
 
@@ -227,7 +227,7 @@ static void open_parts(struct tn_scripts *s)
     struct tn_serving_options serving = {.env = o->env,
                                          .shared = o->shared,
                                          .worker = o->worker,
-                                         .find = find_integration,
+                                         .may_run = may_run,
                                          .fits = fits,
                                          .swapped = swapped,
                                          .arg = s};
@@ -238,15 +238,13 @@ static void open_parts(struct tn_scripts *s)
                                              .serving = s->serving,
                                              .worker = o->worker,
                                              .days = o->evidence_days ? o->evidence_days : 1};
-    struct tn_activation_options changes = {.loop = o->loop,
-                                            .env = o->env,
-                                            .shared = o->shared,
-                                            .worker = o->worker,
-                                            .serving = s->serving,
-                                            .terms = {.store = o->env->store,
-                                                      .serving = s->serving,
-                                                      .site = o->site,
-                                                      .require_preview = o->require_preview}};
+    struct tn_activation_options changes = {
+        .loop = o->loop,
+        .env = o->env,
+        .shared = o->shared,
+        .worker = o->worker,
+        .serving = s->serving,
+        .terms = {.serving = s->serving, .site = o->site, .require_preview = o->require_preview}};
     s->shadowing = tn_shadowing_new(&shadowing);
     s->reload = tn_reload_new(&changes, at_rest, s);
     s->trial = tn_trial_new(o->loop, o->env, &changes.terms);

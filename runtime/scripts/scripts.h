@@ -8,9 +8,9 @@
 
 #include "scripts/reload.h"
 #include "scripts/surface.h"
+#include "scripts/trial/shadow.h"
 #include "scripts/trial/trial.h"
 
-struct tn_jw;
 struct tn_rules;
 struct tn_scripts;
 
@@ -66,9 +66,10 @@ void tn_scripts_change(struct tn_scripts *s, const struct tn_wish *wish, tn_relo
 void tn_scripts_try(struct tn_scripts *s, const struct tn_trial_wish *wish, tn_trial_fn done,
                     void *arg);
 /* The shadow of what served before (trial/shadowing.h). */
-TN_MUST_CHECK bool tn_scripts_shadow_write(const struct tn_scripts *s, int64_t team,
-                                           struct tn_jw *w, struct tn_err *err);
-TN_MUST_CHECK bool tn_scripts_shadow_end(const struct tn_scripts *s, struct tn_commit *commit,
+void tn_scripts_shadow_show(const struct tn_scripts *s, int64_t team, tn_shadow_shown_fn done,
+                            void *arg);
+TN_MUST_CHECK bool tn_scripts_shadow_end(const struct tn_scripts *s, const struct tn_found *found,
+                                         size_t question, struct tn_commit *commit,
                                          struct tn_err *err);
 
 /* ---- isolates ---- */

@@ -3,7 +3,6 @@
 
 #include "base/alloc.h"
 #include "loop/shared.h"
-#include "scripts/active.h"
 
 struct tn_serving {
     struct tn_serving_options o;
@@ -40,12 +39,6 @@ struct tn_connections *tn_serving_connections(const struct tn_serving *s)
 const char *tn_serving_hash(const struct tn_serving *s)
 {
     return s->hash;
-}
-
-struct tn_fileset *tn_serving_files(const struct tn_serving *s, struct tn_err *err)
-{
-    return s->units ? tn_fileset_ref(tn_units_files(s->units))
-                    : tn_active_files(s->o.env->store, err);
 }
 
 static struct tn_units *load(const struct tn_serving *s, struct tn_fileset *files, tn_fault_fn each,
@@ -88,7 +81,7 @@ void tn_serving_swap(struct tn_serving *s, struct tn_units *units_give, int64_t 
 {
     struct tn_units *old = s->units;
     bool first = !s->connections;
-    struct tn_connections_options o = {.env = s->o.env, .find = s->o.find, .arg = s->o.arg};
+    struct tn_connections_options o = {.env = s->o.env, .may_run = s->o.may_run, .arg = s->o.arg};
     s->units = units_give;
     tn_fileset_hash(tn_units_files(s->units), s->hash);
     if (first)

@@ -14,9 +14,8 @@ struct tn_serving_options {
     const struct bind_env *env; /* its store is the worker's */
     struct tn_shared *shared;
     int worker; /* number, from 1 */
-    /* Which integration, for connections.h. */
-    bool (*find)(void *arg, int64_t team, const char *id, struct tn_integration *out,
-                 struct tn_err *err);
+    /* For connections.h. */
+    bool (*may_run)(void *arg, const struct tn_integration *i, struct tn_err *err);
     /* Does what they publish go together?  From a call that may run beside the loop. */
     bool (*fits)(void *arg, struct tn_units *units, tn_fault_fn each, void *each_arg,
                  struct tn_err *err);
@@ -30,8 +29,6 @@ void tn_serving_free(struct tn_serving *s); /* NULL does nothing */
 struct tn_units *tn_serving_units(const struct tn_serving *s); /* NULL: none yet; borrowed */
 struct tn_connections *tn_serving_connections(const struct tn_serving *s); /* likewise */
 const char *tn_serving_hash(const struct tn_serving *s); /* of the files that serve; "": none */
-/* The serving files, or those that served last according to the store. */
-TN_MUST_CHECK struct tn_fileset *tn_serving_files(const struct tn_serving *s, struct tn_err *err);
 
 /* Loads a set; units that serve and did not change are taken over.  NULL: err. */
 TN_MUST_CHECK struct tn_units *tn_serving_load(const struct tn_serving *s, struct tn_fileset *files,

@@ -2,6 +2,7 @@
 #include "store_rig.h"
 
 #include "scripts/library.h"
+#include "store/read.h"
 
 struct library_rig {
     struct rig store;
@@ -44,12 +45,62 @@ static struct tn_units *load(struct library_rig *r, const char *field)
     return units;
 }
 
+/* ---- answers ---- */
+
+struct waiting {
+    struct tn_loop *loop;
+    struct tn_found *found;
+    struct tn_fileset *files;
+    struct tn_err *err;
+};
+
+static void on_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct waiting *w = arg;
+    assert_null(err);
+    w->found = tn_found_ref(found);
+    tn_loop_stop(w->loop);
+}
+
+static void on_files(void *arg, struct tn_fileset *files, const struct tn_err *err)
+{
+    struct waiting *w = arg;
+    if (files)
+        w->files = tn_fileset_ref(files);
+    else
+        *w->err = *err;
+    tn_loop_stop(w->loop);
+}
+
+static struct tn_fileset *fetch_set(struct library_rig *r, const char *hash, struct tn_err *err)
+{
+    struct waiting w = {.loop = r->store.loop, .err = err};
+    tn_library_set(r->store.store, hash, on_files, &w);
+    tn_loop_run(r->store.loop);
+    return w.files;
+}
+
+static struct tn_fileset *fetch_unit(struct library_rig *r, const char *unit, struct tn_str start,
+                                     struct tn_err *err)
+{
+    struct waiting w = {.loop = r->store.loop, .err = err};
+    tn_library_unit(r->store.store, unit, start, on_files, &w);
+    tn_loop_run(r->store.loop);
+    return w.files;
+}
+
 /* How many operations the commit had. */
 static size_t keep(struct library_rig *r, const struct tn_units *units)
 {
     struct tn_err err;
+    struct waiting w = {.loop = r->store.loop};
+    struct tn_read *read = tn_read_new(TN_TEAM_SYSTEM);
     struct tn_commit *commit = tn_commit_new(r->store.store);
-    assert_true(tn_library_keep(r->store.store, commit, units, &err));
+    assert_true(tn_library_ask(read, units, &err));
+    tn_store_read(r->store.store, read, NULL, on_found, &w);
+    tn_loop_run(r->store.loop);
+    assert_true(tn_library_keep(commit, units, w.found, &err));
+    tn_found_unref(w.found);
     size_t n = tn_commit_count(commit);
     if (n)
         assert_true(rig_commit(&r->store, commit));
@@ -68,16 +119,16 @@ static void what_was_kept_comes_back_as_it_was(void **state)
     tn_fileset_hash(tn_units_files(units), set);
     assert_int_equal(keep(r, units), 3); /* a text, the set, the unit */
     assert_int_equal(keep(r, units), 0);
-    struct tn_fileset *files = tn_library_set(r->store.store, set, &err);
+    struct tn_fileset *files = fetch_set(r, set, &err);
     assert_non_null(files);
     tn_fileset_hash(files, again);
     assert_string_equal(again, set);
     tn_fileset_unref(files);
-    files = tn_library_unit(r->store.store, "core", generation, &err);
+    files = fetch_unit(r, "core", tn_str(generation), &err);
     tn_fileset_hash(files, again);
     assert_string_equal(again, generation);
     tn_fileset_unref(files);
-    assert_null(tn_library_set(r->store.store, "00", &err));
+    assert_null(fetch_set(r, "00", &err));
     assert_int_equal(err.kind, TN_E_not_found);
     tn_units_unref(units);
 }
@@ -90,13 +141,14 @@ static void generations_are_found_by_their_first_digits(void **state)
     struct tn_err err;
     char found[65];
     keep(r, units);
-    assert_true(
-        tn_library_find(r->store.store, "core", (struct tn_str){generation, 6}, found, &err));
+    struct tn_fileset *files = fetch_unit(r, "core", (struct tn_str){generation, 6}, &err);
+    assert_non_null(files);
+    tn_fileset_hash(files, found);
     assert_string_equal(found, generation);
-    assert_false(tn_library_find(r->store.store, "core", TN_STR("abc"), found, &err));
+    tn_fileset_unref(files);
+    assert_null(fetch_unit(r, "core", TN_STR("abc"), &err));
     assert_int_equal(err.kind, TN_E_invalid);
-    assert_false(
-        tn_library_find(r->store.store, "cor", (struct tn_str){generation, 6}, found, &err));
+    assert_null(fetch_unit(r, "cor", (struct tn_str){generation, 6}, &err));
     assert_int_equal(err.kind, TN_E_not_found);
     tn_units_unref(units);
 }
@@ -114,8 +166,23 @@ static void a_text_that_is_not_what_its_hash_says_is_refused(void **state)
     assert_true(tn_commit_kv_set(commit, TN_TEAM_SYSTEM, tn_library_space, tn_str(key),
                                  TN_STR("return 1"), TN_ANY, 0, &err));
     assert_true(rig_commit(&r->store, commit));
-    assert_null(tn_library_set(r->store.store, set, &err));
+    assert_null(fetch_set(r, set, &err));
     assert_int_equal(err.kind, TN_E_corrupt);
+    tn_units_unref(units);
+}
+
+static void a_fetch_that_is_stopped_calls_nobody(void **state)
+{
+    struct library_rig *r = *state;
+    struct tn_units *units = load(r, "a");
+    struct tn_err err;
+    char set[65];
+    keep(r, units);
+    tn_fileset_hash(tn_units_files(units), set);
+    tn_fetch_stop(tn_library_set(r->store.store, set, NULL, NULL));
+    struct tn_fileset *files = fetch_set(r, set, &err);
+    assert_non_null(files);
+    tn_fileset_unref(files);
     tn_units_unref(units);
 }
 
@@ -126,6 +193,7 @@ int main(void)
         T(what_was_kept_comes_back_as_it_was),
         T(generations_are_found_by_their_first_digits),
         T(a_text_that_is_not_what_its_hash_says_is_refused),
+        T(a_fetch_that_is_stopped_calls_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

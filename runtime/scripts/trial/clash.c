@@ -3,9 +3,8 @@
 
 #include "base/alloc.h"
 #include "base/map.h"
-#include "base/time.h"
 #include "crypto/digest.h"
-#include "store/store.h"
+#include "store/read.h"
 
 enum { RECORDS_MAX = 200000, PAGE = 100, KEY_MAX = 64 * TN_KIB };
 
@@ -16,24 +15,27 @@ struct tn_clash {
     bool open;       /* its records are being read now */
     bool *unchecked; /* one per resource */
     struct tn_map seen;
-    struct tn_page page;
+    struct tn_call *call;
     struct tn_buf cursor, key;
     struct tn_json *json;
-    struct tn_err err; /* of the record at hand */
+    struct tn_err err; /* the clash, or why records cannot be read */
+    void (*wake)(void *arg);
+    void *arg;
 };
 
 struct tn_clash *tn_clash_new(struct tn_store *store, const struct tn_units *from,
-                              const struct tn_units *to)
+                              const struct tn_units *to, void (*wake)(void *arg), void *arg)
 {
     struct tn_clash *c = TN_NEW(struct tn_clash);
     size_t room = (tn_units_resources(to) + 1) * sizeof *c->unchecked;
     c->store = store;
     c->from = from;
     c->to = to;
+    c->wake = wake;
+    c->arg = arg;
     c->unchecked = memset(tn_alloc(room), 0, room);
     c->json = tn_json_new();
     tn_map_init(&c->seen);
-    tn_page_init(&c->page);
     tn_buf_init(&c->cursor, KEY_MAX);
     tn_buf_init(&c->key, KEY_MAX);
     return c;
@@ -42,10 +44,10 @@ struct tn_clash *tn_clash_new(struct tn_store *store, const struct tn_units *fro
 void tn_clash_free(struct tn_clash *c)
 {
     if (!c) return;
+    tn_call_cancel(c->call);
     tn_free(c->unchecked);
     tn_json_free(c->json);
     tn_map_clear(&c->seen, NULL);
-    tn_page_clear(&c->page);
     tn_buf_clear(&c->cursor);
     tn_buf_clear(&c->key);
     tn_free(c);
@@ -95,9 +97,9 @@ static bool take_key(struct tn_clash *c, const struct tn_row *row)
     return !c->key.failed;
 }
 
-static bool look(void *arg, const struct tn_row *row)
+/* False: another record would have the same key. */
+static bool look(struct tn_clash *c, const struct tn_row *row)
 {
-    struct tn_clash *c = arg;
     unsigned char digest[TN_SHA256_LEN];
     char id[TN_ID_LEN + 1];
     if (!take_key(c, row)) return true;
@@ -110,50 +112,77 @@ static bool look(void *arg, const struct tn_row *row)
                    resource(c)->plural, id);
 }
 
-/* False: it cannot be read. */
-static bool read_page(struct tn_clash *c)
+static void close_table(struct tn_clash *c)
 {
-    struct tn_query q = {.team = TN_TEAM_ALL,
-                         .table = resource(c)->plural,
-                         .limit = PAGE,
-                         .cursor = c->cursor.n ? tn_buf_str(&c->cursor) : (struct tn_str){0}};
-    tn_page_clear(&c->page);
-    tn_page_init(&c->page);
-    if (!tn_store_query(c->store, &q, look, c, &c->page, &c->err)) return false;
-    tn_buf_reset(&c->cursor);
-    if (c->page.more) tn_buf_addstr(&c->cursor, tn_buf_str(&c->page.next));
-    return !c->err.kind;
-}
-
-static void open_table(struct tn_clash *c)
-{
-    int64_t count;
+    c->open = false;
+    c->at++;
     tn_map_clear(&c->seen, NULL);
     tn_map_init(&c->seen);
     tn_buf_reset(&c->cursor);
-    c->open = has_other_key(c) &&
-              tn_store_count(c->store, TN_TEAM_ALL, resource(c)->plural, &count, &c->err);
-    if (c->open && count > RECORDS_MAX) {
-        c->unchecked[c->at] = true;
-        c->open = false;
-    }
 }
+
+enum { PAGE_QUESTION, COUNT_QUESTION };
 
 /* False: c->err. */
-static bool go_on(struct tn_clash *c)
+static bool take_page(struct tn_clash *c, const struct tn_found *found)
 {
-    if (!c->open) open_table(c);
-    if (c->open && !read_page(c)) return false;
-    c->open = c->open && c->page.more;
-    if (!c->open) c->at++;
-    return !c->err.kind;
+    const struct tn_list *list;
+    const struct tn_row *row;
+    const struct tn_err *why = tn_found_err(found, PAGE_QUESTION);
+    if (!why && !c->open) why = tn_found_err(found, COUNT_QUESTION);
+    if (why) {
+        c->err = *why;
+        return false;
+    }
+    if (!c->open && tn_found_list(found, COUNT_QUESTION)->total > RECORDS_MAX) {
+        c->unchecked[c->at] = true;
+        close_table(c);
+        return true;
+    }
+    c->open = true;
+    for (size_t i = 0; (row = tn_found_row(found, PAGE_QUESTION, i)); i++)
+        if (!look(c, row)) return false;
+    list = tn_found_list(found, PAGE_QUESTION);
+    tn_buf_reset(&c->cursor);
+    if (list->more)
+        tn_buf_addstr(&c->cursor, list->next);
+    else
+        close_table(c);
+    return true;
 }
 
-bool tn_clash_step(struct tn_clash *c, int64_t until_us, struct tn_err *err)
+static void page_found(void *arg, struct tn_found *found, const struct tn_err *err)
 {
-    tn_err_clear(&c->err);
-    while (c->at < tn_units_resources(c->to) && go_on(c))
-        if (tn_mono_us() >= until_us) return true;
+    struct tn_clash *c = arg;
+    c->call = NULL;
+    if (err)
+        c->err = *err;
+    else if (take_page(c, found))
+        tn_err_clear(&c->err);
+    c->wake(c->arg);
+}
+
+static void read_page(struct tn_clash *c)
+{
+    const char *table = resource(c)->plural;
+    struct tn_read *read = tn_read_new(TN_TEAM_ALL);
+    tn_read_query(read, &(struct tn_query){.table = table,
+                                           .limit = PAGE,
+                                           .cursor = c->cursor.n ? tn_buf_str(&c->cursor)
+                                                                 : (struct tn_str){0}});
+    if (!c->open) tn_read_count(read, table);
+    c->call = tn_store_read(c->store, read, NULL, page_found, c);
+}
+
+bool tn_clash_step(struct tn_clash *c, struct tn_err *err)
+{
+    while (!c->err.kind && c->at < tn_units_resources(c->to)) {
+        if (c->open || has_other_key(c)) {
+            read_page(c);
+            return true;
+        }
+        c->at++;
+    }
     *err = c->err;
     return false;
 }

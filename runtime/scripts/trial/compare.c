@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "access/integration.h"
 #include "base/alloc.h"
 #include "base/field.h"
 #include "base/limits.h"
@@ -10,6 +11,7 @@
 #include "bind/bind_map.h"
 #include "mapping/apply.h"
 #include "script/isolate.h"
+#include "store/read.h"
 
 enum { EXAMPLES = 3, VALUE_MAX = 2000 };
 
@@ -159,15 +161,30 @@ static void write_side(struct tn_jw *w, const char *key, const struct result *r,
     tn_jw_end(w);
 }
 
-static void write_result(struct tn_jw *w, const struct tn_names *names, const struct result *r)
+/* One that is gone is called by its id. */
+static void write_name(struct tn_jw *w, const struct result *r, const struct tn_found *names,
+                       size_t i)
+{
+    struct tn_json *json = tn_json_new();
+    struct tn_arena arena;
+    struct tn_err err;
+    struct tn_str name = tn_str(r->integration);
+    const struct tn_row *row = names ? tn_found_row(names, i, 0) : NULL;
+    tn_arena_init(&arena);
+    if (row && tn_json_parse(json, row->body, &err))
+        tn_jtext(tn_jget_z(tn_json_root(json), "name"), &arena, &name);
+    tn_jw_kstr(w, "integrationName", name);
+    tn_arena_clear(&arena);
+    tn_json_free(json);
+}
+
+/* Its name is in the answer at. */
+static void write_result(struct tn_jw *w, const struct tn_found *names, size_t at,
+                         const struct result *r)
 {
     tn_jw_object(w);
     tn_jw_kz(w, "integration", r->integration);
-    if (names) {
-        char name[128];
-        names->name(names->arg, r->integration, name, sizeof name);
-        tn_jw_kz(w, "integrationName", name);
-    }
+    if (names) write_name(w, r, names, at);
     tn_jw_kz(w, "operation", r->operation);
     tn_jw_kz(w, "mapping", r->mapping);
     tn_jw_kint(w, "records", r->records);
@@ -194,12 +211,21 @@ static void write_result(struct tn_jw *w, const struct tn_names *names, const st
     tn_jw_end(w);
 }
 
-void tn_findings_write(const struct tn_findings *f, const struct tn_names *names, struct tn_jw *w)
+void tn_findings_write(const struct tn_findings *f, const struct tn_found *names, struct tn_jw *w)
 {
+    size_t i = 0;
     tn_jw_key(w, TN_STR("mappings"));
     tn_jw_array(w);
-    for (const struct result *r = f->first; r; r = r->next) write_result(w, names, r);
+    for (const struct result *r = f->first; r; r = r->next) write_result(w, names, i++, r);
     tn_jw_end(w);
+}
+
+size_t tn_findings_ask(const struct tn_findings *f, struct tn_read *read)
+{
+    size_t n = 0;
+    for (const struct result *r = f->first; r; r = r->next, n++)
+        tn_integration_ask(read, tn_str(r->integration));
+    return n;
 }
 
 /* Reads what write_result wrote and adds it to the results. */

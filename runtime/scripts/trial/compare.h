@@ -10,6 +10,8 @@
 
 struct tn_compare;
 struct tn_findings;
+struct tn_found;
+struct tn_read;
 
 /* Records of one operation; all borrowed until the sample was worked. */
 struct tn_sample {
@@ -40,14 +42,12 @@ void tn_compare_changes(const struct tn_compare *c, struct tn_jw *w);
 
 struct tn_findings *tn_findings_new(void);
 void tn_findings_free(struct tn_findings *f); /* NULL does nothing */
-/* The names that people gave to integrations. */
-struct tn_names {
-    void (*name)(void *arg, const char *integration, char *out, size_t room);
-    void *arg;
-};
-/* write gives the member `mappings` (names NULL: integrations by their ids alone); add takes an
- * object with that member and adds it to the findings. */
-void tn_findings_write(const struct tn_findings *f, const struct tn_names *names, struct tn_jw *w);
+/* Asks for the names that people gave to the integrations that were found, in a read of its own (of
+ * their team), and returns how many. 0: there is nothing to read. */
+size_t tn_findings_ask(const struct tn_findings *f, struct tn_read *read);
+/* write gives the member `mappings` (names: the answer; NULL: integrations by their ids alone); add
+ * takes an object with that member and adds it to the findings. */
+void tn_findings_write(const struct tn_findings *f, const struct tn_found *names, struct tn_jw *w);
 void tn_findings_read(struct tn_findings *f, struct tn_jval written);
 
 struct tn_findings_sum {

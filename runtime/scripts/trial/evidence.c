@@ -4,12 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "access/integration.h"
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/time.h"
 #include "store/commit.h"
-#include "store/store.h"
+#include "store/read.h"
 #include "sync/tap.h"
 
 enum { ROW_MAX = 64 * 1024, SAMPLE_MAX = 512 * 1024, SEALED_MAX = 2 * TN_MIB, KEY_MAX = 256 };
@@ -24,6 +23,10 @@ struct watched {
     struct tn_json *json;
     int64_t team, pages, days;
     unsigned slot;
+    struct tn_call *call;                 /* that reads the slot */
+    char *early[TN_LIMIT_EVIDENCE_PAGES]; /* samples that came before it was read */
+    size_t early_length[TN_LIMIT_EVIDENCE_PAGES], early_count;
+    bool closed;
     char prefix[KEY_MAX - 16]; /* "<integration>/<operation>/" */
     char mapping[128];
 };
@@ -80,6 +83,17 @@ static void keep(struct watched *w, struct tn_str sample)
     tn_buf_clear(&sealed);
 }
 
+/* A run does not wait for the slot. */
+static void keep_in_turn(struct watched *w, struct tn_str sample)
+{
+    if (!w->call) {
+        keep(w, sample);
+    } else if (w->early_count < TN_LIMIT_EVIDENCE_PAGES) {
+        w->early[w->early_count] = tn_strndup(sample.p, sample.n);
+        w->early_length[w->early_count++] = sample.n;
+    }
+}
+
 static void sample(void *arg, const struct tn_source_page *page)
 {
     struct watched *w = arg;
@@ -96,32 +110,49 @@ static void sample(void *arg, const struct tn_source_page *page)
     add_rows(w, page, &to);
     tn_jw_end(&to);
     tn_jw_end(&to);
-    if (tn_buf_ok(&text, "a sample", &err)) keep(w, tn_buf_str(&text));
+    if (tn_buf_ok(&text, "a sample", &err)) keep_in_turn(w, tn_buf_str(&text));
     tn_buf_clear(&text);
+}
+
+static void watched_free(struct watched *w)
+{
+    while (w->early_count) tn_free(w->early[--w->early_count]);
+    tn_json_free(w->json);
+    tn_free(w);
 }
 
 static void closed(void *arg)
 {
     struct watched *w = arg;
-    tn_json_free(w->json);
-    tn_free(w);
+    w->closed = true;
+    if (!w->call) watched_free(w);
 }
 
 static const struct tn_tap tap = {.look = sample, .closed = closed};
 
-/* The slot of the ring that is written next. */
-static unsigned next_slot(const struct watched *w)
+static void slot_found(void *arg, struct tn_found *found, const struct tn_err *err)
 {
-    struct tn_buf value;
-    struct tn_err err;
+    struct watched *w = arg;
+    w->call = NULL;
+    if (!err && !tn_found_err(found, 0)) {
+        char text[16];
+        snprintf(text, sizeof text, "%.*s", TN_FMT(tn_found_kv(found, 0, 0)->value));
+        w->slot = (unsigned)strtoul(text, NULL, 10) % TN_LIMIT_EVIDENCE_PAGES;
+    }
+    for (size_t i = 0; !err && i < w->early_count; i++)
+        keep(w, (struct tn_str){w->early[i], w->early_length[i]});
+    while (w->early_count) tn_free(w->early[--w->early_count]);
+    if (w->closed) watched_free(w);
+}
+
+/* Reads the slot of the ring that is written next. */
+static void read_slot(struct watched *w)
+{
+    struct tn_read *read = tn_read_new(w->team);
     char key[KEY_MAX];
-    unsigned slot = 0;
     snprintf(key, sizeof key, "%snext", w->prefix);
-    tn_buf_init(&value, 64);
-    if (tn_store_kv_get(w->store, w->team, space, tn_str(key), &value, NULL, &err))
-        slot = (unsigned)strtoul(value.p, NULL, 10) % TN_LIMIT_EVIDENCE_PAGES;
-    tn_buf_clear(&value);
-    return slot;
+    tn_read_kv(read, space, tn_str(key));
+    w->call = tn_store_read(w->store, read, NULL, slot_found, w);
 }
 
 void tn_evidence_watch(struct tn_store *store, const struct tn_secrets *secrets, int64_t days,
@@ -136,45 +167,67 @@ void tn_evidence_watch(struct tn_store *store, const struct tn_secrets *secrets,
     w->json = tn_json_new();
     snprintf(w->prefix, sizeof w->prefix, "%.63s/%.63s/", r->integration, r->operation);
     tn_source_mapping(source, w->mapping, sizeof w->mapping);
-    w->slot = next_slot(w);
+    read_slot(w);
     tn_source_tap(source, &tap, w);
 }
 
 /* ---- forgetting ---- */
 
 struct forgetting {
+    struct tn_store *store;
     struct tn_commit *commit;
     int64_t team;
-    struct tn_err *err;
-    char after[KEY_MAX];
-    bool ok, more;
+    char prefix[80], after[KEY_MAX];
+    void (*done)(void *arg, const struct tn_err *err);
+    void *arg;
 };
 
-static bool forget_one(void *arg, struct tn_str key, struct tn_str value, int64_t version)
+static void forget_next(struct forgetting *f);
+
+static bool forget_these(struct forgetting *f, const struct tn_found *found, struct tn_err *err)
 {
-    struct forgetting *f = arg;
-    (void)value, (void)version;
-    f->more = true;
-    snprintf(f->after, sizeof f->after, "%.*s", TN_FMT(key));
-    f->ok = tn_commit_kv_delete(f->commit, f->team, space, key, TN_ANY, f->err);
-    return f->ok;
+    const struct tn_kv *kv;
+    const struct tn_err *why = tn_found_err(found, 0);
+    if (why) {
+        *err = *why;
+        return false;
+    }
+    for (size_t i = 0; (kv = tn_found_kv(found, 0, i)); i++) {
+        snprintf(f->after, sizeof f->after, "%.*s", TN_FMT(kv->key));
+        if (!tn_commit_kv_delete(f->commit, f->team, space, kv->key, TN_ANY, err)) return false;
+    }
+    return true;
 }
 
-bool tn_evidence_forget(struct tn_store *store, int64_t team, const char *id,
-                        struct tn_commit *commit, struct tn_err *err)
+static void kept_found(void *arg, struct tn_found *found, const struct tn_err *err)
 {
-    struct forgetting f = {.commit = commit, .team = team, .err = err, .ok = true, .more = true};
-    char prefix[80];
-    snprintf(prefix, sizeof prefix, "%.63s/", id);
-    while (f.ok && f.more) {
-        char after[KEY_MAX];
-        f.more = false;
-        snprintf(after, sizeof after, "%s", f.after);
-        if (!tn_store_kv_list(store, team, space, tn_str(prefix), tn_str(after), 1, forget_one, &f,
-                              err))
-            return false;
+    struct forgetting *f = arg;
+    struct tn_err why;
+    if (!err && !forget_these(f, found, &why)) err = &why;
+    if (!err && tn_found_list(found, 0)->more) {
+        forget_next(f);
+        return;
     }
-    return f.ok;
+    f->done(f->arg, err);
+    tn_free(f);
+}
+
+static void forget_next(struct forgetting *f)
+{
+    struct tn_read *read = tn_read_new(f->team);
+    tn_read_kv_list(read, space, tn_str(f->prefix), tn_str(f->after), TN_LIMIT_PAGE);
+    tn_store_read(f->store, read, NULL, kept_found, f);
+}
+
+void tn_evidence_forget(struct tn_store *store, int64_t team, const char *id,
+                        struct tn_commit *commit, void (*done)(void *arg, const struct tn_err *err),
+                        void *arg)
+{
+    struct forgetting *f = TN_NEW(struct forgetting);
+    *f = (struct forgetting){
+        .store = store, .commit = commit, .team = team, .done = done, .arg = arg};
+    snprintf(f->prefix, sizeof f->prefix, "%.63s/", id);
+    forget_next(f);
 }
 
 /* ---- reading ---- */
@@ -190,12 +243,6 @@ void tn_evidence_clear(struct tn_evidence *e)
     tn_buf_clear(&e->text);
 }
 
-struct taking {
-    struct tn_evidence *e;
-    const struct tn_secrets *secrets;
-    bool found, sample;
-};
-
 static void name_parts(struct tn_evidence *e)
 {
     struct tn_str rest = tn_str(e->after), id, operation;
@@ -206,17 +253,13 @@ static void name_parts(struct tn_evidence *e)
 }
 
 /* Skips a sample that cannot be decrypted (another master key, damage). */
-static bool take(void *arg, struct tn_str key, struct tn_str value, int64_t version)
+static bool take(struct tn_evidence *e, const struct tn_kv *kv, const struct tn_secrets *secrets)
 {
-    struct taking *t = arg;
     struct tn_err err;
-    (void)version;
-    t->found = true;
-    snprintf(t->e->after, sizeof t->e->after, "%.*s", TN_FMT(key));
-    tn_buf_reset(&t->e->text);
-    t->sample = !tn_str_ends(key, "/next") &&
-                tn_unseal(&t->secrets->payload, value, key, &t->e->text, &err);
-    return false;
+    snprintf(e->after, sizeof e->after, "%.*s", TN_FMT(kv->key));
+    tn_buf_reset(&e->text);
+    return !tn_str_ends(kv->key, "/next") &&
+           tn_unseal(&secrets->payload, kv->value, kv->key, &e->text, &err);
 }
 
 static bool understand(struct tn_evidence *e, struct tn_json *json)
@@ -233,32 +276,23 @@ static bool understand(struct tn_evidence *e, struct tn_json *json)
     return e->rows.n > 0;
 }
 
-bool tn_evidence_next(struct tn_store *store, const struct tn_secrets *secrets, int64_t team,
-                      struct tn_json *json, struct tn_evidence *e, struct tn_err *err)
+size_t tn_evidence_ask(const struct tn_evidence *e, struct tn_read *read)
 {
-    for (;;) {
-        struct taking t = {.e = e, .secrets = secrets};
-        char after[sizeof e->after];
-        snprintf(after, sizeof after, "%s", e->after);
-        if (!tn_store_kv_list(store, team, space, TN_STR(""), tn_str(after), 1, take, &t, err))
-            return false;
-        if (!t.found) return tn_fail(err, TN_E_not_found, "no more samples");
-        if (!t.sample || !understand(e, json)) continue;
-        name_parts(e);
-        return true;
-    }
+    return tn_read_kv_list(read, space, TN_STR(""), tn_str(e->after), 1);
 }
 
-void tn_evidence_name(void *arg, const char *integration, char *out, size_t room)
+bool tn_evidence_found(struct tn_evidence *e, const struct tn_found *found, size_t question,
+                       const struct tn_secrets *secrets, struct tn_json *json, bool *sample,
+                       struct tn_err *err)
 {
-    const struct tn_evidence_names *n = arg;
-    struct tn_integration i;
-    struct tn_err err;
-    tn_integration_init(&i);
-    bool there = tn_integration_load(&i, n->store, n->secrets, n->team, tn_str(integration), &err);
-    if (there)
-        snprintf(out, room, "%.*s", TN_FMT(i.name));
-    else
-        snprintf(out, room, "%s", integration);
-    tn_integration_clear(&i);
+    const struct tn_err *why = tn_found_err(found, question);
+    if (why) {
+        *err = *why;
+        return false;
+    }
+    const struct tn_kv *kv = tn_found_kv(found, question, 0);
+    if (!kv) return tn_fail(err, TN_E_not_found, "no more samples");
+    *sample = take(e, kv, secrets) && understand(e, json);
+    if (*sample) name_parts(e);
+    return true;
 }

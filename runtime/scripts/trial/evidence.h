@@ -11,6 +11,8 @@
 #include "sync/source.h"
 
 struct tn_commit;
+struct tn_found;
+struct tn_read;
 struct tn_store;
 
 /* Taps a source that was just opened (sync/tap.h) and keeps samples of its pages, in commits of
@@ -19,18 +21,11 @@ struct tn_store;
 void tn_evidence_watch(struct tn_store *store, const struct tn_secrets *secrets, int64_t days,
                        const struct tn_run_request *r, struct tn_source *source);
 
-/* Adds to commit the removal of all samples of this integration. */
-TN_MUST_CHECK bool tn_evidence_forget(struct tn_store *store, int64_t team, const char *id,
-                                      struct tn_commit *commit, struct tn_err *err);
-
-/* Names the integrations of a team. */
-struct tn_evidence_names {
-    struct tn_store *store;
-    const struct tn_secrets *secrets;
-    int64_t team;
-};
-/* The name of one (arg: struct tn_evidence_names); its id when it is gone. */
-void tn_evidence_name(void *arg, const char *integration, char *out, size_t room);
+/* Adds to commit the removal of all samples of this integration. Borrows commit until done,
+ * which is called once, in a later turn; err is NULL unless it failed. */
+void tn_evidence_forget(struct tn_store *store, int64_t team, const char *id,
+                        struct tn_commit *commit, void (*done)(void *arg, const struct tn_err *err),
+                        void *arg);
 
 struct tn_evidence {
     char integration[64], operation[64]; /* id; name */
@@ -41,9 +36,11 @@ struct tn_evidence {
 };
 void tn_evidence_init(struct tn_evidence *e);
 void tn_evidence_clear(struct tn_evidence *e);
-/* The next sample of a team, one after the other.  False with kind not_found: no more. */
-TN_MUST_CHECK bool tn_evidence_next(struct tn_store *store, const struct tn_secrets *secrets,
-                                    int64_t team, struct tn_json *json, struct tn_evidence *e,
-                                    struct tn_err *err);
+/* The next of what a team has kept: a question, and its answer.  False with kind not_found: no
+ * more. sample: it is one, else go on with the next. */
+size_t tn_evidence_ask(const struct tn_evidence *e, struct tn_read *read);
+TN_MUST_CHECK bool tn_evidence_found(struct tn_evidence *e, const struct tn_found *found,
+                                     size_t question, const struct tn_secrets *secrets,
+                                     struct tn_json *json, bool *sample, struct tn_err *err);
 
 #endif

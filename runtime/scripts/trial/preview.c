@@ -9,6 +9,7 @@
 #include "scripts/trial/evidence.h"
 #include "loop/loop.h"
 #include "script/errand.h"
+#include "store/read.h"
 
 enum { SLICE_US = 2000, ANSWER_MAX = 16 * TN_MIB };
 
@@ -21,12 +22,14 @@ struct tn_preview {
     struct tn_err err;      /* why it could not be loaded */
     struct tn_findings *findings;
     struct tn_timer *turn;
+    struct tn_call *call; /* for the next sample, or for names */
     struct tn_evidence evidence;
     struct tn_json *sample;
     bool in_sample;
 };
 
-static void answer(struct tn_preview *p)
+/* May free p. */
+static void answer(struct tn_preview *p, const struct tn_found *names)
 {
     struct tn_buf out;
     struct tn_jw w;
@@ -41,9 +44,7 @@ static void answer(struct tn_preview *p)
     tn_jw_kz(&w, "active", hash);
     tn_compare_changes(p->compare, &w);
     tn_clash_write(p->clash, &w);
-    struct tn_evidence_names whose = {p->o.env->store, p->o.env->secrets, p->o.team};
-    struct tn_names names = {tn_evidence_name, &whose};
-    tn_findings_write(p->findings, &names, &w);
+    tn_findings_write(p->findings, names, &w);
     tn_jw_end(&w);
     if (tn_buf_ok(&out, "the preview", &err))
         p->o.done(p->o.arg, tn_buf_str(&out), NULL);
@@ -52,58 +53,93 @@ static void answer(struct tn_preview *p)
     tn_buf_clear(&out);
 }
 
-static bool next_sample(struct tn_preview *p, struct tn_err *err)
+static void fail(struct tn_preview *p, const struct tn_err *err)
 {
+    p->o.done(p->o.arg, TN_STR(""), err); /* may free p */
+}
+
+static void names_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct tn_preview *p = arg;
+    p->call = NULL;
+    if (err)
+        fail(p, err);
+    else
+        answer(p, found);
+}
+
+static void read_names(struct tn_preview *p)
+{
+    struct tn_read *read = tn_read_new(p->o.team);
+    if (tn_findings_ask(p->findings, read)) {
+        p->call = tn_store_read(p->o.env->store, read, NULL, names_found, p);
+        return;
+    }
+    tn_read_free(read);
+    answer(p, NULL);
+}
+
+static void sample_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct tn_preview *p = arg;
     struct tn_evidence *e = &p->evidence;
-    if (!tn_evidence_next(p->o.env->store, p->o.env->secrets, p->o.team, p->sample, e, err))
-        return false;
+    struct tn_err why;
+    bool sample;
+    p->call = NULL;
+    if (!err && !tn_evidence_found(e, found, 0, p->o.env->secrets, p->sample, &sample, &why))
+        err = &why;
+    if (err && err->kind == TN_E_not_found) {
+        read_names(p);
+        return;
+    }
+    if (err) {
+        fail(p, err);
+        return;
+    }
     struct tn_sample s = {.integration = e->integration,
                           .operation = e->operation,
                           .mapping = e->mapping,
                           .text = e->rows};
-    p->in_sample = tn_compare_sample(p->compare, &s, p->findings);
-    return true;
+    p->in_sample = sample && tn_compare_sample(p->compare, &s, p->findings);
+    tn_timer_set(p->turn, 0);
+}
+
+static void read_sample(struct tn_preview *p)
+{
+    struct tn_read *read = tn_read_new(p->o.team);
+    tn_evidence_ask(&p->evidence, read);
+    p->call = tn_store_read(p->o.env->store, read, NULL, sample_found, p);
 }
 
 /* The preview refuses keys that the store would refuse. False: there is more to look at, or the
  * preview was answered. */
-static bool look_at_keys(struct tn_preview *p, int64_t until)
+static bool look_at_keys(struct tn_preview *p)
 {
     struct tn_err err;
     if (p->keys_seen) return true;
-    if (tn_clash_step(p->clash, until, &err)) {
-        tn_timer_set(p->turn, 0);
-        return false;
-    }
+    if (tn_clash_step(p->clash, &err)) return false;
     p->keys_seen = true;
     if (!err.kind) return true;
-    p->o.done(p->o.arg, TN_STR(""), &err); /* may free p */
+    fail(p, &err);
     return false;
 }
 
 static void step(void *arg)
 {
     struct tn_preview *p = arg;
-    struct tn_err err;
-    int64_t until = tn_mono_us() + SLICE_US;
-    if (!look_at_keys(p, until)) return;
-    do {
-        if (p->in_sample) {
-            enum tn_compared how = tn_compare_step(p->compare, until);
-            if (how == TN_COMPARED_waits) return;
-            p->in_sample = how == TN_COMPARED_more;
-        } else if (!next_sample(p, &err)) {
-            if (err.kind == TN_E_not_found)
-                answer(p); /* may free p */
-            else
-                p->o.done(p->o.arg, TN_STR(""), &err);
-            return;
-        }
-    } while (tn_mono_us() < until);
-    tn_timer_set(p->turn, 0);
+    if (!look_at_keys(p)) return;
+    if (p->in_sample) {
+        enum tn_compared how = tn_compare_step(p->compare, tn_mono_us() + SLICE_US);
+        if (how == TN_COMPARED_waits) return;
+        p->in_sample = how == TN_COMPARED_more;
+    }
+    if (p->in_sample)
+        tn_timer_set(p->turn, 0);
+    else
+        read_sample(p);
 }
 
-static void compare_wakes(void *arg)
+static void wakes(void *arg)
 {
     struct tn_preview *p = arg;
     tn_timer_set(p->turn, 0);
@@ -113,7 +149,7 @@ static void compare_wakes(void *arg)
 static void load_both(void *arg)
 {
     struct tn_preview *p = arg;
-    p->compare = tn_compare_new(p->o.env->host, p->o.from, p->o.to, compare_wakes, p, &p->err);
+    p->compare = tn_compare_new(p->o.env->host, p->o.from, p->o.to, wakes, p, &p->err);
 }
 
 static void both_loaded(void *arg)
@@ -121,11 +157,11 @@ static void both_loaded(void *arg)
     struct tn_preview *p = arg;
     p->loading = NULL;
     if (p->compare) {
-        p->clash =
-            tn_clash_new(p->o.env->store, tn_compare_from(p->compare), tn_compare_to(p->compare));
+        p->clash = tn_clash_new(p->o.env->store, tn_compare_from(p->compare),
+                                tn_compare_to(p->compare), wakes, p);
         tn_timer_set(p->turn, 0);
     } else {
-        p->o.done(p->o.arg, TN_STR(""), &p->err);
+        fail(p, &p->err);
     }
 }
 
@@ -147,6 +183,7 @@ void tn_preview_free(struct tn_preview *p)
 {
     if (!p) return;
     tn_errand_stop(p->loading);
+    tn_call_cancel(p->call);
     tn_timer_free(p->turn);
     tn_clash_free(p->clash);
     tn_compare_free(p->compare);

@@ -10,10 +10,10 @@
 #include "base/time.h"
 #include "scripts/library.h"
 #include "scripts/trial/compare.h"
-#include "scripts/trial/evidence.h"
 #include "loop/loop.h"
 #include "script/errand.h"
 #include "store/commit.h"
+#include "store/read.h"
 #include "sync/tap.h"
 
 enum { SLICE_US = 2000, KEEP_EVERY_MS = 500, FOUND_MAX = 4 * TN_MIB, KEY_MAX = 128 };
@@ -32,15 +32,24 @@ static void take_text(struct tn_jval v, const char *key, char *out, size_t room)
     tn_arena_clear(&arena);
 }
 
-bool tn_shadow_stored(struct tn_store *store, struct tn_shadow_wish *out, struct tn_err *err)
+size_t tn_shadow_ask(struct tn_read *read)
 {
-    struct tn_json *json = tn_json_new();
-    struct tn_buf value;
+    return tn_read_kv(read, tn_library_space, tn_str(wish_key));
+}
+
+bool tn_shadow_found(const struct tn_found *found, size_t question, struct tn_shadow_wish *out,
+                     struct tn_err *err)
+{
+    const struct tn_err *why = tn_found_err(found, question);
+    struct tn_json *json;
+    bool ok;
     *out = (struct tn_shadow_wish){.from = ""};
-    tn_buf_init(&value, 4 * TN_KIB);
-    bool ok = tn_store_kv_get(store, TN_TEAM_SYSTEM, tn_library_space, tn_str(wish_key), &value,
-                              NULL, err) &&
-              tn_json_parse(json, tn_buf_str(&value), err);
+    if (why) {
+        *err = *why;
+        return false;
+    }
+    json = tn_json_new();
+    ok = tn_json_parse(json, tn_found_kv(found, question, 0)->value, err);
     if (ok) {
         struct tn_jval v = tn_json_root(json);
         take_text(v, "from", out->from, sizeof out->from);
@@ -49,7 +58,6 @@ bool tn_shadow_stored(struct tn_store *store, struct tn_shadow_wish *out, struct
         tn_jint(tn_jget_z(v, "since"), &out->since_ms);
         tn_jint(tn_jget_z(v, "until"), &out->until_ms);
     }
-    tn_buf_clear(&value);
     tn_json_free(json);
     return ok;
 }
@@ -92,6 +100,8 @@ struct team {
     struct team *next;
     int64_t team, pages_left_out;
     struct tn_findings *findings;
+    struct tn_shadow *shadow;
+    bool reading; /* what a predecessor had kept: not written before that is added */
     bool dirty;
 };
 
@@ -124,36 +134,22 @@ static void read_found(struct team *t, struct tn_jval found)
     tn_findings_read(t->findings, found);
 }
 
-struct reading {
-    const struct tn_secrets *secrets;
-    struct team *into;
-    struct tn_json *json;
-};
-
 /* Skips findings that cannot be decrypted (another master key, damage). */
-static bool read_sealed(void *arg, struct tn_str key, struct tn_str value, int64_t version)
+static void read_kept(const struct tn_found *found, const struct tn_secrets *secrets,
+                      struct team *into)
 {
-    struct reading *r = arg;
-    struct tn_buf text;
-    struct tn_err err;
-    (void)version;
-    tn_buf_init(&text, FOUND_MAX);
-    if (tn_unseal(&r->secrets->payload, value, key, &text, &err) &&
-        tn_json_parse(r->json, tn_buf_str(&text), &err))
-        read_found(r->into, tn_json_root(r->json));
-    tn_buf_clear(&text);
-    return true;
-}
-
-/* Reads the findings that workers kept: of all of them, or of one (its whole key as prefix). */
-static bool read_kept(struct tn_store *store, const struct tn_secrets *secrets, int64_t team,
-                      const char *prefix, struct team *into, struct tn_err *err)
-{
-    struct reading r = {secrets, into, tn_json_new()};
-    bool ok = tn_store_kv_list(store, team, space, tn_str(prefix), TN_STR(""), 1000, read_sealed,
-                               &r, err);
-    tn_json_free(r.json);
-    return ok;
+    struct tn_json *json = tn_json_new();
+    const struct tn_kv *kv;
+    for (size_t i = 0; (kv = tn_found_kv(found, 0, i)); i++) {
+        struct tn_buf text;
+        struct tn_err err;
+        tn_buf_init(&text, FOUND_MAX);
+        if (tn_unseal(&secrets->payload, kv->value, kv->key, &text, &err) &&
+            tn_json_parse(json, tn_buf_str(&text), &err))
+            read_found(into, tn_json_root(json));
+        tn_buf_clear(&text);
+    }
+    tn_json_free(json);
 }
 
 static void own_key(const struct tn_shadow *s, char key[KEY_MAX])
@@ -163,26 +159,7 @@ static void own_key(const struct tn_shadow *s, char key[KEY_MAX])
     snprintf(key + n, KEY_MAX - n, "%03d", s->o.worker);
 }
 
-/* A worker that replaces a dead one goes on with the findings of that one. */
-static struct team *team_of(struct tn_shadow *s, int64_t team)
-{
-    char key[KEY_MAX];
-    struct tn_err err;
-    for (struct team *t = s->teams; t; t = t->next)
-        if (t->team == team) return t;
-    struct team *t = TN_NEW(struct team);
-    t->team = team;
-    t->findings = tn_findings_new();
-    t->next = s->teams;
-    s->teams = t;
-    own_key(s, key);
-    if (!read_kept(s->o.env->store, s->o.secrets, team, key, t, &err))
-        tn_log(s->o.env->log, TN_LOG_warn, "scripts", "the findings of a shadow cannot be read: %s",
-               err.text);
-    return t;
-}
-
-static void write_found(const struct team *t, const struct tn_names *names, struct tn_jw *w)
+static void write_found(const struct team *t, const struct tn_found *names, struct tn_jw *w)
 {
     tn_jw_kint(w, "pagesLeftOut", t->pages_left_out);
     tn_findings_write(t->findings, names, w);
@@ -231,13 +208,55 @@ static void keep_all(void *arg)
 {
     struct tn_shadow *s = arg;
     for (struct team *t = s->teams; t; t = t->next)
-        if (t->dirty) keep_team(s, t);
+        if (t->dirty && !t->reading) keep_team(s, t);
 }
 
 static void touch(struct tn_shadow *s, struct team *t)
 {
     t->dirty = true;
     if (!tn_timer_armed(s->keep)) tn_timer_set(s->keep, KEEP_EVERY_MS);
+}
+
+static void unref(struct tn_shadow *s);
+
+static void predecessor_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct team *t = arg;
+    struct tn_shadow *s = t->shadow;
+    t->reading = false;
+    if (!err) err = tn_found_err(found, 0);
+    if (!err)
+        read_kept(found, s->o.secrets, t);
+    else if (err->kind != TN_E_cancelled)
+        tn_log(s->o.env->log, TN_LOG_warn, "scripts", "what a shadow found: %s", err->text);
+    if (s->stopped && t->dirty && (!err || err->kind != TN_E_cancelled)) keep_team(s, t);
+    unref(s);
+}
+
+/* A worker that took the place of a dead one goes on with what that had kept. */
+static void read_predecessor(struct tn_shadow *s, struct team *t)
+{
+    struct tn_read *read = tn_read_new(t->team);
+    char key[KEY_MAX];
+    own_key(s, key);
+    tn_read_kv_list(read, space, tn_str(key), TN_STR(""), TN_LIMIT_PAGE);
+    t->reading = true;
+    s->refs++;
+    tn_store_read(s->o.env->store, read, NULL, predecessor_found, t);
+}
+
+static struct team *team_of(struct tn_shadow *s, int64_t team)
+{
+    for (struct team *t = s->teams; t; t = t->next)
+        if (t->team == team) return t;
+    struct team *t = TN_NEW(struct team);
+    t->team = team;
+    t->shadow = s;
+    t->findings = tn_findings_new();
+    t->next = s->teams;
+    s->teams = t;
+    read_predecessor(s, t);
+    return t;
 }
 
 /* ---- pages ---- */
@@ -306,6 +325,12 @@ static void look(void *arg, const struct tn_source_page *page)
 static void unref(struct tn_shadow *s)
 {
     if (--s->refs) return;
+    while (s->teams) {
+        struct team *t = s->teams;
+        s->teams = t->next;
+        tn_findings_free(t->findings);
+        tn_free(t);
+    }
     tn_free(s);
 }
 
@@ -404,36 +429,103 @@ void tn_shadow_stop(struct tn_shadow *s)
     tn_timer_free(s->keep);
     tn_compare_free(s->compare);
     while (s->queue) drop_page(s);
-    while (s->teams) {
-        struct team *t = s->teams;
-        s->teams = t->next;
-        tn_findings_free(t->findings);
-        tn_free(t);
-    }
     unref(s);
 }
 
-bool tn_shadow_write(struct tn_store *store, const struct tn_secrets *secrets, int64_t team,
-                     const struct tn_shadow_wish *wish, bool running, struct tn_jw *w,
-                     struct tn_err *err)
+/* ---- all workers' ---- */
+
+struct showing {
+    struct tn_store *store;
+    const struct tn_secrets *secrets;
+    int64_t team;
+    struct tn_shadow_wish wish;
+    bool running;
+    struct team all;
+    tn_shadow_shown_fn done;
+    void *arg;
+};
+
+static void show_end(struct showing *g, struct tn_str json, const struct tn_err *err)
 {
-    struct team all = {.findings = tn_findings_new()};
-    char prefix[KEY_MAX], text[TN_TIME_LEN + 1];
-    key_prefix(wish, prefix);
-    bool ok = read_kept(store, secrets, team, prefix, &all, err);
-    tn_jw_object(w);
-    tn_jw_kz(w, "state", running ? "running" : "ended");
-    tn_jw_kz(w, "generation", wish->to);
-    tn_jw_kz(w, "previous", wish->from);
-    tn_jw_kz(w, "actor", wish->who);
+    g->done(g->arg, json, err);
+    tn_findings_free(g->all.findings);
+    tn_free(g);
+}
+
+static void show(struct showing *g, const struct tn_found *names)
+{
+    const struct tn_shadow_wish *wish = &g->wish;
+    char text[TN_TIME_LEN + 1];
+    struct tn_buf out;
+    struct tn_jw w;
+    struct tn_err err;
+    tn_buf_init(&out, 4 * FOUND_MAX);
+    tn_jw_init(&w, &out);
+    tn_jw_object(&w);
+    tn_jw_kz(&w, "state", g->running ? "running" : "ended");
+    tn_jw_kz(&w, "generation", wish->to);
+    tn_jw_kz(&w, "previous", wish->from);
+    tn_jw_kz(&w, "actor", wish->who);
     tn_time_text(wish->since_ms, text);
-    tn_jw_kz(w, "since", text);
+    tn_jw_kz(&w, "since", text);
     tn_time_text(wish->until_ms, text);
-    tn_jw_kz(w, "until", text);
-    struct tn_evidence_names whose = {store, secrets, team};
-    struct tn_names names = {tn_evidence_name, &whose};
-    write_found(&all, &names, w);
-    tn_jw_end(w);
-    tn_findings_free(all.findings);
-    return ok;
+    tn_jw_kz(&w, "until", text);
+    write_found(&g->all, names, &w);
+    tn_jw_end(&w);
+    if (tn_buf_ok(&out, "what a shadow found", &err))
+        show_end(g, tn_buf_str(&out), NULL);
+    else
+        show_end(g, TN_STR(""), &err);
+    tn_buf_clear(&out);
+}
+
+static void names_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    if (err)
+        show_end(arg, TN_STR(""), err);
+    else
+        show(arg, found);
+}
+
+static void read_names(struct showing *g)
+{
+    struct tn_read *read = tn_read_new(g->team);
+    if (tn_findings_ask(g->all.findings, read)) {
+        tn_store_read(g->store, read, NULL, names_found, g);
+        return;
+    }
+    tn_read_free(read);
+    show(g, NULL);
+}
+
+static void kept_found(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    struct showing *g = arg;
+    if (!err) err = tn_found_err(found, 0);
+    if (err) {
+        show_end(g, TN_STR(""), err);
+        return;
+    }
+    read_kept(found, g->secrets, &g->all);
+    read_names(g);
+}
+
+void tn_shadow_show(struct tn_store *store, const struct tn_secrets *secrets, int64_t team,
+                    const struct tn_shadow_wish *wish, bool running, tn_shadow_shown_fn done,
+                    void *arg)
+{
+    struct showing *g = TN_NEW(struct showing);
+    struct tn_read *read = tn_read_new(team);
+    char prefix[KEY_MAX];
+    *g = (struct showing){.store = store,
+                          .secrets = secrets,
+                          .team = team,
+                          .wish = *wish,
+                          .running = running,
+                          .all = {.findings = tn_findings_new()},
+                          .done = done,
+                          .arg = arg};
+    key_prefix(wish, prefix);
+    tn_read_kv_list(read, space, tn_str(prefix), TN_STR(""), TN_LIMIT_PAGE);
+    tn_store_read(store, read, NULL, kept_found, g);
 }

@@ -12,6 +12,8 @@
 #include "sync/source.h"
 
 struct tn_commit;
+struct tn_found;
+struct tn_read;
 struct tn_shadow;
 struct tn_store;
 
@@ -20,9 +22,11 @@ struct tn_shadow_wish {
     char who[128];
     int64_t since_ms, until_ms;
 };
-/* Kind not_found: there never was one. */
-TN_MUST_CHECK bool tn_shadow_stored(struct tn_store *store, struct tn_shadow_wish *out,
-                                    struct tn_err *err);
+/* A question of the system's (team TN_TEAM_SYSTEM), and its answer.  Kind not_found: there never
+ * was one. */
+size_t tn_shadow_ask(struct tn_read *read);
+TN_MUST_CHECK bool tn_shadow_found(const struct tn_found *found, size_t question,
+                                   struct tn_shadow_wish *out, struct tn_err *err);
 TN_MUST_CHECK bool tn_shadow_put(struct tn_commit *commit, const struct tn_shadow_wish *wish,
                                  struct tn_err *err);
 bool tn_shadow_same(const struct tn_shadow_wish *a, const struct tn_shadow_wish *b);
@@ -45,9 +49,12 @@ void tn_shadow_watch(struct tn_shadow *s, const struct tn_run_request *r, struct
 /* Stores the findings and drops the pages that wait. */
 void tn_shadow_stop(struct tn_shadow *s); /* NULL does nothing */
 
-/* Writes the findings of all workers for a team as an object. */
-TN_MUST_CHECK bool tn_shadow_write(struct tn_store *store, const struct tn_secrets *secrets,
-                                   int64_t team, const struct tn_shadow_wish *wish, bool running,
-                                   struct tn_jw *w, struct tn_err *err);
+/* json is borrowed for the call.  err: NULL unless it failed. */
+typedef void (*tn_shadow_shown_fn)(void *arg, struct tn_str json, const struct tn_err *err);
+/* Gives the findings of all workers for a team as an object. done is called once, in a later turn.
+ */
+void tn_shadow_show(struct tn_store *store, const struct tn_secrets *secrets, int64_t team,
+                    const struct tn_shadow_wish *wish, bool running, tn_shadow_shown_fn done,
+                    void *arg);
 
 #endif

@@ -6,9 +6,9 @@
 #define TN_SCRIPTS_TRIAL_SHADOWING_H
 
 #include "scripts/serving.h"
+#include "scripts/trial/shadow.h"
 
 struct tn_commit;
-struct tn_jw;
 struct tn_loop;
 struct tn_shadowing;
 
@@ -26,12 +26,12 @@ void tn_shadowing_follow(struct tn_shadowing *s);
 /* Taps a source that was just opened, if a shadow runs. */
 void tn_shadowing_watch(struct tn_shadowing *s, const struct tn_run_request *r,
                         struct tn_source *source);
-/* Writes the findings of the last shadow for a team as an object. Kind not_found: there was none.
- */
-TN_MUST_CHECK bool tn_shadowing_write(const struct tn_shadowing *s, int64_t team, struct tn_jw *w,
-                                      struct tn_err *err);
-/* Adds to commit that the running shadow ends. Kind not_found: none is running. */
-TN_MUST_CHECK bool tn_shadowing_end(const struct tn_shadowing *s, struct tn_commit *commit,
-                                    struct tn_err *err);
+/* Gives the findings of the last shadow for a team as an object; done is called once, in a later
+ * turn. Kind not_found: there was none. */
+void tn_shadowing_show(struct tn_shadowing *s, int64_t team, tn_shadow_shown_fn done, void *arg);
+/* Goes by the answer to tn_shadow_ask: adds to commit that the running shadow ends. Kind not_found:
+ * none is running. */
+TN_MUST_CHECK bool tn_shadowing_end(const struct tn_shadowing *s, const struct tn_found *found,
+                                    size_t question, struct tn_commit *commit, struct tn_err *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "loop/loop.h"
 #include "script/errand.h"
+#include "scripts/ground.h"
 #include "scripts/previewed.h"
 #include "scripts/trial/preview.h"
 #include "store/commit.h"
@@ -15,6 +16,7 @@ struct trying {
     struct tn_trial *t;
     char who[128], hash[65]; /* of the candidate */
     int64_t team;
+    struct tn_grounding *grounding;
     struct tn_fileset *files;  /* the candidate */
     struct tn_errand *loading; /* of it */
     bool fits;
@@ -81,19 +83,15 @@ static void tried(void *arg, struct tn_str answer, const struct tn_err *err)
 
 /* ---- the candidate ---- */
 
-/* Makes the candidate: the files over the site folder, or over the shipped files alone. An
- * activation with these files would make the same set. */
+/* Makes the candidate: the files over the site folder, or over the shipped files alone. */
 static struct tn_fileset *candidate(const struct tn_trial *t, const struct tn_trial_wish *wish,
                                     struct tn_err *err)
 {
-    struct tn_rollbacks held = {{0}, {0}};
     struct tn_fileset *own = NULL, *all;
     if (!wish->whole && t->terms.site && !(own = tn_fileset_read(t->terms.site, err))) return NULL;
     all = tn_edit_set(own, wish->files, wish->count, err);
     /* A body that removes a file which does not exist is at fault. */
     if (!all && err->kind == TN_E_not_found) err->kind = TN_E_invalid;
-    if (all) all = tn_asked_pinned(&t->terms, all, &held, err);
-    tn_rollbacks_clear(&held);
     return all;
 }
 
@@ -126,6 +124,24 @@ static void candidate_loaded(void *arg)
     y->preview = tn_preview_start(&o);
 }
 
+/* The same set that an activation with these files would make. */
+static void grounded(void *arg, struct tn_ground *ground, const struct tn_err *err)
+{
+    struct trying *y = arg;
+    const struct tn_trial *t = y->t;
+    struct tn_rollbacks held = {{0}, {0}};
+    y->grounding = NULL;
+    if (err) {
+        tried_end(y, err);
+        return;
+    }
+    y->files = tn_pins_apply(&ground->pins, tn_units_files(tn_serving_units(t->terms.serving)),
+                             y->files, &held);
+    tn_rollbacks_clear(&held);
+    tn_fileset_hash(y->files, y->hash);
+    y->loading = tn_errand_start(t->env->host, load_candidate, candidate_loaded, y);
+}
+
 static void try_failed(void *arg)
 {
     struct trying *y = arg;
@@ -148,8 +164,7 @@ void tn_trial_start(struct tn_trial *t, const struct tn_trial_wish *wish, tn_tri
         return;
     }
     t->trying = y;
-    tn_fileset_hash(y->files, y->hash);
-    y->loading = tn_errand_start(t->env->host, load_candidate, candidate_loaded, y);
+    y->grounding = tn_ground_read(t->env->store, grounded, y);
 }
 
 /* ---- life ---- */
@@ -168,6 +183,7 @@ void tn_trial_free(struct tn_trial *t)
     if (t->trying && t->trying->answer.p) {
         t->trying->done = NULL; /* it is being noted */
     } else if (t->trying) {
+        tn_grounding_stop(t->trying->grounding);
         tn_errand_stop(t->trying->loading);
         trying_free(t->trying);
     }
