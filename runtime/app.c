@@ -125,6 +125,12 @@ static void fail(struct tn_app *app, const struct tn_err *err)
 }
 
 /* Payloads of records that failed are kept, but not for everybody's eyes. */
+static bool unseal_payload(void *arg, struct tn_str sealed, struct tn_buf *out, struct tn_err *err)
+{
+    const struct tn_secrets *secrets = arg;
+    return tn_unseal(&secrets->payload, sealed, TN_STR("quarantine"), out, err);
+}
+
 static bool seal_payload(void *arg, struct tn_str payload, struct tn_buf *out, struct tn_err *err)
 {
     const struct tn_secrets *secrets = arg;
@@ -203,6 +209,7 @@ static void open_runner(struct tn_app *app)
                                   .adapters = &tn_scripts_adapters,
                                   .adapters_self = app->scripts,
                                   .seal = seal_payload,
+                                  .unseal = unseal_payload,
                                   .seal_arg = (void *)&app->p->secrets};
     app->runner = tn_runner_open(&o);
     app->inbound = tn_inbound_open(app->loop, app->store, app->runner, app->p->log);

@@ -28,7 +28,10 @@ enum tn_item_state {
 };
 struct tn_batch_item {
     struct tn_str external_id;
-    size_t at, n; /* its body in bodies */
+    size_t at, n;          /* its body in bodies */
+    size_t row;            /* which one of the batch it was, from 0 */
+    struct tn_str refused; /* why the store would not take it */
+    const char *refused_code;
     enum tn_item_state state;
     unsigned char hash[32];
 };
@@ -37,6 +40,7 @@ struct tn_batch_bad {
     struct tn_run_fault fault; /* the first that rejects it */
     struct tn_str external_id; /* empty when unknown */
     struct tn_str payload;     /* the record as it came */
+    size_t row;                /* which one of the batch it was, from 0 */
 };
 struct tn_batch {
     struct tn_batch_item *items;

@@ -203,6 +203,7 @@ static struct tn_sink *make_sink(struct tn_run *run, const struct tn_source *sou
         .table = source ? source->table : NULL,
         .entity = source ? source->entity : NULL,
         .adopt = source && source->adopt,
+        .retry = source ? source->retry : NULL,
         .generation = run->view.generation,
         .row_version = o->row_version,
         .entry = o->entry,
@@ -583,7 +584,7 @@ static void on_stored(void *arg, enum tn_sunk how, const struct tn_err *err)
 static bool can_wait(const struct tn_run *run, const struct leg *leg)
 {
     const struct tn_batch *b = &leg->batch;
-    if (b->changes || b->bad_count || b->cured_count) return false;
+    if (b->changes || b->bad_count || b->cured_count || run->source.retry) return false;
     return tn_mono_us() - run->row_written < ROW_EVERY_MS * 1000;
 }
 

@@ -10,6 +10,7 @@
 #include "store/commit.h"
 #include "store/store.h"
 #include "sync/diff.h"
+#include "sync/retry.h"
 
 enum {
     COMPARE_STEP = 250,
@@ -48,7 +49,8 @@ struct tn_sink {
     const struct tn_run_view *view;
     tn_sink_fn done;
     void *arg;
-    size_t from; /* first item that is not yet stored */
+    size_t from;     /* first item that is not yet stored */
+    size_t retry_at; /* the first row of the batch among those of the retry */
     int tries, conflicts;
     struct tn_run_counts late;
     bool cancelled;
@@ -170,7 +172,7 @@ bool tn_sink_compare(struct tn_sink *s, struct tn_batch *b, struct tn_err *err)
     for (size_t i = 0; i < n; i++) ids[i] = items[i].external_id;
     if (!tn_store_link_hashes(s->o.store, s->team, &s->origin, ids, n, hashes, found, err))
         return false;
-    if (!find_cured(s, b, ids, n, err)) return false;
+    if (!s->o.retry && !find_cured(s, b, ids, n, err)) return false;
     for (size_t i = 0; i < n; i++) {
         if (items[i].state == TN_ITEM_twice) continue;
         bool same = found[i] && memcmp(hashes[i], items[i].hash, TN_HASH_LEN) == 0;
@@ -230,6 +232,9 @@ static void refuse(struct tn_sink *s, struct tn_batch_item *it, enum tn_kind kin
     s->late.updated -= it->state == TN_ITEM_changed;
     s->late.failed++;
     it->state = TN_ITEM_refused;
+    it->refused_code = f.code;
+    it->refused =
+        (struct tn_str){tn_arena_strndup(&s->batch->memory, why, f.message.n), f.message.n};
     s->o.refused(s->o.arg, &f);
 }
 
@@ -295,7 +300,8 @@ static bool add_records(struct tn_sink *s, struct tn_commit *c, struct flight *f
             return false;
     }
     f->next = i;
-    f->last = i == b->count;
+    /* Records out of quarantine leave it once the store has taken them. */
+    f->last = i == b->count && !(s->o.retry && f->count);
     return !s->o.adopt || add_present(s, c, f, err);
 }
 
@@ -330,6 +336,8 @@ static bool write_quarantined(struct tn_sink *s, const struct tn_batch_bad *bad,
     tn_jw_kz(&w, "entity", s->entity);
     tn_jw_kstr(&w, "external_id", key);
     tn_jw_kz(&w, "status", "open");
+    tn_jw_kint(&w, "attempts", 1);
+    tn_jw_kz(&w, "code", f->code);
     tn_jw_kstr(&w, "reason", f->message);
     tn_jw_kstr(&w, "field", f->field);
     tn_jw_kstr(&w, "file", f->file);
@@ -358,6 +366,8 @@ static bool add_quarantined(struct tn_sink *s, struct tn_commit *c, const struct
 static bool add_quarantine(struct tn_sink *s, struct tn_commit *c, struct tn_err *err)
 {
     const struct tn_batch *b = s->batch;
+    if (s->o.retry)
+        return tn_retry_settle(s->o.retry, c, b, s->retry_at, s->view, s->generation, err);
     for (size_t i = 0; i < b->cured_count; i++)
         if (!tn_commit_delete(c, s->team, "quarantine", &b->cured[i], TN_ANY, err)) return false;
     for (size_t i = 0; i < b->bad_count && s->quarantine_left > 0; i++) {
@@ -503,6 +513,7 @@ static void stored(struct tn_sink *s, const struct flight *f, const struct tn_co
         return;
     }
     s->o.row_version = done->ops[f->row_at].version;
+    if (s->job == JOB_page) s->retry_at += s->batch->rows;
     finish(s, TN_SUNK_stored, NULL);
 }
 

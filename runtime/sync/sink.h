@@ -13,6 +13,7 @@
 #include "sync/run_view.h"
 #include "sync/seal.h"
 
+struct tn_retry;
 struct tn_sink;
 
 /* Runs that wait or go on: entries of this queue, the run's id as key; and one key-value for each,
@@ -24,8 +25,9 @@ struct tn_sink_options {
     struct tn_loop *loop;
     struct tn_store *store;
     struct tn_log *log;
-    const char *table, *entity; /* where records go, what they are called over there */
-    bool adopt;                 /* on_key_conflict */
+    const char *table, *entity;   /* where records go, what they are called over there */
+    bool adopt;                   /* on_key_conflict */
+    const struct tn_retry *retry; /* where the records come from, if from quarantine, else NULL */
     const char *generation;
     int64_t row_version; /* of the run's row */
     struct tn_id entry;  /* its queue entry and the lease on it */
