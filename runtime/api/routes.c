@@ -5,6 +5,8 @@
 #include "api/integrations.h"
 #include "api/handler.h"
 #include "api/keys.h"
+#include "api/plans.h"
+#include "api/quarantine.h"
 #include "api/resources.h"
 #include "api/runs.h"
 #include "api/script_routes.h"
@@ -37,6 +39,17 @@ const struct tn_route api_routes[] = {
     KEY(GET,     V1 "/integrations/{id}/logs",           api_runs_list, read_integrations),
     KEY(GET,     V1 "/integrations/{id}/logs/{run}",     api_runs_get, read_integrations),
     KEY(DELETE,  V1 "/integrations/{id}/logs/{run}",     api_runs_cancel, run_syncs),
+
+    KEY(GET,     V1 "/quarantine",                       api_quarantine_list, read_integrations),
+    KEY(GET,     V1 "/quarantine/groups",                api_quarantine_groups, read_integrations),
+    KEY(POST,    V1 "/quarantine/retry",                 api_plans_retry, manage_integrations),
+    KEY(POST,    V1 "/quarantine/discard",               api_plans_discard, manage_integrations),
+    KEY(GET,     V1 "/quarantine/{id}",                  api_quarantine_get, read_integrations),
+    KEY(DELETE,  V1 "/quarantine/{id}", api_quarantine_discard_one, manage_integrations),
+    KEY(GET,     V1 "/quarantine/{id}/payload", api_quarantine_payload, manage_integrations),
+    KEY(POST,    V1 "/quarantine/{id}/retry",            api_plans_retry_one, manage_integrations),
+    KEY(GET,     V1 "/plans/{id}",                       api_plans_get, read_integrations),
+    KEY(POST,    V1 "/plans/{id}/run",                   api_plans_run, manage_integrations),
 
     OPEN(POST,   V1 "/integrations/{id}/webhook",        api_webhooks_receive),
 
