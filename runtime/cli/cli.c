@@ -26,6 +26,11 @@ static const struct tn_command commands[] = {
     {"sync", "NAME OPERATION [--filter k=v] [--dry-run] [--data DIR] [--json]",
      "run a sync and watch it", tn_cli_sync},
     {"runs", "NAME [--data DIR] [--json]", "the last runs of an integration", tn_cli_runs},
+    {"quarantine",
+     "[INTEGRATION] [--group] [--limit N] | show ID [--payload] | retry ID...|--integration NAME "
+     "[--operation NAME] [--code CODE] [--yes] | discard ID...|--integration NAME [--reason TEXT] "
+     "[--yes] [--data DIR] [--json]",
+     "the records that failed: see, retry, give up", tn_cli_quarantine},
     {"preview", "[--site DIR] [--data DIR] [--json]",
      "what changed scripts would do to the last records", tn_cli_preview},
     {"reload", "[--expect HASH] [--shadow MINUTES] [--data DIR] [--json]",
