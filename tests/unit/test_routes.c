@@ -20,11 +20,16 @@ static const struct answer {
     const char *permission, *roles;
 } answers[] = {
     {"*:read", " admin plant_manager operator viewer read_write read_only "},
+    {"*:create", " admin plant_manager operator read_write "},
     {"*:update", " admin plant_manager operator read_write "},
+    {"*:delete", " admin plant_manager read_write "},
     {"integration:read", " admin plant_manager operator viewer monitor read_write read_only "},
     {"integration:manage", " admin plant_manager "},
     {"integration:test", " admin plant_manager "},
     {"integration:sync", " admin plant_manager read_write "},
+    {"quarantine:read", " admin plant_manager operator viewer read_write read_only "},
+    {"quarantine:payload", " admin plant_manager "},
+    {"quarantine:manage", " admin plant_manager "},
     {"script:read", " admin plant_manager "},
     {"script:manage", " admin "},
     {"key:read", " admin "},
