@@ -140,6 +140,12 @@ static void fail(struct tn_app *app, const struct tn_err *err)
 }
 
 /* Payloads of failed records are stored encrypted. */
+static bool unseal_payload(void *arg, struct tn_str sealed, struct tn_buf *out, struct tn_err *err)
+{
+    const struct tn_secrets *secrets = arg;
+    return tn_unseal(&secrets->payload, sealed, TN_STR("quarantine"), out, err);
+}
+
 static bool seal_payload(void *arg, struct tn_str payload, struct tn_buf *out, struct tn_err *err)
 {
     const struct tn_secrets *secrets = arg;
@@ -219,6 +225,7 @@ static void open_runner(struct tn_app *app)
                                   .adapters = &tn_scripts_adapters,
                                   .adapters_self = app->scripts,
                                   .seal = seal_payload,
+                                  .unseal = unseal_payload,
                                   .seal_arg = (void *)&app->p->secrets,
                                   .sealer = app->env.sealer};
     app->runner = tn_runner_open(&o);

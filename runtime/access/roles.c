@@ -9,13 +9,14 @@
 enum { ENTITIES_MAX = 400, HALF_MAX = 64 };
 
 /* clang-format off */
-#define READ  "*:read integration:read"
+#define READ  "*:read integration:read quarantine:read"
 #define WRITE READ " *:create *:update *:delete integration:sync"
 
 const struct tn_role tn_roles[] = {
     {"admin",         "Everything",                                             "*:*"},
     {"plant_manager", "Records, integrations, syncs, scripts to read; no keys",
-                      WRITE " integration:manage integration:test script:read system:read"},
+                      WRITE " integration:manage integration:test quarantine:payload "
+                      "quarantine:manage script:read system:read"},
     {"operator",      "Read, create and change records; see integrations",
                       READ " *:create *:update"},
     {"viewer",        "Read records, integrations and logs",                    READ},
@@ -27,6 +28,7 @@ const struct tn_role tn_roles[] = {
 
 const struct tn_permission tn_permissions[] = {
     {"integration", {"read", "manage", "test", "sync"}},
+    {"quarantine",  {"read", "payload", "manage"}}, /* of failed records */
     {"script",      {"read", "manage"}},
     {"key",         {"read", "manage"}},
     {"role",        {"read", "manage"}},

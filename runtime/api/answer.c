@@ -20,6 +20,7 @@ static const char *const codes[TN_E_count] = {
     [TN_E_signature] = "ERR_WEBHOOK_SIGNATURE",
     [TN_E_forbidden] = "FORBIDDEN",
     [TN_E_not_found] = "NOT_FOUND",
+    [TN_E_gone] = "GONE",
     [TN_E_method] = "METHOD_NOT_ALLOWED",
     [TN_E_media_type] = "UNSUPPORTED_MEDIA_TYPE",
     [TN_E_conflict] = "CONFLICT",

@@ -7,6 +7,8 @@
 #include "api/handler.h"
 #include "api/journal.h"
 #include "api/keys.h"
+#include "api/plans.h"
+#include "api/quarantine.h"
 #include "api/roles.h"
 #include "api/runs.h"
 #include "api/script_routes.h"
@@ -46,6 +48,17 @@ const struct tn_route api_routes[] = {
     KEY(GET,     V1 "/runs",                             api_journal_runs, integration, read),
     KEY(GET,     V1 "/inbound",                          api_journal_inbound, integration, read),
     KEY(GET,     V1 "/audit",                            api_journal_audit, audit, read),
+
+    KEY(GET,     V1 "/quarantine",                       api_quarantine_list, quarantine, read),
+    KEY(GET,     V1 "/quarantine/groups",                api_quarantine_groups, quarantine, read),
+    KEY(POST,    V1 "/quarantine/retry",                 api_plans_retry, quarantine, manage),
+    KEY(POST,    V1 "/quarantine/discard",               api_plans_discard, quarantine, manage),
+    KEY(GET,     V1 "/quarantine/{id}",                  api_quarantine_get, quarantine, read),
+    KEY(DELETE,  V1 "/quarantine/{id}", api_quarantine_discard_one, quarantine, manage),
+    KEY(GET,     V1 "/quarantine/{id}/payload", api_quarantine_payload, quarantine, payload),
+    KEY(POST,    V1 "/quarantine/{id}/retry",            api_plans_retry_one, quarantine, manage),
+    KEY(GET,     V1 "/plans/{id}",                       api_plans_get, quarantine, read),
+    KEY(POST,    V1 "/plans/{id}/run",                   api_plans_run, quarantine, manage),
 
     OPEN(POST,   V1 "/integrations/{id}/webhook",        api_webhooks_receive),
 

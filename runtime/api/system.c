@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "api/quarantine_counts.h"
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/time.h"
@@ -35,6 +36,7 @@ void api_system_ready(void *arg, struct tn_http_exchange *x)
 struct asking {
     struct tn_api *api;
     struct tn_http_exchange *x;
+    struct api_quarantine_counts waiting; /* in quarantine */
 };
 
 static struct asking *asking_new(struct tn_api *api, struct tn_http_exchange *x)
@@ -195,6 +197,17 @@ static int64_t refused_units(const struct tn_api *api)
     return (int64_t)n;
 }
 
+/* The names are letters, digits and _-. alone. */
+static void write_waiting(struct tn_buf *out, const struct api_quarantine_counts *counts)
+{
+    tn_buf_adds(out, "# HELP tenon_quarantine_records Records that wait in quarantine.\n"
+                     "# TYPE tenon_quarantine_records gauge\n");
+    for (size_t i = 0; i < counts->count; i++)
+        tn_buf_addf(out, "tenon_quarantine_records{integration=\"%s\",operation=\"%s\"} %lld\n",
+                    counts->list[i].integration, counts->list[i].operation,
+                    (long long)counts->list[i].records);
+}
+
 static void metrics_known(void *arg, const struct tn_store_stats *stats, const struct tn_err *err)
 {
     struct asking *a = arg;
@@ -214,16 +227,24 @@ static void metrics_known(void *arg, const struct tn_store_stats *stats, const s
     write_sync(&out, a->api);
     write_isolates(&out, a->api);
     write_quarantined(&out, shared);
+    write_waiting(&out, &a->waiting);
     if (!err) write_store(&out, stats);
     tn_http_reply(a->x, 200, "text/plain; version=0.0.4; charset=utf-8", tn_buf_str(&out));
     tn_buf_clear(&out);
     tn_free(a);
 }
 
+static void metrics_counted(void *arg, const struct api_quarantine_counts *counts)
+{
+    struct asking *a = arg;
+    a->waiting = *counts;
+    tn_store_stats(a->api->p.store, metrics_known, a);
+}
+
 void api_system_metrics(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
-    tn_store_stats(api->p.store, metrics_known, asking_new(api, x));
+    api_quarantine_count_all(api, TN_TEAM_ALL, metrics_counted, asking_new(api, x));
 }
 
 /* ---- status ---- */
@@ -249,6 +270,22 @@ static void write_quarantine(struct tn_jw *w, const struct tn_shared *shared)
     tn_jw_end(w);
 }
 
+/* Of the caller's team; operations of which none waits are left out. */
+static void write_failed_records(struct tn_jw *w, const struct api_quarantine_counts *counts)
+{
+    tn_jw_key(w, TN_STR("quarantineRecords"));
+    tn_jw_array(w);
+    for (size_t i = 0; i < counts->count; i++) {
+        if (!counts->list[i].records) continue;
+        tn_jw_object(w);
+        tn_jw_kz(w, "integration", counts->list[i].integration);
+        tn_jw_kz(w, "operation", counts->list[i].operation);
+        tn_jw_kint(w, "records", counts->list[i].records);
+        tn_jw_end(w);
+    }
+    tn_jw_end(w);
+}
+
 static void status_known(void *arg, const struct tn_store_stats *stats, const struct tn_err *err)
 {
     struct asking *s = arg;
@@ -269,6 +306,7 @@ static void status_known(void *arg, const struct tn_store_stats *stats, const st
     }
     tn_jw_end(&a.w);
     write_quarantine(&a.w, shared);
+    write_failed_records(&a.w, &s->waiting);
     tn_jw_key(&a.w, TN_STR("store"));
     tn_jw_object(&a.w);
     tn_jw_kbool(&a.w, "answers", !err);
@@ -285,8 +323,15 @@ static void status_known(void *arg, const struct tn_store_stats *stats, const st
     tn_free(s);
 }
 
+static void status_counted(void *arg, const struct api_quarantine_counts *counts)
+{
+    struct asking *a = arg;
+    a->waiting = *counts;
+    tn_store_stats(a->api->p.store, status_known, a);
+}
+
 void api_system_status(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
-    tn_store_stats(api->p.store, status_known, asking_new(api, x));
+    api_quarantine_count_all(api, api_actor(x)->team, status_counted, asking_new(api, x));
 }

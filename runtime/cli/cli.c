@@ -28,6 +28,11 @@ static const struct tn_command commands[] = {
     {"runs", "[NAME] [--data DIR] [--json]",
      "list the last runs of an integration (by its id also when it was deleted), or of all",
      tn_cli_runs},
+    {"quarantine",
+     "[INTEGRATION] [--group] [--limit N] | show ID [--payload] | retry ID...|--integration NAME "
+     "[--operation NAME] [--code CODE] [--yes] | discard ID...|--integration NAME [--reason TEXT] "
+     "[--yes] [--data DIR] [--json]",
+     "list, retry or discard the records that failed", tn_cli_quarantine},
     {"audit",
      "[--actor NAME] [--action NAME] [--object ID] [--from TIME] [--to TIME] [--limit N] "
      "[--system] "

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "cli/args.h"
 #include "cli/cli.h"
+#include "cli/client.h"
 #include "loop/loop.h"
 #include "net/http_server.h"
 #include "store/read.h"
@@ -207,6 +208,67 @@ static void look_at_admin_key(struct doctor *d)
         "chmod 600 it, or make another key and delete it");
 }
 
+/* One finding an integration; the groups of one stand anywhere in the list. */
+static void tell_quarantine(struct doctor *d, struct tn_jval groups, size_t at, const char *more)
+{
+    struct tn_arena arena;
+    struct tn_str name = TN_STR("");
+    char finding[400], advice[400];
+    int64_t all = 0;
+    size_t i = 0;
+    tn_arena_init(&arena);
+    for (struct tn_jiter it = tn_jiter(groups); tn_jnext(&it); i++) {
+        struct tn_jval integration = tn_jget_z(it.value, "integration");
+        struct tn_str other = TN_STR("");
+        int64_t n = 0;
+        if (!tn_jtext(tn_jget_z(integration, "name"), &arena, &other))
+            tn_jtext(tn_jget_z(integration, "id"), &arena, &other);
+        if (i == at) name = other;
+        if (i < at) continue;
+        if (!tn_str_eq(name, other)) continue;
+        tn_jint(tn_jget_z(it.value, "count"), &n);
+        all += n;
+    }
+    snprintf(finding, sizeof finding, "%.*s: %s%lld record%s could not be stored", TN_FMT(name),
+             more, (long long)all, all == 1 ? "" : "s");
+    snprintf(advice, sizeof advice, "tenon quarantine %.*s --group tells why", TN_FMT(name));
+    say(d, WARNING, "quarantine", finding, advice);
+    tn_arena_clear(&arena);
+}
+
+/* True: an earlier group is of the same integration. */
+static bool was_told(struct tn_jval groups, size_t at)
+{
+    struct tn_str ids[2] = {{NULL, 0}, {NULL, 0}};
+    size_t i = 0;
+    for (struct tn_jiter it = tn_jiter(groups); tn_jnext(&it); i++)
+        if (i == at) ids[0] = tn_jraw(tn_jget_z(tn_jget_z(it.value, "integration"), "id"));
+    i = 0;
+    for (struct tn_jiter it = tn_jiter(groups); i < at && tn_jnext(&it); i++)
+        if (tn_str_eq(tn_jraw(tn_jget_z(tn_jget_z(it.value, "integration"), "id")), ids[0]))
+            return true;
+    return false;
+}
+
+/* The server knows; without one nothing is said. */
+static void look_at_quarantine(struct doctor *d)
+{
+    struct tn_err err;
+    struct tn_str reply;
+    bool capped = false;
+    struct tn_client *client = d->served ? tn_client_open(d->data, &err) : NULL;
+    if (client && tn_client_call(client, "GET", "/api/v1/quarantine/groups", (struct tn_str){0},
+                                 &reply, &err)) {
+        struct tn_jval groups = tn_jget_z(tn_client_json(client), "groups");
+        size_t n = tn_jcount(groups);
+        tn_jbool(tn_jget_z(tn_client_json(client), "capped"), &capped);
+        for (size_t i = 0; i < n; i++)
+            if (!was_told(groups, i)) tell_quarantine(d, groups, i, capped ? "at least " : "");
+        if (!n) say(d, FINE, "quarantine", "no record waits there", "");
+    }
+    tn_client_close(client);
+}
+
 static void look(struct doctor *d)
 {
     if (!look_at_folder(d)) return;
@@ -214,6 +276,7 @@ static void look(struct doctor *d)
     look_at_sizes(d);
     look_at_key(d, look_at_database(d));
     look_at_admin_key(d);
+    look_at_quarantine(d);
 }
 
 int tn_cli_doctor(int argc, char **argv)

@@ -487,7 +487,7 @@ static bool check_request(const struct tn_connection *c, const struct tn_run_req
     else if (!o || o->run == LUA_NOREF || !o->mapping)
         ok = tn_fail(err, TN_E_not_found, "%.*s has no operation '%s' that can be run",
                      TN_FMT(i->name), r->operation);
-    else if (r->filters.n)
+    else if (r->filters.n && !r->retry)
         ok = tn_json_parse(json, r->filters, err) &&
              tn_field_check(o->filters, o->n_filters, tn_json_root(json), "filters", 0, err);
     tn_json_free(json);
@@ -540,7 +540,7 @@ static bool source_open(void *self, const struct tn_run_request *r, struct tn_so
     if (r->cursor.n) s->reached = tn_strndup(r->cursor.p, r->cursor.n);
     s->turn = tn_timer_new(tn_host_loop(tn_isolate_host(tn_connection_isolate(c))), deliver, s);
     tn_err_clear(&s->err);
-    if (!start(s, err)) {
+    if (!r->retry && !start(s, err)) {
         s->closed = true;
         unref(s);
         return false;

@@ -27,7 +27,9 @@ static const struct tn_column run[] = {TEXT("integration"), TEXT("sync"),
                                        TEXT("operation"),   TEXT("status"),
                                        TIME("started_at"),  TIME("finished_at")};
 static const struct tn_column quarantine[] = {TEXT("integration"), TEXT("run"),    TEXT("entity"),
-                                              TEXT("external_id"), TEXT("status"), SHOW("reason")};
+                                              TEXT("external_id"), TEXT("status"), SHOW("reason"),
+                                              KEPT("operation"),   KEPT("code")};
+static const struct tn_column plan[] = {KEPT("state"), KEPT("action")};
 static const struct tn_column generation[] = {TEXT("unit"), TEXT("generation"), TEXT("status"),
                                               TIME("loaded_at"), SHOW("actor")};
 static const struct tn_column setting[] = {TEXT("name"), SHOW("value")};
@@ -50,6 +52,7 @@ const struct tn_table tn_system_tables[] = {
     {"sync", COLUMNS(sync), {"integration", "operation"}, NULL, true},
     {"run", COLUMNS(run), {NULL}, "run", false},
     {"quarantine", COLUMNS(quarantine), {NULL}, NULL, false},
+    {"plan", COLUMNS(plan), {NULL}, NULL, false},
     {"generation", COLUMNS(generation), {NULL}, NULL, false},
     {"setting", COLUMNS(setting), {"name"}, NULL, true},
     {"audit", COLUMNS(audit), {NULL}, NULL, false},

@@ -185,7 +185,8 @@ static void add_item(struct tn_mapper *m, size_t at)
         (struct tn_batch_item){.external_id = tn_batch_keep(b, m->outcome.external_id),
                                .payload = {m->text.p + m->rows.start, m->rows.end - m->rows.start},
                                .at = at,
-                               .n = b->bodies.n - at};
+                               .n = b->bodies.n - at,
+                               .row = b->rows - 1};
     tn_apply_hash(m->apply, &b->bodies, it->hash);
     index_item(m, b, b->count - 1);
 }
@@ -223,6 +224,7 @@ static struct tn_batch_bad *add_bad(struct tn_mapper *m)
     struct tn_batch_bad *bad = new_bad(b);
     struct tn_str id = m->outcome.external_id;
     snprintf(label, sizeof label, "#%zu", m->rows.index + 1);
+    bad->row = b->rows - 1;
     bad->external_id = tn_batch_keep(b, id);
     bad->fault.code = tn_run_code(TN_E_mapping);
     bad->fault.record = id.n ? bad->external_id : tn_batch_keep(b, tn_str(label));
@@ -238,7 +240,7 @@ void tn_mapper_unreadable(struct tn_mapper *m, const struct tn_source_bad *bad, 
         struct tn_batch_bad *to = new_bad(b);
         char label[32];
         snprintf(label, sizeof label, "line %zu", bad[i].line);
-        b->rows++;
+        to->row = b->rows++;
         to->payload = tn_batch_keep(b, bad[i].payload);
         to->fault.code = tn_run_code(TN_E_syntax);
         to->fault.record = tn_batch_keep(b, tn_str(label));

@@ -34,9 +34,11 @@ struct tn_batch_before {
 };
 struct tn_batch_item {
     struct tn_str external_id;
-    struct tn_str payload;      /* as it came; the text of its page, while that is held */
-    size_t at, n;               /* what the source said of it, in bodies */
-    size_t filled_at, filled_n; /* in filled */
+    struct tn_str payload;              /* as it came; the text of its page, while that is held */
+    size_t at, n;                       /* what the source said of it, in bodies */
+    size_t filled_at, filled_n;         /* in filled */
+    size_t row;                         /* which one of the batch it was, from 0 */
+    const struct tn_run_fault *refused; /* why the store would not take it; NULL: it did */
     enum tn_item_state state;
     bool stale;  /* its record changed after it was judged: it is judged and sent once more */
     bool filled; /* the record is stored otherwise than it was said: defaults and all */
@@ -49,6 +51,7 @@ struct tn_batch_bad {
     struct tn_run_fault fault; /* the first that rejects it */
     struct tn_str external_id; /* empty when unknown */
     struct tn_str payload;     /* the record as it came */
+    size_t row;                /* which one of the batch it was, from 0 */
     size_t item;               /* of a misfit; it was to be created or updated (fresh) */
     bool fresh;
 };

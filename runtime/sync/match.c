@@ -133,7 +133,7 @@ static void ask_page(struct tn_match *c, struct tn_read *read)
                               .bodies = wants_bodies(c)};
     (void)tn_read_page(read, &page);
     c->any = c->rows = SIZE_MAX;
-    if (c->again) return;
+    if (c->again || c->o.retry) return;
     if (!c->looked) c->any = ask_quarantine(c, read, NULL, 0);
     if (!c->looked || c->quarantined) c->rows = ask_quarantine(c, read, ids, c->count);
 }

@@ -23,6 +23,7 @@ struct tn_match_options {
     const struct tn_entities *resources; /* that references name; NULL: none */
     const struct tn_plan *plan;          /* that made them */
     struct tn_sealer sealer;             /* of secrets; seal NULL: there are none */
+    bool retry;                          /* they come from quarantine: nobody looks there */
     bool bodies;                         /* changed items get the record before in any case */
 };
 struct tn_match *tn_match_new(const struct tn_match_options *o);

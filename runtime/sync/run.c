@@ -210,6 +210,7 @@ static struct tn_sink *make_sink(struct tn_run *run, const struct tn_source *sou
         .resources = source ? source->resources : NULL,
         .plan = source ? source->plan : NULL,
         .sealer = o->sealer,
+        .retry = source ? source->retry : NULL,
         .generation = run->view.generation,
         .row_version = o->row_version,
         .entry = o->entry,
@@ -616,7 +617,8 @@ static void on_stored(void *arg, enum tn_sunk how, const struct tn_err *err)
 static bool can_wait(const struct tn_run *run, const struct leg *leg)
 {
     const struct tn_batch *b = &leg->batch;
-    if (b->changes || b->bad_count || b->misfit_count || b->cured_count) return false;
+    if (b->changes || b->bad_count || b->misfit_count || b->cured_count || run->source.retry)
+        return false;
     return tn_mono_us() - run->row_written < ROW_EVERY_MS * 1000;
 }
 

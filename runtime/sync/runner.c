@@ -10,6 +10,7 @@
 #include "loop/loop.h"
 #include "store/commit.h"
 #include "store/read.h"
+#include "sync/retry.h"
 #include "sync/run.h"
 #include "sync/sink.h"
 
@@ -60,6 +61,7 @@ struct call {
         tn_runner_read_fn read;
     } done;
     void (*answer)(struct call *c);
+    bool (*also)(void *arg, struct tn_commit *commit, const char *run_id, struct tn_err *err);
     void *arg;
     struct job *job;
     struct tn_run_view view;
@@ -358,7 +360,8 @@ static struct tn_run_request request_of(const struct job *j)
                                    .integration = v->integration,
                                    .operation = v->operation,
                                    .filters = v->filters,
-                                   .cursor = v->cursor};
+                                   .cursor = v->cursor,
+                                   .retry = strcmp(v->trigger, TN_RETRY_TRIGGER) == 0};
 }
 
 /* May it begin at all? */
@@ -380,7 +383,15 @@ static bool open_source(const struct job *j, struct tn_source *source, struct tn
     const struct tn_run_request q = request_of(j);
     if (!may_begin(j, err)) return false;
     *err = j->why;
-    return !err->kind && o->adapters->open(o->adapters_self, &q, source, err);
+    if (err->kind || !o->adapters->open(o->adapters_self, &q, source, err)) return false;
+    if (!q.retry) return true;
+    const struct tn_retry_options ro = {.store = o->store,
+                                        .loop = o->loop,
+                                        .view = &j->view,
+                                        .unseal = o->unseal,
+                                        .unseal_arg = o->seal_arg};
+    tn_retry_wrap(source, &ro);
+    return true;
 }
 
 static void begin(struct job *j)
@@ -720,7 +731,8 @@ static bool build_start(struct call *c, struct tn_commit *commit)
            tn_commit_kv_set(commit, v->team, TN_RUN_ACTIVE_SPACE, k, tn_str(v->id), TN_NEW_ONLY, 0,
                             &c->err) &&
            tn_commit_queue_put(commit, v->team, TN_RUN_QUEUE, tn_str(v->id), tn_now_ms(),
-                               TN_STR("{}"), &c->err);
+                               TN_STR("{}"), &c->err) &&
+           (!c->also || c->also(c->arg, commit, v->id, &c->err));
 }
 
 static void try_start(struct call *c)
@@ -776,6 +788,7 @@ void tn_runner_start(struct tn_runner *r, const struct tn_runner_request *q,
     c->done.started = done;
     c->arg = arg;
     c->answer = start_answer;
+    c->also = q->also;
     if (r->closing) tn_fail(&c->err, TN_E_unavailable, "the server is shutting down");
     if (c->err.kind || !fill_view(&c->view, q, &c->err))
         call_defer(c);

@@ -12,6 +12,7 @@
 #include "sync/seal.h"
 #include "sync/source.h"
 
+struct tn_commit;
 struct tn_log;
 struct tn_loop;
 struct tn_runner;
@@ -31,9 +32,10 @@ struct tn_runner_options {
     int64_t lease_ms;     /* 0: 7 days; a lease ends with its holder, this is the last resort */
     int retry_ms;         /* first pause when a commit may be tried again; 0: 100; then
                            * twice that, and so on, eight times */
-    int64_t drain_ms; /* how long a run goes on with scripts that were replaced; 0: 30 minutes */
-    tn_seal_fn seal;  /* NULL: payloads are stored as they came */
-    void *seal_arg;
+    int64_t drain_ms;  /* how long a run goes on with scripts that were replaced; 0: 30 minutes */
+    tn_seal_fn seal;   /* NULL: payloads are stored as they came */
+    tn_seal_fn unseal; /* the way back, for records that are taken out of quarantine */
+    void *seal_arg;    /* of both */
     struct tn_sealer sealer; /* of records' secrets */
 };
 /* Begins at once with what is due, also with what a dead process left behind. */
@@ -44,8 +46,12 @@ struct tn_runner_request {
     const char *integration; /* id (UUID text) */
     const char *operation;
     struct tn_str filters; /* JSON object; absent: {} */
-    const char *trigger;   /* "API", "CLI", "SCHEDULE", "WEBHOOK"; NULL: "API" */
+    const char *trigger;   /* "API", "CLI", "SCHEDULE", "WEBHOOK"; NULL: "API"; TN_RETRY_TRIGGER
+                            * with filters {"plan": id}: the records of that plan (retry.h) */
     bool dry_run;
+    /* Adds to the commit in which the run begins to exist what shall happen with it; may be called
+     * several times until done is.  NULL: nothing. */
+    bool (*also)(void *arg, struct tn_commit *commit, const char *run_id, struct tn_err *err);
 };
 /* The run's id once it exists for good (row and queue entry are committed); or NULL with err: busy
  * when that operation of that integration runs already (err->field is the other run's id), and all

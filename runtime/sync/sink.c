@@ -12,6 +12,7 @@
 #include "store/read.h"
 #include "sync/match.h"
 #include "sync/diff.h"
+#include "sync/retry.h"
 
 enum {
     CHUNK_BYTES = 6 * 1024 * 1024,
@@ -53,7 +54,8 @@ struct tn_sink {
     const struct tn_run_view *view;
     tn_sink_fn done;
     void *arg;
-    size_t from; /* first item that is not yet stored */
+    size_t from;     /* first item that is not yet stored */
+    size_t retry_at; /* the first row of the batch among those of the retry */
     int tries, conflicts;
     struct tn_run_counts late;
     bool cancelled;
@@ -79,6 +81,7 @@ static struct tn_match *make_compare(const struct tn_sink *s, bool bodies)
         .resources = s->o.resources,
         .plan = s->o.plan,
         .sealer = s->o.sealer,
+        .retry = s->o.retry != NULL,
         .bodies = bodies,
     };
     return s->o.table ? tn_match_new(&o) : NULL;
@@ -179,6 +182,14 @@ void tn_sink_diff(const struct tn_batch *b, unsigned *left, struct tn_buf *diffs
 
 /* ------------------------------------------------------------------ building commits */
 
+static void keep_refusal(struct tn_batch *b, struct tn_batch_item *it, const struct tn_run_fault *f)
+{
+    struct tn_run_fault *kept = tn_arena_alloc(&b->memory, sizeof *kept);
+    *kept = *f;
+    kept->message = tn_batch_keep(b, f->message);
+    it->refused = kept;
+}
+
 /* The item stays out, is counted as failed from the next commit on, and the rest goes on. */
 static void refuse(struct tn_sink *s, struct tn_batch_item *it, enum tn_kind kind, const char *why,
                    struct tn_str faults)
@@ -191,6 +202,7 @@ static void refuse(struct tn_sink *s, struct tn_batch_item *it, enum tn_kind kin
     s->late.updated -= it->state == TN_ITEM_changed;
     s->late.failed++;
     it->state = TN_ITEM_refused;
+    keep_refusal(s->batch, it, &f);
     s->o.refused(s->o.arg, &f);
 }
 
@@ -262,7 +274,8 @@ static bool add_records(struct tn_sink *s, struct tn_commit *c, struct flight *f
             return false;
     }
     f->next = i;
-    f->last = i == b->count;
+    /* Records out of quarantine leave it once the store has taken them. */
+    f->last = i == b->count && !(s->o.retry && (f->count || s->stale));
     return !s->o.adopt || add_present(s, c, f, err);
 }
 
@@ -301,6 +314,8 @@ static bool write_quarantined(struct tn_sink *s, const struct tn_batch_bad *bad,
     tn_jw_kz(&w, "entity", s->entity);
     tn_jw_kstr(&w, "external_id", key);
     tn_jw_kz(&w, "status", "open");
+    tn_jw_kint(&w, "attempts", 1);
+    tn_jw_kz(&w, "code", f->code);
     tn_jw_kstr(&w, "reason", f->message);
     tn_jw_kstr(&w, "field", f->field);
     tn_jw_kstr(&w, "file", f->file);
@@ -360,10 +375,18 @@ static bool add_all_quarantined(struct tn_sink *s, struct tn_commit *c,
 static bool add_quarantine(struct tn_sink *s, struct tn_commit *c, struct tn_err *err)
 {
     const struct tn_batch *b = s->batch;
+    if (s->o.retry)
+        return tn_retry_settle(s->o.retry, c, b, s->retry_at, s->view, s->generation, err);
     for (size_t i = 0; i < b->cured_count && !s->mending; i++)
         if (!tn_commit_delete(c, s->team, "quarantine", &b->cured[i], TN_ANY, err)) return false;
     return (s->mending || add_all_quarantined(s, c, b->bad, b->bad_count, err)) &&
            add_all_quarantined(s, c, b->misfits + s->filed, b->misfit_count - s->filed, err);
+}
+
+/* The row of the run is stored with its page, but with a retry once all of it is mended. */
+static bool row_goes_along(const struct tn_sink *s)
+{
+    return !s->mending || s->o.retry;
 }
 
 static bool add_row(struct tn_sink *s, struct tn_commit *c, struct tn_err *err)
@@ -395,7 +418,8 @@ static bool build(struct tn_sink *s, struct tn_commit *c, struct flight *f, stru
     if (s->job == JOB_page && !add_records(s, c, f, err)) return false;
     if (!f->last) return tn_commit_expect(c, s->team, "run", &s->run_id, s->o.row_version, err);
     if (s->job == JOB_page && !add_quarantine(s, c, err)) return false;
-    if (s->mending) return tn_commit_expect(c, s->team, "run", &s->run_id, s->o.row_version, err);
+    if (!row_goes_along(s))
+        return tn_commit_expect(c, s->team, "run", &s->run_id, s->o.row_version, err);
     f->row_at = tn_commit_count(c);
     if (!add_row(s, c, err)) return false;
     if (s->job == JOB_end) return add_farewell(s, c, err);
@@ -552,6 +576,16 @@ static void settle_item(struct tn_sink *s, struct tn_batch_item *it, const struc
     }
 }
 
+static void mend_page(struct tn_sink *s)
+{
+    s->filed = s->batch->misfit_count;
+    s->conflicts++;
+    s->mending = true;
+    s->stale = false;
+    s->from = 0;
+    mend(s, 0);
+}
+
 static void stored(struct tn_sink *s, const struct flight *f, const struct tn_committed *done)
 {
     for (size_t i = 0; i < f->count; i++)
@@ -559,20 +593,19 @@ static void stored(struct tn_sink *s, const struct flight *f, const struct tn_co
     s->tries = 0;
     if (!f->last) {
         s->from = f->next;
-        attempt(s);
+        if (s->stale && s->from == s->batch->count)
+            mend_page(s);
+        else
+            attempt(s);
         return;
     }
-    if (!s->mending) s->o.row_version = done->ops[f->row_at].version;
-    if (!s->stale) {
-        finish(s, TN_SUNK_stored, NULL);
+    if (row_goes_along(s)) s->o.row_version = done->ops[f->row_at].version;
+    if (s->stale) {
+        mend_page(s);
         return;
     }
-    s->filed = s->batch->misfit_count;
-    s->conflicts++;
-    s->mending = true;
-    s->stale = false;
-    s->from = 0;
-    mend(s, 0);
+    if (s->job == JOB_page) s->retry_at += s->batch->rows;
+    finish(s, TN_SUNK_stored, NULL);
 }
 
 static void on_commit(void *arg, const struct tn_committed *done, const struct tn_err *err)
@@ -619,6 +652,7 @@ static void begin(struct tn_sink *s, enum job job, const struct tn_run_view *v, 
     s->arg = arg;
     s->from = 0;
     s->tries = s->conflicts = 0;
+    s->stale = s->mending = false;
     tn_timer_set(s->pause, 0);
 }
 
@@ -628,7 +662,6 @@ void tn_sink_page(struct tn_sink *s, struct tn_batch *b, const struct tn_run_vie
     s->batch = b;
     s->told = b->misfit_count;
     s->filed = 0;
-    s->stale = s->mending = false;
     begin(s, JOB_page, v, done, arg);
 }
 

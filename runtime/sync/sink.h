@@ -14,6 +14,7 @@
 #include "sync/run_view.h"
 #include "sync/seal.h"
 
+struct tn_retry;
 struct tn_sink;
 
 /* Runs that wait or go on: entries of this queue, the run's id as key; and one key-value for each,
@@ -31,6 +32,7 @@ struct tn_sink_options {
     const struct tn_plan *plan;          /* likewise */
     struct tn_sealer sealer;             /* of records' secrets */
     bool adopt;                          /* on_key_conflict */
+    const struct tn_retry *retry; /* where the records come from, if from quarantine, else NULL */
     const char *generation;
     int64_t row_version; /* of the run's row */
     struct tn_id entry;  /* its queue entry and the lease on it */

@@ -15,6 +15,7 @@ struct tn_entities;
 struct tn_entity;
 struct tn_loading;
 struct tn_plan;
+struct tn_retry;
 
 /* A record of a page that could not be read: the others go on without it. */
 struct tn_source_bad {
@@ -60,10 +61,11 @@ struct tn_source {
     const struct tn_entities *resources; /* that references name; NULL: none */
     const char *entity;                  /* "item": part of the link's key */
     bool adopt; /* a record that was made anew over there keeps its record here (on_key_conflict) */
-    const char *mapping;        /* "mappings/oracle_fusion/item.lua" */
-    char generation[65];        /* SHA-256 in hex of the unit's files */
-    const int64_t *replaced_us; /* as tn_mono_us, when other scripts took over; 0: not yet.  Lives
-                                 * as long as the source; NULL: never */
+    const char *mapping;          /* "mappings/oracle_fusion/item.lua" */
+    char generation[65];          /* SHA-256 in hex of the unit's files */
+    const struct tn_retry *retry; /* its records come from quarantine (retry.h); NULL: no */
+    const int64_t *replaced_us;   /* as tn_mono_us, when other scripts took over; 0: not yet.  Lives
+                                   * as long as the source; NULL: never */
 };
 
 /* Functions of the installed adapters.  All answers come in a later turn of the loop. */
@@ -73,6 +75,7 @@ struct tn_run_request {
     const char *operation;   /* "sync_items" */
     struct tn_str filters;   /* JSON object */
     struct tn_str cursor;    /* JSON: go on from here; absent: from the start */
+    bool retry;              /* the records come from quarantine: nothing is asked of the peer */
 };
 /* err: why it cannot be loaded, or NULL. */
 typedef void (*tn_loaded_fn)(void *arg, const struct tn_err *err);

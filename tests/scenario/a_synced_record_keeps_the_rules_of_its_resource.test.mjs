@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import http from "node:http";
 import { story } from "../harness/story.mjs";
+import { waitFor } from "../harness/wait.mjs";
 
 const thing = `\
 local tn = require "tenon"
@@ -68,7 +69,7 @@ async function plant(stage) {
     config: { url: `http://127.0.0.1:${server.address().port}` },
   });
   const things = async () => (await tenon.rest.get("/things?sort=code")).things;
-  return { peer, tenon, things };
+  return { peer, site, tenon, things };
 }
 
 const good = { name: "n" };
@@ -173,4 +174,40 @@ story("a synced record whose key another one has is told as over REST", async (s
     ["taken", "code", "code: another thing has 'A' already"],
   );
   assert.equal((await things()).length, 1);
+});
+
+story("a failed record shows the rules that it breaks, and a retry goes by those of now", async (stage) => {
+  const { peer, site, tenon, things } = await plant(stage);
+  const { rest } = tenon;
+  peer.thing = [{ id: "1", code: "A", ...good, kind: "C", size: 0 }];
+  await rest.sync("maker", "things");
+  const { records } = await rest.get("/quarantine?code=ERR_DATA_MAPPING");
+  const [{ id, attempts, faults }] = records;
+  assert.deepEqual([records.length, attempts, faults], [1, 1, undefined], "the list is short");
+  const rules = async () => (await rest.get(`/quarantine/${id}`)).faults.map((f) => f.code).sort();
+  assert.deepEqual(await rules(), ["one_of", "too_small"]);
+  const shown = await tenon.command(["quarantine", "show", id]);
+  assert.match(shown.stdout, /^rule +too_small: size: it has to be 1 or more$/m);
+
+  const retryWith = async (declaration) => {
+    site.write("scripts/resources/thing.lua", declaration);
+    const reload = await tenon.command(["reload"]);
+    assert.equal(reload.code, 0, reload.output);
+    const plan = await rest.want(202, "POST", `/quarantine/${id}/retry`);
+    return waitFor("the end of the retry", async () => {
+      const { state, outcome } = await rest.get(`/plans/${plan.id}`);
+      return state === "done" && outcome;
+    });
+  };
+  const looser = thing.replace("{ min = 1 }", "{}");
+  const whole = { total: 1, waiting: 0, skipped: 0 };
+  assert.deepEqual(await retryWith(looser), { ...whole, repaired: 0, failed: 1 });
+  assert.deepEqual(await rules(), ["one_of"]);
+  const { attempts: now, code, field } = await rest.get(`/quarantine/${id}`);
+  assert.deepEqual([now, code, field], [2, "ERR_DATA_MAPPING", "kind"]);
+
+  const loosest = looser.replace('"A", "B"', '"A", "B", "C"');
+  assert.deepEqual(await retryWith(loosest), { ...whole, repaired: 1, failed: 0 });
+  assert.deepEqual((await things()).map((t) => [t.code, t.kind, t.size]), [["A", "C", 0]]);
+  assert.equal((await rest.get("/quarantine")).total, 0);
 });

@@ -699,6 +699,25 @@ static void a_record_that_changes_while_it_is_judged_is_judged_anew(void **state
     forget(&a);
 }
 
+static void a_run_ends_after_a_last_page_that_was_judged_anew(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    w->fake.resource = &numbered;
+    w->fake.items = 1;
+    run_to_end(w, &a, "sync_items", false);
+    forget(&a);
+    w->fake.newer_every = 1;
+    tn_fault_arm("sync.stale=fail:1");
+    run_to_end(w, &a, "sync_items", false);
+    tn_fault_arm(NULL);
+    counts_are(&a.v, 0, 1, 0, 0);
+    forget(&a);
+    run_to_end(w, &a, "sync_items", false); /* it would be busy */
+    counts_are(&a.v, 0, 0, 1, 0);
+    forget(&a);
+}
+
 static void records_without_a_key_lie_in_quarantine_once(void **state)
 {
     struct world *w = *state;
@@ -1502,6 +1521,198 @@ static void a_disk_that_stays_broken_fails_the_run_and_moves_no_cursor(void **st
     forget(&a);
 }
 
+/* ------------------------------------------------------------------ retries */
+
+static void on_kept(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    (void)done;
+    on_defined(arg, err);
+}
+
+static void keep(struct world *w, int64_t team, const char *table, struct tn_id *id,
+                 const char *body)
+{
+    struct tn_commit *c = tn_commit_new(w->store);
+    struct defined d = {0};
+    struct tn_err err;
+    *id = tn_id_new();
+    if (!tn_commit_put(c, team, table, id, tn_str(body), TN_NEW_ONLY, &err))
+        fail_msg("%s", err.text);
+    tn_store_commit(w->store, c, on_kept, &d);
+    turn_until(w, &d.done);
+    assert_int_equal(d.err.kind, TN_E_none);
+}
+
+/* Puts a record into quarantine by hand and its id into the plan. */
+static void set_aside(struct world *w, struct tn_buf *plan, struct tn_id *id, const char *key,
+                      const char *payload)
+{
+    struct tn_buf body;
+    struct tn_jw jw;
+    char text[TN_ID_LEN + 1];
+    tn_buf_init(&body, 4096);
+    tn_jw_init(&jw, &body);
+    tn_jw_object(&jw);
+    tn_jw_kz(&jw, "integration", integration);
+    tn_jw_kz(&jw, "operation", "sync_items");
+    tn_jw_kz(&jw, "entity", "item");
+    tn_jw_kz(&jw, "external_id", key);
+    tn_jw_kz(&jw, "status", "open");
+    tn_jw_kz(&jw, "reason", "as it was");
+    tn_jw_kz(&jw, "payload", payload);
+    tn_jw_end(&jw);
+    keep(w, TEAM, "quarantine", id, tn_buf_str(&body).p);
+    tn_id_text(id, text);
+    tn_buf_addf(plan, "%c\"%s\"", plan->n > 8 ? ',' : '[', text);
+    tn_buf_clear(&body);
+}
+
+static void retry(struct world *w, struct answer *a, int64_t team, const struct tn_buf *ids)
+{
+    struct tn_buf plan;
+    struct tn_id id;
+    char filters[80], text[TN_ID_LEN + 1];
+    tn_buf_init(&plan, 4096);
+    tn_buf_addf(&plan, "{%.*s]}", TN_FMT(tn_buf_str(ids)));
+    keep(w, team, "plan", &id, plan.p);
+    tn_buf_clear(&plan);
+    tn_id_text(&id, text);
+    snprintf(filters, sizeof filters, "{\"plan\":\"%s\"}", text);
+    struct tn_runner_request q = {.team = team,
+                                  .integration = integration,
+                                  .operation = "sync_items",
+                                  .filters = tn_str(filters),
+                                  .trigger = "RETRY"};
+    *a = (struct answer){0};
+    tn_run_view_init(&a->v);
+    tn_runner_start(w->runner, &q, on_started, a);
+    turn_until(w, &a->started);
+    assert_non_null(tn_runner_wait(w->runner, team, a->id, on_waited, a));
+    turn_until(w, &a->done);
+    if (a->err.kind) fail_msg("%s", a->err.text);
+    assert_int_equal(w->fake.opened, w->fake.closed);
+}
+
+static void it_says(struct world *w, const struct tn_id *id, const char *what)
+{
+    struct tn_row row;
+    struct tn_buf hold;
+    struct tn_err err;
+    tn_buf_init(&hold, 65536);
+    if (!tn_store_get(w->store, TEAM, "quarantine", id, &row, &hold, &err))
+        fail_msg("%s", err.text);
+    if (!strstr(hold.p, what)) fail_msg("'%s' is not in %s", what, hold.p);
+    tn_buf_clear(&hold);
+}
+
+static void a_retry_cures_what_the_store_takes_and_keeps_the_rest(void **state)
+{
+    struct world *w = *state;
+    struct tn_id good, taken, unreadable, bad, keyless;
+    struct answer a;
+    struct tn_buf ids;
+    w->fake.items = 1;
+    run_to_end(w, &a, "sync_items", false);
+    forget(&a);
+    tn_buf_init(&ids, 4096);
+    tn_buf_adds(&ids, "\"ids\":");
+    set_aside(w, &ids, &good, "5",
+              "{\"ItemId\":5,\"ItemNumber\":\"P-5\",\"Description\":\"five\"}");
+    set_aside(w, &ids, &taken, "9",
+              "{\"ItemId\":9,\"ItemNumber\":\"P-0\",\"Description\":\"nine\"}");
+    set_aside(w, &ids, &unreadable, "?1", "7;too few cells");
+    set_aside(w, &ids, &bad, "8", "{\"ItemId\":8,\"ItemNumber\":\"P-8\"}");
+    set_aside(w, &ids, &keyless, "?2",
+              "{\"ItemId\":6,\"ItemNumber\":\"P-6\",\"Description\":\"six\"}");
+
+    retry(w, &a, TEAM + 1, &ids);
+    counts_are(&a.v, 0, 0, 0, 0);
+    assert_int_equal(count_of(w, "quarantine"), 5);
+    forget(&a);
+
+    unsigned pages = w->fake.pages;
+    retry(w, &a, TEAM, &ids);
+    counts_are(&a.v, 2, 0, 0, 3);
+    assert_int_equal(a.v.status, TN_RUN_partial);
+    assert_int_equal(w->fake.pages, pages);
+    assert_int_equal(count_of(w, "items"), 3);
+    assert_int_equal(item_events(w), 3);
+    assert_int_equal(count_of(w, "quarantine"), 3);
+    it_says(w, &taken, "\"attempts\":2");
+    it_says(w, &taken, "ERR_DUPLICATE_KEY");
+    it_says(w, &taken, a.id);
+    it_says(w, &unreadable, "7;too few cells");
+    it_says(w, &bad, "\"field\":\"description\"");
+    forget(&a);
+    tn_buf_clear(&ids);
+}
+
+static void a_retry_goes_by_the_rules(void **state)
+{
+    struct world *w = *state;
+    const struct tn_entity *list[] = {&naming};
+    const struct tn_entities all = {list, 1};
+    struct tn_id lost, bad;
+    struct answer a;
+    struct tn_buf ids;
+    w->fake.resource = &naming;
+    w->fake.resources = &all;
+    tn_buf_init(&ids, 4096);
+    tn_buf_adds(&ids, "\"ids\":");
+    set_aside(w, &ids, &lost, "5",
+              "{\"ItemId\":5,\"ItemNumber\":\"P-5\","
+              "\"Description\":\"018f2a00-0000-7000-8000-000000000000\"}");
+    set_aside(w, &ids, &bad, "8", "{\"ItemId\":8,\"ItemNumber\":\"P-8\"}");
+    retry(w, &a, TEAM, &ids);
+    counts_are(&a.v, 0, 0, 0, 2);
+    assert_int_equal(count_of(w, "quarantine"), 2);
+    it_says(w, &lost, "\"code\":\"ERR_DATA_MAPPING\"");
+    it_says(w, &lost, "\"faults\":[{\"code\":\"reference\",\"path\":\"description\"");
+    it_says(w, &lost, "\"attempts\":2");
+    it_says(w, &bad, "\"attempts\":2");
+    forget(&a);
+
+    w->fake.resource = NULL;
+    retry(w, &a, TEAM, &ids);
+    counts_are(&a.v, 1, 0, 0, 1);
+    assert_int_equal(count_of(w, "quarantine"), 1);
+    it_says(w, &bad, "\"attempts\":3");
+    forget(&a);
+    tn_buf_clear(&ids);
+}
+
+/* The first is to be written over a record that changes meanwhile. */
+static void a_retry_is_settled_once_what_changed_meanwhile_is_stored(void **state)
+{
+    struct world *w = *state;
+    struct tn_id over, fresh;
+    struct answer a;
+    struct tn_buf ids;
+    w->fake.resource = &numbered;
+    tn_buf_init(&ids, 4096);
+    tn_buf_adds(&ids, "\"ids\":");
+    set_aside(w, &ids, &over, "5",
+              "{\"ItemId\":5,\"ItemNumber\":\"P-5\",\"Description\":\"five\"}");
+    retry(w, &a, TEAM, &ids);
+    counts_are(&a.v, 1, 0, 0, 0);
+    forget(&a);
+    tn_buf_reset(&ids);
+    tn_buf_adds(&ids, "\"ids\":");
+    set_aside(w, &ids, &over, "5",
+              "{\"ItemId\":5,\"ItemNumber\":\"P-5\",\"Description\":\"other\"}");
+    set_aside(w, &ids, &fresh, "6",
+              "{\"ItemId\":6,\"ItemNumber\":\"P-6\",\"Description\":\"six\"}");
+    tn_fault_arm("sync.stale=fail:1");
+    retry(w, &a, TEAM, &ids);
+    assert_true(tn_fault_passes("sync.stale") >= 2);
+    tn_fault_arm(NULL);
+    counts_are(&a.v, 1, 1, 0, 0);
+    assert_int_equal(count_of(w, "quarantine"), 0);
+    assert_int_equal(count_of(w, "items"), 2);
+    forget(&a);
+    tn_buf_clear(&ids);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
@@ -1513,6 +1724,7 @@ int main(void)
         TEST(records_without_a_key_lie_in_quarantine_once),
         TEST(a_record_that_names_another_needs_it),
         TEST(a_record_that_changes_while_it_is_judged_is_judged_anew),
+        TEST(a_run_ends_after_a_last_page_that_was_judged_anew),
         TEST(when_all_fail_at_most_a_hundred_are_listed),
         TEST(a_key_that_another_record_holds_fails_that_record),
         TEST(a_source_that_fails_ends_the_run_with_its_code),
@@ -1520,6 +1732,9 @@ int main(void)
         TEST(the_same_page_for_ever_is_stopped),
         TEST(an_operation_that_does_not_open_is_a_failed_run),
         TEST(a_source_without_records_is_a_success),
+        TEST(a_retry_cures_what_the_store_takes_and_keeps_the_rest),
+        TEST(a_retry_goes_by_the_rules),
+        TEST(a_retry_is_settled_once_what_changed_meanwhile_is_stored),
         TEST(two_starts_of_one_operation_are_one_run),
         TEST(starts_in_the_same_turn_too),
         TEST(another_operation_runs_beside_it),

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* plans.h - /api/v1/plans: what shall happen to many records of quarantine, with its exact count
+ * and samples, made first and carried out once by its id.
+ * A plan is a row of table "plan".  A retry is a run of its integration's operation that bears the
+ * trigger RETRY; a discard is one commit. */
+#ifndef TN_API_PLANS_H
+#define TN_API_PLANS_H
+
+struct tn_http_exchange;
+
+void api_plans_retry(void *api, struct tn_http_exchange *x);
+void api_plans_discard(void *api, struct tn_http_exchange *x);
+void api_plans_retry_one(void *api, struct tn_http_exchange *x); /* made and run at once */
+void api_plans_get(void *api, struct tn_http_exchange *x);
+void api_plans_run(void *api, struct tn_http_exchange *x);
+
+#endif
