@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* driver.h - a driver of the store: its table of functions, and the struct that every driver begins
- * with. The functions of store.h call through it. For store/ alone. */
+ * with. The functions of store.h and at_once.h call through it. For store/ alone. */
 #ifndef TN_STORE_DRIVER_H
 #define TN_STORE_DRIVER_H
 
 #include "base/embed.h"
 #include "base/json.h"
-#include "store/store.h"
+#include "store/at_once.h"
 
 struct tn_shape;
 
@@ -16,7 +16,7 @@ extern const struct tn_embedded tn_schema[]; /* schema/NNN_name.sql, sorted */
 
 struct tn_call;
 
-/* A driver.  Arguments were checked against store.h's rules before. */
+/* A driver.  Arguments were checked against the rules of store.h and at_once.h before. */
 struct tn_store_ops {
     void (*close)(struct tn_store *s);
     bool (*ready)(const struct tn_store *s);

@@ -22,7 +22,7 @@ void tn_read_free(struct tn_read *read); /* NULL does nothing */
 
 /* Each copies all that it is given and returns the number of the question, from 0.  One that breaks
  * a rule of store.h is taken too, and answered with invalid.  Limits are those of the functions of
- * store.h of like names. */
+ * at_once.h of like names. */
 size_t tn_read_get(struct tn_read *read, const char *table, const struct tn_id *id);
 size_t tn_read_key(struct tn_read *read, const char *table, const struct tn_str *key, size_t count);
 /* The record that has this external id. */
@@ -94,8 +94,8 @@ struct tn_list {
     size_t count; /* of rows, links, versions, events, key-values, hashes or items */
     /* There is more, because of the limit or since they are TN_LIMIT_QUERY_BYTES already. */
     bool more;
-    int64_t total;      /* count: the number; query: as tn_page.total; else -1 */
-    bool total_capped;  /* query: as tn_page.total_capped */
+    int64_t total;      /* count: the number; query: -1 when not asked for; else -1 */
+    bool total_capped;  /* query: there are at least total (which is then 100,000) */
     struct tn_str next; /* query: the cursor of the next page, when there is more; NUL-terminated */
 };
 const struct tn_list *tn_found_list(const struct tn_found *found, size_t question);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tn_store_query in SQL.  Every statement names the team; values are always bound.
+/* tn_store_query (at_once.h) in SQL.  Every statement names the team; values are always bound.
  * A cursor holds the sort values and n of the last row, so a page begins with a seek however deep
  * it lies.  NULLs sort first, and a range condition does not see them: a page that may cross from
  * values to NULLs is read in two phases. */

@@ -3,11 +3,10 @@
  * queues. No SQL stands above this layer; a driver (sqlite.c; later PostgreSQL) is one const struct
  * tn_store_ops.
  *
- * A read is a value that the store answers by callback (read.h). The reads below that answer at
- * once serve callers that were not moved yet. Every read is bounded by an index and by a page.
- * Writes are commit values (commit.h), given to the store process and answered in a later loop
- * turn.  `team` is an argument of every read and write; for it, records of other teams do not
- * exist.
+ * A read is a value that the store answers by callback (read.h). Every read is bounded by an index
+ * and by a page. Writes are commit values (commit.h), given to the store process and answered in a
+ * later loop turn.  `team` is an argument of every read and write; for it, records of other teams
+ * do not exist.
  *
  * Life: open in a worker or command; read once ready; close (not out of a callback of the store).
  * Close answers everything that waits with `cancelled` before it returns; no other call of the
@@ -119,29 +118,12 @@ struct tn_row {
     unsigned char hash[TN_HASH_LEN];
     struct tn_str body; /* exact JSON text, as it was given */
 };
-/* Gets each row in turn; body and all are borrowed for the call.  False stops.  Inside, anything
- * may be read but by the same call with the same shape. */
-typedef bool (*tn_row_fn)(void *arg, const struct tn_row *row);
-
-/* Reads one record into *row, whose body points into hold (the caller initialised it; its bytes are
- * replaced). False with kind not_found: it does not exist, or belongs to another team. */
-TN_MUST_CHECK bool tn_store_get(struct tn_store *store, int64_t team, const char *table,
-                                const struct tn_id *id, struct tn_row *row, struct tn_buf *hold,
-                                struct tn_err *err);
-/* Finds a record by the table's key columns, in their order, as text (see tn_filter). */
-TN_MUST_CHECK bool tn_store_get_by_key(struct tn_store *store, int64_t team, const char *table,
-                                       const struct tn_str *key, size_t count, struct tn_row *row,
-                                       struct tn_buf *hold, struct tn_err *err);
 
 /* Where a record comes from or goes to: an integration and the entity's name over there. */
 struct tn_origin {
     struct tn_id integration;
     struct tn_str entity;
 };
-TN_MUST_CHECK bool tn_store_get_by_link(struct tn_store *store, int64_t team, const char *table,
-                                        const struct tn_origin *source, struct tn_str external_id,
-                                        struct tn_row *row, struct tn_buf *hold,
-                                        struct tn_err *err);
 
 enum tn_filter_op {
     TN_FILTER_eq,
@@ -178,27 +160,11 @@ struct tn_query {
                            * the first sort descends */
     size_t limit;         /* 0 or above TN_LIMIT_PAGE: TN_LIMIT_PAGE */
     size_t offset;        /* up to 100,000; use cursors beyond */
-    struct tn_str cursor; /* tn_page.next of the page before, same filters and sort */
+    struct tn_str cursor; /* tn_list.next of the page before, same filters and sort */
     bool total;
     const char *in_text[4]; /* with text: columns (NULL ends) of which one has to contain it */
     struct tn_str text;
 };
-struct tn_page {
-    size_t count; /* rows handed over */
-    bool more;
-    int64_t total;      /* -1: not asked for */
-    bool total_capped;  /* there are at least total (which is then 100,000) */
-    struct tn_buf next; /* set when more; opaque, URL-safe; stays good under inserts */
-};
-void tn_page_init(struct tn_page *page);
-void tn_page_clear(struct tn_page *page);
-/* Kinds: not_found (no such table), invalid (unknown column, bad value or cursor, a query that
- * would read far too much), unavailable.  page was initialised by the caller. */
-TN_MUST_CHECK bool tn_store_query(struct tn_store *store, const struct tn_query *q, tn_row_fn fn,
-                                  void *arg, struct tn_page *page, struct tn_err *err);
-/* Records of a team (or TN_TEAM_ALL) in a table; constant time. */
-TN_MUST_CHECK bool tn_store_count(struct tn_store *store, int64_t team, const char *table,
-                                  int64_t *count, struct tn_err *err);
 
 /* ------------------------------------------------------------------ links */
 
@@ -211,29 +177,6 @@ struct tn_link {
     int64_t agreed_ms;
     struct tn_str agreed; /* the body both sides last agreed on */
 };
-typedef bool (*tn_link_fn)(void *arg, const struct tn_link *link);
-
-/* For a page of external ids: sets found[i] and, where it is true, hashes[i], so that unchanged
- * records need not travel. For an unknown source all are not found. */
-TN_MUST_CHECK bool tn_store_link_hashes(struct tn_store *store, int64_t team,
-                                        const struct tn_origin *source,
-                                        const struct tn_str *external_ids, size_t count,
-                                        unsigned char (*hashes)[TN_HASH_LEN], bool *found,
-                                        struct tn_err *err);
-/* One link; link's texts point into hold.  Kind not_found. */
-TN_MUST_CHECK bool tn_store_link(struct tn_store *store, int64_t team,
-                                 const struct tn_origin *source, struct tn_str external_id,
-                                 struct tn_link *link, struct tn_buf *hold, struct tn_err *err);
-/* All links of a record. */
-TN_MUST_CHECK bool tn_store_links(struct tn_store *store, int64_t team, const char *table,
-                                  const struct tn_id *id, tn_link_fn fn, void *arg,
-                                  struct tn_err *err);
-/* The links of a source in the order of external id, after `after` ("" from the start), limit as
- * for queries: to find what the source no longer has. */
-TN_MUST_CHECK bool tn_store_source_links(struct tn_store *store, int64_t team,
-                                         const struct tn_origin *source, struct tn_str after,
-                                         size_t limit, tn_link_fn fn, void *arg,
-                                         struct tn_err *err);
 
 /* ------------------------------------------------------------------ history */
 
@@ -241,17 +184,6 @@ struct tn_version {
     int64_t version, at_ms; /* at_ms: when this version came to be */
     bool current, deleted;  /* deleted: the record ended with this version */
 };
-typedef bool (*tn_version_fn)(void *arg, const struct tn_version *v);
-/* Newest first, also of a deleted record.  Tables without history have the current one, or the last
- * one, only. */
-TN_MUST_CHECK bool tn_store_versions(struct tn_store *store, int64_t team, const char *table,
-                                     const struct tn_id *id, size_t limit, tn_version_fn fn,
-                                     void *arg, struct tn_err *err);
-/* The record as it was at a time, or in a version (at_ms ignored when version > 0).  not_found
- * when it did not exist then, or retention has taken it. */
-TN_MUST_CHECK bool tn_store_as_of(struct tn_store *store, int64_t team, const char *table,
-                                  const struct tn_id *id, int64_t version, int64_t at_ms,
-                                  struct tn_row *row, struct tn_buf *hold, struct tn_err *err);
 
 /* ------------------------------------------------------------------ events */
 
@@ -265,9 +197,8 @@ struct tn_event {
     int64_t version;     /* of the record, as of this event */
     struct tn_id origin; /* the integration that caused it; zero: none */
     struct tn_str data;  /* JSON of an explicit event; "" of an automatic one: read the
-                          * record, or tn_store_as_of this version */
+                          * record, or tn_read_as_of this version */
 };
-typedef bool (*tn_event_fn)(void *arg, const struct tn_event *e);
 struct tn_tail {
     int64_t last; /* of the events handed over; `after` when there were none */
     int64_t head; /* the newest there is */
@@ -275,21 +206,6 @@ struct tn_tail {
 };
 /* The newest event that the last change note of this handle named; reads nothing. */
 int64_t tn_store_head(const struct tn_store *store);
-TN_MUST_CHECK bool tn_store_tail(struct tn_store *store, int64_t team, int64_t after, size_t limit,
-                                 tn_event_fn fn, void *arg, struct tn_tail *tail,
-                                 struct tn_err *err);
-
-/* ------------------------------------------------------------------ key-values */
-
-/* Bytes under (team, space, key).  not_found also when it has expired.  version may be NULL. */
-TN_MUST_CHECK bool tn_store_kv_get(struct tn_store *store, int64_t team, const char *space,
-                                   struct tn_str key, struct tn_buf *value, int64_t *version,
-                                   struct tn_err *err);
-typedef bool (*tn_kv_fn)(void *arg, struct tn_str key, struct tn_str value, int64_t version);
-/* Keys after `after` that begin with prefix, in byte order. */
-TN_MUST_CHECK bool tn_store_kv_list(struct tn_store *store, int64_t team, const char *space,
-                                    struct tn_str prefix, struct tn_str after, size_t limit,
-                                    tn_kv_fn fn, void *arg, struct tn_err *err);
 
 /* ------------------------------------------------------------------ commits (values: commit.h) */
 

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "loop/loop.h"
+#include "store/at_once.h"
 #include "store/commit.h"
 #include "store/read.h"
 #include "store/server.h"

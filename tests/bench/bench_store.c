@@ -19,6 +19,7 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "loop/loop.h"
+#include "store/at_once.h"
 #include "store/commit.h"
 #include "store/server.h"
 

@@ -18,6 +18,7 @@
 #include "base/fault.h"
 #include "base/limits.h"
 #include "loop/loop.h"
+#include "store/at_once.h"
 #include "store/commit.h"
 #include "store/server.h"
 #include "store/store.h"

@@ -9,6 +9,7 @@
 #include <ftw.h>
 
 #include "scripts/resource_check.h"
+#include "store/at_once.h"
 #include "store/commit.h"
 #include "store/server.h"
 #include "store/store.h"

@@ -17,6 +17,7 @@
 #include "base/time.h"
 #include "loop/loop.h"
 #include "mapping/plan.h"
+#include "store/at_once.h"
 #include "store/commit.h"
 #include "store/server.h"
 #include "sync/runner.h"
