@@ -193,8 +193,7 @@ static void the_loops_thread_has_next_to_nothing_to_do_meanwhile(void **state)
         "coroutine.wrap(function() while true do pcall(work, 100) end end)()",
         "table.sort({ 1, 2 }, function() while true do work(1) end end)",
         "return (('a'):gsub('a', function() while true do work(1) end end))",
-        "return tostring(setmetatable({}, { __tostring = function() while true do work(1) end end "
-        "}))",
+        "return tostring(setmetatable({}, { __tostring = function() while work(1) do end end }))",
         "local t = {} while true do t[#t + 1] = {} end",
     };
     for (size_t i = 0; i < sizeof hogs / sizeof *hogs; i++) {
