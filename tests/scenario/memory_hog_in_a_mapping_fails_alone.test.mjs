@@ -11,6 +11,9 @@ const hogs = {
   recursion: "local function f(...) return 1 + f(1, ...) end f(table.unpack({}, 1, 200))",
 };
 
+// The machine decides which of its two limits a recursion meets first: the stack's or that of time.
+const ends = { recursion: /stack overflow|more than 50 ms of CPU time/ };
+
 for (const [what, hog] of Object.entries(hogs)) {
   story(
     `a mapping function that eats memory (${what}) fails its record alone while GETs go on`,
@@ -44,7 +47,7 @@ for (const [what, hog] of Object.entries(hogs)) {
         [answer.errors[0].code, answer.errors[0].field],
         ["ERR_DATA_MAPPING", "partName"],
       );
-      assert.match(answer.errors[0].message, what === "recursion" ? /stack overflow/ : /memory limit/);
+      assert.match(answer.errors[0].message, ends[what] ?? /memory limit/);
       await load.more(20);
       const sum = await load.stop();
       assert.deepEqual([sum.cut, sum.unanswered, sum.refused], [0, 0, 0], JSON.stringify(sum));
