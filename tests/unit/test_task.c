@@ -621,8 +621,7 @@ static void what_gave_way_ends_with_the_same_result(void **state)
 static void what_cannot_give_way_is_stopped_sooner(void **state)
 {
     static const char *const bodies[] = {
-        "return string.format('%s', setmetatable({}, {__tostring = function() while true do end "
-        "end}))",
+        "return ('%s'):format(setmetatable({}, {__tostring = function() while true do end end}))",
         "return load(function() while true do end end)",
         "while true do pcall(load, function() while true do end end) end",
         "coroutine.wrap(function() load(function() while true do end end) end)()",
