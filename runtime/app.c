@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "cli/cli.h"
-#include "events/dispatch.h"
+#include "events/consumer.h"
 #include "loop/folder.h"
 #include "loop/loop.h"
 #include "loop/shared.h"
@@ -126,7 +126,7 @@ struct tn_app {
     struct tn_runner *runner;
     struct tn_inbound *inbound;
     struct tn_rules *rules;
-    struct tn_dispatch *dispatch;
+    struct tn_consumer *rule_consumer;
     struct tn_api *api;
     struct tn_http_server *server;
     struct tn_folder *folder;
@@ -167,7 +167,7 @@ static void swapped(void *arg)
     struct tn_app *app = arg;
     struct tn_err err;
     app->env.serving = tn_scripts_units(app->scripts);
-    if (app->dispatch) tn_dispatch_wake(app->dispatch);
+    if (app->rule_consumer) tn_consumer_wake(app->rule_consumer);
     if (app->api && !tn_api_refresh(app->api, &err))
         tn_log(app->p->log, TN_LOG_error, "scripts", "the paths of the new scripts clash: %s",
                err.text);
@@ -239,17 +239,30 @@ static bool rules_quarantined(void *arg)
     return tn_scripts_quarantined(app->scripts, tn_rules_name);
 }
 
-static void open_dispatch(struct tn_app *app)
+/* Workers that live or begin; one that is being replaced is none. */
+static unsigned count_workers(void *arg)
 {
-    struct tn_dispatch_options o = {.loop = app->loop,
+    const struct tn_app *app = arg;
+    const struct tn_shared *s = app->p->shared;
+    unsigned n = 0;
+    for (int i = 0; i < s->worker_count; i++)
+        n += s->workers[i].state == TN_PROCESS_starting || s->workers[i].state == TN_PROCESS_ready;
+    return n;
+}
+
+static void open_rules(struct tn_app *app)
+{
+    struct tn_consumer_options o = {.loop = app->loop,
                                     .store = app->store,
                                     .log = app->p->log,
-                                    .rules = &tn_rules_ops,
-                                    .rules_self = app->rules,
+                                    .sink = &tn_rules_sink,
+                                    .self = app->rules,
+                                    .workers = count_workers,
+                                    .workers_arg = app,
                                     .seal = seal_payload,
                                     .seal_arg = (void *)&app->p->secrets};
     app->env.serving = tn_scripts_units(app->scripts);
-    app->dispatch = tn_dispatch_open(&o);
+    app->rule_consumer = tn_consumer_open(&o);
 }
 
 static bool open_api(struct tn_app *app, struct tn_err *err)
@@ -289,7 +302,7 @@ static void booted(void *arg, const struct tn_err *err)
     }
     app->booted = true;
     open_runner(app);
-    open_dispatch(app);
+    open_rules(app);
     if (!open_api(app, &why) || !open_server(app, &why)) {
         fail(app, &why);
         return;
@@ -471,8 +484,8 @@ static void stop(void *arg)
     tn_http_server_drain(app->server, drained, app);
     tn_inbound_close(app->inbound);
     app->inbound = NULL;
-    tn_dispatch_close(app->dispatch);
-    app->dispatch = NULL;
+    tn_consumer_close(app->rule_consumer);
+    app->rule_consumer = NULL;
     app->env.runner = NULL;
     tn_runner_close(app->runner, runner_closed, app);
 }
@@ -530,7 +543,7 @@ static void close_parts(struct tn_app *app)
     tn_host_call_home(app->host);
     tn_folder_free(app->folder);
     tn_inbound_close(app->inbound);
-    tn_dispatch_close(app->dispatch);
+    tn_consumer_close(app->rule_consumer);
     if (app->runner) tn_runner_free(app->runner);
     tn_http_server_free(app->server);
     tn_api_close(app->api);

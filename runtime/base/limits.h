@@ -96,8 +96,8 @@
 /* Rules */
 #define TN_LIMIT_RULE_DEPTH     8     /* rules that set off one another in a row */
 #define TN_LIMIT_RULE_TASKS     16    /* at work at once */
-#define TN_LIMIT_RULE_AHEAD     256   /* runs that wait or go on beyond the first unfinished */
-#define TN_LIMIT_RULE_TRIES     4     /* runs of a rule for one event */
+#define TN_LIMIT_AHEAD          32    /* deliveries of one partition of the log that wait or go on */
+#define TN_LIMIT_AHEAD_BYTES    (1 * TN_MIB) /* of their events; one larger event is taken alone */
 #define TN_LIMIT_RULE_MS        60000 /* of time, one run, waits included */
 #define TN_LIMIT_RULE_ONCE_DAYS 30    /* how long an id of `once` is known */
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "events/event.h"
 
+#include "base/alloc.h"
 #include "base/time.h"
-
-static const unsigned char mark[] = {'t', 'e',  'n', 'o', 'n', '-', 0x80,
-                                     0,   0x80, 'r', 'u', 'l', 'e'};
 
 bool tn_event_matches(const char *pattern, struct tn_str type)
 {
@@ -43,13 +41,55 @@ void tn_event_json(const struct tn_event *e, const char *resource, struct tn_buf
         tn_jw_key(&w, TN_STR("record"));
         tn_jw_object(&w);
         tn_jw_kz(&w, "resource", resource);
+        tn_jw_kstr(&w, "table", e->table);
         tn_id_text(&e->record, text);
         tn_jw_kz(&w, "id", text);
         tn_jw_kint(&w, "version", e->version);
         tn_jw_end(&w);
     }
+    if (memcmp(&e->origin, &none, sizeof none) != 0) {
+        tn_id_text(&e->origin, text);
+        tn_jw_kz(&w, "origin", text);
+    }
+    if (e->depth) tn_jw_kint(&w, "depth", e->depth);
     if (e->data.n) tn_jw_kraw(&w, "data", e->data);
     tn_jw_end(&w);
+}
+
+static bool read_text(struct tn_jval v, struct tn_arena *arena, struct tn_str *out)
+{
+    if (tn_jtext(v, arena, out)) return true;
+    *out = TN_STR("");
+    return false;
+}
+
+static void read_id(struct tn_jval v, struct tn_arena *arena, struct tn_id *out)
+{
+    struct tn_str text;
+    *out = (struct tn_id){{0}};
+    if (read_text(v, arena, &text)) (void)tn_id_parse(text, out);
+}
+
+bool tn_event_read(struct tn_jval event, struct tn_arena *arena, struct tn_event *e,
+                   struct tn_err *err)
+{
+    struct tn_jval record = tn_jget_z(event, "record"), data = tn_jget_z(event, "data");
+    struct tn_str at;
+    int64_t depth = 0;
+    *e = (struct tn_event){.data = TN_STR("")};
+    bool ok = tn_jint(tn_jget_z(event, "seq"), &e->seq) &&
+              tn_jint(tn_jget_z(event, "number"), &e->number) &&
+              read_text(tn_jget_z(event, "type"), arena, &e->type) &&
+              read_text(tn_jget_z(event, "at"), arena, &at) && tn_time_parse(at, &e->at_ms);
+    if (!ok) return tn_fail(err, TN_E_invalid, "this is no event as Tenon writes it");
+    (void)read_text(tn_jget_z(record, "table"), arena, &e->table);
+    read_id(tn_jget_z(record, "id"), arena, &e->record);
+    (void)tn_jint(tn_jget_z(record, "version"), &e->version);
+    read_id(tn_jget_z(event, "origin"), arena, &e->origin);
+    (void)tn_jint(tn_jget_z(event, "depth"), &depth);
+    e->depth = (unsigned)depth;
+    if (!tn_jis(data, TN_JSON_absent)) e->data = tn_jraw(data);
+    return true;
 }
 
 struct tn_jval tn_event_at(struct tn_jval event, const char *path)
@@ -88,17 +128,4 @@ bool tn_event_meets(struct tn_jval event, struct tn_jval conditions)
                        &arena);
     tn_arena_clear(&arena);
     return ok;
-}
-
-struct tn_id tn_event_cause(unsigned depth)
-{
-    struct tn_id id = {{0}};
-    memcpy(id.b, mark, sizeof mark);
-    id.b[15] = (unsigned char)(depth > 255 ? 255 : depth);
-    return id;
-}
-
-unsigned tn_event_depth(const struct tn_id *origin)
-{
-    return memcmp(origin->b, mark, sizeof mark) == 0 ? origin->b[15] : 0;
 }

@@ -22,6 +22,7 @@ struct tn_actor {
     char address[48];                   /* the peer's; "": local, or none */
     char grants[TN_GRANTS_MAX]; /* permissions: pairs "item:read order:*" with blanks between */
     struct tn_id origin;        /* of events that it causes; zeroes: none */
+    unsigned depth;             /* how many runs of rules in a row led to what it does */
 };
 
 /* A permission is a pair of an entity and a verb ("item", "read").  A pair of the grants gives it

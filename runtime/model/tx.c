@@ -698,7 +698,7 @@ static bool add_note_to(const struct tn_tx *tx, const struct note *n, struct tn_
 static bool build(struct tn_tx *tx, struct tn_commit *commit, struct tn_err *err)
 {
     bool ok = true;
-    tn_commit_origin(commit, &tx->actor.origin);
+    tn_commit_origin(commit, &tx->actor.origin, tx->actor.depth);
     for (const struct tn_tx_record *r = tx->first; ok && r; r = r->next)
         ok = add_record(tx, r, commit, err);
     for (const struct kv *kv = tx->kvs; ok && kv; kv = kv->next) ok = add_kv(tx, kv, commit, err);

@@ -4,6 +4,7 @@
 
 #include <lauxlib.h>
 
+#include "base/duration.h"
 #include "base/limits.h"
 
 static const struct key surface_keys[] = {{"title", D_TEXT, false},
@@ -16,7 +17,8 @@ static const struct key route_keys[] = {
 static const struct key rule_keys[] = {
     {"title", D_TEXT, false},  {"on", D_TEXT | D_TABLE | D_BOX, true},
     {"when", D_TABLE, false},  {"once", D_TEXT, false},
-    {"run", D_FUNCTION, true}, {NULL, 0, false}};
+    {"run", D_FUNCTION, true}, {"retry", D_TABLE, false},
+    {NULL, 0, false}};
 
 /* ---- surfaces ---- */
 
@@ -141,6 +143,35 @@ static void read_on(struct reading *r, int table, struct tn_rule *rule)
     lua_pop(L, 1);
 }
 
+static int64_t read_pause(struct reading *r, const char *text)
+{
+    struct tn_duration d;
+    const int64_t day_ms = 86400000, most = 7 * day_ms;
+    bool ok = tn_duration_read(tn_str(text), &d) && !d.months;
+    int64_t ms = ok ? d.days * day_ms + d.ms : 0;
+    if (ms < 1 || ms > most)
+        tn_decl_fault(r, tn_decl_key_line(r, "retry"),
+                      "'retry': \"%s\" is no pause: write \"5s\", \"30m\", \"2h\"; at most \"7d\"",
+                      text);
+    return ms;
+}
+
+/* The pauses between tries; an empty list: a rule that fails is given up at once. */
+static void read_retry(struct reading *r, int table, struct tn_rule *rule)
+{
+    rule->retry = tn_backoff_hours;
+    if (!tn_decl_push(r, table, "retry")) return;
+    const char *const *pauses = tn_decl_texts(r, lua_gettop(r->L), "retry");
+    size_t n = 0;
+    for (; pauses[n] && n < TN_BACKOFF_MAX; n++)
+        rule->retry.pause_ms[n] = read_pause(r, pauses[n]);
+    rule->retry.count = n;
+    if (pauses[n])
+        tn_decl_fault(r, tn_decl_key_line(r, "retry"), "'retry' has %d pauses at most",
+                      TN_BACKOFF_MAX);
+    lua_pop(r->L, 1);
+}
+
 void tn_decl_read_rule(struct reading *r, int table)
 {
     lua_State *L = r->L;
@@ -151,6 +182,7 @@ void tn_decl_read_rule(struct reading *r, int table)
     read_on(r, table, rule);
     rule->once = tn_decl_opt_text(r, table, "once");
     rule->run = tn_decl_opt_ref(r, table, "run");
+    read_retry(r, table, rule);
     rule->when_json = "{}";
     if (!tn_decl_push(r, table, "when")) return;
     rule->when_json = tn_decl_json(r, lua_gettop(L), "when");

@@ -4,6 +4,7 @@
 #ifndef TN_SCRIPTS_DECLARED_H
 #define TN_SCRIPTS_DECLARED_H
 
+#include "base/backoff.h"
 #include "base/field.h"
 #include "model/entity.h"
 #include "script/isolate.h"
@@ -71,6 +72,7 @@ struct tn_rule {
     const char *const *events; /* event names it runs on; NULL ends */
     const char *once;          /* path of the id that makes it run once; NULL: none */
     const char *when_json;     /* "{}" without conditions */
+    struct tn_backoff retry;   /* pauses between tries */
     int run;                   /* ref */
 };
 

@@ -39,6 +39,7 @@ struct tn_rules {
     bool (*quarantined)(void *arg);
     void *arg;
     struct tn_json *event, *when;
+    char table[TN_STORE_NAME_MAX + 1]; /* of the event that was asked for last */
 };
 
 /* ---- sets ---- */
@@ -210,25 +211,20 @@ static const char *resource_name(const struct tn_rules *r, const struct tn_event
                                  char out[TN_STORE_NAME_MAX + 1])
 {
     snprintf(out, TN_STORE_NAME_MAX + 1, "%.*s", TN_FMT(e->table));
-    for (size_t i = 0; i < tn_units_resources(r->units); i++) {
+    for (size_t i = 0; r->units && i < tn_units_resources(r->units); i++) {
         const struct tn_entity *resource = &tn_units_resource_at(r->units, i)->resource;
         if (strcmp(resource->plural, out) == 0) return resource->name;
     }
     return out;
 }
 
-static void write_event(void *self, const struct tn_event *e, struct tn_buf *out)
-{
-    char table[TN_STORE_NAME_MAX + 1];
-    tn_event_json(e, resource_name(self, e, table), out);
-}
-
 /* Parses the event into r->event; the text lives in hold. */
 static bool read_event(struct tn_rules *r, const struct tn_event *e, struct tn_buf *hold)
 {
     struct tn_err err;
+    char table[TN_STORE_NAME_MAX + 1];
     if (hold->n) return true;
-    write_event(r, e, hold);
+    tn_event_json(e, resource_name(r, e, table), hold);
     return !hold->failed && tn_json_parse(r->event, tn_buf_str(hold), &err);
 }
 
@@ -244,7 +240,7 @@ static bool wants(struct tn_rules *r, const struct tn_rule *rule, const struct t
            tn_event_meets(tn_json_root(r->event), tn_json_root(r->when));
 }
 
-static void concerned(void *self, const struct tn_event *e, tn_rule_name_fn fn, void *arg)
+static void concerned(void *self, const struct tn_event *e, tn_target_fn fn, void *arg)
 {
     struct tn_rules *r = self;
     struct tn_buf hold;
@@ -263,22 +259,27 @@ static const struct tn_decl *find(struct tn_decl *const *decls, size_t n, const 
     return NULL;
 }
 
-static bool once(void *self, const char *rule, const struct tn_event *e, struct tn_buf *out)
+static const struct tn_rule *rule_now(const struct tn_rules *r, const char *name)
+{
+    for (size_t i = 0; any((void *)r) && i < tn_units_rules(r->units); i++)
+        if (strcmp(tn_units_rule_at(r->units, i)->name, name) == 0)
+            return &tn_units_rule_at(r->units, i)->rule;
+    return NULL;
+}
+
+static bool once(void *self, const struct tn_delivery *d, struct tn_buf *out)
 {
     struct tn_rules *r = self;
     struct tn_arena arena;
     struct tn_buf hold;
     struct tn_str text;
-    const struct tn_decl *decl = NULL;
+    const struct tn_rule *rule = rule_now(r, d->target);
     bool there = false;
-    for (size_t i = 0; i < tn_units_rules(r->units); i++)
-        if (strcmp(tn_units_rule_at(r->units, i)->name, rule) == 0)
-            decl = tn_units_rule_at(r->units, i);
-    if (!decl || !decl->rule.once) return false;
+    if (!rule || !rule->once) return false;
     tn_buf_init(&hold, TN_LIMIT_RECORD);
     tn_arena_init(&arena);
-    if (read_event(r, e, &hold)) {
-        struct tn_jval v = tn_event_at(tn_json_root(r->event), decl->rule.once);
+    if (read_event(r, d->event, &hold)) {
+        struct tn_jval v = tn_event_at(tn_json_root(r->event), rule->once);
         /* The id is compared as a C string, so it is taken as JSON, which escapes NUL. */
         if (!tn_jtext(v, &arena, &text) || (text.n && memchr(text.p, 0, text.n))) text = tn_jraw(v);
         there = !tn_jis(v, TN_JSON_absent) && !tn_jis(v, TN_JSON_null) && text.n;
@@ -289,14 +290,20 @@ static bool once(void *self, const char *rule, const struct tn_event *e, struct 
     return there;
 }
 
+static const struct tn_backoff *backoff(void *self, const char *target)
+{
+    const struct tn_rule *rule = rule_now(self, target);
+    return rule ? &rule->retry : NULL;
+}
+
 /* ---- a run ---- */
 
 struct run {
     struct set *set;
     struct tn_actor actor;
-    const struct tn_event *e; /* the dispatcher's, until the run is over or cancelled */
+    const struct tn_event *e; /* the consumer's, until the run is over or cancelled */
     struct tn_task *task;
-    tn_rule_done_fn done; /* NULL: cancelled */
+    tn_delivered_fn done; /* NULL: cancelled */
     void *arg;
 };
 
@@ -322,37 +329,69 @@ static int push_event(lua_State *L, void *arg)
     return 1;
 }
 
-/* A task that ended because of another one's overruns has no file and line. */
+/* A run that overran its budget would do so again.  But a task that ended because of another one's
+ * overruns has no file and line. */
+static enum tn_delivery_end end_of(const struct run *run, const struct tn_err *err)
+{
+    if (!err) return TN_DELIVERY_done;
+    if (err->kind == TN_E_cancelled) return TN_DELIVERY_disturbed;
+    if (err->kind != TN_E_budget) return TN_DELIVERY_failed;
+    bool others = tn_isolate_spent(run->set->isolate) && !err->file[0];
+    return others ? TN_DELIVERY_disturbed : TN_DELIVERY_refused;
+}
+
 static void run_done(void *arg, const struct tn_err *err)
 {
     struct run *run = arg;
-    bool spent = tn_isolate_spent(run->set->isolate);
-    bool innocent = err && (err->kind == TN_E_cancelled ||
-                            (err->kind == TN_E_budget && spent && !err->file[0]));
-    if (run->done) run->done(run->arg, err, innocent);
+    enum tn_delivery_end end = end_of(run, err);
+    if (run->done) run->done(run->arg, end, 0, err);
     set_unref(run->set);
     tn_free(run);
 }
 
-static void *start(void *self, const char *rule, const struct tn_event *e, tn_rule_done_fn done,
-                   void *arg, struct tn_err *err)
+static struct run *run_new(struct set *set, const struct tn_delivery *d)
+{
+    struct run *run = TN_NEW(struct run);
+    *run = (struct run){.set = set, .e = d->event};
+    run->actor.team = d->event->team;
+    run->actor.depth = d->event->depth + 1;
+    snprintf(run->actor.name, sizeof run->actor.name, "rule %s", d->target);
+    snprintf(run->actor.grants, sizeof run->actor.grants, "*:*");
+    set->refs++;
+    return run;
+}
+
+/* Why it does not begin. */
+static enum tn_delivery_end hindered(const struct set *set, const struct tn_decl *decl,
+                                     const struct tn_delivery *d, struct tn_err *err)
+{
+    if (set && !decl) tn_fail(err, TN_E_not_found, "there is no rule '%s' any more", d->target);
+    if (!decl) return err->kind == TN_E_not_found ? TN_DELIVERY_gone : TN_DELIVERY_failed;
+    tn_fail(err, TN_E_budget,
+            "rules have set off one another %d times in a row (this event is the work of one), so "
+            "none is run for it",
+            TN_LIMIT_RULE_DEPTH);
+    return TN_DELIVERY_refused;
+}
+
+static void *start(void *self, const struct tn_delivery *d, tn_delivered_fn done, void *arg,
+                   enum tn_delivery_end *end, struct tn_err *err)
 {
     struct tn_rules *r = self;
     struct set *set = set_get(r, err);
-    const struct tn_decl *decl = set ? find(set->decls, set->n, rule) : NULL;
-    if (set && !decl) tn_fail(err, TN_E_not_found, "there is no rule '%s' any more", rule);
-    if (!decl) return NULL;
-    struct run *run = TN_NEW(struct run);
-    *run = (struct run){.set = set, .e = e, .done = done, .arg = arg};
-    run->actor.team = e->team;
-    run->actor.origin = tn_event_cause(tn_event_depth(&e->origin) + 1);
-    snprintf(run->actor.name, sizeof run->actor.name, "rule %s", rule);
-    snprintf(run->actor.grants, sizeof run->actor.grants, "*:*");
+    const struct tn_decl *decl = set ? find(set->decls, set->n, d->target) : NULL;
+    if (!decl || d->event->depth >= TN_LIMIT_RULE_DEPTH) {
+        *end = hindered(set, decl, d, err);
+        return NULL;
+    }
+    struct run *run = run_new(set, d);
+    run->done = done;
+    run->arg = arg;
     const struct tn_task_call how = {
         .push = push_event, .done = run_done, .limit_ms = TN_LIMIT_RULE_MS, .context = &run->actor};
-    set->refs++;
     run->task = tn_task_start(set->isolate, decl->rule.run, &how, run, err);
     if (run->task) return run;
+    *end = TN_DELIVERY_failed;
     set_unref(set);
     tn_free(run);
     return NULL;
@@ -372,13 +411,24 @@ static const char *generation(void *self)
     return unit ? tn_unit_generation(unit) : "";
 }
 
-const struct tn_rule_ops tn_rules_ops = {
+static const char *resource(void *self, const struct tn_event *e)
+{
+    struct tn_rules *r = self;
+    return resource_name(r, e, r->table);
+}
+
+const struct tn_sink tn_rules_sink = {
+    .name = "rules",
+    .noun = "rule",
+    .order = TN_ORDER_record,
+    .at_once = TN_LIMIT_RULE_TASKS,
     .any = any,
     .ready = ready,
-    .concerned = concerned,
+    .targets = concerned,
     .once = once,
+    .backoff = backoff,
     .start = start,
     .cancel = cancel,
-    .json = write_event,
+    .resource = resource,
     .generation = generation,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rules.h - gives rules in Lua to the dispatcher (events/dispatch.h). Rules have an isolate of
+/* rules.h - rules in Lua as a sink of events (events/sink.h). Rules have an isolate of
  * their own, made when the first event concerns one and made again after they changed; a run is a
  * task in it. A run that began with an older set ends on it. Life: new; units after each reload;
  * free (nothing is under way).  Worker. */
@@ -7,12 +7,12 @@
 #define TN_SCRIPTS_RULES_H
 
 #include "scripts/units.h"
-#include "events/dispatch.h"
+#include "events/sink.h"
 
 struct tn_rules;
 
 /* self is a struct tn_rules. */
-extern const struct tn_rule_ops tn_rules_ops;
+extern const struct tn_sink tn_rules_sink;
 
 /* quarantined (may be NULL) says whether the rules are in quarantine now. */
 struct tn_rules *tn_rules_new(const struct bind_env *env, bool (*quarantined)(void *arg),

@@ -8,7 +8,7 @@
 #include "store/shape.h"
 #include "store/wire.h"
 
-enum { SLOTS_MAX = 1000 };
+enum { SLOTS_MAX = 1000, KEY_MAX = 512 };
 
 struct tn_commit_source {
     int64_t team;
@@ -53,9 +53,11 @@ size_t tn_commit_bytes(const struct tn_commit *c)
     return c->value.n;
 }
 
-void tn_commit_origin(struct tn_commit *c, const struct tn_id *integration)
+void tn_commit_origin(struct tn_commit *c, const struct tn_id *integration, unsigned depth)
 {
-    if (c->value.p) memcpy(c->value.p + 8, integration->b, sizeof integration->b);
+    if (!c->value.p) return;
+    memcpy(c->value.p + 8, integration->b, sizeof integration->b);
+    c->value.p[24] = (char)(depth > 255 ? 255 : depth);
 }
 
 struct tn_str tn_commit_value(struct tn_commit *c)
@@ -453,8 +455,8 @@ static bool queue_op(struct tn_commit *c, enum tn_op op, int64_t team, const cha
                      struct tn_str key, struct tn_err *err)
 {
     if (!team_ok(team, err) || !name_ok(queue, "queue", err)) return false;
-    if (key.n > 512)
-        return tn_fail(err, TN_E_too_large, "a key of %zu bytes: the limit is 512", key.n);
+    if (key.n > KEY_MAX)
+        return tn_fail(err, TN_E_too_large, "a key of %zu bytes: the limit is %d", key.n, KEY_MAX);
     tn_put_u8(&c->value, op);
     tn_put_i64(&c->value, team);
     tn_put_str(&c->value, tn_str(queue));
@@ -462,13 +464,16 @@ static bool queue_op(struct tn_commit *c, enum tn_op op, int64_t team, const cha
     return true;
 }
 
-bool tn_commit_queue_put(struct tn_commit *c, int64_t team, const char *queue, struct tn_str key,
-                         int64_t due_ms, struct tn_str payload, struct tn_err *err)
+bool tn_commit_queue_put(struct tn_commit *c, const struct tn_queue_put *q, struct tn_err *err)
 {
     struct mark m = mark(c);
-    if (!queue_op(c, TN_OP_queue_put, team, queue, key, err)) return false;
-    tn_put_i64(&c->value, due_ms);
-    tn_put_str(&c->value, payload);
+    if (q->order.n > KEY_MAX)
+        return tn_fail(err, TN_E_too_large, "an order of %zu bytes: the limit is %d", q->order.n,
+                       KEY_MAX);
+    if (!queue_op(c, TN_OP_queue_put, q->team, q->queue, q->key, err)) return false;
+    tn_put_str(&c->value, q->order);
+    tn_put_i64(&c->value, q->due_ms);
+    tn_put_str(&c->value, q->payload);
     return finish(c, m, err);
 }
 

@@ -21,9 +21,10 @@ struct tn_commit *tn_commit_new(struct tn_store *store);
 void tn_commit_free(struct tn_commit *commit);          /* NULL does nothing */
 size_t tn_commit_count(const struct tn_commit *commit); /* how many operations it has so far */
 size_t tn_commit_bytes(const struct tn_commit *commit);
-/* The integration that causes the commit. Its events carry the id, so that an integration
- * recognizes the events that it caused itself. */
-void tn_commit_origin(struct tn_commit *commit, const struct tn_id *integration);
+/* What causes the commit: an integration (zeroes: none), and how many runs of rules in a row led to
+ * it.  Its events carry both: an integration recognizes the events that it caused itself, and rules
+ * that set off one another are stopped (TN_LIMIT_RULE_DEPTH). */
+void tn_commit_origin(struct tn_commit *commit, const struct tn_id *integration, unsigned depth);
 
 /* Writes the whole record. id NULL (with TN_NEW_ONLY): the store makes an id, which the outcome
  * holds and which costs no index entry. based_on: TN_NEW_ONLY, TN_ANY or the version that the
@@ -112,10 +113,19 @@ TN_MUST_CHECK bool tn_commit_kv_delete(struct tn_commit *commit, int64_t team, c
 TN_MUST_CHECK bool tn_commit_cursor(struct tn_commit *commit, int64_t team, struct tn_str name,
                                     struct tn_str value, int64_t based_on, struct tn_err *err);
 
-/* key: "" or one that is unique within the queue and team (an entry with it that is there already
- * stays, and the outcome is unchanged with its id). */
-TN_MUST_CHECK bool tn_commit_queue_put(struct tn_commit *commit, int64_t team, const char *queue,
-                                       struct tn_str key, int64_t due_ms, struct tn_str payload,
+struct tn_queue_put {
+    int64_t team;
+    const char *queue;
+    /* "" or one that is unique within the queue and team (an entry with it that is there already
+     * stays, and the outcome is unchanged with its id). */
+    struct tn_str key;
+    /* "" or what it has in common with others of the queue and team that are worked off one after
+     * the other: while an earlier one is there, it is not due; then at once. */
+    struct tn_str order;
+    int64_t due_ms;
+    struct tn_str payload;
+};
+TN_MUST_CHECK bool tn_commit_queue_put(struct tn_commit *commit, const struct tn_queue_put *q,
                                        struct tn_err *err);
 /* Removes the entry, whose work is done. A lease that was lost meanwhile is a conflict. */
 TN_MUST_CHECK bool tn_commit_settle(struct tn_commit *commit, const struct tn_id *entry,

@@ -25,6 +25,6 @@ struct tn_str tn_commit_value(struct tn_commit *commit);
 /* Reads a result message and calls done. */
 void tn_commit_answer(struct tn_str result, tn_commit_fn done, void *arg);
 /* Bytes in front of the operations of a commit value. */
-enum { TN_COMMIT_HEADER = 24 }; /* acknowledged number, origin */
+enum { TN_COMMIT_HEADER = 25 }; /* acknowledged number, origin, depth */
 
 #endif

@@ -230,10 +230,10 @@ bool tn_store_kv_list(struct tn_store *s, int64_t team, const char *space, struc
     return s->ops->kv_list(s, team, space, prefix, after, limit, fn, arg, err);
 }
 
-void tn_store_commit(struct tn_store *s, struct tn_commit *commit_give, tn_commit_fn done,
-                     void *arg)
+struct tn_call *tn_store_commit(struct tn_store *s, struct tn_commit *commit_give,
+                                tn_commit_fn done, void *arg)
 {
-    s->ops->commit(s, commit_give, done, arg);
+    return s->ops->commit(s, commit_give, done, arg);
 }
 
 size_t tn_store_pending(const struct tn_store *s)
@@ -241,11 +241,11 @@ size_t tn_store_pending(const struct tn_store *s)
     return s->ops->pending(s);
 }
 
-void tn_store_claim(struct tn_store *s, const char *queue, size_t max, int64_t lease_ms,
-                    tn_claim_fn done, void *arg)
+struct tn_call *tn_store_claim(struct tn_store *s, const char *queue, size_t max, int64_t lease_ms,
+                               tn_claim_fn done, void *arg)
 {
     if (max == 0 || max > TN_LIMIT_PAGE) max = TN_LIMIT_PAGE;
-    s->ops->claim(s, queue, max, lease_ms, done, arg);
+    return s->ops->claim(s, queue, max, lease_ms, done, arg);
 }
 
 void tn_store_release(struct tn_store *s, const struct tn_id *holder, tn_store_done_fn done,

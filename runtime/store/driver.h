@@ -14,7 +14,12 @@ extern const struct tn_embedded tn_schema[]; /* schema/NNN_name.sql, sorted */
 
 #define TN_STORE_APPLICATION 0x544E4E31 /* "TNN1": PRAGMA application_id */
 
-struct tn_call;
+struct tn_read_call;
+
+/* What every call under way begins with: its owner may take itself out of it. */
+struct tn_call {
+    bool cancelled; /* nobody is told of its end */
+};
 
 /* A driver.  Arguments were checked against the rules of store.h and at_once.h before. */
 struct tn_store_ops {
@@ -58,12 +63,13 @@ struct tn_store_ops {
                    struct tn_buf *value, int64_t *version, struct tn_err *err);
     bool (*kv_list)(struct tn_store *s, int64_t team, const char *space, struct tn_str prefix,
                     struct tn_str after, size_t limit, tn_kv_fn fn, void *arg, struct tn_err *err);
-    /* Takes a read value; the driver answers it by tn_call_answer (question.h) in a later turn. */
-    void (*read)(struct tn_store *s, struct tn_call *call_give);
-    void (*commit)(struct tn_store *s, struct tn_commit *commit_give, tn_commit_fn done, void *arg);
+    /* Takes a read value; the driver answers it by tn_read_answer (question.h) in a later turn. */
+    void (*read)(struct tn_store *s, struct tn_read_call *call_give);
+    struct tn_call *(*commit)(struct tn_store *s, struct tn_commit *commit_give, tn_commit_fn done,
+                              void *arg);
     size_t (*pending)(const struct tn_store *s);
-    void (*claim)(struct tn_store *s, const char *queue, size_t max, int64_t lease_ms,
-                  tn_claim_fn done, void *arg);
+    struct tn_call *(*claim)(struct tn_store *s, const char *queue, size_t max, int64_t lease_ms,
+                             tn_claim_fn done, void *arg);
     void (*release)(struct tn_store *s, const struct tn_id *holder, tn_store_done_fn done,
                     void *arg);
     void (*retain)(struct tn_store *s, enum tn_retain what, int64_t before_ms,

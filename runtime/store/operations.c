@@ -445,26 +445,60 @@ static enum tn_step queue_there(struct tn_writer *w, struct tn_str queue, int64_
     return rc == SQLITE_ROW ? tn_step_done(w, result, TN_DONE_unchanged, &id, 0) : TN_STEP_broken;
 }
 
+/* *there: are there entries of this order? */
+static bool order_begun(struct tn_writer *w, struct tn_str queue, int64_t team, struct tn_str order,
+                        bool *there, struct tn_err *err)
+{
+    bool ok = true;
+    sqlite3_stmt *st = queue_sql(w,
+                                 "SELECT 1 FROM tn_queue WHERE queue = ?1 AND team = ?2 AND "
+                                 "ord = ?3 AND ord <> '' LIMIT 1",
+                                 queue, team, order, err);
+    if (!st) return false;
+    *there = tn_db_row(&w->db, st, "reading a queue", &ok, err);
+    sqlite3_reset(st);
+    return ok;
+}
+
+/* The first entry of an order is due: what was before it is gone. */
+static bool order_goes_on(struct tn_writer *w, struct tn_str queue, int64_t team,
+                          struct tn_str order, struct tn_err *err)
+{
+    if (!order.n) return true;
+    sqlite3_stmt *st =
+        queue_sql(w,
+                  "UPDATE tn_queue SET due = ?4 WHERE due = ?5 AND n = (SELECT min(n) FROM tn_queue "
+                  "WHERE queue = ?1 AND team = ?2 AND ord = ?3 AND ord <> '')",
+                  queue, team, order, err);
+    if (!st) return false;
+    sqlite3_bind_int64(st, 4, w->now);
+    sqlite3_bind_int64(st, 5, TN_QUEUE_BEHIND);
+    return tn_writer_run(w, st, "working off a queue", err);
+}
+
 static enum tn_step queue_put(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
                               struct tn_err *err)
 {
     int64_t team = tn_take_i64(in);
-    struct tn_str queue = tn_take_str(in), key = tn_take_str(in);
+    struct tn_str queue = tn_take_str(in), key = tn_take_str(in), order = tn_take_str(in);
     int64_t due = tn_take_i64(in);
     struct tn_str payload = tn_take_str(in);
+    bool behind = false;
     if (in->bad) return tn_step_damaged(err);
+    if (order.n && !order_begun(w, queue, team, order, &behind, err)) return TN_STEP_broken;
     struct tn_tally *last = tn_tally(w, "last_entry", -1, err);
     sqlite3_stmt *st = queue_sql(w,
                                  "INSERT INTO tn_queue (queue, team, key, n, id, due, attempts, "
-                                 "claim, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7) "
+                                 "claim, payload, ord) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?8) "
                                  "ON CONFLICT DO NOTHING",
                                  queue, team, key, err);
     if (!st || !last) return TN_STEP_broken;
     struct tn_id id = tn_id_at(w->fresh, last->value + 1);
     sqlite3_bind_int64(st, 4, last->value + 1);
     tn_bind_id(st, 5, &id);
-    sqlite3_bind_int64(st, 6, due);
+    sqlite3_bind_int64(st, 6, behind ? TN_QUEUE_BEHIND : due);
     tn_bind_blob(st, 7, payload.p, payload.n);
+    tn_bind_str(st, 8, order);
     if (!tn_writer_run(w, st, "queueing", err)) return TN_STEP_broken;
     if (sqlite3_changes(w->db.sq) == 0) return queue_there(w, queue, team, key, result, err);
     tn_tally_set(w, last, last->value + 1);
@@ -472,13 +506,19 @@ static enum tn_step queue_put(struct tn_writer *w, struct tn_wire *in, struct tn
     return tn_step_done(w, result, TN_DONE_created, &id, 0);
 }
 
+/* What a leased entry is one of. */
+struct leased {
+    struct tn_str queue, order;
+    int64_t team;
+};
+
 /* Is the lease still good? A lease that ran out is good as long as nobody else has claimed the
  * entry. */
 static enum tn_step queue_leased(struct tn_writer *w, const struct tn_id *id, int64_t lease,
-                                 struct tn_err *err)
+                                 struct leased *of, struct tn_err *err)
 {
-    sqlite3_stmt *st =
-        tn_db_sql(&w->db, "SELECT id, attempts, queue FROM tn_queue WHERE n = ?1", err);
+    sqlite3_stmt *st = tn_db_sql(
+        &w->db, "SELECT id, attempts, queue, team, ord FROM tn_queue WHERE n = ?1", err);
     if (!st) return TN_STEP_broken;
     sqlite3_bind_int64(st, 1, tn_id_n(id));
     int rc = sqlite3_step(st);
@@ -487,6 +527,9 @@ static enum tn_step queue_leased(struct tn_writer *w, const struct tn_id *id, in
         struct tn_id there = tn_column_id(st, 0);
         ours = memcmp(&there, id, sizeof there) == 0 && sqlite3_column_int64(st, 1) == lease;
         if (ours) tn_writer_note(w, TN_CHANGED_queue, tn_column_str(st, 2), id);
+        *of = (struct leased){.queue = tn_keep(w, tn_column_str(st, 2)),
+                              .team = sqlite3_column_int64(st, 3),
+                              .order = tn_keep(w, tn_column_str(st, 4))};
     } else if (rc != SQLITE_DONE) {
         tn_writer_broken(w, "reading a queue", err);
     }
@@ -501,12 +544,15 @@ static enum tn_step settle(struct tn_writer *w, struct tn_wire *in, struct tn_bu
     struct tn_id id = tn_take_id(in);
     int64_t lease = tn_take_i64(in);
     if (in->bad) return tn_step_damaged(err);
-    enum tn_step step = queue_leased(w, &id, lease, err);
+    struct leased of;
+    enum tn_step step = queue_leased(w, &id, lease, &of, err);
     if (step != TN_STEP_ok) return step;
     sqlite3_stmt *st = tn_db_sql(&w->db, "DELETE FROM tn_queue WHERE n = ?1", err);
     if (!st) return TN_STEP_broken;
     sqlite3_bind_int64(st, 1, tn_id_n(&id));
-    if (!tn_writer_run(w, st, "settling", err)) return TN_STEP_broken;
+    if (!tn_writer_run(w, st, "settling", err) ||
+        !order_goes_on(w, of.queue, of.team, of.order, err))
+        return TN_STEP_broken;
     return tn_step_done(w, result, TN_DONE_deleted, &id, 0);
 }
 
@@ -518,7 +564,8 @@ static enum tn_step reschedule(struct tn_writer *w, struct tn_wire *in, struct t
     bool anew = tn_take_u8(in);
     struct tn_str payload = tn_take_str(in);
     if (in->bad) return tn_step_damaged(err);
-    enum tn_step step = queue_leased(w, &id, lease, err);
+    struct leased of;
+    enum tn_step step = queue_leased(w, &id, lease, &of, err);
     if (step != TN_STEP_ok) return step;
     sqlite3_stmt *st = tn_db_sql(&w->db,
                                  "UPDATE tn_queue SET due = ?2, holder = NULL, "
@@ -538,12 +585,16 @@ static enum tn_step dequeue(struct tn_writer *w, struct tn_wire *in, struct tn_b
     int64_t team = tn_take_i64(in);
     struct tn_str queue = tn_take_str(in), key = tn_take_str(in);
     if (in->bad) return tn_step_damaged(err);
+    bool ok = true;
     sqlite3_stmt *st = queue_sql(w,
                                  "DELETE FROM tn_queue WHERE queue = ?1 AND team = ?2 AND key = ?3 "
-                                 "AND key <> ''",
+                                 "AND key <> '' RETURNING ord",
                                  queue, team, key, err);
-    if (!st || !tn_writer_run(w, st, "dequeueing", err)) return TN_STEP_broken;
-    bool there = sqlite3_changes(w->db.sq) > 0;
+    if (!st) return TN_STEP_broken;
+    bool there = tn_db_row(&w->db, st, "dequeueing", &ok, err);
+    struct tn_str order = there ? tn_keep(w, tn_column_str(st, 0)) : (struct tn_str){"", 0};
+    sqlite3_reset(st);
+    if (!ok || !order_goes_on(w, queue, team, order, err)) return TN_STEP_broken;
     if (there) tn_writer_note(w, TN_CHANGED_queue, queue, NULL);
     return tn_step_done(w, result, there ? TN_DONE_deleted : TN_DONE_unchanged, NULL, 0);
 }

@@ -21,6 +21,7 @@ static enum tn_step operations(struct tn_writer *w, struct tn_str value, struct 
     struct tn_wire in = tn_wire(value);
     tn_take_i64(&in);
     w->origin = tn_take_id(&in);
+    w->depth = tn_take_u8(&in);
     w->fresh = tn_id_new();
     w->slot_count = w->source_count = w->op = 0;
     while (in.p < in.end && !in.bad) {

@@ -204,6 +204,14 @@ size_t tn_read_tail(struct tn_read *r, int64_t after, size_t limit)
     return number_of(r, q);
 }
 
+size_t tn_read_queue(struct tn_read *r, const char *queue, struct tn_str order, size_t most)
+{
+    struct tn_question *q = add(r, TN_QUESTION_queue, queue);
+    q->text = text(r, order);
+    q->limit = most;
+    return number_of(r, q);
+}
+
 size_t tn_read_link_hashes(struct tn_read *r, const struct tn_origin *source,
                            const struct tn_str *external_ids, size_t count)
 {
@@ -327,14 +335,14 @@ struct tn_seen *tn_question_seen(struct tn_read *r, struct tn_question *q)
 struct tn_call *tn_store_read(struct tn_store *store, struct tn_read *read_give,
                               const struct tn_read_options *o, tn_read_fn done, void *arg)
 {
-    struct tn_call *call = TN_NEW(struct tn_call);
+    struct tn_read_call *call = TN_NEW(struct tn_read_call);
     call->store = store;
     call->read = read_give;
     call->one_snapshot = o && o->one_snapshot;
     call->done = done;
     call->arg = arg;
     store->ops->read(store, call);
-    return call;
+    return &call->call;
 }
 
 void tn_call_cancel(struct tn_call *call)
@@ -342,16 +350,16 @@ void tn_call_cancel(struct tn_call *call)
     if (call) call->cancelled = true;
 }
 
-void tn_call_answer(struct tn_call *call, const struct tn_err *err)
+void tn_read_answer(struct tn_read_call *call, const struct tn_err *err)
 {
     struct tn_found *found = NULL;
-    if (!call->cancelled && !err) {
+    if (!call->call.cancelled && !err) {
         found = TN_NEW(struct tn_found);
         *found = (struct tn_found){1, call->read};
         call->read = NULL;
     }
     /* The call is freed after done, because its owner may still cancel it inside done. */
-    if (!call->cancelled) call->done(call->arg, found, err);
+    if (!call->call.cancelled) call->done(call->arg, found, err);
     tn_found_unref(found);
     tn_read_free(call->read);
     tn_free(call);
@@ -436,6 +444,12 @@ const unsigned char *tn_found_hash(const struct tn_found *f, size_t question, si
 const struct tn_seen *tn_found_seen(const struct tn_found *f, size_t question, size_t i)
 {
     return row_at(f, question, i, sizeof(struct tn_seen), 1u << TN_QUESTION_page);
+}
+
+const struct tn_queue_state *tn_found_queue(const struct tn_found *f, size_t question)
+{
+    assert(at(f, question)->kind == TN_QUESTION_queue);
+    return &at(f, question)->queue;
 }
 
 const struct tn_tail *tn_found_tail(const struct tn_found *f, size_t question)

@@ -2,11 +2,12 @@
 /* question.h - for store/ alone: a read value as a driver gets it (tn_store_ops.read) and fills it
  * in.  The questions were checked; what they point to is the read's own.
  * Life in a driver: get a call; fill in the found part of each question in any number of turns;
- * tn_call_answer, in a later turn than the one in which the call came. */
+ * tn_read_answer, in a later turn than the one in which the call came. */
 #ifndef TN_STORE_QUESTION_H
 #define TN_STORE_QUESTION_H
 
 #include "base/alloc.h"
+#include "store/driver.h"
 #include "store/read.h"
 
 enum tn_question_kind {
@@ -21,6 +22,7 @@ enum tn_question_kind {
     TN_QUESTION_versions,
     TN_QUESTION_as_of,
     TN_QUESTION_tail,
+    TN_QUESTION_queue,
     TN_QUESTION_link_hashes,
     TN_QUESTION_page,
     TN_QUESTION_COUNT
@@ -45,6 +47,7 @@ struct tn_question {
     void *rows; /* list.count rows; the kind of the question gives their type */
     size_t room, bytes;
     struct tn_tail tail;
+    struct tn_queue_state queue;
 };
 
 struct tn_read {
@@ -54,12 +57,13 @@ struct tn_read {
     size_t count, room, bytes;
 };
 
-/* A call under way.  A driver may chain it, keep its place in it and a time. */
-struct tn_call {
-    struct tn_call *next;
+/* A read under way.  A driver may chain it, keep its place in it and a time. */
+struct tn_read_call {
+    struct tn_call call; /* first */
+    struct tn_read_call *next;
     struct tn_store *store;
     struct tn_read *read;
-    bool one_snapshot, cancelled;
+    bool one_snapshot;
     tn_read_fn done;
     void *arg;
     size_t at;      /* the next question */
@@ -68,7 +72,7 @@ struct tn_call {
 };
 /* Calls done, unless the call was cancelled, and frees the call. err NULL: all questions are
  * answered. */
-void tn_call_answer(struct tn_call *call, const struct tn_err *err);
+void tn_read_answer(struct tn_read_call *call, const struct tn_err *err);
 
 /* Copies to the question's rows.  False: the answer is full, ask for no more. */
 bool tn_question_row(struct tn_read *read, struct tn_question *q, const struct tn_row *row);

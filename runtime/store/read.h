@@ -12,7 +12,6 @@
 
 struct tn_read;
 struct tn_found;
-struct tn_call;
 
 /* ------------------------------------------------------------------ questions */
 
@@ -40,6 +39,9 @@ size_t tn_read_versions(struct tn_read *read, const char *table, const struct tn
 size_t tn_read_as_of(struct tn_read *read, const char *table, const struct tn_id *id,
                      int64_t version, int64_t at_ms);
 size_t tn_read_tail(struct tn_read *read, int64_t after, size_t limit);
+/* How full a queue is, or, with an order, the entries of that order.  Counts `most` entries at
+ * most. */
+size_t tn_read_queue(struct tn_read *read, const char *queue, struct tn_str order, size_t most);
 /* The hashes of up to TN_LIMIT_PAGE external ids. */
 size_t tn_read_link_hashes(struct tn_read *read, const struct tn_origin *source,
                            const struct tn_str *external_ids, size_t count);
@@ -75,9 +77,6 @@ typedef void (*tn_read_fn)(void *arg, struct tn_found *found, const struct tn_er
  * call ends with done; until then it may be cancelled. */
 struct tn_call *tn_store_read(struct tn_store *store, struct tn_read *read_give,
                               const struct tn_read_options *o, tn_read_fn done, void *arg);
-/* done is not called any more.  NULL does nothing; nor does it inside the call's own done, so the
- * owner of a call may always cancel it when it is freed. */
-void tn_call_cancel(struct tn_call *call);
 
 /* ------------------------------------------------------------------ answers */
 
@@ -116,6 +115,7 @@ const struct tn_kv *tn_found_kv(const struct tn_found *found, size_t question,
 /* TN_HASH_LEN bytes of the i-th external id; NULL: it is not known. */
 const unsigned char *tn_found_hash(const struct tn_found *found, size_t question, size_t i);
 const struct tn_tail *tn_found_tail(const struct tn_found *found, size_t question);
+const struct tn_queue_state *tn_found_queue(const struct tn_found *found, size_t question);
 
 enum tn_seen_state { TN_SEEN_same, TN_SEEN_changed, TN_SEEN_new };
 struct tn_seen {

@@ -269,9 +269,10 @@ static void put_entry(sqlite3_stmt *st, struct tn_buf *out, bool fresh)
     tn_put_i64(out, sqlite3_column_int64(st, 4) + fresh);
     tn_put_str(out, tn_column_str(st, 5));
     tn_put_str(out, tn_column_str(st, 6));
+    tn_put_str(out, tn_column_str(st, 7));
 }
 
-#define ENTRY_COLUMNS "n, id, team, due, attempts, key, payload"
+#define ENTRY_COLUMNS "n, id, team, due, attempts, key, ord, payload"
 
 /* Finds the entries that this request claimed before its answer was lost. */
 static bool claimed_before(struct tn_store_server *s, const struct job *j, const struct claim *c,
@@ -353,11 +354,12 @@ static bool run_claim(struct tn_store_server *s, struct job *j, struct tn_err *e
     if (ok && count == 0) ok = claim_due(s, j, &c, &entries, &count, err);
     sqlite3_stmt *st = ok ? tn_db_sql(&s->writer.db,
                                       "SELECT due FROM tn_queue WHERE queue = ?1 "
-                                      "ORDER BY due LIMIT 1",
+                                      "AND due < ?2 ORDER BY due LIMIT 1",
                                       err)
                           : NULL;
     if (st) {
         tn_bind_str(st, 1, c.queue);
+        sqlite3_bind_int64(st, 2, TN_QUEUE_BEHIND);
         bool waits = tn_db_row(&s->writer.db, st, "claiming", &ok, err);
         int64_t next_due = waits ? sqlite3_column_int64(st, 0) : 0;
         sqlite3_reset(st);

@@ -22,6 +22,7 @@ enum { RETRY_MIN_MS = 10, RETRY_MAX_MS = 1000, CHANGES_MAX = 256 };
 
 /* A request that is not answered yet. */
 struct tn_request {
+    struct tn_call call; /* first */
     struct tn_request *next;
     uint64_t number;
     uint32_t type;
@@ -64,6 +65,7 @@ static void request_free(struct tn_request *r)
 
 static void answer_err(struct tn_request *r, const struct tn_err *err)
 {
+    if (r->call.cancelled) return;
     switch (r->type) {
     case TN_WIRE_commit: r->fn.commit(r->arg, NULL, err); break;
     case TN_WIRE_claim: r->fn.claim(r->arg, NULL, 0, 0, err); break;
@@ -124,7 +126,22 @@ static void ask(struct tn_sqlite *s, struct tn_request *r)
     if (s->channel) post(s, r);
 }
 
-static void take_entries(struct tn_request *r, struct tn_str payload)
+/* Nobody works on entries whose claim was cancelled: they are due again. */
+static void hand_back(struct tn_sqlite *s, const struct tn_entry *entries, size_t count)
+{
+    const struct tn_str as_it_was = {NULL, 0};
+    for (size_t i = 0; i < count; i++) {
+        struct tn_commit *c = tn_commit_new(&s->base);
+        struct tn_err err;
+        if (tn_commit_reschedule(c, &entries[i].id, entries[i].lease, tn_store_now(&s->base),
+                                 as_it_was, &err))
+            tn_store_commit(&s->base, c, NULL, NULL);
+        else
+            tn_commit_free(c);
+    }
+}
+
+static void take_entries(struct tn_sqlite *s, struct tn_request *r, struct tn_str payload)
 {
     struct tn_wire w = tn_wire(payload);
     struct tn_err err;
@@ -142,9 +159,13 @@ static void take_entries(struct tn_request *r, struct tn_str payload)
         entries[i].due_ms = tn_take_i64(&w);
         entries[i].attempts = entries[i].lease = tn_take_i64(&w);
         entries[i].key = tn_take_str(&w);
+        entries[i].order = tn_take_str(&w);
         entries[i].payload = tn_take_str(&w);
     }
-    r->fn.claim(r->arg, entries, i, next_due, NULL);
+    if (r->call.cancelled)
+        hand_back(s, entries, i);
+    else
+        r->fn.claim(r->arg, entries, i, next_due, NULL);
     tn_free(entries);
 }
 
@@ -179,8 +200,10 @@ static void answered(struct tn_sqlite *s, const struct tn_message *m)
     if (s->tail == &r->next) s->tail = at;
     s->bytes -= bytes_of(r).n;
     switch (m->type) {
-    case TN_WIRE_result: tn_commit_answer(m->payload, r->fn.commit, r->arg); break;
-    case TN_WIRE_entries: take_entries(r, m->payload); break;
+    case TN_WIRE_result:
+        if (!r->call.cancelled) tn_commit_answer(m->payload, r->fn.commit, r->arg);
+        break;
+    case TN_WIRE_entries: take_entries(s, r, m->payload); break;
     case TN_WIRE_figures: take_figures(r, m->payload); break;
     case TN_WIRE_done: take_done(r, m->payload); break;
     }
@@ -428,13 +451,15 @@ static void define(struct tn_store *base, const struct tn_table *table, tn_store
     ask(s, r);
 }
 
-static void commit(struct tn_store *base, struct tn_commit *commit_give, tn_commit_fn done,
-                   void *arg)
+static struct tn_call *commit(struct tn_store *base, struct tn_commit *commit_give,
+                              tn_commit_fn done, void *arg)
 {
     struct tn_request *r = request_new(TN_WIRE_commit, arg);
     r->fn.commit = done;
+    r->call.cancelled = !done;
     r->commit = commit_give;
     ask(tn_sqlite(base), r);
+    return &r->call;
 }
 
 static size_t pending(const struct tn_store *base)
@@ -442,8 +467,8 @@ static size_t pending(const struct tn_store *base)
     return ((const struct tn_sqlite *)base)->bytes;
 }
 
-static void claim(struct tn_store *base, const char *queue, size_t max, int64_t lease_ms,
-                  tn_claim_fn done, void *arg)
+static struct tn_call *claim(struct tn_store *base, const char *queue, size_t max, int64_t lease_ms,
+                             tn_claim_fn done, void *arg)
 {
     struct tn_sqlite *s = tn_sqlite(base);
     struct tn_request *r = request_new(TN_WIRE_claim, arg);
@@ -454,6 +479,7 @@ static void claim(struct tn_store *base, const char *queue, size_t max, int64_t 
     tn_put_u32(&r->payload, (uint32_t)max);
     tn_put_i64(&r->payload, lease_ms);
     ask(s, r);
+    return &r->call;
 }
 
 static void release(struct tn_store *base, const struct tn_id *holder, tn_store_done_fn done,

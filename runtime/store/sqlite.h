@@ -45,7 +45,7 @@ bool tn_sqlite_fail(struct tn_sqlite *s, sqlite3_stmt *st, struct tn_err *err);
  * `cancelled`. */
 struct tn_answerer *tn_answerer_open(struct tn_sqlite *s);
 void tn_answerer_close(struct tn_answerer *a);
-void tn_sqlite_read(struct tn_store *s, struct tn_call *call_give);
+void tn_sqlite_read(struct tn_store *s, struct tn_read_call *call_give);
 
 /* The columns of a record, in this order, in every statement that reads one. */
 #define TN_ROW_COLUMNS "n, id, team, version, created, updated, hash, body"
@@ -85,6 +85,8 @@ bool tn_sqlite_versions(struct tn_store *s, int64_t team, const char *table, con
 bool tn_sqlite_as_of(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
                      int64_t version, int64_t at_ms, struct tn_row *row, struct tn_buf *hold,
                      struct tn_err *err);
+bool tn_sqlite_queue(struct tn_store *s, int64_t team, const char *queue, struct tn_str order,
+                     size_t most, struct tn_queue_state *state, struct tn_err *err);
 bool tn_sqlite_tail(struct tn_store *s, int64_t team, int64_t after, size_t limit, tn_event_fn fn,
                     void *arg, struct tn_tail *tail, struct tn_err *err);
 bool tn_sqlite_kv_get(struct tn_store *s, int64_t team, const char *space, struct tn_str key,

@@ -16,7 +16,7 @@ enum { PUT_OFF_US = 20000, PAUSE_US = 3000 };
 struct tn_answerer {
     struct tn_sqlite *s;
     struct tn_timer *timer;
-    struct tn_call *head, **tail;
+    struct tn_read_call *head, **tail;
     struct tn_buf hold;
     uint64_t turn;
     uint64_t random; /* 0: answers come in order */
@@ -164,6 +164,12 @@ static bool tail(struct tn_answerer *a, struct tn_read *r, struct tn_question *q
                           err);
 }
 
+static bool queue(struct tn_answerer *a, struct tn_read *r, struct tn_question *q,
+                  struct tn_err *err)
+{
+    return tn_sqlite_queue(&a->s->base, r->team, q->name, q->text, q->limit, &q->queue, err);
+}
+
 static bool hashes(struct tn_answerer *a, struct tn_read *r, const struct tn_question *q,
                    unsigned char (**out)[TN_HASH_LEN], bool **known, struct tn_err *err)
 {
@@ -269,6 +275,7 @@ static const struct {
     [TN_QUESTION_versions] = {versions, false},
     [TN_QUESTION_as_of] = {as_of, false},
     [TN_QUESTION_tail] = {tail, false},
+    [TN_QUESTION_queue] = {queue, true},
     [TN_QUESTION_link_hashes] = {link_hashes, true},
     [TN_QUESTION_page] = {page, false},
 };
@@ -302,7 +309,7 @@ static bool answer(struct tn_answerer *a, struct tn_read *r, struct tn_question 
 }
 
 /* In tests that shuffle: another turn is to come between two questions. */
-static bool pauses(struct tn_answerer *a, struct tn_call *c)
+static bool pauses(struct tn_answerer *a, struct tn_read_call *c)
 {
     if (!a->random || draw(a) % 4) return false;
     c->due_us = tn_mono_us() + (int64_t)(draw(a) % PAUSE_US);
@@ -311,7 +318,7 @@ static bool pauses(struct tn_answerer *a, struct tn_call *c)
 
 /* Answers questions until the slice is over. One transaction covers the slice, so that SQLite takes
  * its locks once; it ends with the slice, because later reads have to see later commits. */
-static bool go_on(struct tn_answerer *a, struct tn_call *c, int64_t until_us, struct tn_err *err)
+static bool go_on(struct tn_answerer *a, struct tn_read_call *c, int64_t until_us, struct tn_err *err)
 {
     struct tn_read *r = c->read;
     size_t left = r->count - c->at;
@@ -329,19 +336,19 @@ static bool go_on(struct tn_answerer *a, struct tn_call *c, int64_t until_us, st
 }
 
 /* The next call that has waited for a turn, and until its time; NULL: none. */
-static struct tn_call *next(struct tn_answerer *a)
+static struct tn_read_call *next(struct tn_answerer *a)
 {
     if (!a->random) return a->head && a->head->turn < a->turn ? a->head : NULL;
-    struct tn_call *best = NULL;
+    struct tn_read_call *best = NULL;
     int64_t now = tn_mono_us();
-    for (struct tn_call *c = a->head; c; c = c->next)
+    for (struct tn_read_call *c = a->head; c; c = c->next)
         if (c->turn < a->turn && c->due_us <= now && (!best || c->due_us < best->due_us)) best = c;
     return best;
 }
 
-static void take_out(struct tn_answerer *a, struct tn_call *c)
+static void take_out(struct tn_answerer *a, struct tn_read_call *c)
 {
-    struct tn_call **at = &a->head;
+    struct tn_read_call **at = &a->head;
     while (*at != c) at = &(*at)->next;
     *at = c->next;
     if (a->tail == &c->next) a->tail = at;
@@ -350,7 +357,7 @@ static void take_out(struct tn_answerer *a, struct tn_call *c)
 static void arm(struct tn_answerer *a)
 {
     int64_t due_us = INT64_MAX, now = a->random ? tn_mono_us() : 0;
-    for (struct tn_call *c = a->random ? a->head : NULL; c; c = c->next)
+    for (struct tn_read_call *c = a->random ? a->head : NULL; c; c = c->next)
         if (c->due_us < due_us) due_us = c->due_us;
     if (a->head) tn_timer_set(a->timer, a->random && due_us > now ? (due_us - now) / 1000 + 1 : 0);
 }
@@ -361,18 +368,18 @@ static void slice(void *arg)
     int64_t until_us = tn_mono_us() + TN_LIMIT_READ_MS * 1000;
     struct tn_err err;
     a->turn++;
-    for (struct tn_call *c; (c = next(a));) {
-        bool ok = c->cancelled || go_on(a, c, until_us, &err);
-        if (!ok || c->cancelled || c->at == c->read->count) {
+    for (struct tn_read_call *c; (c = next(a));) {
+        bool ok = c->call.cancelled || go_on(a, c, until_us, &err);
+        if (!ok || c->call.cancelled || c->at == c->read->count) {
             take_out(a, c);
-            tn_call_answer(c, ok ? NULL : &err);
+            tn_read_answer(c, ok ? NULL : &err);
         }
         if (tn_mono_us() >= until_us) break;
     }
     arm(a);
 }
 
-void tn_sqlite_read(struct tn_store *s, struct tn_call *call_give)
+void tn_sqlite_read(struct tn_store *s, struct tn_read_call *call_give)
 {
     struct tn_answerer *a = tn_sqlite(s)->answerer;
     bool first = !a->head;
@@ -413,9 +420,9 @@ void tn_answerer_close(struct tn_answerer *a)
     struct tn_err err;
     tn_fail(&err, TN_E_cancelled, "the store was closed");
     while (a->head) {
-        struct tn_call *c = a->head;
+        struct tn_read_call *c = a->head;
         take_out(a, c);
-        tn_call_answer(c, &err);
+        tn_read_answer(c, &err);
     }
     tn_timer_free(a->timer);
     tn_buf_clear(&a->hold);

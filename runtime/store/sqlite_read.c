@@ -627,7 +627,7 @@ bool tn_sqlite_as_of(struct tn_store *base, int64_t team, const char *table, con
 
 /* ------------------------------------------------------------------ events */
 
-#define EVENT_COLUMNS "seq, count, team, number, at, type, tbl, origin, refs, data"
+#define EVENT_COLUMNS "seq, count, team, number, at, type, tbl, origin, refs, data, depth"
 static const char tail_all[] =
     "SELECT " EVENT_COLUMNS " FROM tn_event WHERE seq >= "
     "(SELECT coalesce(max(seq), 0) FROM tn_event WHERE seq <= ?1) ORDER BY seq";
@@ -649,6 +649,7 @@ static bool spread(sqlite3_stmt *st, int64_t from, size_t *left, tn_event_fn fn,
         .table = tn_column_str(st, 6),
         .origin = tn_column_id(st, 7),
         .data = tn_column_str(st, 9),
+        .depth = (unsigned)sqlite3_column_int64(st, 10),
     };
     for (int64_t i = from > first ? from - first : 0; i < count; i++) {
         if (*left == 0) return false;
@@ -687,6 +688,59 @@ bool tn_sqlite_tail(struct tn_store *base, int64_t team, int64_t after, size_t l
     if (rc != SQLITE_ROW && rc != SQLITE_DONE) return tn_sqlite_fail(s, st, err);
     sqlite3_reset(st);
     return true;
+}
+
+/* ------------------------------------------------------------------ queues */
+
+#define QUEUE_STATE                                                                                \
+    "SELECT count(*), count(holder), coalesce(sum(holder IS NULL AND attempts > 0), 0), "          \
+    "min(n) FROM (SELECT n, holder, attempts FROM tn_queue WHERE queue = ?1 "
+
+/* The id of an entry begins with the time at which it was made. */
+static int64_t made_ms(const struct tn_id *id)
+{
+    int64_t ms = 0;
+    for (int i = 0; i < 6; i++) ms = ms << 8 | id->b[i];
+    return ms;
+}
+
+static bool oldest_entry(struct tn_sqlite *s, int64_t n, int64_t *ms, struct tn_err *err)
+{
+    sqlite3_stmt *st = tn_sqlite_sql(s, "SELECT id FROM tn_queue WHERE n = ?1", err);
+    if (!st) return false;
+    sqlite3_bind_int64(st, 1, n);
+    int rc = sqlite3_step(st);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) return tn_sqlite_fail(s, st, err);
+    if (rc == SQLITE_ROW) {
+        struct tn_id id = tn_column_id(st, 0);
+        *ms = made_ms(&id);
+    }
+    sqlite3_reset(st);
+    return true;
+}
+
+bool tn_sqlite_queue(struct tn_store *base, int64_t team, const char *queue, struct tn_str order,
+                     size_t most, struct tn_queue_state *state, struct tn_err *err)
+{
+    struct tn_sqlite *s = tn_sqlite(base);
+    sqlite3_stmt *st =
+        tn_sqlite_sql(s,
+                      order.n ? QUEUE_STATE "AND team = ?2 AND ord = ?3 AND ord <> '' LIMIT ?4)"
+                      : team == TN_TEAM_ALL ? QUEUE_STATE "LIMIT ?4)"
+                                            : QUEUE_STATE "AND team = ?2 LIMIT ?4)",
+                      err);
+    if (!st) return false;
+    tn_bind_str(st, 1, tn_str(queue));
+    if (order.n || team != TN_TEAM_ALL) sqlite3_bind_int64(st, 2, team);
+    if (order.n) tn_bind_str(st, 3, order);
+    sqlite3_bind_int64(st, 4, (int64_t)most);
+    if (sqlite3_step(st) != SQLITE_ROW) return tn_sqlite_fail(s, st, err);
+    *state = (struct tn_queue_state){.entries = sqlite3_column_int64(st, 0),
+                                     .leased = sqlite3_column_int64(st, 1),
+                                     .tried = sqlite3_column_int64(st, 2)};
+    int64_t first = sqlite3_column_int64(st, 3);
+    sqlite3_reset(st);
+    return !state->entries || oldest_entry(s, first, &state->oldest_ms, err);
 }
 
 /* ------------------------------------------------------------------ key-values */

@@ -196,6 +196,7 @@ struct tn_event {
     struct tn_id record; /* zero when about none */
     int64_t version;     /* of the record, as of this event */
     struct tn_id origin; /* the integration that caused it; zero: none */
+    unsigned depth;      /* how many runs of rules in a row led to it; 0: none */
     struct tn_str data;  /* JSON of an explicit event; "" of an automatic one: read the
                           * record, or tn_read_as_of this version */
 };
@@ -238,10 +239,16 @@ struct tn_committed {
  * "externalId": the external id of that record in the same source (upserts only, if any)}; long
  * values are cut.  Of a conflict of versions: {"basedOn": 3, "version": 5}. */
 typedef void (*tn_commit_fn)(void *arg, const struct tn_committed *done, const struct tn_err *err);
-/* Takes the commit over, whatever happens.  done is called exactly once, in a later turn; by then
- * this handle reads what was written. */
-void tn_store_commit(struct tn_store *store, struct tn_commit *commit_give, tn_commit_fn done,
-                     void *arg);
+/* A request under way.  Its owner may cancel it until done was called, and inside done, so an owner
+ * that is freed cancels what it has under way.  done is then not called any more. */
+struct tn_call;
+void tn_call_cancel(struct tn_call *call); /* NULL does nothing */
+
+/* Takes the commit over, whatever happens.  done (NULL: nobody is told) is called once, in a later
+ * turn; by then this handle reads what was written.  A commit whose call is cancelled is done all
+ * the same. */
+struct tn_call *tn_store_commit(struct tn_store *store, struct tn_commit *commit_give,
+                                tn_commit_fn done, void *arg);
 /* Bytes of commits that are not answered yet; above TN_LIMIT_COMMIT_QUEUE commits are refused with
  * overloaded. */
 size_t tn_store_pending(const struct tn_store *store);
@@ -253,14 +260,23 @@ struct tn_entry {
     int64_t team, due_ms;
     int64_t attempts; /* claims so far, this one included */
     int64_t lease;    /* give it to settle and reschedule */
-    struct tn_str key, payload;
+    struct tn_str key, order, payload;
 };
 /* entries[count] are leased to this handle's holder until now + lease_ms; next_due_ms: when the
  * next of the queue is due (0: there is none).  err is NULL unless it failed. */
 typedef void (*tn_claim_fn)(void *arg, const struct tn_entry *entries, size_t count,
                             int64_t next_due_ms, const struct tn_err *err);
-void tn_store_claim(struct tn_store *store, const char *queue, size_t max, int64_t lease_ms,
-                    tn_claim_fn done, void *arg);
+/* When the call is cancelled, entries that were claimed become due again. */
+struct tn_call *tn_store_claim(struct tn_store *store, const char *queue, size_t max,
+                               int64_t lease_ms, tn_claim_fn done, void *arg);
+/* A queue, or one order of it, at one moment. */
+struct tn_queue_state {
+    int64_t entries;
+    int64_t leased;    /* of them: somebody works on them */
+    int64_t tried;     /* of them: claimed before, and due again later or now */
+    int64_t oldest_ms; /* when the oldest was put in; 0: there is none */
+};
+
 /* Ends all leases of a holder that is known to be dead; its entries are due again. */
 void tn_store_release(struct tn_store *store, const struct tn_id *holder, tn_store_done_fn done,
                       void *arg);

@@ -8,6 +8,9 @@
 #include "base/buf.h"
 #include "base/id.h"
 
+/* tn_queue.due of an entry that waits for an earlier one of its order */
+#define TN_QUEUE_BEHIND INT64_MAX
+
 /* Message types; answers carry the number of the request. */
 enum tn_wire_type {
     TN_WIRE_hello = 1, /* client id, holder */
@@ -52,6 +55,9 @@ enum tn_op {
 enum { TN_UPSERT_merge = 1, TN_UPSERT_adopt = 2, TN_UPSERT_id = 4 };
 /* A flag of an outcome's kind: adopted, or left out and adoptable. */
 enum { TN_OUTCOME_adopted = 0x80 };
+
+/* tn_queue.due of an entry that waits for an earlier one of its order */
+#define TN_QUEUE_BEHIND INT64_MAX
 
 enum tn_wire_value { TN_VALUE_null, TN_VALUE_int, TN_VALUE_real, TN_VALUE_text };
 

@@ -124,7 +124,7 @@ bool tn_writer_flush_events(struct tn_writer *w, struct tn_err *err)
     static const struct tn_id none;
     sqlite3_stmt *st = tn_db_sql(&w->db,
                                  "INSERT INTO tn_event (seq, count, team, number, at, type, "
-                                 "tbl, origin, refs, data) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,'')",
+                                 "tbl, origin, refs, data, depth) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,'',?10)",
                                  err);
     if (!st) return false;
     sqlite3_bind_int64(st, 1, r->seq);
@@ -136,6 +136,7 @@ bool tn_writer_flush_events(struct tn_writer *w, struct tn_err *err)
     tn_bind_str(st, 7, tn_str(r->table));
     if (memcmp(&w->origin, &none, sizeof none) != 0) tn_bind_id(st, 8, &w->origin);
     tn_bind_blob(st, 9, r->refs.p, r->refs.n);
+    sqlite3_bind_int64(st, 10, w->depth);
     r->count = 0;
     return tn_writer_run(w, st, "logging events", err);
 }
@@ -147,7 +148,7 @@ static bool single_event(struct tn_writer *w, int64_t seq, int64_t number, int64
     static const struct tn_id none;
     sqlite3_stmt *st = tn_db_sql(&w->db,
                                  "INSERT INTO tn_event (seq, count, team, number, at, type, "
-                                 "tbl, origin, refs, data) VALUES (?1,1,?3,?4,?5,?6,?7,?8,?9,?10)",
+                                 "tbl, origin, refs, data, depth) VALUES (?1,1,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
                                  err);
     if (!st) return false;
     sqlite3_bind_int64(st, 1, seq);
@@ -159,6 +160,7 @@ static bool single_event(struct tn_writer *w, int64_t seq, int64_t number, int64
     if (memcmp(&w->origin, &none, sizeof none) != 0) tn_bind_id(st, 8, &w->origin);
     tn_bind_blob(st, 9, ref.p, ref.n);
     tn_bind_str(st, 10, data);
+    sqlite3_bind_int64(st, 11, w->depth);
     return tn_writer_run(w, st, "logging an event", err);
 }
 

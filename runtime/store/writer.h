@@ -68,6 +68,7 @@ struct tn_writer {
     /* the commit under way */
     struct tn_id fresh; /* the prefix of the ids that it makes */
     struct tn_id origin;
+    unsigned depth;
     struct tn_event_run run;
     struct tn_undo {
         struct tn_tally *tally;

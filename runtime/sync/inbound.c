@@ -82,10 +82,14 @@ bool tn_inbound_put(struct tn_commit *commit, const struct tn_inbound_event *e, 
     tn_id_text(&e->id, key);
     write_row(&row, e);
     if (e->operation) write_entry(&entry, e);
+    const struct tn_queue_put q = {.team = e->team,
+                                   .queue = queue,
+                                   .key = tn_str(key),
+                                   .due_ms = tn_now_ms(),
+                                   .payload = tn_buf_str(&entry)};
     bool ok = tn_buf_ok(&row, "the event", err) &&
               tn_commit_put(commit, e->team, table, &e->id, tn_buf_str(&row), TN_NEW_ONLY, err) &&
-              (!e->operation || tn_commit_queue_put(commit, e->team, queue, tn_str(key),
-                                                    tn_now_ms(), tn_buf_str(&entry), err));
+              (!e->operation || tn_commit_queue_put(commit, &q, err));
     tn_buf_clear(&row);
     tn_buf_clear(&entry);
     return ok;

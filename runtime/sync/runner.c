@@ -727,11 +727,15 @@ static bool build_start(struct call *c, struct tn_commit *commit)
     const struct tn_run_view *v = &c->view;
     char key[128];
     struct tn_str k = {key, active_key(v, key, sizeof key)};
+    const struct tn_queue_put entry = {.team = v->team,
+                                       .queue = TN_RUN_QUEUE,
+                                       .key = tn_str(v->id),
+                                       .due_ms = tn_now_ms(),
+                                       .payload = TN_STR("{}")};
     return put_row(commit, v, TN_NEW_ONLY, &c->err) &&
            tn_commit_kv_set(commit, v->team, TN_RUN_ACTIVE_SPACE, k, tn_str(v->id), TN_NEW_ONLY, 0,
                             &c->err) &&
-           tn_commit_queue_put(commit, v->team, TN_RUN_QUEUE, tn_str(v->id), tn_now_ms(),
-                               TN_STR("{}"), &c->err) &&
+           tn_commit_queue_put(commit, &entry, &c->err) &&
            (!c->also || c->also(c->arg, commit, v->id, &c->err));
 }
 

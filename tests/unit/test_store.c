@@ -194,7 +194,7 @@ static void a_conflict_takes_the_whole_commit_back(void **state)
     struct tn_commit *c = tn_commit_new(r->store);
     assert_true(tn_commit_put(c, 1, "items", &other, tn_str("{\"part_number\":\"B\"}"), 0, &err));
     assert_true(tn_commit_kv_set(c, 1, "s", TN_STR("k"), TN_STR("v"), TN_ANY, 0, &err));
-    assert_true(tn_commit_queue_put(c, 1, "q", TN_STR(""), 0, TN_STR("p"), &err));
+    assert_true(tn_commit_queue_put(c, &(struct tn_queue_put){.team = 1, .queue = "q", .payload = TN_STR("p")}, &err));
     assert_true(tn_commit_put(c, 1, "items", &taken, tn_str("{}"), 0, &err));
     assert_false(rig_commit(r, c));
     assert_string_equal(r->err.field, "3");
@@ -827,7 +827,7 @@ static void events_are_numbered_without_holes(void **state)
     struct tn_id a = put(r, 1, "{\"part_number\":\"A\"}", 0),
                  b = put(r, 2, "{\"part_number\":\"B\"}", 0);
     struct tn_commit *c = tn_commit_new(r->store);
-    tn_commit_origin(c, &a);
+    tn_commit_origin(c, &a, 0);
     assert_true(tn_commit_patch(c, 1, "items", &a, tn_str("{\"x\":1}"), TN_ANY, &err));
     assert_true(
         tn_commit_event(c, 1, "item.checked", "items", &a, tn_str("{\"by\":\"me\"}"), &err));
@@ -1125,7 +1125,7 @@ static void enqueue(struct rig *r, const char *key, int64_t due, const char *pay
 {
     struct tn_err err;
     struct tn_commit *c = tn_commit_new(r->store);
-    assert_true(tn_commit_queue_put(c, 1, "q", tn_str(key), due, tn_str(payload), &err));
+    assert_true(tn_commit_queue_put(c, &(struct tn_queue_put){.team = 1, .queue = "q", .key = tn_str(key), .due_ms = due, .payload = tn_str(payload)}, &err));
     assert_true(rig_commit(r, c));
 }
 
@@ -1457,7 +1457,7 @@ static void everybody_is_told_before_the_answer(void **state)
     struct tn_id id = tn_id_new();
     assert_true(tn_commit_put(c, 1, "items", &id, tn_str("{}"), 0, &err));
     assert_true(tn_commit_kv_set(c, 1, "s", TN_STR("k"), TN_STR("v"), TN_ANY, 0, &err));
-    assert_true(tn_commit_queue_put(c, 1, "q", TN_STR(""), 1, TN_STR("p"), &err));
+    assert_true(tn_commit_queue_put(c, &(struct tn_queue_put){.team = 1, .queue = "q", .due_ms = 1, .payload = TN_STR("p")}, &err));
     assert_true(rig_commit(r, c));
     assert_string_equal(mine.names, "0:items/1 2:s/0 3:q/1 ");
     while (!theirs.calls) tn_loop_turn(r->loop, true);

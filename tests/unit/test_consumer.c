@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Rules as the dispatcher sees them, faked in C, over a real store. */
+/* A sink that is faked in C, and a consumer over a real store. */
 #include "store_rig.h"
 
 #include "base/alloc.h"
 #include "base/time.h"
-#include "events/dispatch.h"
+#include "events/consumer.h"
 #include "events/event.h"
+#include "store/read.h"
 #include "store/tables.h"
 
 enum { RUNS = 512 };
@@ -16,16 +17,19 @@ struct run {
     int64_t seq;
     struct tn_id record;
     char rule[32];
-    tn_rule_done_fn done;
+    tn_delivered_fn done;
     void *arg;
 };
 struct fake {
     struct rig rig;
-    struct tn_dispatch *d;
+    struct tn_consumer *d;
     bool none, shut; /* no rules; in quarantine */
     bool hold;       /* runs end only by finish() */
     int failures;    /* of the next runs */
     enum tn_kind kind;
+    int64_t pause_ms; /* before another try; 0: 1 */
+    struct tn_backoff backoff;
+    unsigned (*workers)(void *arg);
     const char *names[2]; /* of the rules, NULL: only one */
     size_t more;          /* rules besides */
     struct run runs[RUNS];
@@ -43,7 +47,7 @@ static bool ready(void *self)
     return !((struct fake *)self)->shut;
 }
 
-static void concerned(void *self, const struct tn_event *e, tn_rule_name_fn fn, void *arg)
+static void concerned(void *self, const struct tn_event *e, tn_target_fn fn, void *arg)
 {
     struct fake *f = self;
     char name[32];
@@ -57,9 +61,10 @@ static void concerned(void *self, const struct tn_event *e, tn_rule_name_fn fn, 
 }
 
 /* The id is the event's data; a '~' in it stands for the character that ends texts in C. */
-static bool once(void *self, const char *rule, const struct tn_event *e, struct tn_buf *out)
+static bool once(void *self, const struct tn_delivery *d, struct tn_buf *out)
 {
-    (void)self, (void)rule;
+    const struct tn_event *e = d->event;
+    (void)self;
     if (!e->data.n) return false;
     for (size_t i = 0; i < e->data.n; i++)
         tn_buf_addc(out, (e->data.p[i] == '~' ? '\0' : e->data.p[i]));
@@ -68,9 +73,11 @@ static bool once(void *self, const char *rule, const struct tn_event *e, struct 
 
 static void finish(struct run *r, const struct tn_err *err)
 {
-    tn_rule_done_fn done = r->done;
+    tn_delivered_fn done = r->done;
     r->done = NULL;
-    if (done) done(r->arg, err, false);
+    enum tn_delivery_end failed =
+        err && err->kind == TN_E_budget ? TN_DELIVERY_refused : TN_DELIVERY_failed;
+    if (done) done(r->arg, err ? failed : TN_DELIVERY_done, 0, err);
 }
 
 static void finish_all(void *arg)
@@ -86,15 +93,16 @@ static void finish_all(void *arg)
     }
 }
 
-static void *start(void *self, const char *rule, const struct tn_event *e, tn_rule_done_fn done,
-                   void *arg, struct tn_err *err)
+static void *start(void *self, const struct tn_delivery *d, tn_delivered_fn done, void *arg,
+                   enum tn_delivery_end *end, struct tn_err *err)
 {
     struct fake *f = self;
-    (void)err;
+    const struct tn_event *e = d->event;
+    (void)end, (void)err;
     assert_true(f->n < RUNS);
     struct run *r = &f->runs[f->n++];
     *r = (struct run){.of = f, .seq = e->seq, .record = e->record, .done = done, .arg = arg};
-    snprintf(r->rule, sizeof r->rule, "%s", rule);
+    snprintf(r->rule, sizeof r->rule, "%s", d->target);
     tn_timer_set(f->turn, 0);
     return r;
 }
@@ -106,10 +114,13 @@ static void cancel(void *run)
     r->of->cancelled++;
 }
 
-static void json(void *self, const struct tn_event *e, struct tn_buf *out)
+static const struct tn_backoff *backoff(void *self, const char *target)
 {
-    (void)self;
-    tn_event_json(e, "thing", out);
+    struct fake *f = self;
+    int64_t pause = f->pause_ms ? f->pause_ms : 1;
+    (void)target;
+    f->backoff = (struct tn_backoff){.pause_ms = {pause, pause, pause}, .count = 3};
+    return &f->backoff;
 }
 
 static const char *generation(void *self)
@@ -118,20 +129,24 @@ static const char *generation(void *self)
     return "abc";
 }
 
-static const struct tn_rule_ops ops = {.any = any,
-                                       .ready = ready,
-                                       .concerned = concerned,
-                                       .once = once,
-                                       .start = start,
-                                       .cancel = cancel,
-                                       .json = json,
-                                       .generation = generation};
+static const struct tn_sink sink = {.name = "tests",
+                                    .noun = "target",
+                                    .order = TN_ORDER_record,
+                                    .at_once = 16,
+                                    .any = any,
+                                    .ready = ready,
+                                    .targets = concerned,
+                                    .once = once,
+                                    .backoff = backoff,
+                                    .start = start,
+                                    .cancel = cancel,
+                                    .generation = generation};
 
-static struct tn_dispatch *dispatch(struct fake *f, struct tn_store *store)
+static struct tn_consumer *consumer(struct fake *f, struct tn_store *store)
 {
-    struct tn_dispatch_options o = {
-        .loop = f->rig.loop, .store = store, .rules = &ops, .rules_self = f, .pause_ms = 1};
-    return tn_dispatch_open(&o);
+    struct tn_consumer_options o = {
+        .loop = f->rig.loop, .store = store, .sink = &sink, .self = f, .workers = f->workers, .save_ms = 1};
+    return tn_consumer_open(&o);
 }
 
 static int open_fake(void **state)
@@ -143,7 +158,7 @@ static int open_fake(void **state)
     f->names[0] = "first";
     f->kind = TN_E_script;
     f->turn = tn_timer_new(f->rig.loop, finish_all, f);
-    f->d = dispatch(f, f->rig.store);
+    f->d = consumer(f, f->rig.store);
     *state = f;
     return 0;
 }
@@ -151,7 +166,7 @@ static int open_fake(void **state)
 static int close_fake(void **state)
 {
     struct fake *f = *state;
-    tn_dispatch_close(f->d);
+    tn_consumer_close(f->d);
     tn_timer_free(f->turn);
     rig_close(&f->rig);
     tn_free(f);
@@ -176,9 +191,9 @@ static void turn_for(struct fake *f, int64_t ms)
 static void tell(struct fake *f, const struct tn_id *record, const char *data, unsigned depth)
 {
     struct tn_commit *c = tn_commit_new(f->rig.store);
-    struct tn_id cause = tn_event_cause(depth);
+    static const struct tn_id none;
     struct tn_err err;
-    if (depth) tn_commit_origin(c, &cause);
+    tn_commit_origin(c, &none, depth);
     assert_true(
         tn_commit_event(c, 1, "test.told", record ? "run" : NULL, record, tn_str(data), &err));
     assert_true(rig_commit(&f->rig, c));
@@ -192,18 +207,58 @@ static int64_t dead(struct fake *f)
     return n;
 }
 
-/* The first event that is not done with is behind it. */
+/* Every partition has stored that it is done with the events up to here. */
 static int64_t cursor(struct fake *f)
 {
     struct tn_buf value;
     struct tn_err err;
-    int64_t seq = -1;
+    int64_t least = INT64_MAX;
     tn_buf_init(&value, TN_MIB);
-    if (tn_store_kv_get(f->rig.store, TN_TEAM_SYSTEM, "rules", TN_STR("cursor"), &value, NULL,
-                        &err))
-        seq = strtoll(value.p + strlen("{\"seq\":"), NULL, 10);
+    for (unsigned i = 0; i < TN_PARTITIONS; i++) {
+        char key[32];
+        int64_t seq = -1;
+        snprintf(key, sizeof key, "tests/%u", i);
+        tn_buf_reset(&value);
+        if (tn_store_kv_get(f->rig.store, TN_TEAM_SYSTEM, "consumer", tn_str(key), &value, NULL,
+                            &err))
+            seq = strtoll(value.p + strlen("{\"seq\":"), NULL, 10);
+        if (seq < least) least = seq;
+    }
     tn_buf_clear(&value);
-    return seq;
+    return least;
+}
+
+/* How often a target was started for an event. */
+static unsigned starts(const struct fake *f, int64_t seq, const char *target)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < f->n; i++)
+        n += f->runs[i].seq == seq && strcmp(f->runs[i].rule, target) == 0;
+    return n;
+}
+
+/* The latest run for an event; NULL: there is none. */
+static struct run *run_of(struct fake *f, int64_t seq)
+{
+    for (size_t i = f->n; i > 0; i--)
+        if (f->runs[i - 1].seq == seq) return &f->runs[i - 1];
+    return NULL;
+}
+
+static void note_state(void *arg, struct tn_found *found, const struct tn_err *err)
+{
+    *(int64_t *)arg = err ? -1 : tn_found_queue(found, 0)->entries;
+}
+
+/* Deliveries that wait to be tried again. */
+static int64_t tickets(struct fake *f)
+{
+    struct tn_read *read = tn_read_new(TN_TEAM_ALL);
+    int64_t n = -2;
+    tn_read_queue(read, "tests", TN_STR(""), 1000);
+    tn_store_read(f->rig.store, read, NULL, note_state, &n);
+    until(f, n != -2);
+    return n;
 }
 
 static void each_event_runs_each_rule(void **state)
@@ -212,7 +267,10 @@ static void each_event_runs_each_rule(void **state)
     f->names[1] = "second";
     for (int i = 0; i < 40; i++) tell(f, NULL, "", 0);
     until(f, f->n == 80 && cursor(f) == 40);
-    for (size_t i = 0; i < 80; i++) assert_int_equal(f->runs[i].seq, i / 2 + 1);
+    for (int i = 1; i <= 40; i++) {
+        assert_int_equal(starts(f, i, "first"), 1);
+        assert_int_equal(starts(f, i, "second"), 1);
+    }
     assert_int_equal(dead(f), 0);
 }
 
@@ -222,7 +280,12 @@ static void an_event_runs_as_many_rules_as_it_concerns(void **state)
     f->more = 90;
     tell(f, NULL, "", 0);
     until(f, f->n == 91 && cursor(f) == 1);
-    assert_string_equal(f->runs[90].rule, "more_89");
+    assert_int_equal(starts(f, 1, "first"), 1);
+    for (int i = 0; i < 90; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "more_%d", i);
+        assert_int_equal(starts(f, 1, name), 1);
+    }
 }
 
 static void one_record_goes_in_order_and_others_beside_it(void **state)
@@ -236,14 +299,13 @@ static void one_record_goes_in_order_and_others_beside_it(void **state)
     until(f, f->n == 2);
     turn_for(f, 50);
     assert_int_equal(f->n, 2);
-    assert_int_equal(f->runs[1].seq, 3);
-    finish(&f->runs[1], NULL);
+    assert_non_null(run_of(f, 3));
+    finish(run_of(f, 3), NULL);
     turn_for(f, 50);
     assert_int_equal(cursor(f), 0); /* the first is not done */
-    finish(&f->runs[0], NULL);
+    finish(run_of(f, 1), NULL);
     until(f, f->n == 3);
-    assert_int_equal(f->runs[2].seq, 2);
-    finish(&f->runs[2], NULL);
+    finish(run_of(f, 2), NULL);
     until(f, cursor(f) == 3);
 }
 
@@ -254,14 +316,32 @@ static void a_failure_is_tried_again_then_put_aside(void **state)
     f->failures = 5; /* four of the first event, one of the second */
     tell(f, &a, "", 0);
     tell(f, &a, "", 0);
+    until(f, dead(f) == 1 && f->n == 6);
+    for (size_t i = 0; i < 6; i++) assert_int_equal(f->runs[i].seq, i < 4 ? 1 : 2);
     until(f, cursor(f) == 2);
-    assert_int_equal(f->n, 6);
-    assert_int_equal(dead(f), 1);
+    until(f, tickets(f) == 0);
     f->failures = 1;
     f->kind = TN_E_budget; /* not tried again */
     tell(f, &a, "", 0);
     until(f, dead(f) == 2 && cursor(f) == 3);
     assert_int_equal(f->n, 7);
+}
+
+/* One that fails holds back the later ones of its record, and nothing else. */
+static void a_failing_record_waits_while_others_go_on(void **state)
+{
+    struct fake *f = *state;
+    struct tn_id a = tn_id_new(), b = tn_id_new();
+    f->pause_ms = 3600000;
+    f->failures = 1;
+    tell(f, &a, "", 0);
+    until(f, tickets(f) == 1);
+    tell(f, &a, "", 0);
+    tell(f, &b, "", 0);
+    until(f, cursor(f) == 3);
+    assert_int_equal(tickets(f), 2);
+    assert_int_equal(f->n, 2);
+    assert_int_equal(f->runs[1].seq, 3);
 }
 
 static bool take_row(void *arg, const struct tn_row *row)
@@ -284,7 +364,7 @@ static void what_is_put_aside_says_why(void **state)
     tn_page_init(&page);
     assert_true(tn_store_query(f->rig.store, &q, take_row, row, &page, &err));
     tn_page_clear(&page);
-    static const char *const parts[] = {"\"operation\":\"rule\"",
+    static const char *const parts[] = {"\"operation\":\"target\"",
                                         "\"entity\":\"first\"",
                                         "\"external_id\":\"1\"",
                                         "\"status\":\"open\"",
@@ -305,16 +385,12 @@ static void many_large_ones_are_put_aside(void **state)
     char *data = tn_alloc(SIZE + 3);
     memset(data, 'x', SIZE + 2);
     data[0] = data[SIZE + 1] = '"';
-    f->hold = true;
+    f->failures = N;
+    f->kind = TN_E_budget;
     for (int i = 0; i < N; i++) {
         data[1] = (char)('a' + i); /* the data is the id */
         tell(f, NULL, data, 0);
     }
-    until(f, f->n == N);
-    f->hold = false;
-    f->failures = N;
-    f->kind = TN_E_budget;
-    finish_all(f);
     until(f, dead(f) == N && cursor(f) == N);
     tell(f, NULL, "", 0);
     until(f, cursor(f) == N + 1);
@@ -349,16 +425,6 @@ static void ids_have_any_length_and_any_characters(void **state)
     assert_int_equal(f->n, 4);
 }
 
-static void eight_steps_are_enough(void **state)
-{
-    struct fake *f = *state;
-    tell(f, NULL, "", TN_LIMIT_RULE_DEPTH - 1);
-    tell(f, NULL, "", TN_LIMIT_RULE_DEPTH);
-    until(f, cursor(f) == 2);
-    assert_int_equal(f->n, 1);
-    assert_int_equal(dead(f), 1);
-}
-
 static void quarantine_waits_and_loses_nothing(void **state)
 {
     struct fake *f = *state;
@@ -367,7 +433,7 @@ static void quarantine_waits_and_loses_nothing(void **state)
     turn_for(f, 50);
     assert_int_equal(f->n, 0);
     f->shut = false;
-    tn_dispatch_wake(f->d);
+    tn_consumer_wake(f->d);
     until(f, f->n == 3);
 }
 
@@ -376,11 +442,11 @@ static void rules_that_come_later_begin_with_the_next_event(void **state)
     struct fake *f = *state;
     until(f, cursor(f) == 0);
     f->none = true;
-    tn_dispatch_wake(f->d);
+    tn_consumer_wake(f->d);
     tell(f, NULL, "", 0);
     turn_for(f, 50);
     f->none = false;
-    tn_dispatch_wake(f->d);
+    tn_consumer_wake(f->d);
     tell(f, NULL, "", 0);
     until(f, cursor(f) == 2);
     assert_int_equal(f->n, 1);
@@ -397,20 +463,49 @@ static void another_worker_goes_on(void **state)
     tell(f, &b, "", 0);
     tell(f, &b, "", 0);
     until(f, f->n == 2);
-    finish(&f->runs[1], NULL);
+    finish(run_of(f, 2), NULL);
     until(f, f->n == 3);
     turn_for(f, 50); /* that the second is done is stored */
-    struct tn_dispatch *next = dispatch(f, f->rig.store);
+    struct tn_consumer *next = consumer(f, f->rig.store);
     turn_for(f, 50);
-    assert_int_equal(f->n, 3); /* it has not the lease */
-    tn_dispatch_close(f->d);
+    assert_int_equal(f->n, 3); /* it has no lease */
+    tn_consumer_close(f->d);
     assert_int_equal(f->cancelled, 2);
     f->d = next;
     f->hold = false;
     until(f, cursor(f) == 3);
     assert_int_equal(f->n, 5);
-    assert_int_equal(f->runs[3].seq, 1);
-    assert_int_equal(f->runs[4].seq, 3);
+    assert_int_equal(starts(f, 1, "first"), 2);
+    assert_int_equal(starts(f, 2, "first"), 1);
+    assert_int_equal(starts(f, 3, "first"), 2);
+}
+
+static unsigned two(void *arg)
+{
+    (void)arg;
+    return 2;
+}
+
+/* Two share the partitions, so each runs a part of the events; no event runs twice. */
+static void workers_share_the_partitions(void **state)
+{
+    struct fake *f = *state;
+    struct fake *other = TN_NEW(struct fake);
+    other->rig = f->rig;
+    other->names[0] = "first";
+    other->turn = tn_timer_new(f->rig.loop, finish_all, other);
+    f->workers = other->workers = two;
+    tn_consumer_close(f->d);
+    f->d = consumer(f, f->rig.store);
+    other->d = consumer(other, f->rig.store);
+    for (int i = 0; i < 200; i++) tell(f, NULL, "", 0);
+    until(f, f->n + other->n == 200 && cursor(f) == 200);
+    assert_true(f->n > 40 && other->n > 40);
+    for (int i = 1; i <= 200; i++)
+        assert_int_equal(starts(f, i, "first") + starts(other, i, "first"), 1);
+    tn_consumer_close(other->d);
+    tn_timer_free(other->turn);
+    tn_free(other);
 }
 
 static void a_full_disk_is_waited_for(void **state)
@@ -450,14 +545,15 @@ int main(void)
                                        T(an_event_runs_as_many_rules_as_it_concerns),
                                        T(one_record_goes_in_order_and_others_beside_it),
                                        T(a_failure_is_tried_again_then_put_aside),
+                                       T(a_failing_record_waits_while_others_go_on),
                                        T(what_is_put_aside_says_why),
                                        T(many_large_ones_are_put_aside),
                                        T(an_id_runs_once),
                                        T(ids_have_any_length_and_any_characters),
-                                       T(eight_steps_are_enough),
                                        T(quarantine_waits_and_loses_nothing),
                                        T(rules_that_come_later_begin_with_the_next_event),
                                        T(another_worker_goes_on),
+                                       T(workers_share_the_partitions),
                                        T(a_full_disk_is_waited_for),
                                        cmocka_unit_test(patterns_match)};
     return cmocka_run_group_tests(tests, NULL, NULL);
