@@ -9,11 +9,11 @@
 
 #include "base/str.h"
 
-/* Months and days have no fixed length: the calendar and the zone of a place decide it. */
+/* Months and days have no fixed length in time: a calendar and a time zone give it. */
 struct tn_duration {
     int64_t months, days, ms;
 };
-/* False: it is none, or longer than a million days or 100,000 months. */
+/* False: text is no duration, or it is longer than a million days or 100,000 months. */
 bool tn_duration_read(struct tn_str text, struct tn_duration *out);
 
 enum { TN_DURATION_LEN = 48 };
