@@ -14,7 +14,7 @@ static bool no(struct tn_err *err, enum tn_kind kind, const char *field, const c
 }
 
 struct parts {
-    struct tn_str signed_text, header, claims, signature; /* in base64url but the first */
+    struct tn_str signed_text, header, claims, signature; /* all but signed_text are in base64url */
 };
 
 static bool cut(struct tn_str token, struct parts *p)
@@ -30,7 +30,7 @@ static bool cut(struct tn_str token, struct parts *p)
     return p->header.n && p->claims.n;
 }
 
-/* A part that is a JSON object without a member that comes twice. */
+/* Decodes a part of the token, which must be a JSON object without double members. */
 static bool read_object(struct tn_json *json, struct tn_str part, struct tn_buf *text)
 {
     struct tn_err err;
@@ -62,7 +62,8 @@ static bool read_head(struct tn_json *json, struct tn_arena *arena, uint32_t all
            no(err, TN_E_signature, "kid", "its key id (kid) is no text");
 }
 
-/* May this key have signed it?  A key without an id may, unless another has the very id. */
+/* Can this key have made the signature? A key without an id can, unless another key has exactly the
+ * token's id. */
 static bool eligible(const struct tn_jwt_key *k, const struct head *head, bool by_id)
 {
     if (by_id ? !k->kid.p || !tn_str_eq(k->kid, head->kid) : head->kid.p && k->kid.p) return false;
@@ -96,7 +97,7 @@ static bool is_signed(const struct parts *p, const struct head *head,
 
 /* ---- the claims ---- */
 
-/* A NumericDate in ms.  False: it is there, but none. */
+/* Reads a NumericDate as ms. False: the member is there, but is no date. */
 static bool date(struct tn_jval claims, const char *name, bool *there, double *ms)
 {
     struct tn_jval v = tn_jget_z(claims, name);
