@@ -45,7 +45,7 @@ struct tn_http_exchange {
     uid_t uid;
     int status;
     bool is_unix, is_gone;
-    bool early;    /* the answer came before the body was read */
+    bool early;    /* the body has not been read yet */
     bool deciding; /* its admission (tn_http_admit) was put off */
     size_t max_body;
     bool close; /* no further request on this connection */

@@ -488,7 +488,8 @@ static void consume(struct tn_conn *c, size_t n)
     evbuffer_drain(bufferevent_get_input(c->bev), n);
 }
 
-/* The next three functions read. They return whether the bytes at hand may allow another step. */
+/* The functions read_head, read_body and read_skip return whether the bytes at hand may allow
+ * another step. */
 
 static bool read_head(struct tn_conn *c)
 {
