@@ -108,7 +108,7 @@ static bool decode(struct tn_csv *c, size_t i, struct tn_str *s)
     }
     tn_buf_reset(&c->decoded);
     if (!tn_cp1252_text(*s, &c->decoded)) {
-        bad(c, TN_E_syntax, "column %zu has a byte that Windows-1252 has not", i + 1);
+        bad(c, TN_E_syntax, "column %zu has a byte that Windows-1252 does not have", i + 1);
         return false;
     }
     *s = tn_buf_str(&c->decoded);

@@ -115,7 +115,7 @@ static bool write_value(struct tn_fixed *f, const struct column *c, struct tn_st
     if (f->encoding == TN_ENCODING_cp1252) {
         tn_buf_reset(&f->decoded);
         if (!tn_cp1252_text(s, &f->decoded))
-            return tn_fail(bad, TN_E_syntax, "%.*s: a byte that Windows-1252 has not",
+            return tn_fail(bad, TN_E_syntax, "%.*s: a byte that Windows-1252 does not have",
                            TN_FMT(c->name));
         s = tn_buf_str(&f->decoded);
     } else if (!tn_utf8_valid(s.p, s.n)) {

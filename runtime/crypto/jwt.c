@@ -90,8 +90,7 @@ static bool is_signed(const struct parts *p, const struct head *head,
     if (good) return true;
     if (!readable) return no(err, TN_E_signature, "signature", "it has no signature");
     if (!found)
-        return no(err, TN_E_signature, "kid",
-                  "there is no key of its id (kid) and algorithm (alg)");
+        return no(err, TN_E_signature, "kid", "no key has its id (kid) and algorithm (alg)");
     return no(err, TN_E_signature, "signature", "its signature is wrong");
 }
 
@@ -113,17 +112,16 @@ static bool check_times(struct tn_jval claims, const struct tn_jwt_options *o, s
     double at, now = (double)o->now_ms, leeway = (double)o->leeway_ms;
     bool there;
     if (!date(claims, "exp", &there, &at))
-        return no(err, TN_E_unauthorized, "exp", "its end (exp) is no number");
-    if (!there && !o->endless)
-        return no(err, TN_E_unauthorized, "exp", "it does not say when it ends (exp)");
+        return no(err, TN_E_unauthorized, "exp", "its expiry (exp) is not a number");
+    if (!there && !o->endless) return no(err, TN_E_unauthorized, "exp", "it has no expiry (exp)");
     if (there && now >= at + leeway)
         return no(err, TN_E_unauthorized, "exp", "it has expired (exp)");
     if (!date(claims, "nbf", &there, &at))
-        return no(err, TN_E_unauthorized, "nbf", "its begin (nbf) is no number");
+        return no(err, TN_E_unauthorized, "nbf", "its start (nbf) is not a number");
     if (there && now < at - leeway)
         return no(err, TN_E_unauthorized, "nbf", "it is not valid yet (nbf)");
     if (!date(claims, "iat", &there, &at))
-        return no(err, TN_E_unauthorized, "iat", "its time of issue (iat) is no number");
+        return no(err, TN_E_unauthorized, "iat", "its time of issue (iat) is not a number");
     if (there && now < at - leeway)
         return no(err, TN_E_unauthorized, "iat", "it was issued in the future (iat)");
     return true;
@@ -166,7 +164,7 @@ bool tn_jwt_verify(struct tn_str token, const struct tn_jwt_options *o, struct t
     tn_arena_init(&arena);
     tn_buf_init(&header, TN_LIMIT_TOKEN);
     if (!cut(token, &p) || !read_object(json, p.header, &header)) {
-        no(err, TN_E_syntax, "token", "it is no token in three parts");
+        no(err, TN_E_syntax, "token", "it does not have three parts");
         goto out;
     }
     if (!read_head(json, &arena, o->algorithms, &head, err) || !is_signed(&p, &head, o, err))

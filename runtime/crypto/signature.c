@@ -308,8 +308,8 @@ struct tn_signature_key *tn_signature_key_jwk(struct tn_jval jwk, struct tn_err 
     else if (member_is(jwk, "kty", "OKP") && member_is(jwk, "crv", "Ed25519"))
         pair = edwards_from(jwk);
     else
-        return refuse(err, "JWK: kty and crv are of no kind that is known here");
-    if (!pair) return refuse(err, "JWK: its numbers are missing or make no key");
+        return refuse(err, "JWK: this kty and crv are not supported");
+    if (!pair) return refuse(err, "JWK: the numbers of the key are missing or wrong");
     return key_of(pair, false, err);
 }
 

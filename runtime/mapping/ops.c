@@ -229,7 +229,7 @@ static bool lexeme_of(struct tn_apply *a, const struct tn_value *v, char space[T
     if (v->type != TN_JSON_string) return tn_apply_why(a, v, "expected a number, got %s", what(v));
     if (!tn_op_text(a, &text)) return false;
     if (tn_coerce_number(text.s, space, out)) return true;
-    return tn_apply_why(a, v, "expected a number, got a text that is none");
+    return tn_apply_why(a, v, "expected a number, got a text that is not a number");
 }
 
 static bool in_range(struct tn_apply *a, const struct tn_do *d, const struct tn_value *v,
@@ -305,7 +305,7 @@ static bool boolean(struct tn_apply *a, const struct tn_do *d, struct tn_value *
     }
     if (!tn_coerce_word(text.s, &yes))
         return tn_apply_why(a, v, "expected true or false, yes or no, 1 or 0%s",
-                            d->rows.entries ? ", or a word of the field's own" : "");
+                            d->rows.entries ? ", or a word that the field declares" : "");
     *v = (struct tn_value){.type = TN_JSON_bool, .canonical = true};
     v->s = yes ? TN_STR("true") : TN_STR("false");
     return true;
@@ -336,7 +336,8 @@ static bool time_op(struct tn_apply *a, const struct tn_do *d, struct tn_value *
     if (!moment(a, d, v, &m)) return false;
     if (!tn_moment_utc(&m, d->zone, out)) {
         if (m.zoned || d->zone) return tn_apply_why(a, v, "the year is not in 0001 ... 9999");
-        return tn_apply_why(a, v, "the time has no zone: add zone = \"UTC\" or the source's own");
+        return tn_apply_why(a, v,
+                            "the time has no zone: add zone = \"UTC\" or the zone of the source");
     }
     set_text(v, (struct tn_str){out, TN_MOMENT_LEN}, true);
     return true;
@@ -408,7 +409,8 @@ static bool unpick(struct tn_apply *a, const struct tn_do *d, struct tn_value *v
         return tn_apply_why(a, &whole, "the template cannot have made this text");
     for (size_t k = 1; k < n; k++)
         if (early[k] != late[k])
-            return tn_apply_why(a, &whole, "the text can be taken apart in more than one way");
+            return tn_apply_why(a, &whole,
+                                "the template can have made this text in more than one way");
     size_t from = i ? early[i] + d->parts[i].literal.n : 0;
     set_text(v, (struct tn_str){s.p + from, early[i + 1] - from}, v->clean);
     return true;

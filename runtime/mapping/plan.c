@@ -59,7 +59,7 @@ static bool fault(struct maker *m, int line, const char *fmt, ...)
 static bool utf8(struct maker *m, struct tn_str s, int line)
 {
     if (!s.p || tn_utf8_valid(s.p, s.n)) return true;
-    return fault(m, line, "a text of it is no UTF-8");
+    return fault(m, line, "it has a text that is not UTF-8");
 }
 
 /* ---- constants ---- */
@@ -122,14 +122,14 @@ bool tn_path_step(struct tn_str *s, bool first, struct tn_step *out, const char 
             uint64_t index = 0;
             out->any = tn_str_is(in, "*");
             if (!out->any && (!tn_str_u64(in, &index) || index > INDEX_MAX))
-                return *why = "in [ ] stands a number from 0, * or a name in quotes", false;
+                return *why = "[ ] takes a number from 0, * or a name in quotes", false;
             out->index = (uint32_t)index;
         }
         s->n -= (size_t)(end + 1 - s->p);
         s->p = end + 1;
         return true;
     }
-    if (!first && s->p[0] != '.') return *why = "after ] comes . or [", false;
+    if (!first && s->p[0] != '.') return *why = "] has to be followed by . or [", false;
     if (!first) {
         s->p++;
         s->n--;
@@ -228,7 +228,7 @@ static bool make_rows(struct maker *m, const struct tn_spec_op *s, struct tn_do 
     tn_names_build(&d->rows, &m->plan->arena, keys, s->row_count, s->op == TN_OP_boolean);
     for (size_t i = 0; i < s->row_count; i++)
         if (tn_names_get(&d->rows, keys[i]) != (int32_t)i)
-            return fault(m, s->line, "\"%.*s\" stands in it twice", TN_FMT(keys[i]));
+            return fault(m, s->line, "it has \"%.*s\" twice", TN_FMT(keys[i]));
     d->values = values;
     d->has_other = s->other.p != NULL;
     return !d->has_other || make_const(m, s->other, "default", s->line, &d->other);
@@ -287,7 +287,7 @@ static bool make_op(struct maker *m, const struct tn_spec_op *s, struct tn_do *d
     case TN_OP_boolean: return make_rows(m, s, d);
     case TN_OP_unit:
         if (!tn_coerce_unit(s->a, s->b, &d->a, &d->b))
-            return fault(m, s->line, "no way from the unit \"%.*s\" to \"%.*s\"", TN_FMT(s->a),
+            return fault(m, s->line, "cannot convert the unit \"%.*s\" to \"%.*s\"", TN_FMT(s->a),
                          TN_FMT(s->b));
         return scale_ok(m, s);
     case TN_OP_replace:
@@ -295,9 +295,9 @@ static bool make_op(struct maker *m, const struct tn_spec_op *s, struct tn_do *d
         if (!s->a.n) return fault(m, s->line, "the text to look for is empty");
         break;
     case TN_OP_pad:
-        if (s->i < 1 || s->i > 1024) return fault(m, s->line, "pad is to 1 ... 1024 characters");
+        if (s->i < 1 || s->i > 1024) return fault(m, s->line, "pad takes a length of 1 to 1024");
         if (s->a.n != 1 || (unsigned char)s->a.p[0] < 0x20 || (unsigned char)s->a.p[0] > 0x7e)
-            return fault(m, s->line, "pad is with one ASCII character");
+            return fault(m, s->line, "pad takes one ASCII character");
         break;
     default: break;
     }
@@ -343,7 +343,7 @@ static bool next_part(struct maker *m, struct tn_str *s, int line, struct tn_par
     out->value = NULL;
     while (i < s->n) {
         bool twice = i + 1 < s->n && s->p[i + 1] == s->p[i];
-        if (s->p[i] == '}' && !twice) return fault(m, line, "a } without {; a brace itself is }}");
+        if (s->p[i] == '}' && !twice) return fault(m, line, "a } without {; write }} for a brace");
         if (s->p[i] == '{' && !twice) break;
         i += s->p[i] == '{' || s->p[i] == '}';
         text[n++] = s->p[i++];
@@ -351,7 +351,7 @@ static bool next_part(struct maker *m, struct tn_str *s, int line, struct tn_par
     out->literal = (struct tn_str){text, n};
     if (i < s->n) {
         const char *end = memchr(s->p + i, '}', s->n - i);
-        if (!end) return fault(m, line, "a { without }; a brace itself is {{");
+        if (!end) return fault(m, line, "a { without }; write {{ for a brace");
         struct tn_str path = {s->p + i + 1, (size_t)(end - s->p) - i - 1};
         if (!path.n) return fault(m, line, "{} has to name a source field");
         out->value = path_expr(m, path, line);
@@ -489,7 +489,7 @@ static bool make_tree(struct maker *m, const struct tn_spec_value *v, struct tn_
 static bool make_parent(struct maker *m, const struct tn_spec_value *v, struct tn_expr *e)
 {
     struct tn_scope *outer = m->scope;
-    if (!m->parent) return fault(m, v->line, "parent and level stand only in what flatten sets");
+    if (!m->parent) return fault(m, v->line, "parent and level work only inside flatten");
     if (v->from == TN_FROM_level) return true;
     m->scope = m->parent;
     bool ok = make_path(m, v->text, v->line, e);
@@ -500,8 +500,7 @@ static bool make_parent(struct maker *m, const struct tn_spec_value *v, struct t
 
 static bool make_fn(struct maker *m, const struct tn_spec_value *v, struct tn_expr *e)
 {
-    if (!m->spec->fn || v->fn < 0)
-        return fault(m, v->line, "there is nothing to run a function with");
+    if (!m->spec->fn || v->fn < 0) return fault(m, v->line, "a function cannot be run here");
     e->fn = v->fn;
     m->plan->functions++;
     return true;

@@ -144,7 +144,7 @@ static void undo_time(struct back *b, const struct tn_spec_op *op, struct tn_spe
     *none = !op->a.p;
     *out = *op;
     out->op = date ? TN_OP_date_out : TN_OP_time_out;
-    if (date || *none) settles(b, date ? "the time of day is gone" : "it is sent in UTC");
+    if (date || *none) settles(b, date ? "the time of day is lost" : "it is sent in UTC");
 }
 
 /* Makes the operator that undoes op; *none: there is nothing to undo. before is the operator that
@@ -196,7 +196,7 @@ static bool undo(struct back *b, const struct tn_spec_op *op, const struct tn_sp
         out->b = op->a;
         if (op->i >= 0) settles(b, "it is rounded both ways");
         return true;
-    case TN_OP_substring: return one_way(b, "a part of a text does not say the rest");
+    case TN_OP_substring: return one_way(b, "a part of the text does not tell the rest");
     default: return one_way(b, "the operator cannot be undone");
     }
 }
@@ -225,7 +225,7 @@ static bool can_be_made(struct back *b, struct tn_str path)
     const char *why;
     if (!path.n) return one_way(b, "it is the record as a whole");
     for (bool first = true; path.n; first = false) {
-        if (!tn_path_step(&path, first, &step, &why)) return one_way(b, "its path is no path");
+        if (!tn_path_step(&path, first, &step, &why)) return one_way(b, "its path is not valid");
         if (!step.name.p) return one_way(b, "it comes from one element of a list");
     }
     return true;
@@ -264,7 +264,7 @@ static bool invert_template(struct back *b, const struct tn_spec_value *v, struc
             i++;
         else if (s.p[i] == '{') {
             const char *end = memchr(s.p + i, '}', s.n - i);
-            if (!end) return one_way(b, "its template is none");
+            if (!end) return one_way(b, "its template is not valid");
             struct tn_str path = {s.p + i + 1, (size_t)(end - s.p) - i - 1};
             struct tn_spec_op part = {
                 .op = TN_OP_unpick, .line = v->line, .a = v->text, .i = (int64_t)number++};
@@ -329,9 +329,9 @@ static bool invert(struct back *b, const struct tn_spec_value *v, struct tn_str 
         return true;
     case TN_FROM_template: return invert_template(b, v, ours, chain);
     case TN_FROM_first: return invert_first(b, v, ours, chain);
-    case TN_FROM_when: return one_way(b, "the chosen value does not tell the condition");
+    case TN_FROM_when: return one_way(b, "the chosen value does not tell what the condition was");
     case TN_FROM_fn: return one_way(b, "it is a function");
-    case TN_FROM_tree: return one_way(b, "rows do not make a tree again");
+    case TN_FROM_tree: return one_way(b, "rows cannot be turned back into a tree");
     default: return one_way(b, "an object or a list cannot stand here");
     }
 }

@@ -64,7 +64,7 @@ static bool take_id(struct tn_apply *a, const struct tn_expr *e, const uint32_t 
     a->why.source = e->source;
     if (!tn_apply_eval(a, e, slots, &v)) return false;
     if (v.type == TN_JSON_absent || v.type == TN_JSON_null)
-        return tn_apply_why(a, NULL, "the node has no %.*s to know it by", TN_FMT(e->source));
+        return tn_apply_why(a, NULL, "the node has no %.*s to identify it", TN_FMT(e->source));
     if (!tn_op_text(a, &v)) return false;
     *id = v.s;
     return true;

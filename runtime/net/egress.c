@@ -308,7 +308,7 @@ bool tn_url_parse(struct tn_str url, struct tn_url *out, struct tn_err *err)
     out->path = (struct tn_str){rest.p + end, rest.n - end};
     if (authority.n && memchr(authority.p, '@', authority.n))
         return tn_fail(err, TN_E_invalid,
-                       "the URL carries a user name; credentials do not go there");
+                       "the URL has a user name; credentials may not be part of a URL");
     if (!authority_parse(authority, out))
         return tn_fail(err, TN_E_invalid, "the URL has no valid host and port");
     return true;

@@ -424,9 +424,8 @@ static void wake(void *arg)
         begin_attempt(call);
     } else if (left > (int64_t)call->f.max_wait_ms) {
         if (!call->attempts || call->err.kind || !call->status)
-            tn_fail(&call->err, TN_E_rate_limited,
-                    "%.*s:%u asked to be left alone for another %lld s", TN_FMT(call->url.host),
-                    call->url.port, (long long)(left + 999) / 1000);
+            tn_fail(&call->err, TN_E_rate_limited, "%.*s:%u asks clients to wait another %lld s",
+                    TN_FMT(call->url.host), call->url.port, (long long)(left + 999) / 1000);
         finish(call);
         dispatch(call->client);
     } else {

@@ -123,7 +123,7 @@ static bool version_parse(struct tn_str v, unsigned *minor, struct tn_http_refus
         v.p[7] < '0' || v.p[7] > '9')
         return refuse(why, 400, "the request line has no valid HTTP version");
     if (v.p[5] != '1' || v.p[7] > '1')
-        return refuse(why, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
+        return refuse(why, 505, "only HTTP/1.1 and HTTP/1.0 are supported");
     *minor = (unsigned)(v.p[7] - '0');
     return true;
 }
@@ -224,7 +224,7 @@ static bool take_coding(struct tn_http_head *h, struct seen *seen, struct tn_str
     seen->coding = true;
     if (h->minor == 0) return refuse(why, 400, "Transfer-Encoding does not exist in HTTP/1.0");
     if (!tn_str_eq_nocase(v, TN_STR("chunked")))
-        return refuse(why, 501, "the only transfer coding read here is chunked");
+        return refuse(why, 501, "chunked is the only supported transfer coding");
     h->chunked = true;
     return true;
 }
@@ -232,7 +232,7 @@ static bool take_coding(struct tn_http_head *h, struct seen *seen, struct tn_str
 static bool take_expect(struct tn_http_head *h, struct tn_str v, struct tn_http_refusal *why)
 {
     if (!tn_str_eq_nocase(v, TN_STR("100-continue")))
-        return refuse(why, 417, "the only expectation met here is 100-continue");
+        return refuse(why, 417, "100-continue is the only supported expectation");
     h->expect_continue = h->minor > 0;
     return true;
 }

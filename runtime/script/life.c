@@ -114,7 +114,7 @@ struct tn_isolate *tn_isolate_new(struct tn_host *host, const struct tn_isolate_
     link_to(host, iso);
     iso->L = lua_newstate(counted, iso);
     if (!iso->L) {
-        tn_fail(err, TN_E_budget, "no room for a script in %zu bytes", iso->max_bytes);
+        tn_fail(err, TN_E_budget, "a script does not fit into %zu bytes of memory", iso->max_bytes);
         goto out;
     }
     *(struct tn_isolate **)lua_getextraspace(iso->L) = iso;

@@ -810,9 +810,7 @@ static void retain_one(struct tn_store_server *s, enum tn_retain what, int64_t k
 {
     for (struct chore *c = s->chores; c; c = c->next)
         if (c->what == CHORE_retain && !c->conn && c->retain.what == what)
-            return; /* the last
-                       pass has
-                       not ended */
+            return; /* still at it: the last pass has not ended */
     if (keep_ms <= 0) return;
     struct chore *c = chore_add(s, CHORE_retain, NULL, 0);
     c->retain.what = what;

@@ -590,7 +590,8 @@ static bool go_back(struct tn_sqlite *s, const char *table, struct life *life, i
     bool ok = st != NULL;
     while (ok && (version > 0 ? life->version > version : life->updated > at_ms)) {
         if (!tn_db_row(&s->db, st, "reading", &ok, err)) {
-            if (ok) ok = tn_fail(err, TN_E_not_found, "the record is not known as of then");
+            if (ok)
+                ok = tn_fail(err, TN_E_not_found, "the record's state at that time is not known");
             break;
         }
         life->version = sqlite3_column_int64(st, 0);
