@@ -17,7 +17,7 @@ struct tn_duration {
 bool tn_duration_read(struct tn_str text, struct tn_duration *out);
 
 enum { TN_DURATION_LEN = 48 };
-/* "PT15M", "P1DT2H", "PT0.25S", "-PT1S", "PT0S". */
+/* Writes ms as ISO 8601: "PT15M", "P1DT2H", "PT0.25S", "-PT1S", "PT0S". */
 void tn_duration_text(int64_t ms, char out[TN_DURATION_LEN]);
 
 #endif

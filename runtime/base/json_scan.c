@@ -132,8 +132,8 @@ INLINE uint64_t find_escaped(struct tn_json_scan *s, uint64_t backslash, uint64_
     return series ^ (backslash | carry);
 }
 
-/* Token bits of 64 bytes; inside is the prefix xor of the quotes: each bit says whether an odd
- * number of quotes stands at or before it. */
+/* Gives the token bits of 64 bytes. inside is the prefix xor of the quotes: each bit says whether
+ * an odd number of quotes stands at or before it. */
 INLINE uint64_t token_bits(struct tn_json_scan *s, const struct masks *m, uint64_t quote,
                            uint64_t starts, uint64_t inside)
 {

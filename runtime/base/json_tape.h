@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* json_tape.h - how a parsed text lies in memory, for code that walks it hot (mapping/).
+/* json_tape.h - how a parsed text lies in memory, for code that has to read it fast (mapping/).
  * Nodes lie in document order: a container, then all that is inside it.  An object's members are
  * pairs of a key node and a value node.  Node 0 is absent, node 1 the root.
  *

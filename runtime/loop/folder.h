@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* folder.h - notices changes below a folder (inotify), and tells of them when they have ended. */
+/* folder.h - notices changes below a folder (inotify), and reports them once no more come. */
 #ifndef TN_LOOP_FOLDER_H
 #define TN_LOOP_FOLDER_H
 

@@ -489,8 +489,7 @@ static enum tn_fn_end answer_again(struct tn_apply *a, struct tn_err *err)
     return k->end;
 }
 
-/* True: the functions of this record took so long that it pauses before the next one, though each
- * was quick. */
+/* True: the functions of this record, each of them quick, have together used up the turn. */
 static bool turn_is_over(const struct tn_apply *a)
 {
     return a->called && tn_mono_us() - a->began_us >= TN_LIMIT_SLICE_MS * 1000;

@@ -61,8 +61,8 @@ struct tn_http_server_stats {
 /* Copies the options; log, hosts and arg must outlive the server. */
 struct tn_http_server *tn_http_server_new(struct tn_loop *loop,
                                           const struct tn_http_server_options *o);
-/* Closes every connection. Exchanges under way stay with their handlers, whose on_gone is called.
- * Do not call it inside a callback of the server. */
+/* Closes every connection. Exchanges under way stay with their handlers, and tn_http_on_gone
+ * functions are called. Do not call it inside a callback of the server. */
 void tn_http_server_free(struct tn_http_server *s); /* NULL does nothing */
 /* Accepts connections on a listening TCP or Unix descriptor. The descriptor stays the caller's and
  * may be shared with other processes. */

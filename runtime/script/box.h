@@ -16,7 +16,7 @@ struct tn_box {
     char name[128]; /* "": no name */
     char file[128];
     int line;
-    bool filled; /* the options were given */
+    bool filled;
 };
 /* Pushes a new box. options: stack index of its table, or 0: the script will call the box with a
  * table. */

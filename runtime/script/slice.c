@@ -25,7 +25,7 @@ struct tn_slice {
     int anchor;
     enum state state;
     bool computed;         /* the function returned beside the loop; take is to be called at home */
-    struct tn_timer *turn; /* its turn calls wake */
+    struct tn_timer *turn; /* its function calls wake */
     void (*wake)(void *arg);
     void *wake_arg;
     /* of the call under way */

@@ -14,7 +14,7 @@ struct tn_timer;
 struct tn_host {
     struct tn_loop *loop;
     struct tn_log *log;
-    struct tn_speaker floor; /* the thread that has the floor */
+    struct tn_speaker floor;
     struct tn_sides *sides;
     int away;                           /* number of isolates that run beside the loop */
     char *slot;                         /* holds the name of the running isolate

@@ -9,7 +9,7 @@
 #include "script/failure.h"
 
 enum {
-    USED_UP = 1,    /* us that stand for a used-up budget, since 0 means a new one */
+    USED_UP = 1,    /* value of `us` for a used-up budget, since 0 means a new one */
     JOURNEY_US = 3, /* what it costs to hand a coroutine to another thread */
 };
 /* A slice is one tick longer than its limit, because the first tick may come at once. */

@@ -19,7 +19,7 @@ enum { SLICE_US = 2000 };
 enum state { FRESH, PARKED, RUNNING, BACK, ENDED };
 
 struct tn_task {
-    struct tn_task *prev, *next; /* list of the isolate's tasks */
+    struct tn_task *prev, *next;
     struct tn_task *next_ready;
     struct tn_isolate *iso;
     struct tn_stretch stretch; /* the reference `ref` keeps its coroutine alive; NULL: there is

@@ -73,7 +73,7 @@ void tn_task_disown(struct tn_owned *thing); /* a second call does nothing */
 
 /* ---- for host.c alone ---- */
 
-/* Runs the tasks that are ready; before, announces isolates that became spent. */
+/* Announces isolates that became spent, then runs the tasks that are ready. */
 void tn_task_run_ready(void *host);
 /* Cancels all tasks of the isolate. */
 void tn_task_cancel_all(struct tn_isolate *iso);

@@ -55,7 +55,7 @@ static inline int less(int from, int64_t us)
     return from > us ? from - (int)us : 0;
 }
 
-/* Takes us off what is left of the call. True: the hook has to be set, to end the call or make it
+/* Takes `us` off what is left of the call. True: the hook has to be set, to end the call or make it
  * give way. */
 static bool count_down(struct tn_frame *f, int64_t us, bool innermost)
 {

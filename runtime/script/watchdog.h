@@ -48,13 +48,13 @@ void tn_watchdog_signals(sigset_t *blocked);
 void tn_watchdog_enter(struct tn_watchdog *dog, struct tn_frame *frame, struct lua_State *L,
                        int us);
 void tn_watchdog_leave(struct tn_frame *frame);
-/* The call is over and took us of its budget by measurement; counts if the ticks have counted
+/* The call has ended and was measured to take `us`, which counts if the ticks have counted
  * less. */
 void tn_watchdog_used(struct tn_frame *frame, int budget_us, int64_t us);
 /* The budget in us for a limit of ms: it has one tick more, so that no call is stopped early. */
 int tn_watchdog_budget(int ms);
-/* The call, which is the innermost, should give way after us. If it cannot within held_ms more,
- * tn_watchdog_held_out expires it. */
+/* The call, which is the innermost, should give way after `us` of CPU time. If it cannot within
+ * held_ms more, tn_watchdog_held_out expires it. */
 void tn_watchdog_slice(struct tn_frame *frame, int us, int held_ms);
 
 /* From now on, the call may go on for held_ms without giving way. */

@@ -28,8 +28,7 @@
 
 enum {
     REMAKE_ROWS = 1000, /* rows in one step */
-    WAL_PAGES = 1000,   /* a thread writes back so many pages of the log; this process, those
-                           that came meanwhile */
+    WAL_PAGES = 1000,   /* when the log has so many new pages, a thread writes them back */
     CLAIM_BYTES = 8 * 1024 * 1024,
     GROUP_BYTES = 32 * 1024 * 1024,
     DAY_MS = 86400000,

@@ -157,10 +157,10 @@ struct tn_query {
     const struct tn_filter *filters;
     size_t filter_count;
     struct tn_sort sort[TN_STORE_SORT_MAX];
-    size_t sort_count;    /* 0: in the order of creation. Equal records, too: newest first if the
-                             first sort descends */
-    size_t limit;         /* 0 or above TN_LIMIT_PAGE: TN_LIMIT_PAGE */
-    size_t offset;        /* up to 100,000; use cursors beyond */
+    size_t sort_count; /* 0: in the order of creation, which also orders equal records: the newest
+                          first if the first sort descends */
+    size_t limit;      /* 0 or above TN_LIMIT_PAGE: TN_LIMIT_PAGE */
+    size_t offset;     /* up to 100,000; use cursors beyond */
     struct tn_str cursor; /* tn_list.next of the page before, with the same filters and sort */
     bool total;
     const char *in_text[4]; /* with text: columns (NULL ends), one of which has to contain it */
