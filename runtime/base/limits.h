@@ -56,8 +56,8 @@
     (8 * TN_MIB) /* a larger isolate runs beside the loop: its collector is slow */
 #define TN_LIMIT_HELD_MS                                                                           \
     5 /* of CPU, for a script that should give way and cannot (in load, in a metamethod) */
-#define TN_LIMIT_SIDE_HELD_MS     200 /* the same beside the loop, or while a task requires a file */
-#define TN_LIMIT_MAP_CALL_MS      50  /* of CPU, a mapping's function for one record */
+#define TN_LIMIT_SIDE_HELD_MS     200     /* the same beside the loop, or in a required file */
+#define TN_LIMIT_MAP_CALL_MS      50      /* of CPU, a mapping's function for one record */
 #define TN_LIMIT_EXAMPLES_MS      500     /* of CPU, all examples of a mapping when it is loaded */
 #define TN_LIMIT_OVERRUNS         3       /* in a row, then the isolate is in quarantine */
 #define TN_LIMIT_DRAIN_MS         1800000 /* a run may continue with replaced scripts */
