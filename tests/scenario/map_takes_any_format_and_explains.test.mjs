@@ -86,5 +86,5 @@ story("the same file maps back, and says what is one-way", async (stage) => {
   assert.ok(report.ok && report.oneWay.some((way) => way.field === "partName"));
   const refused = await command(["map", name, "--back"], { site: site.path, input: "{}" });
   assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /cannot send back .*partName \(a part of a text/);
+  assert.match(refused.stderr, /cannot send back .*partName \(a part of the text/);
 });
