@@ -50,7 +50,7 @@ struct tn_field {
     const struct tn_transition *moves; /* state: permitted changes; one with from NULL ends them;
                                           NULL: any */
     const struct tn_field *fields;     /* object: its members; list: one field, its element */
-    size_t n_fields;                   /* 0: any members, any elements are permitted */
+    size_t n_fields;                   /* 0: it may have any members, or any elements */
 };
 
 const char *tn_field_type_name(enum tn_field_type type); /* "text" */

@@ -71,9 +71,9 @@ static void count(struct tn_isolate *iso, const struct tn_entry *entry, bool ok)
     iso->stats.overruns_in_row++;
 }
 
-/* Writes into host->slot (tn_host_on_enter in isolate.h) which isolate runs now, for the
- * supervisor: the one whose call surrounds the call that ends, else one that runs beside the loop,
- * else none. */
+/* When a call ends, writes the name of the isolate that runs now into host->slot, which the
+ * supervisor reads after a crash (tn_host_on_enter in isolate.h). It is the isolate of the
+ * surrounding call, or else one that runs beside the loop. The name is "" if no script runs. */
 static void restore_slot(struct tn_host *host, const struct tn_frame *outer)
 {
     const struct tn_isolate *iso = outer ? tn_isolate_of(outer->running) : NULL;
