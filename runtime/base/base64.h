@@ -7,7 +7,8 @@
 
 void tn_base64(struct tn_buf *out, const void *bytes, size_t n);    /* padded */
 void tn_base64url(struct tn_buf *out, const void *bytes, size_t n); /* not padded */
-/* Strict: no other characters, no stray bits; padding optional.  False leaves rubbish in out. */
+/* Strict: refuses characters outside the alphabet and unused bits that are not zero; padding is
+ * optional. False: out may hold a part of the bytes. */
 bool tn_unbase64(struct tn_str text, struct tn_buf *out);
 bool tn_unbase64url(struct tn_str text, struct tn_buf *out);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* buf.h - growable bytes with a maximum fixed at birth.
- * An append that would pass the maximum, or finds no memory, marks the buffer failed, keeps what is
- * there and makes all later appends do nothing: check once at the end with tn_buf_ok. */
+/* buf.h - a growable byte buffer; its maximum size is fixed at init. An append that would exceed
+ * the maximum, or that finds no memory, marks the buffer as failed: its bytes stay, and all later
+ * appends do nothing. Check once at the end with tn_buf_ok. */
 #ifndef TN_BASE_BUF_H
 #define TN_BASE_BUF_H
 
@@ -16,14 +16,14 @@ struct tn_buf {
 
 void tn_buf_init(struct tn_buf *b, size_t max);   /* empty; no memory yet */
 void tn_buf_clear(struct tn_buf *b);              /* frees; usable again */
-static inline void tn_buf_reset(struct tn_buf *b) /* forgets, keeps the memory */
+static inline void tn_buf_reset(struct tn_buf *b) /* makes it empty, keeps the memory */
 {
     b->n = 0;
     b->failed = false;
     if (b->p) b->p[0] = '\0';
 }
-/* Room for n more bytes at b->p + b->n (write, then add to b->n); NULL when that is not to be had.
- */
+/* Returns b->p + b->n, where n more bytes fit: write them, then add to b->n. NULL: that exceeds the
+ * maximum or there is no memory, and the buffer is failed. */
 char *tn_buf_reserve(struct tn_buf *b, size_t n);
 void tn_buf_add(struct tn_buf *b, const void *bytes, size_t n);
 void tn_buf_addc(struct tn_buf *b, char c);
@@ -38,10 +38,11 @@ static inline struct tn_str tn_buf_str(const struct tn_buf *b)
 {
     return (struct tn_str){b->p ? b->p : "", b->n};
 }
-/* False with err filled (too_large or no_memory) when an append was refused; what names the thing.
- */
+/* False: an append was refused (err is too_large or no_memory). `what` names the buffer's content
+ * in the message. */
 TN_MUST_CHECK bool tn_buf_ok(const struct tn_buf *b, const char *what, struct tn_err *err);
-/* Hands the bytes over (free with tn_free); the buffer is empty afterwards.  Never NULL. */
+/* Hands the bytes over to the caller, who frees them with tn_free; the buffer is empty afterwards.
+ * Never NULL. */
 char *tn_buf_take(struct tn_buf *b, size_t *n);
 
 #endif

@@ -5,9 +5,9 @@
 
 #include "base/buf.h"
 
-/* The character of a byte; 0: there is none (five bytes mean nothing). */
+/* Returns the code point of a byte; 0 for the five bytes that have no character. */
 unsigned tn_cp1252(unsigned char byte);
-/* Appends bytes as UTF-8.  False: a byte has no meaning. */
+/* Appends bytes as UTF-8. False: one of the bytes has no character. */
 TN_MUST_CHECK bool tn_cp1252_text(struct tn_str bytes, struct tn_buf *out);
 
 #endif

@@ -11,7 +11,7 @@ enum { TEXT_MAX = 1000, YEARS_AHEAD = 30, MINUTE_MS = 60000, DAY_MS = 86400000 }
 struct field {
     const char *word;
     unsigned low, high;
-    const char *names; /* of three letters each, from low on; NULL: none */
+    const char *names; /* three letters for each value, the first for low; NULL: no names */
 };
 
 static const struct field fields[] = {
@@ -56,7 +56,8 @@ static bool read_value(const struct field *f, struct tn_str s, unsigned *out)
     return true;
 }
 
-/* a, a-b, *, and each of them with /n: "a/n" is from a to the end. */
+/* Reads one part: a, a-b or *, each perhaps with a step /n. "a/n" is every n-th value from a to the
+ * end. */
 static bool read_part(const struct field *f, struct tn_str part, uint64_t *bits)
 {
     struct tn_str range = part, step_text = part;
@@ -68,7 +69,7 @@ static bool read_part(const struct field *f, struct tn_str part, uint64_t *bits)
         if (!tn_str_u64(step_text, &step) || step_text.n > 2 || !step || step > f->high)
             return false;
     }
-    if (f->low == 0 && f->high == 7) high = 6; /* * does not count Sunday twice */
+    if (f->low == 0 && f->high == 7) high = 6; /* so that * does not set Sunday twice (0 and 7) */
     if (!tn_str_is(range, "*")) {
         struct tn_str first = range, last = range;
         bool pair = memchr(range.p, '-', range.n) != NULL;
@@ -121,7 +122,7 @@ static struct tn_str expand(struct tn_str text)
     return text;
 }
 
-/* Is there a date at all: 31 February never comes, and the schedule would wait for ever. */
+/* False when no date fits: 31 February never comes, and the schedule would wait for ever. */
 static bool has_day(const struct tn_cron *c)
 {
     if (c->weekdays_given) return true;
@@ -174,7 +175,7 @@ static bool day_fits(const struct tn_cron *c, int64_t day)
     if (!(c->months >> month & 1)) return false;
     bool date = c->days >> of_month & 1, weekday = c->weekdays >> ((day % 7 + 11) % 7) & 1;
     if (c->days_given && c->weekdays_given) return date || weekday;
-    return date && weekday; /* of a star without a step one of them is always so */
+    return date && weekday; /* a field that is * fits every day */
 }
 
 static int64_t local_of(const struct tn_zone *zone, int64_t utc_ms)
@@ -183,7 +184,7 @@ static int64_t local_of(const struct tn_zone *zone, int64_t utc_ms)
     return zone ? utc_ms + tn_zone_offset(zone, seconds) * 1000 : utc_ms;
 }
 
-/* When that wall time fires. */
+/* Returns the UTC milliseconds at which the schedule fires for that wall time. */
 static int64_t fires_at(const struct tn_zone *zone, int64_t local_ms)
 {
     int64_t utc = local_ms, jump;
@@ -209,14 +210,15 @@ static bool next_of_day(const struct tn_cron *c, const struct tn_zone *zone, int
 static bool next_by_wall(const struct tn_cron *c, const struct tn_zone *zone, int64_t after_ms,
                          int64_t *next_ms)
 {
-    /* from the day before: a jump over midnight fires what belongs to it */
+    /* Start a day earlier: when the clocks skip midnight, a time of the day before fires at the
+     * jump. */
     int64_t day = floor_to(local_of(zone, after_ms), DAY_MS) / DAY_MS - 1;
     for (int64_t last = day + YEARS_AHEAD * 366; day < last; day++)
         if (day_fits(c, day) && next_of_day(c, zone, day, after_ms, next_ms)) return true;
     return false;
 }
 
-/* Minute after minute as it passes; days that do not fit are left out at once. */
+/* Tries each minute of real time; skips days that do not fit as a whole. */
 static bool next_by_time(const struct tn_cron *c, const struct tn_zone *zone, int64_t after_ms,
                          int64_t *next_ms)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* cron.h - schedules as five fields: minute hour day-of-month month day-of-week.
- * A field is *, numbers, ranges, lists and steps (1-5, *, 10-40/10, 1,15); months and weekdays have
- * names (jan, mon); weekday 0 and 7 are Sunday.  When both days are given, either is enough, as in
- * cron(8).  @hourly @daily @midnight @weekly @monthly @yearly @annually stand for what they say.
+/* cron.h - schedules as five fields: minute hour day-of-month month day-of-week. A field is *,
+ * numbers, ranges, lists and steps (1-5, *, 10-40/10, 1,15); months and weekdays have names (jan,
+ * mon); weekday 0 and 7 are Sunday. When both days are given, a date that fits either one fires, as
+ * in cron(8). @hourly @daily @midnight @weekly @monthly @yearly @annually stand for the usual
+ * schedules.
  *
- * Clock changes.  A schedule that names hours means wall time: a time that the clocks skip fires
- * once, at the jump; a time that they show twice fires the first time.  A schedule whose hour is *
- * follows the time that passes: no hour is left out and none counts double. */
+ * Clock changes. A schedule that names hours means wall time: a time that the clocks skip fires
+ * once, at the jump; a time that the clocks show twice fires the first time. A schedule whose hour
+ * is * follows real time: it fires in each hour that passes, and in none twice. */
 #ifndef TN_BASE_CRON_H
 #define TN_BASE_CRON_H
 
@@ -17,7 +18,7 @@
 
 struct tn_zone;
 
-/* Plain data: one bit a value. */
+/* Plain data: one bit for each value that fits. */
 struct tn_cron {
     uint64_t minutes;
     uint32_t hours, days, months;
@@ -26,10 +27,10 @@ struct tn_cron {
     bool days_given, weekdays_given;
 };
 
-/* False: kind invalid; the text says which field, and what is wrong with it. */
+/* False: kind invalid; the text says which field is wrong, and how. */
 TN_MUST_CHECK bool tn_cron_read(struct tn_str text, struct tn_cron *out, struct tn_err *err);
-/* The first time after that moment (both in UTC milliseconds).  zone NULL: UTC.  False: there is
- * none within the next 30 years (30 February). */
+/* Finds the first time after after_ms (both in UTC milliseconds). zone NULL: UTC. False: no time
+ * within the next 30 years fits (30 February). */
 bool tn_cron_next(const struct tn_cron *cron, const struct tn_zone *zone, int64_t after_ms,
                   int64_t *next_ms);
 

@@ -10,12 +10,12 @@ enum { COLUMNS_MAX = 4096 };
 enum state { CELL, PLAIN, QUOTED, QUOTE };
 
 struct cell {
-    size_t end; /* in text */
+    size_t end; /* offset in text */
     bool quoted;
 };
 
 struct column {
-    struct tn_str name, head; /* head: "name": as JSON */
+    struct tn_str name, head; /* head: the JSON text `"name":` */
     bool comma;
 };
 
@@ -28,15 +28,15 @@ struct tn_csv {
     bool all_commas;
     struct column *columns;
     size_t column_count;
-    struct tn_buf text, decoded, json; /* text: the cells of a row behind each other */
+    struct tn_buf text, decoded, json; /* text: the cells of the row, one after the other */
     struct cell *cells;
     size_t count, room;
     enum state state;
-    bool was_cr, begun; /* begun: some byte of this row was seen */
-    unsigned mark;      /* bytes of a byte order mark seen; 3: done with it */
+    bool was_cr, begun; /* begun: this row has at least one byte */
+    unsigned mark;      /* matched bytes of a byte order mark; 3: its place has passed */
     size_t line, row_line;
-    struct tn_err bad; /* of this row */
-    /* the bytes of this row: what earlier feeds brought, and [from, at) of this one */
+    struct tn_err bad; /* the fault of this row */
+    /* the raw bytes of this row that earlier feeds brought; [from, at) are those of this feed */
     struct tn_buf raw;
     const char *from, *at;
 };
@@ -108,7 +108,7 @@ static bool decode(struct tn_csv *c, size_t i, struct tn_str *s)
     }
     tn_buf_reset(&c->decoded);
     if (!tn_cp1252_text(*s, &c->decoded)) {
-        bad(c, TN_E_syntax, "column %zu has a byte that Windows-1252 has not", i + 1);
+        bad(c, TN_E_syntax, "column %zu has a byte that Windows-1252 does not have", i + 1);
         return false;
     }
     *s = tn_buf_str(&c->decoded);
@@ -163,7 +163,7 @@ static bool take_header(struct tn_csv *c, struct tn_err *err)
 
 /* ---- rows ---- */
 
-/* "1.249,50" to "1249.50"; anything else stays. */
+/* Turns "1.249,50" into "1249.50"; any other text stays as it is. */
 static struct tn_str without_comma(struct tn_csv *c, struct tn_str s)
 {
     struct tn_str in = tn_str_trim(s);
@@ -180,7 +180,7 @@ static struct tn_str without_comma(struct tn_csv *c, struct tn_str s)
             return s;
     }
     if (!digits) return s;
-    /* points are between groups of three */
+    /* the points must stand between groups of three digits */
     size_t end = comma == SIZE_MAX ? in.n : comma;
     for (size_t i = 0; i < end; i++)
         if (in.p[i] == '.' && (end - i) % 4) return s;
@@ -313,7 +313,7 @@ static bool feed_one(struct tn_csv *c, const char *byte, struct tn_err *err)
 {
     c->at = byte;
     if (!take(c, *byte, err)) return false;
-    if (!c->begun) c->from = byte + 1; /* it ended a row */
+    if (!c->begun) c->from = byte + 1; /* byte ended a row */
     return true;
 }
 

@@ -10,18 +10,17 @@
 
 enum {
     SMALL_POWER = 18, /* 10^18 is the largest that fits an int64_t */
-    /* The exponent of a result leaves room for its digits, so that its text can be read again. */
+    /* So small that the text of a result with TN_LIMIT_DECIMAL digits can be parsed again. */
     LARGEST_EXPONENT = TN_LIMIT_EXPONENT - 2 * TN_LIMIT_DECIMAL,
     PLAIN_ZEROS = 64,
-    LIMIT_BITS = 3156, /* what TN_LIMIT_DECIMAL digits need */
+    LIMIT_BITS = 3156, /* bits that hold TN_LIMIT_DECIMAL digits */
 };
 _Static_assert(TN_LIMIT_DECIMAL * 33220 / 10000 < LIMIT_BITS,
                "LIMIT_BITS follows TN_LIMIT_DECIMAL");
 
 typedef __int128 wide;
 
-/* With numbers this small only a lack of memory makes a call fail, and then the process cannot go
- * on. */
+/* libcrypto fails on numbers of this size only when there is no memory, so the process ends. */
 static void must(int ok)
 {
     if (!ok) abort();
@@ -63,7 +62,7 @@ static void set_small(struct tn_decimal *out, int64_t v, int64_t exponent)
     *out = (struct tn_decimal){.small = v, .exponent = (int32_t)exponent};
 }
 
-/* Takes big over. */
+/* Takes ownership of big. */
 static void set_big(struct tn_decimal *out, BIGNUM *big, int64_t exponent)
 {
     uint64_t size = BN_num_bits(big) <= 64 ? (uint64_t)BN_get_word(big) : UINT64_MAX;
@@ -103,7 +102,7 @@ static bool fail_large(struct tn_err *err)
                    TN_LIMIT_DECIMAL);
 }
 
-/* Gives the result out, if it is within the limits; takes big over. */
+/* Stores the result in out if it is within the limits; takes ownership of big. */
 static bool give(struct tn_decimal *out, BIGNUM *big, int64_t exponent, struct tn_err *err)
 {
     bool fits = BN_num_bits(big) <= LIMIT_BITS && llabs(exponent) <= LARGEST_EXPONENT;
@@ -128,7 +127,7 @@ static const char *skip_digits(const char *s, const char *end)
     return s;
 }
 
-/* Where the exponent begins, or the end; NULL: no JSON number. */
+/* Returns where the exponent begins, or the end of the text; NULL: t is no JSON number. */
 static const char *check_lexeme(struct tn_str t, const char **point)
 {
     const char *s = t.p, *end = t.p + t.n, *digits;
@@ -149,7 +148,7 @@ static const char *check_lexeme(struct tn_str t, const char **point)
     return s < end && skip_digits(s, end) == end ? exponent : NULL;
 }
 
-/* The number behind an 'e'; far beyond the limit it is not read to its end. */
+/* Reads the number behind an 'e'; stops reading once it is far beyond the limit. */
 static int64_t read_exponent(const char *s, const char *end)
 {
     int64_t v = 0;
@@ -160,7 +159,7 @@ static int64_t read_exponent(const char *s, const char *end)
     return minus ? -v : v;
 }
 
-/* The digits of [s, end) without point and zeros in front; the count. */
+/* Copies the digits of [s, end) without the point and leading zeros; returns their count. */
 static size_t copy_digits(const char *s, const char *end, char *out)
 {
     size_t n = 0;
@@ -281,8 +280,8 @@ static int64_t count_digits(const struct tn_decimal *d)
     return n;
 }
 
-/* Compares two numbers of the same sign with as many digits before the point; so their exponents
- * are near. */
+/* Compares two numbers of the same sign and the same count of digits before the point, so their
+ * exponents are close. */
 static int cmp_near(const struct tn_decimal *a, const struct tn_decimal *b)
 {
     int64_t apart = (int64_t)a->exponent - b->exponent;
@@ -308,7 +307,7 @@ int tn_decimal_cmp(const struct tn_decimal *a, const struct tn_decimal *b)
 
 /* Calculation */
 
-/* a scaled to the exponent of the lower one, if that stays an int64_t. */
+/* Scales the whole number of d to a lower exponent; false when it does not fit an int64_t. */
 static bool scale_small(const struct tn_decimal *d, int64_t exponent, int64_t *out)
 {
     int64_t powers = d->exponent - exponent;
@@ -378,8 +377,8 @@ bool tn_decimal_mul(struct tn_decimal *out, const struct tn_decimal *a, const st
     return give(out, x, exponent, err);
 }
 
-/* Whether the quotient, cut towards zero, goes one up in magnitude; half compares what was cut off
- * with one half. */
+/* Is the quotient, which was cut towards zero, to be raised by one in magnitude? half compares the
+ * remainder with one half: -1, 0 or 1. */
 static bool goes_up(enum tn_round mode, bool exact, int half, bool odd)
 {
     if (exact) return false;
@@ -397,7 +396,7 @@ static wide wide_abs(wide v)
     return v < 0 ? -v : v;
 }
 
-/* a * 10^powers / b in 128 bits; false when that is not enough. */
+/* Calculates a * 10^powers / b in 128 bits; false when the result does not fit. */
 static bool div_small(struct tn_decimal *out, int64_t a, int64_t b, int64_t powers, int scale,
                       enum tn_round mode)
 {
@@ -444,7 +443,7 @@ bool tn_decimal_div(struct tn_decimal *out, const struct tn_decimal *a, const st
     if (scale < 0 || scale > TN_DECIMAL_SCALE_MAX)
         return tn_fail(err, TN_E_invalid, "a scale of %d is not within 0 and %d", scale,
                        TN_DECIMAL_SCALE_MAX);
-    /* Too far from the scale to matter: nothing, or less than half of the last digit. */
+    /* The quotient is zero, or less than half of the last digit. */
     if (!sign || powers < -FAR) {
         set_small(out, sign && mode == TN_ROUND_up ? sign : 0, -scale);
         return true;

@@ -6,7 +6,7 @@
 enum { DIGITS = 12 };
 static const int64_t DAYS_MAX = 1000000, MS_MAX = 86400000000000, MONTHS_MAX = 100000;
 
-/* Digits off the front; with a fraction only where thousandths is given. */
+/* Takes a number off the front of s; of its fraction, it keeps three digits. */
 static bool take_number(struct tn_str *s, uint64_t *whole, uint64_t *thousandths)
 {
     size_t n = 0;
@@ -23,7 +23,8 @@ static bool take_number(struct tn_str *s, uint64_t *whole, uint64_t *thousandths
     return n > 0;
 }
 
-/* One number with its unit in; order: how far the units have come, as each may come once. */
+/* Adds one number with its unit. Units come in the order of the table, each at most once; *order is
+ * the first one that may still come. */
 static bool add_part(struct tn_duration *d, char unit, bool time, uint64_t n, uint64_t thousandths,
                      int *order)
 {

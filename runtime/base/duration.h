@@ -9,15 +9,15 @@
 
 #include "base/str.h"
 
-/* Months and days have no fixed length: the calendar and the zone of a place decide it. */
+/* Months and days have no fixed length in time: a calendar and a time zone give it. */
 struct tn_duration {
     int64_t months, days, ms;
 };
-/* False: it is none, or longer than a million days or 100,000 months. */
+/* False: text is no duration, or it is longer than a million days or 100,000 months. */
 bool tn_duration_read(struct tn_str text, struct tn_duration *out);
 
 enum { TN_DURATION_LEN = 48 };
-/* "PT15M", "P1DT2H", "PT0.25S", "-PT1S", "PT0S". */
+/* Writes ms as ISO 8601: "PT15M", "P1DT2H", "PT0.25S", "-PT1S", "PT0S". */
 void tn_duration_text(int64_t ms, char out[TN_DURATION_LEN]);
 
 #endif

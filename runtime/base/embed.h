@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* embed.h - files that travel inside the program (cmake/embed.cmake makes them). */
+/* embed.h - files that are compiled into the program (cmake/embed.cmake makes the tables). */
 #ifndef TN_BASE_EMBED_H
 #define TN_BASE_EMBED_H
 

@@ -28,7 +28,7 @@ static const struct {
 #undef TN_CODE
 };
 
-/* A text that was cut ends with a whole character. */
+/* Removes an incomplete character from the end of a text that was cut. */
 static void end_whole(char *s)
 {
     size_t n = strlen(s), last = n ? n - 1 : 0;

@@ -18,7 +18,7 @@ enum tn_kind {
     TN_E_count
 };
 
-/* Which rule a value breaks: finer than the kind, the same whichever way the value came. */
+/* The rule that a value breaks. Finer than the kind, and the same however the value came in. */
 enum tn_code {
     TN_CODE_none,
 #define TN_CODE(name, meaning) TN_CODE_##name,
@@ -35,29 +35,32 @@ struct tn_err {
     char file[128];   /* the script or mapping file; "": none */
     char field[128];  /* path of the offending field, config key or parameter; "": none */
     char text[512];   /* one sentence: what, where, what to do; no secrets */
-    char params[512]; /* JSON object: the values that the sentence names, and what an answer tells
-                       * besides; "": none */
+    char params[512]; /* JSON object: the values that the sentence names, and further members of
+                         the answer; "": none */
 };
 
-/* Fills err and is false, so that `return tn_fail(err, ...)` reads well.  A text that is too long
- * is cut.  Code, file, line, field and params are cleared: set them with the calls below. */
+/* Fills err and returns false, so that `return tn_fail(err, ...)` reads well. A text that is too
+ * long is cut. Code, file, line, field and params are cleared: set them with the calls below. */
 bool tn_fail(struct tn_err *err, enum tn_kind kind, const char *fmt, ...) TN_PRINTF(3, 4);
 bool tn_failv(struct tn_err *err, enum tn_kind kind, const char *fmt, va_list ap);
-/* Adds the script position or the field to a failure that was filled before; both are false. */
+/* These two add the script position or the field to a failure that was filled before; both return
+ * false. */
 bool tn_fail_at(struct tn_err *err, const char *file, int line);
 bool tn_fail_field(struct tn_err *err, const char *fmt, ...) TN_PRINTF(2, 3);
-/* Gives a failure that was filled before its detail, a JSON object; one that does not fit is left
- * out; false. */
+/* Adds details, a JSON object, to a failure that was filled before, unless they do not fit. Returns
+ * false. */
 bool tn_fail_params(struct tn_err *err, const char *json);
-/* Puts "what: " in front of the text; false. */
+/* Puts the formatted text and ": " in front of the sentence. Returns false. */
 bool tn_fail_in(struct tn_err *err, const char *fmt, ...) TN_PRINTF(2, 3);
-/* Adds which rule is broken, and the values that its sentence names: an object in JSON, or "" (also
- * when it does not fit); false. */
+/* Adds the rule that is broken, and the values that the sentence names: a JSON object, or "" (it
+ * becomes "" when it does not fit). Returns false. */
 bool tn_fail_code(struct tn_err *err, enum tn_code code, const char *fmt, ...) TN_PRINTF(3, 4);
-/* From errno: full disks become disk_full, exhausted memory no_memory, all else io. */
+/* Fills err from errno: a full disk becomes disk_full, lack of memory no_memory, all else io.
+ * Returns false. */
 bool tn_fail_errno(struct tn_err *err, int no, const char *what);
 
-/* clang-tidy sees one file at a time: it has to be told that all of these are false. */
+/* clang-tidy looks at one file at a time, so these macros tell it that all of the calls return
+ * false. */
 #if defined __clang_analyzer__ && !defined TN_BASE_ERR_C
 #define tn_fail(...)        (tn_fail(__VA_ARGS__) && false)
 #define tn_failv(...)       (tn_failv(__VA_ARGS__) && false)

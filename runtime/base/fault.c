@@ -11,15 +11,15 @@
 
 enum { ARMED_MAX = 16 };
 
-/* The one mutable table outside struct tn_app: it exists in test builds alone and must be reachable
- * from every layer without an argument. */
+/* The one mutable global table: it exists in test builds only, and every layer must reach it
+ * without an argument. */
 static struct armed {
     char name[48];
     bool crash, onward;
     long at, passes;
 } armed[ARMED_MAX];
 static int count = -1;
-/* The store process has threads beside its loop that pass faults too. */
+/* Threads of the store process pass faults, too. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void arm_one(const char *word)

@@ -72,7 +72,7 @@ static void params_begin(struct params *p)
     tn_jw_object(&p->w);
 }
 
-/* p (may be NULL) is used up. */
+/* Reports one fault. p (may be NULL) is closed and freed. */
 static void fault(struct check *c, enum tn_code code, struct params *p, const char *fmt, ...)
     TN_PRINTF(4, 5);
 static void fault(struct check *c, enum tn_code code, struct params *p, const char *fmt, ...)
@@ -104,7 +104,7 @@ static void wrong_type(struct check *c, const struct tn_field *f, struct tn_jval
     fault(c, TN_CODE_type, &p, "it has to be %s, not %s", expected, is);
 }
 
-/* Appends to the path; returns where to cut it off again. */
+/* Appends the name to the path; returns the old length, to cut the path back to. */
 static size_t enter(struct check *c, struct tn_str name)
 {
     size_t n = strlen(c->path);
@@ -134,7 +134,7 @@ static bool url(struct tn_str s)
     if (!n || s.n == n || strchr("/?#:@", s.p[n])) return false;
     for (size_t i = 0; i < s.n; i++)
         if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f || s.p[i] == '\\') return false;
-    /* A password in the address would be shown with it. */
+    /* The message would show a password that is part of the URL. */
     for (size_t i = n; i < s.n && !strchr("/?#", s.p[i]); i++)
         if (s.p[i] == '@') return false;
     return true;
@@ -222,7 +222,7 @@ static void check_text(struct check *c, const struct tn_field *f, struct tn_jval
     }
 }
 
-/* Compares a number with a bound: exactly while both are integers of 64 bits. */
+/* Compares a number with a bound: exactly if both are 64-bit integers, else as doubles. */
 static int compare(struct tn_jval v, const char *bound)
 {
     int64_t i;
@@ -370,7 +370,8 @@ bool tn_field_check(const struct tn_field *fields, size_t n, struct tn_jval obje
 
 /* ---- writing ---- */
 
-/* Writes something else in the place of a value.  False: the value is written as it is. */
+/* Writes a replacement for a value. False: nothing was written, so the caller writes the value
+ * itself. */
 typedef bool (*place_fn)(const struct tn_field *f, struct tn_jval v, const void *arg,
                          struct tn_jw *w);
 
@@ -475,7 +476,7 @@ size_t tn_field_check_moves(const struct tn_field *fields, size_t n, struct tn_j
     for (size_t i = 0; i < n; i++) {
         const struct tn_field *f = &fields[i];
         struct tn_str from, to;
-        /* A state that is none of the declared ones is a fault of the value (tn_field_check). */
+        /* An undeclared state is reported by tn_field_check. */
         if (f->type != TN_FIELD_state || !tn_jtext(tn_jget_z(after, f->name), &arena, &to) ||
             !among(f->values, to))
             continue;

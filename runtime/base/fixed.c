@@ -10,7 +10,7 @@ enum { COLUMNS_MAX = 1000 };
 
 struct column {
     struct tn_str name;
-    size_t first, last; /* from 0, last excluded */
+    size_t first, last; /* counted from 0; last is excluded */
 };
 
 struct tn_fixed {
@@ -22,7 +22,7 @@ struct tn_fixed {
     struct column *columns;
     size_t count;
     struct tn_buf line, decoded, json;
-    size_t number; /* of the line */
+    size_t number; /* number of the current line */
     bool begun;
 };
 
@@ -89,7 +89,7 @@ void tn_fixed_free(struct tn_fixed *f)
     tn_free(f);
 }
 
-/* The byte at which character number `at` begins, or the end. */
+/* Returns the byte at which character number `at` (from 0) begins, or the end of s. */
 static size_t byte_of(struct tn_str s, size_t at)
 {
     size_t i = 0;
@@ -115,7 +115,7 @@ static bool write_value(struct tn_fixed *f, const struct column *c, struct tn_st
     if (f->encoding == TN_ENCODING_cp1252) {
         tn_buf_reset(&f->decoded);
         if (!tn_cp1252_text(s, &f->decoded))
-            return tn_fail(bad, TN_E_syntax, "%.*s: a byte that Windows-1252 has not",
+            return tn_fail(bad, TN_E_syntax, "%.*s: a byte that Windows-1252 does not have",
                            TN_FMT(c->name));
         s = tn_buf_str(&f->decoded);
     } else if (!tn_utf8_valid(s.p, s.n)) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* fixed.h - lines whose fields stand at fixed positions, read as the bytes come.
- * Values are texts without the blanks around them; blanks alone are null.  A line may be shorter
- * than the layout: what is not there is null.
- * Life: new; feed any number of times; end once; free. */
+/* fixed.h - reads lines whose fields stand at fixed positions, from bytes as they arrive. Values
+ * are texts without the blanks around them; a field of blanks is null. A line may be shorter than
+ * the layout: the fields that it lacks are null. Life: new; feed any number of times; end once;
+ * free. */
 #ifndef TN_BASE_FIXED_H
 #define TN_BASE_FIXED_H
 
@@ -12,7 +12,7 @@
 struct tn_fixed;
 
 struct tn_fixed_options {
-    struct tn_str columns; /* "name:1-10,quantity:11-18": from 1, both ends included */
+    struct tn_str columns; /* "name:1-10,quantity:11-18": counted from 1, both ends included */
     bool bytes;            /* positions are bytes, not characters */
     enum tn_encoding encoding;
 };
@@ -24,7 +24,7 @@ void tn_fixed_free(struct tn_fixed *fixed); /* NULL does nothing */
 TN_MUST_CHECK bool tn_fixed_feed(struct tn_fixed *fixed, const char *bytes, size_t n,
                                  struct tn_err *err);
 TN_MUST_CHECK bool tn_fixed_end(struct tn_fixed *fixed, struct tn_err *err);
-/* Inside of each: the bytes of this line as they came. */
+/* Call it inside `each`: the raw bytes of this line. */
 struct tn_str tn_fixed_raw(const struct tn_fixed *fixed);
 
 #endif

@@ -10,7 +10,7 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
 }
 
-/* Levenshtein distance over names short enough to be worth a hint. */
+/* Returns the edit distance (Levenshtein) of two names of at most NEAR_MAX bytes. */
 static unsigned distance(struct tn_str a, struct tn_str b)
 {
     unsigned row[NEAR_MAX + 1];

@@ -25,14 +25,14 @@ void tn_random(void *out, size_t n)
     }
 }
 
-/* 48 bits of milliseconds, 12 + 62 bits that start random and count up within a millisecond
- * (RFC 9562, method 2): ordered, and random bytes are fetched once a millisecond at most.  One
- * row for all threads of a process: scripts may run on several. */
+/* An id has 48 bits of milliseconds and 74 bits that start random and count up within a millisecond
+ * (RFC 9562, method 2). So ids are ordered, and random bytes are fetched at most once a
+ * millisecond. All threads of a process share the counter, because scripts run on several. */
 struct tn_id tn_id_new(void)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static uint64_t last_ms, high, low;
-    static pid_t seeded; /* a forked child must not count on from here */
+    static pid_t seeded; /* a forked child must not continue the parent's counter */
     struct tn_id id;
     pthread_mutex_lock(&lock);
     uint64_t now = (uint64_t)tn_now_ms();
@@ -40,7 +40,7 @@ struct tn_id tn_id_new(void)
         uint64_t seed[2];
         tn_random(seed, sizeof seed);
         if (now > last_ms) last_ms = now;
-        high = seed[0] & 0x7FF; /* top bit clear: room to count */
+        high = seed[0] & 0x7FF; /* the top bit is clear, so that the counter can grow */
         low = seed[1] & 0x3FFFFFFFFFFFFFFF;
         seeded = getpid();
     } else {

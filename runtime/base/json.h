@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* json.h - exact JSON (RFC 8259): a strict reader in place and a writer.
- * Nothing is converted until it is asked for: numbers keep their lexeme, strings their escapes,
- * objects their order.  A value can be copied from input to output byte for byte.
+/* json.h - exact JSON (RFC 8259): a strict reader that works in place, and a writer. The reader
+ * converts nothing until it is asked to: numbers keep their lexeme, strings their escapes, objects
+ * their order. A value can be copied from input to output byte for byte.
  *
- * Reader: new; parse as many texts as you like, one at a time; free.  A parse forgets the one
- * before.  The text is borrowed and must live, unchanged, as long as values of it are used. */
+ * Reader: new; parse any number of texts, one at a time; free. A parse discards the one before. The
+ * text is borrowed and must stay unchanged as long as values of it are used. */
 #ifndef TN_BASE_JSON_H
 #define TN_BASE_JSON_H
 
@@ -26,8 +26,8 @@ enum tn_json_type {
 struct tn_json;
 struct tn_json_pick; /* json_tape.h */
 
-/* A value inside a parsed text: a small handle, passed by value.  An absent one answers absent,
- * false or nothing to every question, so that look-ups chain. */
+/* A value inside a parsed text: a small handle, passed by value. Questions to an absent value give
+ * absent, false or nothing, so that look-ups can be chained. */
 struct tn_jval {
     const struct tn_json *json;
     uint32_t at;
@@ -35,15 +35,15 @@ struct tn_jval {
 
 struct tn_json *tn_json_new(void);
 void tn_json_free(struct tn_json *json); /* NULL does nothing */
-/* The whole text has to be one value.  False: kind syntax, text says line, column and what was
- * expected; or too_large (depth TN_LIMIT_JSON_DEPTH; a number of more than TN_LIMIT_NUMBER
+/* The whole text has to be one value. False: kind syntax (text says line, column and what was
+ * expected), or too_large (depth TN_LIMIT_JSON_DEPTH; a number of more than TN_LIMIT_NUMBER
  * characters, TN_LIMIT_DECIMAL significant digits or an exponent of ten digits; 2^24 members of one
- * object or array).  UTF-8 is checked.  Of a key that comes twice the last counts. */
+ * object or array). UTF-8 is checked. Of a key that comes twice the last one counts. */
 TN_MUST_CHECK bool tn_json_parse(struct tn_json *json, struct tn_str text, struct tn_err *err);
 /* For tests and benches: scan with "portable", "avx2" or "avx512" from now on; false when this
- * machine has it not.  A new reader takes the fastest.  All give the same results. */
+ * machine does not have it. A new reader takes the fastest. All give the same results. */
 bool tn_json_engine(struct tn_json *json, const char *name);
-/* Keys that came twice in the last parse (path of the first such; NULL: none). */
+/* The path of the first key that came twice in its object in the last parse; NULL: none did. */
 const char *tn_json_duplicate(const struct tn_json *json);
 
 struct tn_jval tn_json_root(const struct tn_json *json); /* absent before a successful parse */
@@ -56,13 +56,14 @@ const char *tn_json_type_name(enum tn_json_type type); /* "a number", "nothing" 
 
 /* The text of the value exactly as it stands in the source, quotes and brackets included. */
 struct tn_str tn_jraw(struct tn_jval v);
-struct tn_jval tn_jget(struct tn_jval object, struct tn_str key); /* absent when not there */
+struct tn_jval tn_jget(struct tn_jval object, struct tn_str key); /* absent when there is no such
+                                                                     member */
 struct tn_jval tn_jget_z(struct tn_jval object, const char *key);
 struct tn_jval tn_jat(struct tn_jval array, size_t index);
 size_t tn_jcount(struct tn_jval v); /* members or elements */
 
-/* for (struct tn_jiter it = tn_jiter(v); tn_jnext(&it);) ... it.key, it.value, it.index.
- * Works over arrays (key absent) and objects; a doubled key appears once, with its last value. */
+/* for (struct tn_jiter it = tn_jiter(v); tn_jnext(&it);) ... it.key, it.value, it.index. Works on
+ * arrays (key is absent) and objects; a key that comes twice appears once, with its last value. */
 struct tn_jiter {
     struct tn_jval of, value;
     struct tn_str key; /* decoded; borrowed from the reader until the next parse */
@@ -74,9 +75,10 @@ bool tn_jnext(struct tn_jiter *it);
 
 /* Conversions: false (out untouched) when the value is of another type or does not fit exactly. */
 bool tn_jbool(struct tn_jval v, bool *out);
-bool tn_jint(struct tn_jval v, int64_t *out);   /* 7, -0, 7.0 and 7e2 are integers; 7.5 is none */
-bool tn_jdouble(struct tn_jval v, double *out); /* nearest double; inf is refused */
-/* Decoded text of a string.  Points into the source when it has no escapes, else into the arena. */
+bool tn_jint(struct tn_jval v, int64_t *out);   /* 7, -0, 7.0 and 7e2 are integers; 7.5 is not */
+bool tn_jdouble(struct tn_jval v, double *out); /* nearest double; false if it would be infinite */
+/* The decoded text of a string. Points into the source when the string has no escapes, else into
+ * the arena. */
 bool tn_jtext(struct tn_jval v, struct tn_arena *arena, struct tn_str *out);
 
 /* Rows: walks the elements of an array in a page one by one, each parsed alone into a reader's
@@ -90,35 +92,37 @@ bool tn_jtext(struct tn_jval v, struct tn_arena *arena, struct tn_str *out);
 struct tn_json_rows {
     struct tn_json *json;
     size_t index;      /* of this row, from 0 */
-    size_t start, end; /* this row in the text; of a row that failed too */
+    size_t start, end; /* this row in the text, also when it failed */
     struct tn_str path;
-    const struct tn_json_pick *pick; /* set it after open, and a row that is an object has only the
-                                        members that it names: the rest is checked, not kept */
+    const struct tn_json_pick *pick; /* set it after open: a row that is an object then keeps
+                                        only the members that it names; the others are checked
+                                        and dropped */
     unsigned state, levels;
-    bool tokens; /* something unusual came: now by the machine for all texts */
+    bool tokens; /* a row was unusual: from then on json_read.c reads all rows */
 };
-/* path names the array: "items", "d.results" (members, from the root); "" for a text that is itself
- * an array or, if it does not begin with '[', any number of values (NDJSON: one a line, an empty
- * text is none).  False: syntax; or not_found when the member is not there (the text of err lists
- * the members that are); null in its place counts as an empty array. */
+/* path names the array: "items", "d.results" (members, from the root). With "" the text itself is
+ * the array or, if it does not begin with '[', any number of values (NDJSON: one a line; an empty
+ * text has none). False: kind syntax; or not_found when the member is missing (the text of err
+ * lists the members that are there). Null in place of the array counts as an empty array. */
 TN_MUST_CHECK bool tn_json_rows_open(struct tn_json_rows *rows, struct tn_json *json,
                                      struct tn_str text, struct tn_str path, struct tn_err *err);
-/* True: the next row is tn_json_root(json), and good until the next call.  False: the end
- * (err->kind is none; all of the text was checked), or the text is bad at this row.  Of NDJSON only
- * that row is lost: call again to go on with the line behind it. */
+/* True: the next row is tn_json_root(json), and is valid until the next call. False: either the end
+ * (err->kind is none; all of the text was checked), or the text is bad at this row. In NDJSON only
+ * that row is lost: call again to go on with the next line. */
 TN_MUST_CHECK bool tn_json_rows_next(struct tn_json_rows *rows, struct tn_err *err);
-/* Parses into `into` (another reader than the rows') what surrounds the rows: the text with [] in
- * place of the array.  At any time; costs one scan of the text, and checks no row.  The values live
- * as long as `into` and belong to it.  An array or NDJSON text has root []. */
+/* Parses into `into` (a reader other than the rows') everything around the rows: the text with []
+ * in place of the array. May be called at any time; costs one scan of the text, and checks no row.
+ * The values live as long as `into` and belong to it. For an array or NDJSON text the root is
+ * []. */
 TN_MUST_CHECK bool tn_json_envelope(struct tn_json *into, struct tn_str text, struct tn_str path,
                                     struct tn_err *err);
 
-/* Writer: appends to a buffer; commas and colons are its business.  Misuse (a value without a key
- * in an object, unbalanced ends) asserts. */
+/* Writer: appends to a buffer, and writes the commas and colons itself. Misuse (a value without a
+ * key in an object, unbalanced ends) asserts. */
 struct tn_jw {
     struct tn_buf *out;
     unsigned depth;
-    uint64_t full, object; /* one bit a level: has a member, is an object */
+    uint64_t full, object; /* one bit a level: it has a member; it is an object */
     bool keyed;
 };
 void tn_jw_init(struct tn_jw *w, struct tn_buf *out);
@@ -129,7 +133,7 @@ void tn_jw_key(struct tn_jw *w, struct tn_str key);
 void tn_jw_str(struct tn_jw *w, struct tn_str text); /* escaped; must be UTF-8 */
 void tn_jw_z(struct tn_jw *w, const char *text);     /* NULL writes null */
 void tn_jw_int(struct tn_jw *w, int64_t v);
-void tn_jw_double(struct tn_jw *w, double v); /* shortest that reads back the same */
+void tn_jw_double(struct tn_jw *w, double v); /* the shortest text that reads back as v */
 void tn_jw_bool(struct tn_jw *w, bool v);
 void tn_jw_null(struct tn_jw *w);
 void tn_jw_raw(struct tn_jw *w, struct tn_str json); /* one value, already JSON */
@@ -142,9 +146,9 @@ void tn_jw_knull(struct tn_jw *w, const char *key);
 void tn_jw_kraw(struct tn_jw *w, const char *key, struct tn_str json);
 /* Appends text as a JSON string, quotes included. */
 void tn_json_quote(struct tn_buf *out, struct tn_str text);
-/* Appends the canonical form: see docs/decisions/canonical-json.md. */
+/* Appends the canonical form, which docs/decisions/canonical-json.md defines. */
 void tn_json_canonical(struct tn_jval v, struct tn_buf *out);
-/* The same of one number lexeme, as a reader accepts it. */
+/* Does the same for one number that a reader has accepted. */
 void tn_json_canonical_number(struct tn_str lexeme, struct tn_buf *out);
 
 #endif

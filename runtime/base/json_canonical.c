@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* json_canonical.c - one form for one value: docs/decisions/canonical-json.md defines it. */
+/* json_canonical.c - equal values get the same text: docs/decisions/canonical-json.md defines
+ * it. */
 #include "base/json_reader.h"
 #include "base/limits.h"
 
@@ -8,7 +9,7 @@
 
 void tn_json_number_read(struct tn_str lexeme, char *digits, struct tn_json_number *out)
 {
-    const int64_t far = 1000000000000; /* no count of digits brings that back */
+    const int64_t far = 1000000000000; /* no count of digits can make up for such an exponent */
     const char *s = lexeme.p, *end = s + lexeme.n;
     int64_t behind = 0, exponent = 0;
     size_t n = 0;
@@ -39,7 +40,7 @@ static void add_zeros(struct tn_buf *out, int64_t n)
     while (n-- > 0) tn_buf_addc(out, '0');
 }
 
-/* Digits alone, without zeros to strip or too many to be written out. */
+/* True: the number is all digits, without leading zeros, and short enough to stay as it is. */
 static bool stands_as_it_is(struct tn_str n)
 {
     if (n.p[0] == '-') n = (struct tn_str){n.p + 1, n.n - 1};
@@ -98,9 +99,9 @@ static void add_string(struct tn_jval v, struct tn_buf *out)
 }
 
 struct member {
-    uint64_t front; /* of the key: its first eight bytes, the first one on top */
+    uint64_t front; /* the key's first eight bytes, the first one most significant */
     struct tn_str key;
-    uint32_t at; /* of the key node */
+    uint32_t at; /* number of the key node */
 };
 
 static uint64_t front_of(struct tn_str key)
@@ -111,7 +112,7 @@ static uint64_t front_of(struct tn_str key)
     return front;
 }
 
-/* Byte order of UTF-8, which is that of code points. */
+/* Byte order of UTF-8, which is the order of code points. */
 static int by_key(const struct member *x, const struct member *y)
 {
     if (x->front != y->front) return x->front < y->front ? -1 : 1;
@@ -125,7 +126,7 @@ static int by_key_q(const void *a, const void *b)
     return by_key(a, b);
 }
 
-/* Few members: insertion; many: the library, which is not quadratic. */
+/* Insertion sort for few members; qsort, which is not quadratic, for many. */
 static void sort(struct member *m, size_t n)
 {
     enum { FEW = 48 };

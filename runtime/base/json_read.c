@@ -55,7 +55,7 @@ bool tn_json_engine(struct tn_json *json, const char *name)
 
 /* Errors */
 
-/* Column in characters, counted from 1, as an editor shows it. */
+/* The column counts characters from 1, as an editor does. */
 static void position(const struct tn_json *json, size_t at, size_t *line, size_t *column)
 {
     const char *text = json->head.text;
@@ -94,7 +94,7 @@ static bool fail_at(struct tn_json *json, size_t at, enum tn_kind kind, const ch
     return tn_fail(err, kind, "line %zu, column %zu: %s", line, column, what);
 }
 
-/* All tokens are read and one more was wanted. */
+/* Fails because the text ended where another token was expected. */
 static bool fail_ended(struct tn_json *json, const char *what, struct tn_err *err)
 {
     if (json->scan.bad != SIZE_MAX)
@@ -144,7 +144,7 @@ int tn_json_peek(struct tn_json *json)
     return tn_json_more(json) ? (unsigned char)json->head.text[json->tokens[json->at]] : -1;
 }
 
-/* Reserved, so that an offset or a node number never wraps. */
+/* The margin keeps offsets and node numbers from wrapping around. */
 static const size_t text_max = UINT32_MAX - 4096;
 
 bool tn_json_begin(struct tn_json *json, struct tn_str text, struct tn_err *err)
@@ -233,8 +233,8 @@ size_t tn_json_unescape(const char *s, size_t n, char *out)
     return used;
 }
 
-/* The string has something in it besides plain bytes, at token i.  Reads to its closing quote;
- * UINT32_MAX: an error was filled in. */
+/* Checks the rest of a string whose token i is no closing quote. Returns the offset of that quote;
+ * UINT32_MAX: err was filled. */
 static uint32_t odd_string(struct tn_json *json, uint32_t i, struct tn_err *err)
 {
     const char *text = json->head.text;
@@ -287,8 +287,9 @@ static const bool ends_scalar[256] = {
     ['{'] = true, ['}'] = true,  ['['] = true,  [']'] = true,  ['"'] = true,
 };
 
-/* False when nobody could compute with the number or read its canonical form again: it has too many
- * significant digits, or an exponent of ten digits once one digit stands before the point. */
+/* False: nobody could calculate with the number, or parse its canonical form, because it has too
+ * many significant digits, or its exponent has ten digits once one digit stands before the
+ * point. */
 static bool number_ok(const char *s, size_t n)
 {
     char digits[TN_LIMIT_NUMBER + 1];
@@ -298,7 +299,7 @@ static bool number_ok(const char *s, size_t n)
     return v.n <= TN_LIMIT_DECIMAL && llabs((int64_t)v.n + v.exponent - 1) <= TN_LIMIT_EXPONENT;
 }
 
-/* Reads the number at i, which ends before limit.  Its end, or 0: not one, err says why. */
+/* Reads the number at start, which ends before limit. Returns its end, or 0: err says why. */
 static uint32_t number(struct tn_json *json, uint32_t start, uint32_t limit, uint32_t *info,
                        struct tn_err *err)
 {
@@ -342,7 +343,7 @@ uint32_t tn_json_number_end(struct tn_json *json, uint32_t at, uint32_t *info, s
     return number(json, at, (uint32_t)json->head.n, info, err);
 }
 
-/* Reads true, false or null at start; as number above. */
+/* Reads true, false or null at start. Returns its end, or 0, as number does. */
 static uint32_t word(struct tn_json *json, uint32_t start, uint32_t *info, struct tn_err *err)
 {
     static const struct {
@@ -376,13 +377,13 @@ void tn_json_forget(struct tn_json *json)
     json->nkeys = 0;
 }
 
-/* Where to go on: in an object, in an array, behind the whole value. */
+/* An open container: its node, and how many members it has so far. */
 struct level {
     uint32_t node, count;
 };
 
-/* A flat machine: each label is a place in the grammar.  Tokens are looked ahead for once a member
- * (AHEAD is more than a member without containers has), not one by one. */
+/* A state machine: each label is a place in the grammar. Tokens are fetched ahead once a member,
+ * not one by one: AHEAD is more than a member without containers has. */
 #define MORE()                                                                                     \
     do {                                                                                           \
         if (json->count < json->at + TN_JSON_AHEAD) {                                              \

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* json_row.c - one row of a page, in one pass over the bytes and without tokens.  Where only some
- * members are wanted, a record of the usual kind needs little more than to compare its keys with
- * those of the record before and to find where its texts end.  Everything is checked all the same.
- * At anything wrong or unusual this reader gives up; then json_read.c reads the row, and says what
- * is wrong. */
+/* json_row.c - reads one row of a page in one pass over the bytes, without tokens. Where a plan
+ * wants only some members, a typical record costs little more than comparing its keys with those of
+ * the record before and finding the ends of its texts. It still checks everything. At anything
+ * faulty or unusual this reader gives up; json_read.c then reads the row and says what is wrong. */
 #include "base/json_reader.h"
 #include "base/limits.h"
 
@@ -13,20 +12,21 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* No row is begun, nor a member or a stretch of text, this near to the end of the text: so the
- * steps between may read ahead without looking. */
+/* MARGIN: no row, member or block of text is begun this close to the end of the text, so the steps
+ * in between read ahead without checking. */
 enum { MARGIN = 64, MEMO_BYTES = 32, MEMO_MAX = 256, MEMO_AHEAD = 6 };
 
-/* A key as an earlier row had it: its bytes and the quote behind them, compared without a loop.
- * The rows of a page have their members in one order, so the next key is mostly the next entry. */
+/* A key as an earlier row had it, with the quote behind it, so that one comparison without a loop
+ * tests it. The rows of a page have their members in one order, so the next key is usually the next
+ * entry. */
 struct tn_json_memo {
-    unsigned char key[MEMO_BYTES], any[MEMO_BYTES]; /* any: FF where a byte is not the key's */
+    unsigned char key[MEMO_BYTES], any[MEMO_BYTES]; /* any: 0xFF at the bytes that do not count */
     uint32_t n;                                     /* bytes of the key */
     int32_t name;
-    uint64_t unused; /* for a size of 80 */
+    uint64_t unused; /* pads the struct to 80 bytes */
 };
 
-/* ---- single steps: from a place in the text to the next; NULL: give up ---- */
+/* ---- single steps: each returns the next place in the text; NULL: give up ---- */
 
 static const char *white(const char *p, const char *safe)
 {
@@ -40,20 +40,20 @@ INLINE const char *skip_white(const char *p, const char *safe)
     return (unsigned char)*p > ' ' ? p : white(p, safe);
 }
 
-/* Behind c, perhaps with white space before and after it. */
+/* Returns the place behind c, which may have white space on both sides. */
 INLINE const char *skip(const char *p, const char *safe, char c)
 {
     if (*p != c && (!(p = white(p, safe)) || *p != c)) return NULL;
     return skip_white(p + 1, safe);
 }
 
-/* The first byte that is a quote, a backslash, a control character or not ASCII. */
+/* Returns the first byte that is a quote, a backslash, a control character or not ASCII. */
 INLINE const char *find_odd(const char *p, const char *safe)
 {
     for (; p < safe; p += 16) {
 #if defined(__SSE2__)
         __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i odd = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)); /* signed: not ASCII is less too */
+        __m128i odd = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)); /* signed: above 127 is less */
         odd = _mm_or_si128(odd, _mm_cmpeq_epi8(v, _mm_set1_epi8('"')));
         odd = _mm_or_si128(odd, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
         int bits = _mm_movemask_epi8(odd);
@@ -68,15 +68,15 @@ INLINE const char *find_odd(const char *p, const char *safe)
     return NULL;
 }
 
-/* Length of what is no plain byte of a text: an escape, or a character that is not ASCII.  0: it
- * may not stand there. */
+/* Returns the length of an escape or of a character that is not ASCII; 0: the text may not contain
+ * it. */
 static size_t odd_length(const char *p, size_t left)
 {
     if (*p == '\\') return tn_json_escape_length(p, left);
     return (unsigned char)*p < 0x20 ? 0 : tn_utf8_step(p, left);
 }
 
-/* On from a byte that find_odd found. */
+/* Continues from a byte that find_odd found to the end of the text. */
 static const char *odd_text(const struct tn_json *json, const char *p, const char *safe,
                             bool *escaped)
 {
@@ -90,7 +90,7 @@ static const char *odd_text(const struct tn_json *json, const char *p, const cha
     return p;
 }
 
-/* The quote that ends a text whose first byte p is. */
+/* Returns the closing quote of the text whose first byte is p. */
 INLINE const char *text_end(const struct tn_json *json, const char *p, const char *safe,
                             bool *escaped)
 {
@@ -99,7 +99,7 @@ INLINE const char *text_end(const struct tn_json *json, const char *p, const cha
     return !p || *p == '"' ? p : odd_text(json, p, safe, escaped);
 }
 
-/* Which of the 16 bytes at p are digits, one bit a byte. */
+/* Returns one bit for each of the 16 bytes at p: is it a digit? */
 INLINE uint32_t digit_bits(const char *p)
 {
 #if defined(__SSE2__)
@@ -120,7 +120,7 @@ static const char *long_number(struct tn_json *json, const char *p, const char *
     return end && json->head.text + end < safe ? json->head.text + end : NULL;
 }
 
-/* The caller looks at the byte that follows the number. */
+/* Returns the end of a number; the caller checks the byte behind it. */
 INLINE const char *number_end(struct tn_json *json, const char *p, const char *safe, uint32_t *info)
 {
     const char *first = p + (*p == '-');
@@ -146,7 +146,7 @@ INLINE const char *word_end(const char *p, uint32_t *info)
     return memcmp(p + no, nil ? "null" : no ? "alse" : "true", 4) == 0 ? p + 4 + no : NULL;
 }
 
-/* A text, number or word. */
+/* Returns the end of a text, number or word. */
 INLINE const char *scalar_end(struct tn_json *json, const char *p, const char *safe, uint32_t *info)
 {
     char c = *p;
@@ -189,7 +189,8 @@ static void close_node(struct tn_json *json, uint32_t at, const char *end, uint3
     node->info |= count << TN_JNODE_COUNT_SHIFT;
 }
 
-/* A list or an object; keep: with nodes, else only checked.  A flat machine as in json_read.c. */
+/* Reads a list or an object; with keep it adds nodes, else it only checks. A state machine as in
+ * json_read.c. */
 INLINE const char *container_end(struct tn_json *json, const char *p, const char *safe,
                                  const bool keep)
 {
@@ -203,7 +204,7 @@ INLINE const char *container_end(struct tn_json *json, const char *p, const char
     const char *start;
 
 open:
-    if (depth == TN_LIMIT_JSON_DEPTH - 1) return NULL; /* the row itself is one */
+    if (depth == TN_LIMIT_JSON_DEPTH - 1) return NULL; /* the row itself is one level */
     object = *p == '{';
     open[depth].node = json->used;
     open[depth++].object = object;
@@ -282,15 +283,15 @@ INLINE bool remembered(const struct tn_json_memo *m, const char *key)
 #endif
 }
 
-/* An entry that no key is like: none begins with a NUL. */
+/* Makes an entry that equals no key: it expects a NUL, which no key has. */
 static void clear_entry(struct tn_json_memo *m)
 {
     memset(m, 0, sizeof *m);
     memset(m->any + 1, 0xFF, MEMO_BYTES - 1);
 }
 
-/* Entry i is this key from now on, and an empty one stands behind the last.  A key that cannot be
- * compared so is like none. */
+/* Stores the key as entry i, and an empty entry behind the last one. A key that is too long or has
+ * escapes is stored as an entry that equals no key. */
 static void memorize(struct tn_json *json, uint32_t i, struct tn_str key, bool escaped,
                      int32_t name)
 {
@@ -304,7 +305,8 @@ static void memorize(struct tn_json *json, uint32_t i, struct tn_str key, bool e
     memset(m->any, 0, key.n + 1);
 }
 
-/* The name of a key that is not entry *at: this row lacks some members, or the key is new. */
+/* Finds the name of a key that differs from entry *at: this row lacks some members, or the key is
+ * new. */
 static int32_t find_name(struct tn_json *json, const struct tn_json_pick *pick, struct tn_str key,
                          bool escaped, uint32_t *at)
 {
@@ -325,7 +327,7 @@ static int32_t find_name(struct tn_json *json, const struct tn_json_pick *pick, 
 
 /* ---- a row ---- */
 
-/* The object at p with the members that pick names; behind it. */
+/* Reads the object at p and keeps the members that pick names; returns the place behind it. */
 static const char *pick_members(struct tn_json *json, const struct tn_json_pick *pick,
                                 const char *p, const char *safe)
 {
@@ -374,7 +376,8 @@ close:
     return p + 1;
 }
 
-/* Room for what is found; the memory of another pick is not for this one. */
+/* Makes room for the values of a pick; another pick than the last one starts with an empty memory
+ * of keys. */
 static void make_room(struct tn_json *json, const struct tn_json_pick *pick)
 {
     size_t size = pick->count * sizeof *json->head.picked;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* json_rows.c - the elements of a page one by one, and what surrounds them. */
+/* json_rows.c - reads the elements of a page one by one, and the text around them. */
 #include "base/json_reader.h"
 #include "base/limits.h"
 
@@ -10,7 +10,7 @@ static const char *text_at(const struct tn_json *json, size_t at)
     return json->head.text + at;
 }
 
-/* Takes the next token if it is c. */
+/* Takes the next token if it is c; else false. */
 static bool take(struct tn_json *json, char c)
 {
     if (tn_json_peek(json) != c) return false;
@@ -24,7 +24,7 @@ static bool wanted(struct tn_json *json, const char *what, struct tn_err *err)
                             err);
 }
 
-/* Reads a key and its colon; the key's text is good until the next value is read. */
+/* Reads a key and its colon; the key's text is valid until the next value is read. */
 static bool read_key(struct tn_json *json, struct tn_str *key, struct tn_err *err)
 {
     if (tn_json_peek(json) != '"') return wanted(json, "a key in quotes", err);
@@ -50,7 +50,7 @@ static bool fail_missing(struct tn_str name, const struct tn_buf *seen, struct t
                    TN_FMT(tn_buf_str(seen)));
 }
 
-/* Goes into the object that comes next, up to the value of its member name. */
+/* Enters the next object and moves up to the value of its member `name`. */
 static bool enter(struct tn_json *json, struct tn_str name, struct tn_err *err)
 {
     struct tn_buf seen;
@@ -76,7 +76,7 @@ out:
     return found;
 }
 
-/* The last name of a path that has `level` names left behind it. */
+/* Returns name number `level` of the path, from 0. */
 static struct tn_str name_at(struct tn_str path, unsigned level)
 {
     struct tn_str name = {NULL, 0};
@@ -118,7 +118,7 @@ bool tn_json_rows_open(struct tn_json_rows *rows, struct tn_json *json, struct t
     return open_array(rows, err);
 }
 
-/* Reads what follows the array in each object around it. */
+/* Reads the text that follows the array in each object around it. */
 static bool leave(struct tn_json_rows *rows, struct tn_err *err)
 {
     struct tn_json *json = rows->json;
@@ -162,7 +162,7 @@ static bool line_broken_between(const struct tn_json_rows *rows, size_t from, si
     return rows->index == SIZE_MAX || memchr(text_at(rows->json, from), '\n', to - from);
 }
 
-/* A row of the usual form is read in one pass; true: it was one. */
+/* Reads a row of the usual form in one pass; false: it has another form, and nothing was read. */
 static bool take_row(struct tn_json_rows *rows)
 {
     size_t at = rows->end;
@@ -180,7 +180,7 @@ static bool take_row(struct tn_json_rows *rows)
     return true;
 }
 
-/* From here on by tokens; none were read behind the first row. */
+/* Switches to reading by tokens from here on. No tokens were read behind the first row. */
 static void use_tokens(struct tn_json_rows *rows)
 {
     rows->tokens = true;
@@ -188,7 +188,7 @@ static void use_tokens(struct tn_json_rows *rows)
     if (rows->index != SIZE_MAX) tn_json_seek(rows->json, rows->end);
 }
 
-/* After a bad row: on from the next line. */
+/* Moves to the line that follows a bad row. */
 static bool next_line(struct tn_json_rows *rows)
 {
     struct tn_json *json = rows->json;
@@ -253,7 +253,8 @@ bool tn_json_rows_next(struct tn_json_rows *rows, struct tn_err *err)
     return true;
 }
 
-/* Moves behind the bracket that closes the array just entered; its offset, or the text's length. */
+/* Moves behind the bracket that closes the array just entered; returns its offset, or the text's
+ * length. */
 static size_t skip_array(struct tn_json *json)
 {
     const char *text = json->head.text;

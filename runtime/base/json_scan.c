@@ -12,7 +12,7 @@ void tn_json_scan_begin(struct tn_json_scan *s, struct tn_str text, size_t at)
         .text = text.p, .n = text.n, .at = at, .utf8_at = at, .bad = SIZE_MAX, .run = run};
 }
 
-/* Drops the tokens at or after the first bad sequence: nothing behind it means anything. */
+/* Drops the tokens at or after the first bad UTF-8 sequence, since the text is refused there. */
 static size_t cut(const struct tn_json_scan *s, const uint32_t *out, size_t count)
 {
     while (count && out[count - 1] >= s->bad) count--;
@@ -29,8 +29,8 @@ size_t tn_json_scan_window(struct tn_json_scan *s, uint32_t *out)
     return cut(s, out, count);
 }
 
-/* Checks text[s->utf8_at, end); a sequence that goes on behind end is left for later, unless the
- * text ends there. */
+/* Checks text[s->utf8_at, end). A sequence that continues behind end is checked in the next window,
+ * unless the text ends there. */
 static void check_utf8(struct tn_json_scan *s, size_t end)
 {
     size_t at = s->utf8_at;
@@ -56,8 +56,8 @@ static void check_utf8(struct tn_json_scan *s, size_t end)
     s->utf8_at = at;
 }
 
-/* Portable: one byte after the other, but for the plain inside of strings.  The vector engines are
- * tested against this one. */
+/* Portable engine: takes one byte after the other, but skips ordinary bytes in strings. Tests
+ * compare the vector engines with it. */
 
 enum { SPACE = 1, OPERATOR = 2, QUOTE = 3, BACKSLASH = 4 };
 
@@ -104,8 +104,8 @@ static size_t scan_portable(struct tn_json_scan *s, size_t end, uint32_t *out)
 
 #if defined(__x86_64__)
 
-/* Vector engines: 64 bytes at a time become bit masks, one bit a byte (mark: one of {}[],:); what
- * follows is arithmetic on those (after Langdale and Lemire, Parsing Gigabytes of JSON per Second,
+/* Vector engines: 64 bytes at a time become bit masks, one bit a byte (mark: one of {}[],:). The
+ * rest is arithmetic on the masks (after Langdale and Lemire, Parsing Gigabytes of JSON per Second,
  * 2019). */
 
 struct masks {
@@ -114,7 +114,8 @@ struct masks {
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* Which bytes have an odd run of backslashes before them; *starts: the backslashes that escape. */
+/* Returns the bytes that follow an odd number of backslashes; *starts are the backslashes that
+ * begin an escape. */
 INLINE uint64_t find_escaped(struct tn_json_scan *s, uint64_t backslash, uint64_t *starts)
 {
     const uint64_t odd = 0xAAAAAAAAAAAAAAAAu;
@@ -131,8 +132,8 @@ INLINE uint64_t find_escaped(struct tn_json_scan *s, uint64_t backslash, uint64_
     return series ^ (backslash | carry);
 }
 
-/* Token bits of 64 bytes; inside is the prefix xor of the quotes: each bit says whether an odd
- * number of quotes stands at or before it. */
+/* Gives the token bits of 64 bytes. inside is the prefix xor of the quotes: each bit says whether
+ * an odd number of quotes stands at or before it. */
 INLINE uint64_t token_bits(struct tn_json_scan *s, const struct masks *m, uint64_t quote,
                            uint64_t starts, uint64_t inside)
 {
@@ -146,7 +147,8 @@ INLINE uint64_t token_bits(struct tn_json_scan *s, const struct masks *m, uint64
     return quote | outside | (in_string & (starts | m->control));
 }
 
-/* A vector engine, given how to classify 64 bytes, to xor prefixes and to write down tokens. */
+/* Defines a vector engine from three functions: classify 64 bytes, xor prefixes, write down
+ * tokens. */
 #define ENGINE(name, features, classify, prefix_xor, emit)                                         \
     __attribute__((target(features))) static size_t name(struct tn_json_scan *s, size_t end,       \
                                                          uint32_t *out)                            \
@@ -193,8 +195,8 @@ __attribute__((target(AVX2))) INLINE uint64_t bits2(__m256i low, __m256i high)
                                                      << 32;
 }
 
-/* Spaces and operators are found by looking a byte's low nibble up in a table that gives back the
- * byte itself where it is one.  'X' | 0x20 folds [ ] onto { }. */
+/* Finds spaces and operators: a table, indexed by the low nibble of a byte, gives back the byte if
+ * it is one of them. 'X' | 0x20 maps [ ] onto { }. */
 __attribute__((target(AVX2))) INLINE void classify_avx2(const char *p, struct masks *m)
 {
     const __m256i spaces = _mm256_setr_epi8(' ', 100, 100, 100, 17, 100, 113, 2, 100, '\t', '\n',
@@ -215,7 +217,7 @@ __attribute__((target(AVX2))) INLINE void classify_avx2(const char *p, struct ma
                        _mm256_cmpeq_epi8(_mm256_min_epu8(b, last), b));
     m->mark = bits2(_mm256_cmpeq_epi8(_mm256_or_si256(a, fold), _mm256_shuffle_epi8(operators, a)),
                     _mm256_cmpeq_epi8(_mm256_or_si256(b, fold), _mm256_shuffle_epi8(operators, b)));
-    m->mark &= ~m->control; /* 0x0c and 0x1a fold onto , and : too */
+    m->mark &= ~m->control; /* 0x0c and 0x1a are mapped onto , and : too */
     m->high = bits2(a, b);
 }
 
@@ -256,7 +258,8 @@ __attribute__((target(AVX512))) INLINE void classify_avx512(const char *p, struc
     m->high = _mm512_movepi8_mask(a);
 }
 
-/* Writes 64 tokens always: the room behind the last window is there for that. */
+/* Always writes 64 tokens, also when there are fewer: the room behind the last window is for
+ * that. */
 __attribute__((target(AVX512))) INLINE uint32_t *emit_avx512(uint32_t *out, uint64_t bits,
                                                              uint32_t at)
 {

@@ -1,39 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-/* json_scan.h - first pass over JSON text: where the tokens are.  Internal to json_*.c.
- * A token is the offset of a brace, bracket, comma or colon; of the first byte of anything else
- * outside strings; of a quote that opens or closes a string; and, inside strings, of a backslash
- * that begins an escape and of a control character.  The scan itself refuses nothing but bad UTF-8,
- * from which on there are no tokens.  All engines give the same tokens. */
+/* json_scan.h - first pass over JSON text: where the tokens are. Internal to json_*.c. A token is
+ * the offset of: a brace, bracket, comma or colon; the first byte of anything else outside strings;
+ * a quote that opens or closes a string; inside a string, a backslash that begins an escape, or a
+ * control character. The scan refuses only bad UTF-8, and gives no tokens from there on. All
+ * engines give the same tokens. */
 #ifndef TN_BASE_JSON_SCAN_H
 #define TN_BASE_JSON_SCAN_H
 
 #include "base/str.h"
 
 struct tn_json_scan;
-/* Appends the tokens of text[s->at, end) to out and moves s->at to end, which is s->n or a multiple
- * of 64 bytes further.  Out has room for end - s->at + 64 tokens. */
+/* Appends the tokens of text[s->at, end) to out and sets s->at to end. end is s->n, or a multiple
+ * of 64 bytes further on. out has room for end - s->at + 64 tokens. Returns their count. */
 typedef size_t (*tn_json_scan_fn)(struct tn_json_scan *s, size_t end, uint32_t *out);
 
 struct tn_json_scan {
     const char *text;
     size_t n, at;
-    uint64_t escaped, in_string, in_scalar; /* carried from byte to byte: 0, or not 0 */
-    size_t utf8_at;                         /* all before is well-formed */
+    uint64_t escaped, in_string, in_scalar; /* state between two bytes: 0, or not 0 */
+    size_t utf8_at;                         /* the text before it is well-formed */
     size_t bad;                             /* offset of the first bad sequence, or SIZE_MAX */
     tn_json_scan_fn run;
 };
 
-/* The engine called name ("portable", "avx2", "avx512"), NULL when this machine has it not;
- * NULL for name: the best there is. */
+/* Returns the engine called name ("portable", "avx2", "avx512"); NULL: this machine does not have
+ * it. With name NULL: the fastest engine. */
 tn_json_scan_fn tn_json_scan_engine(const char *name);
 /* Begins at an offset of the text, outside of any string. */
 void tn_json_scan_begin(struct tn_json_scan *s, struct tn_str text, size_t at);
-/* The tokens of the next window of at most TN_JSON_WINDOW bytes; 0 may only mean white space. */
+/* Returns the count of tokens in the next window of at most TN_JSON_WINDOW bytes; 0 may mean that
+ * it is all white space. */
 size_t tn_json_scan_window(struct tn_json_scan *s, uint32_t *out);
 
 #define TN_JSON_EACH(byte) ((uint64_t)(byte)*0x0101010101010101u)
 
-/* Whether one of eight bytes is a quote, a backslash or a control character. */
+/* Is one of these eight bytes a quote, a backslash or a control character? */
 static inline bool tn_json_eight_odd(const char *s)
 {
     uint64_t v;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* json_value.c - questions to a parsed text: look-up, iteration, conversion, doubled keys. */
+/* json_value.c - answers questions about a parsed text: look-up, iteration, conversion, double
+ * keys. */
 #include "base/json_reader.h"
 #include "base/limits.h"
 
@@ -41,8 +42,8 @@ struct tn_str tn_jkey(const struct tn_json *json, uint32_t key)
     return (struct tn_str){json->head.text + k->start + 1, k->end - k->start - 2};
 }
 
-/* Doubled keys.  Only callers that iterate, count or look up pay for finding them; in a small
- * object the look-up needs no index. */
+/* Double keys. Only callers that iterate, count or look up pay for the search; looking up a key of
+ * a small object needs no index. */
 
 enum { SMALL = 48 };
 
@@ -66,8 +67,8 @@ static uint64_t mix(uint64_t a, uint64_t b)
     return (uint64_t)m ^ (uint64_t)(m >> 64);
 }
 
-/* Seeded per reader: keys from outside cannot be made to collide.  The last bytes are read twice
- * rather than one by one. */
+/* The seed is random for each reader, so that nobody outside can make keys collide. The last eight
+ * bytes overlap the ones before, which is faster than reading the rest one by one. */
 static uint64_t hash_key(const struct tn_json *json, struct tn_str key)
 {
     const uint64_t odd = 0x9E3779B97F4A7C15u;
@@ -82,7 +83,7 @@ static uint64_t hash_key(const struct tn_json *json, struct tn_str key)
     return mix(h, odd);
 }
 
-/* The slot in which the key stands, or the free one where it belongs. */
+/* Returns the slot that holds the key, or the free slot where it belongs. */
 static uint32_t *find_slot(const struct tn_json *json, uint32_t *slots, uint32_t mask,
                            struct tn_str key)
 {
@@ -98,7 +99,7 @@ static uint32_t slots_for(uint32_t count)
     return size;
 }
 
-/* The reader behind a value: what is noted down here changes no answer. */
+/* Returns the reader behind a value. Callers cache results in it, which changes no answer. */
 static struct tn_json *notebook(const struct tn_json *json)
 {
     return (struct tn_json *)(uintptr_t)json;
@@ -120,7 +121,7 @@ static uint32_t *make_slots(struct tn_json *json, uint32_t object, uint32_t coun
     return memset(json->scratch, 0, size * sizeof *json->scratch);
 }
 
-/* Marks the stale keys of an object, once. */
+/* Checks an object for double keys, once, and marks the stale ones. */
 static void look_through(const struct tn_json *reader, uint32_t object)
 {
     struct tn_json *json = notebook(reader);
@@ -153,7 +154,7 @@ static const struct tn_json_index *index_of(const struct tn_json *json, uint32_t
     return index;
 }
 
-/* Path of node `at`, found from the root: containers say where they end. */
+/* Writes the path of node `at`; finds it from the root, since containers know where they end. */
 static void path_of(const struct tn_json *json, uint32_t at, struct tn_buf *out)
 {
     const struct tn_jnode *tape = json->head.tape;
@@ -192,7 +193,8 @@ static const char *find_duplicate(struct tn_json *json)
     return NULL;
 }
 
-/* A row of which parts were picked has to be searched whole. */
+/* A row that was read with a pick lacks members on its tape, so its text is parsed again as a
+ * whole. */
 static const char *find_duplicate_in(struct tn_json *json, struct tn_str text)
 {
     struct tn_json *whole = tn_json_new();

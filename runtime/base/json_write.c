@@ -11,14 +11,14 @@
 
 /* Quoting */
 
-/* 0: stands for itself; 'u': \u00xx; else the letter behind the backslash. */
+/* 0: the byte is written as it is; 'u': as \u00xx; else the letter that follows the backslash. */
 static const char escape_of[256] = {
     'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'b',         't',           'n', 'u',
     'f', 'r', 'u', 'u', 'u', 'u', 'u', 'u', 'u',         'u',           'u', 'u',
     'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', ['"'] = '"', ['\\'] = '\\',
 };
 
-/* How many bytes at the front stand for themselves. */
+/* Returns how many bytes at the front need no escape. */
 static size_t plain(const char *s, size_t n)
 {
     size_t i = 0;
@@ -74,7 +74,7 @@ static uint64_t bit(const struct tn_jw *w)
     return (uint64_t)1 << ((w->depth - 1) & 63);
 }
 
-/* Writes the comma that a value needs in front of it, if any. */
+/* Writes the comma in front of a value if it needs one. */
 static void lead(struct tn_jw *w)
 {
     if (!w->depth) return;
@@ -156,7 +156,7 @@ void tn_jw_double(struct tn_jw *w, double v)
         tn_buf_addi(w->out, (int64_t)v);
         return;
     }
-    /* 15 digits always survive, save of the subnormal, which have fewer. */
+    /* 15 digits always survive, except for subnormal numbers, which have fewer. */
     for (int digits = fabs(v) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, v);
         if (strtod(text, NULL) == v) break;

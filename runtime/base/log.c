@@ -92,7 +92,8 @@ static void put_text(struct tn_buf *out, const char *s)
         size_t step = tn_utf8_step(s, n);
         unsigned char c = (unsigned char)s[0];
         bool c1 =
-            c == 0xC2 && step == 2 && (unsigned char)s[1] < 0xA0; /* terminals obey these too */
+            c == 0xC2 && step == 2 && (unsigned char)s[1] < 0xA0; /* terminals take these for
+                                                                     control characters, too */
         if (!step || c < 0x20 || c == 0x7F || c1) {
             tn_buf_addf(out, "\\x%02x", c);
             if (c1) tn_buf_addf(out, "\\x%02x", (unsigned char)s[1]);
@@ -106,12 +107,13 @@ static void put_text(struct tn_buf *out, const char *s)
 
 static void write_line(const struct tn_log *log, struct tn_str line)
 {
-    /* One write a line: lines of several processes do not mix (O_APPEND, pipes below PIPE_BUF). */
+    /* One write for each line, so that lines of several processes do not mix (O_APPEND, pipes below
+     * PIPE_BUF). */
     if (!log->quiet && write(STDOUT_FILENO, line.p, line.n) < 0) return;
     if (log->fd >= 0 && write(log->fd, line.p, line.n) < 0) return;
 }
 
-/* Puts question marks in the place of bytes that are no UTF-8, such as a half of a character. */
+/* Replaces bytes that are no UTF-8, such as half of a character, by question marks. */
 static void make_utf8(char *s)
 {
     for (size_t n = strlen(s), step; n; s += step, n -= step) {
@@ -122,7 +124,8 @@ static void make_utf8(char *s)
     }
 }
 
-/* A text that was cut may end in the front part of a secret, which redaction would not find. */
+/* Cuts more off a text that was cut: it may end in the first part of a secret, which redaction does
+ * not find. */
 static void shorten(const struct tn_log *log, char *text, size_t n)
 {
     static const char dots[] = "...";
@@ -207,7 +210,7 @@ void tn_log_secret(struct tn_log *log, struct tn_str secret)
     tn_buf_reset(&form);
     tn_base64(&form, secret.p, secret.n);
     while (form.n && form.p[form.n - 1] == '=') form.n--;
-    /* The last characters depend on what follows where it is embedded. */
+    /* The last characters of base64 depend on the text that follows the secret. */
     add_secret(log, (struct tn_str){form.p, form.n > 3 ? form.n - 2 : form.n});
     if (tn_utf8_valid(secret.p, secret.n)) {
         tn_buf_reset(&form);
@@ -229,7 +232,7 @@ void tn_log_forget_secrets(struct tn_log *log)
 void tn_log_redact(const struct tn_log *log, char *text, size_t n)
 {
     if (!log || !log->secret_count || !n) return;
-    /* Sought in a copy: secrets may overlap, and what one masks would hide the other. */
+    /* Search in a copy: secrets may overlap, and masking one would hide the other. */
     char *copy = tn_strndup(text, n);
     for (size_t i = 0; i < log->secret_count; i++) {
         struct tn_str s = log->secrets[i];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* log.h - one line a fact, on stdout and (if set) a file: time, level, process, area, text, fields.
- * No input can break a line or forge one: control characters are escaped.  Secrets that were
- * registered never appear, whoever logs them. */
+/* log.h - one line for each fact, on stdout and (if set) in a file: time, level, process, area,
+ * text, fields. No input can break a line or forge one: control characters are escaped. Registered
+ * secrets never appear, whoever logs them. */
 #ifndef TN_BASE_LOG_H
 #define TN_BASE_LOG_H
 
@@ -15,10 +15,10 @@ enum tn_level { TN_LOG_debug, TN_LOG_info, TN_LOG_warn, TN_LOG_error };
 struct tn_log;
 
 struct tn_log_options {
-    const char *file;  /* appended to, opened anew on tn_log_reopen; NULL: none */
+    const char *file;  /* lines are appended; tn_log_reopen opens it anew; NULL: none */
     bool json;         /* one JSON object a line instead of text */
     bool quiet;        /* nothing on stdout */
-    const char *debug; /* areas with debug lines: "sync,integrations:*", "*"; NULL: none */
+    const char *debug; /* areas that write debug lines: "sync,integrations:*", "*"; NULL: none */
 };
 /* NULL: the file cannot be opened. */
 TN_MUST_CHECK struct tn_log *tn_log_open(const struct tn_log_options *o, struct tn_err *err);
@@ -32,9 +32,9 @@ bool tn_log_wants(const struct tn_log *log, enum tn_level level, const char *are
 void tn_log(struct tn_log *log, enum tn_level level, const char *area, const char *fmt, ...)
     TN_PRINTF(4, 5);
 
-/* Redaction, of the value and of its forms in JSON, in a URL and in base64.  Values shorter than 6
- * bytes are not registered: they would mask ordinary text.  Of very many the oldest are forgotten.
- */
+/* Registers a secret: the log masks the value and its forms in JSON, in a URL and in base64. Values
+ * shorter than 6 bytes are not registered, because they would mask ordinary text. If there are very
+ * many, the oldest are forgotten. */
 void tn_log_secret(struct tn_log *log, struct tn_str secret);
 void tn_log_forget_secrets(struct tn_log *log);
 /* Replaces each registered secret in text[0..n) in place by asterisks of the same length. */

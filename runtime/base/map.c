@@ -31,7 +31,7 @@ void tn_map_clear(struct tn_map *m, void (*release)(void *value))
     m->count = m->size = 0;
 }
 
-/* The entry of key, or the free slot where it belongs.  There is always a free slot. */
+/* Returns the entry of key, or the free slot where it belongs. There is always a free slot. */
 static struct tn_map_entry *find(const struct tn_map *m, struct tn_str key, uint64_t hash)
 {
     for (size_t i = hash & (m->size - 1);; i = (i + 1) & (m->size - 1)) {
@@ -81,7 +81,7 @@ void *tn_map_remove(struct tn_map *m, struct tn_str key)
     tn_free(e->key);
     *e = (struct tn_map_entry){0};
     m->count--;
-    /* Entries that were pushed past this slot move back, so that no tombstone is needed. */
+    /* Moves back the entries that were pushed past this slot, so that no tombstone is needed. */
     size_t hole = (size_t)(e - m->slots), mask = m->size - 1;
     for (size_t i = (hole + 1) & mask; m->slots[i].key; i = (i + 1) & mask) {
         size_t home = m->slots[i].hash & mask;

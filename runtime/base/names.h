@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* names.h - from a name to a number, for names that are all known when the table is made.
- * Life: build into an arena; ask; goes with the arena. */
+/* names.h - a table from names to numbers, for names that are all known when the table is made.
+ * Life: build into an arena; look up; the table is freed with the arena. */
 #ifndef TN_BASE_NAMES_H
 #define TN_BASE_NAMES_H
 
@@ -8,13 +8,13 @@
 #include "base/str.h"
 
 struct tn_names_entry {
-    struct tn_str key; /* p NULL: free */
+    struct tn_str key; /* p NULL: the entry is free */
     uint32_t value;
 };
 struct tn_names { /* open addressing, at most a quarter full */
     struct tn_names_entry *entries;
     uint32_t mask;
-    bool any_case; /* ASCII letters alone */
+    bool any_case; /* ignores the case of ASCII letters */
 };
 enum { TN_NAMES_NONE = -1 };
 
@@ -22,7 +22,7 @@ enum { TN_NAMES_NONE = -1 };
 void tn_names_build(struct tn_names *t, struct tn_arena *arena, const struct tn_str *keys, size_t n,
                     bool any_case);
 
-/* Whether n bytes are the same, without a call: names are short. */
+/* Are the n bytes the same? Calls no function, because names are short. */
 static inline bool tn_names_same(const char *a, const char *b, size_t n)
 {
     uint64_t x, y;
@@ -48,9 +48,9 @@ static inline bool tn_names_same(const char *a, const char *b, size_t n)
     return !n || (a[0] == b[0] && a[n / 2] == b[n / 2] && a[n - 1] == b[n - 1]);
 }
 
-/* The bit that tells a letter's case is set in every byte, so that both cases have one hash.  The
- * last eight bytes overlap those before rather than be read one by one.  Only names of the table's
- * maker are in it, so chains stay short whatever is asked for. */
+/* Sets the bit that tells a letter's case in every byte, so that both cases have one hash. The last
+ * eight bytes overlap the ones before, which is faster than reading the rest one by one. All names
+ * in the table come from its maker, so nobody outside can make chains long. */
 static inline uint32_t tn_names_hash(const char *p, size_t n)
 {
     const uint64_t odd = 0x9E3779B97F4A7C15u, folded = 0x2020202020202020u;
@@ -76,7 +76,7 @@ static inline uint32_t tn_names_hash(const char *p, size_t n)
     return (uint32_t)(h >> 32);
 }
 
-/* TN_NAMES_NONE: not there. */
+/* Returns the number, or TN_NAMES_NONE. */
 static inline int32_t tn_names_get(const struct tn_names *t, struct tn_str key)
 {
     for (uint32_t i = tn_names_hash(key.p, key.n);; i++) {

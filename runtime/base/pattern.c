@@ -4,8 +4,8 @@
 #include <ctype.h>
 #include <stdio.h>
 
-/* The matcher calls itself for what follows an item, at most this deep; every path through it
- * counts a step, so that exponential searches end at their limit. */
+/* The matcher calls itself for the rest of the pattern, at most DEPTH deep. Every path through it
+ * counts a step, so that a search of exponential time ends at its limit. */
 enum { DEPTH = 200, STEPS = 4096 };
 
 static const char *match(struct tn_pattern *m, const char *s, const char *p);
@@ -26,7 +26,7 @@ static inline const char *subject_end(const struct tn_pattern *m)
     return m->subject.p + m->subject.n;
 }
 
-/* The byte at p; past the end a zero, as the terminator that Lua's strings have. */
+/* Returns the byte at p; past the end a zero, like the terminator of Lua's strings. */
 static inline unsigned char at(const struct tn_pattern *m, const char *p)
 {
     return p < pattern_end(m) ? (unsigned char)*p : 0;
@@ -40,7 +40,7 @@ static inline bool step(struct tn_pattern *m)
     return false;
 }
 
-/* Behind the single item (character, class or set) that begins at p; NULL: malformed. */
+/* Returns the place behind the item (character, class or set) that begins at p; NULL: malformed. */
 static const char *item_end(struct tn_pattern *m, const char *p)
 {
     const char *end = pattern_end(m);
@@ -96,7 +96,7 @@ static bool in_set(unsigned char c, const char *p, const char *last)
     return !found;
 }
 
-/* Does the byte at s fit the item from p to end? */
+/* Does the byte at s match the item from p to end? */
 static inline bool fits(const struct tn_pattern *m, const char *s, const char *p, const char *end)
 {
     if (s >= subject_end(m)) return false;
@@ -109,7 +109,7 @@ static inline bool fits(const struct tn_pattern *m, const char *s, const char *p
     }
 }
 
-/* %bxy: p is at x. */
+/* Matches %bxy; p is at x. */
 static const char *balance(struct tn_pattern *m, const char *s, const char *p)
 {
     if (p + 1 >= pattern_end(m)) return fail(m, "malformed pattern (missing arguments to '%b')");
@@ -172,7 +172,7 @@ static const char *close_capture(struct tn_pattern *m, const char *s, const char
     return found;
 }
 
-/* %1: the same text once more. */
+/* Matches %1: the text of that capture again. */
 static const char *again(struct tn_pattern *m, const char *s, unsigned char digit)
 {
     int i = digit - '1';
@@ -186,7 +186,8 @@ static const char *again(struct tn_pattern *m, const char *s, unsigned char digi
     return s + n;
 }
 
-/* %f[set]: p is at the '['.  Behind the set if s is a frontier, else NULL. */
+/* Matches %f[set]; p is at the '['. Returns the place behind the set if s is a frontier, else
+ * NULL. */
 static const char *frontier(struct tn_pattern *m, const char *s, const char *p)
 {
     if (at(m, p) != '[') return fail(m, "missing '[' after '%f' in pattern");
@@ -198,7 +199,7 @@ static const char *frontier(struct tn_pattern *m, const char *s, const char *p)
     return !in_set(before, p, end - 1) && in_set(here, p, end - 1) ? end : NULL;
 }
 
-/* One item with its suffix.  True: go on with *s and *p; false: *s is the result. */
+/* Matches one item with its suffix. True: continue with *s and *p; false: *s is the result. */
 static bool single(struct tn_pattern *m, const char **s, const char **p)
 {
     const char *end = item_end(m, *p), *found;
@@ -219,7 +220,7 @@ static bool single(struct tn_pattern *m, const char **s, const char **p)
     }
 }
 
-/* Matches an item that begins with '%'; parameters and result as those of single. */
+/* Matches an item that begins with '%'. Parameters and result are those of single. */
 static bool escape(struct tn_pattern *m, const char **s, const char **p)
 {
     unsigned char c = at(m, *p + 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* str.h - a borrowed stretch of bytes, and small questions about text. */
+/* str.h - a borrowed range of bytes, and small functions on text. */
 #ifndef TN_BASE_STR_H
 #define TN_BASE_STR_H
 
@@ -33,7 +33,7 @@ bool tn_str_eq_nocase(struct tn_str a, struct tn_str b); /* ASCII only */
 bool tn_str_starts(struct tn_str s, const char *prefix);
 bool tn_str_ends(struct tn_str s, const char *suffix);
 struct tn_str tn_str_trim(struct tn_str s); /* spaces and tabs, both ends */
-/* Cuts the part before the first sep off s.  False when s was exhausted. */
+/* Cuts the part before the first sep off s. False: s had no part left. */
 bool tn_str_split(struct tn_str *s, char sep, struct tn_str *part);
 /* Decimal digits only, no sign, no spaces; false on overflow. */
 bool tn_str_u64(struct tn_str s, uint64_t *out);
@@ -41,7 +41,8 @@ bool tn_str_u64(struct tn_str s, uint64_t *out);
 bool tn_str_unhex(struct tn_str s, unsigned char *out, size_t n);
 void tn_hex(const void *bytes, size_t n, char *out); /* 2 * n digits and a NUL */
 bool tn_utf8_valid(const char *s, size_t n);
-/* Length of the well-formed sequence (RFC 3629) that begins s; 0: there is none.  n is not 0. */
+/* Returns the length of the well-formed sequence (RFC 3629) at the start of s; 0: there is none. n
+ * must not be 0. */
 size_t tn_utf8_step(const char *s, size_t n);
 
 #endif

@@ -93,7 +93,7 @@ void tn_time_text(int64_t ms, char out[TN_TIME_LEN + 1])
     put(out + 20, rest % 1000, 3);
 }
 
-/* Takes exactly n digits off s. */
+/* Takes exactly n digits off the front of s. */
 static bool digits(struct tn_str *s, size_t n, unsigned *out)
 {
     uint64_t v;

@@ -9,10 +9,10 @@
 #include "base/str.h"
 
 int64_t tn_now_ms(void); /* since 1970 in UTC */
-/* A clock that may stand still: a test's.  NULL tells the real time. */
+/* A clock that a test can stop. NULL instead of a clock means the real time. */
 struct tn_clock {
     bool stopped;
-    int64_t ms; /* what it shows while it is stopped */
+    int64_t ms; /* the time that it shows while it is stopped */
 };
 int64_t tn_clock_ms(const struct tn_clock *clock); /* Unix milliseconds; NULL: the real time */
 int64_t tn_mono_us(void); /* microseconds; for durations and deadlines only */
@@ -25,11 +25,11 @@ void tn_time_text(int64_t ms, char out[TN_TIME_LEN + 1]);
 bool tn_time_parse(struct tn_str text, int64_t *ms);
 /* Days since 1970-01-01 of a proleptic Gregorian date; month 1 to 12. */
 int64_t tn_days(int64_t year, unsigned month, unsigned day);
-/* And back: the date that is so many days after 1970-01-01. */
+/* The inverse: the date that is so many days after 1970-01-01. */
 void tn_civil(int64_t days, int64_t *year, unsigned *month, unsigned *day);
-/* Days of that month; month 1 to 12. */
+/* The number of days of that month; month 1 to 12. */
 unsigned tn_month_days(int64_t year, unsigned month);
-/* An HTTP date (RFC 9110, the three forms) or false. */
+/* Reads an HTTP date (RFC 9110, all three forms); false: it is none. */
 bool tn_time_parse_http(struct tn_str text, int64_t *ms);
 void tn_time_http(int64_t ms, char out[30]);
 

@@ -17,7 +17,7 @@ enum {
     PIECE = 16 * 1024
 };
 
-/* Elements of one name inside another: one value, or a list. */
+/* All elements of one name inside another: one value or a list. */
 struct group {
     struct tn_str name;
     struct element *first, *last;
@@ -25,9 +25,9 @@ struct group {
 };
 
 struct element {
-    struct element *up, *next; /* next of its name */
+    struct element *up, *next; /* next: the next element of the same name */
     struct group *groups, *last_group;
-    struct group **table; /* groups by name, once there are many */
+    struct group **table; /* groups by name, made when there are many */
     size_t group_count, table_size;
     struct tn_str *attributes; /* name, value, name, value ... */
     size_t attribute_count;
@@ -39,21 +39,21 @@ struct tn_xml {
     XML_Parser parser;
     struct tn_str parts[PARTS_MAX];
     size_t part_count;
-    bool anywhere; /* one name: at any depth */
-    bool whole;    /* the root is the row */
+    bool anywhere; /* the path is one name, wanted at any depth */
+    bool whole;    /* the root element is the row */
     struct tn_str root;
     tn_rows_fn each;
     void *arg;
-    struct tn_arena fixed, arena; /* arena: of the row at hand */
+    struct tn_arena fixed, arena; /* arena: for the current row */
     struct element *at;           /* NULL: outside of rows */
-    size_t depth, matched;        /* matched: parts of the path that lead here */
-    size_t farthest;              /* the most that ever did */
-    size_t inside;                /* depth in the row */
+    size_t depth, matched;        /* matched: how many parts of the path lead to this element */
+    size_t farthest;              /* the largest `matched` so far */
+    size_t inside;                /* depth inside the row */
     size_t bytes, line;           /* of the row */
     struct tn_buf json;
-    struct tn_err err;      /* why we stopped */
-    struct tn_buf gathered; /* what expat has not got yet */
-    size_t given, stuck;    /* bytes that it got; of these in a token that has no end yet */
+    struct tn_err err;      /* why the reader stopped */
+    struct tn_buf gathered; /* bytes that expat has not got yet */
+    size_t given, stuck;    /* bytes that expat got; those among them of an unfinished token */
 };
 
 static void stop(struct tn_xml *x, enum tn_kind kind, const char *what)
@@ -154,7 +154,7 @@ static void write_key(struct tn_xml *x, char first, struct tn_str name, bool *so
     *some = true;
     size_t at = x->json.n;
     tn_json_quote(&x->json, name);
-    if (first) { /* names have no character that is escaped, so there is room for one behind it */
+    if (first) { /* element names need no escapes, so there is room for one byte behind the name */
         tn_buf_addc(&x->json, '"');
         if (x->json.failed) return;
         memmove(x->json.p + at + 2, x->json.p + at + 1, x->json.n - at - 2);
@@ -239,7 +239,7 @@ static void read_attributes(struct tn_xml *x, struct element *e, const char **at
         }
         name = local_name(atts[2 * i]);
         if (!spend(x, name.n + value.n)) return;
-        bool twice = false; /* a:x and b:x: the last counts, as in JSON */
+        bool twice = false; /* a:x and b:x are one name; the last counts, as in JSON */
         for (size_t k = 0; k < e->attribute_count && !twice; k++)
             if ((twice = tn_str_eq(e->attributes[2 * k], name)))
                 e->attributes[2 * k + 1] = keep(x, value);
@@ -257,7 +257,7 @@ static void XMLCALL on_start(void *arg, const char *full, const char **atts)
 {
     struct tn_xml *x = arg;
     struct tn_str name = local_name(full);
-    if (x->err.kind) return; /* expat goes on for a moment after a stop */
+    if (x->err.kind) return; /* expat calls on for a moment after a stop */
     if (++x->depth > DEPTH_MAX) {
         stop(x, TN_E_too_large, "elements are nested too deep");
         return;
@@ -383,8 +383,8 @@ static bool parse(struct tn_xml *x, const char *bytes, size_t n, bool last, stru
     return false;
 }
 
-/* expat reads a token that has no end yet from its beginning whenever it gets more: so it gets as
- * much again as it could do nothing with. */
+/* expat rereads an unfinished token from its start whenever it gets more bytes. So it gets at least
+ * as many new bytes as that token already has, which keeps the total work linear. */
 static size_t wanted(const struct tn_xml *x)
 {
     return x->stuck > PIECE ? x->stuck : PIECE;
@@ -396,7 +396,8 @@ static bool give(struct tn_xml *x, const char *bytes, size_t n, struct tn_err *e
     long at = XML_GetCurrentByteIndex(x->parser);
     x->stuck += n;
     x->given += n;
-    /* Before the root it does not always say where it is: then it is where it was. */
+    /* Before the root element expat does not always know its position (at < 0): the old one then
+     * stays. */
     if (at >= 0 && (size_t)at <= x->given) x->stuck = x->given - (size_t)at;
     if (x->stuck <= TN_LIMIT_RECORD) return true;
     stop(x, TN_E_too_large, "a tag or a comment is larger than the limit");
@@ -424,8 +425,8 @@ bool tn_xml_feed(struct tn_xml *x, const char *bytes, size_t n, struct tn_err *e
     return true;
 }
 
-/* A list without elements is empty; where the list itself should be there has to be one.  A SOAP
- * fault, or a sign-in page that happens to be XML, is not "no records". */
+/* An empty list has no elements, but the element that holds the list must exist. A SOAP fault, or a
+ * sign-in page that happens to be XML, does not mean "no records". */
 static bool found_list(const struct tn_xml *x, struct tn_err *err)
 {
     if (x->part_count < 2 || x->farthest + 1 >= x->part_count) return true;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* xml.h - the rows of an XML document, read as the bytes come (expat).
- * An element with nothing but text is a text; with attributes or elements it is an object: "@name"
- * an attribute, "#text" the text, elements by their local name, and those that come more than once
- * as a list.  xsi:nil="true" is null.  Prefixes of namespaces do not count.  A DOCTYPE is refused
- * as soon as it begins, so there are no entities but the five of XML itself.
- * Life: new; feed any number of times; end once; free. */
+/* xml.h - reads the rows of an XML document from bytes as they arrive (expat). An element that has
+ * only text becomes a text. One with attributes or elements becomes an object: "@name" is an
+ * attribute, "#text" the text; elements have their local name, and several of one name become a
+ * list. xsi:nil="true" is null. Namespace prefixes are ignored. A DOCTYPE is refused as soon as it
+ * begins, so the five entities of XML are the only ones. Life: new; feed any number of times; end
+ * once; free. */
 #ifndef TN_BASE_XML_H
 #define TN_BASE_XML_H
 
@@ -13,15 +13,15 @@
 
 struct tn_xml;
 
-/* rows: names from the root on, "Envelope.Body.Items.Item"; one name alone stands for elements of
- * that name wherever they are; "" for all that is directly in the root; "*" for the root itself. */
+/* rows: names from the root on, "Envelope.Body.Items.Item"; one name alone means elements of that
+ * name at any depth; "" all elements directly in the root; "*" the root itself. */
 struct tn_xml *tn_xml_new(struct tn_str rows, tn_rows_fn each, void *arg);
 void tn_xml_free(struct tn_xml *xml); /* NULL does nothing */
-/* False: err has line and column; rows before it were given. */
+/* False: err has line and column; the rows before it were handed over. */
 TN_MUST_CHECK bool tn_xml_feed(struct tn_xml *xml, const char *bytes, size_t n, struct tn_err *err);
-/* bad_answer: what should hold the rows is not there (the rows themselves may be missing). */
+/* False, kind bad_answer: the element that should hold the rows is missing (it may be empty). */
 TN_MUST_CHECK bool tn_xml_end(struct tn_xml *xml, struct tn_err *err);
-/* Local name of the root; absent before it began. */
+/* The local name of the root element; absent until it begins. */
 struct tn_str tn_xml_root(const struct tn_xml *xml);
 
 #endif

@@ -10,19 +10,19 @@
 
 enum { ZONE_FILE_MAX = 256 * 1024, HEADER = 44 };
 
-/* When the clock is put forward or back every year: the rule behind the last listed change. */
+/* The yearly change of the clocks: the rule that holds after the last listed change. */
 struct rule {
-    bool dst;                 /* there is summer time at all */
+    bool dst;                 /* the zone has summer time */
     int64_t standard, summer; /* seconds east */
     struct turn {
         char kind; /* 'M' month.week.day, 'J' day 1-365, 'n' day 0-365 */
         int month, week, day;
-        int64_t at; /* seconds of that day, local */
+        int64_t at; /* seconds into that day, local time */
     } begin, end;
 };
 
 struct tn_zone {
-    size_t count;    /* changes */
+    size_t count;    /* number of listed changes */
     int64_t *when;   /* UTC seconds */
     int64_t *offset; /* count + 1: [0] before the first change */
     bool has_rule;
@@ -137,7 +137,7 @@ static bool read_rule(const char *s, struct rule *r)
     return rule_turn(&s, &r->begin) && rule_turn(&s, &r->end) && !*s;
 }
 
-/* Local seconds since 1970 at which the clock turns in that year. */
+/* Returns the local seconds since 1970 at which the clocks change in that year. */
 static int64_t turn_at(const struct turn *t, int64_t year)
 {
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -178,7 +178,7 @@ static int64_t rule_offset(const struct rule *r, int64_t utc)
 
 /* ---- the file ---- */
 
-/* The second half of a version 2 file, with 64-bit times. */
+/* Reads the second half of a version 2 file, which has 64-bit times. */
 static bool read_changes(struct tn_zone *z, const unsigned char *p, size_t n)
 {
     if (n < HEADER) return false;
@@ -284,7 +284,7 @@ int64_t tn_zone_offset(const struct tn_zone *z, int64_t utc)
     return offset_at(z, utc);
 }
 
-/* The first second from low on at which the offset is not what it was, up to high. */
+/* Returns the second in (low, high] from which on the offset differs from that at low. */
 static int64_t change_between(const struct tn_zone *z, int64_t low, int64_t high)
 {
     int64_t before = offset_at(z, low);
@@ -302,12 +302,12 @@ enum tn_wall tn_zone_wall(const struct tn_zone *z, int64_t local_ms, int64_t *ut
                           int64_t *jump_ms)
 {
     int64_t local = local_ms / 1000 - (local_ms % 1000 < 0), ms = local_ms - local * 1000;
-    /* The offsets a day before and after are the two that can apply around a change. */
+    /* Around a change, only two offsets can apply: those of the day before and of the day after. */
     int64_t before = offset_at(z, local - 86400);
     int64_t after = offset_at(z, local + 86400);
     int64_t first = local - before, second = local - after;
     bool first_ok = offset_at(z, first) == before, second_ok = offset_at(z, second) == after;
-    int64_t utc = first; /* skipped: as if the clock had not been put forward */
+    int64_t utc = first; /* a skipped time counts as if the clock had not been put forward */
     if (first_ok && second_ok)
         utc = first < second ? first : second;
     else if (second_ok)

@@ -29,7 +29,7 @@ void tn_key_wipe(struct tn_key *key)
     OPENSSL_cleanse(key, sizeof *key);
 }
 
-/* One pass of GCM; false: the tag does not fit (opening only). */
+/* Encrypts or decrypts with GCM. False: the tag does not match (only when decrypting). */
 static bool gcm(bool seal, const struct tn_key *key, const unsigned char *nonce, struct tn_str aad,
                 struct tn_str in, unsigned char *out, unsigned char *tag)
 {

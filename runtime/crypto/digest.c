@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* libcrypto fails here only when it finds no memory or is broken. */
+/* libcrypto fails here only without memory or when it is broken, so the process ends. */
 static void must(int ok)
 {
     if (ok == 1) return;

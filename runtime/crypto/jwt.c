@@ -14,7 +14,7 @@ static bool no(struct tn_err *err, enum tn_kind kind, const char *field, const c
 }
 
 struct parts {
-    struct tn_str signed_text, header, claims, signature; /* in base64url but the first */
+    struct tn_str signed_text, header, claims, signature; /* all but signed_text are in base64url */
 };
 
 static bool cut(struct tn_str token, struct parts *p)
@@ -30,7 +30,7 @@ static bool cut(struct tn_str token, struct parts *p)
     return p->header.n && p->claims.n;
 }
 
-/* A part that is a JSON object without a member that comes twice. */
+/* Decodes a part of the token, which must be a JSON object without double members. */
 static bool read_object(struct tn_json *json, struct tn_str part, struct tn_buf *text)
 {
     struct tn_err err;
@@ -62,7 +62,8 @@ static bool read_head(struct tn_json *json, struct tn_arena *arena, uint32_t all
            no(err, TN_E_signature, "kid", "its key id (kid) is no text");
 }
 
-/* May this key have signed it?  A key without an id may, unless another has the very id. */
+/* Can this key have made the signature? A key without an id can, unless another key has exactly the
+ * token's id. */
 static bool eligible(const struct tn_jwt_key *k, const struct head *head, bool by_id)
 {
     if (by_id ? !k->kid.p || !tn_str_eq(k->kid, head->kid) : head->kid.p && k->kid.p) return false;
@@ -89,14 +90,13 @@ static bool is_signed(const struct parts *p, const struct head *head,
     if (good) return true;
     if (!readable) return no(err, TN_E_signature, "signature", "it has no signature");
     if (!found)
-        return no(err, TN_E_signature, "kid",
-                  "there is no key of its id (kid) and algorithm (alg)");
+        return no(err, TN_E_signature, "kid", "no key has its id (kid) and algorithm (alg)");
     return no(err, TN_E_signature, "signature", "its signature is wrong");
 }
 
 /* ---- the claims ---- */
 
-/* A NumericDate in ms.  False: it is there, but none. */
+/* Reads a NumericDate as ms. False: the member is there, but is no date. */
 static bool date(struct tn_jval claims, const char *name, bool *there, double *ms)
 {
     struct tn_jval v = tn_jget_z(claims, name);
@@ -112,17 +112,16 @@ static bool check_times(struct tn_jval claims, const struct tn_jwt_options *o, s
     double at, now = (double)o->now_ms, leeway = (double)o->leeway_ms;
     bool there;
     if (!date(claims, "exp", &there, &at))
-        return no(err, TN_E_unauthorized, "exp", "its end (exp) is no number");
-    if (!there && !o->endless)
-        return no(err, TN_E_unauthorized, "exp", "it does not say when it ends (exp)");
+        return no(err, TN_E_unauthorized, "exp", "its expiry (exp) is not a number");
+    if (!there && !o->endless) return no(err, TN_E_unauthorized, "exp", "it has no expiry (exp)");
     if (there && now >= at + leeway)
         return no(err, TN_E_unauthorized, "exp", "it has expired (exp)");
     if (!date(claims, "nbf", &there, &at))
-        return no(err, TN_E_unauthorized, "nbf", "its begin (nbf) is no number");
+        return no(err, TN_E_unauthorized, "nbf", "its start (nbf) is not a number");
     if (there && now < at - leeway)
         return no(err, TN_E_unauthorized, "nbf", "it is not valid yet (nbf)");
     if (!date(claims, "iat", &there, &at))
-        return no(err, TN_E_unauthorized, "iat", "its time of issue (iat) is no number");
+        return no(err, TN_E_unauthorized, "iat", "its time of issue (iat) is not a number");
     if (there && now < at - leeway)
         return no(err, TN_E_unauthorized, "iat", "it was issued in the future (iat)");
     return true;
@@ -165,7 +164,7 @@ bool tn_jwt_verify(struct tn_str token, const struct tn_jwt_options *o, struct t
     tn_arena_init(&arena);
     tn_buf_init(&header, TN_LIMIT_TOKEN);
     if (!cut(token, &p) || !read_object(json, p.header, &header)) {
-        no(err, TN_E_syntax, "token", "it is no token in three parts");
+        no(err, TN_E_syntax, "token", "it does not have three parts");
         goto out;
     }
     if (!read_head(json, &arena, o->algorithms, &head, err) || !is_signed(&p, &head, o, err))

@@ -28,8 +28,8 @@ enum kind { SECRET, RSA_KEY, PSS_KEY, P256, P384, P521, EDWARDS };
 
 struct tn_signature_key {
     enum kind kind;
-    EVP_PKEY *pair;       /* NULL: a secret */
-    struct tn_buf secret; /* bytes */
+    EVP_PKEY *pair;       /* the key or key pair; NULL: it is a secret */
+    struct tn_buf secret; /* the bytes of a secret */
     bool private;
 };
 
@@ -38,7 +38,7 @@ static const struct {
     enum tn_hash_kind hash;
     enum kind kind;
     bool pss;
-    size_t half; /* of an EC signature, r and s */
+    size_t half; /* EC: length of r, and of s */
 } algorithms[TN_ALG_count] = {
     [TN_ALG_HS256] = {"HS256", TN_HASH_sha256, SECRET, false, 0},
     [TN_ALG_HS384] = {"HS384", TN_HASH_sha384, SECRET, false, 0},
@@ -89,7 +89,7 @@ static struct tn_signature_key *key_new(enum kind kind)
     return key;
 }
 
-/* The queue of errors is the process's, and others (TLS) look at it. */
+/* Clears libcrypto's error queue, because other code (TLS) reads the same one. */
 static void *refuse(struct tn_err *err, const char *why)
 {
     ERR_clear_error();
@@ -165,7 +165,7 @@ static struct tn_signature_key *key_of(EVP_PKEY *pair_give, bool private, struct
     return key;
 }
 
-/* Never asks at a terminal. */
+/* Refuses, so that libcrypto never asks for a passphrase at a terminal. */
 static int no_passphrase(char *to, int n, int writing, void *arg)
 {
     (void)to, (void)n, (void)writing, (void)arg;
@@ -201,7 +201,7 @@ struct tn_signature_key *tn_signature_key_pem(struct tn_str text, struct tn_err 
 
 /* ---- JSON Web Keys ---- */
 
-/* The bytes of a member in base64url. */
+/* Decodes a base64url member. */
 static bool member_bytes(struct tn_jval jwk, const char *name, struct tn_buf *out)
 {
     struct tn_arena arena;
@@ -308,8 +308,8 @@ struct tn_signature_key *tn_signature_key_jwk(struct tn_jval jwk, struct tn_err 
     else if (member_is(jwk, "kty", "OKP") && member_is(jwk, "crv", "Ed25519"))
         pair = edwards_from(jwk);
     else
-        return refuse(err, "JWK: kty and crv are of no kind that is known here");
-    if (!pair) return refuse(err, "JWK: its numbers are missing or make no key");
+        return refuse(err, "JWK: this kty and crv are not supported");
+    if (!pair) return refuse(err, "JWK: the numbers of the key are missing or wrong");
     return key_of(pair, false, err);
 }
 
@@ -319,7 +319,7 @@ bool tn_signature_key_fits(const struct tn_signature_key *key, enum tn_algorithm
     return key->kind == algorithms[a].kind;
 }
 
-/* ---- EC signatures: r and s behind each other here, DER in libcrypto ---- */
+/* ---- EC signatures: JWA puts r and s one after the other; libcrypto uses DER ---- */
 
 static bool to_der(struct tn_str raw, size_t half, unsigned char **der, size_t *n)
 {
@@ -350,7 +350,7 @@ static bool from_der(const unsigned char *der, size_t n, size_t half, struct tn_
 
 static const EVP_MD *md_of(enum tn_algorithm a)
 {
-    if (a == TN_ALG_EdDSA) return NULL; /* it hashes by itself */
+    if (a == TN_ALG_EdDSA) return NULL; /* it has its own hash */
     switch (algorithms[a].hash) {
     case TN_HASH_sha384: return EVP_sha384();
     case TN_HASH_sha512: return EVP_sha512();

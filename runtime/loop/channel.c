@@ -24,7 +24,7 @@ struct tn_channel {
     struct tn_buf in, out;
     size_t in_at, out_at, max;
     int fd;
-    bool closed, *freed; /* freed: set while handlers run, so that they may free us */
+    bool closed, *freed; /* freed: not NULL while a handler runs, which may free the channel */
 };
 
 static void on_ready(void *arg, int ready);
@@ -130,12 +130,12 @@ void tn_channel_send(struct tn_channel *c, uint32_t type, uint64_t number, struc
     bool idle = c->out.n == 0;
     tn_buf_add(&c->out, &h, sizeof h);
     tn_buf_add(&c->out, payload.p, payload.n);
-    if (c->out.failed) { /* a peer that never reads: both sides see the end */
+    if (c->out.failed) { /* the peer does not read: close, so that both sides notice */
         shutdown(c->fd, SHUT_RDWR);
         return;
     }
     if (idle && flush(c) && !c->out.n) return;
-    tn_watch_for(c->watch, TN_READ | TN_WRITE); /* a broken socket shows there */
+    tn_watch_for(c->watch, TN_READ | TN_WRITE); /* a broken socket is noticed there */
 }
 
 size_t tn_channel_pending(const struct tn_channel *c)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* channel.h - whole messages over a stream socket between processes of one machine.
- * Frame: u32 length of the payload, u32 type, u64 number, payload; little endian, as the CPU is.
- * Life: new takes the descriptor; messages arrive until the peer is gone; free closes it. */
+/* channel.h - sends whole messages over a stream socket between processes of one machine. Frame:
+ * u32 length of the payload, u32 type, u64 number, payload; in the CPU's little endian. Life: new
+ * takes over the descriptor; messages arrive until the peer is gone; free closes it. */
 #ifndef TN_LOOP_CHANNEL_H
 #define TN_LOOP_CHANNEL_H
 
@@ -16,27 +16,27 @@ struct tn_channel;
 
 struct tn_message {
     uint32_t type;
-    uint64_t number;       /* the sender's; answers carry the number of what they answer */
+    uint64_t number;       /* chosen by the sender; an answer carries the number of its request */
     struct tn_str payload; /* borrowed for the call */
 };
 
 struct tn_channel_ops {
-    /* May free the channel. */
+    /* Gets each message. May free the channel. */
     void (*message)(void *arg, const struct tn_message *m);
-    /* The peer is gone or broke the framing; no message follows.  May free the channel.  */
+    /* The peer is gone or broke the framing; no message follows. May free the channel. */
     void (*closed)(void *arg);
-    /* Optional: all messages that were waiting have been handed over (a chance to work in batches).
-     */
+    /* Optional: all messages that were waiting have been handed over, so the user can work in
+     * batches. */
     void (*drained)(void *arg);
 };
 
-/* max: the largest payload taken; a longer one closes the channel. */
+/* max: the largest payload that is accepted; a larger one closes the channel. */
 struct tn_channel *tn_channel_new(struct tn_loop *loop, int fd, size_t max,
                                   const struct tn_channel_ops *ops, void *arg);
 void tn_channel_free(struct tn_channel *c); /* NULL does nothing */
-/* Copies; sends when the socket takes it.  After closed it does nothing. */
+/* Copies the payload; sends when the socket takes it. After closed was called, it does nothing. */
 void tn_channel_send(struct tn_channel *c, uint32_t type, uint64_t number, struct tn_str payload);
-/* Sent, but not yet taken by the socket. */
+/* Bytes that were sent but not yet taken by the socket. */
 size_t tn_channel_pending(const struct tn_channel *c);
 
 #endif

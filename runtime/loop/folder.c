@@ -25,7 +25,7 @@ struct tn_folder {
     int fd, quiet_ms;
 };
 
-/* Watches the folder and all below; the kernel ignores what is watched already. */
+/* Watches the folder and all folders below. Adding a watched one again does nothing. */
 static bool add(struct tn_folder *f, const char *path, int depth)
 {
     bool ok = inotify_add_watch(f->fd, path, EVENTS) >= 0;
@@ -52,7 +52,7 @@ static void on_events(void *arg, int ready)
 static void on_quiet(void *arg)
 {
     struct tn_folder *f = arg;
-    add(f, f->path, 0); /* folders that are new since */
+    add(f, f->path, 0); /* watches folders that are new */
     f->fn(f->arg);
 }
 

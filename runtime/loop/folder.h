@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* folder.h - notices that something below a folder changed (inotify), told once things are quiet.
- */
+/* folder.h - notices changes below a folder (inotify), and reports them once no more come. */
 #ifndef TN_LOOP_FOLDER_H
 #define TN_LOOP_FOLDER_H
 
@@ -9,8 +8,8 @@
 
 struct tn_folder;
 
-/* fn is called quiet_ms after the last change of a burst: files written, moved, made, removed.  New
- * sub-folders are watched too; symbolic links are not followed. */
+/* Calls fn when quiet_ms have passed since the last change: a file written, moved, made or removed.
+ * New sub-folders are watched, too; symbolic links are not followed. */
 TN_MUST_CHECK struct tn_folder *tn_folder_watch(struct tn_loop *loop, const char *path,
                                                 int quiet_ms, tn_loop_fn fn, void *arg,
                                                 struct tn_err *err);

@@ -11,8 +11,8 @@
 
 extern char **environ;
 
-/* The kernel shows one stretch of this process's memory as its command line: there is one of it, so
- * there is one of this. */
+/* The memory that the kernel shows as the command line. A process has one such place, so this is
+ * global. */
 static struct {
     char *start;
     size_t size;
@@ -63,7 +63,8 @@ static void default_signals(void)
     sigset_t none;
     for (int s = 1; s < SIGRTMAX; s++) signal(s, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, not the end */
+    signal(SIGXFSZ, SIG_IGN); /* a file over its size limit is an error, not the end of the
+                                 process */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -75,7 +76,7 @@ pid_t tn_process_start(int (*main)(void *arg), void *arg)
     pid = fork();
     if (pid != 0) return pid;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(1); /* it died before the line above */
+    if (getppid() != parent) _exit(1); /* the parent died before the call above */
     default_signals();
     exit(main(arg));
 }

@@ -24,7 +24,7 @@ void tn_shared_free(struct tn_shared *s)
     if (s) munmap(s, sizeof *s);
 }
 
-/* FNV-1a, and never 0. */
+/* FNV-1a hash of the name; never 0. */
 static uint64_t key_of(const char *unit)
 {
     uint64_t key = 0xcbf29ce484222325u;
@@ -45,7 +45,7 @@ static bool in_quarantine(const struct tn_shared_suspect *suspect)
     return suspect->overran || suspect->deaths >= DEATHS_TO_QUARANTINE;
 }
 
-/* A place whose event is not written yet stays taken. */
+/* Frees the place. If its event is not written yet, the place stays taken. */
 static void forget(struct tn_shared_suspect *suspect)
 {
     suspect->deaths = 0;
@@ -63,7 +63,8 @@ static void owe_event(struct tn_shared_suspect *suspect, bool by_deaths)
     suspect->owed = TN_OWED;
 }
 
-/* Several processes may take places at once; two that take one for the same unit get the same. */
+/* Takes a place. Several processes may do so at once; two that do it for the same unit get the same
+ * place. */
 static struct tn_shared_suspect *take_free(struct tn_shared *s, const char *unit)
 {
     uint64_t key = key_of(unit);
@@ -80,8 +81,8 @@ static struct tn_shared_suspect *take_free(struct tn_shared *s, const char *unit
     return NULL;
 }
 
-/* The place that may be given to another unit: the oldest that is not in quarantine.  NULL: all are
- * in quarantine. */
+/* Returns the place that another unit may get: the oldest that is not in quarantine. NULL: there is
+ * none. */
 static struct tn_shared_suspect *oldest(const struct tn_shared *s)
 {
     const struct tn_shared_suspect *found = NULL;

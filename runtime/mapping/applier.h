@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* applier.h - a record on its way through a plan, and what the files that run plans share.  For
- * mapping/ alone. */
+/* applier.h - the state of a plan that runs over a record, and functions that the files that run
+ * plans share. For mapping/ only. */
 #ifndef TN_MAPPING_APPLIER_H
 #define TN_MAPPING_APPLIER_H
 
@@ -13,10 +13,10 @@ struct tn_trace;
 
 struct tn_layout;
 
-/* Where in the output one field of the record stands, for the hash. */
-enum tn_form { TN_FORM_plain, TN_FORM_number, TN_FORM_other }; /* plain: canonical as it is */
+/* The place of one field in the output, for the hash. */
+enum tn_form { TN_FORM_plain, TN_FORM_number, TN_FORM_other }; /* plain: canonical already */
 struct tn_piece {
-    size_t start, value, end; /* from the object's first byte; end 0: absent */
+    size_t start, value, end; /* offsets from the object's first byte; end 0: the field is absent */
     enum tn_form form;
 };
 
@@ -26,13 +26,13 @@ static inline enum tn_form tn_value_form(const struct tn_value *v)
     return v->type == TN_JSON_number ? TN_FORM_number : TN_FORM_other;
 }
 
-/* Whether a number of the source is in canonical form, from its node's info. */
+/* Is a number of the source in canonical form? info is that of its node. */
 static inline bool tn_number_canonical(struct tn_str s, uint32_t info)
 {
     return (info & TN_JNODE_INTEGER) && s.n <= 20 && !(s.n == 2 && s.p[0] == '-' && s.p[1] == '0');
 }
 
-/* A fault of a value; the policy of its field decides what follows. */
+/* A fault of a value. The policy of its field (tn_on_fault) decides what follows. */
 struct tn_why {
     enum tn_kind kind;
     int line;
@@ -41,107 +41,108 @@ struct tn_why {
     char text[256];
 };
 
-/* One call of a function in the record at hand. */
+/* The answer of one call of a function, for the current record. */
 struct tn_answer_of {
     enum tn_fn_end end;
-    size_t at, n;             /* of its text */
-    const struct tn_err *err; /* failed */
+    size_t at, n;             /* place and length of its text in answer_text */
+    const struct tn_err *err; /* why it failed, or NULL */
 };
 
 struct tn_apply {
     const struct tn_plan *plan;
-    struct tn_arena arena;    /* results of operators; forgotten with each record */
-    uint32_t *slots;          /* nodes of the record, of all scopes */
-    struct tn_layout *shapes; /* of all places */
-    struct tn_json *reader;   /* for what has to be parsed again */
+    struct tn_arena arena;    /* results of operators; emptied for each record */
+    uint32_t *slots;          /* nodes of the record that the plan reads, for all scopes */
+    struct tn_layout *shapes; /* one for each place of all scopes */
+    struct tn_json *reader;   /* parses texts a second time */
     struct tn_buf side, from_fn, id, canonical;
     struct tn_piece *pieces;
-    size_t base; /* of the last object in its buffer */
+    size_t base; /* where the last object begins in its buffer */
     struct evp_md_st *md;
     struct evp_md_ctx_st *digest;
-    /* the record at hand */
+    /* the current record */
     const struct tn_json *json;
     struct tn_outcome *outcome;
     const struct tn_frame_path *path;
-    const struct tn_branch *branch; /* of the tree at hand */
+    const struct tn_branch *branch; /* in a tree: the parent of the current row */
     void (*trace)(void *arg, const struct tn_trace *t);
     void *trace_arg;
     struct tn_why why;
     bool rejected, stopped, paused, waits;
     bool may_pause;
     struct tn_fn_stream stream;
-    bool asleep; /* a function is at work; until it wakes us nobody looks at the record */
+    bool asleep; /* a function is running: until it calls wake, nothing may touch the record */
     void (*wake)(void *arg);
     void *wake_arg;
-    /* what the functions of the record at hand gave, in the order of their calls: one that was left
-     * in the middle is gone on with, and those before it are not asked again */
+    /* Answers of the functions for the current record, in the order of their calls. When the record
+     * is continued after a pause, functions that have answered are not called again. */
     struct tn_answer_of *answers;
     size_t answer_count, answer_room, answer_at;
     struct tn_buf answer_text;
-    struct tn_arena answer_memory; /* of their errors */
-    unsigned called;               /* functions, in this turn */
-    int64_t began_us;              /* this turn */
-    bool quick;                    /* the record has TN_WIDE bytes behind it, and nobody traces */
+    struct tn_arena answer_memory; /* errors of the answers */
+    unsigned called;               /* functions called in this turn */
+    int64_t began_us;              /* when this turn began */
+    bool quick;                    /* TN_WIDE bytes follow the record, and nobody traces */
 };
 
-/* One operator on v, which is neither absent nor null.  False: a->why says why.  After it v may be
- * absent. */
+/* Runs one operator on v, which is neither absent nor null. False: a->why says why. Afterwards v
+ * may be absent. */
 bool tn_op_run(struct tn_apply *a, const struct tn_do *d, struct tn_value *v);
-/* The look-up of d where there is nothing to look up. */
+/* The value that the look-up d gives for absent or null. */
 struct tn_value tn_op_none(const struct tn_do *d);
-/* Makes v a decoded text; false with a->why unless it is a scalar. */
+/* Turns v into a decoded text. False with a->why: v is no scalar. */
 bool tn_op_text(struct tn_apply *a, struct tn_value *v);
-/* Fills a->why; false. */
+/* Fills a->why. Returns false. */
 bool tn_apply_why(struct tn_apply *a, const struct tn_value *v, const char *fmt, ...)
     TN_PRINTF(3, 4);
-/* The record has this external id; copies it. */
+/* Sets the external id of the current record; copies id. */
 void tn_apply_id(struct tn_apply *a, struct tn_str id);
-/* Lists a->why as a warning. */
+/* Adds a->why to the faults, as a warning. */
 void tn_apply_warn(struct tn_apply *a);
 
 /* ---- shared by apply.c and tree.c ---- */
 
-/* Where in the output we are: target names and indexes, innermost first. */
+/* A place in the output: target names and indexes, linked from inside to outside. */
 struct tn_frame_path {
     const struct tn_frame_path *outer;
-    const struct tn_member *member; /* NULL: element `index` of a list */
+    const struct tn_member *member; /* NULL: the place is element `index` of a list */
     size_t index;
 };
-/* A parent in a tree, and how we came to it. */
+/* A parent in a tree, linked to its own parent. */
 struct tn_branch {
     const struct tn_branch *up;
     struct tn_str id;
-    unsigned level; /* of its children */
+    unsigned level; /* level of its children */
 };
 /* The result of writing a value. */
 enum tn_written { NOTHING, NIL, WRITTEN, FAULTY, LISTED };
 
-/* Lists a->why at a->path. */
+/* Adds a->why to the faults, for the place a->path. */
 void tn_apply_list(struct tn_apply *a, bool rejects);
-/* Finds what scope reads of the node at `at`; its slots. */
+/* Finds the nodes that scope reads in the node at `at`; returns its slots. */
 uint32_t *tn_apply_scope(struct tn_apply *a, const struct tn_scope *scope, uint32_t at);
 bool tn_apply_eval(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
                    struct tn_value *v);
 void tn_apply_object(struct tn_apply *a, const struct tn_group *g, const uint32_t *slots,
                      struct tn_buf *out);
-/* A value before its operators; what a condition says. */
+/* The first gives a value before its operators; the second tests a condition. */
 bool tn_apply_from(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
                    struct tn_value *v);
 bool tn_apply_test(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots, bool *yes);
-/* Tells a->trace of the value that the member at a->path has got. */
+/* Reports to a->trace the value that was written at a->path. */
 void tn_apply_tell(struct tn_apply *a, const struct tn_member *f, const uint32_t *slots,
                    struct tn_str value);
 void tn_frame_text(const struct tn_frame_path *p, char *out, size_t n);
-/* "trim upper default x", and the word for where a value is from ("" for a path). */
+/* The first appends the operators, "trim upper default x". The second gives the word for the kind
+ * of source ("" for a path). */
 void tn_expr_ops(const struct tn_expr *e, struct tn_buf *out);
 const char *tn_from_word(enum tn_from from);
-/* The rows of a tree as a list. */
+/* Writes the rows of a tree as a list. */
 enum tn_written tn_tree_write(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
                               struct tn_buf *out);
-/* Text of an arena of the record at hand. */
+/* Copies a text into the arena of the current record. */
 struct tn_str tn_apply_keep(struct tn_apply *a, struct tn_str s);
 
-/* The value at a node of the record at hand. */
+/* The value at a node of the current record. */
 struct tn_value tn_apply_value(const struct tn_json *json, uint32_t at);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* apply.c - one record through a plan: find what is read, work it, write it. */
+/* apply.c - runs one record through a plan: finds what the plan reads, applies the operators,
+ * writes the output. */
 #include "mapping/apply.h"
 
 #include <assert.h>
@@ -14,14 +15,14 @@
 #include "mapping/coerce.h"
 #include "mapping/quick.h"
 
-/* The members of an object as the last one of its kind had them, in order.  Records of one stream
- * rarely differ in this, so each key is a comparison with the one that is expected. */
+/* The members of the last object of this kind, in order. Records of one stream rarely differ in
+ * them, so usually one comparison finds a key. */
 enum { SHAPE_MAX = 256, SHAPE_KEY = 58, SHAPE_AHEAD = 6 };
 
 struct tn_layout_entry {
     uint16_t n;
-    uint16_t kid;        /* of the place, in the order of named; NO_KID: nobody reads it */
-    char key[SHAPE_KEY]; /* as it stands between the quotes */
+    uint16_t kid;        /* index in `named` of the place that reads it; NO_KID: none does */
+    char key[SHAPE_KEY]; /* the bytes between the quotes */
 };
 struct tn_layout {
     struct tn_layout_entry *entries;
@@ -98,7 +99,7 @@ static bool is_secret(const struct tn_frame_path *p)
     return false;
 }
 
-/* Cuts at a character's edge. */
+/* Copies s and more, cut at the end of a character. */
 static void copy_cut(char *out, size_t room, struct tn_str s, const char *more)
 {
     size_t n = s.n < room - 1 ? s.n : room - 1 - strlen(more);
@@ -142,7 +143,7 @@ void tn_apply_list(struct tn_apply *a, bool rejects)
         snprintf(f->value, sizeof f->value, "(secret)");
     else
         value_text(a, &a->why.value, f->value, sizeof f->value);
-    /* what a script says may contain the value */
+    /* the message of a script may contain the value */
     bool hide = secret && a->why.kind != TN_E_mapping;
     copy_cut(f->text, sizeof f->text, hide ? TN_STR("the function failed") : tn_str(a->why.text),
              "...");
@@ -154,7 +155,7 @@ bool tn_apply_why(struct tn_apply *a, const struct tn_value *v, const char *fmt,
     va_start(ap, fmt);
     size_t n = (size_t)vsnprintf(a->why.text, sizeof a->why.text, fmt, ap);
     va_end(ap);
-    if (n >= sizeof a->why.text) { /* cut: at the edge of a character */
+    if (n >= sizeof a->why.text) { /* the text was cut, perhaps within a character */
         n = sizeof a->why.text - 1;
         while (n && ((unsigned char)a->why.text[n] & 0xC0) == 0x80) n--;
         while (n && !tn_utf8_valid(a->why.text, n)) n--;
@@ -213,7 +214,7 @@ static void learn(struct tn_layout *shape, const struct tn_place *place, const s
     }
 }
 
-/* Some entries on, for members that this record has not; SHAPE_MAX: not found. */
+/* Searches the next entries, because a record may lack some members. SHAPE_MAX: not found. */
 static uint32_t look_ahead(const struct tn_layout *shape, uint32_t i, const char *key, uint32_t n)
 {
     uint32_t end = i + SHAPE_AHEAD < shape->count ? i + SHAPE_AHEAD : shape->count;
@@ -250,7 +251,8 @@ static void read_members(struct tn_apply *a, const struct tn_place *place, uint3
 static void read_place(struct tn_apply *a, const struct tn_place *place, uint32_t *slots,
                        uint32_t at);
 
-/* Reads below the members of the node at `at`, which have been found. */
+/* Reads the places inside the members of the node at `at`; the members themselves were found
+ * before. */
 static void read_below(struct tn_apply *a, const struct tn_place *place, uint32_t *slots,
                        uint32_t at)
 {
@@ -279,7 +281,8 @@ uint32_t *tn_apply_scope(struct tn_apply *a, const struct tn_scope *scope, uint3
     return slots;
 }
 
-/* The record's own; the reader has found them already when it picked for this plan. */
+/* Fills the slots of the record itself. If the reader parsed the record with this plan's pick, it
+ * has found the members already. */
 static uint32_t *record_slots(struct tn_apply *a, uint32_t at)
 {
     const struct tn_json_head *head = tn_json_head(a->json);
@@ -337,8 +340,8 @@ static void collect(struct tn_apply *a, struct tn_jval v, const struct tn_step *
     }
 }
 
-/* A path with [*]: a list of all that it leads to.  A value that is no list counts as a list of
- * one. */
+/* The value of a path with [*]: a list of all values that it leads to. A value that is no list
+ * counts as a list of one. */
 static struct tn_value collected(struct tn_apply *a, const struct tn_expr *e, uint32_t at)
 {
     struct tn_value v = tn_apply_value(a->json, at);
@@ -366,7 +369,8 @@ struct tn_str tn_apply_keep(struct tn_apply *a, struct tn_str s)
     return (struct tn_str){tn_arena_strndup(&a->arena, s.p, s.n), s.n};
 }
 
-/* Takes the id of the parent in a tree, or the value that the path finds in the parent. */
+/* Gives the id of the parent in a tree or, if there is a path, the value at that path in the
+ * parent. */
 static void eval_parent(struct tn_apply *a, const struct tn_expr *e, struct tn_value *v)
 {
     const uint32_t *slots = a->slots + e->scope->first;
@@ -476,7 +480,7 @@ static void keep_answer(struct tn_apply *a, enum tn_fn_end end, const struct tn_
     a->answer_at = a->answer_count;
 }
 
-/* Takes the answer that the function gave before the record was left in the middle. */
+/* Takes an answer that a function gave before the record was paused. */
 static enum tn_fn_end answer_again(struct tn_apply *a, struct tn_err *err)
 {
     const struct tn_answer_of *k = &a->answers[a->answer_at++];
@@ -485,7 +489,7 @@ static enum tn_fn_end answer_again(struct tn_apply *a, struct tn_err *err)
     return k->end;
 }
 
-/* A record of many functions that are each quick enough gives way between two of them. */
+/* True: the functions of this record, each of them quick, have together used up the turn. */
 static bool turn_is_over(const struct tn_apply *a)
 {
     return a->called && tn_mono_us() - a->began_us >= TN_LIMIT_SLICE_MS * 1000;
@@ -551,7 +555,7 @@ static bool eval_fn(struct tn_apply *a, const struct tn_expr *e, const uint32_t 
     return true;
 }
 
-/* The value before the operators. */
+/* Gives the value before its operators. */
 bool tn_apply_from(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
                    struct tn_value *v)
 {
@@ -636,7 +640,7 @@ static void put_value(struct tn_buf *out, const struct tn_value *v)
     }
 }
 
-/* How deep a list or an object is nested, itself included. */
+/* How deeply lists and objects are nested in s, itself included. */
 static unsigned nesting(struct tn_str s)
 {
     unsigned depth = 0, most = 0;
@@ -655,7 +659,7 @@ static unsigned nesting(struct tn_str s)
     return most;
 }
 
-/* Would the output still be JSON that we read? */
+/* Can our JSON reader read the output with this value in it? */
 static bool fits(struct tn_apply *a, const struct tn_value *v)
 {
     unsigned outside = 0;
@@ -732,8 +736,8 @@ static enum tn_written write_choice(struct tn_apply *a, const struct tn_expr *e,
     return done;
 }
 
-/* Writes the value; v is then what was written if it was no object or list made here (type absent).
- */
+/* Writes the value of e. v becomes the value written; it is absent for a list or an object that was
+ * built here. */
 static enum tn_written write_expr(struct tn_apply *a, const struct tn_expr *e,
                                   const uint32_t *slots, struct tn_buf *out, struct tn_value *v)
 {
@@ -761,7 +765,7 @@ static enum tn_written write_expr(struct tn_apply *a, const struct tn_expr *e,
     return WRITTEN;
 }
 
-/* The source that a field without operators of its own is from. */
+/* The source of a field, or that of its first alternative. */
 static struct tn_str first_source(const struct tn_expr *e)
 {
     if (e->source.p || !e->item_count || !e->items[0]) return e->source;
@@ -789,7 +793,7 @@ void tn_apply_id(struct tn_apply *a, struct tn_str id)
     a->outcome->external_id = tn_buf_str(&a->id);
 }
 
-/* The external id: a text with something in it. */
+/* Sets the external id from a value, which has to be a text that is not empty. */
 static enum tn_written take_key(struct tn_apply *a, const struct tn_member *f, struct tn_value v)
 {
     a->why.line = f->line;
@@ -809,7 +813,7 @@ static enum tn_written take_key(struct tn_apply *a, const struct tn_member *f, s
     return WRITTEN;
 }
 
-/* After a fault: what the field's policy makes of it. */
+/* Applies the policy of a field to a fault of its value. */
 static enum tn_written settle(struct tn_apply *a, const struct tn_member *f, struct tn_buf *out,
                               size_t at, struct tn_value *v)
 {
@@ -821,7 +825,7 @@ static enum tn_written settle(struct tn_apply *a, const struct tn_member *f, str
     return WRITTEN;
 }
 
-/* The key where it is no field of the target: worked out like one, written nowhere. */
+/* Works out a key that is no field of the target, so it is not written. */
 static void find_key(struct tn_apply *a, const struct tn_member *key, const uint32_t *slots)
 {
     struct tn_frame_path here = {.member = key};
@@ -895,7 +899,7 @@ void tn_apply_trace(struct tn_apply *a, tn_trace_fn fn, void *arg)
     a->trace_arg = arg;
 }
 
-/* Also makes room, so that the fields of a usual record need not. */
+/* Can quick.c write this record? Also reserves room, so that it rarely has to check for room. */
 static bool may_be_quick(const struct tn_apply *a, struct tn_jval record, struct tn_buf *out)
 {
     enum { ROOM = 4096 };
@@ -928,7 +932,7 @@ void tn_apply_forget(struct tn_apply *a)
     a->paused = false;
 }
 
-/* Another record, or the same one again. */
+/* Begins a record, or continues a paused one. */
 static void begin_turn(struct tn_apply *a)
 {
     if (!a->paused) {
@@ -974,7 +978,7 @@ bool tn_apply_record(struct tn_apply *a, struct tn_jval record, struct tn_buf *o
         tn_apply_list(a, true);
     }
     o->ok = !a->rejected && !a->paused;
-    if (a->paused) { /* what was said of it so far will be said again */
+    if (a->paused) { /* these faults will be found again */
         o->paused = true;
         o->waits = a->waits;
         o->fault_count = o->listed = 0;
@@ -986,7 +990,8 @@ bool tn_apply_record(struct tn_apply *a, struct tn_jval record, struct tn_buf *o
 
 /* ---- hash ---- */
 
-/* A number of digits and a point alone, without the zeros at its end that say nothing. */
+/* Appends a number of only digits and a point, without trailing zeros. False: it has another
+ * form. */
 static bool plain_number(struct tn_str s, struct tn_buf *out)
 {
     const char *point = NULL;

@@ -7,7 +7,7 @@
 #include "base/time.h"
 #include "mapping/spec.h"
 
-enum { EXACT_DIGITS = 64 }; /* behind the point, when no scale is given */
+enum { EXACT_DIGITS = 64 }; /* digits behind the point when no scale is given */
 
 static bool is_digit(char c)
 {
@@ -20,7 +20,7 @@ static size_t digits_end(struct tn_str s, size_t i)
     return i;
 }
 
-/* Is s a JSON number but for leading zeros? */
+/* Is s a JSON number, except that it may have leading zeros? */
 static bool number_shape(struct tn_str s)
 {
     size_t i = s.n && s.p[0] == '-', end = digits_end(s, i);
@@ -41,7 +41,7 @@ static bool number_shape(struct tn_str s)
     return i == s.n;
 }
 
-/* Would the JSON reader take it? */
+/* Would our JSON reader accept it? */
 static bool readable(struct tn_str s)
 {
     struct tn_decimal d = {0};
@@ -73,7 +73,7 @@ bool tn_coerce_number(struct tn_str text, char room[TN_COERCE_MAX], struct tn_st
     return true;
 }
 
-/* Up to 18 digits and nothing else: the case that almost always is. */
+/* Reads the usual case: at most 18 digits and nothing else. */
 static bool small_int(struct tn_str s, int64_t *out)
 {
     size_t i = s.n && s.p[0] == '-';
@@ -101,7 +101,7 @@ int tn_coerce_compare(struct tn_str a, struct tn_str b)
     return order;
 }
 
-/* The text of d, which is cleared; false when it does not fit. */
+/* Puts the text of d into room, and clears d. False: ok is false, or the text does not fit. */
 static bool give_text(struct tn_decimal *d, bool ok, char room[TN_COERCE_MAX], struct tn_str *out)
 {
     struct tn_buf b;
@@ -117,7 +117,7 @@ static bool give_text(struct tn_decimal *d, bool ok, char room[TN_COERCE_MAX], s
     return ok;
 }
 
-/* One more in the last place; false when it would take a digit in front. */
+/* Adds one to the last digit. False: the number would need another digit in front. */
 static bool add_one(char *first, char *end)
 {
     while (end-- > first) {
@@ -128,8 +128,8 @@ static bool add_one(char *first, char *end)
     return false;
 }
 
-/* Puts zeros behind a number of digits and a point alone, or drops digits.  False: the long way has
- * to decide. */
+/* Rounds a number of only digits and a point: adds zeros or drops digits. False: the number or the
+ * rounding is not that simple, so tn_decimal has to do it. */
 static bool short_decimal(struct tn_str s, int64_t scale, int rounding, char room[TN_COERCE_MAX],
                           struct tn_str *out)
 {
@@ -220,7 +220,7 @@ bool tn_coerce_word(struct tn_str text, bool *out)
 }
 
 struct unit {
-    const char *name, *kind, *factor; /* factor: to the smallest unit of the kind, exact */
+    const char *name, *kind, *factor; /* factor: how many of the kind's smallest unit, exactly */
 };
 
 static const struct unit units[] = {
@@ -277,7 +277,7 @@ bool tn_coerce_unit(struct tn_str from, struct tn_str to, struct tn_str *factor,
     return true;
 }
 
-/* Exactly n digits at *s. */
+/* Takes exactly n digits off the front of s. */
 static inline bool take_digits(struct tn_str *s, size_t n, unsigned *out)
 {
     unsigned v = 0;
@@ -377,7 +377,7 @@ static bool read_epoch(struct tn_str s, int64_t unit, struct tn_moment *m)
 {
     int64_t v;
     s = tn_str_trim(s);
-    /* years 0001 to 9999 */
+    /* only the years 0001 to 9999 */
     if (!small_int(s, &v) || v > 253402300799999 / unit || v < -62135596800000 / unit) return false;
     from_ms(v * unit, m);
     return true;
@@ -413,7 +413,7 @@ static bool take_half(struct tn_str *s, int *half)
     return true;
 }
 
-/* One or two digits, spaces before them. */
+/* Takes one or two digits, which spaces may precede. */
 static bool take_loose(struct tn_str *s, unsigned *out)
 {
     while (take_char(s, ' ')) {
@@ -557,9 +557,9 @@ static inline uint64_t eight(const char *p)
     return v;
 }
 
-/* Whether the eight bytes at p are like form: a digit where that has 0, else the same.  A byte that
- * is not sets its high bit in the sum, or had it set before; what is carried over changes no
- * answer. */
+/* Do the eight bytes at p match form: a digit where form has 0, else the same byte? A byte that
+ * differs sets its high bit, in the sum or before it. A carry can only come from a byte that
+ * differs, so it changes no answer. */
 static inline bool like(const char *p, const char form[9])
 {
     char most[8];
@@ -573,7 +573,7 @@ static inline unsigned pair(const char *p)
     return (unsigned)(p[0] - '0') * 10 + (unsigned)(p[1] - '0');
 }
 
-/* Z or an offset that leaves the time on its day: minutes to take off. */
+/* Reads Z or an offset, as minutes to subtract. */
 static inline bool quick_offset(struct tn_str s, int *minutes)
 {
     *minutes = 0;

@@ -4,7 +4,8 @@
 #include "base/limits.h"
 #include "mapping/applier.h"
 
-/* A path that the mapping reads, names alone; below a tree's root its children's names repeat. */
+/* A path that the mapping reads, without indexes. Below root, the path may follow after any number
+ * of repetitions of children. */
 struct pattern {
     struct tn_str root, children, path;
     struct pattern *next;
@@ -18,9 +19,9 @@ struct seen {
 struct tn_coverage {
     struct tn_arena arena;
     struct pattern *patterns;
-    struct seen *fields; /* in the order of their coming */
+    struct seen *fields; /* in the order in which they were first seen */
     size_t count;
-    uint32_t *table; /* by path: index + 1 */
+    uint32_t *table; /* hash table by path, of index + 1 */
     struct tn_buf at;
 };
 
@@ -28,7 +29,7 @@ enum { TABLE = 32768 };
 
 /* ---- what is read ---- */
 
-/* Names of a path with points between, without indexes. */
+/* Joins prefix and the names of path with points, without indexes. */
 static struct tn_str names_of(struct tn_coverage *c, struct tn_str prefix, struct tn_str path)
 {
     struct tn_step step;
@@ -132,7 +133,8 @@ static void count_field(struct tn_coverage *c, struct tn_str path)
     c->fields[c->table[i] - 1].count++;
 }
 
-/* An empty list or object and null say nothing that could be lost. */
+/* Counts each value of v. Skips null and empty lists and objects, because nothing is lost with
+ * them. */
 static void walk(struct tn_coverage *c, struct tn_jval v)
 {
     size_t before = c->at.n;
@@ -157,7 +159,7 @@ void tn_coverage_add(struct tn_coverage *c, struct tn_jval record)
     walk(c, record);
 }
 
-/* Cuts prefix off s where a name ends there. */
+/* Takes prefix off the front of s if a name ends there. */
 static bool cut(struct tn_str *s, struct tn_str prefix)
 {
     if (!prefix.n) return true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* lineage.c - says of each value in the output where it came from.  Not on the hot path: it works
- * out once more which alternative was taken. */
+/* lineage.c - reports where each value of the output came from. It works out again which
+ * alternative was taken, which is slow, so it runs only when somebody traces. */
 #include <stdio.h>
 
 #include "base/limits.h"
@@ -14,7 +14,7 @@ static bool is_none(const struct tn_value *v)
     return v->type == TN_JSON_absent || v->type == TN_JSON_null;
 }
 
-/* The alternative that a first or a when takes; NULL: none. */
+/* Returns the alternative that a `first` or a `when` takes; NULL: none. */
 static const struct tn_expr *chosen(struct tn_apply *a, const struct tn_expr *e,
                                     const uint32_t *slots)
 {
@@ -35,7 +35,8 @@ static bool is_secret(const struct tn_frame_path *p)
     return false;
 }
 
-/* Paths in an element are told from the record on: "lines[2]." in front. */
+/* Appends the place of the current element, such as "lines[2].", so that paths begin at the
+ * record. */
 static void add_place(const struct tn_frame_path *p, char *out, size_t n)
 {
     if (!p) return;
@@ -62,7 +63,7 @@ void tn_apply_tell(struct tn_apply *a, const struct tn_member *f, const uint32_t
         e = e->from == TN_FROM_first || e->from == TN_FROM_when ? chosen(a, e, slots) : NULL;
     } while (e && n < CHAIN_MAX);
     e = chain[n - 1];
-    if (e->whole || e->from == TN_FROM_object) return; /* its parts are told one by one */
+    if (e->whole || e->from == TN_FROM_object) return; /* its parts are reported one by one */
     tn_buf_init(&how, TN_LIMIT_RECORD);
     tn_buf_adds(&how, tn_from_word(e->from));
     while (n--) {

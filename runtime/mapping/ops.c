@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ops.c - runs the operators on a value. */
+/* ops.c - runs operators on a value. */
 #include "base/json_tape.h"
 #include "mapping/applier.h"
 #include "mapping/coerce.h"
@@ -16,7 +16,7 @@ static void set_text(struct tn_value *v, struct tn_str s, bool clean)
     *v = (struct tn_value){.type = TN_JSON_string, .clean = clean, .s = s};
 }
 
-/* result stands in room, which ends with the caller, or in what v was made of. */
+/* Sets v to a number. result may lie in space, the caller's buffer; then it is copied. */
 static bool set_number(struct tn_apply *a, struct tn_value *v, struct tn_str result,
                        const char *space)
 {
@@ -30,7 +30,7 @@ static const char *what(const struct tn_value *v)
     return tn_json_type_name(v->type);
 }
 
-/* A text with escapes to its characters. */
+/* Turns a text with escapes into its characters. */
 static bool decode(struct tn_apply *a, struct tn_value *v)
 {
     struct tn_jval at = v->at;
@@ -95,7 +95,7 @@ static int64_t char_count(struct tn_str s)
     return n;
 }
 
-/* The byte at which the character number i (from 1) begins. */
+/* Returns the byte at which character number i (from 1) begins. */
 static size_t char_at(struct tn_str s, int64_t i)
 {
     size_t at = 0;
@@ -116,7 +116,7 @@ static struct tn_str substring(struct tn_str s, int64_t i, int64_t j)
     return (struct tn_str){s.p + from, to - from};
 }
 
-/* The buffer's bytes as the value's text, or a fault when they were too many. */
+/* Takes the text in a->side as the value; a fault if the text was too long. */
 static bool take_side(struct tn_apply *a, struct tn_value *v, bool clean)
 {
     if (a->side.failed) return tn_apply_why(a, v, "the result is too long");
@@ -217,7 +217,7 @@ static bool text_op(struct tn_apply *a, const struct tn_do *d, struct tn_value *
 
 /* ---- numbers ---- */
 
-/* The lexeme of a number or of a text that is one; may stand in room. */
+/* Gives the lexeme of a number, or of a text that is a number; it may lie in space. */
 static bool lexeme_of(struct tn_apply *a, const struct tn_value *v, char space[TN_COERCE_MAX],
                       struct tn_str *out)
 {
@@ -229,7 +229,7 @@ static bool lexeme_of(struct tn_apply *a, const struct tn_value *v, char space[T
     if (v->type != TN_JSON_string) return tn_apply_why(a, v, "expected a number, got %s", what(v));
     if (!tn_op_text(a, &text)) return false;
     if (tn_coerce_number(text.s, space, out)) return true;
-    return tn_apply_why(a, v, "expected a number, got a text that is none");
+    return tn_apply_why(a, v, "expected a number, got a text that is not a number");
 }
 
 static bool in_range(struct tn_apply *a, const struct tn_do *d, const struct tn_value *v,
@@ -305,7 +305,7 @@ static bool boolean(struct tn_apply *a, const struct tn_do *d, struct tn_value *
     }
     if (!tn_coerce_word(text.s, &yes))
         return tn_apply_why(a, v, "expected true or false, yes or no, 1 or 0%s",
-                            d->rows.entries ? ", or a word of the field's own" : "");
+                            d->rows.entries ? ", or a word that the field declares" : "");
     *v = (struct tn_value){.type = TN_JSON_bool, .canonical = true};
     v->s = yes ? TN_STR("true") : TN_STR("false");
     return true;
@@ -336,13 +336,14 @@ static bool time_op(struct tn_apply *a, const struct tn_do *d, struct tn_value *
     if (!moment(a, d, v, &m)) return false;
     if (!tn_moment_utc(&m, d->zone, out)) {
         if (m.zoned || d->zone) return tn_apply_why(a, v, "the year is not in 0001 ... 9999");
-        return tn_apply_why(a, v, "the time has no zone: add zone = \"UTC\" or the source's own");
+        return tn_apply_why(a, v,
+                            "the time has no zone: add zone = \"UTC\" or the zone of the source");
     }
     set_text(v, (struct tn_str){out, TN_MOMENT_LEN}, true);
     return true;
 }
 
-/* A time or date of ours as the other side writes it. */
+/* Writes a time or date of ours in the form of the other system. */
 static bool moment_out(struct tn_apply *a, const struct tn_do *d, struct tn_value *v)
 {
     struct tn_value text = *v;
@@ -366,8 +367,8 @@ static bool moment_out(struct tn_apply *a, const struct tn_do *d, struct tn_valu
     return true;
 }
 
-/* Where the literals 1 ... n of a template lie in s (0 has been cut off), each as early or as late
- * as can be.  False: they do not. */
+/* Finds the literals 1 ... n of a template in s (literal 0 was removed), each as early or as late
+ * as possible. False: s does not contain them. */
 static bool place_literals(const struct tn_do *d, struct tn_str s, bool late, size_t *at)
 {
     size_t n = d->part_count, from = 0, to = s.n;
@@ -392,7 +393,8 @@ static bool place_literals(const struct tn_do *d, struct tn_str s, bool late, si
     return true;
 }
 
-/* Undoes a template.  A text that it could have made in more than one way is a fault. */
+/* Takes value number d->i out of a text that a template made. A text that the template could have
+ * made in two ways is a fault. */
 static bool unpick(struct tn_apply *a, const struct tn_do *d, struct tn_value *v)
 {
     size_t early[20], late[20], n = d->part_count, i = (size_t)d->i;
@@ -407,7 +409,8 @@ static bool unpick(struct tn_apply *a, const struct tn_do *d, struct tn_value *v
         return tn_apply_why(a, &whole, "the template cannot have made this text");
     for (size_t k = 1; k < n; k++)
         if (early[k] != late[k])
-            return tn_apply_why(a, &whole, "the text can be taken apart in more than one way");
+            return tn_apply_why(a, &whole,
+                                "the template can have made this text in more than one way");
     size_t from = i ? early[i] + d->parts[i].literal.n : 0;
     set_text(v, (struct tn_str){s.p + from, early[i + 1] - from}, v->clean);
     return true;

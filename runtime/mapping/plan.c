@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* plan.c - from a spec to a plan: everything that can be known before the first record. */
+/* plan.c - compiles a spec into a plan: works out all that can be known before the first record. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,11 +15,11 @@ struct maker {
     struct tn_plan *plan;
     const struct tn_spec *spec;
     struct tn_err *err;
-    struct tn_scope *scope;  /* that paths are added to */
-    struct tn_scope *parent; /* inside a tree: that of the parent */
+    struct tn_scope *scope;  /* the scope to which paths are added */
+    struct tn_scope *parent; /* inside a tree: the parent's scope */
     struct tn_scope **last_scope;
-    struct tn_json *json; /* for constants */
-    char field[128];      /* path of the target field at hand */
+    struct tn_json *json; /* parses constants */
+    char field[128];      /* path of the current target field */
     int line;
     unsigned depth;
 };
@@ -30,7 +30,7 @@ static struct tn_str keep(struct maker *m, struct tn_str s)
     return (struct tn_str){tn_arena_strndup(&m->plan->arena, s.p, s.n), s.n};
 }
 
-/* With what quick.c may read behind it. */
+/* Copies s, with TN_WIDE readable bytes behind it for quick.c. */
 static struct tn_str keep_wide(struct maker *m, struct tn_str s)
 {
     char *p = tn_arena_alloc(&m->plan->arena, s.n + TN_WIDE);
@@ -43,7 +43,7 @@ static void *room(struct maker *m, size_t count, size_t size)
     return tn_arena_alloc(&m->plan->arena, count * size);
 }
 
-/* Fills err with the position; false. */
+/* Fills err with the position. Returns false. */
 static bool fault(struct maker *m, int line, const char *fmt, ...) TN_PRINTF(3, 4);
 static bool fault(struct maker *m, int line, const char *fmt, ...)
 {
@@ -59,12 +59,12 @@ static bool fault(struct maker *m, int line, const char *fmt, ...)
 static bool utf8(struct maker *m, struct tn_str s, int line)
 {
     if (!s.p || tn_utf8_valid(s.p, s.n)) return true;
-    return fault(m, line, "a text of it is no UTF-8");
+    return fault(m, line, "it has a text that is not UTF-8");
 }
 
 /* ---- constants ---- */
 
-/* JSON to a value that owns its text. */
+/* Turns JSON into a value that owns its text. */
 static bool make_const(struct maker *m, struct tn_str json, const char *what, int line,
                        struct tn_value *out)
 {
@@ -87,7 +87,7 @@ static bool make_const(struct maker *m, struct tn_str json, const char *what, in
     return true;
 }
 
-/* The same for what a test compares with: scalars, texts decoded. */
+/* The same for a value that a test compares with: it has to be a scalar, and a text is decoded. */
 static bool make_arg(struct maker *m, struct tn_str json, int line, struct tn_value *out)
 {
     if (!make_const(m, json, "the value of a test", line, out)) return false;
@@ -122,14 +122,14 @@ bool tn_path_step(struct tn_str *s, bool first, struct tn_step *out, const char 
             uint64_t index = 0;
             out->any = tn_str_is(in, "*");
             if (!out->any && (!tn_str_u64(in, &index) || index > INDEX_MAX))
-                return *why = "in [ ] stands a number from 0, * or a name in quotes", false;
+                return *why = "[ ] takes a number from 0, * or a name in quotes", false;
             out->index = (uint32_t)index;
         }
         s->n -= (size_t)(end + 1 - s->p);
         s->p = end + 1;
         return true;
     }
-    if (!first && s->p[0] != '.') return *why = "after ] comes . or [", false;
+    if (!first && s->p[0] != '.') return *why = "] has to be followed by . or [", false;
     if (!first) {
         s->p++;
         s->n--;
@@ -228,7 +228,7 @@ static bool make_rows(struct maker *m, const struct tn_spec_op *s, struct tn_do 
     tn_names_build(&d->rows, &m->plan->arena, keys, s->row_count, s->op == TN_OP_boolean);
     for (size_t i = 0; i < s->row_count; i++)
         if (tn_names_get(&d->rows, keys[i]) != (int32_t)i)
-            return fault(m, s->line, "\"%.*s\" stands in it twice", TN_FMT(keys[i]));
+            return fault(m, s->line, "it has \"%.*s\" twice", TN_FMT(keys[i]));
     d->values = values;
     d->has_other = s->other.p != NULL;
     return !d->has_other || make_const(m, s->other, "default", s->line, &d->other);
@@ -242,7 +242,8 @@ static bool scale_ok(struct maker *m, const struct tn_spec_op *s)
 
 static bool next_part(struct maker *m, struct tn_str *s, int line, struct tn_part *out);
 
-/* The literals of a template.  The paths in it are of the other side: they are not read here. */
+/* Splits a template into its literals. Its paths belong to the other system's record, so they are
+ * read in a scope of their own, which is dropped. */
 static bool make_unpick(struct maker *m, const struct tn_spec_op *s, struct tn_do *d)
 {
     struct tn_scope elsewhere = {.slots = 1}, *scope = m->scope;
@@ -286,7 +287,7 @@ static bool make_op(struct maker *m, const struct tn_spec_op *s, struct tn_do *d
     case TN_OP_boolean: return make_rows(m, s, d);
     case TN_OP_unit:
         if (!tn_coerce_unit(s->a, s->b, &d->a, &d->b))
-            return fault(m, s->line, "no way from the unit \"%.*s\" to \"%.*s\"", TN_FMT(s->a),
+            return fault(m, s->line, "cannot convert the unit \"%.*s\" to \"%.*s\"", TN_FMT(s->a),
                          TN_FMT(s->b));
         return scale_ok(m, s);
     case TN_OP_replace:
@@ -294,9 +295,9 @@ static bool make_op(struct maker *m, const struct tn_spec_op *s, struct tn_do *d
         if (!s->a.n) return fault(m, s->line, "the text to look for is empty");
         break;
     case TN_OP_pad:
-        if (s->i < 1 || s->i > 1024) return fault(m, s->line, "pad is to 1 ... 1024 characters");
+        if (s->i < 1 || s->i > 1024) return fault(m, s->line, "pad takes a length of 1 to 1024");
         if (s->a.n != 1 || (unsigned char)s->a.p[0] < 0x20 || (unsigned char)s->a.p[0] > 0x7e)
-            return fault(m, s->line, "pad is with one ASCII character");
+            return fault(m, s->line, "pad takes one ASCII character");
         break;
     default: break;
     }
@@ -333,7 +334,8 @@ static const struct tn_expr *path_expr(struct maker *m, struct tn_str path, int 
     return make_path(m, path, line, e) ? e : NULL;
 }
 
-/* One piece of a template: text up to a brace, {{ and }} taken for one, then perhaps {path}. */
+/* Takes one part off a template: text up to a brace ({{ and }} stand for single ones), then perhaps
+ * {path}. */
 static bool next_part(struct maker *m, struct tn_str *s, int line, struct tn_part *out)
 {
     char *text = room(m, s->n + TN_WIDE, 1);
@@ -341,7 +343,7 @@ static bool next_part(struct maker *m, struct tn_str *s, int line, struct tn_par
     out->value = NULL;
     while (i < s->n) {
         bool twice = i + 1 < s->n && s->p[i + 1] == s->p[i];
-        if (s->p[i] == '}' && !twice) return fault(m, line, "a } without {; a brace itself is }}");
+        if (s->p[i] == '}' && !twice) return fault(m, line, "a } without {; write }} for a brace");
         if (s->p[i] == '{' && !twice) break;
         i += s->p[i] == '{' || s->p[i] == '}';
         text[n++] = s->p[i++];
@@ -349,7 +351,7 @@ static bool next_part(struct maker *m, struct tn_str *s, int line, struct tn_par
     out->literal = (struct tn_str){text, n};
     if (i < s->n) {
         const char *end = memchr(s->p + i, '}', s->n - i);
-        if (!end) return fault(m, line, "a { without }; a brace itself is {{");
+        if (!end) return fault(m, line, "a { without }; write {{ for a brace");
         struct tn_str path = {s->p + i + 1, (size_t)(end - s->p) - i - 1};
         if (!path.n) return fault(m, line, "{} has to name a source field");
         out->value = path_expr(m, path, line);
@@ -421,7 +423,7 @@ static bool make_when(struct maker *m, const struct tn_spec_value *v, struct tn_
 static void open_scope(struct maker *m)
 {
     struct tn_scope *scope = room(m, 1, sizeof *scope);
-    scope->slots = 1; /* slot 0 is the whole */
+    scope->slots = 1; /* slot 0 is the record or element itself */
     *m->last_scope = scope;
     m->last_scope = &scope->next;
     m->scope = scope;
@@ -442,7 +444,7 @@ static bool make_each(struct maker *m, const struct tn_spec_value *v, struct tn_
     return e->group != NULL;
 }
 
-/* A path in the scope of the parent or of the child. */
+/* Compiles a path in the scope of the parent or of the child. */
 static const struct tn_expr *tree_path(struct maker *m, struct tn_scope *scope, struct tn_str path,
                                        int line, const char *what)
 {
@@ -487,7 +489,7 @@ static bool make_tree(struct maker *m, const struct tn_spec_value *v, struct tn_
 static bool make_parent(struct maker *m, const struct tn_spec_value *v, struct tn_expr *e)
 {
     struct tn_scope *outer = m->scope;
-    if (!m->parent) return fault(m, v->line, "parent and level stand only in what flatten sets");
+    if (!m->parent) return fault(m, v->line, "parent and level work only inside flatten");
     if (v->from == TN_FROM_level) return true;
     m->scope = m->parent;
     bool ok = make_path(m, v->text, v->line, e);
@@ -498,8 +500,7 @@ static bool make_parent(struct maker *m, const struct tn_spec_value *v, struct t
 
 static bool make_fn(struct maker *m, const struct tn_spec_value *v, struct tn_expr *e)
 {
-    if (!m->spec->fn || v->fn < 0)
-        return fault(m, v->line, "there is nothing to run a function with");
+    if (!m->spec->fn || v->fn < 0) return fault(m, v->line, "a function cannot be run here");
     e->fn = v->fn;
     m->plan->functions++;
     return true;
@@ -595,7 +596,7 @@ static bool make_member(struct maker *m, const struct tn_spec_field *f, struct t
     return true;
 }
 
-/* Byte order of the names, which is that of the canonical form. */
+/* Byte order of the names, as in the canonical form. */
 static bool name_before(struct tn_str a, struct tn_str b)
 {
     size_t n = a.n < b.n ? a.n : b.n;
@@ -654,7 +655,7 @@ static void build_names(struct maker *m, struct tn_place *place)
 
 static void number_slots(struct maker *m)
 {
-    struct tn_scope *s = m->plan->scope; /* the record's own, then those of its lists */
+    struct tn_scope *s = m->plan->scope; /* the record's scope, then those of its lists */
     const struct tn_place *root = &s->root;
     do {
         s->first = m->plan->slots;
@@ -664,7 +665,7 @@ static void number_slots(struct maker *m)
     m->plan->pick = (struct tn_json_pick){root->names, (uint32_t)root->named_count};
 }
 
-/* A key with an expression of its own is made like a field, but is not in the output. */
+/* Compiles a key that has an expression of its own: like a field, but it is not in the output. */
 static bool make_key(struct maker *m)
 {
     const struct tn_spec_value *v = m->spec->key_value;
@@ -788,7 +789,7 @@ void tn_expr_ops(const struct tn_expr *e, struct tn_buf *out)
         tn_buf_addf(out, "%sdefault %.*s", e->op_count ? " " : "", TN_FMT(e->fallback.s));
 }
 
-/* Writes the rest of the line behind the member's name. */
+/* Appends the rest of the line, behind the member's name. */
 static void explain_member(const struct tn_plan *plan, const struct tn_member *f,
                            const char *prefix, struct tn_buf *out)
 {

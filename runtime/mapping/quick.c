@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* quick.c - the fields that most mappings are made of, written straight from the source to the
- * target.  Any value that is unusual (an escape, another type, a fault) is left to apply.c.  Both
- * give the same result for every value; this file may only be faster. */
+/* quick.c - writes the usual kinds of fields straight from the source to the target. It leaves
+ * unusual values (an escape, another type, a fault) to apply.c. Both give the same result for every
+ * value; this file is only faster. */
 #include "base/json_tape.h"
 #include "mapping/applier.h"
 #include "mapping/coerce.h"
@@ -55,14 +55,14 @@ static enum tn_quick quick_template(const struct tn_expr *e)
     return TN_QUICK_template;
 }
 
-/* Nothing but a member of the record. */
+/* Is e just a member of the record? */
 static bool is_plain_path(const struct tn_expr *e)
 {
     return e->from == TN_FROM_path && !e->step_count && !e->op_count && !e->has_fallback;
 }
 
-/* If all alternatives are plain paths, the first that is there is taken like a path; otherwise each
- * is tried. */
+/* If all alternatives are plain paths, the reader finds the first one that is there, like one path;
+ * otherwise each is tried. */
 static enum tn_quick quick_first(const struct tn_expr *e)
 {
     bool plain = true, quick = !e->op_count;
@@ -91,17 +91,17 @@ void tn_quick_plan(struct tn_expr *e)
 
 struct pen {
     char *w, *end;
-    enum tn_form form; /* of what was written last */
+    enum tn_form form; /* of the value written last */
 };
-enum done { LONG_WAY, WROTE, ABSENT, NULLED }; /* of the last two nothing is written */
+enum done { LONG_WAY, WROTE, ABSENT, NULLED }; /* for the last two nothing was written */
 
 static inline bool has_room(const struct pen *p, size_t n)
 {
     return (size_t)(p->end - p->w) >= n + TN_WIDE;
 }
 
-/* Copies more than it has to, without a loop for what is short: TN_WIDE bytes behind s are there to
- * be read, and as many behind what is written to be overwritten. */
+/* Copies s in steps of TN_WIDE bytes, so that a short text needs no loop. So TN_WIDE bytes behind s
+ * must be readable, and as many behind the target writable. */
 static inline void put_wide(struct pen *p, struct tn_str s)
 {
     for (size_t i = 0; i < s.n; i += TN_WIDE) memcpy(p->w + i, s.p + i, TN_WIDE);
@@ -132,7 +132,7 @@ static enum done put_none(struct pen *p, const struct tn_expr *e, enum tn_json_t
     return type == TN_JSON_null ? NULLED : ABSENT;
 }
 
-/* A node of the record at hand. */
+/* A node of the current record. */
 struct source {
     enum tn_json_type type;
     uint32_t info;
@@ -148,7 +148,7 @@ static inline struct source source_at(const struct tn_apply *a, uint32_t at)
                            .raw = {head->text + n->start, n->end - n->start}};
 }
 
-/* The text of a scalar in which nothing needs an escape. */
+/* Gets the text of a scalar in which nothing needs an escape. */
 static inline bool plain_text(const struct source *s, struct tn_str *out)
 {
     *out = s->raw;
@@ -187,7 +187,7 @@ static inline enum done put_lookup(struct pen *p, const struct source *s, const 
     if (!plain_text(s, &key)) return LONG_WAY;
     int32_t row = tn_names_get(&d->rows, key);
     if (row != TN_NAMES_NONE) return put_const(p, &d->values[row]);
-    /* a number may stand in the table in another form */
+    /* the table may have the same number in another form */
     return d->has_other && s->type != TN_JSON_number ? put_const(p, &d->other) : LONG_WAY;
 }
 
@@ -307,7 +307,7 @@ static enum done put_first(struct tn_apply *a, struct pen *p, const struct tn_ex
     return done >= ABSENT && e->none ? put_const(p, e->none) : done;
 }
 
-/* The value of a field, or null in its place. */
+/* Writes the value of a field, or its substitute for null. */
 static inline enum done put_field(struct tn_apply *a, struct pen *p, const struct tn_member *f,
                                   const uint32_t *slots)
 {
@@ -321,7 +321,7 @@ static inline enum done put_field(struct tn_apply *a, struct pen *p, const struc
     return WROTE;
 }
 
-/* The external id is the text just written; not if that was none, or empty. */
+/* Takes the text just written as the external id. False: it is no text, or is empty. */
 static bool take_key(struct tn_apply *a, const struct pen *p, const char *value)
 {
     size_t n = (size_t)(p->w - value);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* reverse.c - the inverse of each field and operator, put together as a spec. */
+/* reverse.c - inverts each field and operator of a mapping, and makes a spec of the result. */
 #include "mapping/reverse.h"
 
 #include <stdio.h>
@@ -9,22 +9,22 @@
 
 enum { OPS_MAX = 128, ENTRIES_MAX = 2048 };
 
-/* One value to be sent: their path, and how it is made from ours. */
+/* One value to send: its path in their record, and how it is made from our record. */
 struct entry {
     struct tn_str theirs;
     struct tn_spec_value *value;
     int line;
-    const struct tn_spec_field *said; /* where the mapping's out says it */
+    const struct tn_spec_field *said; /* the row of the mapping's `out` that declares it */
 };
 
-/* A record of theirs under way: nested names. */
+/* Their record while it is built: nested names. */
 struct node {
     struct tn_str name;
-    const struct entry *leaf; /* NULL: an object */
+    const struct entry *leaf; /* NULL: the node is an object */
     struct node *kids, *next;
 };
 
-/* Operators that undo others, in the order in which they are to run. */
+/* Operators that undo others, in the order in which they have to run. */
 struct chain {
     struct tn_spec_op ops[OPS_MAX];
     size_t n;
@@ -36,7 +36,7 @@ struct back {
     size_t out_count;
     struct entry *entries;
     size_t count;
-    enum tn_way way; /* of the field at hand: the worst so far */
+    enum tn_way way; /* of the current field: the worst result so far */
     const char *why;
 };
 
@@ -59,7 +59,7 @@ static struct tn_str print(struct back *b, const char *fmt, ...)
     return (struct tn_str){p, n};
 }
 
-/* "outer.name", with the name in ["..."] where it would not be read as one. */
+/* Joins outer and name with a point, or as outer["name"] if the name has a point or bracket. */
 static struct tn_str below(struct back *b, struct tn_str outer, struct tn_str name)
 {
     bool plain = name.n && !memchr(name.p, '.', name.n) && !memchr(name.p, '[', name.n);
@@ -88,7 +88,8 @@ static bool is_quoted(struct tn_str json)
     return json.n && json.p[0] == '"';
 }
 
-/* Words of a look-up, values to keys; texts of both with escapes are left to those who say out. */
+/* Turns a look-up around: its values become keys. Texts with escapes are refused: the mapping's
+ * `out` has to declare such a field. */
 static bool swap_rows(struct back *b, const struct tn_spec_op *op, struct tn_spec_op *out)
 {
     struct tn_spec_row *rows = room(b, op->row_count, sizeof *rows);
@@ -143,11 +144,11 @@ static void undo_time(struct back *b, const struct tn_spec_op *op, struct tn_spe
     *none = !op->a.p;
     *out = *op;
     out->op = date ? TN_OP_date_out : TN_OP_time_out;
-    if (date || *none) settles(b, date ? "the time of day is gone" : "it is sent in UTC");
+    if (date || *none) settles(b, date ? "the time of day is lost" : "it is sent in UTC");
 }
 
-/* Makes the operator that undoes op; *none: nothing has to be undone.  before is the operator that
- * ran before it. */
+/* Makes the operator that undoes op; *none: there is nothing to undo. before is the operator that
+ * ran before op. */
 static bool undo(struct back *b, const struct tn_spec_op *op, const struct tn_spec_op *before,
                  struct tn_spec_op *out, bool *none)
 {
@@ -195,12 +196,12 @@ static bool undo(struct back *b, const struct tn_spec_op *op, const struct tn_sp
         out->b = op->a;
         if (op->i >= 0) settles(b, "it is rounded both ways");
         return true;
-    case TN_OP_substring: return one_way(b, "a part of a text does not say the rest");
+    case TN_OP_substring: return one_way(b, "a part of the text does not tell the rest");
     default: return one_way(b, "the operator cannot be undone");
     }
 }
 
-/* Appends to chain what undoes v's operators and default, the last one first. */
+/* Appends to chain the operators that undo v's operators and default, the last one first. */
 static bool undo_all(struct back *b, const struct tn_spec_value *v, struct chain *chain)
 {
     if (v->fallback.p) settles(b, "the default comes back as a value");
@@ -217,14 +218,14 @@ static bool undo_all(struct back *b, const struct tn_spec_value *v, struct chain
 
 /* ---- values ---- */
 
-/* Names alone lead to a place that can be made. */
+/* A path of only names can be built in a new record; an element of a list cannot. */
 static bool can_be_made(struct back *b, struct tn_str path)
 {
     struct tn_step step;
     const char *why;
     if (!path.n) return one_way(b, "it is the record as a whole");
     for (bool first = true; path.n; first = false) {
-        if (!tn_path_step(&path, first, &step, &why)) return one_way(b, "its path is no path");
+        if (!tn_path_step(&path, first, &step, &why)) return one_way(b, "its path is not valid");
         if (!step.name.p) return one_way(b, "it comes from one element of a list");
     }
     return true;
@@ -250,7 +251,8 @@ static bool add(struct back *b, struct tn_str theirs, struct tn_str ours, int li
 static bool invert(struct back *b, const struct tn_spec_value *v, struct tn_str ours,
                    struct chain *chain);
 
-/* "{": a path ends at "}"; the text between two paths has to be there to find the border. */
+/* Inverts a template: each of its paths is sent from a part of our text. Between two paths there
+ * must be text, or their border cannot be found. */
 static bool invert_template(struct back *b, const struct tn_spec_value *v, struct tn_str ours,
                             struct chain *chain)
 {
@@ -262,7 +264,7 @@ static bool invert_template(struct back *b, const struct tn_spec_value *v, struc
             i++;
         else if (s.p[i] == '{') {
             const char *end = memchr(s.p + i, '}', s.n - i);
-            if (!end) return one_way(b, "its template is none");
+            if (!end) return one_way(b, "its template is not valid");
             struct tn_str path = {s.p + i + 1, (size_t)(end - s.p) - i - 1};
             struct tn_spec_op part = {
                 .op = TN_OP_unpick, .line = v->line, .a = v->text, .i = (int64_t)number++};
@@ -283,7 +285,7 @@ static bool invert_template(struct back *b, const struct tn_spec_value *v, struc
     return true;
 }
 
-/* The first source alone: a value put into a later one is hidden where the first is there. */
+/* Inverts only the first source: a value sent to a later one would be hidden by the first. */
 static bool invert_first(struct back *b, const struct tn_spec_value *v, struct tn_str ours,
                          struct chain *chain)
 {
@@ -296,7 +298,7 @@ static const struct tn_spec_field *collect(struct back *b, size_t from, size_t *
 static void invert_fields(struct back *b, const struct tn_spec_field *f, size_t n,
                           struct tn_str ours, struct tn_str shown);
 
-/* A list of ours, element by element. */
+/* Inverts a list, element by element. */
 static bool invert_each(struct back *b, const struct tn_spec_value *v, struct tn_str ours,
                         struct tn_str shown)
 {
@@ -327,9 +329,9 @@ static bool invert(struct back *b, const struct tn_spec_value *v, struct tn_str 
         return true;
     case TN_FROM_template: return invert_template(b, v, ours, chain);
     case TN_FROM_first: return invert_first(b, v, ours, chain);
-    case TN_FROM_when: return one_way(b, "the chosen value does not tell the condition");
+    case TN_FROM_when: return one_way(b, "the chosen value does not tell what the condition was");
     case TN_FROM_fn: return one_way(b, "it is a function");
-    case TN_FROM_tree: return one_way(b, "rows do not make a tree again");
+    case TN_FROM_tree: return one_way(b, "rows cannot be turned back into a tree");
     default: return one_way(b, "an object or a list cannot stand here");
     }
 }
@@ -343,7 +345,7 @@ static struct tn_str theirs_of(const struct tn_spec_value *v)
     return v->item_count && v->items[0] ? theirs_of(v->items[0]) : (struct tn_str){"", 0};
 }
 
-/* Does v read the field `name` of ours? */
+/* Does v read our field `name`? */
 static bool reads(const struct tn_spec_value *v, struct tn_str name)
 {
     char part[300];
@@ -358,7 +360,7 @@ static bool reads(const struct tn_spec_value *v, struct tn_str name)
     return false;
 }
 
-/* Does the mapping's out speak of this field? */
+/* Does the mapping's `out` declare this field? */
 static bool is_said(const struct back *b, struct tn_str target, struct tn_str theirs)
 {
     for (size_t i = 0; i < b->out_count; i++)
@@ -421,7 +423,8 @@ static void invert_fields(struct back *b, const struct tn_spec_field *f, size_t 
 
 /* ---- their record ---- */
 
-/* False: another value stands there, or above or below. */
+/* Adds a value to the tree of their record. False: its place, one above or one below has a value
+ * already. */
 static bool plant(struct back *b, struct node *root, const struct entry *e)
 {
     struct tn_str path = e->theirs;

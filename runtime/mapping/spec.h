@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* spec.h - a mapping declared as data: what plan.h compiles.  The texts and rows that it points to
- * stay the property of the declarer. */
+/* spec.h - a mapping declared as data, which plan.h compiles. The code that declares it owns the
+ * texts and rows that it points to. */
 #ifndef TN_MAPPING_SPEC_H
 #define TN_MAPPING_SPEC_H
 
@@ -9,14 +9,13 @@
 #include "base/json.h"
 #include "base/str.h"
 
-/* A field given as a function.  It writes exactly one value to out, or nothing (the field is
- * absent).  failed: err says why, with kind budget when the function used up its time or memory.
- * record is the source record, or the element of a list that the field is of.  It must not apply
- * the same plan.
- * stream: NULL, or the function may pause.  Once it has called wake it is called again, before any
- * other function. */
+/* Runs a field that is a function. It writes one value to out, or nothing: then the field is
+ * absent. On failure err says why; kind budget means that it used up its time or memory. record is
+ * the source record, or the element of a list to which the field belongs. It must not apply the
+ * same plan. stream NULL: it may not pause. After a pause it calls wake; then it is called again,
+ * before any other function. */
 struct tn_fn_stream {
-    void *session; /* what the functions keep from call to call; NULL at first */
+    void *session; /* data that the functions keep between calls; NULL at first */
     void (*wake)(void *arg);
     void *arg;
 };
@@ -30,62 +29,64 @@ typedef void (*tn_plan_end_fn)(void *arg, void *session);
 enum tn_from {
     TN_FROM_path,     /* text: a.b, a[0], a[*].b, ["odd.name"]; "" is the record itself */
     TN_FROM_const,    /* text: JSON */
-    TN_FROM_template, /* text: "{path}-{path}"; {{ and }} are braces; absent when a part is */
-    TN_FROM_first,    /* items: the first that is there and not null */
+    TN_FROM_template, /* text: "{path}-{path}"; {{ and }} are braces; absent if a part is */
+    TN_FROM_first,    /* items: takes the first that is neither absent nor null */
     TN_FROM_when,     /* items: subject, then, otherwise (may be NULL); test, args */
     TN_FROM_object,   /* fields: a nested object over the same record */
-    TN_FROM_each,     /* text: path of an array (one object counts as an array of one); fields */
-    TN_FROM_tree,     /* text: path of a node or a list of nodes; children, id, root_id, fields: one
-                         row for each child under its parent, parents first */
-    TN_FROM_parent,   /* in a tree's fields: text is a path in the parent; "" its id */
+    TN_FROM_each,     /* text: path of an array (an object counts as an array of one); fields */
+    TN_FROM_tree,     /* text: path of a node or a list of nodes; children, id, root_id, fields:
+                         gives one row for each child under its parent, parents first */
+    TN_FROM_parent,   /* in a tree's fields; text: path in the parent; "": its id */
     TN_FROM_level,    /* in a tree's fields: 1 for the children of the root, and so on */
     TN_FROM_fn        /* fn */
 };
 
-/* The question of a TN_FROM_when.  args are JSON scalars; numbers compare exactly by value. */
+/* The test of a TN_FROM_when. args are JSON scalars; numbers compare exactly by value. */
 enum tn_test { TN_TEST_is, TN_TEST_is_not, TN_TEST_present, TN_TEST_above, TN_TEST_below };
 
-/* One step of an operator chain, in the order in which it was declared.  A step never sees absent
- * or null, which pass unchanged; only a look-up that has a default takes them. */
+/* Operators, in the order of the declaration. Absent and null pass all of them unchanged; only a
+ * look-up that has a default accepts them. */
 enum tn_op {
-    TN_OP_text,  /* number: its lexeme; boolean: its word; text: itself; else a fault */
+    TN_OP_text,  /* gives a number's lexeme, a boolean's word, a text as it is; else a fault */
     TN_OP_trim,  /* white space at both ends */
     TN_OP_upper, /* ASCII letters only */
     TN_OP_lower,
-    TN_OP_substring, /* i first, j last character from 1, negative from the end, as in Lua */
-    TN_OP_replace,   /* a by b, all of them, plain text */
-    TN_OP_pad,       /* to i characters with the character a; mode: 0 on the left, 1 on the right */
-    TN_OP_split,     /* at a: an array of texts */
-    TN_OP_join,      /* an array of scalars to one text, with a between */
-    TN_OP_number,  /* a number or a text that is one; digits are kept; a least, b most or absent */
-    TN_OP_integer, /* as number, but whole: 7.0 and "7" give 7 */
-    TN_OP_decimal, /* i digits after the point (-1: as they are); mode: tn_round; j: 1 as text */
+    TN_OP_substring, /* characters i to j, from 1; negative: from the end, as in Lua */
+    TN_OP_replace,   /* replaces every a by b, as plain text */
+    TN_OP_pad,       /* pads to i characters with the character a; mode 0: on the left, 1: on the
+                        right */
+    TN_OP_split,     /* at a, into an array of texts */
+    TN_OP_join,      /* joins an array of scalars to one text, with a between */
+    TN_OP_number,    /* a number, or a text that is one, with its digits; a: minimum, b: maximum,
+                        or absent */
+    TN_OP_integer,   /* as number, but it has to be whole: 7.0 and "7" give 7 */
+    TN_OP_decimal,   /* i digits after the point (-1: unchanged); mode: tn_round; j 1: as a text */
     TN_OP_boolean, /* true, false, 1, 0, yes, no, y, n ...; rows add words (value true or false) */
-    TN_OP_time,    /* to UTC, 2026-01-31T08:09:10.123Z; a format (absent: ISO 8601), b zone */
-    TN_OP_date,    /* to 2026-01-31, in its own zone; a format (absent: ISO 8601) */
-    TN_OP_lookup,  /* rows; other: value of unknown ones, or miss */
+    TN_OP_time,    /* to UTC, 2026-01-31T08:09:10.123Z; a: format (absent: ISO 8601), b: zone */
+    TN_OP_date,    /* to 2026-01-31, in its own zone; a: format (absent: ISO 8601) */
+    TN_OP_lookup,  /* rows; unknown keys give `other`, or are a fault by `miss` */
     TN_OP_unit,    /* from unit a to unit b; i digits (-1: exact or a fault); mode: tn_round */
-    TN_OP_blank,   /* a text that equals a (after trimming) counts as absent */
-    /* of mappings that are read backwards */
-    TN_OP_time_out, /* a time of ours as format a says, in zone b */
-    TN_OP_date_out, /* a date of ours as format a says */
-    TN_OP_unpick    /* of a text that template a could have made: its value number i, from 0 */
+    TN_OP_blank,   /* a text that equals a after trimming becomes absent */
+    /* of inverted mappings (reverse.h) */
+    TN_OP_time_out, /* writes a time of ours by format a, in zone b */
+    TN_OP_date_out, /* writes a date of ours by format a */
+    TN_OP_unpick    /* takes value number i (from 0) out of a text that template a made */
 };
 
-/* A mode besides those of enum tn_round: digits that would be lost are a fault. */
+/* A mode besides those of enum tn_round: a fault if digits would be lost. */
 enum { TN_ROUND_none = TN_ROUND_up + 1 };
 
-/* The effect of a fault on the record, or on the field alone. */
+/* What a fault does to the record or the field. */
 enum tn_on_fault {
     TN_FAULT_reject, /* the record is not mapped */
     TN_FAULT_warn,   /* the field is left out, the fault is listed */
     TN_FAULT_default /* the field takes its default, the fault is listed */
 };
 
-struct tn_spec_row {     /* of a look-up or of boolean words */
-    struct tn_str key;   /* text that a text, a number's lexeme or a boolean's word equals */
+struct tn_spec_row {     /* a row of a look-up, or of boolean words */
+    struct tn_str key;   /* equals a text, a number's lexeme or a boolean's word */
     struct tn_str value; /* JSON */
-    bool bare;           /* the key was a number or a boolean, not a text; for the way back */
+    bool bare;           /* the key was a number or a boolean, not a text; reverse.h needs it */
 };
 
 struct tn_spec_op {
@@ -96,8 +97,8 @@ struct tn_spec_op {
     int mode;
     const struct tn_spec_row *rows;
     size_t row_count;
-    struct tn_str other;   /* JSON; absent: miss decides */
-    enum tn_on_fault miss; /* reject, or warn (left out and listed) */
+    struct tn_str other;   /* JSON, for unknown keys; absent: see miss */
+    enum tn_on_fault miss; /* reject, or warn: the field is left out */
 };
 
 struct tn_spec_value {
@@ -111,18 +112,19 @@ struct tn_spec_value {
     size_t arg_count;
     const struct tn_spec_field *fields;
     size_t field_count;
-    struct tn_str children, id, root_id; /* tree: paths; root_id: id of the root, absent: as id */
+    struct tn_str children, id, root_id; /* of a tree: paths; root_id: id of the root; absent:
+                                            same as id */
     int fn;
     const struct tn_spec_op *ops;
     size_t op_count;
-    struct tn_str fallback; /* JSON, for absent and null; absent: none */
+    struct tn_str fallback; /* JSON, used for absent and null; absent: none */
 };
 
 struct tn_spec_field {
     struct tn_str target;
     int line;
-    bool required; /* absent or null is a fault */
-    bool secret;   /* faults do not show its value */
+    bool required; /* absent and null are faults */
+    bool secret;   /* messages do not show its value */
     enum tn_on_fault on_fault;
     const struct tn_spec_value *value;
 };
@@ -131,13 +133,14 @@ struct tn_spec {
     const char *file; /* "mappings/oracle_fusion/item.lua" */
     int line;
     struct tn_str key; /* target field that is the external id; absent: key_value, or none */
-    const struct tn_spec_value *key_value; /* the external id, when it is no field of the target */
-    bool any_case;                         /* source names match whatever their case (ASCII) */
-    const struct tn_spec_field *fields;    /* the output has them in this order */
+    const struct tn_spec_value *key_value; /* gives the external id, if it is no field of the
+                                              target */
+    bool any_case;                         /* source names match in any case (ASCII) */
+    const struct tn_spec_field *fields;    /* fields of the output, in order */
     size_t field_count;
-    const char *const *targets; /* all that may be written, NULL ends; NULL: anything */
+    const char *const *targets; /* permitted target fields; a NULL ends them; NULL: any */
     tn_plan_fn fn;
-    tn_plan_end_fn fn_end; /* NULL: it keeps nothing */
+    tn_plan_end_fn fn_end; /* NULL: the functions keep nothing */
     void *fn_arg;
 };
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* tree.c - a tree of nodes as rows: one for each child under its parent, with the level.
- * Nodes below a node that occurs twice are given once; a node below itself is a fault that names
- * the circle.  Nesting is bounded by the reader's depth, so this may recurse. */
+/* tree.c - writes a tree of nodes as rows: one for each child under its parent, with its level. The
+ * nodes below a node that occurs twice are written once. A node below itself is a fault that names
+ * the cycle. The reader limits nesting, so this may recurse. */
 #include "base/limits.h"
 #include "mapping/applier.h"
 
 enum { SEEN_MIN = 64 };
 
-/* Ids whose children have been given; open addressing, at most half full. */
+/* Ids whose children were written; open addressing, at most half full. */
 struct seen {
     struct tn_str *slots;
     size_t count, size;
@@ -44,7 +44,7 @@ static void grow(struct tn_apply *a, struct seen *seen)
     *seen = more;
 }
 
-/* False: it was there before. */
+/* Notes the id. False: it was noted before. */
 static bool first_time(struct walk *w, struct tn_str id)
 {
     if (w->seen.count * 2 >= w->seen.size) grow(w->a, &w->seen);
@@ -55,7 +55,7 @@ static bool first_time(struct walk *w, struct tn_str id)
     return true;
 }
 
-/* The id as a text of its own; false with a->why. */
+/* Takes the id as a text of its own. False: a->why says why. */
 static bool take_id(struct tn_apply *a, const struct tn_expr *e, const uint32_t *slots,
                     struct tn_str *id)
 {
@@ -64,13 +64,13 @@ static bool take_id(struct tn_apply *a, const struct tn_expr *e, const uint32_t 
     a->why.source = e->source;
     if (!tn_apply_eval(a, e, slots, &v)) return false;
     if (v.type == TN_JSON_absent || v.type == TN_JSON_null)
-        return tn_apply_why(a, NULL, "the node has no %.*s to know it by", TN_FMT(e->source));
+        return tn_apply_why(a, NULL, "the node has no %.*s to identify it", TN_FMT(e->source));
     if (!tn_op_text(a, &v)) return false;
     *id = v.s;
     return true;
 }
 
-/* "A > B > A": from the place where id stands already down to where it comes again. */
+/* Fails with "A > B > A": the path from the first occurrence of id down to the second. */
 static bool say_cycle(struct tn_apply *a, const struct tn_branch *top, struct tn_str id)
 {
     const struct tn_branch *way[TN_LIMIT_JSON_DEPTH];
@@ -121,7 +121,7 @@ static void write_row(struct walk *w, const struct tn_branch *parent, const uint
 
 static void walk_node(struct walk *w, const struct tn_branch *node, uint32_t at);
 
-/* One child: its row, then what is below it. */
+/* Writes the row of one child, then the rows below it. */
 static void walk_child(struct walk *w, const struct tn_branch *parent, uint32_t at)
 {
     struct tn_apply *a = w->a;
@@ -145,8 +145,8 @@ static void walk_child(struct walk *w, const struct tn_branch *parent, uint32_t 
     if (!a->stopped) walk_node(w, &node, at);
 }
 
-/* Writes the rows below a node.  Its scope is read anew after each child that was a parent itself.
- */
+/* Writes the rows below a node. A child that is a parent uses the same slots, so they are filled
+ * again after it. */
 static void walk_node(struct walk *w, const struct tn_branch *node, uint32_t at)
 {
     struct tn_apply *a = w->a;

@@ -7,7 +7,8 @@
 
 #include "base/alloc.h"
 
-/* All addresses are judged as 16 bytes; IPv4 stands in the last four, told apart by v6. */
+/* Every address is compared as 16 bytes. An IPv4 address is in the last four; v6 tells the two
+ * kinds apart. */
 struct address {
     unsigned char b[16];
     unsigned port;
@@ -16,7 +17,7 @@ struct address {
 
 struct net {
     struct net *next;
-    struct address address; /* port 0: all */
+    struct address address; /* port 0: any port */
     unsigned bits;
 };
 
@@ -24,7 +25,7 @@ struct tn_egress {
     struct net *nets;
 };
 
-/* Kinds of ranges.  An integration may call PRIVATE ones; nobody may call REFUSED ones. */
+/* Kinds of ranges. An integration may call PRIVATE ones; nobody may call REFUSED ones. */
 enum { PUBLIC, PRIVATE, REFUSED };
 
 struct range {
@@ -34,7 +35,7 @@ struct range {
     const char *text;
 };
 
-/* First match counts; what matches nothing is public. */
+/* The first range that matches counts; an address in none of them is public. */
 static const struct range ranges4[] = {
     {{168, 63, 129, 16}, 32, REFUSED, "a cloud's metadata service"},
     {{100, 100, 100, 200}, 32, REFUSED, "a cloud's metadata service"},
@@ -55,7 +56,7 @@ static const struct range ranges4[] = {
     {{240}, 4, REFUSED, "reserved"},
 };
 
-/* First match counts; what matches nothing is not assigned and refused. */
+/* The first range that matches counts; an address in none of them is not assigned, and refused. */
 static const struct range ranges6[] = {
     {{[15] = 1}, 128, REFUSED, "loopback"},
     {{[10] = 0xff, [11] = 0xff}, 96, REFUSED, "an IPv4 address in disguise"},
@@ -140,7 +141,7 @@ void tn_egress_free(struct tn_egress *e)
     tn_free(e);
 }
 
-/* Takes ":port" off the end of text: after "]", or the only colon. */
+/* Takes ":port" off the end of text: the part after "]", or after the only colon. */
 static bool take_port(struct tn_str *text, unsigned *port)
 {
     const char *colon = memrchr(text->p, ':', text->n);
@@ -269,7 +270,7 @@ static bool text_ok(struct tn_str url, struct tn_err *err)
     return true;
 }
 
-/* host, host:port, [v6] or [v6]:port */
+/* Reads host, host:port, [v6] or [v6]:port. */
 static bool authority_parse(struct tn_str a, struct tn_url *out)
 {
     uint64_t port = out->port;
@@ -307,7 +308,7 @@ bool tn_url_parse(struct tn_str url, struct tn_url *out, struct tn_err *err)
     out->path = (struct tn_str){rest.p + end, rest.n - end};
     if (authority.n && memchr(authority.p, '@', authority.n))
         return tn_fail(err, TN_E_invalid,
-                       "the URL carries a user name; credentials do not go there");
+                       "the URL has a user name; credentials may not be part of a URL");
     if (!authority_parse(authority, out))
         return tn_fail(err, TN_E_invalid, "the URL has no valid host and port");
     return true;

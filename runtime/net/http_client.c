@@ -13,25 +13,25 @@
 #include "net/http_parse.h"
 
 enum {
-    POOL = 32,     /* curl handles kept for use */
-    PAUSES = 1024, /* throttle names remembered before old ones are dropped */
+    POOL = 32,     /* curl handles kept for reuse */
+    PAUSES = 1024, /* throttle names remembered before old ones are forgotten */
     DELAY_MS = 500,
     MAX_DELAY_MS = 30000,
     READ_BYTES = 64 * 1024,
-    STREAM_BYTES =
-        16 * 1024, /* what is read at once; decompressed it may be a thousand times that */
+    STREAM_BYTES = 16 * 1024, /* bytes read at once; after decompression they may be a thousand
+                                 times as many */
 };
 
-/* A throttle name that was told to wait. */
+/* A throttle name that a peer told to wait. */
 struct pause {
     int64_t until_us;
 };
 
 struct tn_fetch_call {
-    struct tn_fetch_call *next, **link; /* all of the client */
+    struct tn_fetch_call *next, **link; /* list of all calls of the client */
     struct tn_fetch_call *finished_next;
     struct tn_http_client *client;
-    struct tn_fetch f; /* texts are in the arena */
+    struct tn_fetch f; /* its texts are in the arena */
     struct tn_url url;
     struct tn_arena arena;
     CURL *easy; /* NULL between attempts */
@@ -40,17 +40,17 @@ struct tn_fetch_call {
     tn_fetch_done done;
     void *arg;
     struct tn_buf body, raw; /* raw: header fields of the last answer */
-    size_t header_bytes;     /* of this attempt, all interim answers included */
+    size_t header_bytes;     /* of this attempt, interim answers included */
     unsigned attempts;
     int64_t began_us, first_byte_ms;
     int status;
     bool safe, finished;
     bool too_large, header_too_large, refused, body_began;
-    struct tn_reply head; /* of a stream that began (streamed) */
+    struct tn_reply head; /* of a body that is streamed */
     size_t streamed_bytes;
     bool streamed;
     int64_t attempt_us;
-    struct tn_err err; /* of the attempt; kind none: an answer came */
+    struct tn_err err; /* failure of the attempt; kind none: an answer came */
     char address[64];
     char detail[CURL_ERROR_SIZE];
 };
@@ -71,7 +71,7 @@ struct tn_http_client {
 
 static void dispatch(struct tn_http_client *c);
 
-/* --- what came ------------------------------------------------------------------------------- */
+/* --- the answer's fields --------------------------------------------------------------------- */
 
 struct tn_str tn_reply_get(const struct tn_reply *r, const char *header)
 {
@@ -102,7 +102,7 @@ int64_t tn_reply_retry_after(const struct tn_reply *r)
     return read_retry_after(tn_reply_get(r, "Retry-After"));
 }
 
-/* Cuts the next field off the raw header. */
+/* Takes the next field off the raw header. */
 static bool next_field(struct tn_str *raw, struct tn_fetch_field *f)
 {
     struct tn_str line;
@@ -129,7 +129,7 @@ static int64_t retry_after_of(const struct tn_fetch_call *call)
 
 static void fill_fields(struct tn_fetch_call *call, struct tn_reply *r);
 
-/* Only what succeeded is streamed: an answer that may be asked for again is looked at first. */
+/* Streams only a 2xx answer: after any other status the client may have to repeat the request. */
 static bool is_stream(struct tn_fetch_call *call)
 {
     long status = 0;
@@ -174,7 +174,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
         call->header_too_large = true;
         return 0;
     }
-    if (call->body_began) return bytes; /* a trailer: nobody asked for it */
+    if (call->body_began) return bytes; /* a trailer, which is ignored */
     if (bytes > 5 && memcmp(p, "HTTP/", 5) == 0)
         tn_buf_reset(&call->raw);
     else
@@ -189,7 +189,7 @@ static void note_refusal(struct tn_fetch_call *call, const struct tn_err *why)
             why->text);
 }
 
-/* The address is resolved: may it be called?  Curl goes on to the next one when not. */
+/* May the fetch connect to this resolved address? If not, curl tries the next one. */
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
     struct tn_fetch_call *call = arg;
@@ -202,7 +202,7 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
     return socket(a->family, a->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->protocol);
 }
 
-/* A connection out of the pool was opened by another fetch, whose policy may have been wider. */
+/* A connection from the pool was opened by another fetch, whose policy may have permitted more. */
 static int on_connected(void *arg, char *ip, char *own_ip, int port, int own_port)
 {
     struct tn_fetch_call *call = arg;
@@ -210,7 +210,7 @@ static int on_connected(void *arg, char *ip, char *own_ip, int port, int own_por
     (void)own_ip, (void)own_port;
     if (call->f.unix_path) return CURL_PREREQFUNC_OK;
     if (tn_egress_check_text(call->client->o.egress, call->f.policy, ip, (unsigned)port, &why)) {
-        call->refused = false; /* another address of that name was refused before */
+        call->refused = false; /* an earlier address of the name was refused */
         return CURL_PREREQFUNC_OK;
     }
     note_refusal(call, &why);
@@ -259,7 +259,7 @@ static void set_trust(struct tn_fetch_call *call)
     curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, f->insecure ? 0L : 1L);
     curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, f->insecure ? 0L : 2L);
     if (!f->ca_file && !f->ca_path) return;
-    curl_easy_setopt(e, CURLOPT_CAINFO, f->ca_file); /* these, and not the system's as well */
+    curl_easy_setopt(e, CURLOPT_CAINFO, f->ca_file); /* only these, not the system's as well */
     curl_easy_setopt(e, CURLOPT_CAPATH, f->ca_path);
 }
 
@@ -269,12 +269,13 @@ static void set_limits(struct tn_fetch_call *call)
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)call->f.connect_ms);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)call->f.total_ms);
     curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)(call->f.data ? STREAM_BYTES : READ_BYTES));
-    if (call->f.data) { /* of the peer: while we ask it to wait this does not count */
+    if (call->f.data) { /* limits the peer's silence: while we pause the transfer, time does not
+                           count */
         curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
         curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long)TN_LIMIT_FETCH_MS / 1000);
     }
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    /* Without this, giving up while a name is being resolved waits for the resolver's thread. */
+    /* Without this, a cancel during a DNS look-up waits for the resolver's thread. */
     curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -284,8 +285,8 @@ static void set_limits(struct tn_fetch_call *call)
     curl_easy_setopt(e, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
-    /* Curl repeats a request by itself when a kept connection turns out to be closed; the peer may
-     * have carried it out before. */
+    /* If a kept connection turns out to be closed, curl repeats the request by itself; but the peer
+     * may already have carried it out. */
     if (!call->safe) curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
 }
 
@@ -398,8 +399,8 @@ static void finish(struct tn_fetch_call *call)
 
 static void end_attempt(struct tn_fetch_call *call, CURLcode code);
 
-/* curl hands over again the bytes that it kept while paused; only the result of this call tells
- * whether that went well. */
+/* While paused, curl keeps bytes, and hands them over during this call. Only its result tells
+ * whether the hand-over went well. */
 static void go_on(struct tn_fetch_call *call)
 {
     struct tn_http_client *c = call->client;
@@ -409,8 +410,8 @@ static void go_on(struct tn_fetch_call *call)
     dispatch(c);
 }
 
-/* The pause is over: tries again, or waits on when the peer has told another fetch of this name to
- * wait meanwhile. */
+/* Runs when a pause is over: tries again, or waits longer if the peer meanwhile told another fetch
+ * of the same throttle name to wait. */
 static void wake(void *arg)
 {
     struct tn_fetch_call *call = arg;
@@ -423,9 +424,8 @@ static void wake(void *arg)
         begin_attempt(call);
     } else if (left > (int64_t)call->f.max_wait_ms) {
         if (!call->attempts || call->err.kind || !call->status)
-            tn_fail(&call->err, TN_E_rate_limited,
-                    "%.*s:%u asked to be left alone for another %lld s", TN_FMT(call->url.host),
-                    call->url.port, (long long)(left + 999) / 1000);
+            tn_fail(&call->err, TN_E_rate_limited, "%.*s:%u asks clients to wait another %lld s",
+                    TN_FMT(call->url.host), call->url.port, (long long)(left + 999) / 1000);
         finish(call);
         dispatch(call->client);
     } else {
@@ -439,7 +439,7 @@ static void wait_and_wake(struct tn_fetch_call *call, int64_t ms)
     tn_timer_set(call->timer, ms);
 }
 
-/* Random between nothing and a bound that doubles, so that many clients spread. */
+/* A random pause between 0 and a bound that doubles, so that many clients do not retry together. */
 static int64_t jitter_ms(const struct tn_fetch_call *call)
 {
     uint64_t bound = call->f.retry.delay_ms, random;
@@ -538,7 +538,7 @@ static enum tn_kind kind_of(CURLcode code)
     }
 }
 
-/* Describes the failure in words; curl's own sentence follows where it says more. */
+/* Describes the failure in words; the caller adds curl's own sentence when it says more. */
 static const char *words_for(CURLcode code)
 {
     switch (code) {
@@ -600,13 +600,13 @@ static void collect(struct tn_http_client *c)
     while ((m = curl_multi_info_read(c->multi, &left))) {
         char *call = NULL;
         if (m->msg != CURLMSG_DONE) continue;
-        CURLcode code = m->data.result; /* m dies with the handle's removal */
+        CURLcode code = m->data.result; /* removing the handle frees m */
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &call);
         end_attempt((struct tn_fetch_call *)(void *)call, code);
     }
 }
 
-/* --- handing over ---------------------------------------------------------------------------- */
+/* --- handing over the result ----------------------------------------------------------------- */
 
 static void unlink_call(struct tn_fetch_call *call)
 {
@@ -677,7 +677,7 @@ static void dispatch(struct tn_http_client *c)
     if (c->dispatching) return;
     c->dispatching = true;
     while ((call = c->finished)) {
-        unlink_call(call); /* done may do anything but cancel this one */
+        unlink_call(call); /* done may do anything except cancel this call */
         deliver(call);
         free_call(call);
     }
@@ -685,7 +685,7 @@ static void dispatch(struct tn_http_client *c)
     if (c->dying) destroy(c);
 }
 
-/* --- curl in our loop ------------------------------------------------------------------------ */
+/* --- curl's sockets and timers in the loop --------------------------------------------------- */
 
 static void act(struct tn_http_client *c, curl_socket_t fd, int what)
 {
@@ -780,7 +780,7 @@ void tn_http_client_free(struct tn_http_client *c)
     if (!c || c->dying) return;
     while (c->calls) tn_fetch_cancel(c->calls);
     if (c->dispatching)
-        c->dying = true; /* dispatch destroys it on its way out */
+        c->dying = true; /* dispatch destroys it when it ends */
     else
         destroy(c);
 }
@@ -790,7 +790,7 @@ unsigned tn_http_client_active(const struct tn_http_client *c)
     return c->active;
 }
 
-/* Headers that the transport sets; a caller may not. */
+/* Is this a header that only the transport may set? */
 static bool is_ours(struct tn_str name)
 {
     static const char *const ours[] = {
@@ -812,7 +812,7 @@ static bool add_header(struct tn_fetch_call *call, const struct tn_fetch_header 
         return tn_fail(err, TN_E_invalid, "the header %s cannot be set", h->name);
     tn_buf_init(&line, TN_LIMIT_REPLY_HEADERS);
     tn_buf_adds(&line, h->name);
-    tn_buf_adds(&line, value.n ? ": " : ";"); /* curl's way to say: send it empty */
+    tn_buf_adds(&line, value.n ? ": " : ";"); /* curl sends "name;" as an empty header */
     tn_buf_addstr(&line, value);
     bool ok = tn_buf_ok(&line, "a header", err);
     if (ok) call->headers = curl_slist_append(call->headers, line.p);

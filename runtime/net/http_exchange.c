@@ -211,7 +211,7 @@ void *tn_http_alloc(struct tn_http_exchange *x, size_t n)
 
 /* --- the answer ------------------------------------------------------------------------------ */
 
-/* A header line; nothing in value can end it. */
+/* Adds a header line. Control characters in value become '?', so value cannot end the line. */
 static void add_clean(struct tn_buf *out, const char *name, struct tn_str value)
 {
     tn_buf_adds(out, name);
@@ -250,7 +250,7 @@ static void add_line(struct tn_buf *out, const char *name, struct tn_str value)
     tn_buf_add(out, "\r\n", 2);
 }
 
-/* True: the rest of the body cannot be dropped cheaply, so the connection ends. */
+/* True: the connection has to end, because dropping the rest of the body would cost too much. */
 static bool must_close(const struct tn_http_exchange *x)
 {
     if (x->close || !x->head.keep_alive || tn_http_server_draining(x->server)) return true;
@@ -258,7 +258,7 @@ static bool must_close(const struct tn_http_exchange *x)
     return x->head.chunked || x->head.expect_continue || x->head.length > TN_LIMIT_HEADER_BYTES;
 }
 
-/* length < 0: the answer is streamed and its length not known. */
+/* length < 0: the answer is streamed, and its length is not known. */
 static void write_head(struct tn_http_exchange *x, int status, const char *type, int64_t length)
 {
     struct tn_buf *out = &x->out;
@@ -290,7 +290,7 @@ static void write_head(struct tn_http_exchange *x, int status, const char *type,
     tn_buf_add(out, "\r\n", 2);
 }
 
-/* Fields that grew past their maximum: the answer would not be the one that was meant. */
+/* False: the fields exceeded their maximum, so the answer would be incomplete. */
 static bool fields_fit(const struct tn_http_exchange *x)
 {
     return !x->extra.failed && !x->out.failed;

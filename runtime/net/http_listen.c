@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* http_listen.c - listening sockets, which the supervisor opens and its children inherit. */
+/* http_listen.c - makes the listening sockets, which the supervisor opens and its children
+ * inherit. */
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 
 enum { BACKLOG = 1024 };
 
-/* "host:port" or "[v6]:port" into two texts. */
+/* Splits "host:port" or "[v6]:port" into two texts. */
 static bool split_address(const char *address, char host[TN_HTTP_ADDRESS_LEN], char port[8],
                           struct tn_err *err)
 {
@@ -74,7 +75,7 @@ int tn_http_listen_tcp(const char *address, char bound[TN_HTTP_ADDRESS_LEN], str
     return fd;
 }
 
-/* False: the path is too long. */
+/* Fills *a. False: the path is too long. */
 static bool unix_address(const char *path, struct sockaddr_un *a)
 {
     size_t n = strlen(path);
@@ -110,7 +111,7 @@ int tn_http_listen_unix(const char *path, mode_t mode, struct tn_err *err)
     }
     unlink(path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    /* The mode is set before the first connection can be made. */
+    /* Set the mode before listen, so that nobody can connect while the mode is wrong. */
     if (fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0 && chmod(path, mode) == 0 &&
         listen(fd, BACKLOG) == 0)
         return fd;

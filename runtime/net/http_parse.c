@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/http_parse.h"
 
-/* Classes of bytes. */
+/* Classes of bytes: where each may stand. */
 enum {
     TOKEN = 1,  /* tchar of RFC 9110 */
     VALUE = 2,  /* in a field value: visible, space, tab, obs-text */
     TARGET = 4, /* in a request target */
     HOST = 8,   /* in Host */
-    ID = 16,    /* in a request id */
+    ID = 16,    /* in X-Request-ID */
 };
 
 #define ALNUM    (TOKEN | VALUE | TARGET | HOST | ID)
@@ -123,7 +123,7 @@ static bool version_parse(struct tn_str v, unsigned *minor, struct tn_http_refus
         v.p[7] < '0' || v.p[7] > '9')
         return refuse(why, 400, "the request line has no valid HTTP version");
     if (v.p[5] != '1' || v.p[7] > '1')
-        return refuse(why, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
+        return refuse(why, 505, "only HTTP/1.1 and HTTP/1.0 are supported");
     *minor = (unsigned)(v.p[7] - '0');
     return true;
 }
@@ -175,7 +175,7 @@ enum tn_http_step tn_http_scan_feed(struct tn_http_scan *s, const char *p, size_
         size_t end = (size_t)(lf - p) + 1, length = end - s->line;
         if (length < 2 || lf[-1] != '\r') return bad(why, 400, "a line does not end with CR LF");
         if (length == 2 && end == 2) {
-            s->lead = 2; /* one empty line before a request is forgiven */
+            s->lead = 2; /* accepts one empty line before a request */
         } else if (!s->fields) {
             if (length == 2) return bad(why, 400, "the request line is empty");
             s->fields = end;
@@ -192,7 +192,7 @@ enum tn_http_step tn_http_scan_feed(struct tn_http_scan *s, const char *p, size_
     return scan_wait(s, p, n, why);
 }
 
-/* Fields that have come in this header so far. */
+/* The fields of this header that were read so far. */
 struct seen {
     bool host, length, coding, id, close, keep_alive;
 };
@@ -224,7 +224,7 @@ static bool take_coding(struct tn_http_head *h, struct seen *seen, struct tn_str
     seen->coding = true;
     if (h->minor == 0) return refuse(why, 400, "Transfer-Encoding does not exist in HTTP/1.0");
     if (!tn_str_eq_nocase(v, TN_STR("chunked")))
-        return refuse(why, 501, "the only transfer coding read here is chunked");
+        return refuse(why, 501, "chunked is the only supported transfer coding");
     h->chunked = true;
     return true;
 }
@@ -232,7 +232,7 @@ static bool take_coding(struct tn_http_head *h, struct seen *seen, struct tn_str
 static bool take_expect(struct tn_http_head *h, struct tn_str v, struct tn_http_refusal *why)
 {
     if (!tn_str_eq_nocase(v, TN_STR("100-continue")))
-        return refuse(why, 417, "the only expectation met here is 100-continue");
+        return refuse(why, 417, "100-continue is the only supported expectation");
     h->expect_continue = h->minor > 0;
     return true;
 }
@@ -243,7 +243,8 @@ static void take_id(struct tn_http_head *h, struct seen *seen, struct tn_str v)
     seen->id = true;
 }
 
-/* The few fields that decide framing; by length first, so that the others cost one comparison. */
+/* Takes the few fields that decide where the body ends. Compares lengths first, so that other
+ * fields cost one comparison. */
 static bool take_known(struct tn_http_head *h, struct seen *seen, const struct tn_http_field *f,
                        struct tn_http_refusal *why)
 {
@@ -276,8 +277,8 @@ static bool take_known(struct tn_http_head *h, struct seen *seen, const struct t
     return true;
 }
 
-/* One field line without its CR LF.  A name with a space, a folded line and an empty name all fail
- * the same test: what stands before the colon has to be a token. */
+/* Parses one field line without its CR LF. A name with a space, a folded line and an empty name all
+ * fail the same test: the text before the colon must be a token. */
 static bool field_parse(struct tn_str line, struct tn_http_field *f, struct tn_http_refusal *why)
 {
     size_t n = 0;
@@ -291,7 +292,7 @@ static bool field_parse(struct tn_str line, struct tn_http_field *f, struct tn_h
     return true;
 }
 
-/* Path, query, or the whole of an absolute target, whose authority has to be what Host says. */
+/* Sets path and query. The target may be an absolute URL; then its authority has to equal Host. */
 static bool target_parse(struct tn_http_head *h, struct tn_http_refusal *why)
 {
     struct tn_str t = h->target;
@@ -376,8 +377,8 @@ unsigned tn_http_head_count(const struct tn_http_head *h, const char *name)
     return n;
 }
 
-/* States of a body.  Chunked: SIZE, EXTENSION, SIZE_LF, DATA, DATA_CR, DATA_LF, SIZE ... after the
- * size 0: TRAILER, a line at a time. */
+/* States of a body. A chunked one goes through SIZE, EXTENSION, SIZE_LF, DATA, DATA_CR, DATA_LF,
+ * SIZE ... and after the size 0 through TRAILER, once a line. */
 enum {
     LENGTH,
     SIZE,
@@ -460,7 +461,7 @@ static enum tn_http_step line_feed(struct tn_http_decoder *d, char c, int next,
     return TN_HTTP_more;
 }
 
-/* One byte of the chunked coding that is no data. */
+/* Takes one byte of the chunked coding that is not data. */
 static enum tn_http_step coding_byte(struct tn_http_decoder *d, char c, struct tn_http_refusal *why)
 {
     switch (d->state) {
@@ -528,7 +529,7 @@ enum tn_http_step tn_http_decoder_feed(struct tn_http_decoder *d, const char *p,
     return TN_HTTP_more;
 }
 
-/* Decodes one byte at p[*i], which moves on.  False: a bad escape or a control character. */
+/* Decodes one byte at p[*i] and moves *i on. False: a bad escape or a control character. */
 static bool unescape(struct tn_str s, size_t *i, char *out)
 {
     char c = s.p[*i];
@@ -544,7 +545,7 @@ static bool unescape(struct tn_str s, size_t *i, char *out)
     return (unsigned char)c >= 0x20 && c != 0x7f;
 }
 
-/* Is there a part, between slashes or backslashes, that is "." or ".."? */
+/* Is one of the parts between slashes or backslashes "." or ".."? */
 static bool has_dots(struct tn_str s)
 {
     size_t start = 0;
@@ -582,7 +583,7 @@ bool tn_http_path_decode(struct tn_str raw, char *out, struct tn_http_path *path
     return true;
 }
 
-/* Decodes s to *out, which moves on. */
+/* Decodes s to *out and moves *out on. */
 static bool form_decode(struct tn_str s, char **out, struct tn_str *value)
 {
     char *start = *out, *at = start;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* http_server.c - connections: accepting, reading, deadlines, and when each of them ends.
- * A connection handles one request after the other; while a handler has one, further bytes wait in
- * a bounded buffer.  Deadlines are instants in the connection, looked through by one timer. */
+/* http_server.c - connections: accepts them, reads from them, watches their deadlines, and ends
+ * them. A connection handles one request after the other; while a handler has one, further bytes
+ * wait in a bounded buffer. Each connection stores the time of its deadline, and one timer looks
+ * through all of them. */
 #include "net/http_server.h"
 
 #include <errno.h>
@@ -23,14 +24,14 @@
 #include "net/exchange.h"
 
 enum {
-    READ_HIGH = 96 * 1024, /* bytes read ahead; a whole header has to fit */
-    POOL = 64,             /* exchanges kept for use */
-    SWEEP_MS = 20,         /* deadlines are looked at no more often */
-    LINGER_MS = 2000,      /* reading on after the last answer, so that it arrives */
+    READ_HIGH = 96 * 1024, /* bytes read ahead; a complete header must fit */
+    POOL = 64,             /* exchanges kept for reuse */
+    SWEEP_MS = 20,         /* shortest time between two looks at the deadlines */
+    LINGER_MS = 2000,      /* how long to read on after the last answer, so that it arrives */
     LINGER_BYTES = 256 * 1024,
-    FRESH_MS = 500, /* a drain waits so long for a new connection's request */
-    PAUSE_MS = 100, /* without descriptors, accepting rests so long */
-    RATE = 16,      /* bytes per millisecond that keep a transfer going */
+    FRESH_MS = 500, /* how long a drain waits for the first request of a new connection */
+    PAUSE_MS = 100, /* pause of accepting when there are no descriptors */
+    RATE = 16,      /* a transfer that is slower, in bytes per millisecond, ends */
 };
 #define NEVER INT64_MAX
 
@@ -38,10 +39,10 @@ enum state {
     IDLE, /* no byte of a request yet */
     HEAD, /* a part of a header */
     BODY,
-    HANDLED,  /* the handler has it, or who decides on its admission */
-    ADMITTED, /* that was decided on late */
-    FLUSH,    /* answered, but not all taken by the socket */
-    LINGER,   /* no more answers; what arrives is dropped */
+    HANDLED,  /* the handler has the request, or its admission is being decided */
+    ADMITTED, /* it was admitted in a later turn */
+    FLUSH,    /* answered; the socket has not taken all bytes */
+    LINGER,   /* no more answers; bytes that arrive are dropped */
 };
 
 struct listener {
@@ -54,14 +55,14 @@ struct listener {
 
 struct tn_conn {
     struct tn_conn *next, **link;
-    TAILQ_ENTRY(tn_conn) ready; /* when is_ready */
+    TAILQ_ENTRY(tn_conn) ready; /* linked if is_ready */
     struct tn_http_server *server;
     struct bufferevent *bev;
     struct tn_http_exchange *x; /* from the end of the header to the end of the answer */
     struct tn_http_scan scan;
     int64_t deadline_us, began_us;
-    uint64_t skip; /* bytes of a body that nobody wants */
-    size_t held;   /* bytes of a body, counted in server->held */
+    uint64_t skip; /* bytes of a body that still have to be dropped */
+    size_t held;   /* bytes of the body, also counted in server->held */
     unsigned *of_address;
     enum state state;
     int fd;
@@ -76,10 +77,11 @@ struct tn_http_server {
     struct tn_http_server_options o;
     struct listener *listeners;
     struct tn_conn *conns;
-    TAILQ_HEAD(, tn_conn) ready; /* to be looked at again in the next turn */
+    TAILQ_HEAD(, tn_conn) ready; /* connections to handle in the next turn */
     struct tn_http_exchange *pool;
     unsigned pooled;
-    struct tn_http_exchange *out; /* exchanges whose connection is lost, the handler's still */
+    struct tn_http_exchange *out; /* exchanges that a handler still has, but whose connection is
+                                     lost */
     struct tn_map addresses;
     struct tn_timer *sweep, *resume, *again, *drained;
     int64_t sweep_at_us;
@@ -132,7 +134,7 @@ static void check_drained(struct tn_http_server *s)
     if (s->draining && !s->conns && s->done) tn_timer_set(s->drained, 0);
 }
 
-/* The connection is lost; the handler keeps x, and its answer will be dropped. */
+/* The connection is lost. The handler keeps x, and its answer will be dropped. */
 static void orphan(struct tn_http_exchange *x)
 {
     struct tn_http_server *s = x->server;
@@ -226,15 +228,16 @@ static void run_ready(void *arg)
     if (!TAILQ_EMPTY(&s->ready)) tn_timer_set(s->again, 0);
 }
 
-/* Never at once: others may hold c, further down on the stack. */
+/* Marks the connection as dead; it is freed later, because callers on the stack may still use c. */
 static void kill_conn(struct tn_conn *c)
 {
     c->is_dead = true;
     if (!c->pumping) make_ready(c);
 }
 
-/* Closing at once while bytes of the peer are unread makes the kernel send a reset, which can
- * destroy the answer on its way; so we close our side, and read on for a moment. */
+/* Closing while bytes of the peer are unread makes the kernel send a reset, which can destroy an
+ * answer on its way. So this closes only the sending side, and the connection reads on for a
+ * while. */
 static void linger(struct tn_conn *c)
 {
     if (c->is_eof || (!c->skip && !evbuffer_get_length(bufferevent_get_input(c->bev)))) {
@@ -254,7 +257,7 @@ static void wait_for_request(struct tn_conn *c, int64_t now_us)
     set_deadline(c, now_us, c->server->o.keepalive_ms);
 }
 
-/* The answer has left us. */
+/* The socket has taken the whole answer: the connection waits for the next request. */
 static void next_request(struct tn_conn *c)
 {
     if (c->last || c->server->draining)
@@ -311,7 +314,7 @@ static void observe(const struct tn_http_exchange *x)
     if (o->observe) o->observe(o->arg, x, x->status, x->sent, tn_http_age_us(x));
 }
 
-/* The connection had been lost before the handler was through. */
+/* Finishes an exchange whose connection was lost before the handler finished. */
 static void finish_orphan(struct tn_http_exchange *x)
 {
     struct tn_http_server *s = x->server;
@@ -327,7 +330,8 @@ static void finish_orphan(struct tn_http_exchange *x)
     recycle(s, x);
 }
 
-/* After an answer that came before the body: drops the body, if the connection goes on. */
+/* If an answer came before the body was read: arranges that the body is dropped, if the connection
+ * goes on. */
 static void plan_skip(struct tn_conn *c, const struct tn_http_exchange *x)
 {
     if (!x->early || !x->head.has_body) return;
@@ -392,7 +396,7 @@ static void name_exchange(struct tn_http_exchange *x)
     }
 }
 
-/* Answers for the server, and ends the connection with that. */
+/* Sends an answer of the server itself, and ends the connection after it. */
 static void refuse(struct tn_conn *c, const struct tn_http_refusal *why)
 {
     struct tn_http_exchange *x = c->x ? c->x : new_exchange(c);
@@ -400,7 +404,7 @@ static void refuse(struct tn_conn *c, const struct tn_http_refusal *why)
     c->server->stats.refused++;
     c->state = HANDLED;
     tn_exchange_refuse(x, why);
-    c->skip = LINGER_BYTES; /* the rest of what was refused */
+    c->skip = LINGER_BYTES; /* drops the rest of the refused request */
 }
 
 static void handle(struct tn_conn *c)
@@ -410,7 +414,7 @@ static void handle(struct tn_conn *c)
     c->server->o.handle(c->server->o.arg, c->x);
 }
 
-/* Admitted: the body is read, or the handler called where there is none. */
+/* The request is admitted: reads its body, or calls the handler if there is none. */
 static void go_on(struct tn_conn *c)
 {
     static const struct iovec wanted = {(void *)(uintptr_t) "HTTP/1.1 100 Continue\r\n\r\n", 25};
@@ -432,14 +436,15 @@ static void go_on(struct tn_conn *c)
         tn_conn_write(c, &wanted, 1);
 }
 
-/* The header is complete: who is it, may it go on, and is there a body? */
+/* The header is complete: makes the exchange, and asks options.admit whether the request may go
+ * on. */
 static void admit(struct tn_conn *c)
 {
     const struct tn_http_server_options *o = &c->server->o;
     struct tn_http_exchange *x = c->x;
     x->max_body = o->max_body;
     if (o->admit) {
-        c->state = HANDLED; /* as far as a reply is concerned */
+        c->state = HANDLED; /* so that admit may reply */
         x->early = true;
         size_t max = o->admit(o->arg, x);
         if (c->is_dead || c->x != x) return;
@@ -465,7 +470,7 @@ void tn_http_admitted(struct tn_http_exchange *x, size_t max_body)
     pump(c);
 }
 
-/* All bytes that wait, in one piece. */
+/* Returns all bytes that wait, in one piece. */
 static struct tn_str input(struct tn_conn *c)
 {
     struct evbuffer *in = bufferevent_get_input(c->bev);
@@ -483,7 +488,8 @@ static void consume(struct tn_conn *c, size_t n)
     evbuffer_drain(bufferevent_get_input(c->bev), n);
 }
 
-/* The three readers answer whether there may be more to do with the bytes at hand. */
+/* The functions read_head, read_body and read_skip return whether the bytes at hand may allow
+ * another step. */
 
 static bool read_head(struct tn_conn *c)
 {
@@ -515,7 +521,7 @@ static bool read_head(struct tn_conn *c)
     return true;
 }
 
-/* Counts n more bytes of body against what all connections may hold. */
+/* Counts n more bytes of body; false: all connections together would hold more than permitted. */
 static bool may_hold(struct tn_conn *c, size_t n)
 {
     struct tn_http_server *s = c->server;
@@ -560,7 +566,7 @@ static bool read_body(struct tn_conn *c)
     return false;
 }
 
-/* Drops the bytes of a body that no handler wants. */
+/* Drops bytes of a body that no handler wants. */
 static bool read_skip(struct tn_conn *c)
 {
     size_t n = evbuffer_get_length(bufferevent_get_input(c->bev));
@@ -591,10 +597,10 @@ static bool step(struct tn_conn *c)
     }
 }
 
-/* No byte will come any more, and those at hand are used up. */
+/* The peer will send no more bytes, and those that came are used up. */
 static void after_eof(struct tn_conn *c)
 {
-    if (c->state == HANDLED && c->x->deciding) return; /* the handler learns of it */
+    if (c->state == HANDLED && c->x->deciding) return; /* the handler will notice */
     if (c->state == HANDLED)
         tell_gone(c->x);
     else if (c->state != FLUSH)
@@ -609,7 +615,7 @@ static void pump(struct tn_conn *c)
     while (!c->is_dead && step(c)) {
         if (c->server->stats.requests - before < TN_LIMIT_PIPELINE || c->state != IDLE) continue;
         if (evbuffer_get_length(bufferevent_get_input(c->bev))) {
-            make_ready(c); /* others first */
+            make_ready(c); /* other connections first */
             break;
         }
     }
@@ -625,7 +631,7 @@ static void on_read(struct bufferevent *bev, void *arg)
     if (c->state != HANDLED && c->state != FLUSH) pump(c);
 }
 
-/* The socket has taken enough of what was kept. */
+/* The socket has taken enough of the bytes that were kept. */
 static void on_written(struct bufferevent *bev, void *arg)
 {
     struct tn_conn *c = arg;
@@ -653,7 +659,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
     }
 }
 
-/* --- deadlines that passed ------------------------------------------------------------------- */
+/* --- passed deadlines ------------------------------------------------------------------------ */
 
 static void expire(struct tn_conn *c)
 {
@@ -756,7 +762,7 @@ static void conn_new(struct tn_http_server *s, const struct listener *l, int fd,
     if (!ok) refuse(c, &crowd);
 }
 
-/* One connection a call, so that the processes that share the socket share the load. */
+/* Accepts one connection per call, so that the processes that share the socket share the load. */
 static int accept_one(const struct listener *l)
 {
     struct tn_http_server *s = l->server;
@@ -780,7 +786,7 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
         accept_off(s);
         tn_timer_set(s->resume, PAUSE_MS);
     } else if (s->stats.connections >= s->o.max_connections) {
-        accept_off(s); /* conn_free turns it on again */
+        accept_off(s); /* conn_free switches it on again */
     }
 }
 
@@ -887,7 +893,8 @@ void tn_http_server_drain(struct tn_http_server *s, void (*done)(void *arg), voi
     }
     for (struct tn_conn *c = s->conns; c; c = next) {
         next = c->next;
-        /* An idle client may be sending just now: it gets an answer that says close. */
+        /* A client that seems idle may be sending right now; so it gets an answer that says
+         * "close". */
         if (c->state == IDLE) set_deadline(c, tn_mono_us(), FRESH_MS);
     }
     check_drained(s);
@@ -927,7 +934,8 @@ void tn_http_server_request_id(struct tn_http_server *s, char out[REQUEST_ID_LEN
     out[30] = '\0';
 }
 
-/* "name", "name:port" of the options, or the address and port that the client connected to. */
+/* Is host one of the options' names ("name" or "name:port"), or, without them, the address and port
+ * that the client connected to? */
 bool tn_http_server_owns_host(const struct tn_http_exchange *x, struct tn_str host)
 {
     const struct tn_conn *c = x->conn;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* router.c - a tree of segments.  Each node keeps its fixed children sorted for a binary search,
- * one child for {name} and one for {name*}; a leaf keeps the rows of its path, one a method. */
+/* router.c - a tree of path segments. Each node keeps its fixed children sorted for a binary
+ * search, one child for {name} and one for {name*}. A leaf keeps the rows of its path, one for each
+ * method. */
 #include "net/router.h"
 
 #include "base/alloc.h"
@@ -47,7 +48,7 @@ static int order(struct tn_str a, struct tn_str b)
     return c ? c : (a.n > b.n) - (a.n < b.n);
 }
 
-/* Where text is among the fixed children, or where it belongs. */
+/* Returns the index of text among the fixed children, or the one where it belongs. */
 static size_t position(const struct node *node, struct tn_str text, bool *found)
 {
     size_t low = 0, high = node->nfixed;
@@ -64,7 +65,7 @@ static size_t position(const struct node *node, struct tn_str text, bool *found)
     return low;
 }
 
-/* Arrays in the arena grow by one; routers are small and made rarely. */
+/* Returns a copy of the array in the arena, one larger. Routers are small and made rarely. */
 static void *grown(struct tn_router *r, const void *old, size_t n, size_t size)
 {
     char *p = tn_arena_alloc(&r->arena, (n + 1) * size);
@@ -133,7 +134,7 @@ static bool serves(const struct tn_route *row, const char *method)
     return strcmp(row->method, method) == 0;
 }
 
-/* "GET, HEAD, POST", for each node that has rows. */
+/* Writes "GET, HEAD, POST" for each node that has rows. */
 static void write_allow(struct tn_router *r, struct node *node)
 {
     struct tn_buf text;
@@ -195,7 +196,7 @@ void tn_router_unref(struct tn_router *r)
     tn_free(r);
 }
 
-/* The text from segment i to the end, with its slashes. */
+/* The rest of the path from segment i on, with its slashes. */
 static struct tn_str rest_of(const struct tn_http_path *path, unsigned i)
 {
     if (i >= path->n) return (struct tn_str){path->text.p + path->text.n, 0};
@@ -203,7 +204,8 @@ static struct tn_str rest_of(const struct tn_http_path *path, unsigned i)
     return (struct tn_str){from, (size_t)(path->text.p + path->text.n - from)};
 }
 
-/* The best node for the segments from i on; backtracks at most once a level and kind. */
+/* Finds the best node for the segments from i on. Backtracks at most once for each level and kind
+ * of child. */
 static const struct node *find(const struct node *node, const struct tn_http_path *path, unsigned i,
                                unsigned *steps)
 {

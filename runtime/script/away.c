@@ -9,7 +9,7 @@ bool tn_isolate_send(struct tn_isolate *iso, struct tn_side_job *job)
 {
     struct tn_host *host = iso->host;
     if (host->closing) return false;
-    iso->away = job; /* before it runs: the script asks where it is */
+    iso->away = job; /* set before the job runs, because the script asks where it is */
     host->away++;
     if (tn_side_start(host->sides, job)) return true;
     iso->away = NULL;
@@ -30,7 +30,8 @@ void tn_isolate_home(struct tn_isolate *iso)
     iso->n_dropped = 0;
 }
 
-/* A thread that runs the isolate itself is not waited for: this is called from inside it. */
+/* Does not wait for a thread that runs this isolate and calls this function itself: it would wait
+ * for ever. */
 void tn_isolate_call_home(struct tn_isolate *iso)
 {
     while (iso->away && iso->away->side != iso->host->floor.side) tn_side_recall(iso->away, false);
@@ -69,7 +70,8 @@ void tn_isolate_admit(struct tn_isolate *iso)
     }
 }
 
-/* Pinned: a C function of ours has resumed the coroutine and could not be yielded across. */
+/* pinned: a C function of the host has resumed the coroutine, and a yield cannot cross that
+ * function. */
 bool tn_isolate_may_give_way(const struct tn_isolate *iso, lua_State *L)
 {
     return iso->innermost && iso->innermost->sliced && !iso->pinned && lua_isyieldable(L);
@@ -92,7 +94,7 @@ bool tn_isolate_is_due(const struct tn_isolate *iso, lua_State *L)
     return tn_isolate_holds_loop(iso, L) && tn_watchdog_due(&iso->innermost->frame);
 }
 
-/* ---- what is put off ---- */
+/* ---- references that are released later ---- */
 
 void tn_isolate_release_later(struct tn_isolate *iso, int ref)
 {
@@ -103,7 +105,7 @@ void tn_isolate_release_later(struct tn_isolate *iso, int ref)
     iso->dropped[iso->n_dropped++] = ref;
 }
 
-/* ---- collecting ---- */
+/* ---- garbage collection ---- */
 
 static struct tn_isolate *of_chore(struct tn_side_job *job)
 {

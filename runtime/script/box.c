@@ -14,7 +14,7 @@ static struct tn_box *check(lua_State *L)
     return luaL_checkudata(L, 1, CLASS);
 }
 
-/* tn.text "name" { ... }: the second pair of brackets. */
+/* The second pair of brackets in tn.text "name" { ... } calls the box. */
 static int l_call(lua_State *L)
 {
     struct tn_box *box = check(L);

@@ -47,13 +47,14 @@ static void count_row(struct tn_isolate *iso, enum tn_entry_kind kind, bool over
         unsigned *row = &iso->rows[kind == TN_ENTRY_task];
         if (++*row < iso->max_overruns || !iso->max_overruns || iso->spent) return;
         iso->spent = true;
-        tn_timer_set(iso->host->turn, 0); /* which announces it (task.c) */
+        tn_timer_set(iso->host->turn, 0); /* the timer's function announces it (task.c) */
     } else if (kind != TN_ENTRY_other) {
         iso->rows[kind] = 0;
     }
 }
 
-/* A call that was stopped because nobody wants it any more has overrun nothing. */
+/* Counts a finished call. A call that was stopped because nobody wants it any more is no
+ * overrun. */
 static void count(struct tn_isolate *iso, const struct tn_entry *entry, bool ok)
 {
     const struct tn_frame *frame = &entry->frame;
@@ -70,7 +71,9 @@ static void count(struct tn_isolate *iso, const struct tn_entry *entry, bool ok)
     iso->stats.overruns_in_row++;
 }
 
-/* The slot names the isolate around the call that ends, or one that runs beside the loop. */
+/* When a call ends, writes the name of the isolate that runs now into host->slot, which the
+ * supervisor reads after a crash (tn_host_on_enter in isolate.h). It is the isolate of the
+ * surrounding call, or else one that runs beside the loop. The name is "" if no script runs. */
 static void restore_slot(struct tn_host *host, const struct tn_frame *outer)
 {
     const struct tn_isolate *iso = outer ? tn_isolate_of(outer->running) : NULL;
@@ -90,8 +93,8 @@ void tn_isolate_check_out(struct tn_isolate *iso, struct tn_entry *entry, bool o
     iso->current = entry->task;
     iso->pinned = entry->pinned;
     count(iso, entry, ok);
-    /* Now, while nothing of the call is on the stack: what filled the memory may lie in registers
-     * that the frame of the next call would cover, and so keep alive. */
+    /* Collect now, while nothing of the call is on the C stack. Later, the frame of the next call
+     * could cover Lua registers that still hold what filled the memory, and so keep it alive. */
     if (!ok && iso->refused && !entry->outer) tn_isolate_collect(iso);
     tn_isolate_unref(iso);
 }
@@ -104,7 +107,7 @@ static void leave(struct tn_isolate *iso, struct tn_entry *entry, bool ok)
 
 /* ---- calls ---- */
 
-/* The stack to make a call on: that of the call under way, or the main one. */
+/* Returns the stack to make a call on: that of the call under way, or the isolate's main one. */
 static lua_State *stack_of(const struct tn_isolate *iso)
 {
     return iso->innermost ? iso->innermost->frame.running : iso->L;
@@ -129,7 +132,8 @@ bool tn_isolate_refuse(const struct tn_isolate *iso, struct tn_err *err)
                    iso->name, iso->max_overruns);
 }
 
-/* A protected call of job on L; the error is read while the entry still says what ran out. */
+/* Makes a protected call of job on L. Reads the error before the entry is left, because the entry
+ * still says which limit was reached. */
 static bool attempt(struct tn_isolate *iso, lua_State *L, struct tn_entry *entry, struct job *job,
                     struct tn_err *err)
 {
@@ -146,7 +150,8 @@ static bool attempt(struct tn_isolate *iso, lua_State *L, struct tn_entry *entry
     return status == LUA_OK;
 }
 
-/* An errand gives the floor back while it is in a script; nobody else knows that isolate yet. */
+/* An errand gives the floor back while it is inside a script. That is safe: its isolate is new, so
+ * no other code can enter it. */
 static bool attempt_lending(struct tn_isolate *iso, lua_State *L, struct tn_entry *entry,
                             struct job *job, struct tn_err *err)
 {

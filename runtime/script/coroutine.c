@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* coroutine.c - coroutines for scripts, without close (chains of it end the process on Lua 5.4.4).
- * A wait inside a coroutine parks the whole task: the coroutines around it wait along. */
+/* coroutine.c - coroutines for scripts. There is no coroutine.close: a chain of such calls crashes
+ * Lua 5.4.4. A wait inside a coroutine parks the whole task, with all coroutines around it. */
 #include "script/coroutine.h"
 
 #include <lauxlib.h>
@@ -9,7 +9,8 @@
 #include "script/floor.h"
 #include "script/poll.h"
 
-static const char GUARDED[] = "tenon.guarded"; /* weak set of coroutines nobody may resume */
+static const char GUARDED[] = "tenon.guarded"; /* registry key of a weak set: coroutines that no
+                                                  script may resume */
 
 enum { FAILED = -1, WAITS = -2 };
 
@@ -53,8 +54,8 @@ static const char *status_of(lua_State *L, lua_State *co, int index)
     return lua_gettop(co) == 0 ? "dead" : guarded(L, index) ? "normal" : "suspended";
 }
 
-/* Runs co with n arguments from the top of L.  Results are pushed and counted; FAILED: the error is
- * pushed; WAITS: the task is to wait. */
+/* Resumes co with the n arguments at the top of L. Pushes the results and returns their count;
+ * FAILED: it pushed the error; WAITS: the task has to wait. */
 static int go(lua_State *L, lua_State *co, int n)
 {
     struct tn_isolate *iso = tn_isolate_of(L);
@@ -75,7 +76,7 @@ static int go(lua_State *L, lua_State *co, int n)
     return status == LUA_OK || status == LUA_YIELD ? results : FAILED;
 }
 
-/* FAILED with a message when co cannot be resumed now. */
+/* Resumes co if it can be resumed now; else FAILED, with a message pushed. */
 static int begin(lua_State *L, lua_State *co, int index, int n)
 {
     const char *status = status_of(L, co, index);
@@ -92,7 +93,8 @@ static int begin(lua_State *L, lua_State *co, int index, int n)
     return go(L, co, n);
 }
 
-/* The coroutine is at stack index 1 while its task waits. */
+/* Yields until the task's wait is over; then k runs. The coroutine is at stack index 1; until then
+ * no script may resume it. */
 static int wait_with(lua_State *L, lua_KFunction k)
 {
     tn_coroutine_guard(L, 1, true);
@@ -171,7 +173,7 @@ static int l_wrap(lua_State *L)
     return 1;
 }
 
-/* The outermost level belongs to the task, as a main program's does to the interpreter. */
+/* Is L the coroutine of a task, or the main one? A script may not yield there. */
 static bool outermost(lua_State *L)
 {
     lua_pushthread(L);

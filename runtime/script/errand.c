@@ -6,7 +6,7 @@
 #include "script/state.h"
 
 struct tn_errand {
-    struct tn_side_job job; /* first */
+    struct tn_side_job job; /* must come first: the code casts from it */
     struct tn_host *host;
     struct tn_timer *turn;
     void (*fn)(void *arg);
@@ -16,7 +16,8 @@ struct tn_errand {
     int tries; /* how often no thread was free */
 };
 
-/* While all threads are busy; afterwards it runs on the loop's. */
+/* While all threads are busy, an errand asks again every TRY_MS. After TRIES it runs on the loop's
+ * thread. */
 enum { TRY_MS = 20, TRIES = 100 };
 
 static void run(struct tn_side_job *job)
@@ -40,7 +41,7 @@ static bool set_out(struct tn_errand *errand)
     return !host->closing && tn_side_start(host->sides, &errand->job);
 }
 
-/* A budget is a second at most, so a thread becomes free soon. */
+/* Waiting is short: a budget is a second at most, so a thread soon becomes free. */
 static bool try_again(struct tn_errand *errand)
 {
     if (errand->host->closing || ++errand->tries > TRIES) return false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* failure.c - errors between C and Lua: error values, positions, and what a failed call says. */
+/* failure.c - errors between C and Lua: error values, positions, and the message of a failed
+ * call. */
 #include "script/failure.h"
 
 #include <lauxlib.h>
@@ -29,7 +30,7 @@ int tn_lua_raise(lua_State *L, const struct tn_err *err)
 {
     tn_lua_push_err(L, err);
     lua_error(L);
-    abort(); /* lua_error does not say that it never returns */
+    abort(); /* never reached: lua_error is not declared _Noreturn */
 }
 
 static void push_text(lua_State *L, const char *text)
@@ -90,8 +91,8 @@ void tn_failure_open(lua_State *L)
 
 /* ---- positions ---- */
 
-/* Lua counts levels from the innermost on, each time anew: looking at all of a deep recursion takes
- * the square of its depth. */
+/* Lua finds a level by counting from the innermost one each time, so walking a deep recursion would
+ * take quadratic time. This limits the walk. */
 enum { LEVELS_MAX = 200 };
 
 static bool level_at(lua_State *L, int level, lua_Debug *ar)
@@ -104,7 +105,7 @@ static bool users(const lua_Debug *ar)
     return ar->currentline > 0 && ar->source[0] == '@' && strncmp(ar->source, "@stdlib/", 8) != 0;
 }
 
-/* The innermost frame of the user's own files from level on; ar is filled when there is one. */
+/* Finds the innermost frame, from level on, that is in a file of the user. False: there is none. */
 static bool find_user(lua_State *L, int level, lua_Debug *ar)
 {
     for (; level_at(L, level, ar); level++)
@@ -166,13 +167,14 @@ static _Noreturn void stop(struct tn_isolate *iso, lua_State *L)
         tn_lua_where(L, iso->stop_file, sizeof iso->stop_file, &iso->stop_line);
         note_trace(iso, L, 0);
     }
-    iso->parking = iso->gave_way = iso->homing = false; /* a yield that did not come to its end */
+    iso->parking = iso->gave_way = iso->homing = false; /* a yield that was begun is given up */
     lua_pushliteral(L, "the time for this call is used up");
     lua_error(L);
     abort();
 }
 
-/* A hook may yield before an instruction or a line; when a function is being entered it may not. */
+/* Gives way. A hook may yield before an instruction or a line, but not when a function is being
+ * entered. */
 static void give_way(lua_State *L, const lua_Debug *ar)
 {
     if (ar->event != LUA_HOOKCOUNT && ar->event != LUA_HOOKLINE) return;
@@ -180,8 +182,9 @@ static void give_way(lua_State *L, const lua_Debug *ar)
     tn_isolate_give_way(L, 0, NULL);
 }
 
-/* A call that is late is ended.  One whose slice is over gives way; where it cannot, because a C
- * function is around it, the hook goes and the next tick sets it again. */
+/* Ends a call whose budget is used up. A call whose slice is over gives way; if it cannot, because
+ * a C function is around it, this removes the hook, and the next tick of the watchdog sets it
+ * again. */
 void tn_failure_hook(lua_State *L, lua_Debug *ar)
 {
     struct tn_isolate *iso = tn_isolate_of(L);
@@ -192,7 +195,7 @@ void tn_failure_hook(lua_State *L, lua_Debug *ar)
         return;
     }
     lua_sethook(L, NULL, 0, 0);
-    if (!frame) return; /* it was left over on a coroutine from a call that ended */
+    if (!frame) return; /* the hook is left on a coroutine whose call has ended */
     if (frame->place == TN_IN_HOST && lua_getinfo(L, "S", ar) && ar->what[0] != 'C')
         tn_watchdog_found_script(frame);
     if (tn_watchdog_held_out(frame)) stop(iso, L);
@@ -200,7 +203,7 @@ void tn_failure_hook(lua_State *L, lua_Debug *ar)
 
 /* ---- reading a failure ---- */
 
-/* Text from anywhere becomes UTF-8 that can be written to a log or an answer. */
+/* Replaces bytes that a log or an answer cannot take, so that the text becomes clean UTF-8. */
 static void clean(char *text, size_t room)
 {
     size_t n = strlen(text), i = 0;
@@ -210,7 +213,7 @@ static void clean(char *text, size_t room)
         if (k <= 4 && i + k <= n) {
             i += k;
         } else if (n == room - 1 && n - i < 4) {
-            text[i] = '\0'; /* was cut in the middle of a character */
+            text[i] = '\0'; /* the text was cut in the middle of a character */
             return;
         } else {
             text[i++] = '?';
@@ -218,7 +221,7 @@ static void clean(char *text, size_t room)
     }
 }
 
-/* "scripts/x.lua:12: sentence" -> position and sentence. */
+/* Splits "scripts/x.lua:12: sentence" into position and sentence; returns the sentence. */
 static const char *split_position(const char *text, char *file, size_t n, int *line)
 {
     const char *colon = strchr(text, ':');
@@ -231,7 +234,7 @@ static const char *split_position(const char *text, char *file, size_t n, int *l
     return colon + 3 + digits;
 }
 
-/* Does the name that Lua shortened ("...ters/x.lua") mean this file? */
+/* Does the name that Lua shortened ("...ters/x.lua") stand for this file? */
 static bool same_file(const char *shown, const char *file)
 {
     if (strncmp(shown, "...", 3) == 0) return tn_str_ends(tn_str(file), shown + 3);
@@ -239,12 +242,13 @@ static bool same_file(const char *shown, const char *file)
 }
 
 struct words {
-    const char *text; /* lives as long as it stays on the stack */
+    const char *text; /* valid as long as the value is on the stack */
     size_t n;
     const char *kind;
 };
 
-/* The text of an error value; runs the script's own __tostring, so only under protection. */
+/* Gets the text of an error value. It runs the script's own __tostring, so call it only in
+ * protected mode. */
 static int l_words(lua_State *L)
 {
     struct words *words = lua_touserdata(L, 2);
@@ -292,7 +296,7 @@ static void from_value(lua_State *L, struct tn_err *err)
     lua_settop(L, value);
 }
 
-/* The loaded file that Lua's message means; NULL: none, or one of stdlib/. */
+/* Finds the loaded file that Lua's message names; NULL: none, or a file of stdlib/. */
 static const char *meant(const struct tn_isolate *iso, const char *shown)
 {
     for (size_t i = 0; i < iso->n_files; i++) {
@@ -302,8 +306,8 @@ static const char *meant(const struct tn_isolate *iso, const char *shown)
     return NULL;
 }
 
-/* The position in the message comes first (error(text, 2) blames the caller), then the place where
- * the error was raised. */
+/* Sets the position of err: the one in the message if there is one (error(text, 2) blames the
+ * caller), else the place where the error was raised. */
 static void place(const struct tn_isolate *iso, struct tn_err *err)
 {
     char shown[sizeof err->file] = "";
@@ -318,8 +322,8 @@ static void place(const struct tn_isolate *iso, struct tn_err *err)
         tn_fail_at(err, iso->fault_file, iso->fault_line);
 }
 
-/* Does the failure come from a budget?  Then that is what it says, whatever the script made of it.
- */
+/* Did the call fail because a budget was used up? Then err says so, even if the script turned the
+ * error into another one. */
 static bool overrun(const struct tn_isolate *iso, lua_State *L, int status,
                     const struct tn_entry *entry, struct tn_err *err)
 {

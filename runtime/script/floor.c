@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* floor.c - C functions that touch what the process shares, called from scripts on any thread. */
+/* floor.c - lets scripts on any thread call C functions that touch what the process shares. */
 #include "script/floor.h"
 
 #include <lauxlib.h>
 
 #include "script/away.h"
 
-/* A function of the host may take its time, so the watchdog does not hold it as it would hold a
- * script.  An error of fn skips the second tn_watchdog_place: whoever catches the error does it
- * (tn_floor_restore), and a __close that runs before that counts as a guest. */
+/* Calls fn, a function of the host, which may take long: the watchdog does not limit it as it
+ * limits a script that cannot give way. An error of fn skips the second tn_watchdog_place. Then
+ * tn_floor_restore does its work when the error is caught; a __close method that runs before that
+ * counts as a guest. */
 static int call(struct tn_isolate *iso, lua_State *L, lua_CFunction fn)
 {
     struct tn_entry *entry = iso->innermost;
@@ -25,8 +26,9 @@ static int host_call_on(lua_State *L, int status, lua_KContext fn)
     return tn_lua_host_call(L, (lua_CFunction)fn);
 }
 
-/* On a side thread a coroutine that can give way goes home, and fn is called there: many calls in a
- * row cost one journey.  One that cannot waits here until this thread has the floor. */
+/* On a side thread, a coroutine that can give way goes home and calls fn there, so that many calls
+ * in a row cost only one change of threads. A coroutine that cannot give way waits here until this
+ * thread has the floor. */
 int tn_lua_host_call(lua_State *L, lua_CFunction fn)
 {
     struct tn_isolate *iso = tn_isolate_of(L);
@@ -42,7 +44,7 @@ int tn_lua_host_call(lua_State *L, lua_CFunction fn)
     return n;
 }
 
-/* The function in the upvalue of the one that runs. */
+/* Returns the C function that the running closure wraps. */
 static lua_CFunction wrapped(lua_State *L)
 {
     return (lua_CFunction)(uintptr_t)lua_touserdata(L, lua_upvalueindex(1));
@@ -86,8 +88,8 @@ void tn_lua_give_floor(lua_State *L)
     if (side) tn_side_leave(side);
 }
 
-/* The mark is the depth of tn_side_enter, doubled, and 1 for a guest.  A coroutine that can yield
- * may go on in another frame, so its place is not noted. */
+/* The mark is the depth of tn_side_enter times two, plus 1 for a guest. A coroutine that can yield
+ * may continue in another frame, so for it the mark says no guest. */
 int tn_floor_mark(lua_State *L)
 {
     const struct tn_isolate *iso = tn_isolate_of(L);

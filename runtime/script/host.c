@@ -72,7 +72,7 @@ struct tn_loop *tn_host_loop(const struct tn_host *host)
     return host->loop;
 }
 
-/* False: the script has written all lines that it may write in this second. */
+/* False: the script has already written the lines that one second allows. */
 static bool may_log(struct tn_isolate *iso, const char *area)
 {
     int64_t second = tn_mono_us() / 1000000;

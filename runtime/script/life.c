@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* life.c - how an isolate comes and goes, the memory that it holds, and questions about it. */
+/* life.c - makes and frees isolates, counts their memory, and answers questions about them. */
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 /* ---- memory ---- */
 
-/* One thread at a time writes these two, so a relaxed load and store do. */
+/* Only one thread at a time writes these two fields, so relaxed atomics are enough. */
 static inline size_t bytes_of(const struct tn_isolate *iso)
 {
     return atomic_load_explicit(&iso->bytes, memory_order_relaxed);
@@ -34,8 +34,8 @@ static bool over_cap(struct tn_isolate *iso, size_t old, size_t new)
            (new - old > iso->max_bytes || bytes_of(iso) > iso->max_bytes - (new - old));
 }
 
-/* Notes where the script is: an error for want of memory calls no message handler.  Allocates
- * nothing. */
+/* Notes that the cap was reached, and where the script is: Lua calls no message handler when memory
+ * runs out. Allocates nothing. */
 static void refuse(struct tn_isolate *iso)
 {
     iso->refused = true;
@@ -55,7 +55,7 @@ static void *counted(void *arg, void *p, size_t old, size_t new)
         refuse(iso);
         return NULL;
     }
-    /* Lua counts on shrinking to succeed. */
+    /* Lua relies on shrinking to succeed, so the fault only fails growth. */
     if (new > old && TN_FAULT("script.alloc")) return NULL;
     void *q = realloc(p, new);
     if (!q) return new <= old ? p : NULL;
@@ -114,7 +114,7 @@ struct tn_isolate *tn_isolate_new(struct tn_host *host, const struct tn_isolate_
     link_to(host, iso);
     iso->L = lua_newstate(counted, iso);
     if (!iso->L) {
-        tn_fail(err, TN_E_budget, "no room for a script in %zu bytes", iso->max_bytes);
+        tn_fail(err, TN_E_budget, "a script does not fit into %zu bytes of memory", iso->max_bytes);
         goto out;
     }
     *(struct tn_isolate **)lua_getextraspace(iso->L) = iso;

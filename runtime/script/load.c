@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* load.c - from text to functions, from files to the values that they return. */
+/* load.c - compiles text to functions, and runs files for the values that they return. */
 #include "script/load.h"
 
 #include <lauxlib.h>
@@ -11,11 +11,12 @@
 #include "script/call.h"
 #include "script/poll.h"
 
-/* Registry keys: what require has given out; files being loaded right now. */
+/* Registry keys: the values that require has returned; the files being loaded now. */
 static const char LOADED[] = "tenon.loaded";
 static const char LOADING[] = "tenon.loading";
 
-/* The parser is a loop in C: it gets its text in pieces, and with each the clock is looked at. */
+/* The parser runs in C without hooks, so it gets its text in pieces, and each piece checks the
+ * time. */
 struct reader {
     struct tn_str rest;
 };
@@ -41,7 +42,7 @@ static const char *unreadable(struct tn_str text)
     return NULL;
 }
 
-/* Neither a byte order mark nor a line for the shell is Lua. */
+/* Skips a byte order mark and a first line that begins with '#'. */
 static struct tn_str without_head(struct tn_str text)
 {
     if (tn_str_starts(text, "\xef\xbb\xbf")) text.p += 3, text.n -= 3;
@@ -59,7 +60,8 @@ int tn_load_text(lua_State *L, struct tn_str text, const char *chunk)
     return LUA_ERRSYNTAX;
 }
 
-/* "name:12: sentence near 'x'" on the stack becomes an error value of kind syntax. */
+/* Turns the message "name:12: sentence near 'x'" on the stack into an error value of kind syntax,
+ * and raises it. */
 static void raise_syntax(lua_State *L, const char *path)
 {
     struct tn_err err;
@@ -134,7 +136,8 @@ static void run_text(lua_State *L, const char *path, struct tn_str text)
                  n > 1 ? "several" : "nothing");
 }
 
-/* Text of a file, or false.  The sources' text lives until the next question: it is kept. */
+/* Finds the text of a file, or false. Copies it, because the sources' text is valid only until
+ * their next call. */
 static bool find(struct tn_isolate *iso, const char *path, struct tn_str *text)
 {
     return iso->sources && iso->sources->find(iso->sources_arg, path, text);
@@ -148,7 +151,7 @@ void tn_load_file(lua_State *L, const char *path)
     run_text(L, path, text);
 }
 
-/* ---- library functions of ours that are written in Lua ---- */
+/* ---- library functions of the runtime that are written in Lua ---- */
 
 void tn_load_ours(lua_State *L, const char *source, const char *chunk)
 {
@@ -168,8 +171,8 @@ static const struct tn_module *find_module(const struct tn_isolate *iso, const c
     return m && m->name ? m : NULL;
 }
 
-/* "std.page" -> "stdlib/std/page.lua", "lib.units" -> "scripts/lib/units.lua".  False: no name that
- * a module can have (so that nothing outside the tree can be named). */
+/* Turns "std.page" into "stdlib/std/page.lua" and "lib.units" into "scripts/lib/units.lua". False:
+ * no module can have that name; this keeps scripts from naming files outside the two folders. */
 static bool module_path(const char *name, char *path, size_t n)
 {
     size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_.");
@@ -198,7 +201,8 @@ static void raise_unknown(lua_State *L, const char *name)
                               "scripts folder");
 }
 
-/* It cannot be left while another task might want the same file, so it may take its time. */
+/* A file under require cannot give way, since another task might require the same file meanwhile.
+ * So it gets more time. */
 static void take_time(const struct tn_isolate *iso)
 {
     if (iso->innermost) tn_watchdog_hold(&iso->innermost->frame, TN_LIMIT_SIDE_HELD_MS);
@@ -255,7 +259,7 @@ static void load(lua_State *L, void *arg)
 {
     const struct load *load = arg;
     lua_pushnil(L);
-    lua_setfield(L, LUA_REGISTRYINDEX, LOADING); /* left by a load that failed */
+    lua_setfield(L, LUA_REGISTRYINDEX, LOADING); /* a failed load may have left entries */
     if (load->given)
         run_text(L, load->path, load->text);
     else

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sandbox.c - the globals that scripts get: a list of what is there, not of what is forbidden. */
+/* sandbox.c - the globals that scripts get. The lists name what is permitted, not what is
+ * forbidden. */
 #include "script/sandbox.h"
 
 #include <lauxlib.h>
@@ -39,7 +40,7 @@ void tn_lua_seal(lua_State *L, const char *name)
     lua_setmetatable(L, -2);
 }
 
-/* "std.<name>" where there is such a module, or NULL. */
+/* Returns "std.<name>" if there is such a module, else NULL. */
 static const char *std_module(const struct tn_isolate *iso, const char *name)
 {
     for (const struct tn_module *m = iso->modules; m && m->name; m++)
@@ -48,7 +49,7 @@ static const char *std_module(const struct tn_isolate *iso, const char *name)
     return NULL;
 }
 
-/* Upvalues: the name of the module, its table. */
+/* Raises for an unknown name. Upvalues: the module's name, its table. */
 static int refuse_unknown(lua_State *L)
 {
     const char *module = lua_tostring(L, lua_upvalueindex(1)), *name = luaL_tolstring(L, 2, NULL);
@@ -85,7 +86,7 @@ static int l_rawset(lua_State *L)
     return 1;
 }
 
-/* Finalizers run where no budget reaches them. */
+/* Refuses __gc: Lua runs finalizers where no budget limits them. */
 static int l_setmetatable(lua_State *L)
 {
     int type = lua_type(L, 2);
@@ -102,9 +103,10 @@ static int l_setmetatable(lua_State *L)
     return 1;
 }
 
-/* ---- protected calls: they return no failure of a budget ---- */
+/* ---- protected calls: they never catch the end of a budget ---- */
 
-/* In a continuation's context: values below the results, and the mark to go back to. */
+/* Packs a continuation's context: the count of values below the results, and the mark of
+ * floor.h. */
 static lua_KContext around(lua_State *L, int below)
 {
     return tn_floor_mark(L) * 4 + below;
@@ -131,8 +133,8 @@ static int l_pcall(lua_State *L)
                          ctx);
 }
 
-/* Called for an error that a hook raised, a script's handler would run without hooks: not called.
- */
+/* Calls the script's message handler. But if a hook raised the error, Lua would run the handler
+ * without hooks, so that it could not be stopped: then it is not called. */
 static int call_handler(lua_State *L)
 {
     if (tn_isolate_late(tn_isolate_of(L))) return 1;
@@ -159,9 +161,10 @@ static int l_xpcall(lua_State *L)
     return protected_end(L, lua_pcallk(L, n - 2, LUA_MULTRET, 2, ctx, protected_end), ctx);
 }
 
-/* ---- load: text alone, our globals ---- */
+/* ---- load: takes only text, and uses the sandbox's globals ---- */
 
-/* Pieces of a function's text, put together here so that the parser meets a text. */
+/* Joins the pieces that a script's reader function returns, since the parser has to get one
+ * text. */
 static void join_pieces(lua_State *L)
 {
     luaL_Buffer b;
@@ -214,7 +217,7 @@ static int l_load(lua_State *L)
     return 2;
 }
 
-/* ---- the rest that is ours ---- */
+/* ---- further functions of the sandbox ---- */
 
 static int l_collectgarbage(lua_State *L)
 {
@@ -233,7 +236,7 @@ static int shown(lua_State *L, int status, lua_KContext ctx)
     return 1;
 }
 
-/* Lua's own calls __tostring where nothing can be left. */
+/* Lua's own tostring calls __tostring in a way that cannot be yielded across; this one can. */
 static int l_tostring(lua_State *L)
 {
     luaL_checkany(L, 1);
@@ -286,9 +289,9 @@ static int refuse_global(lua_State *L)
                       luaL_tolstring(L, 2, NULL));
 }
 
-/* ---- putting it together ---- */
+/* ---- building the environment ---- */
 
-/* Stock functions that neither loop over what a script sets nor reach outside. */
+/* Functions of Lua that neither loop over data of scripts nor reach outside of the sandbox. */
 static const char *const kept_base[] = {
     "assert", "error",  "getmetatable", "ipairs",   "next", "pairs", "rawequal",
     "rawget", "rawlen", "select",       "tonumber", "type", NULL};
@@ -310,7 +313,7 @@ static const luaL_Reg ours[] = {{"collectgarbage", l_collectgarbage},
                                 {"xpcall", l_xpcall},
                                 {NULL, NULL}};
 
-/* Copies the named fields from the table at the top, which is popped, to the one below it. */
+/* Copies the named fields from the table at the top to the table below it, and pops the top one. */
 static void keep(lua_State *L, const char *const *names)
 {
     for (; *names; names++) {
@@ -361,8 +364,8 @@ static void add_libraries(lua_State *L)
     add_library(L, "utf8");
 }
 
-/* Chunks see an empty table that nobody can write: names are looked up in the globals behind it,
- * and what is not there raises, so that a typing error is an error where it stands. */
+/* Each file sees an empty, read-only table. Names are looked up in the globals behind it, and an
+ * unknown name raises, so that a typing error fails where it stands. */
 static void add_environment(lua_State *L)
 {
     lua_pushvalue(L, -1);

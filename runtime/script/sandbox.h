@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sandbox.h - the globals that scripts get; for script/ alone. */
+/* sandbox.h - the globals that scripts get; for script/ only. */
 #ifndef TN_SCRIPT_SANDBOX_H
 #define TN_SCRIPT_SANDBOX_H
 

@@ -14,34 +14,34 @@
 #include "script/watchdog.h"
 
 enum {
-    STACK = 1024 * 1024, /* Lua nests C functions 200 deep at most */
-    NICE = 5,            /* the kernel prefers the loop's thread */
+    STACK = 1024 * 1024, /* enough, because Lua nests C functions 200 deep at most */
+    NICE = 5,            /* lowers their priority, so that the kernel prefers the loop's thread */
 };
 
 enum state {
     IDLE,
     BUSY,     /* runs its job */
     ASKING,   /* waits for the floor */
-    SPEAKING, /* has it */
-    DONE,     /* the job is to be fetched */
+    SPEAKING, /* has the floor */
+    DONE,     /* the loop has to fetch the job */
 };
 
 struct tn_side {
     struct tn_side *next;
     struct tn_sides *sides;
     struct tn_side_job *job;
-    struct tn_watchdog *dog; /* NULL: it could not be made, the thread has ended */
+    struct tn_watchdog *dog; /* NULL: it could not be made, and the thread has ended */
     pthread_t thread;
-    pthread_cond_t turn; /* its state was changed by another thread */
+    pthread_cond_t turn; /* another thread has changed this thread's state */
     enum state state;
-    int depth; /* of tn_side_enter; this thread's alone */
+    int depth; /* nesting of tn_side_enter; only this thread uses it */
 };
 
 struct tn_sides {
     struct tn_speaker *floor;
     lua_Hook stop;
-    pthread_mutex_t lock; /* over all that follows, and each thread's state */
-    pthread_cond_t news;  /* a side thread has changed its own */
+    pthread_mutex_t lock; /* protects all fields below, and the state of each thread */
+    pthread_cond_t news;  /* a side thread has changed its state */
     struct tn_side *all;
     int count;
     bool closing;
@@ -51,7 +51,8 @@ struct tn_sides {
 
 /* ---- the side thread ---- */
 
-/* Changes the thread's own state, with the lock held; the loop is woken for what it has to do. */
+/* Changes the state of the calling side thread, with the lock held, and wakes the loop if it has to
+ * act. */
 static void announce(struct tn_side *side, enum state state)
 {
     uint64_t one = 1;
@@ -144,10 +145,10 @@ void tn_side_restore(struct tn_side *side, int depth)
     pthread_mutex_unlock(&side->sides->lock);
 }
 
-/* ---- the thread that has the floor; the lock is held ---- */
+/* ---- called by the thread that has the floor, with the lock held ---- */
 
-/* Gives the floor to a side thread and stands still until it is given back.  Calls that the side
- * thread makes meanwhile are watched by its own watchdog. */
+/* Gives the floor to a side thread and blocks until that thread gives it back. Its own watchdog
+ * limits the calls that the side thread makes meanwhile. */
 static void grant(struct tn_side *side)
 {
     struct tn_sides *all = side->sides;
@@ -159,7 +160,8 @@ static void grant(struct tn_side *side)
     *all->floor = before;
 }
 
-/* The job has run: home may start the next one on this thread, so the lock is let go for it. */
+/* Takes a finished job off its thread and calls home. home may start a new job on this thread, so
+ * the lock is released for the call. */
 static void fetch(struct tn_side *side)
 {
     struct tn_side_job *job = side->job;
@@ -171,8 +173,8 @@ static void fetch(struct tn_side *side)
     pthread_mutex_lock(&side->sides->lock);
 }
 
-/* Serves each thread once: one that asks again waits for the next turn, so that the loop gets to
- * its other events. */
+/* Serves each thread once. A thread that asks again waits for the next turn, so that the loop gets
+ * to its other events. */
 static void listen(void *arg, int ready)
 {
     struct tn_sides *all = arg;
@@ -213,7 +215,7 @@ void tn_side_recall(struct tn_side_job *job, bool stop)
 
 /* ---- starting ---- */
 
-/* Signals that are meant for the process stay with the loop's thread. */
+/* Blocks signals in the new thread: those of the process go to the loop's thread. */
 static bool make_thread(struct tn_side *side)
 {
     pthread_attr_t attr;

@@ -13,28 +13,29 @@
 
 enum state {
     IDLE,
-    PAUSED, /* it is to go on */
-    AWAY,   /* beside the loop */
-    BACK,   /* from there */
+    PAUSED, /* it has to be continued */
+    AWAY,   /* it runs beside the loop */
+    BACK,   /* it has come back from there */
 };
 
 struct tn_slice {
-    struct tn_stretch stretch; /* its coroutine is anchored by anchor; NULL: none yet, or it died */
+    struct tn_stretch stretch; /* the registry reference `anchor` keeps its coroutine alive;
+                                  NULL: there is none, or it died */
     struct tn_waiter waiter;
     int anchor;
     enum state state;
-    bool computed; /* the function has returned beside the loop; take is to be called at home */
-    struct tn_timer *turn; /* in which wake is called */
+    bool computed;         /* the function returned beside the loop; take is to be called at home */
+    struct tn_timer *turn; /* its function calls wake */
     void (*wake)(void *arg);
     void *wake_arg;
-    /* of the call */
+    /* of the call under way */
     int ref;
     tn_push_fn push;
     tn_take_fn take;
     void *arg;
 };
 
-/* ---- telling that it can go on ---- */
+/* ---- telling the caller that the call can continue ---- */
 
 static void waken(void *arg)
 {
@@ -48,7 +49,7 @@ static void isolate_is_home(struct tn_waiter *waiter)
     tn_timer_set(s->turn, 0);
 }
 
-/* Those who asked for the isolate meanwhile go first. */
+/* Others who asked for the isolate meanwhile go first. */
 static void come_back(struct tn_stretch *stretch)
 {
     struct tn_slice *s = (struct tn_slice *)stretch;
@@ -91,8 +92,8 @@ void tn_slice_free(struct tn_slice *s)
 
 /* ---- inside the coroutine ---- */
 
-/* The function has returned.  take touches the caller's memory, so beside the loop it is put off
- * until the coroutine is at home. */
+/* Runs when the function has returned. take touches the caller's memory, so beside the loop this
+ * yields first and calls take at home. */
 static int called(lua_State *L, int status, lua_KContext ctx)
 {
     struct tn_slice *s = (struct tn_slice *)ctx;
@@ -115,8 +116,8 @@ static int call(lua_State *L, int status, lua_KContext ctx)
     return called(L, LUA_OK, ctx);
 }
 
-/* push touches the caller's memory, so it is called on the loop's thread; a heavy isolate gives way
- * before the function begins. */
+/* Runs push and then the function. push touches the caller's memory, so it runs on the loop's
+ * thread; in a heavy isolate the call then gives way before the function begins. */
 static int body(lua_State *L)
 {
     struct tn_slice *s = lua_touserdata(L, 1);
@@ -156,7 +157,7 @@ static bool prepare(struct tn_slice *s, struct tn_err *err)
     return true;
 }
 
-/* A stretch is over; the state says whether there is more to do. */
+/* A part of the call has ended; the state says whether the call goes on. */
 static enum tn_ran end(struct tn_slice *s, struct tn_err *err)
 {
     if (!tn_stretch_ok(&s->stretch)) {

@@ -9,10 +9,10 @@
 #include "script/failure.h"
 
 enum {
-    USED_UP = 1,    /* us left of a budget that is used up: 0 would mean a new budget */
-    JOURNEY_US = 3, /* what it takes to hand a coroutine over, one way */
+    USED_UP = 1,    /* value of `us` for a used-up budget, since 0 means a new one */
+    JOURNEY_US = 3, /* what it costs to hand a coroutine to another thread */
 };
-/* The first tick may come at once, so one tick more than the slice. */
+/* A slice is one tick longer than its limit, because the first tick may come at once. */
 enum { SLICE_US = TN_LIMIT_SLICE_MS * 1000 + 1000, SIDE_SLICE_US = TN_LIMIT_SIDE_SLICE_MS * 1000 };
 
 bool tn_stretch_ok(const struct tn_stretch *s)
@@ -20,9 +20,9 @@ bool tn_stretch_ok(const struct tn_stretch *s)
     return s->status == LUA_OK || s->status == LUA_YIELD;
 }
 
-/* Resumes the coroutine in this thread.  slice_us 0: it gives way again before its next
- * instruction.  A call that goes to and fro between threads may meet no tick in any of its parts,
- * so from the second part on its CPU time is measured, and each journey is added. */
+/* Resumes the coroutine on this thread. slice_us 0: it gives way before its next instruction. A
+ * call that often changes threads may meet no tick in any of its parts. So from the second part on,
+ * its CPU time is measured, and each change of threads is added. */
 static void run_in(struct tn_stretch *s, struct tn_watchdog *dog, int slice_us, int held_ms)
 {
     struct tn_frame *frame = &s->entry.frame;
@@ -37,8 +37,9 @@ static void run_in(struct tn_stretch *s, struct tn_watchdog *dog, int slice_us, 
     if (began) tn_watchdog_used(frame, s->entry.us, tn_cpu_us() - began + JOURNEY_US);
 }
 
-/* Takes stock after a part of a call: how much of the budget is left for the next part, and whether
- * the call took long.  A call that gave way is not over, so it does not end a row of overruns. */
+/* Ends a part of a call: works out how much of the budget the next part has, and whether the call
+ * took long. A call that gave way is not over, so it does not reset the count of overruns in a
+ * row. */
 static void settle(struct tn_stretch *s)
 {
     struct tn_isolate *iso = s->iso;
@@ -72,7 +73,7 @@ static void come_home(struct tn_side_job *job)
     tn_isolate_unref(iso);
 }
 
-/* On the loop's thread a large isolate that came home for a function of the host has no slice: a
+/* On the loop's thread, a large isolate that came home for a function of the host gets no slice: a
  * step of its collector could take long. */
 bool tn_stretch_run(struct tn_stretch *s, int args, bool here)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* strings.c - the string library: Lua 5.4's, with a matcher that looks at the clock. */
+/* strings.c - the string library of Lua 5.4, with a pattern matcher that checks the time. */
 #include "script/strings.h"
 
 #include <ctype.h>
@@ -18,7 +18,7 @@ static struct tn_str check_str(lua_State *L, int index)
     return s;
 }
 
-/* A search: it begins on the loop's thread; when it takes long it is dropped there, and made anew
+/* A search begins on the loop's thread. If it takes long there, it is dropped, and begins anew
  * beside the loop. */
 enum { FIRST, ANEW };
 
@@ -64,7 +64,8 @@ static const char *match(struct search *search, const char *at)
 
 /* ---- captures ---- */
 
-/* Pushes capture i of the match [s, e); the whole match is capture 0 of a pattern without any. */
+/* Pushes capture i of the match [s, e). A pattern without captures has one, number 0: the whole
+ * match. */
 static void push_capture(lua_State *L, const struct tn_pattern *m, int i, const char *s,
                          const char *e)
 {
@@ -81,7 +82,7 @@ static void push_capture(lua_State *L, const struct tn_pattern *m, int i, const 
         lua_pushlstring(L, m->capture[i].at, (size_t)n);
 }
 
-/* s NULL: only what the pattern captures itself. */
+/* s NULL: pushes only captures of the pattern itself, not the whole match. */
 static int push_captures(lua_State *L, const struct tn_pattern *m, const char *s, const char *e)
 {
     int n = m->level == 0 && s ? 1 : m->level;
@@ -169,9 +170,9 @@ static int l_match(lua_State *L)
 struct walk {
     struct tn_str s, p;
     const char *at, *last;
-    bool places;   /* each match's place comes first */
-    bool anchored; /* there is one at most, at the front */
-    bool first;    /* of its captures only that */
+    bool places;   /* push the place of each match first */
+    bool anchored; /* the pattern is anchored, so that there is one match at most */
+    bool first;    /* push only the first capture */
 };
 
 static int walk_on(lua_State *L, int status, lua_KContext how)
@@ -205,7 +206,8 @@ static int next_match(lua_State *L)
     return walk_on(L, LUA_OK, FIRST);
 }
 
-/* Pushes a function that finds one match after the other; the text and the pattern are at 1, 2. */
+/* Pushes a function that returns one match after the other. The text and the pattern are at index
+ * 1, 2. */
 static struct walk *push_walk(lua_State *L, struct tn_str s, struct tn_str p)
 {
     lua_pushvalue(L, 1);
@@ -284,8 +286,8 @@ static int replace_by_template(lua_State *L, int status, lua_KContext how)
     return 2;
 }
 
-/* By a function or a table: in Lua, so that it can give way in the middle.  next gives where a
- * match begins, where what follows it begins, its captures. */
+/* Replacement by a function or a table is written in Lua, so that it can give way in between. next
+ * returns where a match begins, where the text behind it begins, and the captures. */
 static const char replace_source[] =
     "local next, s, by, max, kind = ...\n"
     "local sub, type = string.sub, type\n"
@@ -343,7 +345,7 @@ static int l_gsub(lua_State *L)
 
 /* ---- rep ---- */
 
-enum { LARGE = 1024 * 1024 }; /* a text that is better made beside the loop */
+enum { LARGE = 1024 * 1024 }; /* longer texts are made beside the loop */
 
 static int rep(lua_State *L, int status, lua_KContext how)
 {
@@ -378,13 +380,13 @@ static int l_rep(lua_State *L)
     return rep(L, LUA_OK, FIRST);
 }
 
-/* Stock functions that take time in proportion to their text, which the memory cap bounds. */
+/* Functions of Lua whose time is proportional to their text, which the memory cap limits. */
 static const char *const kept[] = {"byte",    "char", "format", "len", "lower",
                                    "reverse", "sub",  "upper",  NULL};
 static const luaL_Reg ours[] = {{"find", l_find},   {"gmatch", l_gmatch}, {"gsub", l_gsub},
                                 {"match", l_match}, {"rep", l_rep},       {NULL, NULL}};
 
-/* Strings' methods come from the library itself; their metatable is out of reach. */
+/* Sets the metatable of strings, whose methods come from this library. Scripts cannot reach it. */
 static void set_metatable(lua_State *L)
 {
     lua_pushliteral(L, "");

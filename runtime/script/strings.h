@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* strings.h - the library `string`; for script/ alone. */
+/* strings.h - the library `string`; for script/ only. */
 #ifndef TN_SCRIPT_STRINGS_H
 #define TN_SCRIPT_STRINGS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tables.c - the table library: Lua 5.4's, with loops that look at the clock. */
+/* tables.c - the table library of Lua 5.4, with loops that check the time. */
 #include "script/tables.h"
 
 #include <lauxlib.h>
@@ -9,7 +9,7 @@
 #include "script/load.h"
 #include "script/poll.h"
 
-/* May index 1 be used as a table for reading (1), writing (2), its length (4)? */
+/* What index 1 has to permit to be used as a table: reading (1), writing (2), its length (4). */
 enum { READ = 1, WRITE = 2, LENGTH = 4 };
 
 static bool has(lua_State *L, int index, const char *method)
@@ -40,7 +40,7 @@ static inline void poll(lua_State *L, lua_Unsigned i)
     if (i % 256 == 0) tn_script_poll(L);
 }
 
-/* Many elements are moved beside the loop. */
+/* More elements than this are moved or sorted beside the loop. */
 enum { MANY = 20000 };
 enum { FIRST, AGAIN };
 
@@ -206,10 +206,10 @@ static int l_unpack(lua_State *L)
     return (int)n;
 }
 
-/* ---- sort by an order function: in Lua, so that a task can give way in the middle of it ---- */
+/* ---- sort with an order function: written in Lua, so that a task can give way in between ---- */
 
-/* A merge sort over a copy: t is written when all is known, so an error in `before` loses nothing
- * of it. Runs of 8 by insertion first. */
+/* A merge sort on a copy. It writes t at the end, so an error in `before` loses no element. It
+ * begins with runs of 8, sorted by insertion. */
 static const char merge_sort[] =
     "local t, n, before = ...\n"
     "local from, to, width = {}, {}, 8\n"
@@ -249,7 +249,7 @@ static int sorted(lua_State *L, int status, lua_KContext ctx)
     return 0;
 }
 
-/* ---- sort without one: quicksort, the smaller part first, so that it nests no deeper than log2(n)
+/* ---- sort without one: quicksort, the smaller part first, so that it nests log2(n) deep at most
  * ---- */
 
 static bool before(lua_State *L, int a, int b)
@@ -257,7 +257,7 @@ static bool before(lua_State *L, int a, int b)
     return lua_compare(L, a, b, LUA_OPLT);
 }
 
-/* Puts t[i] and t[j] in order; both are read and popped. */
+/* Puts t[i] and t[j] in order; pops the values that it read. */
 static void order(lua_State *L, lua_Integer i, lua_Integer j)
 {
     lua_geti(L, 1, i);
@@ -275,8 +275,8 @@ static void wrong_order(lua_State *L)
     luaL_error(L, "invalid order function for sorting");
 }
 
-/* Splits [low, high] around the value at the top of the stack, its middle one, which lies at
- * high - 1; returns where that came to lie.  t[low] <= it <= t[high] already. */
+/* Splits [low, high] around a pivot, which is at the top of the stack and at t[high - 1]; returns
+ * where the pivot ends up. The caller has ensured t[low] <= pivot <= t[high]. */
 static lua_Integer split(lua_State *L, lua_Integer low, lua_Integer high)
 {
     lua_Integer i = low, j = high - 1;
@@ -331,7 +331,7 @@ static void sort(lua_State *L, lua_Integer low, lua_Integer high)
     }
 }
 
-/* Elements that Lua itself can compare, in a table that is one. */
+/* True: index 1 is a plain table whose n elements Lua compares without a metamethod. */
 static bool plain(lua_State *L, lua_Integer n)
 {
     if (lua_type(L, 1) != LUA_TTABLE || luaL_getmetafield(L, 1, "__index") != LUA_TNIL)

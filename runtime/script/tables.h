@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tables.h - the library `table`; for script/ alone. */
+/* tables.h - the library `table`; for script/ only. */
 #ifndef TN_SCRIPT_TABLES_H
 #define TN_SCRIPT_TABLES_H
 

@@ -13,25 +13,27 @@
 #include "script/coroutine.h"
 #include "script/stretch.h"
 
-/* How long ready tasks run before the loop gets its turn. */
+/* How long ready tasks run before the loop handles other events. */
 enum { SLICE_US = 2000 };
 
 enum state { FRESH, PARKED, RUNNING, BACK, ENDED };
 
 struct tn_task {
-    struct tn_task *prev, *next; /* of the isolate */
+    struct tn_task *prev, *next;
     struct tn_task *next_ready;
     struct tn_isolate *iso;
-    struct tn_stretch stretch; /* its coroutine is anchored by ref; NULL: none (yet) */
+    struct tn_stretch stretch; /* the reference `ref` keeps its coroutine alive; NULL: there is
+                                  none (yet) */
     struct tn_waiter waiter;
     int function, ref, args;
-    enum state state; /* BACK: it has run beside the loop, and what came of it is to be seen to */
+    enum state state; /* BACK: it has run beside the loop, and the loop has not handled the
+                         result yet */
     bool queued, woken, cancelled, held;
     struct tn_task_call call;
     void *arg;
-    lua_KFunction k; /* goes on after the wait under way */
+    lua_KFunction k; /* called when the present wait is over */
     void *ctx;
-    struct tn_owned owned; /* ring */
+    struct tn_owned owned; /* ring of things that the task owns */
     struct tn_timer *limit;
     struct tn_err err;
 };
@@ -159,7 +161,7 @@ const void *tn_task_context(const struct tn_task *task)
 
 /* ---- start ---- */
 
-/* Afterwards the function and its arguments lie on the coroutine's stack. */
+/* Makes the coroutine, with the function and its arguments on its stack. */
 static void make_coroutine(lua_State *L, void *arg)
 {
     struct tn_task *task = arg;
@@ -247,7 +249,7 @@ static bool succeed(struct tn_task *task, int n)
                           &task->err);
 }
 
-/* A stretch of it is over: it waits, is to go on, or has ended. */
+/* Handles the end of a stretch: the task waits, is to continue, or has ended. */
 static void see_to(struct tn_task *task)
 {
     const struct tn_stretch *stretch = &task->stretch;
@@ -290,7 +292,7 @@ static void run(struct tn_task *task)
     }
 }
 
-/* The callback may drop any isolate, so the search begins anew after each. */
+/* The callback may free any isolate, so the search starts again after each call. */
 static void announce_spent(struct tn_host *host)
 {
     struct tn_isolate *iso = host->isolates;
@@ -310,8 +312,8 @@ static void announce_spent(struct tn_host *host)
     }
 }
 
-/* Tasks that become ready meanwhile wait for the next turn, so that other events get their share.
- */
+/* Tasks that become ready during this wait for the next turn, so that other events get their
+ * share. */
 void tn_task_run_ready(void *arg)
 {
     struct tn_host *host = arg;
@@ -369,8 +371,8 @@ struct tn_task *tn_task_current(lua_State *L)
     return tn_isolate_of(L)->current;
 }
 
-/* After a wait the module's continuation runs, which touches what is shared: it has to be at home.
- */
+/* Runs the module's continuation after a wait. It touches what the process shares, so the task goes
+ * home first. */
 static int go_on(lua_State *L, int status, lua_KContext ctx)
 {
     struct tn_task *task = (struct tn_task *)ctx;

@@ -13,26 +13,27 @@
 #include "base/limits.h"
 #include "base/time.h"
 
-/* glibc 2.36 gives the field no name of its own. */
+/* glibc 2.36 has no public name for this field. */
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
 
 enum {
     TICK_US = 1000,
-    IDLE_TICKS = 20,         /* without a call, then the timer stops */
-    TICK_SIGNAL = SIGVTALRM, /* nothing else in the process uses it */
+    IDLE_TICKS = 20,         /* after so many ticks without a call, the timer stops */
+    TICK_SIGNAL = SIGVTALRM, /* nothing else in the process uses this signal */
 };
 
-/* Sanitizers slow down the library functions that hold a task, and not the script around them. */
+/* Sanitizers slow down the library functions in which a task is held, but not the scripts around
+ * them. So held calls get more time. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { HELD_FACTOR = 4 };
 #else
 enum { HELD_FACTOR = 1 };
 #endif
 
-/* A timer on a CPU clock would tick at the kernel's pace, a few times slower; so it is one of real
- * time, which runs while there is something to watch, and each tick reads the CPU clock. */
+/* A timer on a CPU clock would tick only at the kernel's pace, a few times slower. So the timer
+ * uses real time; it runs while there are calls to watch, and each tick reads the CPU clock. */
 struct tn_watchdog {
     struct tn_frame *volatile innermost;
     lua_Hook stop;
@@ -40,7 +41,7 @@ struct tn_watchdog {
     volatile bool ticking;
     volatile int idle;         /* ticks without a call */
     volatile int64_t seen_us;  /* the CPU clock at the last tick */
-    volatile int64_t armed_us; /* until then no hook is set again */
+    volatile int64_t armed_us; /* before this time (CPU clock) no hook is set again */
     atomic_bool on_demand, demanded, stopped;
 };
 
@@ -54,7 +55,8 @@ static inline int less(int from, int64_t us)
     return from > us ? from - (int)us : 0;
 }
 
-/* False: there is nothing to be told. */
+/* Takes `us` off what is left of the call. True: the hook has to be set, to end the call or make it
+ * give way. */
 static bool count_down(struct tn_frame *f, int64_t us, bool innermost)
 {
     f->left_us = less(f->left_us, us);
@@ -82,10 +84,10 @@ static void rest(struct tn_watchdog *dog)
     dog->ticking = false;
 }
 
-/* lua_sethook is the one call that Lua permits inside a signal handler.  It is made again and
- * again, since a hook that was set in the middle of a call being set up can be overlooked there;
- * but it visits all calls that are under way, which takes longer than a tick where a script is very
- * deep: then the script gets four times as long before the next. */
+/* lua_sethook is the one function that Lua permits inside a signal handler. It is called at each
+ * tick again, because Lua can miss a hook that is set while a call is being set up. It visits all
+ * calls under way; in a very deep recursion that takes longer than a tick. So the next call of it
+ * waits four times as long as the last one took. */
 static void arm(struct tn_watchdog *dog, lua_State *L, int64_t now)
 {
     if (now < dog->armed_us) return;
@@ -94,7 +96,8 @@ static void arm(struct tn_watchdog *dog, lua_State *L, int64_t now)
     dog->armed_us = done + 4 * (done - now);
 }
 
-/* In the thread that runs Lua, so that nothing moves meanwhile. */
+/* The signal handler. It runs in the thread that runs Lua, so the Lua state does not change
+ * meanwhile. */
 static void tick(int signo, siginfo_t *info, void *context)
 {
     struct tn_watchdog *dog = info->si_value.sival_ptr;
@@ -134,7 +137,7 @@ struct tn_watchdog *tn_watchdog_new(lua_Hook stop, struct tn_err *err)
     return dog;
 }
 
-/* A tick that is already on its way must not find freed memory. */
+/* Blocks the signal first: a tick that is already on its way must not find freed memory. */
 void tn_watchdog_free(struct tn_watchdog *dog)
 {
     sigset_t tick_only, old;
@@ -160,7 +163,8 @@ int tn_watchdog_budget(int ms)
     return ms * 1000 + TICK_US;
 }
 
-/* The frame is in place before the question is put: a tick in between leaves the timer running. */
+/* Puts the frame in place before it asks whether the timer runs: a tick in between then leaves the
+ * timer running. */
 void tn_watchdog_enter(struct tn_watchdog *dog, struct tn_frame *frame, lua_State *L, int us)
 {
     frame->dog = dog;
@@ -194,7 +198,7 @@ void tn_watchdog_slice(struct tn_frame *frame, int us, int held_ms)
     frame->slice_us = us;
 }
 
-/* Takes the hook off the state that it was armed on; a coroutine that still has one is dead. */
+/* Removes the hook from the state that it was set on. A coroutine that still has a hook is dead. */
 void tn_watchdog_leave(struct tn_frame *frame)
 {
     frame->dog->innermost = frame->outer;

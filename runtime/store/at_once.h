@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* at_once.h - reads that the store answers inside the call. Only a store that is a file can answer
- * so: everything above store/ reads by read.h, and .ci/check-layers refuses an include of this file
- * there. Tests and benches look into the store with it. */
+/* at_once.h - reads that the store answers inside the call. Only a store that is a file on this
+ * machine can do so. Code above store/ reads by read.h, and .ci/check-layers refuses an include of
+ * this file there; tests and benches use it to look into the store. */
 #ifndef TN_STORE_AT_ONCE_H
 #define TN_STORE_AT_ONCE_H
 
@@ -9,12 +9,12 @@
 
 /* ------------------------------------------------------------------ records */
 
-/* Gets each row in turn; body and all are borrowed for the call.  False stops.  Inside, anything
- * may be read but by the same call with the same shape. */
+/* Gets each row in turn; all that the row points to is borrowed for the call. False stops the read.
+ * Inside, every read is permitted except the same one on a table of the same declaration. */
 typedef bool (*tn_row_fn)(void *arg, const struct tn_row *row);
 
-/* Reads one record into *row, whose body points into hold (the caller initialised it; its bytes are
- * replaced). False with kind not_found: it does not exist, or belongs to another team. */
+/* Reads one record into *row, whose body points into hold (initialised by the caller; its bytes are
+ * replaced). False, kind not_found: the record does not exist, or belongs to another team. */
 TN_MUST_CHECK bool tn_store_get(struct tn_store *store, int64_t team, const char *table,
                                 const struct tn_id *id, struct tn_row *row, struct tn_buf *hold,
                                 struct tn_err *err);
@@ -28,42 +28,43 @@ TN_MUST_CHECK bool tn_store_get_by_link(struct tn_store *store, int64_t team, co
                                         struct tn_err *err);
 
 struct tn_page {
-    size_t count; /* rows handed over */
+    size_t count; /* rows that were handed over */
     bool more;
-    int64_t total;      /* -1: not asked for */
-    bool total_capped;  /* there are at least total (which is then 100,000) */
-    struct tn_buf next; /* set when more; opaque, URL-safe; stays good under inserts */
+    int64_t total;      /* number of all rows; -1: not asked for */
+    bool total_capped;  /* total is 100,000, and there may be more */
+    struct tn_buf next; /* cursor of the next page, set if more; opaque, URL-safe; stays valid
+                           when records are inserted */
 };
 void tn_page_init(struct tn_page *page);
 void tn_page_clear(struct tn_page *page);
-/* Kinds: not_found (no such table), invalid (unknown column, bad value or cursor, a query that
- * would read far too much), unavailable.  page was initialised by the caller. */
+/* False: kind not_found (no such table), invalid (unknown column, bad value or cursor, a query that
+ * would read far too much) or unavailable. The caller initialises page. */
 TN_MUST_CHECK bool tn_store_query(struct tn_store *store, const struct tn_query *q, tn_row_fn fn,
                                   void *arg, struct tn_page *page, struct tn_err *err);
-/* Records of a team (or TN_TEAM_ALL) in a table; constant time. */
+/* Counts the records of a team (or TN_TEAM_ALL) in a table, in constant time. */
 TN_MUST_CHECK bool tn_store_count(struct tn_store *store, int64_t team, const char *table,
                                   int64_t *count, struct tn_err *err);
 
 /* ------------------------------------------------------------------ links */
 
 typedef bool (*tn_link_fn)(void *arg, const struct tn_link *link);
-/* For a page of external ids: sets found[i] and, where it is true, hashes[i], so that unchanged
- * records need not travel. For an unknown source all are not found. */
+/* For a page of external ids: sets found[i] and, where that is true, hashes[i], so that unchanged
+ * records need not be sent. If the source is unknown, none is found. */
 TN_MUST_CHECK bool tn_store_link_hashes(struct tn_store *store, int64_t team,
                                         const struct tn_origin *source,
                                         const struct tn_str *external_ids, size_t count,
                                         unsigned char (*hashes)[TN_HASH_LEN], bool *found,
                                         struct tn_err *err);
-/* One link; link's texts point into hold.  Kind not_found. */
+/* Reads one link; its texts point into hold. False: kind not_found, or another failure. */
 TN_MUST_CHECK bool tn_store_link(struct tn_store *store, int64_t team,
                                  const struct tn_origin *source, struct tn_str external_id,
                                  struct tn_link *link, struct tn_buf *hold, struct tn_err *err);
-/* All links of a record. */
+/* Reads all links of a record. */
 TN_MUST_CHECK bool tn_store_links(struct tn_store *store, int64_t team, const char *table,
                                   const struct tn_id *id, tn_link_fn fn, void *arg,
                                   struct tn_err *err);
-/* The links of a source in the order of external id, after `after` ("" from the start), limit as
- * for queries: to find what the source no longer has. */
+/* Reads the links of a source in the order of external ids, after `after` ("": from the start),
+ * with the limit of a query: to find records that the source no longer has. */
 TN_MUST_CHECK bool tn_store_source_links(struct tn_store *store, int64_t team,
                                          const struct tn_origin *source, struct tn_str after,
                                          size_t limit, tn_link_fn fn, void *arg,
@@ -72,13 +73,13 @@ TN_MUST_CHECK bool tn_store_source_links(struct tn_store *store, int64_t team,
 /* ------------------------------------------------------------------ history */
 
 typedef bool (*tn_version_fn)(void *arg, const struct tn_version *v);
-/* Newest first, also of a deleted record.  Tables without history have the current one, or the last
- * one, only. */
+/* Reads the versions of a record, newest first, also of a deleted record. A table without history
+ * has only the current version, or the last one. */
 TN_MUST_CHECK bool tn_store_versions(struct tn_store *store, int64_t team, const char *table,
                                      const struct tn_id *id, size_t limit, tn_version_fn fn,
                                      void *arg, struct tn_err *err);
-/* The record as it was at a time, or in a version (at_ms ignored when version > 0).  not_found
- * when it did not exist then, or retention has taken it. */
+/* Reads the record as it was at a time, or in a version (at_ms is ignored when version > 0). Kind
+ * not_found: it did not exist then, or retention has removed that version. */
 TN_MUST_CHECK bool tn_store_as_of(struct tn_store *store, int64_t team, const char *table,
                                   const struct tn_id *id, int64_t version, int64_t at_ms,
                                   struct tn_row *row, struct tn_buf *hold, struct tn_err *err);
@@ -92,12 +93,13 @@ TN_MUST_CHECK bool tn_store_tail(struct tn_store *store, int64_t team, int64_t a
 
 /* ------------------------------------------------------------------ key-values */
 
-/* Bytes under (team, space, key).  not_found also when it has expired.  version may be NULL. */
+/* Reads the bytes under (team, space, key). Kind not_found also when they have expired. version may
+ * be NULL. */
 TN_MUST_CHECK bool tn_store_kv_get(struct tn_store *store, int64_t team, const char *space,
                                    struct tn_str key, struct tn_buf *value, int64_t *version,
                                    struct tn_err *err);
 typedef bool (*tn_kv_fn)(void *arg, struct tn_str key, struct tn_str value, int64_t version);
-/* Keys after `after` that begin with prefix, in byte order. */
+/* Lists the keys that begin with prefix and follow `after`, in byte order. */
 TN_MUST_CHECK bool tn_store_kv_list(struct tn_store *store, int64_t team, const char *space,
                                     struct tn_str prefix, struct tn_str after, size_t limit,
                                     tn_kv_fn fn, void *arg, struct tn_err *err);

@@ -16,7 +16,7 @@ struct tn_commit_source {
     struct tn_str entity;
 };
 
-/* The state of a commit before an operation is added, so that one that fails leaves no trace. */
+/* The state of a commit before an operation is added, to go back to if the operation fails. */
 struct mark {
     size_t n, tables, sources;
 };
@@ -105,7 +105,7 @@ static bool name_ok(const char *name, const char *what, struct tn_err *err)
                    TN_STORE_NAME_MAX);
 }
 
-/* Slot of a table, announced on first use.  -1: err says why. */
+/* Returns the slot of a table, and announces the table on first use. -1: err says why. */
 static int table_slot(struct tn_commit *c, const char *name, struct tn_err *err)
 {
     for (size_t i = c->table_count; i > 0; i--)
@@ -164,7 +164,7 @@ static void put_cell(struct tn_buf *b, const struct tn_cell *cell)
     }
 }
 
-/* Parses body, which has to be an object; leaves it in the store's reader. */
+/* Parses body, which has to be an object, with the store's reader. */
 static bool parse_object(struct tn_commit *c, struct tn_str body, struct tn_err *err)
 {
     if (body.n > TN_LIMIT_RECORD)
@@ -176,7 +176,7 @@ static bool parse_object(struct tn_commit *c, struct tn_str body, struct tn_err 
                    tn_json_type_name(tn_jtype(tn_json_root(c->store->json))));
 }
 
-/* Not every driver can store a text with U+0000 in a key column. */
+/* True: every driver can store the key. Some cannot store U+0000 in a key column. */
 static bool key_ok(const struct tn_shape *d, const struct tn_column *column,
                    const struct tn_cell *cell, struct tn_err *err)
 {
@@ -190,7 +190,7 @@ static bool key_ok(const struct tn_shape *d, const struct tn_column *column,
     return true;
 }
 
-/* Checks the members of a patch that are key columns; the object is in the store's reader. */
+/* Checks the key columns in a patch, which the store's reader has parsed. */
 static bool patch_ok(struct tn_commit *c, int slot, struct tn_err *err)
 {
     const struct tn_shape *d = c->tables[slot];
@@ -227,7 +227,7 @@ static bool put_body(struct tn_commit *c, int slot, struct tn_str body, struct t
     return ok;
 }
 
-/* The common begin of operations on one record. */
+/* Writes the beginning of an operation on one record. */
 static int record_op(struct tn_commit *c, enum tn_op op, int64_t team, const char *table,
                      const struct tn_id *id, int64_t based_on, struct tn_err *err)
 {

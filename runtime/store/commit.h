@@ -46,22 +46,23 @@ TN_MUST_CHECK bool tn_commit_delete(struct tn_commit *commit, int64_t team, cons
  * before. Events and backups that name the record stay. */
 TN_MUST_CHECK bool tn_commit_erase(struct tn_commit *commit, int64_t team, const char *table,
                                    const struct tn_id *id, int64_t based_on, struct tn_err *err);
-/* Lets the commit succeed only if the record has this version (0: it does not exist): for records
- * that were read and not written. */
+/* The commit succeeds only if the record has this version (0: it does not exist). For records that
+ * were read and not written. */
 TN_MUST_CHECK bool tn_commit_expect(struct tn_commit *commit, int64_t team, const char *table,
                                     const struct tn_id *id, int64_t version, struct tn_err *err);
 
-/* The state of one record in its source.  Linked with the same hash: unchanged.  Linked: the
- * record is updated.  Not linked, but a record of the team has the same key: that one is adopted,
- * if this source has no external id for it.  Otherwise a record is created.
+/* Writes the state of one record in its source. If the external id is linked and the hash is the
+ * same, nothing changes (`unchanged`); if only the hash differs, the record is updated. If it is
+ * not linked, but a record of the team has the same key, the item adopts that record, provided that
+ * this source has no external id for it. Otherwise a record is created.
  *
  * An item that cannot have its key at the end of the commit is left out (TN_DONE_conflict, which
- * fails nothing), and its record keeps what it had; an item that wanted that record's former key is
- * left out with it.  The other operations are done as if these items had not been in the commit.
- * But an item that is not linked adopts the holder of its key where the source has no external id
- * for that one, or, with TN_KEY_adopt, a holder whose external id is neither in this commit nor
- * named by tn_commit_present: the source made the record anew, and the link moves to the new
- * external id (outcome.before). */
+ * fails nothing), and its record keeps its state; an item that wanted that record's former key is
+ * left out, too. The other operations are done as if these items had not been in the commit. But an
+ * item that is not linked adopts the holder of its key where the source has no external id for that
+ * one, or, with TN_KEY_adopt, a holder whose external id is neither in this commit nor named by
+ * tn_commit_present: the source has made the record anew, and the link moves to the new external id
+ * (outcome.before). */
 enum tn_on_key_conflict { TN_KEY_refuse, TN_KEY_adopt };
 struct tn_upsert {
     int64_t team;
@@ -70,15 +71,16 @@ struct tn_upsert {
     struct tn_str external_id; /* not empty */
     unsigned char hash[TN_HASH_LEN];
     struct tn_str body;
-    bool merge;             /* top-level members that body lacks stay as they are */
-    int64_t based_on;       /* 0: whatever is there; else the record's version, as conflict */
-    const struct tn_id *id; /* of the record, if one is created; NULL: the store makes one */
+    bool merge;             /* top-level members that body lacks keep their values */
+    int64_t based_on;       /* 0: any version; else the version that the record must have, or the
+                               item is a conflict */
+    const struct tn_id *id; /* id for a record that is created; NULL: the store makes one */
     enum tn_on_key_conflict on_key_conflict;
 };
 TN_MUST_CHECK bool tn_commit_upsert(struct tn_commit *commit, const struct tn_upsert *u,
                                     struct tn_err *err);
-/* Names further external ids that the source has, besides those in this commit: no upsert moves
- * their links away. Ids that no link can have are skipped. */
+/* Names further external ids that the source has, besides those in this commit, so that no upsert
+ * moves their links away. Ids that no link can have are skipped. */
 TN_MUST_CHECK bool tn_commit_present(struct tn_commit *commit, int64_t team,
                                      const struct tn_origin *source,
                                      const struct tn_str *external_ids, size_t count,
@@ -94,22 +96,22 @@ TN_MUST_CHECK bool tn_commit_unlink(struct tn_commit *commit, int64_t team,
                                     const struct tn_origin *source, struct tn_str external_id,
                                     struct tn_err *err);
 
-/* type "order.completed"; table and id may be NULL; data is JSON or "". */
+/* Adds an event. type: "order.completed"; table and id may be NULL; data is JSON or "". */
 TN_MUST_CHECK bool tn_commit_event(struct tn_commit *commit, int64_t team, const char *type,
                                    const char *table, const struct tn_id *id, struct tn_str data,
                                    struct tn_err *err);
-/* A row of system table "audit" with a new id.  detail is JSON or ""; no secrets. */
+/* Adds a row to the system table "audit", with a new id. detail is JSON or ""; no secrets. */
 TN_MUST_CHECK bool tn_commit_audit(struct tn_commit *commit, int64_t team, const char *actor,
                                    const char *action, const char *object, struct tn_str detail,
                                    struct tn_err *err);
 
-/* expires_ms 0: never. */
+/* Sets a key-value. expires_ms 0: it never expires. */
 TN_MUST_CHECK bool tn_commit_kv_set(struct tn_commit *commit, int64_t team, const char *space,
                                     struct tn_str key, struct tn_str value, int64_t based_on,
                                     int64_t expires_ms, struct tn_err *err);
 TN_MUST_CHECK bool tn_commit_kv_delete(struct tn_commit *commit, int64_t team, const char *space,
                                        struct tn_str key, int64_t based_on, struct tn_err *err);
-/* A sync's cursor: key-value of space "cursor". */
+/* Sets a sync's cursor: a key-value of space "cursor". */
 TN_MUST_CHECK bool tn_commit_cursor(struct tn_commit *commit, int64_t team, struct tn_str name,
                                     struct tn_str value, int64_t based_on, struct tn_err *err);
 
@@ -127,10 +129,11 @@ struct tn_queue_put {
 };
 TN_MUST_CHECK bool tn_commit_queue_put(struct tn_commit *commit, const struct tn_queue_put *q,
                                        struct tn_err *err);
-/* Removes the entry, whose work is done. A lease that was lost meanwhile is a conflict. */
+/* Removes an entry whose work is done. If its lease was lost meanwhile: a conflict. */
 TN_MUST_CHECK bool tn_commit_settle(struct tn_commit *commit, const struct tn_id *entry,
                                     int64_t lease, struct tn_err *err);
-/* Ends the lease; the entry is due again at due_ms. payload {NULL, 0}: the payload stays. */
+/* Ends the lease; the entry is due again at due_ms. payload {NULL, 0}: the payload stays the
+ * same. */
 TN_MUST_CHECK bool tn_commit_reschedule(struct tn_commit *commit, const struct tn_id *entry,
                                         int64_t lease, int64_t due_ms, struct tn_str payload,
                                         struct tn_err *err);

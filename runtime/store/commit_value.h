@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* commit_value.h - the inside of a commit: the bytes that go to the store process, and those that
- * come back. For the drivers of store/ alone. */
+ * come back. For the drivers of store/ only. */
 #ifndef TN_STORE_COMMIT_VALUE_H
 #define TN_STORE_COMMIT_VALUE_H
 
@@ -20,9 +20,9 @@ struct tn_commit {
     struct tn_commit_source *sources;
     size_t source_count;
 };
-/* The value, closed; still owned by the commit. */
+/* Returns the complete value; the commit still owns it. */
 struct tn_str tn_commit_value(struct tn_commit *commit);
-/* Reads a result message and calls done. */
+/* Parses a result message and calls done. */
 void tn_commit_answer(struct tn_str result, tn_commit_fn done, void *arg);
 /* Bytes in front of the operations of a commit value. */
 enum { TN_COMMIT_HEADER = 25 }; /* acknowledged number, origin, depth */

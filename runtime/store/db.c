@@ -83,7 +83,8 @@ static void finalize(void *st)
     sqlite3_finalize(st);
 }
 
-/* A statement that is being stepped stays, because a caller further up the stack reads it. */
+/* Frees the cached statements. One that is being stepped stays, because a caller on the stack reads
+ * from it. */
 void tn_db_forget(struct tn_db *db)
 {
     struct tn_map old = db->statements;
@@ -134,8 +135,8 @@ bool tn_db_int(struct tn_db *db, const char *sql, int64_t *out, struct tn_err *e
     return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
-/* Most SQL texts are literals, so their address finds the statement quickly; the text itself
- * decides. */
+/* Most SQL texts are literals, so their address usually finds the statement; the text is compared
+ * to be sure. */
 static struct tn_recent *recent(struct tn_db *db, const char *sql)
 {
     return &db->recent[(uintptr_t)sql / 16 % TN_RECENT];
@@ -227,12 +228,12 @@ struct tn_id tn_column_id(sqlite3_stmt *st, int column)
 
 #define N_BITS 40
 #define N_MASK ((1ull << N_BITS) - 1)
-#define N_ODD  0x9E3779B97Full /* any odd number does; multiplying by its inverse undoes it */
+#define N_ODD  0x9E3779B97Full /* may be any odd number: multiplying by its inverse undoes it */
 
 static uint64_t inverse(uint64_t odd)
 {
     uint64_t x = odd;
-    for (int i = 0; i < 6; i++) x *= 2 - odd * x; /* Newton, doubling the correct bits */
+    for (int i = 0; i < 6; i++) x *= 2 - odd * x; /* Newton: each step doubles the correct bits */
     return x & N_MASK;
 }
 

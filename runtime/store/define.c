@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables of the writer: made from a declaration, and remade when it changes.
- * A table with rows is remade beside itself: next_<name> is filled row by row in the order of n,
- * writes to rows that were copied go to both tables, and at the end the two change places in one
- * transaction. The table tn_rebuild holds how far the copy is, so a crash loses no work. */
+/* Tables of the writer: makes them from a declaration, and remakes them when it changes. A table
+ * with rows is remade while it is in use: next_<name> is filled row by row in the order of n;
+ * writes to rows that were copied go to both tables; at the end, one transaction exchanges the two.
+ * The table tn_rebuild holds how far the copy is, so a crash loses no work. */
 #include <stdio.h>
 
 #include "base/fault.h"
@@ -74,8 +74,7 @@ static void create_sql(const struct tn_wtable *t, struct tn_buf *sql)
     tn_buf_adds(sql, ", body TEXT NOT NULL)");
 }
 
-/* The name of an index holds its table's generation, because both tables of a remake exist at once.
- */
+/* The name contains the table's generation, because both tables exist during a remake. */
 static void index_name(const struct tn_wtable *t, const char *what, int64_t generation,
                        struct tn_buf *sql)
 {
@@ -99,7 +98,7 @@ static bool indexes(struct tn_writer *w, const struct tn_wtable *t, int64_t gene
         tn_buf_adds(&sql, ");");
     }
     for (size_t i = 0; i < d->column_count; i++) {
-        /* The key's index serves its first column too. */
+        /* Needs no index: the key's index serves its first column, too. */
         if (d->columns[i].use != TN_USE_indexed) continue;
         if (t->decl->key_count && strcmp(d->columns[i].name, d->key[0]) == 0) continue;
         tn_buf_adds(&sql, "CREATE INDEX ");
@@ -116,7 +115,7 @@ static bool indexes(struct tn_writer *w, const struct tn_wtable *t, int64_t gene
     return ok;
 }
 
-/* The readable view: ids and times as text, each declared column. */
+/* Makes the view for people: ids and times as text, and each declared column. */
 static bool make_view(struct tn_writer *w, const struct tn_shape *d, struct tn_err *err)
 {
     struct tn_buf sql;
@@ -167,8 +166,8 @@ static sqlite3_stmt *prepare(struct tn_writer *w, struct tn_buf *sql, struct tn_
     return st;
 }
 
-enum { INDEX_AT_ONCE = 20000 }; /* rows: some 10 ms */
-enum { FIXED = 9 };             /* columns before the declared ones: n to links */
+enum { INDEX_AT_ONCE = 20000 }; /* rows; so many take some 10 ms */
+enum { FIXED = 9 };             /* columns before the declared ones: from n to links */
 
 static void insert_sql(const struct tn_wtable *t, size_t rows, struct tn_buf *sql)
 {
@@ -180,7 +179,8 @@ static void insert_sql(const struct tn_wtable *t, size_t rows, struct tn_buf *sq
     }
 }
 
-/* Statements of a table.  insert and update bind alike: the fixed columns, the cells, the body. */
+/* Prepares the statements of a table. insert and update bind the same: fixed columns, cells,
+ * body. */
 static bool statements(struct tn_writer *w, struct tn_wtable *t, struct tn_err *err)
 {
     static const char row[] =
@@ -216,7 +216,7 @@ static bool statements(struct tn_writer *w, struct tn_wtable *t, struct tn_err *
 
 /* ------------------------------------------------------------------ rows */
 
-/* Binds the row from parameter at + 1 on; returns the number of the last. */
+/* Binds a row from parameter at + 1 on; returns the number of the last parameter. */
 static int bind_row(sqlite3_stmt *st, int at, const struct tn_wtable *t, const struct tn_rec *r,
                     const struct tn_cell *cells)
 {
@@ -240,7 +240,7 @@ static int bind_row(sqlite3_stmt *st, int at, const struct tn_wtable *t, const s
     return at;
 }
 
-/* taken: another record has its key (or its id). */
+/* taken: another record has the row's key (or id). */
 static bool run_row(struct tn_writer *w, sqlite3_stmt *st, bool *taken, struct tn_err *err)
 {
     int rc = sqlite3_step(st);
@@ -258,8 +258,8 @@ static bool shadow_row(struct tn_writer *w, struct tn_wtable *next, const struct
     return run_row(w, st, taken, err);
 }
 
-/* Writes the same row into the table that replaces this one. A key that is taken there waits for
- * the end of the commit. */
+/* Writes the row into the table that will replace this one, too. If its key is taken there, it
+ * waits for the end of the commit. */
 static bool shadow(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r, bool fresh,
                    struct tn_err *err)
 {
@@ -431,7 +431,7 @@ static bool catalog(struct tn_writer *w, struct tn_shape *d, struct tn_str text,
     return true;
 }
 
-/* Do both have the same real columns and indexes? */
+/* Do both declarations have the same real columns and indexes? */
 static bool same_shape(const struct tn_shape *a, const struct tn_shape *b)
 {
     if (a->real_count != b->real_count || a->key_count != b->key_count) return false;
@@ -547,7 +547,7 @@ void tn_rec_of(sqlite3_stmt *st, struct tn_rec *r)
     if (r->hashed) memcpy(r->hash, hash.p, TN_HASH_LEN);
 }
 
-/* Copies rows; *last is the highest n, *copied how many. */
+/* Copies rows; *last is the highest n, *copied their number. */
 static enum tn_step copy_rows(struct tn_writer *w, struct tn_wtable *t, int64_t rows,
                               int64_t *copied, struct tn_err *err)
 {
@@ -596,7 +596,8 @@ static bool swap_in(struct tn_writer *w, struct tn_wtable *t, struct tn_err *err
     tn_buf_init(&text, 64 * TN_KIB);
     tn_shape_write(d, &text);
     int64_t no = d->no;
-    bool team_index = t->team_index; /* it may be wanted only since the remake began */
+    bool team_index = t->team_index; /* the team index may have become necessary during the
+                                        remake */
     wtable_free(tn_map_remove(&w->tables, tn_str(name)));
     name = d->table.name;
     tn_db_forget(&w->db);
@@ -652,7 +653,7 @@ enum tn_step tn_writer_remake(struct tn_writer *w, struct tn_wtable *t, int64_t 
     return ok ? TN_STEP_ok : TN_STEP_broken;
 }
 
-/* Makes the index of a small table at once; remakes a large table with it, step by step. */
+/* Makes the team index of a small table at once; a large table is remade with it, step by step. */
 static bool team_index_of(struct tn_writer *w, struct tn_wtable *t, struct tn_err *err)
 {
     char name[TN_STORE_NAME_MAX + 16], sql[256];
@@ -681,7 +682,7 @@ bool tn_writer_team_index(struct tn_writer *w, struct tn_err *err)
 {
     struct tn_map_entry *e;
     w->want_team_index = false;
-    w->defining = true; /* if the transaction is taken back, the tables are loaded again */
+    w->defining = true; /* if the transaction is rolled back, the tables are loaded again */
     for (size_t at = 0; (e = tn_map_next(&w->tables, &at));) {
         struct tn_wtable *t = e->value;
         if (t->team_index && !t->next && !team_index_of(w, t, err)) return false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* driver.h - a driver of the store: its table of functions, and the struct that every driver begins
- * with. The functions of store.h and at_once.h call through it. For store/ alone. */
+/* driver.h - a driver of the store: its table of functions, and the struct with which every driver
+ * begins. The functions of store.h and at_once.h call the driver. For store/ only. */
 #ifndef TN_STORE_DRIVER_H
 #define TN_STORE_DRIVER_H
 
@@ -21,11 +21,12 @@ struct tn_call {
     bool cancelled; /* nobody is told of its end */
 };
 
-/* A driver.  Arguments were checked against the rules of store.h and at_once.h before. */
+/* A driver's functions. The callers have checked the arguments by the rules of store.h and
+ * at_once.h. */
 struct tn_store_ops {
     void (*close)(struct tn_store *s);
     bool (*ready)(const struct tn_store *s);
-    /* The declaration of a stored table; borrowed until the next call.  NULL: kind not_found. */
+    /* Gives the declaration of a stored table; valid until the next call. NULL: kind not_found. */
     struct tn_shape *(*decl)(struct tn_store *s, const char *table, struct tn_err *err);
     void (*define)(struct tn_store *s, const struct tn_table *table, tn_store_done_fn done,
                    void *arg);
@@ -80,13 +81,13 @@ struct tn_store_ops {
 
 struct tn_listener {
     struct tn_listener *next;
-    tn_change_fn change; /* one of the two; neither: the listener was removed */
+    tn_change_fn change; /* one of the two is set; neither: the listener was removed */
     tn_store_fn ready;
     void *arg;
-    bool told; /* since the store became ready */
+    bool told; /* it was called since the store became ready */
 };
 
-/* The struct of every driver begins with this. */
+/* Every driver begins with this struct. */
 struct tn_store {
     const struct tn_store_ops *ops;
     struct tn_loop *loop;
@@ -95,13 +96,15 @@ struct tn_store {
     struct tn_json *json; /* for one parse at a time */
     struct tn_listener *listeners;
     int64_t head;              /* the newest event that is known */
-    struct tn_timer *announce; /* calls the listeners that came when the store was ready already */
+    struct tn_timer *announce; /* calls listeners that were added when the store was ready
+                                  already */
 };
 void tn_store_init(struct tn_store *s, const struct tn_store_ops *ops, struct tn_loop *loop,
                    const struct tn_store_options *o);
 void tn_store_clear(struct tn_store *s);
 void tn_store_tell_ready(struct tn_store *s); /* calls each listener once, in a later turn */
-void tn_store_lost(struct tn_store *s);       /* not ready any more: tell again next time */
+void tn_store_lost(struct tn_store *s);       /* the store is not ready any more; the next time,
+                                                 listeners are called again */
 void tn_store_tell_changes(struct tn_store *s, const struct tn_changes *changes);
 
 #endif

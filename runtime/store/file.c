@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The database file: made, recognised, checked, brought up to date.  A file that is damaged,
- * foreign or newer is refused and left as it is. */
+/* The database file: makes, recognises, checks and migrates it. A file that is damaged, foreign or
+ * newer is refused and left unchanged. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -51,7 +51,8 @@ static bool migrate(struct tn_db *db, struct tn_log *log, struct tn_err *err)
     return true;
 }
 
-/* A new database gets its name when it is complete, so a file of that name is never half made. */
+/* A new database gets its final name when it is complete, so a file of that name is never
+ * incomplete. */
 static bool make(const char *path, struct tn_log *log, struct tn_err *err)
 {
     struct tn_db db;
@@ -73,7 +74,7 @@ static bool make(const char *path, struct tn_log *log, struct tn_err *err)
     return tn_fail_errno(err, errno, path);
 }
 
-/* An empty file is refused: it was a database once, or somebody else made it. */
+/* Refuses an empty file: it is a damaged database, or belongs to another program. */
 static bool look_at(const char *path, bool *there, struct tn_err *err)
 {
     struct stat st;

@@ -42,7 +42,7 @@ static bool sync_folder_of(const char *path, struct tn_err *err)
     return sync_path(folder, O_RDONLY | O_DIRECTORY, err);
 }
 
-/* VACUUM INTO reads one state of the database; writers go on meanwhile. */
+/* VACUUM INTO copies one state of the database; commits continue meanwhile. */
 static bool copy(struct tn_helper *h, const char *to, struct tn_err *err)
 {
     struct tn_db db;
@@ -101,7 +101,7 @@ static void ended(void *arg, int ready)
     (void)ready;
     tn_watch_for(h->watch, 0);
     pthread_join(h->thread,
-                 NULL); /* the thread has ended, so its results may be read without a lock */
+                 NULL); /* the thread has ended, so its results can be read without a lock */
     h->joined = true;
     h->done(h->arg, h->ok ? NULL : &h->err);
 }

@@ -5,12 +5,13 @@
 
 #include "base/json.h"
 
-/* JSON merge patch (RFC 7396). */
+/* Applies a JSON merge patch (RFC 7396) and appends the result. */
 void tn_merge_patch(struct tn_buf *out, struct tn_jval target, struct tn_jval patch);
-/* Members of `over` replace or follow those of `target`, nulls included; the others stay. */
+/* Appends target with the members of `over`: they replace members of the same name, nulls included,
+ * or are added; other members stay. */
 void tn_merge_members(struct tn_buf *out, struct tn_jval target, struct tn_jval over);
-/* The lengths of the beginning and of the end that two texts share; the two overlap in neither
- * text. */
+/* Gives the length of the common beginning and of the common end of two texts; the two do not
+ * overlap. */
 void tn_merge_ends(struct tn_str a, struct tn_str b, size_t *head, size_t *tail);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The operations of a commit value.  An operation does its work and appends its outcome; or it
- * refuses (conflict, no such table), and its commit is taken back without touching other commits of
- * the group; or it finds the transaction broken (disk, memory). */
+/* The operations of a commit value. An operation does its work and appends its outcome. Or it
+ * refuses (conflict, no such table), and its commit is rolled back, while other commits of the
+ * group stay. Or it finds the transaction broken (disk, memory). */
 #include <stdio.h>
 
 #include "store/unique.h"
@@ -278,7 +278,7 @@ static enum tn_step remove_op(struct tn_writer *w, struct tn_wire *in, struct tn
     return tn_step_done(w, result, TN_DONE_deleted, &r.id, r.version);
 }
 
-/* Deletes the record, if it exists, as any other delete does; then removes its history. */
+/* Deletes the record if it exists, like any delete; then removes its history. */
 static enum tn_step erase(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
                           struct tn_err *err)
 {
@@ -352,7 +352,7 @@ static sqlite3_stmt *kv_sql(struct tn_writer *w, const char *sql, const struct k
     return st;
 }
 
-/* Finds the version (0: none, or expired) and checks it. */
+/* Finds the version (0: there is none, or it has expired) and checks it. */
 static enum tn_step kv_check(struct tn_writer *w, struct kv *kv, struct tn_err *err)
 {
     char text[128];

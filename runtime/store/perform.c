@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* perform.c - one commit inside the transaction of its group: all of it or nothing, and done once
- * more when keys clashed and the end of the commit may settle the clash (unique.h). */
+/* perform.c - carries out one commit inside the transaction of its group: all of it or nothing. If
+ * keys clashed and the end of the commit may settle the clash (unique.h), it does the commit once
+ * more. */
 #include <string.h>
 
 #include "store/unique.h"
@@ -41,7 +42,7 @@ static bool savepoint(struct tn_writer *w, const char *sql, bool alone, struct t
     return alone || (st && tn_writer_run(w, st, "working", err));
 }
 
-/* The database and the tallies are as before the commit. */
+/* Restores the database and the tallies to their state before the commit. */
 static bool take_back(struct tn_writer *w, bool alone, struct tn_err *err)
 {
     back_out(w);
@@ -49,7 +50,7 @@ static bool take_back(struct tn_writer *w, bool alone, struct tn_err *err)
            (!alone || tn_db_exec(&w->db, "ROLLBACK; BEGIN IMMEDIATE", err));
 }
 
-/* Takes the commit back and writes the answer that says why. */
+/* Rolls the commit back and writes an answer that says why. */
 static enum tn_step refuse(struct tn_writer *w, bool alone, size_t at, struct tn_buf *result,
                            struct tn_err *err)
 {
@@ -62,7 +63,8 @@ static enum tn_step refuse(struct tn_writer *w, bool alone, size_t at, struct tn
     return TN_STEP_refused;
 }
 
-/* Does all operations once; the second time it uses what the first found about clashes of keys. */
+/* Does all operations once. The second time, it uses what the first has found out about clashes of
+ * keys. */
 static enum tn_step run_through(struct tn_writer *w, struct tn_str value, bool alone,
                                 struct tn_buf *result, struct tn_err *err)
 {

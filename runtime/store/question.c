@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Read values, their answers and calls: the part that all drivers share. */
+/* Read values, their answers and calls: the code that all drivers share. */
 #include "store/question.h"
 
 #include <assert.h>
@@ -38,7 +38,7 @@ static void *copy(struct tn_read *r, const void *p, size_t n)
     return out;
 }
 
-/* {NULL, 0} stays so. */
+/* Copies s into the read; {NULL, 0} stays the same. */
 static struct tn_str text(struct tn_read *r, struct tn_str s)
 {
     if (s.p) s.p = tn_arena_strndup(&r->arena, s.p, s.n);
@@ -245,7 +245,7 @@ size_t tn_read_page(struct tn_read *r, const struct tn_page_of *given)
     return number_of(r, q);
 }
 
-/* ------------------------------------------------------------------ what drivers fill in */
+/* ------------------------------------------------------------------ functions for drivers */
 
 bool tn_question_fail(struct tn_read *r, struct tn_question *q, const struct tn_err *err)
 {
@@ -386,7 +386,7 @@ static const struct tn_question *at(const struct tn_found *f, size_t question)
     return &f->read->questions[question];
 }
 
-/* The i-th row of a question, which has to be one of the kinds (a bit each). */
+/* Gives row i of a question, whose kind has to be in kinds (one bit each). */
 static const void *row_at(const struct tn_found *f, size_t question, size_t i, size_t size,
                           unsigned kinds)
 {

@@ -30,21 +30,21 @@ enum tn_question_kind {
 
 struct tn_question {
     enum tn_question_kind kind;
-    const char *name; /* of the table or the space */
+    const char *name; /* name of the table or the space */
     struct tn_id id;
     struct tn_origin source;
     struct tn_str text;       /* external id, key, or prefix */
-    struct tn_str after_text; /* kv_list */
+    struct tn_str after_text; /* for kv_list */
     const struct tn_str *texts;
     size_t text_count;
-    int64_t version, number; /* as_of; number: a time or an event */
+    int64_t version, number; /* number: a time (as_of) or the number of an event */
     size_t limit;
     const struct tn_query *query;
     const struct tn_page_of *page;
 
-    struct tn_err *err; /* NULL: none so far */
+    struct tn_err *err; /* NULL: no failure yet */
     struct tn_list list;
-    void *rows; /* list.count rows; the kind of the question gives their type */
+    void *rows; /* list.count rows; their type depends on the kind of the question */
     size_t room, bytes;
     struct tn_tail tail;
     struct tn_queue_state queue;
@@ -66,15 +66,15 @@ struct tn_read_call {
     bool one_snapshot;
     tn_read_fn done;
     void *arg;
-    size_t at;      /* the next question */
-    uint64_t turn;  /* the turn in which it came */
-    int64_t due_us; /* put off until then */
+    size_t at;      /* index of the next question */
+    uint64_t turn;  /* number of the turn in which it came */
+    int64_t due_us; /* the driver waits until then */
 };
 /* Calls done, unless the call was cancelled, and frees the call. err NULL: all questions are
  * answered. */
 void tn_read_answer(struct tn_read_call *call, const struct tn_err *err);
 
-/* Copies to the question's rows.  False: the answer is full, ask for no more. */
+/* Copies the row to the question's results. False: the answer is full, ask for no more. */
 bool tn_question_row(struct tn_read *read, struct tn_question *q, const struct tn_row *row);
 bool tn_question_link(struct tn_read *read, struct tn_question *q, const struct tn_link *link);
 bool tn_question_version(struct tn_read *read, struct tn_question *q, const struct tn_version *v);
@@ -83,9 +83,9 @@ bool tn_question_kv(struct tn_read *read, struct tn_question *q, struct tn_str k
                     struct tn_str value, int64_t version);
 struct tn_seen *tn_question_seen(struct tn_read *read, struct tn_question *q); /* zeroed */
 bool tn_question_full(const struct tn_question *q);
-/* Copies text into the answer and counts its bytes. */
+/* Copies text into the answer; counts its bytes. */
 struct tn_str tn_question_text(struct tn_read *read, struct tn_question *q, struct tn_str text);
-/* Keeps the failure with the question. False: a failure of this kind belongs to the whole read. */
+/* Stores the failure in the question. False: a failure of this kind fails the whole read. */
 bool tn_question_fail(struct tn_read *read, struct tn_question *q, const struct tn_err *err);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds, makes, changes and removes records, with their history, their events and their counts. */
+/* Finds, makes, changes and removes records, with their history, events and counts. */
 #include <stdio.h>
 
 #include "base/limits.h"
@@ -63,8 +63,8 @@ int tn_rec_find_key(struct tn_writer *w, struct tn_wtable *t, int64_t team,
     return one(w, t->by_key, r, err);
 }
 
-/* The first record of a team: none of its records lies before.  With a second team the rows of one
- * are no longer most of the table. */
+/* Notes where the records of a new team begin: none comes before. From the second team on, the
+ * table may need an index by team, because one team's rows are no longer most of the table. */
 static bool first_of_team(struct tn_writer *w, struct tn_wtable *t, int64_t team,
                           struct tn_err *err)
 {
@@ -187,8 +187,8 @@ static bool each_link(struct tn_writer *w, struct tn_str list, link_fn fn, const
     return true;
 }
 
-/* Writes the agreed state into a link that had "as the record is", before the record changes.
- */
+/* A link may say "agreed: as the record is". Before the record changes, writes the old state into
+ * such a link. */
 static bool keep_agreed(struct tn_writer *w, int64_t source, struct tn_str external_id,
                         const void *old, struct tn_err *err)
 {
@@ -235,8 +235,8 @@ bool tn_rec_merged(struct tn_writer *w, struct tn_str body, struct tn_str over, 
     return ok;
 }
 
-/* The system's own tables say themselves whether they have a history; of a resource's record the
- * last state is kept in any case. */
+/* Is the last state of a deleted record kept? A system table says so by `history`; for a resource
+ * it always is. */
 static bool keeps_last(const struct tn_table *table)
 {
     size_t i = 0;

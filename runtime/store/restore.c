@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Puts a backup in the place of a database, and lists the tables of a database file. Works offline:
- * no process serves the folder.
- */
+/* Puts a backup in the place of a database, and lists the tables of a database file. For a folder
+ * that no process serves. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -67,7 +66,7 @@ static bool copy_file(const char *from, const char *to, struct tn_err *err)
     return ok;
 }
 
-/* Moves a file away; it may be missing. */
+/* Moves a file away, if it exists. */
 static bool move_away(const char *path, const char *suffix, struct tn_err *err)
 {
     char from[PATH_BYTES + 8], to[PATH_BYTES + 16];
@@ -86,8 +85,8 @@ static bool sync_folder(const char *dir, struct tn_err *err)
     return ok;
 }
 
-/* The old database goes before its log does: a crash between leaves a log without a database, which
- * is refused at start, and never a database without its log. */
+/* Moves the old database before its log. After a crash in between, there is a log without a
+ * database, which the start refuses; never a database without its log. */
 static bool put_in_place(const char *dir, const char *fresh, const char *path, struct tn_err *err)
 {
     char shared[PATH_BYTES + 8];
@@ -120,7 +119,7 @@ bool tn_store_restore(const char *dir, const char *backup, bool replace, struct 
     return ok;
 }
 
-/* ------------------------------------------------------------------ what is in it */
+/* ------------------------------------------------------------------ tables of a database file */
 
 static bool survey_one(struct tn_db *db, struct tn_str name, tn_survey_fn fn, void *arg,
                        struct tn_err *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The store process: takes requests from all workers, runs all that wait as one group in one
- * transaction, tells everybody what changed, answers.  Between groups it does one step of long work
- * (remaking a table, retention). */
+ * transaction, tells every worker what changed, then answers. Between groups it does one step of
+ * long work (remaking a table, retention). */
 #include "store/server.h"
 
 #include <errno.h>
@@ -27,8 +27,8 @@
 #include "store/writer.h"
 
 enum {
-    REMAKE_ROWS = 1000, /* of one step */
-    WAL_PAGES = 1000,   /* of the log are written back by a thread; what came meanwhile by us */
+    REMAKE_ROWS = 1000, /* rows in one step */
+    WAL_PAGES = 1000,   /* when the log has so many new pages, a thread writes them back */
     CLAIM_BYTES = 8 * 1024 * 1024,
     GROUP_BYTES = 32 * 1024 * 1024,
     DAY_MS = 86400000,
@@ -51,13 +51,13 @@ struct conn {
     struct tn_store_server *server;
     struct tn_channel *channel;
     unsigned char client[TN_CLIENT_LEN];
-    bool known;           /* said hello */
-    int64_t recorded;     /* the newest of its commits that is recorded as done */
-    int64_t acknowledged; /* it has our answers up to this number */
-    int64_t forgotten;    /* recorded answers up to this number were removed */
+    bool known;           /* the worker has said hello */
+    int64_t recorded;     /* number of its newest commit that is recorded as done */
+    int64_t acknowledged; /* it has got our answers up to this number */
+    int64_t forgotten;    /* answers up to this number were removed from the record */
 };
 
-/* A request that waits; conn NULL: the connection is gone and the request has not begun. */
+/* A request that waits. conn NULL: the connection was lost before the request began. */
 struct job {
     struct job *next;
     struct conn *conn;
@@ -69,7 +69,7 @@ struct job {
     char payload[];
 };
 
-/* Long work; its request is answered when it is over. */
+/* Long work. Its request is answered when it has ended. */
 struct chore {
     struct chore *next;
     enum { CHORE_remake, CHORE_retain, CHORE_backup } what;
@@ -86,8 +86,9 @@ struct tn_store_server {
     char *dir, *path;
     int lock_fd;
     struct tn_writer writer;
-    bool open, suspect; /* suspect: a sync failed; nothing counts before a new opening */
-    struct tn_file_id db_id, wal_id; /* as they were when they were opened; zero: not looked at */
+    bool open, suspect; /* suspect: a sync failed, so nothing is acknowledged until the database
+                           was opened anew */
+    struct tn_file_id db_id, wal_id; /* those at the last opening; zero: unknown */
     struct tn_watch *listening;
     int listen_fd;
     struct conn *conns;
@@ -95,11 +96,11 @@ struct tn_store_server {
     size_t job_bytes;
     struct tn_timer *group_timer, *step_timer, *retain_timer;
     struct tn_retention retention;
-    int64_t retained_at,
-        retained_told[TN_RETAIN_KINDS]; /* by the last line about it; by the clock */
+    int64_t retained_at, retained_told[TN_RETAIN_KINDS]; /* number in the last log line about it;
+                                                            times by the clock */
     struct chore *chores;
     struct tn_helper *checkpointer;
-    int wal_pages, wal_cared; /* in the log; and when it was last written back */
+    int wal_pages, wal_cared; /* pages in the log; pages at the last write-back */
     bool sweeping;
     struct tn_store_stats stats;
 };
@@ -132,7 +133,8 @@ static void send_note(struct tn_store_server *s, const struct tn_buf *b)
         if (c->known) tn_channel_send(c->channel, TN_WIRE_note, 0, tn_buf_str(b));
 }
 
-/* Before anything is written to a new log: who reads by the one that was removed opens this. */
+/* Call it before writing to a new log: workers that still read by the removed log then open the new
+ * one. */
 static void tell_log(struct tn_store_server *s)
 {
     struct tn_buf b;
@@ -150,7 +152,7 @@ static void tell_all(struct tn_store_server *s)
     struct tn_buf b;
     struct tn_err ignored;
     struct tn_tally *head = tn_tally(w, "event", -1, &ignored);
-    bool events = head && head->value != s->stats.head; /* events about no record count, too */
+    bool events = head && head->value != s->stats.head; /* also for events that count no record */
     if (!w->note_count && !events) return;
     s->stats.head = head ? head->value : s->stats.head;
     tn_buf_init(&b, TN_MIB);
@@ -184,7 +186,8 @@ static bool record(struct tn_store_server *s, const struct job *j, struct tn_err
     return tn_writer_run(w, st, "recording an answer", err);
 }
 
-/* Answers a commit that was sent again from the record. 1: found, 0: none, -1: err says why. */
+/* Answers a commit that was sent again, from the recorded answer. 1: found, 0: there is none, -1:
+ * err says why. */
 static int replay(struct tn_store_server *s, struct job *j, struct tn_err *err)
 {
     if ((int64_t)j->number > j->conn->recorded) return 0;
@@ -205,7 +208,7 @@ static int replay(struct tn_store_server *s, struct job *j, struct tn_err *err)
     return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
 }
 
-/* The transaction was taken back, so the acknowledged answers are on record again. */
+/* The transaction was rolled back, so the answers that it removed are recorded again. */
 static void remember_all(struct tn_store_server *s)
 {
     for (struct conn *c = s->conns; c; c = c->next) c->forgotten = 0;
@@ -231,8 +234,8 @@ static bool run_commit(struct tn_store_server *s, struct job *j, bool alone, str
     return record(s, j, err);
 }
 
-/* Removes recorded answers that have arrived. Runs first in a group, so that the answers of the
- * group take the pages that this frees. */
+/* Removes recorded answers that have arrived. Runs first in a group, so that the group's own
+ * answers reuse the freed pages. */
 static bool forget_acknowledged(struct tn_store_server *s, struct tn_err *err)
 {
     for (struct conn *c = s->conns; c; c = c->next) {
@@ -311,8 +314,7 @@ static bool lease(struct tn_store_server *s, const struct job *j, const struct c
     return tn_writer_run(&s->writer, st, "claiming", err);
 }
 
-/* The rows are collected first, because an update moves them within the index that is being read.
- */
+/* Collects the rows first, because an update moves them within the index that is being read. */
 static bool claim_due(struct tn_store_server *s, const struct job *j, const struct claim *c,
                       struct tn_buf *entries, uint32_t *count, struct tn_err *err)
 {
@@ -408,7 +410,7 @@ static bool run_release(struct tn_store_server *s, struct job *j, struct tn_err 
 
 /* ------------------------------------------------------------------ other requests */
 
-/* conn NULL: no process waits for it. */
+/* conn NULL: no worker waits for it. */
 static struct chore *chore_add(struct tn_store_server *s, int what, struct conn *conn,
                                uint64_t number)
 {
@@ -446,7 +448,7 @@ static bool name_of_declaration(struct tn_writer *w, struct tn_str text, char *o
     return d != NULL;
 }
 
-/* A fault in the declaration fails the request alone; any other fails the transaction. */
+/* A fault in the declaration fails only this request; any other failure fails the transaction. */
 static bool run_define(struct tn_store_server *s, struct job *j, struct tn_err *err)
 {
     struct tn_str text = {j->payload, j->n};
@@ -481,7 +483,7 @@ static void backed_up(void *arg, const struct tn_err *err)
     struct chore *c = arg;
     struct tn_err copy;
     if (err) copy = *err;
-    /* The chore's connection may be gone; the server is reached through the helper's argument. */
+    /* The chore's connection may be lost, so the helper's argument leads to the server. */
     chore_end(*(struct tn_store_server **)c->table, c, err ? &copy : NULL);
 }
 
@@ -559,7 +561,7 @@ static void answer_failed(struct job *j, const struct tn_err *err)
     tn_buf_clear(&b);
 }
 
-/* Drops chores that a job began and its failed transaction took back. */
+/* Drops chores that a job began, when its transaction was rolled back. */
 static void drop_chores_of(struct tn_store_server *s, const struct job *j)
 {
     for (struct chore **at = &s->chores, *c; (c = *at);) {
@@ -578,10 +580,11 @@ static void job_free(struct job *j)
     tn_free(j);
 }
 
-/* ------------------------------------------------------------------ are they still our files? */
+/* ------------------------------------------------------------------ are the files unchanged? */
 
-/* A database that was removed or replaced under our feet takes writes as before, and loses them
- * with the process.  So nothing is acknowledged, and nothing is made in its place. */
+/* Is the database file still there? One that was removed or replaced while open still takes writes,
+ * and loses them when the process ends. So then nothing is acknowledged, and no new file is
+ * made. */
 static bool database_stands(struct tn_store_server *s, struct tn_err *err)
 {
     struct tn_file_id now;
@@ -594,8 +597,9 @@ static bool database_stands(struct tn_store_server *s, struct tn_err *err)
                    s->path, there ? "replaced" : "removed");
 }
 
-/* The log without its name still has what was committed: it is written back before anything is
- * acknowledged, and a new opening makes a new one, which has to begin at its first page. */
+/* Is the log file still there? A removed log still has what was committed, so it is written back
+ * before anything is acknowledged. Opening the database again then makes a new log, which has to
+ * begin at its first page. */
 static bool log_stands(struct tn_store_server *s, struct tn_err *err)
 {
     struct tn_file_id now;
@@ -612,8 +616,8 @@ static bool log_stands(struct tn_store_server *s, struct tn_err *err)
     return rc == SQLITE_OK || tn_db_fail(&s->writer.db, "writing back", err);
 }
 
-/* A sync that failed may have lost pages that the cache calls clean: only opening the database
- * again and writing back the whole log tells what is on the disk. */
+/* Opens the database again after a sync has failed. SQLite may believe that pages are on disk which
+ * were lost; only opening it and writing back the whole log shows what is there. */
 static bool trust_again(struct tn_store_server *s, struct tn_err *err)
 {
     if (!database_stands(s, err)) return false;
@@ -636,7 +640,7 @@ static void look_for_trouble(struct tn_store_server *s, const struct tn_err *err
     if (err->kind == TN_E_io || err->kind == TN_E_corrupt) s->suspect = true;
 }
 
-/* err belongs to the helper. */
+/* The helper owns err. */
 static void checkpointed(void *arg, const struct tn_err *err)
 {
     struct tn_store_server *s = arg;
@@ -650,12 +654,12 @@ static void checkpointed(void *arg, const struct tn_err *err)
     s->stats.checkpoints++;
 }
 
-/* A thread writes the log back each time it has grown by WAL_PAGES. Little is committed meanwhile:
- * this process writes that rest back itself, and the log begins anew. */
+/* When the log has grown by WAL_PAGES, a thread writes it back. This process then writes back the
+ * few pages that were committed meanwhile, and the log starts again from its beginning. */
 static void care_for_log(struct tn_store_server *s)
 {
     struct tn_err err;
-    if (s->wal_pages < s->wal_cared) s->wal_cared = 0; /* the log began anew */
+    if (s->wal_pages < s->wal_cared) s->wal_cared = 0; /* the log started again */
     if (s->wal_pages < s->wal_cared + WAL_PAGES || s->checkpointer) return;
     s->wal_cared = s->wal_pages;
     s->checkpointer = tn_helper_checkpoint(s->loop, s->path, checkpointed, s, &err);
@@ -670,7 +674,7 @@ static int on_wal(void *arg, sqlite3 *sq, const char *name, int pages)
     return SQLITE_OK;
 }
 
-/* The jobs of the next group, taken off the queue. */
+/* Takes the jobs of the next group off the queue. */
 static struct job *take_group(struct tn_store_server *s)
 {
     struct job *first = s->jobs, **at = &first;
@@ -747,8 +751,8 @@ static void remade(struct tn_store_server *s, const char *table, const struct tn
     s->sweeping = true;
 }
 
-/* Does one step of long work in a transaction of its own. False: nothing is left to do. The
- * leftovers of a remake go first, because the next remake of that table needs their name. */
+/* Does one step of long work in a transaction of its own. False: there is none left. It cleans up
+ * after a finished remake first, because the next remake of that table needs its name. */
 static bool step_once(struct tn_store_server *s, struct tn_err *err)
 {
     bool sweep = s->sweeping;
@@ -806,14 +810,15 @@ static void step(void *arg)
 static void retain_one(struct tn_store_server *s, enum tn_retain what, int64_t keep_ms)
 {
     for (struct chore *c = s->chores; c; c = c->next)
-        if (c->what == CHORE_retain && !c->conn && c->retain.what == what) return; /* still at it */
+        if (c->what == CHORE_retain && !c->conn && c->retain.what == what)
+            return; /* still at it: the last pass has not ended */
     if (keep_ms <= 0) return;
     struct chore *c = chore_add(s, CHORE_retain, NULL, 0);
     c->retain.what = what;
     c->retain.before = tn_clock_ms(s->writer.clock) - keep_ms;
 }
 
-/* A line a day.  The day is measured by the clock that the rows are dated by. */
+/* Logs a line a day, by the clock that dates the rows. */
 static void tell_retained(struct tn_store_server *s)
 {
     int64_t now = tn_clock_ms(s->writer.clock);
@@ -876,7 +881,7 @@ static void hello(struct conn *c, const struct tn_message *m)
     sqlite3_stmt *st = tn_db_sql(db, "SELECT max(number) FROM tn_done WHERE client = ?1", &err);
     bool ok = st && !in.bad;
     if (st) {
-        /* Without the recorded numbers a commit that is sent again would be done again. */
+        /* Without the recorded numbers, a commit that is sent again would be done again. */
         tn_bind_blob(st, 1, c->client, sizeof c->client);
         if (tn_db_row(db, st, "reading", &ok, &err)) c->recorded = sqlite3_column_int64(st, 0);
         sqlite3_reset(st);
@@ -959,8 +964,8 @@ static bool define_system_tables(struct tn_store_server *s, struct tn_err *err)
     return ok;
 }
 
-/* Frees queue entries that earlier workers had claimed, and removes the recorded answers to them.
- */
+/* Frees queue entries that earlier workers had claimed, and removes the recorded answers to
+ * them. */
 static bool clear_leftovers(struct tn_store_server *s, bool workers_live, struct tn_err *err)
 {
     char sql[256];

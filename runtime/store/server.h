@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* server.h - the store process: the only writer of the database.
- * It takes the commits of all workers, runs as many as wait in one transaction with one fsync,
- * tells everybody what changed, then answers.
- * Life: open (locks the folder, checks and migrates the database), run the loop, close. */
+/* server.h - the store process, the only writer of the database. It takes the commits of all
+ * workers, runs all that wait in one transaction with one fsync, tells every worker what changed,
+ * then answers. Life: open (locks the folder, checks and migrates the database), run the loop,
+ * close. */
 #ifndef TN_STORE_SERVER_H
 #define TN_STORE_SERVER_H
 
@@ -10,48 +10,48 @@
 
 struct tn_store_server;
 
-/* How long, in milliseconds, the store keeps things before it removes them by itself; 0: for ever.
- */
+/* How long, in milliseconds, the store keeps things before it removes them; 0: for ever. */
 struct tn_retention {
-    int64_t events;  /* older ones; readers behind them see a gap */
-    int64_t history; /* former versions, and deleted records, that ended longer ago */
-    int64_t runs;    /* rows of runs that ended longer ago */
+    int64_t events;  /* events; readers that have not read them see a gap */
+    int64_t history; /* former versions, and deleted records, by the time when they ended */
+    int64_t runs;    /* rows of runs, by the time when they ended */
     int64_t audit;   /* rows of the audit log */
     int64_t inbound; /* events from outside that were worked off */
-    int64_t expired; /* key-values, so long after they expired */
-    int64_t answers; /* to commits whose sender never said that it had them */
-    int64_t every;   /* how often to look, and how soon after opening */
+    int64_t expired; /* key-values, by the time when they expired */
+    int64_t answers; /* recorded answers to commits whose sender never confirmed them */
+    int64_t every;   /* time between two passes, and from opening to the first */
 };
 /* 30 days, 365 days, 90 days, 365 days, 30 days, at once, 1 day; hourly. */
 extern const struct tn_retention tn_retention_default;
 
 struct tn_server_options {
-    const char *dir;   /* the data folder; made when it is missing, mode 0700 */
-    int listen_fd;     /* a listening Unix stream socket (tn_store_listen); borrowed */
-    bool workers_live; /* this process replaces a dead store process whose workers still run: leases
-                          stay */
-    struct tn_log *log;           /* may be NULL */
-    const struct tn_clock *clock; /* dates the commits; NULL: the real clock; outlives the server */
+    const char *dir;    /* the data folder; made when it is missing, mode 0700 */
+    int listen_fd;      /* a listening Unix stream socket (tn_store_listen); borrowed */
+    bool workers_live;  /* this process replaces a dead store process whose workers still run, so
+                           their leases stay */
+    struct tn_log *log; /* may be NULL */
+    const struct tn_clock *clock; /* dates the commits; NULL: the real clock; must outlive the
+                                     server */
     const struct tn_retention *retention; /* NULL: tn_retention_default */
 };
-/* NULL, with text naming the file and what to do: busy (another process serves this folder),
- * corrupt, too_new, invalid (a database of another program), disk_full, io. */
+/* NULL: err names the file and says what to do: busy (another process serves this folder), corrupt,
+ * too_new, invalid (a database of another program), disk_full, io. */
 TN_MUST_CHECK struct tn_store_server *tn_store_server_open(struct tn_loop *loop,
                                                            const struct tn_server_options *o,
                                                            struct tn_err *err);
-/* Ends the group under way, writes the log back into the database and unlocks the folder. */
+/* Ends the current group, writes the log back into the database and unlocks the folder. */
 void tn_store_server_close(struct tn_store_server *server); /* NULL does nothing */
 
-/* Checks a backup and makes it the database of a folder. Kind busy: a process serves the folder.
- * Kind conflict: the folder has a database; with replace it is kept as tenon.db.replaced instead.
- */
+/* Checks a backup and makes it the database of a folder. False: kind busy (a process serves the
+ * folder), or conflict (the folder has a database; with replace, that one is kept as
+ * tenon.db.replaced). */
 TN_MUST_CHECK bool tn_store_restore(const char *dir, const char *backup, bool replace,
                                     struct tn_err *err);
 /* Locks the folder until the caller closes the descriptor. -1: kind busy, or err says why. */
 TN_MUST_CHECK int tn_store_lock(const char *dir, struct tn_err *err);
 
-/* For the supervisor: makes the socket DIR/store.sock (0600) in place of one that a dead process
- * left. -1: err says why.  Fork after it; store process and workers inherit nothing else. */
+/* For the supervisor: makes the socket DIR/store.sock (0600) and replaces one that a dead process
+ * left. -1: err says why. Fork after it; the store process and the workers inherit nothing else. */
 TN_MUST_CHECK int tn_store_listen(const char *path, struct tn_err *err);
 
 #endif

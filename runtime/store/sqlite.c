@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The worker's side: requests to the store process, and the database for reading. */
+/* The worker's side of the driver: sends requests to the store process, and opens the database for
+ * reading. */
 #include "store/sqlite.h"
 
 #include <errno.h>
@@ -20,13 +21,13 @@
 
 enum { RETRY_MIN_MS = 10, RETRY_MAX_MS = 1000, CHANGES_MAX = 256 };
 
-/* A request that is not answered yet. */
+/* A request that was not answered yet. */
 struct tn_request {
     struct tn_call call; /* first */
     struct tn_request *next;
     uint64_t number;
     uint32_t type;
-    struct tn_buf payload; /* empty when the commit holds the bytes */
+    struct tn_buf payload; /* empty if the commit holds the bytes */
     struct tn_commit *commit;
     union {
         tn_commit_fn commit;
@@ -99,7 +100,7 @@ static void post(struct tn_sqlite *s, struct tn_request *r)
 {
     struct tn_str bytes = bytes_of(r);
     if (r->commit) {
-        /* All requests below the oldest that waits were answered, so the store may forget those
+        /* Requests older than the oldest that waits were answered, so the store may forget those
          * answers. */
         int64_t acknowledged = (int64_t)s->head->number - 1;
         memcpy(r->commit->value.p, &acknowledged, sizeof acknowledged);
@@ -227,7 +228,7 @@ static void hang_up(struct tn_sqlite *s)
     again(s);
 }
 
-/* The log is looked up first: one that takes its place meanwhile is noticed by the next note. */
+/* Looks up the log first: if another one takes its place meanwhile, the next note shows it. */
 static bool open_reading(struct tn_sqlite *s, struct tn_err *err)
 {
     if (s->reading) return true;
@@ -238,8 +239,8 @@ static bool open_reading(struct tn_sqlite *s, struct tn_err *err)
     return false;
 }
 
-/* A log that was removed is still open here and shows an old state.  False: the database cannot be
- * opened anew, and there is no connection any more. */
+/* Opens the database again if the log was replaced: the connection still has the removed log, which
+ * shows an old state. False: it cannot be opened, and the connection to the store was closed. */
 static bool follow_log(struct tn_sqlite *s, struct tn_wire *in)
 {
     struct tn_file_id log = {.device = tn_take_i64(in)};
@@ -433,7 +434,7 @@ static bool is_ready(const struct tn_store *base)
     return s->reading && (s->welcomed || !s->socket);
 }
 
-/* ------------------------------------------------------------------ what can be asked */
+/* ------------------------------------------------------------------ table of functions */
 
 static void define(struct tn_store *base, const struct tn_table *table, tn_store_done_fn done,
                    void *arg)

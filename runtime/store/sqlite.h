@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sqlite.h - for store/ alone: the worker's side of the SQLite driver.
- * sqlite.c talks to the store process, sqlite_read.c and sqlite_query.c read the database. */
+/* sqlite.h - for store/ only: the worker's side of the SQLite driver. sqlite.c talks to the store
+ * process, sqlite_read.c and sqlite_query.c read the database. */
 #ifndef TN_STORE_SQLITE_H
 #define TN_STORE_SQLITE_H
 
@@ -14,7 +14,7 @@ struct tn_sqlite {
     struct tn_store base;
     struct tn_db db;
     bool reading;             /* db is open */
-    struct tn_file_id log_id; /* the log that it was opened with; zeroes: not known */
+    struct tn_file_id log_id; /* the log at the last opening; zeroes: unknown */
     char *path, *socket;
     struct tn_id holder;
     unsigned char client[TN_CLIENT_LEN];
@@ -38,11 +38,11 @@ struct tn_shape *tn_sqlite_decl(struct tn_store *s, const char *table, struct tn
 void tn_sqlite_forget_decls(struct tn_sqlite *s);
 /* A cached statement of the read connection; NULL: err says why. */
 sqlite3_stmt *tn_sqlite_sql(struct tn_sqlite *s, const char *sql, struct tn_err *err);
-/* After a step that gave neither a row nor the end; false. */
+/* Fills err after a step that gave neither a row nor the end. Returns false. */
 bool tn_sqlite_fail(struct tn_sqlite *s, sqlite3_stmt *st, struct tn_err *err);
 
-/* Answers read values, one slice a turn (sqlite_answer.c). Closing it answers those that wait with
- * `cancelled`. */
+/* Answers read values, one slice in each turn (sqlite_answer.c). Closing it answers those that wait
+ * with `cancelled`. */
 struct tn_answerer *tn_answerer_open(struct tn_sqlite *s);
 void tn_answerer_close(struct tn_answerer *a);
 void tn_sqlite_read(struct tn_store *s, struct tn_read_call *call_give);
@@ -50,7 +50,7 @@ void tn_sqlite_read(struct tn_store *s, struct tn_read_call *call_give);
 /* The columns of a record, in this order, in every statement that reads one. */
 #define TN_ROW_COLUMNS "n, id, team, version, created, updated, hash, body"
 enum { TN_ROW_WIDTH = 8 };
-/* Reads the current row; body is borrowed until the next step. */
+/* Reads the current row; the body is valid until the next step. */
 void tn_row_of(sqlite3_stmt *st, struct tn_row *row);
 
 bool tn_sqlite_get(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
@@ -63,8 +63,8 @@ bool tn_sqlite_get_by_link(struct tn_store *s, int64_t team, const char *table,
                            struct tn_row *row, struct tn_buf *hold, struct tn_err *err);
 bool tn_sqlite_query(struct tn_store *s, const struct tn_query *q, tn_row_fn fn, void *arg,
                      struct tn_page *page, struct tn_err *err);
-/* Reads a count that is kept with a table: "rows" of a team (or of all), or "from", the number at
- * which the team's records begin. */
+/* Reads a count that is stored with a table: "rows" of a team (or of all), or "from", the number of
+ * the team's first record. */
 bool tn_sqlite_tally(struct tn_sqlite *s, const char *what, int64_t team, const char *table,
                      int64_t *value, struct tn_err *err);
 bool tn_sqlite_count(struct tn_store *s, int64_t team, const char *table, int64_t *count,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers read values at the end of the turn, with the reads of sqlite_read.c and sqlite_query.c:
- * in the order in which they came, a slice of TN_LIMIT_READ_MS a turn.
- * With TENON_STORE_READS=random or random:SEED in the environment, a build with faults delays the
- * answers and shuffles their order, so that code fails that relies on an order. */
+/* Answers read values at the end of the turn, with the functions of sqlite_read.c and
+ * sqlite_query.c: in the order in which they came, for TN_LIMIT_READ_MS in each turn. With
+ * TENON_STORE_READS=random or random:SEED in the environment, a build with faults delays the
+ * answers and shuffles their order, so that tests find code that relies on an order. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,7 +19,7 @@ struct tn_answerer {
     struct tn_read_call *head, **tail;
     struct tn_buf hold;
     uint64_t turn;
-    uint64_t random; /* 0: answers come in order */
+    uint64_t random; /* state of the generator; 0: answer in order */
 };
 
 /* ------------------------------------------------------------------ questions */
@@ -262,7 +262,7 @@ typedef bool (*answer_fn)(struct tn_answerer *a, struct tn_read *r, struct tn_qu
                           struct tn_err *err);
 static const struct {
     answer_fn answer;
-    bool one_statement; /* one statement sees one state even without a transaction */
+    bool one_statement; /* it is one statement, so it sees one state without a transaction */
 } ways[TN_QUESTION_COUNT] = {
     [TN_QUESTION_get] = {get, true},
     [TN_QUESTION_key] = {key, true},
@@ -295,7 +295,7 @@ static uint64_t draw(struct tn_answerer *a)
     return a->random >> 33;
 }
 
-/* False: the whole read fails. */
+/* Answers one question. False: the whole read fails. */
 static bool answer(struct tn_answerer *a, struct tn_read *r, struct tn_question *q,
                    struct tn_err *err)
 {

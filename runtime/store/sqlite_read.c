@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* All reads of the SQLite driver except tn_store_query. Each is bounded and uses the worker's own
+/* All reads of the SQLite driver except tn_store_query. Each is bounded, and uses the worker's own
  * connection. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +31,7 @@ static bool not_there(sqlite3_stmt *st, struct tn_err *err)
     return tn_fail(err, TN_E_not_found, "there is no such record");
 }
 
-/* Steps to the row that is wanted. */
+/* Steps to the one row of a statement. */
 static bool one_row(struct tn_sqlite *s, sqlite3_stmt *st, struct tn_err *err)
 {
     int rc = sqlite3_step(st);
@@ -90,7 +90,7 @@ void tn_row_of(sqlite3_stmt *st, struct tn_row *row)
     row->body = tn_column_str(st, 7);
 }
 
-/* Hands the current row to the caller. */
+/* Copies the current row to the caller. */
 static bool hand_over(sqlite3_stmt *st, struct tn_row *row, struct tn_buf *hold, struct tn_err *err)
 {
     tn_row_of(st, row);
@@ -111,7 +111,7 @@ static const char *row_sql(char out[SQL_MAX], const char *table, const char *whe
 static const char where_n[] = "n = ?1 AND id = ?2 AND (?3 < 0 OR team = ?3)";
 static const char where_given[] = "given = 1 AND id = ?2 AND (?3 < 0 OR team = ?3)";
 
-/* Steps to the record's row; its first column is n.  NULL: err says why. */
+/* Steps to the record's row, whose first column is n. NULL: err says why. */
 static sqlite3_stmt *find(struct tn_sqlite *s, int64_t team, const char *table,
                           const struct tn_id *id, struct tn_err *err)
 {
@@ -195,7 +195,7 @@ bool tn_sqlite_count(struct tn_store *base, int64_t team, const char *table, int
 
 /* ------------------------------------------------------------------ links */
 
-/* 0: there is none; -1: err says why. */
+/* Returns the source's number; 0: there is none; -1: err says why. */
 static int64_t source_no(struct tn_sqlite *s, int64_t team, const struct tn_origin *source,
                          struct tn_err *err)
 {
@@ -229,7 +229,8 @@ static int by_bytes(const void *a, const void *b)
     return (x->id.n > y->id.n) - (x->id.n < y->id.n);
 }
 
-/* Walks the index along the sorted ids: neighbours cost a step, far ones a new descent. */
+/* Looks the sorted ids up in the index. The next id is usually near, so it steps on for a few rows,
+ * and seeks only when that does not find it. */
 static bool walk(struct tn_sqlite *s, sqlite3_stmt *st, const struct wanted *w, size_t count,
                  unsigned char (*hashes)[TN_HASH_LEN], bool *found, struct tn_err *err)
 {
@@ -288,7 +289,8 @@ bool tn_sqlite_link_hashes(struct tn_store *base, int64_t team, const struct tn_
 
 #define LINK_COLUMNS "source, external_id, tbl, n, version, at, hash, agreed"
 
-/* The record a link row points to: its id, and its body when both sides still agree on it. */
+/* Reads the record to which a link row points: its id, and its body if both sides still agree on
+ * it. */
 static bool link_record(struct tn_sqlite *s, sqlite3_stmt *row, struct tn_link *link,
                         struct tn_buf *hold, struct tn_err *err)
 {
@@ -311,7 +313,7 @@ static bool link_record(struct tn_sqlite *s, sqlite3_stmt *row, struct tn_link *
     return true;
 }
 
-/* Texts go to hold in this order: external id, agreed state. */
+/* Fills a link. Its texts go to hold in this order: external id, agreed state. */
 static bool link_of(struct tn_sqlite *s, sqlite3_stmt *row, struct tn_link *link,
                     struct tn_buf *hold, struct tn_err *err)
 {
@@ -376,7 +378,7 @@ bool tn_sqlite_get_by_link(struct tn_store *base, int64_t team, const char *tabl
     return one_row(s, st, err) && hand_over(st, row, hold, err);
 }
 
-/* The record's own list of its links: u32 source, u16 length, external id, again and again. */
+/* Reads the record's list of its links: u32 source, u16 length, external id, repeated. */
 static bool read_links(struct tn_sqlite *s, const char *table, int64_t n, struct tn_buf *out,
                        struct tn_err *err)
 {
@@ -474,13 +476,13 @@ bool tn_sqlite_source_links(struct tn_store *base, int64_t team, const struct tn
 
 /* ------------------------------------------------------------------ history */
 
-/* A life of a record: the current one, or one that ended. */
+/* One life of a record: the current one, or one that a delete has ended. */
 struct life {
-    int64_t n, version, created, updated, gone; /* gone 0: it goes on */
+    int64_t n, version, created, updated, gone; /* gone: when it ended; 0: it is the current one */
     struct tn_row row;
 };
 
-/* Lives of the id, newest first: skip 0 is the newest.  Kind not_found when there is none. */
+/* Reads a life of the id; skip 0 is the newest. Kind not_found: there is none. */
 static bool life_of(struct tn_sqlite *s, int64_t team, const char *table, const struct tn_id *id,
                     int64_t skip, struct life *life, struct tn_buf *hold, struct tn_err *err)
 {
@@ -562,7 +564,7 @@ bool tn_sqlite_versions(struct tn_store *base, int64_t team, const char *table,
     return ok || (err->kind == TN_E_not_found && given > 0);
 }
 
-/* Turns the text of a version into the text of the version before it. */
+/* Turns the text of a version into that of the version before. */
 static bool undo_delta(struct tn_buf *body, int64_t head, int64_t tail, struct tn_str middle,
                        struct tn_err *err)
 {
@@ -579,8 +581,8 @@ static bool undo_delta(struct tn_buf *body, int64_t head, int64_t tail, struct t
     return tn_buf_ok(body, "a record", err);
 }
 
-/* Goes back from a life's end to the wanted version or time; false with not_found when the life
- * does not hold it. */
+/* Goes back from the end of a life to the wanted version or time. False, kind not_found: the life
+ * does not contain it. */
 static bool go_back(struct tn_sqlite *s, const char *table, struct life *life, int64_t version,
                     int64_t at_ms, struct tn_buf *hold, struct tn_err *err)
 {
@@ -588,7 +590,8 @@ static bool go_back(struct tn_sqlite *s, const char *table, struct life *life, i
     bool ok = st != NULL;
     while (ok && (version > 0 ? life->version > version : life->updated > at_ms)) {
         if (!tn_db_row(&s->db, st, "reading", &ok, err)) {
-            if (ok) ok = tn_fail(err, TN_E_not_found, "the record is not known as of then");
+            if (ok)
+                ok = tn_fail(err, TN_E_not_found, "the record's state at that time is not known");
             break;
         }
         life->version = sqlite3_column_int64(st, 0);
@@ -635,7 +638,7 @@ static const char tail_team[] =
     "SELECT " EVENT_COLUMNS " FROM tn_event WHERE team = ?2 AND seq >= "
     "(SELECT coalesce(max(seq), 0) FROM tn_event WHERE team = ?2 AND seq <= ?1) ORDER BY seq";
 
-/* Hands over the events of one row from seq `from` on.  False: fn or the limit stops. */
+/* Hands over the events of one row, from seq `from` on. False: fn or the limit stops. */
 static bool spread(sqlite3_stmt *st, int64_t from, size_t *left, tn_event_fn fn, void *arg,
                    struct tn_tail *tail)
 {
@@ -793,7 +796,9 @@ bool tn_sqlite_kv_list(struct tn_store *base, int64_t team, const char *space, s
     tn_bind_str(st, 2, tn_str(space));
     tn_bind_blob(st, 3, prefix.p, prefix.n);
     tn_bind_blob(st, 4, after.p, after.n);
-    if (after.n == 0) sqlite3_bind_text(st, 4, "", 0, SQLITE_STATIC); /* text sorts before blobs */
+    if (after.n == 0)
+        sqlite3_bind_text(st, 4, "", 0, SQLITE_STATIC); /* in SQLite, texts sort
+                                                           before blobs */
     while (limit && (rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct tn_str key = tn_column_str(st, 0);
         int64_t expires = sqlite3_column_int64(st, 2);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tables.h - the system tables, of the same shape as those of resources: tables.c lists them. */
+/* tables.h - the system tables, declared like those of resources; tables.c lists them. */
 #ifndef TN_STORE_TABLES_H
 #define TN_STORE_TABLES_H
 

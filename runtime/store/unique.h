@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* unique.h - for store/ alone: lets a commit write keys that another record still has.
+/* unique.h - for store/ only: lets a commit write keys that another record still has.
  * SQLite checks a unique key at once, but a commit is judged by its end: two records may exchange
  * their keys.  The first clash of a commit therefore begins a wait: from then on a record that gets
  * another key is written without it, and the end of the commit gives each its own, in the order of
@@ -78,7 +78,7 @@ void tn_cells_without_key(const struct tn_wtable *t, const struct tn_cell *cells
 /* Notes that a row of the table that replaces t could not get its key yet. */
 void tn_unique_shadow(struct tn_writer *w, struct tn_wtable *t, int64_t n);
 
-/* At the end of a commit that met a clash: gives the keys.  refused: the commit cannot stand.
+/* At the end of a commit that met a clash: gives the keys.  refused: the commit is not possible.
  * *again: the commit has to be taken back and done again; call tn_unique_again before that. */
 enum tn_step tn_unique_settle(struct tn_writer *w, bool *again, struct tn_err *err);
 void tn_unique_again(struct tn_writer *w);

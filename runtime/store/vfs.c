@@ -7,7 +7,8 @@
 
 #include "base/fault.h"
 
-/* SQLite counts its memory under one lock for all; nobody reads the count. */
+/* Without statistics: SQLite would count its memory under a lock for all threads, and nobody reads
+ * the count. */
 static void configure(void)
 {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
@@ -21,7 +22,7 @@ static void configure(void)
 #include "base/alloc.h"
 #include "base/id.h"
 
-/* A file of ours begins with this; the real one lies behind it. */
+/* A file of this VFS begins with this struct; the real file follows. */
 struct file {
     sqlite3_file base;
     sqlite3_file *real;
@@ -32,11 +33,12 @@ struct file {
 struct unsynced {
     struct unsynced *next;
     struct file *file;
-    sqlite3_int64 at, size; /* size of the file before */
+    sqlite3_int64 at, size; /* size: the file's size before the write */
     int n;
     char old[];
 };
-static struct unsynced *unsynced; /* newest first; test builds only, as the table of faults is */
+static struct unsynced *unsynced; /* newest first; global, like the table of faults, and in test
+                                     builds only */
 static pthread_mutex_t unsynced_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void remember(struct file *f, int n, sqlite3_int64 at)
@@ -51,7 +53,7 @@ static void remember(struct file *f, int n, sqlite3_int64 at)
     pthread_mutex_unlock(&unsynced_lock);
 }
 
-/* The file was synced or closed: its writes cannot be undone any more. */
+/* The file was synced or closed, so its writes can no longer be undone. */
 static void settle(const struct file *f, bool closed)
 {
     pthread_mutex_lock(&unsynced_lock);
@@ -161,7 +163,7 @@ static int on_shm_unmap(sqlite3_file *f, int remove)
     return real(f)->pMethods->xShmUnmap(real(f), remove);
 }
 
-/* Version 2: no memory-mapped reads past us. */
+/* Version 2 has no memory-mapped reads, which would bypass these methods. */
 static const sqlite3_io_methods methods = {
     .iVersion = 2,
     .xClose = on_close,
@@ -193,11 +195,11 @@ static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flag
     return rc;
 }
 
-/* Registered once a process, as SQLite keeps it; under a lock of SQLite's own. */
+/* SQLite holds one per process, so this is global; a lock of SQLite guards its registration. */
 static sqlite3_vfs faulty;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* SQLite's allocator, which may refuse. */
+/* SQLite's own allocator, behind one that can refuse. */
 static sqlite3_mem_methods memory;
 
 static void *on_malloc(int n)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* wire.h - the bytes between a worker and the store process: fixed-width numbers in the machine's
- * order (both sides are one machine and one program) and counted strings.
- * A reader that runs past its end is marked bad and answers zeros: check once, at the end. */
+/* wire.h - the bytes between a worker and the store process: numbers of fixed width in the
+ * machine's order (both sides are one machine and one program), and strings with their length. A
+ * reader that runs past the end is marked bad and gives zeros from then on: check once, at the
+ * end. */
 #ifndef TN_STORE_WIRE_H
 #define TN_STORE_WIRE_H
 
@@ -14,7 +15,7 @@
 /* Message types; answers carry the number of the request. */
 enum tn_wire_type {
     TN_WIRE_hello = 1, /* client id, holder */
-    TN_WIRE_welcome,   /* the log's file */
+    TN_WIRE_welcome,   /* device and inode of the log */
     TN_WIRE_commit,    /* acknowledged number, commit value */
     TN_WIRE_result,
     TN_WIRE_define, /* declaration as JSON */
@@ -26,13 +27,13 @@ enum tn_wire_type {
     TN_WIRE_done,    /* a failure or none */
     TN_WIRE_stats,
     TN_WIRE_figures,
-    TN_WIRE_note, /* server to all: the log's file, the newest event, what changed */
+    TN_WIRE_note, /* server to all: device and inode of the log, newest event, changes */
 };
 
 /* Operations of a commit value. */
 enum tn_op {
-    TN_OP_table = 1, /* slot, name, columns: precedes its first use */
-    TN_OP_source,    /* slot, team, integration, entity: likewise */
+    TN_OP_table = 1, /* slot, name, columns: comes before the table's first use */
+    TN_OP_source,    /* slot, team, integration, entity: comes before the source's first use */
     TN_OP_put,
     TN_OP_patch,
     TN_OP_delete,
@@ -53,7 +54,7 @@ enum tn_op {
 
 /* Flags of an upsert. */
 enum { TN_UPSERT_merge = 1, TN_UPSERT_adopt = 2, TN_UPSERT_id = 4 };
-/* A flag of an outcome's kind: adopted, or left out and adoptable. */
+/* A flag in the kind of an outcome: adopted, or left out and adoptable. */
 enum { TN_OUTCOME_adopted = 0x80 };
 
 /* tn_queue.due of an entry that waits for an earlier one of its order */
@@ -146,7 +147,7 @@ static inline struct tn_id tn_take_id(struct tn_wire *w)
     tn_take(w, &id, sizeof id);
     return id;
 }
-/* Borrowed from the message. */
+/* The string points into the message. */
 static inline struct tn_str tn_take_str(struct tn_wire *w)
 {
     size_t n = tn_take_u32(w);
@@ -159,7 +160,7 @@ static inline struct tn_str tn_take_str(struct tn_wire *w)
     return s;
 }
 
-/* A failure; kind none for success. */
+/* Appends a failure. */
 void tn_put_err(struct tn_buf *b, const struct tn_err *err); /* NULL: success */
 void tn_take_err(struct tn_wire *w, struct tn_err *err);
 

@@ -221,8 +221,8 @@ static void forget_tally(void *tally)
     tn_free(tally);
 }
 
-/* After a transaction was taken back the state in memory may be ahead of the database, so it is
- * dropped and read again. */
+/* After a rollback, the state in memory may be ahead of the database, so it is dropped and read
+ * again. */
 static void forget_state(struct tn_writer *w)
 {
     struct tn_map_entry *e;

@@ -81,10 +81,10 @@ story("the same file maps back, and says what is one-way", async (stage) => {
   site.write(mappingFile, mapping({ partName: 'from "ItemDescription" :sub(1, 10)' }));
   const checked = await command(["check"], { site: site.path });
   assert.equal(checked.code, 0, checked.output);
-  assert.match(checked.stdout, /item\.lua:\d+: partName is one-way: a part of a text does not say the rest/);
+  assert.match(checked.stdout, /item\.lua:\d+: partName is one-way: a part of the text does not tell the rest/);
   const report = (await command(["check", "--json"], { site: site.path })).json;
   assert.ok(report.ok && report.oneWay.some((way) => way.field === "partName"));
   const refused = await command(["map", name, "--back"], { site: site.path, input: "{}" });
   assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /cannot send back .*partName \(a part of a text/);
+  assert.match(refused.stderr, /cannot send back .*partName \(a part of the text/);
 });

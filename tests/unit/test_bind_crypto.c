@@ -49,7 +49,7 @@ static const struct {
     {"local t = c.jwt_sign({}, {key = 'k', algorithm = 'HS256'}) local v, e = c.jwt_verify(t, {key "
      "= "
      "'k', algorithms = {'HS256'}}) return v, e.kind, e.field, e.message",
-     "nil unauthorized exp the token is not accepted: it does not say when it ends (exp)"},
+     "nil unauthorized exp the token is not accepted: it has no expiry (exp)"},
     {"local t = c.jwt_sign({}, {key = 'k', algorithm = 'HS256', kid = 'a'}) return "
      "next(c.jwt_verify(t, "
      "{keys = {a = 'k', b = 'l'}, algorithms = {'HS256'}, endless = true}))",

@@ -195,12 +195,12 @@ static void a_tree_that_contains_itself_is_a_fault_with_the_way(void **state)
         "\"Component\":[{\"No\":\"A\"}]}]}}",
         "!rows[2]: the structure contains itself: A > B > A (No = \"A\")");
     expect(BOM, "{\"id\":1,\"ItemNumber\":\"T\",\"Component\":[{\"Q\":1}]}",
-           "!rows[0]: the node has no No to know it by");
+           "!rows[0]: the node has no No to identify it");
     expect(BOM, "{\"id\":1,\"ItemNumber\":\"T\",\"Component\":[3]}",
            "!rows[0]: expected an object as child, got a number (Component = 3)");
     expect(BOM, "{\"id\":1,\"ItemNumber\":\"T\",\"Component\":\"x\"}",
            "!expected a list of children, got a string");
-    expect(BOM, "{\"id\":1}", "!the node has no ItemNumber to know it by");
+    expect(BOM, "{\"id\":1}", "!the node has no ItemNumber to identify it");
 }
 
 /* Entries are counted before they are read. */
@@ -230,7 +230,7 @@ static void wrong_trees_are_refused(void **state)
     refuse(PART("attributes = from '' :flatten { childs = 'c', id = 'n', set = {} }"), 5, "",
            "flatten has no option \"childs\"");
     refuse(PART("attributes = map.level()"), 5, "attributes",
-           "parent and level stand only in what flatten sets");
+           "parent and level work only inside flatten");
     refuse(PART("attributes = from '' :flatten { children = 'c[*].d', id = 'n', set = {} }"), 5,
            "attributes", "children takes a path without [*]");
 }
@@ -298,7 +298,7 @@ static void one_file_serves_both_directions(void **state)
         "{\"qty\":2,\"deep\":{}}]}");
     expect_back(text, "{\"id\":\"7\",\"kind\":\"three\"}", "!the look-up has no such value");
     expect_back(text, "{\"id\":\"7\",\"place\":\"a/b/c\"}",
-                "!the text can be taken apart in more than one way");
+                "!the template can have made this text in more than one way");
     expect_back(text, "{\"id\":\"7\",\"place\":\"abc\"}",
                 "!the template cannot have made this text");
     expect_back(text, "{\"id\":\"7\",\"at\":\"noon\"}", "!expected a time of ours");
@@ -308,7 +308,7 @@ static void what_is_one_way_says_out(void **state)
 {
     (void)state;
     expect_back(MAP("a = from 'x' :sub(1, 3)"), "{}",
-                "?it cannot send back a (a part of a text does not say the rest): add out = {");
+                "?it cannot send back a (a part of the text does not tell the rest): add out = {");
     expect_back(MAP("a = function(src) return 1 end"), "{}", "?a (it is a function)");
     expect_back(MAP("a = map.when(from 'x' :is(1), from 'y')"), "{}",
                 "?the chosen value does not tell");
@@ -606,7 +606,7 @@ static void wrong_declarations_say_where_and_what(void **state)
            "expected map.from, map.const, ... or a function, got number");
     refuse(ITEM("partName = from 'a..b'"), 5, "partName", "the path \"a..b\": a name is missing");
     refuse(ITEM("partName = from 'a[x]'"), 5, "partName",
-           "in [ ] stands a number from 0, * or a name in quotes");
+           "[ ] takes a number from 0, * or a name in quotes");
     refuse(ITEM("partName = map.template 'a{b'"), 5, "partName", "a { without }");
     refuse(ITEM("partName =\n  from 'a'\n  :number { min = 'x' }"), 6, "partName",
            "min and max are numbers, not \"x\"");
@@ -615,7 +615,7 @@ static void wrong_declarations_say_where_and_what(void **state)
     refuse(ITEM("lastUpdated = from 'a' :time { format = '%Q' }"), 5, "lastUpdated",
            "the format \"%Q\": it may contain %Y");
     refuse(ITEM("listPrice = from 'a' :unit { from = 'kg', to = 'm' }"), 5, "listPrice",
-           "no way from the unit \"kg\" to \"m\"");
+           "cannot convert the unit \"kg\" to \"m\"");
     refuse(ITEM("status = from 'a' :lookup { [{}] = 1 }"), 5, "status",
            "the keys of a look-up are texts, numbers and booleans");
     refuse(ITEM("status = from 'a' :lookup { x = print }"), 5, "status", "a row of the look-up");

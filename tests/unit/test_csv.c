@@ -113,7 +113,7 @@ static void windows_1252_becomes_utf_8(void **state)
     const struct tn_csv_options o = {.encoding = TN_ENCODING_cp1252};
     (void)state;
     expect(&o, "Ma\xdf\n\x80 5 \xe4\n", "{\"Ma\xc3\x9f\":\"\xe2\x82\xac 5 \xc3\xa4\"}\n");
-    expect(&o, "a\n\x81\n", "!2: column 1 has a byte that Windows-1252 has not\n");
+    expect(&o, "a\n\x81\n", "!2: column 1 has a byte that Windows-1252 does not have\n");
 }
 
 static void a_row_without_an_end_does_not_fill_the_memory(void **state)

@@ -497,7 +497,7 @@ static void test_throttle(void **state)
     assert_int_equal(w->status, 200);
     assert_true(w->took_ms < 900);
     FETCH(w, .throttle = "erp", .max_wait_ms = 10);
-    expect_failure(w, TN_E_rate_limited, "asked to be left alone");
+    expect_failure(w, TN_E_rate_limited, "asks clients to wait");
     assert_int_equal(w->attempts, 0);
     FETCH(w, .throttle = "erp");
     assert_int_equal(w->status, 200);

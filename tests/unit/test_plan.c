@@ -40,12 +40,12 @@ static void paths_that_lead_nowhere_are_refused(void **state)
     refuse(V(".a"), "a name is missing");
     refuse(V("a."), "a name is missing");
     refuse(V("a["), "[ without ]");
-    refuse(V("a[]"), "in [ ] stands a number from 0");
-    refuse(V("a[-1]"), "in [ ] stands a number from 0");
-    refuse(V("a[99999999999]"), "in [ ] stands a number from 0");
-    refuse(V("a[1]b"), "after ] comes . or [");
+    refuse(V("a[]"), "[ ] takes a number from 0");
+    refuse(V("a[-1]"), "[ ] takes a number from 0");
+    refuse(V("a[99999999999]"), "[ ] takes a number from 0");
+    refuse(V("a[1]b"), "] has to be followed by . or [");
     refuse(V("[\"a"), "[\" without \"]");
-    refuse(V("a\xff"), "a text of it is no UTF-8");
+    refuse(V("a\xff"), "it has a text that is not UTF-8");
 }
 
 static void operators_are_checked_when_the_plan_is_made(void **state)
@@ -62,20 +62,18 @@ static void operators_are_checked_when_the_plan_is_made(void **state)
     refuse(V("x", OP(.op = TN_OP_time, .a = TN_STR("%d/%m"))),
            "the format \"%d/%m\": it has no year");
     refuse(V("x", OP(.op = TN_OP_time, .b = TN_STR("Mars/Base"))), "no zone \"Mars/Base\"");
-    refuse(V("x", OP(.op = TN_OP_lookup, .rows = twice, .row_count = 2)),
-           "\"a\" stands in it twice");
+    refuse(V("x", OP(.op = TN_OP_lookup, .rows = twice, .row_count = 2)), "it has \"a\" twice");
     refuse(V("x", OP(.op = TN_OP_lookup, .rows = bad, .row_count = 1)), "a row: line 1, column 1");
     refuse(V("x", OP(.op = TN_OP_lookup, .rows = number, .row_count = 1, .other = TN_STR("["))),
            "default: line 1");
     refuse(V("x", OP(.op = TN_OP_boolean, .rows = number, .row_count = 1)),
            "boolean { word = true or false }");
     refuse(V("x", OP(.op = TN_OP_unit, .a = TN_STR("kg"), .b = TN_STR("h"))),
-           "no way from the unit \"kg\" to \"h\"");
+           "cannot convert the unit \"kg\" to \"h\"");
     refuse(V("x", OP(.op = TN_OP_replace, .a = TN_STR(""))), "the text to look for is empty");
     refuse(V("x", OP(.op = TN_OP_pad, .i = 0, .a = TN_STR(" "))),
-           "pad is to 1 ... 1024 characters");
-    refuse(V("x", OP(.op = TN_OP_pad, .i = 5, .a = TN_STR("ab"))),
-           "pad is with one ASCII character");
+           "pad takes a length of 1 to 1024");
+    refuse(V("x", OP(.op = TN_OP_pad, .i = 5, .a = TN_STR("ab"))), "pad takes one ASCII character");
 }
 
 static void sources_are_checked_when_the_plan_is_made(void **state)
@@ -111,7 +109,7 @@ static void sources_are_checked_when_the_plan_is_made(void **state)
            "takes no operators");
     refuse(V("a[*]", .from = TN_FROM_each, .fields = inner, .field_count = 1),
            "each takes a path without [*]");
-    refuse(V("", .from = TN_FROM_fn), "there is nothing to run a function with");
+    refuse(V("", .from = TN_FROM_fn), "a function cannot be run here");
 }
 
 static void fields_are_checked_when_the_plan_is_made(void **state)
@@ -149,7 +147,7 @@ static void fields_are_checked_when_the_plan_is_made(void **state)
     refuse_spec(
         &(struct tn_spec){
             .file = "m.lua", .line = 3, .fields = two, .field_count = 1, .key = TN_STR("\xff")},
-        3, "", "a text of it is no UTF-8");
+        3, "", "it has a text that is not UTF-8");
     refuse_spec(
         &(struct tn_spec){.file = "m.lua", .fields = warns, .field_count = 1, .key = TN_STR("a")},
         8, "a", "a fault of the key has to reject the record");
