@@ -10,6 +10,7 @@
 #include "loop/loop.h"
 #include "store/commit.h"
 #include "store/read.h"
+#include "store/work.h"
 #include "sync/retry.h"
 #include "sync/run.h"
 #include "sync/sink.h"
@@ -22,13 +23,11 @@ enum {
     CONFLICTS_MAX = 8,
     DRY_MAX = 8,
     DRY_KEPT = 16,
-    SOON_MS = 20,
     AGAIN_MS = 1000,
     LATE_MS = 60000,
     PATIENCE = 20, /* times retry_ms */
     DRAIN_LOOKS = 10,
 };
-#define LEASE_MS (7LL * 24 * 3600 * 1000)
 
 /* A run that is worked on here, from its claim on. */
 struct job {
@@ -37,12 +36,14 @@ struct job {
     struct tn_run_view view; /* as it was claimed */
     struct tn_run *run;      /* NULL: its row is being marked as ours, or it loads */
     struct tn_call *reading; /* of its row */
+    struct tn_call *marking; /* its row as ours */
+    struct tn_ticket *ticket; /* NULL: a dry run */
     bool touched;            /* the row may have changed since */
     struct tn_loading *loading;
     struct tn_err why; /* it cannot be loaded */
     bool dry;
-    struct tn_id id, entry;
-    int64_t team, lease, version;
+    struct tn_id id;
+    int64_t team, version;
     int64_t seen;       /* records of it that are in the statistics */
     int64_t decided_us; /* when its end was known; 0: not yet */
     int conflicts;
@@ -51,10 +52,10 @@ struct job {
 /* A question to the store, or an answer that is to be given in a later turn. */
 struct call {
     struct call *next, **link;
-    struct tn_runner *r; /* NULL: the runner is gone */
+    struct tn_runner *r;
     bool deferred;
     int tries;
-    struct tn_call *reading;
+    struct tn_call *asking; /* what the store is to answer */
     union {
         tn_runner_start_fn started;
         tn_runner_cancel_fn cancelled;
@@ -63,7 +64,6 @@ struct call {
     void (*answer)(struct call *c);
     bool (*also)(void *arg, struct tn_commit *commit, const char *run_id, struct tn_err *err);
     void *arg;
-    struct job *job;
     struct tn_run_view view;
     struct tn_err err;
 };
@@ -85,8 +85,9 @@ struct tn_runner {
     struct job *jobs;
     struct call *calls;
     struct tn_runner_wait *waits;
-    struct tn_timer *claim_at, *check, *patience, *drain;
-    bool claiming, claim_again, closing;
+    struct tn_work *work;
+    struct tn_timer *check, *patience, *drain;
+    bool closing;
     unsigned dry;
     struct tn_run_view kept[DRY_KEPT]; /* dry runs that ended, newest over oldest */
     unsigned kept_at;
@@ -94,8 +95,6 @@ struct tn_runner {
     void (*closed)(void *arg);
     void *closed_arg;
 };
-
-static void claim(void *arg);
 
 #define ENTER(list, x)                                                                             \
     do {                                                                                           \
@@ -123,10 +122,8 @@ static struct call *call_new(struct tn_runner *r)
 
 static void call_free(struct call *c)
 {
-    if (c->r) {
-        LEAVE(c);
-        if (c->r->closing) tn_timer_set(c->r->check, 0);
-    }
+    LEAVE(c);
+    if (c->r->closing) tn_timer_set(c->r->check, 0);
     tn_run_view_clear(&c->view);
     tn_free(c);
 }
@@ -165,13 +162,19 @@ static void job_free(struct job *j)
         r->stats.active--;
     if (j->loading) r->o.adapters->stop(j->loading);
     tn_call_cancel(j->reading);
+    tn_call_cancel(j->marking);
     tn_run_free(j->run);
     tn_run_view_clear(&j->view);
     tn_free(j);
-    if (r->closing)
-        tn_timer_set(r->check, 0);
-    else
-        claim(r);
+    if (r->closing) tn_timer_set(r->check, 0);
+}
+
+/* Its run has settled the ticket, or lost it. */
+static void leave(struct job *j)
+{
+    struct tn_ticket *ticket = j->ticket;
+    job_free(j);
+    if (ticket) tn_ticket_left(ticket);
 }
 
 static struct job *job_of(const struct tn_runner *r, const struct tn_id *id)
@@ -336,7 +339,7 @@ static void on_run_done(void *arg, enum tn_run_end end)
     if (j->dry) keep_dry(r, tn_run_view(j->run));
     if (end == TN_RUN_END_lost)
         tn_log(r->o.log, TN_LOG_warn, "sync", "run %s is worked on elsewhere", j->view.id);
-    job_free(j);
+    leave(j);
     look_again(r, &id);
 }
 
@@ -402,8 +405,8 @@ static void begin(struct job *j)
         .store = o->store,
         .log = o->log,
         .row_version = j->version,
-        .entry = j->entry,
-        .lease = j->lease,
+        .entry = j->ticket ? j->ticket->id : (struct tn_id){{0}},
+        .lease = j->ticket ? j->ticket->lease : 0,
         .retry_ms = o->retry_ms,
         .commit_rows = o->commit_rows,
         .retry_max = RETRY_MAX,
@@ -442,32 +445,9 @@ static void launch(struct job *j)
 
 /* ------------------------------------------------------------------ claiming */
 
-static void on_settled(void *arg, const struct tn_committed *done, const struct tn_err *err)
-{
-    (void)done, (void)err; /* a lost lease means that somebody else saw to it */
-    call_free(arg);
-}
-
-/* An entry without a run that goes on. */
-static void drop_entry(struct tn_runner *r, const struct tn_id *entry, int64_t lease)
-{
-    struct tn_commit *c = tn_commit_new(r->o.store);
-    struct tn_err err;
-    if (tn_commit_settle(c, entry, lease, &err))
-        tn_store_commit(r->o.store, c, on_settled, call_new(r));
-    else
-        tn_commit_free(c);
-}
-
 static void hand_back(struct job *j, int64_t in_ms)
 {
-    struct tn_commit *c = tn_commit_new(j->r->o.store);
-    struct tn_str as_it_was = {NULL, 0};
-    struct tn_err err;
-    if (tn_commit_reschedule(c, &j->entry, j->lease, tn_now_ms() + in_ms, as_it_was, &err))
-        tn_store_commit(j->r->o.store, c, on_settled, call_new(j->r));
-    else
-        tn_commit_free(c);
+    tn_ticket_later(j->ticket, in_ms, (struct tn_str){NULL, 0}, NULL);
     job_free(j);
 }
 
@@ -475,10 +455,8 @@ static void mark(struct job *j);
 
 static void on_marked(void *arg, const struct tn_committed *done, const struct tn_err *err)
 {
-    struct call *c = arg;
-    struct job *j = c->r ? c->job : NULL;
-    call_free(c);
-    if (!j) return;
+    struct job *j = arg;
+    j->marking = NULL;
     if (!err) {
         j->version = done->ops[0].version;
         launch(j);
@@ -514,9 +492,7 @@ static void put_mark(struct job *j, int64_t version)
         return;
     }
     if (j->view.attempt > 1) r->stats.resumed++;
-    struct call *c = call_new(r);
-    c->job = j;
-    tn_store_commit(r->o.store, commit, on_marked, c);
+    j->marking = tn_store_commit(r->o.store, commit, on_marked, j);
 }
 
 static void on_mark_row(void *arg, struct tn_found *found, const struct tn_err *failed)
@@ -530,7 +506,7 @@ static void on_mark_row(void *arg, struct tn_found *found, const struct tn_err *
         tn_log(j->r->o.log, TN_LOG_error, "sync", "a queued run cannot be read: %s", err.text);
         hand_back(j, LATE_MS);
     } else if (!read || j->view.status != TN_RUN_running) {
-        drop_entry(j->r, &j->entry, j->lease);
+        tn_ticket_done(j->ticket, NULL); /* nothing goes on */
         job_free(j);
     } else {
         put_mark(j, version);
@@ -543,50 +519,32 @@ static void mark(struct job *j)
     j->reading = ask_row(j->r, j->team, &j->id, on_mark_row, j);
 }
 
-static void take(struct tn_runner *r, const struct tn_entry *e)
+static void take(void *self, struct tn_ticket *t)
 {
+    struct tn_runner *r = self;
     struct tn_run_view v;
     struct tn_id id;
-    if (!tn_id_parse(e->key, &id) || job_of(r, &id)) {
-        drop_entry(r, &e->id, e->lease);
+    if (!tn_id_parse(t->key, &id) || job_of(r, &id)) {
+        tn_ticket_done(t, NULL);
         return;
     }
     tn_run_view_init(&v);
-    v.team = e->team;
+    v.team = t->team;
     tn_id_text(&id, v.id);
     struct job *j = job_new(r, &v);
-    j->entry = e->id;
-    j->lease = e->lease;
+    j->ticket = t;
+    t->mine = j;
     mark(j);
+    tn_run_view_clear(&v);
 }
 
-static void on_claimed(void *arg, const struct tn_entry *entries, size_t count, int64_t next_due_ms,
-                       const struct tn_err *err)
+static void drop(void *self, struct tn_ticket *t)
 {
-    struct call *c = arg;
-    struct tn_runner *r = c->r;
-    if (r) {
-        r->claiming = false;
-        for (size_t i = 0; !err && i < count; i++) take(r, &entries[i]);
-        int64_t in = next_due_ms ? next_due_ms - tn_now_ms() : LATE_MS;
-        if (err) in = AGAIN_MS;
-        if (in < SOON_MS || r->claim_again) in = SOON_MS;
-        if (in > LATE_MS) in = LATE_MS;
-        tn_timer_set(r->claim_at, in);
-    }
-    call_free(c);
+    (void)self;
+    job_free(t->mine);
 }
 
-static void claim(void *arg)
-{
-    struct tn_runner *r = arg;
-    if (r->claiming) r->claim_again = true;
-    if (r->claiming || r->closing || r->stats.active >= r->o.active_max) return;
-    r->claiming = true;
-    r->claim_again = false;
-    tn_store_claim(r->o.store, TN_RUN_QUEUE, r->o.active_max - r->stats.active, r->o.lease_ms,
-                   on_claimed, call_new(r));
-}
+static const struct tn_work_ops work_ops = {.queue = TN_RUN_QUEUE, .start = take, .drop = drop};
 
 /* ------------------------------------------------------------------ change notes */
 
@@ -641,14 +599,10 @@ static void on_change(void *arg, const struct tn_changes *changes)
     if (changes->all) {
         look_again(r, NULL);
         for (struct job *j = r->jobs; j; j = j->next) row_touched(j);
-        tn_timer_set(r->claim_at, SOON_MS);
     }
     for (size_t i = 0; i < changes->count; i++) {
         const struct tn_change *c = &changes->items[i];
         if (c->kind == TN_CHANGED_table && tn_str_is(c->name, "run")) rows_changed(r, c);
-        if (c->kind != TN_CHANGED_queue || !tn_str_is(c->name, TN_RUN_QUEUE)) continue;
-        r->claim_again = true;
-        if (!r->claiming) tn_timer_set(r->claim_at, SOON_MS);
     }
 }
 
@@ -677,7 +631,7 @@ static void start_done(struct call *c)
 static void on_busy(void *arg, struct tn_found *found, const struct tn_err *failed)
 {
     struct call *c = arg;
-    c->reading = NULL;
+    c->asking = NULL;
     if (!failed) failed = tn_found_err(found, 0);
     const struct tn_kv *kv = failed ? NULL : tn_found_kv(found, 0, 0);
     if (failed) {
@@ -700,17 +654,14 @@ static void explain_busy(struct call *c)
     struct tn_str k = {key, active_key(&c->view, key, sizeof key)};
     struct tn_read *read = tn_read_new(c->view.team);
     tn_read_kv(read, TN_RUN_ACTIVE_SPACE, k);
-    c->reading = tn_store_read(c->r->o.store, read, NULL, on_busy, c);
+    c->asking = tn_store_read(c->r->o.store, read, NULL, on_busy, c);
 }
 
 static void on_started(void *arg, const struct tn_committed *done, const struct tn_err *err)
 {
     struct call *c = arg;
     (void)done;
-    if (!c->r) {
-        call_free(c);
-        return;
-    }
+    c->asking = NULL;
     tn_err_clear(&c->err);
     if (err) c->err = *err;
     if (err && err->kind == TN_E_conflict) {
@@ -718,7 +669,6 @@ static void on_started(void *arg, const struct tn_committed *done, const struct 
         return;
     }
     c->r->stats.started += !err;
-    if (!err) claim(c->r);
     start_done(c);
 }
 
@@ -744,7 +694,7 @@ static void try_start(struct call *c)
     struct tn_commit *commit = tn_commit_new(c->r->o.store);
     tn_err_clear(&c->err);
     if (build_start(c, commit)) {
-        tn_store_commit(c->r->o.store, commit, on_started, c);
+        c->asking = tn_store_commit(c->r->o.store, commit, on_started, c);
         return;
     }
     tn_commit_free(commit);
@@ -815,15 +765,14 @@ static void on_cancelled(void *arg, const struct tn_committed *done, const struc
 {
     struct call *c = arg;
     (void)done;
-    if (c->r) {
-        tn_err_clear(&c->err);
-        if (err) c->err = *err;
-        if (err && err->kind == TN_E_conflict && ++c->tries < CONFLICTS_MAX) {
-            try_cancel(c);
-            return;
-        }
-        cancel_answer(c);
+    c->asking = NULL;
+    tn_err_clear(&c->err);
+    if (err) c->err = *err;
+    if (err && err->kind == TN_E_conflict && ++c->tries < CONFLICTS_MAX) {
+        try_cancel(c);
+        return;
     }
+    cancel_answer(c);
     call_free(c);
 }
 
@@ -844,10 +793,10 @@ static void on_cancel_row(void *arg, struct tn_found *found, const struct tn_err
 {
     struct call *c = arg;
     struct tn_commit *commit = tn_commit_new(c->r->o.store);
-    c->reading = NULL;
+    c->asking = NULL;
     tn_err_clear(&c->err);
     if (put_wish(c, commit, found, failed)) {
-        tn_store_commit(c->r->o.store, commit, on_cancelled, c);
+        c->asking = tn_store_commit(c->r->o.store, commit, on_cancelled, c);
         return;
     }
     tn_commit_free(commit);
@@ -860,7 +809,7 @@ static void try_cancel(struct call *c)
 {
     struct tn_id id;
     if (tn_id_parse(tn_str(c->view.id), &id)) {
-        c->reading = ask_row(c->r, c->view.team, &id, on_cancel_row, c);
+        c->asking = ask_row(c->r, c->view.team, &id, on_cancel_row, c);
         return;
     }
     tn_fail(&c->err, TN_E_not_found, "there is no such run");
@@ -897,7 +846,7 @@ static void on_read_row(void *arg, struct tn_found *found, const struct tn_err *
 {
     struct call *c = arg;
     int64_t version = 0;
-    c->reading = NULL;
+    c->asking = NULL;
     if (take_row(found, failed, c->view.team, &c->view, &version, &c->err)) tn_err_clear(&c->err);
     read_answer(c);
     call_free(c);
@@ -924,7 +873,7 @@ void tn_runner_read(struct tn_runner *r, int64_t team, const char *run_id, tn_ru
     bool named = tn_id_parse(tn_str(run_id), &id);
     const struct tn_run_view *known = named ? known_view(r, team, &id, run_id) : NULL;
     if (named && !known) {
-        c->reading = ask_row(r, team, &id, on_read_row, c);
+        c->asking = ask_row(r, team, &id, on_read_row, c);
         return;
     }
     if (known)
@@ -980,7 +929,7 @@ static void lose_patience(void *arg)
         tn_timer_set(r->patience, patience_ms(r));
         if (!patience_over(j)) continue;
         look_again(r, &j->id);
-        if (r->closing) job_free(j);
+        if (r->closing) leave(j);
     }
 }
 
@@ -998,18 +947,13 @@ static void check(void *arg)
     if (closed) closed(closed_arg);
 }
 
-/* The store may still call back: the call stays, without us. */
+/* What the store was asked to do is done all the same. */
 static void call_drop(struct call *c)
 {
-    bool mine = c->deferred || c->reading;
-    tn_call_cancel(c->reading);
-    LEAVE(c);
-    c->r = NULL;
-    if (c->answer) {
-        if (!c->err.kind) tn_fail(&c->err, TN_E_cancelled, "the server is shutting down");
-        c->answer(c);
-    }
-    if (mine) call_free(c);
+    tn_call_cancel(c->asking);
+    if (!c->err.kind) tn_fail(&c->err, TN_E_cancelled, "the server is shutting down");
+    c->answer(c);
+    call_free(c);
 }
 
 /* A run ends with the scripts that it began with, but not for ever: then it goes on from where it
@@ -1034,17 +978,21 @@ struct tn_runner *tn_runner_open(const struct tn_runner_options *o)
     struct tn_runner *r = TN_NEW(struct tn_runner);
     r->o = *o;
     if (!r->o.active_max) r->o.active_max = ACTIVE_MAX;
-    if (!r->o.lease_ms) r->o.lease_ms = LEASE_MS;
     if (!r->o.retry_ms) r->o.retry_ms = RETRY_MS;
     if (!r->o.drain_ms) r->o.drain_ms = TN_LIMIT_DRAIN_MS;
     for (unsigned i = 0; i < DRY_KEPT; i++) tn_run_view_init(&r->kept[i]);
-    r->claim_at = tn_timer_new(o->loop, claim, r);
     r->check = tn_timer_new(o->loop, check, r);
     r->patience = tn_timer_new(o->loop, lose_patience, r);
     r->drain = tn_timer_new(o->loop, drain, r);
     tn_timer_set(r->drain, r->o.drain_ms / DRAIN_LOOKS);
     tn_store_on_change(o->store, on_change, r);
-    tn_timer_set(r->claim_at, 0);
+    const struct tn_work_options w = {.loop = o->loop,
+                                      .store = o->store,
+                                      .log = o->log,
+                                      .ops = &work_ops,
+                                      .self = r,
+                                      .at_once = r->o.active_max};
+    r->work = tn_work_open(&w);
     return r;
 }
 
@@ -1053,6 +1001,7 @@ void tn_runner_close(struct tn_runner *r, void (*closed)(void *arg), void *arg)
     r->closing = true;
     r->closed = closed;
     r->closed_arg = arg;
+    tn_work_at_once(r->work, 0);
     for (struct job *j = r->jobs; j; j = j->next)
         if (j->run) tn_run_stop(j->run);
     tn_timer_set(r->check, 0);
@@ -1064,11 +1013,11 @@ void tn_runner_free(struct tn_runner *r)
     if (!r) return;
     r->closing = true;
     tn_store_off_change(r->o.store, on_change, r);
-    while (r->jobs) job_free(r->jobs);
+    tn_work_close(r->work);
+    while (r->jobs) job_free(r->jobs); /* dry runs */
     while (r->calls) call_drop(r->calls);
     end_waits(r);
     for (unsigned i = 0; i < DRY_KEPT; i++) tn_run_view_clear(&r->kept[i]);
-    tn_timer_free(r->claim_at);
     tn_timer_free(r->check);
     tn_timer_free(r->patience);
     tn_timer_free(r->drain);

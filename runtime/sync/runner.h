@@ -29,7 +29,6 @@ struct tn_runner_options {
     unsigned active_max;  /* runs worked on at once; 0: 4 */
     unsigned commit_rows; /* pages that wait for a commit travel together up to about this many
                            * changes; 0: 2,000 */
-    int64_t lease_ms;     /* 0: 7 days; a lease ends with its holder, this is the last resort */
     int retry_ms;         /* first pause when a commit may be tried again; 0: 100; then
                            * twice that, and so on, eight times */
     int64_t drain_ms;  /* how long a run goes on with scripts that were replaced; 0: 30 minutes */
