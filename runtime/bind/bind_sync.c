@@ -18,6 +18,7 @@ struct syncing {
     struct bind_ask ask; /* for the integration */
     const struct bind_env *env;
     int64_t team;
+    unsigned depth; /* of the actor */
     struct tn_task *task;
     struct flight *flight;
     struct bind_record_reader reader;
@@ -131,7 +132,8 @@ static int start(lua_State *L, int status, lua_KContext ctx)
                                   .integration = integration,
                                   .operation = o.name,
                                   .filters = filters_of(L, s, &o),
-                                  .trigger = "SCRIPT"};
+                                  .trigger = "SCRIPT",
+                                  .depth = s->depth};
     s->flight = TN_NEW(struct flight);
     s->flight->of = s;
     tn_runner_start(s->env->runner, &q, started, s->flight);
@@ -167,6 +169,7 @@ int bind_sync(lua_State *L)
     s->task = task;
     s->env = desk.owner->env;
     s->team = desk.actor.team;
+    s->depth = desk.actor.depth;
     bind_record_reader_init(&s->reader);
     tn_integration_init(&s->integration);
     return bind_ask_send(L, &s->ask, desk.store, ask_for(s->team, bind_str(L, 1)), start, s);

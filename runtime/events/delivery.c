@@ -159,8 +159,10 @@ static void finish(struct delivery *d, enum tn_delivery_end end, int64_t wait_ms
 {
     tn_timer_cancel(d->limit);
     switch (end) {
-    case TN_DELIVERY_done:
-    case TN_DELIVERY_gone: end_with(d, OUTCOME_done); break;
+    case TN_DELIVERY_gone:
+        say(d, TN_LOG_warn, "does not exist any more, so the event is dropped");
+        /* fallthrough */
+    case TN_DELIVERY_done: end_with(d, OUTCOME_done); break;
     case TN_DELIVERY_failed: fail_once_more(d, wait_ms); break;
     case TN_DELIVERY_refused:
         d->failed++;
@@ -352,7 +354,7 @@ struct delivery *delivery_read(const struct delivery_env *env, int64_t team, str
         ok = tn_fail(err, TN_E_invalid, "this is no ticket of a delivery");
     if (ok && tn_event_read(tn_jget_z(root, "event"), &arena, &e, err)) {
         e.team = team;
-        d = delivery_new(env, &e, target.p, (int)failed);
+        d = delivery_new(env, &e, tn_arena_strndup(&arena, target.p, target.n), (int)failed);
         d->ticket = true;
     }
     tn_arena_clear(&arena);

@@ -42,6 +42,7 @@ struct source {
     struct tn_err err; /* how the task ended */
     const struct tn_operation *operation;
     char *filters; /* until the task has begun; NULL: none */
+    struct tn_actor actor; /* of what the adapter writes by itself */
 };
 
 /* The userdata that the script sees. */
@@ -495,9 +496,19 @@ static bool check_request(const struct tn_connection *c, const struct tn_run_req
     return ok;
 }
 
+/* What the adapter writes by itself is the work of the run. */
+static struct tn_actor actor_of(const struct tn_connection *c, const struct tn_run_request *r)
+{
+    const struct tn_integration *i = tn_connection_integration(c);
+    struct tn_actor actor = {
+        .team = r->team, .grants = "*:*", .origin = i->id, .depth = r->depth};
+    snprintf(actor.name, sizeof actor.name, "integration %.*s", TN_FMT(i->name));
+    return actor;
+}
+
 static bool start(struct source *s, struct tn_err *err)
 {
-    struct tn_task_call call = {.push = push_run, .done = run_done};
+    struct tn_task_call call = {.push = push_run, .done = run_done, .context = &s->actor};
     s->refs++;
     s->task = tn_connection_start(s->connection, "run", &call, s, err);
     if (!s->task) s->refs--;
@@ -536,6 +547,7 @@ static bool source_open(void *self, const struct tn_run_request *r, struct tn_so
     s->connection = c;
     s->tail = &s->queue;
     s->operation = operation;
+    s->actor = actor_of(c, r);
     if (r->filters.n) s->filters = tn_strndup(r->filters.p, r->filters.n);
     if (r->cursor.n) s->reached = tn_strndup(r->cursor.p, r->cursor.n);
     s->turn = tn_timer_new(tn_host_loop(tn_isolate_host(tn_connection_isolate(c))), deliver, s);

@@ -264,6 +264,7 @@ void tn_run_view_encode(const struct tn_run_view *v, struct tn_buf *out)
     tn_jw_kz(&w, "generation", v->generation[0] ? v->generation : NULL);
     tn_jw_kint(&w, "attempt", v->attempt);
     tn_jw_kint(&w, "crashes", v->crashes);
+    if (v->depth) tn_jw_kint(&w, "depth", v->depth);
     tn_jw_kbool(&w, "open", v->open);
     tn_jw_kbool(&w, "cancel", v->cancel);
     tn_jw_kint(&w, "pages", v->pages);
@@ -335,6 +336,7 @@ static bool read_row(struct tn_jval row, struct tn_run_view *v)
     v->finished_at = read_time(row, a, "finished_at");
     v->attempt = (int)read_int(row, "attempt", 0);
     v->crashes = (int)read_int(row, "crashes", 0);
+    v->depth = (int)read_int(row, "depth", 0);
     v->open = read_bool(row, "open");
     v->cancel = read_bool(row, "cancel");
     v->pages = read_int(row, "pages", 0);

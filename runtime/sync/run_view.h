@@ -36,6 +36,7 @@ struct tn_run_view {
     bool dry_run;
     bool cancel; /* someone asked for its end */
     int attempt; /* 0: waits for its turn; 1: the first worker has it; ... */
+    int depth;   /* runs of rules in a row that led to it; 0: none */
     int crashes; /* workers lost one after the other without a page committed */
     bool open;   /* a worker has it: it was neither ended nor handed back */
     int64_t pages;

@@ -360,6 +360,7 @@ static struct tn_run_request request_of(const struct job *j)
 {
     const struct tn_run_view *v = &j->view;
     return (struct tn_run_request){.team = v->team,
+                                   .depth = (unsigned)v->depth,
                                    .integration = v->integration,
                                    .operation = v->operation,
                                    .filters = v->filters,
@@ -721,6 +722,7 @@ static bool fill_view(struct tn_run_view *v, const struct tn_runner_request *q, 
     tn_id_text(&id, v->id);
     v->team = q->team;
     v->dry_run = q->dry_run;
+    v->depth = (int)q->depth;
     v->created_at = tn_now_ms();
     if (!tn_id_parse(tn_str(q->integration), &integration))
         return tn_fail(err, TN_E_invalid, "an integration's id is a UUID");

@@ -48,6 +48,7 @@ struct tn_runner_request {
     const char *trigger;   /* "API", "CLI", "SCHEDULE", "WEBHOOK"; NULL: "API"; TN_RETRY_TRIGGER
                             * with filters {"plan": id}: the records of that plan (retry.h) */
     bool dry_run;
+    unsigned depth; /* how many runs of rules in a row led to this */
     /* Adds to the commit in which the run begins to exist what shall happen with it; may be called
      * several times until done is.  NULL: nothing. */
     bool (*also)(void *arg, struct tn_commit *commit, const char *run_id, struct tn_err *err);

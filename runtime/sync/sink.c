@@ -413,7 +413,7 @@ static bool add_farewell(struct tn_sink *s, struct tn_commit *c, struct tn_err *
 static bool build(struct tn_sink *s, struct tn_commit *c, struct flight *f, struct tn_err *err)
 {
     struct tn_str as_it_was = {NULL, 0};
-    tn_commit_origin(c, &s->integration_id, 0);
+    tn_commit_origin(c, &s->integration_id, (unsigned)s->view->depth);
     f->last = true;
     if (s->job == JOB_page && !add_records(s, c, f, err)) return false;
     if (!f->last) return tn_commit_expect(c, s->team, "run", &s->run_id, s->o.row_version, err);

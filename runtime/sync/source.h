@@ -75,6 +75,7 @@ struct tn_run_request {
     const char *operation;   /* "sync_items" */
     struct tn_str filters;   /* JSON object */
     struct tn_str cursor;    /* JSON: go on from here; absent: from the start */
+    unsigned depth;          /* runs of rules in a row that led to the run */
     bool retry;              /* the records come from quarantine: nothing is asked of the peer */
 };
 /* err: why it cannot be loaded, or NULL. */
