@@ -107,7 +107,7 @@ static bool in_range(int64_t ms)
 static lua_Integer check_instant(lua_State *L, int index)
 {
     lua_Integer ms = luaL_checkinteger(L, index);
-    luaL_argcheck(L, in_range(ms), index, "no time of the years 0 to 9999");
+    luaL_argcheck(L, in_range(ms), index, "not a time in the years 0 to 9999");
     return ms;
 }
 
@@ -118,7 +118,7 @@ static int push_instant(lua_State *L, int64_t ms)
         lua_pushinteger(L, ms);
         return 1;
     }
-    tn_fail(&err, TN_E_invalid, "that is no time of the years 0 to 9999");
+    tn_fail(&err, TN_E_invalid, "that is not a time in the years 0 to 9999");
     return bind_fail(L, &err);
 }
 
@@ -417,7 +417,7 @@ static int l_cron_next(lua_State *L)
     if (!tn_cron_read(bind_str(L, 1), &cron, &err) || !check_zone(L, 3, &zone, &err))
         return bind_fail(L, &err);
     if (tn_cron_next(&cron, zone, after, &next)) return push_instant(L, next);
-    tn_fail(&err, TN_E_not_found, "cron: it does not come within the next 30 years");
+    tn_fail(&err, TN_E_not_found, "cron: the expression gives no time within the next 30 years");
     return bind_fail(L, &err);
 }
 

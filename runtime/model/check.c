@@ -120,7 +120,7 @@ static bool check_own(const struct tn_entity *e, struct tn_jval before, struct t
     size_t moves = 0;
     size_t all =
         tn_field_check_all(e->fields, e->n_fields, after, "", flags, add_unless_sent_back, &o);
-    faults->total += all - o.told; /* only the first hundred are kept */
+    faults->total += all - o.told; /* faults that are not kept are counted, too */
     if (tn_jis(after, TN_JSON_object))
         moves = tn_field_check_moves(e->fields, e->n_fields, before, after, tn_faults_add, faults);
     return o.n + moves == 0;

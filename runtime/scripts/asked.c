@@ -55,7 +55,7 @@ bool tn_asked_expected(const struct tn_terms *t, const struct tn_wish *wish,
     if (tn_edit_written(edit) && strcmp(hash, tn_serving_hash(t->serving)) == 0) return true;
     return strncmp(hash, expect, strlen(expect)) == 0 ||
            tn_fail(err, TN_E_conflict,
-                   "the site folder%s is not what was looked at: it is %.12s now",
+                   "the site folder%s is not the one with the expected hash: its hash is %.12s now",
                    tn_edit_pending(edit) ? " with these files" : "", hash);
 }
 

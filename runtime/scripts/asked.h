@@ -9,7 +9,7 @@
 #include "scripts/serving.h"
 #include "scripts/wish.h"
 
-/* The same for every change that a worker makes. */
+/* What holds for every change in this worker. */
 struct tn_terms {
     const struct tn_serving *serving;
     const char *site;     /* path of the site folder; NULL: there are only the shipped scripts */

@@ -182,14 +182,14 @@ void tn_quarantine_tell(struct tn_quarantine *q)
 static void put_in(struct tn_quarantine *q, const char *isolate, const char *unit)
 {
     static const char why[] =
-        "its scripts overran their budget three times in a row; mend them and "
+        "its scripts overran their budget three times in a row; correct them and "
         "reload, or release it (docs/how-to/change-scripts-safely.md)";
     if (tn_shared_overran(q->shared, isolate, unit)) {
         tn_log(q->env->log, TN_LOG_error, "scripts", "%s is in quarantine: %s", isolate, why);
     } else if (!tn_shared_quarantined(q->shared, isolate)) {
         tn_map_put(&q->unnoted, tn_str(isolate), q);
         tn_log(q->env->log, TN_LOG_error, "scripts",
-               "%s is in quarantine in this worker alone, as there is no room for more: %s",
+               "%s is in quarantine in this worker alone, because the shared list is full: %s",
                isolate, why);
     }
     tell_all(q);

@@ -115,7 +115,8 @@ static void row_found(void *arg, struct tn_found *found, const struct tn_err *er
         return;
     }
     if (!err && c->again &&
-        !tn_fail(&why, TN_E_unavailable, "integration '%s' changes all the time", c->id))
+        !tn_fail(&why, TN_E_unavailable,
+                 "integration '%s' changed each time it was read; try again", c->id))
         err = &why;
     if (!err && !take(c, found, &why)) err = &why;
     call_end(c, err);

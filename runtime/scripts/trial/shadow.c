@@ -229,7 +229,7 @@ static void predecessor_found(void *arg, struct tn_found *found, const struct tn
     if (!err)
         read_kept(found, s->o.secrets, t);
     else if (err->kind != TN_E_cancelled)
-        tn_log(s->o.env->log, TN_LOG_warn, "scripts", "what a shadow found: %s", err->text);
+        tn_log(s->o.env->log, TN_LOG_warn, "scripts", "the findings of a shadow: %s", err->text);
     if (s->stopped && t->dirty && (!err || err->kind != TN_E_cancelled)) keep_team(s, t);
     unref(s);
 }
