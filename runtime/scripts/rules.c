@@ -10,7 +10,7 @@
 #include "script/errand.h"
 #include "scripts/decl.h"
 
-/* The rules of one generation, loaded into an isolate; each run holds a reference. */
+/* The rules of one generation, loaded into an isolate. Each run holds a reference. */
 struct set {
     unsigned refs;
     struct tn_unit *unit;
@@ -31,10 +31,10 @@ struct loading {
 
 struct tn_rules {
     const struct bind_env *env;
-    struct tn_units *units;  /* NULL: none yet */
-    struct set *set;         /* NULL: not needed yet */
-    struct loading *loading; /* NULL: nothing */
-    bool untold;             /* it could not be loaded; one round of starts reports why */
+    struct tn_units *units;  /* NULL until the scripts serve */
+    struct set *set;         /* NULL until the first event needs it */
+    struct loading *loading; /* NULL: no set is being loaded */
+    bool untold;             /* loading failed, and no start of a rule has reported why yet */
     struct tn_err why;
     bool (*quarantined)(void *arg);
     void *arg;
@@ -94,13 +94,14 @@ static struct tn_unit *unit_now(const struct tn_rules *r)
     return r->units ? tn_units_find(r->units, tn_rules_name) : NULL;
 }
 
-/* A spent set is replaced once it is out of quarantine. */
+/* Is there a set that new runs can use? When the isolate of the set is spent, a new set is
+ * loaded once the quarantine is over. */
 static bool at_hand(const struct tn_rules *r)
 {
     return r->set && r->set->unit == unit_now(r) && !tn_isolate_spent(r->set->isolate);
 }
 
-/* The set that new runs use. */
+/* The set for new runs. */
 static struct set *set_get(struct tn_rules *r, struct tn_err *err)
 {
     if (!unit_now(r)) {
@@ -127,7 +128,8 @@ static void load(void *arg)
     l->set = set_new(r->env, l->units, &l->err);
 }
 
-/* The loaded set is useless if the rules changed meanwhile; then they are loaded again. */
+/* Called when a set is loaded. If the rules changed meanwhile the set is dropped and the next
+ * one loaded. */
 static void loaded(void *arg)
 {
     struct tn_rules *r = arg;
@@ -189,7 +191,7 @@ struct tn_isolate *tn_rules_isolate(const struct tn_rules *r)
     return r->set ? r->set->isolate : NULL;
 }
 
-/* ---- which ---- */
+/* ---- which rules run ---- */
 
 static bool any(void *self)
 {
@@ -223,7 +225,7 @@ static void write_event(void *self, const struct tn_event *e, struct tn_buf *out
     tn_event_json(e, resource_name(self, e, table), out);
 }
 
-/* Parses the event into r->event; the text lives in hold. */
+/* Parses the event into r->event. hold keeps the text to which that points. */
 static bool read_event(struct tn_rules *r, const struct tn_event *e, struct tn_buf *hold)
 {
     struct tn_err err;
@@ -279,7 +281,8 @@ static bool once(void *self, const char *rule, const struct tn_event *e, struct 
     tn_arena_init(&arena);
     if (read_event(r, e, &hold)) {
         struct tn_jval v = tn_event_at(tn_json_root(r->event), decl->rule.once);
-        /* The id is compared as a C string, so it is taken as JSON, which escapes NUL. */
+        /* The id is compared as a C string. An id that holds NUL is therefore taken in its JSON
+         * form, which escapes NUL. */
         if (!tn_jtext(v, &arena, &text) || (text.n && memchr(text.p, 0, text.n))) text = tn_jraw(v);
         there = !tn_jis(v, TN_JSON_absent) && !tn_jis(v, TN_JSON_null) && text.n;
         if (there) tn_buf_addstr(out, text);
@@ -294,7 +297,7 @@ static bool once(void *self, const char *rule, const struct tn_event *e, struct 
 struct run {
     struct set *set;
     struct tn_actor actor;
-    const struct tn_event *e; /* the dispatcher's, until the run is over or cancelled */
+    const struct tn_event *e; /* belongs to the dispatcher until the run ends or is cancelled */
     struct tn_task *task;
     tn_rule_done_fn done; /* NULL: cancelled */
     void *arg;
@@ -322,7 +325,8 @@ static int push_event(lua_State *L, void *arg)
     return 1;
 }
 
-/* A task that ended because of another one's overruns has no file and line. */
+/* Called when the task of a run ends. A task that was stopped because another one overran has no
+ * file and line. */
 static void run_done(void *arg, const struct tn_err *err)
 {
     struct run *run = arg;
