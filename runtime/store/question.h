@@ -36,6 +36,7 @@ struct tn_question {
     const struct tn_str *texts;
     size_t text_count;
     int64_t version, number; /* as_of; number: a time or an event */
+    int partition;           /* tail */
     size_t limit;
     const struct tn_query *query;
     const struct tn_page_of *page;

@@ -187,8 +187,12 @@ struct tn_version {
 
 /* ------------------------------------------------------------------ events */
 
+/* The log may be split into partitions, each with numbers of its own; all events of a team are in
+ * one.  SQLite has this one only. */
+enum { TN_PARTITION_DEFAULT = 0 };
+
 struct tn_event {
-    int64_t seq;    /* over all teams, from 1, without holes */
+    int64_t seq;    /* within the log partition, over all its teams, from 1, without holes */
     int64_t number; /* within the team, from 1, without holes */
     int64_t team, at_ms;
     struct tn_str type;  /* "order.created" */
@@ -201,7 +205,7 @@ struct tn_event {
 };
 struct tn_tail {
     int64_t last; /* of the events handed over; `after` when there were none */
-    int64_t head; /* the newest there is */
+    int64_t head; /* the newest there is in the log partition */
     bool gap;     /* retention took events after `after`: reload, go on from last */
 };
 /* The newest event that the last change note of this handle named; reads nothing. */
