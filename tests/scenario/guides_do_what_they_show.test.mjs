@@ -15,3 +15,7 @@ story("the guide to safe changes holds word for word", async (stage) => {
   await tenon.rest.sync("fusion");
   await follow(stage, "how-to/change-scripts-safely.md", { tenon, names: ["HASH", "OLD"] });
 });
+
+story("the guide to resources holds word for word", async (stage) => {
+  await follow(stage, "how-to/add-a-resource.md", { names: ["HASH", "ID"] });
+});
