@@ -84,8 +84,8 @@ export function matchOutput(expected, printed, names = []) {
 
 class Guide {
   // tenon: a server that runs already, with its data in folder/tenon-data.
-  constructor(stage, page, { folder, names, tenon }) {
-    Object.assign(this, { stage, page, folder, names, tenon });
+  constructor(stage, page, { folder, names, tenon, patience }) {
+    Object.assign(this, { stage, page, folder, names, tenon, patience });
     this.known = {};
     mkdirSync(join(folder, "bin"), { recursive: true });
     const program = join(folder, "bin", "tenon");
@@ -130,7 +130,7 @@ class Guide {
       cwd: this.folder,
       env: environment({ PATH: `${join(this.folder, "bin")}:${process.env.PATH}` }),
     });
-    const end = await within(30_000, command, run.ended).catch((error) => {
+    const end = await within(this.patience, command, run.ended).catch((error) => {
       killGroup(run.pid);
       throw new Error(`${this.where(step)}: ${error.message}\n${run.output}`);
     });
@@ -147,10 +147,14 @@ class Guide {
   }
 }
 
-// Follows docs/<page>.  Gives how many files and commands there were.
-export async function follow(stage, page, { names = [], tenon, folder = stage.scratch } = {}) {
+// Follows docs/<page>.  Gives how many files and commands there were.  patience: of one command, in ms.
+export async function follow(
+  stage,
+  page,
+  { names = [], tenon, folder = stage.scratch, patience = 30_000 } = {},
+) {
   const steps = stepsOf(readFileSync(join(root, "docs", page), "utf8"));
-  const guide = new Guide(stage, page, { folder, names, tenon });
+  const guide = new Guide(stage, page, { folder, names, tenon, patience });
   assert.ok(steps.some((step) => step.command), `docs/${page} has no command to follow`);
   for (const step of steps) {
     if (step.path) guide.write(step);

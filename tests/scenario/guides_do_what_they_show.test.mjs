@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { follow } from "../harness/guide.mjs";
 import { story } from "../harness/story.mjs";
+import { copyOfTheTree } from "../harness/tree.mjs";
 
 story("the guide to mappings holds word for word", async (stage) => {
   await follow(stage, "how-to/write-a-mapping.md");
@@ -19,3 +20,15 @@ story("the guide to safe changes holds word for word", async (stage) => {
 story("the guide to resources holds word for word", async (stage) => {
   await follow(stage, "how-to/add-a-resource.md", { names: ["HASH", "ID"] });
 });
+
+// What is built in a copy of the tree takes its time on a busy machine.
+const patient = { timeout: 180_000 };
+const inTheTree = (stage) => ({ folder: copyOfTheTree(stage), patience: 150_000 });
+
+story("the guide to endpoints holds word for word, C included", async (stage) => {
+  await follow(stage, "how-to/add-an-endpoint.md", inTheTree(stage));
+}, patient);
+
+story("the commands of the tour run", async (stage) => {
+  await follow(stage, "tour.md", inTheTree(stage));
+}, patient);
