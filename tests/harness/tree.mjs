@@ -22,11 +22,13 @@ const filesOf = (...paths) =>
     .split("\0")
     .filter((file) => file && existsSync(join(root, file)));
 
+const parts = ["runtime", "stdlib", "scripts", "mappings", "examples", "tests", ":!tests/fixtures", ":!tests/fuzz"];
+
 // Gives the folder of the copy.
 export function copyOfTheTree(stage) {
   assert.ok(existsSync(join(built, "build.ninja")), `${built} is no build folder of ninja`);
   const copy = stage.folder("tree");
-  for (const file of filesOf("runtime", "stdlib", "scripts", "mappings", "examples", "tests", ":!tests/fixtures", ":!tests/fuzz")) {
+  for (const file of filesOf(...parts)) {
     mkdirSync(dirname(join(copy, file)), { recursive: true });
     cpSync(join(root, file), join(copy, file));
   }
