@@ -156,8 +156,11 @@ struct tn_query {
     const struct tn_filter *filters;
     size_t filter_count;
     struct tn_sort sort[TN_STORE_SORT_MAX];
-    size_t sort_count;    /* 0: in the order of creation; ties likewise, newest first when
-                           * the first sort descends */
+    /* 0: in the order of creation; ties likewise, newest first when the first sort descends, and so
+     * does "id".  SQLite has the order of commits.  Another driver may have that of the ids, which
+     * differs for records of one moment and for ids that a caller chose: rely on no more than that
+     * the order stays and that a cursor goes on in it.  Who follows changes reads the log. */
+    size_t sort_count;
     size_t limit;         /* 0 or above TN_LIMIT_PAGE: TN_LIMIT_PAGE */
     size_t offset;        /* up to 100,000; use cursors beyond */
     struct tn_str cursor; /* tn_list.next of the page before, same filters and sort */
