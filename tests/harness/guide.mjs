@@ -34,8 +34,8 @@ const ofTheSite = /^(?:scripts|mappings|tests)\/.*\.lua$/;
 // code} for a command; output null: the page shows none to compare with.
 export function stepsOf(page) {
   const found = [];
-  for (const block of page.matchAll(/^( *)```(\w+)(?: (\S+))?\n(.*?)^\1```$/gms)) {
-    const [, indent, language, named, body] = block;
+  for (const block of page.matchAll(/^( *)(```+)(\w+)(?: (\S+))?\n(.*?)^\1\2$/gms)) {
+    const [, indent, , language, named, body] = block;
     const line = page.slice(0, block.index).split("\n").length;
     const text = body.replace(new RegExp(`^${indent}`, "gm"), "");
     const path = named ?? /^-- ([\w./-]+\.lua)\b/.exec(text)?.[1];

@@ -9,7 +9,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { binary, root } from "./tenon.mjs";
 
@@ -32,31 +32,55 @@ export function copyOfTheTree(stage) {
     mkdirSync(dirname(join(copy, file)), { recursive: true });
     cpSync(join(root, file), join(copy, file));
   }
+  mkdirSync(join(copy, "tests/fixtures")); // tests of C find the tree from there
   const words = [process.execPath, here, built].map((word) => `'${word}'`).join(" ");
   writeFileSync(join(copy, "dev"), `#!/bin/sh\nexec ${words} "$@"\n`);
   chmodSync(join(copy, "dev"), 0o755);
   return copy;
 }
 
-// The files of C that have to be compiled: those that differ, and those that include such a header.
+// The declarations of functions in one line that a header got change no object.
+const withoutNews = (text, before) => {
+  const known = new Set((before || "").split("\n"));
+  const news = (line) => /^[a-z][\w *]*\(.*\);$/.test(line) && !known.has(line);
+  return text.split("\n").filter((line) => !news(line)).join("\n");
+};
+
+// The files of C that have to be compiled: those that differ or are new, and those that include such a
+// file, straight or by way of others.
 function changedIn(copy) {
-  const all = filesOf("runtime", "tests/unit").filter((file) => /\.[ch]$/.test(file));
+  const all = run("find", ["runtime", "tests/unit", "-name", "*.[chd]*", "-size", "+0"], { cwd: copy })
+    .split("\n")
+    .filter((file) => /\.(?:c|h|def)$/.test(file));
   const text = new Map(all.map((file) => [file, readFileSync(join(copy, file), "utf8")]));
-  const changed = all.filter((file) => text.get(file) !== readFileSync(join(root, file), "utf8"));
-  const headers = changed.map((file) => `#include "${file.replace(/^runtime\//, "")}"`);
-  return all.filter(
-    (file) =>
-      file.endsWith(".c") &&
-      (changed.includes(file) || headers.some((line) => text.get(file).includes(line))),
-  );
+  const before = (file) => existsSync(join(root, file)) && readFileSync(join(root, file), "utf8");
+  const differs = (file) => {
+    const now = text.get(file);
+    return (file.endsWith(".h") ? withoutNews(now, before(file)) : now) !== before(file);
+  };
+  const changed = new Set(all.filter(differs));
+  for (const file of changed) // grows meanwhile
+    if (!file.endsWith(".c"))
+      for (const other of all)
+        if (text.get(other).includes(`#include "${file.replace(/^runtime\//, "")}"`)) changed.add(other);
+  return [...changed].filter((file) => file.endsWith(".c"));
+}
+
+// How this tree's build compiles the file, or, where it is new, its neighbour.
+function commandFor(commands, file) {
+  const own = commands.find((command) => command.file === join(root, file));
+  const beside = commands.find((command) => dirname(command.file) === join(root, dirname(file)));
+  if (own || !beside) return own;
+  const word = basename(beside.file);
+  return { ...beside, command: beside.command.replaceAll(word, basename(file)) };
 }
 
 // Gives the object of each changed file by the path that it has in this tree's build.
-function compile(copy, build) {
+function compile(copy, build, more) {
   const commands = JSON.parse(readFileSync(join(build, "compile_commands.json"), "utf8"));
   const objects = new Map();
-  for (const file of changedIn(copy)) {
-    const one = commands.find((command) => command.file === join(root, file));
+  for (const file of new Set([...changedIn(copy), ...more])) {
+    const one = commandFor(commands, file);
     if (!one) continue; // of a part that this build leaves out
     const [, output] = / -o (\S+)/.exec(one.command);
     const object = join(copy, "build/dev", `${file.replaceAll("/", "-")}.o`);
@@ -70,7 +94,8 @@ function link(copy, build, target, objects) {
   const last = run("ninja", ["-C", build, "-t", "commands", target]).trimEnd().split("\n").at(-1);
   const [, output] = / -o (\S+)/.exec(last);
   const program = join(copy, "build/dev", output);
-  const ours = [...objects].filter(([path]) => !last.includes(path) && !path.includes(".dir/unit/"));
+  const ofItsLibraries = (path) => last.includes(`lib${/^CMakeFiles\/(tn_\w+)\.dir\//.exec(path)?.[1]}.a`);
+  const ours = [...objects].filter(([path]) => !last.includes(path) && ofItsLibraries(path));
   let command = last.replace(` -o ${output}`, ` ${ours.map(([, object]) => object).join(" ")} -o ${program}`);
   for (const [path, object] of objects) command = command.replace(path, object);
   mkdirSync(dirname(program), { recursive: true });
@@ -81,8 +106,8 @@ function link(copy, build, target, objects) {
 function dev(build, [what, ...args]) {
   const copy = process.cwd();
   mkdirSync(join(copy, "build/dev"), { recursive: true });
-  const objects = compile(copy, build);
   const tests = what === "test" && args[0] === "unit" ? args.slice(1) : [];
+  const objects = compile(copy, build, tests.map((test) => `tests/unit/${test}.c`));
   for (const test of tests) run(link(copy, build, test, objects), [], { stdio: "inherit" });
   if (tests.length) return;
   const env = { ...process.env, TENON: link(copy, build, "tenon", objects), NODE_TEST_CONTEXT: undefined };

@@ -29,6 +29,10 @@ story("the guide to endpoints holds word for word, C included", async (stage) =>
   await follow(stage, "how-to/add-an-endpoint.md", inTheTree(stage));
 }, patient);
 
+story("the guide to bindings holds word for word", async (stage) => {
+  await follow(stage, "how-to/add-a-binding.md", inTheTree(stage));
+}, patient);
+
 story("the commands of the tour run", async (stage) => {
   await follow(stage, "tour.md", inTheTree(stage));
 }, patient);
