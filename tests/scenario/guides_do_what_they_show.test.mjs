@@ -21,6 +21,16 @@ story("the guide to resources holds word for word", async (stage) => {
   await follow(stage, "how-to/add-a-resource.md", { names: ["HASH", "ID"] });
 });
 
+story("the guide to rules holds word for word", async (stage) => {
+  const { tenon } = await stage.plant({
+    items: 10,
+    site: stage.site(),
+    data: stage.folder("tenon-data"),
+  });
+  await tenon.rest.sync("fusion");
+  await follow(stage, "how-to/write-a-rule.md", { tenon, names: ["ID"] });
+});
+
 // What is built in a copy of the tree takes its time on a busy machine.
 const patient = { timeout: 180_000 };
 const inTheTree = (stage) => ({ folder: copyOfTheTree(stage), patience: 150_000 });
