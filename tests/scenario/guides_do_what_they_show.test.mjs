@@ -43,6 +43,10 @@ story("the guide to bindings holds word for word", async (stage) => {
   await follow(stage, "how-to/add-a-binding.md", inTheTree(stage));
 }, patient);
 
+story("the guide to options holds word for word", async (stage) => {
+  await follow(stage, "how-to/add-an-option.md", inTheTree(stage));
+}, patient);
+
 story("the commands of the tour run", async (stage) => {
   await follow(stage, "tour.md", inTheTree(stage));
 }, patient);
