@@ -47,6 +47,10 @@ story("the guide to options holds word for word", async (stage) => {
   await follow(stage, "how-to/add-an-option.md", inTheTree(stage));
 }, patient);
 
+story("the guide to tables holds word for word", async (stage) => {
+  await follow(stage, "how-to/add-a-table.md", inTheTree(stage));
+}, patient);
+
 story("the commands of the tour run", async (stage) => {
   await follow(stage, "tour.md", inTheTree(stage));
 }, patient);
