@@ -254,7 +254,7 @@ static int page_read(lua_State *L, int status, lua_KContext ctx)
 static int read_page(lua_State *L, struct reading *r)
 {
     struct tn_read *read = tn_read_new(r->team);
-    tn_read_tail(read, r->last, TN_LIMIT_PAGE);
+    tn_read_tail(read, TN_PARTITION_DEFAULT, r->last, TN_LIMIT_PAGE);
     return bind_ask_send(L, &r->ask, r->store, read, page_read, r);
 }
 

@@ -276,7 +276,7 @@ static void read_log(struct tn_dispatch *d)
     if (!d->news || d->log_call || d->count >= TN_LIMIT_RULE_AHEAD) return;
     struct tn_read *read = tn_read_new(TN_TEAM_ALL);
     d->news = false;
-    tn_read_tail(read, d->scanned, BATCH);
+    tn_read_tail(read, TN_PARTITION_DEFAULT, d->scanned, BATCH);
     d->log_call = tn_store_read(d->o.store, read, NULL, log_found, d);
 }
 

@@ -39,7 +39,9 @@ size_t tn_read_versions(struct tn_read *read, const char *table, const struct tn
                         size_t limit);
 size_t tn_read_as_of(struct tn_read *read, const char *table, const struct tn_id *id,
                      int64_t version, int64_t at_ms);
-size_t tn_read_tail(struct tn_read *read, int64_t after, size_t limit);
+/* Events of the team in this log partition whose seq is above `after`.  A partition that the store
+ * does not have is invalid. */
+size_t tn_read_tail(struct tn_read *read, int partition, int64_t after, size_t limit);
 /* The hashes of up to TN_LIMIT_PAGE external ids. */
 size_t tn_read_link_hashes(struct tn_read *read, const struct tn_origin *source,
                            const struct tn_str *external_ids, size_t count);
