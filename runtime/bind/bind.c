@@ -33,6 +33,6 @@ const struct tn_module bind_modules[] = {
 const struct bind_context *bind_context(lua_State *L)
 {
     const struct bind_context *context = tn_isolate_context(tn_isolate_of(L));
-    if (!context) luaL_error(L, "this script was given nothing to work with");
+    if (!context) luaL_error(L, "this isolate has no context, so the module cannot work");
     return context;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_ask.h - a read of the store that a task waits for.  The function of a transaction may wait
- * for such a read, and for nothing else. Life: zeroed inside an object made with bind_new; send,
+/* bind_ask.h - reads of the store for which a task waits. The function of a transaction may wait
+ * for such reads, and for nothing else. Life: zeroed inside an object made with bind_new; send,
  * answered, send again; drop in the object's drop. */
 #ifndef TN_BIND_BIND_ASK_H
 #define TN_BIND_BIND_ASK_H
@@ -10,8 +10,8 @@
 
 struct bind_ask {
     struct tn_task *task;
-    struct tn_call *call;   /* NULL: none is under way */
-    struct tn_found *found; /* the last answer; NULL: there is none, err says why */
+    struct tn_call *call;   /* NULL: no read is under way */
+    struct tn_found *found; /* the last answer; NULL: the read failed, see err */
     struct tn_err err;
 };
 /* Returns the running task, which can wait for a read; raises where nothing can wait. */

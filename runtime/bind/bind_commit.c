@@ -5,7 +5,7 @@
 #include "store/commit.h"
 
 struct bind_flight {
-    struct bind_commit *of; /* NULL: nobody waits any more */
+    struct bind_commit *of; /* NULL: nobody waits for the answer */
 };
 
 static void on_answer(void *arg, const struct tn_committed *done, const struct tn_err *err)

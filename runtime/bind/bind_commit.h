@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_commit.h - commits that a task waits for.  The store answers a commit exactly once, even
- * when the task is gone by then, so a commit that was sent does not belong to the task. Life:
- * zeroed inside an object made with bind_new; send, answered, send again; forget in the object's
- * drop. */
+/* bind_commit.h - commits for which a task waits. The store answers each commit exactly once,
+ * even when the task has ended by then, so a commit that was sent does not belong to the task.
+ * Life: zeroed inside an object made with bind_new; send, answered, send again; forget in the
+ * object's drop. */
 #ifndef TN_BIND_BIND_COMMIT_H
 #define TN_BIND_BIND_COMMIT_H
 
@@ -13,7 +13,7 @@ struct tn_store;
 
 struct bind_commit {
     struct tn_task *task;
-    struct bind_flight *flight; /* NULL: nothing is on its way */
+    struct bind_flight *flight; /* NULL: no commit is under way */
     struct tn_err err;          /* the last answer; kind none: the commit is durable */
 };
 /* Takes the commit over and sends it; the caller parks its task afterwards. */

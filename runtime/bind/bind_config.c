@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_config.c - require "tenon.config": the config of the integration that a script works for, by
- * name, as conn.config has it: decrypted, with defaults, read-only. */
+/* bind_config.c - require "tenon.config": the config of the integration for which a script
+ * works. It is what conn.config holds: decrypted, with defaults, read-only. */
 #include "base/field.h"
 #include "base/hint.h"
 #include "bind/bind.h"
 
-static const char VALUES[] = "tenon.config.values"; /* registry key: what was read, as Lua has it */
+static const char VALUES[] = "tenon.config.values"; /* registry key of the table of values */
 
 struct reader {
     struct tn_json *json;
@@ -60,7 +60,8 @@ static void push_values(lua_State *L, const struct bind_context *c)
     lua_remove(L, -2);
 }
 
-/* Pushes a copy: a script that changes a list of its config changes no other script's. */
+/* Pushes a copy, so that a script which changes a list of its config changes no other script's
+ * list. */
 static void push_copy(lua_State *L)
 {
     if (!lua_istable(L, -1)) return;
@@ -87,7 +88,7 @@ static int l_get(lua_State *L)
     return 1;
 }
 
-/* The names that the adapter declares, in its order. */
+/* The names that the adapter declares, in the order of its declaration. */
 static int l_names(lua_State *L)
 {
     const struct bind_context *c = check_config(L);

@@ -40,8 +40,8 @@ static struct sheet *push_sheet(lua_State *L)
     return s;
 }
 
-/* The columns at index, in memory that Lua owns. The texts stay the table's, and are good until
- * code of the script runs again. */
+/* Reads the names of columns at index into memory that Lua owns. The texts belong to the table,
+ * and are valid until code of the script runs again. */
 static struct tn_str *read_columns(lua_State *L, int index, size_t *count)
 {
     bind_plain(L, index, "the list of columns");

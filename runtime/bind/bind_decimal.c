@@ -10,10 +10,10 @@
 #include "base/decimal.h"
 #include "base/limits.h"
 
-/* User value 1 is its text, a Lua string; nil until a script asks for the text. */
+/* User value 1 is the number's text, a Lua string; nil until the text is needed. */
 struct number {
     struct tn_decimal value;
-    bool known; /* value is set; else only the text is */
+    bool known; /* true: value is set; false: the decimal has only its text */
 };
 
 static void drop_number(void *object)
@@ -112,11 +112,11 @@ struct tn_str bind_decimal_text(lua_State *L, int index)
     struct tn_str s = {NULL, 0};
     if (!bind_is(L, index, &NUMBER)) return s;
     s = push_text(L, index);
-    lua_pop(L, 1); /* the decimal holds it */
+    lua_pop(L, 1); /* the decimal's user value holds the text */
     return s;
 }
 
-/* The value of a decimal whose text is too long to calculate with raises. */
+/* The value to calculate with; raises when the text of the decimal is too long for that. */
 static const struct tn_decimal *value_of(lua_State *L, struct number *n, int index)
 {
     struct tn_err err;
@@ -141,15 +141,15 @@ static void from_float(lua_State *L, struct number *n, lua_Number d)
     if (!tn_decimal_parse(&n->value, tn_str(text), &err)) bind_raise(L, &err);
 }
 
-/* Raises error values of kind invalid for text that is no number. */
+/* Reads the number from text. Raises an error of kind invalid when the text is no number. */
 static void from_text(lua_State *L, struct number *n, int index)
 {
     struct tn_err err;
     if (!tn_decimal_parse(&n->value, bind_str(L, index), &err)) bind_raise(L, &err);
 }
 
-/* An operand: a decimal, a Lua number or the text of a number. Numbers and texts are replaced by a
- * decimal on the stack. */
+/* The value of an operand, which is a decimal, a Lua number or the text of a number. On the
+ * stack a decimal takes the place of the other two. */
 static const struct tn_decimal *operand(lua_State *L, int index)
 {
     struct number *n = bind_is(L, index, &NUMBER);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_event.c - require "tenon.event": the numbered log of what happened to a team's records, and
- * events of the script's own in it. */
+/* bind_event.c - require "tenon.event": reads the numbered log of events about a team's records,
+ * and adds events of the script to it. */
 #include "bind/bind_event.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 enum { USUAL = 100 };
 
-/* ---- what may be told ---- */
+/* ---- the event that a script emits ---- */
 
 static bool is_word(char c)
 {
@@ -21,7 +21,7 @@ static bool is_word(char c)
            c == '-';
 }
 
-/* Words with dots between them, two at least. */
+/* Is the text a type: at least two words with a dot between each two? */
 static bool is_type(struct tn_str type)
 {
     size_t dots = 0;
@@ -95,8 +95,8 @@ void bind_event_read(lua_State *L, int first, const struct bind_owner *owner,
 {
     *out = (struct bind_event_told){.type = check_type(L, first, owner)};
     lua_settop(L, lua_gettop(L) > first + 2 ? lua_gettop(L) : first + 2);
-    /* The reader may be shared, so the script's tables are not read any more once it has the data.
-     */
+    /* The data is read last, because the reader that then holds it may be shared: no table of
+     * the script is read after it. */
     read_about(L, first + 2, owner, out);
     read_data(L, first + 1, reader, out);
 }
@@ -157,13 +157,13 @@ static int l_emit(lua_State *L)
 
 /* ---- after ---- */
 
-/* Reads pages of the log until it has enough events or has looked at enough of them. */
+/* A read of the log, page by page, until enough events match or enough were looked at. */
 struct reading {
     struct bind_ask ask;
     struct tn_store *store;
     int64_t team;
     const struct tn_entities *resources;
-    const char *types[TN_LIMIT_EVENT_PATTERNS + 1]; /* of the script's table; NULL ends */
+    const char *types[TN_LIMIT_EVENT_PATTERNS + 1]; /* texts of the script's table; NULL ends */
     size_t limit, looked;
     struct tn_arena arena;
     struct tn_event *v; /* the events that match; their texts are in the arena */
@@ -254,7 +254,7 @@ static int page_read(lua_State *L, int status, lua_KContext ctx)
 static int read_page(lua_State *L, struct reading *r)
 {
     struct tn_read *read = tn_read_new(r->team);
-    tn_read_tail(read, r->last, TN_LIMIT_PAGE);
+    tn_read_tail(read, TN_PARTITION_DEFAULT, r->last, TN_LIMIT_PAGE);
     return bind_ask_send(L, &r->ask, r->store, read, page_read, r);
 }
 

@@ -13,15 +13,15 @@ static const char GATES[] = "tenon.gate.all"; /* registry key */
 
 struct pass;
 
-/* All gates of an isolate at which a task stands. Passes may be dropped after the isolate's own
- * reference; the last reference frees the struct. */
+/* The gates of an isolate that tasks hold or wait for. A pass may be dropped after the isolate
+ * gave up its own reference; the last reference frees the struct. */
 struct gates {
     unsigned refs;
     size_t passes;
     struct tn_map lines; /* by name */
 };
 
-/* The tasks at one gate, in the order in which they came; the first is inside. */
+/* The tasks at one gate, in the order of their arrival; the first one has passed the gate. */
 struct line {
     struct pass *first, *last;
 };
@@ -30,7 +30,7 @@ struct pass {
     struct gates *gates; /* NULL: the task has left the gate */
     struct line *line;
     struct pass *before, *next;
-    struct tn_task *task; /* NULL: it does not wait */
+    struct tn_task *task; /* NULL: the task does not wait */
     size_t name_len;
     char name[NAME_MAX_LEN];
 };
@@ -132,7 +132,8 @@ static int entered(lua_State *L, int status, lua_KContext ctx)
     return 1;
 }
 
-/* Raises instead of answering nil: a script that ignored the nil would go on unguarded. */
+/* Raises instead of returning nil, because a script that ignored the nil would go on without the
+ * gate. */
 static void check_room(lua_State *L, const struct gates *gates)
 {
     struct tn_err err;

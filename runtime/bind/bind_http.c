@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_http.c - require "tenon.http": requests to other systems, sent at once or when it is their
- * turn. */
+/* bind_http.c - require "tenon.http": requests to other systems. A request is sent at once, or
+ * waits until the limits of its integration let it go. */
 #include <stdio.h>
 
 #include "base/alloc.h"
@@ -17,19 +17,19 @@ enum { HOST_MAX = 300, TIMEOUT_MAX_MS = 3600 * 1000, ATTEMPTS_MAX = 20, WAIT_MAX
 
 /* ---- calls ---- */
 
-/* A request: it may wait for its turn, then it is under way. */
+/* A request, while it waits to be sent and while it is under way. */
 struct call {
     struct call *next; /* the next in the list that this call is in */
     struct tn_task *task;
     struct bind_live *live;
-    struct tn_fetch_call *fetch; /* NULL: not under way */
+    struct tn_fetch_call *fetch; /* NULL: the request is not under way */
     bool flying, waiting;
     unsigned per_host;
     char host[HOST_MAX]; /* and port */
-    struct tn_fetch f;   /* the request while it waits; its texts are on the stack or in `memory` */
+    struct tn_fetch f;   /* the waiting request; `memory` or the Lua stack holds its texts */
     struct tn_arena memory;
     struct tn_err err;
-    struct bind_reply reply; /* the answer; moved to the reply that the script gets */
+    struct bind_reply reply; /* the answer, until the script's reply takes it over */
 };
 
 static void list_remove(struct call **list, const struct call *c)
@@ -71,7 +71,7 @@ static void leave_queue(struct call *c)
     c->waiting = false;
 }
 
-/* Frees the place of the call and sends the calls whose turn it is now. */
+/* Gives back the call's place among the requests under way, and sends those that may go now. */
 static void land(struct call *c)
 {
     struct bind_live *live = c->live;
@@ -126,8 +126,8 @@ static int request_done(lua_State *L, int status, lua_KContext ctx)
     (void)status;
     if (c->err.kind != TN_E_none) return bind_fail(L, &c->err);
     bind_live_check(L, c->live);
-    /* People see the text of a peer that refuses, and some peers repeat what they were sent, so
-     * secrets are masked in it. */
+    /* The text of a refusal is shown to people, and some peers repeat what they were sent. So
+     * secrets in it are masked. */
     if (c->reply.status >= 400 && c->reply.body)
         bind_body_redact(c->reply.body, bind_context(L)->log);
     struct bind_reply *r = bind_reply_new(L);
@@ -160,7 +160,7 @@ static void hide_credential(struct tn_log *log, const struct tn_fetch_header *h)
         tn_log_secret(log, tn_str_trim(rest));
 }
 
-/* Is the name one of those that the option lists? */
+/* Does the option's list of credentials hold this name? */
 static bool is_credential(lua_State *L, int list, const char *name)
 {
     static const char *const always[] = {"Authorization", "Cookie", "X-API-Key"};
@@ -177,7 +177,8 @@ static bool is_credential(lua_State *L, int list, const char *name)
     return is;
 }
 
-/* Credentials of the request must not appear in a message or a log line. */
+/* Registers the credentials of the request with the log, so that no message and no log line
+ * shows them. */
 static void hide_credentials(lua_State *L, struct tn_log *log, const struct tn_fetch *f)
 {
     if (lua_getfield(L, 1, "credentials") != LUA_TNIL) luaL_checktype(L, -1, LUA_TTABLE);
@@ -194,8 +195,7 @@ static unsigned ranged(lua_State *L, const char *key, int64_t otherwise, int64_t
     return (unsigned)(v > max ? max : v);
 }
 
-/* libcurl takes C strings, so everything behind a NUL would be dropped silently; such a text
- * raises. */
+/* Raises when the text has a zero byte, because libcurl would silently drop all text behind it. */
 static void check_no_nul(lua_State *L, struct tn_str text, const char *what)
 {
     if (text.n && memchr(text.p, 0, text.n))
@@ -227,7 +227,7 @@ static void read_options(lua_State *L, const struct bind_context *context, struc
     f->throttle = throttle_name(L, context);
 }
 
-/* The URL with its query, left on the stack as a string. */
+/* Pushes the URL with its query and returns it. */
 static const char *push_url(lua_State *L)
 {
     struct tn_str base = bind_opt_key_str(L, 1, "url");
@@ -252,7 +252,7 @@ static const char *push_url(lua_State *L)
 
 /* ---- replies of tests ---- */
 
-/* A reply from the table at the top: status, headers, body. */
+/* Makes the reply from the table on top of the stack: status, headers, body. */
 static int recorded_reply(lua_State *L)
 {
     int table = lua_gettop(L);
@@ -272,9 +272,9 @@ static int recorded_reply(lua_State *L)
     return 1;
 }
 
-/* ---- what scripts call ---- */
+/* ---- the functions of the module ---- */
 
-/* Makes a request of the options at 1. Its texts stay on the stack. */
+/* Fills in the request from the options at 1. The stack holds its texts. */
 static void read_request(lua_State *L, const char *const *keys, struct tn_fetch *f,
                          struct tn_fetch_header headers[BIND_HEADERS_MAX + 1])
 {
@@ -327,8 +327,8 @@ static int its_turn(lua_State *L, int status, lua_KContext ctx)
     return launch(L, c, &c->f);
 }
 
-/* The script may change the table of headers meanwhile, so they are copied. The other texts stay on
- * the stack. */
+/* Queues the request and parks the task. Copies the headers, because the script may change its
+ * table of headers meanwhile; the stack holds the other texts. */
 static int wait_for_turn(lua_State *L, struct call *c, const struct tn_fetch *f)
 {
     struct tn_err err;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_json.c - require "tenon.json": JSON that comes out as it went in.
- * Integers to 64 bits are Lua integers, all other numbers decimals with their digits; null is
- * json.null; an array stays one when it is empty. */
+/* bind_json.c - require "tenon.json": JSON that is written as it was read. Integers up to 64
+ * bits are Lua integers, all other numbers are decimals that keep their digits; null is
+ * json.null; an empty array stays an array. */
 #include "bind/bind.h"
 
 #include <math.h>
@@ -10,7 +10,7 @@
 #include "base/limits.h"
 
 static const char ARRAY[] = "tenon.array";
-static const char null_here; /* its address is the value */
+static const char null_here; /* the address of this constant stands for null */
 
 /* ---- null and arrays ---- */
 
@@ -58,8 +58,8 @@ static const struct bind_class ARENA = {
 
 struct pusher {
     lua_State *L;
-    int arena; /* stack index; holds nil until one is needed */
-    int array; /* stack index of the arrays' metatable */
+    int arena; /* stack index of a slot for an arena; nil until one is needed */
+    int array; /* stack index of the metatable of arrays */
 };
 
 static struct tn_arena *arena_of(const struct pusher *p)
@@ -152,7 +152,7 @@ void bind_json_push(lua_State *L, struct tn_jval v)
 
 struct level {
     const void *table;
-    struct tn_str key; /* absent: index */
+    struct tn_str key; /* absent: `index` counts */
     lua_Integer index;
 };
 struct writer {
@@ -225,7 +225,8 @@ static int by_bytes(const void *pa, const void *pb)
     return order ? order : a->n < b->n ? -1 : a->n > b->n;
 }
 
-/* Sorts the members, so that one value has one text. The bytes of the keys stay the table's. */
+/* Sorts the members, so that equal values have equal texts. The bytes of the keys belong to the
+ * table. */
 static struct tn_str *sorted_keys(lua_State *L, int index, size_t n)
 {
     struct tn_str *keys = lua_newuserdatauv(L, (n ? n : 1) * sizeof *keys, 0);
@@ -336,8 +337,8 @@ static bool write_string(struct writer *x, int index)
     return true;
 }
 
-/* An object of C has a JSON form when its metatable has a C function "__json", which pushes the
- * text. */
+/* An object of C can be written when its metatable has a C function "__json", which pushes the
+ * JSON text. */
 static bool write_object_of_c(struct writer *x, int index)
 {
     lua_State *L = x->L;

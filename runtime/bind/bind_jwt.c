@@ -40,7 +40,7 @@ static struct ring *push_ring(lua_State *L)
     return r;
 }
 
-/* Takes the key over; false when it is NULL. */
+/* Takes the key over; false when the key is NULL. */
 static bool add_key(struct ring *r, struct tn_signature_key *key, struct tn_str kid)
 {
     if (!key) return false;
@@ -57,7 +57,8 @@ static bool full(const struct ring *r, struct tn_err *err)
     return r->count == KEYS_MAX && !tn_fail(err, TN_E_invalid, "more than %d keys", KEYS_MAX);
 }
 
-/* A text that begins like PEM is read as PEM, never as an HMAC secret. */
+/* Adds a key that is a text. A text that begins like PEM is never used as an HMAC secret, so
+ * that nobody can sign with a public key. */
 static bool add_text_key(struct ring *r, struct tn_str text, struct tn_str kid, struct tn_err *err)
 {
     bool pem = memmem(text.p, text.n, "-----BEGIN", 10) != NULL;
@@ -66,7 +67,7 @@ static bool add_text_key(struct ring *r, struct tn_str text, struct tn_str kid, 
                    kid);
 }
 
-/* Is the JWK one for signatures, of a type that Tenon knows? */
+/* Is the JWK for signatures, and of a type that Tenon knows? */
 static bool usable(struct tn_jval jwk)
 {
     static const char *const kinds[] = {"RSA", "EC", "OKP", "oct"};
@@ -77,7 +78,7 @@ static bool usable(struct tn_jval jwk)
     return false;
 }
 
-/* Adds a JWK; kid absent: the key's own kid counts. */
+/* Adds a JWK under the name kid; kid absent: under the name in the JWK. */
 static bool add_jwk(struct ring *r, struct tn_jval jwk, struct tn_str kid, struct tn_err *err)
 {
     struct tn_str name;
@@ -92,8 +93,7 @@ static bool add_jwk(struct ring *r, struct tn_jval jwk, struct tn_str kid, struc
            tn_fail(err, TN_E_invalid, "JWK: its alg is not known here");
 }
 
-/* Adds a set of keys as peers publish it; leaves out keys for other purposes and of unknown types.
- */
+/* Adds the keys of a published set. Leaves out keys for other purposes and of unknown types. */
 static bool add_jwks(struct ring *r, struct tn_jval set, struct tn_err *err)
 {
     struct tn_jval keys = tn_jget_z(set, "keys");
@@ -111,7 +111,7 @@ static bool add_jwks(struct ring *r, struct tn_jval set, struct tn_err *err)
     return true;
 }
 
-/* The table or JSON text at the top, parsed into the ring. */
+/* Parses the table or JSON text on top of the stack into the ring. */
 static bool parse_top(lua_State *L, struct ring *r, struct tn_err *err)
 {
     struct tn_jw w;
@@ -126,7 +126,7 @@ static bool parse_top(lua_State *L, struct ring *r, struct tn_err *err)
            tn_json_parse(r->json, tn_buf_str(&r->text), err);
 }
 
-/* The value at the top: a text (PEM or secret) or a JWK as a table. */
+/* Adds the value on top of the stack: a text (PEM or secret) or a JWK as a table. */
 static bool add_value(lua_State *L, struct ring *r, struct tn_str kid, struct tn_err *err)
 {
     int type = lua_type(L, -1);
@@ -189,7 +189,7 @@ static uint32_t read_algorithms(lua_State *L)
     return all;
 }
 
-/* A text or a list of texts; the options hold them. */
+/* Reads a text or a list of texts, which the table of options holds. */
 static size_t read_audiences(lua_State *L, struct tn_str *out)
 {
     int type = lua_getfield(L, 2, "audience");

@@ -118,7 +118,7 @@ struct call {
     const struct bind_owner *owner;
     char space[32], key[KEEP_KEY];
     size_t key_n;
-    /* of a sum */
+    /* only for sums */
     struct bind_ask ask;
     int64_t by, sum;
     int tries;

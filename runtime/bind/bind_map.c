@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_map.c - require "tenon.map": the words that a mapping is declared with. */
+/* bind_map.c - require "tenon.map": the constructors with which a mapping is declared. */
 #include "bind/bind_map.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 const char MAP_NODE[] = "tenon.map.value", MAP_DECLARATION[] = "tenon.map.declaration";
 
-static const char REJECT = 0, WARN = 0; /* their addresses are the sentinels */
+static const char REJECT = 0, WARN = 0; /* their addresses stand for map.reject and map.warn */
 
 int map_misuse(lua_State *L, const char *fmt, ...)
 {
@@ -60,7 +60,7 @@ static struct map_node *push_source(lua_State *L, enum tn_from from)
     return n;
 }
 
-/* Pushes a node that follows the one at 1. */
+/* Pushes a node that follows the node at 1 in the chain. */
 static struct map_node *push_behind(lua_State *L, enum map_what what)
 {
     luaL_checkudata(L, 1, MAP_NODE);
@@ -77,7 +77,7 @@ static struct map_node *push_step(lua_State *L, enum tn_op op)
     return n;
 }
 
-/* Keeps a copy of the value at index as user value `slot` of the node on top. */
+/* Stores a copy of the value at index as user value `slot` of the node on top. */
 static void keep(lua_State *L, int index, int slot)
 {
     lua_pushvalue(L, index);
@@ -313,7 +313,7 @@ static bool options(lua_State *L, const char *word, const char *const *names)
     return true;
 }
 
-/* A text option as user value `slot` of the node on top. */
+/* Stores a text option as user value `slot` of the node on top. */
 static void text_option(lua_State *L, const char *word, const char *name, int slot)
 {
     if (lua_getfield(L, 2, name) == LUA_TSTRING) {
@@ -447,7 +447,7 @@ static int l_lookup(lua_State *L)
     return 1;
 }
 
-/* ---- what belongs to a value or a field ---- */
+/* ---- words for a value or a field ---- */
 
 static int l_default(lua_State *L)
 {
@@ -637,7 +637,7 @@ int luaopen_tenon_map(lua_State *L)
     lua_pushcfunction(L, l_declare);
     lua_setfield(L, -2, "__call");
     lua_pushboolean(L, 1);
-    lua_setfield(L, -2, "__sealed"); /* so even rawset cannot write into it */
+    lua_setfield(L, -2, "__sealed"); /* rawset raises as well, so nobody can change the values */
     lua_setmetatable(L, -2);
     return 1;
 }

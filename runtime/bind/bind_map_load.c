@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_map_load.c - a declared mapping made ready: plan, functions, examples. */
+/* bind_map_load.c - makes a declared mapping ready for use: its plan, functions and examples. */
 #include <stdio.h>
 
 #include "base/time.h"
@@ -13,14 +13,14 @@ struct tn_mapping {
     struct tn_plan *plan;
     int *functions;
     size_t function_count;
-    int view; /* reference of the record's view */
+    int view; /* reference of the view that shows the record to functions */
     struct map_view_root *root;
     unsigned overruns;
     struct tn_map_info info;
-    struct tn_arena arena; /* info's texts */
-    struct tn_arena spec;  /* what the ways back speak of */
+    struct tn_arena arena; /* holds the texts of info */
+    struct tn_arena spec;  /* holds the texts of the plan for the way back */
     struct tn_reversed reversed;
-    struct tn_plan *back; /* NULL: back_err says why */
+    struct tn_plan *back; /* plan for the way back; NULL: back_err says why there is none */
     struct tn_err back_err;
 };
 
@@ -63,8 +63,8 @@ struct streamed {
     struct session *session;
 };
 
-/* One stream of records whose functions may be paused. It has a view of its own, since a function
- * may read the record of another stream meanwhile. */
+/* One stream of records. Its functions may be paused, and another stream may run meanwhile; so
+ * each stream has a view (bind_map_view.c) of its own. */
 struct session {
     struct tn_mapping *m;
     struct tn_slice *slice;
@@ -88,7 +88,7 @@ static void end_session(void *arg, void *session)
     struct tn_mapping *m = arg;
     struct session *s = session;
     tn_slice_free(s->slice); /* freed first, because it may be running */
-    /* The view is closed, so that no function reads a record that another one kept. */
+    /* Closes the view, so that a function which kept a record of this stream cannot read it. */
     if (s->open) tn_isolate_call_home(m->isolate);
     if (s->root) map_view_close(s->root);
     tn_isolate_release(m->isolate, s->view);
@@ -183,7 +183,7 @@ struct example_run {
     int line;
 };
 
-/* The line of the file on which the n-th "give =" stands; otherwise that of the declaration. */
+/* The line of the n-th "give =" of the file; `otherwise` if it is not found. */
 static int example_line(struct tn_isolate *iso, const char *file, size_t n, int otherwise)
 {
     struct tn_str text, line;
@@ -218,7 +218,7 @@ static bool example_fails(struct example_run *r, struct tn_str field, struct tn_
     return false;
 }
 
-/* Writes the value for a message; long values are cut. */
+/* Writes the value for a message; a long value is cut. */
 static struct tn_str shown(struct tn_jval v)
 {
     struct tn_str s = tn_jraw(v);
@@ -258,7 +258,7 @@ static bool parse_example(struct example_run *r, struct tn_json *json, struct tn
     if (!tn_json_parse(json, text, &why))
         return example_fails(r, TN_STR(""), err, "%s: %s", what, why.text);
     if (tn_jis(tn_json_root(json), TN_JSON_object)) return true;
-    /* an empty Lua table is a list as well as an object */
+    /* in Lua an empty table is a list as well as an object */
     return example_fails(r, TN_STR(""), err, "%s is not a record", what);
 }
 
@@ -284,7 +284,7 @@ static bool run_example(struct example_run *r, const struct map_example *e, stru
     return compare(r, err);
 }
 
-/* The examples run at each load while others wait, so their number is bounded. */
+/* Bounds the time of all examples, since they run at each load, while others wait. */
 static bool in_time(struct example_run *r, int64_t began_us, struct tn_err *err)
 {
     if (tn_cpu_us() - began_us <= TN_LIMIT_EXAMPLES_MS * 1000) return true;
@@ -295,7 +295,7 @@ static bool in_time(struct example_run *r, int64_t began_us, struct tn_err *err)
     return tn_fail_at(err, r->m->info.file, r->line);
 }
 
-/* Should the next example run? */
+/* Tells the watch the result of an example. False: the next example must not run. */
 static bool told(const struct tn_example_watch *watch, const struct example_run *r, bool ok,
                  const struct tn_err *err)
 {
@@ -359,8 +359,8 @@ static void say_one_way(struct tn_mapping *m)
     if (first) tn_fail_field(&m->back_err, "%.*s", TN_FMT(first->target));
 }
 
-/* Compiles the other direction. A mistake in `out` is a fault of the file. A field that cannot be
- * sent back is no fault until somebody sends records back. */
+/* Makes the plan for the way back. A fault in `out` is a fault of the file. That a field cannot
+ * be sent back is only noted in back_err, because most mappings are used in one direction. */
 static bool make_back(struct tn_mapping *m, const struct map_spec *s, struct tn_err *err)
 {
     tn_spec_reverse(&s->spec, s->out, s->out_count, &m->reversed);
@@ -376,7 +376,8 @@ static bool make_back(struct tn_mapping *m, const struct map_spec *s, struct tn_
     return true;
 }
 
-/* Fills in all of a mapping but its plan. False: err says why, and the caller may only free m. */
+/* Fills in the whole mapping except its plan. False: err says why; the caller may then only free
+ * m. */
 static bool begin(struct tn_isolate *isolate, struct reading *r, struct tn_err *err)
 {
     struct tn_mapping *m = r->m = TN_NEW(struct tn_mapping);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_map_node.h - what the constructors of tenon.map make, for the files bind_map*.c.
- * A value is a chain of nodes, the last operator first; nodes never change, so that chains can
- * share their beginning. */
+/* bind_map_node.h - the nodes that the constructors of tenon.map make; for bind_map*.c alone.
+ * A value is a chain of nodes, of which the script holds the last operator. Nodes never change,
+ * so chains can share their beginning. */
 #ifndef TN_BIND_BIND_MAP_NODE_H
 #define TN_BIND_BIND_MAP_NODE_H
 
@@ -35,15 +35,15 @@ enum { MAP_PREV = 1, MAP_A, MAP_B, MAP_VALUES };
 
 extern const char MAP_NODE[], MAP_DECLARATION[]; /* names of metatables */
 
-/* The declaration: user value 1 is the table that map was called with. */
+/* A declaration: its user value 1 is the table with which the script called map. */
 struct map_declaration {
     int line;
     char file[128];
 };
 
-/* NULL: the value is none. */
+/* The node at index; NULL: the value is no node. */
 const struct map_node *map_node_at(lua_State *L, int index);
-/* Raises kind invalid at file and line of the script that is calling. */
+/* Raises kind invalid, with file and line of the script that called the constructor. */
 _Noreturn int map_misuse(lua_State *L, const char *fmt, ...) TN_PRINTF(2, 3);
 bool map_is_reject(lua_State *L, int index);
 bool map_is_warn(lua_State *L, int index);
@@ -55,29 +55,29 @@ struct map_example {
 };
 
 struct map_spec {
-    struct tn_arena arena; /* holds all of it */
+    struct tn_arena arena; /* holds all texts of the spec */
     struct tn_buf scratch;
     struct tn_spec spec;
     const char *reads, *writes;
     int *functions; /* references (tn_isolate_keep) */
     size_t function_count;
-    const struct tn_spec_field *out; /* what is sent back; value NULL: not */
+    const struct tn_spec_field *out; /* fields to send back; value NULL: not sent */
     size_t out_count;
     struct map_example *examples;
     size_t example_count;
 };
-/* Reads the declaration on top of the stack.  Raises, with file, line and field, when it is wrong;
- * what s holds by then is to be released all the same. */
+/* Reads the declaration on top of the stack. Raises, with file, line and field, when it is
+ * wrong; the caller then has to release what s holds all the same. */
 void map_spec_read(lua_State *L, struct map_spec *s);
 
-/* ---- the record as functions see it (bind_map_view.c) ---- */
+/* ---- the source record for functions (bind_map_view.c) ---- */
 
 void map_view_open(lua_State *L); /* metatables */
-/* Pushes the view from which the views of one function call hang; it starts closed. */
+/* Pushes the root from which all views of one function call are made; it is closed at first. */
 struct map_view_root *map_view_new(lua_State *L);
 void map_view_set(struct map_view_root *root, struct tn_jval record);
 void map_view_close(struct map_view_root *root); /* views that scripts kept raise from now on */
-/* The JSON of the view at index; absent when it is none. */
+/* The JSON of the view at index; absent when the value is no view. */
 struct tn_str map_view_raw(lua_State *L, int index);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_map_spec.c - from the table that a mapping file declares to the spec of a plan.
- * Runs protected and raises; what it makes lies in the spec's arena. */
+/* bind_map_spec.c - turns the table that a mapping file declares into the spec of a plan. Runs
+ * protected and raises; allocates in the spec's arena. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ struct reader {
     lua_State *L;
     struct map_spec *s;
     const char *file;
-    int line; /* of the value at hand; 0: unknown */
+    int line; /* line of the current value; 0: unknown */
     char field[128];
     unsigned depth;
 };
@@ -40,7 +40,8 @@ static _Noreturn int wrong(struct reader *r, const char *fmt, ...)
     tn_lua_raise(r->L, &err);
 }
 
-/* Entries are counted, then read; no code of the script may run in between. */
+/* Entries are counted first and read later, so no code of the script may run in between: the
+ * table has to be plain. */
 static void want_plain(struct reader *r, int index, const char *what)
 {
     if (!bind_is_plain(r->L, index))
@@ -330,7 +331,7 @@ static void read_extra(struct reader *r, int node, const struct map_node *n, str
     switch (n->what) {
     case MAP_DEFAULT:
         lua_getiuservalue(r->L, node, MAP_A);
-        /* the operator that was written last counts, and this loop begins with the last */
+        /* the loop begins with the last operator, so the fallback that was written last counts */
         if (!x->fallback.p) x->fallback = copy_json(r, -1, "default");
         lua_pop(r->L, 1);
         break;

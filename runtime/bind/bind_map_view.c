@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_map_view.c - a source record as a function field sees it: converted only where it is read.
- * A view is good for one call; a script that keeps it and reads it later gets an error. */
+/* bind_map_view.c - shows the source record to a function field. A value is converted only when
+ * the function reads it. A view is valid for one call; a script that keeps it and reads it later
+ * gets an error. */
 #include "base/json_tape.h"
 #include "bind/bind.h"
 #include "bind/bind_map_node.h"
 
 struct map_view_root {
-    struct tn_jval record; /* json NULL: closed */
-    uint64_t epoch;        /* counts the calls */
+    struct tn_jval record; /* record.json NULL: the view is closed */
+    uint64_t epoch;        /* number of the call */
 };
 struct view {
     struct map_view_root *root; /* user value 1 keeps it */
@@ -39,7 +40,7 @@ static bool value_at(lua_State *L, int index, struct tn_jval *out)
     return true;
 }
 
-/* Pushes a list or an object as a view that hangs from the one at index, and any other value
+/* Pushes a list or an object as a view under the view at index; pushes any other value
  * converted. */
 static void push_value(lua_State *L, int index, struct tn_jval v)
 {
@@ -99,7 +100,7 @@ static int l_len(lua_State *L)
     return 1;
 }
 
-/* Upvalues: the view, how many members were given. */
+/* Upvalues: the view, and how many members were returned so far. */
 static int l_next(lua_State *L)
 {
     struct tn_jval v = {0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_object.c - the tools of bind.h: failures, objects of C, arguments. */
+/* bind_object.c - implements bind.h: failures, objects of C, arguments. */
 #include "bind/bind.h"
 
 #include "base/hint.h"
@@ -53,7 +53,7 @@ void bind_drop(void *object)
     drop(&head->owned);
 }
 
-/* Dropping needs no floor for an object that no task owns and that touches only itself. */
+/* An object that no task owns and that touches only itself is dropped without the floor. */
 static int l_collect(lua_State *L)
 {
     struct head *head = lua_touserdata(L, 1);
@@ -64,7 +64,8 @@ static int l_collect(lua_State *L)
     return 0;
 }
 
-/* The metamethods to the metatable, the others to the table at the top, which scripts see. */
+/* Puts the metamethods into the metatable, and the other methods into the table on top, which
+ * scripts see. */
 static void set_methods(lua_State *L, int metatable, const struct bind_class *class)
 {
     for (const luaL_Reg *m = class->methods; m->name; m++) {
@@ -203,7 +204,7 @@ void bind_plain(lua_State *L, int index, const char *what)
                what);
 }
 
-/* Pushes the field; false when there is none. */
+/* Pushes the field. False: there is none, and nil is pushed. */
 static bool has_key(lua_State *L, int table, const char *key, int type, const char *word)
 {
     if (lua_isnoneornil(L, table)) {

@@ -26,7 +26,7 @@ void bind_query_end(struct bind_query *query)
 
 /* ---- values ---- */
 
-/* The collector does not see the memory of the arena. */
+/* Copies the text into the arena and tells the collector of its bytes, which it cannot see. */
 static struct tn_str keep_text(lua_State *L, struct tn_str text, struct tn_arena *arena)
 {
     if (text.n > TN_LIMIT_QUERY_TEXT)
@@ -76,7 +76,8 @@ void bind_query_key(lua_State *L, int index, const struct tn_entity *resource,
 
 /* ---- columns ---- */
 
-/* The names that scripts and the API use for the system's columns. */
+/* The column of a field. Fields of the system have one name for scripts and the API, and another
+ * one in the store. */
 static const char *column_of(lua_State *L, const struct tn_entity *resource, struct tn_str name)
 {
     static const char *const system[][2] = {
@@ -112,7 +113,7 @@ static struct tn_filter *filter_new(lua_State *L, struct bind_query *query, cons
     return f;
 }
 
-/* The value at the top as a text of the query. */
+/* Copies the value on top of the stack into the query, as text. */
 static struct tn_str take_text(lua_State *L, struct bind_query *query)
 {
     struct tn_str text = bind_query_text(L, -1, &query->arena);
@@ -123,7 +124,7 @@ static struct tn_str take_text(lua_State *L, struct bind_query *query)
     return text;
 }
 
-/* The value at the top. */
+/* Reads the value on top of the stack. */
 static void take_one(lua_State *L, struct bind_query *query, struct tn_filter *f)
 {
     struct tn_str *value = tn_arena_alloc(&query->arena, sizeof *value);
@@ -132,7 +133,7 @@ static void take_one(lua_State *L, struct bind_query *query, struct tn_filter *f
     f->count = 1;
 }
 
-/* The list at the top. */
+/* Reads the list on top of the stack. */
 static void take_list(lua_State *L, struct bind_query *query, struct tn_filter *f)
 {
     bind_plain(L, lua_gettop(L), "a list to look for");
@@ -148,7 +149,7 @@ static void take_list(lua_State *L, struct bind_query *query, struct tn_filter *
     f->count = n;
 }
 
-/* One operator and its value, which is at the top. */
+/* Reads one operator; its value is on top of the stack. */
 static void take_operator(lua_State *L, struct bind_query *query, const char *column,
                           const char *name)
 {
@@ -174,7 +175,7 @@ static void take_operator(lua_State *L, struct bind_query *query, const char *co
                tn_did_you_mean(tn_str(name), names).text);
 }
 
-/* The condition at the top: a value, a list of values, or operators. */
+/* Reads the condition on top of the stack: a value, a list of values, or a table of operators. */
 static void take_condition(lua_State *L, struct bind_query *query, const char *column)
 {
     if (bind_json_is_null(L, -1)) {
@@ -207,7 +208,7 @@ static void take_where(lua_State *L, int options, struct bind_query *query)
     lua_pop(L, 1);
 }
 
-/* ---- the rest ---- */
+/* ---- sort and limit ---- */
 
 static void take_sort_key(lua_State *L, struct bind_query *query)
 {
@@ -275,7 +276,7 @@ int bind_query_send(lua_State *L, struct bind_query *query, lua_KFunction k)
     if (query->ask.found) query->q.cursor = bind_query_page(query)->next;
     tn_read_query(read, &query->q);
     query->q.cursor =
-        (struct tn_str){NULL, 0}; /* the rows of the previous answer, which is freed now */
+        (struct tn_str){NULL, 0}; /* the texts of the last page are freed with its answer */
     query->q.total = false;
     return bind_ask_send(L, &query->ask, query->store, read, k, query);
 }

@@ -8,7 +8,7 @@
 #include "bind/bind_keep.h"
 #include "model/check.h"
 
-/* ---- who asks ---- */
+/* ---- for whom a script works ---- */
 
 void bind_actor_of(lua_State *L, struct tn_actor *out)
 {

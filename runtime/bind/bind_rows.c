@@ -8,13 +8,14 @@
 
 enum { QUEUE_BYTES = 16 * TN_LIMIT_RECORD, WALK_KIB = 128 };
 
-/* One entry of a piece of the text: the JSON of a record, or the fault of a bad row. */
+/* One entry of the part of the text that was read: the JSON of a record, or the fault of a bad
+ * row. */
 struct entry {
     size_t at, n, line;
-    enum tn_kind bad; /* none: a record */
+    enum tn_kind bad; /* kind of the fault; none: the entry is a record */
 };
 
-/* The user value keeps the string or stream alive that it reads. */
+/* Its user value holds a reference to the string or stream that is read. */
 struct walk {
     struct bind_walks *walks;
     struct row_feed feed;
@@ -35,7 +36,8 @@ static void drop_walk(void *object)
 }
 static const struct bind_class WALK = {.name = "tenon.rows", .drop = drop_walk};
 
-/* The reader calls this, and Lua errors may not jump out of the reader: it only notes the row. */
+/* Called by the reader for each row. It only notes the row: no Lua error may jump out of the
+ * reader. */
 static bool note_row(void *arg, struct tn_str json, const struct tn_err *bad, size_t line)
 {
     struct walk *w = arg;
@@ -50,7 +52,7 @@ static bool note_row(void *arg, struct tn_str json, const struct tn_err *bad, si
     return !w->queue.failed;
 }
 
-/* Of the text or stream at 1, by the options at 2. */
+/* Makes the walk over the text or stream at 1, with the options at 2. */
 static struct walk *push_walk(lua_State *L, const char *kind)
 {
     struct row_format format;
@@ -72,7 +74,8 @@ static struct walk *push_walk(lua_State *L, const char *kind)
 
 enum step { ROWS, WAIT, END };
 
-/* Reads on until there is an entry.  END: feed.broken may say why. */
+/* Reads until there is an entry. END: there are no more; feed.broken says whether the text broke
+ * off. */
 static enum step fill(lua_State *L, struct walk *w)
 {
     w->next = w->count = 0;
@@ -92,7 +95,7 @@ static struct tn_err error_of(const struct walk *w, const struct entry *e)
     return err;
 }
 
-/* The record of the next of the entries that wait, or nil and an err. */
+/* Pushes the next of the entries that were read: a record, or nil and an err. */
 static void push_entry(lua_State *L, struct walk *w, size_t *line, bool *good)
 {
     struct tn_err err;
@@ -109,7 +112,7 @@ static void push_entry(lua_State *L, struct walk *w, size_t *line, bool *good)
     bind_fail(L, &err);
 }
 
-/* The next entry's record, or nil and an err.  False: nothing is left. */
+/* Reads and pushes the next entry: a record, or nil and an err. False: nothing is left. */
 static bool push_next(lua_State *L, struct walk *w, size_t *line, bool *good)
 {
     if (w->next < w->count || fill(L, w) == ROWS) {
@@ -142,7 +145,7 @@ int bind_rows_parse(lua_State *L, const char *kind)
     return 1;
 }
 
-/* The bad row that push_next put on the top as nil, err: a table with its line and message. */
+/* Replaces the nil, err of a bad row on top of the stack by a table with its line and message. */
 static void push_bad(lua_State *L, size_t line)
 {
     lua_createtable(L, 0, 2);
@@ -188,7 +191,7 @@ static int next_on(lua_State *L, int status, lua_KContext ctx)
     bool good;
     (void)status, (void)ctx;
     lua_settop(L, 0);
-    if (!w) return 0; /* it came to its end before */
+    if (!w) return 0; /* the walk has ended */
     if (w->feed.stream) {
         lua_getiuservalue(L, lua_upvalueindex(1), 1);
         if (!bind_is_stream(L, -1)) return luaL_error(L, "stale handle: the stream was closed");

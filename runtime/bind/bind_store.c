@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_store.c - require "tenon.store": the records of a team: read, looked for, and changed in
- * transactions (bind_transaction.h).  A read parks its task until it is answered. */
+/* bind_store.c - require "tenon.store": reads and queries the records of a team, and changes
+ * them in transactions (bind_transaction.h). A read parks its task until the store answers. */
 #include "base/limits.h"
 #include "bind/bind_query.h"
 #include "bind/bind_transaction.h"
@@ -9,11 +9,11 @@ enum { WALK_KIB = 64 };
 
 /* ---- single records ---- */
 
-/* A look-up under way. */
+/* A read of one record. */
 struct look {
     struct bind_ask ask;
     struct tn_store *store;
-    int64_t team; /* whose integrations count */
+    int64_t team; /* the team of the integration */
     const struct tn_entity *resource;
     struct tn_arena arena; /* texts of keys */
     struct tn_str external;
@@ -46,7 +46,8 @@ static struct tn_read *read_new(const struct look *look)
     return tn_read_new(tn_entity_team(look->resource, look->team));
 }
 
-/* The record, nil when there is none, or nil and err. */
+/* Continues a read: returns the record; nil when there is none; nil and err when the read
+ * failed. */
 static int looked(lua_State *L, int status, lua_KContext ctx)
 {
     struct look *look = (struct look *)ctx;
@@ -128,7 +129,7 @@ static int integration_known(lua_State *L, int status, lua_KContext ctx)
     return 1;
 }
 
-/* The integration is the one named at argument 3, or the script's own. */
+/* The integration is the one that argument 3 names, else the script's own. */
 static int l_by_link(lua_State *L)
 {
     struct bind_desk desk;
@@ -192,7 +193,7 @@ static int push_next(lua_State *L, struct bind_query *query)
     return 0;
 }
 
-/* The collector does not see the memory of the answer, so it is told of it. */
+/* Tells the collector of the answer's memory, which it cannot see. */
 static void weigh(lua_State *L, const struct bind_query *query)
 {
     size_t bytes = 0;

@@ -7,7 +7,7 @@
 #include "bind/http_reply.h"
 
 enum {
-    HIGH = 256 * 1024, /* bytes that wait for the script before the peer has to */
+    HIGH = 256 * 1024, /* when so many bytes wait for the script, the peer has to wait */
     LOW = 64 * 1024,
     CHUNK = 64 * 1024,
     CHUNK_MAX = TN_MIB
@@ -17,14 +17,14 @@ struct bind_stream {
     lua_CFunction rows;
     struct tn_task *task;
     struct bind_live *live;
-    struct tn_fetch_call *fetch; /* NULL: it has ended */
-    bool known;                  /* the header of the answer has come */
-    bool paused, parked;         /* the peer waits; the task does */
+    struct tn_fetch_call *fetch; /* NULL: the answer has ended */
+    bool known;                  /* the header of the answer has arrived */
+    bool paused, parked;         /* the peer has to wait; the task waits */
     int status;
     struct bind_fields fields;
-    struct tn_buf buf; /* the bytes [at, n) have come and the script has not taken them */
+    struct tn_buf buf; /* bytes [at, n) have arrived and were not yet read */
     size_t at;
-    struct tn_err err; /* how it ended */
+    struct tn_err err; /* how the answer ended */
 };
 
 static int stream_index(lua_State *L);
@@ -54,7 +54,7 @@ static struct bind_stream *push_stream(lua_State *L, lua_CFunction rows)
 {
     struct bind_stream *s = bind_new(L, sizeof *s, &STREAM);
     s->rows = rows;
-    tn_buf_init(&s->buf, HIGH + TN_LIMIT_REPLY); /* the text of a refusal is read to its end */
+    tn_buf_init(&s->buf, HIGH + TN_LIMIT_REPLY); /* room for the whole text of a refusal */
     tn_arena_init(&s->fields.memory);
     tn_err_clear(&s->err);
     return s;
@@ -71,7 +71,7 @@ void bind_stream_check(lua_State *L, struct bind_stream *s)
         luaL_error(L, "a stream is read by the task that opened it");
 }
 
-/* ---- what comes ---- */
+/* ---- bytes that arrive ---- */
 
 static void wake(struct bind_stream *s)
 {
@@ -120,7 +120,7 @@ static void on_end(void *arg, const struct tn_err *err, struct tn_reply *reply)
     wake(s);
 }
 
-/* ---- what is taken ---- */
+/* ---- bytes that the script reads ---- */
 
 static struct tn_str waiting(const struct bind_stream *s, size_t most)
 {
@@ -251,8 +251,8 @@ static int opened(lua_State *L, int status, lua_KContext ctx)
         bind_drop(s);
         return bind_fail(L, &err);
     }
-    /* People see the text of a peer that refuses, and some peers repeat what they were sent, so
-     * secrets are masked in it. */
+    /* The text of a refusal is shown to people, and some peers repeat what they were sent. So
+     * secrets in it are masked. */
     if (s->status >= 400) tn_log_redact(bind_context(L)->log, s->buf.p, s->buf.n);
     return 1; /* the stream, on top */
 }

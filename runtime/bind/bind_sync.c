@@ -9,13 +9,13 @@
 #include "bind/bind_record.h"
 #include "sync/runner.h"
 
-/* The runner answers once, whether a task still waits or not. */
+/* The start of a run on its way. The runner answers once, whether a task still waits or not. */
 struct flight {
-    struct syncing *of; /* NULL: the task is gone */
+    struct syncing *of; /* NULL: the task has ended */
 };
 
 struct syncing {
-    struct bind_ask ask; /* for the integration */
+    struct bind_ask ask; /* reads the integration */
     const struct bind_env *env;
     int64_t team;
     unsigned depth; /* of the actor */
@@ -62,7 +62,7 @@ static int sync_done(lua_State *L, int status, lua_KContext ctx)
     return 1;
 }
 
-/* Finds an operation by its name, or the only one that pulls this entity. */
+/* Finds an operation by its name or, without a name, the only one that pulls the entity. */
 static bool operation_of(const struct bind_env *env, const char *adapter, const char *name,
                          struct bind_operation *out, struct tn_err *err)
 {
@@ -89,7 +89,7 @@ static bool may_start(const struct bind_env *env, struct tn_err *err)
            tn_fail(err, TN_E_unavailable, "no sync can be started here");
 }
 
-/* Checks that the integration can do what the script asks for, and finds the operation. */
+/* Checks that the integration can run this sync, and finds the operation. */
 static bool look_at(lua_State *L, struct syncing *s, struct bind_operation *out, struct tn_err *err)
 {
     char adapter[128];

@@ -5,7 +5,8 @@
 
 #include <lua.h>
 
-/* Of module tenon.  Parks until the run is stored; answers its id, or nil and err. */
+/* A function of the module tenon. Parks the task until the run is stored; gives the run's id, or
+ * nil and err. */
 int bind_sync(lua_State *L);
 
 #endif

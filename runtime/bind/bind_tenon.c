@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_tenon.c - require "tenon": the words that script files declare with.  They only note what
- * was said and where; scripts/decl.c checks it. */
+/* bind_tenon.c - require "tenon": the constructors with which script files declare. They only
+ * note the values and their lines; scripts/decl.c checks them. */
 #include "bind/bind.h"
 
 #include "base/field.h"
@@ -80,7 +80,7 @@ static const luaL_Reg functions[] = {
 static const char *const declarations[] = {"adapter", "resource", "surface", "rule", "route", NULL};
 static const char *const auths[] = {"none", "basic", "bearer", "api_key", NULL};
 
-/* Adds name = fn with the name as upvalue to the table at the top. */
+/* Adds a function to the table on top of the stack; its upvalue is its own name. */
 static void add(lua_State *L, const char *name, lua_CFunction fn)
 {
     lua_pushstring(L, name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_test.c - require "tenon.test": tests of scripts set the time and the answers of peers with
- * it, and try mappings. Its functions raise in an isolate that runs no tests. */
+/* bind_test.c - require "tenon.test": with it, tests of scripts set the time and the answers of
+ * peers, and try mappings. Its functions raise in an isolate that runs no tests. */
 #include "base/buf.h"
 #include "base/hint.h"
 #include "base/limits.h"
@@ -49,7 +49,7 @@ static int l_reset(lua_State *L)
     return 0;
 }
 
-/* The mapped record; the object frees it, so that Lua errors may jump. */
+/* A mapped record. The object frees it, so that a Lua error leaks nothing. */
 struct trial {
     struct tn_buf in, out;
     struct tn_json *json;
@@ -77,8 +77,8 @@ static void read_record(lua_State *L, int index, struct trial *t)
         bind_raise(L, &err);
 }
 
-/* map("oracle_fusion/item", record): the record as it would be stored; or nil and the err of the
- * first fault. */
+/* map("oracle_fusion/item", record): gives the record as it would be stored; or nil and the err
+ * of the first fault. */
 static int l_map(lua_State *L)
 {
     const struct bind_testing *test = check_test(L);
@@ -105,7 +105,8 @@ static int l_map(lua_State *L)
     return 1;
 }
 
-/* rows(reply, path), rows(text or stream, { format = ... }): what emit makes of them. */
+/* rows(reply, path), rows(text or stream, { format = ... }): gives the records that emit would
+ * take. */
 static int l_rows(lua_State *L)
 {
     struct tn_jval rows;
@@ -118,7 +119,7 @@ static int l_rows(lua_State *L)
     return 1;
 }
 
-/* did_you_mean(word, names): the end of a message about an unknown word. */
+/* did_you_mean(word, names): gives the end of a message about an unknown word. */
 static int l_did_you_mean(lua_State *L)
 {
     const char *names[NAMES_MAX + 1] = {NULL};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_time.c - require "tenon.time": instants as whole milliseconds since 1970 in UTC. */
+/* bind_time.c - require "tenon.time": points in time as whole milliseconds since 1970 in UTC. */
 #include "bind/bind.h"
 
 #include <stdio.h>
@@ -16,7 +16,7 @@ enum { SLEEP_MAX_MS = 60000, DAY_MS = 86400000, ZONES_KEPT = 64 };
 
 /* ---- zones ---- */
 
-static const char ZONES[] = "tenon.time.zones"; /* registry key: a table by name */
+static const char ZONES[] = "tenon.time.zones"; /* registry key of a table of zones by name */
 
 struct place {
     struct tn_zone *zone;
@@ -29,7 +29,8 @@ static void drop_place(void *object)
 static const struct bind_class PLACE = {
     .name = "tenon.time.place", .drop = drop_place, .pure = true};
 
-/* The isolate keeps the zones that it opened; only a few, since names may come from data. */
+/* Pushes the table of zones that the isolate has opened. It keeps only a few, because the names
+ * may come from data. */
 static void push_zones(lua_State *L)
 {
     bool kept = lua_getfield(L, LUA_REGISTRYINDEX, ZONES) == LUA_TTABLE;
@@ -56,8 +57,8 @@ static void keep_zone(lua_State *L, int zones, int name)
     lua_pop(L, 1);
 }
 
-/* The zone named at index, kept alive by the stack; NULL with err: there is none.  none: UTC, and
- * *zone is NULL. */
+/* Finds the zone that is named at index; the stack keeps it alive. No name: UTC, and *zone is
+ * NULL. False: err, there is no such zone. */
 static bool check_zone(lua_State *L, int index, const struct tn_zone **zone, struct tn_err *err)
 {
     *zone = NULL;
@@ -85,7 +86,7 @@ static int64_t floor_div(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
-/* Seconds east at that moment. */
+/* The offset from UTC at that moment, in seconds to the east. */
 static int64_t offset_of(const struct tn_zone *zone, int64_t ms)
 {
     return zone ? tn_zone_offset(zone, floor_div(ms, 1000)) : 0;
@@ -106,7 +107,7 @@ static bool in_range(int64_t ms)
 static lua_Integer check_instant(lua_State *L, int index)
 {
     lua_Integer ms = luaL_checkinteger(L, index);
-    luaL_argcheck(L, in_range(ms), index, "no time of the years 0 to 9999");
+    luaL_argcheck(L, in_range(ms), index, "not a time in the years 0 to 9999");
     return ms;
 }
 
@@ -117,7 +118,7 @@ static int push_instant(lua_State *L, int64_t ms)
         lua_pushinteger(L, ms);
         return 1;
     }
-    tn_fail(&err, TN_E_invalid, "that is no time of the years 0 to 9999");
+    tn_fail(&err, TN_E_invalid, "that is not a time in the years 0 to 9999");
     return bind_fail(L, &err);
 }
 
@@ -191,7 +192,8 @@ static void put_number(luaL_Buffer *b, int width, int64_t v)
     luaL_addlstring(b, text, (size_t)n);
 }
 
-/* One letter of a format; iso is the local time, local its milliseconds. */
+/* Adds the text for one letter of a format. iso is the local time as text, local the same in
+ * milliseconds. */
 static bool put_letter(luaL_Buffer *b, char letter, const char *iso, int64_t local, int64_t offset)
 {
     int64_t day = floor_div(local, DAY_MS), year;
@@ -373,8 +375,8 @@ static void read_amounts(lua_State *L, int table, struct tn_duration *d)
             amount(L, table, "seconds") * 1000 + amount(L, table, "ms");
 }
 
-/* Adds months, then days, of the calendar. The wall time stays; a day that the month lacks becomes
- * its last day. */
+/* Adds months, then days, in the calendar. The time of day stays the same; a day that the new
+ * month does not have becomes its last day. */
 static int64_t add_calendar(int64_t local, const struct tn_duration *d)
 {
     int64_t days = floor_div(local, DAY_MS), rest = local - days * DAY_MS, year;
@@ -415,7 +417,7 @@ static int l_cron_next(lua_State *L)
     if (!tn_cron_read(bind_str(L, 1), &cron, &err) || !check_zone(L, 3, &zone, &err))
         return bind_fail(L, &err);
     if (tn_cron_next(&cron, zone, after, &next)) return push_instant(L, next);
-    tn_fail(&err, TN_E_not_found, "cron: it does not come within the next 30 years");
+    tn_fail(&err, TN_E_not_found, "cron: the expression gives no time within the next 30 years");
     return bind_fail(L, &err);
 }
 

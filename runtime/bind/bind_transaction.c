@@ -11,14 +11,14 @@
 
 enum { FIRST_PAUSE_MS = 2, LONGEST_PAUSE_MS = 500 };
 
-/* One store.transaction, with all its tries. Stack: function, deal; then the transaction and, once
- * the function has run, its results. */
+/* One call of store.transaction, with all its tries. The stack has the function, then the deal;
+ * later the transaction and, once the function has returned, its results. */
 struct deal {
     struct tn_task *task;
     struct bind_desk desk;
     struct bind_record_reader reader;
-    struct tn_arena key; /* texts of the step under way */
-    struct tn_tx *tx;    /* that is committed; NULL: none */
+    struct tn_arena key; /* holds the key of the current step */
+    struct tn_tx *tx;    /* the transaction that is being committed; NULL: none */
     struct tn_err err;   /* the failure of the last wait */
     struct tn_timer *pause;
     int tries;
@@ -47,11 +47,11 @@ static void answered(void *arg, const struct tn_err *err)
 
 /* ---- inside a transaction ---- */
 
-/* One run of its function: the transaction that scripts see. */
+/* One run of the function, and the transaction that it gets. */
 struct run {
-    struct deal *deal; /* lies on the stack below */
+    struct deal *deal; /* on the stack, below the run */
     struct tn_tx *tx;
-    lua_CFunction step; /* the step goes on once everything that it looks at was fetched */
+    lua_CFunction step; /* called again when everything that the step looks at was fetched */
 };
 
 static void drop_run(void *object)
@@ -63,7 +63,8 @@ static void drop_run(void *object)
 
 static const struct bind_class run_class;
 
-/* While a transaction waits no other task may use it, even if its function gave it to one. */
+/* Returns the run at 1. Raises when another task uses the transaction, even if the function gave
+ * it to that task. */
 static struct run *check_run(lua_State *L)
 {
     struct run *t = bind_as(L, 1, &run_class);
@@ -92,8 +93,8 @@ static int fetched(lua_State *L, int status, lua_KContext ctx)
     return t->step(L);
 }
 
-/* Waits for everything that was asked for, then runs the step anew with the same arguments, so the
- * stack has to be as it was when the step began. */
+/* Fetches everything that was asked for, then calls the step again with the same arguments. So
+ * the stack has to be as it was when the step began. */
 static int fetch(lua_State *L, struct run *t, lua_CFunction step)
 {
     bind_ask_task(L);
@@ -169,9 +170,8 @@ static int queried(lua_State *L, int status, lua_KContext ctx)
     return 1;
 }
 
-/* Pushes the stored page with the transaction's changes to its rows. Records that the transaction
- * made are not in it.
- */
+/* Pushes the stored page, with the changes that the transaction made to its rows. Records that
+ * the transaction created are missing from the page. */
 static int l_query(lua_State *L)
 {
     const struct run *t = check_run(L);
@@ -326,7 +326,8 @@ static int l_kv_delete(lua_State *L)
     return 0;
 }
 
-/* The function raised, or ended the transaction early: nothing can be done with it any more. */
+/* __close: the function raised, or it closed the transaction early. No step is possible after
+ * that. */
 static int l_close(lua_State *L)
 {
     struct run *t = bind_is(L, 1, &run_class);
@@ -353,7 +354,8 @@ static void pause_ends(void *arg)
     tn_task_wake(d->task);
 }
 
-/* The pause grows, and differs between two transactions that collide. */
+/* A random pause that grows with each try, so that two transactions which collide do not collide
+ * again. */
 static int64_t pause_ms(int tries)
 {
     int64_t ms = FIRST_PAUSE_MS << tries;
@@ -365,8 +367,8 @@ static int64_t pause_ms(int tries)
 
 static int attempt(lua_State *L, int status, lua_KContext ctx);
 
-/* store.transaction returns the results of the function; true when there were none, so that a
- * script can assert the answer. */
+/* Returns the results of the function, or true when it had none, so that a script can assert the
+ * result. */
 static int succeed(lua_State *L, struct deal *d)
 {
     if (lua_gettop(L) == AT_TX) lua_pushboolean(L, 1);
@@ -396,12 +398,11 @@ static int committed(lua_State *L, int status, lua_KContext ctx)
     return tn_task_park(L, attempt, d);
 }
 
-/* The function has run; its results are above AT_TX. The script cannot use the transaction from
- * here on.
- */
+/* Commits after the function has returned; its results are above AT_TX. From here on the script
+ * cannot use the transaction. */
 static int commit_it(lua_State *L)
 {
-    /* `local t <close> = tx` ended it early: its writes are dropped. */
+    /* The function closed it early (`local t <close> = tx`): its writes are dropped. */
     struct run *t = bind_is(L, AT_TX, &run_class);
     if (!t) return luaL_error(L, "the transaction was closed by its function");
     struct deal *d = t->deal;
@@ -419,9 +420,8 @@ static int ran(lua_State *L, int status, lua_KContext ctx)
     return tn_lua_host_call(L, commit_it);
 }
 
-/* The function may wait for reads only. Like any other script it gives way when it computes for
- * long.
- */
+/* Runs the function once. It may wait for reads only, and gives way like any other script when
+ * it computes for long. */
 static int attempt(lua_State *L, int status, lua_KContext ctx)
 {
     struct deal *d = (struct deal *)ctx;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bind_transaction.h - store.transaction(fn): a transaction of the record service (model/tx.h) in
- * the hands of a script. */
+/* bind_transaction.h - store.transaction(fn): gives a script a transaction of the record service
+ * (model/tx.h). */
 #ifndef TN_BIND_BIND_TRANSACTION_H
 #define TN_BIND_BIND_TRANSACTION_H
 

@@ -16,7 +16,7 @@ static bool ready(lua_State *L, const struct bind_owner **owner, struct tn_err *
     return (*owner)->env->secrets || tn_fail(err, TN_E_unavailable, "there is no key to seal with");
 }
 
-/* The name that a value is sealed for: it cannot be opened under another name. */
+/* The name that is part of the encryption: the value cannot be opened under another name. */
 static struct tn_str belongs(const struct bind_owner *owner, struct tn_str key,
                              char out[KEEP_KEY + 64])
 {
@@ -35,7 +35,7 @@ static int push_opened(lua_State *L, const struct bind_owner *owner, struct tn_s
     return keep_push(L, plain);
 }
 
-/* The text, or nil when there is none or its time is up; nil, err when it cannot be opened. */
+/* Gives the text; nil when there is none or it has expired; nil, err when it cannot be opened. */
 static int l_get(lua_State *L)
 {
     const struct bind_owner *owner;
@@ -51,7 +51,7 @@ static int l_put(lua_State *L)
     char key[KEEP_KEY], aad[KEEP_KEY + 64];
     struct tn_err err;
     struct tn_str text = bind_str(L, 2);
-    luaL_checkinteger(L, 3); /* none is kept for ever */
+    luaL_checkinteger(L, 3); /* required: no secret is kept for ever */
     int64_t expires = keep_expiry(L, 3);
     if (!ready(L, &owner, &err)) return bind_fail(L, &err);
     struct tn_str name = keep_key(L, owner, 1, key);

@@ -6,7 +6,7 @@
 
 static const char WALKS[] = "tenon.walks"; /* registry key */
 
-/* Outlives the isolate while walks of it exist, because Lua closes objects in no fixed order. */
+/* Lives on after the isolate while walks exist, because Lua closes objects in no fixed order. */
 struct bind_walks {
     unsigned refs, open;
 };
@@ -28,7 +28,7 @@ static void drop_root(void *object)
 
 static const struct bind_class ROOT = {.name = "tenon.walks.root", .drop = drop_root};
 
-/* Borrowed: the isolate has it. */
+/* The isolate's counter, borrowed. */
 static struct bind_walks *walks_of(lua_State *L)
 {
     struct root *root;

@@ -41,7 +41,8 @@ static bool name_byte(unsigned char c, bool first)
     return !first && ((c >= '0' && c <= '9') || c == '-' || c == '.' || c == ':');
 }
 
-/* Of an element or attribute: letters, digits, _ - . and one colon behind a prefix. */
+/* Is the text a name of an element or attribute: letters, digits, _ - . and at most one colon,
+ * after a prefix? */
 static bool is_name(struct tn_str s)
 {
     const char *colon = s.n ? memchr(s.p, ':', s.n) : NULL;
@@ -63,7 +64,8 @@ static struct tn_str check_name(lua_State *L, int index, const char *what)
     return s;
 }
 
-/* XML 1.0 has no other control characters, and neither U+FFFE nor U+FFFF. */
+/* Has the text only characters that XML 1.0 permits: no other control characters, neither U+FFFE
+ * nor U+FFFF? */
 static bool fits(struct tn_str s)
 {
     if (!tn_utf8_valid(s.p, s.n)) return false;
@@ -76,7 +78,7 @@ static bool fits(struct tn_str s)
     return true;
 }
 
-/* White space that a reader would change is written as a reference. */
+/* Adds a text. White space that a reader would change is written as a reference. */
 static bool add_text(struct writer *w, struct tn_str s, bool attribute)
 {
     if (!fits(s))
@@ -100,7 +102,7 @@ static bool add_text(struct writer *w, struct tn_str s, bool attribute)
     return true;
 }
 
-/* A text, number, decimal or boolean as text, pushed; anything else raises. */
+/* Pushes a text, number, decimal or boolean as text; raises for any other value. */
 static struct tn_str push_plain(lua_State *L, int index, const char *where)
 {
     struct tn_str s;
@@ -117,7 +119,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* In the order of their names, so that one table has one text. */
+/* Adds the attributes in the order of their names, so that equal tables give equal texts. */
 static bool add_attributes(lua_State *L, struct writer *w, int table)
 {
     const char *names[ATTRIBUTES_MAX];
@@ -198,7 +200,7 @@ static int l_write(lua_State *L)
     return 1;
 }
 
-/* escape(text): for a text that is put into a template by hand. */
+/* escape(text): for a text that a script puts into a template itself. */
 static int l_escape(lua_State *L)
 {
     struct tn_err err;

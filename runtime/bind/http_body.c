@@ -65,7 +65,8 @@ static void add_pair(lua_State *L, struct tn_buf *out, char between, const char 
     lua_pop(L, 1);
 }
 
-/* The pairs of the table at index; first stands in front of the first of them (0: nothing). */
+/* Adds the pairs of the table at index. The character `first` is written before the first pair
+ * (0: none). */
 static void add_pairs(lua_State *L, struct tn_buf *out, char first, int index)
 {
     const char *names[FIELDS_MAX];
@@ -114,7 +115,7 @@ static struct tn_buf *push_buf(lua_State *L)
     return buf;
 }
 
-/* Replaces the buffer at the top by its text. */
+/* Replaces the buffer on top of the stack by its text. */
 static struct tn_str to_string(lua_State *L, struct tn_buf *buf)
 {
     struct tn_str s;
@@ -135,8 +136,7 @@ static struct tn_str push_form(lua_State *L, int table)
     return to_string(L, out);
 }
 
-/* Adds a name or file name between quotes. Quotes and line breaks in it are escaped as browsers do.
- */
+/* Adds a name or file name in quotes; escapes quotes and line breaks in it as browsers do. */
 static void add_quoted(struct tn_buf *out, struct tn_str s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -186,7 +186,7 @@ static void add_part(lua_State *L, struct tn_buf *out, int part, const char *bou
     lua_pop(L, 2);
 }
 
-/* The boundary has 128 random bits, so nobody can craft content that contains it. */
+/* The boundary has 128 random bits, so that nobody can make content that contains it. */
 static struct tn_str push_multipart(lua_State *L, int list, char boundary[BOUNDARY + 1])
 {
     unsigned char bytes[BOUNDARY / 2];
@@ -226,7 +226,7 @@ struct tn_str bind_push_body(lua_State *L, int options, const char **type)
     }
     if (body.p)
         lua_getfield(L, options,
-                     "body"); /* the stack keeps the text alive, whatever becomes of the table */
+                     "body"); /* the stack keeps the text alive even if the table changes */
     return body;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* http_body.h - queries, headers and bodies of requests, out of tables of scripts. */
+/* http_body.h - makes queries, headers and bodies of requests from the tables of scripts. */
 #ifndef TN_BIND_HTTP_BODY_H
 #define TN_BIND_HTTP_BODY_H
 
@@ -7,16 +7,16 @@
 #include "bind/bind.h"
 #include "net/http_client.h"
 
-/* Names of the table at index, sorted, so that a request reads the same each time. */
+/* The names in the table at index, sorted, so that equal requests have equal texts. */
 size_t bind_sorted_names(lua_State *L, int index, const char **names, size_t max);
-/* Appends the query table (an array value gives the name several times). */
+/* Appends the names and values of the query table; an array as value repeats the name. */
 void bind_add_query(lua_State *L, struct tn_buf *url, int index);
-/* The headers in the table at index; how many there are.  Their texts stay on the stack, where the
- * table holds them. */
+/* Reads the headers from the table at index and returns their number. The stack or the table
+ * holds the texts. */
 enum { BIND_HEADERS_MAX = 64 };
 size_t bind_read_headers(lua_State *L, int index, struct tn_fetch_header headers[BIND_HEADERS_MAX]);
-/* The body that the options name (body, form or multipart; absent: none) and the content type that
- * it brings with it (NULL: none).  Leaves values on the stack, which hold both. */
+/* The body that the options name (body, form or multipart; absent: none), and its content type
+ * (NULL: none). Leaves values on the stack that hold both texts. */
 struct tn_str bind_push_body(lua_State *L, int options, const char **type);
 
 #endif

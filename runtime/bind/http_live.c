@@ -8,7 +8,7 @@ enum { LIVE_COLLECT = 16 * TN_MIB, LIVE_MAX = 2 * TN_LIMIT_ISOLATE_BYTES };
 
 static const char LIVE[] = "tenon.http.live"; /* registry key */
 
-/* The isolate's own reference. */
+/* The reference of the isolate. */
 struct root {
     struct bind_live *live;
 };
@@ -49,8 +49,8 @@ void bind_live_unref(struct bind_live *live)
     if (--live->refs == 0) tn_free(live);
 }
 
-/* Lua does not see the bodies, so this starts a collection when they take much memory. A script
- * that really holds that much is stopped. */
+/* Starts a collection when the bodies take much memory, since Lua does not see them. Stops a
+ * script that still holds too much after it. */
 void bind_live_check(lua_State *L, const struct bind_live *live)
 {
     struct tn_err err;

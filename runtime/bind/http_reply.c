@@ -42,7 +42,7 @@ void bind_fields_read(lua_State *L, int index, struct bind_fields *f)
         for (size_t i = 0; i < n; i++)
             for (size_t k = 0; k < headers[i].value.n; k++) room += headers[i].value.p[k] == '\n';
         f->list = tn_arena_alloc(&f->memory, room * sizeof *f->list);
-        for (size_t i = 0; i < n; i++) { /* a line each: the field comes as often */
+        for (size_t i = 0; i < n; i++) { /* one line for each value: a field may be repeated */
             struct tn_str rest = headers[i].value, line;
             while (tn_str_split(&rest, '\n', &line)) add_field(f, headers[i].name, line);
         }
@@ -67,11 +67,11 @@ struct bind_body {
     unsigned refs;
     struct bind_live *live;
     struct tn_buf buf;
-    struct tn_json *json; /* NULL: not read yet */
-    struct tn_err err;    /* of reading it; kind none: it was good */
+    struct tn_json *json; /* NULL: not parsed yet */
+    struct tn_err err;    /* the failure of parsing; kind none: it was good */
 };
 
-/* The memory that a body costs: its bytes, and about as much again once it is parsed. */
+/* The memory that a body costs: its bytes, and about as much again when it is parsed. */
 static size_t cost(const struct tn_buf *text)
 {
     return 2 * text->room;
@@ -130,7 +130,8 @@ bool bind_body_json(struct bind_body *b, struct tn_jval *root, struct tn_err *er
     return false;
 }
 
-/* The member at a path: names with dots between; a name that has a dot itself is found as well. */
+/* The member at a path of names with dots between them. A name that itself has a dot is found as
+ * well. */
 static struct tn_jval at_path(struct tn_jval v, struct tn_str path)
 {
     struct tn_str name;
@@ -198,7 +199,7 @@ static int reply_header(lua_State *L)
     return bind_fields_push(L, &r->fields, bind_str(L, 2));
 }
 
-/* Where a cookie of that name stands among those so far, or n. */
+/* The place of the cookie of that name among the first n; n when there is none. */
 static size_t cookie_at(const struct tn_str *pairs, size_t n, struct tn_str name)
 {
     size_t i = 0;
@@ -208,7 +209,8 @@ static size_t cookie_at(const struct tn_str *pairs, size_t n, struct tn_str name
     return i;
 }
 
-/* reply:cookies(): what the peer sets, as the value of a Cookie header; nil when it sets none. */
+/* reply:cookies(): the cookies that the peer sets, as the value of a Cookie header; nil: it sets
+ * none. */
 static int reply_cookies(lua_State *L)
 {
     const struct bind_reply *r = bind_as(L, 1, &reply_class);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* http_reply.h - what tenon.http.request gives: a reply whose rows stay in C.
- * The body of a reply is shared: by the reply that a script holds and by the page that it became.
- */
+/* http_reply.h - the result of tenon.http.request: a reply whose rows stay in C. The body of a
+ * reply is shared by the reply that a script holds and by the page that was made from it. */
 #ifndef TN_BIND_HTTP_REPLY_H
 #define TN_BIND_HTTP_REPLY_H
 
@@ -19,30 +18,31 @@ struct bind_fields {
     struct tn_fetch_field *list;
     size_t count;
 };
-/* to->memory was initialised. */
+/* The caller has initialised to->memory. */
 void bind_fields_copy(struct bind_fields *to, const struct tn_reply *from);
-/* Reads the fields of a test's reply from the table at index; to->memory was initialised. */
+/* Reads the fields of a test's reply from the table at index. The caller has initialised
+ * to->memory. */
 void bind_fields_read(lua_State *L, int index, struct bind_fields *to);
-/* Pushes the value of the first of that name, in any case, or nil; returns 1. */
+/* Pushes the value of the first field of that name, in upper or lower case, or nil; returns 1. */
 int bind_fields_push(lua_State *L, const struct bind_fields *f, struct tn_str name);
 
-/* Takes the text over and counts it in live.  One reference. */
+/* Takes the text over and counts its bytes in live. The caller has the one reference. */
 struct bind_body *bind_body_new(struct tn_buf *text_give, struct bind_live *live);
 struct bind_body *bind_body_ref(struct bind_body *b);
 void bind_body_unref(struct bind_body *b); /* NULL does nothing */
 void bind_body_redact(struct bind_body *b,
-                      struct tn_log *log); /* masks the secrets that the log masks */
-/* Without a byte order mark. */
+                      struct tn_log *log); /* masks in the body the secrets that the log masks */
+/* The text of the body, without a byte order mark. */
 struct tn_str bind_body_text(const struct bind_body *b);
-/* The body as JSON, parsed on first use. False: kind bad_answer; the text says where the JSON
- * breaks. */
+/* The body as JSON, which is parsed at the first call. False: kind bad_answer; the message says
+ * where the JSON is wrong. */
 TN_MUST_CHECK bool bind_body_json(struct bind_body *b, struct tn_jval *root, struct tn_err *err);
-/* The array at a path (names with dots between); null counts as an empty one.  False: kind
- * bad_answer names the path. */
+/* The array at a path (names with dots between); null counts as an empty array. False: kind
+ * bad_answer, and the message names the path. */
 TN_MUST_CHECK bool bind_body_rows(struct bind_body *b, struct tn_str path, struct tn_jval *rows,
                                   struct tn_err *err);
 
-/* fields.memory is initialised by who fills it. */
+/* The code that fills a reply initialises fields.memory. */
 struct bind_reply {
     int status;
     unsigned attempts;
@@ -51,7 +51,7 @@ struct bind_reply {
 };
 void bind_reply_clear(struct bind_reply *r);
 struct bind_reply *bind_reply_new(lua_State *L); /* pushes it, zeroed */
-/* The body of the reply at index; raises when the value is none. */
+/* The body of the reply at index; raises when the value is no reply. */
 struct bind_body *bind_as_reply(lua_State *L, int index);
 
 #endif

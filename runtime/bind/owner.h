@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* owner.h - the party that a script works for and the parts that it may reach: the isolate's owner,
- * the actor of a task, and the parts of the process behind both. The code that makes an isolate
- * fills these in. */
+/* owner.h - for whom a script works and which parts of the process it can reach: the isolate's
+ * owner, the actor of a task, and what stands behind both. The code that makes an isolate fills
+ * these in. */
 #ifndef TN_BIND_OWNER_H
 #define TN_BIND_OWNER_H
 
@@ -15,46 +15,46 @@ struct tn_secrets;
 /* An operation of an adapter, for tn.sync. */
 struct bind_operation {
     const char *name, *entity;
-    const struct tn_field *filters; /* that a run may be given */
+    const struct tn_field *filters; /* parameters that a run may get */
     size_t n_filters;
 };
-/* The adapters that serve. */
+/* The adapters of the serving scripts. */
 struct bind_adapters {
     bool (*has)(const void *serving, const char *adapter);
-    /* The i-th operation of an adapter that is there; false: it has fewer. */
+    /* Gives the i-th operation of an adapter that exists; false: it has fewer. */
     bool (*operation)(const void *serving, const char *adapter, size_t i,
                       struct bind_operation *out);
 };
 
-/* The parts that scripts may reach, for all isolates of a process; outlives them.  NULL members:
- * modules that need them answer unavailable (tenon check). */
+/* The parts of the process that scripts may reach, for all isolates; outlives them. Modules that
+ * need a member which is NULL answer unavailable (as under tenon check). */
 struct bind_env {
     struct tn_host *host;
     struct tn_log *log;
     struct tn_http_client *http;
     struct tn_store *store;
-    struct tn_tx_tools *tools; /* with a store */
-    struct tn_sealer sealer;   /* of records' secrets */
+    struct tn_tx_tools *tools; /* for transactions; set when store is */
+    struct tn_sealer sealer;   /* seals the secrets of records */
     const struct tn_secrets *secrets;
     struct tn_runner *runner; /* for tn.sync */
     const struct bind_adapters *adapters;
-    const void *serving; /* for adapters; NULL: nothing serves yet */
+    const void *serving; /* argument for adapters; NULL: no scripts serve yet */
     const struct tn_example_watch
-        *examples; /* gets the result of each example while sets load; NULL: nobody does */
+        *examples; /* gets the result of each example while sets load; NULL: nobody gets it */
 };
 
-/* The owner of the key-values and the vault that an isolate's modules work with: bind_context.app
- * points here. */
+/* The owner of the key-values and of the vault that an isolate's modules use; bind_context.app
+ * points to it. */
 struct bind_owner {
     const struct bind_env *env;
-    int64_t team;                        /* TN_TEAM_SYSTEM for units, else the integration's */
+    int64_t team;                        /* the integration's team; TN_TEAM_SYSTEM for units */
     char name[128];                      /* the integration's id, or the unit's name */
     const struct tn_entities *resources; /* the resources that its scripts see; NULL: none */
-    const char *unit;                    /* that an integration runs; NULL: not known */
+    const char *unit;                    /* unit whose scripts an integration runs; NULL: unknown */
 };
 
-/* On whose behalf a script works: the actor that is the context of the task under way (it serves a
- * request or runs a rule; it outlives the task), else the owner, who may do everything. */
+/* The actor in whose name a script works. A task that serves a request or runs a rule has one as
+ * its context, which outlives the task; else it is the owner, who may do everything. */
 void bind_actor_of(lua_State *L, struct tn_actor *out);
 
 #endif

@@ -21,7 +21,7 @@ void row_feed_clear(struct row_feed *f)
     tn_buf_clear(&f->chunk);
 }
 
-/* False: there is nothing yet. */
+/* Fetches more bytes from the stream. False: none have arrived. */
 static bool refill(struct row_feed *f)
 {
     tn_buf_reset(&f->chunk);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* row_feed.h - where the bytes of rows come from: a text that is there, or a stream.
+/* row_feed.h - gives a row reader its bytes, from a text or from a stream.
  * Life: init; some until ended; clear. */
 #ifndef TN_BIND_ROW_FEED_H
 #define TN_BIND_ROW_FEED_H
@@ -9,21 +9,21 @@
 
 struct row_feed {
     struct row_reader *reader;
-    struct tn_str text;         /* what is left of it; of a stream: of chunk */
-    struct bind_stream *stream; /* NULL: the text is all there */
+    struct tn_str text;         /* the bytes that are not read yet; of a stream: those of chunk */
+    struct bind_stream *stream; /* NULL: the whole text is there */
     struct tn_buf chunk;
     bool ended;
-    struct tn_err broken; /* once ended: why it broke off; kind none: it was read to its end */
+    struct tn_err broken; /* set when ended: why the text broke off; kind none: it did not */
 };
 
-/* stream may be NULL.  Text and stream stay the caller's.  False: err (columns of fixed width). */
+/* stream may be NULL. Text and stream stay the caller's. False: err (faulty columns of fixed
+ * width). */
 TN_MUST_CHECK bool row_feed_init(struct row_feed *f, const struct row_format *format,
                                  struct tn_str text, struct bind_stream *stream, tn_rows_fn each,
                                  void *arg, struct tn_err *err);
 void row_feed_clear(struct row_feed *f); /* also of a zeroed one */
-/* Feeds the reader a few rows. False: there is nothing to read yet; the task is woken when there
- * is, so it should park.
- */
+/* Gives the reader a few rows. False: no bytes have arrived. The caller then parks the task,
+ * which is woken when there are more. */
 bool row_feed_some(struct row_feed *f);
 
 #endif

@@ -9,7 +9,7 @@ enum { PIECE = 16 * 1024, COLUMNS_MAX = 4096 };
 
 /* ---- options ---- */
 
-/* A text, or a list of texts that becomes one with commas between. */
+/* Reads a text, or a list of texts that is joined with commas. */
 static struct tn_str text_or_list(lua_State *L, int table, const char *key)
 {
     struct tn_str s = {NULL, 0};
@@ -53,7 +53,7 @@ static char read_delimiter(lua_State *L, int table)
     return s.p[0];
 }
 
-/* Lua owns the memory of the list of names. */
+/* Reads the list of column names into memory that Lua owns. */
 static void read_header(lua_State *L, int table, struct tn_csv_options *o)
 {
     if (lua_getfield(L, table, "header") == LUA_TNIL) return;
@@ -72,7 +72,7 @@ static void read_header(lua_State *L, int table, struct tn_csv_options *o)
         for (lua_Integer k = 0; k < i - 1; k++)
             if (tn_str_eq(names[k], *name))
                 luaL_error(L, "option 'header': \"%s\" comes twice", name->p);
-        lua_pop(L, 1); /* the list holds it */
+        lua_pop(L, 1); /* the table holds the text */
     }
     o->names = names;
     o->name_count = (size_t)n;
@@ -117,7 +117,7 @@ void row_format_read(lua_State *L, int index, const char *kind, struct row_forma
     }
 }
 
-/* ---- one face ---- */
+/* ---- one interface for all formats ---- */
 
 struct row_reader {
     enum row_kind kind;
@@ -164,7 +164,8 @@ static bool feed(struct row_reader *r, struct tn_str s, struct tn_err *err)
     }
 }
 
-/* A short line can become a long record (the names of its columns), so lines go one by one. */
+/* The part to read next. One short line can become a long record, since the record has the names
+ * of all columns; so lines are read one by one. */
 static size_t piece_of(const struct row_reader *r, struct tn_str text)
 {
     size_t n = text.n < PIECE ? text.n : PIECE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* actor.h - who does something: the holder of a key, a user, a rule, an integration, an
- * administrator on the command line.  One struct on every way in; audit rows are written from it.
- * Plain data: copy it freely. */
+ * administrator on the command line. REST, scripts and the command line use the same struct, and
+ * audit rows are written from it. Plain data: copy it freely. */
 #ifndef TN_MODEL_ACTOR_H
 #define TN_MODEL_ACTOR_H
 
@@ -17,26 +17,27 @@ enum { TN_ACTOR_NAME = 128, TN_ACTOR_REQUEST = 64, TN_GRANTS_MAX = 512 };
 struct tn_actor {
     int64_t team;                       /* TN_TEAM_SYSTEM: none */
     char name[TN_ACTOR_NAME];           /* "key night shift", "rule order_done", "command line" */
-    char key[TN_ID_LEN + 1];            /* of the key or the user; "": neither */
+    char key[TN_ID_LEN + 1];            /* id of the key or of the user; "": neither */
     char request[TN_ACTOR_REQUEST + 1]; /* id of the request; "": none */
-    char address[48];                   /* the peer's; "": local, or none */
+    char address[48];                   /* address of the peer; "": local, or unknown */
     char grants[TN_GRANTS_MAX]; /* permissions: pairs "item:read order:*" with blanks between */
     struct tn_id origin;        /* of events that it causes; zeroes: none */
     unsigned depth;             /* how many runs of rules in a row led to what it does */
 };
 
-/* A permission is a pair of an entity and a verb ("item", "read").  A pair of the grants gives it
- * when both halves are these words; "*" as a verb stands for all of the entity's; "*" as an entity
- * stands for all that resource files declare, not for what is the system's own (system), so that
- * nothing of that is opened by omission; "*:*" alone gives everything. */
+/* Does the actor have the permission for this entity and verb ("item", "read")? A grant gives it
+ * when both of its words match. "*" as a verb matches all verbs of the entity. "*" as an entity
+ * matches all entities that resource files declare, but none of Tenon's own (system), so that a
+ * new one of these is closed at first. Only "*:*" gives everything. */
 bool tn_actor_may(const struct tn_actor *actor, const char *entity, const char *verb);
 bool tn_actor_may_system(const struct tn_actor *actor, const char *entity, const char *verb);
-/* The same; false: kind forbidden, and the sentence names the permission that is missing. */
+/* The same; false: kind forbidden, and the message names the missing permission. */
 TN_MUST_CHECK bool tn_actor_must(const struct tn_actor *actor, const char *entity, const char *verb,
                                  struct tn_err *err);
 TN_MUST_CHECK bool tn_actor_must_system(const struct tn_actor *actor, const char *entity,
                                         const char *verb, struct tn_err *err);
-/* Is it of the form "word:word", with "*" in place of either?  For roles that people declare. */
+/* Has a grant the form "word:word", with "*" allowed for either word? For roles that people
+ * declare. */
 bool tn_grant_wellformed(struct tn_str grant);
 
 #endif

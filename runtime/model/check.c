@@ -54,7 +54,7 @@ void tn_faults_write(const struct tn_faults *f, struct tn_jw *w)
 
 /* ---- checking ---- */
 
-/* The record without the fields of the system, which its reader sends back with it. */
+/* Writes the record without the system fields, which a client that read the record sends back. */
 static void write_own(struct tn_jval record, struct tn_jw *w)
 {
     tn_jw_object(w);
@@ -73,7 +73,7 @@ static bool has_system_fields(struct tn_jval record)
     return false;
 }
 
-/* A generated field may be sent back as it is. */
+/* Is a generated field unchanged? A client may send it back. */
 static bool sent_back(const struct tn_field *f, struct tn_jval before, struct tn_jval after)
 {
     struct tn_jval was = tn_jget_z(before, f->name), is = tn_jget_z(after, f->name);
@@ -85,7 +85,8 @@ static bool is_mask(struct tn_jval v)
     return tn_str_eq(tn_jraw(v), TN_STR("\"" TN_SECRET_MASK "\""));
 }
 
-/* A secret that stays is stored sealed, which is another text than the rules are about. */
+/* Does a secret stay as it is? It is stored sealed, and the rules of its field do not concern
+ * the sealed text. */
 static bool stays_secret(const struct tn_field *f, struct tn_jval before, struct tn_jval after)
 {
     struct tn_jval is = tn_jget_z(after, f->name);
@@ -97,7 +98,7 @@ struct outside {
     const struct tn_entity *entity;
     struct tn_jval before, after;
     struct tn_faults *faults;
-    size_t n, told; /* faults; of these, and of what was only sent back */
+    size_t n, told; /* n: all faults; told: those reported, and those that were only sent back */
 };
 
 static void add_unless_sent_back(void *arg, const struct tn_err *fault)
@@ -119,7 +120,7 @@ static bool check_own(const struct tn_entity *e, struct tn_jval before, struct t
     size_t moves = 0;
     size_t all =
         tn_field_check_all(e->fields, e->n_fields, after, "", flags, add_unless_sent_back, &o);
-    faults->total += all - o.told; /* beyond the first hundred they are only counted */
+    faults->total += all - o.told; /* faults that are not kept are counted, too */
     if (tn_jis(after, TN_JSON_object))
         moves = tn_field_check_moves(e->fields, e->n_fields, before, after, tn_faults_add, faults);
     return o.n + moves == 0;
@@ -162,7 +163,7 @@ static void generate(const struct tn_field *f, int64_t now_ms, struct tn_jw *w)
     tn_jw_kz(w, f->name, text);
 }
 
-/* The value that the record keeps of a field that it does not give; absent: none. */
+/* The stored value of a field that the new version does not give; absent: none. */
 static struct tn_jval kept(const struct tn_field *f, struct tn_jval before)
 {
     static const struct tn_jval none;
@@ -200,7 +201,7 @@ void tn_check_fill(const struct tn_entity *e, struct tn_jval before, struct tn_j
 
 /* ---- secrets ---- */
 
-/* One that is new is sealed; one that was kept is sealed already. */
+/* Is the secret new? Then it has to be sealed; one that was kept is sealed already. */
 static bool is_fresh(const struct tn_field *f, struct tn_jval before, struct tn_jiter it,
                      struct tn_arena *arena, struct tn_str *secret)
 {
@@ -298,7 +299,7 @@ void tn_check_no_such(const struct tn_field *field, struct tn_str path, const st
 
 /* ---- keys ---- */
 
-/* "'A'", or "partNumber 'C', organizationCode 'V1'". */
+/* Writes the key for a message: "'A'", or "partNumber 'C', organizationCode 'V1'". */
 static void key_text(const struct tn_entity *e, const struct tn_str *key, char *out, size_t room)
 {
     size_t n = tn_entity_key_length(e), at = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* check.h - decides, in one place, whether a record keeps the rules of its entity. A fault has the
- * same code, path and sentence whether the record came by REST, sync, script or import. The store
- * checks keys and versions; tx.h checks references. */
+/* check.h - decides whether a record keeps the rules of its entity. REST, sync, scripts and
+ * import all use it, so a fault has the same code, path and message for each. The store checks
+ * keys and versions; tx.h checks references. */
 #ifndef TN_MODEL_CHECK_H
 #define TN_MODEL_CHECK_H
 
@@ -9,8 +9,7 @@
 
 enum { TN_FAULTS_MAX = 100 };
 
-/* All faults of a value, of which the first hundred are kept.
- * Life: init; add; clear. */
+/* The faults of a value: the first hundred, and the number of all. Life: init; add; clear. */
 struct tn_faults {
     struct tn_err *v; /* each with kind, code, field, text, params */
     size_t n, total;
@@ -23,23 +22,24 @@ bool tn_faults_fail(const struct tn_faults *f, struct tn_err *err);
 /* Writes the array of all faults: [{"code", "path", "params", "message"}, ...]. */
 void tn_faults_write(const struct tn_faults *f, struct tn_jw *w);
 
-/* Checks the members of a record except system fields. before: the stored record; absent: the
+/* Checks the fields of a record, except system fields. before: the stored record; absent: the
  * record is new. flags: those of tn_field_check except TN_FIELD_PARTIAL. False: the faults were
  * added. */
 TN_MUST_CHECK bool tn_check(const struct tn_entity *e, struct tn_jval before, struct tn_jval after,
                             unsigned flags, struct tn_faults *faults);
-/* Writes the record as it is to be stored: without system fields, with defaults and with what is
- * generated (a new UUID, the time now) where a new record lacks it; of an old one, what was
- * generated then.  Secrets that are masked or left out stay what they were. */
+/* Writes the record as it is to be stored: without system fields, and with defaults. A new
+ * record gets generated values (a UUID, the time now); an old one keeps those that it has.
+ * Secrets that are masked or left out stay what they were. */
 void tn_check_fill(const struct tn_entity *e, struct tn_jval before, struct tn_jval after,
                    int64_t now_ms, struct tn_jw *w);
 
-/* Makes the text that a secret is stored as.  belongs ties it to its place: "<id>/item/pin". */
+/* Makes the text that is stored for a secret. belongs binds it to its place: "<id>/item/pin". */
 struct tn_sealer {
     void (*seal)(const void *self, struct tn_str secret, struct tn_str belongs, struct tn_buf *out);
     const void *self;
 };
-/* Writes a filled record with its secrets sealed; those that before has are sealed already. */
+/* Writes a filled record with its secrets sealed. Secrets that it took from before are sealed
+ * already. */
 void tn_check_seal(const struct tn_entity *e, const struct tn_id *id,
                    const struct tn_sealer *sealer, struct tn_jval before, struct tn_jval filled,
                    struct tn_jw *w);
@@ -52,7 +52,7 @@ void tn_check_references(const struct tn_entity *e, struct tn_jval record, tn_re
 /* Fills err with the fault of a reference whose record does not exist. */
 void tn_check_no_such(const struct tn_field *field, struct tn_str path, const struct tn_id *id,
                       struct tn_err *err);
-/* The fault of one whose key another record has; err is what the store says of that record. */
+/* Fills in the fault of a record whose key another record has. err holds the store's failure. */
 void tn_check_taken(const struct tn_entity *e, const struct tn_str *key, struct tn_err *err);
 
 #define TN_SECRET_MASK "********"

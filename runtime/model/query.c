@@ -5,7 +5,7 @@
 
 enum { NAMES = 200 };
 
-/* The system's fields, and what the store calls their columns. */
+/* The system fields, and the names of their columns in the store. */
 static const struct {
     const char *field, *column;
 } system_columns[] = {
@@ -61,7 +61,7 @@ static bool refuse(const struct tn_list_query *l, const char *const *names, stru
     return tn_fail_code(err, TN_CODE_parameter, "%s", "");
 }
 
-/* The column of a field; declared: those that it has to be among.  NULL: err. */
+/* The column of a field. declared: the fields that the list permits. NULL: err. */
 static const char *column_of(const struct tn_list_query *l, const char *const *declared,
                              struct tn_str field, const char *cannot, struct tn_err *err)
 {

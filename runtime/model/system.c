@@ -4,7 +4,7 @@
 /* clang-format off */
 #define FIELD(n, t)  {.name = n, .type = TN_FIELD_##t}
 #define NEEDED(n, t) {.name = n, .type = TN_FIELD_##t, .required = true}
-#define SET(n, t)    {.name = n, .type = TN_FIELD_##t, .generated = true} /* by the system alone */
+#define SET(n, t)    {.name = n, .type = TN_FIELD_##t, .generated = true} /* only Tenon sets it */
 
 static const struct tn_field grant[] = {
     {.name = "grant", .type = TN_FIELD_text, .min = "3", .max = "100"}};

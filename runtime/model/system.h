@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* system.h - the entities of the system itself, as data that lists, forms and documents can read.
- * Their fields are named as they are stored; `plural` is the table (store/tables.c). */
+/* system.h - Tenon's own entities as data, from which lists, forms and documents are made. Their
+ * fields have the names under which they are stored; `plural` is the table (store/tables.c). */
 #ifndef TN_MODEL_SYSTEM_H
 #define TN_MODEL_SYSTEM_H
 

@@ -14,34 +14,34 @@
 
 enum { KEY_TEXT = 200 };
 
-/* An event or an audit row. */
+/* An event or an audit row that the transaction will write. */
 struct note {
     struct note *next;
     bool audit;
-    const char *what; /* type or action */
+    const char *what; /* type of the event, or action */
     const char *object;
-    const struct tn_entity *about; /* NULL: no record */
+    const struct tn_entity *about; /* NULL: about no record */
     struct tn_id id;
     struct tn_str data;
 };
 
 struct kv {
     struct kv *next;
-    struct tn_str key, value;    /* value absent: there is none */
-    int64_t version, expires_ms; /* version: as it was read; TN_NEW_ONLY: there was none */
+    struct tn_str key, value;    /* value absent: the key-value is missing or deleted */
+    int64_t version, expires_ms; /* version: when it was read; TN_NEW_ONLY: it was missing */
     bool changed;
 };
 
-/* A question: of a record by id or by key, or of a key-value (entity NULL). */
+/* One question of the next fetch: a record by id or by key, or a key-value (entity NULL). */
 struct wanted {
     struct wanted *next;
     const struct tn_entity *entity;
     struct tn_id id;
-    const struct tn_str *key; /* NULL: by id */
+    const struct tn_str *key; /* NULL: ask by id */
     size_t question;
 };
 
-/* The record of a key, as it was read; row NULL: no record had it. */
+/* The result of a look-up by key; record NULL: no record had the key. */
 struct by_key {
     struct by_key *next;
     const struct tn_entity *entity;
@@ -49,7 +49,7 @@ struct by_key {
     struct tn_tx_record *record;
 };
 
-/* A commit on its way; outlives a transaction that was freed. */
+/* A commit under way; it may outlive its transaction. */
 struct flight {
     struct tn_tx *tx;
 };
@@ -70,14 +70,15 @@ struct tn_tx {
     struct wanted *wanted, **wanted_last;
     struct tn_call *call;
     struct flight *flight;
-    void (*then)(struct tn_tx *tx, const struct tn_err *err); /* once all is fetched */
+    void (*then)(struct tn_tx *tx,
+                 const struct tn_err *err); /* called when everything is fetched */
     tn_tx_fn done;
     void *arg;
     struct tn_faults faults;
-    struct tn_err broken; /* what the commit failed with before it could be sent; or kind none */
+    struct tn_err broken; /* why the commit could not be sent; kind none: it could */
     size_t reads, writes, bytes;
     struct tn_arena arena;
-    int64_t *versions; /* of the records, in their order, once committed */
+    int64_t *versions; /* after the commit: versions of the records, in their order */
 };
 
 static const struct tn_jval nothing;
@@ -139,9 +140,9 @@ const struct tn_faults *tn_tx_faults(const struct tn_tx *tx)
     return &tx->faults;
 }
 
-/* ---- what it holds ---- */
+/* ---- memory of the transaction ---- */
 
-/* A copy that lives as long as the transaction; all of them together are bounded. */
+/* Copies a text for the life of the transaction. The size of all copies together is limited. */
 static bool keep(struct tn_tx *tx, struct tn_str text, struct tn_str *out, struct tn_err *err)
 {
     if (text.n > TN_LIMIT_COMMIT - tx->bytes)
@@ -181,7 +182,7 @@ static struct tn_tx_record *known(const struct tn_tx *tx, const struct tn_entity
     return tn_map_get(&tx->records, name_of(e, id, name));
 }
 
-/* row NULL: it is not there. */
+/* Adds a record that was read; row NULL: there is no such record. */
 static bool enter(struct tn_tx *tx, const struct tn_entity *e, const struct tn_id *id,
                   const struct tn_row *row, struct tn_tx_record **out, struct tn_err *err)
 {
@@ -314,7 +315,8 @@ static int64_t team_of(const struct tn_tx *tx, const struct wanted *w)
     return w->entity ? tn_entity_team(w->entity, tx->actor.team) : tx->env.kv_team;
 }
 
-/* A read is of one team: the questions of another one stay for the next. */
+/* Takes the answers in. One read has one team; the questions of another team stay for the next
+ * read. */
 static bool take_all(struct tn_tx *tx, const struct tn_found *found, struct tn_err *err)
 {
     struct wanted *w = tx->wanted, *next;
@@ -429,7 +431,7 @@ bool tn_tx_find(struct tn_tx *tx, const struct tn_entity *e, const struct tn_str
     const struct by_key *k = key_known(tx, e, key);
     if (!k)
         return tn_fail(err, TN_E_internal, "a step looks for a %s that was not fetched", e->name);
-    /* The transaction may have given that record another key, or taken it away. */
+    /* the transaction may have changed that record's key, or deleted it */
     if (k->record && k->record->there && !k->record->changed) *out = k->record;
     return true;
 }
@@ -449,7 +451,7 @@ bool tn_tx_expect(struct tn_tx *tx, const struct tn_entity *e, const struct tn_i
 
 /* ---- writing records ---- */
 
-/* What is stored of the checked body in tx->env.tools->after. */
+/* Writes what is stored for the checked body, which is in tx->env.tools->after. */
 static bool fill(struct tn_tx *tx, const struct tn_tx_record *r, struct tn_jval before,
                  struct tn_str *out, struct tn_err *err)
 {
@@ -509,7 +511,7 @@ bool tn_tx_create(struct tn_tx *tx, const struct tn_entity *e, struct tn_id *id,
     struct tn_tx_record *r;
     bool own = memcmp(id, &none, sizeof none) != 0;
     if (!own) *id = tn_id_new();
-    /* Nobody else has a new one: it need not be looked for. */
+    /* a new id was made here, so no record can have it */
     if (own ? !look(tx, e, id, &r, err) : !enter(tx, e, id, NULL, &r, err)) return false;
     if (!r->there) {
         r->created_ms = r->updated_ms = tn_store_now(tx->env.store);
@@ -623,10 +625,10 @@ bool tn_tx_kv_set(struct tn_tx *tx, struct tn_str key, struct tn_str value, int6
 
 /* ---- references ---- */
 
-/* A walk over the references of the records that are written. */
+/* A walk over the references of all records that the transaction writes. */
 struct references {
     struct tn_tx *tx;
-    bool ask; /* else: look whether they are there */
+    bool ask; /* true: asks for the records; false: checks that they exist */
 };
 
 static void one_reference(void *arg, const struct tn_field *f, struct tn_str path,
@@ -662,7 +664,7 @@ static bool add_record(const struct tn_tx *tx, const struct tn_tx_record *r,
 {
     int64_t team = tn_entity_team(r->entity, tx->actor.team);
     const char *table = r->entity->plural;
-    int64_t version = r->version; /* 0: it was not there, and has not to be (TN_NEW_ONLY) */
+    int64_t version = r->version; /* 0 means TN_NEW_ONLY: the record has to be missing still */
     if (TN_FAULT("model.tx.stale")) version++;
     if (r->changed && r->there)
         return tn_commit_put(commit, team, table, &r->id, r->body, version, err);
@@ -714,7 +716,7 @@ static size_t count_records(const struct tn_tx *tx)
     return n;
 }
 
-/* Records are the first operations of the commit, in their order. */
+/* Notes the new versions. The first operations of the commit are the records, in their order. */
 static void note_versions(struct tn_tx *tx, const struct tn_committed *done)
 {
     size_t n = count_records(tx);
@@ -729,7 +731,8 @@ static void note_versions(struct tn_tx *tx, const struct tn_committed *done)
 
 /* ---- keys that are taken ---- */
 
-/* The store names the operation that it refused, and records are the first, in their order. */
+/* The record whose operation the store refused. The first operations are the records, in their
+ * order. */
 static const struct tn_tx_record *refused(const struct tn_tx *tx, const struct tn_err *err)
 {
     char *end;
@@ -739,8 +742,8 @@ static const struct tn_tx_record *refused(const struct tn_tx *tx, const struct t
     return r && r->there && r->changed ? r : NULL;
 }
 
-/* Who looked for the key and found no record has read what is no longer so: a conflict, and the
- * steps are to be made anew. */
+/* When a step had looked for the key and found no record, that is no longer true: a conflict,
+ * after which the caller makes the steps anew. */
 static void see_to_key(struct tn_tx *tx, struct tn_err *err)
 {
     struct tn_str key[TN_STORE_KEY_MAX];
@@ -792,7 +795,7 @@ static bool send_it(struct tn_tx *tx, struct tn_err *err)
     return true;
 }
 
-/* It has nothing to write and nothing to be checked. */
+/* True: there is nothing to write and nothing to check. */
 static bool is_idle(const struct tn_tx *tx)
 {
     const struct kv *kv = tx->kvs;
@@ -809,7 +812,7 @@ static void send(struct tn_tx *tx, const struct tn_err *failed)
         finish(tx, &err);
 }
 
-/* Inside the call that arms done, which may not come before it has returned. */
+/* Sends the commit, or calls done in a later turn: done must not be called within this call. */
 static void try_to_send(struct tn_tx *tx)
 {
     if (!send_it(tx, &tx->broken)) ask_store(tx);

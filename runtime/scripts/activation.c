@@ -21,23 +21,23 @@
 
 enum { SPREAD_STEP_MS = 2, SPREAD_MAX_MS = 5000 };
 
-enum { FAULTS_MAX = 100 }; /* that an answer lists */
+enum { FAULTS_MAX = 100 }; /* most faults that a report lists */
 
 struct tn_activation {
     const struct tn_activation_options *o;
     const struct tn_wish *wish;
     struct tn_edit *edit;
     struct tn_activation_given given;
-    int64_t version; /* of the store's word that this worker came along to */
+    int64_t version; /* version of the stored serving set (active.h) that this worker has */
     struct tn_grounding *grounding;
     struct tn_fetch *fetch;
     struct tn_call *call;
-    void (*then)(struct tn_activation *a); /* when nobody was quicker */
+    void (*then)(struct tn_activation *a); /* runs if no other worker made a change meanwhile */
     struct tn_pins pins;
-    char hash[65];            /* of a set that has to be previewed */
-    struct tn_fileset *files; /* that are being loaded */
+    char hash[65];            /* of a set that needs a preview first */
+    struct tn_fileset *files; /* the files that are being loaded */
     struct tn_errand *loading;
-    struct tn_units *units; /* that are to serve */
+    struct tn_units *units; /* the units that will serve */
     struct tn_rollbacks rollbacks;
     size_t next_table, changed_room;
     struct tn_timer *spread;
@@ -83,7 +83,7 @@ void tn_activation_stop(struct tn_activation *a)
     if (a->loading || a->spread || a->grounding || a->fetch || a->call)
         activation_free(a);
     else
-        a->done = NULL; /* the call that is under way frees it */
+        a->done = NULL; /* the call under way frees the activation */
 }
 
 /* Frees the activation if it was stopped while it waited. */
@@ -140,7 +140,8 @@ static void looked(void *arg, struct tn_found *found, const struct tn_err *err)
         a->then(a);
 }
 
-/* Unless another worker was quicker, and what this one began from is no longer what serves. */
+/* Calls then, unless another worker changed the scripts first, so that the set from which this
+ * activation began no longer serves. */
 static void unless_overtaken(struct tn_activation *a, void (*then)(struct tn_activation *a))
 {
     struct tn_read *read = tn_read_new(TN_TEAM_SYSTEM);
@@ -149,11 +150,11 @@ static void unless_overtaken(struct tn_activation *a, void (*then)(struct tn_act
     a->call = tn_store_read(a->o->env->store, read, NULL, looked, a);
 }
 
-/* ---- everybody ---- */
+/* ---- waiting for the other workers ---- */
 
-/* Waits until every serving worker serves this version or a later one, so that the caller's next
- * request meets the new scripts. Two workers never wait for each other: one that
- * waits here serves its own version already. */
+/* Waits until every serving worker serves this version or a later one, so that the next request
+ * of the caller meets the new scripts whichever worker takes it. Two workers never wait for each
+ * other, because a worker that waits here serves its own version already. */
 static void check_spread(void *arg)
 {
     struct tn_activation *a = arg;
@@ -185,7 +186,7 @@ static void spread(struct tn_activation *a)
     tn_timer_set(a->spread, 0);
 }
 
-/* ---- the store's word ---- */
+/* ---- checking and storing the serving set ---- */
 
 static void end_refused(struct tn_activation *a)
 {
@@ -266,7 +267,7 @@ static bool add_all(struct tn_activation *a, struct tn_commit *commit, const str
                                  TN_STR(""), err);
 }
 
-/* found: which of the files the store has. */
+/* found: the answer that says which of the files the store has already. */
 static void write_all(struct tn_activation *a, const struct tn_found *found)
 {
     struct tn_store *store = a->o->env->store;
@@ -317,7 +318,7 @@ static void refused_by_store(struct tn_activation *a, const struct tn_err *err)
         end(a, err);
         return;
     }
-    tn_rollbacks_clear(&a->rollbacks); /* a roll back that the refused files would end goes on */
+    tn_rollbacks_clear(&a->rollbacks); /* the files that serve now keep their roll backs */
     tn_units_unref(a->units);
     a->next_table = a->report.changed_count = 0;
     go_for(a, others);
@@ -337,8 +338,8 @@ static void defined(void *arg, const struct tn_err *err)
     define_next(a);
 }
 
-/* Defines the tables of the resources first, since a record may come as soon as the scripts serve.
- */
+/* Defines the tables of the resources before the scripts serve, because a record may arrive as
+ * soon as they do. */
 static void define_next(struct tn_activation *a)
 {
     struct tn_column columns[TN_STORE_COLUMNS_MAX];
@@ -375,7 +376,7 @@ static void go_for(struct tn_activation *a, struct tn_units *units_give)
 
 /* ---- begin ---- */
 
-/* The scripts load; now they are to serve. */
+/* Called when the scripts are loaded: starts to make them the serving ones. */
 static void take_up(struct tn_activation *a, struct tn_units *units_give)
 {
     bool same = units_give == tn_serving_units(a->o->serving);
@@ -446,7 +447,7 @@ static void previewed_found(void *arg, struct tn_found *found, const struct tn_e
         try_files(a);
 }
 
-/* old: the files of a roll back, else NULL. */
+/* old: the files of the generation to which the wish rolls back; NULL: it is no roll back. */
 static void choose_files(struct tn_activation *a, const struct tn_fileset *old)
 {
     const struct tn_terms *terms = &a->o->terms;

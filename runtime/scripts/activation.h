@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* activation.h - one change of the serving scripts, from request to answer: the set is loaded
- * beside the loop, its tables are made, its files are written into the site folder, the store
- * records that it serves, this worker swaps, the other workers follow. Life: start; done is called
- * once, in a later turn, and the activation is gone.  Worker process.
- */
+/* activation.h - one change of the serving scripts, from request to answer. The activation loads
+ * the set of files beside the loop, makes its tables, writes its files into the site folder, and
+ * records in the store that the set serves. Then this worker uses the set, and the other workers
+ * follow. Life: start; done is called once, in a later turn, and the activation is freed. Worker
+ * process. */
 #ifndef TN_SCRIPTS_ACTIVATION_H
 #define TN_SCRIPTS_ACTIVATION_H
 
@@ -19,7 +19,7 @@ struct tn_activation_options {
     struct tn_loop *loop;
     const struct bind_env *env;
     struct tn_shared *shared;
-    int worker; /* number, from 1 */
+    int worker; /* number of this worker, from 1 */
     struct tn_serving *serving;
     struct tn_terms terms;
 };
@@ -30,41 +30,42 @@ struct tn_unit_swap {
     char generation[65]; /* "": the unit is gone */
     char previous[65];   /* "": it is new */
 };
-/* The lists are as long as there are units, which TN_LIMIT_SCRIPT_FILES bounds. */
+/* No list is longer than the number of units, which TN_LIMIT_SCRIPT_FILES bounds. */
 struct tn_activation_report {
     struct tn_unit_swap *changed;
     size_t changed_count, unchanged;
     struct tn_pins rolled_back;       /* units on older files than those of the site folder */
-    char set[65];                     /* hash over all files that serve */
+    char set[65];                     /* hash of all files that serve */
     int64_t took_ms, shadow_until_ms; /* 0: no shadow */
-    struct tn_err *faults;            /* all that is wrong with files that do not load */
+    struct tn_err *faults;            /* every fault of the files when they do not load */
     size_t faults_count;
-    bool shadow_left_out; /* it was asked for, but there is nothing to compare */
+    bool shadow_left_out; /* a shadow was asked for, but the scripts did not change */
 };
-/* report alone: the scripts serve. err: they do not, and nothing has changed; report has the
- * faults. Neither: another worker changed the scripts first, and the caller has to start again from
- * there. Both are borrowed for the call. */
+/* report without err: the scripts serve. err: the change failed and nothing has changed; report
+ * has the faults. Neither: another worker changed the scripts first, so the caller has to start
+ * a new activation from the set that serves now. report and err are borrowed for the call. */
 typedef void (*tn_activation_fn)(void *arg, const struct tn_activation_report *report,
                                  const struct tn_err *err);
 
-/* Borrows options, wish and edit until done.  version: of the store's word, up to which this worker
- * came along. */
+/* Borrows options, wish and edit until done. version: that of the stored serving set (active.h)
+ * which this worker serves. */
 struct tn_activation *tn_activation_start(const struct tn_activation_options *o, int64_t version,
                                           const struct tn_wish *wish, struct tn_edit *edit,
                                           tn_activation_fn done, void *arg);
-/* done is not called. Loaded scripts are dropped; a commit that was sent to the store is still
- * done. */
+/* Cancels: done will not be called. The loaded scripts are dropped. A commit that was sent to
+ * the store still takes effect. */
 void tn_activation_stop(struct tn_activation *a); /* NULL does nothing */
 
-/* ---- for a set that is loaded already (boot.c) ---- */
+/* ---- for a set that boot.c has loaded already ---- */
 
 struct tn_activation_given {
-    struct tn_active from;         /* what it replaces */
-    struct tn_units *units;        /* given; NULL: the activation ends with err */
-    struct tn_rollbacks rollbacks; /* given */
-    bool serves;                   /* the store says so: there is nothing to write */
+    struct tn_active from;         /* the serving set that this one replaces */
+    struct tn_units *units;        /* owned; NULL: the activation ends with err */
+    struct tn_rollbacks rollbacks; /* owned */
+    bool serves; /* the store says that this set serves already: nothing is written */
     struct tn_err err;
-    /* Called once when the store refuses the tables: returns other units, or NULL. May be NULL. */
+    /* Called once if the store refuses the tables: returns other units to use instead, or NULL.
+     * May be NULL. */
     struct tn_units *(*otherwise)(void *arg, const struct tn_err *refused);
     void *arg;
 };

@@ -28,7 +28,7 @@ struct tn_fileset *tn_asked_files(const struct tn_terms *t, const struct tn_wish
     return tn_pins_apply(pins, tn_units_files(tn_serving_units(t->serving)), site, out);
 }
 
-/* ---- may they be taken up? ---- */
+/* ---- may the files serve? ---- */
 
 enum { EXPECT_MIN = 8, HASH_LEN = 64 };
 
@@ -51,11 +51,11 @@ bool tn_asked_expected(const struct tn_terms *t, const struct tn_wish *wish,
             "the expected hash has %d to 64 digits of 0-9 and a-f: all of it, or its first ones",
             EXPECT_MIN);
     tn_fileset_hash(files, hash);
-    /* Another worker has loaded the files that this one wrote, so they serve already. */
+    /* Another worker has already loaded the files that this edit wrote, so they serve. */
     if (tn_edit_written(edit) && strcmp(hash, tn_serving_hash(t->serving)) == 0) return true;
     return strncmp(hash, expect, strlen(expect)) == 0 ||
            tn_fail(err, TN_E_conflict,
-                   "the site folder%s is not what was looked at: it is %.12s now",
+                   "the site folder%s is not the one with the expected hash: its hash is %.12s now",
                    tn_edit_pending(edit) ? " with these files" : "", hash);
 }
 

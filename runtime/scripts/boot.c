@@ -21,10 +21,10 @@ struct tn_boot {
     struct tn_fetch *fetch;
     struct tn_call *call;
     struct tn_pins pins;
-    struct tn_fileset *last; /* that served; NULL: why */
+    struct tn_fileset *last; /* the set that served last; NULL: `why` says why there is none */
     struct tn_err why;
     struct tn_fileset *files; /* of the site folder, until they are loaded */
-    char hash[65];            /* of them */
+    char hash[65];            /* hash of these files */
     struct tn_activation_given given;
     struct tn_activation *activation;
     tn_activation_fn done;
@@ -53,8 +53,8 @@ static void activate(struct tn_boot *b)
     b->activation = tn_activation_take(b->o, b->wish, b->edit, &b->given, ended, b);
 }
 
-/* Loads the set that served last, when the store refused the site folder's tables. NULL: nothing
- * has served, or that set does not load either. */
+/* Called when the site folder cannot be used: loads the set that served last. NULL: no set has
+ * served, or that one does not load either. */
 static struct tn_units *served_last(void *arg, const struct tn_err *refused)
 {
     const struct tn_boot *b = arg;
@@ -69,7 +69,8 @@ static struct tn_units *served_last(void *arg, const struct tn_err *refused)
 
 /* ---- the site folder ---- */
 
-/* A roll back that the refused files would end goes on. */
+/* Logs a refused unit. Its roll back stays in force, although the site folder has other files of
+ * the unit. */
 static void unit_refused(void *arg, const char *unit, const struct tn_err *fault)
 {
     struct tn_boot *b = arg;
@@ -79,8 +80,8 @@ static void unit_refused(void *arg, const char *unit, const struct tn_err *fault
     tn_script_log_fault(b->o->env->log, what, fault);
 }
 
-/* Loads the units that can be loaded, and of the others the files that served last (spare.h). Where
- * previews are required nobody has seen what that would do, so nothing is spared. */
+/* Loads the units that can be loaded; the others keep the files that served last (spare.h).
+ * Where previews are required nobody has previewed such a mixture, so this loads nothing. */
 static struct tn_units *spare(struct tn_boot *b)
 {
     const struct tn_activation_options *o = b->o;
@@ -122,7 +123,7 @@ static void previewed_found(void *arg, struct tn_found *found, const struct tn_e
                        tn_asked_previewed(&b->o->terms, b->wish, b->hash, seen, &b->given.err));
 }
 
-/* With the roll backs that hold. */
+/* Returns the site folder's files, with the roll backs that are still in force. */
 static struct tn_fileset *folder(struct tn_boot *b)
 {
     struct tn_activation_given *given = &b->given;
@@ -134,8 +135,8 @@ static struct tn_fileset *folder(struct tn_boot *b)
     return NULL;
 }
 
-/* With required previews a start, too, goes on with the scripts that served last until the changed
- * folder was previewed. */
+/* Where previews are required, a start as well keeps the scripts that served last until somebody
+ * has previewed the changed site folder. */
 static bool needs_preview(struct tn_boot *b)
 {
     const char *last = b->given.from.hash;

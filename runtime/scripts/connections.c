@@ -30,13 +30,13 @@ struct tn_connection {
     struct tn_unit *unit;
     struct tn_integration integration;
     struct bind_owner owner;
-    struct bind_context context; /* the isolate's */
-    char area[TN_HOST_SLOT];     /* and the isolate's name */
-    char *name;                  /* the integration's */
+    struct bind_context context; /* for the modules of the isolate */
+    char area[TN_HOST_SLOT];     /* name of the isolate, and area of its log lines */
+    char *name;                  /* name of the integration */
     struct tn_buf config;        /* JSON with defaults filled in */
     struct tn_isolate *isolate;
     struct tn_decl *adapter;
-    int run, health; /* refs */
+    int run, health; /* refs to functions */
     int64_t replaced_us;
     struct loaded *mappings;
 };
@@ -47,7 +47,7 @@ struct tn_connections {
     struct tn_map by_id;
     struct tn_rows *rows;       /* NULL: o.find */
     struct tn_loading *loading; /* all loads that are under way */
-    unsigned changes;           /* of units and integrations */
+    unsigned changes;           /* counts changes of units and integrations */
 };
 
 /* ---- one connection ---- */
@@ -191,7 +191,7 @@ static bool load_connection(struct tn_connection *c, struct tn_err *err)
     return load_module(c, err);
 }
 
-/* Takes the integration over. */
+/* Makes the connection and takes the integration over. */
 static struct tn_connection *connection_new(const struct bind_env *env, struct tn_unit *unit,
                                             struct tn_integration *i_give, struct tn_err *err)
 {
@@ -302,7 +302,8 @@ struct tn_connections *tn_connections_new(const struct tn_connections_options *o
     return c;
 }
 
-/* Lets the connection go; work that began with it keeps its reference to the end. */
+/* Gives up the reference of the table; work that began with the connection keeps its own
+ * reference until it ends. */
 static void let_go(void *connection)
 {
     struct tn_connection *c = connection;
@@ -320,7 +321,7 @@ void tn_connections_free(struct tn_connections *c)
     tn_free(c);
 }
 
-/* Finds a connection whose unit does not serve any more; NULL: there is none. */
+/* Returns the id of a connection whose unit no longer serves; NULL: there is none. */
 static const char *stale(const struct tn_connections *c)
 {
     const struct tn_map_entry *e;
@@ -380,7 +381,7 @@ static struct tn_unit *unit_of(struct tn_connections *c, const struct tn_integra
     return NULL;
 }
 
-/* Finds the connection that fits the integration as it is stored now; NULL: there is none. */
+/* Finds the connection that matches the integration as it is stored now; NULL: there is none. */
 static struct tn_connection *current(const struct tn_connections *all,
                                      const struct tn_integration *i, const struct tn_unit *unit)
 {
@@ -392,7 +393,8 @@ static struct tn_connection *current(const struct tn_connections *all,
     return is ? c : NULL;
 }
 
-/* Loading lets other code run, which may change anything; then the connection is not kept. */
+/* Puts a new connection into the table, unless something changed while it was loaded (loading
+ * lets other code run). It then serves its caller only. */
 static void keep(struct tn_connections *all, struct tn_connection *c, unsigned changes)
 {
     char key[TN_ID_LEN + 1];
@@ -447,9 +449,9 @@ enum { LOAD_TRIES = 8 };
 struct tn_loading {
     struct tn_loading *next, **link;
     struct tn_connections *all;
-    bool begun;                /* false: another loads the same integration */
-    struct tn_rows_call *call; /* for its row */
-    int asked;                 /* times */
+    bool begun;                /* false: another load of the same integration is under way */
+    struct tn_rows_call *call; /* reads the integration's row */
+    int asked;                 /* how often the row was asked for */
     struct tn_errand *errand;
     int64_t team;
     char *id, *operation;
@@ -459,8 +461,8 @@ struct tn_loading {
     struct tn_err err;
 };
 
-/* Is there nothing to load? A fault other than one of scripts is reported later, when the
- * connection is used. */
+/* True: nothing has to be loaded. Only faults of scripts are found here; the use of the
+ * connection reports any other fault. */
 static bool at_hand(const struct tn_loading *l)
 {
     struct tn_connections *all = l->all;
@@ -505,7 +507,7 @@ static bool same_integration(const struct tn_loading *a, const struct tn_loading
 static void read_row(struct tn_loading *l);
 static void loaded(void *arg);
 
-/* Loads an integration whose row is at hand. */
+/* Loads an integration whose row is in memory. */
 static void load_beside(struct tn_loading *l)
 {
     l->errand = tn_errand_start(l->all->o.env->host, load_it, loaded, l);
@@ -612,15 +614,15 @@ void tn_connections_forget(struct tn_connections *c)
     if (c->rows) tn_rows_forget(c->rows);
 }
 
-/* ---- is the other side there? ---- */
+/* ---- health ---- */
 
 struct tn_probe {
     struct tn_connections *all;
     int64_t team;
     char *id;
     int limit_ms;
-    struct tn_loading *loading;       /* NULL: it is loaded */
-    struct tn_connection *connection; /* NULL: not yet */
+    struct tn_loading *loading;       /* NULL: the connection is loaded */
+    struct tn_connection *connection; /* NULL until it is loaded */
     struct tn_task *task;
     tn_health_fn done; /* NULL: cancelled */
     void *arg;

@@ -102,7 +102,7 @@ static void read_auth(struct reading *r, int table, struct tn_auth *auth)
     lua_settop(L, value - 1);
 }
 
-/* Of auth, key names a config field. */
+/* Checks that the option key of auth names a declared config field. */
 static void check_auth_field(struct reading *r, const struct tn_adapter *a, const char *key,
                              const char *field)
 {
@@ -131,7 +131,7 @@ static void check_auth(struct reading *r, const struct tn_adapter *a)
 
 /* ---- operations ---- */
 
-/* "adopt" or "refuse", which is also what is meant by nothing. */
+/* Reads "adopt" or "refuse"; refuse is the default. */
 static bool read_adopt(struct reading *r, int table, const char *name)
 {
     const char *word = tn_decl_opt_text(r, table, "on_key_conflict");
@@ -143,7 +143,7 @@ static bool read_adopt(struct reading *r, int table, const char *name)
     return adopt;
 }
 
-/* Records are pulled; the word may be said. */
+/* Operations only pull records; a declaration may say so. */
 static void check_direction(struct reading *r, int table, const char *name)
 {
     const char *direction = tn_decl_opt_text(r, table, "direction");
@@ -202,7 +202,7 @@ static const struct tn_operation *read_operations(struct reading *r, int table)
 
 /* ---- webhooks ---- */
 
-/* A box, or a plain table. */
+/* Reads a tn.webhook or a plain table. */
 static const struct tn_webhook *read_webhook(struct reading *r, int index)
 {
     lua_State *L = r->L;
@@ -242,7 +242,7 @@ static void check_webhook_runs(struct reading *r, const struct tn_adapter *a)
     }
 }
 
-/* ---- all of it ---- */
+/* ---- the adapter ---- */
 
 void tn_decl_read_adapter(struct reading *r, int table)
 {

@@ -74,8 +74,8 @@ static void put_json(struct reading *r, int index, struct tn_jw *w, int depth, c
     tn_decl_fault(r, tn_decl_key_line(r, what), "'%s' cannot be %s", what, luaL_typename(L, index));
 }
 
-/* The buffer is memory of the C heap: what raises in between is freed with the box that holds it.
- */
+/* The buffer lies outside of Lua's memory. The box that holds it frees it even if code in
+ * between raises. */
 static int free_buf(lua_State *L)
 {
     tn_buf_clear(lua_touserdata(L, 1));
@@ -222,7 +222,8 @@ static size_t add_state(const char **states, size_t n, const char *name)
     return n;
 }
 
-/* Moves in a row of their own: what is neither a common key nor the initial state. */
+/* Reads the moves that stand in a table of their own: a key that is neither a common key of
+ * fields nor the initial state. */
 static struct tn_transition *read_moves(struct reading *r, int table)
 {
     lua_State *L = r->L;
@@ -255,7 +256,7 @@ static const char **all_states(struct reading *r, const struct tn_field *f)
     return states;
 }
 
-/* States besides the initial one that a new record may have. */
+/* Reads the other states, besides the initial one, that a new record may have. */
 static void read_first(struct reading *r, int table, struct tn_field *f)
 {
     if (!tn_decl_push(r, table, "first")) return;
@@ -349,7 +350,7 @@ static const char *fault_text(const struct tn_field *f, char *out, size_t room)
     return out;
 }
 
-/* The default is checked as a record would be. */
+/* Checks the default by the rules that hold for the field of a record. */
 static void check_default(struct reading *r, const struct tn_field *f)
 {
     struct tn_err err;

@@ -16,7 +16,8 @@ static const char *skip_blank(const char *p, const char *end)
     return p;
 }
 
-/* Does the key at p..p+n of the line stand where a key can: key =, ["key"] =, 'name' of a field? */
+/* Does the name at p..p+n of the line stand where a key can stand: key =, ["key"] =, or as the
+ * 'name' of a field? */
 static bool is_key(const char *line, const char *p, size_t n, const char *end)
 {
     const char *after = p + n;

@@ -122,13 +122,15 @@ void tn_decl_refuse_vain(struct reading *r, const char *what, const char *word)
                       instead);
 }
 
-/* A table that is checked: its kind, which words go by, and how messages call it. */
+/* A table that is checked: what it is, by what name the table of words without effect
+ * (not_yet.h) knows it, and what messages call it. */
 struct checked {
     const struct key *keys;
     const char *what, *name;
 };
 
-/* Not inside the name: a key that is no text is shown as Lua shows it. */
+/* Raises for a key that the table does not take. The key may be no text; the message then shows
+ * it as Lua prints it. */
 static _Noreturn void unknown_key(struct reading *r, const struct checked *c, const char *name)
 {
     const struct key *keys = c->keys;
@@ -170,7 +172,7 @@ static void check_key(struct reading *r, const struct checked *c, int value)
                   tn_decl_type(L, value));
 }
 
-/* Faults are reported in the order of lines: the first key of the file, not of the hash table. */
+/* Reports the fault that stands first in the file: the order of keys in a Lua table is random. */
 static void check_in_order(struct reading *r, int table, const struct checked *c)
 {
     const struct key *keys = c->keys;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* decl_read.h - the words in which declarations are read; for decl*.c alone.
- * A reader runs inside tn_isolate_protect: faults are raised, memory is the declaration's arena. */
+/* decl_read.h - functions with which decl*.c, and no other file, read declarations.
+ * A reader runs inside tn_isolate_protect. It raises faults and allocates in the declaration's
+ * arena. */
 #ifndef TN_SCRIPTS_DECL_READ_H
 #define TN_SCRIPTS_DECL_READ_H
 
 #include "script/box.h"
 #include "scripts/declared.h"
 
-struct owner { /* decl first: a declaration is one of these */
+struct owner { /* decl comes first: every declaration is one of these */
     struct tn_decl decl;
     struct tn_arena arena;
     int *refs;
@@ -17,39 +18,42 @@ struct owner { /* decl first: a declaration is one of these */
 struct reading {
     lua_State *L;
     const char *file;
-    int line; /* of what is being read: where its keys begin */
+    int line; /* where the table that is being read begins */
     struct owner *out;
 };
 
 enum { D_TEXT = 1, D_INT = 2, D_BOOL = 4, D_FUNCTION = 8, D_TABLE = 16, D_BOX = 32, D_ANY = 64 };
-/* A key that a table takes.  Names "#" (values without keys) and "#any" (all other keys) permit. */
+/* A key that a table takes. The name "#" permits values without keys, "#any" permits all other
+ * keys. */
 struct key {
     const char *name;
     unsigned types;
     bool required;
 };
 
-/* Raises the first fault in the order of lines.  table: absolute stack index; what: "tn.adapter".
- */
+/* Checks a table against its keys; raises the fault that stands first in the file. table:
+ * absolute stack index; what: how messages call the table ("tn.adapter"). */
 void tn_decl_check(struct reading *r, int table, const struct key *keys, const char *what);
-/* The same of a table that has a name of its own: "sync_items", which is an "operation". */
+/* The same for a table that has a name of its own: "sync_items", which is an "operation". */
 void tn_decl_check_named(struct reading *r, int table, const struct key *keys, const char *what,
                          const char *name);
-/* Raises when word has no effect there in this version (not_yet.h). */
+/* Raises when word has no effect in this version (not_yet.h). */
 void tn_decl_refuse_vain(struct reading *r, const char *what, const char *word);
-/* Raises a fault of this file and line. */
+/* Raises a fault with the declaration's file and this line. */
 _Noreturn void tn_decl_fault(struct reading *r, int line, const char *fmt, ...) TN_PRINTF(3, 4);
-/* "a text", "a function": what a value is, in words. */
+/* Describes the type of a value for a message: "a text", "a function". */
 const char *tn_decl_type(lua_State *L, int index);
-/* The line where key is given, from r->line on. */
+/* The line on which key is given, searched from r->line on. */
 int tn_decl_key_line(struct reading *r, const char *key);
 
-const char *tn_decl_text(struct reading *r, int index);        /* copied */
-void *tn_decl_array(struct reading *r, size_t n, size_t size); /* zeroed, one more at the end */
-int tn_decl_ref(struct reading *r, int index);                 /* released with the declaration */
+const char *tn_decl_text(struct reading *r, int index); /* copied */
+void *tn_decl_array(struct reading *r, size_t n,
+                    size_t size);              /* zeroed, with one more element at the end */
+int tn_decl_ref(struct reading *r, int index); /* released with the declaration */
 
-/* Fields of the table that has been checked. */
-bool tn_decl_push(struct reading *r, int table, const char *key); /* false: none, none pushed */
+/* Read members of a table that tn_decl_check has checked. */
+bool tn_decl_push(struct reading *r, int table,
+                  const char *key); /* false: the key is missing, nothing is pushed */
 const char *tn_decl_opt_text(struct reading *r, int table, const char *key); /* NULL: none */
 int tn_decl_opt_ref(struct reading *r, int table, const char *key);          /* LUA_NOREF: none */
 const char *const *tn_decl_texts(struct reading *r, int table, const char *what);
@@ -58,7 +62,7 @@ size_t tn_decl_count(lua_State *L, int table); /* of all keys */
 
 /* decl_field.c: a list of fields; *n gets their number. */
 const struct tn_field *tn_decl_fields(struct reading *r, int table, const char *what, size_t *n);
-/* The JSON of the value at index; raises when it has none. */
+/* The value at index as JSON; raises when it has no JSON form. */
 const char *tn_decl_json(struct reading *r, int index, const char *what);
 
 void tn_decl_read_adapter(struct reading *r, int table);

@@ -22,7 +22,7 @@ static const struct key list_keys[] = {{"filter", D_TABLE, false},
 static const struct key page_keys[] = {
     {"max", D_INT, false}, {"#", D_INT, false}, {NULL, 0, false}};
 
-/* Names of fields that have to be declared; the system's own are known everywhere. */
+/* Checks that the names are those of declared fields or of system fields (tn_is_system_field). */
 static void check_names(struct reading *r, const struct tn_entity *a, const char *const *names,
                         const char *what)
 {

@@ -108,7 +108,8 @@ void tn_decl_read_surface(struct reading *r, int table)
 
 /* ---- rules ---- */
 
-/* Each event meets all of them in C, where no clock is asked. */
+/* Bounds the patterns, because C compares each event with all of them and no CPU budget applies
+ * there. */
 static void check_patterns(struct reading *r, int line, const char *const *patterns)
 {
     size_t n = 0;

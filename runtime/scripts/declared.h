@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* declared.h - what script files declare, as plain structs: whoever works with an adapter or a
- * resource needs no Lua.  decl.h loads them. */
+/* declared.h - the declarations of script files as plain structs, so that code which works with
+ * an adapter or a resource needs no Lua. decl.h loads them. */
 #ifndef TN_SCRIPTS_DECLARED_H
 #define TN_SCRIPTS_DECLARED_H
 
@@ -21,28 +21,30 @@ struct tn_pair {
     const char *key, *value;
 };
 
-/* Functions are refs into the isolate for tn_isolate_call and tn_task_start; LUA_NOREF: none. */
+/* A function is a ref into the isolate for tn_isolate_call and tn_task_start; LUA_NOREF: there
+ * is none. */
 struct tn_operation {
     const char *name;               /* "sync_items" */
     const char *title;              /* NULL: none */
     const char *entity;             /* "item" */
     const char *mapping;            /* "oracle_fusion/item"; NULL: none */
     bool adopt;                     /* on_key_conflict */
-    const struct tn_field *filters; /* that a run may be given */
+    const struct tn_field *filters; /* parameters that a run may get */
     size_t n_filters;
     int run; /* ref */
     int line;
 };
 struct tn_auth {
-    const char *kind;              /* "none", "basic", "bearer", "api_key", ... */
-    const struct tn_pair *options; /* its texts: names of config fields; key NULL ends */
-    const char *const *of;         /* std.session: config fields of who logs in; NULL: none */
-    int line;                      /* functions of it are read in Lua */
+    const char *kind; /* "none", "basic", "bearer", "api_key", ... */
+    const struct tn_pair
+        *options;          /* texts among its options: names of config fields; key NULL ends */
+    const char *const *of; /* std.session: config fields that identify the log-in; NULL: none */
+    int line;              /* the line for faults of its functions, which Lua reads */
 };
 struct tn_webhook {
-    const char *signature;      /* header with the signature; NULL: unsigned */
-    const char *secret;         /* config field with its key; NULL: none */
-    const char *type;           /* member of the body; NULL: one of the usual */
+    const char *signature; /* header with the signature; NULL: unsigned */
+    const char *secret;    /* config field that holds the key of the signature; NULL: none */
+    const char *type;      /* member of the body that holds the event type; NULL: a usual one */
     const struct tn_pair *runs; /* event type -> operation; NULL: none; key NULL ends */
     int line;
 };
@@ -50,7 +52,7 @@ struct tn_adapter {
     const char *title;
     const char *type;              /* "ERP", "PLM", ...; NULL: none */
     const char *base;              /* config field with the base address; NULL: none */
-    const struct tn_field *fields; /* of its config */
+    const struct tn_field *fields; /* fields of its config */
     size_t n_fields;
     struct tn_auth auth;
     int health;                            /* ref */
@@ -64,13 +66,13 @@ struct tn_surface_route {
 };
 struct tn_surface {
     const char *title;
-    const char *path;                      /* prefix of all routes; "" or "/..." */
+    const char *path;                      /* begins the path of each route; "" or "/..." */
     const struct tn_surface_route *routes; /* method NULL ends */
 };
 struct tn_rule {
     const char *title;
-    const char *const *events; /* event names it runs on; NULL ends */
-    const char *once;          /* path of the id that makes it run once; NULL: none */
+    const char *const *events; /* names of events on which it runs; NULL ends */
+    const char *once;          /* path of the id for which it runs only once; NULL: none */
     const char *when_json;     /* "{}" without conditions */
     struct tn_backoff retry;   /* pauses between tries */
     int run;                   /* ref */
@@ -82,7 +84,7 @@ struct tn_decl {
     const char *name; /* "oracle_ebs" */
     int line;
     struct tn_isolate *isolate;
-    int ref; /* the declaration as a Lua value: fields by index */
+    int ref; /* ref to the declaration as a Lua value, in which fields stand by index */
     union {
         struct tn_adapter adapter;
         struct tn_entity resource;

@@ -7,9 +7,9 @@
 #include "scripts/shipped.h"
 #include "scripts/site.h"
 
-/* A file of the wish in the site folder. */
+/* A file that the wish writes or removes in the site folder. */
 struct place {
-    char *before; /* what the folder had; NULL: nothing */
+    char *before; /* the text before the edit; NULL: there was no file */
     size_t n;
     bool done;
 };
@@ -18,7 +18,7 @@ struct tn_edit {
     const char *site;
     struct tn_log *log;
     const struct tn_wish *wish;
-    struct place *places; /* one a file */
+    struct place *places; /* one for each file */
     bool written;
 };
 
@@ -38,7 +38,7 @@ void tn_edit_free(struct tn_edit *e)
     tn_free(e);
 }
 
-/* ---- the set with them ---- */
+/* ---- the set with the changed files ---- */
 
 static struct tn_fileset *with_file(const struct tn_fileset *own, const struct tn_wish_file *f,
                                     struct tn_err *err)
@@ -127,7 +127,7 @@ struct tn_fileset *tn_edit_site(const struct tn_edit *e, struct tn_err *err)
     return NULL;
 }
 
-/* ---- into the folder and out again ---- */
+/* ---- writing the files and putting them back ---- */
 
 static bool put(const struct tn_edit *e, const char *path, struct tn_str text, struct tn_err *err)
 {
@@ -154,18 +154,20 @@ bool tn_edit_write(struct tn_edit *e, struct tn_err *err)
     bool ok;
     if (!tn_edit_pending(e)) return true;
     own = tn_fileset_read(e->site, err);
-    ok = own && is_based_on(e->wish, own, err); /* it may have been changed while it was loaded */
+    ok = own &&
+         is_based_on(e->wish, own, err); /* the folder may have changed while the set loaded */
     for (size_t i = 0; ok && i < e->wish->count; i++) ok = write_file(e, i, own, err);
     tn_fileset_unref(own);
     e->written = ok;
     return ok;
 }
 
-/* Does the folder still have the text that this edit wrote? A later text of somebody else stays. */
+/* Does the folder still have the text that this edit wrote? A text that somebody wrote later
+ * must stay. */
 static bool is_ours(const struct tn_fileset *own, const struct tn_wish_file *f)
 {
     const struct tn_file *now = own ? tn_fileset_find(own, tn_str(f->path)) : NULL;
-    if (!own) return true; /* the folder cannot be read; then the old text is put back */
+    if (!own) return true; /* the folder cannot be read, so the old text is put back */
     return now ? f->text.p && tn_str_eq(now->text, f->text) : !f->text.p;
 }
 

@@ -52,7 +52,7 @@ static void add_ref(struct tn_fileset *f, struct entry *e)
     add(f, e);
 }
 
-/* text is taken over unless borrowed. */
+/* Takes text over, unless it is borrowed. */
 static struct entry *entry_new(const char *path, struct tn_str text, bool borrowed)
 {
     struct entry *e = TN_NEW(struct entry);
@@ -251,7 +251,7 @@ void tn_fileset_hash(const struct tn_fileset *f, char hex[65])
 struct reading {
     struct tn_fileset *f;
     struct tn_err *err;
-    char path[PATH_MAX_LEN + 1]; /* of the file or folder at hand, relative to the site */
+    char path[PATH_MAX_LEN + 1]; /* path of the current file or folder below the site folder */
 };
 
 static bool refuse(struct reading *r, enum tn_kind kind, const char *why)
@@ -272,7 +272,8 @@ static bool same_state(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* Reads size bytes and finds the end after them; false: shorter, longer or failed. */
+/* Reads exactly size bytes, after which the file has to end. False: it is shorter or longer, or
+ * reading failed. */
 static bool read_exact(int fd, char *p, size_t size)
 {
     size_t got = 0;
@@ -286,7 +287,8 @@ static bool read_exact(int fd, char *p, size_t size)
     return pread(fd, &beyond, 1, (off_t)size) == 0;
 }
 
-/* An editor may be writing the file, so its state before and after reading has to be the same. */
+/* Reads a file that an editor may be writing: its size and times have to be the same before and
+ * after reading. */
 static bool read_stable(struct reading *r, int fd, struct tn_str *out)
 {
     for (int try = 0; try < READ_TRIES; try++) {
@@ -372,7 +374,7 @@ static bool read_entry(struct reading *r, int dir, const char *name, int depth)
     return read_file(r, dir, name);
 }
 
-/* Takes fd.  r->path is the folder's own path and is so again afterwards. */
+/* Takes fd over. r->path is the folder's own path, before and after the call. */
 static bool read_folder(struct reading *r, int fd, int depth)
 {
     size_t base = strlen(r->path);
@@ -435,7 +437,8 @@ void tn_fileset_pack(const struct tn_fileset *f, struct tn_buf *out)
     }
 }
 
-/* Of a unit that is pinned or refused, "surfaces:plm": what may be plain in it. */
+/* Reads the unit of a path "pinned/<unit>/..." or "refused/<unit>". A unit's name may have ':'
+ * ("surfaces:plm"), which no other part of a path may have. */
 static const char *unit_name(const char *part, struct tn_str path)
 {
     static const char surface[] = "surfaces:";

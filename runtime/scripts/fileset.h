@@ -18,30 +18,32 @@ struct tn_file {
     struct tn_str text; /* a NUL follows */
 };
 
-/* Makes a set of a table in the program. Its texts are borrowed and live as long as the program. */
+/* Makes a set from a table that is compiled into the program. Borrows its texts, which live as
+ * long as the program. */
 struct tn_fileset *tn_fileset_embedded(const struct tn_embedded *table);
-/* Reads the folders scripts, mappings and stdlib in folder (each may be missing): regular files
- * named
- * *.lua; names that begin with '.' are passed over.  Refused, with the path in err: symbolic links,
- * a file over TN_LIMIT_SCRIPT_FILE, more than TN_LIMIT_SCRIPT_FILES, text that is no UTF-8, a file
- * that changed while it was read (twice in a row). */
+/* Reads the regular files named *.lua in the folders scripts, mappings and stdlib of folder
+ * (each may be missing). Skips names that begin with '.'. Refuses, with the path in err:
+ * symbolic links, a file over TN_LIMIT_SCRIPT_FILE, more than TN_LIMIT_SCRIPT_FILES files, text
+ * that is not UTF-8, and a file that changes each time while it is read. */
 TN_MUST_CHECK struct tn_fileset *tn_fileset_read(const char *folder, struct tn_err *err);
-/* Makes a set of all files of both; where both have a path, the file of `over` counts. over may be
- * NULL. */
+/* Makes a set of all files of both sets; where both have a path, it takes the file of `over`.
+ * over may be NULL. */
 struct tn_fileset *tn_fileset_over(const struct tn_fileset *under, const struct tn_fileset *over);
 /* Makes a set of the files of f whose entry in wanted (one per file, in order) is true. */
 struct tn_fileset *tn_fileset_pick(const struct tn_fileset *f, const bool *wanted);
 
-/* The files whose path begins with prefix, under the rest of it; all but the one of this name or,
- * if it ends with '/', those below it; all of them with prefix before their path. */
+/* Each makes a set. below: the files whose path begins with prefix, with that prefix cut off.
+ * without: all files but the one of this name or, if the name ends with '/', those below it.
+ * moved: all files, with prefix put before their paths. */
 struct tn_fileset *tn_fileset_below(const struct tn_fileset *f, const char *prefix);
 struct tn_fileset *tn_fileset_without(const struct tn_fileset *f, const char *name);
 struct tn_fileset *tn_fileset_moved(const struct tn_fileset *f, const char *prefix);
-/* One file, by the rules of tn_fileset_read: the path is below scripts, mappings or stdlib. */
+/* Makes a set of one file, which has to keep the rules of tn_fileset_read: its path is below
+ * scripts, mappings or stdlib. */
 TN_MUST_CHECK struct tn_fileset *tn_fileset_one(const char *path, struct tn_str text,
                                                 struct tn_err *err);
 
-/* One file of Tenon's own, which no folder has. */
+/* Makes a set of one file that Tenon itself writes and that stands in no folder. */
 struct tn_fileset *tn_fileset_note(const char *path, struct tn_str text);
 
 struct tn_fileset *tn_fileset_ref(struct tn_fileset *f);
@@ -50,9 +52,10 @@ void tn_fileset_unref(struct tn_fileset *f); /* NULL does nothing */
 size_t tn_fileset_count(const struct tn_fileset *f);
 const struct tn_file *tn_fileset_at(const struct tn_fileset *f, size_t i);
 const struct tn_file *tn_fileset_find(const struct tn_fileset *f, struct tn_str path); /* or NULL */
-/* SHA-256 in hex of one text. */
+/* Writes the SHA-256 of one text in hex. */
 void tn_file_hash(struct tn_str text, char hex[65]);
-/* SHA-256 in hex over the sorted list of paths and texts: the name of this content. */
+/* Writes the SHA-256, in hex, over the sorted paths with their texts. This hash identifies the
+ * set. */
 void tn_fileset_hash(const struct tn_fileset *f, char hex[65]);
 
 /* Writes the set as bytes for the store, and reads it back; unpack checks every length and path. */

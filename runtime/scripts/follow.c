@@ -10,7 +10,9 @@
 #include "scripts/script_log.h"
 #include "store/read.h"
 
-enum { TRY_AGAIN_MS = 5000 }; /* the set that did not load, perhaps for lack of memory */
+enum {
+    TRY_AGAIN_MS = 5000
+}; /* a set may fail to load only for lack of memory, so it is tried again */
 
 /* A set that is being loaded. */
 struct step {
@@ -28,12 +30,12 @@ struct tn_follow {
     struct tn_serving *serving;
     tn_follow_fn done;
     void *arg;
-    struct tn_call *call;       /* that reads the store's word */
-    bool again;                 /* it may have changed since that was asked */
-    int64_t version;            /* of it */
+    struct tn_call *call;       /* reads the stored serving set (active.h) */
+    bool again;                 /* the stored value may have changed since the question was sent */
+    int64_t version;            /* version of the stored value when it was last read */
     struct step *step;          /* NULL: none is under way */
     char refused[65];           /* the set that does not load in this worker */
-    struct tn_timer *try_again; /* when it is tried again */
+    struct tn_timer *try_again; /* runs out when the refused set is tried again */
 };
 
 static void step_free(struct step *s)
@@ -95,7 +97,7 @@ static void come_along(struct tn_follow *f, const struct tn_active *now)
     s->fetch = tn_library_set(f->env->store, now->hash, fetched, s);
 }
 
-/* False: there is nothing to load. */
+/* Starts to load the set that now serves. False: there is nothing to load. */
 static bool take_word(struct tn_follow *f, const struct tn_active *now)
 {
     f->version = now->version;

@@ -8,7 +8,7 @@ struct tn_grounding {
     struct tn_store *store;
     struct tn_call *call;
     struct tn_ground ground;
-    bool begun; /* the word is read */
+    bool begun; /* the serving set was read */
     tn_ground_fn done;
     void *arg;
 };
@@ -49,7 +49,7 @@ static void found_it(void *arg, struct tn_found *found, const struct tn_err *err
         grounding_end(g, err);
 }
 
-/* The word and the first page of pins are of one state: they change in one commit. */
+/* Reads the serving set and the first page of pins in one read, because one commit changes both. */
 static void ask(struct tn_grounding *g)
 {
     static const struct tn_read_options one = {.one_snapshot = true};

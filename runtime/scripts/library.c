@@ -14,9 +14,10 @@ const char tn_library_space[] = "scripts";
 
 /* ---- keeping ---- */
 
-/* The same walk asks and then adds: the questions are in the order of what is added. */
+/* The same walk over the files runs twice: first to ask what the store has, then to add what it
+ * lacks. So question i and addition i are about the same text or list. */
 struct keeping {
-    struct tn_read *read; /* NULL: it adds */
+    struct tn_read *read; /* NULL: this is the second walk, which adds */
     struct tn_commit *commit;
     const struct tn_found *found;
     size_t question;
@@ -38,7 +39,7 @@ static bool keep(struct keeping *k, const char *key, struct tn_str value, struct
     return false;
 }
 
-/* One line a file: hash, blank, path. */
+/* Keeps the list of a set's files: a line for each, with hash, blank and path. */
 static bool keep_list(struct keeping *k, const char *key, const struct tn_fileset *files,
                       struct tn_err *err)
 {
@@ -98,9 +99,9 @@ bool tn_library_keep(struct tn_commit *commit, const struct tn_units *units,
 struct tn_fetch {
     struct tn_store *store;
     struct tn_call *call;
-    char unit[TN_UNIT_NAME], start[HASH_HEX + 1]; /* unit "": a set */
+    char unit[TN_UNIT_NAME], start[HASH_HEX + 1]; /* unit "": a whole set is fetched */
     size_t start_length;
-    struct tn_found *list; /* whose lines name the texts */
+    struct tn_found *list; /* the answer in which the names of the texts stand */
     struct tn_str lines;
     tn_fetch_fn done;
     void *arg;
@@ -190,7 +191,7 @@ static void fetch_texts(struct tn_fetch *f)
     f->call = tn_store_read(f->store, read, NULL, texts_found, f);
 }
 
-/* The one generation whose name begins so. */
+/* Is there exactly one generation whose name begins with f->start? */
 static bool only_one(const struct tn_fetch *f, const struct tn_found *found, struct tn_err *err)
 {
     size_t skip = strlen("unit/") + strlen(f->unit) + 1, n = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* load_faults.h - collects the faults of a set of files that is being loaded: the first fault, or
- * all. Life: the caller fills it in; add any number of times. */
+/* load_faults.h - collects the faults of a set of files while the set is loaded: only the first
+ * fault, or all. Life: the caller fills it in; add any number of times. */
 #ifndef TN_SCRIPTS_LOAD_FAULTS_H
 #define TN_SCRIPTS_LOAD_FAULTS_H
 
@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 
-/* Gets each fault, in the order of files. */
+/* Called with each fault, in the order of the files. */
 typedef void (*tn_fault_fn)(void *arg, const struct tn_err *fault);
 
 struct tn_load_faults {

@@ -94,7 +94,7 @@ static void generation_of(const struct tn_fileset *all, const char *unit, char h
     tn_fileset_unref(files);
 }
 
-/* Puts the unit's files under its pin, over all files. */
+/* Adds the unit's files to the set, below the path of its pin. */
 static struct tn_fileset *with_pinned(const struct tn_fileset *all, const char *unit,
                                       const struct tn_fileset *files)
 {
@@ -113,8 +113,8 @@ static void hold(struct tn_rollbacks *out, const struct tn_pin *pin, const struc
     tn_fileset_hash(files, held->generation);
 }
 
-/* True for a pin of an older release, in which surfaces were a part of core: it holds for them,
- * too. */
+/* True: the pin was made from these files of the unit. A pin of an older release was made from a
+ * core that held the surfaces too, so it is also compared with such a core. */
 static bool is_as_then(const struct tn_fileset *site, const struct tn_pin *pin)
 {
     char now[65] = "";
@@ -159,7 +159,7 @@ struct tn_fileset *tn_pins_roll_back(const struct tn_fileset *serving,
     struct tn_fileset *base = tn_refused_drop(tn_fileset_without(serving, below), unit), *all;
     generation_of(base, unit, now);
     tn_fileset_hash(old, wanted);
-    if (strcmp(now, wanted) == 0) return base; /* the set without any pin */
+    if (strcmp(now, wanted) == 0) return base; /* these are the newest files, so no pin is needed */
     generation_of(site ? site : base, unit, pin->site);
     hold(out, pin, old);
     all = with_pinned(base, unit, old);

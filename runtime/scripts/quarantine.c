@@ -19,14 +19,16 @@ struct tn_quarantine {
     const struct bind_env *env;
     struct tn_shared *shared;
     int worker;
-    struct tn_map unnoted; /* isolates for which the shared page has no room */
+    struct tn_map unnoted; /* isolates that the full shared page cannot list */
 };
 
-static const char of_integration[] = "integrations:"; /* and its name (connections.c) */
+static const char of_integration[] =
+    "integrations:"; /* the integration's name follows (connections.c) */
 
-/* ---- who ---- */
+/* ---- is it in quarantine? ---- */
 
-/* Holds back an isolate in this worker alone while the shared page has no room for it. */
+/* True for an isolate that the shared page lists, and for one that only this worker holds back
+ * because the page is full. */
 bool tn_quarantine_holds(const struct tn_quarantine *q, const char *isolate)
 {
     return tn_shared_quarantined(q->shared, isolate) ||
@@ -52,15 +54,15 @@ bool tn_quarantine_integration_may_run(const struct tn_quarantine *q,
     return tn_quarantine_may_run(q, isolate, "integration", i->name, err);
 }
 
-/* ---- that it is said ---- */
+/* ---- events ---- */
 
-/* One quarantine whose events are being committed; it may outlive the struct tn_quarantine. */
+/* The events of one quarantine on their way to the store; may outlive the struct tn_quarantine. */
 struct telling {
     const struct bind_env *env;
     struct tn_shared *shared;
     int worker, place;
     char isolate[TN_UNIT_NAME];
-    const char *name; /* in it */
+    const char *name; /* the integration's name, inside isolate */
     struct tn_buf data;
 };
 
@@ -99,7 +101,8 @@ static void write_events(struct telling *t, struct tn_commit *commit_give, bool 
     told(t, NULL, ok ? NULL : err);
 }
 
-/* A name that nobody bears any more is in quarantine no more. */
+/* Writes an event for each integration of this name. If none has the name any more, its
+ * quarantine ends. */
 static void named_found(void *arg, struct tn_found *found, const struct tn_err *err)
 {
     struct telling *t = arg;
@@ -120,7 +123,8 @@ static void named_found(void *arg, struct tn_found *found, const struct tn_err *
     write_events(t, commit, ok, &why);
 }
 
-/* The name of the isolate tells the integration, but not its team. */
+/* Looks for the integration in all teams: the isolate's name holds the integration's name, but
+ * not its team. */
 static void tell_of_integration(struct telling *t)
 {
     struct tn_str name = tn_str(t->name);
@@ -178,21 +182,21 @@ void tn_quarantine_tell(struct tn_quarantine *q)
 static void put_in(struct tn_quarantine *q, const char *isolate, const char *unit)
 {
     static const char why[] =
-        "its scripts overran their budget three times in a row; mend them and "
+        "its scripts overran their budget three times in a row; correct them and "
         "reload, or release it (docs/how-to/change-scripts-safely.md)";
     if (tn_shared_overran(q->shared, isolate, unit)) {
         tn_log(q->env->log, TN_LOG_error, "scripts", "%s is in quarantine: %s", isolate, why);
     } else if (!tn_shared_quarantined(q->shared, isolate)) {
         tn_map_put(&q->unnoted, tn_str(isolate), q);
         tn_log(q->env->log, TN_LOG_error, "scripts",
-               "%s is in quarantine in this worker alone, as there is no room for more: %s",
+               "%s is in quarantine in this worker alone, because the shared list is full: %s",
                isolate, why);
     }
     tell_all(q);
 }
 
-/* Isolates of integrations and of the rules can be spent; the context of their modules names the
- * owner. */
+/* Called when an isolate of an integration or of the rules has overrun its budget several times
+ * in a row; the context of its modules tells which. */
 static void on_spent(void *arg, struct tn_isolate *iso)
 {
     struct tn_quarantine *q = arg;

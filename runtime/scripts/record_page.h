@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* record_page.h - makes a page of JSON from an answer in another format, or from records that a
- * script built.  Life: new; rows and bad ones in any order; end; free. */
+/* record_page.h - makes a page of JSON records (sync/source.h) from an answer in another format,
+ * or from records that a script built. Life: new; rows and bad records in any order; end; free. */
 #ifndef TN_SCRIPTS_RECORD_PAGE_H
 #define TN_SCRIPTS_RECORD_PAGE_H
 
@@ -18,7 +18,8 @@ struct record_page {
     size_t bad_count, bad_room;
 };
 
-/* number: of the page in its answer, so that no two pages of one answer are the same text. */
+/* number: counts the pages of one answer. It stands in the text, so that no two of these pages
+ * are equal. */
 struct record_page *record_page_new(size_t number);
 void record_page_free(struct record_page *p); /* NULL does nothing */
 /* The buffer to which the caller appends the next record's JSON. */

@@ -14,7 +14,7 @@ static void note_path(const char *unit, char path[NOTE_MAX])
     snprintf(path, NOTE_MAX, "%s%.*s%s", folder, TN_UNIT_NAME - 1, unit, suffix);
 }
 
-/* ---- reading: "<file>\n<line>\n<sentence>" ---- */
+/* ---- reading the note: "<file>\n<line>\n<sentence>" ---- */
 
 static void read_note(const struct tn_fileset *all, const struct tn_file *note,
                       struct tn_refused *out)
@@ -56,7 +56,7 @@ bool tn_refused_why(const struct tn_fileset *all, struct tn_str unit, struct tn_
     return false;
 }
 
-/* ---- making ---- */
+/* ---- making the set ---- */
 
 static struct tn_fileset *over_give(struct tn_fileset *under_give, struct tn_fileset *over_give)
 {
@@ -80,7 +80,7 @@ static bool has_own(const struct tn_fileset *files, const char *unit)
     return false;
 }
 
-/* all without what the unit declares and maps with, pinned or not. */
+/* Makes the set all_give without the files that only this unit uses, pinned or not. */
 static struct tn_fileset *without_unit(struct tn_fileset *all_give, const char *unit)
 {
     size_t n = tn_fileset_count(all_give);

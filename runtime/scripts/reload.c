@@ -6,7 +6,7 @@
 #include "scripts/boot.h"
 #include "scripts/follow.h"
 
-/* A change that was asked for. */
+/* A change that a caller asked for, waiting or under way. */
 struct asked {
     struct asked *next;
     struct tn_wish *wish;
@@ -19,8 +19,8 @@ struct tn_reload {
     struct tn_activation_options o;
     struct tn_follow *follow;
     struct asked *waiting;
-    struct asked *asked;             /* that is under way; NULL: none */
-    struct tn_activation *under_way; /* of it */
+    struct asked *asked;             /* the one under way; NULL: none */
+    struct tn_activation *under_way; /* the activation of `asked` */
     struct tn_boot *boot;
     void (*rest)(void *arg);
     void *arg;
@@ -46,7 +46,8 @@ static void asked_free(struct asked *a)
 
 static void go_on(void *arg);
 
-/* A change that another worker overtook begins again, before those that wait. */
+/* Ends a change. A change that another worker overtook is put before those that wait, to begin
+ * again. */
 static void ended(void *arg, const struct tn_activation_report *report, const struct tn_err *err)
 {
     struct tn_reload *r = arg;
@@ -64,7 +65,7 @@ static void ended(void *arg, const struct tn_activation_report *report, const st
     tn_loop_defer(r->o.loop, go_on, r);
 }
 
-/* A change begins from the set that the store says serves. */
+/* Every change begins from the set that the store names, so this worker follows first. */
 static void go_on(void *arg)
 {
     struct tn_reload *r = arg;
@@ -74,7 +75,7 @@ static void go_on(void *arg)
 static void followed(void *arg, bool more)
 {
     struct tn_reload *r = arg;
-    if (r->asked) return; /* it looks again behind that */
+    if (r->asked) return; /* the end of that change looks again */
     if (more) {
         go_on(r);
         return;

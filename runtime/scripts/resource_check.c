@@ -11,7 +11,8 @@ enum { NAMES = 200 };
 
 /* ---- fields ---- */
 
-/* Names that a resource may not use: members of every record, and parameters of lists. */
+/* Is the name one that a resource must not use: a member of every record or, for a filter, a
+ * parameter of every list? */
 static bool is_reserved(const char *name, bool filter)
 {
     static const char *const names[] = {"id",   "createdAt", "updatedAt", "version",
@@ -57,7 +58,7 @@ static bool field_fits(const struct tn_entity *r, size_t i, struct tn_err *err)
     return true;
 }
 
-/* ---- words whose meaning lies outside of the field ---- */
+/* ---- words that concern more than the field ---- */
 
 struct all {
     const struct tn_decl *const *v;
@@ -80,7 +81,8 @@ static bool ref_fits(const struct all *all, const struct tn_field *f, struct tn_
                    f->ref, tn_did_you_mean(tn_str(f->ref), names).text);
 }
 
-/* *at gets the first field at fault, of these or inside of one. */
+/* Checks the words ref and secret of the fields and of the fields inside them. False: *at is the
+ * first field at fault. */
 static bool words_fit(const struct all *all, const struct tn_field *fields, size_t n, bool inside,
                       const struct tn_field **at, struct tn_err *err)
 {
@@ -130,7 +132,7 @@ static bool is_system_table(const char *name)
     return false;
 }
 
-/* A table has one owner: the system, or one resource. */
+/* Checks that the resource's table belongs neither to the system nor to another resource. */
 static bool table_fits(const struct tn_decl *const *resources, size_t i, struct tn_err *err)
 {
     const char *table = resources[i]->resource.plural;

@@ -15,8 +15,8 @@ struct tn_rows_call {
     struct tn_call *call;
     int64_t team;
     char *id;
-    bool again; /* it may have been changed since it was asked for */
-    int asked;  /* times */
+    bool again; /* the row may have changed since it was asked for */
+    int asked;  /* how often the row was asked for */
     tn_rows_fn done;
     void *arg;
 };
@@ -48,7 +48,7 @@ void tn_rows_free(struct tn_rows *r)
     tn_free(r);
 }
 
-/* ---- at hand ---- */
+/* ---- rows in memory ---- */
 
 static struct tn_str key_of(int64_t team, const char *id, char key[KEY_MAX])
 {
@@ -89,7 +89,7 @@ static void call_end(struct tn_rows_call *c, const struct tn_err *err)
     done(arg, err);
 }
 
-/* Keeps one that can be read. */
+/* Keeps the answer if it can be decrypted. */
 static bool take(struct tn_rows_call *c, struct tn_found *found, struct tn_err *err)
 {
     struct tn_rows *r = c->rows;
@@ -115,7 +115,8 @@ static void row_found(void *arg, struct tn_found *found, const struct tn_err *er
         return;
     }
     if (!err && c->again &&
-        !tn_fail(&why, TN_E_unavailable, "integration '%s' changes all the time", c->id))
+        !tn_fail(&why, TN_E_unavailable,
+                 "integration '%s' changed each time it was read; try again", c->id))
         err = &why;
     if (!err && !take(c, found, &why)) err = &why;
     call_end(c, err);
@@ -153,7 +154,8 @@ void tn_rows_stop(struct tn_rows_call *c)
 
 /* ---- changes ---- */
 
-/* An answer that is on its way may be as it was before.  id NULL: any. */
+/* Has running reads ask again, because the answer on its way may be older than the change. id
+ * NULL: all of them. */
 static void ask_again(struct tn_rows *r, const char *id)
 {
     struct tn_id record;
@@ -161,7 +163,7 @@ static void ask_again(struct tn_rows *r, const char *id)
         if (!id || !tn_id_parse(tn_str(c->id), &record) || strcmp(c->id, id) == 0) c->again = true;
 }
 
-/* An entry for this record, by its id or its name; or NULL. */
+/* Finds an entry of this record, under its id or its name; NULL: there is none. */
 static const struct tn_map_entry *entry_of(const struct tn_rows *r, const struct tn_id *id)
 {
     const struct tn_map_entry *e;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* rows.h - rows of integrations at hand: as the store gave them, sealed, until they change, so that
- * who needs an integration within a turn has it.
- * Life: new; read, and drop or forget whenever the store says so; free once no read is under way.
- * Worker process. */
+/* rows.h - keeps rows of integrations in memory, encrypted as the store gave them, so that code
+ * which cannot wait for the store finds an integration at once. A row is dropped when it changes.
+ * Life: new; read; drop or forget whenever the store reports a change; free once no read is
+ * under way. Worker process. */
 #ifndef TN_SCRIPTS_ROWS_H
 #define TN_SCRIPTS_ROWS_H
 
@@ -16,22 +16,22 @@ struct tn_store;
 struct tn_rows *tn_rows_new(struct tn_store *store, const struct tn_secrets *secrets);
 void tn_rows_free(struct tn_rows *rows); /* NULL does nothing */
 
-/* By its id or name. */
+/* id: the id or the name of the integration. */
 bool tn_rows_has(const struct tn_rows *rows, int64_t team, const char *id);
-/* Fills out, which was initialised.  Kind unavailable: it is not at hand. */
+/* Fills out, which the caller initialised. Kind unavailable: the row is not in memory. */
 TN_MUST_CHECK bool tn_rows_find(const struct tn_rows *rows, int64_t team, const char *id,
                                 struct tn_integration *out, struct tn_err *err);
 
-/* err NULL: it is at hand within this call.  Else not_found, corrupt, or the store cannot be read.
- */
+/* err NULL: within this call the row is in memory. Else kinds not_found, corrupt, and those of a
+ * failed read. */
 typedef void (*tn_rows_fn)(void *arg, const struct tn_err *err);
 /* done is called once, in a later turn.  A row that changes while it is read is read again. */
 struct tn_rows_call *tn_rows_read(struct tn_rows *rows, int64_t team, const char *id,
                                   tn_rows_fn done, void *arg);
-/* done is not called; not once it was.  NULL does nothing. */
+/* Cancels: done will not be called. Must not be called after done. NULL does nothing. */
 void tn_rows_stop(struct tn_rows_call *call);
 
-/* This one was changed or deleted; any may have been. */
+/* drop: the integration with this id was changed or deleted. forget: any of them may have been. */
 void tn_rows_drop(struct tn_rows *rows, const char *id);
 void tn_rows_forget(struct tn_rows *rows);
 

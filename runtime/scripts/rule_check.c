@@ -6,8 +6,8 @@
 #include "base/json.h"
 #include "store/tables.h"
 
-/* A pattern has words and '*' with dots between them; before ".created" stands the name of a
- * resource. */
+/* Checks one pattern of `on`: words and '*' with dots between them. The word before ".created"
+ * and the like has to be a resource. */
 static bool event_fits(const struct tn_entities *resources, const char *on, struct tn_err *err)
 {
     static const char letters[] =

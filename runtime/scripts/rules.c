@@ -10,7 +10,7 @@
 #include "script/errand.h"
 #include "scripts/decl.h"
 
-/* The rules of one generation, loaded into an isolate; each run holds a reference. */
+/* The rules of one generation, loaded into an isolate. Each run holds a reference. */
 struct set {
     unsigned refs;
     struct tn_unit *unit;
@@ -31,10 +31,10 @@ struct loading {
 
 struct tn_rules {
     const struct bind_env *env;
-    struct tn_units *units;  /* NULL: none yet */
-    struct set *set;         /* NULL: not needed yet */
-    struct loading *loading; /* NULL: nothing */
-    bool untold;             /* it could not be loaded; one round of starts reports why */
+    struct tn_units *units;  /* NULL until the scripts serve */
+    struct set *set;         /* NULL until the first event needs it */
+    struct loading *loading; /* NULL: no set is being loaded */
+    bool untold;             /* loading failed, and no start of a rule has reported why yet */
     struct tn_err why;
     bool (*quarantined)(void *arg);
     void *arg;
@@ -95,13 +95,14 @@ static struct tn_unit *unit_now(const struct tn_rules *r)
     return r->units ? tn_units_find(r->units, tn_rules_name) : NULL;
 }
 
-/* A spent set is replaced once it is out of quarantine. */
+/* Is there a set that new runs can use? When the isolate of the set is spent, a new set is
+ * loaded once the quarantine is over. */
 static bool at_hand(const struct tn_rules *r)
 {
     return r->set && r->set->unit == unit_now(r) && !tn_isolate_spent(r->set->isolate);
 }
 
-/* The set that new runs use. */
+/* The set for new runs. */
 static struct set *set_get(struct tn_rules *r, struct tn_err *err)
 {
     if (!unit_now(r)) {
@@ -128,7 +129,8 @@ static void load(void *arg)
     l->set = set_new(r->env, l->units, &l->err);
 }
 
-/* The loaded set is useless if the rules changed meanwhile; then they are loaded again. */
+/* Called when a set is loaded. If the rules changed meanwhile the set is dropped and the next
+ * one loaded. */
 static void loaded(void *arg)
 {
     struct tn_rules *r = arg;
@@ -190,7 +192,7 @@ struct tn_isolate *tn_rules_isolate(const struct tn_rules *r)
     return r->set ? r->set->isolate : NULL;
 }
 
-/* ---- which ---- */
+/* ---- which rules run ---- */
 
 static bool any(void *self)
 {

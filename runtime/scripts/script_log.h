@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* script_log.h - faults of scripts in the log, with file and line. */
+/* script_log.h - writes faults of scripts to the log, with file and line. */
 #ifndef TN_SCRIPTS_SCRIPT_LOG_H
 #define TN_SCRIPTS_SCRIPT_LOG_H
 

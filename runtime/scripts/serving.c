@@ -44,7 +44,8 @@ const char *tn_serving_hash(const struct tn_serving *s)
 static struct tn_units *load(const struct tn_serving *s, struct tn_fileset *files, tn_fault_fn each,
                              void *arg, struct tn_err *err)
 {
-    /* The serving set may change while a script is being loaded (script/errand.h). */
+    /* Holds a reference, because the serving set may change while a script is loaded
+     * (script/errand.h). */
     struct tn_units *old = s->units ? tn_units_ref(s->units) : NULL;
     struct tn_units *units = tn_units_load(s->o.env, files, old, each, arg, err);
     tn_units_unref(old);

@@ -9,7 +9,7 @@
 
 enum { NAME_MAX_LEN = 256 };
 
-/* Opens the folder of path below site; *name is the file's own.  -1: err. */
+/* Opens the folder of path below site; *name gets the last part of the path. -1: err. */
 static int open_folder(const char *site, const char *path, bool make, const char **name,
                        struct tn_err *err)
 {
@@ -54,7 +54,7 @@ bool tn_site_write(const char *site, const char *path, struct tn_str text, struc
     int folder = open_folder(site, path, true, &name, err), fd;
     bool ok;
     if (folder < 0) return false;
-    /* A name that begins with '.' is passed over by whoever reads the folder. */
+    /* tn_fileset_read skips names that begin with '.', so nobody loads the draft. */
     snprintf(draft, sizeof draft, ".%s.%d.new", name, (int)getpid());
     fd = openat(folder, draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
     ok = fd >= 0 && write_all(fd, text) && renameat(folder, draft, folder, name) == 0 &&

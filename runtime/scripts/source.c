@@ -13,33 +13,34 @@
 
 enum { PAGES_AHEAD = 2, CURSOR_MAX = 64 * 1024 };
 
-/* A page that is in the queue, or that the engine has and did not release yet. */
+/* A page that waits in the queue, or that the sync engine works on and has not released yet. */
 struct page {
     struct page *next;
     struct tn_source_page view;
-    struct bind_body *body;   /* the answer that is the page; or */
-    struct record_page *made; /* the page that was made of the answer */
+    struct bind_body *body;   /* the answer of which the page is a part, as it came; or */
+    struct record_page *made; /* a page that was made from the answer */
     char *rows, *cursor;
 };
 
 struct handle;
 
-/* The engine and the task hold a reference each. The handle in the script has none: the source
- * keeps the isolate alive, so a handle that held the source would never be collected. */
+/* One run of an operation. The engine and the task hold a reference each. The handle in the
+ * script holds none: the source keeps the isolate alive, so a handle with a reference would keep
+ * both alive for ever. */
 struct source {
     unsigned refs;
     struct tn_connection *connection;
     struct tn_task *task;  /* NULL: it has ended */
-    struct tn_task *waits; /* the task, parked in emit */
+    struct tn_task *waits; /* the task, while it is parked in emit */
     struct handle *handle;
     struct page *queue, **tail, *lent;
     size_t queued;
-    tn_source_fn done; /* of the next() call that is under way; NULL: none */
+    tn_source_fn done; /* callback of the engine's next(); NULL: the engine does not wait */
     void *done_arg;
     struct tn_timer *turn;
     bool closed;
     char *reached;     /* cursor of the last page; NULL: none */
-    struct tn_err err; /* how the task ended */
+    struct tn_err err; /* the failure with which the task ended */
     const struct tn_operation *operation;
     char *filters; /* until the task has begun; NULL: none */
     struct tn_actor actor; /* of what the adapter writes by itself */
@@ -47,7 +48,7 @@ struct source {
 
 /* The userdata that the script sees. */
 struct handle {
-    struct source *source; /* NULL: it is gone */
+    struct source *source; /* NULL: the source is gone */
 };
 
 /* ---- pages ---- */
@@ -99,7 +100,7 @@ static struct page *pop(struct source *s)
     return p;
 }
 
-/* Answers the next() call that waits, if a page or the end is there. */
+/* Answers the engine's next() if a page is there or the run has ended. */
 static void deliver(void *arg)
 {
     struct source *s = arg;
@@ -150,7 +151,7 @@ static int emitted(lua_State *L, int status, lua_KContext ctx)
         s->waits = s->task;
         return tn_task_park(L, emitted, s);
     }
-    return 1; /* the count, on top */
+    return 1; /* the count of records, on top of the stack */
 }
 
 struct cursor {
@@ -165,7 +166,7 @@ static void drop_cursor(void *object)
 
 static const struct bind_class cursor_class = {.name = "tenon.source.cursor", .drop = drop_cursor};
 
-/* The cursor value at index as JSON; absent for nil.  Leaves one value on the stack. */
+/* Writes the cursor value at index as JSON; absent for nil. Leaves the text on the stack. */
 static struct tn_str write_cursor(lua_State *L, int index)
 {
     struct cursor *c = bind_new(L, sizeof *c, &cursor_class);
@@ -181,7 +182,7 @@ static struct tn_str write_cursor(lua_State *L, int index)
     return tn_buf_str(&c->json);
 }
 
-/* Hands the page over. */
+/* Puts the page into the queue. Its cursor is that of the call, else the last cursor before it. */
 static void enqueue(struct source *s, struct page *p, struct tn_str cursor, int64_t total)
 {
     if (cursor.p) {
@@ -202,8 +203,8 @@ static void enqueue_answer(struct source *s, struct bind_body *body, struct tn_s
                            struct tn_str cursor, int64_t total)
 {
     struct page *p = TN_NEW(struct page);
-    /* After a page without a cursor a run could not go on from here, so the old cursor is dropped.
-     */
+    /* A run could not go on behind a page that came without a cursor, so the last cursor is
+     * dropped. */
     if (!cursor.p) {
         tn_free(s->reached);
         s->reached = NULL;
@@ -215,7 +216,7 @@ static void enqueue_answer(struct source *s, struct bind_body *body, struct tn_s
     enqueue(s, p, cursor, total);
 }
 
-/* emit(reply, rows, cursor, total): the answer becomes the page as it is. */
+/* emit(reply, rows, cursor, total): the body of the reply becomes the page as it came. */
 static int emit_answer(lua_State *L, struct source *s)
 {
     struct bind_body *body = bind_as_reply(L, 2);
@@ -231,19 +232,19 @@ static int emit_answer(lua_State *L, struct source *s)
     return emitted(L, LUA_OK, (lua_KContext)s);
 }
 
-/* ---- emit of data that has to be made into pages first ---- */
+/* ---- emit of data of which pages have to be made ---- */
 
-/* The state of one emit. The values that it reads stay on the stack of the call, which waits. */
+/* The state of one such emit. The values that it reads stay on the Lua stack of the parked call. */
 struct maker {
     struct source *source;
-    bool records; /* it reads the table at 2; else the feed */
+    bool records; /* true: reads the table at 2; false: reads the feed */
     struct row_feed feed;
-    struct bind_body *body;   /* holds the text, when it is an answer's */
-    lua_Integer next;         /* record */
-    struct record_page *page; /* NULL: none begun */
+    struct bind_body *body;   /* the answer that holds the text; NULL: none does */
+    lua_Integer next;         /* index of the next record in the table */
+    struct record_page *page; /* the page that is being filled; NULL: none */
     size_t pages, count;
     bool ended;
-    struct tn_str cursor; /* behind all of it */
+    struct tn_str cursor; /* the place behind all of the data */
     int64_t total;
 };
 
@@ -257,7 +258,7 @@ static void drop_maker(void *object)
 
 static const struct bind_class maker_class = {.name = "tenon.source.maker", .drop = drop_maker};
 
-/* Called from inside the reader: Lua is not touched. */
+/* The row reader calls this for each row; it must not touch Lua. */
 static bool take_row(void *arg, struct tn_str json, const struct tn_err *bad, size_t line)
 {
     struct maker *m = arg;
@@ -269,7 +270,7 @@ static bool take_row(void *arg, struct tn_str json, const struct tn_err *bad, si
     return !m->page->text.failed;
 }
 
-/* False: the stream is to be waited for. */
+/* Reads rows until the page is full or the text ends. False: the stream has no bytes yet. */
 static bool read_text(lua_State *L, struct maker *m)
 {
     while (!m->ended && !record_page_full(m->page)) {
@@ -306,8 +307,9 @@ static bool read_records(lua_State *L, struct maker *m)
     return true;
 }
 
-/* The page that was made, to the engine.  The cursor stands behind the last one: until then a run
- * goes on from before this answer.  An empty page carries it when the last one had been given. */
+/* Gives the filled page to the engine. Only the last page of the data carries the cursor: a run
+ * that breaks off before goes on from the old cursor. If the last page was given already, an
+ * empty one carries the cursor. */
 static void give_made(struct maker *m)
 {
     bool last = m->ended && m->feed.broken.kind == TN_E_none;
@@ -328,7 +330,7 @@ static void raise_broken(lua_State *L, struct maker *m)
 {
     struct tn_err err = m->feed.broken;
     bool text = err.kind == TN_E_syntax || err.kind == TN_E_too_large || err.kind == TN_E_cancelled;
-    err.line = 0; /* the fault is the answer's, not a script's */
+    err.line = 0; /* the fault lies in the peer's answer, at no line of a script */
     if (text) {
         err.kind = TN_E_bad_answer;
         tn_fail_in(&err, "the answer cannot be read");
@@ -358,7 +360,7 @@ static int emit_on(lua_State *L, int status, lua_KContext ctx)
     return 1;
 }
 
-/* The records at 2: a list, not one record. */
+/* Checks that the table at 2 is a list of records, not one record. */
 static void check_list(lua_State *L)
 {
     luaL_argcheck(L, lua_isnil(L, 3), 3, "records have no format");
@@ -368,7 +370,7 @@ static void check_list(lua_State *L)
     luaL_argerror(L, 2, "a list of records is expected, not one record");
 }
 
-/* Of the text, stream or reply at 2. */
+/* Opens the text, stream or reply at 2. */
 static void open_feed(lua_State *L, struct maker *m, const struct row_format *format)
 {
     struct tn_err err;
@@ -418,7 +420,8 @@ static int l_emit(lua_State *L)
 
 /* ---- the run ---- */
 
-/* Pushes the arguments of connection.run after adapter and config: run, filters, source, resume. */
+/* Pushes the arguments of connection.run that follow adapter and config: run, filters, source,
+ * resume. */
 static int push_run(lua_State *L, void *arg)
 {
     struct source *s = arg;

@@ -6,7 +6,7 @@
 #include "scripts/refused.h"
 
 struct sparing {
-    struct tn_fileset *all; /* what is left of the files */
+    struct tn_fileset *all; /* the files without those refused so far */
     const struct tn_fileset *last;
     tn_unit_fault_fn each;
     void *arg;
@@ -21,7 +21,7 @@ static void refuse(void *arg, const char *unit, const struct tn_err *fault)
     s->each(s->arg, unit, fault);
 }
 
-/* They load, but a route of this surface is in the way of another. */
+/* The files load, but a route of this surface clashes with another route: refuses the surface. */
 static bool refuse_surface(struct sparing *s, const struct tn_err *fault)
 {
     struct tn_split split;
@@ -36,12 +36,13 @@ static bool refuse_surface(struct sparing *s, const struct tn_err *fault)
     return unit[0];
 }
 
-/* Each unit is refused twice at most: with its new files, and with those that served. */
+/* The largest number of refusals: each unit at most twice, with its new files and with those
+ * that served. */
 static size_t most(const struct tn_fileset *files)
 {
     struct tn_split split;
     tn_split_init(&split, files);
-    size_t n = split.n + 1; /* and the rules */
+    size_t n = split.n + 1; /* + 1 for the rules */
     tn_split_clear(&split);
     return 2 * n;
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* spare.h - a start whose files do not all load: a unit with a fault is refused and noted
- * (refused.h), what served of it goes on, and all others serve. */
+/* spare.h - starts with the units that load when not all files do. A unit with a fault is
+ * refused and noted (refused.h); its files that served last go on serving, and all other units
+ * serve with their new files. */
 #ifndef TN_SCRIPTS_SPARE_H
 #define TN_SCRIPTS_SPARE_H
 
 #include "scripts/serving.h"
 
-/* files do not load, or do not fit.  last (may be NULL) is the set that served last.  NULL: the
- * fault is one of core, or of all together; err is as it was.  each gets what was refused. */
+/* To be called with files that do not load, or whose routes clash; err says why. last (may be
+ * NULL) is the set that served last. each is called for each unit that is refused. NULL: nothing
+ * can serve, because the fault is in core or concerns all units. */
 struct tn_units *tn_spare_load(const struct tn_serving *serving, struct tn_fileset *files,
                                const struct tn_fileset *last, tn_unit_fault_fn each, void *arg,
                                const struct tn_err *err);

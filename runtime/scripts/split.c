@@ -27,7 +27,7 @@ enum tn_unit_kind tn_split_kind(const char *unit)
     return tn_str_starts(tn_str(unit), SURFACE) ? TN_UNIT_surface : TN_UNIT_system;
 }
 
-/* The system that a file is of: "scripts/adapters/x.lua" and "mappings/x/..." are x's. */
+/* The system to which a file belongs: "x" for "scripts/adapters/x.lua" and "mappings/x/...". */
 static struct tn_str system_of(const char *path)
 {
     struct tn_str rest = tn_str(path), first;
@@ -41,7 +41,8 @@ static struct tn_str system_of(const char *path)
     return (struct tn_str){0};
 }
 
-/* "surfaces:plm" of "scripts/surfaces/plm.lua"; in a folder of its own: "surfaces:eu.plm". */
+/* The unit of a surface's file: "surfaces:plm" for "scripts/surfaces/plm.lua", "surfaces:eu.plm"
+ * for "scripts/surfaces/eu/plm.lua". */
 static bool surface_of(const char *path, char unit[TN_UNIT_NAME])
 {
     struct tn_str rest = tn_str(path);
@@ -62,7 +63,7 @@ static void add_name(struct tn_split *s, struct tn_str name)
     s->names[s->n++][name.n] = '\0';
 }
 
-/* A pinned unit exists even if no other file names it. */
+/* Adds the units that exist only because a pin names them. */
 static void add_pinned(struct tn_split *s, const struct tn_fileset *all, enum tn_unit_kind kind)
 {
     for (size_t i = 0; i < tn_fileset_count(all); i++) {
@@ -108,7 +109,8 @@ bool tn_split_owns(const char *unit, const char *path)
 
 /* ---- what a file requires ---- */
 
-/* "std.page" is stdlib/std/page.lua, "lib.units" scripts/lib/units.lua: as script/load.c has it. */
+/* The path of a required module: "std.page" is stdlib/std/page.lua, "lib.units" is
+ * scripts/lib/units.lua. script/load.c uses the same rule. */
 static void module_path(struct tn_str name, char *path, size_t n)
 {
     int base = snprintf(path, n, "%s", tn_str_starts(name, "std.") ? "stdlib/" : "scripts/");
@@ -119,7 +121,8 @@ static void module_path(struct tn_str name, char *path, size_t n)
     snprintf(path + len, n - len, ".lua");
 }
 
-/* The next name that the text requires; false: no more.  Names have to be written out. */
+/* Finds the next name that the text requires; false: there are no more. Only a name that stands
+ * in the call as a literal is found. */
 static bool next_require(struct tn_str *text, struct tn_str *name)
 {
     static const char word[] = "require";
@@ -169,7 +172,7 @@ void tn_split_pin(const char *unit, char prefix[TN_PIN_LEN])
     snprintf(prefix, TN_PIN_LEN, "%s%.*s/", PINNED, TN_UNIT_NAME - 1, unit);
 }
 
-/* The pinned files belong to that unit alone; other units do not see them. */
+/* The pinned files of the unit, which no other unit sees; NULL: there are none. */
 static struct tn_fileset *pinned_files(const char *unit, const struct tn_fileset *all)
 {
     char prefix[TN_PIN_LEN];
@@ -194,7 +197,8 @@ static bool has_surfaces(const struct tn_fileset *files)
     return false;
 }
 
-/* The set that has the surfaces: all, or an older core of it; _take. */
+/* Returns the set from which surfaces are loaded, which the caller owns: a pinned core of an
+ * older release that holds surfaces, else the whole set. */
 static struct tn_fileset *with_surfaces(const struct tn_fileset *all)
 {
     struct tn_fileset *core = pinned_files(tn_core_name, all);

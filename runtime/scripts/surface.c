@@ -76,7 +76,7 @@ static void push_str(lua_State *L, struct tn_str s)
     lua_pushlstring(L, s.p ? s.p : "", s.n);
 }
 
-/* Sets t[name] unless it has one; t is on top. */
+/* Sets t[name] unless the table, on top, already has it. */
 static void set_first(lua_State *L, struct tn_str name, struct tn_str value)
 {
     push_str(L, name);
@@ -138,7 +138,7 @@ static void drop_reader(void *object)
 
 static const struct bind_class reader_class = {.name = "tenon.surface.reader", .drop = drop_reader};
 
-/* req:json(): the body's value, or nil, err. */
+/* req:json(): the value of the body, or nil, err. */
 static int l_json(lua_State *L)
 {
     struct tn_err err;
@@ -201,14 +201,15 @@ static void bad_answer(lua_State *L, const struct call *c, const char *what)
     bind_raise(L, &err);
 }
 
-/* In `return 200, store.query(...)` a failure gives nil, err; then the err becomes the answer. */
+/* A handler may say `return 200, store.query(...)`. When the call fails it gives nil, err; that
+ * err then becomes the answer. */
 static void check_worked(lua_State *L)
 {
     const struct tn_err *err = lua_isnil(L, 2) ? tn_lua_test_err(L, 3) : NULL;
     if (err) bind_raise(L, err);
 }
 
-/* The script is at fault, not the caller. */
+/* Makes the failure one of the handler: the caller of the route is not at fault. */
 static void no_json(lua_State *L, const struct call *c, const struct tn_err *why)
 {
     char text[sizeof why->text + sizeof why->field + 8];
@@ -317,7 +318,7 @@ static void call_done(void *arg, const struct tn_err *err)
     call_free(c);
 }
 
-/* The client is gone, so the answer is dropped. */
+/* The peer has closed the connection, so the answer will be dropped. */
 static void client_gone(void *arg, struct tn_http_exchange *x)
 {
     struct call *c = arg;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* surface.h - routes that surfaces in Lua publish: a table of them for the API's router, and
- * the handler that runs one as a task.  Worker. */
+/* surface.h - routes that surfaces in Lua publish: a table of them for the API's router, and the
+ * handler that runs a route's function as a task. Worker process. */
 #ifndef TN_SCRIPTS_SURFACE_H
 #define TN_SCRIPTS_SURFACE_H
 
@@ -11,13 +11,13 @@ struct tn_surface_route;
 
 /* One route.  Immutable; belongs to the set of surfaces. */
 struct tn_surface_row {
-    const char *method, *pattern; /* as router.h wants them, with the surface's prefix */
+    const char *method, *pattern; /* in the form of router.h, with the surface's path */
     bool open;                    /* served without a key */
     const struct tn_decl *surface;
     const struct tn_surface_route *route;
     struct tn_unit *unit;
 };
-/* All routes of a set of units, which it keeps. */
+/* All routes of a set of units, to which it holds a reference. */
 struct tn_surfaces;
 struct tn_surfaces *tn_surfaces_new(struct tn_units *units);
 void tn_surfaces_free(struct tn_surfaces *s); /* NULL does nothing */
@@ -27,9 +27,9 @@ const struct tn_surface_row *tn_surfaces_at(const struct tn_surfaces *s, size_t 
 /* Finishes x with the answer for a failure, in the API's form. */
 typedef void (*tn_surface_error_fn)(void *arg, struct tn_http_exchange *x,
                                     const struct tn_err *err);
-/* Serves x, which a router matched with the row's pattern; finishes x now or later.  The unit lives
- * on until then.  actor (copied): on whose behalf.  Errors of the script, and answers
- * that are none, go through error. */
+/* Serves x, which the router matched with the row's pattern. Finishes x now or later, and keeps
+ * the unit alive until then. actor (copied): on whose behalf the function runs. A failure of the
+ * script, or an answer that is malformed, goes to error. */
 void tn_surface_serve(const struct tn_surface_row *row, const struct tn_actor *actor,
                       struct tn_http_exchange *x, tn_surface_error_fn error, void *arg);
 

@@ -17,7 +17,7 @@ enum { MAPPING_NAME = TN_UNIT_NAME * 2 };
 struct slot {
     char name[MAPPING_NAME]; /* "oracle_fusion/item" */
     struct tn_mapping *mapping;
-    const struct tn_decl *target; /* the resource that it writes; of the core */
+    const struct tn_decl *target; /* the resource of core that the mapping writes */
 };
 
 struct tn_unit {
@@ -29,10 +29,10 @@ struct tn_unit {
     struct bind_owner owner;
     struct bind_context context;
     struct tn_isolate *isolate;
-    struct tn_unit *core; /* whose resources it was checked against; NULL: it is the core */
+    struct tn_unit *core; /* against whose resources it was checked; NULL: it is the core */
     struct tn_decl **decls;
     size_t n_decls;
-    struct tn_entities resources; /* among them */
+    struct tn_entities resources; /* the resources among its declarations */
     struct slot *slots;
     size_t n_slots;
 };
@@ -154,7 +154,7 @@ static const struct tn_decl *resource_decl(const struct tn_unit *unit, const cha
     return NULL;
 }
 
-/* The fields that a mapping can set; to be freed. */
+/* The names of the fields that a mapping can set; the caller frees the list. */
 static const char **target_names(const struct tn_decl *resource)
 {
     size_t n = resource->resource.n_fields;
@@ -163,8 +163,8 @@ static const char **target_names(const struct tn_decl *resource)
     return names;
 }
 
-/* Finds the resource that a mapping writes. *target stays NULL, without a fault, when the resource
- * may be missing only because the core has faults of its own. */
+/* Finds the resource that a mapping writes. When core did not load completely (lenient), the
+ * resource may be missing for that reason; *target is then NULL and there is no fault. */
 static bool find_target(struct tn_isolate *iso, int ref, const char *path,
                         const struct tn_unit *core, bool lenient, const struct tn_decl **target,
                         struct tn_err *err)
@@ -216,7 +216,7 @@ struct loading {
     struct tn_load_faults *faults;
 };
 
-/* All surfaces keep their key-values together, under the name "core", as in older releases. */
+/* The owner of the unit's key-values. All surfaces share those of "core", as in older releases. */
 static const char *owner_name(const char *unit)
 {
     return tn_split_kind(unit) == TN_UNIT_surface ? tn_core_name : unit;
@@ -291,16 +291,17 @@ static bool load_files(struct loading *l)
     return go_on;
 }
 
-/* ---- references ---- */
+/* ---- the mappings of operations ---- */
 
-/* Links are stored under the name of the entity, so it has to be the one that the mapping writes.
- */
+/* Links are stored under the entity of the operation, so this has to be the entity that the
+ * mapping writes. */
 static bool same_entity(const struct slot *slot, const struct tn_operation *o)
 {
     return !slot->target || (o->entity && strcmp(slot->target->name, o->entity) == 0);
 }
 
-/* The mapping that an operation names: one of its own system's, for its own entity. */
+/* Finds the mapping that an operation names. It has to be one of the same system and for the
+ * same entity. */
 static bool resolve_operation(struct loading *l, const struct tn_unit *unit,
                               const struct tn_decl *adapter, const struct tn_operation *o)
 {
@@ -312,7 +313,7 @@ static bool resolve_operation(struct loading *l, const struct tn_unit *unit,
         char path[MAPPING_NAME + 16];
         snprintf(path, sizeof path, "mappings/%s.lua", o->mapping);
         bool broken = l->faults->n && tn_fileset_find(unit->files, tn_str(path));
-        if (broken) return true; /* its own fault was reported */
+        if (broken) return true; /* the mapping's own fault was reported */
         tn_fail(&err, TN_E_invalid, "there is no mapping '%s' (looked for %s in the folder of %s)",
                 o->mapping, path, unit->name);
     } else if (!same_entity(find_slot(unit, o->mapping), o)) {
@@ -333,7 +334,8 @@ static bool resolve_rule(struct loading *l, const struct tn_unit *unit, const st
     const struct tn_file *file = tn_fileset_find(unit->files, tn_str(decl->path));
     const char *key;
     struct tn_err err;
-    if (l->faults->n && !unit->core->n_decls) return true; /* nothing to compare with */
+    if (l->faults->n && !unit->core->n_decls)
+        return true; /* core has faults, so there is nothing to compare with */
     if (tn_rule_check(&decl->rule, tn_unit_resources(unit), &key, &err)) return true;
     tn_fail_field(&err, "%s", key);
     tn_fail_at(&err, decl->path, tn_decl_line_of(file->text, decl->line, key));

@@ -23,10 +23,10 @@ struct tn_units {
 
 struct load {
     const struct bind_env *env;
-    struct tn_units *units; /* that are being made */
+    struct tn_units *units; /* the units that are being made */
     const struct tn_units *old;
     struct tn_load_faults faults;
-    tn_unit_fault_fn broken; /* NULL: the fault of a unit is one of all */
+    tn_unit_fault_fn broken; /* NULL: a fault of any unit makes the load fail */
     void *arg;
 };
 
@@ -55,7 +55,7 @@ static bool stops(const struct load *load)
     return load->faults.n && !load->faults.each;
 }
 
-/* Its faults are its own. */
+/* Loads a unit so that its faults concern no other one. */
 static struct tn_unit *try_unit(struct load *load, const char *name, struct tn_unit *old,
                                 struct tn_unit *core)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* units.h - all script files of a worker, loaded and checked: serve, check and map work with them.
- * Life: load gives a whole new set or nothing; ref and unref; whoever works with a set keeps it by
- * a reference while newer ones take its place.  One process; not while one of its scripts runs. */
+/* units.h - all script files of a worker, loaded and checked. tenon serve, check and map use it.
+ * Life: load gives a whole new set or nothing; ref and unref. Code that works with a set holds a
+ * reference, because a newer set may take its place. A set belongs to one process; do not load
+ * while one of its scripts runs. */
 #ifndef TN_SCRIPTS_UNITS_H
 #define TN_SCRIPTS_UNITS_H
 
@@ -10,15 +11,15 @@
 
 struct tn_units;
 
-/* Loads every unit of files (split.h, unit.h) and checks that their resources go together.  Units
- * whose files did not change since old (may be NULL) are taken over as they are.
- * NULL: err is the first fault, with file and line.  each (may be NULL) gets all of them, then
- * loading goes on as far as it makes sense. */
+/* Loads every unit of files (split.h, unit.h) and checks that their resources do not clash.
+ * Units whose files did not change since old (may be NULL) are used again. NULL: err is the
+ * first fault, with file and line. each (may be NULL) gets all faults; loading then goes on as
+ * far as it makes sense. */
 TN_MUST_CHECK struct tn_units *tn_units_load(const struct bind_env *env, struct tn_fileset *files,
                                              struct tn_units *old, tn_fault_fn each, void *arg,
                                              struct tn_err *err);
-/* Which units but core do not load: fn gets each with its first fault.  False: core does not, or
- * they do not go together; err says why. */
+/* Finds the units, other than core, that do not load: calls fn for each with its first fault.
+ * False: core does not load, or resources clash; err says why. */
 typedef void (*tn_unit_fault_fn)(void *arg, const char *unit, const struct tn_err *fault);
 TN_MUST_CHECK bool tn_units_try(const struct bind_env *env, struct tn_fileset *files,
                                 struct tn_units *old, tn_unit_fault_fn fn, void *arg,
@@ -32,7 +33,7 @@ struct tn_fileset *tn_units_files(const struct tn_units *units); /* borrowed */
 size_t tn_units_count(const struct tn_units *units);
 struct tn_unit *tn_units_at(const struct tn_units *units, size_t i);           /* sorted by name */
 struct tn_unit *tn_units_find(const struct tn_units *units, const char *name); /* or NULL */
-/* The unit that declares it; NULL: none of the set. */
+/* The unit that holds the declaration; NULL: it is not of this set. */
 struct tn_unit *tn_units_of(const struct tn_units *units, const struct tn_decl *decl);
 
 /* A change between two sets, for the answer to a reload. */
@@ -46,7 +47,7 @@ typedef void (*tn_unit_change_fn)(void *arg, const struct tn_unit_change *change
 size_t tn_units_diff(const struct tn_units *from, const struct tn_units *to, tn_unit_change_fn fn,
                      void *arg);
 
-/* ---- what is declared in them; borrowed from the set ---- */
+/* ---- declarations; borrowed from the set ---- */
 
 size_t tn_units_resources(const struct tn_units *units);
 const struct tn_decl *tn_units_resource_at(const struct tn_units *units, size_t i);
@@ -58,10 +59,11 @@ size_t tn_units_rules(const struct tn_units *units);
 const struct tn_decl *tn_units_rule_at(const struct tn_units *units, size_t i);
 size_t tn_units_surfaces(const struct tn_units *units);
 const struct tn_decl *tn_units_surface_at(const struct tn_units *units, size_t i);
-/* "oracle_fusion/item": loaded in the unit's own isolate, for tenon map; or NULL. */
+/* The mapping "oracle_fusion/item", loaded into the unit's own isolate, for tenon map; NULL:
+ * there is none. */
 const struct tn_mapping *tn_units_mapping(const struct tn_units *units, const char *name);
 
-/* For bind_env: what tn.sync may start.  serving is a struct tn_units. */
+/* For bind_env: the operations that tn.sync may start. serving is a struct tn_units. */
 extern const struct bind_adapters tn_units_operations;
 
 #endif

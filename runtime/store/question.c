@@ -196,9 +196,10 @@ size_t tn_read_as_of(struct tn_read *r, const char *table, const struct tn_id *i
     return number_of(r, q);
 }
 
-size_t tn_read_tail(struct tn_read *r, int64_t after, size_t limit)
+size_t tn_read_tail(struct tn_read *r, int partition, int64_t after, size_t limit)
 {
     struct tn_question *q = add(r, TN_QUESTION_tail, NULL);
+    q->partition = partition;
     q->number = after;
     q->limit = page_limit(limit);
     return number_of(r, q);

@@ -37,7 +37,8 @@ struct tn_question {
     struct tn_str after_text; /* for kv_list */
     const struct tn_str *texts;
     size_t text_count;
-    int64_t version, number; /* number: a time (as_of) or the number of an event */
+    int64_t version, number; /* as_of; number: a time or an event */
+    int partition;           /* tail */
     size_t limit;
     const struct tn_query *query;
     const struct tn_page_of *page;

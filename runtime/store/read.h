@@ -38,7 +38,9 @@ size_t tn_read_versions(struct tn_read *read, const char *table, const struct tn
                         size_t limit);
 size_t tn_read_as_of(struct tn_read *read, const char *table, const struct tn_id *id,
                      int64_t version, int64_t at_ms);
-size_t tn_read_tail(struct tn_read *read, int64_t after, size_t limit);
+/* Events of the team in this log partition whose seq is above `after`.  A partition that the store
+ * does not have is invalid. */
+size_t tn_read_tail(struct tn_read *read, int partition, int64_t after, size_t limit);
 /* How full a queue is, or, with an order, the entries of that order.  Counts `most` entries at
  * most. */
 size_t tn_read_queue(struct tn_read *read, const char *queue, struct tn_str order, size_t most);

@@ -159,6 +159,9 @@ static bool tail(struct tn_answerer *a, struct tn_read *r, struct tn_question *q
                  struct tn_err *err)
 {
     struct into to = {r, q};
+    if (q->partition != TN_PARTITION_DEFAULT)
+        return tn_fail(err, TN_E_invalid, "there is no log partition %d: this store has one, 0",
+                       q->partition);
     q->tail.last = q->number;
     return tn_sqlite_tail(&a->s->base, r->team, q->number, q->limit, take_event, &to, &q->tail,
                           err);

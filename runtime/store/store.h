@@ -157,11 +157,14 @@ struct tn_query {
     const struct tn_filter *filters;
     size_t filter_count;
     struct tn_sort sort[TN_STORE_SORT_MAX];
-    size_t sort_count; /* 0: in the order of creation, which also orders equal records: the newest
-                          first if the first sort descends */
-    size_t limit;      /* 0 or above TN_LIMIT_PAGE: TN_LIMIT_PAGE */
-    size_t offset;     /* up to 100,000; use cursors beyond */
-    struct tn_str cursor; /* tn_list.next of the page before, with the same filters and sort */
+    /* 0: in the order of creation; ties likewise, newest first when the first sort descends, and so
+     * does "id".  SQLite has the order of commits.  Another driver may have that of the ids, which
+     * differs for records of one moment and for ids that a caller chose: rely on no more than that
+     * the order stays and that a cursor goes on in it.  Who follows changes reads the log. */
+    size_t sort_count;
+    size_t limit;         /* 0 or above TN_LIMIT_PAGE: TN_LIMIT_PAGE */
+    size_t offset;        /* up to 100,000; use cursors beyond */
+    struct tn_str cursor; /* tn_list.next of the page before, same filters and sort */
     bool total;
     const char *in_text[4]; /* with text: columns (NULL ends), one of which has to contain it */
     struct tn_str text;
@@ -188,9 +191,13 @@ struct tn_version {
 
 /* ------------------------------------------------------------------ events */
 
+/* The log may be split into partitions, each with numbers of its own; all events of a team are in
+ * one.  SQLite has this one only. */
+enum { TN_PARTITION_DEFAULT = 0 };
+
 struct tn_event {
-    int64_t seq;    /* numbers all events of all teams, from 1, without gaps */
-    int64_t number; /* numbers the team's events, from 1, without gaps */
+    int64_t seq;    /* within the log partition, over all its teams, from 1, without holes */
+    int64_t number; /* within the team, from 1, without holes */
     int64_t team, at_ms;
     struct tn_str type;  /* "order.created" */
     struct tn_str table; /* "": the event concerns no record */
@@ -202,10 +209,9 @@ struct tn_event {
                           * record, or tn_read_as_of this version */
 };
 struct tn_tail {
-    int64_t last; /* seq of the last event handed over; `after` if there was none */
-    int64_t head; /* seq of the newest event */
-    bool gap;     /* retention has removed events after `after`: read the records again, then go
-                     on from last */
+    int64_t last; /* of the events handed over; `after` when there were none */
+    int64_t head; /* the newest there is in the log partition */
+    bool gap;     /* retention took events after `after`: reload, go on from last */
 };
 /* Seq of the newest event that this store was told of; reads nothing. */
 int64_t tn_store_head(const struct tn_store *store);

@@ -3,17 +3,17 @@
 
 local credential = {}
 
----A credential that is good as far as is known.  Tasks that come together wait for one log-in; what it
----brought is kept, encrypted, for all workers until it ends.
+---Returns a credential that has not expired.  Tasks that ask at the same time wait for one log-in; its credential
+---is kept, encrypted, for all workers until it expires.
 ---
 ---```lua
 ---local token = credential.of("acme:" .. crypto.sha256(user .. url), function()
 ---  return log_in(conn)                    -- a text, and for how many seconds it is good
 ---end, refused)
 ---```
----@param key string             whose it is
----@param log_in fun(): string, integer    raises kind "auth" or "denied" when it was refused: left alone for 30 s
----@param stale? string          the one that was just refused: another is wanted
+---@param key string             names the credential
+---@param log_in fun(): string, integer    raises kind "auth" or "denied" when refused: no log-in for 30 s
+---@param stale? string          the credential that a peer has just refused; a new log-in replaces it
 ---@return string
 function credential.of(key, log_in, stale) end
 

@@ -1,5 +1,6 @@
 ---@meta std.retry
--- Repeats a function when that may help.  Requests of `conn` are repeated by themselves; use this for several in a row.
+-- Repeats a function when that may help.  `conn` repeats single requests already; use this
+-- to repeat a sequence of them.
 
 local retry = {}
 
@@ -7,10 +8,10 @@ local retry = {}
 ---@field attempts? integer      in all; 4
 ---@field delay? integer         ms, doubled from attempt to attempt; 500
 ---@field longest? integer       ms, no pause is longer; 30000
----@field when? fun(err: any): boolean, integer?   shall it be tried again, and after how many ms; err.retry
+---@field when? fun(err: any): boolean, integer?   whether to try again, and after how many ms; default: err.retry
 
 ---Calls fn until it returns; pauses between attempts are random up to a growing bound.
----Raises what the last attempt raised, or at once what another attempt would not mend.
+---Raises the error of the last attempt, or at once an error for which another attempt would not help.
 ---
 ---```lua
 ---local order = retry.run(function() return conn:post("/orders", body):json() end, { attempts = 3 })

@@ -1,5 +1,5 @@
 ---@meta std.session
--- Systems that one logs in to: Teamcenter, EBS, older MES.  One log-in at a time and one session for all
+-- Systems with a log-in and a session, such as Teamcenter, EBS or older MES.  One log-in at a time and one session for all
 -- workers, kept encrypted; one new log-in when it was lost.
 
 local session = {}
@@ -10,7 +10,7 @@ local session = {}
 ---                              headers for all other requests, or the reply whose cookies are the session;
 ---                              and for how many seconds it is good.  Raises kind "auth" or "denied" when
 ---                              it was refused.
----@field lost? fun(reply: tenon.http.reply): boolean  does this answer mean that the session is gone; 401 does anyway
+---@field lost? fun(reply: tenon.http.reply): boolean  is the session lost, judged by this answer; after a 401 it is in any case
 ---@field lives? integer         seconds, above 0, when login does not say; 1200
 
 ---For an adapter's `auth`.

@@ -26,8 +26,8 @@ local csv = {}
 ---@return tenon.error? err
 function csv.parse(text, options) end
 
---- One row after the other, in the memory of one.  A row that is wrong gives its line, nil and an err,
---- and the next go on; a header that is wrong ends it that way.
+--- Iterates over the rows and holds one at a time.  A wrong row gives its line, nil and an err, and the next rows
+--- follow; a wrong header does the same and ends the iteration.
 ---@param text string
 ---@param options tenon.csv.options?
 ---@return fun(): integer?, table<string, any>?, tenon.error?

@@ -1,6 +1,6 @@
 ---@meta tenon.event
 
---- The numbered log of what happened to a team's records, and events of the script's own in it.
+--- Reads the numbered log of events about a team's records, and adds events of the script to it.
 ---
 --- ```lua
 --- local event = require "tenon.event"
@@ -15,17 +15,17 @@ local event = {}
 ---@field number integer within the team, without holes
 ---@field at string RFC 3339
 ---@field record { resource: string, id: string, version: integer }? that it is about
----@field data table<string, any>? of an event that a script told; else read the record
+---@field data table<string, any>? of an event that a script emitted; for other events read the record
 
 ---@class tenon.event.page
 ---@field events tenon.event.seen[]
----@field last integer to go on from, also when no event was of the types
+---@field last integer pass it to the next `after`, also when no event matched
 ---@field more boolean there may be more
----@field gap boolean retention took events after seq
+---@field gap boolean retention has removed events after seq
 
---- Tells it; durable when this returns.  Types are words with dots between, 48 characters at most; those
---- that Tenon itself tells (order.created, run.finished) are refused.  An event that a rule tells counts one
---- more step from what set it off: after eight steps rules are not run for it.
+--- Emits an event, which is durable when this returns.  Types are words with dots between, 48 characters at most; those
+--- that Tenon itself emits (order.created, run.finished) are refused.  An event that a rule emits is one step
+--- further than the event for which the rule ran; after eight steps no rule runs for it.
 ---@param type string "order.shipped"
 ---@param data table<string, any>? 64 KiB of JSON at most
 ---@param options { record: string[] }? { record = { resource, id } }

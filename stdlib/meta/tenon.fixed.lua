@@ -1,7 +1,7 @@
 ---@meta tenon.fixed
 
---- Lines whose fields stand at fixed positions.  Values are texts without the blanks around them; blanks
---- alone are json.null, and so is what a short line has not.
+--- Lines whose fields stand at fixed positions.  Values are texts without the blanks around them; a
+--- field of blanks is json.null, and so is a field that a short line does not have.
 ---
 --- ```lua
 --- local fixed = require "tenon.fixed"
@@ -22,8 +22,8 @@ local fixed = {}
 ---@return tenon.error? err
 function fixed.parse(text, options) end
 
---- One line after the other, in the memory of one: its number and the record; its number, nil and an err
---- for one that is wrong.
+--- Iterates over the lines and holds one at a time: gives its number and the record; for a wrong line its number,
+--- nil and an err.
 ---@param text string
 ---@param options tenon.fixed.options
 ---@return fun(): integer?, table<string, any>?, tenon.error?

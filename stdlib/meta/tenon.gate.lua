@@ -1,6 +1,6 @@
 ---@meta tenon.gate
 
---- One task at a time: the others wait in order.
+--- Lets one task at a time through a part of a script; the other tasks wait in the order of their arrival.
 ---
 --- ```lua
 --- local gate = require "tenon.gate"
@@ -9,8 +9,8 @@
 ---@class tenon.gate
 local gate = {}
 
---- Waits until nobody else is inside.  A thousand passes may be held or waited for; one more raises an err of kind
---- "overloaded".
+--- Waits until no other task holds a pass of this gate.  Raises an err of kind "overloaded" when tasks of the
+--- integration hold or wait for a thousand passes already.
 ---@param name string
 ---@return tenon.gate.pass
 function gate.enter(name) end
@@ -18,7 +18,8 @@ function gate.enter(name) end
 ---@class tenon.gate.pass
 local Pass = {}
 
---- Lets the next one in; done by itself at the end of the block or the task.
+--- Lets the next task through.  A pass that is declared <close> leaves at the end of its block, and every pass when
+--- its task ends.
 function Pass:leave() end
 
 return gate

@@ -1,7 +1,7 @@
 ---@meta tenon.json
 
---- JSON that comes out as it went in: integers to 64 bits are integers, all other numbers decimals with
---- their digits, null is `json.null`, an array stays one when it is empty.
+--- JSON that is written as it was read.  Integers up to 64 bits are integers, all other numbers are decimals that keep
+--- their digits, null is `json.null`, and an empty array stays an array.
 ---
 --- ```lua
 --- local json = require "tenon.json"
@@ -18,7 +18,7 @@ local json = {}
 ---@return tenon.error? err
 function json.decode(text) end
 
---- Keys are sorted.  Raises an err of kind "invalid" that names the path of what has no JSON form: a
+--- Keys are sorted.  Raises an err of kind "invalid" that names the path of a value without a JSON form: a
 --- function, a cycle, mixed keys, a hole in a list, nan, bytes that are not UTF-8.
 ---@param value any
 ---@return string

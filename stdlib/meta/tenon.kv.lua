@@ -1,6 +1,6 @@
 ---@meta tenon.kv
 
---- Small texts that outlive the script: one space an integration.
+--- Small texts that outlive the script.  Each integration has keys of its own; resources and surfaces share theirs.
 ---
 --- ```lua
 --- local kv = require "tenon.kv"
@@ -9,7 +9,7 @@
 ---@class tenon.kv
 local kv = {}
 
---- nil when there is none; nil and an err when it cannot be read.
+--- The value; nil when there is none; nil and an err when the store cannot be read.
 ---@param key string
 ---@return string? value
 ---@return tenon.error? err
@@ -22,7 +22,7 @@ function kv.get(key) end
 ---@return tenon.error? err
 function kv.put(key, value, seconds) end
 
---- Adds to a number and gives the sum.
+--- Adds to a whole number, or to 0 when there is none, and returns the sum.
 ---@param key string
 ---@param by integer? 1
 ---@return integer?

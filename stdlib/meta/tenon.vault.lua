@@ -9,7 +9,7 @@
 ---@class tenon.vault
 local vault = {}
 
---- nil when there is none or its time is up; nil and an err when it cannot be opened.
+--- The text; nil when there is none or it has expired; nil and an err when it cannot be decrypted.
 ---@param key string
 ---@return string? text
 ---@return tenon.error? err

@@ -9,10 +9,12 @@
 //   ```bash or ```sh     all lines run as one script, which ends with status 0
 //   ```lua               a file, when its first line is "-- path.lua" or "-- path.lua: remark"
 //   ```json records.json a file in any language: the path stands behind the language
-// Paths below scripts/, mappings/ and tests/ belong to the folder site/.  Blocks of other forms are
-// text for the reader.
+//   ```diff              a change of files that are there, for "patch -p1"
+// Lua files below scripts/, mappings/ and tests/ belong to the folder site/.  Blocks of other forms
+// are text for the reader.
 //
-// In an output "…" stands for any characters of a line, and a line "..." for any lines.  A word that
+// In an output "…" stands for any characters of a line, and a line "..." for any lines.  One that
+// begins with { or [ is JSON, which the page may break over several lines where it has no blank.  A word that
 // the story lists in `names` (HASH) stands for the word that is printed there; later commands and
 // outputs of the page get the same word.
 //
@@ -26,20 +28,22 @@ import { binary, environment, root } from "./tenon.mjs";
 import { within } from "./wait.mjs";
 
 const usualAddress = "http://127.0.0.1:8480";
-const ofTheSite = /^(?:scripts|mappings|tests)\//;
+const ofTheSite = /^(?:scripts|mappings|tests)\/.*\.lua$/;
 
 // What a page asks its reader to do, in order: {line, path, text} for a file, {line, command, output,
 // code} for a command; output null: the page shows none to compare with.
 export function stepsOf(page) {
   const found = [];
-  for (const block of page.matchAll(/^( *)```(\w+)(?: (\S+))?\n(.*?)^\1```$/gms)) {
-    const [, indent, language, named, body] = block;
+  for (const block of page.matchAll(/^( *)(```+)(\w+)(?: (\S+))?\n(.*?)^\1\2$/gms)) {
+    const [, indent, , language, named, body] = block;
     const line = page.slice(0, block.index).split("\n").length;
     const text = body.replace(new RegExp(`^${indent}`, "gm"), "");
     const path = named ?? /^-- ([\w./-]+\.lua)\b/.exec(text)?.[1];
     if (language === "console") found.push(...commandsOf(text, line));
     else if (language === "bash" || language === "sh")
       found.push({ line, command: `set -e\n${text}`, output: null, code: 0 });
+    else if (language === "diff")
+      found.push({ line, command: `patch -p1 <<'\\END'\n${text}\\END`, output: null, code: 0 });
     else if (path) found.push({ line, path: ofTheSite.test(path) ? `site/${path}` : path, text });
   }
   return found;
@@ -64,6 +68,8 @@ const literal = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 // Does the output fit?  Gives the words that the names of the page stand for, or null.
 export function matchOutput(expected, printed, names = []) {
   const seen = new Set();
+  if (/^[{[]/.test(expected)) expected = `${expected.replace(/\n */g, "")}\n`;
+  if (printed && !printed.endsWith("\n")) printed += "\n";
   const pattern = expected.replace(/^\.\.\.\n|…|\b[A-Z]+\b|[^]/gm, (part) => {
     if (part === "...\n") return "(?:.*\\n)*?";
     if (part === "…") return ".*?";
@@ -78,8 +84,8 @@ export function matchOutput(expected, printed, names = []) {
 
 class Guide {
   // tenon: a server that runs already, with its data in folder/tenon-data.
-  constructor(stage, page, { folder, names, tenon }) {
-    Object.assign(this, { stage, page, folder, names, tenon });
+  constructor(stage, page, { folder, names, tenon, patience }) {
+    Object.assign(this, { stage, page, folder, names, tenon, patience });
     this.known = {};
     mkdirSync(join(folder, "bin"), { recursive: true });
     const program = join(folder, "bin", "tenon");
@@ -124,7 +130,7 @@ class Guide {
       cwd: this.folder,
       env: environment({ PATH: `${join(this.folder, "bin")}:${process.env.PATH}` }),
     });
-    const end = await within(30_000, command, run.ended).catch((error) => {
+    const end = await within(this.patience, command, run.ended).catch((error) => {
       killGroup(run.pid);
       throw new Error(`${this.where(step)}: ${error.message}\n${run.output}`);
     });
@@ -141,10 +147,14 @@ class Guide {
   }
 }
 
-// Follows docs/<page>.  Gives how many files and commands there were.
-export async function follow(stage, page, { names = [], tenon, folder = stage.scratch } = {}) {
+// Follows docs/<page>.  Gives how many files and commands there were.  patience: of one command, in ms.
+export async function follow(
+  stage,
+  page,
+  { names = [], tenon, folder = stage.scratch, patience = 30_000 } = {},
+) {
   const steps = stepsOf(readFileSync(join(root, "docs", page), "utf8"));
-  const guide = new Guide(stage, page, { folder, names, tenon });
+  const guide = new Guide(stage, page, { folder, names, tenon, patience });
   assert.ok(steps.some((step) => step.command), `docs/${page} has no command to follow`);
   for (const step of steps) {
     if (step.path) guide.write(step);

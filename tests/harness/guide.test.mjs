@@ -22,6 +22,13 @@ $ one <<END
 out
 $ two    # exits with 1
 \`\`\`
+\`\`\`js tests/a.mjs
+1;
+\`\`\`
+\`\`\`diff
+-a
++b
+\`\`\`
 `;
 
 test("a page becomes files and commands in its order", () => {
@@ -34,6 +41,8 @@ test("a page becomes files and commands in its order", () => {
     { line: 10, path: "in.json", text: "{}\n" },
     { line: 14, command: "one <<END\ntext\nEND", output: "out\n", code: 0 },
     { line: 18, command: "two", output: "", code: 1 },
+    { line: 20, path: "tests/a.mjs", text: "1;\n" },
+    { line: 23, command: "patch -p1 <<'\\END'\n-a\n+b\n\\END", output: null, code: 0 },
   ]);
 });
 
@@ -44,4 +53,10 @@ test("an output fits with its open places filled in, and only then", () => {
   assert.equal(matchOutput("ID and ID\n", "x7 and x8\n", ["ID"]), null);
   assert.equal(matchOutput("a.c\n", "abc\n"), null);
   assert.equal(matchOutput("a\n", "a\nb\n"), null);
+});
+
+test("an answer in JSON fits over several lines, and with no line's end", () => {
+  assert.deepEqual(matchOutput('{"a":1,\n  "b":"…"}\n', '{"a":1,"b":"x y"}'), {});
+  assert.equal(matchOutput('{"a":1,\n  "b":2}\n', '{"a":1,"b":3}'), null);
+  assert.equal(matchOutput('{"a":1}\n', '{"a":1}\n{}\n'), null);
 });

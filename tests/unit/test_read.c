@@ -286,8 +286,8 @@ static void events_and_key_values_are_found(void **state)
     kv_set(r, 1, "a2", "two");
     kv_set(r, 1, "b1", "three");
     struct tn_read *read = tn_read_new(1);
-    tn_read_tail(read, 0, 1);
-    tn_read_tail(read, 0, 0);
+    tn_read_tail(read, TN_PARTITION_DEFAULT, 0, 1);
+    tn_read_tail(read, TN_PARTITION_DEFAULT, 0, 0);
     tn_read_kv(read, "box", TN_STR("a2"));
     tn_read_kv_list(read, "box", TN_STR("a"), TN_STR(""), 0);
     tn_read_kv_list(read, "box", TN_STR(""), TN_STR("a1"), 1);
@@ -391,7 +391,7 @@ static void another_team_sees_nothing(void **state)
     tn_read_as_of(read, "items", &id, 1, 0);
     for (size_t i = 7; i < 9; i++) tn_read_query(read, &query), tn_read_count(read, "items");
     tn_read_kv_list(read, "box", TN_STR(""), TN_STR(""), 0);
-    tn_read_tail(read, 0, 0);
+    tn_read_tail(read, TN_PARTITION_DEFAULT, 0, 0);
     tn_read_link_hashes(read, &source, ids, 1);
     tn_read_page(read, &page);
     struct answer a = ask(r, read);
@@ -403,6 +403,23 @@ static void another_team_sees_nothing(void **state)
     assert_null(tn_found_hash(a.found, 13, 0));
     assert_int_equal(tn_found_seen(a.found, 14, 0)->state, TN_SEEN_new);
     assert_null(tn_found_seen(a.found, 14, 0)->holder.p);
+    forget(&a);
+}
+
+static void a_log_partition_that_is_not_there_is_named(void **state)
+{
+    struct rig *r = *state;
+    put(r, 1, "{\"part_number\":\"A\"}");
+    struct tn_read *read = tn_read_new(1);
+    tn_read_tail(read, 1, 0, 0);
+    tn_read_tail(read, -1, 0, 0);
+    tn_read_tail(read, TN_PARTITION_DEFAULT, 0, 0);
+    struct answer a = ask(r, read);
+    assert_int_equal(kind_of(&a, 0), TN_E_invalid);
+    assert_string_equal(tn_found_err(a.found, 0)->text,
+                        "there is no log partition 1: this store has one, 0");
+    assert_int_equal(kind_of(&a, 1), TN_E_invalid);
+    assert_int_equal(tn_found_list(a.found, 2)->count, 1);
     forget(&a);
 }
 
@@ -921,7 +938,7 @@ static void add_question(struct asking *a, struct tn_read *read, struct asked *q
     case 7: tn_read_kv_list(read, "box", TN_STR("P"), q->value, q->n); break;
     case 8: tn_read_versions(read, "items", id, q->n); break;
     case 9: tn_read_as_of(read, "items", id, q->n, tn_now_ms()); break;
-    case 10: tn_read_tail(read, q->n * 10, q->n); break;
+    case 10: tn_read_tail(read, TN_PARTITION_DEFAULT, q->n * 10, q->n); break;
     case 11: tn_read_link_hashes(read, &source, &external, 1); break;
     case 12: {
         struct tn_source_item item = {.external_id = external};
@@ -1096,6 +1113,7 @@ int main(void)
         STORY(a_query_gives_its_page_and_the_next_one),
         STORY(links_hashes_and_histories_are_found),
         STORY(events_and_key_values_are_found),
+        STORY(a_log_partition_that_is_not_there_is_named),
         STORY(a_page_of_a_sync_is_one_question),
         STORY(another_team_sees_nothing),
         STORY(an_empty_read_is_answered),

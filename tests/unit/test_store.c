@@ -1390,6 +1390,35 @@ static void pages_follow_on_in_every_order(void **state)
     }
 }
 
+static void without_a_sort_records_come_in_the_order_of_creation(void **state)
+{
+    struct rig *r = *state;
+    struct tn_err err;
+    struct tn_page page;
+    struct tn_buf rows, cursor;
+    struct tn_query q = {.team = 1, .table = "items", .limit = 1};
+    struct tn_id ids[3];
+    for (size_t i = 0; i < 3; i++) ids[2 - i] = tn_id_new();
+    for (size_t i = 0; i < 3; i++) { /* the ids descend */
+        struct tn_commit *c = tn_commit_new(r->store);
+        assert_true(tn_commit_put(c, 1, "items", &ids[i], tn_str(stock[i]), TN_NEW_ONLY, &err));
+        assert_true(rig_commit(r, c));
+    }
+    tn_page_init(&page);
+    tn_buf_init(&rows, 1000);
+    tn_buf_init(&cursor, 1000);
+    do {
+        assert_true(tn_store_query(r->store, &q, join_rows, &rows, &page, &err));
+        tn_buf_reset(&cursor);
+        tn_buf_addstr(&cursor, tn_buf_str(&page.next));
+        q.cursor = tn_buf_str(&cursor);
+    } while (page.more);
+    assert_string_equal(rows.p, "A B C ");
+    tn_buf_clear(&rows);
+    tn_buf_clear(&cursor);
+    tn_page_clear(&page);
+}
+
 static void a_cursor_stays_good_under_inserts(void **state)
 {
     struct rig *r = *state;
@@ -1665,6 +1694,7 @@ int main(void)
         T(bad_queries_name_the_field),
         T(ids_can_be_filtered),
         T(pages_follow_on_in_every_order),
+        T(without_a_sort_records_come_in_the_order_of_creation),
         T(a_cursor_stays_good_under_inserts),
         T(everybody_is_told_before_the_answer),
         T(a_table_can_change_while_it_is_used),

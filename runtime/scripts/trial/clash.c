@@ -12,8 +12,8 @@ struct tn_clash {
     struct tn_store *store;
     const struct tn_units *from, *to;
     size_t at;       /* resource of to */
-    bool open;       /* its records are being read now */
-    bool *unchecked; /* one per resource */
+    bool open;       /* its records are being read */
+    bool *unchecked; /* true: too many records; one for each resource */
     struct tn_map seen;
     struct tn_call *call;
     struct tn_buf cursor, key;
@@ -53,7 +53,7 @@ void tn_clash_free(struct tn_clash *c)
     tn_free(c);
 }
 
-/* ---- which tables ---- */
+/* ---- which tables are read ---- */
 
 static const struct tn_entity *resource(const struct tn_clash *c)
 {
@@ -68,7 +68,7 @@ static bool same_key(const char *const *a, const char *const *b)
     return !a[i] && !b[i];
 }
 
-/* A resource that is new has no records. */
+/* Did the resource have another key before? A new resource has no records, so it does not count. */
 static bool has_other_key(const struct tn_clash *c)
 {
     const struct tn_entity *new = resource(c);
@@ -79,9 +79,9 @@ static bool has_other_key(const struct tn_clash *c)
     return false;
 }
 
-/* ---- its records ---- */
+/* ---- the records of a table ---- */
 
-/* False: the record lacks a part of the key, so it is not subject to it. */
+/* False: the record lacks a part of the key, so no other record can clash with it. */
 static bool take_key(struct tn_clash *c, const struct tn_row *row)
 {
     struct tn_err err;

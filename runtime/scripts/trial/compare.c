@@ -19,7 +19,7 @@ struct example {
     char *id, *old, *new;
 };
 
-/* A top-level member that the two mappings gave differently. */
+/* A top-level member for which the two mappings gave different values. */
 struct field {
     char name[128];
     int64_t count;
@@ -31,16 +31,17 @@ struct tn_findings {
     struct result *first;
 };
 
-/* One side of the comparison: the mapping of one set and its result for a record. */
+/* One side of the comparison: the mapping of one set of scripts, and its result for the current
+ * record. */
 struct way {
     struct tn_units *units;
-    struct tn_apply *apply; /* of the sample at hand; NULL: that set has no such mapping */
+    struct tn_apply *apply; /* for the current sample; NULL: the set lacks the mapping */
     const struct tn_mapping *mapping;
     const struct tn_entity *target; /* what the mapping writes */
     struct tn_buf out;
     struct tn_outcome outcome;
-    int64_t began_us;     /* with the record in work; 0: it did not overrun */
-    struct tn_err misfit; /* kind none: the resource takes it */
+    int64_t began_us;     /* start of the current record; 0: none is being mapped */
+    struct tn_err misfit; /* why the resource refuses the result; kind none: it does not */
     bool ok;
 };
 
@@ -58,15 +59,15 @@ struct result {
 };
 
 struct tn_compare {
-    struct bind_env env; /* nothing in it but the host */
+    struct bind_env env; /* only its host is set */
     void (*wake)(void *arg);
     void *wake_arg;
     struct way ways[2]; /* old, new */
     struct tn_json *record, *members[2];
     struct tn_json_rows rows;
     bool in_sample;
-    int mapped; /* how many sides of the record in work are done */
-    bool again; /* the record in work is not counted yet */
+    int mapped; /* how many of the two sides have mapped the current record */
+    bool again; /* the current record is not counted yet */
     struct result *at;
 };
 
@@ -161,7 +162,7 @@ static void write_side(struct tn_jw *w, const char *key, const struct result *r,
     tn_jw_end(w);
 }
 
-/* One that is gone is called by its id. */
+/* Writes the integration's name, or its id when the integration no longer exists. */
 static void write_name(struct tn_jw *w, const struct result *r, const struct tn_found *names,
                        size_t i)
 {
@@ -178,7 +179,7 @@ static void write_name(struct tn_jw *w, const struct result *r, const struct tn_
     tn_json_free(json);
 }
 
-/* Its name is in the answer at. */
+/* names: the answer to tn_findings_ask; the integration's name is its answer number `at`. */
 static void write_result(struct tn_jw *w, const struct tn_found *names, size_t at,
                          const struct result *r)
 {
@@ -419,7 +420,7 @@ static void sort_record(struct tn_compare *c)
     tn_buf_clear(&line);
 }
 
-/* A mapping whose functions overran several times is left out from then on. */
+/* A mapping whose functions overran their budget several times is not run any more. */
 static bool worn_out(const struct way *w)
 {
     return tn_mapping_overruns(w->mapping) >= TN_LIMIT_OVERRUNS;
@@ -458,7 +459,7 @@ static bool other_generation(const struct tn_unit *old, const struct tn_unit *ne
     return !old || !new || strcmp(tn_unit_generation(old), tn_unit_generation(new)) != 0;
 }
 
-/* An unchanged mapping may give records that a changed resource refuses. */
+/* The resources matter too: a changed resource may refuse what an unchanged mapping gives. */
 static bool other_resources(const struct tn_compare *c)
 {
     return other_generation(tn_units_find(c->ways[0].units, tn_core_name),
@@ -548,7 +549,8 @@ static bool other_code(const struct tn_unit *old, const struct tn_unit *new)
     return strcmp(was, now) != 0;
 }
 
-/* Answers of peers are not kept, so a preview cannot tell what changed adapters would do. */
+/* Lists the changed adapters. A preview cannot run them, because it has no answers of their
+ * peers. */
 static void write_adapters(const struct tn_compare *c, struct tn_jw *w)
 {
     struct tn_units *old = c->ways[0].units, *new = c->ways[1].units;

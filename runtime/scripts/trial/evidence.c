@@ -23,21 +23,22 @@ struct watched {
     struct tn_json *json;
     int64_t team, pages, days;
     unsigned slot;
-    struct tn_call *call;                 /* that reads the slot */
-    char *early[TN_LIMIT_EVIDENCE_PAGES]; /* samples that came before it was read */
+    struct tn_call *call;                 /* reads which slot is next */
+    char *early[TN_LIMIT_EVIDENCE_PAGES]; /* samples taken before the slot was known */
     size_t early_length[TN_LIMIT_EVIDENCE_PAGES], early_count;
     bool closed;
     char prefix[KEY_MAX - 16]; /* "<integration>/<operation>/" */
     char mapping[128];
 };
 
-/* Takes the first pages, then ever fewer, so that a long run costs little more than a short one. */
+/* Takes the first pages of a run, then only those whose number is a power of two, so that a long
+ * run costs little more than a short one. */
 static bool wanted(int64_t page)
 {
     return page < TN_LIMIT_EVIDENCE_PAGES || (page & (page - 1)) == 0;
 }
 
-/* The rows as they came, byte for byte. */
+/* Adds the first rows of a page as the peer sent them, byte for byte. */
 static void add_rows(struct watched *w, const struct tn_source_page *page, struct tn_jw *to)
 {
     struct tn_json_rows rows;
@@ -83,7 +84,7 @@ static void keep(struct watched *w, struct tn_str sample)
     tn_buf_clear(&sealed);
 }
 
-/* A run does not wait for the slot. */
+/* Keeps the sample, or holds it until the slot is known: the run does not wait. */
 static void keep_in_turn(struct watched *w, struct tn_str sample)
 {
     if (!w->call) {
@@ -145,7 +146,7 @@ static void slot_found(void *arg, struct tn_found *found, const struct tn_err *e
     if (w->closed) watched_free(w);
 }
 
-/* Reads the slot of the ring that is written next. */
+/* Reads which slot of the ring is written next. */
 static void read_slot(struct watched *w)
 {
     struct tn_read *read = tn_read_new(w->team);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* evidence.h - keeps the last records as each integration's peer sent them, encrypted. A change of
- * scripts is tried on them before it serves (preview.h).  A ring per integration and operation of
- * TN_LIMIT_EVIDENCE_PAGES samples with the first TN_LIMIT_EVIDENCE_ROWS records of a page each;
- * they vanish after some days (serve --evidence-days).  Worker process. */
+/* evidence.h - keeps some of the last records of each integration as its peer sent them,
+ * encrypted. A preview (preview.h) tries a change of scripts on them. For each integration and
+ * operation there is a ring of TN_LIMIT_EVIDENCE_PAGES samples; a sample is the first
+ * TN_LIMIT_EVIDENCE_ROWS records of a page. Samples expire after some days (serve
+ * --evidence-days). Worker process. */
 #ifndef TN_SCRIPTS_TRIAL_EVIDENCE_H
 #define TN_SCRIPTS_TRIAL_EVIDENCE_H
 
@@ -15,9 +16,9 @@ struct tn_found;
 struct tn_read;
 struct tn_store;
 
-/* Taps a source that was just opened (sync/tap.h) and keeps samples of its pages, in commits of
- * their own for which the run does not wait. When a sample cannot be kept the run goes on.  days:
- * how long it is kept; 0: it is not watched.  Borrows store and secrets. */
+/* Watches a source that was just opened (sync/tap.h) and keeps samples of its pages. Each sample
+ * is a commit of its own for which the run does not wait; the run goes on when that fails. days:
+ * how long a sample is kept; 0: nothing is kept. Borrows store and secrets. */
 void tn_evidence_watch(struct tn_store *store, const struct tn_secrets *secrets, int64_t days,
                        const struct tn_run_request *r, struct tn_source *source);
 
@@ -32,12 +33,13 @@ struct tn_evidence {
     char mapping[128];                   /* "oracle_fusion/item" */
     struct tn_str rows;                  /* a JSON array; in text */
     struct tn_buf text;
-    char after[256]; /* the place: for the next call */
+    char after[256]; /* key of this sample; the next call asks behind it */
 };
 void tn_evidence_init(struct tn_evidence *e);
 void tn_evidence_clear(struct tn_evidence *e);
-/* The next of what a team has kept: a question, and its answer.  False with kind not_found: no
- * more. sample: it is one, else go on with the next. */
+/* tn_evidence_ask asks for the next entry that the team has kept and returns the question's
+ * number; tn_evidence_found reads the answer. sample: the entry is one; otherwise ask for the
+ * next. False with kind not_found: there are no more entries. */
 size_t tn_evidence_ask(const struct tn_evidence *e, struct tn_read *read);
 TN_MUST_CHECK bool tn_evidence_found(struct tn_evidence *e, const struct tn_found *found,
                                      size_t question, const struct tn_secrets *secrets,

@@ -17,9 +17,9 @@ struct tn_preview {
     struct tn_preview_options o;
     struct tn_errand *loading;
     struct tn_compare *compare;
-    struct tn_clash *clash; /* of its sets */
-    bool keys_seen;         /* there is none */
-    struct tn_err err;      /* why it could not be loaded */
+    struct tn_clash *clash; /* checks the keys of the new set */
+    bool keys_seen;         /* the check found no clash */
+    struct tn_err err;      /* why the sets do not load */
     struct tn_findings *findings;
     struct tn_timer *turn;
     struct tn_call *call; /* for the next sample, or for names */
@@ -111,7 +111,7 @@ static void read_sample(struct tn_preview *p)
     p->call = tn_store_read(p->o.env->store, read, NULL, sample_found, p);
 }
 
-/* The preview refuses keys that the store would refuse. False: there is more to look at, or the
+/* Refuses the change if the store would refuse its keys. False: the check goes on, or the
  * preview was answered. */
 static bool look_at_keys(struct tn_preview *p)
 {
@@ -145,7 +145,7 @@ static void wakes(void *arg)
     tn_timer_set(p->turn, 0);
 }
 
-/* Faults of the candidate are told to the caller. The serving set has loaded before. */
+/* Only the candidate can have faults here: the serving set has been loaded before. */
 static void load_both(void *arg)
 {
     struct tn_preview *p = arg;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* preview.h - tells what a change would do: maps the kept records (evidence.h) with the serving
- * mappings and with those of a candidate, both loaded anew into isolates that nothing else uses and
- * that reach neither network nor store.  Works in slices of a few milliseconds. Life: start; done
- * is called once, in a later turn; free (before done: it is dropped). */
+/* preview.h - tells the effects of a change before it is made: maps the kept records
+ * (evidence.h) with the serving mappings and with those of the candidate, which is the changed
+ * set. Both sets are loaded anew into isolates that nothing else uses and that reach neither
+ * network nor store. Works in slices of a few milliseconds. Life: start; done is called once, in
+ * a later turn; free (before done: the preview is dropped). */
 #ifndef TN_SCRIPTS_TRIAL_PREVIEW_H
 #define TN_SCRIPTS_TRIAL_PREVIEW_H
 
@@ -12,10 +13,10 @@ struct tn_preview;
 
 struct tn_preview_options {
     struct tn_loop *loop;
-    const struct bind_env *env;   /* its store and secrets: for the evidence, and records' keys */
-    int64_t team;                 /* whose evidence */
-    struct tn_fileset *from, *to; /* what serves, and the candidate */
-    /* answer: JSON, borrowed for the call; or err, file and line as of a reload. */
+    const struct bind_env *env;   /* store and secrets: for evidence and keys */
+    int64_t team;                 /* whose kept records are mapped */
+    struct tn_fileset *from, *to; /* the serving set, and the candidate */
+    /* answer: JSON, borrowed for the call. err: with file and line, as for a reload. */
     void (*done)(void *arg, struct tn_str answer, const struct tn_err *err);
     void *arg;
 };

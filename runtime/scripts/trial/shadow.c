@@ -20,7 +20,7 @@ enum { SLICE_US = 2000, KEEP_EVERY_MS = 500, FOUND_MAX = 4 * TN_MIB, KEY_MAX = 1
 
 static const char space[] = "shadow", wish_key[] = "shadow";
 
-/* ---- the store's word ---- */
+/* ---- the stored wish for a shadow ---- */
 
 static void take_text(struct tn_jval v, const char *key, char *out, size_t room)
 {
@@ -88,20 +88,21 @@ bool tn_shadow_same(const struct tn_shadow_wish *a, const struct tn_shadow_wish 
            !strcmp(a->to, b->to);
 }
 
-/* "<set that serves>-<since>/": where what was found is kept. */
+/* The beginning of the keys under which findings are kept: "<set that serves>-<since>/". */
 static void key_prefix(const struct tn_shadow_wish *wish, char key[KEY_MAX])
 {
     snprintf(key, KEY_MAX, "%.16s-%" PRId64 "/", wish->to, wish->since_ms);
 }
 
-/* ---- what was found for a team ---- */
+/* ---- the findings of a team ---- */
 
 struct team {
     struct team *next;
     int64_t team, pages_left_out;
     struct tn_findings *findings;
     struct tn_shadow *shadow;
-    bool reading; /* what a predecessor had kept: not written before that is added */
+    bool reading; /* findings of a predecessor are being read; until they are added nothing is
+                     written */
     bool dirty;
 };
 
@@ -114,13 +115,13 @@ struct page {
 
 struct tn_shadow {
     struct tn_shadow_options o;
-    unsigned refs; /* the worker's, and one a source that is watched */
+    unsigned refs; /* the worker's, and one for each source that is watched */
     bool stopped;
     struct tn_errand *loading;
-    struct tn_compare *compare; /* NULL: still loading, or it does not load */
+    struct tn_compare *compare; /* NULL: the sets are still being loaded, or do not load */
     struct tn_err err;
     struct team *teams;
-    struct page *queue, **tail; /* the first may be in work */
+    struct page *queue, **tail; /* the first page may be in work */
     bool in_sample;
     size_t bytes;
     struct tn_timer *turn, *keep;
@@ -228,12 +229,12 @@ static void predecessor_found(void *arg, struct tn_found *found, const struct tn
     if (!err)
         read_kept(found, s->o.secrets, t);
     else if (err->kind != TN_E_cancelled)
-        tn_log(s->o.env->log, TN_LOG_warn, "scripts", "what a shadow found: %s", err->text);
+        tn_log(s->o.env->log, TN_LOG_warn, "scripts", "the findings of a shadow: %s", err->text);
     if (s->stopped && t->dirty && (!err || err->kind != TN_E_cancelled)) keep_team(s, t);
     unref(s);
 }
 
-/* A worker that took the place of a dead one goes on with what that had kept. */
+/* Reads what a worker kept that died, so that this worker, which took its place, adds to it. */
 static void read_predecessor(struct tn_shadow *s, struct team *t)
 {
     struct tn_read *read = tn_read_new(t->team);
@@ -432,7 +433,7 @@ void tn_shadow_stop(struct tn_shadow *s)
     unref(s);
 }
 
-/* ---- all workers' ---- */
+/* ---- the findings of all workers ---- */
 
 struct showing {
     struct tn_store *store;

@@ -10,15 +10,16 @@
 
 struct tn_shadowing {
     struct tn_shadowing_options o;
-    struct tn_call *call;   /* that reads the store's word */
-    struct tn_fetch *fetch; /* of those that served before */
-    bool again;             /* something may have changed since */
+    struct tn_call *call;   /* reads the stored wish for a shadow */
+    struct tn_fetch *fetch; /* fetches the set that served before */
+    bool again;             /* the stored wish may have changed since it was asked for */
     struct tn_shadow_wish wish;
     struct tn_shadow *shadow; /* NULL: none runs */
     struct tn_timer *end;
 };
 
-/* The scripts that served before run beside the serving ones until their time is over. */
+/* Is the shadow wanted now? Its new set has to be the one that serves, and its time must not be
+ * over. */
 static bool runs(const struct tn_shadowing *s, const struct tn_shadow_wish *wish)
 {
     return strcmp(wish->to, tn_serving_hash(s->o.serving)) == 0 && wish->until_ms > tn_now_ms();
@@ -60,7 +61,7 @@ static void from_fetched(void *arg, struct tn_fileset *files, const struct tn_er
     settled(s);
 }
 
-/* NULL: there is none. */
+/* wish NULL: no shadow is stored. */
 static void take_wish(struct tn_shadowing *s, const struct tn_shadow_wish *wish)
 {
     bool wanted = wish && runs(s, wish);

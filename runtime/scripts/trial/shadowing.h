@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* shadowing.h - runs the shadow (shadow.h) in this worker while the store says so and the set
- * serves for which it was asked. Life: new; follow whenever the store or the scripts changed; free.
- * Worker process. */
+/* shadowing.h - runs the shadow (shadow.h) in this worker for as long as the store asks for it
+ * and this worker serves the set for which it was asked. Life: new; follow whenever the store or
+ * the scripts changed; free. Worker process. */
 #ifndef TN_SCRIPTS_TRIAL_SHADOWING_H
 #define TN_SCRIPTS_TRIAL_SHADOWING_H
 
@@ -23,14 +23,14 @@ struct tn_shadowing *tn_shadowing_new(const struct tn_shadowing_options *o);
 void tn_shadowing_free(struct tn_shadowing *s); /* NULL does nothing */
 
 void tn_shadowing_follow(struct tn_shadowing *s);
-/* Taps a source that was just opened, if a shadow runs. */
+/* Watches a source that was just opened, if a shadow runs. */
 void tn_shadowing_watch(struct tn_shadowing *s, const struct tn_run_request *r,
                         struct tn_source *source);
-/* Gives the findings of the last shadow for a team as an object; done is called once, in a later
- * turn. Kind not_found: there was none. */
+/* Gives the findings of the last shadow for a team as a JSON object; done is called once, in a
+ * later turn. Kind not_found: there was no shadow. */
 void tn_shadowing_show(struct tn_shadowing *s, int64_t team, tn_shadow_shown_fn done, void *arg);
-/* Goes by the answer to tn_shadow_ask: adds to commit that the running shadow ends. Kind not_found:
- * none is running. */
+/* Reads the answer to tn_shadow_ask and adds to commit that the running shadow ends. Kind
+ * not_found: none is running. */
 TN_MUST_CHECK bool tn_shadowing_end(const struct tn_shadowing *s, const struct tn_found *found,
                                     size_t question, struct tn_commit *commit, struct tn_err *err);
 

@@ -14,14 +14,14 @@
 
 struct trying {
     struct tn_trial *t;
-    char who[128], hash[65]; /* of the candidate */
+    char who[128], hash[65]; /* who asks; hash of the candidate */
     int64_t team;
     struct tn_grounding *grounding;
-    struct tn_fileset *files;  /* the candidate */
-    struct tn_errand *loading; /* of it */
+    struct tn_fileset *files;  /* the candidate: the changed set */
+    struct tn_errand *loading; /* loads the candidate */
     bool fits;
-    struct tn_str answer;       /* ours, while it is noted */
-    struct tn_preview *preview; /* NULL: it could not begin */
+    struct tn_str answer;       /* owned; kept until the preview is noted */
+    struct tn_preview *preview; /* NULL: the preview has not begun */
     struct tn_err err;
     tn_trial_fn done;
     void *arg;
@@ -31,7 +31,7 @@ struct tn_trial {
     struct tn_loop *loop;
     const struct bind_env *env;
     struct tn_terms terms;
-    struct trying *trying; /* NULL: nothing */
+    struct trying *trying; /* NULL: none is under way */
 };
 
 static void trying_free(struct trying *y)
@@ -61,7 +61,8 @@ static void noted(void *arg, const struct tn_committed *done, const struct tn_er
         trying_free(y);
 }
 
-/* The preview is recorded before it is answered, because an activation may need it at once. */
+/* Notes the preview in the store before it answers, because an activation may need the note at
+ * once. */
 static void tried(void *arg, struct tn_str answer, const struct tn_err *err)
 {
     struct trying *y = arg;
@@ -83,19 +84,21 @@ static void tried(void *arg, struct tn_str answer, const struct tn_err *err)
 
 /* ---- the candidate ---- */
 
-/* Makes the candidate: the files over the site folder, or over the shipped files alone. */
+/* Makes the candidate: the given files over the site folder or, if they replace it, over the
+ * shipped files alone. */
 static struct tn_fileset *candidate(const struct tn_trial *t, const struct tn_trial_wish *wish,
                                     struct tn_err *err)
 {
     struct tn_fileset *own = NULL, *all;
     if (!wish->whole && t->terms.site && !(own = tn_fileset_read(t->terms.site, err))) return NULL;
     all = tn_edit_set(own, wish->files, wish->count, err);
-    /* A body that removes a file which does not exist is at fault. */
+    /* The request is at fault: it removes a file that does not exist. */
     if (!all && err->kind == TN_E_not_found) err->kind = TN_E_invalid;
     return all;
 }
 
-/* A preview also refuses scripts that an activation would refuse for clashing with others. */
+/* Loads the candidate with all checks of an activation, so that a preview refuses what an
+ * activation would refuse. */
 static void load_candidate(void *arg)
 {
     struct trying *y = arg;
@@ -124,7 +127,7 @@ static void candidate_loaded(void *arg)
     y->preview = tn_preview_start(&o);
 }
 
-/* The same set that an activation with these files would make. */
+/* Makes the set that an activation with these files would make. */
 static void grounded(void *arg, struct tn_ground *ground, const struct tn_err *err)
 {
     struct trying *y = arg;
@@ -181,7 +184,7 @@ void tn_trial_free(struct tn_trial *t)
 {
     if (!t) return;
     if (t->trying && t->trying->answer.p) {
-        t->trying->done = NULL; /* it is being noted */
+        t->trying->done = NULL; /* the note is being written; it frees the trial */
     } else if (t->trying) {
         tn_grounding_stop(t->trying->grounding);
         tn_errand_stop(t->trying->loading);
