@@ -21,7 +21,7 @@ story("a rule that fails is tried again and given up; other rules and events go 
     () => tenon.output.match(/rule broken is given up: event \d+ \(order.created\), try 4/g)?.length === 5,
     { within: 20_000 },
   );
-  await tenon.logged(/given up .*scripts\/rules\/broken\.lua:8: the press is on fire/);
+  await tenon.logged(/given up: .*scripts\/rules\/broken\.lua:8: the press is on fire/);
   await place(tenon, "B");
   await noted(tenon, 6);
   assert.deepEqual(await quarantine(tenon), []);

@@ -28,3 +28,22 @@ story("a rule starts a sync, and says what is wrong with one that cannot be", as
   await waitFor("the filter's fault", () => /rule pull failed .*filters.colour/.test(tenon.output));
   assert.equal((await tenon.rest.get("/integrations/fusion/logs")).logs.length, 2);
 });
+
+story("rules that set off one another through a sync are stopped after eight steps", async (stage) => {
+  const { fusion, tenon } = await stage.plant({
+    items: 3,
+    site: shop(stage, { again: rule("item.updated", 'local run, err = tn.sync("fusion", "item") if not run then error(err) end',
+      '\n  retry = { "50ms", "100ms", "200ms", "400ms", "800ms", "1600ms" },') }),
+  });
+  await tenon.rest.sync("fusion");
+  const told = () => /rule again is given up: .*set off one another 8 times/.test(tenon.output);
+  let edition = 0;
+  await waitFor("the end of the circle", async () => {
+    fusion.items.edit(1, { ItemDescription: `"edition ${edition++}"` }); // each sync finds a change
+    if (edition === 1) await tenon.rest.sync("fusion");
+    return told();
+  }, { within: 30_000 });
+  await waitFor("the dead letter", async () => (await tenon.rest.get("/quarantine?status=open")).total === 1);
+  const runs = (await tenon.rest.get("/integrations/fusion/logs")).logs;
+  assert.ok(runs.filter((r) => r.trigger === "SCRIPT").length >= 8, "the rules had started syncs");
+});
