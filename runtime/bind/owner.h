@@ -20,7 +20,8 @@ struct bind_operation {
 };
 /* The adapters that serve. */
 struct bind_adapters {
-    bool (*has)(const void *serving, const char *adapter);
+    /* False: err says that it is not installed, or why its files were refused. */
+    bool (*has)(const void *serving, const char *adapter, struct tn_err *err);
     /* The i-th operation of an adapter that is there; false: it has fewer. */
     bool (*operation)(const void *serving, const char *adapter, size_t i,
                       struct bind_operation *out);
