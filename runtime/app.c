@@ -18,6 +18,7 @@
 #include "loop/folder.h"
 #include "loop/loop.h"
 #include "loop/shared.h"
+#include "model/audit.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "options.h"
@@ -181,7 +182,8 @@ static void reload_said(void *arg, const struct tn_activation_report *report,
 
 static void reload(struct tn_app *app, const char *who)
 {
-    const struct tn_wish wish = {.who = who};
+    struct tn_wish wish = {.by = {.kind = TN_ACTOR_SERVER}};
+    snprintf(wish.by.name, sizeof wish.by.name, "%s", who);
     tn_scripts_change(app->scripts, &wish, reload_said, NULL);
 }
 
@@ -342,6 +344,7 @@ static void prepared(void *arg, const struct tn_committed *done, const struct tn
  * opens. */
 static void prepare_folder(struct tn_app *app)
 {
+    const struct tn_actor starter = {.kind = TN_ACTOR_SERVER, .name = "start"};
     struct tn_commit *commit = tn_commit_new(app->store);
     struct tn_buf sealed;
     struct tn_id team = tn_id_new(), key;
@@ -355,7 +358,7 @@ static void prepare_folder(struct tn_app *app)
                       TN_NEW_ONLY, &err) &&
         tn_keys_make(app->keys, commit, FIRST_TEAM, TN_STR("first admin"), TN_STR("admin"), NULL, 0,
                      app->admin_token, &key, &err) &&
-        tn_commit_audit(commit, FIRST_TEAM, "start", "folder.create", "", TN_STR(""), &err)) {
+        tn_audit(commit, FIRST_TEAM, &starter, "folder.create", "", TN_STR(""), &err)) {
         tn_store_commit(app->store, commit, prepared, app);
     } else {
         tn_commit_free(commit);

@@ -64,8 +64,10 @@ static bool write_members(const struct tn_row *row, const struct shown *shown, s
 
 static bool write_audit(const struct tn_row *row, struct tn_jw *w, struct tn_err *err)
 {
-    static const struct shown shown[] = {
-        {"actor", "actor"}, {"action", "action"}, {"object", "object"}, {"detail", "detail"}};
+    static const struct shown shown[] = {{"actor", "actor"},      {"actor_kind", "actorKind"},
+                                         {"actor_id", "actorId"}, {"request", "requestId"},
+                                         {"address", "address"},  {"action", "action"},
+                                         {"object", "object"},    {"detail", "detail"}};
     tn_jw_object(w);
     write_id(w, row);
     write_created(w, "at", row);

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "model/audit.h"
 #include "store/commit.h"
 #include "store/read.h"
 
@@ -182,9 +183,14 @@ static void make(struct change *c, struct tn_str grants, const struct tn_row *ow
     struct tn_id id;
     if (tn_grants_held(actor, grants, &err) &&
         tn_keys_make(c->api->p.keys, commit, actor->team, tn_str(c->name), tn_str(c->role), own,
-                     c->expires_ms, c->token, &id, &err) &&
-        tn_commit_audit(commit, actor->team, actor->name, "key.create", "key", TN_STR(""), &err)) {
+                     c->expires_ms, c->token, &id, &err)) {
         tn_id_text(&id, c->id);
+    } else {
+        tn_commit_free(commit);
+        refuse(c, &err);
+        return;
+    }
+    if (tn_audit(commit, actor->team, actor, "key.create", c->id, TN_STR(""), &err)) {
         tn_store_commit(c->api->p.store, commit, changed, c);
         return;
     }
@@ -257,13 +263,12 @@ void api_keys_revoke(void *arg, struct tn_http_exchange *x)
     snprintf(c->id, sizeof c->id, "%.*s", TN_FMT(wanted));
     if (!tn_id_parse(wanted, &id))
         no_key(wanted, &err);
-    else if (tn_id_parse(tn_str(actor->key), &own) && memcmp(&own, &id, sizeof id) == 0)
+    else if (tn_id_parse(tn_str(actor->id), &own) && memcmp(&own, &id, sizeof id) == 0)
         tn_fail(&err, TN_E_conflict,
                 "a key cannot revoke itself: use another admin key, or the "
                 "command line");
     else if (tn_commit_delete(commit, actor->team, table, &id, TN_ANY, &err) &&
-             tn_commit_audit(commit, actor->team, actor->name, "key.revoke", c->id, TN_STR(""),
-                             &err)) {
+             tn_audit(commit, actor->team, actor, "key.revoke", c->id, TN_STR(""), &err)) {
         tn_store_commit(api->p.store, commit, changed, c);
         return;
     }

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "model/audit.h"
 #include "store/commit.h"
 #include "sync/retry.h"
 #include "sync/run_view.h"
@@ -385,9 +386,9 @@ static bool audit(struct plan *p, struct tn_commit *commit, struct tn_err *err)
 {
     char detail[80];
     snprintf(detail, sizeof detail, "{\"records\":%zu}", p->count);
-    return tn_commit_audit(commit, p->team, api_actor(p->x)->name,
-                           p->retry ? "quarantine.retry" : "quarantine.discard", p->id_text,
-                           tn_str(detail), err);
+    return tn_audit(commit, p->team, api_actor(p->x),
+                    p->retry ? "quarantine.retry" : "quarantine.discard", p->id_text,
+                    tn_str(detail), err);
 }
 
 static bool with_run(void *arg, struct tn_commit *commit, const char *run_id, struct tn_err *err)

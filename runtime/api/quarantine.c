@@ -8,6 +8,7 @@
 #include "base/hint.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "model/audit.h"
 #include "store/commit.h"
 
 enum {
@@ -681,8 +682,8 @@ static void payload_done(struct api_scan *scan)
     if (!s->found) {
         tn_commit_free(commit);
         no_record(scan->x);
-    } else if (tn_commit_audit(commit, who->team, who->name, "quarantine.payload",
-                               scan->of.ids[0].p, TN_STR(""), &err)) {
+    } else if (tn_audit(commit, who->team, who, "quarantine.payload", scan->of.ids[0].p, TN_STR(""),
+                        &err)) {
         scan->own = NULL;
         tn_store_commit(scan->api->p.store, commit, payload_audited, s);
     } else {
@@ -762,8 +763,8 @@ static void discard_done(struct api_scan *scan)
     struct tn_commit *commit = tn_commit_new(scan->api->p.store);
     struct tn_err err;
     if (d->found && api_quarantine_discard(commit, who, &d->id, reason, d->version, &err) &&
-        tn_commit_audit(commit, who->team, who->name, "quarantine.discard", scan->of.ids[0].p,
-                        TN_STR(""), &err)) {
+        tn_audit(commit, who->team, who, "quarantine.discard", scan->of.ids[0].p, TN_STR(""),
+                 &err)) {
         tn_store_commit(scan->api->p.store, commit, discarded, scan->x);
         return;
     }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/str.h"
+#include "model/actor.h"
 
 struct tn_wish_file {
     const char *path;
@@ -18,7 +19,7 @@ struct tn_wish_file {
  * of one unit. Members that are NULL, "" or zero ask for nothing.  A change that is refused leaves
  * the folder as it was. */
 struct tn_wish {
-    const char *who;
+    struct tn_actor by;
     const char *expect;            /* only if the set has this hash; otherwise kind conflict */
     const char *unit, *generation; /* first digits of one that served before */
     const struct tn_wish_file *files;

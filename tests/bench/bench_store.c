@@ -295,8 +295,11 @@ static struct tn_commit *request(struct bench *b, bool integration)
     if (!tn_commit_put(c, 1, integration ? "integration" : "items", &id,
                        (struct tn_str){body, (size_t)n}, TN_NEW_ONLY, &err))
         die(err.text);
-    if (integration && !tn_commit_audit(c, 1, "an admin", "integration.create", "integration/line",
-                                        TN_STR(""), &err))
+    if (integration && !tn_commit_audit(c, 1,
+                                        &(struct tn_audit){.actor = "an admin",
+                                                           .action = "integration.create",
+                                                           .object = "integration/line"},
+                                        &err))
         die(err.text);
     return c;
 }

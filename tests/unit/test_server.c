@@ -245,8 +245,10 @@ static void a_small_commit_writes_few_pages(void **state)
         struct tn_id id = tn_id_new();
         snprintf(body, sizeof body, "{\"name\":\"line-%d\",\"adapter\":\"rest\"}", i);
         assert_true(tn_commit_put(c, 1, "integration", &id, tn_str(body), TN_NEW_ONLY, &err));
-        assert_true(
-            tn_commit_audit(c, 1, "an admin", "integration.create", body, TN_STR(""), &err));
+        assert_true(tn_commit_audit(
+            c, 1,
+            &(struct tn_audit){.actor = "an admin", .action = "integration.create", .object = body},
+            &err));
         assert_true(rig_commit(r, c));
     }
     int64_t pages = stats_of(r).pages - before;
@@ -377,7 +379,9 @@ static void rows_that_are_old_go_and_those_with_work_left_stay(void **state)
     for (int i = 0; i < ROWS;) {
         struct tn_commit *c = tn_commit_new(r->store);
         for (int in_one = 0; in_one < 400; in_one++, i++)
-            assert_true(tn_commit_audit(c, 1, "me", "test", "thing", TN_STR(""), &err));
+            assert_true(tn_commit_audit(
+                c, 1, &(struct tn_audit){.actor = "me", .action = "test", .object = "thing"},
+                &err));
         assert_true(rig_commit(r, c));
     }
     struct tn_commit *c = tn_commit_new(r->store);
@@ -439,7 +443,8 @@ static void the_log_says_once_a_day_how_much_was_too_old(void **state)
     assert_non_null(r->server);
     struct tn_commit *c = tn_commit_new(r->store);
     for (int i = 0; i < 3; i++)
-        assert_true(tn_commit_audit(c, 1, "me", "test", "thing", TN_STR(""), &err));
+        assert_true(tn_commit_audit(
+            c, 1, &(struct tn_audit){.actor = "me", .action = "test", .object = "thing"}, &err));
     assert_true(rig_commit(r, c));
     clock.ms += day - 1;
     while (rows_of(r, "audit")) tn_loop_turn(r->loop, true);
@@ -463,7 +468,8 @@ static void a_retention_that_is_asked_for_is_counted(void **state)
     struct tn_store_stats s;
     struct tn_commit *c = tn_commit_new(r->store);
     for (int i = 0; i < 3; i++)
-        assert_true(tn_commit_audit(c, 1, "me", "test", "thing", TN_STR(""), &err));
+        assert_true(tn_commit_audit(
+            c, 1, &(struct tn_audit){.actor = "me", .action = "test", .object = "thing"}, &err));
     assert_true(rig_commit(r, c));
     tn_store_retain(r->store, TN_RETAIN_audit, INT64_MAX, rig_done, r);
     rig_wait(r, r->answers + 1);
