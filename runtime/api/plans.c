@@ -6,6 +6,7 @@
 
 #include "api/quarantine.h"
 #include "base/alloc.h"
+#include "base/fault.h"
 #include "base/limits.h"
 #include "base/time.h"
 #include "model/audit.h"
@@ -109,7 +110,9 @@ static bool select_ids(struct api_scan *scan, struct tn_jval ids, struct tn_err 
     struct tn_str id;
     size_t n = tn_jcount(ids);
     if (!tn_jis(ids, TN_JSON_array) || !n || n > IDS_MAX)
-        return fail_member(err, "ids", "ids has to be a list of 1 to 2000 ids of records");
+        return fail_member(err, "ids",
+                           "ids has to be a list of 1 to 2000 ids of records: name more in "
+                           "another plan, or name them by a filter");
     for (struct tn_jiter it = tn_jiter(ids); tn_jnext(&it);)
         if (!tn_jtext(it.value, &scan->of.memory, &id))
             return fail_member(err, "ids", "ids has to be a list of texts");
@@ -194,20 +197,28 @@ static bool plan_row(struct api_scan *scan, const struct tn_row *row, struct tn_
     return tn_buf_ok(&p->samples, "the samples", err);
 }
 
-static void write_effects(struct plan *p, struct tn_jw *w)
+static void write_effects(const struct api_scan *scan, const struct plan *p, struct tn_jw *w)
 {
-    char text[700];
+    char text[900];
+    size_t n;
     const char *noun = p->count == 1 ? "record" : "records";
     if (p->retry)
-        snprintf(text, sizeof text,
-                 "%zu %s of %s of %s will go through the mapping that serves now. Those that pass "
-                 "are stored and leave quarantine; the others stay there with their new reason.",
-                 p->count, noun, p->operation, p->name);
+        n = (size_t)snprintf(
+            text, sizeof text,
+            "%zu %s of %s of %s will go through the mapping that serves now. Those that pass "
+            "are stored and leave quarantine; the others stay there with their new reason.",
+            p->count, noun, p->operation, p->name);
     else
-        snprintf(text, sizeof text,
-                 "%zu %s will be marked as discarded. A retry leaves them out; they stay to be "
-                 "looked at.",
-                 p->count, noun);
+        n = (size_t)snprintf(
+            text, sizeof text,
+            "%zu %s will be marked as discarded. A retry leaves them out; they stay to be "
+            "looked at.",
+            p->count, noun);
+    if (scan->more && n < sizeof text)
+        snprintf(text + n, sizeof text - n,
+                 " More fit the filter, and a plan takes %d: carry this one out, then make another "
+                 "for the rest.",
+                 IDS_MAX);
     tn_jw_kz(w, "effects", text);
 }
 
@@ -232,7 +243,7 @@ static void write_plan(struct api_scan *scan, struct plan *p)
     tn_jw_kint(&w, "matching", scan->total);
     tn_jw_kbool(&w, "capped", scan->more);
     tn_jw_kraw(&w, "samples", tn_buf_str(&p->samples));
-    write_effects(p, &w);
+    write_effects(scan, p, &w);
     tn_jw_kz(&w, "createdBy", api_actor(p->x)->name);
     tn_time_text(tn_now_ms() + LIFE_MS, text);
     tn_jw_kz(&w, "expiresAt", text);
@@ -513,7 +524,7 @@ static bool may_run(struct tn_jval body, struct tn_err *err)
     if (!tn_str_is(tn_jraw(tn_jget_z(body, "state")), "\"ready\"")) {
         was_run(err);
         ok = false;
-    } else if (ms < tn_now_ms()) {
+    } else if (ms < tn_now_ms() || TN_FAULT("plans.expired")) {
         ok = tn_fail(err, TN_E_gone, "this plan was good until %.*s: make a new one",
                      TN_FMT(expires));
     }

@@ -296,7 +296,9 @@ enum tn_retain {
     TN_RETAIN_answers, /* of commits, that were not fetched */
     TN_RETAIN_runs,    /* rows of table run, but none that is under way */
     TN_RETAIN_audit,
-    TN_RETAIN_inbound, /* but none that is not worked off */
+    TN_RETAIN_inbound,    /* but none that is not worked off */
+    TN_RETAIN_plans,      /* but none whose run is under way */
+    TN_RETAIN_quarantine, /* records that somebody gave up; open ones stay for ever */
     TN_RETAIN_KINDS
 };
 const char *tn_retain_name(enum tn_retain what); /* "runs" */

@@ -256,3 +256,33 @@ story("hundreds of records are one group and one plan, which waits for no runnin
   assert.deepEqual([outcome.total, outcome.repaired, outcome.failed], [450, 440, 10]);
   assert.equal((await rest.get("/quarantine")).total, 10);
 });
+
+story("a plan that is carried out too late is refused with its end, and changes nothing", async (stage) => {
+  const { tenon } = await failing(stage, { bad: 3, items: 4, env: { TENON_FAULTS: "plans.expired=fail:1+" } });
+  const { rest } = tenon;
+  for (const action of ["retry", "discard"]) {
+    const plan = await rest.want(201, "POST", `/quarantine/${action}`, { filter: { integration: "fusion" } });
+    const error = await rest.refused(410, "GONE", "POST", `/plans/${plan.id}/run`);
+    assert.equal(error.message, `this plan was good until ${plan.expiresAt}: make a new one`);
+    assert.equal((await rest.get(`/plans/${plan.id}`)).state, "ready");
+  }
+  assert.equal((await rest.get("/quarantine?status=open")).total, 3);
+  for (const done of ["retry", "discard"])
+    assert.deepEqual((await rest.get(`/audit?action=quarantine.${done}`)).audit, []);
+});
+
+story("a plan takes 2,000 records, says so, and a second one takes the rest", async (stage) => {
+  const { tenon } = await failing(stage, { bad: 2001, items: 2002 });
+  const { rest } = tenon;
+  const wish = { filter: { integration: "fusion" }, reason: "obsolete" };
+  const first = await rest.want(201, "POST", "/quarantine/discard", wish);
+  assert.deepEqual([first.count, first.matching, first.capped], [2000, 2001, true]);
+  assert.match(first.effects, / More fit the filter, and a plan takes 2000: carry this one out, then make another /);
+  await rest.want(200, "POST", `/plans/${first.id}/run`);
+  const second = await rest.want(201, "POST", "/quarantine/discard", wish);
+  assert.deepEqual([second.count, second.matching, second.capped], [1, 1, false]);
+  assert.doesNotMatch(second.effects, /make another/);
+  const error = await rest.refused(422, "VALIDATION_ERROR", "POST", "/quarantine/discard",
+    { ids: Array(2001).fill(second.samples[0].id) });
+  assert.match(error.message, /1 to 2000 ids of records: name more in another plan, or name them by a filter/);
+});

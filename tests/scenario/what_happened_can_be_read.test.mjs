@@ -72,7 +72,8 @@ story("the audit log is read newest first, filtered and in pages, by admins alon
 
   const told = await tenon.command(["audit", "--action", "integration.create", "--limit", "2"]);
   assert.equal(told.code, 0, told.output);
-  assert.match(told.stdout, /^AT +ACTOR +FROM +ACTION +OBJECT\n(\S+ +.*integration\.create +\S+\n){2}there are older ones/);
+  assert.match(told.stdout,
+    /^AT +ACTOR +FROM +ACTION +OBJECT\n(\S+ +.*integration\.create +\S+\n){2}there are older ones/);
   const json = await tenon.command(["audit", "--action", "integration.delete", "--json"]);
   assert.deepEqual(json.json.audit.map((row) => row.id), [all[0].id]);
   assert.equal((await tenon.command(["audit", "--from", "yesterday"])).code, 1);
