@@ -11,6 +11,7 @@
 #include "access/keys.h"
 #include "api/api.h"
 #include "base/alloc.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "cli/cli.h"
@@ -113,7 +114,7 @@ struct tn_app {
     const struct tn_prepared *p;
     struct tn_shared_process *page;
     int number, status;
-    bool first, booted, stopping, drained,
+    bool first, booted, stopping, drained, runs_ended,
         saved; /* saved: a file was saved before the boot had ended */
 
     struct tn_loop *loop;
@@ -442,7 +443,7 @@ static void store_ready(void *arg)
 static void runner_closed(void *arg)
 {
     struct tn_app *app = arg;
-    app->runner = NULL;
+    app->runs_ended = true;
     if (app->drained) tn_loop_stop(app->loop);
 }
 
@@ -450,7 +451,7 @@ static void drained(void *arg)
 {
     struct tn_app *app = arg;
     app->drained = true;
-    if (!app->runner) tn_loop_stop(app->loop);
+    if (app->runs_ended) tn_loop_stop(app->loop);
 }
 
 static void give_up(void *arg)
@@ -468,7 +469,7 @@ static void stop(void *arg)
     if (app->stopping) return;
     app->stopping = true;
     app->page->state = TN_PROCESS_stopping;
-    tn_timer_set(app->drain_limit, DRAIN_LIMIT_MS);
+    tn_timer_set(app->drain_limit, TN_FAULT("app.drain") ? 0 : DRAIN_LIMIT_MS);
     if (!app->server) {
         tn_loop_stop(app->loop);
         return;
@@ -536,13 +537,17 @@ static void close_parts(struct tn_app *app)
     tn_folder_free(app->folder);
     tn_inbound_close(app->inbound);
     tn_dispatch_close(app->dispatch);
-    if (app->runner) tn_runner_free(app->runner);
+    /* All that may call back into the API ends before it: requests that are under way answer
+     * nobody, but their code still runs (api/handler.h). */
     tn_http_server_free(app->server);
-    tn_api_close(app->api);
+    tn_store_stop(app->store);
+    tn_runner_free(app->runner);
     tn_keys_close(app->keys);
     tn_scripts_close(app->scripts);
     tn_rules_free(app->rules);
+    tn_host_stop(app->host); /* tasks hold requests of the client, and answer for surfaces */
     tn_http_client_free(app->http);
+    tn_api_close(app->api);
     tn_store_close(app->store);
     tn_host_free(app->host);
     tn_tx_tools_free(app->env.tools);

@@ -615,7 +615,7 @@ static void runs_found(void *arg, struct tn_found *found, const struct tn_err *e
     char id[TN_ID_LEN + 1];
     if (!err) err = tn_found_err(found, 0);
     tn_id_text(&w->i.id, id);
-    if (err && err->kind != TN_E_cancelled) /* else the API is closed already */
+    if (err)
         tn_log(w->api->p.log, TN_LOG_warn, "sync", "runs of the deleted integration %s: %s", id,
                err->text);
     for (size_t i = 0; !err && i < tn_found_list(found, 0)->count; i++) {

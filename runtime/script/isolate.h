@@ -27,7 +27,10 @@ TN_MUST_CHECK struct tn_host *tn_host_new(struct tn_loop *loop, struct tn_log *l
 /* Before what modules work with is closed: nothing begins any more, and what runs beside the loop
  * is stopped. */
 void tn_host_call_home(struct tn_host *host); /* NULL does nothing */
-/* All isolates were unreferenced before; those whose tasks are still under way are cancelled. */
+/* The same, and cancels all tasks: what they hold (requests, reads) is dropped, and whoever waits
+ * for one is answered before this returns.  NULL does nothing. */
+void tn_host_stop(struct tn_host *host);
+/* Stops.  All isolates were unreferenced before. */
 void tn_host_free(struct tn_host *host); /* NULL does nothing */
 /* While a script runs, slot[0..TN_HOST_SLOT) holds the name of its isolate, else "": a place in the
  * page that the supervisor shares, so that it can name the script that took a worker down. */

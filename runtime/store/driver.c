@@ -97,6 +97,11 @@ void tn_store_off_change(struct tn_store *s, tn_change_fn fn, void *arg)
         if (l->change == fn && l->arg == arg) l->change = NULL;
 }
 
+void tn_store_stop(struct tn_store *s)
+{
+    if (s) s->ops->stop(s);
+}
+
 void tn_store_close(struct tn_store *s)
 {
     if (s) s->ops->close(s);

@@ -18,7 +18,8 @@ struct tn_call;
 
 /* A driver.  Arguments were checked against the rules of store.h and at_once.h before. */
 struct tn_store_ops {
-    void (*close)(struct tn_store *s);
+    void (*stop)(struct tn_store *s);
+    void (*close)(struct tn_store *s); /* stops it, too */
     bool (*ready)(const struct tn_store *s);
     /* The declaration of a stored table; borrowed until the next call.  NULL: kind not_found. */
     struct tn_shape *(*decl)(struct tn_store *s, const char *table, struct tn_err *err);

@@ -61,7 +61,13 @@ struct tn_store_options {
  * and sound (kinds not_found, corrupt, too_new). */
 TN_MUST_CHECK struct tn_store *tn_store_open(struct tn_loop *loop, const struct tn_store_options *o,
                                              struct tn_err *err);
-void tn_store_close(struct tn_store *store);        /* NULL does nothing */
+/* Answers all that waits, reads and commits, with kind cancelled before it returns (that alone may
+ * call back inside the call), and sends nothing more: a commit that was sent may be durable all the
+ * same.  For an owner that closes what the callbacks use before it closes the store.  NULL does
+ * nothing. */
+void tn_store_stop(struct tn_store *store);
+/* Stops, and frees.  NULL does nothing. */
+void tn_store_close(struct tn_store *store);
 int64_t tn_store_now(const struct tn_store *store); /* by its clock */
 /* Can it be read, and is the store process connected (or the handle read only)? */
 bool tn_store_ready(const struct tn_store *store);
