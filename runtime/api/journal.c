@@ -94,12 +94,8 @@ static bool write_run(const struct tn_row *row, struct tn_jw *w, struct tn_err *
 {
     struct tn_run_view v;
     tn_run_view_init(&v);
-    bool ok = tn_run_view_decode(row->body, &v, err);
-    if (ok) {
-        tn_id_text(&row->id, v.id);
-        v.created_at = row->created_ms;
-        tn_run_view_listed(&v, w);
-    }
+    bool ok = tn_run_view_of(row, &v, err);
+    if (ok) tn_run_view_listed(&v, w);
     tn_run_view_clear(&v);
     return ok;
 }

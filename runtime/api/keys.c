@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "access/roles.h"
+#include "api/lists.h"
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/time.h"
@@ -40,37 +41,10 @@ static void write_one(const struct tn_row *row, struct tn_jw *w)
     tn_json_free(json);
 }
 
-static void list_found(void *arg, struct tn_found *found, const struct tn_err *err)
-{
-    struct tn_http_exchange *x = arg;
-    struct tn_answer a;
-    if (!err) err = tn_found_err(found, 0);
-    if (err) {
-        tn_answer_err(x, err);
-        return;
-    }
-    const struct tn_list *rows = tn_found_list(found, 0);
-    tn_answer_begin(&a, x);
-    tn_jw_object(&a.w);
-    tn_jw_key(&a.w, TN_STR("keys"));
-    tn_jw_array(&a.w);
-    for (size_t i = 0; i < rows->count; i++) write_one(tn_found_row(found, 0, i), &a.w);
-    tn_jw_end(&a.w);
-    tn_jw_kz(&a.w, "nextCursor", rows->more ? rows->next.p : NULL);
-    tn_jw_end(&a.w);
-    tn_answer_send(&a, 200);
-}
-
 void api_keys_list(void *arg, struct tn_http_exchange *x)
 {
-    static const char *const parameters[] = {"cursor", NULL};
-    struct tn_api *api = arg;
-    if (!api_query_known(x, parameters)) return;
-    struct tn_read *read = tn_read_new(api_actor(x)->team);
-    tn_read_query(read, &(struct tn_query){.table = table,
-                                           .limit = TN_LIMIT_PAGE,
-                                           .cursor = tn_http_query(x, "cursor", NULL)});
-    tn_store_read(api->p.store, read, NULL, list_found, x);
+    static const struct api_list keys = {.table = table, .member = "keys", .row = write_one};
+    api_list(arg, x, &keys);
 }
 
 static void one_found(void *arg, struct tn_found *found, const struct tn_err *err)

@@ -33,6 +33,7 @@ struct plan {
     struct tn_jw w;
     struct tn_id *ids;
     size_t count;
+    int64_t row_version; /* of the last of ids */
     char integration[TN_ID_LEN + 1], name[300], operation[OPERATION_MAX];
     bool mixed; /* several operations */
     int64_t wanted, matching, planned;
@@ -194,6 +195,7 @@ static bool plan_row(struct api_scan *scan, const struct tn_row *row, struct tn_
     if (p->count < SAMPLES) api_quarantine_row(scan, row, body, &p->w);
     if (p->count % 256 == 0) p->ids = tn_realloc(p->ids, (p->count + 256) * sizeof *p->ids);
     p->ids[p->count++] = row->id;
+    p->row_version = row->version;
     return tn_buf_ok(&p->samples, "the samples", err);
 }
 
@@ -259,6 +261,9 @@ static void write_plan(struct api_scan *scan, struct plan *p)
 
 static bool check_plan(const struct plan *p, struct tn_err *err)
 {
+    if (p->direct && !p->count)
+        return tn_fail(err, TN_E_not_found, "there is no open record '%.*s' in quarantine",
+                       TN_FMT(tn_http_param(p->x, "id")));
     if (p->by_ids && (int64_t)p->count < p->wanted)
         return tn_fail(err, TN_E_not_found,
                        "%lld of these %lld ids are no open records in quarantine",
@@ -290,6 +295,7 @@ static bool put_plan(struct plan *p, struct tn_commit *commit, struct tn_err *er
 }
 
 static void start_retry(struct plan *p);
+static void discard_alone(struct plan *p);
 
 static void planned(struct api_scan *scan)
 {
@@ -300,8 +306,12 @@ static void planned(struct api_scan *scan)
         tn_answer_err(p->x, &err);
         return;
     }
-    write_plan(scan, p);
     scan->own = NULL;
+    if (p->direct && !p->retry) {
+        discard_alone(p);
+        return;
+    }
+    write_plan(scan, p);
     if (p->direct) {
         start_retry(p);
         return;
@@ -353,7 +363,7 @@ void api_plans_discard(void *api, struct tn_http_exchange *x)
     make(api, x, false);
 }
 
-void api_plans_retry_one(void *api, struct tn_http_exchange *x)
+static void act_on_one(struct tn_api *api, struct tn_http_exchange *x, bool retry)
 {
     struct plan *p = plan_new(api, x);
     struct tn_buf wish;
@@ -366,10 +376,21 @@ void api_plans_retry_one(void *api, struct tn_http_exchange *x)
     tn_jw_str(&w, tn_http_param(x, "id"));
     tn_jw_end(&w);
     tn_jw_end(&w);
-    p->retry = p->direct = true;
+    p->retry = retry;
+    p->direct = true;
     p->wish = tn_strndup(wish.p, wish.n);
     tn_buf_clear(&wish);
     scan_for(p, planned);
+}
+
+void api_plans_retry_one(void *api, struct tn_http_exchange *x)
+{
+    act_on_one(api, x, true);
+}
+
+void api_plans_discard_one(void *api, struct tn_http_exchange *x)
+{
+    act_on_one(api, x, false);
 }
 
 /* ---- carrying it out ---- */
@@ -478,6 +499,33 @@ static void start_discard(struct plan *p, struct tn_str reason)
     }
     tn_commit_free(commit);
     tn_answer_err(p->x, &err);
+    plan_free(p);
+}
+
+static void discarded_alone(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    (void)done;
+    if (err)
+        tn_answer_err(arg, err);
+    else
+        tn_http_reply(arg, 204, NULL, TN_STR(""));
+}
+
+static void discard_alone(struct plan *p)
+{
+    const struct tn_actor *who = api_actor(p->x);
+    struct tn_str reason = tn_http_query(p->x, "reason", NULL);
+    struct tn_commit *commit = tn_commit_new(p->api->p.store);
+    struct tn_err err;
+    char id[TN_ID_LEN + 1];
+    tn_id_text(&p->ids[0], id);
+    if (api_quarantine_discard(commit, who, &p->ids[0], reason, p->row_version, &err) &&
+        tn_audit(commit, p->team, who, "quarantine.discard", id, TN_STR(""), &err)) {
+        tn_store_commit(p->api->p.store, commit, discarded_alone, p->x);
+    } else {
+        tn_commit_free(commit);
+        tn_answer_err(p->x, &err);
+    }
     plan_free(p);
 }
 

@@ -10,7 +10,10 @@ struct tn_http_exchange;
 
 void api_plans_retry(void *api, struct tn_http_exchange *x);
 void api_plans_discard(void *api, struct tn_http_exchange *x);
-void api_plans_retry_one(void *api, struct tn_http_exchange *x); /* made and run at once */
+/* One record by its id, at once.  A retry leaves a plan behind, which its run needs; a discard does
+ * not, and takes its reason from the query. */
+void api_plans_retry_one(void *api, struct tn_http_exchange *x);
+void api_plans_discard_one(void *api, struct tn_http_exchange *x);
 void api_plans_get(void *api, struct tn_http_exchange *x);
 void api_plans_run(void *api, struct tn_http_exchange *x);
 

@@ -171,6 +171,8 @@ story("one record is retried or given up by itself, and a plan whose set changed
 
   const bad = records.find((r) => r.reason.includes("PN-000001"));
   await rest.want(204, "DELETE", `/quarantine/${bad.id}?reason=obsolete`);
+  const again = await rest.refused(404, "NOT_FOUND", "DELETE", `/quarantine/${bad.id}`);
+  assert.equal(again.message, `there is no open record '${bad.id}' in quarantine`);
   const gone = await rest.get(`/quarantine/${bad.id}`);
   assert.deepEqual([gone.status, gone.discardReason], ["discarded", "obsolete"]);
   assert.ok(gone.discardedBy && gone.discardedAt);
