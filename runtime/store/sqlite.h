@@ -4,6 +4,7 @@
 #ifndef TN_STORE_SQLITE_H
 #define TN_STORE_SQLITE_H
 
+#include "store/at_once.h"
 #include "store/db.h"
 #include "store/driver.h"
 #include "store/shape.h"

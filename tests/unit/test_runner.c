@@ -11,13 +11,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "at_once.h"
 #include "base/alloc.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "loop/loop.h"
 #include "mapping/plan.h"
-#include "store/at_once.h"
 #include "store/commit.h"
 #include "store/server.h"
 #include "sync/runner.h"
