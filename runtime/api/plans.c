@@ -297,6 +297,7 @@ static bool put_plan(struct plan *p, struct tn_commit *commit, struct tn_err *er
 static void start_retry(struct plan *p);
 static void discard_alone(struct plan *p);
 
+/* The records are known: an action on one is done now, else the plan is stored. */
 static void planned(struct api_scan *scan)
 {
     struct plan *p = scan->own;
@@ -326,6 +327,7 @@ static void planned(struct api_scan *scan)
     plan_free(p);
 }
 
+/* Reads the open records that the wish names into p, which the scan owns until done takes it. */
 static void scan_for(struct plan *p, void (*done)(struct api_scan *scan))
 {
     struct api_scan *scan = api_scan_new(p->api, p->x);
@@ -423,6 +425,8 @@ static bool audit(struct plan *p, struct tn_commit *commit, struct tn_err *err)
                     tn_str(detail), err);
 }
 
+/* What goes into the commit that starts the run of a retry: the plan, made or marked, and the audit
+ * row. */
 static bool with_run(void *arg, struct tn_commit *commit, const char *run_id, struct tn_err *err)
 {
     struct plan *p = arg;
@@ -529,6 +533,8 @@ static void discard_alone(struct plan *p)
     plan_free(p);
 }
 
+/* Is the plan still about what people saw when it was made?  Named by ids it is about those that
+ * are open; by a filter, as many records have to fit it now as did then. */
 static bool unchanged(const struct api_scan *scan, const struct plan *p, struct tn_err *err)
 {
     if (!p->count) return tn_fail(err, TN_E_conflict, "none of these records is open any more");
@@ -539,6 +545,7 @@ static bool unchanged(const struct api_scan *scan, const struct plan *p, struct 
                    (long long)p->matching, (long long)scan->total);
 }
 
+/* The records of the plan as they are now, just before it is carried out. */
 static void looked_again(struct api_scan *scan)
 {
     struct plan *p = scan->own;
@@ -580,6 +587,7 @@ static bool may_run(struct tn_jval body, struct tn_err *err)
     return ok;
 }
 
+/* The plan's row becomes the wish: its ids or filter are read as those of a request are. */
 static bool take_plan(struct plan *p, const struct tn_found *found, struct tn_json *json,
                       struct tn_err *err)
 {
@@ -612,6 +620,7 @@ static void run_found(void *arg, struct tn_found *found, const struct tn_err *fa
     plan_free(p);
 }
 
+/* Reads the plan of the path; then gets it, and the plan to free. */
 static void with_plan(struct tn_api *api, struct tn_http_exchange *x, tn_read_fn then)
 {
     struct tn_str text = tn_http_param(x, "id");

@@ -8,9 +8,14 @@
 #include "base/id.h"
 #include "store/read.h"
 
+/* Newest first, by the filters of the query; without what the record held. */
 void api_quarantine_list(void *api, struct tn_http_exchange *x);
+/* Groups of like causes, the largest first, of the newest 2,000 records; open ones unless status is
+ * asked for. */
 void api_quarantine_groups(void *api, struct tn_http_exchange *x);
+/* One record with all rules that it breaks. */
 void api_quarantine_get(void *api, struct tn_http_exchange *x);
+/* The bytes as the peer sent them. The answer leaves once the audit row of it is stored. */
 void api_quarantine_payload(void *api, struct tn_http_exchange *x);
 
 enum { API_QUARANTINE_FILTERS = 10 };
