@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "loop/loop.h"
 #include "loop/shared.h"
+#include "model/audit.h"
 #include "net/egress.h"
 #include "scripts/scripts.h"
 #include "scripts/trial/evidence.h"
@@ -614,7 +615,7 @@ static void runs_found(void *arg, struct tn_found *found, const struct tn_err *e
     char id[TN_ID_LEN + 1];
     if (!err) err = tn_found_err(found, 0);
     tn_id_text(&w->i.id, id);
-    if (err && err->kind != TN_E_cancelled) /* else the API is closed already */
+    if (err)
         tn_log(w->api->p.log, TN_LOG_warn, "sync", "runs of the deleted integration %s: %s", id,
                err->text);
     for (size_t i = 0; !err && i < tn_found_list(found, 0)->count; i++) {
@@ -690,10 +691,18 @@ static struct writing *writing_to(struct tn_api *api, struct tn_http_exchange *x
 static bool audit(struct tn_commit *commit, const struct writing *w, const char *action,
                   struct tn_err *err)
 {
-    char object[160];
-    snprintf(object, sizeof object, "integration/%.*s", TN_FMT(w->i.name));
-    return tn_commit_audit(commit, w->i.team, api_actor(w->x)->name, action, object, TN_STR(""),
-                           err);
+    char id[TN_ID_LEN + 1];
+    struct tn_buf detail;
+    struct tn_jw j;
+    tn_id_text(&w->i.id, id);
+    tn_buf_init(&detail, TN_LIMIT_RECORD);
+    tn_jw_init(&j, &detail);
+    tn_jw_object(&j);
+    tn_jw_kstr(&j, "name", w->i.name); /* the row outlives the integration */
+    tn_jw_end(&j);
+    bool ok = tn_audit(commit, w->i.team, api_actor(w->x), action, id, tn_buf_str(&detail), err);
+    tn_buf_clear(&detail);
+    return ok;
 }
 
 static void put(struct writing *w, int64_t based_on, const char *action)

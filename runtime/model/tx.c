@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/limits.h"
 #include "base/map.h"
+#include "model/audit.h"
 #include "store/commit.h"
 #include "store/merge.h"
 #include "store/read.h"
@@ -567,7 +568,7 @@ static bool add_note(struct tn_tx *tx, const struct note *note, const char *what
                      const char *object, struct tn_str data, struct tn_err *err)
 {
     struct tn_str kept;
-    if (!may_write(tx, "event", "create", err) || !keep(tx, data, &kept, err)) return false;
+    if (!keep(tx, data, &kept, err)) return false;
     struct note *n = tn_arena_alloc(&tx->arena, sizeof *n);
     *n = *note;
     n->what = tn_arena_strdup(&tx->arena, what);
@@ -583,7 +584,7 @@ bool tn_tx_event(struct tn_tx *tx, const char *type, const struct tn_entity *e,
 {
     struct note note = {.about = e};
     if (e) note.id = *id;
-    return add_note(tx, &note, type, NULL, data, err);
+    return may_write(tx, "event", "create", err) && add_note(tx, &note, type, NULL, data, err);
 }
 
 bool tn_tx_audit(struct tn_tx *tx, const char *action, const char *object, struct tn_str detail,
@@ -659,6 +660,11 @@ static bool each_reference(struct tn_tx *tx, bool ask, struct tn_err *err)
 
 /* ---- the commit ---- */
 
+static bool is_erased(const struct tn_tx_record *r)
+{
+    return r->changed && !r->there && r->version && r->hard;
+}
+
 static bool add_record(const struct tn_tx *tx, const struct tn_tx_record *r,
                        struct tn_commit *commit, struct tn_err *err)
 {
@@ -668,8 +674,7 @@ static bool add_record(const struct tn_tx *tx, const struct tn_tx_record *r,
     if (TN_FAULT("model.tx.stale")) version++;
     if (r->changed && r->there)
         return tn_commit_put(commit, team, table, &r->id, r->body, version, err);
-    if (r->changed && version && r->hard)
-        return tn_commit_erase(commit, team, table, &r->id, version, err);
+    if (is_erased(r)) return tn_commit_erase(commit, team, table, &r->id, version, err);
     if (r->changed && version) return tn_commit_delete(commit, team, table, &r->id, version, err);
     return tn_commit_expect(commit, team, table, &r->id, version, err);
 }
@@ -690,11 +695,21 @@ static bool add_note_to(const struct tn_tx *tx, const struct note *n, struct tn_
                         struct tn_err *err)
 {
     int64_t team = tx->actor.team;
-    if (n->audit)
-        return tn_commit_audit(commit, team, tx->actor.name, n->what, n->object, n->data, err);
+    if (n->audit) return tn_audit(commit, team, &tx->actor, n->what, n->object, n->data, err);
     if (!n->about) return tn_commit_event(commit, team, n->what, NULL, NULL, n->data, err);
     return tn_commit_event(commit, tn_entity_team(n->about, team), n->what, n->about->plural,
                            &n->id, n->data, err);
+}
+
+/* A record that goes with its history leaves this row alone behind. */
+static bool audit_erased(const struct tn_tx *tx, const struct tn_tx_record *r,
+                         struct tn_commit *commit, struct tn_err *err)
+{
+    char action[128], id[TN_ID_LEN + 1];
+    if (!is_erased(r)) return true;
+    snprintf(action, sizeof action, "%s.purge", r->entity->name);
+    tn_id_text(&r->id, id);
+    return tn_audit(commit, tx->actor.team, &tx->actor, action, id, TN_STR(""), err);
 }
 
 static bool build(struct tn_tx *tx, struct tn_commit *commit, struct tn_err *err)
@@ -706,6 +721,8 @@ static bool build(struct tn_tx *tx, struct tn_commit *commit, struct tn_err *err
     for (const struct kv *kv = tx->kvs; ok && kv; kv = kv->next) ok = add_kv(tx, kv, commit, err);
     for (const struct note *n = tx->notes; ok && n; n = n->next)
         ok = add_note_to(tx, n, commit, err);
+    for (const struct tn_tx_record *r = tx->first; ok && r; r = r->next)
+        ok = audit_erased(tx, r, commit, err);
     return ok;
 }
 

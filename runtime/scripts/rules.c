@@ -349,6 +349,7 @@ static void *start(void *self, const char *rule, const struct tn_event *e, tn_ru
     struct run *run = TN_NEW(struct run);
     *run = (struct run){.set = set, .e = e, .done = done, .arg = arg};
     run->actor.team = e->team;
+    run->actor.kind = TN_ACTOR_RULE;
     run->actor.origin = tn_event_cause(tn_event_depth(&e->origin) + 1);
     snprintf(run->actor.name, sizeof run->actor.name, "rule %s", rule);
     snprintf(run->actor.grants, sizeof run->actor.grants, "*:*");

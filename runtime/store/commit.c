@@ -388,22 +388,31 @@ bool tn_commit_event(struct tn_commit *c, int64_t team, const char *type, const 
     return finish(c, m, err);
 }
 
-bool tn_commit_audit(struct tn_commit *c, int64_t team, const char *actor, const char *action,
-                     const char *object, struct tn_str detail, struct tn_err *err)
+static void write_known(struct tn_jw *w, const char *key, const char *text)
+{
+    if (text && text[0]) tn_jw_kz(w, key, text);
+}
+
+bool tn_commit_audit(struct tn_commit *c, int64_t team, const struct tn_audit *row,
+                     struct tn_err *err)
 {
     struct tn_buf body;
     struct tn_jw w;
     char at[TN_TIME_LEN + 1];
-    if (!json_or_nothing(c, detail, err)) return false;
+    if (!json_or_nothing(c, row->detail, err)) return false;
     tn_time_text(tn_store_now(c->store), at);
     tn_buf_init(&body, TN_LIMIT_RECORD);
     tn_jw_init(&w, &body);
     tn_jw_object(&w);
     tn_jw_kz(&w, "at", at);
-    tn_jw_kz(&w, "actor", actor);
-    tn_jw_kz(&w, "action", action);
-    tn_jw_kz(&w, "object", object);
-    if (detail.n) tn_jw_kraw(&w, "detail", detail);
+    tn_jw_kz(&w, "actor", row->actor);
+    write_known(&w, "actor_kind", row->actor_kind);
+    write_known(&w, "actor_id", row->actor_id);
+    write_known(&w, "request", row->request);
+    write_known(&w, "address", row->address);
+    tn_jw_kz(&w, "action", row->action);
+    tn_jw_kz(&w, "object", row->object);
+    if (row->detail.n) tn_jw_kraw(&w, "detail", row->detail);
     tn_jw_end(&w);
     bool ok = tn_buf_ok(&body, "an audit row", err) &&
               tn_commit_put(c, team, "audit", NULL, tn_buf_str(&body), TN_NEW_ONLY, err);

@@ -99,10 +99,19 @@ TN_MUST_CHECK bool tn_commit_unlink(struct tn_commit *commit, int64_t team,
 TN_MUST_CHECK bool tn_commit_event(struct tn_commit *commit, int64_t team, const char *type,
                                    const char *table, const struct tn_id *id, struct tn_str data,
                                    struct tn_err *err);
-/* Adds a row to the system table "audit", with a new id. detail is JSON or ""; no secrets. */
-TN_MUST_CHECK bool tn_commit_audit(struct tn_commit *commit, int64_t team, const char *actor,
-                                   const char *action, const char *object, struct tn_str detail,
-                                   struct tn_err *err);
+/* A row of the audit log: who did what, to what, by which request.  Texts are copied; NULL or "":
+ * not known.  Above the store, tn_audit (model/audit.h) fills it from an actor. */
+struct tn_audit {
+    const char *actor_kind; /* "key", "local", "rule", ...: see model/actor.h */
+    const char *actor_id, *actor;
+    const char *request, *address;
+    const char *action;   /* entity and verb: "quarantine.retry" */
+    const char *object;   /* the record's id, or its name where it has none */
+    struct tn_str detail; /* JSON or absent; no secrets */
+};
+/* Puts the row into system table "audit" under a new id, with the time of the store. */
+TN_MUST_CHECK bool tn_commit_audit(struct tn_commit *commit, int64_t team,
+                                   const struct tn_audit *row, struct tn_err *err);
 
 /* Sets a key-value. expires_ms 0: it never expires. */
 TN_MUST_CHECK bool tn_commit_kv_set(struct tn_commit *commit, int64_t team, const char *space,

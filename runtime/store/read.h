@@ -21,8 +21,8 @@ struct tn_read *tn_read_new(int64_t team);
 void tn_read_free(struct tn_read *read); /* NULL does nothing */
 
 /* Each copies all that it is given and returns the number of the question, from 0.  One that breaks
- * a rule of store.h is taken too, and answered with invalid.  Limits are those of the functions of
- * at_once.h of like names. */
+ * a rule of store.h is taken too, and answered with invalid.  A limit of 0, or above TN_LIMIT_PAGE,
+ * is TN_LIMIT_PAGE. */
 size_t tn_read_get(struct tn_read *read, const char *table, const struct tn_id *id);
 size_t tn_read_key(struct tn_read *read, const char *table, const struct tn_str *key, size_t count);
 /* The record that has this external id. */

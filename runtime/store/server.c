@@ -40,6 +40,8 @@ const struct tn_retention tn_retention_default = {
     .runs = 90ll * DAY_MS,
     .audit = 365ll * DAY_MS,
     .inbound = 30ll * DAY_MS,
+    .plans = 30ll * DAY_MS,
+    .settled = 365ll * DAY_MS,
     .expired = 1,
     .answers = DAY_MS,
     .every = DAY_MS / 24,
@@ -820,7 +822,7 @@ static void retain_one(struct tn_store_server *s, enum tn_retain what, int64_t k
 static void tell_retained(struct tn_store_server *s)
 {
     int64_t now = tn_clock_ms(s->writer.clock);
-    char text[256] = "";
+    char text[TN_RETAIN_KINDS * 40] = "";
     size_t n = 0;
     if (!s->retained_at || now < s->retained_at) s->retained_at = now;
     if (now - s->retained_at < DAY_MS) return;
@@ -842,6 +844,8 @@ static void retain_all(void *arg)
     retain_one(s, TN_RETAIN_runs, r->runs);
     retain_one(s, TN_RETAIN_audit, r->audit);
     retain_one(s, TN_RETAIN_inbound, r->inbound);
+    retain_one(s, TN_RETAIN_plans, r->plans);
+    retain_one(s, TN_RETAIN_quarantine, r->settled);
     retain_one(s, TN_RETAIN_events, r->events);
     retain_one(s, TN_RETAIN_history, r->history);
     retain_one(s, TN_RETAIN_kv_expired, r->expired);

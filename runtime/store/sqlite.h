@@ -4,6 +4,7 @@
 #ifndef TN_STORE_SQLITE_H
 #define TN_STORE_SQLITE_H
 
+#include "store/at_once.h"
 #include "store/db.h"
 #include "store/driver.h"
 #include "store/shape.h"
@@ -41,10 +42,11 @@ sqlite3_stmt *tn_sqlite_sql(struct tn_sqlite *s, const char *sql, struct tn_err 
 /* Fills err after a step that gave neither a row nor the end. Returns false. */
 bool tn_sqlite_fail(struct tn_sqlite *s, sqlite3_stmt *st, struct tn_err *err);
 
-/* Answers read values, one slice in each turn (sqlite_answer.c). Closing it answers those that wait
- * with `cancelled`. */
+/* Answers read values, one slice a turn (sqlite_answer.c). */
 struct tn_answerer *tn_answerer_open(struct tn_sqlite *s);
-void tn_answerer_close(struct tn_answerer *a);
+/* Answers all that waits with kind cancelled. */
+void tn_answerer_stop(struct tn_answerer *a);
+void tn_answerer_free(struct tn_answerer *a); /* after stop */
 void tn_sqlite_read(struct tn_store *s, struct tn_call *call_give);
 
 /* The columns of a record, in this order, in every statement that reads one. */

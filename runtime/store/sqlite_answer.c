@@ -411,7 +411,7 @@ struct tn_answerer *tn_answerer_open(struct tn_sqlite *s)
     return a;
 }
 
-void tn_answerer_close(struct tn_answerer *a)
+void tn_answerer_stop(struct tn_answerer *a)
 {
     struct tn_err err;
     tn_fail(&err, TN_E_cancelled, "the store was closed");
@@ -420,6 +420,10 @@ void tn_answerer_close(struct tn_answerer *a)
         take_out(a, c);
         tn_call_answer(c, &err);
     }
+}
+
+void tn_answerer_free(struct tn_answerer *a)
+{
     tn_timer_free(a->timer);
     tn_buf_clear(&a->hold);
     tn_free(a);

@@ -62,7 +62,13 @@ struct tn_store_options {
  * kind not_found, corrupt, too_new). */
 TN_MUST_CHECK struct tn_store *tn_store_open(struct tn_loop *loop, const struct tn_store_options *o,
                                              struct tn_err *err);
-void tn_store_close(struct tn_store *store);        /* NULL does nothing */
+/* Answers all that waits, reads and commits, with kind cancelled before it returns (that alone may
+ * call back inside the call), and sends nothing more: a commit that was sent may be durable all the
+ * same.  For an owner that closes what the callbacks use before it closes the store.  NULL does
+ * nothing. */
+void tn_store_stop(struct tn_store *store);
+/* Stops, and frees.  NULL does nothing. */
+void tn_store_close(struct tn_store *store);
 int64_t tn_store_now(const struct tn_store *store); /* by its clock */
 /* Can it be read, and is the store process connected (or the store read-only)? */
 bool tn_store_ready(const struct tn_store *store);
@@ -307,7 +313,9 @@ enum tn_retain {
     TN_RETAIN_answers, /* answers to commits that nobody fetched */
     TN_RETAIN_runs,    /* rows of table run, except runs under way */
     TN_RETAIN_audit,
-    TN_RETAIN_inbound, /* events from outside, except those not worked off */
+    TN_RETAIN_inbound,    /* but none that is not worked off */
+    TN_RETAIN_plans,      /* but none whose run is under way */
+    TN_RETAIN_quarantine, /* records that somebody gave up; open ones stay for ever */
     TN_RETAIN_KINDS
 };
 const char *tn_retain_name(enum tn_retain what); /* "runs" */

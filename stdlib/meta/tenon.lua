@@ -221,6 +221,12 @@ function tenon.any(name) end
 ---@param field string?
 function tenon.fail(kind, message, field) end
 
+--- The end of a message about an unknown word: "; did you mean 'x'?", or "" when no name is near.
+---@param word string
+---@param names string[] at most 64 are looked at
+---@return string
+function tenon.did_you_mean(word, names) end
+
 --- Milliseconds since 1970 in UTC.
 ---@return integer
 function tenon.now() end

@@ -11,13 +11,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "at_once.h"
 #include "base/alloc.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "loop/loop.h"
 #include "mapping/plan.h"
-#include "store/at_once.h"
 #include "store/commit.h"
 #include "store/server.h"
 #include "sync/runner.h"
@@ -1153,6 +1153,7 @@ static void a_close_waits_for_what_loads_and_leaves_the_run_to_the_next_one(void
     loaded(&w->fake, NULL);
     turn_until(w, &closed);
     w->fake.loads = false;
+    tn_runner_free(w->runner);
     w->runner = new_runner(w->loop, w->store, &w->fake);
     memcpy(b.id, a.id, sizeof b.id);
     tn_run_view_init(&b.v);
@@ -1194,6 +1195,7 @@ static void a_graceful_close_leaves_the_run_to_the_next_one(void **state)
     assert_int_equal(count_of(w, "items"), 4 * PAGE);
 
     w->fake.hold_at = -1;
+    tn_runner_free(w->runner);
     w->runner = new_runner(w->loop, w->store, &w->fake);
     memcpy(b.id, a.id, sizeof b.id);
     tn_run_view_init(&b.v);
@@ -1240,6 +1242,12 @@ static void a_closed_runner_takes_no_more(void **state)
     turn_until(w, &closed);
     assert_true(b.started);
     assert_int_equal(b.err.kind, TN_E_unavailable);
+    b = (struct answer){0}; /* a request that came late still holds the runner */
+    tn_runner_start(w->runner, &q, on_started, &b);
+    turn_until(w, &b.started);
+    assert_int_equal(b.err.kind, TN_E_unavailable);
+    assert_int_equal(tn_runner_stats(w->runner).active, 0);
+    tn_runner_free(w->runner);
     w->runner = new_runner(w->loop, w->store, &w->fake);
     forget(&a);
 }

@@ -245,8 +245,10 @@ static void a_small_commit_writes_few_pages(void **state)
         struct tn_id id = tn_id_new();
         snprintf(body, sizeof body, "{\"name\":\"line-%d\",\"adapter\":\"rest\"}", i);
         assert_true(tn_commit_put(c, 1, "integration", &id, tn_str(body), TN_NEW_ONLY, &err));
-        assert_true(
-            tn_commit_audit(c, 1, "an admin", "integration.create", body, TN_STR(""), &err));
+        assert_true(tn_commit_audit(
+            c, 1,
+            &(struct tn_audit){.actor = "an admin", .action = "integration.create", .object = body},
+            &err));
         assert_true(rig_commit(r, c));
     }
     int64_t pages = stats_of(r).pages - before;
@@ -346,7 +348,12 @@ static enum tn_kind kind_of(struct rig *r, const char *table, const struct tn_id
 /* Serves anew with a clock that stands at ms. */
 static void serve_at(struct rig *r, struct tn_clock *clock, int64_t ms, int64_t keep_ms)
 {
-    struct tn_retention kept = {.runs = keep_ms, .audit = keep_ms, .inbound = keep_ms, .every = 1};
+    struct tn_retention kept = {.runs = keep_ms,
+                                .audit = keep_ms,
+                                .inbound = keep_ms,
+                                .plans = keep_ms,
+                                .settled = keep_ms,
+                                .every = 1};
     struct tn_server_options o = {.dir = r->dir,
                                   .listen_fd = r->fd,
                                   .workers_live = true,
@@ -377,7 +384,9 @@ static void rows_that_are_old_go_and_those_with_work_left_stay(void **state)
     for (int i = 0; i < ROWS;) {
         struct tn_commit *c = tn_commit_new(r->store);
         for (int in_one = 0; in_one < 400; in_one++, i++)
-            assert_true(tn_commit_audit(c, 1, "me", "test", "thing", TN_STR(""), &err));
+            assert_true(tn_commit_audit(
+                c, 1, &(struct tn_audit){.actor = "me", .action = "test", .object = "thing"},
+                &err));
         assert_true(rig_commit(r, c));
     }
     struct tn_commit *c = tn_commit_new(r->store);
@@ -404,6 +413,37 @@ static void rows_that_are_old_go_and_those_with_work_left_stay(void **state)
     serve_at(r, &clock, start + 9000 * day, 0);
     for (int turn = 0; turn < 20; turn++) tn_loop_turn(r->loop, true);
     assert_int_equal(rows_of(r, "run"), 2);
+}
+
+static void plans_and_discarded_records_go_and_open_ones_stay(void **state)
+{
+    struct rig *r = *state;
+    static const int64_t day = 86400000, start = 1700000000000;
+    struct tn_clock clock;
+    struct tn_id done = tn_id_new(), under_way = tn_id_new(), run = tn_id_new(), open = tn_id_new(),
+                 given_up = tn_id_new();
+    char id[TN_ID_LEN + 1], body[200];
+    serve_at(r, &clock, start, 0);
+    tn_id_text(&under_way, id);
+    snprintf(body, sizeof body, "{\"status\":\"RUNNING\",\"filters\":{\"plan\":\"%s\"}}", id);
+    put_row(r, "run", &run, body);
+    put_row(r, "plan", &under_way, "{\"state\":\"running\",\"action\":\"retry\"}");
+    put_row(r, "plan", &done, "{\"state\":\"ready\",\"action\":\"retry\"}");
+    put_row(r, "quarantine", &open, "{\"status\":\"open\",\"integration\":\"a\"}");
+    put_row(r, "quarantine", &given_up, "{\"status\":\"discarded\",\"integration\":\"a\"}");
+
+    serve_at(r, &clock, start + 29 * day, 30 * day);
+    for (int turn = 0; turn < 20; turn++) tn_loop_turn(r->loop, true);
+    assert_int_equal(rows_of(r, "plan"), 2);
+    assert_int_equal(rows_of(r, "quarantine"), 2);
+
+    serve_at(r, &clock, start + 9000 * day, 30 * day);
+    while (rows_of(r, "plan") > 1 || rows_of(r, "quarantine") > 1) tn_loop_turn(r->loop, true);
+    for (int turn = 0; turn < 20; turn++) tn_loop_turn(r->loop, true);
+    assert_int_equal(kind_of(r, "plan", &under_way), TN_E_none);
+    assert_int_equal(kind_of(r, "plan", &done), TN_E_not_found);
+    assert_int_equal(kind_of(r, "quarantine", &open), TN_E_none);
+    assert_int_equal(kind_of(r, "quarantine", &given_up), TN_E_not_found);
 }
 
 /* How often the file says this. */
@@ -439,7 +479,8 @@ static void the_log_says_once_a_day_how_much_was_too_old(void **state)
     assert_non_null(r->server);
     struct tn_commit *c = tn_commit_new(r->store);
     for (int i = 0; i < 3; i++)
-        assert_true(tn_commit_audit(c, 1, "me", "test", "thing", TN_STR(""), &err));
+        assert_true(tn_commit_audit(
+            c, 1, &(struct tn_audit){.actor = "me", .action = "test", .object = "thing"}, &err));
     assert_true(rig_commit(r, c));
     clock.ms += day - 1;
     while (rows_of(r, "audit")) tn_loop_turn(r->loop, true);
@@ -463,7 +504,8 @@ static void a_retention_that_is_asked_for_is_counted(void **state)
     struct tn_store_stats s;
     struct tn_commit *c = tn_commit_new(r->store);
     for (int i = 0; i < 3; i++)
-        assert_true(tn_commit_audit(c, 1, "me", "test", "thing", TN_STR(""), &err));
+        assert_true(tn_commit_audit(
+            c, 1, &(struct tn_audit){.actor = "me", .action = "test", .object = "thing"}, &err));
     assert_true(rig_commit(r, c));
     tn_store_retain(r->store, TN_RETAIN_audit, INT64_MAX, rig_done, r);
     rig_wait(r, r->answers + 1);
@@ -1011,6 +1053,7 @@ int main(void)
         T(sizes_and_free_space_are_those_of_the_files),
         T(what_is_old_goes_by_itself),
         T(rows_that_are_old_go_and_those_with_work_left_stay),
+        T(plans_and_discarded_records_go_and_open_ones_stay),
         T(the_log_says_once_a_day_how_much_was_too_old),
         T(a_retention_that_is_asked_for_is_counted),
         T(a_table_is_remade_again_while_the_former_one_is_swept),
