@@ -19,11 +19,18 @@ struct tn_tally {
 };
 
 /* A table as the writer uses it. */
+enum { TN_CHANGES_MAX = 16 };
 struct tn_wtable {
     struct tn_shape *decl;
     char sql_name[TN_STORE_NAME_MAX + 8]; /* data_<name>, while being remade next_<name> */
-    sqlite3_stmt *insert, *update, *remove, *by_n, *by_given, *by_key;
-    sqlite3_stmt *insert_many; /* made when it is first needed */
+    sqlite3_stmt *insert, *update, *remove, *by_n, *by_given;
+    sqlite3_stmt *by_key[TN_KEYS_MAX]; /* as decl->keys */
+    sqlite3_stmt *insert_many;         /* made when it is first needed */
+    struct tn_wchange {
+        uint64_t columns; /* the indexed ones that it writes, a bit for each real column */
+        sqlite3_stmt *st; /* updates a row of which no other indexed column changes */
+    } changes[TN_CHANGES_MAX];
+    size_t change_count;
     struct tn_tally *next_n;
     struct tn_tally *rows; /* of the team that was written last */
     char created[TN_STORE_NAME_MAX + 16], updated[TN_STORE_NAME_MAX + 16],
@@ -31,7 +38,7 @@ struct tn_wtable {
     struct tn_wtable *next;              /* the table that is to replace it; NULL: none */
     int64_t copied;                      /* of such a replacement: rows are copied up to this n */
     bool team_index;
-    bool failed; /* of such a replacement: a later write broke its key */
+    struct tn_err *failed; /* of such a replacement: a later write that it cannot take; or NULL */
 };
 
 /* The changes of this transaction, which the store tells every process. */
@@ -149,6 +156,7 @@ struct tn_rec {
     bool hashed;
     unsigned char hash[TN_HASH_LEN];
     struct tn_str links, body;
+    const struct tn_cell *cells; /* as the row has them now; NULL: not known */
 };
 /* From a row of the columns n to links, then the body; texts are the statement's. */
 void tn_rec_of(sqlite3_stmt *st, struct tn_rec *r);
@@ -162,7 +170,7 @@ bool tn_wtable_insert_many(struct tn_writer *w, struct tn_wtable *t, const struc
                            struct tn_err *err);
 bool tn_wtable_update(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                       const struct tn_cell *cells, bool *taken, struct tn_err *err);
-/* Gives its key to a row of the table that replaces t. A key that is still taken ends the remake,
+/* Gives its keys to a row of the table that replaces t. A key that is still taken ends the remake,
  * not the commit. */
 bool tn_wtable_shadow(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                       struct tn_err *err);
