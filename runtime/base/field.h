@@ -38,6 +38,7 @@ struct tn_field {
     enum tn_field_type type;
     int line;                       /* in the file that declares it; 0: none */
     bool required, generated, null; /* null: null is a value it may have */
+    bool unique;                    /* no two records of a team have the same value */
     const char *default_json;       /* NULL: none */
     const char *min, *max;     /* numbers: value; text: characters; list: elements; NULL: none */
     const char *pattern;       /* Lua pattern for text; NULL: any */
