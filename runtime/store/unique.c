@@ -221,6 +221,7 @@ enum tn_step tn_unique_create(struct tn_writer *w, struct tn_wtable *t, struct t
     if (!tn_unique_waits(w)) {
         enum tn_step step = tn_rec_create(w, t, r, cells, err);
         if (step != TN_STEP_refused) return step;
+        if (!tn_writer_savepoint(w, err)) return TN_STEP_broken;
         tn_unique_begin(w);
     }
     if (!wants_any(t, cells, all)) return tn_rec_create(w, t, r, cells, err);
@@ -266,6 +267,7 @@ enum tn_step tn_unique_change(struct tn_writer *w, struct tn_wtable *t, const st
     if (!tn_unique_waits(w)) {
         enum tn_step step = tn_rec_change(w, t, old, r, cells, err);
         if (step != TN_STEP_refused) return step;
+        if (!tn_writer_savepoint(w, err)) return TN_STEP_broken;
         tn_unique_begin(w);
     }
     return change_waiting(w, t, old, r, cells, by, err);

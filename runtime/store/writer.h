@@ -87,6 +87,7 @@ struct tn_writer {
     size_t source_count, source_room;
     size_t op;                /* its number, for messages */
     struct tn_unique *unique; /* keys that wait for the end (unique.h); NULL: no clash was met */
+    bool alone, saved; /* it has the transaction for itself; it has a savepoint */
     bool want_team_index;
     bool defining; /* tables changed in this transaction */
 };
@@ -109,6 +110,9 @@ void tn_writer_abort(struct tn_writer *w);
 enum tn_step tn_writer_apply(struct tn_writer *w, struct tn_str value, bool alone,
                              struct tn_buf *result, struct tn_err *err);
 
+/* Has to come before the first write of a commit that may be refused after it.  Does nothing where
+ * there is a savepoint, or where the whole transaction may be taken back. */
+TN_MUST_CHECK bool tn_writer_savepoint(struct tn_writer *w, struct tn_err *err);
 /* One operation of a commit value; its outcome is appended. */
 enum tn_step tn_writer_operation(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
                                  struct tn_err *err);

@@ -233,6 +233,27 @@ static void neighbours_of_a_conflict_do_not_notice(void **state)
     assert_int_equal(count, 3);
 }
 
+static void neighbours_of_a_taken_key_do_not_notice(void **state)
+{
+    struct rig *r = *state;
+    struct tn_err err;
+    int before = r->answers;
+    int64_t count, head = rig_head(r);
+    put(r, 1, "{\"part_number\":\"T\"}", TN_NEW_ONLY);
+    for (int i = 0; i < 3; i++) { /* of one group, each a record alone */
+        const char *body = i == 1 ? "{\"part_number\":\"T\"}" : "{\"n\":1}";
+        struct tn_commit *c = tn_commit_new(r->store);
+        assert_true(tn_commit_put(c, 1, "items", NULL, tn_str(body), TN_NEW_ONLY, &err));
+        tn_store_commit(r->store, c, rig_committed, r);
+    }
+    rig_wait(r, before + 4);
+    assert_true(tn_store_count(r->store, 1, "items", &count, &err));
+    assert_int_equal(count, 3);
+    assert_int_equal(rig_head(r), head + 3); /* no hole */
+    put(r, 1, "{\"n\":2}", TN_NEW_ONLY);
+    assert_int_equal(rig_head(r), head + 4);
+}
+
 static void keys_are_unique_in_a_team(void **state)
 {
     struct rig *r = *state;
@@ -1785,6 +1806,7 @@ int main(void)
         T(versions_are_checked),
         T(a_conflict_takes_the_whole_commit_back),
         T(neighbours_of_a_conflict_do_not_notice),
+        T(neighbours_of_a_taken_key_do_not_notice),
         T(keys_are_unique_in_a_team),
         T(unique_columns_are_judged_each_by_itself),
         T(records_exchange_one_unique_value_and_keep_the_others),
