@@ -62,7 +62,7 @@ struct tn_tx_tools {
 struct tn_tx {
     struct tn_tx_env env;
     struct tn_actor actor;
-    struct tn_map records; /* by "id/entity" */
+    struct tn_map records; /* by name_of */
     struct tn_tx_record *first, **last;
     struct by_key *keys;
     struct note *notes, **notes_last;
@@ -166,12 +166,13 @@ static bool may_write(struct tn_tx *tx, const char *what, const char *verb, stru
                    TN_LIMIT_TX_WRITES);
 }
 
+/* The bytes of the id, then the entity's name. */
 static struct tn_str name_of(const struct tn_entity *e, const struct tn_id *id, char out[KEY_TEXT])
 {
-    char text[TN_ID_LEN + 1];
-    tn_id_text(id, text);
-    int n = snprintf(out, KEY_TEXT, "%s/%s", text, e->name);
-    return (struct tn_str){out, (size_t)n};
+    size_t n = strnlen(e->name, KEY_TEXT - sizeof *id);
+    memcpy(out, id, sizeof *id);
+    memcpy(out + sizeof *id, e->name, n);
+    return (struct tn_str){out, sizeof *id + n};
 }
 
 static struct tn_tx_record *known(const struct tn_tx *tx, const struct tn_entity *e,
