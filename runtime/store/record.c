@@ -57,7 +57,10 @@ int tn_rec_find_n(struct tn_writer *w, struct tn_wtable *t, int64_t n, struct tn
 int tn_rec_find_any(struct tn_writer *w, struct tn_wtable *t, const struct tn_id *id,
                     struct tn_rec *r, struct tn_err *err)
 {
-    int there = tn_rec_find_n(w, t, tn_id_n(id), r, err);
+    int64_t n = tn_id_n(id), next;
+    if (!tn_rec_next_n(w, t, &next, err)) return -1;
+    /* The number in an id that was given is mostly beyond all that there are. */
+    int there = n < next ? tn_rec_find_n(w, t, n, r, err) : 0;
     if (there < 0 || (there && memcmp(&r->id, id, sizeof *id) == 0)) return there;
     tn_bind_id(t->by_given, 1, id);
     return one(w, t->by_given, r, err);

@@ -87,7 +87,7 @@ struct tn_writer {
     size_t source_count, source_room;
     size_t op;                /* its number, for messages */
     struct tn_unique *unique; /* keys that wait for the end (unique.h); NULL: no clash was met */
-    bool alone, saved; /* it has the transaction for itself; it has a savepoint */
+    bool alone, saved;        /* it has the transaction for itself; it has a savepoint */
     bool want_team_index;
     bool defining; /* tables changed in this transaction */
 };
