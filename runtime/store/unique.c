@@ -128,8 +128,8 @@ static uint64_t columns_of(const struct tn_key *key)
 void tn_cells_without(const struct tn_wtable *t, const struct tn_cell *cells, uint64_t columns,
                       struct tn_cell out[TN_STORE_COLUMNS_MAX])
 {
-    for (size_t i = 0; i < t->decl->real_count; i++)
-        out[i] = columns >> i & 1 ? (struct tn_cell){.type = TN_CELL_null} : cells[i];
+    static const struct tn_cell none = {.type = TN_CELL_null};
+    for (size_t i = 0; i < t->decl->real_count; i++) out[i] = columns >> i & 1 ? none : cells[i];
 }
 
 struct record_name {
