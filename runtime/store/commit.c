@@ -174,18 +174,17 @@ static bool parse_object(struct tn_commit *c, struct tn_str body, struct tn_err 
                    tn_json_type_name(tn_jtype(tn_json_root(c->store->json))));
 }
 
-/* True: every driver can store the key. Some cannot store U+0000 in a key column. */
-static bool key_ok(const struct tn_shape *d, const struct tn_column *column,
-                   const struct tn_cell *cell, struct tn_err *err)
+/* Not every driver can store a text with U+0000 in a key column. */
+static bool key_ok(const struct tn_shape *d, size_t real, const struct tn_cell *cell,
+                   struct tn_err *err)
 {
-    if (cell->type != TN_CELL_text || !memchr(cell->s.p, '\0', cell->s.n)) return true;
-    for (size_t i = 0; i < d->key_count; i++) {
-        if (strcmp(d->table.key[i], column->name) != 0) continue;
-        tn_fail(err, TN_E_invalid, "'%s' is part of the key of %s: it may not hold U+0000",
-                column->name, d->table.name);
-        return tn_fail_field(err, "%s", column->name);
-    }
-    return true;
+    const struct tn_column *column = tn_shape_real(d, real);
+    if (!(d->in_keys >> real & 1) || cell->type != TN_CELL_text ||
+        !memchr(cell->s.p, '\0', cell->s.n))
+        return true;
+    tn_fail(err, TN_E_invalid, "'%s' is part of the key of %s, or unique: it may not hold U+0000",
+            column->name, d->table.name);
+    return tn_fail_field(err, "%s", column->name);
 }
 
 /* Checks the key columns in a patch, which the store's reader has parsed. */
@@ -196,11 +195,11 @@ static bool patch_ok(struct tn_commit *c, int slot, struct tn_err *err)
     struct tn_arena arena;
     bool ok = true;
     tn_arena_init(&arena);
-    for (size_t i = 0; ok && i < d->key_count; i++) {
-        const struct tn_column *column =
-            &d->table.columns[tn_shape_column(d, tn_str(d->table.key[i]))];
+    for (size_t i = 0; ok && i < d->real_count; i++) {
+        const struct tn_column *column = tn_shape_real(d, i);
+        if (!(d->in_keys >> i & 1)) continue;
         struct tn_cell cell = tn_cell_of(column->type, tn_jget_z(root, column->name), &arena);
-        ok = key_ok(d, column, &cell, err);
+        ok = key_ok(d, i, &cell, err);
     }
     tn_arena_clear(&arena);
     return ok;
@@ -217,7 +216,7 @@ static bool put_body(struct tn_commit *c, int slot, struct tn_str body, struct t
     for (size_t i = 0; ok && i < d->real_count; i++) {
         const struct tn_column *column = &d->table.columns[d->real[i]];
         struct tn_cell cell = tn_cell_of(column->type, tn_jget_z(root, column->name), &arena);
-        ok = key_ok(d, column, &cell, err);
+        ok = key_ok(d, i, &cell, err);
         put_cell(&c->value, &cell);
     }
     tn_arena_clear(&arena);

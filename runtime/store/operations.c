@@ -211,6 +211,13 @@ static bool is_zero(const struct tn_id *id)
     return memcmp(id, &none, sizeof none) == 0;
 }
 
+/* A commit of one record alone is refused before it writes, or a clash begins a wait, which makes
+ * a savepoint (unique.h): so it does without, unless more follows or was there. */
+static bool guarded(struct tn_writer *w, const struct tn_wire *in, struct tn_err *err)
+{
+    return (w->op == 0 && in->p == in->end) || tn_writer_savepoint(w, err);
+}
+
 static enum tn_step put(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
                         struct tn_err *err)
 {
@@ -220,6 +227,7 @@ static enum tn_step put(struct tn_writer *w, struct tn_wire *in, struct tn_buf *
     struct tn_rec old, r;
     if (!take_target(w, in, &at) || !tn_take_body(w, in, at.slot, cells, &body, err))
         return tn_step_damaged(err);
+    if (!guarded(w, in, err)) return TN_STEP_broken;
     bool given = !is_zero(&at.id);
     int there = given ? tn_rec_find_any(w, at.t, &at.id, &old, err) : 0;
     if (there < 0) return TN_STEP_broken;
@@ -247,6 +255,7 @@ static enum tn_step patch(struct tn_writer *w, struct tn_wire *in, struct tn_buf
     bool ok = take_target(w, in, &at);
     struct tn_str over = tn_take_str(in);
     if (!ok || in->bad) return tn_step_damaged(err);
+    if (!guarded(w, in, err)) return TN_STEP_broken;
     int there = tn_rec_find(w, at.t, at.team, &at.id, &old, err);
     if (there < 0) return TN_STEP_broken;
     if (!there) return tn_step_conflict(w, err, "the record is not there any more");
@@ -551,7 +560,10 @@ static enum tn_step dequeue(struct tn_writer *w, struct tn_wire *in, struct tn_b
 enum tn_step tn_writer_operation(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
                                  struct tn_err *err)
 {
-    switch (tn_take_u8(in)) {
+    unsigned op = tn_take_u8(in);
+    bool careful = op == TN_OP_table || op == TN_OP_put || op == TN_OP_patch;
+    if (!careful && !tn_writer_savepoint(w, err)) return TN_STEP_broken;
+    switch (op) {
     case TN_OP_table: return announce_table(w, in, err);
     case TN_OP_source: return announce_source(w, in, err);
     case TN_OP_put: return put(w, in, result, err);

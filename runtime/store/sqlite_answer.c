@@ -312,13 +312,16 @@ static bool pauses(struct tn_answerer *a, struct tn_call *c)
     return true;
 }
 
-/* Answers questions until the slice is over. One transaction covers the slice, so that SQLite takes
- * its locks once. It ends with the slice, because later reads have to see later commits. */
-static bool go_on(struct tn_answerer *a, struct tn_call *c, int64_t until_us, struct tn_err *err)
+/* Answers questions until the slice is over. One transaction covers them (shared: that of the
+ * slice), so that SQLite takes its locks once; it ends with the slice, because later reads have to
+ * see later commits. */
+static bool go_on(struct tn_answerer *a, struct tn_call *c, bool shared, int64_t until_us,
+                  struct tn_err *err)
 {
     struct tn_read *r = c->read;
     size_t left = r->count - c->at;
-    bool apart = left <= 1 && (left == 0 || ways[r->questions[c->at].kind].one_statement);
+    bool apart =
+        shared || (left <= 1 && (left == 0 || ways[r->questions[c->at].kind].one_statement));
     if (!apart && !run(a->s, "BEGIN", err)) return false;
     bool ok = true;
     while (ok && c->at < r->count) {
@@ -364,14 +367,17 @@ static void slice(void *arg)
     int64_t until_us = tn_mono_us() + TN_LIMIT_READ_MS * 1000;
     struct tn_err err;
     a->turn++;
+    /* Calls that waited together share a transaction; one alone does without where it can. */
+    bool shared = !a->random && a->head && a->head->next && run(a->s, "BEGIN", &err);
     for (struct tn_call *c; (c = next(a));) {
-        bool ok = c->cancelled || go_on(a, c, until_us, &err);
+        bool ok = c->cancelled || go_on(a, c, shared, until_us, &err);
         if (!ok || c->cancelled || c->at == c->read->count) {
             take_out(a, c);
             tn_call_answer(c, ok ? NULL : &err);
         }
         if (tn_mono_us() >= until_us) break;
     }
+    if (shared) (void)run(a->s, "COMMIT", &err); /* a read that failed may have ended it */
     arm(a);
 }
 

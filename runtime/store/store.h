@@ -87,15 +87,21 @@ enum tn_column_type {
     TN_COLUMN_time
 };
 
-/* A member of the JSON body. An indexed column is a real column of the table that queries filter
- * and sort by. A kept column is the same without an index, for tables that stay small within a team
- * (a query that would read too much is refused). A column that is only shown appears in the table's
- * view. If the member has another type than declared, the column is null; the body keeps the value
- * exactly. */
+/* A member of the JSON body.  An indexed column is a real column that queries filter and sort by. A
+ * kept one is the same without an index, for tables that stay small within a team (a query that
+ * would read too much is refused). A column that is only shown appears in the table's view. A value
+ * of another type than declared is null in the column; the body keeps it exactly.
+ * TN_USE_unique is or-ed to any of them: no two records of a team have the same value, but any
+ * number of them have none. */
 struct tn_column {
     const char *name; /* [A-Za-z_][A-Za-z0-9_]*; not id team version hash created updated body n */
     enum tn_column_type type;
-    enum tn_column_use { TN_USE_shown, TN_USE_indexed, TN_USE_kept } use; /* or false, true */
+    enum tn_column_use {
+        TN_USE_shown,
+        TN_USE_indexed,
+        TN_USE_kept,
+        TN_USE_unique = 4
+    } use; /* or false, true */
 };
 struct tn_table {
     const char *name; /* [a-z][a-z0-9_]*, up to TN_STORE_NAME_MAX */
@@ -109,9 +115,10 @@ struct tn_table {
 };
 /* done is called with NULL for success. */
 typedef void (*tn_store_done_fn)(void *arg, const struct tn_err *err);
-/* Creates the table, or changes the stored one to this declaration; does nothing if they are the
- * same. Reads and writes continue meanwhile; a new index is used as soon as it is complete. Copies
- * the declaration. */
+/* Creates the table, or changes the stored one to this declaration; does nothing when it is the
+ * same. Reads and writes go on meanwhile; a new index is used as soon as it is complete. Copies the
+ * declaration.  Kind conflict: two records cannot both be in the table as declared; the text names
+ * them and the value, and the stored table stays as it is. */
 void tn_store_define(struct tn_store *store, const struct tn_table *table, tn_store_done_fn done,
                      void *arg);
 
@@ -248,12 +255,13 @@ struct tn_committed {
     size_t count;
     int64_t at_ms; /* the time written into the records */
 };
-/* One of done and err is NULL. Kinds of err: key_taken and conflict (the text says which operation
- * and why; field is its number from 0, "2"), invalid, not_found (no such table), too_large,
- * disk_full, io (both: nothing was acknowledged), overloaded, unavailable, corrupt, cancelled. */
-/* Details of key_taken: {"key": {column: value, ...}, "holder": id of the record that has the key,
- * "externalId": the external id of that record in the same source (only for upserts, if any)}; long
- * values are cut. Details of a conflict of versions: {"basedOn": 3, "version": 5}. */
+/* One of done and err is NULL.  err kinds: key_taken and conflict (text says which operation and
+ * why; field is its number from 0, "2"), invalid, not_found (no such table), too_large, disk_full,
+ * io (both: nothing was acknowledged), overloaded, unavailable, corrupt, cancelled. */
+/* Details of key_taken: {"key": {column: value, ...}, "holder": id of the record that has the key
+ * (or the value of a unique column),
+ * "externalId": the external id of that record in the same source (upserts only, if any)}; long
+ * values are cut.  Of a conflict of versions: {"basedOn": 3, "version": 5}. */
 typedef void (*tn_commit_fn)(void *arg, const struct tn_committed *done, const struct tn_err *err);
 /* Takes the commit over, whatever happens. done is called exactly once, in a later turn; from then
  * on this store reads what was written. */

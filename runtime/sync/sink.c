@@ -216,7 +216,7 @@ static void refuse_key(struct tn_sink *s, struct tn_batch_item *it, const struct
              o->adoptable && !s->o.adopt ? ", or let the operation say on_key_conflict = \"adopt\""
                                          : "");
     refuse(s, it, o->why->kind, text,
-           key ? tn_match_taken(s->compare, s->batch, it, o->why) : TN_STR(""));
+           key ? tn_match_taken(s->compare, s->batch, o->why) : TN_STR(""));
 }
 
 static bool add_upsert(struct tn_sink *s, struct tn_commit *c, struct tn_batch_item *it,

@@ -42,6 +42,7 @@ local tenon = {}
 ---@field help string? for people
 ---@field required boolean?
 ---@field generated boolean? uuid and time fields: set by the system, never from outside
+---@field unique boolean? fields of a resource: no two records of a team have the same value; any number have none
 ---@field ref string? uuid fields: the resource of which a record has this id
 ---@field null boolean? null is permitted although it is required
 ---@field default any?
