@@ -18,13 +18,30 @@ static int number_of(const struct tn_embedded *f)
     return atoi(name ? name + 1 : f->path);
 }
 
+/* A file that begins with "-- Only where there is TABLE" is for a database that has the table:
+ * those of records are not made by migrations. */
+static bool concerns(struct tn_db *db, const struct tn_embedded *f, bool *out, struct tn_err *err)
+{
+    char table[80] = "", sql[160];
+    int64_t count = 1;
+    if (sscanf(f->text, "-- Only where there is %79[a-z0-9_]", table) == 1) {
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM sqlite_master WHERE name = '%s'", table);
+        if (!tn_db_int(db, sql, &count, err)) return false;
+    }
+    *out = count > 0;
+    return true;
+}
+
 static bool migrate_one(struct tn_db *db, const struct tn_embedded *f, struct tn_err *err)
 {
     char sql[128];
     snprintf(sql, sizeof sql, "PRAGMA user_version = %d; PRAGMA application_id = %d", number_of(f),
              TN_STORE_APPLICATION);
     if (TN_FAULT("store.migrate")) return tn_fail(err, TN_E_io, "the disk failed (a test)");
-    if (tn_db_exec(db, f->text, err) && tn_db_exec(db, sql, err)) return true;
+    bool run;
+    if (concerns(db, f, &run, err) && (!run || tn_db_exec(db, f->text, err)) &&
+        tn_db_exec(db, sql, err))
+        return true;
     return tn_fail_in(err, "migration %s", f->path);
 }
 

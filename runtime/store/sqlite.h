@@ -77,6 +77,9 @@ bool tn_sqlite_link(struct tn_store *s, int64_t team, const struct tn_origin *so
                     struct tn_err *err);
 bool tn_sqlite_links(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
                      tn_link_fn fn, void *arg, struct tn_err *err);
+typedef bool (*tn_total_fn)(void *arg, const struct tn_total *total); /* false stops */
+bool tn_sqlite_totals(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
+                      tn_total_fn fn, void *arg, struct tn_err *err);
 bool tn_sqlite_source_links(struct tn_store *s, int64_t team, const struct tn_origin *source,
                             struct tn_str after, size_t limit, tn_link_fn fn, void *arg,
                             struct tn_err *err);

@@ -178,6 +178,15 @@ struct tn_link {
     struct tn_str agreed; /* the body both sides last agreed on */
 };
 
+/* ------------------------------------------------------------------ totals */
+
+/* A number that stands on a record and belongs to no version of it, as how many of its runs failed
+ * (tn_commit_totals). It goes with the record. */
+struct tn_total {
+    struct tn_str name;
+    int64_t value;
+};
+
 /* ------------------------------------------------------------------ history */
 
 struct tn_version {
