@@ -86,6 +86,8 @@ struct tn_store_server {
     char *dir, *path;
     int lock_fd;
     struct tn_writer writer;
+    tn_damaged_fn damaged;
+    void *damaged_arg;
     bool open, suspect; /* suspect: a sync failed; nothing counts before a new opening */
     struct tn_file_id db_id, wal_id; /* as they were when they were opened; zero: not looked at */
     struct tn_watch *listening;
@@ -610,6 +612,16 @@ static bool log_stands(struct tn_store_server *s, struct tn_err *err)
     return rc == SQLITE_OK || tn_db_fail(&s->writer.db, "writing back", err);
 }
 
+/* Opens the database for writing; a writer that is open was closed before. */
+static bool open_writer(struct tn_store_server *s, const struct tn_clock *clock, struct tn_err *err)
+{
+    s->open = tn_writer_open(&s->writer, s->path, s->log, clock, err);
+    if (!s->open) return false;
+    s->writer.db.damaged = s->damaged;
+    s->writer.db.damaged_arg = s->damaged_arg;
+    return true;
+}
+
 /* A sync that failed may have lost pages that the cache calls clean: only opening the database
  * again and writing back the whole log tells what is on the disk. */
 static bool trust_again(struct tn_store_server *s, struct tn_err *err)
@@ -618,8 +630,7 @@ static bool trust_again(struct tn_store_server *s, struct tn_err *err)
     if (s->open && !s->suspect) return true;
     s->wal_id = (struct tn_file_id){0};
     if (s->open) tn_writer_close(&s->writer);
-    s->open = tn_writer_open(&s->writer, s->path, s->log, s->writer.clock, err);
-    if (!s->open) return false;
+    if (!open_writer(s, s->writer.clock, err)) return false;
     int rc =
         sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (rc != SQLITE_OK && rc != SQLITE_BUSY) return tn_db_fail(&s->writer.db, "writing back", err);
@@ -630,7 +641,9 @@ static bool trust_again(struct tn_store_server *s, struct tn_err *err)
 
 static void look_for_trouble(struct tn_store_server *s, const struct tn_err *err)
 {
-    tn_log(s->log, TN_LOG_error, "store", "%s", err->text);
+    /* Who is told of damage says so, once a table. */
+    if (err->kind != TN_E_corrupt || !s->damaged)
+        tn_log(s->log, TN_LOG_error, "store", "%s", err->text);
     if (err->kind == TN_E_io || err->kind == TN_E_corrupt) s->suspect = true;
 }
 
@@ -702,13 +715,24 @@ static bool run_group(struct tn_store_server *s, struct job *first, struct tn_er
     return ok && database_stands(s, err) && log_stands(s, err);
 }
 
-static void group(void *arg)
+static void do_group(struct tn_store_server *s, struct job *first);
+
+/* One of them met a damaged page; the others are not to fail with it. */
+static void do_apart(struct tn_store_server *s, struct job *first)
 {
-    struct tn_store_server *s = arg;
+    for (struct job *j = first, *next; j; j = next) {
+        next = j->next;
+        j->next = NULL;
+        j->answer = 0;
+        tn_buf_reset(&j->result);
+        drop_chores_of(s, j);
+        do_group(s, j);
+    }
+}
+
+static void do_group(struct tn_store_server *s, struct job *first)
+{
     struct tn_err err;
-    int64_t from = tn_mono_us();
-    struct job *first = take_group(s);
-    if (!first) return;
     tn_err_clear(&err);
     bool ok = run_group(s, first, &err);
     if (!ok) {
@@ -716,6 +740,10 @@ static void group(void *arg)
         remember_all(s);
     } else {
         tell_all(s);
+    }
+    if (!ok && err.kind == TN_E_corrupt && first->next) {
+        do_apart(s, first);
+        return;
     }
     for (struct job *j = first, *next; j; j = next) {
         next = j->next;
@@ -727,8 +755,17 @@ static void group(void *arg)
         job_free(j);
     }
     s->stats.groups++;
-    s->stats.group_us += tn_mono_us() - from;
     if (ok) care_for_log(s);
+}
+
+static void group(void *arg)
+{
+    struct tn_store_server *s = arg;
+    int64_t from = tn_mono_us();
+    struct job *first = take_group(s);
+    if (!first) return;
+    do_group(s, first);
+    s->stats.group_us += tn_mono_us() - from;
     if (!tn_timer_armed(s->step_timer) && tn_writer_remaking(&s->writer))
         tn_timer_set(s->step_timer, 0);
     if (s->jobs) tn_timer_set(s->group_timer, 0);
@@ -769,6 +806,8 @@ static bool step_once(struct tn_store_server *s, struct tn_err *err)
     }
     if (step == TN_STEP_broken) {
         tn_writer_abort(&s->writer);
+        /* A damaged page is there the next time, too, and other chores wait. */
+        if (c && err->kind == TN_E_corrupt) chore_end(s, c, err);
         return true;
     }
     if (!tn_writer_end(&s->writer, err)) return true;
@@ -973,10 +1012,8 @@ static bool clear_leftovers(struct tn_store_server *s, bool workers_live, struct
 static bool make_ready(struct tn_store_server *s, const struct tn_server_options *o,
                        struct tn_err *err)
 {
-    if (!lock_folder(s, err) || !tn_writer_open(&s->writer, s->path, s->log, o->clock, err))
+    if (!lock_folder(s, err) || !open_writer(s, o->clock, err) || !tn_writer_begin(&s->writer, err))
         return false;
-    s->open = true;
-    if (!tn_writer_begin(&s->writer, err)) return false;
     if (define_system_tables(s, err) && clear_leftovers(s, o->workers_live, err))
         return tn_writer_end(&s->writer, err);
     tn_writer_abort(&s->writer);
@@ -995,6 +1032,8 @@ struct tn_store_server *tn_store_server_open(struct tn_loop *loop,
                                   .path = tn_strdup(path),
                                   .lock_fd = -1,
                                   .listen_fd = o->listen_fd,
+                                  .damaged = o->damaged,
+                                  .damaged_arg = o->damaged_arg,
                                   .sweeping = true};
     s->jobs_end = &s->jobs;
     s->group_timer = tn_timer_new(loop, group, s);

@@ -33,6 +33,8 @@ struct tn_server_options {
     struct tn_log *log;           /* may be NULL */
     const struct tn_clock *clock; /* dates the commits; NULL: the real clock; outlives the server */
     const struct tn_retention *retention; /* NULL: tn_retention_default */
+    tn_damaged_fn damaged;                /* may be NULL */
+    void *damaged_arg;
 };
 /* NULL, with text naming the file and what to do: busy (another process serves this folder),
  * corrupt, too_new, invalid (a database of another program), disk_full, io. */

@@ -27,6 +27,8 @@ struct tn_sqlite {
     uint64_t next_number;
     size_t bytes;
     struct tn_map decls; /* name to struct tn_shape */
+    tn_damaged_fn damaged;
+    void *damaged_arg;
     struct tn_answerer *answerer;
 };
 

@@ -337,7 +337,8 @@ static bool go_on(struct tn_answerer *a, struct tn_call *c, int64_t until_us, st
         if (!c->one_snapshot && (pauses(a, c) || tn_mono_us() >= until_us)) break;
     }
     struct tn_err ended;
-    if (apart || run(a->s, "COMMIT", &ended)) return ok;
+    /* After a damaged page a COMMIT says once more that it is damaged. */
+    if (apart || run(a->s, ok ? "COMMIT" : "ROLLBACK", &ended)) return ok;
     if (ok) *err = ended;
     return false;
 }

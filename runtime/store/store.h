@@ -49,12 +49,19 @@ enum {
 
 /* ------------------------------------------------------------------ opening */
 
+enum { TN_DAMAGED_NAME = 128 }; /* of the longest, with its end */
+/* A statement met a damaged page: of `table` ("items"; "items or tn_link" when the statement reads
+ * both; "?" when nobody can tell).  Called for each such statement, in the loop's thread. */
+typedef void (*tn_damaged_fn)(void *arg, const char *table);
+
 struct tn_store_options {
     const char *dir;              /* the data folder */
     const char *socket;           /* the store process's socket; NULL: read only, no commits */
     struct tn_id holder;          /* who claims queue entries: one new id a worker incarnation */
     struct tn_log *log;           /* may be NULL */
     const struct tn_clock *clock; /* key-values expire by it; NULL: the real one; outlives it */
+    tn_damaged_fn damaged;        /* may be NULL */
+    void *damaged_arg;
 };
 /* Connects in the background, and again whenever the store process is replaced. Requests that were
  * not answered are then sent again; none is done twice.  Read only: the database has to be there
