@@ -60,7 +60,7 @@ static bool fail_damaged(struct tn_db *db, const char *what, struct tn_err *err)
     char tables[TN_DAMAGED_NAME], text[128];
     snprintf(text, sizeof text, "%s", sqlite3_errmsg(db->sq)); /* a reset takes it away */
     tables_of(damaged_sql(db), tables, sizeof tables);
-    if (db->damaged) db->damaged(db->damaged_arg, tables[0] ? tables : "?");
+    if (db->damaged) db->damaged(db->damaged_arg, tables[0] ? tables : TN_DAMAGED_UNKNOWN);
     if (!tables[0])
         return tn_fail(err, TN_E_corrupt,
                        "%s: %s: %s; restore a backup (tenon restore), or move the "

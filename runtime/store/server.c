@@ -630,7 +630,10 @@ static bool trust_again(struct tn_store_server *s, struct tn_err *err)
     if (s->open && !s->suspect) return true;
     s->wal_id = (struct tn_file_id){0};
     if (s->open) tn_writer_close(&s->writer);
-    if (!open_writer(s, s->writer.clock, err)) return false;
+    if (!open_writer(s, s->writer.clock, err)) {
+        if (err->kind == TN_E_corrupt && s->damaged) s->damaged(s->damaged_arg, TN_DAMAGED_UNKNOWN);
+        return false;
+    }
     int rc =
         sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (rc != SQLITE_OK && rc != SQLITE_BUSY) return tn_db_fail(&s->writer.db, "writing back", err);
@@ -733,8 +736,10 @@ static void do_apart(struct tn_store_server *s, struct job *first)
 static void do_group(struct tn_store_server *s, struct job *first)
 {
     struct tn_err err;
+    int64_t commits = s->stats.commits;
     tn_err_clear(&err);
     bool ok = run_group(s, first, &err);
+    if (!ok) s->stats.commits = commits;
     if (!ok) {
         look_for_trouble(s, &err);
         remember_all(s);

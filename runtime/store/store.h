@@ -49,9 +49,11 @@ enum {
 
 /* ------------------------------------------------------------------ opening */
 
+#define TN_DAMAGED_UNKNOWN "(unknown)"
 enum { TN_DAMAGED_NAME = 128 }; /* of the longest, with its end */
 /* A statement met a damaged page: of `table` ("items"; "items or tn_link" when the statement reads
- * both; "?" when nobody can tell).  Called for each such statement, in the loop's thread. */
+ * both; TN_DAMAGED_UNKNOWN when nobody can tell).  Called for each such statement, in the loop's
+ * thread. */
 typedef void (*tn_damaged_fn)(void *arg, const char *table);
 
 struct tn_store_options {
