@@ -70,6 +70,7 @@ static struct tn_retention retention_of(const struct tn_options *o)
     r.runs = o->runs_days * day_ms;
     r.audit = o->audit_days * day_ms;
     r.inbound = o->inbound_days * day_ms;
+    r.quarantine = o->quarantine_days * day_ms;
     r.events = o->events_days * day_ms;
     r.history = o->history_days * day_ms;
     return r;

@@ -140,7 +140,9 @@ static bool next_rows(struct tn_writer *w, const struct tn_wtable *t, struct tn_
 {
     char sql[256];
     bool ok = true;
-    const char *ended = r->what == TN_RETAIN_runs ? "status <> 'RUNNING'" : "1";
+    const char *ended = r->what == TN_RETAIN_runs         ? "status <> 'RUNNING'"
+                        : r->what == TN_RETAIN_quarantine ? "status = 'discarded'"
+                                                          : "1";
     snprintf(sql, sizeof sql,
              "SELECT n, id, team, created, updated, %s FROM %s WHERE n > ?1 ORDER BY n LIMIT ?2",
              ended, t->sql_name);
@@ -175,8 +177,10 @@ static bool drop_if_over(struct tn_writer *w, struct tn_wtable *t, struct tn_ret
 /* Rows lie in the order of their making, so those behind a stretch that is young are young, too. */
 static bool retain_rows(struct tn_writer *w, struct tn_retaining *r, bool *done, struct tn_err *err)
 {
-    static const char *const tables[] = {
-        [TN_RETAIN_runs] = "run", [TN_RETAIN_audit] = "audit", [TN_RETAIN_inbound] = "inbound"};
+    static const char *const tables[] = {[TN_RETAIN_runs] = "run",
+                                         [TN_RETAIN_audit] = "audit",
+                                         [TN_RETAIN_inbound] = "inbound",
+                                         [TN_RETAIN_quarantine] = "quarantine"};
     struct tn_wtable *t = tn_wtable(w, tn_str(tables[r->what]));
     struct aged rows[RETAIN_ROWS];
     size_t count = 0;
@@ -202,6 +206,7 @@ static const struct kind {
     [TN_RETAIN_runs] = {"runs", retain_rows},
     [TN_RETAIN_audit] = {"audit", retain_rows},
     [TN_RETAIN_inbound] = {"inbound", retain_rows},
+    [TN_RETAIN_quarantine] = {"quarantine", retain_rows},
 };
 
 const char *tn_retain_name(enum tn_retain what)

@@ -40,6 +40,7 @@ const struct tn_retention tn_retention_default = {
     .runs = 90ll * DAY_MS,
     .audit = 365ll * DAY_MS,
     .inbound = 30ll * DAY_MS,
+    .quarantine = 90ll * DAY_MS,
     .expired = 1,
     .answers = DAY_MS,
     .every = DAY_MS / 24,
@@ -881,6 +882,7 @@ static void retain_all(void *arg)
     retain_one(s, TN_RETAIN_runs, r->runs);
     retain_one(s, TN_RETAIN_audit, r->audit);
     retain_one(s, TN_RETAIN_inbound, r->inbound);
+    retain_one(s, TN_RETAIN_quarantine, r->quarantine);
     retain_one(s, TN_RETAIN_events, r->events);
     retain_one(s, TN_RETAIN_history, r->history);
     retain_one(s, TN_RETAIN_kv_expired, r->expired);

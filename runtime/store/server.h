@@ -13,16 +13,17 @@ struct tn_store_server;
 /* How long, in milliseconds, the store keeps things before it removes them by itself; 0: for ever.
  */
 struct tn_retention {
-    int64_t events;  /* older ones; readers behind them see a gap */
-    int64_t history; /* former versions, and deleted records, that ended longer ago */
-    int64_t runs;    /* rows of runs that ended longer ago */
-    int64_t audit;   /* rows of the audit log */
-    int64_t inbound; /* events from outside that were worked off */
-    int64_t expired; /* key-values, so long after they expired */
-    int64_t answers; /* to commits whose sender never said that it had them */
-    int64_t every;   /* how often to look, and how soon after opening */
+    int64_t events;     /* older ones; readers behind them see a gap */
+    int64_t history;    /* former versions, and deleted records, that ended longer ago */
+    int64_t runs;       /* rows of runs that ended longer ago */
+    int64_t audit;      /* rows of the audit log */
+    int64_t inbound;    /* events from outside that were worked off */
+    int64_t quarantine; /* rows that were discarded */
+    int64_t expired;    /* key-values, so long after they expired */
+    int64_t answers;    /* to commits whose sender never said that it had them */
+    int64_t every;      /* how often to look, and how soon after opening */
 };
-/* 30 days, 365 days, 90 days, 365 days, 30 days, at once, 1 day; hourly. */
+/* 30 days, 365 days, 90 days, 365 days, 30 days, 90 days, at once, 1 day; hourly. */
 extern const struct tn_retention tn_retention_default;
 
 struct tn_server_options {

@@ -314,7 +314,8 @@ enum tn_retain {
     TN_RETAIN_answers, /* of commits, that were not fetched */
     TN_RETAIN_runs,    /* rows of table run, but none that is under way */
     TN_RETAIN_audit,
-    TN_RETAIN_inbound, /* but none that is not worked off */
+    TN_RETAIN_inbound,    /* but none that is not worked off */
+    TN_RETAIN_quarantine, /* only rows that were discarded */
     TN_RETAIN_KINDS
 };
 const char *tn_retain_name(enum tn_retain what); /* "runs" */

@@ -346,7 +346,8 @@ static enum tn_kind kind_of(struct rig *r, const char *table, const struct tn_id
 /* Serves anew with a clock that stands at ms. */
 static void serve_at(struct rig *r, struct tn_clock *clock, int64_t ms, int64_t keep_ms)
 {
-    struct tn_retention kept = {.runs = keep_ms, .audit = keep_ms, .inbound = keep_ms, .every = 1};
+    struct tn_retention kept = {
+        .runs = keep_ms, .audit = keep_ms, .inbound = keep_ms, .quarantine = keep_ms, .every = 1};
     struct tn_server_options o = {.dir = r->dir,
                                   .listen_fd = r->fd,
                                   .workers_live = true,
@@ -367,13 +368,16 @@ static void rows_that_are_old_go_and_those_with_work_left_stay(void **state)
     struct tn_clock clock;
     struct tn_err err;
     struct tn_id running = tn_id_new(), waits = tn_id_new(), young = tn_id_new(),
-                 ended = tn_id_new(), arrived = tn_id_new();
+                 ended = tn_id_new(), arrived = tn_id_new(), open = tn_id_new(),
+                 given_up = tn_id_new();
     char key[TN_ID_LEN + 1];
     serve_at(r, &clock, start, 0);
     put_row(r, "run", &running, "{\"status\":\"RUNNING\",\"integration\":\"a\"}");
     put_row(r, "run", &ended, "{\"status\":\"FAILURE\",\"integration\":\"a\"}");
     put_row(r, "inbound", &waits, "{\"integration\":\"a\",\"delivery\":\"1\"}");
     put_row(r, "inbound", &arrived, "{\"integration\":\"a\",\"delivery\":\"2\"}");
+    put_row(r, "quarantine", &open, "{\"status\":\"open\",\"integration\":\"a\"}");
+    put_row(r, "quarantine", &given_up, "{\"status\":\"discarded\",\"integration\":\"a\"}");
     for (int i = 0; i < ROWS;) {
         struct tn_commit *c = tn_commit_new(r->store);
         for (int in_one = 0; in_one < 400; in_one++, i++)
@@ -393,12 +397,15 @@ static void rows_that_are_old_go_and_those_with_work_left_stay(void **state)
     assert_int_equal(rows_of(r, "audit"), ROWS);
 
     serve_at(r, &clock, start + 91 * day, 90 * day);
-    while (rows_of(r, "audit") || rows_of(r, "inbound") > 1 || rows_of(r, "run") > 2)
+    while (rows_of(r, "audit") || rows_of(r, "inbound") > 1 || rows_of(r, "run") > 2 ||
+           rows_of(r, "quarantine") > 1)
         tn_loop_turn(r->loop, true);
     assert_int_equal(kind_of(r, "run", &running), TN_E_none);
     assert_int_equal(kind_of(r, "run", &young), TN_E_none);
     assert_int_equal(kind_of(r, "run", &ended), TN_E_not_found);
     assert_int_equal(kind_of(r, "inbound", &waits), TN_E_none);
+    assert_int_equal(kind_of(r, "quarantine", &open), TN_E_none);
+    assert_int_equal(kind_of(r, "quarantine", &given_up), TN_E_not_found);
     assert_int_equal(tn_store_head(r->store), head);
 
     serve_at(r, &clock, start + 9000 * day, 0);
