@@ -79,6 +79,17 @@ static struct tn_retention retention_of(const struct tn_options *o)
     return r;
 }
 
+/* Of the store process and the workers: the first who meets it says so. */
+static void damaged(void *arg, const char *table)
+{
+    const struct tn_prepared *p = arg;
+    if (!tn_shared_damaged(p->shared, table)) return;
+    tn_log(p->log, TN_LOG_error, "store",
+           "the table %s has a damaged page: what lies on it cannot be read, other tables go on; "
+           "tenon doctor shows what is damaged, tenon restore puts a backup in its place",
+           table);
+}
+
 int tn_app_store(const struct tn_prepared *p)
 {
     struct tn_retention retention = retention_of(p->options);
@@ -89,7 +100,9 @@ int tn_app_store(const struct tn_prepared *p)
                                   .listen_fd = p->store_fd,
                                   .workers_live = p->shared->store.restarts > 0,
                                   .log = p->log,
-                                  .retention = &retention};
+                                  .retention = &retention,
+                                  .damaged = damaged,
+                                  .damaged_arg = (void *)p};
     struct tn_store_server *server = tn_store_server_open(loop, &o, &err);
     struct heart heart = {.timer = NULL};
     if (server) {
@@ -492,8 +505,12 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
     char path[4096];
     snprintf(path, sizeof path, "%s%s", p->data, sock);
     app->holder = tn_id_new();
-    struct tn_store_options so = {
-        .dir = p->data, .socket = path, .holder = app->holder, .log = p->log};
+    struct tn_store_options so = {.dir = p->data,
+                                  .socket = path,
+                                  .holder = app->holder,
+                                  .log = p->log,
+                                  .damaged = damaged,
+                                  .damaged_arg = (void *)p};
     struct tn_http_client_options ho = {.egress = p->egress, .user_agent = "tenon/" TENON_VERSION};
     app->drain_limit = tn_timer_new(app->loop, give_up, app);
     heart_start(&app->heart, app->loop, app->page);

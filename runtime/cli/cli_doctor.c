@@ -149,9 +149,10 @@ static bool look_at_database(struct doctor *d)
     path_of(d, "tenon.db", path);
     if (!tn_store_verify(path, &err) || !tn_store_survey(path, add_table, sum, &err)) {
         say(d, FAULT, "database", err.text,
-            err.kind == TN_E_too_new     ? "start the newer version"
-            : err.kind == TN_E_not_found ? "tenon serve makes one; or tenon restore FILE"
-                                         : "tenon restore FILE puts a backup in its place");
+            err.kind == TN_E_too_new ? "start the newer version"
+            : err.kind == TN_E_not_found
+                ? "tenon serve makes one; or tenon restore FILE"
+                : "stop Tenon; tenon restore FILE puts a backup in its place");
         return false;
     }
     snprintf(text, sizeof text, "sound: %lld tables, %lld records, counts agree", (long long)sum[0],

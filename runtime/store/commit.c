@@ -285,6 +285,21 @@ bool tn_commit_expect(struct tn_commit *c, int64_t team, const char *table, cons
     return finish(c, m, err);
 }
 
+bool tn_commit_totals(struct tn_commit *c, int64_t team, const char *table, const struct tn_id *id,
+                      const struct tn_total_change *changes, size_t count, struct tn_err *err)
+{
+    struct mark m = mark(c);
+    if (record_op(c, TN_OP_totals, team, table, id, TN_ANY, err) < 0) return undo(c, m);
+    tn_put_u32(&c->value, (uint32_t)count);
+    for (size_t i = 0; i < count; i++) {
+        if (!name_ok(changes[i].name, "total", err)) return undo(c, m);
+        tn_put_str(&c->value, tn_str(changes[i].name));
+        tn_put_u8(&c->value, changes[i].how);
+        tn_put_i64(&c->value, changes[i].value);
+    }
+    return finish(c, m, err);
+}
+
 static bool external_ok(struct tn_str external_id, struct tn_err *err)
 {
     if (external_id.n == 0 || external_id.n > 512)

@@ -50,10 +50,23 @@ TN_MUST_CHECK bool tn_commit_erase(struct tn_commit *commit, int64_t team, const
 TN_MUST_CHECK bool tn_commit_expect(struct tn_commit *commit, int64_t team, const char *table,
                                     const struct tn_id *id, int64_t version, struct tn_err *err);
 
-/* Writes the state of one record in its source. If the external id is linked and the hash is the
- * same, nothing changes (`unchanged`); if only the hash differs, the record is updated. If it is
- * not linked, but a record of the team has the same key, the item adopts that record, provided that
- * this source has no external id for it. Otherwise a record is created.
+/* Changes totals of a record (struct tn_total): add adds value to the total, raise makes it value
+ * if it is less; one that was never changed is 0.  The store counts inside its transaction, so
+ * commits that come at once all count.  The record keeps its version; there is no event and no
+ * change note.  Of a record that does not exist: `unchanged`. */
+enum tn_total_how { TN_TOTAL_add, TN_TOTAL_raise };
+struct tn_total_change {
+    const char *name;
+    enum tn_total_how how;
+    int64_t value;
+};
+TN_MUST_CHECK bool tn_commit_totals(struct tn_commit *commit, int64_t team, const char *table,
+                                    const struct tn_id *id, const struct tn_total_change *changes,
+                                    size_t count, struct tn_err *err);
+
+/* The state of one record in its source.  Linked with the same hash: unchanged.  Linked: the
+ * record is updated.  Not linked, but a record of the team has the same key: that one is adopted,
+ * if this source has no external id for it.  Otherwise a record is created.
  *
  * An item that cannot have its key at the end of the commit is left out (TN_DONE_conflict, which
  * fails nothing), and its record keeps its state; an item that wanted that record's former key is

@@ -84,8 +84,8 @@ static void index_name(const struct tn_wtable *t, const char *what, int64_t gene
     tn_buf_addf(sql, "\"%s_%s_%lld\"", t->decl->table.name, what, (long long)generation);
 }
 
-static void key_index_sql(const struct tn_wtable *t, const struct tn_key *key, int64_t generation,
-                          struct tn_buf *sql)
+static void key_index_sql(const struct tn_wtable *t, const struct tn_shape_key *key,
+                          int64_t generation, struct tn_buf *sql)
 {
     char what[TN_STORE_NAME_MAX + 16];
     snprintf(what, sizeof what, "unique_%s", tn_shape_real(t->decl, key->real[0])->name);
@@ -215,7 +215,7 @@ static bool key_statements(struct tn_writer *w, struct tn_wtable *t, struct tn_b
 {
     const struct tn_shape *d = t->decl;
     for (size_t k = 0; k < d->n_keys; k++) {
-        const struct tn_key *key = &d->keys[k];
+        const struct tn_shape_key *key = &d->keys[k];
         row_sql(t, sql);
         tn_buf_adds(sql, "team = ?1");
         for (size_t i = 0; i < key->n; i++)
@@ -312,7 +312,7 @@ static bool shadow(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec
 static bool tell_double(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                         const struct tn_cell *cells, struct tn_err *why, struct tn_err *err)
 {
-    const struct tn_key *key;
+    const struct tn_shape_key *key;
     struct tn_rec other;
     struct tn_buf value;
     char id[TN_ID_LEN + 1], twin[TN_ID_LEN + 1];

@@ -74,7 +74,7 @@ int tn_rec_find(struct tn_writer *w, struct tn_wtable *t, int64_t team, const st
 }
 
 int tn_rec_find_key(struct tn_writer *w, struct tn_wtable *t, int64_t team,
-                    const struct tn_key *key, const struct tn_cell *cells, struct tn_rec *r,
+                    const struct tn_shape_key *key, const struct tn_cell *cells, struct tn_rec *r,
                     struct tn_err *err)
 {
     sqlite3_stmt *st = t->by_key[key - t->decl->keys];
@@ -88,8 +88,8 @@ int tn_rec_find_key(struct tn_writer *w, struct tn_wtable *t, int64_t team,
 }
 
 int tn_rec_find_holder(struct tn_writer *w, struct tn_wtable *t, int64_t team, int64_t n,
-                       const struct tn_cell *cells, const struct tn_key **key, struct tn_rec *r,
-                       struct tn_err *err)
+                       const struct tn_cell *cells, const struct tn_shape_key **key,
+                       struct tn_rec *r, struct tn_err *err)
 {
     for (size_t k = 0; k < t->decl->n_keys; k++) {
         *key = &t->decl->keys[k];
@@ -338,6 +338,18 @@ static bool drop_link(struct tn_writer *w, int64_t source, struct tn_str externa
     return tn_link_drop(w, source, external_id, err);
 }
 
+static bool drop_totals(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
+                        struct tn_err *err)
+{
+    sqlite3_stmt *st =
+        tn_db_sql(&w->db, "DELETE FROM tn_total WHERE tbl = ?1 AND team = ?2 AND id = ?3", err);
+    if (!st) return false;
+    sqlite3_bind_int64(st, 1, t->decl->no);
+    sqlite3_bind_int64(st, 2, r->team);
+    tn_bind_id(st, 3, &r->id);
+    return tn_writer_run(w, st, "removing totals", err);
+}
+
 bool tn_rec_drop(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                  struct tn_err *err)
 {
@@ -350,6 +362,6 @@ bool tn_rec_remove(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec
 {
     tn_unique_gone(w, t, r->n);
     return write_gone(w, t, r, err) && each_link(w, r->links, drop_link, NULL, err) &&
-           tn_wtable_remove(w, t, r->n, err) && count_row(w, t, r->team, -1, err) &&
-           emit(w, t, t->deleted, r, err);
+           drop_totals(w, t, r, err) && tn_wtable_remove(w, t, r->n, err) &&
+           count_row(w, t, r->team, -1, err) && emit(w, t, t->deleted, r, err);
 }

@@ -36,6 +36,8 @@ struct tn_server_options {
     const struct tn_clock *clock; /* dates the commits; NULL: the real clock; must outlive the
                                      server */
     const struct tn_retention *retention; /* NULL: tn_retention_default */
+    tn_damaged_fn damaged;                /* may be NULL */
+    void *damaged_arg;
 };
 /* NULL: err names the file and says what to do: busy (another process serves this folder), corrupt,
  * too_new, invalid (a database of another program), disk_full, io. */

@@ -105,13 +105,13 @@ static void note_keys(struct tn_shape *d)
 {
     d->keys = tn_arena_alloc(&d->arena, TN_KEYS_MAX * sizeof *d->keys);
     if (d->key_count) {
-        struct tn_key *key = &d->keys[d->n_keys++];
-        *key = (struct tn_key){.main = true, .n = d->key_count};
+        struct tn_shape_key *key = &d->keys[d->n_keys++];
+        *key = (struct tn_shape_key){.main = true, .n = d->key_count};
         for (size_t i = 0; i < key->n; i++) key->real[i] = real_named(d, d->table.key[i]);
     }
     for (size_t i = 0; i < d->real_count; i++)
         if (is_own_key(d, i))
-            d->keys[d->n_keys++] = (struct tn_key){.n = 1, .real = {(unsigned char)i}};
+            d->keys[d->n_keys++] = (struct tn_shape_key){.n = 1, .real = {(unsigned char)i}};
     for (size_t k = 0; k < d->n_keys; k++)
         for (size_t i = 0; i < d->keys[k].n; i++) d->in_keys |= UINT64_C(1) << d->keys[k].real[i];
     d->indexed = d->in_keys;

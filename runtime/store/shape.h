@@ -7,7 +7,7 @@
 #include "store/store.h"
 
 /* Columns that are unique together within a team: the table's key, or one unique column. */
-struct tn_key {
+struct tn_shape_key {
     bool main; /* the table's key: records are found and adopted by it */
     size_t n;
     unsigned char real[TN_STORE_KEY_MAX]; /* positions among the real columns */
@@ -22,8 +22,8 @@ struct tn_shape {
     struct tn_arena arena;
     struct tn_table table;
     size_t real[TN_STORE_COLUMNS_MAX], real_count;
-    size_t key_count;    /* columns of the table's key */
-    struct tn_key *keys; /* the main one first, if there is one */
+    size_t key_count;          /* columns of the table's key */
+    struct tn_shape_key *keys; /* the main one first, if there is one */
     size_t n_keys;
     /* A bit for each real column (TN_STORE_COLUMNS_MAX is 64). */
     uint64_t in_keys; /* it is part of a key */

@@ -211,6 +211,8 @@ static bool open_reading(struct tn_sqlite *s, struct tn_err *err)
     if (s->reading) return true;
     if (!tn_file_id(s->path, "-wal", &s->log_id)) s->log_id = (struct tn_file_id){0};
     if (!tn_db_open(&s->db, s->path, TN_DB_read, err)) return false;
+    s->db.damaged = s->damaged;
+    s->db.damaged_arg = s->damaged_arg;
     if (tn_db_check_ours(&s->db, err)) return s->reading = true;
     tn_db_close(&s->db);
     return false;
@@ -355,6 +357,8 @@ struct tn_store *tn_store_open(struct tn_loop *loop, const struct tn_store_optio
     s->path = tn_buf_take(&path, NULL);
     s->socket = tn_strdup(o->socket);
     s->holder = o->holder;
+    s->damaged = o->damaged;
+    s->damaged_arg = o->damaged_arg;
     tn_random(s->client, sizeof s->client);
     s->next_number = 1;
     s->tail = &s->head;

@@ -28,6 +28,8 @@ struct tn_sqlite {
     uint64_t next_number;
     size_t bytes;
     struct tn_map decls; /* name to struct tn_shape */
+    tn_damaged_fn damaged;
+    void *damaged_arg;
     struct tn_answerer *answerer;
 };
 
@@ -79,6 +81,9 @@ bool tn_sqlite_link(struct tn_store *s, int64_t team, const struct tn_origin *so
                     struct tn_err *err);
 bool tn_sqlite_links(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
                      tn_link_fn fn, void *arg, struct tn_err *err);
+typedef bool (*tn_total_fn)(void *arg, const struct tn_total *total); /* false stops */
+bool tn_sqlite_totals(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
+                      tn_total_fn fn, void *arg, struct tn_err *err);
 bool tn_sqlite_source_links(struct tn_store *s, int64_t team, const struct tn_origin *source,
                             struct tn_str after, size_t limit, tn_link_fn fn, void *arg,
                             struct tn_err *err);

@@ -106,6 +106,19 @@ static bool links(struct tn_answerer *a, struct tn_read *r, struct tn_question *
     return tn_sqlite_links(&a->s->base, r->team, q->name, &q->id, take_link, &to, err);
 }
 
+static bool take_total(void *arg, const struct tn_total *total)
+{
+    struct into *to = arg;
+    return tn_question_total(to->read, to->q, total);
+}
+
+static bool totals(struct tn_answerer *a, struct tn_read *r, struct tn_question *q,
+                   struct tn_err *err)
+{
+    struct into to = {r, q};
+    return tn_sqlite_totals(&a->s->base, r->team, q->name, &q->id, take_total, &to, err);
+}
+
 static bool query(struct tn_answerer *a, struct tn_read *r, struct tn_question *q,
                   struct tn_err *err)
 {
@@ -265,6 +278,7 @@ static const struct {
     [TN_QUESTION_key] = {key, true},
     [TN_QUESTION_link] = {link_to, true},
     [TN_QUESTION_links] = {links, false},
+    [TN_QUESTION_totals] = {totals, true},
     [TN_QUESTION_query] = {query, false},
     [TN_QUESTION_count] = {count, true},
     [TN_QUESTION_kv] = {kv, true},
@@ -329,7 +343,8 @@ static bool go_on(struct tn_answerer *a, struct tn_call *c, bool shared, int64_t
         if (!c->one_snapshot && (pauses(a, c) || tn_mono_us() >= until_us)) break;
     }
     struct tn_err ended;
-    if (apart || run(a->s, "COMMIT", &ended)) return ok;
+    /* After a damaged page a COMMIT says once more that it is damaged. */
+    if (apart || run(a->s, ok ? "COMMIT" : "ROLLBACK", &ended)) return ok;
     if (ok) *err = ended;
     return false;
 }

@@ -48,14 +48,22 @@ enum {
 
 /* ------------------------------------------------------------------ opening */
 
+#define TN_DAMAGED_UNKNOWN "(unknown)"
+enum { TN_DAMAGED_NAME = 128 }; /* of the longest, with its end */
+/* A statement met a damaged page: of `table` ("items"; "items or tn_link" when the statement reads
+ * both; TN_DAMAGED_UNKNOWN when nobody can tell).  Called for each such statement, in the loop's
+ * thread. */
+typedef void (*tn_damaged_fn)(void *arg, const char *table);
+
 struct tn_store_options {
     const char *dir;              /* the data folder */
     const char *socket;           /* the store process's socket; NULL: read only, no commits */
     struct tn_id holder;          /* who claims queue entries: a new id for each start of a
                                      worker */
     struct tn_log *log;           /* may be NULL */
-    const struct tn_clock *clock; /* key-values expire by it; NULL: the real one; must outlive
-                                     the store */
+    const struct tn_clock *clock; /* key-values expire by it; NULL: the real one; outlives it */
+    tn_damaged_fn damaged;        /* may be NULL */
+    void *damaged_arg;
 };
 /* Connects in the background, and again whenever the store process was replaced. Requests without
  * an answer are then sent again; none is done twice. A read-only store needs a sound database (else
@@ -193,6 +201,15 @@ struct tn_link {
     int64_t version;                 /* the record's version when both sides last agreed */
     int64_t agreed_ms;
     struct tn_str agreed; /* the body on which both sides last agreed */
+};
+
+/* ------------------------------------------------------------------ totals */
+
+/* A number that stands on a record and belongs to no version of it, as how many of its runs failed
+ * (tn_commit_totals). It goes with the record. */
+struct tn_total {
+    struct tn_str name;
+    int64_t value;
 };
 
 /* ------------------------------------------------------------------ history */

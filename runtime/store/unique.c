@@ -11,7 +11,7 @@ enum { ROUNDS_MAX = 16, VALUE_SHOWN = 60 };
 /* One of the keys that a record waits for. */
 struct tn_claim {
     struct tn_want *want;
-    const struct tn_key *key;
+    const struct tn_shape_key *key;
     struct tn_claim *same, **same_last; /* claims of the same bytes; the last: of the first alone */
     struct tn_str bytes;
     struct tn_str old; /* what it had before op, and gets again if op is left out; n 0: none */
@@ -101,7 +101,7 @@ static size_t put_cell(char *to, const struct tn_cell *cell)
 
 /* n 0: the record lacks a part of the key, so this key does not concern it. Cannot fail. */
 static struct tn_str key_of(struct tn_writer *w, const struct tn_wtable *t, int64_t team,
-                            const struct tn_key *key, const struct tn_cell *cells)
+                            const struct tn_shape_key *key, const struct tn_cell *cells)
 {
     size_t no = (size_t)(key - t->decl->keys), at = 0;
     size_t room = sizeof t->decl->no + sizeof team + sizeof no;
@@ -118,7 +118,7 @@ static struct tn_str key_of(struct tn_writer *w, const struct tn_wtable *t, int6
     return (struct tn_str){bytes, at};
 }
 
-static uint64_t columns_of(const struct tn_key *key)
+static uint64_t columns_of(const struct tn_shape_key *key)
 {
     uint64_t columns = 0;
     for (size_t i = 0; i < key->n; i++) columns |= UINT64_C(1) << key->real[i];
@@ -152,7 +152,7 @@ static struct tn_want *want_of(struct tn_writer *w, const struct tn_wtable *t, i
 static bool wants_any(const struct tn_wtable *t, const struct tn_cell *cells, uint64_t columns)
 {
     for (size_t k = 0; k < t->decl->n_keys; k++) {
-        const struct tn_key *key = &t->decl->keys[k];
+        const struct tn_shape_key *key = &t->decl->keys[k];
         size_t i = 0;
         if (!(columns_of(key) & columns)) continue;
         while (i < key->n && cells[key->real[i]].type != TN_CELL_null) i++;
@@ -286,7 +286,7 @@ bool tn_unique_keep(struct tn_writer *w, struct tn_wtable *t, const struct tn_re
 int tn_unique_adoptable(struct tn_writer *w, struct tn_wtable *t, const struct tn_wsource *source,
                         const struct tn_cell *cells, struct tn_rec *r, struct tn_err *err)
 {
-    const struct tn_key *key = t->decl->keys;
+    const struct tn_shape_key *key = t->decl->keys;
     if (!t->decl->key_count) return 0;
     int there = tn_rec_find_key(w, t, source->team, key, cells, r, err);
     bool free = there > 0 && !tn_link_of_source(r->links, source->no).n;
@@ -380,7 +380,7 @@ static void add_value(struct tn_buf *b, enum tn_column_type type, const struct t
 }
 
 /* detail: NULL, or a writer in an object, which gets the same as members. */
-static void each_part(const struct tn_shape *d, const struct tn_key *key,
+static void each_part(const struct tn_shape *d, const struct tn_shape_key *key,
                       const struct tn_cell *cells, struct tn_buf *text, struct tn_jw *detail)
 {
     struct tn_buf value;
@@ -395,14 +395,14 @@ static void each_part(const struct tn_shape *d, const struct tn_key *key,
     tn_buf_clear(&value);
 }
 
-void tn_key_text(const struct tn_shape *d, const struct tn_key *key, const struct tn_cell *cells,
-                 struct tn_buf *out)
+void tn_key_text(const struct tn_shape *d, const struct tn_shape_key *key,
+                 const struct tn_cell *cells, struct tn_buf *out)
 {
     each_part(d, key, cells, out, NULL);
 }
 
 /* source 0: no source is concerned. */
-static void describe(struct tn_writer *w, const struct tn_wtable *t, const struct tn_key *key,
+static void describe(struct tn_writer *w, const struct tn_wtable *t, const struct tn_shape_key *key,
                      const struct tn_cell *cells, const struct tn_rec *holder, int64_t source,
                      struct tn_err *err)
 {
@@ -467,8 +467,9 @@ static bool is_left_out(const struct tn_unique *c, const struct tn_want *want)
     return is_judged(c, want) && c->verdicts[want->op]->left_out;
 }
 
-static bool leave_out(struct tn_writer *w, const struct tn_want *want, const struct tn_key *key,
-                      const struct tn_rec *holder, struct tn_err *err)
+static bool leave_out(struct tn_writer *w, const struct tn_want *want,
+                      const struct tn_shape_key *key, const struct tn_rec *holder,
+                      struct tn_err *err)
 {
     struct tn_cell cells[TN_STORE_COLUMNS_MAX];
     struct tn_rec r;
@@ -508,7 +509,7 @@ static bool leave_out_after(struct tn_writer *w, const struct tn_want *want, str
  * have it.  The next round would find that too, but only one link of a chain at a time.  The next
  * round decides where it may see another state: after an upsert that was to adopt a record, and
  * where the commit speaks of the external id more than once. */
-static bool leave_out_all(struct tn_writer *w, struct tn_want *want, const struct tn_key *key,
+static bool leave_out_all(struct tn_writer *w, struct tn_want *want, const struct tn_shape_key *key,
                           const struct tn_rec *holder, struct tn_err *err)
 {
     struct tn_unique *c = w->unique;
@@ -529,7 +530,7 @@ static bool leave_out_all(struct tn_writer *w, struct tn_want *want, const struc
 
 /* May the upsert that made this record adopt the holder instead?  Whether the source still has the
  * holder's external id is known from the second time on. */
-static bool adopts(struct tn_unique *c, const struct tn_want *want, const struct tn_key *key,
+static bool adopts(struct tn_unique *c, const struct tn_want *want, const struct tn_shape_key *key,
                    struct tn_str known)
 {
     if (!key->main || !want->fresh || !want->by.adopt || !known.n || c->round >= ROUNDS_MAX)
@@ -541,7 +542,7 @@ static enum tn_step lose(struct tn_writer *w, struct tn_want *want, const struct
                          struct tn_err *err)
 {
     struct tn_unique *c = w->unique;
-    const struct tn_key *key;
+    const struct tn_shape_key *key;
     struct tn_rec holder;
     int there = tn_rec_find_holder(w, want->t, want->team, want->n, cells, &key, &holder, err);
     if (there < 0) return TN_STEP_broken;

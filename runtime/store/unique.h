@@ -78,8 +78,8 @@ void tn_unique_present(struct tn_writer *w, int64_t source, struct tn_str extern
 void tn_cells_without(const struct tn_wtable *t, const struct tn_cell *cells, uint64_t columns,
                       struct tn_cell out[TN_STORE_COLUMNS_MAX]);
 /* Writes a key for people: "partNumber 'A1', organizationCode 'V1'"; long values are cut. */
-void tn_key_text(const struct tn_shape *d, const struct tn_key *key, const struct tn_cell *cells,
-                 struct tn_buf *out);
+void tn_key_text(const struct tn_shape *d, const struct tn_shape_key *key,
+                 const struct tn_cell *cells, struct tn_buf *out);
 /* Notes that a row of the table that replaces t could not get its key yet. */
 void tn_unique_shadow(struct tn_writer *w, struct tn_wtable *t, int64_t n);
 
