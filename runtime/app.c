@@ -11,6 +11,7 @@
 #include "access/keys.h"
 #include "api/api.h"
 #include "base/alloc.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "cli/cli.h"
@@ -18,6 +19,7 @@
 #include "loop/folder.h"
 #include "loop/loop.h"
 #include "loop/shared.h"
+#include "model/audit.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "options.h"
@@ -70,9 +72,22 @@ static struct tn_retention retention_of(const struct tn_options *o)
     r.runs = o->runs_days * day_ms;
     r.audit = o->audit_days * day_ms;
     r.inbound = o->inbound_days * day_ms;
+    r.plans = o->plans_days * day_ms;
+    r.settled = o->settled_days * day_ms;
     r.events = o->events_days * day_ms;
     r.history = o->history_days * day_ms;
     return r;
+}
+
+/* Of the store process and the workers: the first who meets it says so. */
+static void damaged(void *arg, const char *table)
+{
+    const struct tn_prepared *p = arg;
+    if (!tn_shared_damaged(p->shared, table)) return;
+    tn_log(p->log, TN_LOG_error, "store",
+           "the table %s has a damaged page: what lies on it cannot be read, other tables go on; "
+           "tenon doctor shows what is damaged, tenon restore puts a backup in its place",
+           table);
 }
 
 int tn_app_store(const struct tn_prepared *p)
@@ -85,7 +100,9 @@ int tn_app_store(const struct tn_prepared *p)
                                   .listen_fd = p->store_fd,
                                   .workers_live = p->shared->store.restarts > 0,
                                   .log = p->log,
-                                  .retention = &retention};
+                                  .retention = &retention,
+                                  .damaged = damaged,
+                                  .damaged_arg = (void *)p};
     struct tn_store_server *server = tn_store_server_open(loop, &o, &err);
     struct heart heart = {.timer = NULL};
     if (server) {
@@ -110,7 +127,7 @@ struct tn_app {
     const struct tn_prepared *p;
     struct tn_shared_process *page;
     int number, status;
-    bool first, booted, stopping, drained,
+    bool first, booted, stopping, drained, runs_ended,
         saved; /* saved: a file was saved before the boot had ended */
 
     struct tn_loop *loop;
@@ -181,7 +198,8 @@ static void reload_said(void *arg, const struct tn_activation_report *report,
 
 static void reload(struct tn_app *app, const char *who)
 {
-    const struct tn_wish wish = {.who = who};
+    struct tn_wish wish = {.by = {.kind = TN_ACTOR_SERVER}};
+    snprintf(wish.by.name, sizeof wish.by.name, "%s", who);
     tn_scripts_change(app->scripts, &wish, reload_said, NULL);
 }
 
@@ -355,6 +373,7 @@ static void prepared(void *arg, const struct tn_committed *done, const struct tn
  * opens. */
 static void prepare_folder(struct tn_app *app)
 {
+    const struct tn_actor starter = {.kind = TN_ACTOR_SERVER, .name = "start"};
     struct tn_commit *commit = tn_commit_new(app->store);
     struct tn_buf sealed;
     struct tn_id team = tn_id_new(), key;
@@ -368,7 +387,7 @@ static void prepare_folder(struct tn_app *app)
                       TN_NEW_ONLY, &err) &&
         tn_keys_make(app->keys, commit, FIRST_TEAM, TN_STR("first admin"), TN_STR("admin"), NULL, 0,
                      app->admin_token, &key, &err) &&
-        tn_commit_audit(commit, FIRST_TEAM, "start", "folder.create", "", TN_STR(""), &err)) {
+        tn_audit(commit, FIRST_TEAM, &starter, "folder.create", "", TN_STR(""), &err)) {
         tn_store_commit(app->store, commit, prepared, app);
     } else {
         tn_commit_free(commit);
@@ -450,7 +469,7 @@ static void store_ready(void *arg)
 static void runner_closed(void *arg)
 {
     struct tn_app *app = arg;
-    app->runner = NULL;
+    app->runs_ended = true;
     if (app->drained) tn_loop_stop(app->loop);
 }
 
@@ -458,7 +477,7 @@ static void drained(void *arg)
 {
     struct tn_app *app = arg;
     app->drained = true;
-    if (!app->runner) tn_loop_stop(app->loop);
+    if (app->runs_ended) tn_loop_stop(app->loop);
 }
 
 static void give_up(void *arg)
@@ -476,7 +495,7 @@ static void stop(void *arg)
     if (app->stopping) return;
     app->stopping = true;
     app->page->state = TN_PROCESS_stopping;
-    tn_timer_set(app->drain_limit, DRAIN_LIMIT_MS);
+    tn_timer_set(app->drain_limit, TN_FAULT("app.drain") ? 0 : DRAIN_LIMIT_MS);
     if (!app->server) {
         tn_loop_stop(app->loop);
         return;
@@ -499,8 +518,12 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
     char path[4096];
     snprintf(path, sizeof path, "%s%s", p->data, sock);
     app->holder = tn_id_new();
-    struct tn_store_options so = {
-        .dir = p->data, .socket = path, .holder = app->holder, .log = p->log};
+    struct tn_store_options so = {.dir = p->data,
+                                  .socket = path,
+                                  .holder = app->holder,
+                                  .log = p->log,
+                                  .damaged = damaged,
+                                  .damaged_arg = (void *)p};
     struct tn_http_client_options ho = {.egress = p->egress, .user_agent = "tenon/" TENON_VERSION};
     app->drain_limit = tn_timer_new(app->loop, give_up, app);
     heart_start(&app->heart, app->loop, app->page);
@@ -544,13 +567,17 @@ static void close_parts(struct tn_app *app)
     tn_folder_free(app->folder);
     tn_inbound_close(app->inbound);
     tn_consumer_close(app->rule_consumer);
-    if (app->runner) tn_runner_free(app->runner);
+    /* All that may call back into the API ends before it: requests that are under way answer
+     * nobody, but their code still runs (api/handler.h). */
     tn_http_server_free(app->server);
-    tn_api_close(app->api);
+    tn_store_stop(app->store);
+    tn_runner_free(app->runner);
     tn_keys_close(app->keys);
     tn_scripts_close(app->scripts);
     tn_rules_free(app->rules);
+    tn_host_stop(app->host); /* tasks hold requests of the client, and answer for surfaces */
     tn_http_client_free(app->http);
+    tn_api_close(app->api);
     tn_store_close(app->store);
     tn_host_free(app->host);
     tn_tx_tools_free(app->env.tools);

@@ -98,7 +98,8 @@ static bool days_ok(const struct tn_options *o, struct tn_err *err)
         int64_t days;
     } all[] = {{"evidence", o->evidence_days}, {"runs", o->runs_days},
                {"audit", o->audit_days},       {"inbound", o->inbound_days},
-               {"events", o->events_days},     {"history", o->history_days}};
+               {"events", o->events_days},     {"history", o->history_days},
+               {"plans", o->plans_days},       {"quarantine-settled", o->settled_days}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i].days < 0 || all[i].days > DAYS_MAX)
             return tn_fail(err, TN_E_invalid, "--%s-days takes 0 to %d", all[i].name, DAYS_MAX);

@@ -140,7 +140,8 @@ static bool load_row(struct tn_keys *keys, const struct tn_row *row, struct cach
         return false;
     c->actor.team = row->team;
     snprintf(c->actor.name, sizeof c->actor.name, "%.*s", TN_FMT(name));
-    tn_id_text(&row->id, c->actor.key);
+    c->actor.kind = TN_ACTOR_KEY;
+    tn_id_text(&row->id, c->actor.id);
     if (tn_jtext(tn_jget_z(body, "expires_at"), arena, &expires))
         tn_time_parse(expires, &c->expires_ms);
     return true;

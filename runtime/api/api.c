@@ -151,7 +151,9 @@ static enum tn_key_state identify_local(struct tn_api *api, uid_t uid, struct tn
         tn_fail(err, TN_E_forbidden, "the local socket is for the user that runs Tenon");
         return TN_KEY_refused;
     }
-    *actor = (struct tn_actor){.team = api->p.team, .name = "command line", .grants = "*:*"};
+    *actor = (struct tn_actor){
+        .team = api->p.team, .kind = TN_ACTOR_LOCAL, .name = "command line", .grants = "*:*"};
+    snprintf(actor->id, sizeof actor->id, "%u", (unsigned)uid);
     return TN_KEY_good;
 }
 
@@ -394,14 +396,15 @@ static void answer_failure(void *arg, struct tn_http_exchange *x, const struct t
 
 /* Who calls an open route of a surface. */
 static const struct tn_actor anyone = {
-    .team = TN_TEAM_SYSTEM, .name = "anyone", .grants = "*:read"};
+    .team = TN_TEAM_SYSTEM, .kind = TN_ACTOR_ANYONE, .name = "anyone", .grants = "*:read"};
 
 static void serve_surface(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
     const struct tn_route *route = tn_http_match(x)->route;
-    const struct tn_actor *actor = route->flags & TN_ROUTE_open ? &anyone : api_actor(x);
-    tn_scripts_serve(api->p.scripts, route->user, actor, x, answer_failure, api);
+    struct tn_actor actor = route->flags & TN_ROUTE_open ? anyone : *api_actor(x);
+    add_request(&actor, x);
+    tn_scripts_serve(api->p.scripts, route->user, &actor, x, answer_failure, api);
 }
 
 static void add_surface(struct rows *rows, const struct tn_surface_row *r)

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "model/audit.h"
 #include "store/commit.h"
 
 struct backup {
@@ -49,8 +50,7 @@ static void made(void *arg, const struct tn_err *failed)
     }
     const struct tn_actor *actor = api_actor(b->x);
     struct tn_commit *commit = tn_commit_new(b->api->p.store);
-    if (tn_commit_audit(commit, actor->team, actor->name, "store.backup", b->path, TN_STR(""),
-                        &err)) {
+    if (tn_audit(commit, actor->team, actor, "store.backup", b->path, TN_STR(""), &err)) {
         tn_store_commit(b->api->p.store, commit, noted, b);
         return;
     }

@@ -57,10 +57,7 @@ static void refuse(struct write *w, const struct tn_err *err)
 {
     const struct tn_faults *faults = w->tx ? tn_tx_faults(w->tx) : NULL;
     if (faults && (!faults->n || strcmp(faults->v[0].text, err->text) != 0)) faults = NULL;
-    if (err->kind == TN_E_cancelled)
-        tn_answer_err(w->x, err);
-    else
-        tn_answer_faults(w->x, err, faults, value_at_fault(w, err));
+    tn_answer_faults(w->x, err, faults, value_at_fault(w, err));
     write_free(w);
 }
 

@@ -26,7 +26,20 @@ struct tn_api {
     struct tn_api_stats stats;
 };
 
-/* Every handler of a route: void fn(void *api, struct tn_http_exchange *x). */
+/* Every handler of a route: void fn(void *api, struct tn_http_exchange *x).
+ *
+ * A handler answers x once.  It may do so in a later turn, from the callback of a read, a commit or
+ * a run that it began:
+ * - x, its actor and what tn_http_alloc gave stay until x is answered, even if the client has gone
+ *   or the HTTP server is freed; an answer that nobody waits for is dropped.  So a callback looks
+ * at no flag, and an act that was begun is finished and audited whether its client waits or not.
+ * - The API and all its parts stay until the last callback has run: at the end of a worker the
+ *   store answers all that waits with kind cancelled (tn_store_stop), then the runner and the
+ *   scripts do, and only then the API is freed (app.c, close_parts).  So cancelled is an error as
+ *   any other: answer it.  It is no reason to ask again: a read that is begun then is answered with
+ *   cancelled, too.
+ * - Views of the request (tn_http_param, tn_http_query) stay as long as x; the body does not:
+ *   copy what a callback needs. */
 
 /* Flags of a route. */
 enum {

@@ -9,11 +9,13 @@
 #include "base/time.h"
 #include "loop/loop.h"
 #include "loop/shared.h"
+#include "model/audit.h"
 #include "net/egress.h"
 #include "scripts/scripts.h"
 #include "scripts/trial/evidence.h"
 #include "store/commit.h"
 #include "store/read.h"
+#include "sync/run_totals.h"
 #include "sync/runner.h"
 
 enum { NAME_MAX_CHARS = 100, TITLE_MAX_CHARS = 200, CONFIG_MAX = TN_MIB };
@@ -64,76 +66,6 @@ void api_with_integration(struct tn_api *api, struct tn_http_exchange *x, api_in
     tn_store_read(api->p.store, read, NULL, looked_up, l);
 }
 
-/* What the runs of an integration add up to. */
-struct totals {
-    int64_t all, success, failure, last_ms;
-    char last_status[24];
-};
-
-enum { TOTALS_QUESTIONS = 3 };
-
-static void take_last(struct totals *t, const struct tn_row *row)
-{
-    struct tn_json *json = tn_json_new();
-    struct tn_arena arena;
-    struct tn_str status, text;
-    struct tn_err err;
-    int64_t ms = 0;
-    tn_arena_init(&arena);
-    if (tn_json_parse(json, row->body, &err)) {
-        struct tn_jval body = tn_json_root(json);
-        if (tn_jtext(tn_jget_z(body, "finished_at"), &arena, &text)) tn_time_parse(text, &ms);
-        if (ms > t->last_ms) {
-            t->last_ms = ms;
-            if (tn_jtext(tn_jget_z(body, "status"), &arena, &status))
-                snprintf(t->last_status, sizeof t->last_status, "%.*s", TN_FMT(status));
-        }
-    }
-    tn_arena_clear(&arena);
-    tn_json_free(json);
-}
-
-/* The newest runs of the integration that have this status, and how many there are. */
-static void ask_runs(struct tn_read *read, const struct tn_id *id, const char *status, size_t limit)
-{
-    char text[TN_ID_LEN + 1];
-    tn_id_text(id, text);
-    struct tn_str integration = tn_str(text), wanted = tn_str(status);
-    struct tn_filter filters[] = {{"integration", TN_FILTER_eq, &integration, 1},
-                                  {"status", TN_FILTER_eq, &wanted, 1}};
-    tn_read_query(read, &(struct tn_query){.table = "run",
-                                           .filters = filters,
-                                           .filter_count = 2,
-                                           .sort = {{"finished_at", true}},
-                                           .sort_count = 1,
-                                           .limit = limit,
-                                           .total = true});
-}
-
-/* TOTALS_QUESTIONS questions. */
-static void ask_totals(struct tn_read *read, const struct tn_id *id)
-{
-    static const char *const ended[TOTALS_QUESTIONS] = {"SUCCESS", "PARTIAL", "FAILURE"};
-    for (int i = 0; i < TOTALS_QUESTIONS; i++) ask_runs(read, id, ended[i], 1);
-}
-
-static bool totals_found(const struct tn_found *found, size_t question, struct totals *out,
-                         struct tn_err *err)
-{
-    *out = (struct totals){.all = 0};
-    for (size_t i = 0; i < TOTALS_QUESTIONS; i++) {
-        const struct tn_err *why = tn_found_err(found, question + i);
-        const struct tn_row *last = tn_found_row(found, question + i, 0);
-        int64_t n = tn_found_list(found, question + i)->total;
-        if (why) *err = *why;
-        if (why) return false;
-        out->all += n;
-        *(i < 2 ? &out->success : &out->failure) += n;
-        if (last) take_last(out, last);
-    }
-    return true;
-}
-
 static void write_time(struct tn_jw *w, const char *key, int64_t ms)
 {
     char text[TN_TIME_LEN + 1];
@@ -142,7 +74,8 @@ static void write_time(struct tn_jw *w, const char *key, int64_t ms)
 }
 
 /* The members that the list and the details share. */
-static void write_row(const struct tn_integration *i, const struct totals *t, struct tn_jw *w)
+static void write_row(const struct tn_integration *i, const struct tn_run_totals *t,
+                      struct tn_jw *w)
 {
     char id[TN_ID_LEN + 1];
     tn_id_text(&i->id, id);
@@ -153,9 +86,9 @@ static void write_row(const struct tn_integration *i, const struct totals *t, st
     tn_jw_kstr(w, "integrationType", i->adapter);
     tn_jw_kbool(w, "enabled", i->enabled);
     write_time(w, "lastSync", t->last_ms);
-    tn_jw_kz(w, "lastSyncStatus", t->last_ms ? t->last_status : NULL);
-    tn_jw_kint(w, "totalSyncs", t->all);
-    tn_jw_kint(w, "successCount", t->success);
+    tn_jw_kz(w, "lastSyncStatus", t->last_ms ? tn_run_status_name(t->last) : NULL);
+    tn_jw_kint(w, "totalSyncs", t->success + t->partial + t->failure);
+    tn_jw_kint(w, "successCount", t->success + t->partial);
     tn_jw_kint(w, "failureCount", t->failure);
 }
 
@@ -209,7 +142,7 @@ struct showing {
 };
 
 static void write_details(struct tn_api *api, const struct tn_integration *i,
-                          const struct totals *t, struct tn_jw *w)
+                          const struct tn_run_totals *t, struct tn_jw *w)
 {
     tn_jw_object(w);
     write_row(i, t, w);
@@ -223,12 +156,12 @@ static void write_details(struct tn_api *api, const struct tn_integration *i,
 static void show(struct showing *s, const struct tn_found *found)
 {
     struct tn_integration i;
-    struct totals totals;
+    struct tn_run_totals totals;
     struct tn_answer a;
     struct tn_err err;
     tn_integration_init(&i);
     if (tn_integration_found(&i, found, 0, s->api->p.secrets, tn_str(s->id), &err) &&
-        totals_found(found, 1, &totals, &err)) {
+        tn_run_totals_found(found, 1, &totals, &err)) {
         if (s->status == 201) tn_http_headerf(s->x, "Location", "/api/v1/integrations/%s", s->id);
         tn_answer_begin(&a, s->x);
         write_details(s->api, &i, &totals, &a.w);
@@ -257,7 +190,7 @@ static void answer_details(struct tn_api *api, struct tn_http_exchange *x, const
     *s = (struct showing){.api = api, .x = x, .status = status};
     tn_id_text(id, s->id);
     tn_read_get(read, table, id);
-    ask_totals(read, id);
+    tn_run_totals_ask(read, id);
     tn_store_read(api->p.store, read, NULL, details_found, s);
 }
 
@@ -273,10 +206,10 @@ static bool list_one(struct listing *l, size_t at, const struct tn_found *totals
                      struct tn_err *err)
 {
     struct tn_integration i;
-    struct totals t;
+    struct tn_run_totals t;
     tn_integration_init(&i);
     bool ok = tn_integration_decode(&i, tn_found_row(l->rows, 0, at), NULL, err) &&
-              totals_found(totals, at * TOTALS_QUESTIONS, &t, err);
+              tn_run_totals_found(totals, at, &t, err);
     if (ok) {
         tn_jw_object(w);
         write_row(&i, &t, w);
@@ -315,7 +248,7 @@ static void list_found(void *arg, struct tn_found *found, const struct tn_err *e
         struct tn_read *read = tn_read_new(api_actor(l->x)->team);
         l->rows = tn_found_ref(found);
         for (size_t i = 0; i < tn_found_list(found, 0)->count; i++)
-            ask_totals(read, &tn_found_row(found, 0, i)->id);
+            tn_run_totals_ask(read, &tn_found_row(found, 0, i)->id);
         tn_store_read(l->api->p.store, read, NULL, list_found, l);
         return;
     }
@@ -614,7 +547,7 @@ static void runs_found(void *arg, struct tn_found *found, const struct tn_err *e
     char id[TN_ID_LEN + 1];
     if (!err) err = tn_found_err(found, 0);
     tn_id_text(&w->i.id, id);
-    if (err && err->kind != TN_E_cancelled) /* else the API is closed already */
+    if (err)
         tn_log(w->api->p.log, TN_LOG_warn, "sync", "runs of the deleted integration %s: %s", id,
                err->text);
     for (size_t i = 0; !err && i < tn_found_list(found, 0)->count; i++) {
@@ -629,7 +562,14 @@ static void runs_found(void *arg, struct tn_found *found, const struct tn_err *e
 static void cancel_runs(struct writing *w)
 {
     struct tn_read *read = tn_read_new(w->i.team);
-    ask_runs(read, &w->i.id, "RUNNING", TN_LIMIT_PAGE);
+    char text[TN_ID_LEN + 1];
+    tn_id_text(&w->i.id, text);
+    struct tn_str integration = tn_str(text), running = tn_str(tn_run_status_name(TN_RUN_running));
+    struct tn_filter filters[] = {{"integration", TN_FILTER_eq, &integration, 1},
+                                  {"status", TN_FILTER_eq, &running, 1}};
+    tn_read_query(
+        read, &(struct tn_query){
+                  .table = "run", .filters = filters, .filter_count = 2, .limit = TN_LIMIT_PAGE});
     tn_store_read(w->api->p.store, read, NULL, runs_found, w);
 }
 
@@ -690,10 +630,18 @@ static struct writing *writing_to(struct tn_api *api, struct tn_http_exchange *x
 static bool audit(struct tn_commit *commit, const struct writing *w, const char *action,
                   struct tn_err *err)
 {
-    char object[160];
-    snprintf(object, sizeof object, "integration/%.*s", TN_FMT(w->i.name));
-    return tn_commit_audit(commit, w->i.team, api_actor(w->x)->name, action, object, TN_STR(""),
-                           err);
+    char id[TN_ID_LEN + 1];
+    struct tn_buf detail;
+    struct tn_jw j;
+    tn_id_text(&w->i.id, id);
+    tn_buf_init(&detail, TN_LIMIT_RECORD);
+    tn_jw_init(&j, &detail);
+    tn_jw_object(&j);
+    tn_jw_kstr(&j, "name", w->i.name); /* the row outlives the integration */
+    tn_jw_end(&j);
+    bool ok = tn_audit(commit, w->i.team, api_actor(w->x), action, id, tn_buf_str(&detail), err);
+    tn_buf_clear(&detail);
+    return ok;
 }
 
 static void put(struct writing *w, int64_t based_on, const char *action)

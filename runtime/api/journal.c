@@ -64,8 +64,10 @@ static bool write_members(const struct tn_row *row, const struct shown *shown, s
 
 static bool write_audit(const struct tn_row *row, struct tn_jw *w, struct tn_err *err)
 {
-    static const struct shown shown[] = {
-        {"actor", "actor"}, {"action", "action"}, {"object", "object"}, {"detail", "detail"}};
+    static const struct shown shown[] = {{"actor", "actor"},      {"actor_kind", "actorKind"},
+                                         {"actor_id", "actorId"}, {"request", "requestId"},
+                                         {"address", "address"},  {"action", "action"},
+                                         {"object", "object"},    {"detail", "detail"}};
     tn_jw_object(w);
     write_id(w, row);
     write_created(w, "at", row);
@@ -92,12 +94,8 @@ static bool write_run(const struct tn_row *row, struct tn_jw *w, struct tn_err *
 {
     struct tn_run_view v;
     tn_run_view_init(&v);
-    bool ok = tn_run_view_decode(row->body, &v, err);
-    if (ok) {
-        tn_id_text(&row->id, v.id);
-        v.created_at = row->created_ms;
-        tn_run_view_listed(&v, w);
-    }
+    bool ok = tn_run_view_of(row, &v, err);
+    if (ok) tn_run_view_listed(&v, w);
     tn_run_view_clear(&v);
     return ok;
 }

@@ -4,9 +4,11 @@
 #include <stdio.h>
 
 #include "access/roles.h"
+#include "api/lists.h"
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "model/audit.h"
 #include "store/commit.h"
 #include "store/read.h"
 
@@ -39,37 +41,10 @@ static void write_one(const struct tn_row *row, struct tn_jw *w)
     tn_json_free(json);
 }
 
-static void list_found(void *arg, struct tn_found *found, const struct tn_err *err)
-{
-    struct tn_http_exchange *x = arg;
-    struct tn_answer a;
-    if (!err) err = tn_found_err(found, 0);
-    if (err) {
-        tn_answer_err(x, err);
-        return;
-    }
-    const struct tn_list *rows = tn_found_list(found, 0);
-    tn_answer_begin(&a, x);
-    tn_jw_object(&a.w);
-    tn_jw_key(&a.w, TN_STR("keys"));
-    tn_jw_array(&a.w);
-    for (size_t i = 0; i < rows->count; i++) write_one(tn_found_row(found, 0, i), &a.w);
-    tn_jw_end(&a.w);
-    tn_jw_kz(&a.w, "nextCursor", rows->more ? rows->next.p : NULL);
-    tn_jw_end(&a.w);
-    tn_answer_send(&a, 200);
-}
-
 void api_keys_list(void *arg, struct tn_http_exchange *x)
 {
-    static const char *const parameters[] = {"cursor", NULL};
-    struct tn_api *api = arg;
-    if (!api_query_known(x, parameters)) return;
-    struct tn_read *read = tn_read_new(api_actor(x)->team);
-    tn_read_query(read, &(struct tn_query){.table = table,
-                                           .limit = TN_LIMIT_PAGE,
-                                           .cursor = tn_http_query(x, "cursor", NULL)});
-    tn_store_read(api->p.store, read, NULL, list_found, x);
+    static const struct api_list keys = {.table = table, .member = "keys", .row = write_one};
+    api_list(arg, x, &keys);
 }
 
 static void one_found(void *arg, struct tn_found *found, const struct tn_err *err)
@@ -182,9 +157,14 @@ static void make(struct change *c, struct tn_str grants, const struct tn_row *ow
     struct tn_id id;
     if (tn_grants_held(actor, grants, &err) &&
         tn_keys_make(c->api->p.keys, commit, actor->team, tn_str(c->name), tn_str(c->role), own,
-                     c->expires_ms, c->token, &id, &err) &&
-        tn_commit_audit(commit, actor->team, actor->name, "key.create", "key", TN_STR(""), &err)) {
+                     c->expires_ms, c->token, &id, &err)) {
         tn_id_text(&id, c->id);
+    } else {
+        tn_commit_free(commit);
+        refuse(c, &err);
+        return;
+    }
+    if (tn_audit(commit, actor->team, actor, "key.create", c->id, TN_STR(""), &err)) {
         tn_store_commit(c->api->p.store, commit, changed, c);
         return;
     }
@@ -257,13 +237,12 @@ void api_keys_revoke(void *arg, struct tn_http_exchange *x)
     snprintf(c->id, sizeof c->id, "%.*s", TN_FMT(wanted));
     if (!tn_id_parse(wanted, &id))
         no_key(wanted, &err);
-    else if (tn_id_parse(tn_str(actor->key), &own) && memcmp(&own, &id, sizeof id) == 0)
+    else if (tn_id_parse(tn_str(actor->id), &own) && memcmp(&own, &id, sizeof id) == 0)
         tn_fail(&err, TN_E_conflict,
                 "a key cannot revoke itself: use another admin key, or the "
                 "command line");
     else if (tn_commit_delete(commit, actor->team, table, &id, TN_ANY, &err) &&
-             tn_commit_audit(commit, actor->team, actor->name, "key.revoke", c->id, TN_STR(""),
-                             &err)) {
+             tn_audit(commit, actor->team, actor, "key.revoke", c->id, TN_STR(""), &err)) {
         tn_store_commit(api->p.store, commit, changed, c);
         return;
     }

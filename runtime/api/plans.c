@@ -6,8 +6,10 @@
 
 #include "api/quarantine.h"
 #include "base/alloc.h"
+#include "base/fault.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "model/audit.h"
 #include "store/commit.h"
 #include "sync/retry.h"
 #include "sync/run_view.h"
@@ -31,6 +33,7 @@ struct plan {
     struct tn_jw w;
     struct tn_id *ids;
     size_t count;
+    int64_t row_version; /* of the last of ids */
     char integration[TN_ID_LEN + 1], name[300], operation[OPERATION_MAX];
     bool mixed; /* several operations */
     int64_t wanted, matching, planned;
@@ -108,7 +111,9 @@ static bool select_ids(struct api_scan *scan, struct tn_jval ids, struct tn_err 
     struct tn_str id;
     size_t n = tn_jcount(ids);
     if (!tn_jis(ids, TN_JSON_array) || !n || n > IDS_MAX)
-        return fail_member(err, "ids", "ids has to be a list of 1 to 2000 ids of records");
+        return fail_member(err, "ids",
+                           "ids has to be a list of 1 to 2000 ids of records: name more in "
+                           "another plan, or name them by a filter");
     for (struct tn_jiter it = tn_jiter(ids); tn_jnext(&it);)
         if (!tn_jtext(it.value, &scan->of.memory, &id))
             return fail_member(err, "ids", "ids has to be a list of texts");
@@ -190,23 +195,32 @@ static bool plan_row(struct api_scan *scan, const struct tn_row *row, struct tn_
     if (p->count < SAMPLES) api_quarantine_row(scan, row, body, &p->w);
     if (p->count % 256 == 0) p->ids = tn_realloc(p->ids, (p->count + 256) * sizeof *p->ids);
     p->ids[p->count++] = row->id;
+    p->row_version = row->version;
     return tn_buf_ok(&p->samples, "the samples", err);
 }
 
-static void write_effects(struct plan *p, struct tn_jw *w)
+static void write_effects(const struct api_scan *scan, const struct plan *p, struct tn_jw *w)
 {
-    char text[700];
+    char text[900];
+    size_t n;
     const char *noun = p->count == 1 ? "record" : "records";
     if (p->retry)
-        snprintf(text, sizeof text,
-                 "%zu %s of %s of %s will go through the mapping that serves now. Those that pass "
-                 "are stored and leave quarantine; the others stay there with their new reason.",
-                 p->count, noun, p->operation, p->name);
+        n = (size_t)snprintf(
+            text, sizeof text,
+            "%zu %s of %s of %s will go through the mapping that serves now. Those that pass "
+            "are stored and leave quarantine; the others stay there with their new reason.",
+            p->count, noun, p->operation, p->name);
     else
-        snprintf(text, sizeof text,
-                 "%zu %s will be marked as discarded. A retry leaves them out; they stay to be "
-                 "looked at.",
-                 p->count, noun);
+        n = (size_t)snprintf(
+            text, sizeof text,
+            "%zu %s will be marked as discarded. A retry leaves them out; they stay to be "
+            "looked at.",
+            p->count, noun);
+    if (scan->more && n < sizeof text)
+        snprintf(text + n, sizeof text - n,
+                 " More fit the filter, and a plan takes %d: carry this one out, then make another "
+                 "for the rest.",
+                 IDS_MAX);
     tn_jw_kz(w, "effects", text);
 }
 
@@ -231,7 +245,7 @@ static void write_plan(struct api_scan *scan, struct plan *p)
     tn_jw_kint(&w, "matching", scan->total);
     tn_jw_kbool(&w, "capped", scan->more);
     tn_jw_kraw(&w, "samples", tn_buf_str(&p->samples));
-    write_effects(p, &w);
+    write_effects(scan, p, &w);
     tn_jw_kz(&w, "createdBy", api_actor(p->x)->name);
     tn_time_text(tn_now_ms() + LIFE_MS, text);
     tn_jw_kz(&w, "expiresAt", text);
@@ -247,6 +261,9 @@ static void write_plan(struct api_scan *scan, struct plan *p)
 
 static bool check_plan(const struct plan *p, struct tn_err *err)
 {
+    if (p->direct && !p->count)
+        return tn_fail(err, TN_E_not_found, "there is no open record '%.*s' in quarantine",
+                       TN_FMT(tn_http_param(p->x, "id")));
     if (p->by_ids && (int64_t)p->count < p->wanted)
         return tn_fail(err, TN_E_not_found,
                        "%lld of these %lld ids are no open records in quarantine",
@@ -278,7 +295,9 @@ static bool put_plan(struct plan *p, struct tn_commit *commit, struct tn_err *er
 }
 
 static void start_retry(struct plan *p);
+static void discard_alone(struct plan *p);
 
+/* The records are known: an action on one is done now, else the plan is stored. */
 static void planned(struct api_scan *scan)
 {
     struct plan *p = scan->own;
@@ -288,8 +307,12 @@ static void planned(struct api_scan *scan)
         tn_answer_err(p->x, &err);
         return;
     }
-    write_plan(scan, p);
     scan->own = NULL;
+    if (p->direct && !p->retry) {
+        discard_alone(p);
+        return;
+    }
+    write_plan(scan, p);
     if (p->direct) {
         start_retry(p);
         return;
@@ -304,6 +327,7 @@ static void planned(struct api_scan *scan)
     plan_free(p);
 }
 
+/* Reads the open records that the wish names into p, which the scan owns until done takes it. */
 static void scan_for(struct plan *p, void (*done)(struct api_scan *scan))
 {
     struct api_scan *scan = api_scan_new(p->api, p->x);
@@ -341,7 +365,7 @@ void api_plans_discard(void *api, struct tn_http_exchange *x)
     make(api, x, false);
 }
 
-void api_plans_retry_one(void *api, struct tn_http_exchange *x)
+static void act_on_one(struct tn_api *api, struct tn_http_exchange *x, bool retry)
 {
     struct plan *p = plan_new(api, x);
     struct tn_buf wish;
@@ -354,10 +378,21 @@ void api_plans_retry_one(void *api, struct tn_http_exchange *x)
     tn_jw_str(&w, tn_http_param(x, "id"));
     tn_jw_end(&w);
     tn_jw_end(&w);
-    p->retry = p->direct = true;
+    p->retry = retry;
+    p->direct = true;
     p->wish = tn_strndup(wish.p, wish.n);
     tn_buf_clear(&wish);
     scan_for(p, planned);
+}
+
+void api_plans_retry_one(void *api, struct tn_http_exchange *x)
+{
+    act_on_one(api, x, true);
+}
+
+void api_plans_discard_one(void *api, struct tn_http_exchange *x)
+{
+    act_on_one(api, x, false);
 }
 
 /* ---- carrying it out ---- */
@@ -385,11 +420,13 @@ static bool audit(struct plan *p, struct tn_commit *commit, struct tn_err *err)
 {
     char detail[80];
     snprintf(detail, sizeof detail, "{\"records\":%zu}", p->count);
-    return tn_commit_audit(commit, p->team, api_actor(p->x)->name,
-                           p->retry ? "quarantine.retry" : "quarantine.discard", p->id_text,
-                           tn_str(detail), err);
+    return tn_audit(commit, p->team, api_actor(p->x),
+                    p->retry ? "quarantine.retry" : "quarantine.discard", p->id_text,
+                    tn_str(detail), err);
 }
 
+/* What goes into the commit that starts the run of a retry: the plan, made or marked, and the audit
+ * row. */
 static bool with_run(void *arg, struct tn_commit *commit, const char *run_id, struct tn_err *err)
 {
     struct plan *p = arg;
@@ -469,6 +506,35 @@ static void start_discard(struct plan *p, struct tn_str reason)
     plan_free(p);
 }
 
+static void discarded_alone(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    (void)done;
+    if (err)
+        tn_answer_err(arg, err);
+    else
+        tn_http_reply(arg, 204, NULL, TN_STR(""));
+}
+
+static void discard_alone(struct plan *p)
+{
+    const struct tn_actor *who = api_actor(p->x);
+    struct tn_str reason = tn_http_query(p->x, "reason", NULL);
+    struct tn_commit *commit = tn_commit_new(p->api->p.store);
+    struct tn_err err;
+    char id[TN_ID_LEN + 1];
+    tn_id_text(&p->ids[0], id);
+    if (api_quarantine_discard(commit, who, &p->ids[0], reason, p->row_version, &err) &&
+        tn_audit(commit, p->team, who, "quarantine.discard", id, TN_STR(""), &err)) {
+        tn_store_commit(p->api->p.store, commit, discarded_alone, p->x);
+    } else {
+        tn_commit_free(commit);
+        tn_answer_err(p->x, &err);
+    }
+    plan_free(p);
+}
+
+/* Is the plan still about what people saw when it was made?  Named by ids it is about those that
+ * are open; by a filter, as many records have to fit it now as did then. */
 static bool unchanged(const struct api_scan *scan, const struct plan *p, struct tn_err *err)
 {
     if (!p->count) return tn_fail(err, TN_E_conflict, "none of these records is open any more");
@@ -479,6 +545,7 @@ static bool unchanged(const struct api_scan *scan, const struct plan *p, struct 
                    (long long)p->matching, (long long)scan->total);
 }
 
+/* The records of the plan as they are now, just before it is carried out. */
 static void looked_again(struct api_scan *scan)
 {
     struct plan *p = scan->own;
@@ -512,7 +579,7 @@ static bool may_run(struct tn_jval body, struct tn_err *err)
     if (!tn_str_is(tn_jraw(tn_jget_z(body, "state")), "\"ready\"")) {
         was_run(err);
         ok = false;
-    } else if (ms < tn_now_ms()) {
+    } else if (ms < tn_now_ms() || TN_FAULT("plans.expired")) {
         ok = tn_fail(err, TN_E_gone, "this plan was good until %.*s: make a new one",
                      TN_FMT(expires));
     }
@@ -520,6 +587,7 @@ static bool may_run(struct tn_jval body, struct tn_err *err)
     return ok;
 }
 
+/* The plan's row becomes the wish: its ids or filter are read as those of a request are. */
 static bool take_plan(struct plan *p, const struct tn_found *found, struct tn_json *json,
                       struct tn_err *err)
 {
@@ -552,6 +620,7 @@ static void run_found(void *arg, struct tn_found *found, const struct tn_err *fa
     plan_free(p);
 }
 
+/* Reads the plan of the path; then gets it, and the plan to free. */
 static void with_plan(struct tn_api *api, struct tn_http_exchange *x, tn_read_fn then)
 {
     struct tn_str text = tn_http_param(x, "id");

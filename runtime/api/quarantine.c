@@ -8,6 +8,7 @@
 #include "base/hint.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "model/audit.h"
 #include "store/commit.h"
 
 enum {
@@ -681,8 +682,8 @@ static void payload_done(struct api_scan *scan)
     if (!s->found) {
         tn_commit_free(commit);
         no_record(scan->x);
-    } else if (tn_commit_audit(commit, who->team, who->name, "quarantine.payload",
-                               scan->of.ids[0].p, TN_STR(""), &err)) {
+    } else if (tn_audit(commit, who->team, who, "quarantine.payload", scan->of.ids[0].p, TN_STR(""),
+                        &err)) {
         scan->own = NULL;
         tn_store_commit(scan->api->p.store, commit, payload_audited, s);
     } else {
@@ -706,7 +707,7 @@ void api_quarantine_payload(void *arg, struct tn_http_exchange *x)
     api_scan_start(scan);
 }
 
-/* ---- giving up on one ---- */
+/* ---- giving up ---- */
 
 bool api_quarantine_discard(struct tn_commit *commit, const struct tn_actor *who,
                             const struct tn_id *id, struct tn_str reason, int64_t based_on,
@@ -728,60 +729,4 @@ bool api_quarantine_discard(struct tn_commit *commit, const struct tn_actor *who
               tn_commit_patch(commit, who->team, table, id, tn_buf_str(&patch), based_on, err);
     tn_buf_clear(&patch);
     return ok;
-}
-
-struct discarding {
-    struct tn_id id;
-    int64_t version;
-    bool found;
-};
-
-static bool discard_row(struct api_scan *scan, const struct tn_row *row, struct tn_jval body,
-                        struct tn_err *err)
-{
-    struct discarding *d = scan->own;
-    (void)body, (void)err;
-    *d = (struct discarding){row->id, row->version, true};
-    return true;
-}
-
-static void discarded(void *arg, const struct tn_committed *done, const struct tn_err *err)
-{
-    (void)done;
-    if (err)
-        tn_answer_err(arg, err);
-    else
-        tn_http_reply(arg, 204, NULL, TN_STR(""));
-}
-
-static void discard_done(struct api_scan *scan)
-{
-    struct discarding *d = scan->own;
-    const struct tn_actor *who = api_actor(scan->x);
-    struct tn_str reason = tn_http_query(scan->x, "reason", NULL);
-    struct tn_commit *commit = tn_commit_new(scan->api->p.store);
-    struct tn_err err;
-    if (d->found && api_quarantine_discard(commit, who, &d->id, reason, d->version, &err) &&
-        tn_commit_audit(commit, who->team, who->name, "quarantine.discard", scan->of.ids[0].p,
-                        TN_STR(""), &err)) {
-        tn_store_commit(scan->api->p.store, commit, discarded, scan->x);
-        return;
-    }
-    tn_commit_free(commit);
-    if (d->found)
-        tn_answer_err(scan->x, &err);
-    else
-        no_record(scan->x);
-}
-
-void api_quarantine_discard_one(void *arg, struct tn_http_exchange *x)
-{
-    struct api_scan *scan = api_scan_new(arg, x);
-    scan->max = 1;
-    scan->select = select_one;
-    scan->row = discard_row;
-    scan->done = discard_done;
-    scan->drop = tn_free;
-    scan->own = TN_NEW(struct discarding);
-    api_scan_start(scan);
 }

@@ -8,11 +8,15 @@
 #include "base/id.h"
 #include "store/read.h"
 
+/* Newest first, by the filters of the query; without what the record held. */
 void api_quarantine_list(void *api, struct tn_http_exchange *x);
+/* Groups of like causes, the largest first, of the newest 2,000 records; open ones unless status is
+ * asked for. */
 void api_quarantine_groups(void *api, struct tn_http_exchange *x);
+/* One record with all rules that it breaks. */
 void api_quarantine_get(void *api, struct tn_http_exchange *x);
+/* The bytes as the peer sent them. The answer leaves once the audit row of it is stored. */
 void api_quarantine_payload(void *api, struct tn_http_exchange *x);
-void api_quarantine_discard_one(void *api, struct tn_http_exchange *x);
 
 enum { API_QUARANTINE_FILTERS = 10 };
 
@@ -67,7 +71,7 @@ bool api_scan_id(struct api_scan *scan, struct tn_str id, struct tn_err *err);
 /* One record as the list shows it. */
 void api_quarantine_row(const struct api_scan *scan, const struct tn_row *row, struct tn_jval body,
                         struct tn_jw *w);
-/* Adds that the record is discarded. */
+/* Adds that the record is discarded, by whom, when and why; the audit row is the caller's. */
 bool api_quarantine_discard(struct tn_commit *commit, const struct tn_actor *who,
                             const struct tn_id *id, struct tn_str reason, int64_t based_on,
                             struct tn_err *err);

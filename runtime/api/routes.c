@@ -54,7 +54,7 @@ const struct tn_route api_routes[] = {
     KEY(POST,    V1 "/quarantine/retry",                 api_plans_retry, quarantine, manage),
     KEY(POST,    V1 "/quarantine/discard",               api_plans_discard, quarantine, manage),
     KEY(GET,     V1 "/quarantine/{id}",                  api_quarantine_get, quarantine, read),
-    KEY(DELETE,  V1 "/quarantine/{id}", api_quarantine_discard_one, quarantine, manage),
+    KEY(DELETE,  V1 "/quarantine/{id}", api_plans_discard_one, quarantine, manage),
     KEY(GET,     V1 "/quarantine/{id}/payload", api_quarantine_payload, quarantine, payload),
     KEY(POST,    V1 "/quarantine/{id}/retry",            api_plans_retry_one, quarantine, manage),
     KEY(GET,     V1 "/plans/{id}",                       api_plans_get, quarantine, read),

@@ -7,7 +7,6 @@
 #include "base/alloc.h"
 #include "base/time.h"
 #include "scripts/decl.h"
-#include "scripts/refused.h"
 #include "scripts/scripts.h"
 #include "store/read.h"
 #include "sync/run_view.h"
@@ -156,15 +155,13 @@ static void start(struct tn_api *api, struct tn_http_exchange *x, const struct t
 /* The body is read once more: the parser served others meanwhile. */
 static void start_run(struct tn_api *api, struct tn_http_exchange *x, struct tn_integration *i)
 {
-    const struct tn_decl *adapter = api_adapter(api, i->adapter);
     struct tn_jval body;
     struct wish wish;
     struct tn_err err;
     if (!api_body(api, x, &body)) return;
-    if (!adapter &&
-        !tn_refused_why(tn_units_files(tn_scripts_units(api->p.scripts)), i->adapter, &err))
-        tn_fail(&err, TN_E_unavailable, "the adapter '%.*s' is not installed", TN_FMT(i->adapter));
-    else if (adapter && !i->enabled)
+    const struct tn_decl *adapter =
+        tn_units_must_adapter(tn_scripts_units(api->p.scripts), i->adapter, &err);
+    if (adapter && !i->enabled)
         tn_fail(&err, TN_E_conflict, "integration '%.*s' is disabled", TN_FMT(i->name));
     else if (adapter && take_wish(adapter, i, body, &wish, &err)) {
         start(api, x, i, &wish);
@@ -185,12 +182,8 @@ static bool write_one(const struct tn_row *row, struct tn_jw *w, struct tn_err *
 {
     struct tn_run_view v;
     tn_run_view_init(&v);
-    bool ok = tn_run_view_decode(row->body, &v, err);
-    if (ok) {
-        tn_id_text(&row->id, v.id);
-        v.created_at = row->created_ms;
-        tn_run_view_row(&v, w);
-    }
+    bool ok = tn_run_view_of(row, &v, err);
+    if (ok) tn_run_view_row(&v, w);
     tn_run_view_clear(&v);
     return ok;
 }

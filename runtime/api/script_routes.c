@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "loop/shared.h"
+#include "model/audit.h"
 #include "scripts/library.h"
 #include "scripts/refused.h"
 #include "scripts/scripts.h"
@@ -137,8 +138,8 @@ void api_scripts_release(void *arg, struct tn_http_exchange *x)
     struct tn_commit *commit = tn_commit_new(api->p.store);
     if (!tn_shared_quarantined(api->p.shared, unit))
         tn_fail(&err, TN_E_not_found, "'%s' is not in quarantine", unit);
-    else if (tn_commit_audit(commit, api_actor(x)->team, api_actor(x)->name, "scripts.release",
-                             unit, TN_STR(""), &err)) {
+    else if (tn_audit(commit, api_actor(x)->team, api_actor(x), "scripts.release", unit, TN_STR(""),
+                      &err)) {
         api_release(api, x, unit);
         tn_store_commit(api->p.store, commit, release_noted, x);
         return;
@@ -220,7 +221,7 @@ static void reloaded(void *arg, const struct tn_activation_report *report, const
 
 static void change(struct tn_api *api, struct tn_http_exchange *x, struct tn_wish c)
 {
-    c.who = api_actor(x)->name;
+    c.by = *api_actor(x);
     tn_scripts_change(api->p.scripts, &c, reloaded, x);
 }
 
@@ -302,8 +303,8 @@ static void end_shadow(const struct shadow_end *e, const struct tn_found *found)
     struct tn_commit *commit = tn_commit_new(store);
     struct tn_err err;
     if (tn_scripts_shadow_end(e->api->p.scripts, found, 0, commit, &err) &&
-        tn_commit_audit(commit, TN_TEAM_SYSTEM, api_actor(e->x)->name, "scripts.shadow.end",
-                        "shadow", TN_STR(""), &err)) {
+        tn_audit(commit, TN_TEAM_SYSTEM, api_actor(e->x), "scripts.shadow.end", "shadow",
+                 TN_STR(""), &err)) {
         tn_store_commit(store, commit, shadow_ended, e->x);
         return;
     }

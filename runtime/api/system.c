@@ -21,15 +21,45 @@ void api_system_live(void *arg, struct tn_http_exchange *x)
     tn_http_reply(x, 200, "application/json", TN_STR("{\"status\":\"ok\"}"));
 }
 
+static const struct tn_shared_damage *first_damage(const struct tn_shared *shared)
+{
+    const struct tn_shared_damage *d = NULL;
+    for (int i = 0; i < TN_DAMAGES_MAX && !d; i++) d = tn_shared_damage(shared, i);
+    return d;
+}
+
+static void answer_damaged(struct tn_http_exchange *x, const struct tn_shared *shared)
+{
+    const struct tn_shared_damage *d = first_damage(shared);
+    struct tn_answer a;
+    char reason[TN_UNIT_NAME + 128];
+    snprintf(reason, sizeof reason,
+             "the database has a damaged page in the table %s: tenon doctor says what to do",
+             d->table);
+    tn_answer_begin(&a, x);
+    tn_jw_object(&a.w);
+    tn_jw_kz(&a.w, "status", "not ready");
+    tn_jw_kz(&a.w, "reason", reason);
+    tn_jw_key(&a.w, TN_STR("damagedTables"));
+    tn_jw_array(&a.w);
+    for (int i = 0; i < TN_DAMAGES_MAX; i++)
+        if ((d = tn_shared_damage(shared, i))) tn_jw_z(&a.w, d->table);
+    tn_jw_end(&a.w);
+    tn_jw_end(&a.w);
+    tn_answer_send(&a, 503);
+}
+
 void api_system_ready(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
-    if (tn_store_ready(api->p.store))
-        tn_http_reply(x, 200, "application/json", TN_STR("{\"status\":\"ready\"}"));
-    else
+    if (!tn_store_ready(api->p.store))
         tn_http_reply(
             x, 503, "application/json",
             TN_STR("{\"status\":\"not ready\",\"reason\":\"the store does not answer\"}"));
+    else if (first_damage(api->p.shared))
+        answer_damaged(x, api->p.shared);
+    else
+        tn_http_reply(x, 200, "application/json", TN_STR("{\"status\":\"ready\"}"));
 }
 
 /* A question to the store process whose answer ends x. */
@@ -170,6 +200,18 @@ static void write_quarantined(struct tn_buf *out, const struct tn_shared *shared
     gauge(out, "tenon_isolates_quarantined", "gauge", "Isolates that are in quarantine.", all);
 }
 
+static void write_damages(struct tn_buf *out, const struct tn_shared *shared)
+{
+    tn_buf_adds(out, "# HELP tenon_store_damaged_total Statements that met a damaged page.\n"
+                     "# TYPE tenon_store_damaged_total counter\n");
+    for (int i = 0; i < TN_DAMAGES_MAX; i++) {
+        const struct tn_shared_damage *d = tn_shared_damage(shared, i);
+        if (d)
+            tn_buf_addf(out, "tenon_store_damaged_total{table=\"%s\"} %llu\n", d->table,
+                        (unsigned long long)d->met);
+    }
+}
+
 static void write_store(struct tn_buf *out, const struct tn_store_stats *s)
 {
     gauge(out, "tenon_store_commits_total", "counter", "Commits since the store process started.",
@@ -228,6 +270,7 @@ static void metrics_known(void *arg, const struct tn_store_stats *stats, const s
     write_isolates(&out, a->api);
     write_quarantined(&out, shared);
     write_waiting(&out, &a->waiting);
+    write_damages(&out, shared);
     if (!err) write_store(&out, stats);
     tn_http_reply(a->x, 200, "text/plain; version=0.0.4; charset=utf-8", tn_buf_str(&out));
     tn_buf_clear(&out);

@@ -37,7 +37,8 @@ struct tn_field {
     const char *title, *help; /* for people; NULL: none */
     enum tn_field_type type;
     int line;                       /* in the file that declares it; 0: none */
-    bool required, generated, null; /* null: the value may be null */
+    bool required, generated, null; /* null: null is a value it may have */
+    bool unique;                    /* no two records of a team have the same value */
     const char *default_json;       /* NULL: none */
     const char *min, *max;     /* numbers: value; text: characters; list: elements; NULL: none */
     const char *pattern;       /* Lua pattern for text; NULL: any */

@@ -23,6 +23,7 @@ const struct tn_module bind_modules[] = {
     {"std.connection", NULL},
     {"std.credential", NULL},
     {"std.oauth2", NULL},
+    {"std.options", NULL},
     {"std.page", NULL},
     {"std.retry", NULL},
     {"std.session", NULL},

@@ -16,12 +16,14 @@ void bind_actor_of(lua_State *L, struct tn_actor *out)
     const struct tn_task *task = tn_task_current(L);
     const struct tn_actor *given = task ? tn_task_context(task) : NULL;
     const struct bind_owner *owner = context->app;
-    *out = (struct tn_actor){.team = TN_TEAM_SYSTEM, .grants = "*:*"};
+    *out = (struct tn_actor){.team = TN_TEAM_SYSTEM, .kind = TN_ACTOR_SCRIPT, .grants = "*:*"};
     if (given) {
         *out = *given;
     } else if (owner && context->integration) {
         out->team = owner->team;
+        out->kind = TN_ACTOR_INTEGRATION;
         snprintf(out->name, sizeof out->name, "integration %s", context->integration);
+        snprintf(out->id, sizeof out->id, "%.*s", TN_ID_LEN, owner->name);
         (void)tn_id_parse(tn_str(owner->name), &out->origin);
     } else if (owner) {
         if (context->test) out->team = owner->team;

@@ -101,8 +101,7 @@ static bool look_at(lua_State *L, struct syncing *s, struct bind_operation *out,
         !tn_integration_decode(&s->integration, row, s->env->secrets, err))
         return false;
     snprintf(adapter, sizeof adapter, "%.*s", TN_FMT(s->integration.adapter));
-    if (!s->env->adapters->has(s->env->serving, adapter))
-        return tn_fail(err, TN_E_unavailable, "the adapter '%s' is not installed", adapter);
+    if (!s->env->adapters->has(s->env->serving, adapter, err)) return false;
     if (!s->integration.enabled)
         return tn_fail(err, TN_E_conflict, "integration '%s' is disabled", lua_tostring(L, 1));
     return operation_of(s->env, adapter, lua_tostring(L, 2), out, err);

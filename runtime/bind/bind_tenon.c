@@ -4,9 +4,12 @@
 #include "bind/bind.h"
 
 #include "base/field.h"
+#include "base/hint.h"
 #include "bind/bind_sync.h"
 #include "bind/testing.h"
 #include "script/box.h"
+
+enum { NAMES_MAX = 64 }; /* that did_you_mean looks at */
 
 /* ---- declarations: tn.adapter {...} ---- */
 
@@ -75,8 +78,22 @@ static int l_now(lua_State *L)
     return 1;
 }
 
+/* did_you_mean(word, names): the end of a message about an unknown word; "": no name is near. */
+static int l_did_you_mean(lua_State *L)
+{
+    const char *names[NAMES_MAX + 1] = {NULL};
+    struct tn_str word = bind_str(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    luaL_checkstack(L, NAMES_MAX, "names");
+    for (lua_Integer i = 1; i <= NAMES_MAX && lua_rawgeti(L, 2, i) != LUA_TNIL; i++)
+        names[i - 1] = luaL_checkstring(L, -1);
+    lua_pushstring(L, tn_did_you_mean(word, names).text);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"fail", l_fail}, {"now", l_now}, {"sync", bind_sync}, {"webhook", l_webhook}, {NULL, NULL}};
+    {"did_you_mean", l_did_you_mean}, {"fail", l_fail}, {"now", l_now}, {"sync", bind_sync},
+    {"webhook", l_webhook},           {NULL, NULL}};
 static const char *const declarations[] = {"adapter", "resource", "surface", "rule", "route", NULL};
 static const char *const auths[] = {"none", "basic", "bearer", "api_key", NULL};
 

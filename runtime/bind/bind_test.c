@@ -2,7 +2,6 @@
 /* bind_test.c - require "tenon.test": with it, tests of scripts set the time and the answers of
  * peers, and try mappings. Its functions raise in an isolate that runs no tests. */
 #include "base/buf.h"
-#include "base/hint.h"
 #include "base/limits.h"
 #include "bind/bind_map.h"
 #include "bind/bind_rows.h"
@@ -10,8 +9,6 @@
 #include "bind/owner.h"
 #include "bind/testing.h"
 #include "mapping/apply.h"
-
-enum { NAMES_MAX = 64 };
 
 static struct bind_testing *check_test(lua_State *L)
 {
@@ -119,23 +116,8 @@ static int l_rows(lua_State *L)
     return 1;
 }
 
-/* did_you_mean(word, names): gives the end of a message about an unknown word. */
-static int l_did_you_mean(lua_State *L)
-{
-    const char *names[NAMES_MAX + 1] = {NULL};
-    struct tn_str word = bind_str(L, 1);
-    luaL_checktype(L, 2, LUA_TTABLE);
-    luaL_checkstack(L, NAMES_MAX, "names");
-    for (lua_Integer i = 1; i <= NAMES_MAX && lua_rawgeti(L, 2, i) != LUA_TNIL; i++)
-        names[i - 1] = luaL_checkstring(L, -1);
-    lua_pushstring(L, tn_did_you_mean(word, names).text);
-    return 1;
-}
-
-static const luaL_Reg functions[] = {
-    {"answer", l_answer}, {"clock", l_clock}, {"did_you_mean", l_did_you_mean},
-    {"map", l_map},       {"reset", l_reset}, {"rows", l_rows},
-    {NULL, NULL}};
+static const luaL_Reg functions[] = {{"answer", l_answer}, {"clock", l_clock}, {"map", l_map},
+                                     {"reset", l_reset},   {"rows", l_rows},   {NULL, NULL}};
 
 int luaopen_tenon_test(lua_State *L)
 {

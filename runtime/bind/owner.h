@@ -20,8 +20,9 @@ struct bind_operation {
 };
 /* The adapters of the serving scripts. */
 struct bind_adapters {
-    bool (*has)(const void *serving, const char *adapter);
-    /* Gives the i-th operation of an adapter that exists; false: it has fewer. */
+    /* False: err says that it is not installed, or why its files were refused. */
+    bool (*has)(const void *serving, const char *adapter, struct tn_err *err);
+    /* The i-th operation of an adapter that is there; false: it has fewer. */
     bool (*operation)(const void *serving, const char *adapter, size_t i,
                       struct bind_operation *out);
 };

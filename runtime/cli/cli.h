@@ -22,6 +22,9 @@ struct tn_command {
 int tn_cli_main(int argc, char **argv, int (*serve)(int argc, char **argv),
                 void (*serve_help)(void));
 
+/* Each is one command: it prints its answer, or with --json that of the server, on standard output
+ * and returns the exit status of the process.  Those that need the running server speak to it over
+ * DIR/tenon.sock. */
 int tn_cli_audit(int argc, char **argv);
 int tn_cli_backup(int argc, char **argv);
 int tn_cli_check(int argc, char **argv);

@@ -45,16 +45,29 @@ static struct tn_str text(struct tn_jval v, const char *key, struct tn_arena *ar
     return out;
 }
 
+/* Where the act came from: the peer's address, or the user of this machine; "": the server itself.
+ */
+static void origin_of(struct tn_jval row, struct tn_arena *arena, char out[64])
+{
+    struct tn_str address = text(row, "address", arena);
+    if (tn_str_is(text(row, "actorKind", arena), "local"))
+        snprintf(out, 64, "local %.*s", TN_FMT(text(row, "actorId", arena)));
+    else
+        snprintf(out, 64, "%.*s", TN_FMT(address));
+}
+
 static void print(struct tn_jval answer)
 {
     bool more = false;
-    printf("%-24s  %-24s  %-24s  %s\n", "AT", "ACTOR", "ACTION", "OBJECT");
+    char from[64];
+    printf("%-24s  %-24s  %-16s  %-24s  %s\n", "AT", "ACTOR", "FROM", "ACTION", "OBJECT");
     for (struct tn_jiter it = tn_jiter(tn_jget_z(answer, "audit")); tn_jnext(&it);) {
         struct tn_arena arena;
         tn_arena_init(&arena);
-        printf("%-24.*s  %-24.*s  %-24.*s  %.*s\n", TN_FMT(text(it.value, "at", &arena)),
-               TN_FMT(text(it.value, "actor", &arena)), TN_FMT(text(it.value, "action", &arena)),
-               TN_FMT(text(it.value, "object", &arena)));
+        origin_of(it.value, &arena, from);
+        printf("%-24.*s  %-24.*s  %-16s  %-24.*s  %.*s\n", TN_FMT(text(it.value, "at", &arena)),
+               TN_FMT(text(it.value, "actor", &arena)), from,
+               TN_FMT(text(it.value, "action", &arena)), TN_FMT(text(it.value, "object", &arena)));
         tn_arena_clear(&arena);
     }
     tn_jbool(tn_jget_z(tn_jget_z(answer, "pagination"), "hasMore"), &more);

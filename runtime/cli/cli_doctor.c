@@ -30,8 +30,15 @@ struct doctor {
 
 enum verdict { FINE, WARNING, FAULT };
 
-static void say(struct doctor *d, enum verdict v, const char *what, const char *finding,
-                const char *advice)
+/* Where a finding lies in the script files. */
+struct place {
+    struct tn_str unit, file;
+    int64_t line;
+};
+
+/* advice: what to do, told unless all is well.  place: for programs; NULL: it lies in no file. */
+static void say_at(struct doctor *d, enum verdict v, const char *what, const char *finding,
+                   const char *advice, const struct place *place)
 {
     static const char *const words[] = {"ok", "warning", "fault"};
     d->warnings += v == WARNING;
@@ -42,11 +49,22 @@ static void say(struct doctor *d, enum verdict v, const char *what, const char *
         tn_jw_kz(d->json, "verdict", words[v]);
         tn_jw_kz(d->json, "finding", finding);
         if (v != FINE) tn_jw_kz(d->json, "advice", advice);
+        if (place) {
+            tn_jw_kstr(d->json, "unit", place->unit);
+            tn_jw_kstr(d->json, "file", place->file);
+            tn_jw_kint(d->json, "line", place->line);
+        }
         tn_jw_end(d->json);
         return;
     }
     printf("%-8s %-12s %s\n", words[v], what, finding);
     if (v != FINE && *advice) printf("%21s %s\n", "->", advice);
+}
+
+static void say(struct doctor *d, enum verdict v, const char *what, const char *finding,
+                const char *advice)
+{
+    say_at(d, v, what, finding, advice, NULL);
 }
 
 static const char *path_of(const struct doctor *d, const char *name, char out[PATH_BYTES])
@@ -131,9 +149,10 @@ static bool look_at_database(struct doctor *d)
     path_of(d, "tenon.db", path);
     if (!tn_store_verify(path, &err) || !tn_store_survey(path, add_table, sum, &err)) {
         say(d, FAULT, "database", err.text,
-            err.kind == TN_E_too_new     ? "start the newer version"
-            : err.kind == TN_E_not_found ? "tenon serve makes one; or tenon restore FILE"
-                                         : "tenon restore FILE puts a backup in its place");
+            err.kind == TN_E_too_new ? "start the newer version"
+            : err.kind == TN_E_not_found
+                ? "tenon serve makes one; or tenon restore FILE"
+                : "stop Tenon; tenon restore FILE puts a backup in its place");
         return false;
     }
     snprintf(text, sizeof text, "sound: %lld tables, %lld records, counts agree", (long long)sum[0],
@@ -269,6 +288,43 @@ static void look_at_quarantine(struct doctor *d)
     tn_client_close(client);
 }
 
+/* Nothing of the unit serves: a fault; the files that served before go on: a warning. */
+static void tell_refused(struct doctor *d, struct tn_jval refused)
+{
+    struct tn_arena arena;
+    struct place at = {.line = 0};
+    struct tn_str text = TN_STR(""), serves = TN_STR("");
+    char finding[800];
+    tn_arena_init(&arena);
+    tn_jtext(tn_jget_z(refused, "unit"), &arena, &at.unit);
+    tn_jtext(tn_jget_z(refused, "file"), &arena, &at.file);
+    tn_jtext(tn_jget_z(refused, "message"), &arena, &text);
+    tn_jtext(tn_jget_z(refused, "serves"), &arena, &serves);
+    tn_jint(tn_jget_z(refused, "line"), &at.line);
+    bool older = tn_str_is(serves, "older");
+    snprintf(finding, sizeof finding, "%.*s is refused, %s: %.*s:%lld: %.*s", TN_FMT(at.unit),
+             older ? "its older files serve" : "nothing of it serves", TN_FMT(at.file),
+             (long long)at.line, TN_FMT(text));
+    say_at(d, older ? WARNING : FAULT, "scripts", finding,
+           "mend the file, see with tenon check that all loads, then tenon reload", &at);
+    tn_arena_clear(&arena);
+}
+
+/* The units that the server refused when it started.  Without a server nothing is said. */
+static void look_at_scripts(struct doctor *d)
+{
+    struct tn_err err;
+    struct tn_str reply;
+    struct tn_client *client = d->served ? tn_client_open(d->data, &err) : NULL;
+    if (client &&
+        tn_client_call(client, "GET", "/api/v1/scripts", (struct tn_str){0}, &reply, &err)) {
+        struct tn_jval refused = tn_jget_z(tn_client_json(client), "refused");
+        for (struct tn_jiter it = tn_jiter(refused); tn_jnext(&it);) tell_refused(d, it.value);
+        if (!tn_jcount(refused)) say(d, FINE, "scripts", "all units of the site folder serve", "");
+    }
+    tn_client_close(client);
+}
+
 static void look(struct doctor *d)
 {
     if (!look_at_folder(d)) return;
@@ -276,6 +332,7 @@ static void look(struct doctor *d)
     look_at_sizes(d);
     look_at_key(d, look_at_database(d));
     look_at_admin_key(d);
+    look_at_scripts(d);
     look_at_quarantine(d);
 }
 

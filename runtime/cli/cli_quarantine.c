@@ -215,6 +215,7 @@ static void write_filter(const struct wish *wish, struct tn_jw *w)
     tn_jw_end(w);
 }
 
+/* The body of a plan's making: the records by the ids of the command line, else by the filter. */
 static void write_request(const struct wish *wish, bool discard, struct tn_buf *body)
 {
     struct tn_jw w;
@@ -232,11 +233,11 @@ static void write_request(const struct wish *wish, bool discard, struct tn_buf *
     tn_jw_end(&w);
 }
 
+/* The server's sentence of what will happen, and the first records that it happens to. */
 static void print_plan(struct tn_jval plan)
 {
     struct tn_jval samples = tn_jget_z(plan, "samples");
     struct tn_arena arena;
-    bool capped = false;
     size_t n = 0;
     tn_arena_init(&arena);
     printf("%.*s\n", TN_FMT(text(plan, "effects", &arena)));
@@ -244,10 +245,6 @@ static void print_plan(struct tn_jval plan)
         print_record(it.value);
     if (number(plan, "count") > (int64_t)n)
         printf("  and %lld more\n", (long long)(number(plan, "count") - (int64_t)n));
-    tn_jbool(tn_jget_z(plan, "capped"), &capped);
-    if (capped)
-        printf("These are %lld of %lld: do the same again for the rest.\n",
-               (long long)number(plan, "count"), (long long)number(plan, "matching"));
     tn_arena_clear(&arena);
 }
 
@@ -297,6 +294,7 @@ static bool follow(struct wish *wish, const char *path, struct tn_str *reply, st
     return false;
 }
 
+/* The plan of the client's last answer, to its end. */
 static bool carry_out(struct wish *wish, struct tn_str *reply, struct tn_err *err)
 {
     struct tn_arena arena;
@@ -310,6 +308,7 @@ static bool carry_out(struct wish *wish, struct tn_str *reply, struct tn_err *er
            follow(wish, path, reply, err);
 }
 
+/* Makes a plan, shows it, asks, and carries it out. */
 static bool act(struct wish *wish, bool discard, struct tn_err *err)
 {
     struct tn_buf body;

@@ -103,6 +103,7 @@ static void blank_head(char *p, size_t n)
         for (; n && *p != '\n'; n--) *p++ = ' ';
 }
 
+/* The file between HEAD and FOOT: a chunk that returns the list of its tests. */
 static bool read_text(const char *path, struct tn_buf *text, struct tn_err *err)
 {
     const size_t head = sizeof HEAD - 1;
@@ -167,6 +168,7 @@ static void put_result(const struct testing *t, const char *file, bool ok)
     printf(": ");
 }
 
+/* Counts one test or example and prints its line.  err NULL: it passed. */
 static void say(struct testing *t, const char *file, const char *name, const struct tn_err *err)
 {
     t->run++;

@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "loop/loop.h"
 
-enum { READ_STEP = 256 * 1024, QUEUE_MAX = 256 * 1024 * 1024 };
+enum { READ_STEP = 256 * 1024, QUEUE_MAX = 256 * 1024 * 1024, SEND_AT_ONCE = 64 * 1024 };
 
 struct header {
     uint32_t n, type;
@@ -19,6 +19,7 @@ struct header {
 struct tn_channel {
     struct tn_loop *loop;
     struct tn_watch *watch;
+    struct tn_timer *soon; /* sends what one turn queued, in one call */
     const struct tn_channel_ops *ops;
     void *arg;
     struct tn_buf in, out;
@@ -28,6 +29,7 @@ struct tn_channel {
 };
 
 static void on_ready(void *arg, int ready);
+static void send_queued(void *arg);
 
 struct tn_channel *tn_channel_new(struct tn_loop *loop, int fd, size_t max,
                                   const struct tn_channel_ops *ops, void *arg)
@@ -37,27 +39,9 @@ struct tn_channel *tn_channel_new(struct tn_loop *loop, int fd, size_t max,
     tn_buf_init(&c->in, max + sizeof(struct header) + READ_STEP);
     tn_buf_init(&c->out, QUEUE_MAX);
     c->watch = tn_watch_new(loop, fd, on_ready, c);
+    c->soon = tn_timer_new(loop, send_queued, c);
     tn_watch_for(c->watch, TN_READ);
     return c;
-}
-
-void tn_channel_free(struct tn_channel *c)
-{
-    if (!c) return;
-    if (c->freed) *c->freed = true;
-    tn_watch_free(c->watch);
-    close(c->fd);
-    tn_buf_clear(&c->in);
-    tn_buf_clear(&c->out);
-    tn_free(c);
-}
-
-static void lost(struct tn_channel *c)
-{
-    if (c->closed) return;
-    c->closed = true;
-    tn_watch_for(c->watch, 0);
-    c->ops->closed(c->arg);
 }
 
 static bool flush(struct tn_channel *c)
@@ -72,6 +56,27 @@ static bool flush(struct tn_channel *c)
     tn_buf_reset(&c->out);
     c->out_at = 0;
     return true;
+}
+
+void tn_channel_free(struct tn_channel *c)
+{
+    if (!c) return;
+    if (c->freed) *c->freed = true;
+    if (!c->closed) (void)flush(c); /* what this turn said */
+    tn_watch_free(c->watch);
+    tn_timer_free(c->soon);
+    close(c->fd);
+    tn_buf_clear(&c->in);
+    tn_buf_clear(&c->out);
+    tn_free(c);
+}
+
+static void lost(struct tn_channel *c)
+{
+    if (c->closed) return;
+    c->closed = true;
+    tn_watch_for(c->watch, 0);
+    c->ops->closed(c->arg);
 }
 
 static void hand_over(struct tn_channel *c)
@@ -127,15 +132,23 @@ void tn_channel_send(struct tn_channel *c, uint32_t type, uint64_t number, struc
 {
     struct header h = {(uint32_t)payload.n, type, number};
     if (c->closed) return;
-    bool idle = c->out.n == 0;
     tn_buf_add(&c->out, &h, sizeof h);
     tn_buf_add(&c->out, payload.p, payload.n);
     if (c->out.failed) { /* the peer does not read: close, so that both sides notice */
         shutdown(c->fd, SHUT_RDWR);
         return;
     }
-    if (idle && flush(c) && !c->out.n) return;
-    tn_watch_for(c->watch, TN_READ | TN_WRITE); /* a broken socket is noticed there */
+    if (c->out.n >= SEND_AT_ONCE)
+        send_queued(c);
+    else if (!tn_timer_armed(c->soon))
+        tn_timer_set(c->soon, 0);
+}
+
+static void send_queued(void *arg)
+{
+    struct tn_channel *c = arg;
+    if (c->closed || (flush(c) && !c->out.n)) return;
+    tn_watch_for(c->watch, TN_READ | TN_WRITE); /* a broken socket shows there */
 }
 
 size_t tn_channel_pending(const struct tn_channel *c)

@@ -178,3 +178,25 @@ void tn_shared_pardon(struct tn_shared *s, const char *changed)
         if (all || !suspect->overran || strcmp(suspect->of, changed) == 0) forget(suspect);
     }
 }
+
+bool tn_shared_damaged(struct tn_shared *s, const char *table)
+{
+    uint64_t key = key_of(table);
+    for (int i = 0; i < TN_DAMAGES_MAX; i++) {
+        struct tn_shared_damage *d = &s->damages[i];
+        uint64_t was = 0;
+        bool first = atomic_compare_exchange_strong(&d->key, &was, key);
+        if (!first && was != key) continue;
+        d->met++;
+        if (!first) return false;
+        snprintf(d->table, sizeof d->table, "%s", table);
+        d->named = true;
+        return true;
+    }
+    return false;
+}
+
+const struct tn_shared_damage *tn_shared_damage(const struct tn_shared *s, int i)
+{
+    return s->damages[i].named ? &s->damages[i] : NULL;
+}

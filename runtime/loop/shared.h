@@ -13,8 +13,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* TN_UNIT_NAME has room for the longest name of an integration's isolate. */
-enum { TN_WORKERS_MAX = 64, TN_UNIT_NAME = 128, TN_SUSPECTS_MAX = 128, TN_OWED = -1 };
+/* A name has room for the longest that an integration's isolate can have. */
+enum {
+    TN_WORKERS_MAX = 64,
+    TN_UNIT_NAME = 128,
+    TN_SUSPECTS_MAX = 128,
+    TN_OWED = -1,
+    TN_DAMAGES_MAX = 32
+};
 
 enum tn_process_state {
     TN_PROCESS_none,
@@ -48,9 +54,18 @@ struct tn_shared_suspect {
     char of[TN_UNIT_NAME];  /* the script unit that the isolate runs, if it is known */
 };
 
+/* A table of the database in which a statement met a damaged page. */
+struct tn_shared_damage {
+    _Atomic uint64_t key; /* of its name; 0: the place is free */
+    char table[TN_UNIT_NAME];
+    _Atomic bool named;
+    _Atomic uint64_t met; /* statements */
+};
+
 struct tn_shared {
     struct tn_shared_process store, workers[TN_WORKERS_MAX];
     struct tn_shared_suspect suspects[TN_SUSPECTS_MAX];
+    struct tn_shared_damage damages[TN_DAMAGES_MAX];
     _Atomic int worker_count;
     _Atomic uint64_t reload_failures, reloads;
     int64_t started_ms;
@@ -84,5 +99,11 @@ bool tn_shared_release(struct tn_shared *s, const char *unit); /* false: it was 
 /* A script unit changed ("core": a change for all). Ends the quarantine of isolates that run it,
  * and of all that were running when a worker died. */
 void tn_shared_pardon(struct tn_shared *s, const char *changed);
+
+/* A statement met a damaged page of this table.  True: the first in any process.  When all places
+ * are taken by other tables, it is not noted. */
+bool tn_shared_damaged(struct tn_shared *s, const char *table);
+/* The damage at place i, from 0 to TN_DAMAGES_MAX - 1; NULL: there is none. */
+const struct tn_shared_damage *tn_shared_damage(const struct tn_shared *s, int i);
 
 #endif

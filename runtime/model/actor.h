@@ -14,10 +14,21 @@
 
 enum { TN_ACTOR_NAME = 128, TN_ACTOR_REQUEST = 64, TN_GRANTS_MAX = 512 };
 
+/* Kinds of actors, as audit rows name them. */
+#define TN_ACTOR_KEY         "key"         /* the holder of an API key */
+#define TN_ACTOR_LOCAL       "local"       /* a user of this machine, over the local socket */
+#define TN_ACTOR_RULE        "rule"        /* a rule that an event started */
+#define TN_ACTOR_INTEGRATION "integration" /* the scripts of an integration */
+#define TN_ACTOR_SCRIPT      "script"      /* scripts that belong to no integration */
+#define TN_ACTOR_ANYONE      "anyone"      /* whoever calls a route that needs no key */
+#define TN_ACTOR_SERVER      "server"      /* Tenon itself: a start, a signal, --watch */
+
 struct tn_actor {
-    int64_t team;                       /* TN_TEAM_SYSTEM: none */
-    char name[TN_ACTOR_NAME];           /* "key night shift", "rule order_done", "command line" */
-    char key[TN_ID_LEN + 1];            /* id of the key or of the user; "": neither */
+    int64_t team;             /* TN_TEAM_SYSTEM: none */
+    const char *kind;         /* one of the texts above; NULL: none */
+    char name[TN_ACTOR_NAME]; /* "night shift" (of a key), "rule order_done", "command line" */
+    char
+        id[TN_ID_LEN + 1]; /* of the key or the integration, the number of a local user; "": none */
     char request[TN_ACTOR_REQUEST + 1]; /* id of the request; "": none */
     char address[48];                   /* address of the peer; "": local, or unknown */
     char grants[TN_GRANTS_MAX]; /* permissions: pairs "item:read order:*" with blanks between */

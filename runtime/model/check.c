@@ -85,18 +85,32 @@ static bool is_mask(struct tn_jval v)
     return tn_str_eq(tn_jraw(v), TN_STR("\"" TN_SECRET_MASK "\""));
 }
 
-/* Does a secret stay as it is? It is stored sealed, and the rules of its field do not concern
- * the sealed text. */
-static bool stays_secret(const struct tn_field *f, struct tn_jval before, struct tn_jval after)
+static bool has_secret(const struct tn_field *f, struct tn_jval record)
+{
+    return f->type == TN_FIELD_secret && tn_jis(tn_jget_z(record, f->name), TN_JSON_string);
+}
+
+/* A secret that stays is stored sealed, which is another text than the rules are about. */
+static bool stays_secret(const struct tn_field *f, struct tn_jval before, struct tn_jval after,
+                         unsigned flags)
 {
     struct tn_jval is = tn_jget_z(after, f->name);
-    return f->type == TN_FIELD_secret && !tn_jis(tn_jget_z(before, f->name), TN_JSON_absent) &&
-           (tn_jis(is, TN_JSON_absent) || is_mask(is) || sent_back(f, before, after));
+    if (!has_secret(f, before)) return false;
+    if (tn_jis(is, TN_JSON_absent)) return !(flags & TN_CHECK_MERGED);
+    return is_mask(is) || sent_back(f, before, after);
+}
+
+/* The mask is sent where no secret is stored that it could stand for. */
+static bool is_vain_mask(const struct tn_field *f, struct tn_jval before, struct tn_jval after)
+{
+    return f->type == TN_FIELD_secret && is_mask(tn_jget_z(after, f->name)) &&
+           !has_secret(f, before);
 }
 
 struct outside {
     const struct tn_entity *entity;
     struct tn_jval before, after;
+    unsigned flags;
     struct tn_faults *faults;
     size_t n, told; /* n: all faults; told: those reported, and those that were only sent back */
 };
@@ -108,22 +122,44 @@ static void add_unless_sent_back(void *arg, const struct tn_err *fault)
         tn_field_find(o->entity->fields, o->entity->n_fields, tn_str(fault->field));
     o->told++;
     if (fault->code == TN_CODE_read_only && f && sent_back(f, o->before, o->after)) return;
-    if (f && stays_secret(f, o->before, o->after)) return;
+    if (f && stays_secret(f, o->before, o->after, o->flags)) return;
+    if (f && is_vain_mask(f, o->before, o->after)) return; /* that is told once */
     o->n++;
     tn_faults_add(o->faults, fault);
+}
+
+static size_t check_masks(const struct tn_entity *e, struct tn_jval before, struct tn_jval after,
+                          struct tn_faults *faults)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < e->n_fields; i++) {
+        struct tn_err err;
+        if (!is_vain_mask(&e->fields[i], before, after)) continue;
+        tn_fail(&err, TN_E_invalid,
+                "%s: " TN_SECRET_MASK " is the mask, not a value, and no secret is stored: send "
+                "the secret, or leave it out",
+                e->fields[i].name);
+        tn_fail_field(&err, "%s", e->fields[i].name);
+        tn_fail_code(&err, TN_CODE_mask, "%s", "");
+        tn_faults_add(faults, &err);
+        n++;
+    }
+    return n;
 }
 
 static bool check_own(const struct tn_entity *e, struct tn_jval before, struct tn_jval after,
                       unsigned flags, struct tn_faults *faults)
 {
-    struct outside o = {.entity = e, .before = before, .after = after, .faults = faults};
-    size_t moves = 0;
+    struct outside o = {
+        .entity = e, .before = before, .after = after, .flags = flags, .faults = faults};
+    size_t more = 0;
     size_t all =
         tn_field_check_all(e->fields, e->n_fields, after, "", flags, add_unless_sent_back, &o);
     faults->total += all - o.told; /* faults that are not kept are counted, too */
     if (tn_jis(after, TN_JSON_object))
-        moves = tn_field_check_moves(e->fields, e->n_fields, before, after, tn_faults_add, faults);
-    return o.n + moves == 0;
+        more = check_masks(e, before, after, faults) +
+               tn_field_check_moves(e->fields, e->n_fields, before, after, tn_faults_add, faults);
+    return o.n + more == 0;
 }
 
 bool tn_check(const struct tn_entity *e, struct tn_jval before, struct tn_jval after,
@@ -171,7 +207,7 @@ static struct tn_jval kept(const struct tn_field *f, struct tn_jval before)
 }
 
 void tn_check_fill(const struct tn_entity *e, struct tn_jval before, struct tn_jval after,
-                   int64_t now_ms, struct tn_jw *w)
+                   unsigned flags, int64_t now_ms, struct tn_jw *w)
 {
     tn_jw_object(w);
     for (struct tn_jiter it = tn_jiter(after); tn_jnext(&it);) {
@@ -187,7 +223,8 @@ void tn_check_fill(const struct tn_entity *e, struct tn_jval before, struct tn_j
         const struct tn_field *f = &e->fields[i];
         struct tn_jval was = kept(f, before);
         if (tn_is_system_field(tn_str(f->name)) ||
-            !tn_jis(tn_jget_z(after, f->name), TN_JSON_absent))
+            !tn_jis(tn_jget_z(after, f->name), TN_JSON_absent) ||
+            (f->type == TN_FIELD_secret && flags & TN_CHECK_MERGED))
             continue;
         if (!tn_jis(was, TN_JSON_absent))
             tn_jw_kraw(w, f->name, tn_jraw(was));
@@ -299,22 +336,63 @@ void tn_check_no_such(const struct tn_field *field, struct tn_str path, const st
 
 /* ---- keys ---- */
 
-/* Writes the key for a message: "'A'", or "partNumber 'C', organizationCode 'V1'". */
-static void key_text(const struct tn_entity *e, const struct tn_str *key, char *out, size_t room)
+/* The names and values that the store says: "'A'", or "partNumber 'C', organizationCode 'V1'". */
+static void key_text(struct tn_jval key, char *out, size_t room)
 {
-    size_t n = tn_entity_key_length(e), at = 0;
+    struct tn_arena arena;
+    struct tn_str value;
+    size_t n = tn_jcount(key), at = 0;
+    tn_arena_init(&arena);
     out[0] = '\0';
-    for (size_t i = 0; i < n && at < room; i++)
-        at += (size_t)snprintf(out + at, room - at, "%s%s%s'%.*s'", i ? ", " : "",
-                               n > 1 ? e->key[i] : "", n > 1 ? " " : "", TN_FMT(key[i]));
+    for (struct tn_jiter it = tn_jiter(key); tn_jnext(&it) && at < room;) {
+        if (!tn_jtext(it.value, &arena, &value)) value = tn_jraw(it.value);
+        struct tn_str name = n > 1 ? it.key : TN_STR("");
+        at += (size_t)snprintf(out + at, room - at, "%s%.*s%s'%.*s'", at ? ", " : "", TN_FMT(name),
+                               n > 1 ? " " : "", TN_FMT(value));
+    }
+    tn_arena_clear(&arena);
 }
 
-void tn_check_taken(const struct tn_entity *e, const struct tn_str *key, struct tn_err *err)
+/* False: the store did not say which key. */
+static bool read_taken(struct tn_json *json, const struct tn_err *err, struct tn_jval *key)
+{
+    struct tn_err ignored;
+    if (!err->params[0] || !tn_json_parse(json, tn_str(err->params), &ignored)) return false;
+    *key = tn_jget_z(tn_json_root(json), "key");
+    return tn_jcount(*key) > 0;
+}
+
+bool tn_check_taken_key(const struct tn_entity *e, const struct tn_err *err)
+{
+    struct tn_json *json = tn_json_new();
+    struct tn_jval key;
+    bool is_key = true;
+    if (read_taken(json, err, &key)) {
+        is_key = tn_jcount(key) == tn_entity_key_length(e);
+        for (struct tn_jiter it = tn_jiter(key); is_key && tn_jnext(&it);)
+            is_key = tn_str_is(it.key, e->key[it.index]);
+    }
+    tn_json_free(json);
+    return is_key;
+}
+
+void tn_check_taken(const struct tn_entity *e, struct tn_err *err)
 {
     char text[300];
     struct tn_err said = *err;
-    key_text(e, key, text, sizeof text);
-    tn_fail(err, TN_E_key_taken, "%s: another %s has %s already", e->key[0], e->name, text);
-    tn_fail_field(err, "%s", e->key[0]);
+    struct tn_json *json = tn_json_new();
+    struct tn_jval key;
+    struct tn_str field = tn_str(tn_entity_key_length(e) ? e->key[0] : e->name);
+    if (read_taken(json, &said, &key)) {
+        struct tn_jiter it = tn_jiter(key);
+        if (tn_jnext(&it)) field = it.key;
+        key_text(key, text, sizeof text);
+        tn_fail(err, TN_E_key_taken, "%.*s: another %s has %s already", TN_FMT(field), e->name,
+                text);
+    } else {
+        tn_fail(err, TN_E_key_taken, "%.*s: %s", TN_FMT(field), said.text);
+    }
+    tn_fail_field(err, "%.*s", TN_FMT(field));
     tn_fail_code(err, TN_CODE_taken, "%s", said.params);
+    tn_json_free(json);
 }

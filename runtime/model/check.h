@@ -22,16 +22,18 @@ bool tn_faults_fail(const struct tn_faults *f, struct tn_err *err);
 /* Writes the array of all faults: [{"code", "path", "params", "message"}, ...]. */
 void tn_faults_write(const struct tn_faults *f, struct tn_jw *w);
 
-/* Checks the fields of a record, except system fields. before: the stored record; absent: the
- * record is new. flags: those of tn_field_check except TN_FIELD_PARTIAL. False: the faults were
- * added. */
+enum { TN_CHECK_MERGED = 8 }; /* the record was merged from a patch: a secret it lacks goes */
+/* Checks the members of a record except system fields. before: the stored record; absent: the
+ * record is new. flags: those of tn_field_check except TN_FIELD_PARTIAL, and TN_CHECK_MERGED.
+ * False: the faults were added. */
 TN_MUST_CHECK bool tn_check(const struct tn_entity *e, struct tn_jval before, struct tn_jval after,
                             unsigned flags, struct tn_faults *faults);
-/* Writes the record as it is to be stored: without system fields, and with defaults. A new
- * record gets generated values (a UUID, the time now); an old one keeps those that it has.
- * Secrets that are masked or left out stay what they were. */
+/* Writes the record as it is to be stored: without system fields, with defaults and with what is
+ * generated (a new UUID, the time now) where a new record lacks it; of an old one, what was
+ * generated then.  Secrets that are masked stay what they were; those that are left out, too,
+ * unless flags has TN_CHECK_MERGED. */
 void tn_check_fill(const struct tn_entity *e, struct tn_jval before, struct tn_jval after,
-                   int64_t now_ms, struct tn_jw *w);
+                   unsigned flags, int64_t now_ms, struct tn_jw *w);
 
 /* Makes the text that is stored for a secret. belongs binds it to its place: "<id>/item/pin". */
 struct tn_sealer {
@@ -52,8 +54,11 @@ void tn_check_references(const struct tn_entity *e, struct tn_jval record, tn_re
 /* Fills err with the fault of a reference whose record does not exist. */
 void tn_check_no_such(const struct tn_field *field, struct tn_str path, const struct tn_id *id,
                       struct tn_err *err);
-/* Fills in the fault of a record whose key another record has. err holds the store's failure. */
-void tn_check_taken(const struct tn_entity *e, const struct tn_str *key, struct tn_err *err);
+/* err is what the store says of a record whose key another one has (kind key_taken): becomes the
+ * fault of the field. */
+void tn_check_taken(const struct tn_entity *e, struct tn_err *err);
+/* Is such an err about the key of the entity?  Else it is about a unique field. */
+bool tn_check_taken_key(const struct tn_entity *e, const struct tn_err *err);
 
 #define TN_SECRET_MASK "********"
 

@@ -85,7 +85,9 @@ void tn_entity_table(const struct tn_entity *e, struct tn_column *columns, struc
             tn_is_system_field(name))
             continue;
         bool indexed = named(e->key, name) || named(e->filter, name) || named(e->sort, name);
-        columns[out->column_count++] = (struct tn_column){f->name, column_type(f->type), indexed};
+        columns[out->column_count++] = (struct tn_column){
+            f->name, column_type(f->type),
+            (indexed ? TN_USE_indexed : TN_USE_shown) | (f->unique ? TN_USE_unique : 0)};
     }
     for (size_t i = 0; i < tn_entity_key_length(e); i++) out->key[i] = e->key[i];
 }

@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/limits.h"
 #include "base/map.h"
+#include "model/audit.h"
 #include "store/commit.h"
 #include "store/merge.h"
 #include "store/read.h"
@@ -62,7 +63,7 @@ struct tn_tx_tools {
 struct tn_tx {
     struct tn_tx_env env;
     struct tn_actor actor;
-    struct tn_map records; /* by "id/entity" */
+    struct tn_map records; /* by name_of */
     struct tn_tx_record *first, **last;
     struct by_key *keys;
     struct note *notes, **notes_last;
@@ -167,12 +168,13 @@ static bool may_write(struct tn_tx *tx, const char *what, const char *verb, stru
                    TN_LIMIT_TX_WRITES);
 }
 
+/* The bytes of the id, then the entity's name. */
 static struct tn_str name_of(const struct tn_entity *e, const struct tn_id *id, char out[KEY_TEXT])
 {
-    char text[TN_ID_LEN + 1];
-    tn_id_text(id, text);
-    int n = snprintf(out, KEY_TEXT, "%s/%s", text, e->name);
-    return (struct tn_str){out, (size_t)n};
+    size_t n = strnlen(e->name, KEY_TEXT - sizeof *id);
+    memcpy(out, id, sizeof *id);
+    memcpy(out + sizeof *id, e->name, n);
+    return (struct tn_str){out, sizeof *id + n};
 }
 
 static struct tn_tx_record *known(const struct tn_tx *tx, const struct tn_entity *e,
@@ -453,12 +455,12 @@ bool tn_tx_expect(struct tn_tx *tx, const struct tn_entity *e, const struct tn_i
 
 /* Writes what is stored for the checked body, which is in tx->env.tools->after. */
 static bool fill(struct tn_tx *tx, const struct tn_tx_record *r, struct tn_jval before,
-                 struct tn_str *out, struct tn_err *err)
+                 unsigned flags, struct tn_str *out, struct tn_err *err)
 {
     struct tn_jw w;
     tn_buf_reset(&tx->env.tools->filled);
     tn_jw_init(&w, &tx->env.tools->filled);
-    tn_check_fill(r->entity, before, tn_json_root(tx->env.tools->after),
+    tn_check_fill(r->entity, before, tn_json_root(tx->env.tools->after), flags,
                   tn_store_now(tx->env.store), &w);
     if (!tn_buf_ok(&tx->env.tools->filled, "a record", err)) return false;
     if (tx->env.sealer.seal && tn_entity_has_secrets(r->entity)) {
@@ -474,9 +476,11 @@ static bool fill(struct tn_tx *tx, const struct tn_tx_record *r, struct tn_jval 
     return keep(tx, tn_buf_str(&tx->env.tools->filled), out, err);
 }
 
-static bool write_body(struct tn_tx *tx, struct tn_tx_record *r, struct tn_str body,
+/* more: TN_CHECK_MERGED or 0. */
+static bool write_body(struct tn_tx *tx, struct tn_tx_record *r, struct tn_str body, unsigned more,
                        struct tn_err *err)
 {
+    unsigned flags = TN_FIELD_FROM_OUTSIDE | more;
     struct tn_jval before = nothing;
     struct tn_str kept;
     tn_faults_clear(&tx->faults);
@@ -487,10 +491,9 @@ static bool write_body(struct tn_tx *tx, struct tn_tx_record *r, struct tn_str b
         if (!tn_json_parse(tx->env.tools->before, r->body, err)) return false;
         before = tn_json_root(tx->env.tools->before);
     }
-    if (!tn_check(r->entity, before, tn_json_root(tx->env.tools->after), TN_FIELD_FROM_OUTSIDE,
-                  &tx->faults))
+    if (!tn_check(r->entity, before, tn_json_root(tx->env.tools->after), flags, &tx->faults))
         return tn_faults_fail(&tx->faults, err);
-    if (!fill(tx, r, before, &kept, err)) return false;
+    if (!fill(tx, r, before, flags, &kept, err)) return false;
     r->changed |= !r->there || !tn_str_eq(kept, r->body);
     r->body = kept;
     r->there = true;
@@ -515,7 +518,7 @@ bool tn_tx_create(struct tn_tx *tx, const struct tn_entity *e, struct tn_id *id,
     if (own ? !look(tx, e, id, &r, err) : !enter(tx, e, id, NULL, &r, err)) return false;
     if (!r->there) {
         r->created_ms = r->updated_ms = tn_store_now(tx->env.store);
-        return write_body(tx, r, body, err);
+        return write_body(tx, r, body, 0, err);
     }
     tn_fail(err, TN_E_conflict, "id: there is a %s of this id already", e->name);
     return tn_fail_field(err, "id");
@@ -526,7 +529,7 @@ bool tn_tx_put(struct tn_tx *tx, const struct tn_entity *e, const struct tn_id *
 {
     struct tn_tx_record *r;
     if (!look(tx, e, id, &r, err)) return false;
-    return r->there ? write_body(tx, r, body, err) : missing(e, id, err);
+    return r->there ? write_body(tx, r, body, 0, err) : missing(e, id, err);
 }
 
 bool tn_tx_patch(struct tn_tx *tx, const struct tn_entity *e, const struct tn_id *id,
@@ -544,7 +547,7 @@ bool tn_tx_patch(struct tn_tx *tx, const struct tn_entity *e, const struct tn_id
                    tn_json_root(tx->env.tools->after));
     return tn_buf_ok(&tx->env.tools->merged, "a record", err) &&
            keep(tx, tn_buf_str(&tx->env.tools->merged), &merged, err) &&
-           write_body(tx, r, merged, err);
+           write_body(tx, r, merged, TN_CHECK_MERGED, err);
 }
 
 bool tn_tx_delete(struct tn_tx *tx, const struct tn_entity *e, const struct tn_id *id, bool hard,
@@ -567,7 +570,7 @@ static bool add_note(struct tn_tx *tx, const struct note *note, const char *what
                      const char *object, struct tn_str data, struct tn_err *err)
 {
     struct tn_str kept;
-    if (!may_write(tx, "event", "create", err) || !keep(tx, data, &kept, err)) return false;
+    if (!keep(tx, data, &kept, err)) return false;
     struct note *n = tn_arena_alloc(&tx->arena, sizeof *n);
     *n = *note;
     n->what = tn_arena_strdup(&tx->arena, what);
@@ -583,7 +586,7 @@ bool tn_tx_event(struct tn_tx *tx, const char *type, const struct tn_entity *e,
 {
     struct note note = {.about = e};
     if (e) note.id = *id;
-    return add_note(tx, &note, type, NULL, data, err);
+    return may_write(tx, "event", "create", err) && add_note(tx, &note, type, NULL, data, err);
 }
 
 bool tn_tx_audit(struct tn_tx *tx, const char *action, const char *object, struct tn_str detail,
@@ -659,6 +662,11 @@ static bool each_reference(struct tn_tx *tx, bool ask, struct tn_err *err)
 
 /* ---- the commit ---- */
 
+static bool is_erased(const struct tn_tx_record *r)
+{
+    return r->changed && !r->there && r->version && r->hard;
+}
+
 static bool add_record(const struct tn_tx *tx, const struct tn_tx_record *r,
                        struct tn_commit *commit, struct tn_err *err)
 {
@@ -668,8 +676,7 @@ static bool add_record(const struct tn_tx *tx, const struct tn_tx_record *r,
     if (TN_FAULT("model.tx.stale")) version++;
     if (r->changed && r->there)
         return tn_commit_put(commit, team, table, &r->id, r->body, version, err);
-    if (r->changed && version && r->hard)
-        return tn_commit_erase(commit, team, table, &r->id, version, err);
+    if (is_erased(r)) return tn_commit_erase(commit, team, table, &r->id, version, err);
     if (r->changed && version) return tn_commit_delete(commit, team, table, &r->id, version, err);
     return tn_commit_expect(commit, team, table, &r->id, version, err);
 }
@@ -690,11 +697,21 @@ static bool add_note_to(const struct tn_tx *tx, const struct note *n, struct tn_
                         struct tn_err *err)
 {
     int64_t team = tx->actor.team;
-    if (n->audit)
-        return tn_commit_audit(commit, team, tx->actor.name, n->what, n->object, n->data, err);
+    if (n->audit) return tn_audit(commit, team, &tx->actor, n->what, n->object, n->data, err);
     if (!n->about) return tn_commit_event(commit, team, n->what, NULL, NULL, n->data, err);
     return tn_commit_event(commit, tn_entity_team(n->about, team), n->what, n->about->plural,
                            &n->id, n->data, err);
+}
+
+/* A record that goes with its history leaves this row alone behind. */
+static bool audit_erased(const struct tn_tx *tx, const struct tn_tx_record *r,
+                         struct tn_commit *commit, struct tn_err *err)
+{
+    char action[128], id[TN_ID_LEN + 1];
+    if (!is_erased(r)) return true;
+    snprintf(action, sizeof action, "%s.purge", r->entity->name);
+    tn_id_text(&r->id, id);
+    return tn_audit(commit, tx->actor.team, &tx->actor, action, id, TN_STR(""), err);
 }
 
 static bool build(struct tn_tx *tx, struct tn_commit *commit, struct tn_err *err)
@@ -706,6 +723,8 @@ static bool build(struct tn_tx *tx, struct tn_commit *commit, struct tn_err *err
     for (const struct kv *kv = tx->kvs; ok && kv; kv = kv->next) ok = add_kv(tx, kv, commit, err);
     for (const struct note *n = tx->notes; ok && n; n = n->next)
         ok = add_note_to(tx, n, commit, err);
+    for (const struct tn_tx_record *r = tx->first; ok && r; r = r->next)
+        ok = audit_erased(tx, r, commit, err);
     return ok;
 }
 
@@ -742,25 +761,30 @@ static const struct tn_tx_record *refused(const struct tn_tx *tx, const struct t
     return r && r->there && r->changed ? r : NULL;
 }
 
-/* When a step had looked for the key and found no record, that is no longer true: a conflict,
- * after which the caller makes the steps anew. */
-static void see_to_key(struct tn_tx *tx, struct tn_err *err)
+static bool looked_for_key(struct tn_tx *tx, const struct tn_tx_record *r)
 {
     struct tn_str key[TN_STORE_KEY_MAX];
-    const struct tn_tx_record *r = refused(tx, err);
     struct tn_json *json = tx->env.tools->after;
     struct tn_arena arena;
     struct tn_err ignored;
-    if (!r) return;
     tn_arena_init(&arena);
-    if (tn_json_parse(json, r->body, &ignored) &&
-        tn_entity_key_in(r->entity, tn_json_root(json), &arena, key)) {
-        if (key_known(tx, r->entity, key))
-            err->kind = TN_E_conflict;
-        else
-            tn_check_taken(r->entity, key, err);
-    }
+    bool looked = tn_json_parse(json, r->body, &ignored) &&
+                  tn_entity_key_in(r->entity, tn_json_root(json), &arena, key) &&
+                  key_known(tx, r->entity, key);
     tn_arena_clear(&arena);
+    return looked;
+}
+
+/* Who looked for the key and found no record has read what is no longer so: a conflict, and the
+ * steps are to be made anew. */
+static void see_to_key(struct tn_tx *tx, struct tn_err *err)
+{
+    const struct tn_tx_record *r = refused(tx, err);
+    if (!r) return;
+    if (tn_check_taken_key(r->entity, err) && looked_for_key(tx, r))
+        err->kind = TN_E_conflict;
+    else
+        tn_check_taken(r->entity, err);
 }
 
 static void on_committed(void *arg, const struct tn_committed *done, const struct tn_err *err)

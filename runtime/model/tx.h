@@ -88,14 +88,16 @@ TN_MUST_CHECK bool tn_tx_put(struct tn_tx *tx, const struct tn_entity *e, const 
 /* JSON merge patch (RFC 7396). */
 TN_MUST_CHECK bool tn_tx_patch(struct tn_tx *tx, const struct tn_entity *e, const struct tn_id *id,
                                struct tn_str patch, struct tn_err *err);
-/* hard: also deletes the history of the record. */
+/* hard: deletes its history, too; the commit gets an audit row "<entity>.purge". */
 TN_MUST_CHECK bool tn_tx_delete(struct tn_tx *tx, const struct tn_entity *e, const struct tn_id *id,
                                 bool hard, bool *was_there, struct tn_err *err);
 
 /* Adds an event. e NULL: it is about no record. data: JSON or "". */
 TN_MUST_CHECK bool tn_tx_event(struct tn_tx *tx, const char *type, const struct tn_entity *e,
                                const struct tn_id *id, struct tn_str data, struct tn_err *err);
-/* Adds an audit row in the actor's name. detail: JSON or "". */
+/* Notes an act of the caller's in the audit log, in the actor's name (model/audit.h).  It needs no
+ * permission: the steps that do the thing ask for theirs, and a row is no record that one could
+ * change.  detail: JSON or "". */
 TN_MUST_CHECK bool tn_tx_audit(struct tn_tx *tx, const char *action, const char *object,
                                struct tn_str detail, struct tn_err *err);
 

@@ -37,12 +37,18 @@ void tn_host_call_home(struct tn_host *host)
     while ((iso = any_away(host))) tn_side_recall(iso->away, true);
 }
 
-void tn_host_free(struct tn_host *host)
+void tn_host_stop(struct tn_host *host)
 {
     if (!host) return;
     tn_host_call_home(host);
     for (struct tn_isolate *iso = host->isolates; iso; iso = iso->next) tn_task_cancel_all(iso);
     while (host->ready) tn_task_run_ready(host);
+}
+
+void tn_host_free(struct tn_host *host)
+{
+    if (!host) return;
+    tn_host_stop(host);
     tn_sides_free(host->sides);
     tn_timer_free(host->turn);
     tn_watchdog_free(host->floor.dog);

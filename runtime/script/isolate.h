@@ -28,7 +28,10 @@ TN_MUST_CHECK struct tn_host *tn_host_new(struct tn_loop *loop, struct tn_log *l
 /* Call it before closing what the modules use: no script starts any more, and those beside the loop
  * are stopped. */
 void tn_host_call_home(struct tn_host *host); /* NULL does nothing */
-/* Unref all isolates first. Tasks that are still under way are cancelled. */
+/* The same, and cancels all tasks: what they hold (requests, reads) is dropped, and whoever waits
+ * for one is answered before this returns.  NULL does nothing. */
+void tn_host_stop(struct tn_host *host);
+/* Stops.  All isolates were unreferenced before. */
 void tn_host_free(struct tn_host *host); /* NULL does nothing */
 /* While a script runs, slot[0..TN_HOST_SLOT) holds the name of its isolate, else "". The slot lies
  * in a memory page that the supervisor shares: when a worker dies, the supervisor reads there which

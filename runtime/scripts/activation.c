@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "loop/loop.h"
 #include "loop/shared.h"
+#include "model/audit.h"
 #include "script/errand.h"
 #include "scripts/library.h"
 #include "scripts/previewed.h"
@@ -224,7 +225,7 @@ static bool add_generation(const struct tn_activation *a, struct tn_commit *comm
     tn_jw_kz(&w, "generation", c->generation);
     tn_jw_kz(&w, "previous", c->previous);
     tn_jw_kz(&w, "loaded_at", now);
-    tn_jw_kz(&w, "actor", a->wish->who);
+    tn_jw_kz(&w, "actor", a->wish->by.name);
     tn_jw_end(&w);
     bool ok = tn_commit_put(commit, TN_TEAM_SYSTEM, "generation", &id, tn_buf_str(&body),
                             TN_NEW_ONLY, err);
@@ -242,7 +243,7 @@ static bool add_shadow(struct tn_activation *a, struct tn_commit *commit, const 
     a->report.shadow_until_ms = wish.until_ms;
     snprintf(wish.from, sizeof wish.from, "%s", tn_serving_hash(a->o->serving));
     snprintf(wish.to, sizeof wish.to, "%s", hash);
-    snprintf(wish.who, sizeof wish.who, "%s", a->wish->who);
+    snprintf(wish.who, sizeof wish.who, "%s", a->wish->by.name);
     return tn_shadow_put(commit, &wish, err);
 }
 
@@ -263,8 +264,8 @@ static bool add_all(struct tn_activation *a, struct tn_commit *commit, const str
               tn_pins_write(&a->rollbacks.changes, commit, err) && add_shadow(a, commit, hash, err);
     for (size_t i = 0; ok && i < a->report.changed_count; i++)
         ok = add_generation(a, commit, &a->report.changed[i], err);
-    return ok && tn_commit_audit(commit, TN_TEAM_SYSTEM, a->wish->who, what_of(a->wish), hash,
-                                 TN_STR(""), err);
+    return ok &&
+           tn_audit(commit, TN_TEAM_SYSTEM, &a->wish->by, what_of(a->wish), hash, TN_STR(""), err);
 }
 
 /* found: the answer that says which of the files the store has already. */

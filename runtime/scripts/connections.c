@@ -12,7 +12,6 @@
 #include "bind/bind_map.h"
 #include "script/errand.h"
 #include "scripts/decl.h"
-#include "scripts/refused.h"
 #include "scripts/rows.h"
 
 enum { HEALTH_MS = 60000, VERSION_MAX = 64 };
@@ -374,11 +373,7 @@ static struct tn_unit *unit_of(struct tn_connections *c, const struct tn_integra
 {
     char name[TN_UNIT_NAME];
     snprintf(name, sizeof name, "%.*s", TN_FMT(i->adapter));
-    if (tn_units_adapter(c->units, name)) return tn_units_find(c->units, name);
-    if (tn_refused_why(tn_units_files(c->units), i->adapter, err)) return NULL;
-    tn_fail(err, TN_E_unavailable, "the adapter %s of integration %.*s is not installed", name,
-            TN_FMT(i->name));
-    return NULL;
+    return tn_units_must_adapter(c->units, i->adapter, err) ? tn_units_find(c->units, name) : NULL;
 }
 
 /* Finds the connection that matches the integration as it is stored now; NULL: there is none. */

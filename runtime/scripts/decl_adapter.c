@@ -168,6 +168,7 @@ static void read_operation(struct reading *r, int table, struct tn_operation *o)
     o->adopt = read_adopt(r, table, o->name);
     if (!tn_decl_push(r, table, "filters")) return;
     o->filters = tn_decl_fields(r, lua_gettop(L), "filters", &o->n_filters);
+    tn_decl_not_unique(r, o->filters, o->n_filters, "filters");
     lua_pop(L, 1);
 }
 
@@ -254,6 +255,7 @@ void tn_decl_read_adapter(struct reading *r, int table)
     a->type = tn_decl_opt_text(r, table, "type");
     tn_decl_push(r, table, "config");
     a->fields = tn_decl_fields(r, lua_gettop(L), "config", &a->n_fields);
+    tn_decl_not_unique(r, a->fields, a->n_fields, "config");
     lua_pop(L, 1);
     a->base = tn_decl_opt_text(r, table, "base");
     if (a->base && !tn_field_find(a->fields, a->n_fields, tn_str(a->base)))

@@ -173,11 +173,7 @@ static void read_common(struct reading *r, int table, struct tn_field *f)
     f->help = tn_decl_opt_text(r, table, "help");
     f->required = flag(r, table, "required");
     f->generated = flag(r, table, "generated");
-    if (flag(r, table, "unique"))
-        tn_decl_fault(r, tn_decl_key_line(r, "unique"),
-                      "'unique' has no effect in this version: name '%s' in the resource's 'key', "
-                      "whose fields are unique together",
-                      f->name);
+    f->unique = flag(r, table, "unique");
     f->null = flag(r, table, "null");
     f->min = bound(r, table, "min");
     f->max = bound(r, table, "max");
@@ -313,10 +309,12 @@ static void read_nested(struct reading *r, int table, struct tn_field *f)
         }
         lua_rawseti(L, of + 1, 1);
         f->fields = tn_decl_fields(r, of + 1, f->name, &f->n_fields);
+        tn_decl_not_unique(r, f->fields, f->n_fields, f->name);
         lua_settop(L, of - 1);
     } else if (lua_rawlen(L, table)) {
         size_t n;
         const struct tn_field *members = tn_decl_fields(r, table, f->name, &n);
+        tn_decl_not_unique(r, members, n, f->name);
         struct tn_field *element = f;
         if (f->type == TN_FIELD_list) {
             element = tn_decl_array(r, 1, sizeof *element);
@@ -333,6 +331,13 @@ static void read_nested(struct reading *r, int table, struct tn_field *f)
 
 /* ---- lists of fields ---- */
 
+/* Its column tells any two values apart. */
+static bool can_be_unique(enum tn_field_type type)
+{
+    return type == TN_FIELD_text || type == TN_FIELD_int || type == TN_FIELD_time ||
+           type == TN_FIELD_date || type == TN_FIELD_uuid || type == TN_FIELD_url;
+}
+
 static const char *fault_text(const struct tn_field *f, char *out, size_t room)
 {
     if (f->min && f->max && strtod(f->min, NULL) > strtod(f->max, NULL))
@@ -342,6 +347,13 @@ static const char *fault_text(const struct tn_field *f, char *out, size_t room)
     else if (f->generated && f->type != TN_FIELD_uuid && f->type != TN_FIELD_time)
         snprintf(out, room, "'generated' is for uuid and time fields, and '%s' is %s", f->name,
                  tn_field_type_name(f->type));
+    else if (f->unique && !can_be_unique(f->type))
+        snprintf(out, room,
+                 "'unique' is for text, int, time, date, uuid and url fields, and '%s' is %s",
+                 f->name, tn_field_type_name(f->type));
+    else if (f->unique && f->default_json)
+        snprintf(out, room, "'%s' is unique and has a default, which two records would have",
+                 f->name);
     else if (f->ref && f->type != TN_FIELD_uuid)
         snprintf(out, room, "'ref' is for uuid fields, and '%s' is %s", f->name,
                  tn_field_type_name(f->type));
@@ -391,6 +403,18 @@ static void read_field(struct reading *r, const struct tn_box *box, int index, s
     lua_settop(L, table - 1);
     if (fault_text(f, text, sizeof text)) tn_decl_fault(r, f->line, "%s", text);
     check_default(r, f);
+}
+
+void tn_decl_not_unique(struct reading *r, const struct tn_field *fields, size_t n,
+                        const char *inside)
+{
+    for (size_t i = 0; i < n; i++)
+        if (fields[i].unique)
+            tn_decl_fault(
+                r, fields[i].line,
+                "'unique' has no effect on '%s' inside of '%s': it is for the fields of a "
+                "resource",
+                fields[i].name, inside);
 }
 
 const struct tn_field *tn_decl_fields(struct reading *r, int table, const char *what, size_t *n)

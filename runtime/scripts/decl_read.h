@@ -62,7 +62,10 @@ size_t tn_decl_count(lua_State *L, int table); /* of all keys */
 
 /* decl_field.c: a list of fields; *n gets their number. */
 const struct tn_field *tn_decl_fields(struct reading *r, int table, const char *what, size_t *n);
-/* The value at index as JSON; raises when it has no JSON form. */
+/* Raises where one of these is unique: they are no fields of a record. */
+void tn_decl_not_unique(struct reading *r, const struct tn_field *fields, size_t n,
+                        const char *inside);
+/* The JSON of the value at index; raises when it has none. */
 const char *tn_decl_json(struct reading *r, int index, const char *what);
 
 void tn_decl_read_adapter(struct reading *r, int table);

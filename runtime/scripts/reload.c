@@ -105,7 +105,7 @@ void tn_reload_look(struct tn_reload *r)
 
 void tn_reload_boot(struct tn_reload *r, bool first, tn_reload_fn done, void *arg)
 {
-    const struct tn_wish wish = {.who = "start"};
+    const struct tn_wish wish = {.by = {.kind = TN_ACTOR_SERVER, .name = "start"}};
     struct asked *a = r->asked = asked_new(r, &wish, done, arg);
     r->boot = tn_boot_start(&r->o, a->wish, a->edit, first, ended, r);
 }

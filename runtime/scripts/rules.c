@@ -356,6 +356,7 @@ static struct run *run_new(struct set *set, const struct tn_delivery *d)
     struct run *run = TN_NEW(struct run);
     *run = (struct run){.set = set, .e = d->event};
     run->actor.team = d->event->team;
+    run->actor.kind = TN_ACTOR_RULE;
     run->actor.depth = d->event->depth + 1;
     snprintf(run->actor.name, sizeof run->actor.name, "rule %s", d->target);
     snprintf(run->actor.grants, sizeof run->actor.grants, "*:*");

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "scripts/refused.h"
 #include "scripts/resource_check.h"
 
 struct decl_list {
@@ -291,11 +292,22 @@ const struct tn_mapping *tn_units_mapping(const struct tn_units *units, const ch
     return found;
 }
 
+const struct tn_decl *tn_units_must_adapter(const struct tn_units *units, struct tn_str name,
+                                            struct tn_err *err)
+{
+    char text[TN_UNIT_NAME];
+    snprintf(text, sizeof text, "%.*s", TN_FMT(name));
+    const struct tn_decl *adapter = tn_units_adapter(units, text);
+    if (!adapter && !tn_refused_why(tn_units_files(units), name, err))
+        tn_fail(err, TN_E_unavailable, "the adapter '%.*s' is not installed", TN_FMT(name));
+    return adapter;
+}
+
 /* ---- for tn.sync ---- */
 
-static bool has_adapter(const void *serving, const char *adapter)
+static bool has_adapter(const void *serving, const char *adapter, struct tn_err *err)
 {
-    return tn_units_adapter(serving, adapter) != NULL;
+    return tn_units_must_adapter(serving, tn_str(adapter), err) != NULL;
 }
 
 static bool operation_at(const void *serving, const char *adapter, size_t i,

@@ -55,6 +55,10 @@ const struct tn_decl *tn_units_resource(const struct tn_units *units, const char
 size_t tn_units_adapters(const struct tn_units *units);
 const struct tn_decl *tn_units_adapter_at(const struct tn_units *units, size_t i);
 const struct tn_decl *tn_units_adapter(const struct tn_units *units, const char *name);
+/* The same where it has to be there.  NULL: err (unavailable) says that it is not installed, or
+ * that it was refused when its files were loaded, and at which file and line. */
+const struct tn_decl *tn_units_must_adapter(const struct tn_units *units, struct tn_str name,
+                                            struct tn_err *err);
 size_t tn_units_rules(const struct tn_units *units);
 const struct tn_decl *tn_units_rule_at(const struct tn_units *units, size_t i);
 size_t tn_units_surfaces(const struct tn_units *units);

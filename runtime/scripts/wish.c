@@ -32,7 +32,6 @@ struct tn_wish *tn_wish_copy(const struct tn_wish *from)
     struct tn_wish *w = &c->wish;
     tn_arena_init(&c->arena);
     *w = *from;
-    w->who = copy_text(&c->arena, from->who);
     w->expect = copy_text(&c->arena, from->expect);
     w->unit = copy_text(&c->arena, from->unit);
     w->generation = copy_text(&c->arena, from->generation);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/str.h"
+#include "model/actor.h"
 
 struct tn_wish_file {
     const char *path;
@@ -18,9 +19,9 @@ struct tn_wish_file {
  * generation of one unit. Members that are NULL, "" or zero ask for nothing. A change that is
  * refused leaves the site folder as it was. */
 struct tn_wish {
-    const char *who;
-    const char *expect;            /* the set has to have this hash, else kind conflict */
-    const char *unit, *generation; /* first digits of a generation of the unit that served before */
+    struct tn_actor by;
+    const char *expect;            /* only if the set has this hash; otherwise kind conflict */
+    const char *unit, *generation; /* first digits of one that served before */
     const struct tn_wish_file *files;
     size_t count;
     const char *based_on; /* hash that the one file's old text has to have; "*": any text */

@@ -176,18 +176,17 @@ static bool parse_object(struct tn_commit *c, struct tn_str body, struct tn_err 
                    tn_json_type_name(tn_jtype(tn_json_root(c->store->json))));
 }
 
-/* True: every driver can store the key. Some cannot store U+0000 in a key column. */
-static bool key_ok(const struct tn_shape *d, const struct tn_column *column,
-                   const struct tn_cell *cell, struct tn_err *err)
+/* Not every driver can store a text with U+0000 in a key column. */
+static bool key_ok(const struct tn_shape *d, size_t real, const struct tn_cell *cell,
+                   struct tn_err *err)
 {
-    if (cell->type != TN_CELL_text || !memchr(cell->s.p, '\0', cell->s.n)) return true;
-    for (size_t i = 0; i < d->key_count; i++) {
-        if (strcmp(d->table.key[i], column->name) != 0) continue;
-        tn_fail(err, TN_E_invalid, "'%s' is part of the key of %s: it may not hold U+0000",
-                column->name, d->table.name);
-        return tn_fail_field(err, "%s", column->name);
-    }
-    return true;
+    const struct tn_column *column = tn_shape_real(d, real);
+    if (!(d->in_keys >> real & 1) || cell->type != TN_CELL_text ||
+        !memchr(cell->s.p, '\0', cell->s.n))
+        return true;
+    tn_fail(err, TN_E_invalid, "'%s' is part of the key of %s, or unique: it may not hold U+0000",
+            column->name, d->table.name);
+    return tn_fail_field(err, "%s", column->name);
 }
 
 /* Checks the key columns in a patch, which the store's reader has parsed. */
@@ -198,11 +197,11 @@ static bool patch_ok(struct tn_commit *c, int slot, struct tn_err *err)
     struct tn_arena arena;
     bool ok = true;
     tn_arena_init(&arena);
-    for (size_t i = 0; ok && i < d->key_count; i++) {
-        const struct tn_column *column =
-            &d->table.columns[tn_shape_column(d, tn_str(d->table.key[i]))];
+    for (size_t i = 0; ok && i < d->real_count; i++) {
+        const struct tn_column *column = tn_shape_real(d, i);
+        if (!(d->in_keys >> i & 1)) continue;
         struct tn_cell cell = tn_cell_of(column->type, tn_jget_z(root, column->name), &arena);
-        ok = key_ok(d, column, &cell, err);
+        ok = key_ok(d, i, &cell, err);
     }
     tn_arena_clear(&arena);
     return ok;
@@ -219,7 +218,7 @@ static bool put_body(struct tn_commit *c, int slot, struct tn_str body, struct t
     for (size_t i = 0; ok && i < d->real_count; i++) {
         const struct tn_column *column = &d->table.columns[d->real[i]];
         struct tn_cell cell = tn_cell_of(column->type, tn_jget_z(root, column->name), &arena);
-        ok = key_ok(d, column, &cell, err);
+        ok = key_ok(d, i, &cell, err);
         put_cell(&c->value, &cell);
     }
     tn_arena_clear(&arena);
@@ -285,6 +284,21 @@ bool tn_commit_expect(struct tn_commit *c, int64_t team, const char *table, cons
 {
     struct mark m = mark(c);
     if (record_op(c, TN_OP_expect, team, table, id, version, err) < 0) return undo(c, m);
+    return finish(c, m, err);
+}
+
+bool tn_commit_totals(struct tn_commit *c, int64_t team, const char *table, const struct tn_id *id,
+                      const struct tn_total_change *changes, size_t count, struct tn_err *err)
+{
+    struct mark m = mark(c);
+    if (record_op(c, TN_OP_totals, team, table, id, TN_ANY, err) < 0) return undo(c, m);
+    tn_put_u32(&c->value, (uint32_t)count);
+    for (size_t i = 0; i < count; i++) {
+        if (!name_ok(changes[i].name, "total", err)) return undo(c, m);
+        tn_put_str(&c->value, tn_str(changes[i].name));
+        tn_put_u8(&c->value, changes[i].how);
+        tn_put_i64(&c->value, changes[i].value);
+    }
     return finish(c, m, err);
 }
 
@@ -390,22 +404,31 @@ bool tn_commit_event(struct tn_commit *c, int64_t team, const char *type, const 
     return finish(c, m, err);
 }
 
-bool tn_commit_audit(struct tn_commit *c, int64_t team, const char *actor, const char *action,
-                     const char *object, struct tn_str detail, struct tn_err *err)
+static void write_known(struct tn_jw *w, const char *key, const char *text)
+{
+    if (text && text[0]) tn_jw_kz(w, key, text);
+}
+
+bool tn_commit_audit(struct tn_commit *c, int64_t team, const struct tn_audit *row,
+                     struct tn_err *err)
 {
     struct tn_buf body;
     struct tn_jw w;
     char at[TN_TIME_LEN + 1];
-    if (!json_or_nothing(c, detail, err)) return false;
+    if (!json_or_nothing(c, row->detail, err)) return false;
     tn_time_text(tn_store_now(c->store), at);
     tn_buf_init(&body, TN_LIMIT_RECORD);
     tn_jw_init(&w, &body);
     tn_jw_object(&w);
     tn_jw_kz(&w, "at", at);
-    tn_jw_kz(&w, "actor", actor);
-    tn_jw_kz(&w, "action", action);
-    tn_jw_kz(&w, "object", object);
-    if (detail.n) tn_jw_kraw(&w, "detail", detail);
+    tn_jw_kz(&w, "actor", row->actor);
+    write_known(&w, "actor_kind", row->actor_kind);
+    write_known(&w, "actor_id", row->actor_id);
+    write_known(&w, "request", row->request);
+    write_known(&w, "address", row->address);
+    tn_jw_kz(&w, "action", row->action);
+    tn_jw_kz(&w, "object", row->object);
+    if (row->detail.n) tn_jw_kraw(&w, "detail", row->detail);
     tn_jw_end(&w);
     bool ok = tn_buf_ok(&body, "an audit row", err) &&
               tn_commit_put(c, team, "audit", NULL, tn_buf_str(&body), TN_NEW_ONLY, err);

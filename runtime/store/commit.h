@@ -51,10 +51,23 @@ TN_MUST_CHECK bool tn_commit_erase(struct tn_commit *commit, int64_t team, const
 TN_MUST_CHECK bool tn_commit_expect(struct tn_commit *commit, int64_t team, const char *table,
                                     const struct tn_id *id, int64_t version, struct tn_err *err);
 
-/* Writes the state of one record in its source. If the external id is linked and the hash is the
- * same, nothing changes (`unchanged`); if only the hash differs, the record is updated. If it is
- * not linked, but a record of the team has the same key, the item adopts that record, provided that
- * this source has no external id for it. Otherwise a record is created.
+/* Changes totals of a record (struct tn_total): add adds value to the total, raise makes it value
+ * if it is less; one that was never changed is 0.  The store counts inside its transaction, so
+ * commits that come at once all count.  The record keeps its version; there is no event and no
+ * change note.  Of a record that does not exist: `unchanged`. */
+enum tn_total_how { TN_TOTAL_add, TN_TOTAL_raise };
+struct tn_total_change {
+    const char *name;
+    enum tn_total_how how;
+    int64_t value;
+};
+TN_MUST_CHECK bool tn_commit_totals(struct tn_commit *commit, int64_t team, const char *table,
+                                    const struct tn_id *id, const struct tn_total_change *changes,
+                                    size_t count, struct tn_err *err);
+
+/* The state of one record in its source.  Linked with the same hash: unchanged.  Linked: the
+ * record is updated.  Not linked, but a record of the team has the same key: that one is adopted,
+ * if this source has no external id for it.  Otherwise a record is created.
  *
  * An item that cannot have its key at the end of the commit is left out (TN_DONE_conflict, which
  * fails nothing), and its record keeps its state; an item that wanted that record's former key is
@@ -100,10 +113,19 @@ TN_MUST_CHECK bool tn_commit_unlink(struct tn_commit *commit, int64_t team,
 TN_MUST_CHECK bool tn_commit_event(struct tn_commit *commit, int64_t team, const char *type,
                                    const char *table, const struct tn_id *id, struct tn_str data,
                                    struct tn_err *err);
-/* Adds a row to the system table "audit", with a new id. detail is JSON or ""; no secrets. */
-TN_MUST_CHECK bool tn_commit_audit(struct tn_commit *commit, int64_t team, const char *actor,
-                                   const char *action, const char *object, struct tn_str detail,
-                                   struct tn_err *err);
+/* A row of the audit log: who did what, to what, by which request.  Texts are copied; NULL or "":
+ * not known.  Above the store, tn_audit (model/audit.h) fills it from an actor. */
+struct tn_audit {
+    const char *actor_kind; /* "key", "local", "rule", ...: see model/actor.h */
+    const char *actor_id, *actor;
+    const char *request, *address;
+    const char *action;   /* entity and verb: "quarantine.retry" */
+    const char *object;   /* the record's id, or its name where it has none */
+    struct tn_str detail; /* JSON or absent; no secrets */
+};
+/* Puts the row into system table "audit" under a new id, with the time of the store. */
+TN_MUST_CHECK bool tn_commit_audit(struct tn_commit *commit, int64_t team,
+                                   const struct tn_audit *row, struct tn_err *err);
 
 /* Sets a key-value. expires_ms 0: it never expires. */
 TN_MUST_CHECK bool tn_commit_kv_set(struct tn_commit *commit, int64_t team, const char *space,

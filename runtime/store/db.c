@@ -17,6 +17,61 @@ static const char open_read[] = "PRAGMA query_only=1; PRAGMA cache_size=-8000; "
 static const char open_write[] = "PRAGMA cache_size=-32000; PRAGMA temp_store=MEMORY; "
                                  "PRAGMA wal_autocheckpoint=0;";
 
+/* A statement remembers until it is reset that its last step failed. */
+static const char *damaged_sql(struct tn_db *db)
+{
+    for (sqlite3_stmt *st = NULL; (st = sqlite3_next_stmt(db->sq, st));)
+        if (!sqlite3_stmt_busy(st) && (sqlite3_reset(st) & 0xff) == SQLITE_CORRUPT)
+            return sqlite3_sql(st);
+    return "";
+}
+
+/* A table of records without the prefix that it has in SQL. */
+static struct tn_str plain_name(const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+    struct tn_str s = {name, strspn(name, letters)};
+    if (!tn_str_starts(s, "data_") && !tn_str_starts(s, "next_")) return s;
+    return (struct tn_str){s.p + 5, s.n - 5};
+}
+
+/* The tables that a statement of ours names, as "items or tn_link". */
+static void tables_of(const char *sql, char *out, size_t size)
+{
+    static const char *const before[] = {"FROM ", "JOIN ", "INTO ", "UPDATE "};
+    struct tn_str seen[4];
+    size_t count = 0, n = 0;
+    out[0] = '\0';
+    for (const char *p = sql; *p && count < 4; p++) {
+        struct tn_str name = {"", 0};
+        for (size_t i = 0; i < 4 && !name.n; i++)
+            if (strncmp(p, before[i], strlen(before[i])) == 0)
+                name = plain_name(p + strlen(before[i]));
+        for (size_t i = 0; i < count; i++)
+            if (tn_str_eq(seen[i], name)) name.n = 0;
+        if (!name.n || n >= size) continue;
+        n += (size_t)snprintf(out + n, size - n, "%s%.*s", count ? " or " : "", TN_FMT(name));
+        seen[count++] = name;
+    }
+}
+
+static bool fail_damaged(struct tn_db *db, const char *what, struct tn_err *err)
+{
+    char tables[TN_DAMAGED_NAME], text[128];
+    snprintf(text, sizeof text, "%s", sqlite3_errmsg(db->sq)); /* a reset takes it away */
+    tables_of(damaged_sql(db), tables, sizeof tables);
+    if (db->damaged) db->damaged(db->damaged_arg, tables[0] ? tables : TN_DAMAGED_UNKNOWN);
+    if (!tables[0])
+        return tn_fail(err, TN_E_corrupt,
+                       "%s: %s: %s; restore a backup (tenon restore), or move the "
+                       "file away and start empty",
+                       db->path, what, text);
+    return tn_fail(err, TN_E_corrupt,
+                   "the table %s has a damaged page (%s: %s); other tables go on; tenon doctor "
+                   "shows what is damaged, tenon restore puts a backup in its place",
+                   tables, what, text);
+}
+
 bool tn_db_fail(struct tn_db *db, const char *what, struct tn_err *err)
 {
     int rc = db->sq ? sqlite3_extended_errcode(db->sq) : SQLITE_CANTOPEN;
@@ -25,11 +80,7 @@ bool tn_db_fail(struct tn_db *db, const char *what, struct tn_err *err)
     case SQLITE_FULL:
         return tn_fail(err, TN_E_disk_full, "%s: %s: the disk is full", db->path, what);
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return tn_fail(err, TN_E_corrupt,
-                       "%s: %s: %s; restore a backup (tenon restore), or move the "
-                       "file away and start empty",
-                       db->path, what, text);
+    case SQLITE_NOTADB: return fail_damaged(db, what, err);
     case SQLITE_NOMEM: return tn_fail(err, TN_E_no_memory, "%s: %s: no memory", db->path, what);
     case SQLITE_BUSY:
     case SQLITE_LOCKED: return tn_fail(err, TN_E_unavailable, "%s: %s: %s", db->path, what, text);

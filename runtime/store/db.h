@@ -17,7 +17,9 @@ struct tn_db {
     struct tn_recent {
         const char *sql; /* the statement's own copy */
         sqlite3_stmt *st;
-    } recent[TN_RECENT]; /* the same statements, found by the text's address */
+    } recent[TN_RECENT];   /* the same, found by the text's address */
+    tn_damaged_fn damaged; /* may be NULL */
+    void *damaged_arg;
 };
 
 /* Identifies the file behind a name; zeroes: none. */
@@ -37,7 +39,8 @@ enum tn_db_mode { TN_DB_read, TN_DB_write };
 TN_MUST_CHECK bool tn_db_open(struct tn_db *db, const char *path, enum tn_db_mode mode,
                               struct tn_err *err);
 void tn_db_close(struct tn_db *db);
-/* Fills err from this database's last error; always false. */
+/* Fills err from this database's last error; always false.  Where that is a damaged page, it names
+ * the table and tells db->damaged.  To be called before the statement that failed is reset. */
 bool tn_db_fail(struct tn_db *db, const char *what, struct tn_err *err);
 TN_MUST_CHECK bool tn_db_exec(struct tn_db *db, const char *sql, struct tn_err *err);
 /* Reads one number of one row; NULL counts as 0. */

@@ -20,10 +20,13 @@ struct tn_wtable *tn_wtable(struct tn_writer *w, struct tn_str name)
 static void wtable_free(struct tn_wtable *t)
 {
     if (!t) return;
-    sqlite3_stmt *const all[] = {t->insert,   t->update, t->remove,     t->by_n,
-                                 t->by_given, t->by_key, t->insert_many};
+    sqlite3_stmt *const all[] = {t->insert, t->update,   t->remove,
+                                 t->by_n,   t->by_given, t->insert_many};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) sqlite3_finalize(all[i]);
+    for (size_t i = 0; i < TN_KEYS_MAX; i++) sqlite3_finalize(t->by_key[i]);
+    for (size_t i = 0; i < t->change_count; i++) sqlite3_finalize(t->changes[i].st);
     wtable_free(t->next);
+    tn_free(t->failed);
     tn_shape_unref(t->decl);
     tn_free(t);
 }
@@ -81,29 +84,35 @@ static void index_name(const struct tn_wtable *t, const char *what, int64_t gene
     tn_buf_addf(sql, "\"%s_%s_%lld\"", t->decl->table.name, what, (long long)generation);
 }
 
+static void key_index_sql(const struct tn_wtable *t, const struct tn_shape_key *key,
+                          int64_t generation, struct tn_buf *sql)
+{
+    char what[TN_STORE_NAME_MAX + 16];
+    snprintf(what, sizeof what, "unique_%s", tn_shape_real(t->decl, key->real[0])->name);
+    tn_buf_adds(sql, "CREATE UNIQUE INDEX ");
+    index_name(t, key->main ? "key" : what, generation, sql);
+    tn_buf_addf(sql, " ON %s (team", t->sql_name);
+    for (size_t i = 0; i < key->n; i++)
+        tn_buf_addf(sql, ", \"%s\"", tn_shape_real(t->decl, key->real[i])->name);
+    tn_buf_adds(sql, ");");
+}
+
 static bool indexes(struct tn_writer *w, const struct tn_wtable *t, int64_t generation,
                     struct tn_err *err)
 {
-    const struct tn_table *d = &t->decl->table;
+    const struct tn_shape *d = t->decl;
     struct tn_buf sql;
     tn_buf_init(&sql, 64 * TN_KIB);
     tn_buf_adds(&sql, "CREATE UNIQUE INDEX ");
     index_name(t, "given", generation, &sql);
     tn_buf_addf(&sql, " ON %s (id) WHERE given = 1;", t->sql_name);
-    if (t->decl->key_count) {
-        tn_buf_adds(&sql, "CREATE UNIQUE INDEX ");
-        index_name(t, "key", generation, &sql);
-        tn_buf_addf(&sql, " ON %s (team", t->sql_name);
-        for (size_t i = 0; i < t->decl->key_count; i++) tn_buf_addf(&sql, ", \"%s\"", d->key[i]);
-        tn_buf_adds(&sql, ");");
-    }
-    for (size_t i = 0; i < d->column_count; i++) {
-        /* Needs no index: the key's index serves its first column, too. */
-        if (d->columns[i].use != TN_USE_indexed) continue;
-        if (t->decl->key_count && strcmp(d->columns[i].name, d->key[0]) == 0) continue;
+    for (size_t k = 0; k < d->n_keys; k++) key_index_sql(t, &d->keys[k], generation, &sql);
+    for (size_t i = 0; i < d->real_count; i++) {
+        const char *name = tn_shape_real(d, i)->name;
+        if (!tn_shape_needs_index(d, i)) continue;
         tn_buf_adds(&sql, "CREATE INDEX ");
-        index_name(t, d->columns[i].name, generation, &sql);
-        tn_buf_addf(&sql, " ON %s (team, \"%s\");", t->sql_name, d->columns[i].name);
+        index_name(t, name, generation, &sql);
+        tn_buf_addf(&sql, " ON %s (team, \"%s\");", t->sql_name, name);
     }
     if (t->team_index) {
         tn_buf_adds(&sql, "CREATE INDEX ");
@@ -179,37 +188,61 @@ static void insert_sql(const struct tn_wtable *t, size_t rows, struct tn_buf *sq
     }
 }
 
-/* Prepares the statements of a table. insert and update bind the same: fixed columns, cells,
- * body. */
+/* Writes all columns but the indexed ones that are not named: SQLite would rewrite their entries,
+ * though the values are the same. */
+static void update_sql(const struct tn_wtable *t, uint64_t indexed, struct tn_buf *sql)
+{
+    const struct tn_shape *d = t->decl;
+    tn_buf_addf(sql, "UPDATE %s SET version = ?4, updated = ?6, hash = ?8, links = ?9",
+                t->sql_name);
+    for (size_t i = 0; i < d->real_count; i++)
+        if ((~d->indexed | indexed) >> i & 1)
+            tn_buf_addf(sql, ", \"%s\" = ?%zu", tn_shape_real(d, i)->name, FIXED + 1 + i);
+    tn_buf_addf(sql, ", body = ?%zu WHERE n = ?1", FIXED + 1 + d->real_count);
+}
+
+/* A row as tn_rec_of reads it, then its real columns. */
+static void row_sql(const struct tn_wtable *t, struct tn_buf *sql)
+{
+    tn_buf_adds(sql, "SELECT n, id, team, version, created, updated, given, hash, links, body");
+    for (size_t i = 0; i < t->decl->real_count; i++)
+        tn_buf_addf(sql, ", \"%s\"", tn_shape_real(t->decl, i)->name);
+    tn_buf_addf(sql, " FROM %s WHERE ", t->sql_name);
+}
+
+static bool key_statements(struct tn_writer *w, struct tn_wtable *t, struct tn_buf *sql,
+                           struct tn_err *err)
+{
+    const struct tn_shape *d = t->decl;
+    for (size_t k = 0; k < d->n_keys; k++) {
+        const struct tn_shape_key *key = &d->keys[k];
+        row_sql(t, sql);
+        tn_buf_adds(sql, "team = ?1");
+        for (size_t i = 0; i < key->n; i++)
+            tn_buf_addf(sql, " AND \"%s\" = ?%zu", tn_shape_real(d, key->real[i])->name, i + 2);
+        if (!(t->by_key[k] = prepare(w, sql, err))) return false;
+    }
+    return true;
+}
+
+/* Statements of a table.  insert and update bind alike: the fixed columns, the cells, the body. */
 static bool statements(struct tn_writer *w, struct tn_wtable *t, struct tn_err *err)
 {
-    static const char row[] =
-        "SELECT n, id, team, version, created, updated, given, hash, links, body FROM";
-    const struct tn_shape *d = t->decl;
     struct tn_buf sql;
     tn_buf_init(&sql, 64 * TN_KIB);
     insert_sql(t, 1, &sql);
     t->insert = prepare(w, &sql, err);
-    tn_buf_addf(&sql, "UPDATE %s SET version = ?4, updated = ?6, hash = ?8, links = ?9",
-                t->sql_name);
-    for (size_t i = 0; i < d->real_count; i++)
-        tn_buf_addf(&sql, ", \"%s\" = ?%zu", d->table.columns[d->real[i]].name, FIXED + 1 + i);
-    tn_buf_addf(&sql, ", body = ?%zu WHERE n = ?1", FIXED + 1 + d->real_count);
+    update_sql(t, t->decl->indexed, &sql);
     t->update = t->insert ? prepare(w, &sql, err) : NULL;
     tn_buf_addf(&sql, "DELETE FROM %s WHERE n = ?1", t->sql_name);
     t->remove = t->update ? prepare(w, &sql, err) : NULL;
-    tn_buf_addf(&sql, "%s %s WHERE n = ?1", row, t->sql_name);
+    row_sql(t, &sql);
+    tn_buf_adds(&sql, "n = ?1");
     t->by_n = t->remove ? prepare(w, &sql, err) : NULL;
-    tn_buf_addf(&sql, "%s %s WHERE given = 1 AND id = ?1", row, t->sql_name);
+    row_sql(t, &sql);
+    tn_buf_adds(&sql, "given = 1 AND id = ?1");
     t->by_given = t->by_n ? prepare(w, &sql, err) : NULL;
-    bool ok = t->by_given != NULL;
-    if (ok && d->key_count) {
-        tn_buf_addf(&sql, "%s %s WHERE team = ?1", row, t->sql_name);
-        for (size_t i = 0; i < d->key_count; i++)
-            tn_buf_addf(&sql, " AND \"%s\" = ?%zu", d->table.key[i], i + 2);
-        t->by_key = prepare(w, &sql, err);
-        ok = t->by_key != NULL;
-    }
+    bool ok = t->by_given && key_statements(w, t, &sql, err);
     tn_buf_clear(&sql);
     return ok;
 }
@@ -270,9 +303,53 @@ static bool shadow(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec
     if (!tn_wtable_cells(w, next, r->body, cells, err)) return false;
     if (shadow_row(w, next, r, fresh, cells, &taken, err)) return true;
     if (!taken) return false;
-    tn_cells_without_key(next, cells, bare);
+    tn_cells_without(next, cells, next->decl->in_keys, bare);
     tn_unique_shadow(w, t, r->n);
     return shadow_row(w, next, r, fresh, bare, &taken, err);
+}
+
+/* The sentence for two records that the table that is to replace t cannot both hold. */
+static bool tell_double(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
+                        const struct tn_cell *cells, struct tn_err *why, struct tn_err *err)
+{
+    const struct tn_shape_key *key;
+    struct tn_rec other;
+    struct tn_buf value;
+    char id[TN_ID_LEN + 1], twin[TN_ID_LEN + 1];
+    int there = tn_rec_find_holder(w, t->next, r->team, r->n, cells, &key, &other, err);
+    if (there < 0) return false;
+    tn_id_text(&r->id, id);
+    if (!there) {
+        tn_fail(why, TN_E_conflict,
+                "table %s keeps its shape: record %s has the same key as another one would",
+                t->decl->table.name, id);
+        return true;
+    }
+    tn_id_text(&other.id, twin);
+    tn_buf_init(&value, 4 * TN_KIB);
+    tn_key_text(t->next->decl, key, cells, &value);
+    tn_fail(why, TN_E_conflict,
+            "table %s keeps its shape: the records %s and %s both have %.*s, which would have to "
+            "be unique: change one of them first",
+            t->decl->table.name, twin, id, TN_FMT(tn_buf_str(&value)));
+    tn_fail_field(why, "%s", tn_shape_real(t->next->decl, key->real[0])->name);
+    tn_buf_clear(&value);
+    return true;
+}
+
+/* The copy is refused at the next step.  It is noted in the database, too: in the copy this row
+ * lacks its keys, so a store process that starts again may not complete it. */
+static bool note_failed(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
+                        const struct tn_cell *cells, struct tn_err *err)
+{
+    struct tn_err why;
+    if (!tell_double(w, t, r, cells, &why, err)) return false;
+    t->next->failed = TN_NEW(struct tn_err);
+    *t->next->failed = why;
+    sqlite3_stmt *st = tn_db_sql(&w->db, "UPDATE tn_rebuild SET copied = 0 WHERE no = ?1", err);
+    if (!st) return false;
+    sqlite3_bind_int64(st, 1, t->decl->no);
+    return tn_writer_run(w, st, "remaking a table", err);
 }
 
 bool tn_wtable_shadow(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
@@ -282,9 +359,8 @@ bool tn_wtable_shadow(struct tn_writer *w, struct tn_wtable *t, const struct tn_
     bool taken = false;
     if (!t->next || t->next->failed) return true;
     if (!tn_wtable_cells(w, t->next, r->body, cells, err)) return false;
-    bool ok = shadow_row(w, t->next, r, false, cells, &taken, err);
-    t->next->failed = taken;
-    return ok || taken;
+    if (shadow_row(w, t->next, r, false, cells, &taken, err)) return true;
+    return taken && note_failed(w, t, r, cells, err);
 }
 
 bool tn_wtable_insert(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
@@ -312,11 +388,36 @@ bool tn_wtable_insert_many(struct tn_writer *w, struct tn_wtable *t, const struc
     return run_row(w, t->insert_many, taken, err);
 }
 
+/* The statement that leaves the index entries alone whose values stay; the full one, once there are
+ * TN_CHANGES_MAX of them.  NULL: err says why. */
+static sqlite3_stmt *update_of(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
+                               const struct tn_cell *cells, struct tn_err *err)
+{
+    uint64_t columns = 0;
+    struct tn_buf sql;
+    if (!r->cells) return t->update;
+    for (size_t i = 0; i < t->decl->real_count; i++)
+        if (t->decl->indexed >> i & 1 && !tn_cell_eq(&r->cells[i], &cells[i]))
+            columns |= UINT64_C(1) << i;
+    for (size_t i = 0; i < t->change_count; i++)
+        if (t->changes[i].columns == columns) return t->changes[i].st;
+    if (t->change_count == TN_CHANGES_MAX) return t->update;
+    tn_buf_init(&sql, 64 * TN_KIB);
+    update_sql(t, columns, &sql);
+    sqlite3_stmt *st = prepare(w, &sql, err);
+    tn_buf_clear(&sql);
+    if (st) t->changes[t->change_count++] = (struct tn_wchange){columns, st};
+    return st;
+}
+
 bool tn_wtable_update(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                       const struct tn_cell *cells, bool *taken, struct tn_err *err)
 {
-    bind_row(t->update, 0, t, r, cells);
-    return run_row(w, t->update, taken, err) && shadow(w, t, r, false, err);
+    *taken = false;
+    sqlite3_stmt *st = update_of(w, t, r, cells, err);
+    if (!st) return false;
+    bind_row(st, 0, t, r, cells);
+    return run_row(w, st, taken, err) && shadow(w, t, r, false, err);
 }
 
 bool tn_wtable_remove(struct tn_writer *w, struct tn_wtable *t, int64_t n, struct tn_err *err)
@@ -568,22 +669,18 @@ static enum tn_step copy_rows(struct tn_writer *w, struct tn_wtable *t, int64_t 
     while (step == TN_STEP_ok && tn_db_row(&w->db, st, "remaking a table", &ok, err)) {
         tn_rec_of(st, &r);
         if (!tn_wtable_cells(w, t->next, r.body, cells, err)) step = TN_STEP_broken;
-        if (step == TN_STEP_ok && !tn_wtable_insert(w, t->next, &r, cells, &taken, err))
-            step = taken ? TN_STEP_refused : TN_STEP_broken;
+        if (step == TN_STEP_ok && !tn_wtable_insert(w, t->next, &r, cells, &taken, err)) {
+            struct tn_err why;
+            bool told = taken && tell_double(w, t, &r, cells, &why, err);
+            step = told ? TN_STEP_refused : TN_STEP_broken;
+            if (told) *err = why;
+        }
         t->next->copied = r.n;
         (*copied)++;
         tn_arena_reset(&w->arena);
     }
     sqlite3_reset(st);
     if (!ok) return TN_STEP_broken;
-    if (step == TN_STEP_refused) {
-        char id[TN_ID_LEN + 1];
-        tn_id_text(&r.id, id);
-        tn_fail(err, TN_E_conflict,
-                "table %s keeps its shape: record %s has the same key as another "
-                "one would",
-                t->decl->table.name, id);
-    }
     return step;
 }
 
@@ -635,10 +732,7 @@ enum tn_step tn_writer_remake(struct tn_writer *w, struct tn_wtable *t, int64_t 
     }
     enum tn_step step = TN_STEP_refused;
     if (t->next->failed)
-        tn_fail(err, TN_E_conflict,
-                "table %s keeps its shape: records were written meanwhile that "
-                "have the same key",
-                t->decl->table.name);
+        *err = *t->next->failed;
     else
         step = copy_rows(w, t, rows, &copied, err);
     if (step == TN_STEP_broken) return step;

@@ -97,6 +97,11 @@ void tn_store_off_change(struct tn_store *s, tn_change_fn fn, void *arg)
         if (l->change == fn && l->arg == arg) l->change = NULL;
 }
 
+void tn_store_stop(struct tn_store *s)
+{
+    if (s) s->ops->stop(s);
+}
+
 void tn_store_close(struct tn_store *s)
 {
     if (s) s->ops->close(s);
@@ -111,123 +116,6 @@ void tn_store_define(struct tn_store *s, const struct tn_table *table, tn_store_
                      void *arg)
 {
     s->ops->define(s, table, done, arg);
-}
-
-bool tn_store_get(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
-                  struct tn_row *row, struct tn_buf *hold, struct tn_err *err)
-{
-    return s->ops->get(s, team, table, id, row, hold, err);
-}
-
-bool tn_store_get_by_key(struct tn_store *s, int64_t team, const char *table,
-                         const struct tn_str *key, size_t count, struct tn_row *row,
-                         struct tn_buf *hold, struct tn_err *err)
-{
-    return s->ops->get_by_key(s, team, table, key, count, row, hold, err);
-}
-
-bool tn_store_get_by_link(struct tn_store *s, int64_t team, const char *table,
-                          const struct tn_origin *source, struct tn_str external_id,
-                          struct tn_row *row, struct tn_buf *hold, struct tn_err *err)
-{
-    return s->ops->get_by_link(s, team, table, source, external_id, row, hold, err);
-}
-
-void tn_page_init(struct tn_page *page)
-{
-    *page = (struct tn_page){.total = -1};
-    tn_buf_init(&page->next, 16 * TN_KIB);
-}
-
-void tn_page_clear(struct tn_page *page)
-{
-    tn_buf_clear(&page->next);
-}
-
-bool tn_store_query(struct tn_store *s, const struct tn_query *q, tn_row_fn fn, void *arg,
-                    struct tn_page *page, struct tn_err *err)
-{
-    struct tn_query bounded = *q;
-    if (bounded.limit == 0 || bounded.limit > TN_LIMIT_PAGE) bounded.limit = TN_LIMIT_PAGE;
-    tn_buf_reset(&page->next);
-    page->count = 0;
-    page->more = page->total_capped = false;
-    page->total = -1;
-    if (q->filter_count > TN_STORE_FILTERS_MAX || q->sort_count > TN_STORE_SORT_MAX)
-        return tn_fail(err, TN_E_invalid, "a query may have %d filters and %d sort columns",
-                       TN_STORE_FILTERS_MAX, TN_STORE_SORT_MAX);
-    if (q->offset > 100000)
-        return tn_fail(err, TN_E_invalid, "an offset may be up to 100000: use the cursor beyond");
-    return s->ops->query(s, &bounded, fn, arg, page, err);
-}
-
-bool tn_store_count(struct tn_store *s, int64_t team, const char *table, int64_t *count,
-                    struct tn_err *err)
-{
-    return s->ops->count(s, team, table, count, err);
-}
-
-bool tn_store_link_hashes(struct tn_store *s, int64_t team, const struct tn_origin *source,
-                          const struct tn_str *external_ids, size_t count,
-                          unsigned char (*hashes)[TN_HASH_LEN], bool *found, struct tn_err *err)
-{
-    return s->ops->link_hashes(s, team, source, external_ids, count, hashes, found, err);
-}
-
-bool tn_store_link(struct tn_store *s, int64_t team, const struct tn_origin *source,
-                   struct tn_str external_id, struct tn_link *link, struct tn_buf *hold,
-                   struct tn_err *err)
-{
-    return s->ops->link(s, team, source, external_id, link, hold, err);
-}
-
-bool tn_store_links(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
-                    tn_link_fn fn, void *arg, struct tn_err *err)
-{
-    return s->ops->links(s, team, table, id, fn, arg, err);
-}
-
-bool tn_store_source_links(struct tn_store *s, int64_t team, const struct tn_origin *source,
-                           struct tn_str after, size_t limit, tn_link_fn fn, void *arg,
-                           struct tn_err *err)
-{
-    if (limit == 0 || limit > TN_LIMIT_PAGE) limit = TN_LIMIT_PAGE;
-    return s->ops->source_links(s, team, source, after, limit, fn, arg, err);
-}
-
-bool tn_store_versions(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
-                       size_t limit, tn_version_fn fn, void *arg, struct tn_err *err)
-{
-    if (limit == 0 || limit > TN_LIMIT_PAGE) limit = TN_LIMIT_PAGE;
-    return s->ops->versions(s, team, table, id, limit, fn, arg, err);
-}
-
-bool tn_store_as_of(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
-                    int64_t version, int64_t at_ms, struct tn_row *row, struct tn_buf *hold,
-                    struct tn_err *err)
-{
-    return s->ops->as_of(s, team, table, id, version, at_ms, row, hold, err);
-}
-
-bool tn_store_tail(struct tn_store *s, int64_t team, int64_t after, size_t limit, tn_event_fn fn,
-                   void *arg, struct tn_tail *tail, struct tn_err *err)
-{
-    if (limit == 0 || limit > TN_LIMIT_PAGE) limit = TN_LIMIT_PAGE;
-    *tail = (struct tn_tail){.last = after};
-    return s->ops->tail(s, team, after, limit, fn, arg, tail, err);
-}
-
-bool tn_store_kv_get(struct tn_store *s, int64_t team, const char *space, struct tn_str key,
-                     struct tn_buf *value, int64_t *version, struct tn_err *err)
-{
-    return s->ops->kv_get(s, team, space, key, value, version, err);
-}
-
-bool tn_store_kv_list(struct tn_store *s, int64_t team, const char *space, struct tn_str prefix,
-                      struct tn_str after, size_t limit, tn_kv_fn fn, void *arg, struct tn_err *err)
-{
-    if (limit == 0 || limit > TN_LIMIT_PAGE) limit = TN_LIMIT_PAGE;
-    return s->ops->kv_list(s, team, space, prefix, after, limit, fn, arg, err);
 }
 
 struct tn_call *tn_store_commit(struct tn_store *s, struct tn_commit *commit_give,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* driver.h - a driver of the store: its table of functions, and the struct with which every driver
- * begins. The functions of store.h and at_once.h call the driver. For store/ only. */
+/* driver.h - a driver of the store: its table of functions, and the struct that every driver begins
+ * with. The functions of store.h call through it. For store/ alone. */
 #ifndef TN_STORE_DRIVER_H
 #define TN_STORE_DRIVER_H
 
 #include "base/embed.h"
 #include "base/json.h"
-#include "store/at_once.h"
+#include "store/store.h"
 
 struct tn_shape;
 
@@ -21,49 +21,15 @@ struct tn_call {
     bool cancelled; /* nobody is told of its end */
 };
 
-/* A driver's functions. The callers have checked the arguments by the rules of store.h and
- * at_once.h. */
+/* A driver.  Arguments were checked against the rules of store.h before. */
 struct tn_store_ops {
-    void (*close)(struct tn_store *s);
+    void (*stop)(struct tn_store *s);
+    void (*close)(struct tn_store *s); /* stops it, too */
     bool (*ready)(const struct tn_store *s);
     /* Gives the declaration of a stored table; valid until the next call. NULL: kind not_found. */
     struct tn_shape *(*decl)(struct tn_store *s, const char *table, struct tn_err *err);
     void (*define)(struct tn_store *s, const struct tn_table *table, tn_store_done_fn done,
                    void *arg);
-    bool (*get)(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
-                struct tn_row *row, struct tn_buf *hold, struct tn_err *err);
-    bool (*get_by_key)(struct tn_store *s, int64_t team, const char *table,
-                       const struct tn_str *key, size_t count, struct tn_row *row,
-                       struct tn_buf *hold, struct tn_err *err);
-    bool (*get_by_link)(struct tn_store *s, int64_t team, const char *table,
-                        const struct tn_origin *source, struct tn_str external_id,
-                        struct tn_row *row, struct tn_buf *hold, struct tn_err *err);
-    bool (*query)(struct tn_store *s, const struct tn_query *q, tn_row_fn fn, void *arg,
-                  struct tn_page *page, struct tn_err *err);
-    bool (*count)(struct tn_store *s, int64_t team, const char *table, int64_t *count,
-                  struct tn_err *err);
-    bool (*link_hashes)(struct tn_store *s, int64_t team, const struct tn_origin *source,
-                        const struct tn_str *external_ids, size_t count,
-                        unsigned char (*hashes)[TN_HASH_LEN], bool *found, struct tn_err *err);
-    bool (*link)(struct tn_store *s, int64_t team, const struct tn_origin *source,
-                 struct tn_str external_id, struct tn_link *link, struct tn_buf *hold,
-                 struct tn_err *err);
-    bool (*links)(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
-                  tn_link_fn fn, void *arg, struct tn_err *err);
-    bool (*source_links)(struct tn_store *s, int64_t team, const struct tn_origin *source,
-                         struct tn_str after, size_t limit, tn_link_fn fn, void *arg,
-                         struct tn_err *err);
-    bool (*versions)(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
-                     size_t limit, tn_version_fn fn, void *arg, struct tn_err *err);
-    bool (*as_of)(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
-                  int64_t version, int64_t at_ms, struct tn_row *row, struct tn_buf *hold,
-                  struct tn_err *err);
-    bool (*tail)(struct tn_store *s, int64_t team, int64_t after, size_t limit, tn_event_fn fn,
-                 void *arg, struct tn_tail *tail, struct tn_err *err);
-    bool (*kv_get)(struct tn_store *s, int64_t team, const char *space, struct tn_str key,
-                   struct tn_buf *value, int64_t *version, struct tn_err *err);
-    bool (*kv_list)(struct tn_store *s, int64_t team, const char *space, struct tn_str prefix,
-                    struct tn_str after, size_t limit, tn_kv_fn fn, void *arg, struct tn_err *err);
     /* Takes a read value; the driver answers it by tn_read_answer (question.h) in a later turn. */
     void (*read)(struct tn_store *s, struct tn_read_call *call_give);
     struct tn_call *(*commit)(struct tn_store *s, struct tn_commit *commit_give, tn_commit_fn done,

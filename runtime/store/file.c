@@ -18,13 +18,30 @@ static int number_of(const struct tn_embedded *f)
     return atoi(name ? name + 1 : f->path);
 }
 
+/* A file that begins with "-- Only where there is TABLE" is for a database that has the table:
+ * those of records are not made by migrations. */
+static bool concerns(struct tn_db *db, const struct tn_embedded *f, bool *out, struct tn_err *err)
+{
+    char table[80] = "", sql[160];
+    int64_t count = 1;
+    if (sscanf(f->text, "-- Only where there is %79[a-z0-9_]", table) == 1) {
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM sqlite_master WHERE name = '%s'", table);
+        if (!tn_db_int(db, sql, &count, err)) return false;
+    }
+    *out = count > 0;
+    return true;
+}
+
 static bool migrate_one(struct tn_db *db, const struct tn_embedded *f, struct tn_err *err)
 {
     char sql[128];
     snprintf(sql, sizeof sql, "PRAGMA user_version = %d; PRAGMA application_id = %d", number_of(f),
              TN_STORE_APPLICATION);
     if (TN_FAULT("store.migrate")) return tn_fail(err, TN_E_io, "the disk failed (a test)");
-    if (tn_db_exec(db, f->text, err) && tn_db_exec(db, sql, err)) return true;
+    bool run;
+    if (concerns(db, f, &run, err) && (!run || tn_db_exec(db, f->text, err)) &&
+        tn_db_exec(db, sql, err))
+        return true;
     return tn_fail_in(err, "migration %s", f->path);
 }
 
@@ -114,6 +131,49 @@ bool tn_db_prepare_file(struct tn_db *db, const char *path, struct tn_log *log, 
     return false;
 }
 
+/* Is this table sound, with its indexes?  It may meet damage anywhere, so a failure says no. */
+static bool table_sound(struct tn_db *db, const char *table)
+{
+    char sql[TN_STORE_NAME_MAX + 64];
+    struct tn_err ignored;
+    snprintf(sql, sizeof sql, "PRAGMA quick_check('%s')", table);
+    sqlite3_stmt *st = tn_db_sql(db, sql, &ignored);
+    bool sound = st && sqlite3_step(st) == SQLITE_ROW && tn_str_is(tn_column_str(st, 0), "ok");
+    if (st) sqlite3_reset(st);
+    return sound;
+}
+
+/* Names the tables that are damaged; empty: it cannot be told. */
+static void damaged_tables(struct tn_db *db, struct tn_buf *out)
+{
+    struct tn_err ignored;
+    bool ok = true;
+    sqlite3_stmt *st = tn_db_sql(
+        db, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name", &ignored);
+    while (st && tn_db_row(db, st, "checking", &ok, &ignored)) {
+        char name[TN_STORE_NAME_MAX + 16];
+        snprintf(name, sizeof name, "%.*s", TN_FMT(tn_column_str(st, 0)));
+        bool of_records = strncmp(name, "data_", 5) == 0;
+        if (!table_sound(db, name))
+            tn_buf_addf(out, "%s%s", out->n ? ", " : "", name + (of_records ? 5 : 0));
+    }
+    if (st) sqlite3_reset(st);
+}
+
+static bool say_damaged(struct tn_db *db, const char *path, struct tn_str text, struct tn_err *err)
+{
+    struct tn_buf tables;
+    tn_buf_init(&tables, 400);
+    damaged_tables(db, &tables);
+    if (tables.n)
+        tn_fail(err, TN_E_corrupt, "%s: damaged are the tables %s (%.*s)", path, tables.p,
+                TN_FMT(text));
+    else
+        tn_fail(err, TN_E_corrupt, "%s: %.*s", path, TN_FMT(text));
+    tn_buf_clear(&tables);
+    return false;
+}
+
 bool tn_store_verify(const char *path, struct tn_err *err)
 {
     struct tn_db db;
@@ -122,13 +182,17 @@ bool tn_store_verify(const char *path, struct tn_err *err)
     sqlite3_stmt *st = NULL;
     if (!tn_db_check_ours(&db, err) || !(st = tn_db_sql(&db, "PRAGMA integrity_check(1)", err)))
         goto out;
-    if (sqlite3_step(st) != SQLITE_ROW) {
-        tn_db_fail(&db, "checking", err);
-        goto out;
-    }
-    struct tn_str text = tn_column_str(st, 0);
+    int rc = sqlite3_step(st);
+    struct tn_str text = rc == SQLITE_ROW ? tn_column_str(st, 0) : tn_str(sqlite3_errmsg(db.sq));
     ok = tn_str_is(text, "ok");
-    if (!ok) tn_fail(err, TN_E_corrupt, "%s: %.*s", path, TN_FMT(text));
+    if (rc != SQLITE_ROW && (rc & 0xff) != SQLITE_CORRUPT)
+        tn_db_fail(&db, "checking", err);
+    else if (!ok) {
+        char kept[200];
+        snprintf(kept, sizeof kept, "%.*s", TN_FMT(text));
+        sqlite3_reset(st);
+        say_damaged(&db, path, tn_str(kept), err);
+    }
 out:
     tn_db_close(&db);
     return ok;

@@ -63,8 +63,14 @@ int tn_rec_find(struct tn_writer *w, struct tn_wtable *t, int64_t team, const st
 /* Finds records of other teams, too, because an id must be free in all teams. */
 int tn_rec_find_any(struct tn_writer *w, struct tn_wtable *t, const struct tn_id *id,
                     struct tn_rec *r, struct tn_err *err);
+/* The record that has this key of t->decl; none has one of which the cells lack a part. */
 int tn_rec_find_key(struct tn_writer *w, struct tn_wtable *t, int64_t team,
-                    const struct tn_cell *cells, struct tn_rec *r, struct tn_err *err);
+                    const struct tn_shape_key *key, const struct tn_cell *cells, struct tn_rec *r,
+                    struct tn_err *err);
+/* Another record than number n that has one of the keys of these cells; *key gets which. */
+int tn_rec_find_holder(struct tn_writer *w, struct tn_wtable *t, int64_t team, int64_t n,
+                       const struct tn_cell *cells, const struct tn_shape_key **key,
+                       struct tn_rec *r, struct tn_err *err);
 
 /* Gives the number for the next record of the table. */
 bool tn_rec_next_n(struct tn_writer *w, struct tn_wtable *t, int64_t *n, struct tn_err *err);

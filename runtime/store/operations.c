@@ -4,6 +4,7 @@
  * group stay. Or it finds the transaction broken (disk, memory). */
 #include <stdio.h>
 
+#include "store/commit.h"
 #include "store/unique.h"
 
 enum tn_step tn_step_conflict(struct tn_writer *w, struct tn_err *err, const char *text)
@@ -211,6 +212,13 @@ static bool is_zero(const struct tn_id *id)
     return memcmp(id, &none, sizeof none) == 0;
 }
 
+/* A commit of one record alone is refused before it writes, or a clash begins a wait, which makes
+ * a savepoint (unique.h): so it does without, unless more follows or was there. */
+static bool guarded(struct tn_writer *w, const struct tn_wire *in, struct tn_err *err)
+{
+    return (w->op == 0 && in->p == in->end) || tn_writer_savepoint(w, err);
+}
+
 static enum tn_step put(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
                         struct tn_err *err)
 {
@@ -220,6 +228,7 @@ static enum tn_step put(struct tn_writer *w, struct tn_wire *in, struct tn_buf *
     struct tn_rec old, r;
     if (!take_target(w, in, &at) || !tn_take_body(w, in, at.slot, cells, &body, err))
         return tn_step_damaged(err);
+    if (!guarded(w, in, err)) return TN_STEP_broken;
     bool given = !is_zero(&at.id);
     int there = given ? tn_rec_find_any(w, at.t, &at.id, &old, err) : 0;
     if (there < 0) return TN_STEP_broken;
@@ -247,6 +256,7 @@ static enum tn_step patch(struct tn_writer *w, struct tn_wire *in, struct tn_buf
     bool ok = take_target(w, in, &at);
     struct tn_str over = tn_take_str(in);
     if (!ok || in->bad) return tn_step_damaged(err);
+    if (!guarded(w, in, err)) return TN_STEP_broken;
     int there = tn_rec_find(w, at.t, at.team, &at.id, &old, err);
     if (there < 0) return TN_STEP_broken;
     if (!there) return tn_step_conflict(w, err, "the record is not there any more");
@@ -323,6 +333,47 @@ static enum tn_step event(struct tn_writer *w, struct tn_wire *in, struct tn_buf
     if (!tn_writer_event(w, team, type.p, t ? t->decl->table.name : "", &id, r.version, data, err))
         return TN_STEP_broken;
     return tn_step_done(w, result, TN_DONE_none, &id, r.version);
+}
+
+/* ------------------------------------------------------------------ totals */
+
+static bool change_total(struct tn_writer *w, const struct target *at, struct tn_str name,
+                         unsigned how, int64_t value, struct tn_err *err)
+{
+    static const char add[] = "INSERT INTO tn_total (tbl, team, id, name, value) VALUES "
+                              "(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET "
+                              "value = value + excluded.value";
+    static const char raise[] = "INSERT INTO tn_total (tbl, team, id, name, value) VALUES "
+                                "(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET "
+                                "value = max(value, excluded.value)";
+    sqlite3_stmt *st = tn_db_sql(&w->db, how == TN_TOTAL_raise ? raise : add, err);
+    if (!st) return false;
+    sqlite3_bind_int64(st, 1, at->t->decl->no);
+    sqlite3_bind_int64(st, 2, at->team);
+    tn_bind_id(st, 3, &at->id);
+    tn_bind_str(st, 4, name);
+    sqlite3_bind_int64(st, 5, value);
+    return tn_writer_run(w, st, "adding up", err);
+}
+
+static enum tn_step totals(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
+                           struct tn_err *err)
+{
+    struct target at;
+    struct tn_rec r;
+    if (!take_target(w, in, &at)) return tn_step_damaged(err);
+    int there = tn_rec_find(w, at.t, at.team, &at.id, &r, err);
+    if (there < 0) return TN_STEP_broken;
+    for (uint32_t left = tn_take_u32(in); left && !in->bad; left--) {
+        struct tn_str name = tn_take_str(in);
+        unsigned how = tn_take_u8(in);
+        int64_t value = tn_take_i64(in);
+        if (in->bad) break;
+        if (there && !change_total(w, &at, name, how, value, err)) return TN_STEP_broken;
+    }
+    if (in->bad) return tn_step_damaged(err);
+    return tn_step_done(w, result, there ? TN_DONE_updated : TN_DONE_unchanged, &at.id,
+                        there ? r.version : 0);
 }
 
 /* ------------------------------------------------------------------ key-values */
@@ -602,7 +653,10 @@ static enum tn_step dequeue(struct tn_writer *w, struct tn_wire *in, struct tn_b
 enum tn_step tn_writer_operation(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
                                  struct tn_err *err)
 {
-    switch (tn_take_u8(in)) {
+    unsigned op = tn_take_u8(in);
+    bool careful = op == TN_OP_table || op == TN_OP_put || op == TN_OP_patch;
+    if (!careful && !tn_writer_savepoint(w, err)) return TN_STEP_broken;
+    switch (op) {
     case TN_OP_table: return announce_table(w, in, err);
     case TN_OP_source: return announce_source(w, in, err);
     case TN_OP_put: return put(w, in, result, err);
@@ -621,6 +675,7 @@ enum tn_step tn_writer_operation(struct tn_writer *w, struct tn_wire *in, struct
     case TN_OP_settle: return settle(w, in, result, err);
     case TN_OP_reschedule: return reschedule(w, in, result, err);
     case TN_OP_dequeue: return dequeue(w, in, result, err);
+    case TN_OP_totals: return totals(w, in, result, err);
     default: return tn_step_damaged(err);
     }
 }

@@ -36,37 +36,47 @@ static enum tn_step operations(struct tn_writer *w, struct tn_str value, struct 
     return tn_writer_flush_events(w, err) ? TN_STEP_ok : TN_STEP_broken;
 }
 
-static bool savepoint(struct tn_writer *w, const char *sql, bool alone, struct tn_err *err)
+static bool run(struct tn_writer *w, const char *sql, struct tn_err *err)
 {
-    sqlite3_stmt *st = alone ? NULL : tn_db_sql(&w->db, sql, err);
-    return alone || (st && tn_writer_run(w, st, "working", err));
+    sqlite3_stmt *st = tn_db_sql(&w->db, sql, err);
+    return st && tn_writer_run(w, st, "working", err);
 }
 
-/* Restores the database and the tallies to their state before the commit. */
-static bool take_back(struct tn_writer *w, bool alone, struct tn_err *err)
+bool tn_writer_savepoint(struct tn_writer *w, struct tn_err *err)
+{
+    if (w->alone || w->saved) return true;
+    w->saved = run(w, "SAVEPOINT one", err);
+    return w->saved;
+}
+
+static bool release(struct tn_writer *w, struct tn_err *err)
+{
+    return !w->saved || run(w, "RELEASE one", err);
+}
+
+/* The database and the tallies are as before the commit.  One without a savepoint wrote nothing. */
+static bool take_back(struct tn_writer *w, struct tn_err *err)
 {
     back_out(w);
-    return savepoint(w, "ROLLBACK TO one", alone, err) &&
-           (!alone || tn_db_exec(&w->db, "ROLLBACK; BEGIN IMMEDIATE", err));
+    if (w->alone) return tn_db_exec(&w->db, "ROLLBACK; BEGIN IMMEDIATE", err);
+    return !w->saved || run(w, "ROLLBACK TO one", err);
 }
 
-/* Rolls the commit back and writes an answer that says why. */
-static enum tn_step refuse(struct tn_writer *w, bool alone, size_t at, struct tn_buf *result,
+/* Takes the commit back and writes the answer that says why. */
+static enum tn_step refuse(struct tn_writer *w, size_t at, struct tn_buf *result,
                            struct tn_err *err)
 {
     struct tn_err why = *err;
-    if (!take_back(w, alone, err) || !savepoint(w, "RELEASE one", alone, err))
-        return TN_STEP_broken;
+    if (!take_back(w, err) || !release(w, err)) return TN_STEP_broken;
     result->n = at;
     tn_put_err(result, &why);
     *err = why;
     return TN_STEP_refused;
 }
 
-/* Does all operations once. The second time, it uses what the first has found out about clashes of
- * keys. */
-static enum tn_step run_through(struct tn_writer *w, struct tn_str value, bool alone,
-                                struct tn_buf *result, struct tn_err *err)
+/* Does all operations once; the second time it uses what the first found about clashes of keys. */
+static enum tn_step run_through(struct tn_writer *w, struct tn_str value, struct tn_buf *result,
+                                struct tn_err *err)
 {
     static const char room[4];
     size_t at = result->n;
@@ -78,7 +88,7 @@ static enum tn_step run_through(struct tn_writer *w, struct tn_str value, bool a
         enum tn_step step = operations(w, value, result, err);
         if (step == TN_STEP_ok && w->unique) step = tn_unique_settle(w, &again, err);
         if (step != TN_STEP_ok || !again) return step;
-        if (!take_back(w, alone, err)) return TN_STEP_broken;
+        if (!take_back(w, err)) return TN_STEP_broken;
         tn_unique_again(w);
         tn_arena_reset(&w->arena);
         result->n = at;
@@ -90,17 +100,18 @@ enum tn_step tn_writer_apply(struct tn_writer *w, struct tn_str value, bool alon
 {
     size_t at = result->n;
     w->undo_count = 0;
+    w->alone = alone;
+    w->saved = false;
     tn_err_clear(err);
-    if (!savepoint(w, "SAVEPOINT one", alone, err)) return TN_STEP_broken;
-    enum tn_step step = run_through(w, value, alone, result, err);
+    enum tn_step step = run_through(w, value, result, err);
     if (step == TN_STEP_ok && !tn_buf_ok(result, "the answer to a commit", err))
-        step = TN_STEP_refused;
+        step = alone || w->saved ? TN_STEP_refused : TN_STEP_broken;
     if (step == TN_STEP_refused)
-        step = refuse(w, alone, at, result, err);
+        step = refuse(w, at, result, err);
     else if (step == TN_STEP_ok) {
         uint32_t count = (uint32_t)w->op;
         memcpy(result->p + at + 1, &count, sizeof count);
-        if (!savepoint(w, "RELEASE one", alone, err)) step = TN_STEP_broken;
+        if (!release(w, err)) step = TN_STEP_broken;
     }
     tn_unique_free(w);
     tn_arena_reset(&w->arena);

@@ -123,6 +123,13 @@ size_t tn_read_links(struct tn_read *r, const char *table, const struct tn_id *i
     return number_of(r, q);
 }
 
+size_t tn_read_totals(struct tn_read *r, const char *table, const struct tn_id *id)
+{
+    struct tn_question *q = add(r, TN_QUESTION_totals, table);
+    q->id = *id;
+    return number_of(r, q);
+}
+
 static const struct tn_filter *filters(struct tn_read *r, const struct tn_query *q)
 {
     struct tn_filter *out = copy(r, q->filters, q->filter_count * sizeof *out);
@@ -300,6 +307,13 @@ bool tn_question_link(struct tn_read *r, struct tn_question *q, const struct tn_
     return !(q->list.more = tn_question_full(q));
 }
 
+bool tn_question_total(struct tn_read *r, struct tn_question *q, const struct tn_total *total)
+{
+    struct tn_total *out = new_row(r, q, sizeof *out);
+    *out = (struct tn_total){tn_question_text(r, q, total->name), total->value};
+    return !(q->list.more = tn_question_full(q));
+}
+
 bool tn_question_version(struct tn_read *r, struct tn_question *q, const struct tn_version *v)
 {
     *(struct tn_version *)new_row(r, q, sizeof *v) = *v;
@@ -417,6 +431,15 @@ const struct tn_row *tn_found_row(const struct tn_found *f, size_t question, siz
 const struct tn_link *tn_found_link(const struct tn_found *f, size_t question, size_t i)
 {
     return row_at(f, question, i, sizeof(struct tn_link), 1u << TN_QUESTION_links);
+}
+
+int64_t tn_found_total(const struct tn_found *f, size_t question, const char *name)
+{
+    const struct tn_total *total;
+    for (size_t i = 0; (total = row_at(f, question, i, sizeof *total, 1u << TN_QUESTION_totals));
+         i++)
+        if (tn_str_is(total->name, name)) return total->value;
+    return 0;
 }
 
 const struct tn_version *tn_found_version(const struct tn_found *f, size_t question, size_t i)

@@ -15,6 +15,7 @@ enum tn_question_kind {
     TN_QUESTION_key,
     TN_QUESTION_link,
     TN_QUESTION_links,
+    TN_QUESTION_totals,
     TN_QUESTION_query,
     TN_QUESTION_count,
     TN_QUESTION_kv,
@@ -78,6 +79,7 @@ void tn_read_answer(struct tn_read_call *call, const struct tn_err *err);
 /* Copies the row to the question's results. False: the answer is full, ask for no more. */
 bool tn_question_row(struct tn_read *read, struct tn_question *q, const struct tn_row *row);
 bool tn_question_link(struct tn_read *read, struct tn_question *q, const struct tn_link *link);
+bool tn_question_total(struct tn_read *read, struct tn_question *q, const struct tn_total *total);
 bool tn_question_version(struct tn_read *read, struct tn_question *q, const struct tn_version *v);
 bool tn_question_event(struct tn_read *read, struct tn_question *q, const struct tn_event *e);
 bool tn_question_kv(struct tn_read *read, struct tn_question *q, struct tn_str key,

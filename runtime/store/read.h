@@ -20,8 +20,8 @@ struct tn_read *tn_read_new(int64_t team);
 void tn_read_free(struct tn_read *read); /* NULL does nothing */
 
 /* Each copies all that it is given and returns the number of the question, from 0.  One that breaks
- * a rule of store.h is taken too, and answered with invalid.  Limits are those of the functions of
- * at_once.h of like names. */
+ * a rule of store.h is taken too, and answered with invalid.  A limit of 0, or above TN_LIMIT_PAGE,
+ * is TN_LIMIT_PAGE. */
 size_t tn_read_get(struct tn_read *read, const char *table, const struct tn_id *id);
 size_t tn_read_key(struct tn_read *read, const char *table, const struct tn_str *key, size_t count);
 /* The record that has this external id. */
@@ -29,6 +29,8 @@ size_t tn_read_link(struct tn_read *read, const char *table, const struct tn_ori
                     struct tn_str external_id);
 /* All links of a record. */
 size_t tn_read_links(struct tn_read *read, const char *table, const struct tn_id *id);
+/* The totals of a record; none of one that does not exist. */
+size_t tn_read_totals(struct tn_read *read, const char *table, const struct tn_id *id);
 size_t tn_read_query(struct tn_read *read, const struct tn_query *q); /* q->team is not read */
 size_t tn_read_count(struct tn_read *read, const char *table);
 size_t tn_read_kv(struct tn_read *read, const char *space, struct tn_str key);
@@ -114,6 +116,8 @@ struct tn_kv {
 };
 const struct tn_kv *tn_found_kv(const struct tn_found *found, size_t question,
                                 size_t i); /* kv, kv_list */
+/* The total of this name; 0: it was never changed. */
+int64_t tn_found_total(const struct tn_found *found, size_t question, const char *name);
 /* TN_HASH_LEN bytes of the i-th external id; NULL: it is not known. */
 const unsigned char *tn_found_hash(const struct tn_found *found, size_t question, size_t i);
 const struct tn_tail *tn_found_tail(const struct tn_found *found, size_t question);

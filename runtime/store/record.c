@@ -9,6 +9,28 @@
 
 /* ------------------------------------------------------------------ records */
 
+static struct tn_cell cell_at(struct tn_writer *w, sqlite3_stmt *st, int at)
+{
+    switch (sqlite3_column_type(st, at)) {
+    case SQLITE_INTEGER:
+        return (struct tn_cell){.type = TN_CELL_int, .i = sqlite3_column_int64(st, at)};
+    case SQLITE_FLOAT:
+        return (struct tn_cell){.type = TN_CELL_real, .d = sqlite3_column_double(st, at)};
+    case SQLITE_TEXT:
+        return (struct tn_cell){.type = TN_CELL_text, .s = tn_keep(w, tn_column_str(st, at))};
+    default: return (struct tn_cell){.type = TN_CELL_null};
+    }
+}
+
+/* The real columns behind those of tn_rec_of. */
+static const struct tn_cell *cells_of(struct tn_writer *w, sqlite3_stmt *st)
+{
+    int fixed = 10, n = sqlite3_column_count(st) - fixed;
+    struct tn_cell *cells = tn_arena_alloc(&w->arena, ((size_t)n + 1) * sizeof *cells);
+    for (int i = 0; i < n; i++) cells[i] = cell_at(w, st, fixed + i);
+    return cells;
+}
+
 /* Reads one row of st into r. 1: there is one, 0: there is none, -1: err says why. */
 static int one(struct tn_writer *w, sqlite3_stmt *st, struct tn_rec *r, struct tn_err *err)
 {
@@ -17,6 +39,7 @@ static int one(struct tn_writer *w, sqlite3_stmt *st, struct tn_rec *r, struct t
         tn_rec_of(st, r);
         r->links = tn_keep(w, r->links);
         r->body = tn_keep(w, r->body);
+        r->cells = cells_of(w, st);
     } else if (rc != SQLITE_DONE) {
         tn_writer_broken(w, "reading a record", err);
     }
@@ -34,7 +57,10 @@ int tn_rec_find_n(struct tn_writer *w, struct tn_wtable *t, int64_t n, struct tn
 int tn_rec_find_any(struct tn_writer *w, struct tn_wtable *t, const struct tn_id *id,
                     struct tn_rec *r, struct tn_err *err)
 {
-    int there = tn_rec_find_n(w, t, tn_id_n(id), r, err);
+    int64_t n = tn_id_n(id), next;
+    if (!tn_rec_next_n(w, t, &next, err)) return -1;
+    /* The number in an id that was given is mostly beyond all that there are. */
+    int there = n < next ? tn_rec_find_n(w, t, n, r, err) : 0;
     if (there < 0 || (there && memcmp(&r->id, id, sizeof *id) == 0)) return there;
     tn_bind_id(t->by_given, 1, id);
     return one(w, t->by_given, r, err);
@@ -48,19 +74,29 @@ int tn_rec_find(struct tn_writer *w, struct tn_wtable *t, int64_t team, const st
 }
 
 int tn_rec_find_key(struct tn_writer *w, struct tn_wtable *t, int64_t team,
-                    const struct tn_cell *cells, struct tn_rec *r, struct tn_err *err)
+                    const struct tn_shape_key *key, const struct tn_cell *cells, struct tn_rec *r,
+                    struct tn_err *err)
 {
-    if (!t->by_key) return 0;
-    sqlite3_bind_int64(t->by_key, 1, team);
-    for (size_t i = 0; i < t->decl->key_count; i++) {
-        const struct tn_cell *cell = NULL;
-        for (size_t j = 0; j < t->decl->real_count; j++)
-            if (t->decl->table.columns[t->decl->real[j]].name == t->decl->table.key[i])
-                cell = &cells[j];
-        if (!cell || cell->type == TN_CELL_null) return 0;
-        tn_bind_cell(t->by_key, (int)i + 2, cell);
+    sqlite3_stmt *st = t->by_key[key - t->decl->keys];
+    sqlite3_bind_int64(st, 1, team);
+    for (size_t i = 0; i < key->n; i++) {
+        const struct tn_cell *cell = &cells[key->real[i]];
+        if (cell->type == TN_CELL_null) return 0;
+        tn_bind_cell(st, (int)i + 2, cell);
     }
-    return one(w, t->by_key, r, err);
+    return one(w, st, r, err);
+}
+
+int tn_rec_find_holder(struct tn_writer *w, struct tn_wtable *t, int64_t team, int64_t n,
+                       const struct tn_cell *cells, const struct tn_shape_key **key,
+                       struct tn_rec *r, struct tn_err *err)
+{
+    for (size_t k = 0; k < t->decl->n_keys; k++) {
+        *key = &t->decl->keys[k];
+        int there = tn_rec_find_key(w, t, team, *key, cells, r, err);
+        if (there < 0 || (there && r->n != n)) return there;
+    }
+    return 0;
 }
 
 /* Notes where the records of a new team begin: none comes before. From the second team on, the
@@ -302,6 +338,18 @@ static bool drop_link(struct tn_writer *w, int64_t source, struct tn_str externa
     return tn_link_drop(w, source, external_id, err);
 }
 
+static bool drop_totals(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
+                        struct tn_err *err)
+{
+    sqlite3_stmt *st =
+        tn_db_sql(&w->db, "DELETE FROM tn_total WHERE tbl = ?1 AND team = ?2 AND id = ?3", err);
+    if (!st) return false;
+    sqlite3_bind_int64(st, 1, t->decl->no);
+    sqlite3_bind_int64(st, 2, r->team);
+    tn_bind_id(st, 3, &r->id);
+    return tn_writer_run(w, st, "removing totals", err);
+}
+
 bool tn_rec_drop(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                  struct tn_err *err)
 {
@@ -314,6 +362,6 @@ bool tn_rec_remove(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec
 {
     tn_unique_gone(w, t, r->n);
     return write_gone(w, t, r, err) && each_link(w, r->links, drop_link, NULL, err) &&
-           tn_wtable_remove(w, t, r->n, err) && count_row(w, t, r->team, -1, err) &&
-           emit(w, t, t->deleted, r, err);
+           drop_totals(w, t, r, err) && tn_wtable_remove(w, t, r->n, err) &&
+           count_row(w, t, r->team, -1, err) && emit(w, t, t->deleted, r, err);
 }

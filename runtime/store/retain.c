@@ -134,16 +134,44 @@ static bool waits_in_queue(struct tn_writer *w, const struct tn_rec *rec, bool *
     return ok;
 }
 
+/* A run that carries a plan out names it in its filters. */
+static bool has_running_run(struct tn_writer *w, const struct tn_rec *rec, bool *waits,
+                            struct tn_err *err)
+{
+    const struct tn_wtable *runs = tn_wtable(w, TN_STR("run"));
+    char sql[200], id[TN_ID_LEN + 1];
+    bool ok = true;
+    if (!runs) return true;
+    snprintf(sql, sizeof sql,
+             "SELECT 1 FROM %s WHERE team = ?1 AND status = 'RUNNING' AND instr(body, ?2) LIMIT 1",
+             runs->sql_name);
+    sqlite3_stmt *st = tn_db_sql(&w->db, sql, err);
+    if (!st) return false;
+    tn_id_text(&rec->id, id);
+    sqlite3_bind_int64(st, 1, rec->team);
+    tn_bind_str(st, 2, tn_str(id));
+    *waits = tn_db_row(&w->db, st, "retention", &ok, err);
+    sqlite3_reset(st);
+    return ok;
+}
+
+/* SQL: may a row of this kind go at all? */
+static const char *ended_of(enum tn_retain what)
+{
+    if (what == TN_RETAIN_runs) return "status <> 'RUNNING'";
+    if (what == TN_RETAIN_quarantine) return "status <> 'open'";
+    return "1";
+}
+
 /* The next rows in the order of their making, up to RETAIN_ROWS. */
 static bool next_rows(struct tn_writer *w, const struct tn_wtable *t, struct tn_retaining *r,
                       struct aged *rows, size_t *count, struct tn_err *err)
 {
     char sql[256];
     bool ok = true;
-    const char *ended = r->what == TN_RETAIN_runs ? "status <> 'RUNNING'" : "1";
     snprintf(sql, sizeof sql,
              "SELECT n, id, team, created, updated, %s FROM %s WHERE n > ?1 ORDER BY n LIMIT ?2",
-             ended, t->sql_name);
+             ended_of(r->what), t->sql_name);
     sqlite3_stmt *st = tn_db_sql(&w->db, sql, err);
     if (!st) return false;
     sqlite3_bind_int64(st, 1, r->at[0]);
@@ -167,6 +195,7 @@ static bool drop_if_over(struct tn_writer *w, struct tn_wtable *t, struct tn_ret
     bool waits = !row->ended;
     if (row->rec.updated >= r->before || waits) return true;
     if (r->what == TN_RETAIN_inbound && !waits_in_queue(w, &row->rec, &waits, err)) return false;
+    if (r->what == TN_RETAIN_plans && !has_running_run(w, &row->rec, &waits, err)) return false;
     if (waits) return true;
     r->removed++;
     return tn_rec_drop(w, t, &row->rec, err);
@@ -175,8 +204,11 @@ static bool drop_if_over(struct tn_writer *w, struct tn_wtable *t, struct tn_ret
 /* Rows lie in the order of their making, so those behind a stretch that is young are young, too. */
 static bool retain_rows(struct tn_writer *w, struct tn_retaining *r, bool *done, struct tn_err *err)
 {
-    static const char *const tables[] = {
-        [TN_RETAIN_runs] = "run", [TN_RETAIN_audit] = "audit", [TN_RETAIN_inbound] = "inbound"};
+    static const char *const tables[] = {[TN_RETAIN_runs] = "run",
+                                         [TN_RETAIN_audit] = "audit",
+                                         [TN_RETAIN_inbound] = "inbound",
+                                         [TN_RETAIN_plans] = "plan",
+                                         [TN_RETAIN_quarantine] = "quarantine"};
     struct tn_wtable *t = tn_wtable(w, tn_str(tables[r->what]));
     struct aged rows[RETAIN_ROWS];
     size_t count = 0;
@@ -202,6 +234,8 @@ static const struct kind {
     [TN_RETAIN_runs] = {"runs", retain_rows},
     [TN_RETAIN_audit] = {"audit", retain_rows},
     [TN_RETAIN_inbound] = {"inbound", retain_rows},
+    [TN_RETAIN_plans] = {"plans", retain_rows},
+    [TN_RETAIN_quarantine] = {"quarantine", retain_rows},
 };
 
 const char *tn_retain_name(enum tn_retain what)

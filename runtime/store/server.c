@@ -40,6 +40,8 @@ const struct tn_retention tn_retention_default = {
     .runs = 90ll * DAY_MS,
     .audit = 365ll * DAY_MS,
     .inbound = 30ll * DAY_MS,
+    .plans = 30ll * DAY_MS,
+    .settled = 365ll * DAY_MS,
     .expired = 1,
     .answers = DAY_MS,
     .every = DAY_MS / 24,
@@ -86,9 +88,10 @@ struct tn_store_server {
     char *dir, *path;
     int lock_fd;
     struct tn_writer writer;
-    bool open, suspect; /* suspect: a sync failed, so nothing is acknowledged until the database
-                           was opened anew */
-    struct tn_file_id db_id, wal_id; /* those at the last opening; zero: unknown */
+    tn_damaged_fn damaged;
+    void *damaged_arg;
+    bool open, suspect; /* suspect: a sync failed; nothing counts before a new opening */
+    struct tn_file_id db_id, wal_id; /* as they were when they were opened; zero: not looked at */
     struct tn_watch *listening;
     int listen_fd;
     struct conn *conns;
@@ -616,16 +619,28 @@ static bool log_stands(struct tn_store_server *s, struct tn_err *err)
     return rc == SQLITE_OK || tn_db_fail(&s->writer.db, "writing back", err);
 }
 
-/* Opens the database again after a sync has failed. SQLite may believe that pages are on disk which
- * were lost; only opening it and writing back the whole log shows what is there. */
+/* Opens the database for writing; a writer that is open was closed before. */
+static bool open_writer(struct tn_store_server *s, const struct tn_clock *clock, struct tn_err *err)
+{
+    s->open = tn_writer_open(&s->writer, s->path, s->log, clock, err);
+    if (!s->open) return false;
+    s->writer.db.damaged = s->damaged;
+    s->writer.db.damaged_arg = s->damaged_arg;
+    return true;
+}
+
+/* A sync that failed may have lost pages that the cache calls clean: only opening the database
+ * again and writing back the whole log tells what is on the disk. */
 static bool trust_again(struct tn_store_server *s, struct tn_err *err)
 {
     if (!database_stands(s, err)) return false;
     if (s->open && !s->suspect) return true;
     s->wal_id = (struct tn_file_id){0};
     if (s->open) tn_writer_close(&s->writer);
-    s->open = tn_writer_open(&s->writer, s->path, s->log, s->writer.clock, err);
-    if (!s->open) return false;
+    if (!open_writer(s, s->writer.clock, err)) {
+        if (err->kind == TN_E_corrupt && s->damaged) s->damaged(s->damaged_arg, TN_DAMAGED_UNKNOWN);
+        return false;
+    }
     int rc =
         sqlite3_wal_checkpoint_v2(s->writer.db.sq, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (rc != SQLITE_OK && rc != SQLITE_BUSY) return tn_db_fail(&s->writer.db, "writing back", err);
@@ -636,7 +651,9 @@ static bool trust_again(struct tn_store_server *s, struct tn_err *err)
 
 static void look_for_trouble(struct tn_store_server *s, const struct tn_err *err)
 {
-    tn_log(s->log, TN_LOG_error, "store", "%s", err->text);
+    /* Who is told of damage says so, once a table. */
+    if (err->kind != TN_E_corrupt || !s->damaged)
+        tn_log(s->log, TN_LOG_error, "store", "%s", err->text);
     if (err->kind == TN_E_io || err->kind == TN_E_corrupt) s->suspect = true;
 }
 
@@ -708,20 +725,37 @@ static bool run_group(struct tn_store_server *s, struct job *first, struct tn_er
     return ok && database_stands(s, err) && log_stands(s, err);
 }
 
-static void group(void *arg)
+static void do_group(struct tn_store_server *s, struct job *first);
+
+/* One of them met a damaged page; the others are not to fail with it. */
+static void do_apart(struct tn_store_server *s, struct job *first)
 {
-    struct tn_store_server *s = arg;
+    for (struct job *j = first, *next; j; j = next) {
+        next = j->next;
+        j->next = NULL;
+        j->answer = 0;
+        tn_buf_reset(&j->result);
+        drop_chores_of(s, j);
+        do_group(s, j);
+    }
+}
+
+static void do_group(struct tn_store_server *s, struct job *first)
+{
     struct tn_err err;
-    int64_t from = tn_mono_us();
-    struct job *first = take_group(s);
-    if (!first) return;
+    int64_t commits = s->stats.commits;
     tn_err_clear(&err);
     bool ok = run_group(s, first, &err);
+    if (!ok) s->stats.commits = commits;
     if (!ok) {
         look_for_trouble(s, &err);
         remember_all(s);
     } else {
         tell_all(s);
+    }
+    if (!ok && err.kind == TN_E_corrupt && first->next) {
+        do_apart(s, first);
+        return;
     }
     for (struct job *j = first, *next; j; j = next) {
         next = j->next;
@@ -733,8 +767,17 @@ static void group(void *arg)
         job_free(j);
     }
     s->stats.groups++;
-    s->stats.group_us += tn_mono_us() - from;
     if (ok) care_for_log(s);
+}
+
+static void group(void *arg)
+{
+    struct tn_store_server *s = arg;
+    int64_t from = tn_mono_us();
+    struct job *first = take_group(s);
+    if (!first) return;
+    do_group(s, first);
+    s->stats.group_us += tn_mono_us() - from;
     if (!tn_timer_armed(s->step_timer) && tn_writer_remaking(&s->writer))
         tn_timer_set(s->step_timer, 0);
     if (s->jobs) tn_timer_set(s->group_timer, 0);
@@ -775,6 +818,8 @@ static bool step_once(struct tn_store_server *s, struct tn_err *err)
     }
     if (step == TN_STEP_broken) {
         tn_writer_abort(&s->writer);
+        /* A damaged page is there the next time, too, and other chores wait. */
+        if (c && err->kind == TN_E_corrupt) chore_end(s, c, err);
         return true;
     }
     if (!tn_writer_end(&s->writer, err)) return true;
@@ -822,7 +867,7 @@ static void retain_one(struct tn_store_server *s, enum tn_retain what, int64_t k
 static void tell_retained(struct tn_store_server *s)
 {
     int64_t now = tn_clock_ms(s->writer.clock);
-    char text[256] = "";
+    char text[TN_RETAIN_KINDS * 40] = "";
     size_t n = 0;
     if (!s->retained_at || now < s->retained_at) s->retained_at = now;
     if (now - s->retained_at < DAY_MS) return;
@@ -844,6 +889,8 @@ static void retain_all(void *arg)
     retain_one(s, TN_RETAIN_runs, r->runs);
     retain_one(s, TN_RETAIN_audit, r->audit);
     retain_one(s, TN_RETAIN_inbound, r->inbound);
+    retain_one(s, TN_RETAIN_plans, r->plans);
+    retain_one(s, TN_RETAIN_quarantine, r->settled);
     retain_one(s, TN_RETAIN_events, r->events);
     retain_one(s, TN_RETAIN_history, r->history);
     retain_one(s, TN_RETAIN_kv_expired, r->expired);
@@ -980,10 +1027,8 @@ static bool clear_leftovers(struct tn_store_server *s, bool workers_live, struct
 static bool make_ready(struct tn_store_server *s, const struct tn_server_options *o,
                        struct tn_err *err)
 {
-    if (!lock_folder(s, err) || !tn_writer_open(&s->writer, s->path, s->log, o->clock, err))
+    if (!lock_folder(s, err) || !open_writer(s, o->clock, err) || !tn_writer_begin(&s->writer, err))
         return false;
-    s->open = true;
-    if (!tn_writer_begin(&s->writer, err)) return false;
     if (define_system_tables(s, err) && clear_leftovers(s, o->workers_live, err))
         return tn_writer_end(&s->writer, err);
     tn_writer_abort(&s->writer);
@@ -1002,6 +1047,8 @@ struct tn_store_server *tn_store_server_open(struct tn_loop *loop,
                                   .path = tn_strdup(path),
                                   .lock_fd = -1,
                                   .listen_fd = o->listen_fd,
+                                  .damaged = o->damaged,
+                                  .damaged_arg = o->damaged_arg,
                                   .sweeping = true};
     s->jobs_end = &s->jobs;
     s->group_timer = tn_timer_new(loop, group, s);

@@ -17,11 +17,14 @@ struct tn_retention {
     int64_t runs;    /* rows of runs, by the time when they ended */
     int64_t audit;   /* rows of the audit log */
     int64_t inbound; /* events from outside that were worked off */
-    int64_t expired; /* key-values, by the time when they expired */
-    int64_t answers; /* recorded answers to commits whose sender never confirmed them */
-    int64_t every;   /* time between two passes, and from opening to the first */
+    int64_t plans;   /* made or carried out so long ago */
+    int64_t settled; /* records in quarantine that were discarded so long ago */
+    int64_t expired; /* key-values, so long after they expired */
+    int64_t answers; /* to commits whose sender never said that it had them */
+    int64_t every;   /* how often to look, and how soon after opening */
 };
-/* 30 days, 365 days, 90 days, 365 days, 30 days, at once, 1 day; hourly. */
+/* Days: events 30, history 365, runs 90, audit 365, inbound 30, plans 30, settled 365, answers 1;
+ * expired at once; it looks every hour. */
 extern const struct tn_retention tn_retention_default;
 
 struct tn_server_options {
@@ -33,6 +36,8 @@ struct tn_server_options {
     const struct tn_clock *clock; /* dates the commits; NULL: the real clock; must outlive the
                                      server */
     const struct tn_retention *retention; /* NULL: tn_retention_default */
+    tn_damaged_fn damaged;                /* may be NULL */
+    void *damaged_arg;
 };
 /* NULL: err names the file and says what to do: busy (another process serves this folder), corrupt,
  * too_new, invalid (a database of another program), disk_full, io. */

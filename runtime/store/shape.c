@@ -87,6 +87,38 @@ static bool copy_key(struct tn_shape *d, const struct tn_table *t, struct tn_err
     return true;
 }
 
+static unsigned char real_named(const struct tn_shape *d, const char *name)
+{
+    unsigned char i = 0;
+    while (tn_shape_real(d, i)->name != name) i++;
+    return i;
+}
+
+/* A unique column that is the whole key of its table needs no second rule. */
+static bool is_own_key(const struct tn_shape *d, size_t real)
+{
+    const struct tn_column *c = tn_shape_real(d, real);
+    return c->use & TN_USE_unique && !(d->key_count == 1 && d->table.key[0] == c->name);
+}
+
+static void note_keys(struct tn_shape *d)
+{
+    d->keys = tn_arena_alloc(&d->arena, TN_KEYS_MAX * sizeof *d->keys);
+    if (d->key_count) {
+        struct tn_shape_key *key = &d->keys[d->n_keys++];
+        *key = (struct tn_shape_key){.main = true, .n = d->key_count};
+        for (size_t i = 0; i < key->n; i++) key->real[i] = real_named(d, d->table.key[i]);
+    }
+    for (size_t i = 0; i < d->real_count; i++)
+        if (is_own_key(d, i))
+            d->keys[d->n_keys++] = (struct tn_shape_key){.n = 1, .real = {(unsigned char)i}};
+    for (size_t k = 0; k < d->n_keys; k++)
+        for (size_t i = 0; i < d->keys[k].n; i++) d->in_keys |= UINT64_C(1) << d->keys[k].real[i];
+    d->indexed = d->in_keys;
+    for (size_t i = 0; i < d->real_count; i++)
+        if (tn_shape_needs_index(d, i)) d->indexed |= UINT64_C(1) << i;
+}
+
 struct tn_shape *tn_shape_new(const struct tn_table *t, struct tn_err *err)
 {
     if (!check(t, err)) return NULL;
@@ -103,6 +135,7 @@ struct tn_shape *tn_shape_new(const struct tn_table *t, struct tn_err *err)
     }
     for (size_t i = 0; i < t->column_count; i++)
         if (tn_shape_is_real(d, i)) d->real[d->real_count++] = i;
+    note_keys(d);
     return d;
 }
 
@@ -134,6 +167,19 @@ bool tn_shape_is_real(const struct tn_shape *d, size_t column)
     return false;
 }
 
+const struct tn_column *tn_shape_real(const struct tn_shape *d, size_t real)
+{
+    return &d->table.columns[d->real[real]];
+}
+
+bool tn_shape_needs_index(const struct tn_shape *d, size_t real)
+{
+    if (!(tn_shape_real(d, real)->use & TN_USE_indexed)) return false;
+    for (size_t k = 0; k < d->n_keys; k++)
+        if (d->keys[k].real[0] == real) return false;
+    return true;
+}
+
 void tn_shape_write(const struct tn_shape *d, struct tn_buf *out)
 {
     struct tn_jw w;
@@ -152,8 +198,9 @@ void tn_shape_write(const struct tn_shape *d, struct tn_buf *out)
         tn_jw_object(&w);
         tn_jw_kz(&w, "name", d->table.columns[i].name);
         tn_jw_kz(&w, "type", type_names[d->table.columns[i].type]);
-        tn_jw_kbool(&w, "indexed", d->table.columns[i].use == TN_USE_indexed);
-        if (d->table.columns[i].use == TN_USE_kept) tn_jw_kbool(&w, "kept", true);
+        tn_jw_kbool(&w, "indexed", d->table.columns[i].use & TN_USE_indexed);
+        if (d->table.columns[i].use & TN_USE_kept) tn_jw_kbool(&w, "kept", true);
+        if (d->table.columns[i].use & TN_USE_unique) tn_jw_kbool(&w, "unique", true);
         tn_jw_end(&w);
     }
     tn_jw_end(&w);
@@ -192,10 +239,14 @@ struct tn_shape *tn_shape_parse(struct tn_json *json, struct tn_str text, struct
         struct tn_column *c = &columns[t.column_count++];
         c->name = text_of(tn_jget_z(it.value, "name"), &arena);
         c->type = type_of(text_of(tn_jget_z(it.value, "type"), &arena));
-        bool indexed = false, kept = false;
+        bool indexed = false, kept = false, unique = false;
         tn_jbool(tn_jget_z(it.value, "indexed"), &indexed);
         tn_jbool(tn_jget_z(it.value, "kept"), &kept);
-        c->use = indexed ? TN_USE_indexed : kept ? TN_USE_kept : TN_USE_shown;
+        tn_jbool(tn_jget_z(it.value, "unique"), &unique);
+        c->use = (indexed ? TN_USE_indexed
+                  : kept  ? TN_USE_kept
+                          : TN_USE_shown) |
+                 (unique ? TN_USE_unique : 0);
     }
     d = tn_shape_new(&t, err);
     tn_arena_clear(&arena);
@@ -231,6 +282,17 @@ struct tn_cell tn_cell_of(enum tn_column_type type, struct tn_jval v, struct tn_
         break;
     }
     return cell;
+}
+
+bool tn_cell_eq(const struct tn_cell *a, const struct tn_cell *b)
+{
+    if (a->type != b->type) return false;
+    switch (a->type) {
+    case TN_CELL_int: return a->i == b->i;
+    case TN_CELL_real: return a->d == b->d;
+    case TN_CELL_text: return tn_str_eq(a->s, b->s);
+    default: return true;
+    }
 }
 
 static bool parse_int(struct tn_str text, int64_t *out)

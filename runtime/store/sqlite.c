@@ -234,6 +234,8 @@ static bool open_reading(struct tn_sqlite *s, struct tn_err *err)
     if (s->reading) return true;
     if (!tn_file_id(s->path, "-wal", &s->log_id)) s->log_id = (struct tn_file_id){0};
     if (!tn_db_open(&s->db, s->path, TN_DB_read, err)) return false;
+    s->db.damaged = s->damaged;
+    s->db.damaged_arg = s->damaged_arg;
     if (tn_db_check_ours(&s->db, err)) return s->reading = true;
     tn_db_close(&s->db);
     return false;
@@ -378,6 +380,8 @@ struct tn_store *tn_store_open(struct tn_loop *loop, const struct tn_store_optio
     s->path = tn_buf_take(&path, NULL);
     s->socket = tn_strdup(o->socket);
     s->holder = o->holder;
+    s->damaged = o->damaged;
+    s->damaged_arg = o->damaged_arg;
     tn_random(s->client, sizeof s->client);
     s->next_number = 1;
     s->tail = &s->head;
@@ -404,19 +408,29 @@ static void cancel_all(struct tn_sqlite *s)
     while (s->head) {
         struct tn_request *r = s->head;
         s->head = r->next;
+        if (!s->head) s->tail = &s->head; /* the callback may ask for more */
         answer_err(r, &err);
         request_free(r);
     }
 }
 
-static void close_store(struct tn_store *base)
+static void stop_store(struct tn_store *base)
 {
     struct tn_sqlite *s = tn_sqlite(base);
     tn_channel_free(s->channel);
     s->channel = NULL;
-    s->tail = &s->head;
-    cancel_all(s);
-    tn_answerer_close(s->answerer);
+    tn_timer_cancel(s->retry);
+    do {
+        cancel_all(s);
+        tn_answerer_stop(s->answerer);
+    } while (s->head || s->refused); /* what the callbacks asked for */
+}
+
+static void close_store(struct tn_store *base)
+{
+    struct tn_sqlite *s = tn_sqlite(base);
+    stop_store(base);
+    tn_answerer_free(s->answerer);
     tn_timer_free(s->retry);
     tn_timer_free(s->refuse);
     tn_sqlite_forget_decls(s);
@@ -518,24 +532,11 @@ static void stats(struct tn_store *base, tn_stats_fn done, void *arg)
 }
 
 static const struct tn_store_ops ops = {
+    .stop = stop_store,
     .close = close_store,
     .ready = is_ready,
     .decl = tn_sqlite_decl,
     .define = define,
-    .get = tn_sqlite_get,
-    .get_by_key = tn_sqlite_get_by_key,
-    .get_by_link = tn_sqlite_get_by_link,
-    .query = tn_sqlite_query,
-    .count = tn_sqlite_count,
-    .link_hashes = tn_sqlite_link_hashes,
-    .link = tn_sqlite_link,
-    .links = tn_sqlite_links,
-    .source_links = tn_sqlite_source_links,
-    .versions = tn_sqlite_versions,
-    .as_of = tn_sqlite_as_of,
-    .tail = tn_sqlite_tail,
-    .kv_get = tn_sqlite_kv_get,
-    .kv_list = tn_sqlite_kv_list,
     .read = tn_sqlite_read,
     .commit = commit,
     .pending = pending,

@@ -4,6 +4,7 @@
 #ifndef TN_STORE_SQLITE_H
 #define TN_STORE_SQLITE_H
 
+#include "store/at_once.h"
 #include "store/db.h"
 #include "store/driver.h"
 #include "store/shape.h"
@@ -27,6 +28,8 @@ struct tn_sqlite {
     uint64_t next_number;
     size_t bytes;
     struct tn_map decls; /* name to struct tn_shape */
+    tn_damaged_fn damaged;
+    void *damaged_arg;
     struct tn_answerer *answerer;
 };
 
@@ -41,10 +44,11 @@ sqlite3_stmt *tn_sqlite_sql(struct tn_sqlite *s, const char *sql, struct tn_err 
 /* Fills err after a step that gave neither a row nor the end. Returns false. */
 bool tn_sqlite_fail(struct tn_sqlite *s, sqlite3_stmt *st, struct tn_err *err);
 
-/* Answers read values, one slice in each turn (sqlite_answer.c). Closing it answers those that wait
- * with `cancelled`. */
+/* Answers read values, one slice a turn (sqlite_answer.c). */
 struct tn_answerer *tn_answerer_open(struct tn_sqlite *s);
-void tn_answerer_close(struct tn_answerer *a);
+/* Answers all that waits with kind cancelled. */
+void tn_answerer_stop(struct tn_answerer *a);
+void tn_answerer_free(struct tn_answerer *a); /* after stop */
 void tn_sqlite_read(struct tn_store *s, struct tn_read_call *call_give);
 
 /* The columns of a record, in this order, in every statement that reads one. */
@@ -77,6 +81,9 @@ bool tn_sqlite_link(struct tn_store *s, int64_t team, const struct tn_origin *so
                     struct tn_err *err);
 bool tn_sqlite_links(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
                      tn_link_fn fn, void *arg, struct tn_err *err);
+typedef bool (*tn_total_fn)(void *arg, const struct tn_total *total); /* false stops */
+bool tn_sqlite_totals(struct tn_store *s, int64_t team, const char *table, const struct tn_id *id,
+                      tn_total_fn fn, void *arg, struct tn_err *err);
 bool tn_sqlite_source_links(struct tn_store *s, int64_t team, const struct tn_origin *source,
                             struct tn_str after, size_t limit, tn_link_fn fn, void *arg,
                             struct tn_err *err);

@@ -106,6 +106,19 @@ static bool links(struct tn_answerer *a, struct tn_read *r, struct tn_question *
     return tn_sqlite_links(&a->s->base, r->team, q->name, &q->id, take_link, &to, err);
 }
 
+static bool take_total(void *arg, const struct tn_total *total)
+{
+    struct into *to = arg;
+    return tn_question_total(to->read, to->q, total);
+}
+
+static bool totals(struct tn_answerer *a, struct tn_read *r, struct tn_question *q,
+                   struct tn_err *err)
+{
+    struct into to = {r, q};
+    return tn_sqlite_totals(&a->s->base, r->team, q->name, &q->id, take_total, &to, err);
+}
+
 static bool query(struct tn_answerer *a, struct tn_read *r, struct tn_question *q,
                   struct tn_err *err)
 {
@@ -271,6 +284,7 @@ static const struct {
     [TN_QUESTION_key] = {key, true},
     [TN_QUESTION_link] = {link_to, true},
     [TN_QUESTION_links] = {links, false},
+    [TN_QUESTION_totals] = {totals, true},
     [TN_QUESTION_query] = {query, false},
     [TN_QUESTION_count] = {count, true},
     [TN_QUESTION_kv] = {kv, true},
@@ -319,13 +333,16 @@ static bool pauses(struct tn_answerer *a, struct tn_read_call *c)
     return true;
 }
 
-/* Answers questions until the slice is over. One transaction covers the slice, so that SQLite takes
- * its locks once; it ends with the slice, because later reads have to see later commits. */
-static bool go_on(struct tn_answerer *a, struct tn_read_call *c, int64_t until_us, struct tn_err *err)
+/* Answers questions until the slice is over. One transaction covers them (shared: that of the
+ * slice), so that SQLite takes its locks once; it ends with the slice, because later reads have to
+ * see later commits. */
+static bool go_on(struct tn_answerer *a, struct tn_read_call *c, bool shared, int64_t until_us,
+                  struct tn_err *err)
 {
     struct tn_read *r = c->read;
     size_t left = r->count - c->at;
-    bool apart = left <= 1 && (left == 0 || ways[r->questions[c->at].kind].one_statement);
+    bool apart =
+        shared || (left <= 1 && (left == 0 || ways[r->questions[c->at].kind].one_statement));
     if (!apart && !run(a->s, "BEGIN", err)) return false;
     bool ok = true;
     while (ok && c->at < r->count) {
@@ -333,7 +350,8 @@ static bool go_on(struct tn_answerer *a, struct tn_read_call *c, int64_t until_u
         if (!c->one_snapshot && (pauses(a, c) || tn_mono_us() >= until_us)) break;
     }
     struct tn_err ended;
-    if (apart || run(a->s, "COMMIT", &ended)) return ok;
+    /* After a damaged page a COMMIT says once more that it is damaged. */
+    if (apart || run(a->s, ok ? "COMMIT" : "ROLLBACK", &ended)) return ok;
     if (ok) *err = ended;
     return false;
 }
@@ -371,14 +389,17 @@ static void slice(void *arg)
     int64_t until_us = tn_mono_us() + TN_LIMIT_READ_MS * 1000;
     struct tn_err err;
     a->turn++;
+    /* Calls that waited together share a transaction; one alone does without where it can. */
+    bool shared = !a->random && a->head && a->head->next && run(a->s, "BEGIN", &err);
     for (struct tn_read_call *c; (c = next(a));) {
-        bool ok = c->call.cancelled || go_on(a, c, until_us, &err);
+        bool ok = c->call.cancelled || go_on(a, c, shared, until_us, &err);
         if (!ok || c->call.cancelled || c->at == c->read->count) {
             take_out(a, c);
             tn_read_answer(c, ok ? NULL : &err);
         }
         if (tn_mono_us() >= until_us) break;
     }
+    if (shared) (void)run(a->s, "COMMIT", &err); /* a read that failed may have ended it */
     arm(a);
 }
 
@@ -418,7 +439,7 @@ struct tn_answerer *tn_answerer_open(struct tn_sqlite *s)
     return a;
 }
 
-void tn_answerer_close(struct tn_answerer *a)
+void tn_answerer_stop(struct tn_answerer *a)
 {
     struct tn_err err;
     tn_fail(&err, TN_E_cancelled, "the store was closed");
@@ -427,6 +448,10 @@ void tn_answerer_close(struct tn_answerer *a)
         take_out(a, c);
         tn_read_answer(c, &err);
     }
+}
+
+void tn_answerer_free(struct tn_answerer *a)
+{
     tn_timer_free(a->timer);
     tn_buf_clear(&a->hold);
     tn_free(a);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tn_store_query (at_once.h) in SQL.  Every statement names the team; values are always bound.
+/* tn_sqlite_query (sqlite.h) in SQL.  Every statement names the team; values are always bound.
  * A cursor holds the sort values and n of the last row, so a page begins with a seek however deep
  * it lies.  NULLs sort first, and a range condition does not see them: a page that may cross from
  * values to NULLs is read in two phases. */
@@ -9,6 +9,17 @@
 #include "store/shape.h"
 #include "store/sqlite.h"
 #include "store/wire.h"
+
+void tn_page_init(struct tn_page *page)
+{
+    *page = (struct tn_page){.total = -1};
+    tn_buf_init(&page->next, 16 * TN_KIB);
+}
+
+void tn_page_clear(struct tn_page *page)
+{
+    tn_buf_clear(&page->next);
+}
 
 enum {
     BINDS_MAX = 1200,

@@ -186,6 +186,26 @@ bool tn_sqlite_tally(struct tn_sqlite *s, const char *what, int64_t team, const 
     return true;
 }
 
+bool tn_sqlite_totals(struct tn_store *base, int64_t team, const char *table,
+                      const struct tn_id *id, tn_total_fn fn, void *arg, struct tn_err *err)
+{
+    struct tn_sqlite *s = tn_sqlite(base);
+    struct tn_shape *d = tn_sqlite_decl(base, table, err);
+    sqlite3_stmt *st = tn_sqlite_sql(s,
+                                     "SELECT name, value FROM tn_total WHERE tbl = ?1 AND "
+                                     "team = ?2 AND id = ?3",
+                                     err);
+    if (!st || !d) return false;
+    sqlite3_bind_int64(st, 1, d->no);
+    sqlite3_bind_int64(st, 2, team);
+    tn_bind_id(st, 3, id);
+    bool ok = true, more = true;
+    while (more && tn_db_row(&s->db, st, "reading", &ok, err))
+        more = fn(arg, &(struct tn_total){tn_column_str(st, 0), sqlite3_column_int64(st, 1)});
+    sqlite3_reset(st);
+    return ok;
+}
+
 bool tn_sqlite_count(struct tn_store *base, int64_t team, const char *table, int64_t *count,
                      struct tn_err *err)
 {

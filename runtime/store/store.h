@@ -48,21 +48,35 @@ enum {
 
 /* ------------------------------------------------------------------ opening */
 
+#define TN_DAMAGED_UNKNOWN "(unknown)"
+enum { TN_DAMAGED_NAME = 128 }; /* of the longest, with its end */
+/* A statement met a damaged page: of `table` ("items"; "items or tn_link" when the statement reads
+ * both; TN_DAMAGED_UNKNOWN when nobody can tell).  Called for each such statement, in the loop's
+ * thread. */
+typedef void (*tn_damaged_fn)(void *arg, const char *table);
+
 struct tn_store_options {
     const char *dir;              /* the data folder */
     const char *socket;           /* the store process's socket; NULL: read only, no commits */
     struct tn_id holder;          /* who claims queue entries: a new id for each start of a
                                      worker */
     struct tn_log *log;           /* may be NULL */
-    const struct tn_clock *clock; /* key-values expire by it; NULL: the real one; must outlive
-                                     the store */
+    const struct tn_clock *clock; /* key-values expire by it; NULL: the real one; outlives it */
+    tn_damaged_fn damaged;        /* may be NULL */
+    void *damaged_arg;
 };
 /* Connects in the background, and again whenever the store process was replaced. Requests without
  * an answer are then sent again; none is done twice. A read-only store needs a sound database (else
  * kind not_found, corrupt, too_new). */
 TN_MUST_CHECK struct tn_store *tn_store_open(struct tn_loop *loop, const struct tn_store_options *o,
                                              struct tn_err *err);
-void tn_store_close(struct tn_store *store);        /* NULL does nothing */
+/* Answers all that waits, reads and commits, with kind cancelled before it returns (that alone may
+ * call back inside the call), and sends nothing more: a commit that was sent may be durable all the
+ * same.  For an owner that closes what the callbacks use before it closes the store.  NULL does
+ * nothing. */
+void tn_store_stop(struct tn_store *store);
+/* Stops, and frees.  NULL does nothing. */
+void tn_store_close(struct tn_store *store);
 int64_t tn_store_now(const struct tn_store *store); /* by its clock */
 /* Can it be read, and is the store process connected (or the store read-only)? */
 bool tn_store_ready(const struct tn_store *store);
@@ -81,15 +95,21 @@ enum tn_column_type {
     TN_COLUMN_time
 };
 
-/* A member of the JSON body. An indexed column is a real column of the table that queries filter
- * and sort by. A kept column is the same without an index, for tables that stay small within a team
- * (a query that would read too much is refused). A column that is only shown appears in the table's
- * view. If the member has another type than declared, the column is null; the body keeps the value
- * exactly. */
+/* A member of the JSON body.  An indexed column is a real column that queries filter and sort by. A
+ * kept one is the same without an index, for tables that stay small within a team (a query that
+ * would read too much is refused). A column that is only shown appears in the table's view. A value
+ * of another type than declared is null in the column; the body keeps it exactly.
+ * TN_USE_unique is or-ed to any of them: no two records of a team have the same value, but any
+ * number of them have none. */
 struct tn_column {
     const char *name; /* [A-Za-z_][A-Za-z0-9_]*; not id team version hash created updated body n */
     enum tn_column_type type;
-    enum tn_column_use { TN_USE_shown, TN_USE_indexed, TN_USE_kept } use; /* or false, true */
+    enum tn_column_use {
+        TN_USE_shown,
+        TN_USE_indexed,
+        TN_USE_kept,
+        TN_USE_unique = 4
+    } use; /* or false, true */
 };
 struct tn_table {
     const char *name; /* [a-z][a-z0-9_]*, up to TN_STORE_NAME_MAX */
@@ -103,9 +123,10 @@ struct tn_table {
 };
 /* done is called with NULL for success. */
 typedef void (*tn_store_done_fn)(void *arg, const struct tn_err *err);
-/* Creates the table, or changes the stored one to this declaration; does nothing if they are the
- * same. Reads and writes continue meanwhile; a new index is used as soon as it is complete. Copies
- * the declaration. */
+/* Creates the table, or changes the stored one to this declaration; does nothing when it is the
+ * same. Reads and writes go on meanwhile; a new index is used as soon as it is complete. Copies the
+ * declaration.  Kind conflict: two records cannot both be in the table as declared; the text names
+ * them and the value, and the stored table stays as it is. */
 void tn_store_define(struct tn_store *store, const struct tn_table *table, tn_store_done_fn done,
                      void *arg);
 
@@ -182,6 +203,15 @@ struct tn_link {
     struct tn_str agreed; /* the body on which both sides last agreed */
 };
 
+/* ------------------------------------------------------------------ totals */
+
+/* A number that stands on a record and belongs to no version of it, as how many of its runs failed
+ * (tn_commit_totals). It goes with the record. */
+struct tn_total {
+    struct tn_str name;
+    int64_t value;
+};
+
 /* ------------------------------------------------------------------ history */
 
 struct tn_version {
@@ -243,12 +273,13 @@ struct tn_committed {
     size_t count;
     int64_t at_ms; /* the time written into the records */
 };
-/* One of done and err is NULL. Kinds of err: key_taken and conflict (the text says which operation
- * and why; field is its number from 0, "2"), invalid, not_found (no such table), too_large,
- * disk_full, io (both: nothing was acknowledged), overloaded, unavailable, corrupt, cancelled. */
-/* Details of key_taken: {"key": {column: value, ...}, "holder": id of the record that has the key,
- * "externalId": the external id of that record in the same source (only for upserts, if any)}; long
- * values are cut. Details of a conflict of versions: {"basedOn": 3, "version": 5}. */
+/* One of done and err is NULL.  err kinds: key_taken and conflict (text says which operation and
+ * why; field is its number from 0, "2"), invalid, not_found (no such table), too_large, disk_full,
+ * io (both: nothing was acknowledged), overloaded, unavailable, corrupt, cancelled. */
+/* Details of key_taken: {"key": {column: value, ...}, "holder": id of the record that has the key
+ * (or the value of a unique column),
+ * "externalId": the external id of that record in the same source (upserts only, if any)}; long
+ * values are cut.  Of a conflict of versions: {"basedOn": 3, "version": 5}. */
 typedef void (*tn_commit_fn)(void *arg, const struct tn_committed *done, const struct tn_err *err);
 /* A request under way.  Its owner may cancel it until done was called, and inside done, so an owner
  * that is freed cancels what it has under way.  done is then not called any more. */
@@ -323,7 +354,9 @@ enum tn_retain {
     TN_RETAIN_answers, /* answers to commits that nobody fetched */
     TN_RETAIN_runs,    /* rows of table run, except runs under way */
     TN_RETAIN_audit,
-    TN_RETAIN_inbound, /* events from outside, except those not worked off */
+    TN_RETAIN_inbound,    /* but none that is not worked off */
+    TN_RETAIN_plans,      /* but none whose run is under way */
+    TN_RETAIN_quarantine, /* records that somebody gave up; open ones stay for ever */
     TN_RETAIN_KINDS
 };
 const char *tn_retain_name(enum tn_retain what); /* "runs" */

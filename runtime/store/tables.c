@@ -33,8 +33,9 @@ static const struct tn_column plan[] = {KEPT("state"), KEPT("action")};
 static const struct tn_column generation[] = {TEXT("unit"), TEXT("generation"), TEXT("status"),
                                               TIME("loaded_at"), SHOW("actor")};
 static const struct tn_column setting[] = {TEXT("name"), SHOW("value")};
-static const struct tn_column audit[] = {KEPT_TIME("at"), TEXT("actor"), KEPT("action"),
-                                         TEXT("object"), SHOW("detail")};
+static const struct tn_column audit[] = {KEPT_TIME("at"), TEXT("actor"),      KEPT("action"),
+                                         TEXT("object"),  SHOW("actor_kind"), SHOW("actor_id"),
+                                         SHOW("request"), SHOW("address"),    SHOW("detail")};
 static const struct tn_column subscription[] = {KEPT("kind"), KEPT("status"), SHOW("url")};
 static const struct tn_column delivery[] = {TEXT("subscription"), TEXT("status"), INT("event"),
                                             TIME("at"), SHOW("code")};

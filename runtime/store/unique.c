@@ -8,19 +8,28 @@
 
 enum { ROUNDS_MAX = 16, VALUE_SHOWN = 60 };
 
-/* A record that waits for its key. */
+/* One of the keys that a record waits for. */
+struct tn_claim {
+    struct tn_want *want;
+    const struct tn_shape_key *key;
+    struct tn_claim *same, **same_last; /* claims of the same bytes; the last: of the first alone */
+    struct tn_str bytes;
+    struct tn_str old; /* what it had before op, and gets again if op is left out; n 0: none */
+};
+
+/* A record that waits for its keys. */
 struct tn_want {
-    struct tn_want *next, *same_key, **same_key_last; /* the last: of the first one only */
+    struct tn_want *next;
     struct tn_wtable *t;
     int64_t n, team;
     size_t op;
-    bool over;  /* the record was given another key since, or was deleted */
-    bool fresh; /* op made the record */
-    struct tn_str key;
-    struct tn_str
-        old_key; /* the key that it had before op, and gets again if op is left out; n 0: none */
+    bool over;     /* the record was given another key since, or was deleted */
+    bool fresh;    /* op made the record */
+    uint64_t bare; /* columns that are null until the end; a bit for each real one */
     bool upsert;
     struct tn_by by;
+    size_t claim_count;
+    struct tn_claim *claims;
 };
 
 void tn_unique_begin(struct tn_writer *w)
@@ -71,14 +80,6 @@ void tn_unique_free(struct tn_writer *w)
 
 /* ------------------------------------------------------------------ keys as bytes */
 
-static size_t real_of(const struct tn_wtable *t, size_t key)
-{
-    const struct tn_shape *d = t->decl;
-    size_t i = 0;
-    while (d->table.columns[d->real[i]].name != d->table.key[key]) i++;
-    return i;
-}
-
 static size_t put_bytes(char *to, const void *from, size_t n)
 {
     if (n) memcpy(to, from, n);
@@ -98,31 +99,37 @@ static size_t put_cell(char *to, const struct tn_cell *cell)
     return at + put_bytes(to + at, from, n);
 }
 
-/* n 0: the record lacks a part of the key, so no rule about keys concerns it. Cannot fail. */
+/* n 0: the record lacks a part of the key, so this key does not concern it. Cannot fail. */
 static struct tn_str key_of(struct tn_writer *w, const struct tn_wtable *t, int64_t team,
-                            const struct tn_cell *cells)
+                            const struct tn_shape_key *key, const struct tn_cell *cells)
 {
-    size_t room = sizeof t->decl->no + sizeof team, at = 0;
-    bool whole = t->decl->key_count > 0;
-    for (size_t i = 0; i < t->decl->key_count; i++) {
-        const struct tn_cell *cell = &cells[real_of(t, i)];
-        whole = whole && cell->type != TN_CELL_null;
+    size_t no = (size_t)(key - t->decl->keys), at = 0;
+    size_t room = sizeof t->decl->no + sizeof team + sizeof no;
+    for (size_t i = 0; i < key->n; i++) {
+        const struct tn_cell *cell = &cells[key->real[i]];
+        if (cell->type == TN_CELL_null) return (struct tn_str){"", 0};
         room += sizeof cell->type + 2 * sizeof(size_t) + sizeof cell->d + cell->s.n;
     }
-    if (!whole) return (struct tn_str){"", 0};
-    char *key = tn_arena_alloc(&w->unique->arena, room);
-    at += put_bytes(key + at, &t->decl->no, sizeof t->decl->no);
-    at += put_bytes(key + at, &team, sizeof team);
-    for (size_t i = 0; i < t->decl->key_count; i++) at += put_cell(key + at, &cells[real_of(t, i)]);
-    return (struct tn_str){key, at};
+    char *bytes = tn_arena_alloc(&w->unique->arena, room);
+    at += put_bytes(bytes + at, &t->decl->no, sizeof t->decl->no);
+    at += put_bytes(bytes + at, &team, sizeof team);
+    at += put_bytes(bytes + at, &no, sizeof no);
+    for (size_t i = 0; i < key->n; i++) at += put_cell(bytes + at, &cells[key->real[i]]);
+    return (struct tn_str){bytes, at};
 }
 
-void tn_cells_without_key(const struct tn_wtable *t, const struct tn_cell *cells,
-                          struct tn_cell out[TN_STORE_COLUMNS_MAX])
+static uint64_t columns_of(const struct tn_shape_key *key)
 {
-    memcpy(out, cells, t->decl->real_count * sizeof *out);
-    for (size_t i = 0; i < t->decl->key_count; i++)
-        out[real_of(t, i)] = (struct tn_cell){.type = TN_CELL_null};
+    uint64_t columns = 0;
+    for (size_t i = 0; i < key->n; i++) columns |= UINT64_C(1) << key->real[i];
+    return columns;
+}
+
+void tn_cells_without(const struct tn_wtable *t, const struct tn_cell *cells, uint64_t columns,
+                      struct tn_cell out[TN_STORE_COLUMNS_MAX])
+{
+    static const struct tn_cell none = {.type = TN_CELL_null};
+    for (size_t i = 0; i < t->decl->real_count; i++) out[i] = columns >> i & 1 ? none : cells[i];
 }
 
 struct record_name {
@@ -141,8 +148,50 @@ static struct tn_want *want_of(struct tn_writer *w, const struct tn_wtable *t, i
     return want && !want->over ? want : NULL;
 }
 
-static void wait_for(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
-                     struct tn_str key, struct tn_str old_key, bool fresh, const struct tn_by *by)
+/* Does a record with these cells want a whole key that has one of these columns? */
+static bool wants_any(const struct tn_wtable *t, const struct tn_cell *cells, uint64_t columns)
+{
+    for (size_t k = 0; k < t->decl->n_keys; k++) {
+        const struct tn_shape_key *key = &t->decl->keys[k];
+        size_t i = 0;
+        if (!(columns_of(key) & columns)) continue;
+        while (i < key->n && cells[key->real[i]].type != TN_CELL_null) i++;
+        if (i == key->n) return true;
+    }
+    return false;
+}
+
+static void enter_claim(struct tn_unique *c, struct tn_claim *claim)
+{
+    struct tn_claim *first = tn_map_get(&c->by_key, claim->bytes);
+    if (!first) {
+        tn_map_put(&c->by_key, claim->bytes, claim);
+        first = claim;
+    } else {
+        *first->same_last = claim;
+    }
+    first->same_last = &claim->same;
+}
+
+/* had: the cells of a record that has the keys of these until now; NULL: it has none. */
+static void add_claims(struct tn_writer *w, struct tn_want *want, const struct tn_cell *cells,
+                       const struct tn_cell *had)
+{
+    const struct tn_shape *d = want->t->decl;
+    want->claims = tn_arena_alloc(&w->unique->arena, d->n_keys * sizeof *want->claims);
+    for (size_t k = 0; k < d->n_keys; k++) {
+        struct tn_claim *claim = &want->claims[want->claim_count];
+        if (!(columns_of(&d->keys[k]) & want->bare)) continue;
+        *claim = (struct tn_claim){.want = want, .key = &d->keys[k]};
+        claim->bytes = key_of(w, want->t, want->team, claim->key, cells);
+        if (had) claim->old = key_of(w, want->t, want->team, claim->key, had);
+        if (claim->bytes.n) enter_claim(w->unique, claim);
+        want->claim_count++;
+    }
+}
+
+static struct tn_want *wait_for(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
+                                uint64_t bare, bool fresh, const struct tn_by *by)
 {
     struct tn_unique *c = w->unique;
     struct tn_want *want = tn_arena_alloc(&c->arena, sizeof *want);
@@ -152,21 +201,13 @@ static void wait_for(struct tn_writer *w, struct tn_wtable *t, const struct tn_r
                              .team = r->team,
                              .op = w->op,
                              .fresh = fresh,
-                             .key = key,
-                             .old_key = old_key,
+                             .bare = bare,
                              .upsert = by != NULL};
     if (by) want->by = *by;
     *c->last = want;
     c->last = &want->next;
     tn_map_put(&c->by_record, name_of(&name, t, r->n), want);
-    struct tn_want *first = tn_map_get(&c->by_key, key);
-    if (!first) {
-        tn_map_put(&c->by_key, key, want);
-        first = want;
-    } else {
-        *first->same_key_last = want;
-    }
-    first->same_key_last = &want->same_key;
+    return want;
 }
 
 /* ------------------------------------------------------------------ writing */
@@ -175,19 +216,28 @@ enum tn_step tn_unique_create(struct tn_writer *w, struct tn_wtable *t, struct t
                               const struct tn_cell *cells, const struct tn_by *by,
                               struct tn_err *err)
 {
-    static const struct tn_str none = {"", 0};
     struct tn_cell bare[TN_STORE_COLUMNS_MAX];
+    uint64_t all = t->decl->in_keys;
     if (!tn_unique_waits(w)) {
         enum tn_step step = tn_rec_create(w, t, r, cells, err);
         if (step != TN_STEP_refused) return step;
+        if (!tn_writer_savepoint(w, err)) return TN_STEP_broken;
         tn_unique_begin(w);
     }
-    struct tn_str key = key_of(w, t, r->team, cells);
-    if (!key.n) return tn_rec_create(w, t, r, cells, err);
-    tn_cells_without_key(t, cells, bare);
+    if (!wants_any(t, cells, all)) return tn_rec_create(w, t, r, cells, err);
+    tn_cells_without(t, cells, all, bare);
     enum tn_step step = tn_rec_create(w, t, r, bare, err);
-    if (step == TN_STEP_ok) wait_for(w, t, r, key, none, true, by);
+    if (step == TN_STEP_ok) add_claims(w, wait_for(w, t, r, all, true, by), cells, NULL);
     return step;
+}
+
+static uint64_t changed_columns(const struct tn_shape *d, const struct tn_cell *a,
+                                const struct tn_cell *b)
+{
+    uint64_t columns = 0;
+    for (size_t i = 0; i < d->real_count; i++)
+        if (d->in_keys >> i & 1 && !tn_cell_eq(&a[i], &b[i])) columns |= UINT64_C(1) << i;
+    return columns;
 }
 
 static enum tn_step change_waiting(struct tn_writer *w, struct tn_wtable *t,
@@ -195,18 +245,18 @@ static enum tn_step change_waiting(struct tn_writer *w, struct tn_wtable *t,
                                    const struct tn_cell *cells, const struct tn_by *by,
                                    struct tn_err *err)
 {
-    static const struct tn_str none = {"", 0};
     struct tn_cell then[TN_STORE_COLUMNS_MAX], bare[TN_STORE_COLUMNS_MAX];
     struct tn_want *before = want_of(w, t, r->n);
     if (!tn_wtable_cells(w, t, old->body, then, err)) return TN_STEP_broken;
-    struct tn_str key = key_of(w, t, r->team, cells), had = key_of(w, t, r->team, then);
-    bool same = key.n && tn_str_eq(key, had);
-    tn_cells_without_key(t, cells, bare);
-    if (before && same) return tn_rec_change(w, t, old, r, bare, err);
+    uint64_t changed = changed_columns(t->decl, cells, then);
+    uint64_t all = changed | (before ? before->bare : 0);
+    tn_cells_without(t, cells, all, bare);
+    if (before && !changed) return tn_rec_change(w, t, old, r, bare, err);
     if (before) before->over = true;
-    if (same || !key.n) return tn_rec_change(w, t, old, r, cells, err);
+    if (!wants_any(t, cells, all)) return tn_rec_change(w, t, old, r, cells, err);
     enum tn_step step = tn_rec_change(w, t, old, r, bare, err);
-    if (step == TN_STEP_ok) wait_for(w, t, r, key, before ? none : had, false, by);
+    if (step == TN_STEP_ok)
+        add_claims(w, wait_for(w, t, r, all, false, by), cells, before ? NULL : then);
     return step;
 }
 
@@ -217,6 +267,7 @@ enum tn_step tn_unique_change(struct tn_writer *w, struct tn_wtable *t, const st
     if (!tn_unique_waits(w)) {
         enum tn_step step = tn_rec_change(w, t, old, r, cells, err);
         if (step != TN_STEP_refused) return step;
+        if (!tn_writer_savepoint(w, err)) return TN_STEP_broken;
         tn_unique_begin(w);
     }
     return change_waiting(w, t, old, r, cells, by, err);
@@ -226,22 +277,25 @@ bool tn_unique_keep(struct tn_writer *w, struct tn_wtable *t, const struct tn_re
                     const struct tn_cell *cells, struct tn_err *err)
 {
     struct tn_cell bare[TN_STORE_COLUMNS_MAX];
-    bool taken, waits = tn_unique_waits(w) && want_of(w, t, r->n);
-    if (waits) tn_cells_without_key(t, cells, bare);
-    return tn_wtable_update(w, t, r, waits ? bare : cells, &taken, err);
+    struct tn_want *want = tn_unique_waits(w) ? want_of(w, t, r->n) : NULL;
+    bool taken;
+    if (want) tn_cells_without(t, cells, want->bare, bare);
+    return tn_wtable_update(w, t, r, want ? bare : cells, &taken, err);
 }
 
 int tn_unique_adoptable(struct tn_writer *w, struct tn_wtable *t, const struct tn_wsource *source,
                         const struct tn_cell *cells, struct tn_rec *r, struct tn_err *err)
 {
-    int there = tn_rec_find_key(w, t, source->team, cells, r, err);
+    const struct tn_shape_key *key = t->decl->keys;
+    if (!t->decl->key_count) return 0;
+    int there = tn_rec_find_key(w, t, source->team, key, cells, r, err);
     bool free = there > 0 && !tn_link_of_source(r->links, source->no).n;
     if (there < 0 || free || !tn_unique_waits(w)) return there < 0 ? -1 : free;
-    struct tn_str key = key_of(w, t, source->team, cells);
-    struct tn_want *want = key.n ? tn_map_get(&w->unique->by_key, key) : NULL;
-    for (; want && !free; want = want->same_key) {
-        if (want->over) continue;
-        if ((there = tn_rec_find_n(w, t, want->n, r, err)) < 0) return -1;
+    struct tn_str bytes = key_of(w, t, source->team, key, cells);
+    struct tn_claim *claim = bytes.n ? tn_map_get(&w->unique->by_key, bytes) : NULL;
+    for (; claim && !free; claim = claim->same) {
+        if (claim->want->over) continue;
+        if ((there = tn_rec_find_n(w, t, claim->want->n, r, err)) < 0) return -1;
         free = there && !tn_link_of_source(r->links, source->no).n;
     }
     return free;
@@ -325,24 +379,32 @@ static void add_value(struct tn_buf *b, enum tn_column_type type, const struct t
     }
 }
 
-static void each_part(const struct tn_wtable *t, const struct tn_cell *cells, struct tn_buf *text,
-                      struct tn_jw *detail)
+/* detail: NULL, or a writer in an object, which gets the same as members. */
+static void each_part(const struct tn_shape *d, const struct tn_shape_key *key,
+                      const struct tn_cell *cells, struct tn_buf *text, struct tn_jw *detail)
 {
     struct tn_buf value;
     tn_buf_init(&value, 1000);
-    for (size_t i = 0; i < t->decl->key_count; i++) {
-        const struct tn_column *column = &t->decl->table.columns[t->decl->real[real_of(t, i)]];
+    for (size_t i = 0; i < key->n; i++) {
+        const struct tn_column *column = tn_shape_real(d, key->real[i]);
         tn_buf_reset(&value);
-        add_value(&value, column->type, &cells[real_of(t, i)]);
+        add_value(&value, column->type, &cells[key->real[i]]);
         tn_buf_addf(text, "%s%s '%.*s'", i ? ", " : "", column->name, TN_FMT(tn_buf_str(&value)));
-        tn_jw_kstr(detail, column->name, tn_buf_str(&value));
+        if (detail) tn_jw_kstr(detail, column->name, tn_buf_str(&value));
     }
     tn_buf_clear(&value);
 }
 
+void tn_key_text(const struct tn_shape *d, const struct tn_shape_key *key,
+                 const struct tn_cell *cells, struct tn_buf *out)
+{
+    each_part(d, key, cells, out, NULL);
+}
+
 /* source 0: no source is concerned. */
-static void describe(struct tn_writer *w, const struct tn_wtable *t, const struct tn_cell *cells,
-                     const struct tn_rec *holder, int64_t source, struct tn_err *err)
+static void describe(struct tn_writer *w, const struct tn_wtable *t, const struct tn_shape_key *key,
+                     const struct tn_cell *cells, const struct tn_rec *holder, int64_t source,
+                     struct tn_err *err)
 {
     const struct tn_table *d = &t->decl->table;
     struct tn_str known = source ? tn_link_of_source(holder->links, source) : TN_STR("");
@@ -358,7 +420,7 @@ static void describe(struct tn_writer *w, const struct tn_wtable *t, const struc
     tn_jw_key(&jw, TN_STR("key"));
     tn_jw_object(&jw);
     tn_buf_adds(&text, "key ");
-    each_part(t, cells, &text, &jw);
+    each_part(t->decl, key, cells, &text, &jw);
     tn_jw_end(&jw);
     tn_jw_kz(&jw, "holder", id);
     if (known.n) tn_jw_kstr(&jw, "externalId", shown(known, VALUE_SHOWN));
@@ -405,7 +467,8 @@ static bool is_left_out(const struct tn_unique *c, const struct tn_want *want)
     return is_judged(c, want) && c->verdicts[want->op]->left_out;
 }
 
-static bool leave_out(struct tn_writer *w, const struct tn_want *want, const struct tn_rec *holder,
+static bool leave_out(struct tn_writer *w, const struct tn_want *want,
+                      const struct tn_shape_key *key, const struct tn_rec *holder,
                       struct tn_err *err)
 {
     struct tn_cell cells[TN_STORE_COLUMNS_MAX];
@@ -415,9 +478,30 @@ static bool leave_out(struct tn_writer *w, const struct tn_want *want, const str
         return false;
     struct tn_verdict *v = judge(w->unique, want->op);
     v->left_out = true;
-    describe(w, want->t, cells, holder, want->by.source, &v->why);
-    v->adoptable =
-        want->fresh && !want->by.adopt && tn_link_of_source(holder->links, want->by.source).n > 0;
+    describe(w, want->t, key, cells, holder, want->by.source, &v->why);
+    v->adoptable = key->main && want->fresh && !want->by.adopt &&
+                   tn_link_of_source(holder->links, want->by.source).n > 0;
+    return true;
+}
+
+/* Leaves out those that want what this record keeps, and adds each that is new to the list. */
+static bool leave_out_after(struct tn_writer *w, const struct tn_want *want, struct tn_buf *todo,
+                            struct tn_err *err)
+{
+    struct tn_unique *c = w->unique;
+    struct tn_rec keeper;
+    if (tn_rec_find_n(w, want->t, want->n, &keeper, err) <= 0) return false;
+    for (size_t i = 0; i < want->claim_count; i++) {
+        struct tn_str old = want->claims[i].old;
+        struct tn_claim *claim = old.n ? tn_map_get(&c->by_key, old) : NULL;
+        for (; claim; claim = claim->same) {
+            struct tn_want *other = claim->want;
+            if (other == want || other->over || !other->upsert || is_left_out(c, other)) continue;
+            bool judged = is_judged(c, other);
+            if (!leave_out(w, other, claim->key, &keeper, err)) return false;
+            if (!judged) tn_buf_add(todo, &other, sizeof other);
+        }
+    }
     return true;
 }
 
@@ -425,28 +509,19 @@ static bool leave_out(struct tn_writer *w, const struct tn_want *want, const str
  * have it.  The next round would find that too, but only one link of a chain at a time.  The next
  * round decides where it may see another state: after an upsert that was to adopt a record, and
  * where the commit speaks of the external id more than once. */
-static bool leave_out_all(struct tn_writer *w, struct tn_want *want, const struct tn_rec *holder,
-                          struct tn_err *err)
+static bool leave_out_all(struct tn_writer *w, struct tn_want *want, const struct tn_shape_key *key,
+                          const struct tn_rec *holder, struct tn_err *err)
 {
     struct tn_unique *c = w->unique;
     struct tn_buf todo;
     bool ok = true;
     tn_buf_init(&todo, TN_LIMIT_COMMIT);
     bool judged = is_judged(c, want);
-    if (!leave_out(w, want, holder, err)) return false;
+    if (!leave_out(w, want, key, holder, err)) return false;
     if (!judged) tn_buf_add(&todo, &want, sizeof want);
     for (size_t at = 0; ok && at < todo.n; at += sizeof want) {
-        struct tn_rec keeper;
         memcpy(&want, todo.p + at, sizeof want);
-        if (!want->old_key.n || !is_present_once(c, &want->by)) continue;
-        if (tn_rec_find_n(w, want->t, want->n, &keeper, err) <= 0) ok = false;
-        struct tn_want *other = tn_map_get(&c->by_key, want->old_key);
-        for (; ok && other; other = other->same_key) {
-            if (other->over || !other->upsert || is_left_out(c, other)) continue;
-            judged = is_judged(c, other);
-            ok = leave_out(w, other, &keeper, err);
-            if (!judged) tn_buf_add(&todo, &other, sizeof other);
-        }
+        if (is_present_once(c, &want->by)) ok = leave_out_after(w, want, &todo, err);
     }
     ok = ok && tn_buf_ok(&todo, "the list of upserts to leave out", err);
     tn_buf_clear(&todo);
@@ -455,9 +530,11 @@ static bool leave_out_all(struct tn_writer *w, struct tn_want *want, const struc
 
 /* May the upsert that made this record adopt the holder instead?  Whether the source still has the
  * holder's external id is known from the second time on. */
-static bool adopts(struct tn_unique *c, const struct tn_want *want, struct tn_str known)
+static bool adopts(struct tn_unique *c, const struct tn_want *want, const struct tn_shape_key *key,
+                   struct tn_str known)
 {
-    if (!want->fresh || !want->by.adopt || !known.n || c->round >= ROUNDS_MAX) return false;
+    if (!key->main || !want->fresh || !want->by.adopt || !known.n || c->round >= ROUNDS_MAX)
+        return false;
     return c->round == 0 || !is_present(c, want->by.source, known);
 }
 
@@ -465,21 +542,22 @@ static enum tn_step lose(struct tn_writer *w, struct tn_want *want, const struct
                          struct tn_err *err)
 {
     struct tn_unique *c = w->unique;
+    const struct tn_shape_key *key;
     struct tn_rec holder;
-    int there = tn_rec_find_key(w, want->t, want->team, cells, &holder, err);
+    int there = tn_rec_find_holder(w, want->t, want->team, want->n, cells, &key, &holder, err);
     if (there < 0) return TN_STEP_broken;
     if (!there) {
         tn_fail(err, TN_E_internal, "nobody has a key that is taken");
         return TN_STEP_refused;
     }
     if (!want->upsert) {
-        describe(w, want->t, cells, &holder, 0, err);
+        describe(w, want->t, key, cells, &holder, 0, err);
         tn_fail_in(err, "operation %zu", want->op);
         tn_fail_field(err, "%zu", want->op);
         return TN_STEP_refused;
     }
     struct tn_str known = tn_link_of_source(holder.links, want->by.source);
-    if (!adopts(c, want, known)) return tn_step_of(leave_out_all(w, want, &holder, err));
+    if (!adopts(c, want, key, known)) return tn_step_of(leave_out_all(w, want, key, &holder, err));
     if (c->round == 0) return TN_STEP_ok; /* the next round knows */
     struct tn_verdict *v = judge(c, want->op);
     v->n = holder.n;

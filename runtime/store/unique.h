@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* unique.h - for store/ only: lets a commit write keys that another record still has.
+/* unique.h - for store/ alone: lets a commit write keys that another record still has.
+ * A key is what has to be unique: the key of the table, or the value of a unique column.
  * SQLite checks a unique key at once, but a commit is judged by its end: two records may exchange
  * their keys.  The first clash of a commit therefore begins a wait: from then on a record that gets
  * another key is written without it, and the end of the commit gives each its own, in the order of
@@ -25,7 +26,7 @@ struct tn_unique {
     int round;
     struct tn_arena arena, kept; /* of this round; of the whole commit */
     struct tn_want *first, **last;
-    struct tn_map by_record, by_key; /* to struct tn_want */
+    struct tn_map by_record, by_key; /* to struct tn_want; to struct tn_claim */
     struct tn_map present;
     struct tn_verdict **verdicts; /* by operation */
     size_t verdict_count;
@@ -52,8 +53,8 @@ enum tn_step tn_unique_change(struct tn_writer *w, struct tn_wtable *t, const st
 /* Writes a row whose body stays as it is (its links change). */
 bool tn_unique_keep(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                     const struct tn_cell *cells, struct tn_err *err);
-/* Finds a record for which the source has no external id: the first that waits for the key, else
- * the one that has it. Returns 1, 0, -1 as tn_rec_find does. */
+/* Finds a record for which the source has no external id: the one that has the table's key, else
+ * the first that waits for it. Returns 1, 0, -1 as tn_rec_find does. */
 int tn_unique_adoptable(struct tn_writer *w, struct tn_wtable *t, const struct tn_wsource *source,
                         const struct tn_cell *cells, struct tn_rec *r, struct tn_err *err);
 /* The record is removed: it wants no key any more. */
@@ -73,8 +74,12 @@ struct tn_verdict {
 const struct tn_verdict *tn_unique_verdict(const struct tn_writer *w);
 /* Notes that the source has this external id, because the commit names it. */
 void tn_unique_present(struct tn_writer *w, int64_t source, struct tn_str external_id);
-void tn_cells_without_key(const struct tn_wtable *t, const struct tn_cell *cells,
-                          struct tn_cell out[TN_STORE_COLUMNS_MAX]);
+/* Copies the cells, with null in these columns (a bit for each real one). */
+void tn_cells_without(const struct tn_wtable *t, const struct tn_cell *cells, uint64_t columns,
+                      struct tn_cell out[TN_STORE_COLUMNS_MAX]);
+/* Writes a key for people: "partNumber 'A1', organizationCode 'V1'"; long values are cut. */
+void tn_key_text(const struct tn_shape *d, const struct tn_shape_key *key,
+                 const struct tn_cell *cells, struct tn_buf *out);
 /* Notes that a row of the table that replaces t could not get its key yet. */
 void tn_unique_shadow(struct tn_writer *w, struct tn_wtable *t, int64_t n);
 

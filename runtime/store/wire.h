@@ -50,6 +50,7 @@ enum tn_op {
     TN_OP_settle,
     TN_OP_reschedule,
     TN_OP_dequeue,
+    TN_OP_totals,
 };
 
 /* Flags of an upsert. */

@@ -18,12 +18,19 @@ struct tn_tally {
     struct tn_tally *next_dirty;
 };
 
-/* A table, as the writer uses it. */
+/* A table as the writer uses it. */
+enum { TN_CHANGES_MAX = 16 };
 struct tn_wtable {
     struct tn_shape *decl;
-    char sql_name[TN_STORE_NAME_MAX + 8]; /* data_<name>; next_<name> while it is being remade */
-    sqlite3_stmt *insert, *update, *remove, *by_n, *by_given, *by_key;
-    sqlite3_stmt *insert_many; /* prepared when it is first needed */
+    char sql_name[TN_STORE_NAME_MAX + 8]; /* data_<name>, while being remade next_<name> */
+    sqlite3_stmt *insert, *update, *remove, *by_n, *by_given;
+    sqlite3_stmt *by_key[TN_KEYS_MAX]; /* as decl->keys */
+    sqlite3_stmt *insert_many;         /* made when it is first needed */
+    struct tn_wchange {
+        uint64_t columns; /* the indexed ones that it writes, a bit for each real column */
+        sqlite3_stmt *st; /* updates a row of which no other indexed column changes */
+    } changes[TN_CHANGES_MAX];
+    size_t change_count;
     struct tn_tally *next_n;
     struct tn_tally *rows; /* of the team whose record was written last */
     char created[TN_STORE_NAME_MAX + 16], updated[TN_STORE_NAME_MAX + 16],
@@ -31,7 +38,7 @@ struct tn_wtable {
     struct tn_wtable *next;              /* the table that will replace it; NULL: none */
     int64_t copied;                      /* of a replacement: rows up to this n were copied */
     bool team_index;
-    bool failed; /* of a replacement: a later write broke its key */
+    struct tn_err *failed; /* of such a replacement: a later write that it cannot take; or NULL */
 };
 
 /* The changes of this transaction, of which every process is told. */
@@ -80,8 +87,9 @@ struct tn_writer {
     size_t slot_count, slot_room;
     struct tn_wsource *sources;
     size_t source_count, source_room;
-    size_t op;                /* number of the current operation, for messages */
-    struct tn_unique *unique; /* keys that wait for the end (unique.h); NULL: no clash yet */
+    size_t op;                /* its number, for messages */
+    struct tn_unique *unique; /* keys that wait for the end (unique.h); NULL: no clash was met */
+    bool alone, saved;        /* it has the transaction for itself; it has a savepoint */
     bool want_team_index;
     bool defining; /* this transaction has changed tables */
 };
@@ -104,7 +112,10 @@ void tn_writer_abort(struct tn_writer *w);
 enum tn_step tn_writer_apply(struct tn_writer *w, struct tn_str value, bool alone,
                              struct tn_buf *result, struct tn_err *err);
 
-/* Carries out one operation of a commit value, and appends its outcome. */
+/* Has to come before the first write of a commit that may be refused after it.  Does nothing where
+ * there is a savepoint, or where the whole transaction may be taken back. */
+TN_MUST_CHECK bool tn_writer_savepoint(struct tn_writer *w, struct tn_err *err);
+/* One operation of a commit value; its outcome is appended. */
 enum tn_step tn_writer_operation(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
                                  struct tn_err *err);
 /* In file.c. Opens the database for writing; makes it if there is none; migrates it. */
@@ -151,6 +162,7 @@ struct tn_rec {
     bool hashed;
     unsigned char hash[TN_HASH_LEN];
     struct tn_str links, body;
+    const struct tn_cell *cells; /* as the row has them now; NULL: not known */
 };
 /* Reads a row of the columns n to links, then the body; its texts are valid as long as the
  * statement's row. */
@@ -165,8 +177,8 @@ bool tn_wtable_insert_many(struct tn_writer *w, struct tn_wtable *t, const struc
                            struct tn_err *err);
 bool tn_wtable_update(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                       const struct tn_cell *cells, bool *taken, struct tn_err *err);
-/* Gives its key to a row of the table that will replace t. If the key is still taken, the remake
- * ends, but not the commit. */
+/* Gives its keys to a row of the table that replaces t. A key that is still taken ends the remake,
+ * not the commit. */
 bool tn_wtable_shadow(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
                       struct tn_err *err);
 bool tn_wtable_remove(struct tn_writer *w, struct tn_wtable *t, int64_t n, struct tn_err *err);

@@ -188,7 +188,7 @@ static bool fill(struct tn_judge *j, struct tn_batch *b, struct tn_batch_item *i
     size_t at = b->filled.n;
     tn_buf_reset(&j->filled);
     tn_jw_init(&w, &j->filled);
-    tn_check_fill(j->entity, before, tn_json_root(j->after), now_ms, &w);
+    tn_check_fill(j->entity, before, tn_json_root(j->after), 0, now_ms, &w);
     bool ok = tn_buf_ok(&j->filled, "a record", err);
     if (ok && j->seals)
         ok = seal(j, it, before, &b->filled, err);
@@ -223,18 +223,11 @@ void tn_judge_item(struct tn_judge *j, struct tn_batch *b, size_t item, int64_t 
     if (!ok) misfit(j, b, item);
 }
 
-struct tn_str tn_judge_taken(struct tn_judge *j, struct tn_batch *b, const struct tn_batch_item *it,
-                             const struct tn_err *why)
+struct tn_str tn_judge_taken(struct tn_judge *j, struct tn_batch *b, const struct tn_err *why)
 {
-    struct tn_str key[TN_STORE_KEY_MAX];
-    struct tn_err err = *why, ignored;
-    struct tn_arena arena;
-    tn_arena_init(&arena);
+    struct tn_err err = *why;
     tn_faults_clear(&j->faults);
-    if (tn_json_parse(j->after, tn_batch_body(b, it), &ignored) &&
-        tn_entity_key_in(j->entity, tn_json_root(j->after), &arena, key))
-        tn_check_taken(j->entity, key, &err);
-    tn_arena_clear(&arena);
+    tn_check_taken(j->entity, &err);
     tn_faults_add(&j->faults, &err);
     return faults_of(j, b);
 }

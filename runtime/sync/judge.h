@@ -32,7 +32,6 @@ void tn_judge_item(struct tn_judge *j, struct tn_batch *b, size_t item, int64_t 
 
 /* The faults of an item whose key another record has (why: as the store says it), as JSON that is
  * kept with the batch. */
-struct tn_str tn_judge_taken(struct tn_judge *j, struct tn_batch *b, const struct tn_batch_item *it,
-                             const struct tn_err *why);
+struct tn_str tn_judge_taken(struct tn_judge *j, struct tn_batch *b, const struct tn_err *why);
 
 #endif

@@ -72,10 +72,9 @@ void tn_match_quarantined(struct tn_match *c)
     c->quarantined = c->looked = true;
 }
 
-struct tn_str tn_match_taken(struct tn_match *c, struct tn_batch *b, const struct tn_batch_item *it,
-                             const struct tn_err *why)
+struct tn_str tn_match_taken(struct tn_match *c, struct tn_batch *b, const struct tn_err *why)
 {
-    return c->judge ? tn_judge_taken(c->judge, b, it, why) : TN_STR("");
+    return c->judge ? tn_judge_taken(c->judge, b, why) : TN_STR("");
 }
 
 static void finish(struct tn_match *c, const struct tn_err *err)

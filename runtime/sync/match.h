@@ -43,7 +43,6 @@ size_t tn_match_upto(const struct tn_match *c);
 /* Records of this source are being put into quarantine. */
 void tn_match_quarantined(struct tn_match *c);
 /* As tn_judge_taken; empty: no rules are known. */
-struct tn_str tn_match_taken(struct tn_match *c, struct tn_batch *b, const struct tn_batch_item *it,
-                             const struct tn_err *why);
+struct tn_str tn_match_taken(struct tn_match *c, struct tn_batch *b, const struct tn_err *why);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/time.h"
+#include "store/store.h"
 
 static const char *const status_names[] = {
     [TN_RUN_running] = "RUNNING",
@@ -361,4 +362,12 @@ bool tn_run_view_decode(struct tn_str body, struct tn_run_view *v, struct tn_err
     bool ok = tn_json_parse(json, body, err) && read_row(tn_json_root(json), v);
     tn_json_free(json);
     return ok || tn_fail(err, TN_E_corrupt, "a row of table run is not one of a run");
+}
+
+bool tn_run_view_of(const struct tn_row *row, struct tn_run_view *v, struct tn_err *err)
+{
+    if (!tn_run_view_decode(row->body, v, err)) return false;
+    tn_id_text(&row->id, v->id);
+    v->created_at = row->created_ms;
+    return true;
 }

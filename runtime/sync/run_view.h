@@ -28,6 +28,8 @@ struct tn_run_fault {
     struct tn_str faults; /* JSON: all the rules that the record breaks (model/check.h); or empty */
 };
 
+struct tn_row;
+
 struct tn_run_view {
     char id[37], integration[37];
     char operation[65], trigger[17], generation[65];
@@ -84,5 +86,8 @@ void tn_run_view_detail(const struct tn_run_view *v, struct tn_jw *out);
 void tn_run_view_encode(const struct tn_run_view *v, struct tn_buf *out);
 TN_MUST_CHECK bool tn_run_view_decode(struct tn_str body, struct tn_run_view *out,
                                       struct tn_err *err);
+/* The same of a whole row: with its id, and the time of its making. */
+TN_MUST_CHECK bool tn_run_view_of(const struct tn_row *row, struct tn_run_view *out,
+                                  struct tn_err *err);
 
 #endif

@@ -944,9 +944,8 @@ static void check(void *arg)
     end_waits(r);
     if (r->jobs || r->calls) return;
     void (*closed)(void *) = r->closed;
-    void *closed_arg = r->closed_arg;
-    tn_runner_free(r);
-    if (closed) closed(closed_arg);
+    r->closed = NULL;
+    if (closed) closed(r->closed_arg);
 }
 
 /* What the store was asked to do is done all the same. */

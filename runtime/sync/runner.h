@@ -94,8 +94,9 @@ struct tn_runner_stats {
 struct tn_runner_stats tn_runner_stats(const struct tn_runner *r); /* since it was opened */
 
 /* Shut-down: each run stops after the page that it is at and stays due, so that the next process
- * goes on with it.  closed (may be NULL) is called in a later turn when nothing is under way any
- * more; the runner is gone then.  Waits end with kind cancelled. */
+ * goes on with it.  closed (may be NULL) is called once, in a later turn when nothing is under way
+ * any more.  Waits end with kind cancelled, starts with unavailable; whoever holds the runner may
+ * call it until it is freed. */
 void tn_runner_close(struct tn_runner *r, void (*closed)(void *arg), void *arg);
 /* At once: runs are dropped, as a crash would; what waits is answered with cancelled before this
  * returns (that alone may call back inside the call).  NULL does nothing. */

@@ -13,6 +13,7 @@
 #include "sync/match.h"
 #include "sync/diff.h"
 #include "sync/retry.h"
+#include "sync/run_totals.h"
 
 enum {
     CHUNK_BYTES = 6 * 1024 * 1024,
@@ -216,7 +217,7 @@ static void refuse_key(struct tn_sink *s, struct tn_batch_item *it, const struct
              o->adoptable && !s->o.adopt ? ", or let the operation say on_key_conflict = \"adopt\""
                                          : "");
     refuse(s, it, o->why->kind, text,
-           key ? tn_match_taken(s->compare, s->batch, it, o->why) : TN_STR(""));
+           key ? tn_match_taken(s->compare, s->batch, o->why) : TN_STR(""));
 }
 
 static bool add_upsert(struct tn_sink *s, struct tn_commit *c, struct tn_batch_item *it,
@@ -422,7 +423,7 @@ static bool build(struct tn_sink *s, struct tn_commit *c, struct flight *f, stru
         return tn_commit_expect(c, s->team, "run", &s->run_id, s->o.row_version, err);
     f->row_at = tn_commit_count(c);
     if (!add_row(s, c, err)) return false;
-    if (s->job == JOB_end) return add_farewell(s, c, err);
+    if (s->job == JOB_end) return tn_run_totals_add(c, s->view, err) && add_farewell(s, c, err);
     if (s->job == JOB_stop)
         return tn_commit_reschedule(c, &s->o.entry, s->o.lease, tn_now_ms(), as_it_was, err);
     return true;

@@ -42,6 +42,7 @@ local tenon = {}
 ---@field help string? for people
 ---@field required boolean?
 ---@field generated boolean? uuid and time fields: set by the system, never from outside
+---@field unique boolean? fields of a resource: no two records of a team have the same value; any number have none
 ---@field ref string? uuid fields: the resource of which a record has this id
 ---@field null boolean? null is permitted although it is required
 ---@field default any?
@@ -220,6 +221,12 @@ function tenon.any(name) end
 ---@param message string
 ---@param field string?
 function tenon.fail(kind, message, field) end
+
+--- The end of a message about an unknown word: "; did you mean 'x'?", or "" when no name is near.
+---@param word string
+---@param names string[] at most 64 are looked at
+---@return string
+function tenon.did_you_mean(word, names) end
 
 --- Milliseconds since 1970 in UTC.
 ---@return integer

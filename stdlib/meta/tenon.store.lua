@@ -158,7 +158,7 @@ function Transaction:delete(resource, id) end
 ---@param options { record: string[] }?
 function Transaction:event(type, data, options) end
 
---- A row of the audit log in the name of whoever runs this.
+--- A row of the audit log in the name of whoever runs this; needs no permission.
 ---@param action string "order.release"
 ---@param object string? which
 ---@param detail table<string, any>? no secrets

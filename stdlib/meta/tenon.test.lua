@@ -35,12 +35,6 @@ function test.map(mapping, record) end
 ---@return tenon.error? broken why the text ends before its end
 function test.rows(what, rows) end
 
---- The end of a message about an unknown word: "; did you mean 'x'?", or "" when no name is near.
----@param word string
----@param names string[]
----@return string
-function test.did_you_mean(word, names) end
-
 --- The real time again, and no answers.
 function test.reset() end
 

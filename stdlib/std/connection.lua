@@ -1,15 +1,23 @@
 -- std/connection.lua: the `conn` that an adapter's functions get: requests to one configured system.
 -- Methods return a reply or raise an err (kind, message), so a script that handles nothing loses nothing.
-local tn     = require "tenon"
-local http   = require "tenon.http"
-local json   = require "tenon.json"
-local crypto = require "tenon.crypto"
+local tn      = require "tenon"
+local http    = require "tenon.http"
+local json    = require "tenon.json"
+local crypto  = require "tenon.crypto"
+local options = require "std.options"
 
 local connection = {}
 
 local SAFE = { GET = true, HEAD = true }
 local RETRIES = 3                           -- of an adapter whose config does not say
 local BAD_ANSWER_REPEATS = 1                -- a page that cannot be read is asked for once more
+
+-- What the methods of a connection take; std.page hands such a table on.
+connection.OPTIONS = {
+  query = { "table" }, headers = { "table" }, accept = { "string" }, timeout = { "integer", min = 1 },
+  retries = { "integer", min = 0 }, safe = { "boolean" }, raw = { "boolean" }, form = { "table" },
+  multipart = { "table" },
+}
 
 -- ---- what a refusal says ----
 
@@ -113,32 +121,32 @@ local function names_of(headers)
   return names
 end
 
-local function send(conn, method, path, options, how)
+local function send(conn, method, path, o, how)
   local config = conn.config
-  local safe = options.safe
+  local safe = o.safe
   if safe == nil then safe = SAFE[method] or false end
   local headers, used = sign(conn)
   local reply, err = how {
-    method = method, url = url_of(conn, path), query = options.query, body = options.body, form = options.form,
-    multipart = options.multipart,
-    headers = merged(merged({ Accept = options.accept or "application/json" }, options.headers), headers),
+    method = method, url = url_of(conn, path), query = o.query, body = o.body, form = o.form,
+    multipart = o.multipart,
+    headers = merged(merged({ Accept = o.accept or "application/json" }, o.headers), headers),
     credentials = names_of(headers),        -- no answer, run or log line shows their values
     -- the time that the config gives is for one page, not for all that a stream brings
-    timeout = options.timeout or (how == http.request and config.timeout or nil), safe = safe,
-    attempts = 1 + (options.retries or config.retryAttempts or RETRIES), delay = config.retryDelay,
+    timeout = o.timeout or (how == http.request and config.timeout or nil), safe = safe,
+    attempts = 1 + (o.retries or config.retryAttempts or RETRIES), delay = config.retryDelay,
   }
   if not reply then error(err, 0) end
   return reply, used
 end
 
-local function signed(conn, method, path, options, how)
-  local reply, used = send(conn, method, path, options, how)
+local function signed(conn, method, path, o, how)
+  local reply, used = send(conn, method, path, o, how)
   local auth = conn.auth
   local lost = reply.status == 401 or auth.lost and not reply.close and auth.lost(reply)
   if not lost or not auth.renew then return reply end
   if reply.close then reply:close() end
   auth.renew(conn, used)
-  return (send(conn, method, path, options, how))
+  return (send(conn, method, path, o, how))
 end
 
 -- A success that carries no data: a sign-in page, a proxy's notice.  Who wants pages says so in accept.
@@ -147,9 +155,9 @@ local function fail_page(reply, what)
     :format(what, reply.status))
 end
 
-local function check_page(reply, what, options)
+local function check_page(reply, what, o)
   local kind = (reply:header("Content-Type") or ""):lower()
-  local wants_html = (options.accept or ""):find("html", 1, true)
+  local wants_html = (o.accept or ""):find("html", 1, true)
   if kind:find("text/html", 1, true) and not wants_html then fail_page(reply, what) end
 end
 
@@ -158,13 +166,13 @@ local function check_json(reply, what)
   return reply:valid()
 end
 
-local function perform(conn, method, path, options)
+local function perform(conn, method, path, o)
   local what = method .. " " .. path:gsub("%?.*$", "")
   for attempt = 0, BAD_ANSWER_REPEATS do
-    local reply = signed(conn, method, path, options, http.request)
+    local reply = signed(conn, method, path, o, http.request)
     if reply.status >= 300 or reply.status < 200 then refused(reply, what) end
-    check_page(reply, what, options)
-    if options.raw or reply.bytes == 0 then return reply end
+    check_page(reply, what, o)
+    if o.raw or reply.bytes == 0 then return reply end
     local good, err = check_json(reply, what)
     if good then return reply end
     if attempt == BAD_ANSWER_REPEATS or not SAFE[method] then
@@ -174,31 +182,41 @@ local function perform(conn, method, path, options)
 end
 
 local methods = {}
+local checked = {}
+for _, name in ipairs { "get", "post", "put", "patch", "delete", "stream" } do
+  checked[name] = options.checker("conn:" .. name, connection.OPTIONS)
+end
 
 -- query: a table or nil.  options: headers, accept, timeout (ms), retries, raw (the answer need not be JSON, but
 -- a web page is none unless accept asks for one), form and multipart (bodies, as in tenon.http).
-function methods.get(conn, path, query, options)
-  return perform(conn, "GET", path, merged(options or {}, { query = query }))
+function methods.get(conn, path, query, given)
+  return perform(conn, "GET", path, merged(checked.get(given), { query = query }))
 end
 
-local function with_body(conn, method, path, body, options)
-  options = merged(options or {}, {})
+local function with_body(conn, method, path, body, given)
+  local o = merged(given, {})
   if type(body) == "table" then
-    options.body = json.encode(body)
-    options.headers = merged({ ["Content-Type"] = "application/json" }, options.headers)
+    o.body = json.encode(body)
+    o.headers = merged({ ["Content-Type"] = "application/json" }, o.headers)
   else
-    options.body = body
+    o.body = body
   end
-  return perform(conn, method, path, options)
+  return perform(conn, method, path, o)
 end
 
 -- body: a table (sent as JSON) or text; nil with options.form or options.multipart.
 -- options as for get, and query, safe (may be carried out twice).
-function methods.post(conn, path, body, options) return with_body(conn, "POST", path, body, options) end
-function methods.put(conn, path, body, options) return with_body(conn, "PUT", path, body, options) end
-function methods.patch(conn, path, body, options) return with_body(conn, "PATCH", path, body, options) end
-function methods.delete(conn, path, query, options)
-  return perform(conn, "DELETE", path, merged(options or {}, { query = query }))
+function methods.post(conn, path, body, given)
+  return with_body(conn, "POST", path, body, checked.post(given))
+end
+function methods.put(conn, path, body, given)
+  return with_body(conn, "PUT", path, body, checked.put(given))
+end
+function methods.patch(conn, path, body, given)
+  return with_body(conn, "PATCH", path, body, checked.patch(given))
+end
+function methods.delete(conn, path, query, given)
+  return perform(conn, "DELETE", path, merged(checked.delete(given), { query = query }))
 end
 
 -- Reads the refusal that a stream brought, as from a reply.
@@ -209,12 +227,12 @@ local function whole(stream)
 end
 
 -- An answer that is read as it comes, for what is large: conn:emit takes it.  options as for get.
-function methods.stream(conn, path, query, options)
-  options = merged({ accept = "*/*" }, merged(options or {}, { query = query }))
-  local stream = signed(conn, "GET", path, options, http.stream)
+function methods.stream(conn, path, query, given)
+  local o = merged({ accept = "*/*" }, merged(checked.stream(given), { query = query }))
+  local stream = signed(conn, "GET", path, o, http.stream)
   local what = "GET " .. path:gsub("%?.*$", "")
   if stream.status >= 300 or stream.status < 200 then refused(whole(stream), what) end
-  check_page(stream, what, options)
+  check_page(stream, what, o)
   return stream
 end
 

@@ -3,6 +3,7 @@ local tn         = require "tenon"
 local http       = require "tenon.http"
 local crypto     = require "tenon.crypto"
 local credential = require "std.credential"
+local options    = require "std.options"
 
 local oauth2 = {}
 
@@ -82,9 +83,15 @@ local function token_of(conn, s, stale)
   return credential.of(s.key, function() return log_in(conn, s) end, stale)
 end
 
+local checked = options.checker("oauth2.client_credentials", {
+  token_url = { "string", required = true }, id = { "string", required = true },
+  secret = { "string", required = true }, scopes = { "string" }, style = { "string" },
+})
+
 -- names: which config fields hold token_url, id, secret, scopes (a list or a text) and, if it can be
 -- chosen, style: "basic" (an Authorization header) or "body".
 function oauth2.client_credentials(names)
+  checked(names)
   return {
     kind = "oauth2",
     headers = function(conn)

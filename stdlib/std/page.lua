@@ -1,6 +1,8 @@
 -- std/page.lua: walks over lists that come in pages, and hands every page to the sync engine.
 -- A walk goes by what the peer says and sends, never by what was asked for: servers cut pages.
-local tn = require "tenon"
+local tn         = require "tenon"
+local connection = require "std.connection"
+local options    = require "std.options"
 
 local page = {}
 
@@ -71,11 +73,25 @@ end
 local OFFSET = { rows = "items", limit = "limit", offset = "offset", more = "hasMore", links = "links", size = "limit",
                  total = "totalResults" }
 
+-- What was given, and the usual where nothing was.
+local function filled(given, usual)
+  local o = {}
+  for name, value in pairs(usual) do o[name] = value end
+  for name, value in pairs(given) do o[name] = value end
+  return o
+end
+
+local checked_offset = options.checker("page.offset", {
+  rows = { "string" }, limit = { "string" }, offset = { "string" }, more = { "string" }, links = { "string" },
+  size = { "string" }, total = { "string" }, size_asked = { "integer", min = 1 }, first = { "table" },
+  max_pages = { "integer", min = 1 }, options = { "table", takes = connection.OPTIONS },
+})
+
 -- Pages by limit and offset.  options (all have a default): rows, more, links, size and total are paths in
 -- the answer; limit and offset are names of parameters; size_asked rows a page; first: parameters of the
 -- first request alone; max_pages; options for get.
-function page.offset(conn, path, query, options)
-  local o = setmetatable(options or {}, { __index = OFFSET })
+function page.offset(conn, path, query, given)
+  local o = filled(checked_offset(given), OFFSET)
   local resume = conn.resume or {}
   local walk = { path = path, pages = 0, offset = resume.offset or 0,
                  limit = resume.limit or o.size_asked or conn.config.batchSize or 100 }
@@ -95,10 +111,15 @@ end
 
 local LINKS = { rows = "value", next = "@odata.nextLink" }
 
+local checked_links = options.checker("page.links", {
+  rows = { "string" }, next = { "string", "function" }, total = { "string" }, max_pages = { "integer", min = 1 },
+  options = { "table", takes = connection.OPTIONS },
+})
+
 -- Pages by the address of the next one, which the answer carries.  options: rows, next (a path in the
 -- answer, or a function of the reply), total, max_pages, options for get.
-function page.links(conn, path, query, options)
-  local o = setmetatable(options or {}, { __index = LINKS })
+function page.links(conn, path, query, given)
+  local o = filled(checked_links(given), LINKS)
   local walk, seen = { path = path, pages = 0 }, 0
   local address = conn.resume and conn.resume.next
   repeat

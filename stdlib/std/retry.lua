@@ -1,17 +1,16 @@
 -- std/retry.lua: once more, when it may help: growing pauses with full jitter, and what the peer asked for.
-local tn   = require "tenon"
-local time = require "tenon.time"
+local tn      = require "tenon"
+local time    = require "tenon.time"
+local options = require "std.options"
 
 local retry = {}
 
 local USUAL = { attempts = 4, delay = 500, longest = 30000 }    -- ms
 
-local function option(options, name)
-  local value = options and options[name]
-  if value == nil then return USUAL[name] end
-  if math.type(value) ~= "integer" or value < 1 then error("option '" .. name .. "' is a whole number above 0", 3) end
-  return value
-end
+local checked = options.checker("retry.run", {
+  attempts = { "integer", min = 1 }, delay = { "integer", min = 1 }, longest = { "integer", min = 1 },
+  when = { "function" },
+})
 
 -- How long to wait before attempt n + 1: anywhere up to delay * 2^(n-1), so that those who failed together
 -- do not come back together.
@@ -20,11 +19,12 @@ local function pause(n, delay, longest)
 end
 
 -- Calls fn(attempt) until it returns, and returns what it did.  What it raises is raised again after so many
--- attempts, or at once when it would not help: options.when(err) says so, else err.retry.  err.after (ms), or
+-- attempts, or at once when it would not help: given.when(err) says so, else err.retry.  err.after (ms), or
 -- the second result of when, is waited for instead of a pause of our own.
-function retry.run(fn, options)
-  local attempts, delay, longest = option(options, "attempts"), option(options, "delay"), option(options, "longest")
-  local when = options and options.when
+function retry.run(fn, given)
+  local o = checked(given)
+  local attempts, delay, longest = o.attempts or USUAL.attempts, o.delay or USUAL.delay, o.longest or USUAL.longest
+  local when = o.when
   for attempt = 1, attempts do
     local results = table.pack(pcall(fn, attempt))
     if results[1] then return table.unpack(results, 2, results.n) end

@@ -4,6 +4,7 @@ local tn         = require "tenon"
 local json       = require "tenon.json"
 local crypto     = require "tenon.crypto"
 local credential = require "std.credential"
+local options    = require "std.options"
 
 local session = {}
 
@@ -27,10 +28,10 @@ local function whole(seconds)
 end
 
 -- Logs in.  login gives a table of headers, or the reply whose cookies are the session.
-local function sign_in(conn, options)
+local function sign_in(conn, o)
   -- The log-in itself goes out unsigned.
   local plain = setmetatable({ auth = { kind = "none" } }, { __index = conn })
-  local headers, lives = options.login(plain)
+  local headers, lives = o.login(plain)
   if type(headers) == "userdata" then
     local cookies = headers:cookies()
     if not cookies then tn.fail("auth", "signing in failed: the answer sets no cookie; check user and address") end
@@ -39,54 +40,36 @@ local function sign_in(conn, options)
   if type(headers) ~= "table" or next(headers) == nil then
     tn.fail("script", "login has to return a table of headers, or the reply whose cookies are the session")
   end
-  lives = lives or options.lives or LIVES
+  lives = lives or o.lives or LIVES
   if not whole(lives) then
     tn.fail("script", "the seconds that login returns have to be a whole number above 0, not " .. tostring(lives))
   end
   return json.encode(headers), lives
 end
 
-local KINDS = { of = "table", login = "function", lost = "function", lives = "number" }
-
--- The mistake in the options, or nil.
-local function fault_in(options)
-  for name in pairs(options) do
-    if not KINDS[name] then return ("unknown option '%s'; it takes lives, login, lost, of"):format(tostring(name)) end
-  end
-  for name, kind in pairs(KINDS) do
-    local optional = name == "lost" or name == "lives"
-    if type(options[name]) ~= kind and not (optional and options[name] == nil) then
-      return ("'%s' has to be a %s, not %s"):format(name, kind, type(options[name]))
-    end
-  end
-  for _, name in ipairs(options.of) do
-    if type(name) ~= "string" then return "'of' has to be a list of names of config fields" end
-  end
-  if options.lives and not whole(options.lives) then return "'lives' has to be a whole number of seconds above 0" end
-end
+local checked = options.checker("session.login", {
+  of = { "strings", required = true }, login = { "function", required = true }, lost = { "function" },
+  lives = { "integer", min = 1 },
+})
 
 -- For an adapter's auth.  login(conn) logs in over conn, which does not sign requests here, and returns the
 -- headers that sign all others (or the reply that sets cookies), and for how many seconds they are good.
 -- of: names of the config fields that say who logs in.  lost(reply): does this answer mean that the session is
 -- gone?  (401 does anyway.)
-function session.login(options)
-  if type(options) ~= "table" then
-    error("session.login { of = { names of config fields }, login = function(conn) ... end }", 2)
-  end
-  local fault = fault_in(options)
-  if fault then error("session.login: " .. fault, 2) end
+function session.login(given)
+  local o = checked(given)
   local function current(conn, stale)
-    return credential.of(key_of(conn, options.of), function() return sign_in(conn, options) end, stale)
+    return credential.of(key_of(conn, o.of), function() return sign_in(conn, o) end, stale)
   end
   return {
     kind = "session",
-    of = options.of,                        -- the adapter's declaration looks for these names
+    of = o.of,                              -- the adapter's declaration looks for these names
     headers = function(conn)
       local text = current(conn)
       return read_only_headers(text), text
     end,
     renew = function(conn, used) current(conn, used) end,
-    lost = options.lost,
+    lost = o.lost,
   }
 end
 

@@ -1,7 +1,8 @@
 -- std/test.lua: what a test file sees: test, expect, and helpers.  tenon test runs the files.
-local tn   = require "tenon"
-local env  = require "tenon.test"
-local json = require "tenon.json"
+local tn      = require "tenon"
+local env     = require "tenon.test"
+local json    = require "tenon.json"
+local options = require "std.options"
 
 local M = {}
 local tests, sent = {}, {}
@@ -86,7 +87,12 @@ end
 
 -- ---- replies that were recorded ----
 
+local checked_reply = options.checker("t.replies", {
+  status = { "integer", min = 100 }, headers = { "table" }, body = { "string", "table" },
+})
+
 local function reply_of(answer)
+  checked_reply(answer)
   if type(answer.body) ~= "table" then return answer end
   local headers = { ["Content-Type"] = "application/json" }
   for name, value in pairs(answer.headers or {}) do headers[name] = value end
@@ -147,7 +153,7 @@ local function operation_of(adapter, name)
   if operations[name] then error(("the operation '%s' has no run function"):format(name), 3) end
   local names = {}
   for known in pairs(operations) do names[#names + 1] = known end
-  error(("the adapter has no operation '%s'%s"):format(name, env.did_you_mean(name, names)), 3)
+  error(("the adapter has no operation '%s'%s"):format(name, tn.did_you_mean(name, names)), 3)
 end
 
 -- Runs an operation of an adapter against the recorded replies: the pages that it gave to the engine, one for

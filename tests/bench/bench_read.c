@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../unit/at_once.h"
 #include "base/limits.h"
 #include "base/time.h"
 #include "loop/loop.h"
-#include "store/at_once.h"
 #include "store/commit.h"
 #include "store/read.h"
 #include "store/server.h"

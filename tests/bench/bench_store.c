@@ -16,10 +16,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../unit/at_once.h"
 #include "base/limits.h"
 #include "base/time.h"
 #include "loop/loop.h"
-#include "store/at_once.h"
 #include "store/commit.h"
 #include "store/server.h"
 
@@ -295,8 +295,11 @@ static struct tn_commit *request(struct bench *b, bool integration)
     if (!tn_commit_put(c, 1, integration ? "integration" : "items", &id,
                        (struct tn_str){body, (size_t)n}, TN_NEW_ONLY, &err))
         die(err.text);
-    if (integration && !tn_commit_audit(c, 1, "an admin", "integration.create", "integration/line",
-                                        TN_STR(""), &err))
+    if (integration && !tn_commit_audit(c, 1,
+                                        &(struct tn_audit){.actor = "an admin",
+                                                           .action = "integration.create",
+                                                           .object = "integration/line"},
+                                        &err))
         die(err.text);
     return c;
 }

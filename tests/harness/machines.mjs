@@ -15,6 +15,7 @@ return tn.resource {
     tn.text "number" { required = true, min = 1, max = 10 },
     tn.text "kind" { values = { "mill", "lathe" } },
     tn.text "serial" { pattern = "^%u%d+$" },
+    tn.text "tag" { unique = true },
     tn.int "axes" { min = 1, max = 9 },
     tn.decimal "price" {},
     tn.time "builtAt" {},

@@ -103,12 +103,12 @@ test("options that make no sense are refused where they stand", function()
   local function refused(options, pattern)
     expect(function() session.login(options) end):fails_with("script", pattern)
   end
-  refused(nil, "session.login {")
-  refused({ of = {} }, "session.test.lua:%d+: session.login: 'login' has to be a function")
-  refused({ of = {}, login = login, losst = login }, "unknown option 'losst'; it takes lives, login, lost, of")
-  refused({ of = "user", login = login }, "'of' has to be a table")
-  refused({ of = { 1 }, login = login }, "'of' has to be a list of names")
-  refused({ of = {}, login = login, lost = true }, "'lost' has to be a function")
+  refused(nil, "session.login: option 'login' is required")
+  refused({ of = {} }, "session.test.lua:%d+: session.login: option 'login' is required")
+  refused({ of = {}, login = login, losst = login }, "unknown option 'losst'; did you mean 'lost'%?")
+  refused({ of = "user", login = login }, "option 'of' has to be a list of texts")
+  refused({ of = { 1 }, login = login }, "option 'of' has to be a list of texts")
+  refused({ of = {}, login = login, lost = true }, "option 'lost' has to be a function")
   for _, lives in ipairs { 0, -1, 1.5, "60" } do
     refused({ of = {}, login = login, lives = lives }, "'lives' has to be")
   end

@@ -154,3 +154,10 @@ test("an unknown operation is named, with the nearest", function()
   expect(function() t.run(adapter(print), "sync_part", {}) end):fails_with("script", "did you mean 'sync_parts'")
   expect(function() t.run(adapter(print), "moons", {}) end):fails_with("script", "^[^;]*no operation 'moons'$")
 end)
+
+test("a recorded reply with a member that has no effect is refused", function()
+  t.replies { ["GET https://api.example/list"] = { stats = 503, body = {} } }
+  local conn = t.connect({ base = "base" }, { base = "https://api.example", retryAttempts = 0 })
+  expect(function() conn:get "/list" end)
+    :fails_with("script", "t%.replies: unknown option 'stats'; did you mean 'status'%?")
+end)

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { mapping, mappingFile } from "../harness/mapping.mjs";
 import { story } from "../harness/story.mjs";
+import { command } from "../harness/tenon.mjs";
 
 const surface = (text) => `local tn = require "tenon"
 return tn.surface { path = "/shop", routes = {
@@ -35,6 +36,14 @@ story("broken files of an integration, a surface and a rule are refused, and the
   assert.match(shown.output, /^oracle_fusion +refused, nothing of it serves: mappings\/\S+item\.lua:\d+: /m);
   const { text } = await tenon.rest.send("GET", "//metrics");
   assert.match(text, /^tenon_scripts_refused 3$/m);
+  const { code, stdout } = await command(["doctor"], { data: tenon.data });
+  assert.equal(code, 1, stdout);
+  const told = `oracle_fusion is refused, nothing of it serves: ${mappingFile}:${line}: .*\\n +-> mend the file`;
+  assert.match(stdout, new RegExp(`^fault +scripts +${told}`, "m"));
+  const found = (await command(["doctor", "--json"], { data: tenon.data })).json.filter((f) => f.check === "scripts");
+  assert.deepEqual(found.map((f) => [f.unit, f.file]).sort(),
+    [["oracle_fusion", mappingFile], ["rules", rule], ["surfaces:shop", shop]]);
+  assert.equal(found.find((f) => f.unit === "oracle_fusion").line, line);
 
   const { status, text: said, body } = await tenon.rest.send("POST", "/scripts/reload");
   assert.equal(status, 422, said);
@@ -44,6 +53,7 @@ story("broken files of an integration, a surface and a rule are refused, and the
   site.write(rule, 'local tn = require "tenon"\nreturn tn.rule { on = "item.created", run = function() end }\n');
   await tenon.rest.want(200, "POST", "/scripts/reload");
   assert.deepEqual(await refusedOf(tenon), {});
+  assert.match((await command(["doctor"], { data: tenon.data })).stdout, /^ok +scripts +all units/m);
   assert.equal((await tenon.rest.want(200, "GET", "//shop/on")).says, "mended");
 });
 
@@ -74,6 +84,12 @@ return tn.adapter { config = { tn.url "base" }, base = "base", auth = tn.auth.no
   operations = { get = { entity = "item", mapping = "lazy/item", run = function() end } } }
 `;
   site.write("scripts/adapters/lazy.lua", lazy(""));
+  site.write(shop, `local tn = require "tenon"
+return tn.surface { path = "/shop", routes = { tn.route { "POST", "/pull", function()
+  local _, err = tn.sync("lazy", "get")
+  return 200, { says = err and err.message or "started" }
+end } } }
+`);
   site.write("mappings/lazy/item.lua", mapping({}).replaceAll("oracle_fusion.item", "lazy.item"));
   const tenon = await stage.tenon({ site });
   const made = await tenon.rest.want(201, "POST", "/integrations", {
@@ -93,4 +109,5 @@ return tn.resource { path = "/api/v1/items", plural = "items", key = { "external
   const answer = await tenon.rest.send("POST", "/integrations/lazy/sync", {});
   assert.equal(answer.status, 503, answer.text);
   assert.match(answer.body.error.message, /^the scripts of lazy are refused: (scripts|mappings)\/\S+\.lua:\d+: /);
+  assert.equal((await tenon.rest.want(200, "POST", "//shop/pull", {})).says, answer.body.error.message);
 });

@@ -19,7 +19,9 @@ const ofAnyRecord = [
   [{ colour: "red" }, "unknown", "colour"],
   [{ enteredAt: "2020-01-01T00:00:00Z" }, "read_only", "enteredAt"],
   [{ hall: nowhere }, "reference", "hall"],
+  [{ pin: "********" }, "mask", "pin"],
   [{ number: "taken" }, "taken", "number", 409],
+  [{ tag: "T0" }, "taken", "tag", 409],
 ];
 const ofNewRecord = [[{ status: "running" }, "start", "status"]];
 const ofChangedRecord = [[{ status: "stopped" }, "move", "status", 409]];
@@ -29,7 +31,7 @@ const isMerge = (method) => method === "PATCH";
 story("each kind of fault has one code, path and message on every way in, and stores nothing", async (stage) => {
   const tenon = await stage.tenon({ site: plant(stage) });
   const { rest } = tenon;
-  await rest.want(201, "POST", "/machines", { number: "taken" });
+  await rest.want(201, "POST", "/machines", { number: "taken", tag: "T0" });
   const { id, version } = await rest.want(201, "POST", "/machines", { number: "M1" });
   const before = await rest.get(`/machines/${id}`);
   const ways = [
@@ -61,7 +63,7 @@ story("each kind of fault has one code, path and message on every way in, and st
       assert.equal(answer.body.message ?? answer.body.error.message, first);
     }
   }
-  assert.equal(told.size, 15);
+  assert.equal(told.size, 17);
   assert.equal(await machines(tenon), 2);
   assert.deepEqual(await rest.get(`/machines/${id}`), before);
   const missing = await rest.refused(422, "VALIDATION_ERROR", "PATCH", `/machines/${id}`, { number: null });

@@ -171,6 +171,8 @@ story("one record is retried or given up by itself, and a plan whose set changed
 
   const bad = records.find((r) => r.reason.includes("PN-000001"));
   await rest.want(204, "DELETE", `/quarantine/${bad.id}?reason=obsolete`);
+  const again = await rest.refused(404, "NOT_FOUND", "DELETE", `/quarantine/${bad.id}`);
+  assert.equal(again.message, `there is no open record '${bad.id}' in quarantine`);
   const gone = await rest.get(`/quarantine/${bad.id}`);
   assert.deepEqual([gone.status, gone.discardReason], ["discarded", "obsolete"]);
   assert.ok(gone.discardedBy && gone.discardedAt);
@@ -246,13 +248,43 @@ story("hundreds of records are one group and one plan, which waits for no runnin
   const busy = await rest.refused(409, "CONFLICT", "POST", `/plans/${plan.id}/run`);
   assert.match(busy.message, /sync_items of this integration is running already/);
   await rest.want(204, "DELETE", `/integrations/fusion/logs/${runId}`);
-  gate.open();
   await waitFor("the end of the sync", async () => {
     const { status } = await rest.run("fusion", runId);
     return status !== "RUNNING";
   });
+  gate.open(); // no page of it came meanwhile, so the plan's records are as they were
   await rest.want(202, "POST", `/plans/${plan.id}/run`);
   const { outcome } = await ended(tenon, plan.id);
   assert.deepEqual([outcome.total, outcome.repaired, outcome.failed], [450, 440, 10]);
   assert.equal((await rest.get("/quarantine")).total, 10);
+});
+
+story("a plan that is carried out too late is refused with its end, and changes nothing", async (stage) => {
+  const { tenon } = await failing(stage, { bad: 3, items: 4, env: { TENON_FAULTS: "plans.expired=fail:1+" } });
+  const { rest } = tenon;
+  for (const action of ["retry", "discard"]) {
+    const plan = await rest.want(201, "POST", `/quarantine/${action}`, { filter: { integration: "fusion" } });
+    const error = await rest.refused(410, "GONE", "POST", `/plans/${plan.id}/run`);
+    assert.equal(error.message, `this plan was good until ${plan.expiresAt}: make a new one`);
+    assert.equal((await rest.get(`/plans/${plan.id}`)).state, "ready");
+  }
+  assert.equal((await rest.get("/quarantine?status=open")).total, 3);
+  for (const done of ["retry", "discard"])
+    assert.deepEqual((await rest.get(`/audit?action=quarantine.${done}`)).audit, []);
+});
+
+story("a plan takes 2,000 records, says so, and a second one takes the rest", async (stage) => {
+  const { tenon } = await failing(stage, { bad: 2001, items: 2002 });
+  const { rest } = tenon;
+  const wish = { filter: { integration: "fusion" }, reason: "obsolete" };
+  const first = await rest.want(201, "POST", "/quarantine/discard", wish);
+  assert.deepEqual([first.count, first.matching, first.capped], [2000, 2001, true]);
+  assert.match(first.effects, / More fit the filter, and a plan takes 2000: carry this one out, then make another /);
+  await rest.want(200, "POST", `/plans/${first.id}/run`);
+  const second = await rest.want(201, "POST", "/quarantine/discard", wish);
+  assert.deepEqual([second.count, second.matching, second.capped], [1, 1, false]);
+  assert.doesNotMatch(second.effects, /make another/);
+  const error = await rest.refused(422, "VALIDATION_ERROR", "POST", "/quarantine/discard",
+    { ids: Array(2001).fill(second.samples[0].id) });
+  assert.match(error.message, /1 to 2000 ids of records: name more in another plan, or name them by a filter/);
 });

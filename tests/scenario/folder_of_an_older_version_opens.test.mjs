@@ -2,12 +2,14 @@
 // tests/fixtures/data-0.1.0 was written by 0.1.0: two syncs of 12 items, in the second of which one item
 // failed, an event from outside and a key.  seen.json is what its API said.
 import assert from "node:assert/strict";
-import { chmodSync, copyFileSync, openSync, readFileSync, rmSync, writeFileSync, writeSync, closeSync } from "node:fs";
+import {
+  chmodSync, closeSync, copyFileSync, existsSync, openSync, readFileSync, rmSync, writeFileSync, writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { inGroup, killGroup, launch } from "../harness/process.mjs";
-import { story } from "../harness/story.mjs";
+import { integration, story } from "../harness/story.mjs";
 import { binary, root, Tenon } from "../harness/tenon.mjs";
 import { waitFor } from "../harness/wait.mjs";
 
@@ -46,6 +48,27 @@ async function allIsThere(tenon) {
   assert.deepEqual([event.integration, event.status], [seen.integration.id, "IGNORED"]);
 }
 
+// Every item is linked, and the totals go on from what the runs of 0.1.0 add up to.
+async function aSyncGoesOn(stage, tenon) {
+  const { rest } = tenon;
+  const upstream = await stage.fusion({ items: seen.items.length });
+  // The secrets are given again, because the upstream is at another address now.
+  const { config } = integration(upstream, { config: { webhookSecret: "a secret of more than 32 characters" } });
+  assert.equal((await rest.send("PUT", "/integrations/fusion", { config })).status, 200);
+  const answer = await rest.sync("fusion");
+  assert.deepEqual([answer.recordsProcessed, answer.recordsCreated, answer.recordsFailed], [seen.items.length, 0, 0]);
+  const { items } = await rest.get("/items?limit=100");
+  assert.deepEqual(items.map((item) => item.id), seen.items.map((item) => item.id));
+  const now = await rest.get("/integrations/fusion");
+  const was = seen.integration;
+  assert.deepEqual([now.totalSyncs, now.successCount, now.failureCount], [was.totalSyncs + 1, was.successCount + 1, 0]);
+  assert.equal(now.lastSyncStatus, "SUCCESS");
+  assert.ok(now.lastSync > was.lastSync);
+  const [listed] = await rest.get("/integrations");
+  for (const name of ["totalSyncs", "successCount", "failureCount", "lastSync", "lastSyncStatus"])
+    assert.equal(listed[name], now[name], name);
+}
+
 story("a data folder of 0.1.0 opens and all of it is readable", async (stage) => {
   const tenon = stage.unstarted({ data: folder(stage, "old") });
   await tenon.start();
@@ -55,6 +78,7 @@ story("a data folder of 0.1.0 opens and all of it is readable", async (stage) =>
   await allIsThere(tenon);
   const doctor = await tenon.command(["doctor"]);
   assert.equal(doctor.code, 0, doctor.output);
+  await aSyncGoesOn(stage, tenon);
 });
 
 story(
@@ -67,9 +91,13 @@ story(
     const whole = Date.now() - started;
     await tenon.stop();
     for (let round = 0; round < rounds; round++) {
-      if (round % 5 === 0) folder(stage, "killed");
+      const fresh = round % 2; // else it goes on with what the last kill left
+      if (fresh) folder(stage, "killed");
       const run = launch(binary, new Tenon(data).arguments, { env: process.env });
-      await sleep(Math.random() * whole); // the moment is the point
+      // The moment is the point; of a fresh folder it is soon after the store has begun.
+      const log = join(data, "tenon.db-wal");
+      if (fresh) await waitFor("the log of the store", () => existsSync(log), { every: 1 });
+      await sleep(Math.random() * (fresh ? whole / 10 : whole));
       killGroup(run.pid);
       await run.ended;
       await waitFor("the end of its children", () => inGroup(run.pid).length === 0);
@@ -77,6 +105,7 @@ story(
     tenon = stage.unstarted({ data });
     await tenon.start();
     await allIsThere(tenon);
+    await aSyncGoesOn(stage, tenon);
   },
   { timeout: 60_000 + rounds * 3000 },
 );

@@ -184,6 +184,51 @@ story("a secret is sealed at rest, shown masked, and kept where the mask or noth
   assert.equal((await rest.want(201, "POST", "/machines", { number: "M2" })).pin, undefined);
 });
 
+story("a mask where no secret is stored is refused, and null takes a stored one away", async (stage) => {
+  const { rest } = await stage.tenon({ site: plant(stage) });
+  for (const path of ["/machines", "//plant/machines"]) {
+    const call = (method, where, body) =>
+      path.startsWith("//") ? rest.sendPlain(method, where, body) : rest.send(method, where, body);
+    const number = path.length;
+    const faults = (answer) => (answer.body.faults ?? answer.body.error.faults).map((f) => [f.code, f.path]);
+    const refused = await call("POST", path, { number: `M${number}`, pin: shape.mask });
+    assert.equal(refused.status, 422, refused.text);
+    assert.deepEqual(faults(refused), [["mask", "pin"]], "and the length of the mask is not judged");
+    assert.match(refused.text, /send the secret, or leave it out/);
+    const { id } = (await call("POST", path, { number: `M${number}` })).body;
+    for (const method of ["PATCH", "PUT"]) {
+      const answer = await call(method, `${path}/${id}`, { number: `M${number}`, pin: shape.mask });
+      assert.equal(answer.status, 422, answer.text);
+      assert.deepEqual(faults(answer), [["mask", "pin"]]);
+    }
+    const pin = async () => (await rest.get(`/machines/${id}`)).pin;
+    assert.equal((await call("PATCH", `${path}/${id}`, { pin: "4711" })).status, 200);
+    assert.equal(await pin(), shape.mask);
+    assert.equal((await call("PATCH", `${path}/${id}`, { pin: shape.mask, axes: 2 })).status, 200);
+    assert.equal((await call("PUT", `${path}/${id}`, { number: `M${number}` })).status, 200);
+    assert.equal(await pin(), shape.mask, "a mask keeps it, and a PUT without it");
+    assert.equal((await call("PATCH", `${path}/${id}`, { pin: null })).status, 200);
+    assert.equal(await pin(), undefined);
+    const gone = await call("PATCH", `${path}/${id}`, { pin: shape.mask });
+    assert.deepEqual(faults(gone), [["mask", "pin"]]);
+  }
+});
+
+story("a required secret cannot be taken away", async (stage) => {
+  const site = stage.site();
+  site.write(
+    "scripts/resources/vault.lua",
+    `local tn = require "tenon"
+return tn.resource { path = "/api/v1/vaults", fields = { tn.secret "code" { required = true } } }
+`,
+  );
+  const { rest } = await stage.tenon({ site });
+  const made = await rest.want(201, "POST", "/vaults", { code: "1234" });
+  const error = await rest.refused(422, "VALIDATION_ERROR", "PATCH", `/vaults/${made.id}`, { code: null });
+  assert.deepEqual(error.faults.map((f) => [f.code, f.path]), [["required", "code"]]);
+  assert.deepEqual(await rest.get(`/vaults/${made.id}`), made);
+});
+
 story("a record that is deleted for good needs leave to purge", async (stage) => {
   const tenon = await stage.tenon({ site: plant(stage) });
   const { rest } = tenon;

@@ -120,7 +120,7 @@ story("each change of a role leaves an audit row with the role before and after"
     ["update", `{"before":${one},"after":${other}}`],
     ["delete", `{"before":${other}}`],
   ]) {
-    const row = `"actor":"first admin","action":"role.${action}","object":"${id}","detail":${detail}`;
+    const row = `"address":"127.0.0.1","action":"role.${action}","object":"${id}","detail":${detail}`;
     assert.ok(stored.includes(row), row);
   }
 });

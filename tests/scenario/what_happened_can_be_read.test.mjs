@@ -47,7 +47,8 @@ story("the audit log is read newest first, filtered and in pages, by admins alon
   newestFirst(all, "at");
   assert.equal(new Set(all.map((row) => row.id)).size, all.length);
   assert.equal(all[0].action, "integration.delete");
-  assert.deepEqual(Object.keys(all[0]), ["id", "at", "actor", "action", "object", "detail"]);
+  assert.deepEqual(Object.keys(all[0]), ["id", "at", "actor", "actorKind", "actorId", "requestId", "address",
+    "action", "object", "detail"]);
   const created = await rest.get("/audit?action=integration.create");
   assert.equal(created.audit.length, 5);
   const one = created.audit[1];
@@ -71,7 +72,8 @@ story("the audit log is read newest first, filtered and in pages, by admins alon
 
   const told = await tenon.command(["audit", "--action", "integration.create", "--limit", "2"]);
   assert.equal(told.code, 0, told.output);
-  assert.match(told.stdout, /^AT +ACTOR +ACTION +OBJECT\n(\S+ +.*integration\.create +\S+\n){2}there are older ones/);
+  assert.match(told.stdout,
+    /^AT +ACTOR +FROM +ACTION +OBJECT\n(\S+ +.*integration\.create +\S+\n){2}there are older ones/);
   const json = await tenon.command(["audit", "--action", "integration.delete", "--json"]);
   assert.deepEqual(json.json.audit.map((row) => row.id), [all[0].id]);
   assert.equal((await tenon.command(["audit", "--from", "yesterday"])).code, 1);

@@ -15,10 +15,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "at_once.h"
 #include "base/fault.h"
 #include "base/limits.h"
 #include "loop/loop.h"
-#include "store/at_once.h"
 #include "store/commit.h"
 #include "store/server.h"
 #include "store/store.h"

@@ -4,12 +4,12 @@
 #ifndef TN_TESTS_STORE_STAGE_H
 #define TN_TESTS_STORE_STAGE_H
 
+#include "at_once.h"
 #include "scripts_rig.h"
 
 #include <ftw.h>
 
 #include "scripts/resource_check.h"
-#include "store/at_once.h"
 #include "store/commit.h"
 #include "store/server.h"
 #include "store/store.h"

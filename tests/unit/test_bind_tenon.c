@@ -348,11 +348,20 @@ static const struct {
      "    first = { \"nw\" } } } }",
      4, "'first' names 'nw', which is no state; did you mean 'new'?"},
     {TN_DECL_resource,
-     "return tn.resource {\n  path = \"/items\", fields = {\n    tn.text \"a\" { unique = true } } "
+     "return tn.resource {\n  path = \"/items\", fields = {\n    tn.secret \"a\" { unique = true } "
+     "} "
      "}",
-     4,
-     "'unique' has no effect in this version: name 'a' in the resource's 'key', whose fields are "
-     "unique together"},
+     4, "'unique' is for text, int, time, date, uuid and url fields, and 'a' is secret"},
+    {TN_DECL_resource,
+     "return tn.resource {\n  path = \"/items\", fields = {\n"
+     "    tn.text \"a\" { unique = true, default = \"x\" } } }",
+     4, "'a' is unique and has a default, which two records would have"},
+    {TN_DECL_resource,
+     "return tn.resource {\n  path = \"/items\", fields = {\n"
+     "    tn.object \"o\" { tn.text \"a\" { unique = true } } } }",
+     4, "'unique' has no effect on 'a' inside of 'o': it is for the fields of a resource"},
+    {TN_DECL_adapter, "return tn.adapter {\n  config = { tn.text \"a\" { unique = true } } }", 3,
+     "'unique' has no effect on 'a' inside of 'config': it is for the fields of a resource"},
     {TN_DECL_resource,
      "return tn.resource {\n  path = \"/items\", fields = {\n    tn.int \"a\" { generated = true } "
      "} }",

@@ -42,6 +42,13 @@ static const struct tn_entity order = {.name = "order",
                                        .n_fields = sizeof fields / sizeof *fields,
                                        .key = key};
 
+static const struct tn_field locks[] = {
+    {.name = "code", .type = TN_FIELD_secret, .required = true},
+    {.name = "hint", .type = TN_FIELD_secret},
+};
+static const struct tn_entity vault = {
+    .name = "vault", .plural = "vaults", .fields = locks, .n_fields = 2};
+
 struct sides {
     struct tn_json *before, *after;
     struct tn_faults faults;
@@ -152,7 +159,7 @@ static struct tn_str fill(struct sides *s, const char *before, const char *after
     struct tn_jw w;
     tn_buf_reset(out);
     tn_jw_init(&w, out);
-    tn_check_fill(&order, parse(s->before, before), parse(s->after, after), 1000, &w);
+    tn_check_fill(&order, parse(s->before, before), parse(s->after, after), 0, 1000, &w);
     return tn_buf_str(out);
 }
 
@@ -197,8 +204,44 @@ static void a_masked_or_absent_secret_stays(void **state)
     assert_non_null(strstr(filled.p, "\"pin\":\"sealed\""));
     filled = fill(s, stored, "{\"number\":\"1\",\"pin\":null}", &out);
     assert_non_null(strstr(filled.p, "\"pin\":null"));
-    filled = fill(s, NULL, "{\"number\":\"1\",\"pin\":\"********\"}", &out);
-    assert_null(strstr(filled.p, "pin"));
+    tn_buf_clear(&out);
+}
+
+static bool check_merged(struct sides *s, const char *before, const char *after)
+{
+    tn_faults_clear(&s->faults);
+    return tn_check(&vault, parse(s->before, before), parse(s->after, after),
+                    TN_FIELD_FROM_OUTSIDE | TN_CHECK_MERGED, &s->faults);
+}
+
+static void the_mask_of_a_secret_that_is_not_stored_is_a_fault(void **state)
+{
+    struct sides *s = *state;
+    static const char masked[] = "{\"number\":\"1\",\"pin\":\"********\"}";
+    static const char *const before[] = {NULL, "{\"number\":\"1\"}",
+                                         "{\"number\":\"1\",\"pin\":null}"};
+    for (size_t i = 0; i < 3; i++) {
+        assert_false(check(s, before[i], masked));
+        assert_int_equal(s->faults.n, 1);
+        assert_fault(s, 0, TN_E_invalid, "mask", "pin", "");
+    }
+    assert_true(check(s, "{\"number\":\"1\",\"pin\":\"sealed\"}", masked));
+}
+
+static void a_patch_that_takes_a_secret_away_removes_it(void **state)
+{
+    struct sides *s = *state;
+    static const char stored[] = "{\"code\":\"sealed\",\"hint\":\"sealed\"}";
+    struct tn_buf out;
+    struct tn_jw w;
+    tn_buf_init(&out, 4096);
+    tn_jw_init(&w, &out);
+    assert_true(check_merged(s, stored, "{\"code\":\"sealed\"}"));
+    tn_check_fill(&vault, parse(s->before, stored), parse(s->after, "{\"code\":\"sealed\"}"),
+                  TN_CHECK_MERGED, 1000, &w);
+    assert_string_equal(out.p, "{\"code\":\"sealed\"}");
+    assert_false(check_merged(s, stored, "{\"hint\":\"sealed\"}"));
+    assert_fault(s, 0, TN_E_invalid, "required", "code", "");
     tn_buf_clear(&out);
 }
 
@@ -247,6 +290,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(defaults_and_generated_fields_are_filled_in_once, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_masked_or_absent_secret_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_mask_of_a_secret_that_is_not_stored_is_a_fault, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_patch_that_takes_a_secret_away_removes_it, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(references_are_found_wherever_they_stand, set_up,
                                         tear_down),
     };

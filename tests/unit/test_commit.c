@@ -29,11 +29,13 @@ struct model {
     size_t gone_count;
 };
 
+/* The twin has the value of the key: what holds of the key holds of it, too. */
 static const struct tn_column columns[] = {{"key", TN_COLUMN_text, true},
-                                           {"value", TN_COLUMN_int, true}};
+                                           {"value", TN_COLUMN_int, true},
+                                           {"twin", TN_COLUMN_text, TN_USE_unique}};
 static const struct tn_column other_columns[] = {
     {"key", TN_COLUMN_text, true}, {"value", TN_COLUMN_int, true}, {"extra", TN_COLUMN_text, true}};
-static const struct tn_table things = {"things", columns, 2, {"key"}, "thing", true};
+static const struct tn_table things = {"things", columns, 3, {"key"}, "thing", true};
 static const struct tn_table other_things = {"things", other_columns, 3, {"key"}, "thing", true};
 static struct tn_origin source = {.entity = {"thing", 5}};
 
@@ -44,12 +46,12 @@ static unsigned roll(unsigned below)
     return (unsigned)(dice >> 33) % below;
 }
 
-static const char *body_of(const struct mrec *m, char out[100])
+static const char *body_of(const struct mrec *m, char out[120])
 {
     char key[32] = "null", value[32] = "null";
     if (m->key >= 0) snprintf(key, sizeof key, "\"K%02d\"", m->key);
     if (m->value >= 0) snprintf(value, sizeof value, "%d", m->value);
-    snprintf(out, 100, "{\"key\":%s,\"value\":%s}", key, value);
+    snprintf(out, 120, "{\"key\":%s,\"twin\":%s,\"value\":%s}", key, key, value);
     return out;
 }
 
@@ -151,7 +153,7 @@ static struct op some_kv(struct model *m, int64_t team)
 static void add_upsert(struct tn_commit *c, const struct op *o)
 {
     struct mrec next = {.key = o->key, .value = o->value};
-    char name[16], body[100];
+    char name[16], body[120];
     struct tn_err err;
     snprintf(name, sizeof name, "E%02d", o->external);
     struct tn_upsert u = {.team = o->team,
@@ -180,7 +182,7 @@ static void add_kv(struct tn_commit *c, const struct op *o)
 static void add(struct tn_commit *c, const struct op *o)
 {
     struct mrec next = {.key = o->key, .value = o->value};
-    char body[100];
+    char body[120];
     struct tn_err err;
     body_of(&next, body);
     if (o->kind == PATCH && !o->has_key) snprintf(body, sizeof body, "{\"value\":%d}", o->value);
@@ -520,7 +522,7 @@ static void expect_record(struct rig *r, struct model *m)
     struct tn_buf hold;
     struct tn_row row;
     struct tn_err err;
-    char body[100], name[16];
+    char body[120], name[16];
     if (!x->live) return;
     tn_buf_init(&hold, TN_LIMIT_RECORD);
     assert_true(tn_store_get(r->store, x->team, "things", &x->id, &row, &hold, &err));

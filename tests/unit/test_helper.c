@@ -139,8 +139,11 @@ static void transfer(struct rig *r, struct model *m)
     b->version += stale;
     put_account(c, m, to, b->value + by);
     b->version -= stale;
-    OR_DIE(tn_commit_audit(c, m->team, "soak", "transfer", "account", TN_STR(""), &err), "%s",
-           err.text);
+    OR_DIE(tn_commit_audit(
+               c, m->team,
+               &(struct tn_audit){.actor = "soak", .action = "transfer", .object = "account"},
+               &err),
+           "%s", err.text);
     put_key(c, m);
     bool ok = rig_commit(r, c);
     if (stale) {

@@ -277,6 +277,67 @@ static void links_hashes_and_histories_are_found(void **state)
     forget(&a);
 }
 
+static struct tn_commit *totals(struct rig *r, int64_t team, const struct tn_id *id, int64_t runs,
+                                int64_t last)
+{
+    const struct tn_total_change changes[] = {{"runs", TN_TOTAL_add, runs},
+                                              {"last", TN_TOTAL_raise, last}};
+    struct tn_err err;
+    struct tn_commit *c = tn_commit_new(r->store);
+    assert_true(tn_commit_totals(c, team, "items", id, changes, 2, &err));
+    return c;
+}
+
+static void totals_are(struct rig *r, int64_t team, const struct tn_id *id, int64_t runs,
+                       int64_t last)
+{
+    struct tn_read *read = tn_read_new(team);
+    tn_read_totals(read, "items", id);
+    tn_read_totals(read, "nothing", id);
+    struct answer a = ask(r, read);
+    assert_int_equal(kind_of(&a, 0), TN_E_none);
+    assert_int_equal(tn_found_total(a.found, 0, "runs"), runs);
+    assert_int_equal(tn_found_total(a.found, 0, "last"), last);
+    assert_int_equal(tn_found_total(a.found, 0, "never"), 0);
+    assert_int_equal(kind_of(&a, 1), TN_E_not_found);
+    forget(&a);
+}
+
+static void totals_that_come_at_once_all_count_and_make_no_version(void **state)
+{
+    struct rig *r = *state;
+    struct tn_id id = put(r, 1, "{\"part_number\":\"A\"}"), nobody = tn_id_new();
+    struct tn_err err;
+    int64_t head = rig_head(r);
+    totals_are(r, 1, &id, 0, 0);
+    int answers = r->answers;
+    for (int i = 1; i <= 20; i++) /* the later is the smaller */
+        tn_store_commit(r->store, totals(r, 1, &id, 2, 1000 - i), rig_committed, r);
+    rig_wait(r, answers + 20);
+    totals_are(r, 1, &id, 40, 999);
+    assert_true(rig_commit(r, totals(r, 1, &id, -3, 0)));
+    assert_int_equal(r->ops[0].kind, TN_DONE_updated);
+    assert_int_equal(r->ops[0].version, 1);
+    totals_are(r, 1, &id, 37, 999);
+    assert_int_equal(rig_head(r), head);
+    assert_true(rig_commit(r, totals(r, 1, &nobody, 1, 1)));
+    assert_int_equal(r->ops[0].kind, TN_DONE_unchanged);
+    totals_are(r, 1, &nobody, 0, 0);
+    assert_true(rig_commit(r, totals(r, 2, &id, 1, 1)));
+    totals_are(r, 2, &id, 0, 0);
+    put_again(r, 1, &id, "{\"part_number\":\"B\"}");
+    totals_are(r, 1, &id, 37, 999);
+    struct tn_commit *c = totals(r, 1, &id, 100, 100000);
+    assert_true(tn_commit_expect(c, 1, "items", &id, 1, &err)); /* it is at 2 */
+    assert_false(rig_commit(r, c));
+    totals_are(r, 1, &id, 37, 999);
+    c = tn_commit_new(r->store);
+    assert_true(tn_commit_delete(c, 1, "items", &id, TN_ANY, &err));
+    assert_true(tn_commit_put(c, 1, "items", &id, TN_STR("{}"), TN_NEW_ONLY, &err));
+    assert_true(rig_commit(r, c));
+    totals_are(r, 1, &id, 0, 0);
+}
+
 static void events_and_key_values_are_found(void **state)
 {
     struct rig *r = *state;
@@ -1112,6 +1173,7 @@ int main(void)
         STORY(a_question_that_breaks_a_rule_is_answered_with_invalid),
         STORY(a_query_gives_its_page_and_the_next_one),
         STORY(links_hashes_and_histories_are_found),
+        STORY(totals_that_come_at_once_all_count_and_make_no_version),
         STORY(events_and_key_values_are_found),
         STORY(a_log_partition_that_is_not_there_is_named),
         STORY(a_page_of_a_sync_is_one_question),

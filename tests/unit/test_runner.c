@@ -11,15 +11,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "at_once.h"
 #include "base/alloc.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "loop/loop.h"
 #include "mapping/plan.h"
-#include "store/at_once.h"
 #include "store/commit.h"
 #include "store/server.h"
+#include "sync/run_totals.h"
 #include "sync/runner.h"
 
 enum { TEAM = 1, ITEMS = 1000, PAGE = 100, TURNS_MAX = 2000000 };
@@ -921,6 +922,98 @@ static void another_operation_runs_beside_it(void **state)
     forget(&a), forget(&b);
 }
 
+static void on_written(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    if (!done) fail_msg("%s", err->text);
+    *(bool *)arg = true;
+}
+
+static void write_integration(struct world *w, bool there)
+{
+    struct tn_commit *c = tn_commit_new(w->store);
+    struct tn_id id;
+    struct tn_err err;
+    bool done = false;
+    assert_true(tn_id_parse(tn_str(integration), &id));
+    assert_true(there ? tn_commit_put(c, TEAM, "integration", &id, TN_STR("{\"name\":\"x\"}"),
+                                      TN_NEW_ONLY, &err)
+                      : tn_commit_delete(c, TEAM, "integration", &id, TN_ANY, &err));
+    tn_store_commit(w->store, c, on_written, &done);
+    turn_until(w, &done);
+}
+
+struct totals {
+    struct tn_run_totals t;
+    bool done;
+};
+
+static void on_totals(void *arg, struct tn_found *found, const struct tn_err *failed)
+{
+    struct totals *to = arg;
+    struct tn_err err;
+    if (failed) fail_msg("%s", failed->text);
+    assert_true(tn_run_totals_found(found, 0, &to->t, &err));
+    to->done = true;
+}
+
+static void totals_are(struct world *w, int64_t success, int64_t partial, int64_t failure)
+{
+    struct tn_read *read = tn_read_new(TEAM);
+    struct totals to = {.done = false};
+    struct tn_id id;
+    assert_true(tn_id_parse(tn_str(integration), &id));
+    tn_run_totals_ask(read, &id);
+    tn_store_read(w->store, read, NULL, on_totals, &to);
+    turn_until(w, &to.done);
+    assert_int_equal(to.t.success, success);
+    assert_int_equal(to.t.partial, partial);
+    assert_int_equal(to.t.failure, failure);
+    assert_int_equal(to.t.last_ms != 0, success + partial + failure > 0);
+}
+
+static void on_retained(void *arg, const struct tn_err *err)
+{
+    assert_null(err);
+    *(bool *)arg = true;
+}
+
+static void runs_add_up_on_the_row_and_stay_when_their_rows_go(void **state)
+{
+    struct world *w = *state;
+    struct answer a, b;
+    bool done = false;
+    write_integration(w, true);
+    totals_are(w, 0, 0, 0);
+    run_to_end(w, &a, "sync_items", true); /* a dry run leaves nothing */
+    totals_are(w, 0, 0, 0);
+    forget(&a);
+    ask(w, &a, "sync_items", false);
+    ask(w, &b, "sync_again", false);
+    wait_for(w, &a);
+    wait_for(w, &b);
+    totals_are(w, 2, 0, 0);
+    forget(&b);
+    w->fake.fail_at = 0;
+    w->fake.fail_kind = TN_E_timeout;
+    run_to_end(w, &b, "sync_again", false);
+    w->fake.fail_at = -1;
+    totals_are(w, 2, 0, 1);
+    assert_int_equal(count_of(w, "run"), 3);
+    tn_store_retain(w->store, TN_RETAIN_runs, INT64_MAX, on_retained, &done);
+    turn_until(w, &done);
+    assert_int_equal(count_of(w, "run"), 0);
+    totals_are(w, 2, 0, 1);
+    forget(&a), forget(&b);
+    w->fake.hold_at = 0;
+    ask(w, &a, "sync_items", false);
+    until_held(w);
+    write_integration(w, false);
+    let_go(w);
+    wait_for(w, &a);
+    totals_are(w, 0, 0, 0); /* nobody would ever remove them */
+    forget(&a);
+}
+
 static void more_runs_than_places_wait_for_their_turn(void **state)
 {
     enum { RUNS = 6 };
@@ -1153,6 +1246,7 @@ static void a_close_waits_for_what_loads_and_leaves_the_run_to_the_next_one(void
     loaded(&w->fake, NULL);
     turn_until(w, &closed);
     w->fake.loads = false;
+    tn_runner_free(w->runner);
     w->runner = new_runner(w->loop, w->store, &w->fake);
     memcpy(b.id, a.id, sizeof b.id);
     tn_run_view_init(&b.v);
@@ -1194,6 +1288,7 @@ static void a_graceful_close_leaves_the_run_to_the_next_one(void **state)
     assert_int_equal(count_of(w, "items"), 4 * PAGE);
 
     w->fake.hold_at = -1;
+    tn_runner_free(w->runner);
     w->runner = new_runner(w->loop, w->store, &w->fake);
     memcpy(b.id, a.id, sizeof b.id);
     tn_run_view_init(&b.v);
@@ -1240,6 +1335,12 @@ static void a_closed_runner_takes_no_more(void **state)
     turn_until(w, &closed);
     assert_true(b.started);
     assert_int_equal(b.err.kind, TN_E_unavailable);
+    b = (struct answer){0}; /* a request that came late still holds the runner */
+    tn_runner_start(w->runner, &q, on_started, &b);
+    turn_until(w, &b.started);
+    assert_int_equal(b.err.kind, TN_E_unavailable);
+    assert_int_equal(tn_runner_stats(w->runner).active, 0);
+    tn_runner_free(w->runner);
     w->runner = new_runner(w->loop, w->store, &w->fake);
     forget(&a);
 }
@@ -1739,6 +1840,7 @@ int main(void)
         TEST(two_starts_of_one_operation_are_one_run),
         TEST(starts_in_the_same_turn_too),
         TEST(another_operation_runs_beside_it),
+        TEST(runs_add_up_on_the_row_and_stay_when_their_rows_go),
         TEST(more_runs_than_places_wait_for_their_turn),
         TEST(waits_and_cancels_reach_a_run_of_another_worker),
         TEST(waits_for_what_is_not_there_are_told_so),

@@ -245,8 +245,10 @@ static void a_small_commit_writes_few_pages(void **state)
         struct tn_id id = tn_id_new();
         snprintf(body, sizeof body, "{\"name\":\"line-%d\",\"adapter\":\"rest\"}", i);
         assert_true(tn_commit_put(c, 1, "integration", &id, tn_str(body), TN_NEW_ONLY, &err));
-        assert_true(
-            tn_commit_audit(c, 1, "an admin", "integration.create", body, TN_STR(""), &err));
+        assert_true(tn_commit_audit(
+            c, 1,
+            &(struct tn_audit){.actor = "an admin", .action = "integration.create", .object = body},
+            &err));
         assert_true(rig_commit(r, c));
     }
     int64_t pages = stats_of(r).pages - before;
@@ -346,7 +348,12 @@ static enum tn_kind kind_of(struct rig *r, const char *table, const struct tn_id
 /* Serves anew with a clock that stands at ms. */
 static void serve_at(struct rig *r, struct tn_clock *clock, int64_t ms, int64_t keep_ms)
 {
-    struct tn_retention kept = {.runs = keep_ms, .audit = keep_ms, .inbound = keep_ms, .every = 1};
+    struct tn_retention kept = {.runs = keep_ms,
+                                .audit = keep_ms,
+                                .inbound = keep_ms,
+                                .plans = keep_ms,
+                                .settled = keep_ms,
+                                .every = 1};
     struct tn_server_options o = {.dir = r->dir,
                                   .listen_fd = r->fd,
                                   .workers_live = true,
@@ -367,17 +374,22 @@ static void rows_that_are_old_go_and_those_with_work_left_stay(void **state)
     struct tn_clock clock;
     struct tn_err err;
     struct tn_id running = tn_id_new(), waits = tn_id_new(), young = tn_id_new(),
-                 ended = tn_id_new(), arrived = tn_id_new();
+                 ended = tn_id_new(), arrived = tn_id_new(), open = tn_id_new(),
+                 given_up = tn_id_new();
     char key[TN_ID_LEN + 1];
     serve_at(r, &clock, start, 0);
     put_row(r, "run", &running, "{\"status\":\"RUNNING\",\"integration\":\"a\"}");
     put_row(r, "run", &ended, "{\"status\":\"FAILURE\",\"integration\":\"a\"}");
     put_row(r, "inbound", &waits, "{\"integration\":\"a\",\"delivery\":\"1\"}");
     put_row(r, "inbound", &arrived, "{\"integration\":\"a\",\"delivery\":\"2\"}");
+    put_row(r, "quarantine", &open, "{\"status\":\"open\",\"integration\":\"a\"}");
+    put_row(r, "quarantine", &given_up, "{\"status\":\"discarded\",\"integration\":\"a\"}");
     for (int i = 0; i < ROWS;) {
         struct tn_commit *c = tn_commit_new(r->store);
         for (int in_one = 0; in_one < 400; in_one++, i++)
-            assert_true(tn_commit_audit(c, 1, "me", "test", "thing", TN_STR(""), &err));
+            assert_true(tn_commit_audit(
+                c, 1, &(struct tn_audit){.actor = "me", .action = "test", .object = "thing"},
+                &err));
         assert_true(rig_commit(r, c));
     }
     struct tn_commit *c = tn_commit_new(r->store);
@@ -393,17 +405,51 @@ static void rows_that_are_old_go_and_those_with_work_left_stay(void **state)
     assert_int_equal(rows_of(r, "audit"), ROWS);
 
     serve_at(r, &clock, start + 91 * day, 90 * day);
-    while (rows_of(r, "audit") || rows_of(r, "inbound") > 1 || rows_of(r, "run") > 2)
+    while (rows_of(r, "audit") || rows_of(r, "inbound") > 1 || rows_of(r, "run") > 2 ||
+           rows_of(r, "quarantine") > 1)
         tn_loop_turn(r->loop, true);
     assert_int_equal(kind_of(r, "run", &running), TN_E_none);
     assert_int_equal(kind_of(r, "run", &young), TN_E_none);
     assert_int_equal(kind_of(r, "run", &ended), TN_E_not_found);
     assert_int_equal(kind_of(r, "inbound", &waits), TN_E_none);
+    assert_int_equal(kind_of(r, "quarantine", &open), TN_E_none);
+    assert_int_equal(kind_of(r, "quarantine", &given_up), TN_E_not_found);
     assert_int_equal(tn_store_head(r->store), head);
 
     serve_at(r, &clock, start + 9000 * day, 0);
     for (int turn = 0; turn < 20; turn++) tn_loop_turn(r->loop, true);
     assert_int_equal(rows_of(r, "run"), 2);
+}
+
+static void plans_and_discarded_records_go_and_open_ones_stay(void **state)
+{
+    struct rig *r = *state;
+    static const int64_t day = 86400000, start = 1700000000000;
+    struct tn_clock clock;
+    struct tn_id done = tn_id_new(), under_way = tn_id_new(), run = tn_id_new(), open = tn_id_new(),
+                 given_up = tn_id_new();
+    char id[TN_ID_LEN + 1], body[200];
+    serve_at(r, &clock, start, 0);
+    tn_id_text(&under_way, id);
+    snprintf(body, sizeof body, "{\"status\":\"RUNNING\",\"filters\":{\"plan\":\"%s\"}}", id);
+    put_row(r, "run", &run, body);
+    put_row(r, "plan", &under_way, "{\"state\":\"running\",\"action\":\"retry\"}");
+    put_row(r, "plan", &done, "{\"state\":\"ready\",\"action\":\"retry\"}");
+    put_row(r, "quarantine", &open, "{\"status\":\"open\",\"integration\":\"a\"}");
+    put_row(r, "quarantine", &given_up, "{\"status\":\"discarded\",\"integration\":\"a\"}");
+
+    serve_at(r, &clock, start + 29 * day, 30 * day);
+    for (int turn = 0; turn < 20; turn++) tn_loop_turn(r->loop, true);
+    assert_int_equal(rows_of(r, "plan"), 2);
+    assert_int_equal(rows_of(r, "quarantine"), 2);
+
+    serve_at(r, &clock, start + 9000 * day, 30 * day);
+    while (rows_of(r, "plan") > 1 || rows_of(r, "quarantine") > 1) tn_loop_turn(r->loop, true);
+    for (int turn = 0; turn < 20; turn++) tn_loop_turn(r->loop, true);
+    assert_int_equal(kind_of(r, "plan", &under_way), TN_E_none);
+    assert_int_equal(kind_of(r, "plan", &done), TN_E_not_found);
+    assert_int_equal(kind_of(r, "quarantine", &open), TN_E_none);
+    assert_int_equal(kind_of(r, "quarantine", &given_up), TN_E_not_found);
 }
 
 /* How often the file says this. */
@@ -439,7 +485,8 @@ static void the_log_says_once_a_day_how_much_was_too_old(void **state)
     assert_non_null(r->server);
     struct tn_commit *c = tn_commit_new(r->store);
     for (int i = 0; i < 3; i++)
-        assert_true(tn_commit_audit(c, 1, "me", "test", "thing", TN_STR(""), &err));
+        assert_true(tn_commit_audit(
+            c, 1, &(struct tn_audit){.actor = "me", .action = "test", .object = "thing"}, &err));
     assert_true(rig_commit(r, c));
     clock.ms += day - 1;
     while (rows_of(r, "audit")) tn_loop_turn(r->loop, true);
@@ -463,7 +510,8 @@ static void a_retention_that_is_asked_for_is_counted(void **state)
     struct tn_store_stats s;
     struct tn_commit *c = tn_commit_new(r->store);
     for (int i = 0; i < 3; i++)
-        assert_true(tn_commit_audit(c, 1, "me", "test", "thing", TN_STR(""), &err));
+        assert_true(tn_commit_audit(
+            c, 1, &(struct tn_audit){.actor = "me", .action = "test", .object = "thing"}, &err));
     assert_true(rig_commit(r, c));
     tn_store_retain(r->store, TN_RETAIN_audit, INT64_MAX, rig_done, r);
     rig_wait(r, r->answers + 1);
@@ -686,6 +734,139 @@ static void a_reader_refuses_what_is_not_a_store(void **state)
     assert_int_equal(r.err.kind, TN_E_unavailable);
     tn_store_close(s);
     bare_close(&r);
+}
+
+/* ------------------------------------------------------------------ a damaged page */
+
+struct damage {
+    char tables[4][TN_DAMAGED_NAME];
+    int told;
+};
+
+static void damaged(void *arg, const char *table)
+{
+    struct damage *d = arg;
+    snprintf(d->tables[d->told++ % 4], TN_DAMAGED_NAME, "%s", table);
+}
+
+/* Overwrites the root page of a table or an index; nobody serves the file. */
+static void damage_root(const struct rig *r, const char *name)
+{
+    char path[128], sql[128], page[8192];
+    sqlite3 *db;
+    sqlite3_stmt *st;
+    snprintf(path, sizeof path, "%s/tenon.db", r->dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    snprintf(sql, sizeof sql, "SELECT rootpage FROM sqlite_master WHERE name LIKE '%s'", name);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    off_t at = (off_t)(sqlite3_column_int64(st, 0) - 1) * (off_t)sizeof page;
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    memset(page, 0xff, sizeof page);
+    int fd = open(path, O_WRONLY);
+    assert_int_equal(pwrite(fd, page, sizeof page, at), sizeof page);
+    close(fd);
+}
+
+/* The store process and its worker begin anew over a file in which a page is damaged. */
+static void open_damaged(struct rig *r, const char *name, struct damage *d)
+{
+    struct tn_err err;
+    *d = (struct damage){.told = 0};
+    tn_store_close(r->store);
+    tn_store_server_close(r->server);
+    damage_root(r, name);
+    struct tn_server_options so = {
+        .dir = r->dir, .listen_fd = r->fd, .damaged = damaged, .damaged_arg = d};
+    struct tn_store_options o = {.dir = r->dir,
+                                 .socket = r->socket,
+                                 .holder = tn_id_new(),
+                                 .damaged = damaged,
+                                 .damaged_arg = d};
+    r->server = tn_store_server_open(r->loop, &so, &err);
+    if (!r->server) fail_msg("%s", err.text);
+    r->store = tn_store_open(r->loop, &o, &err);
+    assert_non_null(r->store);
+    while (!tn_store_ready(r->store)) tn_loop_turn(r->loop, true);
+}
+
+static struct tn_commit *kv(struct rig *r, const char *key)
+{
+    struct tn_err err;
+    struct tn_commit *c = tn_commit_new(r->store);
+    assert_true(tn_commit_kv_set(c, 1, "box", tn_str(key), TN_STR("x"), TN_NEW_ONLY, 0, &err));
+    return c;
+}
+
+struct ends {
+    int answers, kinds[8];
+    char text[512];
+};
+
+static void note_end(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    struct ends *e = arg;
+    e->kinds[e->answers++] = done ? TN_E_none : (int)err->kind;
+    if (err) snprintf(e->text, sizeof e->text, "%s", err->text);
+}
+
+static void a_commit_that_meets_a_damaged_page_fails_alone(void **state)
+{
+    struct rig *r = *state;
+    struct damage d;
+    struct ends e = {.answers = 0};
+    struct tn_buf hold;
+    struct tn_err err;
+    assert_true(rig_commit(r, pair(r->store, 1)));
+    open_damaged(r, "data_items", &d);
+    assert_int_equal(d.told, 0);
+    tn_store_commit(r->store, kv(r, "a"), note_end, &e); /* of one group */
+    tn_store_commit(r->store, pair(r->store, 2), note_end, &e);
+    tn_store_commit(r->store, kv(r, "b"), note_end, &e);
+    tn_store_commit(r->store, pair(r->store, 3), note_end, &e);
+    while (e.answers < 4) tn_loop_turn(r->loop, true);
+    assert_int_equal(e.kinds[0], TN_E_none);
+    assert_int_equal(e.kinds[1], TN_E_corrupt);
+    assert_int_equal(e.kinds[2], TN_E_none);
+    assert_int_equal(e.kinds[3], TN_E_corrupt);
+    assert_non_null(strstr(e.text, "the table items has a damaged page"));
+    assert_true(d.told >= 2);
+    for (int i = 0; i < 4 && i < d.told; i++) assert_string_equal(d.tables[i], "items");
+    tn_buf_init(&hold, TN_KIB);
+    assert_true(tn_store_kv_get(r->store, 1, "box", TN_STR("a"), &hold, NULL, &err));
+    assert_true(tn_store_kv_get(r->store, 1, "box", TN_STR("b"), &hold, NULL, &err));
+    assert_false(tn_store_kv_get(r->store, 1, "pairs", TN_STR("2"), &hold, NULL, &err));
+    assert_int_equal(err.kind, TN_E_not_found);
+    tn_buf_clear(&hold);
+    char path[128];
+    snprintf(path, sizeof path, "%s/tenon.db", r->dir);
+    assert_false(tn_store_verify(path, &err));
+    assert_int_equal(err.kind, TN_E_corrupt);
+    assert_non_null(strstr(err.text, "damaged are the tables items ("));
+}
+
+static void a_read_names_the_table_that_is_damaged(void **state)
+{
+    struct rig *r = *state;
+    struct damage d;
+    struct tn_buf hold;
+    struct tn_row row;
+    struct tn_err err;
+    struct tn_str key = TN_STR("1-0");
+    assert_true(rig_commit(r, pair(r->store, 1)));
+    open_damaged(r, "items_key%", &d);
+    tn_buf_init(&hold, TN_KIB);
+    assert_false(tn_store_get_by_key(r->store, 1, "items", &key, 1, &row, &hold, &err));
+    assert_int_equal(err.kind, TN_E_corrupt);
+    assert_int_equal(d.told, 1);
+    assert_string_equal(d.tables[0], "items"); /* its index is part of it */
+    open_damaged(r, "tn_kv", &d);
+    assert_false(tn_store_kv_get(r->store, 1, "pairs", TN_STR("1"), &hold, NULL, &err));
+    assert_int_equal(err.kind, TN_E_corrupt);
+    assert_int_equal(d.told, 1);
+    assert_string_equal(d.tables[0], "tn_kv");
+    tn_buf_clear(&hold);
 }
 
 static void a_migration_that_fails_changes_nothing(void **state)
@@ -1011,6 +1192,7 @@ int main(void)
         T(sizes_and_free_space_are_those_of_the_files),
         T(what_is_old_goes_by_itself),
         T(rows_that_are_old_go_and_those_with_work_left_stay),
+        T(plans_and_discarded_records_go_and_open_ones_stay),
         T(the_log_says_once_a_day_how_much_was_too_old),
         T(a_retention_that_is_asked_for_is_counted),
         T(a_table_is_remade_again_while_the_former_one_is_swept),
@@ -1018,6 +1200,8 @@ int main(void)
         T(a_second_team_does_not_stop_the_commits),
         T(too_much_that_waits_is_refused),
         T(a_second_process_is_refused),
+        T(a_commit_that_meets_a_damaged_page_fails_alone),
+        T(a_read_names_the_table_that_is_damaged),
         cmocka_unit_test(bad_databases_are_refused_and_left_alone),
         cmocka_unit_test(a_reader_refuses_what_is_not_a_store),
         cmocka_unit_test(a_migration_that_fails_changes_nothing),

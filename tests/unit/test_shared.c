@@ -50,6 +50,29 @@ static void one_can_be_released_by_hand(void **state)
     tn_shared_free(s);
 }
 
+static void damage_is_told_once_a_table(void **state)
+{
+    struct tn_shared *s = tn_shared_new();
+    char name[16];
+    (void)state;
+    assert_null(tn_shared_damage(s, 0));
+    assert_true(tn_shared_damaged(s, "items"));
+    assert_false(tn_shared_damaged(s, "items"));
+    assert_true(tn_shared_damaged(s, "run"));
+    assert_string_equal(tn_shared_damage(s, 0)->table, "items");
+    assert_int_equal(tn_shared_damage(s, 0)->met, 2);
+    assert_string_equal(tn_shared_damage(s, 1)->table, "run");
+    assert_null(tn_shared_damage(s, 2));
+    for (int i = 2; i < TN_DAMAGES_MAX; i++) {
+        snprintf(name, sizeof name, "t%d", i);
+        assert_true(tn_shared_damaged(s, name));
+    }
+    assert_false(tn_shared_damaged(s, "one too many"));
+    assert_false(tn_shared_damaged(s, "run"));
+    assert_int_equal(tn_shared_damage(s, 1)->met, 2);
+    tn_shared_free(s);
+}
+
 static void write_events(struct tn_shared *s)
 {
     for (int i = 0; i < TN_SUSPECTS_MAX; i++)
@@ -162,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(overruns_hold_until_their_unit_changes),
         cmocka_unit_test(deaths_hold_until_anything_changes),
+        cmocka_unit_test(damage_is_told_once_a_table),
         cmocka_unit_test(one_can_be_released_by_hand),
         cmocka_unit_test(names_that_begin_alike_are_told_apart),
         cmocka_unit_test(a_quarantine_owes_one_event),

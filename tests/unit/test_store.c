@@ -233,6 +233,27 @@ static void neighbours_of_a_conflict_do_not_notice(void **state)
     assert_int_equal(count, 3);
 }
 
+static void neighbours_of_a_taken_key_do_not_notice(void **state)
+{
+    struct rig *r = *state;
+    struct tn_err err;
+    int before = r->answers;
+    int64_t count, head = rig_head(r);
+    put(r, 1, "{\"part_number\":\"T\"}", TN_NEW_ONLY);
+    for (int i = 0; i < 3; i++) { /* of one group, each a record alone */
+        const char *body = i == 1 ? "{\"part_number\":\"T\"}" : "{\"n\":1}";
+        struct tn_commit *c = tn_commit_new(r->store);
+        assert_true(tn_commit_put(c, 1, "items", NULL, tn_str(body), TN_NEW_ONLY, &err));
+        tn_store_commit(r->store, c, rig_committed, r);
+    }
+    rig_wait(r, before + 4);
+    assert_true(tn_store_count(r->store, 1, "items", &count, &err));
+    assert_int_equal(count, 3);
+    assert_int_equal(rig_head(r), head + 3); /* no hole */
+    put(r, 1, "{\"n\":2}", TN_NEW_ONLY);
+    assert_int_equal(rig_head(r), head + 4);
+}
+
 static void keys_are_unique_in_a_team(void **state)
 {
     struct rig *r = *state;
@@ -387,6 +408,152 @@ static void an_upsert_creates_updates_or_does_nothing(void **state)
     assert_true(row.hashed && row.hash[0] == 'b');
     assert_false(tn_store_get_by_link(r->store, 2, "items", &source, wanted[1], &row, &hold, &err));
     tn_buf_clear(&hold);
+}
+
+/* ---- unique columns ---- */
+
+static const struct tn_column unique_item_columns[] = {
+    {"part_number", TN_COLUMN_text, true},
+    {"serial", TN_COLUMN_text, TN_USE_unique},
+    {"slot", TN_COLUMN_int, TN_USE_indexed | TN_USE_unique},
+};
+static const struct tn_table unique_items = {
+    "items", unique_item_columns, 3, {"part_number"}, "item", true};
+
+static void patch_to(struct tn_commit *c, const struct tn_id *id, const char *patch)
+{
+    struct tn_err err;
+    assert_true(tn_commit_patch(c, 1, "items", id, tn_str(patch), TN_ANY, &err));
+}
+
+static void unique_columns_are_judged_each_by_itself(void **state)
+{
+    struct rig *r = *state;
+    char holder[TN_ID_LEN + 1], text[200];
+    assert_true(rig_define(r, &unique_items));
+    struct tn_id a = put(r, 1, "{\"part_number\":\"A\",\"serial\":\"S1\",\"slot\":1}", 0);
+    tn_id_text(&a, holder);
+    put(r, 1, "{\"part_number\":\"B\",\"serial\":\"S1\",\"slot\":2}", 0);
+    assert_int_equal(r->err.kind, TN_E_key_taken);
+    snprintf(text, sizeof text, "operation 0: key serial 'S1' is held by item %s", holder);
+    assert_string_equal(r->err.text, text);
+    snprintf(text, sizeof text, "{\"key\":{\"serial\":\"S1\"},\"holder\":\"%s\"}", holder);
+    assert_string_equal(r->err.params, text);
+    put(r, 1, "{\"part_number\":\"B\",\"serial\":\"S2\",\"slot\":1}", 0);
+    assert_int_equal(r->err.kind, TN_E_key_taken);
+    assert_non_null(strstr(r->err.text, "key slot '1' is held by item"));
+    put(r, 1, "{\"part_number\":\"B\",\"slot\":null}", 0); /* none is no value */
+    assert_true(r->ok);
+    put(r, 1, "{\"part_number\":\"C\"}", 0);
+    assert_true(r->ok);
+    put(r, 2, "{\"part_number\":\"A\",\"serial\":\"S1\",\"slot\":1}", 0);
+    assert_true(r->ok);
+}
+
+static void records_exchange_one_unique_value_and_keep_the_others(void **state)
+{
+    struct rig *r = *state;
+    assert_true(rig_define(r, &unique_items));
+    struct tn_id a = put(r, 1, "{\"part_number\":\"A\",\"serial\":\"S1\",\"slot\":1}", 0),
+                 b = put(r, 1, "{\"part_number\":\"B\",\"serial\":\"S2\",\"slot\":2}", 0);
+    struct tn_commit *c = tn_commit_new(r->store);
+    patch_to(c, &a, "{\"serial\":\"S2\"}");
+    patch_to(c, &b, "{\"serial\":\"S1\",\"slot\":3}");
+    patch_to(c, &a, "{\"slot\":2}"); /* while it waits for its serial */
+    assert_true(rig_commit(r, c));
+    expect_body(r, 1, &a, "{\"part_number\":\"A\",\"serial\":\"S2\",\"slot\":2}", 3);
+    expect_body(r, 1, &b, "{\"part_number\":\"B\",\"serial\":\"S1\",\"slot\":3}", 2);
+    put(r, 1, "{\"part_number\":\"C\",\"serial\":\"S2\"}", 0);
+    assert_int_equal(r->err.kind, TN_E_key_taken);
+    put(r, 1, "{\"part_number\":\"C\",\"slot\":3}", 0);
+    assert_int_equal(r->err.kind, TN_E_key_taken);
+    put(r, 1, "{\"part_number\":\"A\"}", 0);
+    assert_int_equal(r->err.kind, TN_E_key_taken);
+    c = tn_commit_new(r->store); /* one key of a record waits: nobody gets its other ones */
+    patch_to(c, &a, "{\"slot\":3}");
+    patch_to(c, &b, "{\"serial\":\"S2\",\"slot\":4}");
+    assert_false(rig_commit(r, c));
+    assert_string_equal(r->err.field, "1");
+    assert_non_null(strstr(r->err.text, "key serial 'S2' is held by item"));
+}
+
+static void a_record_is_not_adopted_by_the_value_of_a_unique_column(void **state)
+{
+    struct rig *r = *state;
+    assert_true(rig_define(r, &unique_items));
+    struct tn_id a = put(r, 1, "{\"part_number\":\"A\",\"serial\":\"S1\"}", 0);
+    assert_int_equal(upsert(r, "1", "{\"part_number\":\"B\",\"serial\":\"S1\"}", 'a'),
+                     TN_DONE_conflict);
+    assert_false(r->ops[0].adoptable);
+    assert_int_equal(r->ops[0].why->kind, TN_E_key_taken);
+    assert_int_equal(upsert(r, "1", "{\"part_number\":\"A\",\"serial\":\"S1\"}", 'b'),
+                     TN_DONE_unchanged);
+    assert_true(r->ops[0].adopted);
+    assert_memory_equal(&r->ops[0].id, &a, sizeof a);
+}
+
+static void a_column_becomes_unique_only_where_no_two_records_have_one_value(void **state)
+{
+    struct rig *r = *state;
+    char one[TN_ID_LEN + 1], other[TN_ID_LEN + 1], text[300];
+    struct tn_id a = put(r, 1, "{\"part_number\":\"A\",\"serial\":\"S1\",\"slot\":1}", 0),
+                 b = put(r, 1, "{\"part_number\":\"B\",\"serial\":\"S1\",\"slot\":2}", 0);
+    tn_id_text(&a, one);
+    tn_id_text(&b, other);
+    assert_false(rig_define(r, &unique_items));
+    assert_int_equal(r->err.kind, TN_E_conflict);
+    snprintf(text, sizeof text,
+             "table items keeps its shape: the records %s and %s both have serial 'S1', which "
+             "would have to be unique: change one of them first",
+             one, other);
+    assert_string_equal(r->err.text, text);
+    put(r, 1, "{\"part_number\":\"C\",\"serial\":\"S1\"}", 0); /* the stored table goes on */
+    assert_true(r->ok);
+    struct tn_commit *c = tn_commit_new(r->store);
+    patch_to(c, &b, "{\"serial\":\"S2\"}");
+    patch_to(c, &r->ops[0].id, "{\"serial\":null}");
+    assert_true(rig_commit(r, c));
+    assert_true(rig_define(r, &unique_items));
+    put(r, 1, "{\"part_number\":\"D\",\"serial\":\"S2\"}", 0);
+    assert_int_equal(r->err.kind, TN_E_key_taken);
+    assert_true(rig_define(r, &items)); /* without the word the index is gone */
+    put(r, 1, "{\"part_number\":\"D\",\"serial\":\"S2\"}", 0);
+    assert_true(r->ok);
+}
+
+static void put_many(struct rig *r, int n)
+{
+    struct tn_err err;
+    char body[64];
+    struct tn_commit *c = tn_commit_new(r->store);
+    for (int i = 0; i < n; i++) {
+        snprintf(body, sizeof body, "{\"part_number\":\"P%d\"}", i);
+        assert_true(tn_commit_put(c, 1, "items", NULL, tn_str(body), TN_NEW_ONLY, &err));
+    }
+    assert_true(rig_commit(r, c));
+}
+
+static void a_value_that_comes_twice_while_a_column_becomes_unique_ends_that(void **state)
+{
+    struct rig *r = *state;
+    char one[TN_ID_LEN + 1], other[TN_ID_LEN + 1], text[300];
+    struct tn_id a = put(r, 1, "{\"part_number\":\"A\",\"serial\":\"S1\"}", 0),
+                 b = put(r, 1, "{\"part_number\":\"B\"}", 0);
+    put_many(r, 20000); /* twenty steps of the copy */
+    int before = r->answers;
+    tn_store_define(r->store, &unique_items, rig_done, r);
+    for (int i = 0; i < 3; i++) { /* the first ones let the copy get beyond both records */
+        struct tn_commit *c = tn_commit_new(r->store);
+        patch_to(c, &b, i < 2 ? "{\"note\":1}" : "{\"serial\":\"S1\"}");
+        tn_store_commit(r->store, c, rig_committed, r);
+        rig_wait(r, before + i + 1);
+    }
+    rig_wait(r, before + 4);
+    assert_int_equal(r->err.kind, TN_E_conflict); /* of the declaration, which is answered last */
+    tn_id_text(&a, one);
+    tn_id_text(&b, other);
+    snprintf(text, sizeof text, "the records %s and %s both have serial 'S1'", one, other);
+    assert_non_null(strstr(r->err.text, text));
 }
 
 /* ---- keys that a commit moves about ---- */
@@ -1668,7 +1835,13 @@ int main(void)
         T(versions_are_checked),
         T(a_conflict_takes_the_whole_commit_back),
         T(neighbours_of_a_conflict_do_not_notice),
+        T(neighbours_of_a_taken_key_do_not_notice),
         T(keys_are_unique_in_a_team),
+        T(unique_columns_are_judged_each_by_itself),
+        T(records_exchange_one_unique_value_and_keep_the_others),
+        T(a_record_is_not_adopted_by_the_value_of_a_unique_column),
+        T(a_column_becomes_unique_only_where_no_two_records_have_one_value),
+        T(a_value_that_comes_twice_while_a_column_becomes_unique_ends_that),
         T(a_patch_leaves_the_rest_alone),
         T(bad_operations_are_refused_at_once),
         T(an_upsert_creates_updates_or_does_nothing),
