@@ -90,6 +90,8 @@ local tenon = {}
 ---@field on string|string[] events: "order.created", '*' for any characters: "order.*"
 ---@field when table<string, any>? all hold: path in the event -> value, or a list of values
 ---@field once string? path of the id ("data.id") for which it runs once in 30 days
+---@field retry string[]? pauses before the next try of a run that raised: { "5s", "30m" }; each "1ms" to "7d", up to 16;
+---{}: none.  Without it: 5 s, 5 min, 30 min, 2, 5, 10 and 10 h
 ---@field run fun(event: tenon.event.seen)
 
 ---@class tenon.declaration
@@ -117,8 +119,8 @@ function tenon.resource(declaration) end
 function tenon.surface(declaration) end
 
 --- Declares a rule, which runs on an event (tenon.event): at least once, for one record in the order of its events, in
---- the name of the event's team.  A run that raises is repeated, four times in all with growing pauses; then
---- the event goes into quarantine, and later events go on.
+--- the name of the event's team.  A run that raises is tried again after the pauses of `retry`; then the event goes into
+--- quarantine, from which it can be sent again.  Later events of its record wait meanwhile, others go on.
 ---
 --- ```lua
 --- return tn.rule { on = "order.created", run = function(event)

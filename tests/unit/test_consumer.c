@@ -30,6 +30,8 @@ struct fake {
     int64_t pause_ms; /* before another try; 0: 1 */
     struct tn_backoff backoff;
     unsigned (*workers)(void *arg);
+    struct tn_sink sink;
+    int64_t limit_ms;
     const char *names[2]; /* of the rules, NULL: only one */
     size_t more;          /* rules besides */
     struct run runs[RUNS];
@@ -144,8 +146,10 @@ static const struct tn_sink sink = {.name = "tests",
 
 static struct tn_consumer *consumer(struct fake *f, struct tn_store *store)
 {
+    f->sink = sink;
+    f->sink.limit_ms = f->limit_ms;
     struct tn_consumer_options o = {
-        .loop = f->rig.loop, .store = store, .sink = &sink, .self = f, .workers = f->workers, .save_ms = 1};
+        .loop = f->rig.loop, .store = store, .sink = &f->sink, .self = f, .workers = f->workers, .save_ms = 1};
     return tn_consumer_open(&o);
 }
 
@@ -480,6 +484,25 @@ static void another_worker_goes_on(void **state)
     assert_int_equal(starts(f, 3, "first"), 2);
 }
 
+/* What never answers is cancelled and tried again later; nothing else waits for it. */
+static void a_target_that_never_answers_holds_up_no_other(void **state)
+{
+    struct fake *f = *state;
+    struct tn_id a = tn_id_new(), b = tn_id_new();
+    tn_consumer_close(f->d);
+    f->limit_ms = 20;
+    f->pause_ms = 3600000;
+    f->d = consumer(f, f->rig.store);
+    f->hold = true;
+    tell(f, &a, "", 0);
+    until(f, f->cancelled == 1 && tickets(f) == 1);
+    f->hold = false;
+    tell(f, &b, "", 0);
+    until(f, cursor(f) == 2);
+    assert_int_equal(starts(f, 2, "first"), 1);
+    assert_int_equal(tickets(f), 1);
+}
+
 static unsigned two(void *arg)
 {
     (void)arg;
@@ -554,6 +577,7 @@ int main(void)
                                        T(rules_that_come_later_begin_with_the_next_event),
                                        T(another_worker_goes_on),
                                        T(workers_share_the_partitions),
+                                       T(a_target_that_never_answers_holds_up_no_other),
                                        T(a_full_disk_is_waited_for),
                                        cmocka_unit_test(patterns_match)};
     return cmocka_run_group_tests(tests, NULL, NULL);
