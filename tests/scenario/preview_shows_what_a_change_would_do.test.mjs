@@ -126,7 +126,7 @@ story("the command shows a table, and activates only what was looked at", async 
   site.write(mappingFile, mapping({ partName: 'map.const "later"' }));
   const late = await tenon.command(["reload", "--expect", hash]);
   assert.equal(late.code, 1);
-  assert.match(late.output, /not what was looked at/);
+  assert.match(late.output, /not the one with the expected hash/);
   site.write(mappingFile, mixed);
   const done = await tenon.command(["reload", "--expect", hash]);
   assert.equal(done.code, 0, done.output);
