@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "store/read.h"
+#include "sync/inbound.h"
 #include "sync/run_view.h"
 
 enum { LIMIT_USUAL = 50, FILTERS_MAX = 6 };
@@ -81,7 +82,10 @@ static bool write_event(const struct tn_row *row, struct tn_jw *w, struct tn_err
     static const struct shown shown[] = {{"integration", "integration"},
                                          {"delivery", "delivery"},
                                          {"type", "type"},
-                                         {"status", "status"}};
+                                         {"status", "status"},
+                                         {"run", "run"},
+                                         {"failed", "failed"},
+                                         {"reason", "reason"}};
     tn_jw_object(w);
     write_id(w, row);
     write_created(w, "receivedAt", row);
@@ -200,8 +204,10 @@ static bool well_formed(const struct parameter *p, struct tn_str value, struct t
         return tn_run_status_parse(value, &status) ||
                refuse(err, p->name, "is one of SUCCESS, PARTIAL, FAILURE, RUNNING");
     case EVENT_STATUS:
-        return tn_str_is(value, "ACCEPTED") || tn_str_is(value, "IGNORED") ||
-               refuse(err, p->name, "is one of ACCEPTED, IGNORED");
+        return tn_str_is(value, TN_INBOUND_accepted) || tn_str_is(value, TN_INBOUND_ignored) ||
+               tn_str_is(value, TN_INBOUND_waiting) || tn_str_is(value, TN_INBOUND_done) ||
+               tn_str_is(value, TN_INBOUND_failed) ||
+               refuse(err, p->name, "is one of ACCEPTED, IGNORED, WAITING, DONE, FAILED");
     }
     return true;
 }

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "crypto/digest.h"
+#include "events/event.h"
 #include "scripts/decl.h"
 #include "store/commit.h"
 #include "store/read.h"
@@ -75,11 +76,48 @@ static struct tn_str type_of(const struct tn_webhook *hook, struct tn_jval event
     return type;
 }
 
-static const char *operation_for(const struct tn_webhook *hook, struct tn_str type)
+static const struct tn_hook_run *run_for(const struct tn_webhook *hook, struct tn_str type)
 {
-    for (const struct tn_pair *p = hook->runs; p && p->key; p++)
-        if (tn_str_is(type, p->key)) return p->value;
+    for (const struct tn_hook_run *run = hook->runs; run && run->event; run++)
+        if (tn_str_is(type, run->event)) return run;
     return NULL;
+}
+
+/* The filters of the run, with what the event names.  An event that lacks one of them names
+ * nothing: the run then reads since the last good one. */
+static void write_filters(const struct tn_hook_run *run, struct tn_jval event, struct tn_buf *out)
+{
+    struct tn_jw w;
+    tn_jw_init(&w, out);
+    tn_jw_object(&w);
+    for (const struct tn_pair *p = run->filters; p && p->key; p++) {
+        struct tn_jval v = tn_event_at(event, p->value);
+        if (tn_jis(v, TN_JSON_absent) || tn_jis(v, TN_JSON_null)) {
+            tn_buf_reset(out);
+            return;
+        }
+        tn_jw_kraw(&w, p->key, tn_jraw(v));
+    }
+    tn_jw_end(&w);
+}
+
+/* What the delivery has in common with those of the same event.  False: it lacks what the adapter
+ * declares. */
+static bool read_same(const struct tn_webhook *hook, struct tn_http_exchange *x,
+                      struct tn_jval event, struct tn_arena *arena, struct tn_str *out,
+                      struct tn_err *err)
+{
+    *out = (struct tn_str){0};
+    if (hook->same == TN_SAME_body) *out = tn_http_body(x);
+    if (hook->same == TN_SAME_header) *out = tn_http_get(x, hook->same_name);
+    if (hook->same == TN_SAME_path) (void)tn_jtext(tn_event_at(event, hook->same_name), arena, out);
+    if (hook->same == TN_SAME_path && !out->n &&
+        tn_jis(tn_event_at(event, hook->same_name), TN_JSON_number))
+        *out = tn_jraw(tn_event_at(event, hook->same_name));
+    if (hook->same == TN_SAME_never || out->n) return true;
+    tn_fail(err, TN_E_invalid, "the %s '%s' is missing, by which deliveries of one event are known",
+            hook->same == TN_SAME_header ? "header" : "member", hook->same_name);
+    return tn_fail_field(err, "%s", hook->same_name);
 }
 
 struct receiving {
@@ -106,47 +144,101 @@ static void stored(void *arg, const struct tn_committed *done, const struct tn_e
     (void)done;
     if (!err)
         answer(r->x, 202, r->status, r->id);
-    else if (err->kind == TN_E_key_taken)
+    else if (err->kind == TN_E_conflict)
         answer(r->x, 200, "duplicate", NULL);
     else
         tn_answer_err(r->x, err);
     tn_free(r);
 }
 
+/* What is kept of an event while it is put together. */
+struct parts {
+    struct tn_buf sealed, filters, same;
+    struct tn_arena arena;
+    char digest[TN_SHA256_HEX];
+};
+
+static void parts_init(struct parts *p)
+{
+    tn_buf_init(&p->sealed, 4 * TN_MIB);
+    tn_buf_init(&p->filters, TN_LIMIT_RECORD);
+    tn_buf_init(&p->same, TN_KIB);
+    tn_arena_init(&p->arena);
+}
+
+static void parts_clear(struct parts *p)
+{
+    tn_buf_clear(&p->sealed);
+    tn_buf_clear(&p->filters);
+    tn_buf_clear(&p->same);
+    tn_arena_clear(&p->arena);
+}
+
+/* An id of a sender has any bytes, so its digest is the key. */
+static bool identify(struct tn_http_exchange *x, const struct tn_integration *i,
+                     const struct tn_webhook *hook, struct tn_jval event, struct parts *p,
+                     struct tn_inbound_event *e, struct tn_err *err)
+{
+    char integration[TN_ID_LEN + 1];
+    struct tn_str same;
+    if (!read_same(hook, x, event, &p->arena, &same, err)) return false;
+    if (!same.p) same = tn_http_body(x);
+    tn_sha256_hex(same.p, same.n, p->digest);
+    e->delivery = tn_str(p->digest);
+    if (hook->same == TN_SAME_never) return true;
+    tn_id_text(&i->id, integration);
+    tn_buf_addf(&p->same, "%s/%s", integration, p->digest);
+    e->same = tn_buf_str(&p->same);
+    e->same_ms = hook->same_ms;
+    return true;
+}
+
+static void choose_run(const struct tn_hook_run *run, struct tn_jval event, struct parts *p,
+                       struct tn_inbound_event *e)
+{
+    if (!run) return;
+    e->operation = run->operation;
+    e->since = run->since;
+    if (!run->filters || !run->filters->key) return;
+    write_filters(run, event, &p->filters);
+    e->filters = tn_buf_str(&p->filters);
+}
+
+static bool store_parts(struct tn_api *api, struct tn_http_exchange *x,
+                        const struct tn_integration *i, const struct tn_webhook *hook,
+                        struct parts *p, struct tn_err *err)
+{
+    struct tn_jval event = tn_json_root(api->json);
+    struct tn_inbound_event e = {.team = i->team, .id = tn_id_new(), .integration = i->id};
+    if (!identify(x, i, hook, event, p, &e, err)) return false;
+    tn_seal(&api->p.secrets->payload, tn_http_body(x), e.delivery, &p->sealed);
+    e.payload = tn_buf_str(&p->sealed);
+    e.type = type_of(hook, event, &p->arena);
+    choose_run(run_for(hook, e.type), event, p, &e);
+    const char *status = e.operation ? "accepted" : "ignored";
+    tn_log(api->p.log, TN_LOG_info, "webhook", "%.*s: event %.*s: %s", TN_FMT(i->name),
+           TN_FMT(e.type.p ? e.type : TN_STR("without a type")), status);
+    struct tn_commit *commit = tn_commit_new(api->p.store);
+    if (!tn_buf_ok(&p->sealed, "the event", err) || !tn_buf_ok(&p->filters, "its filters", err) ||
+        !tn_inbound_put(commit, &e, err)) {
+        tn_commit_free(commit);
+        return false;
+    }
+    struct receiving *r = TN_NEW(struct receiving);
+    *r = (struct receiving){.api = api, .x = x, .status = status};
+    tn_id_text(&e.id, r->id);
+    tn_store_commit(api->p.store, commit, stored, r);
+    return true;
+}
+
 static bool store_event(struct tn_api *api, struct tn_http_exchange *x,
                         const struct tn_integration *i, const struct tn_webhook *hook,
                         struct tn_err *err)
 {
-    struct tn_commit *commit = tn_commit_new(api->p.store);
-    struct receiving *r = TN_NEW(struct receiving);
-    struct tn_buf sealed;
-    struct tn_arena arena;
-    char delivery[TN_SHA256_HEX];
-    struct tn_str body = tn_http_body(x);
-    tn_arena_init(&arena);
-    tn_buf_init(&sealed, 4 * TN_MIB);
-    tn_sha256_hex(body.p, body.n, delivery);
-    tn_seal(&api->p.secrets->payload, body, tn_str(delivery), &sealed);
-    struct tn_inbound_event e = {.team = i->team,
-                                 .id = tn_id_new(),
-                                 .integration = i->id,
-                                 .delivery = tn_str(delivery),
-                                 .payload = tn_buf_str(&sealed)};
-    e.type = type_of(hook, tn_json_root(api->json), &arena);
-    e.operation = operation_for(hook, e.type);
-    *r = (struct receiving){.api = api, .x = x, .status = e.operation ? "accepted" : "ignored"};
-    tn_id_text(&e.id, r->id);
-    tn_log(api->p.log, TN_LOG_info, "webhook", "%.*s: event %.*s: %s", TN_FMT(i->name),
-           TN_FMT(e.type.p ? e.type : TN_STR("without a type")), r->status);
-    bool ok = tn_buf_ok(&sealed, "the event", err) && tn_inbound_put(commit, &e, err);
-    if (ok) {
-        tn_store_commit(api->p.store, commit, stored, r);
-    } else {
-        tn_commit_free(commit);
-        tn_free(r);
-    }
-    tn_buf_clear(&sealed);
-    tn_arena_clear(&arena);
+    struct parts p;
+    parts_init(&p);
+    bool ok = store_parts(api, x, i, hook, &p, err);
+    parts_clear(&p);
     return ok;
 }
 

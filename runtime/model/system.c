@@ -66,7 +66,7 @@ static const struct tn_entity audits = {
     ROW(audit, "Audit row", false, false), .filter = NAMES("at", "actor", "action", "object"),
     .sort = NAMES("at")};
 static const struct tn_entity inbounds = {
-    ROW(inbound, "Delivery that came in", false, false), .key = NAMES("integration", "delivery"),
+    ROW(inbound, "Delivery that came in", false, false),
     .filter = NAMES("integration", "delivery", "status", "received_at"),
     .sort = NAMES("received_at")};
 /* clang-format on */

@@ -5,6 +5,7 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
+#include "base/duration.h"
 #include "base/hint.h"
 #include "scripts/not_yet.h"
 
@@ -28,7 +29,15 @@ static const struct key webhook_keys[] = {{"signature", D_TEXT, false},
                                           {"secret", D_TEXT, false},
                                           {"type", D_TEXT, false},
                                           {"runs", D_TABLE, false},
+                                          {"id", D_TEXT | D_TABLE, false},
+                                          {"replay_window", D_TEXT, false},
                                           {NULL, 0, false}};
+static const struct key hook_run_keys[] = {{"operation", D_TEXT, true},
+                                           {"since", D_TEXT, false},
+                                           {"filters", D_TABLE, false},
+                                           {NULL, 0, false}};
+static const struct key hook_id_keys[] = {
+    {"header", D_TEXT, false}, {"path", D_TEXT, false}, {NULL, 0, false}};
 static const struct key any_table[] = {{"#any", D_TABLE, false}, {NULL, 0, false}};
 
 /* ---- auth ---- */
@@ -203,7 +212,97 @@ static const struct tn_operation *read_operations(struct reading *r, int table)
 
 /* ---- webhooks ---- */
 
-/* Reads a tn.webhook or a plain table. */
+static void read_hook_run(struct reading *r, int value, struct tn_hook_run *run)
+{
+    lua_State *L = r->L;
+    if (lua_type(L, value) == LUA_TSTRING) {
+        run->operation = tn_decl_text(r, value);
+        return;
+    }
+    if (!lua_istable(L, value)) {
+        tn_decl_fault(r, run->line, "the webhook's event '%s' has to name an operation, not %s",
+                      run->event, tn_decl_type(L, value));
+        return;
+    }
+    tn_decl_check(r, value, hook_run_keys, "runs of tn.webhook");
+    run->operation = tn_decl_opt_text(r, value, "operation");
+    run->since = tn_decl_opt_text(r, value, "since");
+    if (tn_decl_push(r, value, "filters")) {
+        run->filters = text_pairs(r, lua_gettop(L));
+        lua_pop(L, 1);
+    }
+}
+
+static int by_event(const void *a, const void *b)
+{
+    return strcmp(((const struct tn_hook_run *)a)->event, ((const struct tn_hook_run *)b)->event);
+}
+
+static const struct tn_hook_run *read_hook_runs(struct reading *r, int table)
+{
+    lua_State *L = r->L;
+    size_t n = 0;
+    struct tn_hook_run *runs = tn_decl_array(r, tn_decl_count(L, table), sizeof *runs);
+    for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING) continue;
+        runs[n].event = tn_decl_text(r, -2);
+        runs[n].line = tn_decl_key_line(r, runs[n].event);
+        read_hook_run(r, lua_gettop(L), &runs[n]);
+        if (runs[n].operation) n++;
+    }
+    if (n) qsort(runs, n, sizeof *runs, by_event);
+    return runs;
+}
+
+enum { SAME_DAYS = 30 }; /* how long an id that a sender gives is remembered */
+static const int64_t day_ms = 86400000, body_ms = 300000;
+
+static void read_hook_id(struct reading *r, int table, struct tn_webhook *hook)
+{
+    lua_State *L = r->L;
+    int line = tn_decl_key_line(r, "id");
+    if (!tn_decl_push(r, table, "id")) return;
+    int value = lua_gettop(L);
+    if (lua_istable(L, value)) {
+        tn_decl_check(r, value, hook_id_keys, "id of tn.webhook");
+        const char *header = tn_decl_opt_text(r, value, "header");
+        const char *path = tn_decl_opt_text(r, value, "path");
+        hook->same = header ? TN_SAME_header : TN_SAME_path;
+        hook->same_name = header ? header : path;
+        hook->same_ms = SAME_DAYS * day_ms;
+        if (!header == !path) tn_decl_fault(r, line, "'id' has to name either a header or a path");
+    } else {
+        const char *word = tn_decl_text(r, value);
+        hook->same = TN_SAME_body;
+        hook->same_ms = body_ms;
+        if (word && strcmp(word, "body") != 0)
+            tn_decl_fault(r, line,
+                          "'id' has to be \"body\", { header = \"...\" } or { path = \"...\" }, "
+                          "not \"%s\"",
+                          word);
+    }
+    lua_pop(L, 1);
+}
+
+static void read_replay_window(struct reading *r, int table, struct tn_webhook *hook)
+{
+    const char *text = tn_decl_opt_text(r, table, "replay_window");
+    struct tn_duration d;
+    int line = tn_decl_key_line(r, "replay_window");
+    if (!text) return;
+    bool ok = tn_duration_read(tn_str(text), &d) && !d.months;
+    hook->same_ms = ok ? d.days * day_ms + d.ms : 0;
+    if (hook->same_ms < 1 || hook->same_ms > SAME_DAYS * day_ms)
+        tn_decl_fault(r, line,
+                      "'replay_window' has to be a span such as \"5m\", of at most \"30d\"");
+    if (hook->same != TN_SAME_body)
+        tn_decl_fault(r, line,
+                      "'replay_window' goes with id = \"body\" alone: ids of senders are "
+                      "remembered for %d days",
+                      SAME_DAYS);
+}
+
+/* A box, or a plain table. */
 static const struct tn_webhook *read_webhook(struct reading *r, int index)
 {
     lua_State *L = r->L;
@@ -223,24 +322,54 @@ static const struct tn_webhook *read_webhook(struct reading *r, int index)
         hook->signature = tn_decl_opt_text(r, top + 1, "signature");
         hook->secret = tn_decl_opt_text(r, top + 1, "secret");
         hook->type = tn_decl_opt_text(r, top + 1, "type");
-        if (tn_decl_push(r, top + 1, "runs")) hook->runs = text_pairs(r, lua_gettop(L));
+        read_hook_id(r, top + 1, hook);
+        read_replay_window(r, top + 1, hook);
+        if (tn_decl_push(r, top + 1, "runs")) hook->runs = read_hook_runs(r, lua_gettop(L));
     }
     lua_settop(L, top);
     r->line = line;
     return hook;
 }
 
+static const struct tn_field *check_hook_filter(struct reading *r, const struct tn_operation *o,
+                                                const struct tn_hook_run *run, const char *name)
+{
+    const char *names[NAMES_MAX + 1] = {NULL};
+    const struct tn_field *f = tn_field_find(o->filters, o->n_filters, tn_str(name));
+    for (size_t i = 0; i < o->n_filters && i < NAMES_MAX; i++) names[i] = o->filters[i].name;
+    if (!f)
+        tn_decl_fault(r, run->line, "the webhook's event '%s': '%s' has no filter '%s'%s",
+                      run->event, o->name, name, tn_did_you_mean(tn_str(name), names).text);
+    return f;
+}
+
+static void check_hook_run(struct reading *r, const struct tn_adapter *a,
+                           const struct tn_hook_run *run)
+{
+    const char *names[NAMES_MAX + 1] = {NULL};
+    const struct tn_operation *o = a->operations;
+    for (size_t i = 0; o[i].name && i < NAMES_MAX; i++) names[i] = o[i].name;
+    while (o->name && strcmp(o->name, run->operation) != 0) o++;
+    if (!o->name) {
+        tn_decl_fault(
+            r, run->line, "the webhook's event '%s' runs '%s', but there is no such operation%s",
+            run->event, run->operation, tn_did_you_mean(tn_str(run->operation), names).text);
+        return;
+    }
+    const struct tn_field *since = run->since ? check_hook_filter(r, o, run, run->since) : NULL;
+    if (since && since->type != TN_FIELD_time)
+        tn_decl_fault(r, run->line,
+                      "the webhook's event '%s': 'since' names the filter '%s', "
+                      "which takes no time",
+                      run->event, run->since);
+    for (const struct tn_pair *p = run->filters; p && p->key; p++)
+        (void)check_hook_filter(r, o, run, p->key);
+}
+
 static void check_webhook_runs(struct reading *r, const struct tn_adapter *a)
 {
-    for (const struct tn_pair *p = a->webhook->runs; p && p->key; p++) {
-        const struct tn_operation *o = a->operations;
-        while (o->name && strcmp(o->name, p->value) != 0) o++;
-        if (!o->name)
-            tn_decl_fault(r, tn_decl_key_line(r, p->key),
-                          "the webhook's event '%s' runs '%s', but "
-                          "there is no such operation",
-                          p->key, p->value);
-    }
+    for (const struct tn_hook_run *run = a->webhook->runs; run && run->event; run++)
+        check_hook_run(r, a, run);
 }
 
 /* ---- the adapter ---- */

@@ -41,11 +41,23 @@ struct tn_auth {
     const char *const *of; /* std.session: config fields that identify the log-in; NULL: none */
     int line;              /* the line for faults of its functions, which Lua reads */
 };
+/* What an event of one type starts. */
+struct tn_hook_run {
+    const char *event, *operation;
+    const char *since;             /* filter that takes the time of the last good run; NULL: none */
+    const struct tn_pair *filters; /* filter -> path in the payload; key NULL ends; NULL: none */
+    int line;
+};
+/* By what the sender's deliveries of the same event are known. */
+enum tn_same_by { TN_SAME_never, TN_SAME_body, TN_SAME_header, TN_SAME_path };
 struct tn_webhook {
     const char *signature; /* header with the signature; NULL: unsigned */
     const char *secret;    /* config field that holds the key of the signature; NULL: none */
     const char *type;      /* member of the body that holds the event type; NULL: a usual one */
-    const struct tn_pair *runs; /* event type -> operation; NULL: none; key NULL ends */
+    const struct tn_hook_run *runs; /* event NULL ends */
+    enum tn_same_by same;
+    const char *same_name; /* the header, or the path in the payload */
+    int64_t same_ms;       /* for how long a delivery is a repetition */
     int line;
 };
 struct tn_adapter {

@@ -15,8 +15,6 @@ static const struct {
     {"operation",   "schedule",      "leave it out: syncs start by call, webhook or rule"},
     {"direction",   "push",          "leave the operation out: records are pulled only"},
     {"tn.webhook",  "name",          "write tn.webhook { ... }"},
-    {"tn.webhook",  "id",            "leave it out"},
-    {"tn.webhook",  "replay_window", "leave it out"},
     {"tn.resource", "actions",       "leave it out"},
     {"tn.resource", "events",        "leave it out: the types are \"<name>.created\" and so on"},
     {"tn.surface",  "scope",         "leave it out"},

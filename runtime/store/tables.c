@@ -59,7 +59,7 @@ const struct tn_table tn_system_tables[] = {
     {"audit", COLUMNS(audit), {NULL}, NULL, false},
     {"subscription", COLUMNS(subscription), {NULL}, NULL, true},
     {"delivery", COLUMNS(delivery), {NULL}, NULL, false},
-    {"inbound", COLUMNS(inbound), {"integration", "delivery"}, NULL, false},
+    {"inbound", COLUMNS(inbound), {NULL}, NULL, false},
     {"alert", COLUMNS(alert), {NULL}, "alert", false},
 };
 const size_t tn_system_table_count = sizeof tn_system_tables / sizeof tn_system_tables[0];

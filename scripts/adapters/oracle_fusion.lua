@@ -112,9 +112,9 @@ return tn.adapter {
                                        scopes = "scopes", style = "authStyle" },
   health = health,
   -- Business events by way of an OIC flow.  They are hints: what changed is read from Fusion again.
-  webhook = tn.webhook { signature = "X-Hub-Signature-256", secret = "webhookSecret", runs = {
-    ["oracle.apps.scm.items.itemCreated"] = "sync_items",
-    ["oracle.apps.scm.items.itemUpdated"] = "sync_items",
+  webhook = tn.webhook { signature = "X-Hub-Signature-256", secret = "webhookSecret", id = "body", runs = {
+    ["oracle.apps.scm.items.itemCreated"] = { operation = "sync_items", since = "modifiedSince" },
+    ["oracle.apps.scm.items.itemUpdated"] = { operation = "sync_items", since = "modifiedSince" },
   } },
   operations = {
     sync_items = {

@@ -100,7 +100,15 @@ local tenon = {}
 ---@field signature string? header with the signature; without one nothing is taken
 ---@field secret string? config field with the key of the signature
 ---@field type string? member of the body with the type of the event
----@field runs table<string, string>? event type -> operation that it starts
+---@field runs table<string, string|tenon.webhook_run>? event type -> operation that it starts
+---@field id string|{ header: string }|{ path: string }|nil by what deliveries of the same event are known, which have one
+---effect: "body" (the same bytes within replay_window), a header, or a path in the payload (each for 30 days).  Without
+---it, each delivery counts.  What failed for good may be sent again
+---@field replay_window string? with id = "body": "5m" (default) to "30d"
+---@class tenon.webhook_run
+---@field operation string
+---@field since string? filter of type time: the run reads since the last good run (10 minutes earlier); without it all
+---@field filters table<string, string>? filter -> path in the payload: the run reads what the event names
 ---@class tenon.auth
 
 --- How to speak to one kind of system.
@@ -150,7 +158,14 @@ function tenon.sync(integration, operation, filters) end
 ---@return tenon.route
 function tenon.route(route) end
 
---- `tn.webhook { signature = "X-Signature", secret = "webhook_secret", runs = { ... } }`
+--- Events of the other system.  An accepted event is stored before its sender is answered, and done when a run that
+--- began after it has ended well; a run that fails is started again for about 28 hours, then the event is in quarantine.
+---
+--- ```lua
+--- webhook = tn.webhook { signature = "X-Signature", secret = "webhook_secret", id = { header = "X-Event-Id" },
+---   runs = { ["item.updated"] = { operation = "sync_items", filters = { itemNumber = "data.number" } },
+---            ["items.changed"] = { operation = "sync_items", since = "modifiedSince" } } }
+--- ```
 ---@param options table
 ---@return tenon.webhook
 function tenon.webhook(options) end

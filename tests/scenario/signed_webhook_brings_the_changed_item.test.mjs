@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
+import { faults } from "../fakes/fusion.mjs";
 import { call } from "../harness/rest.mjs";
 import { story } from "../harness/story.mjs";
 import { waitFor } from "../harness/wait.mjs";
@@ -77,4 +78,63 @@ story("an acknowledged event survives kill -9 and has its effect after the resta
   await tenon.start();
   await waitFor("the changed item", async () =>
     (await tenon.rest.allItems()).some((item) => item.partName === "after the crash"));
+});
+
+story("the work of an event that fails is done again, and the event tells how it stands", async (stage) => {
+  const { fusion, tenon } = await stage.plant({ items: 5, config: { webhookSecret: secret, retryAttempts: 0 } });
+  await tenon.rest.sync("fusion");
+  fusion.items.edit(3, { ItemDescription: '"after the outage"', LastUpdateDate: `"${new Date().toISOString()}"` });
+  fusion.fault("items", faults.status(400));
+  const body = event(updated, 7);
+  assert.equal((await post(tenon, body, sign(body))).status, 202);
+  const stands = async () => (await tenon.rest.get("/inbound")).inbound[0];
+  await waitFor("the failed run", async () => (await stands()).status === "WAITING");
+  assert.deepEqual([(await stands()).failed, typeof (await stands()).reason], [1, "string"]);
+  await waitFor("the run that goes well", async () => (await stands()).status === "DONE", { within: 20_000 });
+  assert.ok((await tenon.rest.allItems()).some((item) => item.partName === "after the outage"));
+});
+
+story("a hundred events of one operation are done by few runs", async (stage) => {
+  const { fusion, tenon } = await stage.plant({ items: 5, config: { webhookSecret: secret } });
+  await tenon.rest.sync("fusion");
+  const gate = fusion.hold("items", { offset: 0 });
+  await Promise.all(Array.from({ length: 100 }, async (_, i) => {
+    const body = event(updated, 1000 + i);
+    assert.equal((await post(tenon, body, sign(body))).status, 202);
+  }));
+  gate.open();
+  await waitFor("all to be done", async () => (await tenon.rest.get("/inbound?status=DONE&limit=500")).inbound.length === 100, { within: 45_000 });
+  const runs = (await tenon.rest.get("/integrations/fusion/logs")).total;
+  assert.ok(runs <= 12, `${runs} runs`);
+});
+
+story("the same id has one effect, whatever the body; without an id each delivery counts", async (stage) => {
+  const site = stage.site();
+  const adapter = (id) => `local tn = require "tenon"
+return tn.adapter {
+  config = { tn.secret "hook" { required = true } },
+  webhook = tn.webhook { signature = "X-Signature", secret = "hook", ${id} runs = {} },
+}
+`;
+  site.write("scripts/adapters/by_header.lua", adapter('id = { header = "X-Event-Id" },'));
+  site.write("scripts/adapters/by_path.lua", adapter('id = { path = "event.id" },'));
+  site.write("scripts/adapters/by_nothing.lua", adapter(""));
+  const tenon = await stage.tenon({ site });
+  const send = (name, body, headers = {}) =>
+    call({ host: "127.0.0.1", port: tenon.port }, {
+      method: "POST", path: `/api/v1/integrations/${name}/webhook`, body,
+      headers: { "x-signature": sign(body), ...headers },
+    });
+  for (const name of ["by_header", "by_path", "by_nothing"])
+    await tenon.rest.want(201, "POST", "/integrations", { name, integrationType: name, config: { hook: secret } });
+  const said = async (...args) => { const { status, body } = await send(...args); return [status, body.status ?? body.error.code]; };
+  assert.deepEqual(await said("by_header", "{}", { "x-event-id": "1" }), [202, "ignored"]);
+  assert.deepEqual(await said("by_header", '{"a":1}', { "x-event-id": "1" }), [200, "duplicate"]);
+  assert.deepEqual(await said("by_header", '{"a":1}', { "x-event-id": "2" }), [202, "ignored"]);
+  assert.deepEqual(await said("by_header", "{}"), [422, "VALIDATION_ERROR"]);
+  assert.deepEqual(await said("by_path", '{"event":{"id":12345678901234567890}}'), [202, "ignored"]);
+  assert.deepEqual(await said("by_path", '{"event":{"id":12345678901234567890},"again":true}'), [200, "duplicate"]);
+  assert.deepEqual(await said("by_path", '{"event":{}}'), [422, "VALIDATION_ERROR"]);
+  for (let i = 0; i < 2; i++) assert.deepEqual(await said("by_nothing", "{}"), [202, "ignored"]);
+  assert.equal((await tenon.rest.get("/inbound")).inbound.length, 5, "each that counted is there, and only they");
 });

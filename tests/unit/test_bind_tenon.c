@@ -306,9 +306,9 @@ static const struct {
     {TN_DECL_adapter,
      "return tn.adapter {\n  config = {},\n  webhook = { signature = \"X\",\n    replay_window = "
      "\"5m\" } }",
-     5, "'replay_window' has no effect in this version; leave it out"},
+     5, "'replay_window' goes with id = \"body\" alone: ids of senders are remembered for 30 days"},
     {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  webhook = { id = \"id\" } }", 4,
-     "'id' has no effect in this version; leave it out"},
+     "'id' has to be \"body\", { header = \"...\" } or { path = \"...\" }, not \"id\""},
     {TN_DECL_adapter,
      "return tn.adapter {\n  config = {},\n  webhook = tn.webhook \"x\" { signature = \"X\" } }", 4,
      "'name' has no effect in this version; write tn.webhook { ... }"},
