@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "sync/run_view.h"
 
+struct tn_named;
 struct tn_plan;
 struct tn_source_bad;
 
@@ -43,7 +44,9 @@ struct tn_batch_item {
     bool stale;  /* its record changed after it was judged: it is judged and sent once more */
     bool filled; /* the record is stored otherwise than it was said: defaults and all */
     const struct tn_batch_before *before; /* NULL: there is none, or nobody had to look */
-    struct tn_id id;                      /* of a new record; zeroes: the store makes one */
+    const struct tn_named *named;         /* records that it names; they have to be there */
+    size_t named_count;
+    struct tn_id id; /* of a new record; zeroes: the store makes one */
     unsigned char hash[32];
 };
 /* A record that could not be mapped, or breaks a rule. */

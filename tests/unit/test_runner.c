@@ -41,7 +41,10 @@ struct fake {
     bool html_at_fail; /* ... or is a sign-in page */
     int hold_at;       /* the page that is held back until release_page; -1: none */
     bool without_cursor;
-    const char *names;                /* all items name this record; NULL: they have descriptions */
+    const char *names;          /* all items name this record; NULL: they have descriptions */
+    const char *others;         /* ... every other one this record; NULL: likewise */
+    void (*sealing)(void *arg); /* while the first secret is sealed; NULL: nothing */
+    void *sealing_arg;
     const struct tn_entity *resource; /* whose rules items keep; NULL: none */
     const struct tn_entities *resources;
     unsigned commit_rows;
@@ -64,6 +67,7 @@ static void add_item(struct fake *f, struct tn_buf *b, int i)
 {
     long long id = 300000047274444LL + i;
     bool newer = f->newer_every && i % f->newer_every == 0;
+    const char *named = f->others && i % 2 ? f->others : f->names;
     char part[32];
     snprintf(part, sizeof part, "part %d", i);
     tn_buf_addc(b, '{');
@@ -71,8 +75,7 @@ static void add_item(struct fake *f, struct tn_buf *b, int i)
         tn_buf_addf(b, "\"ItemId\":%lld,", id);
     tn_buf_addf(b, "\"ItemNumber\":\"P-%d\",", f->same_number && i >= f->same_number ? 0 : i);
     if (!f->bad_every || i % f->bad_every != f->bad_every - 1)
-        tn_buf_addf(b, "\"Description\":\"%s%s\",", f->names ? f->names : part,
-                    newer ? " (new)" : "");
+        tn_buf_addf(b, "\"Description\":\"%s%s\",", named ? named : part, newer ? " (new)" : "");
     tn_buf_addf(b, "\"Quantity\":0.10}");
 }
 
@@ -301,6 +304,16 @@ static void fill_fake(struct fake *f, struct tn_loop *loop)
                        .hold_at = -1};
 }
 
+static void fake_seal(const void *self, struct tn_str secret, struct tn_str belongs,
+                      struct tn_buf *out)
+{
+    struct fake *f = (struct fake *)self;
+    (void)belongs;
+    if (f->sealing) f->sealing(f->sealing_arg);
+    f->sealing = NULL;
+    tn_buf_addstr(out, secret);
+}
+
 static struct tn_runner *new_runner(struct tn_loop *loop, struct tn_store *store, struct fake *f)
 {
     struct tn_runner_options o = {.loop = loop,
@@ -310,6 +323,7 @@ static struct tn_runner *new_runner(struct tn_loop *loop, struct tn_store *store
                                   .retry_ms = 1,
                                   .drain_ms = 50,
                                   .active_max = 2,
+                                  .sealer = {fake_seal, f},
                                   .commit_rows = f->commit_rows};
     return tn_runner_open(&o);
 }
@@ -667,6 +681,78 @@ static void a_record_that_names_another_needs_it(void **state)
     w->fake.names = NULL;
     run_to_end(w, &a, "sync_items", true); /* what would happen is judged likewise */
     counts_are(&a.v, 0, 0, 0, ITEMS);
+    error_is(&a, "field", "description");
+    forget(&a);
+}
+
+static const struct tn_field guarded_fields[] = {
+    {.name = "externalId", .type = TN_FIELD_secret},
+    {.name = "partNumber", .type = TN_FIELD_text, .required = true},
+    {.name = "description", .type = TN_FIELD_uuid, .ref = "item"},
+    {.name = "quantity", .type = TN_FIELD_any},
+};
+static const struct tn_entity guarded = {
+    .name = "item", .plural = "items", .fields = guarded_fields, .n_fields = 4, .key = number_key};
+
+static void keep(struct world *w, int64_t team, const char *table, struct tn_id *id,
+                 const char *body);
+
+struct removal {
+    struct world *w;
+    struct tn_id id;
+    bool done;
+};
+
+static void on_removed(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    (void)done;
+    assert_null(err);
+    *(bool *)arg = true;
+}
+
+static void remove_now(void *arg)
+{
+    struct removal *r = arg;
+    struct tn_commit *c = tn_commit_new(r->w->store);
+    struct tn_err err;
+    assert_true(tn_commit_delete(c, TEAM, "items", &r->id, TN_ANY, &err));
+    tn_store_commit(r->w->store, c, on_removed, &r->done);
+}
+
+/* A secret is sealed between the check of a page's references and the page's commit. */
+static void a_named_record_that_is_deleted_before_the_commit_leaves_no_dangling_reference(
+    void **state)
+{
+    struct world *w = *state;
+    const struct tn_entity *list[] = {&guarded};
+    const struct tn_entities all = {list, 1};
+    struct removal r = {.w = w};
+    struct seen_row seen;
+    struct answer a;
+    struct tn_id stays;
+    char one[TN_ID_LEN + 1], other[TN_ID_LEN + 1], says[200];
+    keep(w, TEAM, "items", &stays, "{\"partNumber\":\"stays\"}");
+    keep(w, TEAM, "items", &r.id, "{\"partNumber\":\"goes\"}");
+    tn_id_text(&stays, one);
+    tn_id_text(&r.id, other);
+    w->fake.resource = &guarded;
+    w->fake.resources = &all;
+    w->fake.names = one;
+    w->fake.others = other;
+    w->fake.items = PAGE;
+    w->fake.sealing = remove_now;
+    w->fake.sealing_arg = &r;
+    run_to_end(w, &a, "sync_items", false);
+    assert_true(r.done);
+    counts_are(&a.v, PAGE / 2, 0, 0, PAGE / 2);
+    assert_int_equal(count_of(w, "items"), 1 + PAGE / 2);
+    assert_int_equal(count_of(w, "quarantine"), PAGE / 2);
+    see_one(w, "quarantine", &seen);
+    snprintf(says, sizeof says,
+             "{\"code\":\"reference\",\"path\":\"description\",\"message\":"
+             "\"description: there is no item '%s'\"",
+             other);
+    assert_non_null(strstr(seen.body, says));
     error_is(&a, "field", "description");
     forget(&a);
 }
@@ -1724,6 +1810,7 @@ int main(void)
         TEST(bad_records_are_listed_and_the_rest_is_stored),
         TEST(records_without_a_key_lie_in_quarantine_once),
         TEST(a_record_that_names_another_needs_it),
+        TEST(a_named_record_that_is_deleted_before_the_commit_leaves_no_dangling_reference),
         TEST(a_record_that_changes_while_it_is_judged_is_judged_anew),
         TEST(a_run_ends_after_a_last_page_that_was_judged_anew),
         TEST(when_all_fail_at_most_a_hundred_are_listed),
