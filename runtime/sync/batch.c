@@ -75,7 +75,6 @@ void tn_batch_tally(const struct tn_batch *b, struct tn_run_counts *c)
         case TN_ITEM_same: c->unchanged++; break;
         case TN_ITEM_twice:
         case TN_ITEM_misfit: continue;
-        case TN_ITEM_refused: break;
         }
         c->processed++;
     }

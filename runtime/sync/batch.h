@@ -22,10 +22,9 @@ struct tn_source_bad;
 enum tn_item_state {
     TN_ITEM_new,
     TN_ITEM_changed,
-    TN_ITEM_same,   /* by the hash of what the source last said */
-    TN_ITEM_twice,  /* the batch has a later one of the same id */
-    TN_ITEM_misfit, /* it breaks a rule of its entity */
-    TN_ITEM_refused /* the store would not take it */
+    TN_ITEM_same,  /* by the hash of what the source last said */
+    TN_ITEM_twice, /* the batch has a later one of the same id */
+    TN_ITEM_misfit /* it breaks a rule of its entity, or the store would not take it */
 };
 /* The record that an item will be written over. */
 struct tn_batch_before {
@@ -35,11 +34,10 @@ struct tn_batch_before {
 };
 struct tn_batch_item {
     struct tn_str external_id;
-    struct tn_str payload;              /* as it came; the text of its page, while that is held */
-    size_t at, n;                       /* what the source said of it, in bodies */
-    size_t filled_at, filled_n;         /* in filled */
-    size_t row;                         /* which one of the batch it was, from 0 */
-    const struct tn_run_fault *refused; /* why the store would not take it; NULL: it did */
+    struct tn_str payload;      /* as it came; the text of its page, while that is held */
+    size_t at, n;               /* what the source said of it, in bodies */
+    size_t filled_at, filled_n; /* in filled */
+    size_t row;                 /* which one of the batch it was, from 0 */
     enum tn_item_state state;
     bool stale;  /* its record changed after it was judged: it is judged and sent once more */
     bool filled; /* the record is stored otherwise than it was said: defaults and all */

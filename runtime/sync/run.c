@@ -484,10 +484,9 @@ static bool progresses(const struct tn_run *run, struct tn_err *err)
     return tn_fail(err, TN_E_bad_answer, "the peer answered the same page twice: no progress");
 }
 
-/* Only who may become a misfit is asked for as it came. */
-static void hold(struct tn_run *run, struct leg *leg, struct arrived *a)
+/* Whoever becomes a misfit is asked for as it came. */
+static void hold(struct leg *leg, struct arrived *a)
 {
-    if (!run->source.resource) return;
     if (leg->held_count == leg->held_room) {
         leg->held_room = leg->held_room ? leg->held_room * 2 : 8;
         leg->held = tn_realloc(leg->held, leg->held_room * sizeof *leg->held);
@@ -505,7 +504,7 @@ static void page_mapped(struct tn_run *run)
     run->current.cursor = NULL;
     leg->total = run->current.page.total;
     leg->pages++;
-    hold(run, leg, &run->current);
+    hold(leg, &run->current);
     release(run, &run->current);
     run->mapping = NULL;
     run->ready = leg;

@@ -31,6 +31,7 @@ struct flight {
     size_t *items;      /* of the batch, one an upsert: the commit's first operations */
     size_t count, next; /* next: the first item of the chunk that follows */
     size_t row_at;      /* operation that writes the run's row */
+    size_t filed;       /* misfits of the batch that are in quarantine once it is done */
     bool last;
 };
 
@@ -60,7 +61,8 @@ struct tn_sink {
     struct tn_run_counts late;
     bool cancelled;
 
-    bool stale, mending; /* the page has stale items; they are sent once more, its row is stored */
+    bool stale, mending; /* the page has stale items; they, and misfits, are sent once more */
+    bool written;        /* all of the page but these: bad records, those that are cured, its row */
     size_t told, filed;  /* misfits of the batch that are in the counts; in quarantine */
     tn_sink_compared_fn compared;
     void *compared_arg;
@@ -182,32 +184,18 @@ void tn_sink_diff(const struct tn_batch *b, unsigned *left, struct tn_buf *diffs
 
 /* ------------------------------------------------------------------ building commits */
 
-static void keep_refusal(struct tn_batch *b, struct tn_batch_item *it, const struct tn_run_fault *f)
-{
-    struct tn_run_fault *kept = tn_arena_alloc(&b->memory, sizeof *kept);
-    *kept = *f;
-    kept->message = tn_batch_keep(b, f->message);
-    it->refused = kept;
-}
-
-/* The item stays out, is counted as failed from the next commit on, and the rest goes on. */
-static void refuse(struct tn_sink *s, struct tn_batch_item *it, enum tn_kind kind, const char *why,
+/* The item stays out and goes to quarantine, and the rest goes on. */
+static void refuse(struct tn_sink *s, size_t item, enum tn_kind kind, const char *why,
                    struct tn_str faults)
 {
-    struct tn_run_fault f = {.code = tn_run_code(kind),
-                             .record = it->external_id,
-                             .message = tn_str(why),
-                             .faults = faults};
-    s->late.created -= it->state == TN_ITEM_new;
-    s->late.updated -= it->state == TN_ITEM_changed;
-    s->late.failed++;
-    it->state = TN_ITEM_refused;
-    keep_refusal(s->batch, it, &f);
-    s->o.refused(s->o.arg, &f);
+    struct tn_run_fault *f = &tn_batch_misfit(s->batch, item)->fault;
+    f->code = tn_run_code(kind);
+    f->message = tn_batch_keep(s->batch, tn_str(why));
+    f->faults = faults;
 }
 
 /* Says what can be done about it, too. */
-static void refuse_key(struct tn_sink *s, struct tn_batch_item *it, const struct tn_op_outcome *o)
+static void refuse_key(struct tn_sink *s, size_t item, const struct tn_op_outcome *o)
 {
     char text[sizeof o->why->text + 160];
     bool key = o->why->kind == TN_E_key_taken;
@@ -215,8 +203,8 @@ static void refuse_key(struct tn_sink *s, struct tn_batch_item *it, const struct
              key ? "; let the mapping make the keys differ or remove the old record" : "",
              o->adoptable && !s->o.adopt ? ", or let the operation say on_key_conflict = \"adopt\""
                                          : "");
-    refuse(s, it, o->why->kind, text,
-           key ? tn_match_taken(s->compare, s->batch, it, o->why) : TN_STR(""));
+    refuse(s, item, o->why->kind, text,
+           key ? tn_match_taken(s->compare, s->batch, &s->batch->items[item], o->why) : TN_STR(""));
 }
 
 static bool add_upsert(struct tn_sink *s, struct tn_commit *c, struct tn_batch_item *it,
@@ -271,7 +259,7 @@ static bool add_records(struct tn_sink *s, struct tn_commit *c, struct flight *f
         if (add_upsert(s, c, it, err))
             f->items[f->count++] = i;
         else if (err->kind == TN_E_invalid || err->kind == TN_E_too_large)
-            refuse(s, it, TN_E_conflict, err->text, TN_STR(""));
+            refuse(s, i, TN_E_conflict, err->text, TN_STR(""));
         else
             return false;
     }
@@ -379,16 +367,16 @@ static bool add_quarantine(struct tn_sink *s, struct tn_commit *c, struct tn_err
     const struct tn_batch *b = s->batch;
     if (s->o.retry)
         return tn_retry_settle(s->o.retry, c, b, s->retry_at, s->view, s->generation, err);
-    for (size_t i = 0; i < b->cured_count && !s->mending; i++)
+    for (size_t i = 0; i < b->cured_count && !s->written; i++)
         if (!tn_commit_delete(c, s->team, "quarantine", &b->cured[i], TN_ANY, err)) return false;
-    return (s->mending || add_all_quarantined(s, c, b->bad, b->bad_count, err)) &&
+    return (s->written || add_all_quarantined(s, c, b->bad, b->bad_count, err)) &&
            add_all_quarantined(s, c, b->misfits + s->filed, b->misfit_count - s->filed, err);
 }
 
 /* The row of the run is stored with its page, but with a retry once all of it is mended. */
 static bool row_goes_along(const struct tn_sink *s)
 {
-    return !s->mending || s->o.retry;
+    return !s->written || s->o.retry;
 }
 
 static bool add_row(struct tn_sink *s, struct tn_commit *c, struct tn_err *err)
@@ -420,6 +408,7 @@ static bool build(struct tn_sink *s, struct tn_commit *c, struct flight *f, stru
     if (s->job == JOB_page && !add_records(s, c, f, err)) return false;
     if (!f->last) return tn_commit_expect(c, s->team, "run", &s->run_id, s->o.row_version, err);
     if (s->job == JOB_page && !add_quarantine(s, c, err)) return false;
+    if (s->job == JOB_page) f->filed = s->batch->misfit_count;
     if (!row_goes_along(s))
         return tn_commit_expect(c, s->team, "run", &s->run_id, s->o.row_version, err);
     f->row_at = tn_commit_count(c);
@@ -462,7 +451,8 @@ static void failed(struct tn_sink *s, const struct tn_err *err)
     tn_timer_set(s->pause, pause_ms(s));
 }
 
-/* A record that was judged over another one breaks a rule, now that this one has changed. */
+/* Misfits that were foretold otherwise: the store would not take them, or what they were judged
+ * over has changed. */
 static void tell_misfits(struct tn_sink *s)
 {
     for (; s->told < s->batch->misfit_count; s->told++) {
@@ -551,15 +541,16 @@ static void reread(struct tn_sink *s, const struct tn_err *conflict)
 }
 
 /* The store looks again at what was compared before: what it found otherwise is set right. */
-static void settle_item(struct tn_sink *s, struct tn_batch_item *it, const struct tn_op_outcome *o)
+static void settle_item(struct tn_sink *s, size_t item, const struct tn_op_outcome *o)
 {
+    struct tn_batch_item *it = &s->batch->items[item];
     bool foretold_new = it->state == TN_ITEM_new;
     it->stale = false;
     switch (o->kind) {
     case TN_DONE_conflict:
         it->stale = o->why->code == TN_CODE_stale && s->conflicts < CONFLICTS_MAX;
         s->stale |= it->stale;
-        if (!it->stale) refuse_key(s, it, o);
+        if (!it->stale) refuse_key(s, item, o);
         return;
     case TN_DONE_created:
         s->late.created += !foretold_new;
@@ -580,7 +571,6 @@ static void settle_item(struct tn_sink *s, struct tn_batch_item *it, const struc
 
 static void mend_page(struct tn_sink *s)
 {
-    s->filed = s->batch->misfit_count;
     s->conflicts++;
     s->mending = true;
     s->stale = false;
@@ -590,8 +580,8 @@ static void mend_page(struct tn_sink *s)
 
 static void stored(struct tn_sink *s, const struct flight *f, const struct tn_committed *done)
 {
-    for (size_t i = 0; i < f->count; i++)
-        settle_item(s, &s->batch->items[f->items[i]], &done->ops[i]);
+    for (size_t i = 0; i < f->count; i++) settle_item(s, f->items[i], &done->ops[i]);
+    if (s->job == JOB_page) tell_misfits(s);
     s->tries = 0;
     if (!f->last) {
         s->from = f->next;
@@ -602,7 +592,9 @@ static void stored(struct tn_sink *s, const struct flight *f, const struct tn_co
         return;
     }
     if (row_goes_along(s)) s->o.row_version = done->ops[f->row_at].version;
-    if (s->stale) {
+    s->written = true;
+    s->filed = f->filed;
+    if (s->job == JOB_page && (s->stale || s->filed < s->batch->misfit_count)) {
         mend_page(s);
         return;
     }
@@ -654,7 +646,7 @@ static void begin(struct tn_sink *s, enum job job, const struct tn_run_view *v, 
     s->arg = arg;
     s->from = 0;
     s->tries = s->conflicts = 0;
-    s->stale = s->mending = false;
+    s->stale = s->mending = s->written = false;
     tn_timer_set(s->pause, 0);
 }
 

@@ -846,6 +846,12 @@ static void a_key_that_another_record_holds_fails_that_record(void **state)
     counts_are(&a.v, ITEMS - 3, 0, 0, 3);
     error_is(&a, "code", "ERR_DUPLICATE_KEY");
     assert_int_equal(count_of(w, "items"), ITEMS - 3);
+    assert_int_equal(count_of(w, "quarantine"), 3);
+    forget(&a);
+    w->fake.same_number = 0;
+    run_to_end(w, &a, "sync_items", false);
+    counts_are(&a.v, 3, 0, ITEMS - 3, 0);
+    assert_int_equal(count_of(w, "quarantine"), 0);
     forget(&a);
 }
 
