@@ -416,8 +416,7 @@ static bool leave_out(struct tn_writer *w, const struct tn_want *want, const str
     struct tn_verdict *v = judge(w->unique, want->op);
     v->left_out = true;
     describe(w, want->t, cells, holder, want->by.source, &v->why);
-    v->adoptable =
-        want->fresh && !want->by.adopt && tn_link_of_source(holder->links, want->by.source).n > 0;
+    v->adoptable = !want->by.adopt && tn_link_of_source(holder->links, want->by.source).n > 0;
     return true;
 }
 

@@ -215,7 +215,7 @@ static void take_seen(struct tn_match *c, struct tn_batch_item *it, const struct
     if (it->state == TN_ITEM_twice) return;
     it->before = NULL;
     it->filled = false;
-    if (seen->body.p) note_before(c, it, &seen->record, seen->version, seen->body);
+    if (seen->body.p && !it->moves) note_before(c, it, &seen->record, seen->version, seen->body);
     if (c->again) return;
     it->state = seen->state == TN_SEEN_same  ? TN_ITEM_same
                 : seen->state == TN_SEEN_new ? TN_ITEM_new
