@@ -130,6 +130,23 @@ static enum tn_step announce_source(struct tn_writer *w, struct tn_wire *in, str
     return TN_STEP_ok;
 }
 
+enum tn_step tn_announce_named(struct tn_writer *w, struct tn_wire *in, struct tn_err *err)
+{
+    struct tn_wslot *slot = tn_take_slot(w, in);
+    int64_t team = tn_take_i64(in);
+    struct tn_id id = tn_take_id(in);
+    struct tn_rec r;
+    if (in->bad) return tn_step_damaged(err);
+    int there = tn_rec_find(w, slot->table, team, &id, &r, err);
+    if (there < 0) return TN_STEP_broken;
+    if (w->named_count == w->named_room) {
+        w->named_room = w->named_room * 2 + 64;
+        w->named = tn_realloc(w->named, w->named_room * sizeof *w->named);
+    }
+    w->named[w->named_count++] = there > 0;
+    return TN_STEP_ok;
+}
+
 struct tn_wslot *tn_take_slot(struct tn_writer *w, struct tn_wire *in)
 {
     size_t at = tn_take_u16(in);
@@ -608,6 +625,7 @@ enum tn_step tn_writer_operation(struct tn_writer *w, struct tn_wire *in, struct
     switch (op) {
     case TN_OP_table: return announce_table(w, in, err);
     case TN_OP_source: return announce_source(w, in, err);
+    case TN_OP_named: return tn_announce_named(w, in, err);
     case TN_OP_put: return put(w, in, result, err);
     case TN_OP_patch: return patch(w, in, result, err);
     case TN_OP_delete: return remove_op(w, in, result, err);

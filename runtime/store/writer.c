@@ -286,4 +286,5 @@ void tn_writer_close(struct tn_writer *w)
     tn_free(w->undo);
     tn_free(w->slots);
     tn_free(w->sources);
+    tn_free(w->named);
 }

@@ -409,6 +409,7 @@ static void begin(struct job *j)
         .retry_max = RETRY_MAX,
         .diff_max = TN_LIMIT_SYNC_DIFFS,
         .seal = o->seal,
+        .unseal = o->unseal,
         .seal_arg = o->seal_arg,
         .sealer = o->sealer,
         .progress = on_progress,

@@ -675,6 +675,44 @@ static void a_page_shifts_its_keys(void **state)
     for (size_t i = 0; i < 60; i++) assert_int_equal(r->ops[i].kind, TN_DONE_updated);
 }
 
+/* Sixty records, of which every third names the second record, the others the first. */
+static void an_upsert_whose_named_record_is_gone_is_left_out_alone(void **state)
+{
+    struct rig *r = *state;
+    const struct tn_named named[] = {{"items", 1, put(r, 1, "{\"part_number\":\"A\"}", 0)},
+                                     {"items", 1, put(r, 1, "{\"part_number\":\"B\"}", 0)}};
+    for (int round = 0; round < 2; round++) { /* made, then changed */
+        struct tn_commit *c = tn_commit_new(r->store);
+        struct tn_err err;
+        char external_id[16], body[64];
+        for (int i = 0; i < 60; i++) {
+            snprintf(external_id, sizeof external_id, "%d", i);
+            snprintf(body, sizeof body, "{\"part_number\":\"P%d\",\"v\":%d}", i, round);
+            struct tn_upsert u = {.team = 1,
+                                  .table = "items",
+                                  .source = source,
+                                  .external_id = tn_str(external_id),
+                                  .body = tn_str(body),
+                                  .named = i % 3 ? &named[0] : named,
+                                  .named_count = i % 3 ? 1 : 2};
+            memset(u.hash, 'a' + round, sizeof u.hash);
+            assert_true(tn_commit_upsert(c, &u, &err));
+        }
+        assert_int_equal(tn_commit_count(c), 60);
+        assert_true(rig_commit(r, c));
+        for (int i = 0; i < 60; i++) {
+            bool left_out = round && i % 3 == 0;
+            assert_int_equal(r->ops[i].kind, left_out ? TN_DONE_conflict
+                                             : round  ? TN_DONE_updated
+                                                      : TN_DONE_created);
+            if (left_out) assert_int_equal(r->ops[i].why->code, TN_CODE_stale);
+        }
+        c = tn_commit_new(r->store);
+        assert_true(tn_commit_delete(c, 1, "items", &named[1].id, TN_ANY, &err));
+        assert_true(rig_commit(r, c));
+    }
+}
+
 static enum tn_outcome_kind said_alone(struct rig *r, const char *external_id, const char *key,
                                        char hash, enum tn_on_key_conflict on_key_conflict)
 {
@@ -1849,6 +1887,7 @@ int main(void)
         T(records_exchange_and_shift_their_keys),
         T(a_page_shifts_its_keys),
         T(a_record_made_anew_is_refused_or_adopted),
+        T(an_upsert_whose_named_record_is_gone_is_left_out_alone),
         T(a_stale_version_names_the_version_there_is),
         T(a_page_ends_as_its_records_would_one_by_one),
         T(a_merging_upsert_keeps_local_fields),
