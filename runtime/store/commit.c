@@ -8,7 +8,7 @@
 #include "store/shape.h"
 #include "store/wire.h"
 
-enum { SLOTS_MAX = 1000, KEY_MAX = 512 };
+enum { SLOTS_MAX = 1000, NAMED_MAX = 1000, KEY_MAX = 512 };
 
 struct tn_commit_source {
     int64_t team;
@@ -16,9 +16,13 @@ struct tn_commit_source {
     struct tn_str entity;
 };
 
+struct tn_commit_named {
+    size_t number; /* at or above named_count: its announcement was taken back */
+};
+
 /* The state of a commit before an operation is added, to go back to if the operation fails. */
 struct mark {
-    size_t n, tables, sources;
+    size_t n, tables, sources, named;
 };
 
 struct tn_commit *tn_commit_new(struct tn_store *store)
@@ -28,6 +32,7 @@ struct tn_commit *tn_commit_new(struct tn_store *store)
     c->store = store;
     tn_buf_init(&c->value, TN_LIMIT_COMMIT);
     tn_arena_init(&c->arena);
+    tn_map_init(&c->named);
     tn_buf_add(&c->value, zeros, sizeof zeros);
     return c;
 }
@@ -38,6 +43,7 @@ void tn_commit_free(struct tn_commit *c)
     for (size_t i = 0; i < c->table_count; i++) tn_shape_unref(c->tables[i]);
     tn_free(c->tables);
     tn_free(c->sources);
+    tn_map_clear(&c->named, NULL);
     tn_arena_clear(&c->arena);
     tn_buf_clear(&c->value);
     tn_free(c);
@@ -67,7 +73,7 @@ struct tn_str tn_commit_value(struct tn_commit *c)
 
 static struct mark mark(const struct tn_commit *c)
 {
-    return (struct mark){c->value.n, c->table_count, c->source_count};
+    return (struct mark){c->value.n, c->table_count, c->source_count, c->named_count};
 }
 
 static bool undo(struct tn_commit *c, struct mark m)
@@ -76,6 +82,7 @@ static bool undo(struct tn_commit *c, struct mark m)
     c->value.failed = false;
     while (c->table_count > m.tables) tn_shape_unref(c->tables[--c->table_count]);
     c->source_count = m.sources;
+    c->named_count = m.named;
     return false;
 }
 
@@ -151,6 +158,45 @@ static int source_slot(struct tn_commit *c, int64_t team, const struct tn_origin
     tn_put_id(&c->value, &source->integration);
     tn_put_str(&c->value, source->entity);
     return (int)c->source_count++;
+}
+
+/* Number of a record that an upsert names, announced on first use.  -1: err says why. */
+static int64_t named_slot(struct tn_commit *c, const struct tn_named *n, struct tn_err *err)
+{
+    char key[sizeof(int) + sizeof n->team + sizeof n->id.b];
+    int slot = team_ok(n->team, err) ? table_slot(c, n->table, err) : -1;
+    if (slot < 0) return -1;
+    memcpy(key, &slot, sizeof slot);
+    memcpy(key + sizeof slot, &n->team, sizeof n->team);
+    memcpy(key + sizeof slot + sizeof n->team, n->id.b, sizeof n->id.b);
+    struct tn_str name = {key, sizeof key};
+    struct tn_commit_named *known = tn_map_get(&c->named, name);
+    if (known && known->number < c->named_count) return (int64_t)known->number;
+    if (!known) {
+        known = tn_arena_alloc(&c->arena, sizeof *known);
+        tn_map_put(&c->named, name, known);
+    }
+    known->number = c->named_count++;
+    tn_put_u8(&c->value, TN_OP_named);
+    tn_put_u16(&c->value, (unsigned)slot);
+    tn_put_i64(&c->value, n->team);
+    tn_put_id(&c->value, &n->id);
+    return (int64_t)known->number;
+}
+
+/* Announces the records that an upsert names and writes their numbers to the list. */
+static bool name_all(struct tn_commit *c, const struct tn_upsert *u, uint32_t *list,
+                     struct tn_err *err)
+{
+    if (u->named_count > NAMED_MAX)
+        return tn_fail(err, TN_E_too_large, "a record may name %d others, this one names %zu",
+                       NAMED_MAX, u->named_count);
+    for (size_t i = 0; i < u->named_count; i++) {
+        int64_t number = named_slot(c, &u->named[i], err);
+        if (number < 0) return false;
+        list[i] = (uint32_t)number;
+    }
+    return true;
 }
 
 static void put_cell(struct tn_buf *b, const struct tn_cell *cell)
@@ -313,19 +359,23 @@ static bool external_ok(struct tn_str external_id, struct tn_err *err)
 bool tn_commit_upsert(struct tn_commit *c, const struct tn_upsert *u, struct tn_err *err)
 {
     struct mark m = mark(c);
+    uint32_t named[NAMED_MAX];
     if (!team_ok(u->team, err) || !external_ok(u->external_id, err) ||
         !based_on_ok(u->based_on, err))
         return false;
     int slot = table_slot(c, u->table, err);
     int source = slot < 0 ? -1 : source_slot(c, u->team, &u->source, err);
-    if (source < 0 || !parse_object(c, u->body, err)) return undo(c, m);
+    if (source < 0 || !name_all(c, u, named, err) || !parse_object(c, u->body, err))
+        return undo(c, m);
     tn_put_u8(&c->value, TN_OP_upsert);
     tn_put_u16(&c->value, (unsigned)slot);
     tn_put_u16(&c->value, (unsigned)source);
     tn_put_u8(&c->value, (u->merge ? TN_UPSERT_merge : 0) |
                              (u->on_key_conflict == TN_KEY_adopt ? TN_UPSERT_adopt : 0) |
-                             (u->id ? TN_UPSERT_id : 0));
+                             (u->id ? TN_UPSERT_id : 0) | (u->named_count ? TN_UPSERT_names : 0));
     if (u->id) tn_put_id(&c->value, u->id);
+    if (u->named_count) tn_put_u16(&c->value, (unsigned)u->named_count);
+    for (size_t i = 0; i < u->named_count; i++) tn_put_u32(&c->value, named[i]);
     tn_put_i64(&c->value, u->based_on);
     tn_buf_add(&c->value, u->hash, TN_HASH_LEN);
     tn_put_str(&c->value, u->external_id);

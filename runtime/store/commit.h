@@ -76,6 +76,12 @@ TN_MUST_CHECK bool tn_commit_totals(struct tn_commit *commit, int64_t team, cons
  * one, or, with TN_KEY_adopt, a holder whose external id is neither in this commit nor named by
  * tn_commit_present: the source has made the record anew, and the link moves to the new external id
  * (outcome.before). */
+/* A record that another one names (a reference). */
+struct tn_named {
+    const char *table;
+    int64_t team; /* TN_TEAM_SYSTEM for a table of all */
+    struct tn_id id;
+};
 enum tn_on_key_conflict { TN_KEY_refuse, TN_KEY_adopt };
 struct tn_upsert {
     int64_t team;
@@ -89,6 +95,9 @@ struct tn_upsert {
                                item is a conflict */
     const struct tn_id *id; /* id for a record that is created; NULL: the store makes one */
     enum tn_on_key_conflict on_key_conflict;
+    /* Records that have to be there: where one was deleted, the item is left out (code stale). */
+    const struct tn_named *named;
+    size_t named_count;
 };
 TN_MUST_CHECK bool tn_commit_upsert(struct tn_commit *commit, const struct tn_upsert *u,
                                     struct tn_err *err);

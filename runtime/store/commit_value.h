@@ -5,9 +5,11 @@
 #define TN_STORE_COMMIT_VALUE_H
 
 #include "base/alloc.h"
+#include "base/map.h"
 #include "store/store.h"
 
 struct tn_commit_source;
+struct tn_commit_named;
 struct tn_shape;
 
 struct tn_commit {
@@ -19,6 +21,8 @@ struct tn_commit {
     size_t table_count;
     struct tn_commit_source *sources;
     size_t source_count;
+    struct tn_map named; /* records that upserts name, to struct tn_commit_named */
+    size_t named_count;
 };
 /* Returns the complete value; the commit still owns it. */
 struct tn_str tn_commit_value(struct tn_commit *commit);

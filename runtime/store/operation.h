@@ -48,6 +48,8 @@ void tn_stale(const struct tn_rec *r, int64_t based_on, struct tn_err *err);
 
 struct tn_wslot *tn_take_slot(struct tn_writer *w, struct tn_wire *in);
 struct tn_wsource *tn_take_source(struct tn_writer *w, struct tn_wire *in);
+/* Looks once whether a record is there, however many upserts of the commit name it. */
+enum tn_step tn_announce_named(struct tn_writer *w, struct tn_wire *in, struct tn_err *err);
 /* Reads the announced cells and the body behind them; takes cells that are missing from the
  * body. */
 bool tn_take_body(struct tn_writer *w, struct tn_wire *in, const struct tn_wslot *s,

@@ -130,6 +130,23 @@ static enum tn_step announce_source(struct tn_writer *w, struct tn_wire *in, str
     return TN_STEP_ok;
 }
 
+enum tn_step tn_announce_named(struct tn_writer *w, struct tn_wire *in, struct tn_err *err)
+{
+    struct tn_wslot *slot = tn_take_slot(w, in);
+    int64_t team = tn_take_i64(in);
+    struct tn_id id = tn_take_id(in);
+    struct tn_rec r;
+    if (in->bad) return tn_step_damaged(err);
+    int there = tn_rec_find(w, slot->table, team, &id, &r, err);
+    if (there < 0) return TN_STEP_broken;
+    if (w->named_count == w->named_room) {
+        w->named_room = w->named_room * 2 + 64;
+        w->named = tn_realloc(w->named, w->named_room * sizeof *w->named);
+    }
+    w->named[w->named_count++] = there > 0;
+    return TN_STEP_ok;
+}
+
 struct tn_wslot *tn_take_slot(struct tn_writer *w, struct tn_wire *in)
 {
     size_t at = tn_take_u16(in);
@@ -516,11 +533,11 @@ static bool order_goes_on(struct tn_writer *w, struct tn_str queue, int64_t team
                           struct tn_str order, struct tn_err *err)
 {
     if (!order.n) return true;
-    sqlite3_stmt *st =
-        queue_sql(w,
-                  "UPDATE tn_queue SET due = ?4 WHERE due = ?5 AND n = (SELECT min(n) FROM tn_queue "
-                  "WHERE queue = ?1 AND team = ?2 AND ord = ?3 AND ord <> '')",
-                  queue, team, order, err);
+    sqlite3_stmt *st = queue_sql(
+        w,
+        "UPDATE tn_queue SET due = ?4 WHERE due = ?5 AND n = (SELECT min(n) FROM tn_queue "
+        "WHERE queue = ?1 AND team = ?2 AND ord = ?3 AND ord <> '')",
+        queue, team, order, err);
     if (!st) return false;
     sqlite3_bind_int64(st, 4, w->now);
     sqlite3_bind_int64(st, 5, TN_QUEUE_BEHIND);
@@ -538,11 +555,12 @@ static enum tn_step queue_put(struct tn_writer *w, struct tn_wire *in, struct tn
     if (in->bad) return tn_step_damaged(err);
     if (order.n && !order_begun(w, queue, team, order, &behind, err)) return TN_STEP_broken;
     struct tn_tally *last = tn_tally(w, "last_entry", -1, err);
-    sqlite3_stmt *st = queue_sql(w,
-                                 "INSERT INTO tn_queue (queue, team, key, n, id, due, attempts, "
-                                 "claim, payload, ord) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?8) "
-                                 "ON CONFLICT DO NOTHING",
-                                 queue, team, key, err);
+    sqlite3_stmt *st =
+        queue_sql(w,
+                  "INSERT INTO tn_queue (queue, team, key, n, id, due, attempts, "
+                  "claim, payload, ord) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?8) "
+                  "ON CONFLICT DO NOTHING",
+                  queue, team, key, err);
     if (!st || !last) return TN_STEP_broken;
     struct tn_id id = tn_id_at(w->fresh, last->value + 1);
     sqlite3_bind_int64(st, 4, last->value + 1);
@@ -568,8 +586,8 @@ struct leased {
 static enum tn_step queue_leased(struct tn_writer *w, const struct tn_id *id, int64_t lease,
                                  struct leased *of, struct tn_err *err)
 {
-    sqlite3_stmt *st = tn_db_sql(
-        &w->db, "SELECT id, attempts, queue, team, ord FROM tn_queue WHERE n = ?1", err);
+    sqlite3_stmt *st =
+        tn_db_sql(&w->db, "SELECT id, attempts, queue, team, ord FROM tn_queue WHERE n = ?1", err);
     if (!st) return TN_STEP_broken;
     sqlite3_bind_int64(st, 1, tn_id_n(id));
     int rc = sqlite3_step(st);
@@ -659,6 +677,7 @@ enum tn_step tn_writer_operation(struct tn_writer *w, struct tn_wire *in, struct
     switch (op) {
     case TN_OP_table: return announce_table(w, in, err);
     case TN_OP_source: return announce_source(w, in, err);
+    case TN_OP_named: return tn_announce_named(w, in, err);
     case TN_OP_put: return put(w, in, result, err);
     case TN_OP_patch: return patch(w, in, result, err);
     case TN_OP_delete: return remove_op(w, in, result, err);

@@ -24,7 +24,7 @@ static enum tn_step operations(struct tn_writer *w, struct tn_str value, struct 
     w->origin = tn_take_id(&in);
     w->depth = tn_take_u8(&in);
     w->fresh = tn_id_new();
-    w->slot_count = w->source_count = w->op = 0;
+    w->slot_count = w->source_count = w->named_count = w->op = 0;
     while (in.p < in.end && !in.bad) {
         enum tn_step step = tn_writer_operation(w, &in, result, err);
         if (step != TN_STEP_ok) return step;

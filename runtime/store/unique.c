@@ -479,8 +479,8 @@ static bool leave_out(struct tn_writer *w, const struct tn_want *want,
     struct tn_verdict *v = judge(w->unique, want->op);
     v->left_out = true;
     describe(w, want->t, key, cells, holder, want->by.source, &v->why);
-    v->adoptable = key->main && want->fresh && !want->by.adopt &&
-                   tn_link_of_source(holder->links, want->by.source).n > 0;
+    v->adoptable =
+        key->main && !want->by.adopt && tn_link_of_source(holder->links, want->by.source).n > 0;
     return true;
 }
 

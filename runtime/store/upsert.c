@@ -7,6 +7,7 @@ struct upsert {
     struct tn_wtable *t;
     struct tn_wsource *source;
     bool merge, adopt, given;
+    bool bereft;     /* a record that it names is not there */
     struct tn_id id; /* given */
     int64_t based_on;
     unsigned char hash[TN_HASH_LEN];
@@ -291,6 +292,15 @@ static enum tn_step upsert_left_out(struct tn_writer *w, const struct upsert *u,
     return tn_step_left_out(w, result, there ? &r : NULL, v->adoptable, &v->why);
 }
 
+static enum tn_step upsert_bereft(struct tn_writer *w, const struct upsert *u,
+                                  struct tn_buf *result, struct tn_err *err)
+{
+    struct tn_verdict v = {.left_out = true};
+    tn_fail(&v.why, TN_E_conflict, "a record that it names was deleted");
+    tn_fail_code(&v.why, TN_CODE_stale, "{}");
+    return upsert_left_out(w, u, &v, result, err);
+}
+
 /* The link goes in first: whether that works tells whether the record is new, in one descent. */
 static enum tn_step upsert_one(struct tn_writer *w, struct upsert *u, int64_t n,
                                struct tn_buf *result, struct tn_err *err)
@@ -299,6 +309,7 @@ static enum tn_step upsert_one(struct tn_writer *w, struct upsert *u, int64_t n,
     struct link link;
     bool added = false;
     if (v && v->left_out) return upsert_left_out(w, u, v, result, err);
+    if (u->bereft) return upsert_bereft(w, u, result, err);
     if (!write_link(w, link_insert, u->source->no, u->external_id, u->t->decl->no, n, 1, u->hash,
                     &added, err))
         return TN_STEP_broken;
@@ -388,6 +399,11 @@ static bool take_upsert(struct tn_writer *w, struct tn_wire *in, struct upsert *
     u->adopt = how & TN_UPSERT_adopt;
     u->given = how & TN_UPSERT_id;
     if (u->given) u->id = tn_take_id(in);
+    for (unsigned i = how & TN_UPSERT_names ? tn_take_u16(in) : 0; i > 0 && !in->bad; i--) {
+        size_t number = tn_take_u32(in);
+        if (number >= w->named_count) return in->bad = true, false;
+        u->bereft |= !w->named[number];
+    }
     u->based_on = tn_take_i64(in);
     tn_take(in, u->hash, sizeof u->hash);
     u->external_id = tn_take_str(in);
@@ -400,23 +416,31 @@ static bool take_upsert(struct tn_writer *w, struct tn_wire *in, struct upsert *
 static bool alike(const struct upsert *a, const struct upsert *b)
 {
     return a->slot == b->slot && a->source == b->source && !b->merge && !b->based_on && !a->given &&
-           !b->given;
+           !b->given && !a->bereft && !b->bereft;
 }
 
 /* Takes the upserts that follow as long as they have the same table and source. */
-static bool take_more(struct tn_writer *w, struct tn_wire *in, struct upsert *u,
-                      struct tn_cell (*cells)[TN_STORE_COLUMNS_MAX], int *n, struct tn_err *err)
+static enum tn_step take_more(struct tn_writer *w, struct tn_wire *in, struct upsert *u,
+                              struct tn_cell (*cells)[TN_STORE_COLUMNS_MAX], int *n,
+                              struct tn_err *err)
 {
-    while (*n < TN_ROWS_MANY && alike(u, &u[*n - 1]) && in->p < in->end && *in->p == TN_OP_upsert) {
+    while (*n < TN_ROWS_MANY && alike(u, &u[*n - 1]) && in->p < in->end) {
         struct tn_wire before = *in;
-        tn_take_u8(in);
-        if (!take_upsert(w, in, &u[*n], cells[*n], err)) return false;
-        if (alike(u, &u[*n]))
-            ++*n;
-        else
-            return *in = before, true;
+        unsigned op = tn_take_u8(in);
+        if (op == TN_OP_named) {
+            enum tn_step step = tn_announce_named(w, in, err);
+            if (step != TN_STEP_ok) return step;
+            continue;
+        }
+        bool more = op == TN_OP_upsert;
+        if (more && !take_upsert(w, in, &u[*n], cells[*n], err)) return tn_step_damaged(err);
+        if (!more || !alike(u, &u[*n])) {
+            *in = before;
+            break;
+        }
+        ++*n;
     }
-    return true;
+    return TN_STEP_ok;
 }
 
 enum tn_step tn_op_upsert(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
@@ -427,8 +451,8 @@ enum tn_step tn_op_upsert(struct tn_writer *w, struct tn_wire *in, struct tn_buf
     enum tn_step step = TN_STEP_ok;
     int64_t next;
     int n = 1;
-    if (!take_upsert(w, in, u, cells[0], err) || !take_more(w, in, u, cells, &n, err))
-        return tn_step_damaged(err);
+    if (!take_upsert(w, in, u, cells[0], err)) return tn_step_damaged(err);
+    if ((step = take_more(w, in, u, cells, &n, err)) != TN_STEP_ok) return step;
     if (!tn_rec_next_n(w, u->t, &next, err)) return TN_STEP_broken;
     if (n == TN_ROWS_MANY && !u->t->next && !w->unique)
         return upsert_many(w, u, cells, next, result, err);

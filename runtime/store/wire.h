@@ -34,6 +34,7 @@ enum tn_wire_type {
 enum tn_op {
     TN_OP_table = 1, /* slot, name, columns: comes before the table's first use */
     TN_OP_source,    /* slot, team, integration, entity: comes before the source's first use */
+    TN_OP_named,     /* table, team, id of a record that upserts name: comes before its first use */
     TN_OP_put,
     TN_OP_patch,
     TN_OP_delete,
@@ -54,7 +55,7 @@ enum tn_op {
 };
 
 /* Flags of an upsert. */
-enum { TN_UPSERT_merge = 1, TN_UPSERT_adopt = 2, TN_UPSERT_id = 4 };
+enum { TN_UPSERT_merge = 1, TN_UPSERT_adopt = 2, TN_UPSERT_id = 4, TN_UPSERT_names = 8 };
 /* A flag in the kind of an outcome: adopted, or left out and adoptable. */
 enum { TN_OUTCOME_adopted = 0x80 };
 

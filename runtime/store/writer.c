@@ -122,10 +122,11 @@ bool tn_writer_flush_events(struct tn_writer *w, struct tn_err *err)
     struct tn_event_run *r = &w->run;
     if (!r->count) return true;
     static const struct tn_id none;
-    sqlite3_stmt *st = tn_db_sql(&w->db,
-                                 "INSERT INTO tn_event (seq, count, team, number, at, type, "
-                                 "tbl, origin, refs, data, depth) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,'',?10)",
-                                 err);
+    sqlite3_stmt *st =
+        tn_db_sql(&w->db,
+                  "INSERT INTO tn_event (seq, count, team, number, at, type, "
+                  "tbl, origin, refs, data, depth) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,'',?10)",
+                  err);
     if (!st) return false;
     sqlite3_bind_int64(st, 1, r->seq);
     sqlite3_bind_int64(st, 2, r->count);
@@ -146,10 +147,11 @@ static bool single_event(struct tn_writer *w, int64_t seq, int64_t number, int64
                          struct tn_err *err)
 {
     static const struct tn_id none;
-    sqlite3_stmt *st = tn_db_sql(&w->db,
-                                 "INSERT INTO tn_event (seq, count, team, number, at, type, "
-                                 "tbl, origin, refs, data, depth) VALUES (?1,1,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
-                                 err);
+    sqlite3_stmt *st =
+        tn_db_sql(&w->db,
+                  "INSERT INTO tn_event (seq, count, team, number, at, type, "
+                  "tbl, origin, refs, data, depth) VALUES (?1,1,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+                  err);
     if (!st) return false;
     sqlite3_bind_int64(st, 1, seq);
     sqlite3_bind_int64(st, 3, team);
@@ -288,4 +290,5 @@ void tn_writer_close(struct tn_writer *w)
     tn_free(w->undo);
     tn_free(w->slots);
     tn_free(w->sources);
+    tn_free(w->named);
 }

@@ -87,6 +87,8 @@ struct tn_writer {
     size_t slot_count, slot_room;
     struct tn_wsource *sources;
     size_t source_count, source_room;
+    bool *named; /* the announced records: is it there? */
+    size_t named_count, named_room;
     size_t op;                /* its number, for messages */
     struct tn_unique *unique; /* keys that wait for the end (unique.h); NULL: no clash was met */
     bool alone, saved;        /* it has the transaction for itself; it has a savepoint */

@@ -75,7 +75,6 @@ void tn_batch_tally(const struct tn_batch *b, struct tn_run_counts *c)
         case TN_ITEM_same: c->unchanged++; break;
         case TN_ITEM_twice:
         case TN_ITEM_misfit: continue;
-        case TN_ITEM_refused: break;
         }
         c->processed++;
     }
@@ -173,14 +172,34 @@ static void index_item(struct tn_mapper *m, struct tn_batch *b, size_t index)
     b->slots[at] = (uint32_t)index + 1;
 }
 
-static void add_item(struct tn_mapper *m, size_t at)
+static struct tn_batch_item *new_item(struct tn_batch *b)
 {
-    struct tn_batch *b = m->batch;
     if (b->count == b->room) {
         b->room = b->room ? b->room * 2 : 512;
         b->items = tn_realloc(b->items, b->room * sizeof *b->items);
     }
-    struct tn_batch_item *it = &b->items[b->count++];
+    return &b->items[b->count++];
+}
+
+bool tn_batch_add(struct tn_batch *b, struct tn_str external_id, struct tn_str body,
+                  struct tn_str payload, const unsigned char hash[32], struct tn_err *err)
+{
+    size_t at = b->bodies.n;
+    struct tn_batch_item *it = new_item(b);
+    tn_buf_addstr(&b->bodies, body);
+    *it = (struct tn_batch_item){.external_id = tn_batch_keep(b, external_id),
+                                 .payload = tn_batch_keep(b, payload),
+                                 .at = at,
+                                 .n = body.n,
+                                 .row = b->rows++};
+    memcpy(it->hash, hash, sizeof it->hash);
+    return tn_buf_ok(&b->bodies, "a page of mapped records", err);
+}
+
+static void add_item(struct tn_mapper *m, size_t at)
+{
+    struct tn_batch *b = m->batch;
+    struct tn_batch_item *it = new_item(b);
     *it =
         (struct tn_batch_item){.external_id = tn_batch_keep(b, m->outcome.external_id),
                                .payload = {m->text.p + m->rows.start, m->rows.end - m->rows.start},

@@ -15,16 +15,16 @@
 #include "base/str.h"
 #include "sync/run_view.h"
 
+struct tn_named;
 struct tn_plan;
 struct tn_source_bad;
 
 enum tn_item_state {
     TN_ITEM_new,
     TN_ITEM_changed,
-    TN_ITEM_same,   /* by the hash of what the source last said */
-    TN_ITEM_twice,  /* the batch has a later one of the same id */
-    TN_ITEM_misfit, /* it breaks a rule of its entity */
-    TN_ITEM_refused /* the store would not take it */
+    TN_ITEM_same,  /* by the hash of what the source last said */
+    TN_ITEM_twice, /* the batch has a later one of the same id */
+    TN_ITEM_misfit /* it breaks a rule of its entity, or the store would not take it */
 };
 /* The record that an item will be written over. */
 struct tn_batch_before {
@@ -34,16 +34,19 @@ struct tn_batch_before {
 };
 struct tn_batch_item {
     struct tn_str external_id;
-    struct tn_str payload;              /* as it came; the text of its page, while that is held */
-    size_t at, n;                       /* what the source said of it, in bodies */
-    size_t filled_at, filled_n;         /* in filled */
-    size_t row;                         /* which one of the batch it was, from 0 */
-    const struct tn_run_fault *refused; /* why the store would not take it; NULL: it did */
+    struct tn_str payload;      /* as it came; the text of its page, while that is held */
+    size_t at, n;               /* what the source said of it, in bodies */
+    size_t filled_at, filled_n; /* in filled */
+    size_t row;                 /* which one of the batch it was, from 0 */
     enum tn_item_state state;
-    bool stale;  /* its record changed after it was judged: it is judged and sent once more */
+    bool stale; /* its record changed after it was judged: it is judged and sent once more */
+    bool moves; /* it takes over the record that has its key, whatever it is linked to (aside.h) */
+    const struct tn_run_fault *aside; /* why it is to be kept aside; NULL: it is not */
     bool filled; /* the record is stored otherwise than it was said: defaults and all */
     const struct tn_batch_before *before; /* NULL: there is none, or nobody had to look */
-    struct tn_id id;                      /* of a new record; zeroes: the store makes one */
+    const struct tn_named *named;         /* records that it names; they have to be there */
+    size_t named_count;
+    struct tn_id id; /* of a new record; zeroes: the store makes one */
     unsigned char hash[32];
 };
 /* A record that could not be mapped, or breaks a rule. */
@@ -87,6 +90,11 @@ struct tn_str tn_batch_keep(struct tn_batch *b, struct tn_str text);
 struct tn_batch_bad *tn_batch_misfit(struct tn_batch *b, size_t item);
 /* Adds a page that was compared to the counts. */
 void tn_batch_tally(const struct tn_batch *b, struct tn_run_counts *c);
+
+/* Adds a record that was mapped before; copies all. */
+TN_MUST_CHECK bool tn_batch_add(struct tn_batch *b, struct tn_str external_id, struct tn_str body,
+                                struct tn_str payload, const unsigned char hash[32],
+                                struct tn_err *err);
 
 struct tn_mapper;
 /* plan outlives it.  wake(arg), in a turn of its own: a slice that waits can be gone on with. */

@@ -2,6 +2,7 @@
 #include "sync/match.h"
 
 #include "base/limits.h"
+#include "store/commit.h"
 #include "store/read.h"
 #include "sync/judge.h"
 
@@ -9,10 +10,11 @@ enum { STEP = 250, NONE = -1 };
 
 /* A question about one item: for the holder of its key, or for a record that it names. */
 struct need {
-    size_t item;   /* of the slice */
-    bool key;      /* else: a reference */
-    int where;     /* OWN or GLOBAL; NONE: there is no such entity */
-    size_t number; /* of the question */
+    size_t item;           /* of the slice */
+    bool key;              /* else: a reference */
+    int where;             /* OWN or GLOBAL; NONE: there is no such entity */
+    size_t number;         /* of the question */
+    struct tn_named named; /* of a reference */
 };
 
 /* The reads of a slice, one after the other: the page, then what its records need of the team's
@@ -212,7 +214,7 @@ static void take_seen(struct tn_match *c, struct tn_batch_item *it, const struct
     if (it->state == TN_ITEM_twice) return;
     it->before = NULL;
     it->filled = false;
-    if (seen->body.p) note_before(c, it, &seen->record, seen->version, seen->body);
+    if (seen->body.p && !it->moves) note_before(c, it, &seen->record, seen->version, seen->body);
     if (c->again) return;
     it->state = seen->state == TN_SEEN_same  ? TN_ITEM_same
                 : seen->state == TN_SEEN_new ? TN_ITEM_new
@@ -263,7 +265,9 @@ static void need_reference(void *arg, const struct tn_field *f, struct tn_str pa
     const struct tn_entity *e = tn_entities_find(c->o.resources, tn_str(f->ref));
     struct need *n = need(c, w->item, false, !e ? NONE : e->global ? GLOBAL : OWN);
     (void)path;
-    if (e) n->number = tn_read_get(c->reads[n->where], e->plural, id);
+    if (!e) return;
+    n->number = tn_read_get(c->reads[n->where], e->plural, id);
+    n->named = (struct tn_named){e->plural, e->global ? TN_TEAM_SYSTEM : c->o.team, *id};
 }
 
 static void need_holder(struct tn_match *c, size_t item, struct tn_jval body)
@@ -311,6 +315,19 @@ static bool is_there(void *arg, size_t n)
     return need->where != NONE && row_of(c, need) != NULL;
 }
 
+/* What the item names has to be there still when it is written. */
+static void note_named(struct tn_match *c, size_t i)
+{
+    struct tn_batch_item *it = item_of(c, i);
+    size_t n = 0;
+    while (c->need_at + n < c->need_count && c->needs[c->need_at + n].item == i) n++;
+    it->named_count = n;
+    if (!n) return;
+    struct tn_named *named = tn_arena_alloc(&c->b->memory, n * sizeof *named);
+    for (size_t k = 0; k < n; k++) named[k] = c->needs[c->need_at + k].named;
+    it->named = named;
+}
+
 /* Once it is known which record it will be written over. */
 static void judge_one(struct tn_match *c, size_t i)
 {
@@ -325,6 +342,7 @@ static void judge_one(struct tn_match *c, size_t i)
             c->need_at++;
         }
     }
+    note_named(c, i);
     tn_judge_item(c->judge, c->b, c->items[i], tn_store_now(c->o.store), is_there, c);
 }
 

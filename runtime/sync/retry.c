@@ -375,7 +375,6 @@ static bool settle_item(const struct fate *to, const struct tn_batch_item *it,
                         const struct row *row, struct tn_err *err)
 {
     if (it->state == TN_ITEM_misfit) return true;
-    if (it->state == TN_ITEM_refused) return stays(to, row, it->refused, err);
     return tn_commit_delete(to->commit, to->team, table, &row->id, TN_ANY, err);
 }
 

@@ -196,6 +196,17 @@ static struct tn_run *make(const struct tn_run_options *o, const struct tn_run_v
     return run;
 }
 
+/* A run with filters (since a time, of one record) does not see all that the source has. */
+static bool asks_for_all(const struct tn_run_view *v)
+{
+    struct tn_json *json = tn_json_new();
+    struct tn_err err;
+    bool all = !v->filters.n ||
+               (tn_json_parse(json, v->filters, &err) && tn_jcount(tn_json_root(json)) == 0);
+    tn_json_free(json);
+    return all;
+}
+
 static struct tn_sink *make_sink(struct tn_run *run, const struct tn_source *source)
 {
     const struct tn_run_options *o = &run->o;
@@ -206,6 +217,7 @@ static struct tn_sink *make_sink(struct tn_run *run, const struct tn_source *sou
         .table = source ? source->table : NULL,
         .entity = source ? source->entity : NULL,
         .adopt = source && source->adopt,
+        .full = source && !source->retry && asks_for_all(&run->view),
         .resource = source ? source->resource : NULL,
         .resources = source ? source->resources : NULL,
         .plan = source ? source->plan : NULL,
@@ -218,6 +230,7 @@ static struct tn_sink *make_sink(struct tn_run *run, const struct tn_source *sou
         .retry_ms = o->retry_ms,
         .retry_max = o->retry_max,
         .seal = o->seal,
+        .unseal = o->unseal,
         .seal_arg = o->seal_arg,
         .refused = list_fault,
         .arg = run,
@@ -484,10 +497,9 @@ static bool progresses(const struct tn_run *run, struct tn_err *err)
     return tn_fail(err, TN_E_bad_answer, "the peer answered the same page twice: no progress");
 }
 
-/* Only who may become a misfit is asked for as it came. */
-static void hold(struct tn_run *run, struct leg *leg, struct arrived *a)
+/* Whoever becomes a misfit is asked for as it came. */
+static void hold(struct leg *leg, struct arrived *a)
 {
-    if (!run->source.resource) return;
     if (leg->held_count == leg->held_room) {
         leg->held_room = leg->held_room ? leg->held_room * 2 : 8;
         leg->held = tn_realloc(leg->held, leg->held_room * sizeof *leg->held);
@@ -505,7 +517,7 @@ static void page_mapped(struct tn_run *run)
     run->current.cursor = NULL;
     leg->total = run->current.page.total;
     leg->pages++;
-    hold(run, leg, &run->current);
+    hold(leg, &run->current);
     release(run, &run->current);
     run->mapping = NULL;
     run->ready = leg;
@@ -532,20 +544,11 @@ static bool map_on(struct tn_run *run)
 
 /* ------------------------------------------------------------------ writing */
 
-static void add_counts(struct tn_run_counts *to, struct tn_run_counts c)
-{
-    to->processed += c.processed;
-    to->created += c.created;
-    to->updated += c.updated;
-    to->unchanged += c.unchanged;
-    to->failed += c.failed;
-}
-
 /* The view as it is to be once this page is stored. */
 static void advance(struct tn_run *run, struct leg *leg)
 {
     struct tn_batch *b = &leg->batch;
-    add_counts(&run->view.counts, tn_sink_late(run->sink));
+    tn_run_counts_add(&run->view.counts, tn_sink_late(run->sink));
     run->before = run->view;
     run->errors_before = list_mark(&run->errors);
     run->warned_before = list_mark(&run->warned);
@@ -631,6 +634,7 @@ static void write_compared(struct tn_run *run)
         tn_sink_diff(&leg->batch, &run->diffs_left, &run->diffs);
         settle(run);
     } else if (can_wait(run, leg)) {
+        tn_sink_seen(run->sink, &leg->batch);
         settle(run);
     } else {
         tn_sink_page(run->sink, &leg->batch, &run->view, on_stored, run);
@@ -714,12 +718,11 @@ static void decide(struct tn_run *run)
     if (run->o.progress) run->o.progress(run->o.arg, v);
 }
 
-static void end(struct tn_run *run)
+static void end_now(struct tn_run *run)
 {
     struct tn_err cancelled;
-    run->ending = true;
     close_source(run);
-    add_counts(&run->view.counts, tn_sink_late(run->sink));
+    tn_run_counts_add(&run->view.counts, tn_sink_late(run->sink));
     if (run->goal == GO_CANCEL) {
         tn_fail(&cancelled, TN_E_cancelled, "the run was cancelled");
         fail(run, &cancelled, tn_run_code(TN_E_cancelled));
@@ -734,6 +737,28 @@ static void end(struct tn_run *run)
         finish(run, TN_RUN_END_done);
     else
         tn_sink_end(run->sink, &run->view, on_end_stored, run);
+}
+
+static void on_asides(void *arg, enum tn_sunk how, const struct tn_err *err)
+{
+    struct tn_run *run = arg;
+    if (how == TN_SUNK_lost) {
+        finish(run, TN_RUN_END_lost);
+        return;
+    }
+    if (how == TN_SUNK_failed) fail(run, err, "ERR_DATABASE");
+    end_now(run);
+}
+
+static void end(struct tn_run *run)
+{
+    bool stops = run->goal == GO_STOP && !run->failure.kind;
+    run->ending = true;
+    if (!tn_sink_keeps_aside(run->sink) || stops)
+        end_now(run);
+    else
+        tn_sink_asides(run->sink, &run->view, run->goal == GO_ON && !run->failure.kind, on_asides,
+                       run);
 }
 
 /* Nothing more is to come, and what was to be stored is. */

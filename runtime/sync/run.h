@@ -34,7 +34,7 @@ struct tn_run_options {
     int slice_us;            /* of one loop turn; 0: 1,000 */
     unsigned commit_rows;    /* pages that wait travel together up to this many changes; 0: 2,000 */
     unsigned diff_max;       /* dry run: records whose changes are listed */
-    tn_seal_fn seal;
+    tn_seal_fn seal, unseal;
     void *seal_arg;
     struct tn_sealer sealer; /* of records' secrets; seal NULL: none can be stored */
     /* A page more is in the counts, or the end is known (status is no longer running) though it may

@@ -44,6 +44,15 @@ void tn_run_view_copy(struct tn_run_view *to, const struct tn_run_view *from)
     to->warned = keep(&to->memory, from->warned);
 }
 
+void tn_run_counts_add(struct tn_run_counts *to, struct tn_run_counts more)
+{
+    to->processed += more.processed;
+    to->created += more.created;
+    to->updated += more.updated;
+    to->unchanged += more.unchanged;
+    to->failed += more.failed;
+}
+
 enum tn_run_status tn_run_status_of(const struct tn_run_counts *c)
 {
     if (c->failed == 0) return TN_RUN_success;

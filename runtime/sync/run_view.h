@@ -60,6 +60,7 @@ void tn_run_view_clear(struct tn_run_view *v);
 /* Copies everything; to was initialised or cleared before. */
 void tn_run_view_copy(struct tn_run_view *to, const struct tn_run_view *from);
 
+void tn_run_counts_add(struct tn_run_counts *to, struct tn_run_counts more);
 /* S0-114: no failure is success, some is partial, nothing but failures is failure. */
 enum tn_run_status tn_run_status_of(const struct tn_run_counts *c);
 const char *tn_run_status_name(enum tn_run_status status); /* "SUCCESS" */

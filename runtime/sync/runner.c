@@ -33,12 +33,12 @@ enum {
 struct job {
     struct job *next, **link;
     struct tn_runner *r;
-    struct tn_run_view view; /* as it was claimed */
-    struct tn_run *run;      /* NULL: its row is being marked as ours, or it loads */
-    struct tn_call *reading; /* of its row */
-    struct tn_call *marking; /* its row as ours */
+    struct tn_run_view view;  /* as it was claimed */
+    struct tn_run *run;       /* NULL: its row is being marked as ours, or it loads */
+    struct tn_call *reading;  /* of its row */
+    struct tn_call *marking;  /* its row as ours */
     struct tn_ticket *ticket; /* NULL: a dry run */
-    bool touched;            /* the row may have changed since */
+    bool touched;             /* the row may have changed since */
     struct tn_loading *loading;
     struct tn_err why; /* it cannot be loaded */
     bool dry;
@@ -413,6 +413,7 @@ static void begin(struct job *j)
         .retry_max = RETRY_MAX,
         .diff_max = TN_LIMIT_SYNC_DIFFS,
         .seal = o->seal,
+        .unseal = o->unseal,
         .seal_arg = o->seal_arg,
         .sealer = o->sealer,
         .progress = on_progress,

@@ -10,6 +10,7 @@
 #include "loop/loop.h"
 #include "store/commit.h"
 #include "store/read.h"
+#include "sync/aside.h"
 #include "sync/match.h"
 #include "sync/diff.h"
 #include "sync/retry.h"
@@ -21,18 +22,22 @@ enum {
     CONFLICTS_MAX = 8,
     PAUSE_MAX = 30000,
     DIFF_MEMBERS = 50,
+    PASSES_MAX = 16, /* over what is kept aside */
     FORM_MAX = 16 * 1024 * 1024
 };
 
-enum job { JOB_none, JOB_page, JOB_end, JOB_stop };
+enum job { JOB_none, JOB_page, JOB_asides, JOB_end, JOB_stop };
 
 /* A commit that is on its way; outlives a sink that was dropped. */
 struct flight {
     struct tn_sink *sink;
-    size_t *items;      /* of the batch, one an upsert: the commit's first operations */
+    size_t *items;      /* of the batch, one an upsert */
+    size_t first;       /* operation of the first of them */
+    size_t aside_next;  /* the first item that is not looked at for what is kept aside */
     size_t count, next; /* next: the first item of the chunk that follows */
     size_t row_at;      /* operation that writes the run's row */
-    bool last;
+    size_t filed;       /* misfits of the batch that are in quarantine once it is done */
+    bool last, asides_left;
 };
 
 struct tn_sink {
@@ -61,14 +66,22 @@ struct tn_sink {
     struct tn_run_counts late;
     bool cancelled;
 
-    bool stale, mending; /* the page has stale items; they are sent once more, its row is stored */
+    bool stale, mending; /* the page has stale items; they, and misfits, are sent once more */
+    bool written;        /* all of the page but these: bad records, those that are cured, its row */
     size_t told, filed;  /* misfits of the batch that are in the counts; in quarantine */
+    struct tn_aside *aside; /* NULL: nothing is kept aside */
+    size_t aside_at;        /* the first item of the batch that may have to be kept aside yet */
+    struct tn_batch group;  /* of what is kept aside, at the end */
+    bool whole, last_pass, moved;
+    int passes;
     tn_sink_compared_fn compared;
     void *compared_arg;
     int64_t quarantine_left;
 };
 
 static void attempt(void *arg);
+static void next_group(struct tn_sink *s);
+static void plan_again(struct tn_sink *s);
 
 static struct tn_match *make_compare(const struct tn_sink *s, bool bodies)
 {
@@ -88,6 +101,25 @@ static struct tn_match *make_compare(const struct tn_sink *s, bool bodies)
     return s->o.table ? tn_match_new(&o) : NULL;
 }
 
+static struct tn_aside *make_aside(const struct tn_sink *s, const struct tn_run_view *v)
+{
+    const struct tn_aside_options o = {
+        .store = s->o.store,
+        .team = s->team,
+        .source = s->origin,
+        .table = s->table,
+        .resource = s->o.resource,
+        .run = s->run,
+        .attempt = v->attempt,
+        .afresh = !v->cursor.n,
+        .since_ms = v->started_at,
+        .seal = s->o.seal,
+        .unseal = s->o.unseal,
+        .seal_arg = s->o.seal_arg,
+    };
+    return tn_aside_new(&o);
+}
+
 struct tn_sink *tn_sink_new(const struct tn_sink_options *o, const struct tn_run_view *v)
 {
     struct tn_sink *s = TN_NEW(struct tn_sink);
@@ -104,6 +136,8 @@ struct tn_sink *tn_sink_new(const struct tn_sink_options *o, const struct tn_run
     s->team = v->team;
     s->quarantine_left = TN_LIMIT_SYNC_QUARANTINE;
     s->compare = make_compare(s, v->dry_run);
+    if (o->adopt && o->full && o->resource && !v->dry_run) s->aside = make_aside(s, v);
+    tn_batch_init(&s->group);
     s->pause = tn_timer_new(o->loop, attempt, s);
     tn_buf_init(&s->form, FORM_MAX);
     return s;
@@ -116,6 +150,8 @@ void tn_sink_free(struct tn_sink *s)
     tn_call_cancel(s->reading);
     tn_match_free(s->compare);
     tn_match_free(s->recheck);
+    tn_aside_free(s->aside);
+    tn_batch_clear(&s->group);
     tn_timer_free(s->pause);
     tn_buf_clear(&s->form);
     tn_free(s->table);
@@ -183,41 +219,50 @@ void tn_sink_diff(const struct tn_batch *b, unsigned *left, struct tn_buf *diffs
 
 /* ------------------------------------------------------------------ building commits */
 
-static void keep_refusal(struct tn_batch *b, struct tn_batch_item *it, const struct tn_run_fault *f)
-{
-    struct tn_run_fault *kept = tn_arena_alloc(&b->memory, sizeof *kept);
-    *kept = *f;
-    kept->message = tn_batch_keep(b, f->message);
-    it->refused = kept;
-}
-
-/* The item stays out, is counted as failed from the next commit on, and the rest goes on. */
-static void refuse(struct tn_sink *s, struct tn_batch_item *it, enum tn_kind kind, const char *why,
+/* The item stays out and goes to quarantine, and the rest goes on. */
+static void refuse(struct tn_sink *s, size_t item, enum tn_kind kind, const char *why,
                    struct tn_str faults)
 {
-    struct tn_run_fault f = {.code = tn_run_code(kind),
-                             .record = it->external_id,
-                             .message = tn_str(why),
-                             .faults = faults};
-    s->late.created -= it->state == TN_ITEM_new;
-    s->late.updated -= it->state == TN_ITEM_changed;
-    s->late.failed++;
-    it->state = TN_ITEM_refused;
-    keep_refusal(s->batch, it, &f);
-    s->o.refused(s->o.arg, &f);
+    struct tn_run_fault *f = &tn_batch_misfit(s->batch, item)->fault;
+    f->code = tn_run_code(kind);
+    f->message = tn_batch_keep(s->batch, tn_str(why));
+    f->faults = faults;
+}
+
+static const char *advice(const struct tn_sink *s, const struct tn_op_outcome *o)
+{
+    if (!o->adoptable) return "";
+    if (!s->o.adopt) return ", or let the operation say on_key_conflict = \"adopt\"";
+    return ", or wait for a run without filters: it settles which of the two is there";
 }
 
 /* Says what can be done about it, too. */
-static void refuse_key(struct tn_sink *s, struct tn_batch_item *it, const struct tn_op_outcome *o)
+static void refuse_key(struct tn_sink *s, size_t item, const struct tn_op_outcome *o)
 {
-    char text[sizeof o->why->text + 160];
+    char text[sizeof o->why->text + 200];
     bool key = o->why->kind == TN_E_key_taken;
     snprintf(text, sizeof text, "%s%s%s", o->why->text,
              key ? "; let the mapping make the keys differ or remove the old record" : "",
-             o->adoptable && !s->o.adopt ? ", or let the operation say on_key_conflict = \"adopt\""
-                                         : "");
-    refuse(s, it, o->why->kind, text,
+             advice(s, o));
+    refuse(s, item, o->why->kind, text,
            key ? tn_match_taken(s->compare, s->batch, o->why) : TN_STR(""));
+}
+
+/* It counts as failed until the end of the run knows more. */
+static void keep_aside(struct tn_sink *s, size_t item, const struct tn_op_outcome *o)
+{
+    struct tn_batch_item *it = &s->batch->items[item];
+    struct tn_run_fault *f = tn_arena_alloc(&s->batch->memory, sizeof *f);
+    *f = (struct tn_run_fault){
+        .code = tn_run_code(o->why->kind),
+        .message = tn_batch_keep(s->batch, tn_str(o->why->text)),
+        .faults = tn_match_taken(s->compare, s->batch, o->why),
+    };
+    s->late.created -= it->state == TN_ITEM_new;
+    s->late.updated -= it->state == TN_ITEM_changed;
+    s->late.failed++;
+    it->state = TN_ITEM_same;
+    it->aside = f;
 }
 
 static bool add_upsert(struct tn_sink *s, struct tn_commit *c, struct tn_batch_item *it,
@@ -231,30 +276,35 @@ static bool add_upsert(struct tn_sink *s, struct tn_commit *c, struct tn_batch_i
                           .body = tn_batch_body(s->batch, it),
                           .based_on = it->before ? it->before->version : 0,
                           .id = it->before || tn_id_eq(&it->id, &none) ? NULL : &it->id,
-                          .on_key_conflict = s->o.adopt ? TN_KEY_adopt : TN_KEY_refuse};
+                          .on_key_conflict = TN_KEY_refuse,
+                          .named = it->named,
+                          .named_count = it->named_count};
     memcpy(u.hash, it->hash, sizeof u.hash);
     if (u.based_on && TN_FAULT("sync.stale")) u.based_on++;
     return tn_commit_upsert(c, &u, err);
 }
 
-/* The rest of the page: what is there is not to be taken for a record that was made anew. */
-static bool add_present(struct tn_sink *s, struct tn_commit *c, const struct flight *f,
-                        struct tn_err *err)
+/* Stores what the store refused and the end of the run is to settle.  What is too large for that
+ * is refused for good. */
+static bool add_asides(struct tn_sink *s, struct tn_commit *c, struct flight *f, struct tn_err *err)
 {
-    const struct tn_batch *b = s->batch;
-    struct tn_str *ids = tn_alloc((b->count + b->bad_count + 1) * sizeof *ids);
-    size_t n = 0, fresh = 0, next = 0;
-    for (size_t i = 0; i < b->count; i++) {
-        bool said = next < f->count && f->items[next] == i;
-        fresh += said && b->items[i].state == TN_ITEM_new;
-        next += said;
-        if (!said) ids[n++] = b->items[i].external_id;
+    struct tn_batch *b = s->batch;
+    size_t i = s->aside_at;
+    for (; i < s->from && tn_commit_bytes(c) < CHUNK_BYTES; i++) {
+        struct tn_batch_item *it = &b->items[i];
+        if (!it->aside || tn_aside_keep(s->aside, c, b, it, it->aside, s->view->pages, err))
+            continue;
+        if (err->kind != TN_E_too_large) return false;
+        tn_batch_misfit(b, i)->fault = *it->aside;
+        b->misfits[b->misfit_count - 1].fault.record = it->external_id;
+        s->told++;
+        s->o.refused(s->o.arg, &b->misfits[b->misfit_count - 1].fault);
+        it->aside = NULL;
     }
-    for (size_t i = 0; i < b->bad_count; i++)
-        if (b->bad[i].external_id.n) ids[n++] = b->bad[i].external_id;
-    bool ok = !fresh || !n || tn_commit_present(c, s->team, &s->origin, ids, n, err);
-    tn_free(ids);
-    return ok;
+    f->aside_next = i;
+    while (i < b->count && !b->items[i].aside) i++;
+    f->asides_left = i < b->count;
+    return true;
 }
 
 static bool add_records(struct tn_sink *s, struct tn_commit *c, struct flight *f,
@@ -262,6 +312,10 @@ static bool add_records(struct tn_sink *s, struct tn_commit *c, struct flight *f
 {
     struct tn_batch *b = s->batch;
     size_t i = s->from;
+    if (s->aside && !add_asides(s, c, f, err)) return false;
+    if (s->job == JOB_asides && !s->from && !s->mending && !tn_aside_unlink(s->aside, c, b, err))
+        return false;
+    f->first = tn_commit_count(c);
     f->items = tn_alloc((b->count - i + 1) * sizeof *f->items);
     for (; i < b->count && tn_commit_bytes(c) < CHUNK_BYTES; i++) {
         struct tn_batch_item *it = &b->items[i];
@@ -270,14 +324,16 @@ static bool add_records(struct tn_sink *s, struct tn_commit *c, struct flight *f
         if (add_upsert(s, c, it, err))
             f->items[f->count++] = i;
         else if (err->kind == TN_E_invalid || err->kind == TN_E_too_large)
-            refuse(s, it, TN_E_conflict, err->text, TN_STR(""));
+            refuse(s, i, TN_E_conflict, err->text, TN_STR(""));
         else
             return false;
     }
     f->next = i;
-    /* Records out of quarantine leave it once the store has taken them. */
-    f->last = i == b->count && !(s->o.retry && (f->count || s->stale));
-    return !s->o.adopt || add_present(s, c, f, err);
+    /* Records out of quarantine leave it once the store has taken them, and what is kept aside is
+     * known then. */
+    f->last = i == b->count && !((s->o.retry || s->aside) && (f->count || s->stale));
+    f->last = f->last && !f->asides_left;
+    return true;
 }
 
 static void mix(uint64_t h[2], unsigned char byte)
@@ -378,22 +434,23 @@ static bool add_quarantine(struct tn_sink *s, struct tn_commit *c, struct tn_err
     const struct tn_batch *b = s->batch;
     if (s->o.retry)
         return tn_retry_settle(s->o.retry, c, b, s->retry_at, s->view, s->generation, err);
-    for (size_t i = 0; i < b->cured_count && !s->mending; i++)
+    for (size_t i = 0; i < b->cured_count && !s->written; i++)
         if (!tn_commit_delete(c, s->team, "quarantine", &b->cured[i], TN_ANY, err)) return false;
-    return (s->mending || add_all_quarantined(s, c, b->bad, b->bad_count, err)) &&
+    return (s->written || add_all_quarantined(s, c, b->bad, b->bad_count, err)) &&
            add_all_quarantined(s, c, b->misfits + s->filed, b->misfit_count - s->filed, err);
 }
 
 /* The row of the run is stored with its page, but with a retry once all of it is mended. */
 static bool row_goes_along(const struct tn_sink *s)
 {
-    return !s->mending || s->o.retry;
+    return !s->written || s->o.retry;
 }
 
 static bool add_row(struct tn_sink *s, struct tn_commit *c, struct tn_err *err)
 {
     struct tn_run_view v = *s->view; /* its texts stay where they are */
     v.cancel |= s->cancelled;
+    if (s->aside) tn_run_counts_add(&v.counts, s->late); /* what it tells is in this commit */
     tn_buf_reset(&s->form);
     tn_run_view_encode(&v, &s->form);
     return tn_buf_ok(&s->form, "the row of a run", err) &&
@@ -411,16 +468,26 @@ static bool add_farewell(struct tn_sink *s, struct tn_commit *c, struct tn_err *
            tn_commit_dequeue(c, s->team, TN_RUN_QUEUE, tn_str(s->run), err);
 }
 
+static bool has_batch(const struct tn_sink *s)
+{
+    return s->job == JOB_page || s->job == JOB_asides;
+}
+
 static bool build(struct tn_sink *s, struct tn_commit *c, struct flight *f, struct tn_err *err)
 {
     struct tn_str as_it_was = {NULL, 0};
     tn_commit_origin(c, &s->integration_id, (unsigned)s->view->depth);
     f->last = true;
-    if (s->job == JOB_page && !add_records(s, c, f, err)) return false;
+    if (has_batch(s) && !add_records(s, c, f, err)) return false;
     if (!f->last) return tn_commit_expect(c, s->team, "run", &s->run_id, s->o.row_version, err);
-    if (s->job == JOB_page && !add_quarantine(s, c, err)) return false;
+    if (has_batch(s) && !add_quarantine(s, c, err)) return false;
+    if (has_batch(s)) f->filed = s->batch->misfit_count;
+    if (s->job == JOB_asides && !tn_aside_forget(s->aside, c, s->batch, err)) return false;
     if (!row_goes_along(s))
         return tn_commit_expect(c, s->team, "run", &s->run_id, s->o.row_version, err);
+    if (s->aside && s->job == JOB_page && !tn_aside_put_seen(s->aside, c, s->view->pages, err))
+        return false;
+    if (s->aside && s->job == JOB_end && !tn_aside_close(s->aside, c, err)) return false;
     f->row_at = tn_commit_count(c);
     if (!add_row(s, c, err)) return false;
     if (s->job == JOB_end) return tn_run_totals_add(c, s->view, err) && add_farewell(s, c, err);
@@ -461,14 +528,16 @@ static void failed(struct tn_sink *s, const struct tn_err *err)
     tn_timer_set(s->pause, pause_ms(s));
 }
 
-/* A record that was judged over another one breaks a rule, now that this one has changed. */
+/* Misfits that were foretold otherwise: the store would not take them, or what they were judged
+ * over has changed. */
 static void tell_misfits(struct tn_sink *s)
 {
     for (; s->told < s->batch->misfit_count; s->told++) {
         const struct tn_batch_bad *bad = &s->batch->misfits[s->told];
-        s->late.created -= bad->fresh;
-        s->late.updated -= !bad->fresh;
-        s->late.failed++;
+        bool counted = s->job == JOB_asides; /* as failed, since it was kept aside */
+        s->late.created -= !counted && bad->fresh;
+        s->late.updated -= !counted && !bad->fresh;
+        s->late.failed += !counted;
         s->o.refused(s->o.arg, &bad->fault);
     }
 }
@@ -523,6 +592,8 @@ static void take_row(struct tn_sink *s, const struct tn_row *row)
         finish(s, TN_SUNK_lost, &s->conflict);
     else if (++s->conflicts > CONFLICTS_MAX)
         finish(s, TN_SUNK_failed, &s->conflict);
+    else if (s->job == JOB_asides && !moved)
+        plan_again(s);
     else
         tn_timer_set(s->pause, 0);
 }
@@ -549,16 +620,47 @@ static void reread(struct tn_sink *s, const struct tn_err *conflict)
     s->reading = tn_store_read(s->o.store, read, NULL, on_row, s);
 }
 
-/* The store looks again at what was compared before: what it found otherwise is set right. */
-static void settle_item(struct tn_sink *s, struct tn_batch_item *it, const struct tn_op_outcome *o)
+/* What was kept aside counted as failed until now. */
+static void settle_aside(struct tn_sink *s, size_t item, const struct tn_op_outcome *o)
 {
+    struct tn_batch_item *it = &s->batch->items[item];
+    it->stale = o->kind == TN_DONE_conflict && o->why->code == TN_CODE_stale &&
+                s->conflicts < CONFLICTS_MAX;
+    s->stale |= it->stale;
+    if (it->stale) return;
+    if (o->kind == TN_DONE_conflict) {
+        if (s->last_pass)
+            refuse_key(s, item, o);
+        else
+            it->state = TN_ITEM_same;
+        return;
+    }
+    s->late.failed--;
+    s->late.created += o->kind == TN_DONE_created;
+    s->late.updated += o->kind == TN_DONE_updated;
+    s->late.unchanged += o->kind == TN_DONE_unchanged;
+    s->moved = true;
+    tn_aside_done(s->aside, item);
+}
+
+/* The store looks again at what was compared before: what it found otherwise is set right. */
+static void settle_item(struct tn_sink *s, size_t item, const struct tn_op_outcome *o)
+{
+    struct tn_batch_item *it = &s->batch->items[item];
     bool foretold_new = it->state == TN_ITEM_new;
+    if (s->job == JOB_asides) {
+        settle_aside(s, item, o);
+        return;
+    }
     it->stale = false;
     switch (o->kind) {
     case TN_DONE_conflict:
         it->stale = o->why->code == TN_CODE_stale && s->conflicts < CONFLICTS_MAX;
         s->stale |= it->stale;
-        if (!it->stale) refuse_key(s, it, o);
+        if (!it->stale && s->aside && o->adoptable)
+            keep_aside(s, item, o);
+        else if (!it->stale)
+            refuse_key(s, item, o);
         return;
     case TN_DONE_created:
         s->late.created += !foretold_new;
@@ -579,19 +681,20 @@ static void settle_item(struct tn_sink *s, struct tn_batch_item *it, const struc
 
 static void mend_page(struct tn_sink *s)
 {
-    s->filed = s->batch->misfit_count;
     s->conflicts++;
     s->mending = true;
     s->stale = false;
-    s->from = 0;
+    s->from = s->aside_at = 0;
     mend(s, 0);
 }
 
 static void stored(struct tn_sink *s, const struct flight *f, const struct tn_committed *done)
 {
-    for (size_t i = 0; i < f->count; i++)
-        settle_item(s, &s->batch->items[f->items[i]], &done->ops[i]);
+    for (size_t i = 0; i < f->count; i++) settle_item(s, f->items[i], &done->ops[f->first + i]);
+    for (; s->aside_at < f->aside_next; s->aside_at++) s->batch->items[s->aside_at].aside = NULL;
+    if (has_batch(s)) tell_misfits(s);
     s->tries = 0;
+    if (s->job == JOB_asides && f->count) (void)TN_FAULT("sync.asides.moved");
     if (!f->last) {
         s->from = f->next;
         if (s->stale && s->from == s->batch->count)
@@ -601,12 +704,18 @@ static void stored(struct tn_sink *s, const struct flight *f, const struct tn_co
         return;
     }
     if (row_goes_along(s)) s->o.row_version = done->ops[f->row_at].version;
-    if (s->stale) {
+    s->written = true;
+    s->filed = f->filed;
+    if (s->aside && s->job == JOB_page) tn_aside_stored(s->aside);
+    if (has_batch(s) && (s->stale || s->filed < s->batch->misfit_count)) {
         mend_page(s);
         return;
     }
     if (s->job == JOB_page) s->retry_at += s->batch->rows;
-    finish(s, TN_SUNK_stored, NULL);
+    if (s->job == JOB_asides)
+        next_group(s);
+    else
+        finish(s, TN_SUNK_stored, NULL);
 }
 
 static void on_commit(void *arg, const struct tn_committed *done, const struct tn_err *err)
@@ -644,6 +753,12 @@ static void attempt(void *arg)
     tn_store_commit(s->o.store, c, on_commit, f);
 }
 
+static void begin_batch(struct tn_sink *s)
+{
+    s->from = s->aside_at = 0;
+    s->stale = s->mending = s->written = false;
+}
+
 static void begin(struct tn_sink *s, enum job job, const struct tn_run_view *v, tn_sink_fn done,
                   void *arg)
 {
@@ -651,10 +766,8 @@ static void begin(struct tn_sink *s, enum job job, const struct tn_run_view *v, 
     s->view = v;
     s->done = done;
     s->arg = arg;
-    s->from = 0;
     s->tries = s->conflicts = 0;
-    s->stale = s->mending = false;
-    tn_timer_set(s->pause, 0);
+    begin_batch(s);
 }
 
 void tn_sink_page(struct tn_sink *s, struct tn_batch *b, const struct tn_run_view *v,
@@ -663,15 +776,116 @@ void tn_sink_page(struct tn_sink *s, struct tn_batch *b, const struct tn_run_vie
     s->batch = b;
     s->told = b->misfit_count;
     s->filed = 0;
+    if (s->aside) tn_aside_see(s->aside, b);
     begin(s, JOB_page, v, done, arg);
+    tn_timer_set(s->pause, 0);
 }
 
 void tn_sink_end(struct tn_sink *s, const struct tn_run_view *v, tn_sink_fn done, void *arg)
 {
     begin(s, JOB_end, v, done, arg);
+    tn_timer_set(s->pause, 0);
 }
 
 void tn_sink_stop(struct tn_sink *s, const struct tn_run_view *v, tn_sink_fn done, void *arg)
 {
     begin(s, JOB_stop, v, done, arg);
+    tn_timer_set(s->pause, 0);
+}
+
+/* ------------------------------------------------------------------ what was kept aside */
+
+void tn_sink_seen(struct tn_sink *s, const struct tn_batch *b)
+{
+    if (s->aside) tn_aside_see(s->aside, b);
+}
+
+bool tn_sink_keeps_aside(const struct tn_sink *s)
+{
+    return s->aside != NULL;
+}
+
+static void refuse_group(struct tn_sink *s)
+{
+    for (size_t i = 0; i < s->group.count; i++) {
+        struct tn_run_fault f;
+        if (s->whole && s->group.items[i].state == TN_ITEM_new) continue;
+        tn_aside_refuse(s->aside, &s->group, i, s->whole, &f);
+        struct tn_run_fault *to = &tn_batch_misfit(&s->group, i)->fault;
+        f.record = to->record;
+        *to = f;
+    }
+}
+
+/* Sends what can be written, once it is judged over the record that it takes over. */
+static void write_group(struct tn_sink *s)
+{
+    size_t sent = 0;
+    if (s->last_pass) refuse_group(s);
+    for (size_t i = 0; i < s->group.count; i++) {
+        struct tn_batch_item *it = &s->group.items[i];
+        it->stale = it->state == TN_ITEM_new;
+        sent += it->stale;
+    }
+    if (sent || s->group.misfit_count)
+        mend(s, 0);
+    else
+        next_group(s);
+}
+
+static void on_group(void *arg, const struct tn_err *err)
+{
+    struct tn_sink *s = arg;
+    if (err) {
+        finish(s, TN_SUNK_failed, err);
+    } else if (s->group.count) {
+        write_group(s);
+    } else if (s->last_pass) {
+        finish(s, TN_SUNK_stored, NULL);
+    } else {
+        s->last_pass = !s->moved || ++s->passes == PASSES_MAX;
+        s->moved = false;
+        tn_aside_rewind(s->aside);
+        next_group(s);
+    }
+}
+
+static void read_group(struct tn_sink *s)
+{
+    tn_batch_reset(&s->group);
+    s->batch = &s->group;
+    s->told = s->filed = 0;
+    begin_batch(s);
+    tn_aside_next(s->aside, &s->group, s->whole, on_group, s);
+}
+
+static void next_group(struct tn_sink *s)
+{
+    s->conflicts = 0;
+    read_group(s);
+}
+
+/* Somebody changed a record that was to be taken over. */
+static void plan_again(struct tn_sink *s)
+{
+    tn_aside_again(s->aside);
+    read_group(s);
+}
+
+static void on_opened(void *arg, const struct tn_err *err)
+{
+    struct tn_sink *s = arg;
+    if (err)
+        finish(s, TN_SUNK_failed, err);
+    else
+        next_group(s);
+}
+
+void tn_sink_asides(struct tn_sink *s, const struct tn_run_view *v, bool whole, tn_sink_fn done,
+                    void *arg)
+{
+    begin(s, JOB_asides, v, done, arg);
+    s->whole = whole;
+    s->last_pass = !whole;
+    tn_aside_open(s->aside, on_opened, s);
 }

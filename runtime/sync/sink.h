@@ -32,13 +32,14 @@ struct tn_sink_options {
     const struct tn_plan *plan;          /* likewise */
     struct tn_sealer sealer;             /* of records' secrets */
     bool adopt;                          /* on_key_conflict */
+    bool full;                           /* the run asks for all that the source has */
     const struct tn_retry *retry; /* where the records come from, if from quarantine, else NULL */
     const char *generation;
     int64_t row_version; /* of the run's row */
     struct tn_id entry;  /* its queue entry and the lease on it */
     int64_t lease;
     int retry_ms, retry_max;
-    tn_seal_fn seal;
+    tn_seal_fn seal, unseal;
     void *seal_arg;
     /* A record that the store would not take: not yet in any count (see tn_sink_late). */
     void (*refused)(void *arg, const struct tn_run_fault *f);
@@ -68,6 +69,15 @@ void tn_sink_page(struct tn_sink *s, struct tn_batch *b, const struct tn_run_vie
                   tn_sink_fn done, void *arg);
 void tn_sink_end(struct tn_sink *s, const struct tn_run_view *v, tn_sink_fn done, void *arg);
 void tn_sink_stop(struct tn_sink *s, const struct tn_run_view *v, tn_sink_fn done, void *arg);
+
+/* The records of a page that needs no commit came, too. */
+void tn_sink_seen(struct tn_sink *s, const struct tn_batch *b);
+/* Are records kept aside until the end of the run (aside.h)? */
+bool tn_sink_keeps_aside(const struct tn_sink *s);
+/* Settles them: after the last page and before the end.  whole: the run saw all that the source
+ * has; else all of them go to quarantine. */
+void tn_sink_asides(struct tn_sink *s, const struct tn_run_view *v, bool whole, tn_sink_fn done,
+                    void *arg);
 
 /* Corrections of the counts: items that the store adopted or refused though compare had expected
  * otherwise.  The caller adds them to the counts of the next commit; the sink forgets them. */

@@ -67,7 +67,7 @@ local tenon = {}
 ---@field mapping string? "system/entity"
 ---@field title string?
 ---@field filters tenon.field[]?
----@field on_key_conflict "refuse"|"adopt"|nil of a new record whose key another record of the source has
+---@field on_key_conflict "refuse"|"adopt"|nil of a record whose key another external id has; "adopt": a full run lets it take the record over if that id did not come
 ---@field run fun(conn: table, run: table)
 
 ---@class tenon.resource_declaration

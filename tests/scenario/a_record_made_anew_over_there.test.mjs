@@ -2,20 +2,29 @@
 import assert from "node:assert/strict";
 import http from "node:http";
 import { story } from "../harness/story.mjs";
+import { waitFor } from "../harness/wait.mjs";
 
 const adapter = `\
 local tn = require "tenon"
 
 local function parts(conn) conn:emit(conn:get("/parts", nil, { raw = true })) end
 
-local function operation(choice)
-  return { title = "Parts", entity = "item", mapping = "maker/part", run = parts, on_key_conflict = choice }
+local function pages(conn)
+  for page = conn.resume and conn.resume.page or 0, 3 do
+    conn:emit(conn:get("/parts/" .. page, nil, { raw = true }), "", { page = page + 1 })
+  end
+end
+
+local function operation(choice, run)
+  return { title = "Parts", entity = "item", mapping = "maker/part", run = run or parts, on_key_conflict = choice }
 end
 
 return tn.adapter {
   title = "Maker", type = "ERP", base = "url", auth = tn.auth.none {},
   config = { tn.url "url" { required = true } },
-  operations = { refusing = operation(nil), adopting = operation "adopt" },
+  operations = {
+    refusing = operation(nil), adopting = operation "adopt", paged = operation("adopt", pages),
+  },
 }
 `;
 
@@ -31,12 +40,14 @@ return map {
 }
 `;
 
-// The answer is what the test sets it to.
+// The answer is what the test sets it to; a page waits for what holds it.
 async function maker(stage) {
-  const peer = { parts: [] };
-  const server = http.createServer((_, reply) => {
+  const peer = { parts: [], pages: [], hold: {} };
+  const server = http.createServer(async (request, reply) => {
+    const page = /^\/parts\/(\d+)/.exec(request.url)?.[1];
+    if (page in peer.hold) await peer.hold[page]();
     reply.setHeader("Content-Type", "application/json");
-    reply.end(JSON.stringify(peer.parts));
+    reply.end(JSON.stringify(page ? peer.pages[page] : peer.parts));
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   stage.defer(() => new Promise((done) => server.close(done)));
@@ -103,7 +114,7 @@ story("two records of one key that are both there are refused, whatever the oper
   for (let i = 0; i < 2; i++) {
     const run = await tenon.rest.sync("maker", "adopting");
     assert.deepEqual([run.recordsUnchanged, run.recordsFailed], [1, 1]);
-    assert.match(JSON.stringify(run.errors), /external id 1 of this source, which has both/);
+    assert.match(JSON.stringify(run.errors), /external id 1 of this source\): that one came, too; let the mapping/);
   }
 });
 
@@ -115,4 +126,46 @@ story("records exchange and shift their keys in one page", async (stage) => {
   assert.deepEqual(counts(await tenon.rest.sync("maker", "refusing")), ["SUCCESS", 0, 4, 0, 0]);
   const all = (await tenon.rest.allItems()).map((i) => i.externalId + i.partNumber);
   assert.deepEqual(all.sort(), ["0B", "1A", "2D", "3E"]);
+});
+
+// 1 was made anew as 9, which comes first; 8 has the number of 2, which comes last.
+story("over pages, and a kill -9 between them, only what is gone over there is adopted", async (stage) => {
+  const { peer, tenon } = await plant(stage);
+  const part = (id, no) => ({ id, no });
+  peer.pages = [[part("1", "C")], [part("2", "D")], [part("3", "E")], [part("4", "F")]];
+  assert.deepEqual(counts(await tenon.rest.sync("maker", "paged")), ["SUCCESS", 4, 0, 0, 0]);
+  const before = (await tenon.rest.allItems()).find((i) => i.partNumber === "C").id;
+
+  peer.pages = [[part("9", "C")], [part("8", "D")], [part("3", "E")], [part("2", "D")]];
+  let reached, open;
+  const arrived = new Promise((done) => (reached = done));
+  const opened = new Promise((done) => (open = done));
+  peer.hold[3] = () => (reached(), opened);
+  const started = await tenon.rest.startSync("maker", "paged");
+  await arrived;
+  await waitFor("the page before it in the store", async () => {
+    return (await tenon.rest.run("maker", started)).recordCount === 3;
+  });
+  for (const { pid } of tenon.children("worker")) {
+    process.kill(pid, "SIGKILL");
+    await waitFor("another worker in its place", () => {
+      const pids = tenon.children("worker").map((p) => p.pid);
+      return pids.length > 0 && !pids.includes(pid) && pids.length === tenon.workers;
+    });
+  }
+  open();
+  const run = await waitFor("the end of the run", async () => {
+    const row = await tenon.rest.run("maker", started);
+    return row.status !== "RUNNING" && row;
+  });
+  assert.ok(run.attempt >= 2, `attempt ${run.attempt}`);
+  assert.deepEqual(
+    run.errors.map((e) => [e.code, e.record]),
+    [["ERR_DUPLICATE_KEY", "8"]],
+  );
+  assert.match(run.errors[0].message, /external id 2 of this source\): that one came, too;/);
+  const items = await tenon.rest.allItems();
+  const now = items.map((i) => i.externalId + i.partNumber).sort();
+  assert.deepEqual(now, ["2D", "3E", "4F", "9C"]);
+  assert.equal(items.find((i) => i.partNumber === "C").id, before, "it is the same record");
 });

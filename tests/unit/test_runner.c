@@ -42,7 +42,14 @@ struct fake {
     bool html_at_fail; /* ... or is a sign-in page */
     int hold_at;       /* the page that is held back until release_page; -1: none */
     bool without_cursor;
-    const char *names;                /* all items name this record; NULL: they have descriptions */
+    int (*id_at)(int i);     /* of the item in this place; NULL: its place */
+    int (*number_at)(int i); /* likewise */
+    bool adopt;
+    const char *filters;        /* of runs that are asked for; NULL: none */
+    const char *names;          /* all items name this record; NULL: they have descriptions */
+    const char *others;         /* ... every other one this record; NULL: likewise */
+    void (*sealing)(void *arg); /* while the first secret is sealed; NULL: nothing */
+    void *sealing_arg;
     const struct tn_entity *resource; /* whose rules items keep; NULL: none */
     const struct tn_entities *resources;
     unsigned commit_rows;
@@ -63,17 +70,18 @@ struct fake_source {
 
 static void add_item(struct fake *f, struct tn_buf *b, int i)
 {
-    long long id = 300000047274444LL + i;
+    long long id = 300000047274444LL + (f->id_at ? f->id_at(i) : i);
+    int number = f->number_at ? f->number_at(i) : i;
     bool newer = f->newer_every && i % f->newer_every == 0;
+    const char *named = f->others && i % 2 ? f->others : f->names;
     char part[32];
     snprintf(part, sizeof part, "part %d", i);
     tn_buf_addc(b, '{');
     if (!f->nameless_every || i % f->nameless_every != f->nameless_every - 1)
         tn_buf_addf(b, "\"ItemId\":%lld,", id);
-    tn_buf_addf(b, "\"ItemNumber\":\"P-%d\",", f->same_number && i >= f->same_number ? 0 : i);
+    tn_buf_addf(b, "\"ItemNumber\":\"P-%d\",", f->same_number && i >= f->same_number ? 0 : number);
     if (!f->bad_every || i % f->bad_every != f->bad_every - 1)
-        tn_buf_addf(b, "\"Description\":\"%s%s\",", f->names ? f->names : part,
-                    newer ? " (new)" : "");
+        tn_buf_addf(b, "\"Description\":\"%s%s\",", named ? named : part, newer ? " (new)" : "");
     tn_buf_addf(b, "\"Quantity\":0.10}");
 }
 
@@ -181,6 +189,7 @@ static bool fake_open(void *self, const struct tn_run_request *r, struct tn_sour
                               .resource = f->resource,
                               .resources = f->resources,
                               .entity = "item",
+                              .adopt = f->adopt,
                               .mapping = "mappings/test/item.lua",
                               .replaced_us = &s->replaced_us};
     memset(out->generation, 'a', 64);
@@ -302,6 +311,16 @@ static void fill_fake(struct fake *f, struct tn_loop *loop)
                        .hold_at = -1};
 }
 
+static void fake_seal(const void *self, struct tn_str secret, struct tn_str belongs,
+                      struct tn_buf *out)
+{
+    struct fake *f = (struct fake *)self;
+    (void)belongs;
+    if (f->sealing) f->sealing(f->sealing_arg);
+    f->sealing = NULL;
+    tn_buf_addstr(out, secret);
+}
+
 static struct tn_runner *new_runner(struct tn_loop *loop, struct tn_store *store, struct fake *f)
 {
     struct tn_runner_options o = {.loop = loop,
@@ -311,6 +330,7 @@ static struct tn_runner *new_runner(struct tn_loop *loop, struct tn_store *store
                                   .retry_ms = 1,
                                   .drain_ms = 50,
                                   .active_max = 2,
+                                  .sealer = {fake_seal, f},
                                   .commit_rows = f->commit_rows};
     return tn_runner_open(&o);
 }
@@ -408,6 +428,7 @@ static void ask(struct world *w, struct answer *a, const char *operation, bool d
 {
     struct tn_runner_request q = {
         .team = TEAM, .integration = integration, .operation = operation, .dry_run = dry};
+    if (w->fake.filters) q.filters = tn_str(w->fake.filters);
     *a = (struct answer){0};
     tn_run_view_init(&a->v);
     tn_runner_start(w->runner, &q, on_started, a);
@@ -672,6 +693,78 @@ static void a_record_that_names_another_needs_it(void **state)
     forget(&a);
 }
 
+static const struct tn_field guarded_fields[] = {
+    {.name = "externalId", .type = TN_FIELD_secret},
+    {.name = "partNumber", .type = TN_FIELD_text, .required = true},
+    {.name = "description", .type = TN_FIELD_uuid, .ref = "item"},
+    {.name = "quantity", .type = TN_FIELD_any},
+};
+static const struct tn_entity guarded = {
+    .name = "item", .plural = "items", .fields = guarded_fields, .n_fields = 4, .key = number_key};
+
+static void keep(struct world *w, int64_t team, const char *table, struct tn_id *id,
+                 const char *body);
+
+struct removal {
+    struct world *w;
+    struct tn_id id;
+    bool done;
+};
+
+static void on_removed(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    (void)done;
+    assert_null(err);
+    *(bool *)arg = true;
+}
+
+static void remove_now(void *arg)
+{
+    struct removal *r = arg;
+    struct tn_commit *c = tn_commit_new(r->w->store);
+    struct tn_err err;
+    assert_true(tn_commit_delete(c, TEAM, "items", &r->id, TN_ANY, &err));
+    tn_store_commit(r->w->store, c, on_removed, &r->done);
+}
+
+/* A secret is sealed between the check of a page's references and the page's commit. */
+static void a_named_record_that_is_deleted_before_the_commit_leaves_no_dangling_reference(
+    void **state)
+{
+    struct world *w = *state;
+    const struct tn_entity *list[] = {&guarded};
+    const struct tn_entities all = {list, 1};
+    struct removal r = {.w = w};
+    struct seen_row seen;
+    struct answer a;
+    struct tn_id stays;
+    char one[TN_ID_LEN + 1], other[TN_ID_LEN + 1], says[200];
+    keep(w, TEAM, "items", &stays, "{\"partNumber\":\"stays\"}");
+    keep(w, TEAM, "items", &r.id, "{\"partNumber\":\"goes\"}");
+    tn_id_text(&stays, one);
+    tn_id_text(&r.id, other);
+    w->fake.resource = &guarded;
+    w->fake.resources = &all;
+    w->fake.names = one;
+    w->fake.others = other;
+    w->fake.items = PAGE;
+    w->fake.sealing = remove_now;
+    w->fake.sealing_arg = &r;
+    run_to_end(w, &a, "sync_items", false);
+    assert_true(r.done);
+    counts_are(&a.v, PAGE / 2, 0, 0, PAGE / 2);
+    assert_int_equal(count_of(w, "items"), 1 + PAGE / 2);
+    assert_int_equal(count_of(w, "quarantine"), PAGE / 2);
+    see_one(w, "quarantine", &seen);
+    snprintf(says, sizeof says,
+             "{\"code\":\"reference\",\"path\":\"description\",\"message\":"
+             "\"description: there is no item '%s'\"",
+             other);
+    assert_non_null(strstr(seen.body, says));
+    error_is(&a, "field", "description");
+    forget(&a);
+}
+
 static const struct tn_field numbered_fields[] = {
     {.name = "externalId", .type = TN_FIELD_text},
     {.name = "partNumber", .type = TN_FIELD_text, .required = true},
@@ -761,6 +854,12 @@ static void a_key_that_another_record_holds_fails_that_record(void **state)
     counts_are(&a.v, ITEMS - 3, 0, 0, 3);
     error_is(&a, "code", "ERR_DUPLICATE_KEY");
     assert_int_equal(count_of(w, "items"), ITEMS - 3);
+    assert_int_equal(count_of(w, "quarantine"), 3);
+    forget(&a);
+    w->fake.same_number = 0;
+    run_to_end(w, &a, "sync_items", false);
+    counts_are(&a.v, 3, 0, ITEMS - 3, 0);
+    assert_int_equal(count_of(w, "quarantine"), 0);
     forget(&a);
 }
 
@@ -1363,6 +1462,10 @@ static void child_worker(struct world *w, const struct tn_id *holder, const char
     f.items = w->fake.items;
     f.commit_rows = w->fake.commit_rows;
     f.without_cursor = w->fake.without_cursor;
+    f.id_at = w->fake.id_at;
+    f.number_at = w->fake.number_at;
+    f.adopt = w->fake.adopt;
+    f.resource = w->fake.resource;
     tn_fault_arm(faults);
     while (!tn_store_ready(store)) tn_loop_turn(loop, true);
     struct tn_runner *r = new_runner(loop, store, &f);
@@ -1394,7 +1497,7 @@ static bool note_id(void *arg, const struct tn_row *row)
     return true;
 }
 
-/* The one run there is. */
+/* The run that was asked for last. */
 static void find_run(struct world *w, struct answer *a)
 {
     struct tn_query q = {.team = TEAM, .table = "run"};
@@ -1404,7 +1507,7 @@ static void find_run(struct world *w, struct answer *a)
     tn_run_view_init(&a->v);
     tn_page_init(&page);
     assert_true(tn_store_query(w->store, &q, note_id, a, &page, &err));
-    assert_int_equal(page.count, 1);
+    assert_true(page.count > 0);
     tn_page_clear(&page);
 }
 
@@ -1526,6 +1629,263 @@ static void after_the_whole_group_died_the_next_start_finishes_the_run(void **st
     counts_are(&a.v, ITEMS, 0, 0, 0);
     assert_int_equal(count_of(w, "items"), ITEMS);
     forget(&a);
+}
+
+/* ------------------------------------------------------------------ records made anew over there
+ */
+
+static const struct tn_field plain_fields[] = {
+    {.name = "externalId", .type = TN_FIELD_text},
+    {.name = "partNumber", .type = TN_FIELD_text, .required = true},
+    {.name = "description", .type = TN_FIELD_text},
+    {.name = "quantity", .type = TN_FIELD_any},
+};
+static const struct tn_entity plain = {
+    .name = "item", .plural = "items", .fields = plain_fields, .n_fields = 4, .key = number_key};
+
+static void first_load(struct world *w)
+{
+    struct answer a;
+    w->fake.resource = &plain;
+    w->fake.adopt = true;
+    run_to_end(w, &a, "sync_items", false);
+    counts_are(&a.v, ITEMS, 0, 0, 0);
+    forget(&a);
+}
+
+static struct tn_id record_of(struct world *w, const char *number)
+{
+    struct tn_str key = tn_str(number);
+    struct tn_buf hold;
+    struct tn_row row;
+    struct tn_err err;
+    tn_buf_init(&hold, 1 << 20);
+    if (!tn_store_get_by_key(w->store, TEAM, "items", &key, 1, &row, &hold, &err))
+        fail_msg("%s: %s", number, err.text);
+    tn_buf_clear(&hold);
+    return row.id;
+}
+
+/* The record of this number is the one that is linked to this id. */
+static void is_linked(struct world *w, const char *number, int id)
+{
+    const struct tn_id record = record_of(w, number);
+    struct tn_origin source = {.entity = TN_STR("item")};
+    struct tn_link link;
+    struct tn_buf hold;
+    struct tn_err err;
+    char external_id[32];
+    assert_true(tn_id_parse(tn_str(integration), &source.integration));
+    snprintf(external_id, sizeof external_id, "%lld", 300000047274444LL + id);
+    tn_buf_init(&hold, 1 << 20);
+    if (!tn_store_link(w->store, TEAM, &source, tn_str(external_id), &link, &hold, &err))
+        fail_msg("%s: %s", external_id, err.text);
+    assert_true(tn_id_eq(&link.record, &record));
+    tn_buf_clear(&hold);
+}
+
+static bool no_kv(void *arg, struct tn_str key, struct tn_str value, int64_t version)
+{
+    (void)value, (void)version;
+    fail_msg("%s is left: %.*s", (const char *)arg, TN_FMT(key));
+    return false;
+}
+
+static void nothing_is_left(struct world *w)
+{
+    static char spaces[2][16] = {"run.aside", "run.seen"};
+    struct tn_err err;
+    for (size_t i = 0; i < 2; i++)
+        assert_true(tn_store_kv_list(w->store, TEAM, spaces[i], TN_STR(""), TN_STR(""), 10, no_kv,
+                                     spaces[i], &err));
+}
+
+/* 950 was made anew as 5000; 1000 is new and has the number of 3, which is still there. */
+static int made_anew(int i)
+{
+    return i == 950 ? 5000 : i;
+}
+static int like_three(int i)
+{
+    return i == ITEMS ? 3 : i;
+}
+
+static void a_record_made_anew_is_adopted_once_all_pages_came(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    first_load(w);
+    const struct tn_id before = record_of(w, "P-950");
+    w->fake.items = ITEMS + 1;
+    w->fake.id_at = made_anew;
+    w->fake.number_at = like_three;
+    for (int i = 0; i < 2; i++) {
+        run_to_end(w, &a, "sync_items", false);
+        assert_int_equal(a.v.status, TN_RUN_partial);
+        counts_are(&a.v, 0, i ? 0 : 1, i ? ITEMS : ITEMS - 1, 1);
+        error_is(&a, "code", "ERR_DUPLICATE_KEY");
+        struct tn_json *json = tn_json_new();
+        struct tn_str says = first_error(json, &a, "message");
+        if (!memmem(says.p, says.n, "that one came, too", 18)) fail_msg("%.*s", TN_FMT(says));
+        tn_json_free(json);
+        assert_int_equal(count_of(w, "quarantine"), 1);
+        assert_int_equal(count_of(w, "items"), ITEMS);
+        forget(&a);
+        nothing_is_left(w);
+    }
+    const struct tn_id after = record_of(w, "P-950");
+    assert_true(tn_id_eq(&before, &after));
+    is_linked(w, "P-950", 5000);
+    is_linked(w, "P-3", 3);
+}
+
+/* The id 100 is gone, 200 has its number now, 300 that of 200, and 7000 that of 300. */
+static int shifted(int i)
+{
+    return i == 100 ? 200 : i == 200 ? 300 : i == 300 ? 7000 : i;
+}
+
+static void ids_that_move_along_a_chain_of_pages_keep_their_numbers_records(void **state)
+{
+    static const char *const numbers[] = {"P-100", "P-200", "P-300"};
+    static const int ids[] = {200, 300, 7000};
+    struct world *w = *state;
+    struct tn_id before[3];
+    struct answer a;
+    first_load(w);
+    for (int i = 0; i < 3; i++) before[i] = record_of(w, numbers[i]);
+    w->fake.id_at = shifted;
+    run_to_end(w, &a, "sync_items", false);
+    counts_are(&a.v, 0, 3, ITEMS - 3, 0);
+    forget(&a);
+    for (int i = 0; i < 3; i++) {
+        const struct tn_id after = record_of(w, numbers[i]);
+        is_linked(w, numbers[i], ids[i]);
+        assert_true(tn_id_eq(&before[i], &after));
+    }
+    assert_int_equal(count_of(w, "items"), ITEMS);
+    run_to_end(w, &a, "sync_items", false);
+    counts_are(&a.v, 0, 0, ITEMS, 0);
+    forget(&a);
+    nothing_is_left(w);
+}
+
+static int exchanged(int i)
+{
+    return i == 100 ? 900 : i == 900 ? 100 : i;
+}
+
+static void records_on_two_pages_exchange_their_keys(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    first_load(w);
+    w->fake.id_at = exchanged;
+    run_to_end(w, &a, "sync_items", false);
+    counts_are(&a.v, 0, 2, ITEMS - 2, 0);
+    forget(&a);
+    is_linked(w, "P-100", 900);
+    is_linked(w, "P-900", 100);
+    assert_int_equal(count_of(w, "quarantine"), 0);
+}
+
+/* All were made anew, so that they come in many groups at the end. */
+static int all_anew(int i)
+{
+    return i + 10000;
+}
+
+static void a_source_that_was_filled_anew_keeps_its_records(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    first_load(w);
+    const struct tn_id before = record_of(w, "P-500");
+    w->fake.id_at = all_anew;
+    run_to_end(w, &a, "sync_items", false);
+    counts_are(&a.v, 0, ITEMS, 0, 0);
+    forget(&a);
+    const struct tn_id after = record_of(w, "P-500");
+    assert_true(tn_id_eq(&before, &after));
+    assert_int_equal(count_of(w, "items"), ITEMS);
+    assert_int_equal(count_of(w, "quarantine"), 0);
+    nothing_is_left(w);
+}
+
+/* A run that may have missed the former id adopts nothing and loses nothing. */
+static void a_run_that_does_not_see_all_adopts_nothing(void **state)
+{
+    struct world *w = *state;
+    struct answer a;
+    first_load(w);
+    w->fake.id_at = made_anew;
+    w->fake.filters = "{\"modifiedSince\":\"2026-01-01\"}";
+    run_to_end(w, &a, "sync_items", false);
+    counts_are(&a.v, 0, 0, ITEMS - 1, 1);
+    forget(&a);
+    assert_int_equal(count_of(w, "quarantine"), 1);
+    w->fake.filters = NULL;
+    w->fake.items = ITEMS + PAGE;
+    w->fake.fail_at = ITEMS / PAGE;
+    w->fake.fail_kind = TN_E_timeout;
+    run_to_end(w, &a, "sync_items", false);
+    assert_int_equal(a.v.status, TN_RUN_failure);
+    counts_are(&a.v, 0, 0, ITEMS - 1, 1);
+    forget(&a);
+    assert_int_equal(count_of(w, "quarantine"), 1);
+    is_linked(w, "P-950", 950);
+    nothing_is_left(w);
+    w->fake.items = ITEMS;
+    w->fake.fail_at = -1;
+    w->fake.nameless_every = 999; /* whose id is it? */
+    run_to_end(w, &a, "sync_items", false);
+    assert_int_equal(a.v.counts.failed, 2);
+    forget(&a);
+    is_linked(w, "P-950", 950);
+    w->fake.nameless_every = 0;
+    run_to_end(w, &a, "sync_items", false);
+    counts_are(&a.v, 0, 1, ITEMS - 1, 0);
+    forget(&a);
+    is_linked(w, "P-950", 5000);
+    nothing_is_left(w);
+}
+
+/* Whatever it dies at: what is kept aside and what came is known to the next worker. */
+static void a_record_is_adopted_after_its_worker_died(void **state)
+{
+    static const char *const faults[] = {
+        "sync.page.committed=crash:2",
+        "sync.page.mapped=crash:9",
+        "sync.page.mapped=crash:11",
+        "sync.asides.moved=crash:1",
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        struct answer a;
+        if (i) set_up(state);
+        struct world *w = *state;
+        first_load(w);
+        tn_runner_free(w->runner);
+        w->fake.items = ITEMS + 1;
+        w->fake.id_at = shifted;
+        w->fake.number_at = like_three;
+        crash_worker(w, faults[i], true);
+        w->runner = new_runner(w->loop, w->store, &w->fake);
+        find_run(w, &a);
+        wait_for(w, &a);
+        assert_int_equal(a.v.attempt, 2);
+        assert_int_equal(a.v.counts.failed, 1);
+        assert_int_equal(a.v.counts.processed, ITEMS + 1);
+        if (i < 3) counts_are(&a.v, 0, 3, ITEMS - 3, 1);
+        is_linked(w, "P-100", 200);
+        is_linked(w, "P-200", 300);
+        is_linked(w, "P-300", 7000);
+        is_linked(w, "P-3", 3);
+        assert_int_equal(count_of(w, "items"), ITEMS);
+        assert_int_equal(count_of(w, "quarantine"), 1);
+        nothing_is_left(w);
+        forget(&a);
+        if (i + 1 < sizeof faults / sizeof *faults) tear_down(state);
+    }
 }
 
 /* ------------------------------------------------------------------ the store says no */
@@ -1825,6 +2185,7 @@ int main(void)
         TEST(bad_records_are_listed_and_the_rest_is_stored),
         TEST(records_without_a_key_lie_in_quarantine_once),
         TEST(a_record_that_names_another_needs_it),
+        TEST(a_named_record_that_is_deleted_before_the_commit_leaves_no_dangling_reference),
         TEST(a_record_that_changes_while_it_is_judged_is_judged_anew),
         TEST(a_run_ends_after_a_last_page_that_was_judged_anew),
         TEST(when_all_fail_at_most_a_hundred_are_listed),
@@ -1860,6 +2221,12 @@ int main(void)
         TEST(a_run_that_kills_three_workers_is_given_up),
         TEST(without_a_cursor_it_begins_anew_and_doubles_nothing),
         TEST(after_the_whole_group_died_the_next_start_finishes_the_run),
+        TEST(a_record_made_anew_is_adopted_once_all_pages_came),
+        TEST(ids_that_move_along_a_chain_of_pages_keep_their_numbers_records),
+        TEST(records_on_two_pages_exchange_their_keys),
+        TEST(a_source_that_was_filled_anew_keeps_its_records),
+        TEST(a_run_that_does_not_see_all_adopts_nothing),
+        TEST(a_record_is_adopted_after_its_worker_died),
         TEST(a_row_that_was_touched_meanwhile_is_read_again),
         TEST(a_run_that_was_taken_over_writes_nothing_more),
         TEST(a_disk_that_recovers_costs_nothing),

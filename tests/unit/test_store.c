@@ -194,7 +194,8 @@ static void a_conflict_takes_the_whole_commit_back(void **state)
     struct tn_commit *c = tn_commit_new(r->store);
     assert_true(tn_commit_put(c, 1, "items", &other, tn_str("{\"part_number\":\"B\"}"), 0, &err));
     assert_true(tn_commit_kv_set(c, 1, "s", TN_STR("k"), TN_STR("v"), TN_ANY, 0, &err));
-    assert_true(tn_commit_queue_put(c, &(struct tn_queue_put){.team = 1, .queue = "q", .payload = TN_STR("p")}, &err));
+    assert_true(tn_commit_queue_put(
+        c, &(struct tn_queue_put){.team = 1, .queue = "q", .payload = TN_STR("p")}, &err));
     assert_true(tn_commit_put(c, 1, "items", &taken, tn_str("{}"), 0, &err));
     assert_false(rig_commit(r, c));
     assert_string_equal(r->err.field, "3");
@@ -673,6 +674,44 @@ static void a_page_shifts_its_keys(void **state)
     assert_int_equal(rig_head(r), head);
     page_of_sixty(r, 0, 'e', true);
     for (size_t i = 0; i < 60; i++) assert_int_equal(r->ops[i].kind, TN_DONE_updated);
+}
+
+/* Sixty records, of which every third names the second record, the others the first. */
+static void an_upsert_whose_named_record_is_gone_is_left_out_alone(void **state)
+{
+    struct rig *r = *state;
+    const struct tn_named named[] = {{"items", 1, put(r, 1, "{\"part_number\":\"A\"}", 0)},
+                                     {"items", 1, put(r, 1, "{\"part_number\":\"B\"}", 0)}};
+    for (int round = 0; round < 2; round++) { /* made, then changed */
+        struct tn_commit *c = tn_commit_new(r->store);
+        struct tn_err err;
+        char external_id[16], body[64];
+        for (int i = 0; i < 60; i++) {
+            snprintf(external_id, sizeof external_id, "%d", i);
+            snprintf(body, sizeof body, "{\"part_number\":\"P%d\",\"v\":%d}", i, round);
+            struct tn_upsert u = {.team = 1,
+                                  .table = "items",
+                                  .source = source,
+                                  .external_id = tn_str(external_id),
+                                  .body = tn_str(body),
+                                  .named = i % 3 ? &named[0] : named,
+                                  .named_count = i % 3 ? 1 : 2};
+            memset(u.hash, 'a' + round, sizeof u.hash);
+            assert_true(tn_commit_upsert(c, &u, &err));
+        }
+        assert_int_equal(tn_commit_count(c), 60);
+        assert_true(rig_commit(r, c));
+        for (int i = 0; i < 60; i++) {
+            bool left_out = round && i % 3 == 0;
+            assert_int_equal(r->ops[i].kind, left_out ? TN_DONE_conflict
+                                             : round  ? TN_DONE_updated
+                                                      : TN_DONE_created);
+            if (left_out) assert_int_equal(r->ops[i].why->code, TN_CODE_stale);
+        }
+        c = tn_commit_new(r->store);
+        assert_true(tn_commit_delete(c, 1, "items", &named[1].id, TN_ANY, &err));
+        assert_true(rig_commit(r, c));
+    }
 }
 
 static enum tn_outcome_kind said_alone(struct rig *r, const char *external_id, const char *key,
@@ -1292,7 +1331,11 @@ static void enqueue(struct rig *r, const char *key, int64_t due, const char *pay
 {
     struct tn_err err;
     struct tn_commit *c = tn_commit_new(r->store);
-    assert_true(tn_commit_queue_put(c, &(struct tn_queue_put){.team = 1, .queue = "q", .key = tn_str(key), .due_ms = due, .payload = tn_str(payload)}, &err));
+    assert_true(tn_commit_queue_put(
+        c,
+        &(struct tn_queue_put){
+            .team = 1, .queue = "q", .key = tn_str(key), .due_ms = due, .payload = tn_str(payload)},
+        &err));
     assert_true(rig_commit(r, c));
 }
 
@@ -1653,7 +1696,9 @@ static void everybody_is_told_before_the_answer(void **state)
     struct tn_id id = tn_id_new();
     assert_true(tn_commit_put(c, 1, "items", &id, tn_str("{}"), 0, &err));
     assert_true(tn_commit_kv_set(c, 1, "s", TN_STR("k"), TN_STR("v"), TN_ANY, 0, &err));
-    assert_true(tn_commit_queue_put(c, &(struct tn_queue_put){.team = 1, .queue = "q", .due_ms = 1, .payload = TN_STR("p")}, &err));
+    assert_true(tn_commit_queue_put(
+        c, &(struct tn_queue_put){.team = 1, .queue = "q", .due_ms = 1, .payload = TN_STR("p")},
+        &err));
     assert_true(rig_commit(r, c));
     assert_string_equal(mine.names, "0:items/1 2:s/0 3:q/1 ");
     while (!theirs.calls) tn_loop_turn(r->loop, true);
@@ -1849,6 +1894,7 @@ int main(void)
         T(records_exchange_and_shift_their_keys),
         T(a_page_shifts_its_keys),
         T(a_record_made_anew_is_refused_or_adopted),
+        T(an_upsert_whose_named_record_is_gone_is_left_out_alone),
         T(a_stale_version_names_the_version_there_is),
         T(a_page_ends_as_its_records_would_one_by_one),
         T(a_merging_upsert_keeps_local_fields),
