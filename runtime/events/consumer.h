@@ -19,9 +19,6 @@
 #include "events/sink.h"
 
 
-/* A constant: it does not depend on the number of workers. */
-enum { TN_PARTITIONS = 16 };
-
 struct tn_consumer;
 struct tn_log;
 struct tn_loop;

@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "crypto/digest.h"
-#include "events/consumer.h"
 #include "events/event.h"
 #include "loop/loop.h"
 #include "store/commit.h"
