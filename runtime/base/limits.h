@@ -92,12 +92,12 @@
 #define TN_LIMIT_EVENT_SCAN     5000 /* events that one event.after looks at */
 
 /* Rules */
-#define TN_LIMIT_RULE_DEPTH     8     /* rules that set off one another in a row */
-#define TN_LIMIT_RULE_TASKS     16    /* at work at once */
-#define TN_LIMIT_AHEAD          32    /* deliveries of one partition of the log that wait or go on */
+#define TN_LIMIT_RULE_DEPTH     8  /* rules that set off one another in a row */
+#define TN_LIMIT_RULE_TASKS     16 /* at work at once */
+#define TN_LIMIT_AHEAD          32 /* deliveries of one partition of the log that wait or go on */
 #define TN_LIMIT_AHEAD_BYTES    (1 * TN_MIB) /* of their events; one larger event is taken alone */
-#define TN_LIMIT_RULE_MS        60000 /* of time, one run, waits included */
-#define TN_LIMIT_RULE_ONCE_DAYS 30    /* how long an id of `once` is known */
+#define TN_LIMIT_RULE_MS        60000        /* of time, one run, waits included */
+#define TN_LIMIT_RULE_ONCE_DAYS 30           /* how long an id of `once` is known */
 
 /* Evidence: the latest samples of each integration and operation */
 #define TN_LIMIT_EVIDENCE_PAGES 10

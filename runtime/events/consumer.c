@@ -31,10 +31,10 @@ struct tn_consumer {
     struct tn_call *putting, *log_call, *calm_call;
     char lease_queue[NAME];
     bool had_any;
-    int64_t since; /* the newest event when this process got to know targets */
-    int64_t head;  /* the newest event that this process knows of */
-    bool calm;     /* there are no tickets */
-    bool stirred;  /* there may be some since the store was asked */
+    int64_t since;    /* the newest event when this process got to know targets */
+    int64_t head;     /* the newest event that this process knows of */
+    bool calm;        /* there are no tickets */
+    bool stirred;     /* there may be some since the store was asked */
     unsigned turn_at; /* the partition that is served first in the next turn */
 };
 
@@ -153,8 +153,7 @@ static bool first_of(struct tn_map *set, const char *name)
 static bool passed(const struct job *j)
 {
     const struct delivery *d = j->d;
-    return j->noted ||
-           (d->state == DELIVERY_ended && d->outcome == OUTCOME_done && !d->once);
+    return j->noted || (d->state == DELIVERY_ended && d->outcome == OUTCOME_done && !d->once);
 }
 
 static unsigned under_way(const struct tn_consumer *c)
@@ -167,8 +166,7 @@ static unsigned under_way(const struct tn_consumer *c)
 }
 
 /* Starts what may begin; *wait_ms: until another one may, or -1. */
-static void start_jobs(struct tn_consumer *c, struct partition *p, unsigned *room,
-                       int64_t *wait_ms)
+static void start_jobs(struct tn_consumer *c, struct partition *p, unsigned *room, int64_t *wait_ms)
 {
     struct tn_map orders;
     int64_t now = tn_now_ms();
@@ -272,8 +270,8 @@ static void save(void *arg)
     struct tn_consumer *c = arg;
     for (unsigned i = 0; i < TN_PARTITIONS; i++) {
         struct partition *p = &c->parts[i];
-        if (p->begun && p->unsaved && !p->storing && !p->idle &&
-            p->not_before_ms <= tn_now_ms()) partition_store(p, false);
+        if (p->begun && p->unsaved && !p->storing && !p->idle && p->not_before_ms <= tn_now_ms())
+            partition_store(p, false);
     }
 }
 
@@ -394,8 +392,8 @@ static void ticket_ended(void *arg, struct delivery *d)
         return;
     }
     struct tn_commit *c = tn_commit_new(k->c->o.store);
-    bool ok = d->outcome == OUTCOME_dead ? delivery_add_dead(d, c, &err)
-                                         : delivery_add_once(d, c, &err);
+    bool ok =
+        d->outcome == OUTCOME_dead ? delivery_add_dead(d, c, &err) : delivery_add_once(d, c, &err);
     if (ok) {
         tn_ticket_done(k->t, c);
     } else {
@@ -499,8 +497,7 @@ static const struct partition_ops partition_ops = {.turn = turn_soon, .lost = lo
 
 static void open_works(struct tn_consumer *c)
 {
-    struct tn_work_options w = {
-        .loop = c->o.loop, .store = c->o.store, .log = c->o.log, .self = c};
+    struct tn_work_options w = {.loop = c->o.loop, .store = c->o.store, .log = c->o.log, .self = c};
     snprintf(c->lease_queue, sizeof c->lease_queue, "%s.partitions", c->o.sink->name);
     c->lease_ops = (struct tn_work_ops){c->lease_queue, begin_lease, drop_lease};
     c->ticket_ops = (struct tn_work_ops){c->o.sink->name, start_ticket, drop_ticket};

@@ -65,8 +65,7 @@ struct delivery *delivery_new(const struct delivery_env *env, const struct tn_ev
                               const char *target, int failed)
 {
     struct delivery *d = TN_NEW(struct delivery);
-    *d = (struct delivery){
-        .env = env, .e = *e, .target = tn_strdup(target), .failed = failed};
+    *d = (struct delivery){.env = env, .e = *e, .target = tn_strdup(target), .failed = failed};
     d->e.type = (struct tn_str){d->type = copy(e->type), e->type.n};
     d->e.table = (struct tn_str){d->table = copy(e->table), e->table.n};
     d->e.data = (struct tn_str){d->data = copy(e->data), e->data.n};

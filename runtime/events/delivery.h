@@ -2,7 +2,8 @@
 /* delivery.h - for events/ alone: one event on its way to one target, from the log or from a
  * ticket.  It knows whether it may run (its `once` id, earlier tickets of its order), runs one try
  * and says how that ended.
- * Life: new; go, again when its outcome is `again`; the owner hears of each end; free at any time. */
+ * Life: new; go, again when its outcome is `again`; the owner hears of each end; free at any time.
+ */
 #ifndef TN_EVENTS_DELIVERY_H
 #define TN_EVENTS_DELIVERY_H
 
@@ -30,11 +31,11 @@ enum delivery_state {
     DELIVERY_ended /* end and err say how */
 };
 enum delivery_outcome {
-    OUTCOME_done,    /* also: it had been done before, or the target is gone */
-    OUTCOME_behind,  /* an earlier ticket of its order is there: it has to go behind it */
-    OUTCOME_again,   /* the try does not count: the next one comes soon */
-    OUTCOME_retry,   /* pause_ms until the next try; err says why */
-    OUTCOME_dead     /* given up; err says why */
+    OUTCOME_done,   /* also: it had been done before, or the target is gone */
+    OUTCOME_behind, /* an earlier ticket of its order is there: it has to go behind it */
+    OUTCOME_again,  /* the try does not count: the next one comes soon */
+    OUTCOME_retry,  /* pause_ms until the next try; err says why */
+    OUTCOME_dead    /* given up; err says why */
 };
 
 struct delivery {

@@ -147,8 +147,8 @@ static bool add_ends(struct partition *p, struct tn_commit *c, struct tn_err *er
 {
     bool ok = true;
     for (struct job *j = p->first; ok && j; j = j->next) {
-        j->storing = j->d->state == DELIVERY_ended && !j->noted &&
-                     tn_commit_bytes(c) < TN_LIMIT_COMMIT / 4;
+        j->storing =
+            j->d->state == DELIVERY_ended && !j->noted && tn_commit_bytes(c) < TN_LIMIT_COMMIT / 4;
         if (j->storing) ok = add_end(j, c, err);
     }
     return ok;
@@ -175,7 +175,8 @@ static void remove_stored(struct partition *p)
     p->last = at;
 }
 
-/* After a conflict another worker has the partition; else what has ended is stored a little later. */
+/* After a conflict another worker has the partition; else what has ended is stored a little later.
+ */
 static void store_failed(struct partition *p, const struct tn_err *err)
 {
     for (struct job *j = p->first; j; j = j->next) j->storing = false;

@@ -39,13 +39,13 @@ struct partition {
     bool reading;            /* it takes part in the read of the log that is under way */
     bool unsaved;            /* scanned has moved since it was stored */
     struct job *first, **last;
-    size_t count, bytes; /* of jobs, and of their events */
-    int64_t scanned; /* all events up to here became jobs or concern no target */
-    int64_t version; /* of the stored position */
-    bool idle;       /* as stored: there was no target */
+    size_t count, bytes;  /* of jobs, and of their events */
+    int64_t scanned;      /* all events up to here became jobs or concern no target */
+    int64_t version;      /* of the stored position */
+    bool idle;            /* as stored: there was no target */
     struct tn_call *call; /* reading or storing the position */
     bool storing;
-    int64_t not_before_ms; /* storing failed: not again before then */
+    int64_t not_before_ms;  /* storing failed: not again before then */
     struct tn_map finished; /* read with the position: "seq:target" of what need not be repeated */
 };
 

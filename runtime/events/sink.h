@@ -23,7 +23,8 @@ enum tn_delivery_end {
     TN_DELIVERY_done,
     TN_DELIVERY_failed,    /* err says why; tried again after the next pause of the back-off */
     TN_DELIVERY_refused,   /* err says why; to try again would not help: it is given up */
-    TN_DELIVERY_disturbed, /* another delivery's fault ended it: tried again, and no try is counted */
+    TN_DELIVERY_disturbed, /* another delivery's fault ended it: tried again, and no try is counted
+                            */
     TN_DELIVERY_gone       /* the target does not exist any more: nothing is to be done */
 };
 /* Called once, in a later turn than start, unless the delivery was cancelled.  wait_ms: the next
@@ -46,8 +47,9 @@ struct tn_sink {
     unsigned at_once; /* deliveries under way in one worker process */
     int64_t limit_ms; /* a delivery that has not ended by then is cancelled and has failed */
 
-    bool (*any)(void *self);   /* are there targets at all? */
-    bool (*ready)(void *self); /* may deliveries begin now?  If not, the consumer asks again soon. */
+    bool (*any)(void *self); /* are there targets at all? */
+    bool (*ready)(
+        void *self); /* may deliveries begin now?  If not, the consumer asks again soon. */
     /* Calls fn with the name of each target that wants the event.  Waits for nothing. */
     void (*targets)(void *self, const struct tn_event *e, tn_target_fn fn, void *arg);
     /* Appends the id under which the target gets only one event (any bytes), and those with one id

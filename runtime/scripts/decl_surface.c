@@ -164,8 +164,7 @@ static void read_retry(struct reading *r, int table, struct tn_rule *rule)
     if (!tn_decl_push(r, table, "retry")) return;
     const char *const *pauses = tn_decl_texts(r, lua_gettop(r->L), "retry");
     size_t n = 0;
-    for (; pauses[n] && n < TN_BACKOFF_MAX; n++)
-        rule->retry.pause_ms[n] = read_pause(r, pauses[n]);
+    for (; pauses[n] && n < TN_BACKOFF_MAX; n++) rule->retry.pause_ms[n] = read_pause(r, pauses[n]);
     rule->retry.count = n;
     if (pauses[n])
         tn_decl_fault(r, tn_decl_key_line(r, "retry"), "'retry' has %d pauses at most",

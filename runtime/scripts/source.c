@@ -42,7 +42,7 @@ struct source {
     char *reached;     /* cursor of the last page; NULL: none */
     struct tn_err err; /* the failure with which the task ended */
     const struct tn_operation *operation;
-    char *filters; /* until the task has begun; NULL: none */
+    char *filters;         /* until the task has begun; NULL: none */
     struct tn_actor actor; /* of what the adapter writes by itself */
 };
 
@@ -503,8 +503,7 @@ static bool check_request(const struct tn_connection *c, const struct tn_run_req
 static struct tn_actor actor_of(const struct tn_connection *c, const struct tn_run_request *r)
 {
     const struct tn_integration *i = tn_connection_integration(c);
-    struct tn_actor actor = {
-        .team = r->team, .grants = "*:*", .origin = i->id, .depth = r->depth};
+    struct tn_actor actor = {.team = r->team, .grants = "*:*", .origin = i->id, .depth = r->depth};
     snprintf(actor.name, sizeof actor.name, "integration %.*s", TN_FMT(i->name));
     return actor;
 }

@@ -280,20 +280,13 @@ static const struct {
     answer_fn answer;
     bool one_statement; /* it is one statement, so it sees one state without a transaction */
 } ways[TN_QUESTION_COUNT] = {
-    [TN_QUESTION_get] = {get, true},
-    [TN_QUESTION_key] = {key, true},
-    [TN_QUESTION_link] = {link_to, true},
-    [TN_QUESTION_links] = {links, false},
-    [TN_QUESTION_totals] = {totals, true},
-    [TN_QUESTION_query] = {query, false},
-    [TN_QUESTION_count] = {count, true},
-    [TN_QUESTION_kv] = {kv, true},
-    [TN_QUESTION_kv_list] = {kv_list, true},
-    [TN_QUESTION_versions] = {versions, false},
-    [TN_QUESTION_as_of] = {as_of, false},
-    [TN_QUESTION_tail] = {tail, false},
-    [TN_QUESTION_queue] = {queue, true},
-    [TN_QUESTION_link_hashes] = {link_hashes, true},
+    [TN_QUESTION_get] = {get, true},         [TN_QUESTION_key] = {key, true},
+    [TN_QUESTION_link] = {link_to, true},    [TN_QUESTION_links] = {links, false},
+    [TN_QUESTION_totals] = {totals, true},   [TN_QUESTION_query] = {query, false},
+    [TN_QUESTION_count] = {count, true},     [TN_QUESTION_kv] = {kv, true},
+    [TN_QUESTION_kv_list] = {kv_list, true}, [TN_QUESTION_versions] = {versions, false},
+    [TN_QUESTION_as_of] = {as_of, false},    [TN_QUESTION_tail] = {tail, false},
+    [TN_QUESTION_queue] = {queue, true},     [TN_QUESTION_link_hashes] = {link_hashes, true},
     [TN_QUESTION_page] = {page, false},
 };
 

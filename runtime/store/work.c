@@ -94,8 +94,8 @@ static void look(void *arg)
     struct tn_work *w = arg;
     if (w->claiming || w->count >= w->o.at_once) return;
     w->news = false;
-    w->claiming = tn_store_claim(w->o.store, w->o.ops->queue, w->o.at_once - w->count, LEASE_MS,
-                                 claimed, w);
+    w->claiming =
+        tn_store_claim(w->o.store, w->o.ops->queue, w->o.at_once - w->count, LEASE_MS, claimed, w);
 }
 
 static void changed(void *arg, const struct tn_changes *changes)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* work.h - tickets: pieces of work that survive whoever does them.  A ticket is an entry of a queue
- * (tn_commit_queue_put).  Each worker process opens the queues whose work it can do; the store gives
- * a due ticket to one of them under a lease, and to another one when that process dies.
+ * (tn_commit_queue_put).  Each worker process opens the queues whose work it can do; the store
+ * gives a due ticket to one of them under a lease, and to another one when that process dies.
  *
  * Life: open; the queue calls start for each ticket; the worker ends each ticket with one of the
  * three functions below, inside start or in any later turn; close.  A ticket may be freed by its
@@ -16,9 +16,9 @@ struct tn_work;
 struct tn_ticket {
     struct tn_id id;
     int64_t team, lease;
-    int64_t attempts;                /* claims so far, this one included */
+    int64_t attempts;                  /* claims so far, this one included */
     struct tn_str key, order, payload; /* its own copies */
-    void *mine;                      /* the worker's, from start to the end */
+    void *mine;                        /* the worker's, from start to the end */
 };
 
 struct tn_work_ops {

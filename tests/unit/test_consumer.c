@@ -148,8 +148,12 @@ static struct tn_consumer *consumer(struct fake *f, struct tn_store *store)
 {
     f->sink = sink;
     f->sink.limit_ms = f->limit_ms;
-    struct tn_consumer_options o = {
-        .loop = f->rig.loop, .store = store, .sink = &f->sink, .self = f, .workers = f->workers, .save_ms = 1};
+    struct tn_consumer_options o = {.loop = f->rig.loop,
+                                    .store = store,
+                                    .sink = &f->sink,
+                                    .self = f,
+                                    .workers = f->workers,
+                                    .save_ms = 1};
     return tn_consumer_open(&o);
 }
 

@@ -394,7 +394,13 @@ static void rows_that_are_old_go_and_those_with_work_left_stay(void **state)
     }
     struct tn_commit *c = tn_commit_new(r->store);
     tn_id_text(&waits, key);
-    assert_true(tn_commit_queue_put(c, &(struct tn_queue_put){.team = 1, .queue = "inbound", .key = tn_str(key), .due_ms = start, .payload = TN_STR("{}")}, &err));
+    assert_true(tn_commit_queue_put(c,
+                                    &(struct tn_queue_put){.team = 1,
+                                                           .queue = "inbound",
+                                                           .key = tn_str(key),
+                                                           .due_ms = start,
+                                                           .payload = TN_STR("{}")},
+                                    &err));
     assert_true(rig_commit(r, c));
     clock.ms = start + 30 * day;
     put_row(r, "run", &young, "{\"status\":\"SUCCESS\",\"integration\":\"a\"}");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A whole sink, as docs/how-to/add-a-sink.md names it: it writes each event to a page, and the front
- * page is torn at first. */
+/* A whole sink, as docs/how-to/add-a-sink.md names it: it writes each event to a page, and the
+ * front page is torn at first. */
 #include "store_rig.h"
 
 #include "base/alloc.h"

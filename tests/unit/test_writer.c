@@ -45,7 +45,11 @@ static struct tn_commit *everything(struct rig *r, const struct tn_id *counter, 
     snprintf(body, sizeof body, "{\"n\":%d}", number);
     assert_true(tn_commit_patch(c, 1, "items", counter, tn_str(body), TN_ANY, &err));
     assert_true(tn_commit_kv_set(c, 1, "all", tn_str(text), tn_str(text), TN_NEW_ONLY, 0, &err));
-    assert_true(tn_commit_queue_put(c, &(struct tn_queue_put){.team = 1, .queue = "work", .key = tn_str(text), .due_ms = 1, .payload = tn_str(text)}, &err));
+    assert_true(tn_commit_queue_put(
+        c,
+        &(struct tn_queue_put){
+            .team = 1, .queue = "work", .key = tn_str(text), .due_ms = 1, .payload = tn_str(text)},
+        &err));
     assert_true(tn_commit_event(c, 1, "item.seen", "items", counter, TN_STR("{}"), &err));
     assert_true(tn_commit_audit(
         c, 1, &(struct tn_audit){.actor = "a test", .action = "item.seen", .object = text}, &err));
