@@ -40,7 +40,9 @@ const adapters = {
   auth: [adapter('auth = tn.auth.basic { user = "user", pasword = "user" },'), 4, /did you mean 'password'/],
   bearer: [adapter('auth = tn.auth.bearer { token = "usr" },'), 4, /did you mean 'user'/],
   base: [adapter('base = "url",'), 4, /'base' names the config field 'url'/],
-  replay: [adapter('webhook = { id = { header = "X" }, replay_window = "5m" },'), 4, /'replay_window' goes with id = "body"/],
+  replay: [
+    adapter('webhook = { id = { header = "X" }, replay_window = "5m" },'), 4, /'replay_window' goes with id = "body"/,
+  ],
   window: [adapter('webhook = { id = "body", replay_window = "soon" },'), 4, /'replay_window' has to be a span/],
   same: [adapter('webhook = { id = "bodies" },'), 4, /'id' has to be "body"/],
   both: [adapter('webhook = { id = { header = "X", path = "y" } },'), 4, /either a header or a path/],

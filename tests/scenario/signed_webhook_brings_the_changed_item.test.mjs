@@ -103,7 +103,11 @@ story("a hundred events of one operation are done by few runs", async (stage) =>
     assert.equal((await post(tenon, body, sign(body))).status, 202);
   }));
   gate.open();
-  await waitFor("all to be done", async () => (await tenon.rest.get("/inbound?status=DONE&limit=500")).inbound.length === 100, { within: 45_000 });
+  await waitFor(
+    "all to be done",
+    async () => (await tenon.rest.get("/inbound?status=DONE&limit=500")).inbound.length === 100,
+    { within: 45_000 },
+  );
   const runs = (await tenon.rest.get("/integrations/fusion/logs")).total;
   assert.ok(runs <= 12, `${runs} runs`);
 });
@@ -127,7 +131,10 @@ return tn.adapter {
     });
   for (const name of ["by_header", "by_path", "by_nothing"])
     await tenon.rest.want(201, "POST", "/integrations", { name, integrationType: name, config: { hook: secret } });
-  const said = async (...args) => { const { status, body } = await send(...args); return [status, body.status ?? body.error.code]; };
+  const said = async (...args) => {
+    const { status, body } = await send(...args);
+    return [status, body.status ?? body.error.code];
+  };
   assert.deepEqual(await said("by_header", "{}", { "x-event-id": "1" }), [202, "ignored"]);
   assert.deepEqual(await said("by_header", '{"a":1}', { "x-event-id": "1" }), [200, "duplicate"]);
   assert.deepEqual(await said("by_header", '{"a":1}', { "x-event-id": "2" }), [202, "ignored"]);

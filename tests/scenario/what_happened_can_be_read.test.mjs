@@ -129,7 +129,10 @@ story("events from outside are listed without what was in them", async (stage) =
   const all = await pages(rest, `/inbound?integration=${id}&status=IGNORED&`, "inbound", 2);
   assert.equal(all.length, 5);
   newestFirst(all, "receivedAt");
-  assert.deepEqual(Object.keys(all[0]), ["id", "receivedAt", "integration", "delivery", "type", "status", "run", "failed", "reason"]);
+  assert.deepEqual(
+    Object.keys(all[0]),
+    ["id", "receivedAt", "integration", "delivery", "type", "status", "run", "failed", "reason"],
+  );
   assert.equal((await rest.get("/inbound?status=ACCEPTED")).inbound.length, 0);
   for (const query of ["status=LOST", "integration=fusion", "actor=me"])
     assert.equal((await rest.send("GET", `/inbound?${query}`)).status, 400, query);
