@@ -5,7 +5,6 @@
 #define TN_API_CONSUMERS_H
 
 #include "api/handler.h"
-#include "events/consumer.h"
 #include "events/position.h"
 
 enum { API_CONSUMERS_MAX = 8, API_QUEUES_MAX = 8 };
@@ -13,11 +12,11 @@ enum { API_CONSUMERS_MAX = 8, API_QUEUES_MAX = 8 };
 struct api_consumer {
     const struct tn_sink *sink;
     struct tn_position parts[TN_PARTITIONS]; /* idle too where none is stored yet */
-    int64_t head;              /* the newest event */
-    int64_t position;          /* the least of those partitions that are not idle; -1: all are */
-    int64_t oldest_ms;         /* time of the event after position; 0: there is none */
+    int64_t head;                            /* the newest event */
+    int64_t position;  /* the least of those partitions that are not idle; -1: all are */
+    int64_t oldest_ms; /* time of the event after position; 0: there is none */
     struct tn_queue_state retries, leases;
-    int64_t dead;              /* open rows of quarantine */
+    int64_t dead; /* open rows of quarantine */
 };
 struct api_queue {
     const char *name;

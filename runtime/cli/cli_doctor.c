@@ -324,8 +324,8 @@ static struct consumer read_consumer(struct tn_jval row, struct tn_arena *arena)
 static void tell_late(struct doctor *d, const struct consumer *c)
 {
     char text[400];
-    snprintf(text, sizeof text, "%.*s: %lld events of the log wait, the first since %.*s",
-             TN_FMT(c->name), (long long)c->lag, TN_FMT(c->oldest_at));
+    snprintf(text, sizeof text, "%.*s: %lld %s in the log, since %.*s", TN_FMT(c->name),
+             (long long)c->lag, c->lag == 1 ? "event waits" : "events wait", TN_FMT(c->oldest_at));
     say(d, WARNING, "consumers", text,
         "the log of the server says what takes long or fails; look whether a unit is in quarantine "
         "(GET /api/v1/status)");
@@ -334,8 +334,8 @@ static void tell_late(struct doctor *d, const struct consumer *c)
 static void tell_not_held(struct doctor *d, const struct consumer *c)
 {
     char text[400];
-    snprintf(text, sizeof text, "%.*s: no worker reads %lld of the %lld partitions", TN_FMT(c->name),
-             (long long)(c->partitions - c->held), (long long)c->partitions);
+    snprintf(text, sizeof text, "%.*s: no worker reads %lld of the %lld partitions",
+             TN_FMT(c->name), (long long)(c->partitions - c->held), (long long)c->partitions);
     say(d, WARNING, "consumers", text,
         "workers take them within seconds of a start or a crash: look again, then into the log of "
         "the server");
@@ -344,8 +344,9 @@ static void tell_not_held(struct doctor *d, const struct consumer *c)
 static void tell_retries(struct doctor *d, const struct consumer *c)
 {
     char text[400];
-    snprintf(text, sizeof text, "%.*s: %lld deliveries wait for another try, the first since %.*s",
-             TN_FMT(c->name), (long long)c->retries, TN_FMT(c->retries_at));
+    snprintf(text, sizeof text, "%.*s: %lld %s for another try, since %.*s", TN_FMT(c->name),
+             (long long)c->retries, c->retries == 1 ? "delivery waits" : "deliveries wait",
+             TN_FMT(c->retries_at));
     say(d, WARNING, "consumers", text,
         "the log of the server says why each failed; mend the cause before they are given up");
 }
@@ -353,8 +354,8 @@ static void tell_retries(struct doctor *d, const struct consumer *c)
 static void tell_dead(struct doctor *d, const struct consumer *c)
 {
     char text[400], advice[400];
-    snprintf(text, sizeof text, "%.*s: %lld deliveries were given up", TN_FMT(c->name),
-             (long long)c->dead);
+    snprintf(text, sizeof text, "%.*s: %lld %s given up", TN_FMT(c->name), (long long)c->dead,
+             c->dead == 1 ? "delivery was" : "deliveries were");
     snprintf(advice, sizeof advice,
              "tenon quarantine --operation %.*s --group tells why; tenon quarantine retry "
              "--operation %.*s sends them again",

@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "events/partition.h"
-#include "events/position.h"
 #include "loop/loop.h"
 #include "store/commit.h"
 #include "store/work.h"

@@ -9,18 +9,15 @@
  * A delivery that fails becomes a ticket (store/work.h) in the queue that bears the sink's name: it
  * is tried again by any worker, after the pauses of the back-off, while the log goes on.  With
  * TN_ORDER_record, later events of its record wait behind it.  What is given up becomes a row of
- * table "quarantine", which can be sent again (tn_consumer_resend).  So a sink that fails costs room
- * in the store, not memory.
+ * table "quarantine", which can be sent again (tn_consumer_resend).  So a sink that fails costs
+ * room in the store, not memory.
  *
  * Life: open; wake after the targets changed; close.  Worker process. */
 #ifndef TN_EVENTS_CONSUMER_H
 #define TN_EVENTS_CONSUMER_H
 
+#include "events/position.h"
 #include "events/sink.h"
-
-
-/* A constant: it does not depend on the number of workers. */
-enum { TN_PARTITIONS = 16 };
 
 struct tn_consumer;
 struct tn_log;
@@ -31,7 +28,7 @@ struct tn_consumer_options {
     struct tn_store *store;
     struct tn_log *log; /* may be NULL */
     const struct tn_sink *sink;
-    void *self;       /* of the sink */
+    void *self; /* of the sink */
     /* How many processes share the partitions at this moment.  NULL: this one alone. */
     unsigned (*workers)(void *arg);
     void *workers_arg;

@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "crypto/digest.h"
-#include "events/consumer.h"
 #include "events/event.h"
+#include "events/position.h"
 #include "loop/loop.h"
 #include "store/commit.h"
 

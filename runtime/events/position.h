@@ -8,6 +8,9 @@
 #include "base/json.h"
 #include "events/sink.h"
 
+/* A constant: it does not depend on the number of workers. */
+enum { TN_PARTITIONS = 16 };
+
 #define TN_POSITION_SPACE "consumer"
 enum { TN_POSITION_NAME = 300 };
 
