@@ -356,10 +356,8 @@ static void tell_dead(struct doctor *d, const struct consumer *c)
     char text[400], advice[400];
     snprintf(text, sizeof text, "%.*s: %lld %s given up", TN_FMT(c->name), (long long)c->dead,
              c->dead == 1 ? "delivery was" : "deliveries were");
-    snprintf(advice, sizeof advice,
-             "tenon quarantine --operation %.*s --group tells why; tenon quarantine retry "
-             "--operation %.*s sends them again",
-             TN_FMT(c->operation), TN_FMT(c->operation));
+    snprintf(advice, sizeof advice, "tenon quarantine --operation %.*s --group tells why",
+             TN_FMT(c->operation));
     say(d, WARNING, "consumers", text, advice);
 }
 
@@ -392,6 +390,8 @@ static void look_at_consumers(struct doctor *d)
             const struct consumer c = read_consumer(it.value, &arena);
             tell_consumer(d, &c);
         }
+    } else if (d->served) {
+        say(d, WARNING, "consumers", err.text, "look into the log of the server");
     }
     tn_arena_clear(&arena);
     tn_client_close(client);
