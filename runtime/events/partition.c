@@ -211,8 +211,8 @@ void partition_store(struct partition *p, bool idle)
     /* The position names the jobs that were added, so it is the last operation. */
     write_position(p, idle, &value);
     ok = ok && tn_buf_ok(&value, "the position of a consumer", &err) &&
-         tn_commit_kv_set(c, TN_TEAM_SYSTEM, TN_POSITION_SPACE, tn_str(key), tn_buf_str(&value), p->version, 0,
-                          &err);
+         tn_commit_kv_set(c, TN_TEAM_SYSTEM, TN_POSITION_SPACE, tn_str(key), tn_buf_str(&value),
+                          p->version, 0, &err);
     tn_buf_clear(&value);
     if (ok) {
         p->storing = true;
