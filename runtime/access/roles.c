@@ -16,11 +16,12 @@ const struct tn_role tn_roles[] = {
     {"admin",         "Everything",                                             "*:*"},
     {"plant_manager", "Records, integrations, syncs, scripts to read; no keys",
                       WRITE " integration:manage integration:test quarantine:payload "
-                      "quarantine:manage script:read system:read"},
+                      "quarantine:manage script:read consumer:read system:read"},
     {"operator",      "Read, create and change records; see integrations",
                       READ " *:create *:update"},
     {"viewer",        "Read records, integrations and logs",                    READ},
-    {"monitor",       "Metrics, status and health",        "system:read integration:read"},
+    {"monitor",       "Metrics, status and health",
+                      "system:read integration:read consumer:read"},
     {"read_write",    "For keys: read and write records, start syncs",          WRITE},
     {"read_only",     "For keys: read records, integrations and logs",          READ},
     {NULL, NULL, NULL},
@@ -33,6 +34,7 @@ const struct tn_permission tn_permissions[] = {
     {"key",         {"read", "manage"}},
     {"role",        {"read", "manage"}},
     {"audit",       {"read"}},
+    {"consumer",    {"read"}}, /* of the event log, of all teams */
     {"system",      {"read", "backup"}}, /* metrics and status; a copy of all data */
     {NULL, {NULL}},
 };

@@ -2,6 +2,7 @@
 /* routes.c - what the network can call.  Resources (scripts/resources) add the routes at the foot
  * for each path of theirs, surfaces (scripts/surfaces) what they declare. */
 #include "api/backup.h"
+#include "api/consumers.h"
 #include "api/entity_routes.h"
 #include "api/integrations.h"
 #include "api/handler.h"
@@ -48,6 +49,7 @@ const struct tn_route api_routes[] = {
     KEY(GET,     V1 "/runs",                             api_journal_runs, integration, read),
     KEY(GET,     V1 "/inbound",                          api_journal_inbound, integration, read),
     KEY(GET,     V1 "/audit",                            api_journal_audit, audit, read),
+    KEY(GET,     V1 "/consumers",                        api_consumers_list, consumer, read),
 
     KEY(GET,     V1 "/quarantine",                       api_quarantine_list, quarantine, read),
     KEY(GET,     V1 "/quarantine/groups",                api_quarantine_groups, quarantine, read),

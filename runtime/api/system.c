@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "api/consumers.h"
 #include "api/quarantine_counts.h"
 #include "base/alloc.h"
 #include "base/limits.h"
@@ -67,6 +68,7 @@ struct asking {
     struct tn_api *api;
     struct tn_http_exchange *x;
     struct api_quarantine_counts waiting; /* in quarantine */
+    struct api_consumers consumers;       /* of none when the store does not answer */
 };
 
 static struct asking *asking_new(struct tn_api *api, struct tn_http_exchange *x)
@@ -270,6 +272,7 @@ static void metrics_known(void *arg, const struct tn_store_stats *stats, const s
     write_isolates(&out, a->api);
     write_quarantined(&out, shared);
     write_waiting(&out, &a->waiting);
+    if (a->consumers.count) api_consumers_metrics(&a->consumers, &out);
     write_damages(&out, shared);
     if (!err) write_store(&out, stats);
     tn_http_reply(a->x, 200, "text/plain; version=0.0.4; charset=utf-8", tn_buf_str(&out));
@@ -277,11 +280,18 @@ static void metrics_known(void *arg, const struct tn_store_stats *stats, const s
     tn_free(a);
 }
 
+static void metrics_looked(void *arg, const struct api_consumers *c, const struct tn_err *err)
+{
+    struct asking *a = arg;
+    if (!err) a->consumers = *c;
+    tn_store_stats(a->api->p.store, metrics_known, a);
+}
+
 static void metrics_counted(void *arg, const struct api_quarantine_counts *counts)
 {
     struct asking *a = arg;
     a->waiting = *counts;
-    tn_store_stats(a->api->p.store, metrics_known, a);
+    api_consumers_look(a->api, metrics_looked, a);
 }
 
 void api_system_metrics(void *arg, struct tn_http_exchange *x)

@@ -12,6 +12,7 @@
 #include "access/secrets.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/time.h"
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -19,7 +20,7 @@
 #include "net/http_server.h"
 #include "store/read.h"
 
-enum { PATH_BYTES = 4096, WAL_LARGE_MIB = 256, FREE_LOW_MIB = 1024 };
+enum { PATH_BYTES = 4096, WAL_LARGE_MIB = 256, FREE_LOW_MIB = 1024, WAITS_LONG_S = 60 };
 
 struct doctor {
     const char *data, *key_file;
@@ -269,6 +270,12 @@ static bool was_told(struct tn_jval groups, size_t at)
     return false;
 }
 
+/* Rows of no integration are events that a consumer gave up. */
+static bool of_integration(struct tn_jval group)
+{
+    return !tn_str_is(tn_jraw(tn_jget_z(tn_jget_z(group, "integration"), "id")), "\"\"");
+}
+
 /* The server knows; without one nothing is said. */
 static void look_at_quarantine(struct doctor *d)
 {
@@ -279,12 +286,114 @@ static void look_at_quarantine(struct doctor *d)
     if (client && tn_client_call(client, "GET", "/api/v1/quarantine/groups", (struct tn_str){0},
                                  &reply, &err)) {
         struct tn_jval groups = tn_jget_z(tn_client_json(client), "groups");
-        size_t n = tn_jcount(groups);
+        size_t i = 0, told = 0;
         tn_jbool(tn_jget_z(tn_client_json(client), "capped"), &capped);
-        for (size_t i = 0; i < n; i++)
-            if (!was_told(groups, i)) tell_quarantine(d, groups, i, capped ? "at least " : "");
-        if (!n) say(d, FINE, "quarantine", "no record waits there", "");
+        for (struct tn_jiter it = tn_jiter(groups); tn_jnext(&it); i++) {
+            if (!of_integration(it.value) || was_told(groups, i)) continue;
+            tell_quarantine(d, groups, i, capped ? "at least " : "");
+            told++;
+        }
+        if (!told) say(d, FINE, "quarantine", "no record waits there", "");
     }
+    tn_client_close(client);
+}
+
+/* A row of GET /api/v1/consumers. */
+struct consumer {
+    struct tn_str name, operation, oldest_at, retries_at;
+    int64_t lag, waits_s, retries, dead, held, partitions;
+};
+
+static struct consumer read_consumer(struct tn_jval row, struct tn_arena *arena)
+{
+    struct consumer c = {.partitions = (int64_t)tn_jcount(tn_jget_z(row, "partitions"))};
+    int64_t since_ms;
+    tn_jtext(tn_jget_z(row, "name"), arena, &c.name);
+    tn_jtext(tn_jget_z(row, "operation"), arena, &c.operation);
+    tn_jtext(tn_jget_z(row, "oldestWaitingAt"), arena, &c.oldest_at);
+    tn_jtext(tn_jget_z(row, "retriesOldestAt"), arena, &c.retries_at);
+    tn_jint(tn_jget_z(row, "lag"), &c.lag);
+    tn_jint(tn_jget_z(row, "retries"), &c.retries);
+    tn_jint(tn_jget_z(row, "deadLetters"), &c.dead);
+    tn_jint(tn_jget_z(row, "held"), &c.held);
+    if (c.oldest_at.n && tn_time_parse(c.oldest_at, &since_ms))
+        c.waits_s = (tn_now_ms() - since_ms) / 1000;
+    return c;
+}
+
+static void tell_late(struct doctor *d, const struct consumer *c)
+{
+    char text[400];
+    snprintf(text, sizeof text, "%.*s: %lld %s in the log, since %.*s", TN_FMT(c->name),
+             (long long)c->lag, c->lag == 1 ? "event waits" : "events wait", TN_FMT(c->oldest_at));
+    say(d, WARNING, "consumers", text,
+        "the log of the server says what takes long or fails; look whether a unit is in quarantine "
+        "(GET /api/v1/status)");
+}
+
+static void tell_not_held(struct doctor *d, const struct consumer *c)
+{
+    char text[400];
+    snprintf(text, sizeof text, "%.*s: no worker reads %lld of the %lld partitions",
+             TN_FMT(c->name), (long long)(c->partitions - c->held), (long long)c->partitions);
+    say(d, WARNING, "consumers", text,
+        "workers take them within seconds of a start or a crash: look again, then into the log of "
+        "the server");
+}
+
+static void tell_retries(struct doctor *d, const struct consumer *c)
+{
+    char text[400];
+    snprintf(text, sizeof text, "%.*s: %lld %s for another try, since %.*s", TN_FMT(c->name),
+             (long long)c->retries, c->retries == 1 ? "delivery waits" : "deliveries wait",
+             TN_FMT(c->retries_at));
+    say(d, WARNING, "consumers", text,
+        "the log of the server says why each failed; mend the cause before they are given up");
+}
+
+static void tell_dead(struct doctor *d, const struct consumer *c)
+{
+    char text[400], advice[400];
+    snprintf(text, sizeof text, "%.*s: %lld %s given up", TN_FMT(c->name), (long long)c->dead,
+             c->dead == 1 ? "delivery was" : "deliveries were");
+    snprintf(advice, sizeof advice, "tenon quarantine --operation %.*s --group tells why",
+             TN_FMT(c->operation));
+    say(d, WARNING, "consumers", text, advice);
+}
+
+static void tell_consumer(struct doctor *d, const struct consumer *c)
+{
+    char text[400];
+    int warnings = d->warnings;
+    if (c->held < c->partitions) tell_not_held(d, c);
+    if (c->waits_s > WAITS_LONG_S) tell_late(d, c);
+    if (c->retries) tell_retries(d, c);
+    if (c->dead) tell_dead(d, c);
+    if (d->warnings > warnings) return;
+    snprintf(text, sizeof text, "%.*s: no event waits for long, none is tried again or given up",
+             TN_FMT(c->name));
+    say(d, FINE, "consumers", text, "");
+}
+
+/* Of the whole server, whichever worker answers.  Without one nothing is said. */
+static void look_at_consumers(struct doctor *d)
+{
+    struct tn_arena arena;
+    struct tn_err err;
+    struct tn_str reply;
+    struct tn_client *client = d->served ? tn_client_open(d->data, &err) : NULL;
+    tn_arena_init(&arena);
+    if (client &&
+        tn_client_call(client, "GET", "/api/v1/consumers", (struct tn_str){0}, &reply, &err)) {
+        struct tn_jval consumers = tn_jget_z(tn_client_json(client), "consumers");
+        for (struct tn_jiter it = tn_jiter(consumers); tn_jnext(&it);) {
+            const struct consumer c = read_consumer(it.value, &arena);
+            tell_consumer(d, &c);
+        }
+    } else if (d->served) {
+        say(d, WARNING, "consumers", err.text, "look into the log of the server");
+    }
+    tn_arena_clear(&arena);
     tn_client_close(client);
 }
 
@@ -333,6 +442,7 @@ static void look(struct doctor *d)
     look_at_key(d, look_at_database(d));
     look_at_admin_key(d);
     look_at_scripts(d);
+    look_at_consumers(d);
     look_at_quarantine(d);
 }
 

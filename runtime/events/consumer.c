@@ -17,8 +17,7 @@ enum {
     SOON_MS = 500,     /* between two looks at a sink that is not ready */
     SAVE_MS = 5000,    /* a position that only passed by events is stored this late */
     BALANCE_MS = 1000, /* between two looks at who has which partitions */
-    BATCH = 200,       /* events of a read */
-    NAME = 80
+    BATCH = 200        /* events of a read */
 };
 
 struct tn_consumer {
@@ -29,7 +28,7 @@ struct tn_consumer {
     struct tn_work *leases, *tickets;
     struct tn_timer *turn, *save, *balance;
     struct tn_call *putting, *log_call, *calm_call;
-    char lease_queue[NAME];
+    char lease_queue[TN_POSITION_NAME];
     bool had_any;
     int64_t since;    /* the newest event when this process got to know targets */
     int64_t head;     /* the newest event that this process knows of */
@@ -498,7 +497,7 @@ static const struct partition_ops partition_ops = {.turn = turn_soon, .lost = lo
 static void open_works(struct tn_consumer *c)
 {
     struct tn_work_options w = {.loop = c->o.loop, .store = c->o.store, .log = c->o.log, .self = c};
-    snprintf(c->lease_queue, sizeof c->lease_queue, "%s.partitions", c->o.sink->name);
+    tn_position_leases(c->o.sink, c->lease_queue);
     c->lease_ops = (struct tn_work_ops){c->lease_queue, begin_lease, drop_lease};
     c->ticket_ops = (struct tn_work_ops){c->o.sink->name, start_ticket, drop_ticket};
     w.ops = &c->lease_ops;

@@ -16,6 +16,7 @@
 #ifndef TN_EVENTS_CONSUMER_H
 #define TN_EVENTS_CONSUMER_H
 
+#include "events/position.h"
 #include "events/sink.h"
 
 struct tn_consumer;

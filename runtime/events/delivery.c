@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "crypto/digest.h"
 #include "events/event.h"
+#include "events/position.h"
 #include "loop/loop.h"
 #include "store/commit.h"
 

@@ -8,16 +8,10 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "events/position.h"
 #include "store/commit.h"
 
 enum { NAME = 300, AGAIN_MS = 500 };
-
-static const char space[] = "consumer";
-
-static void key_of(const struct partition *p, char out[NAME])
-{
-    snprintf(out, NAME, "%s/%u", p->env->sink->name, p->number);
-}
 
 static void warn(const struct partition *p, const char *what, const struct tn_err *err)
 {
@@ -210,16 +204,16 @@ void partition_store(struct partition *p, bool idle)
     struct tn_commit *c = tn_commit_new(p->env->store);
     struct tn_buf value;
     struct tn_err err;
-    char key[NAME];
-    key_of(p, key);
+    char key[TN_POSITION_NAME];
+    tn_position_key(p->env->sink, p->number, key);
     tn_buf_init(&value, 256 * TN_KIB);
     p->idle = idle;
     bool ok = add_ends(p, c, &err);
     /* The position names the jobs that were added, so it is the last operation. */
     write_position(p, idle, &value);
     ok = ok && tn_buf_ok(&value, "the position of a consumer", &err) &&
-         tn_commit_kv_set(c, TN_TEAM_SYSTEM, space, tn_str(key), tn_buf_str(&value), p->version, 0,
-                          &err);
+         tn_commit_kv_set(c, TN_TEAM_SYSTEM, TN_POSITION_SPACE, tn_str(key), tn_buf_str(&value),
+                          p->version, 0, &err);
     tn_buf_clear(&value);
     if (ok) {
         p->storing = true;
@@ -248,10 +242,11 @@ static void take_position(struct partition *p, const struct tn_kv *kv, struct tn
     struct tn_arena arena;
     struct tn_str name;
     struct tn_jval root = tn_json_root(json);
+    struct tn_position position = tn_position_of(root);
     tn_arena_init(&arena);
     p->version = kv->version;
-    tn_jbool(tn_jget_z(root, "idle"), &p->idle);
-    if (!p->idle) tn_jint(tn_jget_z(root, "seq"), &p->scanned);
+    p->idle = position.idle;
+    if (!p->idle) p->scanned = position.seq;
     for (struct tn_jiter it = tn_jiter(tn_jget_z(root, "done")); !p->idle && tn_jnext(&it);)
         if (tn_jtext(it.value, &arena, &name)) tn_map_put(&p->finished, name, &there);
     tn_arena_clear(&arena);
@@ -279,12 +274,12 @@ static void found_position(void *arg, struct tn_found *found, const struct tn_er
 void partition_begin(struct partition *p, struct tn_ticket *lease, int64_t since)
 {
     struct tn_read *read = tn_read_new(TN_TEAM_SYSTEM);
-    char key[NAME];
-    key_of(p, key);
+    char key[TN_POSITION_NAME];
+    tn_position_key(p->env->sink, p->number, key);
     p->lease = lease;
     p->idle = true;
     p->scanned = since;
     p->version = TN_NEW_ONLY;
-    tn_read_kv(read, space, tn_str(key));
+    tn_read_kv(read, TN_POSITION_SPACE, tn_str(key));
     p->call = tn_store_read(p->env->store, read, NULL, found_position, p);
 }

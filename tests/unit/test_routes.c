@@ -37,6 +37,7 @@ static const struct answer {
     {"role:read", " admin "},
     {"role:manage", " admin "},
     {"audit:read", " admin "},
+    {"consumer:read", " admin plant_manager monitor "},
     {"system:read", " admin plant_manager monitor "},
     {"system:backup", " admin "},
 };
