@@ -10,6 +10,7 @@
 #include "crypto/digest.h"
 #include "events/event.h"
 #include "events/position.h"
+#include "events/position.h"
 #include "loop/loop.h"
 #include "store/commit.h"
 

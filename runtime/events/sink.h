@@ -8,9 +8,6 @@
 #include "base/backoff.h"
 #include "store/store.h"
 
-/* Into so many parts the work of each consumer is cut, whatever the number of workers is. */
-enum { TN_PARTITIONS = 16 };
-
 /* One event for one target of the sink (a rule, a subscription). */
 struct tn_delivery {
     const struct tn_event *event; /* it and its texts live until the delivery has ended */
