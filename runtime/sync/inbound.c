@@ -12,15 +12,16 @@
 #include "store/commit.h"
 #include "store/read.h"
 #include "store/work.h"
+#include "sync/retry.h"
 #include "sync/runner.h"
 
-static const char table[] = "inbound", same_space[] = "inbound";
+static const char table[] = "inbound", same_space[] = "inbound", trigger[] = "WEBHOOK";
 enum {
     AT_ONCE = 256, /* most of them wait for a run and do nothing */
     BUSY_MS = 500, /* before another look at an operation that is running; then ever longer */
     BUSY_MOST_MS = 30000,
     OVERLAP_MS = 600000, /* a run reads so much before the last good one: clocks differ */
-    RUNS_READ = 20
+    RUNS_READ = 50
 };
 
 struct tn_inbound {
@@ -41,6 +42,7 @@ struct event {
     struct tn_id id;
     char integration[TN_ID_LEN + 1], operation[64], since[64], same[600], run[TN_ID_LEN + 1];
     int64_t received_ms, failed, busy;
+    struct tn_backoff retry;
     struct tn_buf filters; /* JSON object; empty: none */
 };
 
@@ -67,6 +69,7 @@ static void write_row(struct tn_buf *out, const struct tn_inbound_event *e)
 struct ticket {
     const char *integration, *operation, *since; /* since "": none */
     struct tn_str filters, same;                 /* absent or empty: none */
+    const struct tn_backoff *retry;
     int64_t received_ms, failed, busy;
 };
 
@@ -83,6 +86,10 @@ static void write_ticket(struct tn_buf *out, const struct ticket *t)
     if (t->since[0]) tn_jw_kz(&w, "since", t->since);
     if (t->same.n) tn_jw_kstr(&w, "same", t->same);
     if (t->filters.n) tn_jw_kraw(&w, "filters", t->filters);
+    tn_jw_key(&w, TN_STR("retry"));
+    tn_jw_array(&w);
+    for (size_t i = 0; i < t->retry->count; i++) tn_jw_int(&w, t->retry->pause_ms[i]);
+    tn_jw_end(&w);
     tn_jw_end(&w);
 }
 
@@ -99,6 +106,7 @@ static bool put_ticket(struct tn_commit *commit, const struct tn_inbound_event *
                                             .since = e->since ? e->since : "",
                                             .filters = e->filters,
                                             .same = e->same,
+                                            .retry = e->retry ? e->retry : &tn_backoff_hours,
                                             .received_ms = tn_now_ms()});
     const struct tn_queue_put q = {.team = e->team,
                                    .queue = TN_INBOUND_QUEUE,
@@ -159,6 +167,7 @@ static struct ticket ticket_of(const struct event *e)
                            .since = e->since,
                            .filters = tn_buf_str(&e->filters),
                            .same = tn_str(e->same),
+                           .retry = &e->retry,
                            .received_ms = e->received_ms,
                            .failed = e->failed,
                            .busy = e->busy};
@@ -276,7 +285,7 @@ static void give_up(struct event *e, const struct tn_err *why)
 
 static void fail(struct event *e, const struct tn_err *why)
 {
-    int64_t pause = tn_backoff_pause(&tn_backoff_hours, (int)++e->failed);
+    int64_t pause = tn_backoff_pause(&e->retry, (int)++e->failed);
     if (pause < 0) {
         give_up(e, why);
         return;
@@ -384,7 +393,7 @@ static void start_run(struct event *e, int64_t good_ms)
                                   .integration = e->integration,
                                   .operation = e->operation,
                                   .filters = tn_buf_str(&filters),
-                                  .trigger = "WEBHOOK"};
+                                  .trigger = trigger};
     e->starting = TN_NEW(struct starting);
     e->starting->of = e;
     tn_runner_start(e->in->runner, &q, started, e->starting);
@@ -393,14 +402,16 @@ static void start_run(struct event *e, int64_t good_ms)
 
 /* ---- which run was the last good one ---- */
 
-/* Did the run read all that may have changed?  Its only filter may be the `since` one. */
-static bool is_whole(struct tn_json *json, const struct event *e, struct tn_str filters)
+/* Did the run read all that may have changed?  Its only filter may be the `since` one, with a time
+ * that was computed here: callers give any. */
+static bool is_whole(struct tn_json *json, const struct event *e, const struct tn_run_view *v)
 {
     struct tn_err none;
-    if (!filters.n) return true;
-    if (!tn_json_parse(json, filters, &none)) return false;
+    bool ours = strcmp(v->trigger, trigger) == 0;
+    if (!v->filters.n) return true;
+    if (!tn_json_parse(json, v->filters, &none)) return false;
     for (struct tn_jiter it = tn_jiter(tn_json_root(json)); tn_jnext(&it);)
-        if (!tn_str_is(it.key, e->since)) return false;
+        if (!ours || !tn_str_is(it.key, e->since)) return false;
     return true;
 }
 
@@ -411,7 +422,7 @@ static int64_t good_start(struct tn_json *json, const struct event *e, const str
     tn_run_view_init(&v);
     bool good = tn_run_view_decode(row->body, &v, &none) &&
                 (v.status == TN_RUN_success || v.status == TN_RUN_partial) &&
-                strcmp(v.trigger, "RETRY") != 0 && is_whole(json, e, v.filters);
+                strcmp(v.trigger, TN_RETRY_TRIGGER) != 0 && is_whole(json, e, &v);
     int64_t at = good ? v.started_at : 0;
     tn_run_view_clear(&v);
     return at;
@@ -440,11 +451,13 @@ static void look_for_runs(struct event *e)
 {
     struct tn_read *read = tn_read_new(e->t->team);
     struct tn_str values[] = {tn_str(e->integration), tn_str(e->operation)};
+    struct tn_str good[] = {TN_STR("SUCCESS"), TN_STR("PARTIAL")};
     const struct tn_filter filters[] = {{"integration", TN_FILTER_eq, &values[0], 1},
-                                        {"operation", TN_FILTER_eq, &values[1], 1}};
+                                        {"operation", TN_FILTER_eq, &values[1], 1},
+                                        {"status", TN_FILTER_in, good, 2}};
     tn_read_query(read, &(struct tn_query){.table = "run",
                                            .filters = filters,
-                                           .filter_count = 2,
+                                           .filter_count = 3,
                                            .sort = {{"started_at", true}},
                                            .sort_count = 1,
                                            .limit = RUNS_READ});
@@ -460,6 +473,17 @@ static void take_text(struct tn_jval object, const char *key, struct tn_arena *a
     if (tn_jtext(tn_jget_z(object, key), arena, &text)) snprintf(out, size, "%.*s", TN_FMT(text));
 }
 
+static void read_retry(struct tn_jval list, struct tn_backoff *out)
+{
+    if (!tn_jis(list, TN_JSON_array)) {
+        *out = tn_backoff_hours;
+        return;
+    }
+    for (struct tn_jiter it = tn_jiter(list); tn_jnext(&it) && out->count < TN_BACKOFF_MAX;)
+        out->count += tn_jint(it.value, &out->pause_ms[out->count]);
+}
+
+/* A ticket of version 0.1.0 has only the integration and the operation. */
 static bool read_ticket(struct event *e, struct tn_err *err)
 {
     struct tn_arena arena;
@@ -470,9 +494,10 @@ static bool read_ticket(struct event *e, struct tn_err *err)
     take_text(root, "operation", &arena, e->operation, sizeof e->operation);
     take_text(root, "since", &arena, e->since, sizeof e->since);
     take_text(root, "same", &arena, e->same, sizeof e->same);
-    (void)tn_jint(tn_jget_z(root, "received"), &e->received_ms);
+    if (!tn_jint(tn_jget_z(root, "received"), &e->received_ms)) e->received_ms = tn_now_ms();
     (void)tn_jint(tn_jget_z(root, "failed"), &e->failed);
     (void)tn_jint(tn_jget_z(root, "busy"), &e->busy);
+    read_retry(tn_jget_z(root, "retry"), &e->retry);
     if (tn_jis(filters, TN_JSON_object)) tn_buf_addstr(&e->filters, tn_jraw(filters));
     tn_arena_clear(&arena);
     return (tn_id_parse(e->t->key, &e->id) && e->integration[0] && e->operation[0]) ||
