@@ -210,6 +210,21 @@ static const struct tn_operation *read_operations(struct reading *r, int table)
 
 /* ---- webhooks ---- */
 
+static void check_paths(struct reading *r, int table, const struct tn_hook_run *run)
+{
+    lua_State *L = r->L;
+    for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            tn_decl_fault(r, run->line, "the webhook's event '%s': 'filters' has names as keys",
+                          run->event);
+        if (lua_type(L, -1) != LUA_TSTRING)
+            tn_decl_fault(r, run->line,
+                          "the webhook's event '%s': the filter '%s' needs a path in the payload, "
+                          "such as \"data.number\"",
+                          run->event, lua_tostring(L, -2));
+    }
+}
+
 static void read_hook_run(struct reading *r, int value, struct tn_hook_run *run)
 {
     lua_State *L = r->L;
@@ -226,6 +241,7 @@ static void read_hook_run(struct reading *r, int value, struct tn_hook_run *run)
     run->operation = tn_decl_opt_text(r, value, "operation");
     run->since = tn_decl_opt_text(r, value, "since");
     if (tn_decl_push(r, value, "filters")) {
+        check_paths(r, lua_gettop(L), run);
         run->filters = text_pairs(r, lua_gettop(L));
         lua_pop(L, 1);
     }

@@ -42,7 +42,9 @@ struct event {
     struct tn_id id;
     char integration[TN_ID_LEN + 1], operation[64], since[64], same[600], run[TN_ID_LEN + 1];
     int64_t received_ms, failed, busy;
+    bool rowless; /* retention has removed its row: it was sent again later */
     struct tn_backoff retry;
+    struct tn_err why;     /* it is given up */
     struct tn_buf filters; /* JSON object; empty: none */
 };
 
@@ -179,6 +181,7 @@ static bool patch_row(const struct event *e, struct tn_commit *c, const char *st
 {
     struct tn_buf patch;
     struct tn_jw w;
+    if (e->rowless) return true;
     tn_buf_init(&patch, 4 * TN_KIB);
     tn_jw_init(&w, &patch);
     tn_jw_object(&w);
@@ -226,7 +229,20 @@ static void done(struct event *e)
     event_free(e);
 }
 
-static void write_dead(const struct event *e, const struct tn_err *why, struct tn_buf *out)
+/* Copies members that quarantine shows from the event's row.  payload is sealed for `delivery`. */
+static void copy_shown(struct tn_json *json, const struct tn_row *row, struct tn_jw *w)
+{
+    static const char *const shown[] = {"type", "delivery", "payload"};
+    struct tn_err none;
+    if (!row || !tn_json_parse(json, row->body, &none)) return;
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        struct tn_jval v = tn_jget_z(tn_json_root(json), shown[i]);
+        if (!tn_jis(v, TN_JSON_absent)) tn_jw_kraw(w, shown[i], tn_jraw(v));
+    }
+    tn_jw_kbool(w, "sealed", true);
+}
+
+static void write_dead(const struct event *e, const struct tn_row *shown, struct tn_buf *out)
 {
     struct tn_buf ticket;
     struct tn_jw w;
@@ -242,24 +258,29 @@ static void write_dead(const struct event *e, const struct tn_err *why, struct t
     tn_jw_kz(&w, "entity", e->operation);
     tn_jw_kstr(&w, "external_id", e->t->key);
     tn_jw_kz(&w, "status", "open");
-    tn_jw_kz(&w, "reason", why->text);
-    tn_jw_kz(&w, "kind", tn_kind_name(why->kind));
+    tn_jw_kz(&w, "reason", e->why.text);
+    tn_jw_kz(&w, "kind", tn_kind_name(e->why.kind));
     tn_jw_kint(&w, "tries", e->failed);
     if (e->run[0]) tn_jw_kz(&w, "run", e->run);
     tn_jw_kraw(&w, "ticket", tn_buf_str(&ticket));
+    copy_shown(e->in->json, shown, &w);
     tn_jw_end(&w);
     tn_buf_clear(&ticket);
 }
 
 /* What failed is no repetition when it is sent again. */
-static bool add_dead(const struct event *e, struct tn_commit *c, const struct tn_err *why,
+static bool add_dead(const struct event *e, struct tn_commit *c, const struct tn_row *shown,
                      struct tn_err *err)
 {
     struct tn_buf row;
     tn_buf_init(&row, TN_LIMIT_RECORD);
-    write_dead(e, why, &row);
+    write_dead(e, shown, &row);
+    if (row.failed) { /* its payload leaves no room: table "inbound" has it */
+        tn_buf_reset(&row);
+        write_dead(e, NULL, &row);
+    }
     bool ok =
-        patch_row(e, c, TN_INBOUND_failed, why->text, err) &&
+        patch_row(e, c, TN_INBOUND_failed, e->why.text, err) &&
         tn_buf_ok(&row, "a row of the quarantine", err) &&
         tn_commit_put(c, e->t->team, "quarantine", NULL, tn_buf_str(&row), TN_NEW_ONLY, err) &&
         (!e->same[0] ||
@@ -268,17 +289,26 @@ static bool add_dead(const struct event *e, struct tn_commit *c, const struct tn
     return ok;
 }
 
-static void give_up(struct event *e, const struct tn_err *why)
+static void give_up(void *arg, struct tn_found *found, const struct tn_err *failed)
 {
-    struct tn_commit *c = tn_commit_new(e->in->store);
+    struct event *e = arg;
     struct tn_err err;
-    if (!add_dead(e, c, why, &err)) {
+    e->call = NULL;
+    if (failed) {
+        e->failed--;
+        put_off(e, BUSY_MS, NULL);
+        return;
+    }
+    struct tn_commit *c = tn_commit_new(e->in->store);
+    const struct tn_row *row = tn_found_row(found, 0, 0);
+    e->rowless = !row;
+    if (!add_dead(e, c, row, &err)) {
         stumble(e, c, &err);
         return;
     }
     tn_log(e->in->log, TN_LOG_error, "webhook",
            "event %s is given up after %lld tries of %s of integration %s: %s", e->t->key.p,
-           (long long)e->failed, e->operation, e->integration, why->text);
+           (long long)e->failed, e->operation, e->integration, e->why.text);
     tn_ticket_done(e->t, c);
     event_free(e);
 }
@@ -287,7 +317,10 @@ static void fail(struct event *e, const struct tn_err *why)
 {
     int64_t pause = tn_backoff_pause(&e->retry, (int)++e->failed);
     if (pause < 0) {
-        give_up(e, why);
+        struct tn_read *read = tn_read_new(e->t->team);
+        tn_read_get(read, table, &e->id);
+        e->why = *why;
+        e->call = tn_store_read(e->in->store, read, NULL, give_up, e);
         return;
     }
     struct tn_commit *c = tn_commit_new(e->in->store);
@@ -439,6 +472,7 @@ static void runs_found(void *arg, struct tn_found *found, const struct tn_err *e
         put_off(e, BUSY_MS, NULL);
         return;
     }
+    e->rowless = !tn_found_row(found, 1, 0);
     for (size_t i = 0; !good_ms && (row = tn_found_row(found, 0, i)); i++)
         good_ms = good_start(e->in->json, e, row);
     if (!e->filters.n && good_ms >= e->received_ms)
@@ -461,6 +495,7 @@ static void look_for_runs(struct event *e)
                                            .sort = {{"started_at", true}},
                                            .sort_count = 1,
                                            .limit = RUNS_READ});
+    tn_read_get(read, table, &e->id);
     e->call = tn_store_read(e->in->store, read, NULL, runs_found, e);
 }
 

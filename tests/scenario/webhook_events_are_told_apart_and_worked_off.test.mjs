@@ -157,11 +157,12 @@ story("an event that fails for good is in quarantine, and its repetition counts"
   assert.equal(failed.failed, 3);
   assert.match(failed.reason, /the run failed: .*400/);
   assert.equal(parts.reads.length, 3);
-  const { quarantine } = await tenon.rest.get("/quarantine");
+  const { records } = await tenon.rest.get("/quarantine");
   assert.deepEqual(
-    quarantine.map((q) => [q.operation, q.entity, q.externalId, q.status, q.reason, q.integration.name]),
+    records.map((q) => [q.operation, q.entity, q.externalId, q.status, q.reason, q.integration.name]),
     [["webhook", "sync_parts", failed.id, "open", failed.reason, "parts"]],
   );
+  assert.deepEqual(await tenon.rest.get(`/quarantine/${records[0].id}/payload`), event);
   parts.open();
   assert.equal(await deliver(tenon, "parts", event), "202 accepted", "what failed is no duplicate");
   await withStatus(tenon, "DONE");
