@@ -658,9 +658,11 @@ static bool payload_row(struct api_scan *scan, const struct tn_row *row, struct 
     bool sealed = false;
     (void)row;
     tn_jbool(tn_jget_z(body, "sealed"), &sealed);
+    /* Events from outside keep the seal of table "inbound". */
+    struct tn_str delivery = text_of(body, "delivery", &scan->of.memory);
+    struct tn_str sealed_for = delivery.n ? delivery : TN_STR("quarantine");
     if (!sealed) tn_buf_addstr(&s->payload, stored);
-    if (sealed &&
-        !tn_unseal(&scan->api->p.secrets->payload, stored, TN_STR("quarantine"), &s->payload, err))
+    if (sealed && !tn_unseal(&scan->api->p.secrets->payload, stored, sealed_for, &s->payload, err))
         return false;
     struct tn_err ignored;
     s->is_json = tn_json_parse(scan->json, tn_buf_str(&s->payload), &ignored);

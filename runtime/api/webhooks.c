@@ -83,9 +83,10 @@ static const struct tn_hook_run *run_for(const struct tn_webhook *hook, struct t
     return NULL;
 }
 
-/* The filters of the run, with what the event names.  An event that lacks one of them names
- * nothing: the run then reads since the last good one. */
-static void write_filters(const struct tn_hook_run *run, struct tn_jval event, struct tn_buf *out)
+/* Writes the filters of the run, with what the event names.  Returns the first path that the event
+ * lacks, or NULL.  Such an event names nothing: the run then reads since the last good one. */
+static const char *write_filters(const struct tn_hook_run *run, struct tn_jval event,
+                                 struct tn_buf *out)
 {
     struct tn_jw w;
     tn_jw_init(&w, out);
@@ -94,30 +95,26 @@ static void write_filters(const struct tn_hook_run *run, struct tn_jval event, s
         struct tn_jval v = tn_event_at(event, p->value);
         if (tn_jis(v, TN_JSON_absent) || tn_jis(v, TN_JSON_null)) {
             tn_buf_reset(out);
-            return;
+            return p->value;
         }
         tn_jw_kraw(&w, p->key, tn_jraw(v));
     }
     tn_jw_end(&w);
+    return NULL;
 }
 
-/* What the delivery has in common with those of the same event.  False: it lacks what the adapter
- * declares. */
-static bool read_same(const struct tn_webhook *hook, struct tn_http_exchange *x,
-                      struct tn_jval event, struct tn_arena *arena, struct tn_str *out,
-                      struct tn_err *err)
+/* The text that the delivery has in common with those of the same event; empty: there is none. */
+static struct tn_str read_same(const struct tn_webhook *hook, struct tn_http_exchange *x,
+                               struct tn_jval event, struct tn_arena *arena)
 {
-    *out = (struct tn_str){0};
-    if (hook->same == TN_SAME_body) *out = tn_http_body(x);
-    if (hook->same == TN_SAME_header) *out = tn_http_get(x, hook->same_name);
-    if (hook->same == TN_SAME_path) (void)tn_jtext(tn_event_at(event, hook->same_name), arena, out);
-    if (hook->same == TN_SAME_path && !out->n &&
-        tn_jis(tn_event_at(event, hook->same_name), TN_JSON_number))
-        *out = tn_jraw(tn_event_at(event, hook->same_name));
-    if (hook->same == TN_SAME_never || out->n) return true;
-    tn_fail(err, TN_E_invalid, "the %s '%s' is missing, by which deliveries of one event are known",
-            hook->same == TN_SAME_header ? "header" : "member", hook->same_name);
-    return tn_fail_field(err, "%s", hook->same_name);
+    struct tn_str text = TN_STR("");
+    if (hook->same == TN_SAME_body) return tn_http_body(x);
+    if (hook->same == TN_SAME_header) return tn_http_get(x, hook->same_name);
+    if (hook->same != TN_SAME_path) return text;
+    struct tn_jval at = tn_event_at(event, hook->same_name);
+    if (tn_jis(at, TN_JSON_number)) return tn_jraw(at);
+    (void)tn_jtext(at, arena, &text);
+    return text;
 }
 
 struct receiving {
@@ -174,34 +171,44 @@ static void parts_clear(struct parts *p)
     tn_arena_clear(&p->arena);
 }
 
-/* An id of a sender has any bytes, so its digest is the key. */
-static bool identify(struct tn_http_exchange *x, const struct tn_integration *i,
+/* An id of a sender has any bytes, so its digest is the key.  A delivery that lacks its id counts:
+ * most senders do not repeat what was refused. */
+static void identify(struct tn_api *api, struct tn_http_exchange *x, const struct tn_integration *i,
                      const struct tn_webhook *hook, struct tn_jval event, struct parts *p,
-                     struct tn_inbound_event *e, struct tn_err *err)
+                     struct tn_inbound_event *e)
 {
     char integration[TN_ID_LEN + 1];
-    struct tn_str same;
-    if (!read_same(hook, x, event, &p->arena, &same, err)) return false;
-    if (!same.p) same = tn_http_body(x);
-    tn_sha256_hex(same.p, same.n, p->digest);
+    struct tn_str same = read_same(hook, x, event, &p->arena);
+    struct tn_str shown = same.n ? same : tn_http_body(x);
+    tn_sha256_hex(shown.p, shown.n, p->digest);
     e->delivery = tn_str(p->digest);
-    if (hook->same == TN_SAME_never) return true;
+    if (!same.n && hook->same != TN_SAME_never)
+        tn_log(api->p.log, TN_LOG_warn, "webhook",
+               "%.*s: an event without the %s '%s', which is its id: it counts as a new one",
+               TN_FMT(i->name), hook->same == TN_SAME_header ? "header" : "member",
+               hook->same == TN_SAME_body ? "" : hook->same_name);
+    if (!same.n) return;
     tn_id_text(&i->id, integration);
     tn_buf_addf(&p->same, "%s/%s", integration, p->digest);
     e->same = tn_buf_str(&p->same);
     e->same_ms = hook->same_ms;
-    return true;
 }
 
-static void choose_run(const struct tn_hook_run *run, struct tn_jval event, struct parts *p,
-                       struct tn_inbound_event *e)
+static void choose_run(struct tn_api *api, struct tn_str integration, const struct tn_hook_run *run,
+                       struct tn_jval event, struct parts *p, struct tn_inbound_event *e)
 {
     if (!run) return;
     e->operation = run->operation;
     e->since = run->since;
     if (!run->filters || !run->filters->key) return;
-    write_filters(run, event, &p->filters);
-    e->filters = tn_buf_str(&p->filters);
+    const char *lacks = write_filters(run, event, &p->filters);
+    if (!lacks)
+        e->filters = tn_buf_str(&p->filters);
+    else
+        tn_log(api->p.log, TN_LOG_warn, "webhook",
+               "%.*s: an event %s lacks '%s', which a filter takes: its run reads %s",
+               TN_FMT(integration), run->event, lacks,
+               run->since ? "since the last good run" : "all");
 }
 
 static bool store_parts(struct tn_api *api, struct tn_http_exchange *x,
@@ -210,11 +217,12 @@ static bool store_parts(struct tn_api *api, struct tn_http_exchange *x,
 {
     struct tn_jval event = tn_json_root(api->json);
     struct tn_inbound_event e = {.team = i->team, .id = tn_id_new(), .integration = i->id};
-    if (!identify(x, i, hook, event, p, &e, err)) return false;
+    identify(api, x, i, hook, event, p, &e);
+    e.retry = &hook->retry;
     tn_seal(&api->p.secrets->payload, tn_http_body(x), e.delivery, &p->sealed);
     e.payload = tn_buf_str(&p->sealed);
     e.type = type_of(hook, event, &p->arena);
-    choose_run(run_for(hook, e.type), event, p, &e);
+    choose_run(api, i->name, run_for(hook, e.type), event, p, &e);
     const char *status = e.operation ? "accepted" : "ignored";
     tn_log(api->p.log, TN_LOG_info, "webhook", "%.*s: event %.*s: %s", TN_FMT(i->name),
            TN_FMT(e.type.p ? e.type : TN_STR("without a type")), status);

@@ -25,13 +25,11 @@ static const struct key operation_keys[] = {
     {"run", D_FUNCTION, true},          {"direction", D_TEXT, false},
     {"mapping", D_TEXT, false},         {"filters", D_TABLE, false},
     {"on_key_conflict", D_TEXT, false}, {NULL, 0, false}};
-static const struct key webhook_keys[] = {{"signature", D_TEXT, false},
-                                          {"secret", D_TEXT, false},
-                                          {"type", D_TEXT, false},
-                                          {"runs", D_TABLE, false},
-                                          {"id", D_TEXT | D_TABLE, false},
-                                          {"replay_window", D_TEXT, false},
-                                          {NULL, 0, false}};
+static const struct key webhook_keys[] = {
+    {"signature", D_TEXT, false},    {"secret", D_TEXT, false},
+    {"type", D_TEXT, false},         {"runs", D_TABLE, false},
+    {"id", D_TEXT | D_TABLE, false}, {"replay_window", D_TEXT, false},
+    {"retry", D_TABLE, false},       {NULL, 0, false}};
 static const struct key hook_run_keys[] = {{"operation", D_TEXT, true},
                                            {"since", D_TEXT, false},
                                            {"filters", D_TABLE, false},
@@ -212,6 +210,21 @@ static const struct tn_operation *read_operations(struct reading *r, int table)
 
 /* ---- webhooks ---- */
 
+static void check_paths(struct reading *r, int table, const struct tn_hook_run *run)
+{
+    lua_State *L = r->L;
+    for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            tn_decl_fault(r, run->line, "the webhook's event '%s': 'filters' has names as keys",
+                          run->event);
+        if (lua_type(L, -1) != LUA_TSTRING)
+            tn_decl_fault(r, run->line,
+                          "the webhook's event '%s': the filter '%s' needs a path in the payload, "
+                          "such as \"data.number\"",
+                          run->event, lua_tostring(L, -2));
+    }
+}
+
 static void read_hook_run(struct reading *r, int value, struct tn_hook_run *run)
 {
     lua_State *L = r->L;
@@ -228,6 +241,7 @@ static void read_hook_run(struct reading *r, int value, struct tn_hook_run *run)
     run->operation = tn_decl_opt_text(r, value, "operation");
     run->since = tn_decl_opt_text(r, value, "since");
     if (tn_decl_push(r, value, "filters")) {
+        check_paths(r, lua_gettop(L), run);
         run->filters = text_pairs(r, lua_gettop(L));
         lua_pop(L, 1);
     }
@@ -324,6 +338,7 @@ static const struct tn_webhook *read_webhook(struct reading *r, int index)
         hook->type = tn_decl_opt_text(r, top + 1, "type");
         read_hook_id(r, top + 1, hook);
         read_replay_window(r, top + 1, hook);
+        tn_decl_retry(r, top + 1, &hook->retry);
         if (tn_decl_push(r, top + 1, "runs")) hook->runs = read_hook_runs(r, lua_gettop(L));
     }
     lua_settop(L, top);
@@ -341,6 +356,21 @@ static const struct tn_field *check_hook_filter(struct reading *r, const struct 
         tn_decl_fault(r, run->line, "the webhook's event '%s': '%s' has no filter '%s'%s",
                       run->event, o->name, name, tn_did_you_mean(tn_str(name), names).text);
     return f;
+}
+
+/* A run of a webhook whose only filter is `since` counts as one that has read all.  A time out of a
+ * payload would leave a gap. */
+static void check_not_since(struct reading *r, const struct tn_adapter *a,
+                            const struct tn_hook_run *run, const char *filter)
+{
+    for (const struct tn_hook_run *other = a->webhook->runs; other->event; other++)
+        if (other->since && strcmp(other->since, filter) == 0 &&
+            strcmp(other->operation, run->operation) == 0)
+            tn_decl_fault(
+                r, run->line,
+                "the webhook's event '%s': the filter '%s' cannot come out of the payload, "
+                "since event '%s' gives it the time of the last good run",
+                run->event, filter, other->event);
 }
 
 static void check_hook_run(struct reading *r, const struct tn_adapter *a,
@@ -362,8 +392,10 @@ static void check_hook_run(struct reading *r, const struct tn_adapter *a,
                       "the webhook's event '%s': 'since' names the filter '%s', "
                       "which takes no time",
                       run->event, run->since);
-    for (const struct tn_pair *p = run->filters; p && p->key; p++)
+    for (const struct tn_pair *p = run->filters; p && p->key; p++) {
         (void)check_hook_filter(r, o, run, p->key);
+        check_not_since(r, a, run, p->key);
+    }
 }
 
 static void check_webhook_runs(struct reading *r, const struct tn_adapter *a)

@@ -65,6 +65,9 @@ const struct tn_field *tn_decl_fields(struct reading *r, int table, const char *
 /* Raises where one of these is unique: they are no fields of a record. */
 void tn_decl_not_unique(struct reading *r, const struct tn_field *fields, size_t n,
                         const char *inside);
+/* decl_surface.c: member "retry", the pauses between tries; without it tn_backoff_hours, and an
+ * empty list permits one try. */
+void tn_decl_retry(struct reading *r, int table, struct tn_backoff *out);
 /* The JSON of the value at index; raises when it has none. */
 const char *tn_decl_json(struct reading *r, int index, const char *what);
 

@@ -157,15 +157,14 @@ static int64_t read_pause(struct reading *r, const char *text)
     return ms;
 }
 
-/* The pauses between tries; an empty list: a rule that fails is given up at once. */
-static void read_retry(struct reading *r, int table, struct tn_rule *rule)
+void tn_decl_retry(struct reading *r, int table, struct tn_backoff *out)
 {
-    rule->retry = tn_backoff_hours;
+    *out = tn_backoff_hours;
     if (!tn_decl_push(r, table, "retry")) return;
     const char *const *pauses = tn_decl_texts(r, lua_gettop(r->L), "retry");
     size_t n = 0;
-    for (; pauses[n] && n < TN_BACKOFF_MAX; n++) rule->retry.pause_ms[n] = read_pause(r, pauses[n]);
-    rule->retry.count = n;
+    for (; pauses[n] && n < TN_BACKOFF_MAX; n++) out->pause_ms[n] = read_pause(r, pauses[n]);
+    out->count = n;
     if (pauses[n])
         tn_decl_fault(r, tn_decl_key_line(r, "retry"), "'retry' has %d pauses at most",
                       TN_BACKOFF_MAX);
@@ -182,7 +181,7 @@ void tn_decl_read_rule(struct reading *r, int table)
     read_on(r, table, rule);
     rule->once = tn_decl_opt_text(r, table, "once");
     rule->run = tn_decl_opt_ref(r, table, "run");
-    read_retry(r, table, rule);
+    tn_decl_retry(r, table, &rule->retry);
     rule->when_json = "{}";
     if (!tn_decl_push(r, table, "when")) return;
     rule->when_json = tn_decl_json(r, lua_gettop(L), "when");

@@ -56,8 +56,9 @@ struct tn_webhook {
     const char *type;      /* member of the body that holds the event type; NULL: a usual one */
     const struct tn_hook_run *runs; /* event NULL ends */
     enum tn_same_by same;
-    const char *same_name; /* the header, or the path in the payload */
-    int64_t same_ms;       /* for how long a delivery is a repetition */
+    const char *same_name;   /* the header, or the path in the payload */
+    int64_t same_ms;         /* for how long a delivery is a repetition */
+    struct tn_backoff retry; /* pauses before a run that failed is started again */
     int line;
 };
 struct tn_adapter {

@@ -12,15 +12,16 @@
 #include "store/commit.h"
 #include "store/read.h"
 #include "store/work.h"
+#include "sync/retry.h"
 #include "sync/runner.h"
 
-static const char table[] = "inbound", same_space[] = "inbound";
+static const char table[] = "inbound", same_space[] = "inbound", trigger[] = "WEBHOOK";
 enum {
     AT_ONCE = 256, /* most of them wait for a run and do nothing */
     BUSY_MS = 500, /* before another look at an operation that is running; then ever longer */
     BUSY_MOST_MS = 30000,
     OVERLAP_MS = 600000, /* a run reads so much before the last good one: clocks differ */
-    RUNS_READ = 20
+    RUNS_READ = 50
 };
 
 struct tn_inbound {
@@ -41,6 +42,9 @@ struct event {
     struct tn_id id;
     char integration[TN_ID_LEN + 1], operation[64], since[64], same[600], run[TN_ID_LEN + 1];
     int64_t received_ms, failed, busy;
+    bool rowless; /* retention has removed its row: it was sent again later */
+    struct tn_backoff retry;
+    struct tn_err why;     /* it is given up */
     struct tn_buf filters; /* JSON object; empty: none */
 };
 
@@ -67,6 +71,7 @@ static void write_row(struct tn_buf *out, const struct tn_inbound_event *e)
 struct ticket {
     const char *integration, *operation, *since; /* since "": none */
     struct tn_str filters, same;                 /* absent or empty: none */
+    const struct tn_backoff *retry;
     int64_t received_ms, failed, busy;
 };
 
@@ -83,6 +88,10 @@ static void write_ticket(struct tn_buf *out, const struct ticket *t)
     if (t->since[0]) tn_jw_kz(&w, "since", t->since);
     if (t->same.n) tn_jw_kstr(&w, "same", t->same);
     if (t->filters.n) tn_jw_kraw(&w, "filters", t->filters);
+    tn_jw_key(&w, TN_STR("retry"));
+    tn_jw_array(&w);
+    for (size_t i = 0; i < t->retry->count; i++) tn_jw_int(&w, t->retry->pause_ms[i]);
+    tn_jw_end(&w);
     tn_jw_end(&w);
 }
 
@@ -99,6 +108,7 @@ static bool put_ticket(struct tn_commit *commit, const struct tn_inbound_event *
                                             .since = e->since ? e->since : "",
                                             .filters = e->filters,
                                             .same = e->same,
+                                            .retry = e->retry ? e->retry : &tn_backoff_hours,
                                             .received_ms = tn_now_ms()});
     const struct tn_queue_put q = {.team = e->team,
                                    .queue = TN_INBOUND_QUEUE,
@@ -159,6 +169,7 @@ static struct ticket ticket_of(const struct event *e)
                            .since = e->since,
                            .filters = tn_buf_str(&e->filters),
                            .same = tn_str(e->same),
+                           .retry = &e->retry,
                            .received_ms = e->received_ms,
                            .failed = e->failed,
                            .busy = e->busy};
@@ -170,6 +181,7 @@ static bool patch_row(const struct event *e, struct tn_commit *c, const char *st
 {
     struct tn_buf patch;
     struct tn_jw w;
+    if (e->rowless) return true;
     tn_buf_init(&patch, 4 * TN_KIB);
     tn_jw_init(&w, &patch);
     tn_jw_object(&w);
@@ -217,7 +229,20 @@ static void done(struct event *e)
     event_free(e);
 }
 
-static void write_dead(const struct event *e, const struct tn_err *why, struct tn_buf *out)
+/* Copies members that quarantine shows from the event's row.  payload is sealed for `delivery`. */
+static void copy_shown(struct tn_json *json, const struct tn_row *row, struct tn_jw *w)
+{
+    static const char *const shown[] = {"type", "delivery", "payload"};
+    struct tn_err none;
+    if (!row || !tn_json_parse(json, row->body, &none)) return;
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        struct tn_jval v = tn_jget_z(tn_json_root(json), shown[i]);
+        if (!tn_jis(v, TN_JSON_absent)) tn_jw_kraw(w, shown[i], tn_jraw(v));
+    }
+    tn_jw_kbool(w, "sealed", true);
+}
+
+static void write_dead(const struct event *e, const struct tn_row *shown, struct tn_buf *out)
 {
     struct tn_buf ticket;
     struct tn_jw w;
@@ -233,24 +258,29 @@ static void write_dead(const struct event *e, const struct tn_err *why, struct t
     tn_jw_kz(&w, "entity", e->operation);
     tn_jw_kstr(&w, "external_id", e->t->key);
     tn_jw_kz(&w, "status", "open");
-    tn_jw_kz(&w, "reason", why->text);
-    tn_jw_kz(&w, "kind", tn_kind_name(why->kind));
+    tn_jw_kz(&w, "reason", e->why.text);
+    tn_jw_kz(&w, "kind", tn_kind_name(e->why.kind));
     tn_jw_kint(&w, "tries", e->failed);
     if (e->run[0]) tn_jw_kz(&w, "run", e->run);
     tn_jw_kraw(&w, "ticket", tn_buf_str(&ticket));
+    copy_shown(e->in->json, shown, &w);
     tn_jw_end(&w);
     tn_buf_clear(&ticket);
 }
 
 /* What failed is no repetition when it is sent again. */
-static bool add_dead(const struct event *e, struct tn_commit *c, const struct tn_err *why,
+static bool add_dead(const struct event *e, struct tn_commit *c, const struct tn_row *shown,
                      struct tn_err *err)
 {
     struct tn_buf row;
     tn_buf_init(&row, TN_LIMIT_RECORD);
-    write_dead(e, why, &row);
+    write_dead(e, shown, &row);
+    if (row.failed) { /* its payload leaves no room: table "inbound" has it */
+        tn_buf_reset(&row);
+        write_dead(e, NULL, &row);
+    }
     bool ok =
-        patch_row(e, c, TN_INBOUND_failed, why->text, err) &&
+        patch_row(e, c, TN_INBOUND_failed, e->why.text, err) &&
         tn_buf_ok(&row, "a row of the quarantine", err) &&
         tn_commit_put(c, e->t->team, "quarantine", NULL, tn_buf_str(&row), TN_NEW_ONLY, err) &&
         (!e->same[0] ||
@@ -259,26 +289,38 @@ static bool add_dead(const struct event *e, struct tn_commit *c, const struct tn
     return ok;
 }
 
-static void give_up(struct event *e, const struct tn_err *why)
+static void give_up(void *arg, struct tn_found *found, const struct tn_err *failed)
 {
-    struct tn_commit *c = tn_commit_new(e->in->store);
+    struct event *e = arg;
     struct tn_err err;
-    if (!add_dead(e, c, why, &err)) {
+    e->call = NULL;
+    if (failed) {
+        e->failed--;
+        put_off(e, BUSY_MS, NULL);
+        return;
+    }
+    struct tn_commit *c = tn_commit_new(e->in->store);
+    const struct tn_row *row = tn_found_row(found, 0, 0);
+    e->rowless = !row;
+    if (!add_dead(e, c, row, &err)) {
         stumble(e, c, &err);
         return;
     }
     tn_log(e->in->log, TN_LOG_error, "webhook",
            "event %s is given up after %lld tries of %s of integration %s: %s", e->t->key.p,
-           (long long)e->failed, e->operation, e->integration, why->text);
+           (long long)e->failed, e->operation, e->integration, e->why.text);
     tn_ticket_done(e->t, c);
     event_free(e);
 }
 
 static void fail(struct event *e, const struct tn_err *why)
 {
-    int64_t pause = tn_backoff_pause(&tn_backoff_hours, (int)++e->failed);
+    int64_t pause = tn_backoff_pause(&e->retry, (int)++e->failed);
     if (pause < 0) {
-        give_up(e, why);
+        struct tn_read *read = tn_read_new(e->t->team);
+        tn_read_get(read, table, &e->id);
+        e->why = *why;
+        e->call = tn_store_read(e->in->store, read, NULL, give_up, e);
         return;
     }
     struct tn_commit *c = tn_commit_new(e->in->store);
@@ -384,7 +426,7 @@ static void start_run(struct event *e, int64_t good_ms)
                                   .integration = e->integration,
                                   .operation = e->operation,
                                   .filters = tn_buf_str(&filters),
-                                  .trigger = "WEBHOOK"};
+                                  .trigger = trigger};
     e->starting = TN_NEW(struct starting);
     e->starting->of = e;
     tn_runner_start(e->in->runner, &q, started, e->starting);
@@ -393,14 +435,16 @@ static void start_run(struct event *e, int64_t good_ms)
 
 /* ---- which run was the last good one ---- */
 
-/* Did the run read all that may have changed?  Its only filter may be the `since` one. */
-static bool is_whole(struct tn_json *json, const struct event *e, struct tn_str filters)
+/* Did the run read all that may have changed?  Its only filter may be the `since` one, with a time
+ * that was computed here: callers give any. */
+static bool is_whole(struct tn_json *json, const struct event *e, const struct tn_run_view *v)
 {
     struct tn_err none;
-    if (!filters.n) return true;
-    if (!tn_json_parse(json, filters, &none)) return false;
+    bool ours = strcmp(v->trigger, trigger) == 0;
+    if (!v->filters.n) return true;
+    if (!tn_json_parse(json, v->filters, &none)) return false;
     for (struct tn_jiter it = tn_jiter(tn_json_root(json)); tn_jnext(&it);)
-        if (!tn_str_is(it.key, e->since)) return false;
+        if (!ours || !tn_str_is(it.key, e->since)) return false;
     return true;
 }
 
@@ -411,7 +455,7 @@ static int64_t good_start(struct tn_json *json, const struct event *e, const str
     tn_run_view_init(&v);
     bool good = tn_run_view_decode(row->body, &v, &none) &&
                 (v.status == TN_RUN_success || v.status == TN_RUN_partial) &&
-                strcmp(v.trigger, "RETRY") != 0 && is_whole(json, e, v.filters);
+                strcmp(v.trigger, TN_RETRY_TRIGGER) != 0 && is_whole(json, e, &v);
     int64_t at = good ? v.started_at : 0;
     tn_run_view_clear(&v);
     return at;
@@ -428,6 +472,7 @@ static void runs_found(void *arg, struct tn_found *found, const struct tn_err *e
         put_off(e, BUSY_MS, NULL);
         return;
     }
+    e->rowless = !tn_found_row(found, 1, 0);
     for (size_t i = 0; !good_ms && (row = tn_found_row(found, 0, i)); i++)
         good_ms = good_start(e->in->json, e, row);
     if (!e->filters.n && good_ms >= e->received_ms)
@@ -440,14 +485,17 @@ static void look_for_runs(struct event *e)
 {
     struct tn_read *read = tn_read_new(e->t->team);
     struct tn_str values[] = {tn_str(e->integration), tn_str(e->operation)};
+    struct tn_str good[] = {TN_STR("SUCCESS"), TN_STR("PARTIAL")};
     const struct tn_filter filters[] = {{"integration", TN_FILTER_eq, &values[0], 1},
-                                        {"operation", TN_FILTER_eq, &values[1], 1}};
+                                        {"operation", TN_FILTER_eq, &values[1], 1},
+                                        {"status", TN_FILTER_in, good, 2}};
     tn_read_query(read, &(struct tn_query){.table = "run",
                                            .filters = filters,
-                                           .filter_count = 2,
+                                           .filter_count = 3,
                                            .sort = {{"started_at", true}},
                                            .sort_count = 1,
                                            .limit = RUNS_READ});
+    tn_read_get(read, table, &e->id);
     e->call = tn_store_read(e->in->store, read, NULL, runs_found, e);
 }
 
@@ -460,6 +508,17 @@ static void take_text(struct tn_jval object, const char *key, struct tn_arena *a
     if (tn_jtext(tn_jget_z(object, key), arena, &text)) snprintf(out, size, "%.*s", TN_FMT(text));
 }
 
+static void read_retry(struct tn_jval list, struct tn_backoff *out)
+{
+    if (!tn_jis(list, TN_JSON_array)) {
+        *out = tn_backoff_hours;
+        return;
+    }
+    for (struct tn_jiter it = tn_jiter(list); tn_jnext(&it) && out->count < TN_BACKOFF_MAX;)
+        out->count += tn_jint(it.value, &out->pause_ms[out->count]);
+}
+
+/* A ticket of version 0.1.0 has only the integration and the operation. */
 static bool read_ticket(struct event *e, struct tn_err *err)
 {
     struct tn_arena arena;
@@ -470,9 +529,10 @@ static bool read_ticket(struct event *e, struct tn_err *err)
     take_text(root, "operation", &arena, e->operation, sizeof e->operation);
     take_text(root, "since", &arena, e->since, sizeof e->since);
     take_text(root, "same", &arena, e->same, sizeof e->same);
-    (void)tn_jint(tn_jget_z(root, "received"), &e->received_ms);
+    if (!tn_jint(tn_jget_z(root, "received"), &e->received_ms)) e->received_ms = tn_now_ms();
     (void)tn_jint(tn_jget_z(root, "failed"), &e->failed);
     (void)tn_jint(tn_jget_z(root, "busy"), &e->busy);
+    read_retry(tn_jget_z(root, "retry"), &e->retry);
     if (tn_jis(filters, TN_JSON_object)) tn_buf_addstr(&e->filters, tn_jraw(filters));
     tn_arena_clear(&arena);
     return (tn_id_parse(e->t->key, &e->id) && e->integration[0] && e->operation[0]) ||

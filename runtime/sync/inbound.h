@@ -3,8 +3,8 @@
  * An event is a row of table "inbound".  When it asks for a run, it is also a ticket (store/work.h)
  * of queue "inbound", put in the same commit before the sender is answered; any worker works it
  * off.  The ticket ends when a run that began after the event has ended well.  A run that fails is
- * started again after the pauses of tn_backoff_hours; then the event is a row of table
- * "quarantine". Life: open; close.  Worker process. */
+ * started again after the event's pauses; then the event is a row of table "quarantine".
+ * Life: open; close.  Worker process. */
 #ifndef TN_SYNC_INBOUND_H
 #define TN_SYNC_INBOUND_H
 
@@ -14,6 +14,7 @@
 #include "base/id.h"
 #include "base/str.h"
 
+struct tn_backoff;
 struct tn_commit;
 struct tn_inbound;
 struct tn_log;
@@ -40,7 +41,8 @@ struct tn_inbound_event {
     const char *since;      /* filter that takes the time of the last good run; NULL: none */
     struct tn_str same;     /* what deliveries of the same event have in common; absent: nothing */
     int64_t same_ms;        /* how long such a delivery is a repetition */
-    struct tn_str payload;  /* as it is stored (sealed); JSON string content */
+    const struct tn_backoff *retry; /* pauses after runs that fail; NULL: tn_backoff_hours */
+    struct tn_str payload;          /* as it is stored (sealed); JSON string content */
 };
 /* Adds the event to the commit, which is a conflict when the event is a repetition. */
 TN_MUST_CHECK bool tn_inbound_put(struct tn_commit *commit, const struct tn_inbound_event *e,

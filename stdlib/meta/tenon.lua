@@ -103,8 +103,9 @@ local tenon = {}
 ---@field runs table<string, string|tenon.webhook_run>? event type -> operation that it starts
 ---@field id string|{ header: string }|{ path: string }|nil by what deliveries of the same event are known, which have one
 ---effect: "body" (the same bytes within replay_window), a header, or a path in the payload (each for 30 days).  Without
----it, each delivery counts.  What failed for good may be sent again
+---it, or when a delivery lacks it, each delivery counts.  What failed for good may be sent again
 ---@field replay_window string? with id = "body": "5m" (default) to "30d"
+---@field retry string[]? pauses before a run that failed is started again: { "5s", "30m" }, as those of a rule
 ---@class tenon.webhook_run
 ---@field operation string
 ---@field since string? filter of type time: the run reads since the last good run (10 minutes earlier); without it all
@@ -159,7 +160,8 @@ function tenon.sync(integration, operation, filters) end
 function tenon.route(route) end
 
 --- Events of the other system.  An accepted event is stored before its sender is answered, and done when a run that
---- began after it has ended well; a run that fails is started again for about 28 hours, then the event is in quarantine.
+--- began after it has ended well; a run that fails is started again after the pauses of `retry` (about 28 hours), then
+--- the event is in quarantine.
 ---
 --- ```lua
 --- webhook = tn.webhook { signature = "X-Signature", secret = "webhook_secret", id = { header = "X-Event-Id" },

@@ -151,12 +151,15 @@ story("doctor warns of what is late and of what nobody reads", async (stage) => 
   const answers = await standIn(stage, tenon);
   const late = new Date(Date.now() - 62_000).toISOString();
   const now = new Date().toISOString();
-  const fine = { name: "rules", operation: "rule", lag: 0, oldestWaitingAt: null, retries: 0, deadLetters: 0, held: 16 };
+  const fine = {
+    name: "rules", operation: "rule", lag: 0, oldestWaitingAt: null, retries: 0, deadLetters: 0, held: 16,
+  };
   for (const [row, verdict, says, advises] of [
     [fine, "ok", "rules: no event waits for long, none is tried again or given up"],
     [{ ...fine, lag: 9, oldestWaitingAt: now }, "ok",
       "rules: no event waits for long, none is tried again or given up"],
-    [{ ...fine, lag: 9, oldestWaitingAt: late }, "warning", `rules: 9 events wait in the log, since ${late}`, /quarantine/],
+    [{ ...fine, lag: 9, oldestWaitingAt: late }, "warning",
+      `rules: 9 events wait in the log, since ${late}`, /quarantine/],
     [{ ...fine, held: 13 }, "warning", "rules: no worker reads 3 of the 16 partitions", /look again/],
     [{ ...fine, retries: 2, retriesOldestAt: now }, "warning",
       `rules: 2 deliveries wait for another try, since ${now}`, /log/],

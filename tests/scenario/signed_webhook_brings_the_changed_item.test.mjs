@@ -111,37 +111,3 @@ story("a hundred events of one operation are done by few runs", async (stage) =>
   const runs = (await tenon.rest.get("/integrations/fusion/logs")).total;
   assert.ok(runs <= 12, `${runs} runs`);
 });
-
-story("the same id has one effect, whatever the body; without an id each delivery counts", async (stage) => {
-  const site = stage.site();
-  const adapter = (id) => `local tn = require "tenon"
-return tn.adapter {
-  config = { tn.secret "hook" { required = true } },
-  webhook = tn.webhook { signature = "X-Signature", secret = "hook", ${id} runs = {} },
-}
-`;
-  site.write("scripts/adapters/by_header.lua", adapter('id = { header = "X-Event-Id" },'));
-  site.write("scripts/adapters/by_path.lua", adapter('id = { path = "event.id" },'));
-  site.write("scripts/adapters/by_nothing.lua", adapter(""));
-  const tenon = await stage.tenon({ site });
-  const send = (name, body, headers = {}) =>
-    call({ host: "127.0.0.1", port: tenon.port }, {
-      method: "POST", path: `/api/v1/integrations/${name}/webhook`, body,
-      headers: { "x-signature": sign(body), ...headers },
-    });
-  for (const name of ["by_header", "by_path", "by_nothing"])
-    await tenon.rest.want(201, "POST", "/integrations", { name, integrationType: name, config: { hook: secret } });
-  const said = async (...args) => {
-    const { status, body } = await send(...args);
-    return [status, body.status ?? body.error.code];
-  };
-  assert.deepEqual(await said("by_header", "{}", { "x-event-id": "1" }), [202, "ignored"]);
-  assert.deepEqual(await said("by_header", '{"a":1}', { "x-event-id": "1" }), [200, "duplicate"]);
-  assert.deepEqual(await said("by_header", '{"a":1}', { "x-event-id": "2" }), [202, "ignored"]);
-  assert.deepEqual(await said("by_header", "{}"), [422, "VALIDATION_ERROR"]);
-  assert.deepEqual(await said("by_path", '{"event":{"id":12345678901234567890}}'), [202, "ignored"]);
-  assert.deepEqual(await said("by_path", '{"event":{"id":12345678901234567890},"again":true}'), [200, "duplicate"]);
-  assert.deepEqual(await said("by_path", '{"event":{}}'), [422, "VALIDATION_ERROR"]);
-  for (let i = 0; i < 2; i++) assert.deepEqual(await said("by_nothing", "{}"), [202, "ignored"]);
-  assert.equal((await tenon.rest.get("/inbound")).inbound.length, 5, "each that counted is there, and only they");
-});

@@ -58,7 +58,10 @@ static const char adapter_text[] =
     "      filters = { tn.text \"class\" { values = { \"A\", \"B\" } }, tn.time \"since\" } },\n"
     "    sync_boms = { entity = \"bom\", direction = \"pull\", run = function() end },\n"
     "  },\n"
-    "  webhook = { signature = \"X-Signature\", secret = \"password\", type = \"kind\" },\n"
+    "  webhook = { signature = \"X-Signature\", secret = \"password\", type = \"kind\",\n"
+    "    id = \"body\", replay_window = \"90s\", retry = { \"1s\", \"2m\" },\n"
+    "    runs = { b = \"sync_boms\", a = { operation = \"sync_items\", since = \"since\",\n"
+    "      filters = { class = \"data.class\" } } } },\n"
     "}\n";
 
 static void adapters_become_structs(void **state)
@@ -93,6 +96,17 @@ static void adapters_become_structs(void **state)
     assert_null(a->operations[2].name);
     assert_string_equal(a->webhook->signature, "X-Signature");
     assert_string_equal(a->webhook->type, "kind");
+    assert_int_equal(a->webhook->same, TN_SAME_body);
+    assert_int_equal(a->webhook->same_ms, 90000);
+    assert_int_equal(a->webhook->retry.count, 2);
+    assert_int_equal(a->webhook->retry.pause_ms[1], 120000);
+    const struct tn_hook_run *runs = a->webhook->runs;
+    assert_string_equal(runs[0].event, "a");
+    assert_string_equal(runs[0].since, "since");
+    assert_string_equal(runs[0].filters[0].value, "data.class");
+    assert_string_equal(runs[1].operation, "sync_boms");
+    assert_null(runs[1].since);
+    assert_null(runs[2].event);
     tn_decl_free(decl);
     tn_isolate_unref(iso);
 }
@@ -219,6 +233,11 @@ static void surfaces_and_rules_become_structs(void **state)
 
 /* ---- mistakes ---- */
 
+/* An adapter with this in its webhook, on line 6 (7 when a first line is put before). */
+#define HOOK(inside)                                                                               \
+    "return tn.adapter {\n  config = {}, operations = {\n    sync = { entity = \"i\", run = "      \
+    "print,"                                                                                       \
+    "\n      filters = { tn.text \"number\", tn.time \"since\" } } }, webhook = { " inside " } }"
 static const struct {
     enum tn_decl_kind kind;
     const char *body; /* after: local tn = require "tenon" */
@@ -309,6 +328,41 @@ static const struct {
      5, "'replay_window' goes with id = \"body\" alone: ids of senders are remembered for 30 days"},
     {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  webhook = { id = \"id\" } }", 4,
      "'id' has to be \"body\", { header = \"...\" } or { path = \"...\" }, not \"id\""},
+    {TN_DECL_adapter, HOOK("runs = { x = \"snc\" }"), 6,
+     "the webhook's event 'x' runs 'snc', but there is no such operation; did you mean 'sync'?"},
+    {TN_DECL_adapter, HOOK("runs = { x = 7 }"), 6,
+     "the webhook's event 'x' has to name an operation, not a number"},
+    {TN_DECL_adapter, HOOK("runs = { x = { operation = \"sync\", sinc = \"since\" } }"), 6,
+     "unknown key 'sinc' in runs of tn.webhook; did you mean 'since'?"},
+    {TN_DECL_adapter, HOOK("runs = { x = { since = \"since\" } }"), 6,
+     "runs of tn.webhook needs 'operation' (a text)"},
+    {TN_DECL_adapter, HOOK("runs = { x = { operation = \"sync\", since = \"sinze\" } }"), 6,
+     "the webhook's event 'x': 'sync' has no filter 'sinze'; did you mean 'since'?"},
+    {TN_DECL_adapter, HOOK("runs = { x = { operation = \"sync\", since = \"number\" } }"), 6,
+     "the webhook's event 'x': 'since' names the filter 'number', which takes no time"},
+    {TN_DECL_adapter,
+     HOOK("runs = { x = { operation = \"sync\", filters = { numbr = \"data.n\" } } }"), 6,
+     "the webhook's event 'x': 'sync' has no filter 'numbr'; did you mean 'number'?"},
+    {TN_DECL_adapter,
+     HOOK("runs = { x = { operation = \"sync\", filters = { since = \"at\" } },\n      y = { "
+          "operation = \"sync\", since = \"since\" } }"),
+     6,
+     "the webhook's event 'x': the filter 'since' cannot come out of the payload, since event 'y' "
+     "gives it the time of the last good run"},
+    {TN_DECL_adapter, HOOK("runs = { x = { operation = \"sync\", filters = { number = 7 } } }"), 6,
+     "the webhook's event 'x': the filter 'number' needs a path in the payload, such as "
+     "\"data.number\""},
+    {TN_DECL_adapter, HOOK("id = {}"), 6, "'id' has to name either a header or a path"},
+    {TN_DECL_adapter, HOOK("id = { header = \"X\", path = \"y\" }"), 6,
+     "'id' has to name either a header or a path"},
+    {TN_DECL_adapter, HOOK("id = { heder = \"X\" }"), 6,
+     "unknown key 'heder' in id of tn.webhook; did you mean 'header'?"},
+    {TN_DECL_adapter, HOOK("id = \"body\", replay_window = \"31d\""), 6,
+     "'replay_window' has to be a span such as \"5m\", of at most \"30d\""},
+    {TN_DECL_adapter, HOOK("replay_window = \"5m\""), 6,
+     "'replay_window' goes with id = \"body\" alone: ids of senders are remembered for 30 days"},
+    {TN_DECL_adapter, HOOK("retry = { \"soon\" }"), 6,
+     "'retry': \"soon\" is no pause: write \"5s\", \"30m\", \"2h\"; at most \"7d\""},
     {TN_DECL_adapter,
      "return tn.adapter {\n  config = {},\n  webhook = tn.webhook \"x\" { signature = \"X\" } }", 4,
      "'name' has no effect in this version; write tn.webhook { ... }"},
