@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/letters.h"
 #include "api/quarantine.h"
 #include "base/alloc.h"
 #include "base/fault.h"
@@ -35,7 +36,11 @@ struct plan {
     size_t count;
     int64_t row_version; /* of the last of ids */
     char integration[TN_ID_LEN + 1], name[300], operation[OPERATION_MAX];
-    bool mixed; /* several operations */
+    bool mixed;   /* several operations */
+    bool letters; /* they are deliveries, not records of a sync (letters.h) */
+    bool acting;  /* it is carried out: deliveries are added to the commit as they come */
+    struct tn_commit *letter; /* NULL: none was added */
+    size_t left;              /* deliveries that the commit has no room for: they stay open */
     int64_t wanted, matching, planned;
     struct tn_buf body;
 };
@@ -63,6 +68,7 @@ static void plan_free(void *own)
     tn_free(p->wish);
     tn_buf_clear(&p->samples);
     tn_buf_clear(&p->body);
+    tn_commit_free(p->letter);
     tn_free(p->ids);
     tn_free(p);
 }
@@ -73,7 +79,7 @@ static void write_members(struct tn_jw *w, struct tn_jval body)
 {
     static const char *const shown[] = {"action",    "count",  "matching", "capped",  "operation",
                                         "reason",    "filter", "samples",  "effects", "createdBy",
-                                        "expiresAt", "ranBy",  "runId"};
+                                        "expiresAt", "ranBy",  "runId",    "acted",   "left"};
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
         struct tn_jval v = tn_jget_z(body, shown[i]);
         if (!tn_jis(v, TN_JSON_absent)) tn_jw_kraw(w, shown[i], tn_jraw(v));
@@ -177,13 +183,26 @@ static void note_operation(struct api_scan *scan, struct plan *p, struct tn_jval
     tn_jtext(tn_jget_z(body, "integration"), &scan->of.memory, &integration);
     tn_jtext(tn_jget_z(body, "operation"), &scan->of.memory, &operation);
     if (p->count) {
-        p->mixed |= !tn_str_is(integration, p->integration) || !tn_str_is(operation, p->operation);
+        bool other = !p->letters && !tn_str_is(integration, p->integration);
+        p->mixed |= other || !tn_str_is(operation, p->operation);
         return;
     }
+    p->letters = api_is_letter(body);
     const char *name = api_scan_name(scan, integration);
     snprintf(p->integration, sizeof p->integration, "%.*s", TN_FMT(integration));
     snprintf(p->operation, sizeof p->operation, "%.*s", TN_FMT(operation));
     snprintf(p->name, sizeof p->name, "%s", name ? name : p->integration);
+}
+
+static bool take_letter(struct plan *p, const struct tn_row *row, struct tn_jval body,
+                        struct tn_err *err)
+{
+    if (!p->letter) p->letter = tn_commit_new(p->api->p.store);
+    if (tn_commit_bytes(p->letter) > TN_LIMIT_COMMIT / 4) {
+        p->left++;
+        return true;
+    }
+    return api_letter_resend(p->api, api_actor(p->x), row, body, p->letter, err);
 }
 
 static bool plan_row(struct api_scan *scan, const struct tn_row *row, struct tn_jval body,
@@ -196,6 +215,8 @@ static bool plan_row(struct api_scan *scan, const struct tn_row *row, struct tn_
     if (p->count % 256 == 0) p->ids = tn_realloc(p->ids, (p->count + 256) * sizeof *p->ids);
     p->ids[p->count++] = row->id;
     p->row_version = row->version;
+    if (p->retry && p->letters && p->acting && !p->mixed && !take_letter(p, row, body, err))
+        return false;
     return tn_buf_ok(&p->samples, "the samples", err);
 }
 
@@ -204,7 +225,12 @@ static void write_effects(const struct api_scan *scan, const struct plan *p, str
     char text[900];
     size_t n;
     const char *noun = p->count == 1 ? "record" : "records";
-    if (p->retry)
+    if (p->retry && p->letters)
+        n = (size_t)snprintf(text, sizeof text,
+                             "%zu %s of operation %s will be sent again, with all their tries. One "
+                             "that is given up again comes back as a new row.",
+                             p->count, p->count == 1 ? "delivery" : "deliveries", p->operation);
+    else if (p->retry)
         n = (size_t)snprintf(
             text, sizeof text,
             "%zu %s of %s of %s will go through the mapping that serves now. Those that pass "
@@ -241,6 +267,7 @@ static void write_plan(struct api_scan *scan, struct plan *p)
     if (read && !tn_jis(reason, TN_JSON_absent)) tn_jw_kraw(&w, "reason", tn_jraw(reason));
     tn_jw_kz(&w, "integration", p->integration);
     tn_jw_kz(&w, "operation", p->operation);
+    if (p->letters) tn_jw_kbool(&w, "deliveries", true);
     tn_jw_kint(&w, "count", (int64_t)p->count);
     tn_jw_kint(&w, "matching", scan->total);
     tn_jw_kbool(&w, "capped", scan->more);
@@ -295,6 +322,7 @@ static bool put_plan(struct plan *p, struct tn_commit *commit, struct tn_err *er
 }
 
 static void start_retry(struct plan *p);
+static void start_letters(struct plan *p);
 static void discard_alone(struct plan *p);
 
 /* The records are known: an action on one is done now, else the plan is stored. */
@@ -313,6 +341,10 @@ static void planned(struct api_scan *scan)
         return;
     }
     write_plan(scan, p);
+    if (p->direct && p->letters) {
+        start_letters(p);
+        return;
+    }
     if (p->direct) {
         start_retry(p);
         return;
@@ -379,7 +411,7 @@ static void act_on_one(struct tn_api *api, struct tn_http_exchange *x, bool retr
     tn_jw_end(&w);
     tn_jw_end(&w);
     p->retry = retry;
-    p->direct = true;
+    p->direct = p->acting = true;
     p->wish = tn_strndup(wish.p, wish.n);
     tn_buf_clear(&wish);
     scan_for(p, planned);
@@ -409,6 +441,7 @@ static bool mark_run(struct plan *p, struct tn_commit *commit, const char *state
     tn_jw_kz(&w, "state", state);
     tn_jw_kz(&w, "ranBy", api_actor(p->x)->name);
     tn_jw_kint(&w, "acted", (int64_t)p->count);
+    if (p->left) tn_jw_kint(&w, "left", (int64_t)p->left);
     if (run) tn_jw_kz(&w, "runId", run);
     tn_jw_end(&w);
     bool ok = tn_commit_patch(commit, p->team, table, &p->id, tn_buf_str(&patch), p->version, err);
@@ -473,6 +506,53 @@ static void start_retry(struct plan *p)
                                   .trigger = TN_RETRY_TRIGGER,
                                   .also = with_run};
     tn_runner_start(p->api->p.runner, &q, retry_started, p);
+}
+
+/* One delivery leaves no plan behind. */
+static void answer_letter(struct plan *p)
+{
+    struct tn_answer a;
+    char id[TN_ID_LEN + 1];
+    tn_id_text(&p->ids[0], id);
+    tn_answer_begin(&a, p->x);
+    tn_jw_object(&a.w);
+    tn_jw_kz(&a.w, "id", id);
+    tn_jw_kz(&a.w, "status", "retried");
+    tn_jw_end(&a.w);
+    tn_answer_send(&a, 200);
+}
+
+static void letters_sent(void *arg, const struct tn_committed *done, const struct tn_err *err)
+{
+    struct plan *p = arg;
+    struct tn_err said;
+    (void)done;
+    if (err) {
+        said = *err;
+        if (err->kind == TN_E_conflict) was_run(&said);
+        tn_answer_err(p->x, &said);
+    } else if (p->direct) {
+        answer_letter(p);
+    } else {
+        answer_plan(p, 200, "done", NULL);
+    }
+    plan_free(p);
+}
+
+/* Their tickets, their rows, the plan and the audit row are one commit. */
+static void start_letters(struct plan *p)
+{
+    struct tn_commit *commit = p->letter;
+    struct tn_err err;
+    p->letter = NULL;
+    p->count -= p->left;
+    if ((p->direct || mark_run(p, commit, "done", NULL, &err)) && audit(p, commit, &err)) {
+        tn_store_commit(p->api->p.store, commit, letters_sent, p);
+        return;
+    }
+    tn_commit_free(commit);
+    tn_answer_err(p->x, &err);
+    plan_free(p);
 }
 
 static void discarded(void *arg, const struct tn_committed *done, const struct tn_err *err)
@@ -559,7 +639,9 @@ static void looked_again(struct api_scan *scan)
         tn_jtext(tn_jget_z(tn_json_root(scan->json), "reason"), &scan->of.memory, &reason);
     tn_buf_adds(&p->body, p->wish);
     scan->own = NULL;
-    if (p->retry)
+    if (p->retry && p->letters)
+        start_letters(p);
+    else if (p->retry)
         start_retry(p);
     else
         start_discard(p, reason);
@@ -611,6 +693,7 @@ static void run_found(void *arg, struct tn_found *found, const struct tn_err *fa
     struct tn_err err;
     bool ok = !failed && take_plan(p, found, json, &err) && may_run(tn_json_root(json), &err);
     if (ok) p->retry = tn_str_is(tn_jraw(tn_jget_z(tn_json_root(json), "action")), "\"retry\"");
+    p->acting = true;
     tn_json_free(json);
     if (ok) {
         scan_for(p, looked_again);
@@ -667,7 +750,9 @@ static void write_counts(const struct outcome *o, struct tn_jval body, struct tn
     tn_jw_key(w, TN_STR("outcome"));
     tn_jw_object(w);
     tn_jw_kint(w, "total", all);
-    if (tn_str_is(tn_jraw(tn_jget_z(body, "action")), "\"retry\"")) {
+    bool retry = tn_str_is(tn_jraw(tn_jget_z(body, "action")), "\"retry\"");
+    bool letters = tn_jis(tn_jget_z(body, "deliveries"), TN_JSON_bool);
+    if (retry && !letters) {
         tn_jw_kint(w, "repaired", c->processed - c->failed);
         tn_jw_kint(w, "failed", c->failed);
         tn_jw_kint(w, "waiting", !o->v ? all : running ? left : 0);
@@ -675,7 +760,7 @@ static void write_counts(const struct outcome *o, struct tn_jval body, struct tn
     } else {
         int64_t acted = 0;
         tn_jint(tn_jget_z(body, "acted"), &acted);
-        tn_jw_kint(w, "discarded", acted);
+        tn_jw_kint(w, retry ? "sent" : "discarded", acted);
         tn_jw_kint(w, "waiting", ready ? all : 0);
         tn_jw_kint(w, "skipped", ready ? 0 : all - acted);
     }
@@ -712,6 +797,7 @@ static void write_fate(struct outcome *o, const struct tn_row *row, struct tn_st
         bool failed = o->v && tn_str_is(run, o->run);
         tn_jw_kz(w, "outcome",
                  tn_str_is(status, "discarded") ? "discarded"
+                 : tn_str_is(status, "retried") ? "sent again"
                  : failed                       ? "failed"
                                                 : "waiting");
         if (failed) tn_jw_kraw(w, "reason", tn_jraw(tn_jget_z(body, "reason")));

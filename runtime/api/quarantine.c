@@ -284,6 +284,8 @@ static void write_members_of(const struct api_scan *scan, const struct tn_row *r
         {"discardedBy", "discarded_by"},
         {"discardedAt", "discarded_at"},
         {"discardReason", "discard_reason"},
+        {"retriedBy", "retried_by"},
+        {"retriedAt", "retried_at"},
     };
     struct tn_arena arena;
     char id[TN_ID_LEN + 1];
@@ -403,7 +405,7 @@ void api_quarantine_list(void *arg, struct tn_http_exchange *x)
 /* ---- groups by cause ---- */
 
 struct group {
-    struct tn_str integration, operation, code, field, file, pattern;
+    struct tn_str integration, operation, entity, code, field, file, pattern;
     int64_t line, count, first_ms, last_ms;
     struct tn_id sample;
 };
@@ -462,8 +464,8 @@ static struct tn_str pattern_of(struct tn_str reason, struct tn_arena *arena)
 static bool same_cause(const struct group *a, const struct group *b)
 {
     return tn_str_eq(a->integration, b->integration) && tn_str_eq(a->operation, b->operation) &&
-           tn_str_eq(a->code, b->code) && tn_str_eq(a->field, b->field) &&
-           tn_str_eq(a->pattern, b->pattern);
+           tn_str_eq(a->entity, b->entity) && tn_str_eq(a->code, b->code) &&
+           tn_str_eq(a->field, b->field) && tn_str_eq(a->pattern, b->pattern);
 }
 
 static struct group *group_for(struct groups *g, const struct group *like)
@@ -484,6 +486,7 @@ static bool group_row(struct api_scan *scan, const struct tn_row *row, struct tn
     struct groups *g = scan->own;
     struct group like = {.integration = kept(g, body, "integration"),
                          .operation = kept(g, body, "operation"),
+                         .entity = kept(g, body, "entity"),
                          .code = kept(g, body, "code"),
                          .field = kept(g, body, "field"),
                          .file = kept(g, body, "file"),
@@ -513,6 +516,7 @@ static void write_group(const struct api_scan *scan, const struct group *g, stru
     tn_jw_object(w);
     write_integration(scan, g->integration, w);
     tn_jw_kstr(w, "operation", g->operation);
+    tn_jw_kstr(w, "entity", g->entity);
     tn_jw_kstr(w, "code", g->code);
     tn_jw_kstr(w, "field", g->field);
     tn_jw_kstr(w, "reason", g->pattern);

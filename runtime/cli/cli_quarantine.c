@@ -50,11 +50,13 @@ static void add_filter(struct tn_buf *path, const char *name, const char *value)
 
 /* ---- list and groups ---- */
 
-static struct tn_str integration_of(struct tn_jval record, struct tn_arena *arena)
+/* The integration that a record comes from, or the rule that an event was for. */
+static struct tn_str whose(struct tn_jval record, struct tn_arena *arena)
 {
     struct tn_jval integration = tn_jget_z(record, "integration");
     struct tn_str name = text(integration, "name", arena);
-    return name.n ? name : text(integration, "id", arena);
+    if (!name.n) name = text(integration, "id", arena);
+    return name.n ? name : text(record, "entity", arena);
 }
 
 static void print_record(struct tn_jval r)
@@ -64,7 +66,7 @@ static void print_record(struct tn_jval r)
     struct tn_str external = text(r, "externalId", &arena), field = text(r, "field", &arena);
     struct tn_str status = text(r, "status", &arena);
     printf("%.*s  %-16.*s %-14.*s %-20.*s ", TN_FMT(text(r, "id", &arena)),
-           TN_FMT(integration_of(r, &arena)), TN_FMT(text(r, "operation", &arena)),
+           TN_FMT(whose(r, &arena)), TN_FMT(text(r, "operation", &arena)),
            TN_FMT(external.n ? external : TN_STR("(no id)")));
     if (!tn_str_is(status, "open")) printf("[%.*s] ", TN_FMT(status));
     printf("%.*s%s%.*s\n", TN_FMT(field), field.n ? ": " : "", TN_FMT(text(r, "reason", &arena)));
@@ -77,7 +79,7 @@ static void print_group(struct tn_jval g)
     tn_arena_init(&arena);
     struct tn_str field = text(g, "field", &arena), file = text(g, "file", &arena);
     printf("%6lld  %-16.*s %-14.*s %.*s%s%.*s", (long long)number(g, "count"),
-           TN_FMT(integration_of(g, &arena)), TN_FMT(text(g, "operation", &arena)), TN_FMT(field),
+           TN_FMT(whose(g, &arena)), TN_FMT(text(g, "operation", &arena)), TN_FMT(field),
            field.n ? ": " : "", TN_FMT(text(g, "reason", &arena)));
     if (file.n && number(g, "line"))
         printf("  [%.*s:%lld]", TN_FMT(file), (long long)number(g, "line"));
@@ -94,7 +96,8 @@ static void print_list(const struct wish *wish, struct tn_jval answer)
         printf("Nothing waits in quarantine.\n");
         return;
     }
-    printf("%-36s  %-16s %-14s %-20s %s\n", "ID", "INTEGRATION", "OPERATION", "RECORD", "REASON");
+    printf("%-36s  %-16s %-14s %-20s %s\n", "ID", "INTEGRATION/RULE", "OPERATION", "RECORD",
+           "REASON");
     for (struct tn_jiter it = tn_jiter(records); tn_jnext(&it);) print_record(it.value);
     if (listed < total)
         printf("%lld of %lld; --limit %lld shows more, --group groups them by cause\n", listed,
@@ -111,7 +114,7 @@ static void print_groups(struct tn_jval answer)
         printf("Nothing waits in quarantine.\n");
         return;
     }
-    printf("%6s  %-16s %-14s %s\n", "COUNT", "INTEGRATION", "OPERATION", "CAUSE");
+    printf("%6s  %-16s %-14s %s\n", "COUNT", "INTEGRATION/RULE", "OPERATION", "CAUSE");
     for (struct tn_jiter it = tn_jiter(groups); tn_jnext(&it);) print_group(it.value);
     tn_jbool(tn_jget_z(answer, "capped"), &capped);
     if (capped)
@@ -172,7 +175,7 @@ static void print_details(struct tn_jval r)
                                            {"because", "discardReason"}};
     struct tn_arena arena;
     tn_arena_init(&arena);
-    printf("%-12s %.*s\n", "integration", TN_FMT(integration_of(r, &arena)));
+    printf("%-12s %.*s\n", "integration", TN_FMT(whose(r, &arena)));
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         struct tn_jval v = tn_jget_z(r, lines[i][1]);
         struct tn_str shown = tn_jraw(v);
@@ -268,6 +271,14 @@ static void print_outcome(struct tn_jval plan)
     if (tn_cli_terminal()) printf("\r\033[K");
     if (!tn_jis(tn_jget_z(o, "discarded"), TN_JSON_absent)) {
         printf("%lld discarded\n", (long long)number(o, "discarded"));
+        return;
+    }
+    if (!tn_jis(tn_jget_z(o, "sent"), TN_JSON_absent)) {
+        printf("%lld sent again; one that is given up again comes back here\n",
+               (long long)number(o, "sent"));
+        if (number(plan, "left"))
+            printf("%lld are left, since one commit has no room for more: do it again\n",
+                   (long long)number(plan, "left"));
         return;
     }
     printf("%lld of %lld repaired, %lld failed again, %lld were not there any more\n",

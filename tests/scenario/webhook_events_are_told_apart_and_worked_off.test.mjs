@@ -87,7 +87,8 @@ const deliver = async (tenon, name, event, headers = {}) => {
 };
 const inbound = async (tenon, query = "limit=500") => (await tenon.rest.get(`/inbound?${query}`)).inbound;
 const withStatus = (tenon, status, n = 1) =>
-  waitFor(`${n} events that are ${status}`, async () => (await inbound(tenon, `status=${status}&limit=500`)).length === n,
+  waitFor(`${n} events that are ${status}`,
+    async () => (await inbound(tenon, `status=${status}&limit=500`)).length === n,
     { within: 40_000 });
 
 story("deliveries of one event are told by header, path or body, as the adapter declares", async (stage) => {
@@ -112,7 +113,10 @@ story("deliveries of one event are told by header, path or body, as the adapter 
 });
 
 story("a delivery without its declared id counts each time, and the log says so", async (stage) => {
-  const { tenon } = await plant(stage, { by_header: 'id = { header = "X-Event-Id" }', by_path: 'id = { path = "event.id" }' });
+  const { tenon } = await plant(stage, {
+    by_header: 'id = { header = "X-Event-Id" }',
+    by_path: 'id = { path = "event.id" }',
+  });
   for (let i = 0; i < 2; i++) {
     assert.equal(await deliver(tenon, "by_header", "{}"), "202 ignored");
     assert.equal(await deliver(tenon, "by_path", '{"event":{"id":{}}}'), "202 ignored");
@@ -142,7 +146,9 @@ story("a run reads what the event names, else since the last good run", async (s
   const from = Date.parse(named.since) + 600_000;
   assert.ok(Date.parse(good.createdAt) <= from && from <= Date.parse(good.finishedAt),
     "a run with a time of somebody else's, or of one part, has not read all");
-  await tenon.logged(/parts: an event part lacks 'data.number', which a filter takes: its run reads since the last good run/);
+  await tenon.logged(
+    /parts: an event part lacks 'data.number', which a filter takes: its run reads since the last good run/,
+  );
   assert.deepEqual(await done({ type: "all" }, 5), {});
 });
 
@@ -167,6 +173,9 @@ story("an event that fails for good is in quarantine, and its repetition counts"
   assert.equal(await deliver(tenon, "parts", event), "202 accepted", "what failed is no duplicate");
   await withStatus(tenon, "DONE");
   assert.equal(await deliver(tenon, "parts", event), "200 duplicate", "what is done is one");
+  await tenon.rest.want(200, "POST", `/quarantine/${records[0].id}/retry`, {});
+  await withStatus(tenon, "DONE", 2);
+  assert.equal((await tenon.rest.get("/quarantine?status=open")).records.length, 0, "both are done");
 });
 
 story("an event does not wait for another integration whose upstream hangs", async (stage) => {
