@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* letters.h - rows of quarantine that are no records of a sync but deliveries that were given up: of
- * an event to a rule, or of a webhook to its run.  They have a member "queue", and are tried again
- * as a ticket of that queue.  Worker; called by plans.c. */
+/* letters.h - rows of quarantine that are no records of a sync but deliveries that were given up:
+ * of an event to a rule, or of a webhook to its run.  They have a member "queue", and are tried
+ * again as a ticket of that queue.  Worker; called by plans.c. */
 #ifndef TN_API_LETTERS_H
 #define TN_API_LETTERS_H
 

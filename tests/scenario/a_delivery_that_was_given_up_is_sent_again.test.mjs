@@ -41,7 +41,8 @@ story("a rule that failed is mended, and the events that it missed are sent agai
   const ran = await tenon.rest.want(200, "POST", `/plans/${plan.id}/run`, {});
   assert.equal(ran.state, "done");
   await waitFor("the other notes", async () => (await notes(tenon)).length === 4);
-  assert.deepEqual((await tenon.rest.get(`/plans/${plan.id}`)).records.map((r) => r.outcome), Array(3).fill("sent again"));
+  const { records } = await tenon.rest.get(`/plans/${plan.id}`);
+  assert.deepEqual(records.map((r) => r.outcome), Array(3).fill("sent again"));
   assert.deepEqual(await open(tenon), []);
   assert.equal(new Set((await notes(tenon)).map((n) => n.about)).size, 4, "each has its effect once");
   const acts = (await tenon.rest.get("/audit?action=quarantine.retry")).audit;

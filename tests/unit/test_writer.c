@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The way of a commit with something failing at each of its steps in turn: every call of the disk,
  * every growing buffer, every allocation of SQLite.  What was acknowledged is there, what was not
- * is there whole or not at all, and the next commit works.  TENON_FAULT_EVERY=1 takes each single
- * pass of opening and of doing a commit again, too; by itself a sample of those is taken. */
+ * is there whole or not at all, and the next commit works.  Of opening and of doing a commit again
+ * a sample is taken, ever thinner; TENON_FAULT_EVERY=N takes every Nth pass beyond the first forty,
+ * so 1 takes each. */
 #include "store_rig.h"
 
 static const struct tn_column columns[] = {{"part_number", TN_COLUMN_text, true}};
@@ -170,7 +171,15 @@ static bool fail_at(struct rig *r, const struct tn_id *counter, build_fn build, 
     return passes >= at;
 }
 
-static void fail_at_each(build_fn build, bool every)
+/* The next pass to fail at.  thinner: by how much the sample grows thinner; 0: each pass. */
+static long next_pass(long at, long thinner)
+{
+    const char *every = getenv("TENON_FAULT_EVERY");
+    if (at < 40 || !thinner) return at + 1;
+    return at + (every ? strtol(every, NULL, 10) : at / thinner);
+}
+
+static void fail_at_each(build_fn build, long thinner)
 {
     for (size_t i = 0; i < PLACES; i++) {
         struct rig r;
@@ -180,7 +189,7 @@ static void fail_at_each(build_fn build, bool every)
         long at = 1, tried = 0;
         begin(&r, &counter);
         for (; fail_at(&r, &counter, build, places[i], at, &number, &commits); tried++)
-            at += every || at < 40 ? 1 : at / 8;
+            at = next_pass(at, thinner);
         expect_counts(&r, &counter, commits);
         print_message("%-20s failed in %ld of up to %ld passes\n", places[i], tried, at - 1);
         rig_close(&r);
@@ -190,13 +199,13 @@ static void fail_at_each(build_fn build, bool every)
 static void a_commit_survives_a_failure_at_each_of_its_steps(void **state)
 {
     (void)state;
-    fail_at_each(everything, true);
+    fail_at_each(everything, 0);
 }
 
 static void a_commit_that_is_done_again_survives_a_failure(void **state)
 {
     (void)state;
-    fail_at_each(everything_twice, getenv("TENON_FAULT_EVERY") != NULL);
+    fail_at_each(everything_twice, 8);
 }
 
 /* The store process opens an old folder and does its first commit, statements and all. */
@@ -235,10 +244,9 @@ static bool open_and_fail_at(const char *place, long at)
 static void a_folder_opens_again_after_a_failure_at_any_step(void **state)
 {
     (void)state;
-    bool every = getenv("TENON_FAULT_EVERY") != NULL;
     for (size_t i = 0; i < PLACES; i++) {
         long at = 1, tried = 0;
-        for (; open_and_fail_at(places[i], at); tried++) at += every || at < 40 ? 1 : at / 3;
+        for (; open_and_fail_at(places[i], at); tried++) at = next_pass(at, 3);
         print_message("%-20s failed in %ld of up to %ld passes\n", places[i], tried, at - 1);
     }
 }
