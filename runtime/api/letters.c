@@ -34,8 +34,8 @@ static bool read_event(struct tn_api *api, struct tn_jval body, struct tn_arena 
     tn_jbool(tn_jget_z(body, "sealed"), &sealed);
     if (!stored.n)
         return tn_fail(err, TN_E_state,
-                       "the event was too large to be kept, so it cannot be sent again: discard the "
-                       "row");
+                       "the event was too large to be kept, so it cannot be sent again: "
+                       "discard the row");
     if (sealed) return tn_unseal(&api->p.secrets->payload, stored, TN_STR("quarantine"), out, err);
     tn_buf_addstr(out, stored);
     return true;
