@@ -294,7 +294,7 @@ static void write_dead(const struct delivery *d, struct tn_str payload, struct t
     tn_jw_kz(&w, "field", d->err.field);
     tn_jw_kz(&w, "file", d->err.file);
     tn_jw_kint(&w, "line", d->err.line);
-    tn_jw_kint(&w, "tries", d->failed);
+    tn_jw_kint(&w, "attempts", d->failed);
     tn_jw_kz(&w, "generation", s->generation ? s->generation(d->env->self) : "");
     tn_jw_kbool(&w, "sealed", d->env->seal != NULL);
     tn_jw_kstr(&w, "payload", payload);

@@ -260,7 +260,7 @@ static void write_dead(const struct event *e, const struct tn_row *shown, struct
     tn_jw_kz(&w, "status", "open");
     tn_jw_kz(&w, "reason", e->why.text);
     tn_jw_kz(&w, "kind", tn_kind_name(e->why.kind));
-    tn_jw_kint(&w, "tries", e->failed);
+    tn_jw_kint(&w, "attempts", e->failed);
     if (e->run[0]) tn_jw_kz(&w, "run", e->run);
     tn_jw_kraw(&w, "ticket", tn_buf_str(&ticket));
     copy_shown(e->in->json, shown, &w);

@@ -18,6 +18,8 @@ story("a rule that failed is mended, and the events that it missed are sent agai
     [first.operation, first.entity, first.reason, first.file, first.line],
     ["rule", "note_orders", "the printer is out of paper", "scripts/rules/note_orders.lua", 8],
   );
+  assert.equal(first.attempts, 2);
+  assert.match(first.generation, /^[0-9a-f]{64}$/);
   const event = await tenon.rest.get(`/quarantine/${first.id}/payload`);
   assert.equal(event.type, "order.created");
   assert.ok(ids.includes(event.record.id));

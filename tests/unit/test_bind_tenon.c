@@ -237,7 +237,8 @@ static void surfaces_and_rules_become_structs(void **state)
 #define HOOK(inside)                                                                               \
     "return tn.adapter {\n  config = {}, operations = {\n    sync = { entity = \"i\", run = "      \
     "print,"                                                                                       \
-    "\n      filters = { tn.text \"number\", tn.time \"since\" } } }, webhook = { " inside " } }"
+    "\n      filters = { tn.text \"number\", tn.time \"since\" } } },\n  webhook = { " inside      \
+    " } }"
 static const struct {
     enum tn_decl_kind kind;
     const char *body; /* after: local tn = require "tenon" */
