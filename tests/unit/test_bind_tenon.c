@@ -332,7 +332,7 @@ static const struct {
     {TN_DECL_adapter, HOOK("runs = { x = \"snc\" }"), 6,
      "the webhook's event 'x' runs 'snc', but there is no such operation; did you mean 'sync'?"},
     {TN_DECL_adapter, HOOK("runs = { x = 7 }"), 6,
-     "the webhook's event 'x' has to name an operation, not a number"},
+     "the webhook's event 'x' has to name an operation, not a whole number"},
     {TN_DECL_adapter, HOOK("runs = { x = { operation = \"sync\", sinc = \"since\" } }"), 6,
      "unknown key 'sinc' in runs of tn.webhook; did you mean 'since'?"},
     {TN_DECL_adapter, HOOK("runs = { x = { since = \"since\" } }"), 6,
