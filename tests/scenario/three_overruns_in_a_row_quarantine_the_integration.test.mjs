@@ -158,7 +158,9 @@ story("where quarantine has no room for another the worker that saw it refuses i
   const env = { TENON_FAULTS: "shared.full=fail:1+" };
   const { tenon } = await stage.plant({ items: 12, site, workers: 1, env });
   await tenon.rest.send("POST", "/integrations/fusion/sync", { operation: "sync_items" });
-  await tenon.logged(/error .*integrations:fusion is in quarantine in this worker alone, because the shared list is full/);
+  await tenon.logged(
+    /error .*integrations:fusion is in quarantine in this worker alone, because the shared list is full/,
+  );
   const refused = await tenon.rest.send("POST", "/integrations/fusion/sync", { operation: "sync_items" });
   assert.match(JSON.stringify(refused.body), /quarantine/, refused.text);
   assert.match((await tenon.rest.get("/integrations/fusion/health?fresh=1")).error, /quarantine/);
