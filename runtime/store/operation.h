@@ -9,6 +9,8 @@
 #include "store/wire.h"
 #include "store/writer.h"
 
+struct tn_by; /* unique.h */
+
 /* A table, as the commit announced it. */
 struct tn_wslot {
     struct tn_wtable *table;
@@ -83,10 +85,12 @@ enum tn_step tn_rec_create(struct tn_writer *w, struct tn_wtable *t, struct tn_r
  * none was created. */
 enum tn_step tn_rec_create_many(struct tn_writer *w, struct tn_wtable *t, struct tn_rec *r,
                                 struct tn_cell (*cells)[TN_STORE_COLUMNS_MAX], struct tn_err *err);
-/* Changes record old into r (same n and id). Links of old keep the state both sides agreed on.
+/* Changes record old into r (same n and id). Links of old keep the state both sides agreed on, but
+ * for the link of the upsert that makes the change (by; NULL: none), which its caller renews.
  * refused: as for create. */
 enum tn_step tn_rec_change(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *old,
-                           struct tn_rec *r, const struct tn_cell *cells, struct tn_err *err);
+                           struct tn_rec *r, const struct tn_cell *cells, const struct tn_by *by,
+                           struct tn_err *err);
 /* Both remove a record with its links. drop is for a record that is too old: it keeps nothing of it
  * and adds no event. remove does all that a delete does. */
 bool tn_rec_drop(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,

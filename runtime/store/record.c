@@ -223,12 +223,19 @@ static bool each_link(struct tn_writer *w, struct tn_str list, link_fn fn, const
     return true;
 }
 
+struct change {
+    const struct tn_rec *old;
+    const struct tn_by *by; /* NULL: no source */
+};
+
 /* A link may say "agreed: as the record is". Before the record changes, writes the old state into
- * such a link. */
+ * such a link. The source that makes the change agrees with the new state, so its link stays. */
 static bool keep_agreed(struct tn_writer *w, int64_t source, struct tn_str external_id,
-                        const void *old, struct tn_err *err)
+                        const void *arg, struct tn_err *err)
 {
-    const struct tn_rec *r = old;
+    const struct change *change = arg;
+    const struct tn_by *by = change->by;
+    if (by && by->source == source && tn_str_eq(by->external_id, external_id)) return true;
     sqlite3_stmt *st = tn_db_sql(&w->db,
                                  "UPDATE tn_link SET agreed = ?3 WHERE source = ?1 AND "
                                  "external_id = ?2 AND agreed IS NULL",
@@ -236,20 +243,22 @@ static bool keep_agreed(struct tn_writer *w, int64_t source, struct tn_str exter
     if (!st) return false;
     sqlite3_bind_int64(st, 1, source);
     tn_bind_str(st, 2, external_id);
-    tn_bind_str(st, 3, r->body);
+    tn_bind_str(st, 3, change->old->body);
     return tn_writer_run(w, st, "keeping an agreed state", err);
 }
 
 enum tn_step tn_rec_change(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *old,
-                           struct tn_rec *r, const struct tn_cell *cells, struct tn_err *err)
+                           struct tn_rec *r, const struct tn_cell *cells, const struct tn_by *by,
+                           struct tn_err *err)
 {
+    const struct change change = {old, by};
     bool taken = false;
     r->version = old->version + 1;
     r->updated = w->now > old->updated ? w->now : old->updated;
     if (!tn_wtable_update(w, t, r, cells, &taken, err))
         return taken ? TN_STEP_refused : TN_STEP_broken;
     return tn_step_of(write_history(w, t, old, r->body, err) &&
-                      each_link(w, old->links, keep_agreed, old, err) &&
+                      each_link(w, old->links, keep_agreed, &change, err) &&
                       emit(w, t, t->updated, r, err));
 }
 

@@ -251,10 +251,10 @@ static enum tn_step change_waiting(struct tn_writer *w, struct tn_wtable *t,
     uint64_t changed = changed_columns(t->decl, cells, then);
     uint64_t all = changed | (before ? before->bare : 0);
     tn_cells_without(t, cells, all, bare);
-    if (before && !changed) return tn_rec_change(w, t, old, r, bare, err);
+    if (before && !changed) return tn_rec_change(w, t, old, r, bare, by, err);
     if (before) before->over = true;
-    if (!wants_any(t, cells, all)) return tn_rec_change(w, t, old, r, cells, err);
-    enum tn_step step = tn_rec_change(w, t, old, r, bare, err);
+    if (!wants_any(t, cells, all)) return tn_rec_change(w, t, old, r, cells, by, err);
+    enum tn_step step = tn_rec_change(w, t, old, r, bare, by, err);
     if (step == TN_STEP_ok)
         add_claims(w, wait_for(w, t, r, all, false, by), cells, before ? NULL : then);
     return step;
@@ -265,7 +265,7 @@ enum tn_step tn_unique_change(struct tn_writer *w, struct tn_wtable *t, const st
                               struct tn_err *err)
 {
     if (!tn_unique_waits(w)) {
-        enum tn_step step = tn_rec_change(w, t, old, r, cells, err);
+        enum tn_step step = tn_rec_change(w, t, old, r, cells, by, err);
         if (step != TN_STEP_refused) return step;
         if (!tn_writer_savepoint(w, err)) return TN_STEP_broken;
         tn_unique_begin(w);

@@ -942,6 +942,26 @@ static bool see_link(void *arg, const struct tn_link *l)
     return true;
 }
 
+static void an_upsert_keeps_what_another_source_agreed_on(void **state)
+{
+    struct rig *r = *state;
+    struct tn_origin other = {.entity = {"order", 5}};
+    struct tn_link link;
+    struct tn_buf hold;
+    struct tn_err err;
+    tn_buf_init(&hold, TN_LIMIT_RECORD);
+    upsert_from(r, &source, "X", "{\"part_number\":\"A\",\"v\":1}", 'a', false);
+    assert_true(upsert_from(r, &other, "Y", "{\"part_number\":\"A\",\"v\":2}", 'b', false));
+    assert_true(upsert_from(r, &other, "Y", "{\"part_number\":\"A\",\"v\":3}", 'c', false));
+    assert_true(tn_store_link(r->store, 1, &source, TN_STR("X"), &link, &hold, &err));
+    assert_int_equal(link.version, 1);
+    assert_true(tn_str_is(link.agreed, "{\"part_number\":\"A\",\"v\":1}"));
+    assert_true(tn_store_link(r->store, 1, &other, TN_STR("Y"), &link, &hold, &err));
+    assert_int_equal(link.version, 3);
+    assert_true(tn_str_is(link.agreed, "{\"part_number\":\"A\",\"v\":3}"));
+    tn_buf_clear(&hold);
+}
+
 static void links_remember_what_both_sides_agreed_on(void **state)
 {
     struct rig *r = *state;
@@ -1899,6 +1919,7 @@ int main(void)
         T(a_page_ends_as_its_records_would_one_by_one),
         T(a_merging_upsert_keeps_local_fields),
         T(links_remember_what_both_sides_agreed_on),
+        T(an_upsert_keeps_what_another_source_agreed_on),
         T(links_are_made_and_taken_off_by_hand),
         T(events_are_numbered_without_holes),
         T(behind_the_largest_number_is_no_event),
