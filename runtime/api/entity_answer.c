@@ -30,8 +30,7 @@ void api_record_write(struct tn_jw *w, struct tn_json *json, const struct tn_ent
     if (tn_entity_has_secrets(e)) {
         write_masked(w, json, e, row->body);
     } else if (tn_str_trim(inside).n) {
-        tn_buf_addc(w->out, ',');
-        tn_buf_addstr(w->out, inside);
+        tn_jw_members(w, inside);
     }
     tn_jw_kz(w, "createdAt", created);
     tn_jw_kz(w, "updatedAt", updated);

@@ -137,6 +137,8 @@ void tn_jw_double(struct tn_jw *w, double v); /* the shortest text that reads ba
 void tn_jw_bool(struct tn_jw *w, bool v);
 void tn_jw_null(struct tn_jw *w);
 void tn_jw_raw(struct tn_jw *w, struct tn_str json); /* one value, already JSON */
+/* Members of an object, already JSON, at least one and without the braces, into the open object. */
+void tn_jw_members(struct tn_jw *w, struct tn_str members);
 /* key and value in one call */
 void tn_jw_kstr(struct tn_jw *w, const char *key, struct tn_str text);
 void tn_jw_kz(struct tn_jw *w, const char *key, const char *text);

@@ -123,6 +123,14 @@ void tn_jw_key(struct tn_jw *w, struct tn_str key)
     w->keyed = true;
 }
 
+void tn_jw_members(struct tn_jw *w, struct tn_str members)
+{
+    assert(w->depth && w->object & bit(w) && !w->keyed && "members outside an object");
+    if (w->full & bit(w)) tn_buf_addc(w->out, ',');
+    w->full |= bit(w);
+    tn_buf_addstr(w->out, members);
+}
+
 void tn_jw_str(struct tn_jw *w, struct tn_str text)
 {
     lead(w);

@@ -44,6 +44,10 @@
 #define TN_LIMIT_PAGE         500           /* rows of one query */
 #define TN_LIMIT_READ         (32 * TN_MIB) /* bytes of one answer; further questions are refused */
 #define TN_LIMIT_READ_MS      5             /* of reading in one turn of the loop */
+#define TN_LIMIT_SOURCE       200           /* bytes of the name of a source's entity */
+#define TN_LIMIT_EXTERNAL_ID  512           /* bytes */
+#define TN_LIMIT_KV_KEY       1024          /* bytes */
+#define TN_LIMIT_QUEUE_KEY    512           /* bytes of the key of a queue's entry */
 
 /* Scripts */
 #define TN_LIMIT_ISOLATE_BYTES (64 * TN_MIB)
@@ -109,10 +113,11 @@
 #define TN_LIMIT_PREVIEW_DAYS   7 /* how long a required preview counts */
 
 /* Sync */
-#define TN_LIMIT_SYNC_PAGES      1000000 /* pages of one run */
-#define TN_LIMIT_SYNC_ERRORS     100     /* errors that a run lists; all are counted */
-#define TN_LIMIT_SYNC_WARNED     20      /* warnings that a run lists; all are counted */
-#define TN_LIMIT_SYNC_QUARANTINE 10000   /* records that one run may put into quarantine */
-#define TN_LIMIT_SYNC_DIFFS      100     /* changed records that a dry run lists */
+#define TN_LIMIT_SYNC_PAGES      1000000       /* pages of one run */
+#define TN_LIMIT_SYNC_CURSOR     (64 * TN_KIB) /* bytes of a run's cursor */
+#define TN_LIMIT_SYNC_ERRORS     100           /* errors that a run lists; all are counted */
+#define TN_LIMIT_SYNC_WARNED     20            /* warnings that a run lists; all are counted */
+#define TN_LIMIT_SYNC_QUARANTINE 10000         /* records that one run may put into quarantine */
+#define TN_LIMIT_SYNC_DIFFS      100           /* changed records that a dry run lists */
 
 #endif

@@ -17,12 +17,12 @@
 
 /* The members of the last object of this kind, in order. Records of one stream rarely differ in
  * them, so usually one comparison finds a key. */
-enum { SHAPE_MAX = 256, SHAPE_KEY = 58, SHAPE_AHEAD = 6 };
+enum { LAYOUT_MAX = 256, LAYOUT_KEY = 58, LAYOUT_AHEAD = 6 };
 
 struct tn_layout_entry {
     uint16_t n;
-    uint16_t kid;        /* index in `named` of the place that reads it; NO_KID: none does */
-    char key[SHAPE_KEY]; /* the bytes between the quotes */
+    uint16_t kid;         /* index in `named` of the place that reads it; NO_KID: none does */
+    char key[LAYOUT_KEY]; /* the bytes between the quotes */
 };
 struct tn_layout {
     struct tn_layout_entry *entries;
@@ -39,7 +39,7 @@ struct tn_apply *tn_apply_new(const struct tn_plan *plan)
     a->plan = plan;
     tn_arena_init(&a->arena);
     a->slots = tn_alloc((plan->slots + 1) * sizeof *a->slots);
-    a->shapes = tn_alloc((plan->places + 1) * sizeof *a->shapes);
+    a->layouts = tn_alloc((plan->places + 1) * sizeof *a->layouts);
     a->pieces = tn_alloc((plan->group->count + 1) * sizeof *a->pieces);
     a->reader = tn_json_new();
     tn_buf_init(&a->side, TN_LIMIT_RECORD);
@@ -63,7 +63,7 @@ void tn_apply_free(struct tn_apply *a)
     tn_arena_clear(&a->answer_memory);
     EVP_MD_CTX_free(a->digest);
     EVP_MD_free(a->md);
-    for (uint32_t i = 0; i < a->plan->places; i++) tn_free(a->shapes[i].entries);
+    for (uint32_t i = 0; i < a->plan->places; i++) tn_free(a->layouts[i].entries);
     tn_buf_clear(&a->side);
     tn_buf_clear(&a->from_fn);
     tn_buf_clear(&a->id);
@@ -71,7 +71,7 @@ void tn_apply_free(struct tn_apply *a)
     tn_json_free(a->reader);
     tn_arena_clear(&a->arena);
     tn_free(a->pieces);
-    tn_free(a->shapes);
+    tn_free(a->layouts);
     tn_free(a->slots);
     tn_free(a);
 }
@@ -196,31 +196,31 @@ static uint16_t kid_of(const struct tn_place *place, const struct tn_json *json,
     return kid == TN_NAMES_NONE ? NO_KID : (uint16_t)kid;
 }
 
-static void learn(struct tn_layout *shape, const struct tn_place *place, const struct tn_json *json,
-                  uint32_t at)
+static void learn(struct tn_layout *layout, const struct tn_place *place,
+                  const struct tn_json *json, uint32_t at)
 {
     const struct tn_jnode *n = tn_jtape(json);
-    shape->count = 0;
-    for (uint32_t k = at + 1; k < n[at].next && shape->count < SHAPE_MAX; k = n[k + 1].next) {
+    layout->count = 0;
+    for (uint32_t k = at + 1; k < n[at].next && layout->count < LAYOUT_MAX; k = n[k + 1].next) {
         struct tn_str raw = tn_jnode_raw(json, k);
-        if (raw.n - 2 > SHAPE_KEY) continue;
-        if (shape->count == shape->room) {
-            shape->room = shape->room ? shape->room * 2 : 16;
-            shape->entries = tn_realloc(shape->entries, shape->room * sizeof *shape->entries);
+        if (raw.n - 2 > LAYOUT_KEY) continue;
+        if (layout->count == layout->room) {
+            layout->room = layout->room ? layout->room * 2 : 16;
+            layout->entries = tn_realloc(layout->entries, layout->room * sizeof *layout->entries);
         }
-        struct tn_layout_entry *e = &shape->entries[shape->count++];
+        struct tn_layout_entry *e = &layout->entries[layout->count++];
         *e = (struct tn_layout_entry){.n = (uint16_t)(raw.n - 2), .kid = kid_of(place, json, k)};
         memcpy(e->key, raw.p + 1, raw.n - 2);
     }
 }
 
-/* Searches the next entries, because a record may lack some members. SHAPE_MAX: not found. */
-static uint32_t look_ahead(const struct tn_layout *shape, uint32_t i, const char *key, uint32_t n)
+/* Searches the next entries, because a record may lack some members. LAYOUT_MAX: not found. */
+static uint32_t look_ahead(const struct tn_layout *layout, uint32_t i, const char *key, uint32_t n)
 {
-    uint32_t end = i + SHAPE_AHEAD < shape->count ? i + SHAPE_AHEAD : shape->count;
+    uint32_t end = i + LAYOUT_AHEAD < layout->count ? i + LAYOUT_AHEAD : layout->count;
     for (; i < end; i++)
-        if (shape->entries[i].n == n && tn_names_same(shape->entries[i].key, key, n)) return i;
-    return SHAPE_MAX;
+        if (layout->entries[i].n == n && tn_names_same(layout->entries[i].key, key, n)) return i;
+    return LAYOUT_MAX;
 }
 
 static void read_members(struct tn_apply *a, const struct tn_place *place, uint32_t *slots,
@@ -228,24 +228,24 @@ static void read_members(struct tn_apply *a, const struct tn_place *place, uint3
 {
     const struct tn_jnode *n = tn_jtape(a->json);
     const char *text = tn_jsource(a->json);
-    struct tn_layout *shape = &a->shapes[place->id];
+    struct tn_layout *layout = &a->layouts[place->id];
     uint32_t i = 0, missed = 0, count = 0;
     for (uint32_t k = at + 1, end = n[at].next; k < end; k = n[k + 1].next, count++) {
         const char *key = text + n[k].start + 1;
         uint32_t length = n[k].end - n[k].start - 2;
         uint16_t kid;
-        if (i < shape->count && shape->entries[i].n == length &&
-            tn_names_same(shape->entries[i].key, key, length)) {
-            kid = shape->entries[i++].kid;
+        if (i < layout->count && layout->entries[i].n == length &&
+            tn_names_same(layout->entries[i].key, key, length)) {
+            kid = layout->entries[i++].kid;
         } else {
-            uint32_t found = look_ahead(shape, i, key, length);
-            missed += found == SHAPE_MAX;
-            kid = found == SHAPE_MAX ? kid_of(place, a->json, k) : shape->entries[found].kid;
-            if (found != SHAPE_MAX) i = found + 1;
+            uint32_t found = look_ahead(layout, i, key, length);
+            missed += found == LAYOUT_MAX;
+            kid = found == LAYOUT_MAX ? kid_of(place, a->json, k) : layout->entries[found].kid;
+            if (found != LAYOUT_MAX) i = found + 1;
         }
         if (kid != NO_KID) slots[place->named[kid]->slot] = k + 1;
     }
-    if (missed * 4 > count) learn(shape, place, a->json, at);
+    if (missed * 4 > count) learn(layout, place, a->json, at);
 }
 
 static void read_place(struct tn_apply *a, const struct tn_place *place, uint32_t *slots,

@@ -11,7 +11,7 @@
 #include "bind/row_feed.h"
 #include "loop/loop.h"
 
-enum { PAGES_AHEAD = 2, CURSOR_MAX = 64 * 1024 };
+enum { PAGES_AHEAD = 2 };
 
 /* A page that waits in the queue, or that the sync engine works on and has not released yet. */
 struct page {
@@ -172,7 +172,7 @@ static struct tn_str write_cursor(lua_State *L, int index)
     struct cursor *c = bind_new(L, sizeof *c, &cursor_class);
     struct tn_err err;
     struct tn_jw w;
-    tn_buf_init(&c->json, CURSOR_MAX);
+    tn_buf_init(&c->json, TN_LIMIT_SYNC_CURSOR);
     if (lua_isnoneornil(L, index)) return (struct tn_str){0};
     tn_jw_init(&w, &c->json);
     if (!bind_json_write(L, index, &w, &err) || !tn_buf_ok(&c->json, "the cursor", &err)) {

@@ -142,9 +142,9 @@ static int source_slot(struct tn_commit *c, int64_t team, const struct tn_origin
             memcmp(&s->integration, &source->integration, sizeof s->integration) == 0)
             return (int)i - 1;
     }
-    if (c->source_count == SLOTS_MAX || source->entity.n > 200) {
-        tn_fail(err, TN_E_too_large, "a commit may name %d sources, of up to 200 characters",
-                SLOTS_MAX);
+    if (c->source_count == SLOTS_MAX || source->entity.n > TN_LIMIT_SOURCE) {
+        tn_fail(err, TN_E_too_large, "a commit may name %d sources, of up to %d bytes", SLOTS_MAX,
+                TN_LIMIT_SOURCE);
         return -1;
     }
     c->sources = tn_realloc(c->sources, (c->source_count + 1) * sizeof *c->sources);
@@ -350,8 +350,9 @@ bool tn_commit_totals(struct tn_commit *c, int64_t team, const char *table, cons
 
 static bool external_ok(struct tn_str external_id, struct tn_err *err)
 {
-    if (external_id.n == 0 || external_id.n > 512)
-        return tn_fail(err, TN_E_invalid, "an external id has to have 1 to 512 characters");
+    if (external_id.n == 0 || external_id.n > TN_LIMIT_EXTERNAL_ID)
+        return tn_fail(err, TN_E_invalid, "an external id has to have 1 to %d bytes",
+                       TN_LIMIT_EXTERNAL_ID);
     if (!memchr(external_id.p, '\0', external_id.n)) return true;
     return tn_fail(err, TN_E_invalid, "an external id may not hold U+0000");
 }
@@ -491,8 +492,9 @@ static bool kv_op(struct tn_commit *c, enum tn_op op, int64_t team, const char *
 {
     if (!team_ok(team, err) || !name_ok(space, "space", err) || !based_on_ok(based_on, err))
         return false;
-    if (key.n > 1024)
-        return tn_fail(err, TN_E_too_large, "a key of %zu bytes: the limit is 1024", key.n);
+    if (key.n > TN_LIMIT_KV_KEY)
+        return tn_fail(err, TN_E_too_large, "a key of %zu bytes: the limit is %d", key.n,
+                       TN_LIMIT_KV_KEY);
     tn_put_u8(&c->value, op);
     tn_put_i64(&c->value, team);
     tn_put_str(&c->value, tn_str(space));
@@ -528,8 +530,9 @@ static bool queue_op(struct tn_commit *c, enum tn_op op, int64_t team, const cha
                      struct tn_str key, struct tn_err *err)
 {
     if (!team_ok(team, err) || !name_ok(queue, "queue", err)) return false;
-    if (key.n > KEY_MAX)
-        return tn_fail(err, TN_E_too_large, "a key of %zu bytes: the limit is %d", key.n, KEY_MAX);
+    if (key.n > TN_LIMIT_QUEUE_KEY)
+        return tn_fail(err, TN_E_too_large, "a key of %zu bytes: the limit is %d", key.n,
+                       TN_LIMIT_QUEUE_KEY);
     tn_put_u8(&c->value, op);
     tn_put_i64(&c->value, team);
     tn_put_str(&c->value, tn_str(queue));

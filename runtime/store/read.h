@@ -63,7 +63,7 @@ struct tn_page_of {
     const struct tn_source_item *items;
     size_t count;     /* up to TN_LIMIT_PAGE */
     size_t key_count; /* columns of the table's key; 0: keys are not looked up */
-    bool bodies;      /* of the changed ones */
+    bool bodies;      /* of the changed ones, with their ids and versions */
 };
 size_t tn_read_page(struct tn_read *read, const struct tn_page_of *page);
 
@@ -126,8 +126,8 @@ const struct tn_queue_state *tn_found_queue(const struct tn_found *found, size_t
 enum tn_seen_state { TN_SEEN_same, TN_SEEN_changed, TN_SEEN_new };
 struct tn_seen {
     enum tn_seen_state state;
-    /* changed: the linked record (zero: it is of another table).  new: the one that holds the key
-     * (zero: none, or no key was given).  same: zero. */
+    /* changed, where bodies were asked for: the linked record (zero: it is of another table).  new:
+     * the one that holds the key (zero: none, or no key was given).  Else zero. */
     struct tn_id record;
     int64_t version;    /* of that record */
     struct tn_str body; /* changed, where bodies were asked for; {NULL, 0}: the answer was full */

@@ -215,12 +215,13 @@ static bool changed_item(struct tn_answerer *a, struct tn_read *r, struct tn_que
 {
     struct tn_row row;
     seen->state = TN_SEEN_changed;
+    if (!q->page->bodies) return true;
     if (!tn_sqlite_get_by_link(&a->s->base, r->team, q->name, &q->source, external_id, &row,
                                &a->hold, err))
         return err->kind == TN_E_not_found;
     seen->record = row.id;
     seen->version = row.version;
-    if (q->page->bodies && !tn_question_full(q)) seen->body = tn_question_text(r, q, row.body);
+    if (!tn_question_full(q)) seen->body = tn_question_text(r, q, row.body);
     return true;
 }
 

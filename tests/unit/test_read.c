@@ -413,10 +413,12 @@ static void a_page_of_a_sync_is_one_question(void **state)
         assert_int_equal(tn_found_list(a.found, q)->count, 7);
         for (size_t i = 0; i < 7; i++)
             assert_int_equal(tn_found_seen(a.found, q, i)->state, states[i]);
-        assert_memory_equal(&tn_found_seen(a.found, q, 1)->record, &changed, sizeof changed);
-        assert_int_equal(tn_found_seen(a.found, q, 1)->version, 2);
     }
     static const struct tn_id none;
+    assert_memory_equal(&tn_found_seen(a.found, 0, 1)->record, &none, sizeof none);
+    assert_int_equal(tn_found_seen(a.found, 0, 1)->version, 0);
+    assert_memory_equal(&tn_found_seen(a.found, 1, 1)->record, &changed, sizeof changed);
+    assert_int_equal(tn_found_seen(a.found, 1, 1)->version, 2);
     assert_null(tn_found_seen(a.found, 0, 1)->body.p);
     assert_true(
         tn_str_is(tn_found_seen(a.found, 1, 1)->body, "{\"part_number\":\"C\",\"quantity\":2}"));
