@@ -110,13 +110,6 @@ TN_MUST_CHECK bool tn_json_rows_open(struct tn_json_rows *rows, struct tn_json *
  * (err->kind is none; all of the text was checked), or the text is bad at this row. In NDJSON only
  * that row is lost: call again to go on with the next line. */
 TN_MUST_CHECK bool tn_json_rows_next(struct tn_json_rows *rows, struct tn_err *err);
-/* Parses into `into` (a reader other than the rows') everything around the rows: the text with []
- * in place of the array. May be called at any time; costs one scan of the text, and checks no row.
- * The values live as long as `into` and belong to it. For an array or NDJSON text the root is
- * []. */
-TN_MUST_CHECK bool tn_json_envelope(struct tn_json *into, struct tn_str text, struct tn_str path,
-                                    struct tn_err *err);
-
 /* Writer: appends to a buffer, and writes the commas and colons itself. Misuse (a value without a
  * key in an object, unbalanced ends) asserts. */
 struct tn_jw {

@@ -17,7 +17,6 @@ struct tn_json *tn_json_new(void)
     json->head.tape = tn_alloc(json->room * sizeof *json->head.tape);
     tn_random(&json->seed, sizeof json->seed);
     tn_arena_init(&json->arena);
-    tn_buf_init(&json->copy, 0);
     return json;
 }
 
@@ -36,7 +35,6 @@ void tn_json_free(struct tn_json *json)
     if (!json) return;
     forget_indexes(json);
     tn_arena_clear(&json->arena);
-    tn_buf_clear(&json->copy);
     tn_free(json->tokens);
     tn_free(json->head.tape);
     tn_free(json->keys);

@@ -28,7 +28,6 @@ struct tn_json {
     struct tn_json_index *indexes;
     uint32_t *scratch; /* slots for checking a small object for double keys */
     uint32_t scratch_room;
-    struct tn_buf copy; /* text of an envelope */
     uint32_t picked_room;
     struct tn_json_memo *memo; /* the keys of earlier rows (json_row.c) */
     uint32_t memo_count;

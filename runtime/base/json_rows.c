@@ -252,35 +252,3 @@ bool tn_json_rows_next(struct tn_json_rows *rows, struct tn_err *err)
     rows->state = NEXT;
     return true;
 }
-
-/* Moves behind the bracket that closes the array just entered; returns its offset, or the text's
- * length. */
-static size_t skip_array(struct tn_json *json)
-{
-    const char *text = json->head.text;
-    for (unsigned depth = 1; tn_json_more(json);) {
-        for (; json->at < json->count; json->at++) {
-            uint32_t i = json->tokens[json->at];
-            char c = text[i] | 32;
-            if (c == '{') depth++;
-            if (c == '}' && !--depth) return i;
-        }
-    }
-    return json->head.n;
-}
-
-bool tn_json_envelope(struct tn_json *into, struct tn_str text, struct tn_str path,
-                      struct tn_err *err)
-{
-    struct tn_json_rows rows;
-    if (!tn_json_rows_open(&rows, into, text, path, err)) return false;
-    if (rows.state == LINES) return tn_json_parse(into, TN_STR("[]"), err);
-    if (rows.state == NO_ROWS) return tn_json_parse(into, text, err);
-    size_t close = skip_array(into);
-    tn_buf_reset(&into->copy);
-    into->copy.max = text.n + 2;
-    tn_buf_add(&into->copy, text.p, rows.start + 1);
-    tn_buf_add(&into->copy, text.p + close, text.n - close);
-    return tn_buf_ok(&into->copy, "the page", err) &&
-           tn_json_parse(into, tn_buf_str(&into->copy), err);
-}

@@ -50,10 +50,10 @@ struct tn_answer_of {
 
 struct tn_apply {
     const struct tn_plan *plan;
-    struct tn_arena arena;    /* results of operators; emptied for each record */
-    uint32_t *slots;          /* nodes of the record that the plan reads, for all scopes */
+    struct tn_arena arena;     /* results of operators; emptied for each record */
+    uint32_t *slots;           /* nodes of the record that the plan reads, for all scopes */
     struct tn_layout *layouts; /* one for each place of all scopes */
-    struct tn_json *reader;   /* parses texts a second time */
+    struct tn_json *reader;    /* parses texts a second time */
     struct tn_buf side, from_fn, id, canonical;
     struct tn_piece *pieces;
     size_t base; /* where the last object begins in its buffer */

@@ -371,9 +371,8 @@ bool tn_commit_upsert(struct tn_commit *c, const struct tn_upsert *u, struct tn_
     tn_put_u8(&c->value, TN_OP_upsert);
     tn_put_u16(&c->value, (unsigned)slot);
     tn_put_u16(&c->value, (unsigned)source);
-    tn_put_u8(&c->value, (u->merge ? TN_UPSERT_merge : 0) |
-                             (u->on_key_conflict == TN_KEY_adopt ? TN_UPSERT_adopt : 0) |
-                             (u->id ? TN_UPSERT_id : 0) | (u->named_count ? TN_UPSERT_names : 0));
+    tn_put_u8(&c->value, (u->merge ? TN_UPSERT_merge : 0) | (u->id ? TN_UPSERT_id : 0) |
+                             (u->named_count ? TN_UPSERT_names : 0));
     if (u->id) tn_put_id(&c->value, u->id);
     if (u->named_count) tn_put_u16(&c->value, (unsigned)u->named_count);
     for (size_t i = 0; i < u->named_count; i++) tn_put_u32(&c->value, named[i]);
@@ -381,23 +380,6 @@ bool tn_commit_upsert(struct tn_commit *c, const struct tn_upsert *u, struct tn_
     tn_buf_add(&c->value, u->hash, TN_HASH_LEN);
     tn_put_str(&c->value, u->external_id);
     if (!put_body(c, slot, u->body, err)) return undo(c, m);
-    return finish(c, m, err);
-}
-
-bool tn_commit_present(struct tn_commit *c, int64_t team, const struct tn_origin *source,
-                       const struct tn_str *external_ids, size_t count, struct tn_err *err)
-{
-    struct mark m = mark(c);
-    if (!team_ok(team, err)) return false;
-    int from = source_slot(c, team, source, err);
-    if (from < 0) return undo(c, m);
-    uint32_t n = 0;
-    for (size_t i = 0; i < count; i++) n += external_ok(external_ids[i], err);
-    tn_put_u8(&c->value, TN_OP_present);
-    tn_put_u16(&c->value, (unsigned)from);
-    tn_put_u32(&c->value, n);
-    for (size_t i = 0; i < count; i++)
-        if (external_ok(external_ids[i], err)) tn_put_str(&c->value, external_ids[i]);
     return finish(c, m, err);
 }
 
@@ -520,12 +502,6 @@ bool tn_commit_kv_delete(struct tn_commit *c, int64_t team, const char *space, s
     return kv_op(c, TN_OP_kv_delete, team, space, key, based_on, err) && finish(c, m, err);
 }
 
-bool tn_commit_cursor(struct tn_commit *c, int64_t team, struct tn_str name, struct tn_str value,
-                      int64_t based_on, struct tn_err *err)
-{
-    return tn_commit_kv_set(c, team, "cursor", name, value, based_on, 0, err);
-}
-
 static bool queue_op(struct tn_commit *c, enum tn_op op, int64_t team, const char *queue,
                      struct tn_str key, struct tn_err *err)
 {
@@ -587,10 +563,8 @@ bool tn_commit_reschedule(struct tn_commit *c, const struct tn_id *entry, int64_
 static void take_outcome(struct tn_wire *w, struct tn_op_outcome *o, struct tn_arena *arena)
 {
     unsigned kind = tn_take_u8(w);
-    *o =
-        (struct tn_op_outcome){.kind = (enum tn_outcome_kind)(kind & ~(unsigned)TN_OUTCOME_adopted),
-                               .id = tn_take_id(w),
-                               .before = {"", 0}};
+    *o = (struct tn_op_outcome){
+        .kind = (enum tn_outcome_kind)(kind & ~(unsigned)TN_OUTCOME_adopted), .id = tn_take_id(w)};
     bool flag = kind & TN_OUTCOME_adopted;
     o->version = tn_take_i64(w);
     if (o->kind == TN_DONE_conflict) {
@@ -598,9 +572,8 @@ static void take_outcome(struct tn_wire *w, struct tn_op_outcome *o, struct tn_a
         tn_take_err(w, why);
         o->why = why;
         o->adoptable = flag;
-    } else if (flag) {
-        o->adopted = true;
-        o->before = tn_take_str(w);
+    } else {
+        o->adopted = flag;
     }
 }
 

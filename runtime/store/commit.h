@@ -71,18 +71,13 @@ TN_MUST_CHECK bool tn_commit_totals(struct tn_commit *commit, int64_t team, cons
  *
  * An item that cannot have its key at the end of the commit is left out (TN_DONE_conflict, which
  * fails nothing), and its record keeps its state; an item that wanted that record's former key is
- * left out, too. The other operations are done as if these items had not been in the commit. But an
- * item that is not linked adopts the holder of its key where the source has no external id for that
- * one, or, with TN_KEY_adopt, a holder whose external id is neither in this commit nor named by
- * tn_commit_present: the source has made the record anew, and the link moves to the new external id
- * (outcome.before). */
+ * left out, too. The other operations are done as if these items had not been in the commit. */
 /* A record that another one names (a reference). */
 struct tn_named {
     const char *table;
     int64_t team; /* TN_TEAM_SYSTEM for a table of all */
     struct tn_id id;
 };
-enum tn_on_key_conflict { TN_KEY_refuse, TN_KEY_adopt };
 struct tn_upsert {
     int64_t team;
     const char *table;
@@ -94,19 +89,12 @@ struct tn_upsert {
     int64_t based_on;       /* 0: any version; else the version that the record must have, or the
                                item is a conflict */
     const struct tn_id *id; /* id for a record that is created; NULL: the store makes one */
-    enum tn_on_key_conflict on_key_conflict;
     /* Records that have to be there: where one was deleted, the item is left out (code stale). */
     const struct tn_named *named;
     size_t named_count;
 };
 TN_MUST_CHECK bool tn_commit_upsert(struct tn_commit *commit, const struct tn_upsert *u,
                                     struct tn_err *err);
-/* Names further external ids that the source has, besides those in this commit, so that no upsert
- * moves their links away. Ids that no link can have are skipped. */
-TN_MUST_CHECK bool tn_commit_present(struct tn_commit *commit, int64_t team,
-                                     const struct tn_origin *source,
-                                     const struct tn_str *external_ids, size_t count,
-                                     struct tn_err *err);
 /* Links a record to an external id (after an outbound create), or renews the hash and the agreed
  * state of its link.
  */
@@ -142,9 +130,6 @@ TN_MUST_CHECK bool tn_commit_kv_set(struct tn_commit *commit, int64_t team, cons
                                     int64_t expires_ms, struct tn_err *err);
 TN_MUST_CHECK bool tn_commit_kv_delete(struct tn_commit *commit, int64_t team, const char *space,
                                        struct tn_str key, int64_t based_on, struct tn_err *err);
-/* Sets a sync's cursor: a key-value of space "cursor". */
-TN_MUST_CHECK bool tn_commit_cursor(struct tn_commit *commit, int64_t team, struct tn_str name,
-                                    struct tn_str value, int64_t based_on, struct tn_err *err);
 
 struct tn_queue_put {
     int64_t team;

@@ -40,7 +40,7 @@ enum tn_step tn_step_damaged(struct tn_err *err);
 enum tn_step tn_step_done(struct tn_writer *w, struct tn_buf *result, enum tn_outcome_kind kind,
                           const struct tn_id *id, int64_t version);
 enum tn_step tn_step_adopted(struct tn_writer *w, struct tn_buf *result, enum tn_outcome_kind kind,
-                             const struct tn_rec *r, struct tn_str before);
+                             const struct tn_rec *r);
 enum tn_step tn_step_left_out(struct tn_writer *w, struct tn_buf *result, const struct tn_rec *r,
                               bool adoptable, const struct tn_err *why);
 /* Fills err: the record's version is not the one on which the write was based. */
@@ -112,8 +112,6 @@ bool tn_link_drop(struct tn_writer *w, int64_t source, struct tn_str external_id
 struct tn_str tn_link_of_source(struct tn_str list, int64_t source);
 enum tn_step tn_op_upsert(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
                           struct tn_err *err);
-enum tn_step tn_op_present(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
-                           struct tn_err *err);
 enum tn_step tn_op_link(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
                         struct tn_err *err);
 enum tn_step tn_op_unlink(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,

@@ -38,11 +38,9 @@ enum tn_step tn_step_done(struct tn_writer *w, struct tn_buf *result, enum tn_ou
 }
 
 enum tn_step tn_step_adopted(struct tn_writer *w, struct tn_buf *result, enum tn_outcome_kind kind,
-                             const struct tn_rec *r, struct tn_str before)
+                             const struct tn_rec *r)
 {
-    outcome(w, result, kind | TN_OUTCOME_adopted, &r->id, r->version);
-    tn_put_str(result, before);
-    return TN_STEP_ok;
+    return outcome(w, result, kind | TN_OUTCOME_adopted, &r->id, r->version);
 }
 
 enum tn_step tn_step_left_out(struct tn_writer *w, struct tn_buf *result, const struct tn_rec *r,
@@ -684,7 +682,6 @@ enum tn_step tn_writer_operation(struct tn_writer *w, struct tn_wire *in, struct
     case TN_OP_erase: return erase(w, in, result, err);
     case TN_OP_expect: return expect(w, in, result, err);
     case TN_OP_upsert: return tn_op_upsert(w, in, result, err);
-    case TN_OP_present: return tn_op_present(w, in, result, err);
     case TN_OP_link: return tn_op_link(w, in, result, err);
     case TN_OP_unlink: return tn_op_unlink(w, in, result, err);
     case TN_OP_event: return event(w, in, result, err);

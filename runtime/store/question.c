@@ -220,17 +220,6 @@ size_t tn_read_queue(struct tn_read *r, const char *queue, struct tn_str order, 
     return number_of(r, q);
 }
 
-size_t tn_read_link_hashes(struct tn_read *r, const struct tn_origin *source,
-                           const struct tn_str *external_ids, size_t count)
-{
-    struct tn_question *q = add(r, TN_QUESTION_link_hashes, NULL);
-    if (count > TN_LIMIT_PAGE) return refuse(r, q, "external ids of a question", TN_LIMIT_PAGE);
-    q->source = origin(r, source);
-    q->texts = texts(r, external_ids, count);
-    q->text_count = count;
-    return number_of(r, q);
-}
-
 size_t tn_read_page(struct tn_read *r, const struct tn_page_of *given)
 {
     struct tn_question *q = add(r, TN_QUESTION_page, given->table);
@@ -456,13 +445,6 @@ const struct tn_kv *tn_found_kv(const struct tn_found *f, size_t question, size_
 {
     return row_at(f, question, i, sizeof(struct tn_kv),
                   1u << TN_QUESTION_kv | 1u << TN_QUESTION_kv_list);
-}
-
-const unsigned char *tn_found_hash(const struct tn_found *f, size_t question, size_t i)
-{
-    const unsigned char *const *p =
-        row_at(f, question, i, sizeof(unsigned char *), 1u << TN_QUESTION_link_hashes);
-    return p ? *p : NULL;
 }
 
 const struct tn_seen *tn_found_seen(const struct tn_found *f, size_t question, size_t i)

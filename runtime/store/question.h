@@ -24,7 +24,6 @@ enum tn_question_kind {
     TN_QUESTION_as_of,
     TN_QUESTION_tail,
     TN_QUESTION_queue,
-    TN_QUESTION_link_hashes,
     TN_QUESTION_page,
     TN_QUESTION_COUNT
 };

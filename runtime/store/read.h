@@ -46,9 +46,6 @@ size_t tn_read_tail(struct tn_read *read, int partition, int64_t after, size_t l
 /* How full a queue is, or, with an order, the entries of that order.  Counts `most` entries at
  * most. */
 size_t tn_read_queue(struct tn_read *read, const char *queue, struct tn_str order, size_t most);
-/* The hashes of up to TN_LIMIT_PAGE external ids. */
-size_t tn_read_link_hashes(struct tn_read *read, const struct tn_origin *source,
-                           const struct tn_str *external_ids, size_t count);
 
 /* A record as a source has it now. */
 struct tn_source_item {
@@ -118,8 +115,6 @@ const struct tn_kv *tn_found_kv(const struct tn_found *found, size_t question,
                                 size_t i); /* kv, kv_list */
 /* The total of this name; 0: it was never changed. */
 int64_t tn_found_total(const struct tn_found *found, size_t question, const char *name);
-/* TN_HASH_LEN bytes of the i-th external id; NULL: it is not known. */
-const unsigned char *tn_found_hash(const struct tn_found *found, size_t question, size_t i);
 const struct tn_tail *tn_found_tail(const struct tn_found *found, size_t question);
 const struct tn_queue_state *tn_found_queue(const struct tn_found *found, size_t question);
 

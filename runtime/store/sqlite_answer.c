@@ -195,21 +195,6 @@ static bool hashes(struct tn_answerer *a, struct tn_read *r, const struct tn_que
                                  *known, err);
 }
 
-static bool link_hashes(struct tn_answerer *a, struct tn_read *r, struct tn_question *q,
-                        struct tn_err *err)
-{
-    unsigned char(*list)[TN_HASH_LEN];
-    bool *known;
-    if (!hashes(a, r, q, &list, &known, err)) return false;
-    const unsigned char **rows = tn_arena_alloc(&r->arena, q->text_count * sizeof *rows);
-    for (size_t i = 0; i < q->text_count; i++) rows[i] = known[i] ? list[i] : NULL;
-    q->rows = rows;
-    q->list.count = q->text_count;
-    return true;
-}
-
-/* ------------------------------------------------------------------ a page of a sync */
-
 static bool changed_item(struct tn_answerer *a, struct tn_read *r, struct tn_question *q,
                          struct tn_str external_id, struct tn_seen *seen, struct tn_err *err)
 {
@@ -287,7 +272,8 @@ static const struct {
     [TN_QUESTION_count] = {count, true},     [TN_QUESTION_kv] = {kv, true},
     [TN_QUESTION_kv_list] = {kv_list, true}, [TN_QUESTION_versions] = {versions, false},
     [TN_QUESTION_as_of] = {as_of, false},    [TN_QUESTION_tail] = {tail, false},
-    [TN_QUESTION_queue] = {queue, true},     [TN_QUESTION_link_hashes] = {link_hashes, true},
+    [TN_QUESTION_queue] = {queue, true},
+
     [TN_QUESTION_page] = {page, false},
 };
 

@@ -259,9 +259,7 @@ enum tn_outcome_kind {
 struct tn_op_outcome {
     enum tn_outcome_kind kind;
     bool adopted;             /* upsert: it linked a record that was there with the same key */
-    bool adoptable;           /* conflict: TN_KEY_adopt may settle it */
-    struct tn_str before;     /* adopted: the external id that the source had for the record before,
-                                 or "" */
+    bool adoptable;           /* conflict: the source knows the holder under another external id */
     struct tn_id id;          /* of the record, or the queue entry; zero: none */
     int64_t version;          /* of the record or the key-value, after the commit */
     const struct tn_err *why; /* of a conflict, else NULL: key_taken or conflict, see

@@ -340,11 +340,6 @@ void tn_unique_present(struct tn_writer *w, int64_t source, struct tn_str extern
     if (*times < 2) ++*times;
 }
 
-static bool is_present(struct tn_unique *c, int64_t source, struct tn_str external_id)
-{
-    return tn_map_get(&c->present, present_key(c, source, external_id)) != NULL;
-}
-
 static bool is_present_once(struct tn_unique *c, const struct tn_by *by)
 {
     const char *times = tn_map_get(&c->present, present_key(c, by->source, by->external_id));
@@ -402,7 +397,7 @@ void tn_key_text(const struct tn_shape *d, const struct tn_shape_key *key,
 }
 
 /* source 0: no source is concerned. */
-static void describe(struct tn_writer *w, const struct tn_wtable *t, const struct tn_shape_key *key,
+static void describe(const struct tn_wtable *t, const struct tn_shape_key *key,
                      const struct tn_cell *cells, const struct tn_rec *holder, int64_t source,
                      struct tn_err *err)
 {
@@ -411,7 +406,6 @@ static void describe(struct tn_writer *w, const struct tn_wtable *t, const struc
     char id[TN_ID_LEN + 1];
     struct tn_buf text, detail;
     struct tn_jw jw;
-    bool both = known.n && w->unique && is_present(w->unique, source, known);
     tn_id_text(&holder->id, id);
     tn_buf_init(&text, 4000);
     tn_buf_init(&detail, 4000);
@@ -427,8 +421,7 @@ static void describe(struct tn_writer *w, const struct tn_wtable *t, const struc
     tn_jw_end(&jw);
     tn_buf_addf(&text, " is held by %s %s", d->event ? d->event : d->name, id);
     if (known.n)
-        tn_buf_addf(&text, " (external id %.*s of this source%s)",
-                    TN_FMT(shown(known, VALUE_SHOWN)), both ? ", which has both" : "");
+        tn_buf_addf(&text, " (external id %.*s of this source)", TN_FMT(shown(known, VALUE_SHOWN)));
     bool ok = !text.failed && !detail.failed;
     tn_fail(err, TN_E_key_taken, "%.*s",
             TN_FMT(ok ? tn_buf_str(&text) : TN_STR("another record has the same key")));
@@ -457,14 +450,9 @@ static struct tn_verdict *judge(struct tn_unique *c, size_t op)
     return c->verdicts[op];
 }
 
-static bool is_judged(const struct tn_unique *c, const struct tn_want *want)
-{
-    return want->op < c->verdict_count && c->verdicts[want->op];
-}
-
 static bool is_left_out(const struct tn_unique *c, const struct tn_want *want)
 {
-    return is_judged(c, want) && c->verdicts[want->op]->left_out;
+    return want->op < c->verdict_count && c->verdicts[want->op];
 }
 
 static bool leave_out(struct tn_writer *w, const struct tn_want *want,
@@ -477,10 +465,8 @@ static bool leave_out(struct tn_writer *w, const struct tn_want *want,
         !tn_wtable_cells(w, want->t, r.body, cells, err))
         return false;
     struct tn_verdict *v = judge(w->unique, want->op);
-    v->left_out = true;
-    describe(w, want->t, key, cells, holder, want->by.source, &v->why);
-    v->adoptable =
-        key->main && !want->by.adopt && tn_link_of_source(holder->links, want->by.source).n > 0;
+    describe(want->t, key, cells, holder, want->by.source, &v->why);
+    v->adoptable = key->main && tn_link_of_source(holder->links, want->by.source).n > 0;
     return true;
 }
 
@@ -497,9 +483,8 @@ static bool leave_out_after(struct tn_writer *w, const struct tn_want *want, str
         for (; claim; claim = claim->same) {
             struct tn_want *other = claim->want;
             if (other == want || other->over || !other->upsert || is_left_out(c, other)) continue;
-            bool judged = is_judged(c, other);
             if (!leave_out(w, other, claim->key, &keeper, err)) return false;
-            if (!judged) tn_buf_add(todo, &other, sizeof other);
+            tn_buf_add(todo, &other, sizeof other);
         }
     }
     return true;
@@ -507,8 +492,8 @@ static bool leave_out_after(struct tn_writer *w, const struct tn_want *want, str
 
 /* Without its upsert a record keeps the key that it had, so another one that wanted this key cannot
  * have it.  The next round would find that too, but only one link of a chain at a time.  The next
- * round decides where it may see another state: after an upsert that was to adopt a record, and
- * where the commit speaks of the external id more than once. */
+ * round decides where it may see another state: where the commit speaks of the external id more
+ * than once. */
 static bool leave_out_all(struct tn_writer *w, struct tn_want *want, const struct tn_shape_key *key,
                           const struct tn_rec *holder, struct tn_err *err)
 {
@@ -516,9 +501,8 @@ static bool leave_out_all(struct tn_writer *w, struct tn_want *want, const struc
     struct tn_buf todo;
     bool ok = true;
     tn_buf_init(&todo, TN_LIMIT_COMMIT);
-    bool judged = is_judged(c, want);
     if (!leave_out(w, want, key, holder, err)) return false;
-    if (!judged) tn_buf_add(&todo, &want, sizeof want);
+    tn_buf_add(&todo, &want, sizeof want);
     for (size_t at = 0; ok && at < todo.n; at += sizeof want) {
         memcpy(&want, todo.p + at, sizeof want);
         if (is_present_once(c, &want->by)) ok = leave_out_after(w, want, &todo, err);
@@ -528,20 +512,9 @@ static bool leave_out_all(struct tn_writer *w, struct tn_want *want, const struc
     return ok;
 }
 
-/* May the upsert that made this record adopt the holder instead?  Whether the source still has the
- * holder's external id is known from the second time on. */
-static bool adopts(struct tn_unique *c, const struct tn_want *want, const struct tn_shape_key *key,
-                   struct tn_str known)
-{
-    if (!key->main || !want->fresh || !want->by.adopt || !known.n || c->round >= ROUNDS_MAX)
-        return false;
-    return c->round == 0 || !is_present(c, want->by.source, known);
-}
-
 static enum tn_step lose(struct tn_writer *w, struct tn_want *want, const struct tn_cell *cells,
                          struct tn_err *err)
 {
-    struct tn_unique *c = w->unique;
     const struct tn_shape_key *key;
     struct tn_rec holder;
     int there = tn_rec_find_holder(w, want->t, want->team, want->n, cells, &key, &holder, err);
@@ -551,18 +524,12 @@ static enum tn_step lose(struct tn_writer *w, struct tn_want *want, const struct
         return TN_STEP_refused;
     }
     if (!want->upsert) {
-        describe(w, want->t, key, cells, &holder, 0, err);
+        describe(want->t, key, cells, &holder, 0, err);
         tn_fail_in(err, "operation %zu", want->op);
         tn_fail_field(err, "%zu", want->op);
         return TN_STEP_refused;
     }
-    struct tn_str known = tn_link_of_source(holder.links, want->by.source);
-    if (!adopts(c, want, key, known)) return tn_step_of(leave_out_all(w, want, key, &holder, err));
-    if (c->round == 0) return TN_STEP_ok; /* the next round knows */
-    struct tn_verdict *v = judge(c, want->op);
-    v->n = holder.n;
-    v->before = (struct tn_str){tn_arena_strndup(&c->kept, known.p, known.n), known.n};
-    return TN_STEP_ok;
+    return tn_step_of(leave_out_all(w, want, key, &holder, err));
 }
 
 /* ------------------------------------------------------------------ the end of a commit */
@@ -589,7 +556,6 @@ static void give_up(struct tn_unique *c)
     for (struct tn_want *want = c->first; want; want = want->next) {
         if (want->over || !want->upsert || is_left_out(c, want)) continue;
         struct tn_verdict *v = judge(c, want->op);
-        v->left_out = true;
         tn_fail(&v->why, TN_E_key_taken, "its key depends on too many others of the same commit");
     }
 }

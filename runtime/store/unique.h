@@ -5,7 +5,7 @@
  * their keys.  The first clash of a commit therefore begins a wait: from then on a record that gets
  * another key is written without it, and the end of the commit gives each its own, in the order of
  * the operations.  A key that is taken then fails a put or a patch, and with it the commit; an
- * upsert is left out (or adopts the holder), and the commit is done again with that verdict.
+ * upsert is left out, and the commit is done again with that verdict.
  * Life: made by the first clash of a commit, tn_unique_free at its end. A commit without a clash
  * never makes one. */
 #ifndef TN_STORE_UNIQUE_H
@@ -17,7 +17,6 @@
 struct tn_by {
     int64_t source;
     struct tn_str external_id;
-    bool adopt; /* on_key_conflict */
 };
 
 /* One round through the operations of the commit. */
@@ -62,12 +61,9 @@ void tn_unique_gone(struct tn_writer *w, const struct tn_wtable *t, int64_t n);
 /* Begins the wait. */
 void tn_unique_begin(struct tn_writer *w);
 
-/* The verdict of the last round on one of the upserts. */
+/* Why the last round leaves one of the upserts out. */
 struct tn_verdict {
-    bool left_out;  /* else: it adopts record n */
-    bool adoptable; /* left out, but on_key_conflict "adopt" may help */
-    int64_t n;
-    struct tn_str before; /* the external id under which the source knows record n */
+    bool adoptable; /* the source knows the holder under another external id */
     struct tn_err why;
 };
 /* The verdict on the operation under way; NULL: none. */

@@ -6,7 +6,7 @@ struct upsert {
     struct tn_wslot *slot;
     struct tn_wtable *t;
     struct tn_wsource *source;
-    bool merge, adopt, given;
+    bool merge, given;
     bool bereft;     /* a record that it names is not there */
     struct tn_id id; /* given */
     int64_t based_on;
@@ -144,7 +144,7 @@ static bool renew_link(struct tn_writer *w, const struct upsert *u, const struct
 
 static struct tn_by by(const struct upsert *u)
 {
-    return (struct tn_by){u->source->no, u->external_id, u->adopt};
+    return (struct tn_by){u->source->no, u->external_id};
 }
 
 static enum tn_step is_stale(struct tn_writer *w, const struct upsert *u, const struct tn_rec *old,
@@ -158,11 +158,10 @@ static enum tn_step is_stale(struct tn_writer *w, const struct upsert *u, const 
     return tn_step_left_out(w, result, old, false, &why);
 }
 
-/* Writes the source's values into the record; then the link agrees with it.  before: the external
- * id that it had in the source; NULL: u's own. */
+/* Writes the source's values into the record; then the link agrees with it.  adopts: the source has
+ * no link to the record yet. */
 static enum tn_step upsert_over(struct tn_writer *w, struct upsert *u, const struct tn_rec *old,
-                                const struct tn_str *before, struct tn_buf *result,
-                                struct tn_err *err)
+                                bool adopts, struct tn_buf *result, struct tn_err *err)
 {
     struct tn_rec r = *old;
     const struct tn_by who = by(u);
@@ -174,15 +173,11 @@ static enum tn_step upsert_over(struct tn_writer *w, struct upsert *u, const str
     if (u->merge && (!tn_rec_merged(w, old->body, u->body, false, &r.body, err) ||
                      !tn_wtable_cells(w, u->t, r.body, u->cells, err)))
         return TN_STEP_refused;
-    if (before && before->n) {
-        if (!tn_link_drop(w, u->source->no, *before, err)) return TN_STEP_broken;
-        r.links = link_removed(w, r.links, u->source->no, *before);
-    }
-    if (before) r.links = link_added(w, r.links, u->source->no, u->external_id);
+    if (adopts) r.links = link_added(w, r.links, u->source->no, u->external_id);
     bool same = tn_str_eq(r.body, old->body);
     if (!same) {
         step = tn_unique_change(w, u->t, old, &r, u->cells, &who, err);
-    } else if (before) {
+    } else if (adopts) {
         r.hashed = old->hashed;
         memcpy(r.hash, old->hash, TN_HASH_LEN);
         step = tn_step_of(tn_unique_keep(w, u->t, &r, u->cells, err));
@@ -190,7 +185,7 @@ static enum tn_step upsert_over(struct tn_writer *w, struct upsert *u, const str
     if (step != TN_STEP_ok) return step;
     if (!renew_link(w, u, &r, err)) return TN_STEP_broken;
     enum tn_outcome_kind kind = same ? TN_DONE_unchanged : TN_DONE_updated;
-    return before ? tn_step_adopted(w, result, kind, &r, *before)
+    return adopts ? tn_step_adopted(w, result, kind, &r)
                   : tn_step_done(w, result, kind, &r.id, r.version);
 }
 
@@ -199,28 +194,13 @@ static enum tn_step upsert_over(struct tn_writer *w, struct upsert *u, const str
 static enum tn_step upsert_adopt(struct tn_writer *w, struct upsert *u, bool *done,
                                  struct tn_buf *result, struct tn_err *err)
 {
-    static const struct tn_str none = {"", 0};
     struct tn_rec old;
     int there = tn_unique_adoptable(w, u->t, u->source, u->cells, &old, err);
     if (there < 0) return TN_STEP_broken;
     *done = there;
     if (!*done) return TN_STEP_ok;
     if (!tn_link_drop(w, u->source->no, u->external_id, err)) return TN_STEP_broken;
-    return upsert_over(w, u, &old, &none, result, err);
-}
-
-/* Follows the verdict of the round before. */
-static enum tn_step upsert_adopt_as_found(struct tn_writer *w, struct upsert *u,
-                                          const struct tn_verdict *v, bool *done,
-                                          struct tn_buf *result, struct tn_err *err)
-{
-    struct tn_rec old;
-    int there = tn_rec_find_n(w, u->t, v->n, &old, err);
-    if (there < 0) return TN_STEP_broken;
-    *done = there && tn_str_eq(tn_link_of_source(old.links, u->source->no), v->before);
-    if (!*done) return TN_STEP_ok;
-    if (!tn_link_drop(w, u->source->no, u->external_id, err)) return TN_STEP_broken;
-    return upsert_over(w, u, &old, &v->before, result, err);
+    return upsert_over(w, u, &old, true, result, err);
 }
 
 static struct tn_rec new_record(struct tn_writer *w, const struct upsert *u, int64_t n)
@@ -241,15 +221,14 @@ static enum tn_step upsert_new(struct tn_writer *w, struct upsert *u, int64_t n,
 {
     struct tn_rec r = new_record(w, u, n);
     const struct tn_by who = by(u);
-    const struct tn_verdict *v = tn_unique_verdict(w);
     bool done = false;
-    enum tn_step step = v ? upsert_adopt_as_found(w, u, v, &done, result, err) : TN_STEP_refused;
-    if (!done && !tn_unique_waits(w)) {
+    enum tn_step step;
+    if (!tn_unique_waits(w)) {
         step = tn_rec_create(w, u->t, &r, u->cells, err);
         done = step == TN_STEP_ok;
         if (done) tn_step_done(w, result, TN_DONE_created, &r.id, r.version);
         if (step == TN_STEP_refused) step = upsert_adopt(w, u, &done, result, err);
-    } else if (!done) {
+    } else {
         step = upsert_adopt(w, u, &done, result, err);
     }
     if (done || step != TN_STEP_ok) return step;
@@ -276,7 +255,7 @@ static enum tn_step upsert_known(struct tn_writer *w, struct upsert *u, const st
     }
     if (memcmp(link->hash, u->hash, TN_HASH_LEN) == 0)
         return tn_step_done(w, result, TN_DONE_unchanged, &old.id, old.version);
-    return upsert_over(w, u, &old, NULL, result, err);
+    return upsert_over(w, u, &old, false, result, err);
 }
 
 /* Leaves the record alone that the external id is linked to, if there is one. */
@@ -295,7 +274,7 @@ static enum tn_step upsert_left_out(struct tn_writer *w, const struct upsert *u,
 static enum tn_step upsert_bereft(struct tn_writer *w, const struct upsert *u,
                                   struct tn_buf *result, struct tn_err *err)
 {
-    struct tn_verdict v = {.left_out = true};
+    struct tn_verdict v = {0};
     tn_fail(&v.why, TN_E_conflict, "a record that it names was deleted");
     tn_fail_code(&v.why, TN_CODE_stale, "{}");
     return upsert_left_out(w, u, &v, result, err);
@@ -308,7 +287,7 @@ static enum tn_step upsert_one(struct tn_writer *w, struct upsert *u, int64_t n,
     const struct tn_verdict *v = tn_unique_verdict(w);
     struct link link;
     bool added = false;
-    if (v && v->left_out) return upsert_left_out(w, u, v, result, err);
+    if (v) return upsert_left_out(w, u, v, result, err);
     if (u->bereft) return upsert_bereft(w, u, result, err);
     if (!write_link(w, link_insert, u->source->no, u->external_id, u->t->decl->no, n, 1, u->hash,
                     &added, err))
@@ -396,7 +375,6 @@ static bool take_upsert(struct tn_writer *w, struct tn_wire *in, struct upsert *
     u->source = tn_take_source(w, in);
     unsigned how = tn_take_u8(in);
     u->merge = how & TN_UPSERT_merge;
-    u->adopt = how & TN_UPSERT_adopt;
     u->given = how & TN_UPSERT_id;
     if (u->given) u->id = tn_take_id(in);
     for (unsigned i = how & TN_UPSERT_names ? tn_take_u16(in) : 0; i > 0 && !in->bad; i--) {
@@ -463,19 +441,6 @@ enum tn_step tn_op_upsert(struct tn_writer *w, struct tn_wire *in, struct tn_buf
 }
 
 /* ------------------------------------------------------------------ links alone */
-
-enum tn_step tn_op_present(struct tn_writer *w, struct tn_wire *in, struct tn_buf *result,
-                           struct tn_err *err)
-{
-    struct tn_wsource *source = tn_take_source(w, in);
-    unsigned count = tn_take_u32(in);
-    for (unsigned i = 0; i < count && !in->bad; i++) {
-        struct tn_str external_id = tn_take_str(in);
-        if (!in->bad) tn_unique_present(w, source->no, external_id);
-    }
-    if (in->bad) return tn_step_damaged(err);
-    return tn_step_done(w, result, TN_DONE_none, NULL, 0);
-}
 
 /* Writes only the list of links of a record. */
 static bool relist(struct tn_writer *w, struct tn_wtable *t, struct tn_rec *r, struct tn_str links,

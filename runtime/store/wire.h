@@ -41,7 +41,6 @@ enum tn_op {
     TN_OP_erase,
     TN_OP_expect,
     TN_OP_upsert,
-    TN_OP_present,
     TN_OP_link,
     TN_OP_unlink,
     TN_OP_event,
@@ -55,7 +54,7 @@ enum tn_op {
 };
 
 /* Flags of an upsert. */
-enum { TN_UPSERT_merge = 1, TN_UPSERT_adopt = 2, TN_UPSERT_id = 4, TN_UPSERT_names = 8 };
+enum { TN_UPSERT_merge = 1, TN_UPSERT_id = 2, TN_UPSERT_names = 4 };
 /* A flag in the kind of an outcome: adopted, or left out and adoptable. */
 enum { TN_OUTCOME_adopted = 0x80 };
 

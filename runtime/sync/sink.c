@@ -276,7 +276,6 @@ static bool add_upsert(struct tn_sink *s, struct tn_commit *c, struct tn_batch_i
                           .body = tn_batch_body(s->batch, it),
                           .based_on = it->before ? it->before->version : 0,
                           .id = it->before || tn_id_eq(&it->id, &none) ? NULL : &it->id,
-                          .on_key_conflict = TN_KEY_refuse,
                           .named = it->named,
                           .named_count = it->named_count};
     memcpy(u.hash, it->hash, sizeof u.hash);

@@ -35,7 +35,6 @@ struct rig {
     struct tn_err err;
     struct tn_op_outcome ops[1024];
     struct tn_err whys[64];
-    char befores[64][32];
     size_t count;
 };
 
@@ -103,16 +102,12 @@ static void rig_committed(void *arg, const struct tn_committed *done, const stru
     r->count = 0;
     if (!done) return;
     r->count = done->count;
-    for (size_t i = 0, why = 0, before = 0; i < done->count && i < 1024; i++) {
+    for (size_t i = 0, why = 0; i < done->count && i < 1024; i++) {
         struct tn_op_outcome *o = &r->ops[i];
         *o = done->ops[i];
         if (o->why && why < 64) {
             r->whys[why] = *o->why;
             o->why = &r->whys[why++];
-        }
-        if (o->before.n && before < 64) {
-            snprintf(r->befores[before], sizeof r->befores[0], "%.*s", TN_FMT(o->before));
-            o->before = tn_str(r->befores[before++]);
         }
     }
 }

@@ -15,9 +15,8 @@ struct mrec {
     int64_t team, version, order;
     int key, value, external; /* key, external -1: none; value -1: null */
     char hash;
-    int keyed; /* the operation of the commit that gave it its key; -1: it had it before */
-    bool by_upsert, made; /* by that operation */
-    bool adopts;
+    int keyed;      /* the operation of the commit that gave it its key; -1: it had it before */
+    bool by_upsert; /* by that operation */
 };
 struct model {
     struct mrec r[RECORDS];
@@ -88,7 +87,7 @@ struct op {
     int64_t team, based_on;
     struct tn_id id;
     int key, value, external;
-    bool has_key, adopt, erase;
+    bool has_key, erase;
     char hash;
 };
 
@@ -97,9 +96,7 @@ struct expected {
     enum tn_outcome_kind kind;
     int64_t record; /* its order; 0: none */
     bool adopted;
-    int before;
-    enum { NOT_JUDGED, LEFT_OUT, ADOPTS } verdict; /* of an upsert */
-    int64_t adopted_record;
+    bool left_out; /* by the round before */
 };
 
 static int some_key(void)
@@ -137,7 +134,6 @@ static struct op some_upsert(struct model *m, int64_t team)
     struct op o = {.kind = UPSERT, .team = team, .key = some_key(), .value = some_value()};
     o.external = (int)roll(EXTERNALS);
     o.hash = (char)(1 + roll(6));
-    o.adopt = roll(2);
     if (other->live && roll(2)) o.key = other->key;
     return o;
 }
@@ -160,8 +156,7 @@ static void add_upsert(struct tn_commit *c, const struct op *o)
                           .table = "things",
                           .source = source,
                           .external_id = tn_str(name),
-                          .body = tn_str(body_of(&next, body)),
-                          .on_key_conflict = o->adopt ? TN_KEY_adopt : TN_KEY_refuse};
+                          .body = tn_str(body_of(&next, body))};
     memset(u.hash, o->hash, sizeof u.hash);
     assert_true(tn_commit_upsert(c, &u, &err));
 }
@@ -210,7 +205,6 @@ static struct expected write_over(struct model *m, struct mrec *r, int at, bool 
     if (r->key != key) {
         r->keyed = at;
         r->by_upsert = upsert;
-        r->made = false;
     }
     r->key = key;
     r->value = value;
@@ -232,9 +226,7 @@ static struct mrec *new_record(struct model *m, const struct op *o, int at)
                        .external = -1,
                        .order = ++m->order,
                        .keyed = at,
-                       .by_upsert = o->kind == UPSERT,
-                       .made = true,
-                       .adopts = o->adopt};
+                       .by_upsert = o->kind == UPSERT};
     m->events++;
     return r;
 }
@@ -284,38 +276,24 @@ static bool do_record(struct model *m, const struct op *o, int at, struct expect
     return true;
 }
 
-static struct mrec *record_to_adopt(struct model *m, const struct op *o, const struct expected *e)
-{
-    for (int i = 0; i < RECORDS && e->verdict == ADOPTS; i++)
-        if (m->r[i].live && m->r[i].order == e->adopted_record && m->r[i].external == e->before)
-            return &m->r[i];
-    return first_with_key(m, o->team, o->key, true);
-}
-
 static void do_upsert(struct model *m, const struct op *o, int at, struct expected *e)
 {
-    struct expected was = *e, now;
     struct mrec *r = by_external(m, o->team, o->external), *old = r;
-    if (e->verdict == LEFT_OUT) {
-        *e = (struct expected){.kind = TN_DONE_conflict, .verdict = LEFT_OUT};
+    if (e->left_out) {
+        *e = (struct expected){.kind = TN_DONE_conflict, .left_out = true};
         return;
     }
     if (r && r->hash == o->hash) {
-        now = (struct expected){.kind = TN_DONE_unchanged, .record = r->order};
-    } else if (r || (r = record_to_adopt(m, o, e))) {
-        now = write_over(m, r, at, true, o->key, o->value);
-        now.adopted = !old;
-        now.before = r->external;
+        *e = (struct expected){.kind = TN_DONE_unchanged, .record = r->order};
+    } else if (r || (r = first_with_key(m, o->team, o->key, true))) {
+        *e = write_over(m, r, at, true, o->key, o->value);
+        e->adopted = !old;
     } else {
         r = new_record(m, o, at);
-        now = (struct expected){.kind = TN_DONE_created, .record = r->order};
+        *e = (struct expected){.kind = TN_DONE_created, .record = r->order};
     }
     r->external = o->external;
     r->hash = o->hash;
-    now.verdict = was.verdict;
-    now.adopted_record = was.adopted_record;
-    if (!now.adopted) now.before = was.before;
-    *e = now;
 }
 
 static bool do_kv(struct model *m, const struct op *o, struct expected *e)
@@ -330,29 +308,9 @@ static bool do_kv(struct model *m, const struct op *o, struct expected *e)
     return true;
 }
 
-/* Judges a record that cannot have its key.  False: the commit fails. */
-static bool lose(const struct op *ops, size_t count, const struct mrec *r,
-                 const struct mrec *holder, int round, struct expected *e)
-{
-    bool there = false;
-    if (!r->by_upsert) return false;
-    for (size_t i = 0; i < count; i++)
-        there |=
-            ops[i].kind == UPSERT && ops[i].team == r->team && ops[i].external == holder->external;
-    if (r->made && r->adopts && holder->external >= 0 && !there) {
-        if (round == 0) return true;
-        e->verdict = ADOPTS;
-        e->adopted_record = holder->order;
-        e->before = holder->external;
-    } else {
-        e->verdict = LEFT_OUT;
-    }
-    return true;
-}
-
 /* Once through the commit.  *again: somebody could not have its key. */
-static enum tn_kind once(struct model *m, const struct op *ops, size_t count, int round,
-                         struct expected *e, bool *again)
+static enum tn_kind once(struct model *m, const struct op *ops, size_t count, struct expected *e,
+                         bool *again)
 {
     *again = false;
     m->gone_count = 0;
@@ -373,7 +331,8 @@ static enum tn_kind once(struct model *m, const struct op *ops, size_t count, in
         holder = first_with_key(m, r->team, r->key, false);
         if (!holder || holder == r) continue;
         *again = true;
-        if (!lose(ops, count, r, holder, round, &e[r->keyed])) return TN_E_key_taken;
+        if (!r->by_upsert) return TN_E_key_taken;
+        e[r->keyed].left_out = true;
     }
     return TN_E_none;
 }
@@ -398,11 +357,8 @@ static size_t some_ops(struct model *m, struct op ops[OPS])
 static void expect_outcome(struct model *m, const struct tn_op_outcome *o, const struct op *op,
                            const struct expected *e)
 {
-    char before[16] = "";
     assert_int_equal(o->kind, e->kind);
     assert_int_equal(o->adopted, e->adopted);
-    if (e->adopted && e->before >= 0) snprintf(before, sizeof before, "E%02d", e->before);
-    if (e->adopted) assert_true(tn_str_is(o->before, before));
     if (e->kind == TN_DONE_conflict) assert_int_equal(o->why->kind, TN_E_key_taken);
     for (int i = 0; i < RECORDS && e->record; i++) {
         struct mrec *r = &m->r[i];
@@ -424,10 +380,9 @@ static void step(struct rig *r, struct model *m)
     struct tn_commit *c = tn_commit_new(r->store);
     for (size_t i = 0; i < count; i++) add(c, &ops[i]);
     before = *m;
-    int round = 0;
     do {
         *m = before;
-        kind = once(m, ops, count, round++, e, &again);
+        kind = once(m, ops, count, e, &again);
     } while (!kind && again);
     rig_commit(r, c);
     if (r->ok == (kind != TN_E_none))

@@ -638,28 +638,6 @@ static void a_row_keeps_only_the_members_that_are_wanted(void **state)
     tn_json_free(json);
     tn_arena_clear(&arena);
 }
-
-static void an_envelope_is_read_without_its_rows(void **state)
-{
-    struct tn_json *json = tn_json_new();
-    struct tn_err err;
-    (void)state;
-    const char *page =
-        "{\"count\":2,\"items\":[{\"a\":[\"]}\\\"\"]},2],\"hasMore\":true,\"next\":\"x\"}";
-    assert_true(tn_json_envelope(json, tn_str(page), TN_STR("items"), &err));
-    raw_is(tn_json_root(json), "{\"count\":2,\"items\":[],\"hasMore\":true,\"next\":\"x\"}");
-    assert_true(tn_json_envelope(json, TN_STR("[1,[2]]"), TN_STR(""), &err));
-    raw_is(tn_json_root(json), "[]");
-    assert_true(tn_json_envelope(json, TN_STR("{}\n{}"), TN_STR(""), &err));
-    raw_is(tn_json_root(json), "[]");
-    assert_true(
-        tn_json_envelope(json, TN_STR("{\"d\":{\"r\":null,\"n\":1}}"), TN_STR("d.r"), &err));
-    raw_is(tn_json_root(json), "{\"d\":{\"r\":null,\"n\":1}}");
-    assert_false(tn_json_envelope(json, TN_STR("{\"items\":[1,[2]"), TN_STR("items"), &err));
-    assert_int_equal(err.kind, TN_E_syntax);
-    assert_false(tn_json_envelope(json, TN_STR("{\"a\":1}"), TN_STR("items"), &err));
-    assert_int_equal(err.kind, TN_E_not_found);
-    tn_json_free(json);
 }
 
 static void rows_of_a_long_page_equal_those_of_one_parse(void **state)
@@ -1012,7 +990,6 @@ int main(void)
         cmocka_unit_test(a_bad_page_ends_in_an_error),
         cmocka_unit_test(a_bad_line_is_lost_alone),
         cmocka_unit_test(a_row_keeps_only_the_members_that_are_wanted),
-        cmocka_unit_test(an_envelope_is_read_without_its_rows),
         cmocka_unit_test(rows_of_a_long_page_equal_those_of_one_parse),
         cmocka_unit_test(what_is_written_reads_well),
         cmocka_unit_test(every_byte_is_escaped_right_at_every_place),

@@ -181,20 +181,18 @@ static void what_is_not_there_is_said_question_by_question(void **state)
 static void a_question_that_breaks_a_rule_is_answered_with_invalid(void **state)
 {
     struct rig *r = *state;
-    struct tn_str ids[TN_LIMIT_PAGE + 1], key[TN_STORE_KEY_MAX + 1], value = TN_STR("no number");
-    for (size_t i = 0; i <= TN_LIMIT_PAGE; i++) ids[i] = TN_STR("x");
+    struct tn_str key[TN_STORE_KEY_MAX + 1], value = TN_STR("no number");
     for (size_t i = 0; i <= TN_STORE_KEY_MAX; i++) key[i] = TN_STR("x");
     struct tn_filter filter = {"quantity", TN_FILTER_eq, &value, 1};
     struct tn_query far = {.table = "items", .offset = 100001},
                     bad = {.table = "items", .filters = &filter, .filter_count = 1};
     struct tn_read *read = tn_read_new(1);
-    tn_read_link_hashes(read, &source, ids, TN_LIMIT_PAGE + 1);
     tn_read_key(read, "items", key, TN_STORE_KEY_MAX + 1);
     tn_read_query(read, &far);
     tn_read_query(read, &bad);
     struct answer a = ask(r, read);
-    for (size_t q = 0; q < 4; q++) assert_int_equal(kind_of(&a, q), TN_E_invalid);
-    assert_string_equal(tn_found_err(a.found, 3)->field, "quantity");
+    for (size_t q = 0; q < 3; q++) assert_int_equal(kind_of(&a, q), TN_E_invalid);
+    assert_string_equal(tn_found_err(a.found, 2)->field, "quantity");
     forget(&a);
 }
 
@@ -243,17 +241,13 @@ static void a_query_gives_its_page_and_the_next_one(void **state)
     forget(&b);
 }
 
-static void links_hashes_and_histories_are_found(void **state)
+static void links_and_histories_are_found(void **state)
 {
     struct rig *r = *state;
     struct tn_id id = upsert(r, "x1", 1, "{\"part_number\":\"A\",\"quantity\":1}");
     upsert(r, "x1", 2, "{\"part_number\":\"A\",\"quantity\":2}");
-    struct tn_str ids[] = {TN_STR("none"), TN_STR("x1")};
-    unsigned char hash[TN_HASH_LEN];
-    hash_of(hash, 2);
     struct tn_read *read = tn_read_new(1);
     tn_read_links(read, "items", &id);
-    tn_read_link_hashes(read, &source, ids, 2);
     tn_read_versions(read, "items", &id, 1);
     tn_read_versions(read, "items", &id, 0);
     tn_read_as_of(read, "items", &id, 1, 0);
@@ -263,17 +257,14 @@ static void links_hashes_and_histories_are_found(void **state)
     assert_true(tn_str_is(link->external_id, "x1"));
     assert_true(tn_str_eq(link->source.entity, source.entity));
     assert_true(tn_str_is(link->agreed, "{\"part_number\":\"A\",\"quantity\":2}"));
-    assert_null(tn_found_hash(a.found, 1, 0));
-    assert_memory_equal(tn_found_hash(a.found, 1, 1), hash, TN_HASH_LEN);
-    assert_null(tn_found_hash(a.found, 1, 2));
-    assert_int_equal(tn_found_list(a.found, 2)->count, 1);
-    assert_true(tn_found_list(a.found, 2)->more);
-    assert_int_equal(tn_found_list(a.found, 3)->count, 2);
-    assert_false(tn_found_list(a.found, 3)->more);
-    assert_true(tn_found_version(a.found, 3, 0)->current);
-    assert_int_equal(tn_found_version(a.found, 3, 1)->version, 1);
+    assert_int_equal(tn_found_list(a.found, 1)->count, 1);
+    assert_true(tn_found_list(a.found, 1)->more);
+    assert_int_equal(tn_found_list(a.found, 2)->count, 2);
+    assert_false(tn_found_list(a.found, 2)->more);
+    assert_true(tn_found_version(a.found, 2, 0)->current);
+    assert_int_equal(tn_found_version(a.found, 2, 1)->version, 1);
     assert_true(
-        tn_str_is(tn_found_row(a.found, 4, 0)->body, "{\"part_number\":\"A\",\"quantity\":1}"));
+        tn_str_is(tn_found_row(a.found, 3, 0)->body, "{\"part_number\":\"A\",\"quantity\":1}"));
     forget(&a);
 }
 
@@ -438,7 +429,7 @@ static void another_team_sees_nothing(void **state)
     struct rig *r = *state;
     struct tn_id id = upsert(r, "x1", 1, "{\"part_number\":\"A\"}");
     kv_set(r, 1, "k", "v");
-    struct tn_str key = TN_STR("A"), ids[] = {TN_STR("x1")};
+    struct tn_str key = TN_STR("A");
     struct tn_query query = {.team = 1, .table = "items"};
     struct tn_source_item item = {.external_id = TN_STR("x1"), .key = {TN_STR("A")}};
     hash_of(item.hash, 1);
@@ -455,7 +446,6 @@ static void another_team_sees_nothing(void **state)
     for (size_t i = 7; i < 9; i++) tn_read_query(read, &query), tn_read_count(read, "items");
     tn_read_kv_list(read, "box", TN_STR(""), TN_STR(""), 0);
     tn_read_tail(read, TN_PARTITION_DEFAULT, 0, 0);
-    tn_read_link_hashes(read, &source, ids, 1);
     tn_read_page(read, &page);
     struct answer a = ask(r, read);
     for (size_t q = 0; q < 7; q++) assert_int_equal(kind_of(&a, q), TN_E_not_found);
@@ -463,9 +453,8 @@ static void another_team_sees_nothing(void **state)
     assert_int_equal(tn_found_list(a.found, 8)->total, 0);
     assert_int_equal(tn_found_list(a.found, 11)->count, 0);
     assert_int_equal(tn_found_list(a.found, 12)->count, 0);
-    assert_null(tn_found_hash(a.found, 13, 0));
-    assert_int_equal(tn_found_seen(a.found, 14, 0)->state, TN_SEEN_new);
-    assert_null(tn_found_seen(a.found, 14, 0)->holder.p);
+    assert_int_equal(tn_found_seen(a.found, 13, 0)->state, TN_SEEN_new);
+    assert_null(tn_found_seen(a.found, 13, 0)->holder.p);
     forget(&a);
 }
 
@@ -975,7 +964,7 @@ static void add_question(struct asking *a, struct tn_read *read, struct asked *q
 {
     const struct tn_id *id = &a->w->ids[q->record];
     struct tn_str external = tn_str(a->w->external[q->record]);
-    q->kind = dice(13);
+    q->kind = dice(12);
     q->n = dice(8);
     snprintf(q->text, sizeof q->text, "P%u", dice(RECORDS + 5));
     q->value = tn_str(q->text);
@@ -1002,8 +991,7 @@ static void add_question(struct asking *a, struct tn_read *read, struct asked *q
     case 8: tn_read_versions(read, "items", id, q->n); break;
     case 9: tn_read_as_of(read, "items", id, q->n, tn_now_ms()); break;
     case 10: tn_read_tail(read, TN_PARTITION_DEFAULT, q->n * 10, q->n); break;
-    case 11: tn_read_link_hashes(read, &source, &external, 1); break;
-    case 12: {
+    case 11: {
         struct tn_source_item item = {.external_id = external};
         hash_of(item.hash, q->n);
         tn_read_page(read, &(struct tn_page_of){
@@ -1020,12 +1008,6 @@ static void compare_page(struct asking *a, struct tn_found *f, size_t i, const s
     struct tn_str external = tn_str(a->w->external[q->record]);
     assert_true(
         tn_store_link_hashes(a->w->rig->store, a->team, &source, &external, 1, hash, &known, &err));
-    if (q->kind == 11) {
-        const unsigned char *mine = tn_found_hash(f, i, 0);
-        assert_int_equal(known, mine != NULL);
-        if (mine) assert_memory_equal(mine, hash[0], TN_HASH_LEN);
-        return;
-    }
     hash_of(now, q->n);
     bool same = known && memcmp(now, hash[0], TN_HASH_LEN) == 0;
     assert_int_equal(tn_found_seen(f, i, 0)->state, same    ? TN_SEEN_same
@@ -1174,7 +1156,7 @@ int main(void)
         STORY(what_is_not_there_is_said_question_by_question),
         STORY(a_question_that_breaks_a_rule_is_answered_with_invalid),
         STORY(a_query_gives_its_page_and_the_next_one),
-        STORY(links_hashes_and_histories_are_found),
+        STORY(links_and_histories_are_found),
         STORY(totals_that_come_at_once_all_count_and_make_no_version),
         STORY(events_and_key_values_are_found),
         STORY(a_log_partition_that_is_not_there_is_named),

@@ -622,8 +622,7 @@ static void records_exchange_and_shift_their_keys(void **state)
     expect_key(r, "D", &b);
 }
 
-static void say_key(struct tn_commit *c, const char *external_id, const char *key, char hash,
-                    enum tn_on_key_conflict on_key_conflict)
+static void say_key(struct tn_commit *c, const char *external_id, const char *key, char hash)
 {
     struct tn_err err;
     char body[64];
@@ -632,8 +631,7 @@ static void say_key(struct tn_commit *c, const char *external_id, const char *ke
                           .table = "items",
                           .source = source,
                           .external_id = tn_str(external_id),
-                          .body = tn_str(body),
-                          .on_key_conflict = on_key_conflict};
+                          .body = tn_str(body)};
     memset(u.hash, hash, sizeof u.hash);
     assert_true(tn_commit_upsert(c, &u, &err));
 }
@@ -646,7 +644,7 @@ static void page_of_sixty(struct rig *r, int shift, char hash, bool last_too)
         char external_id[16], key[16];
         snprintf(external_id, sizeof external_id, "%d", i);
         snprintf(key, sizeof key, "K%d", i + shift);
-        if (i < 60 || last_too) say_key(c, external_id, key, hash, TN_KEY_refuse);
+        if (i < 60 || last_too) say_key(c, external_id, key, hash);
     }
     assert_true(rig_commit(r, c));
 }
@@ -715,26 +713,23 @@ static void an_upsert_whose_named_record_is_gone_is_left_out_alone(void **state)
 }
 
 static enum tn_outcome_kind said_alone(struct rig *r, const char *external_id, const char *key,
-                                       char hash, enum tn_on_key_conflict on_key_conflict)
+                                       char hash)
 {
     struct tn_commit *c = tn_commit_new(r->store);
-    say_key(c, external_id, key, hash, on_key_conflict);
+    say_key(c, external_id, key, hash);
     assert_true(rig_commit(r, c));
     return r->ops[0].kind;
 }
 
-static void a_record_made_anew_is_refused_or_adopted(void **state)
+static void a_record_made_anew_is_left_out_and_can_be_adopted(void **state)
 {
     struct rig *r = *state;
     struct tn_err err;
-    struct tn_buf hold;
-    struct tn_link link;
     char holder[TN_ID_LEN + 1], text[300];
-    const struct tn_str one = TN_STR("1");
-    said_alone(r, "1", "C", 'a', TN_KEY_refuse);
+    said_alone(r, "1", "C", 'a');
     struct tn_id id = r->ops[0].id;
     tn_id_text(&id, holder);
-    assert_int_equal(said_alone(r, "9", "C", 'b', TN_KEY_refuse), TN_DONE_conflict);
+    assert_int_equal(said_alone(r, "9", "C", 'b'), TN_DONE_conflict);
     assert_true(r->ops[0].adoptable);
     snprintf(text, sizeof text,
              "key part_number 'C' is held by item %s (external id 1 of this source)", holder);
@@ -742,35 +737,19 @@ static void a_record_made_anew_is_refused_or_adopted(void **state)
     snprintf(text, sizeof text,
              "{\"key\":{\"part_number\":\"C\"},\"holder\":\"%s\",\"externalId\":\"1\"}", holder);
     assert_string_equal(r->ops[0].why->params, text);
-    /* both are there: as this commit says, or as it is told */
+    /* without the link of its former external id it is adopted */
     struct tn_commit *c = tn_commit_new(r->store);
-    say_key(c, "1", "C", 'c', TN_KEY_adopt);
-    say_key(c, "9", "C", 'b', TN_KEY_adopt);
+    assert_true(tn_commit_unlink(c, 1, &source, TN_STR("1"), &err));
+    say_key(c, "9", "C", 'b');
     assert_true(rig_commit(r, c));
-    assert_int_equal(r->ops[0].kind, TN_DONE_updated);
-    assert_int_equal(r->ops[1].kind, TN_DONE_conflict);
-    assert_false(r->ops[1].adoptable);
-    assert_non_null(strstr(r->ops[1].why->text, "which has both"));
-    c = tn_commit_new(r->store);
-    say_key(c, "9", "C", 'b', TN_KEY_adopt);
-    assert_true(tn_commit_present(c, 1, &source, &one, 1, &err));
-    assert_true(rig_commit(r, c));
-    assert_int_equal(r->ops[0].kind, TN_DONE_conflict);
-    /* the link moves */
-    assert_int_equal(said_alone(r, "9", "C", 'b', TN_KEY_adopt), TN_DONE_updated);
-    assert_true(r->ops[0].adopted);
-    assert_true(tn_str_is(r->ops[0].before, "1"));
-    assert_memory_equal(&r->ops[0].id, &id, sizeof id);
-    tn_buf_init(&hold, TN_LIMIT_RECORD);
-    assert_false(tn_store_link(r->store, 1, &source, one, &link, &hold, &err));
-    assert_true(tn_store_link(r->store, 1, &source, TN_STR("9"), &link, &hold, &err));
-    assert_memory_equal(&link.record, &id, sizeof id);
-    tn_buf_clear(&hold);
-    assert_int_equal(said_alone(r, "9", "C", 'b', TN_KEY_adopt), TN_DONE_unchanged);
+    assert_int_equal(r->ops[1].kind, TN_DONE_updated);
+    assert_true(r->ops[1].adopted);
+    assert_memory_equal(&r->ops[1].id, &id, sizeof id);
+    assert_int_equal(said_alone(r, "9", "C", 'b'), TN_DONE_unchanged);
     /* one that gives its key away in the same page is not adopted */
     c = tn_commit_new(r->store);
-    say_key(c, "12", "C", 'x', TN_KEY_adopt);
-    say_key(c, "9", "D", 'x', TN_KEY_adopt);
+    say_key(c, "12", "C", 'x');
+    say_key(c, "9", "D", 'x');
     assert_true(rig_commit(r, c));
     assert_int_equal(r->ops[0].kind, TN_DONE_created);
     assert_int_equal(r->ops[1].kind, TN_DONE_updated);
@@ -1913,7 +1892,7 @@ int main(void)
         T(an_upsert_adopts_a_record_with_the_same_key),
         T(records_exchange_and_shift_their_keys),
         T(a_page_shifts_its_keys),
-        T(a_record_made_anew_is_refused_or_adopted),
+        T(a_record_made_anew_is_left_out_and_can_be_adopted),
         T(an_upsert_whose_named_record_is_gone_is_left_out_alone),
         T(a_stale_version_names_the_version_there_is),
         T(a_page_ends_as_its_records_would_one_by_one),
