@@ -34,7 +34,8 @@ void bind_body_redact(struct bind_body *b,
                       struct tn_log *log); /* masks in the body the secrets that the log masks */
 /* The text of the body, without a byte order mark. */
 struct tn_str bind_body_text(const struct bind_body *b);
-/* The body as JSON, which is parsed at the first call. False: kind bad_answer; the message says
+/* The body as JSON, which is parsed whole at the first call, without giving way to other work; an
+ * adapter reads a large answer as a stream instead. False: kind bad_answer; the message says
  * where the JSON is wrong. */
 TN_MUST_CHECK bool bind_body_json(struct bind_body *b, struct tn_jval *root, struct tn_err *err);
 /* The array at a path (names with dots between); null counts as an empty array. False: kind

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* run.h - one execution of a sync: pages from a source, through the mapping, into the store.
- * The next page is fetched while one is mapped and the one before is committed.  A page is one
- * commit: changed records, links, events, quarantined records, the cursor and the counts, all or
- * none; so any worker can go on with a run from its row after a crash, without loss and without
- * writing anything twice. Life: start; done is called once; free (earlier, it is dropped as by a
- * crash).  Worker process.
+ * The next page is fetched while one is mapped and the one before is committed.  A commit has the
+ * changed records of a page, their links and events, what is quarantined, the cursor and the
+ * counts, all or none (pages may share one; of a large page the last commit has the cursor); so any
+ * worker can go on with a run from its row after a crash, without loss and without writing anything
+ * twice. Life: start; done is called once; free (earlier, it is dropped as by a crash).  Worker
+ * process.
  */
 #ifndef TN_SYNC_RUN_H
 #define TN_SYNC_RUN_H

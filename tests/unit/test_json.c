@@ -638,7 +638,6 @@ static void a_row_keeps_only_the_members_that_are_wanted(void **state)
     tn_json_free(json);
     tn_arena_clear(&arena);
 }
-}
 
 static void rows_of_a_long_page_equal_those_of_one_parse(void **state)
 {
