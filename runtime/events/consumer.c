@@ -247,11 +247,16 @@ static int64_t sooner(const struct tn_consumer *c, int64_t wait_ms)
     return wait_ms;
 }
 
+static bool is_ready(struct tn_consumer *c)
+{
+    return !c->o.sink->ready || c->o.sink->ready(c->o.self);
+}
+
 static void turn(void *arg)
 {
     struct tn_consumer *c = arg;
     int64_t wait_ms = -1;
-    bool ready = c->had_any && c->o.sink->ready(c->o.self);
+    bool ready = c->had_any && is_ready(c);
     tn_work_at_once(c->tickets, ready ? c->o.sink->at_once : 0);
     note_idle(c);
     if (c->had_any) {
@@ -414,7 +419,7 @@ static void start_ticket(void *self, struct tn_ticket *t)
         tn_ticket_done(t, NULL);
         return;
     }
-    if (!c->had_any || !c->o.sink->ready(c->o.self)) {
+    if (!c->had_any || !is_ready(c)) {
         delivery_free(d);
         tn_ticket_later(t, SOON_MS, (struct tn_str){NULL, 0}, NULL);
         return;
@@ -470,7 +475,7 @@ static void changed(void *arg, const struct tn_changes *changes)
 /* Notes whether there are targets. */
 static void note_targets(struct tn_consumer *c)
 {
-    bool any = c->o.sink->any(c->o.self);
+    bool any = !c->o.sink->any || c->o.sink->any(c->o.self);
     if (any && !c->had_any) c->since = tn_store_head(c->o.store);
     c->had_any = any;
 }

@@ -44,9 +44,9 @@ struct tn_sink {
     unsigned at_once; /* deliveries under way in one worker process */
     int64_t limit_ms; /* a delivery that has not ended by then is cancelled and has failed */
 
-    bool (*any)(void *self); /* are there targets at all? */
-    bool (*ready)(
-        void *self); /* may deliveries begin now?  If not, the consumer asks again soon. */
+    bool (*any)(void *self); /* are there targets at all?  NULL: yes */
+    /* May deliveries begin now?  If not, the consumer asks again soon.  NULL: yes. */
+    bool (*ready)(void *self);
     /* Calls fn with the name of each target that wants the event.  Waits for nothing. */
     void (*targets)(void *self, const struct tn_event *e, tn_target_fn fn, void *arg);
     /* Appends the id under which the target gets only one event (any bytes), and those with one id

@@ -210,8 +210,8 @@ static void send_page(struct bench *b, struct record *page, const bool *skip, lo
         memcpy(u.hash, page[i].hash, TN_HASH_LEN);
         if (!tn_commit_upsert(c, &u, &err)) die(err.text);
     }
-    if (!tn_commit_cursor(c, 1, TN_STR("bench"), tn_str(page[count - 1].external_id), TN_ANY, &err))
-        die(err.text);
+    struct tn_str last = tn_str(page[count - 1].external_id);
+    if (!tn_commit_kv_set(c, 1, "cursor", TN_STR("bench"), last, TN_ANY, 0, &err)) die(err.text);
     b->waiting++;
     tn_store_commit(b->store, c, on_committed, b);
     while (b->waiting >= WINDOW) tn_loop_turn(b->loop, true);

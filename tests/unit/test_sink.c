@@ -16,16 +16,6 @@ struct paper {
     unsigned torn, printed;
 };
 
-static bool any(void *self)
-{
-    return self != NULL;
-}
-
-static bool ready(void *self)
-{
-    return !((struct paper *)self)->done; /* one page at a time */
-}
-
 static void targets(void *self, const struct tn_event *e, tn_target_fn fn, void *arg)
 {
     (void)self;
@@ -72,10 +62,8 @@ static const struct tn_backoff *backoff(void *self, const char *target)
 
 static const struct tn_sink sink = {.name = "pages",
                                     .noun = "page",
-                                    .at_once = 1,
+                                    .at_once = 1, /* page at a time */
                                     .limit_ms = 15000,
-                                    .any = any,
-                                    .ready = ready,
                                     .targets = targets,
                                     .backoff = backoff,
                                     .start = start,
