@@ -14,12 +14,6 @@ bool api_is_letter(struct tn_jval body)
     return tn_jis(tn_jget_z(body, "queue"), TN_JSON_string);
 }
 
-static struct tn_str text_of(struct tn_jval body, const char *member, struct tn_arena *arena)
-{
-    struct tn_str text;
-    return tn_jtext(tn_jget_z(body, member), arena, &text) ? text : TN_STR("");
-}
-
 static const char *term(struct tn_str s, struct tn_arena *arena)
 {
     return tn_arena_strndup(arena, s.p, s.n);
@@ -29,7 +23,7 @@ static const char *term(struct tn_str s, struct tn_arena *arena)
 static bool read_event(struct tn_api *api, struct tn_jval body, struct tn_arena *arena,
                        struct tn_buf *out, struct tn_err *err)
 {
-    struct tn_str stored = text_of(body, "payload", arena);
+    struct tn_str stored = tn_jtext_or(body, "payload", arena, "");
     bool sealed = false;
     tn_jbool(tn_jget_z(body, "sealed"), &sealed);
     if (!stored.n)
@@ -49,9 +43,9 @@ static bool resend_event(struct tn_api *api, int64_t team, struct tn_jval body,
     bool ok = read_event(api, body, arena, &event, err) && tn_buf_ok(&event, "the event", err);
     if (ok) {
         const struct tn_given_up g = {.team = team,
-                                      .queue = term(text_of(body, "queue", arena), arena),
-                                      .target = term(text_of(body, "entity", arena), arena),
-                                      .order = text_of(body, "order", arena),
+                                      .queue = term(tn_jtext_or(body, "queue", arena, ""), arena),
+                                      .target = term(tn_jtext_or(body, "entity", arena, ""), arena),
+                                      .order = tn_jtext_or(body, "order", arena, ""),
                                       .event = tn_buf_str(&event)};
         ok = tn_consumer_resend(commit, &g, err);
     }
@@ -85,10 +79,11 @@ bool api_letter_resend(struct tn_api *api, const struct tn_actor *who, const str
 {
     struct tn_arena arena;
     tn_arena_init(&arena);
-    bool inbound = tn_str_is(text_of(body, "queue", &arena), TN_INBOUND_QUEUE);
-    bool ok = inbound ? tn_inbound_resend(commit, who->team, text_of(body, "external_id", &arena),
-                                          tn_jraw(tn_jget_z(body, "ticket")), err)
-                      : resend_event(api, who->team, body, &arena, commit, err);
+    bool inbound = tn_str_is(tn_jtext_or(body, "queue", &arena, ""), TN_INBOUND_QUEUE);
+    bool ok =
+        inbound ? tn_inbound_resend(commit, who->team, tn_jtext_or(body, "external_id", &arena, ""),
+                                    tn_jraw(tn_jget_z(body, "ticket")), err)
+                : resend_event(api, who->team, body, &arena, commit, err);
     ok = ok && settle(who, row, commit, err);
     tn_arena_clear(&arena);
     return ok;

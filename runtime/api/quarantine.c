@@ -234,13 +234,6 @@ void api_scan_start(struct api_scan *scan)
 
 /* ---- one record ---- */
 
-static struct tn_str text_of(struct tn_jval body, const char *member, struct tn_arena *arena)
-{
-    struct tn_str text = TN_STR("");
-    tn_jtext(tn_jget_z(body, member), arena, &text);
-    return text;
-}
-
 static void write_member(struct tn_jw *w, const char *key, struct tn_jval body, const char *member)
 {
     struct tn_jval v = tn_jget_z(body, member);
@@ -290,10 +283,10 @@ static void write_members_of(const struct api_scan *scan, const struct tn_row *r
     struct tn_arena arena;
     char id[TN_ID_LEN + 1];
     tn_arena_init(&arena);
-    struct tn_str external = text_of(body, "external_id", &arena);
+    struct tn_str external = tn_jtext_or(body, "external_id", &arena, "");
     tn_id_text(&row->id, id);
     tn_jw_kz(w, "id", id);
-    write_integration(scan, text_of(body, "integration", &arena), w);
+    write_integration(scan, tn_jtext_or(body, "integration", &arena, ""), w);
     if (external.n && external.p[0] == '?') /* the name of bytes that have none */
         tn_jw_knull(w, "externalId");
     else
@@ -427,7 +420,7 @@ static void groups_drop(void *own)
 /* The row's own bytes are gone with the step that read it. */
 static struct tn_str kept(struct groups *g, struct tn_jval body, const char *member)
 {
-    struct tn_str text = text_of(body, member, &g->memory);
+    struct tn_str text = tn_jtext_or(body, member, &g->memory, "");
     return (struct tn_str){tn_arena_strndup(&g->memory, text.p, text.n), text.n};
 }
 
@@ -495,7 +488,7 @@ static bool group_row(struct api_scan *scan, const struct tn_row *row, struct tn
                          .sample = row->id};
     (void)err;
     tn_jint(tn_jget_z(body, "line"), &like.line);
-    like.pattern = pattern_of(text_of(body, "reason", &g->memory), &g->memory);
+    like.pattern = pattern_of(tn_jtext_or(body, "reason", &g->memory, ""), &g->memory);
     struct group *to = group_for(g, &like);
     if (!to) return true;
     to->count++;
@@ -658,12 +651,12 @@ static bool payload_row(struct api_scan *scan, const struct tn_row *row, struct 
                         struct tn_err *err)
 {
     struct shown *s = scan->own;
-    struct tn_str stored = text_of(body, "payload", &scan->of.memory);
+    struct tn_str stored = tn_jtext_or(body, "payload", &scan->of.memory, "");
     bool sealed = false;
     (void)row;
     tn_jbool(tn_jget_z(body, "sealed"), &sealed);
     /* Events from outside keep the seal of table "inbound". */
-    struct tn_str delivery = text_of(body, "delivery", &scan->of.memory);
+    struct tn_str delivery = tn_jtext_or(body, "delivery", &scan->of.memory, "");
     struct tn_str sealed_for = delivery.n ? delivery : TN_STR("quarantine");
     if (!sealed) tn_buf_addstr(&s->payload, stored);
     if (sealed && !tn_unseal(&scan->api->p.secrets->payload, stored, sealed_for, &s->payload, err))

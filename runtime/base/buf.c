@@ -39,7 +39,8 @@ static bool grow(struct tn_buf *b, size_t n)
 
 char *tn_buf_reserve(struct tn_buf *b, size_t n)
 {
-    if (b->failed || (b->room - b->n < n || !b->p ? !grow(b, n) : false)) return NULL;
+    bool fits = b->p && b->room - b->n >= n;
+    if (b->failed || (!fits && !grow(b, n))) return NULL;
     return b->p + b->n;
 }
 

@@ -80,6 +80,9 @@ bool tn_jdouble(struct tn_jval v, double *out); /* nearest double; false if it w
 /* The decoded text of a string. Points into the source when the string has no escapes, else into
  * the arena. */
 bool tn_jtext(struct tn_jval v, struct tn_arena *arena, struct tn_str *out);
+/* The text of a member; `otherwise` where there is none, or it is no text. */
+struct tn_str tn_jtext_or(struct tn_jval object, const char *key, struct tn_arena *arena,
+                          const char *otherwise);
 
 /* Rows: walks the elements of an array in a page one by one, each parsed alone into a reader's
  * small tape, so that a page of any size takes no more memory than its largest row.

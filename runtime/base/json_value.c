@@ -363,3 +363,10 @@ bool tn_jtext(struct tn_jval v, struct tn_arena *arena, struct tn_str *out)
     *out = inner;
     return true;
 }
+
+struct tn_str tn_jtext_or(struct tn_jval object, const char *key, struct tn_arena *arena,
+                          const char *otherwise)
+{
+    struct tn_str text;
+    return tn_jtext(tn_jget_z(object, key), arena, &text) && text.p ? text : tn_str(otherwise);
+}

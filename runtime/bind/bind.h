@@ -94,6 +94,8 @@ void bind_plain(lua_State *L, int index, const char *what); /* raises: "<what> h
  * the table holds it. */
 struct tn_str bind_opt_key_str(lua_State *L, int table, const char *key);
 int64_t bind_opt_key_int(lua_State *L, int table, const char *key, int64_t otherwise);
+/* Reads option 'limit': rows of one question, 1 to TN_LIMIT_PAGE. */
+int64_t bind_opt_limit(lua_State *L, int table, int64_t otherwise);
 bool bind_opt_key_bool(lua_State *L, int table, const char *key, bool otherwise);
 /* Raises on a key of the options that is not in names (NULL ends); the message names the nearest
  * key. */

@@ -157,7 +157,8 @@ static int l_emit(lua_State *L)
 
 /* ---- after ---- */
 
-/* A read of the log, page by page, until enough events match or enough were looked at. */
+/* An event.after under way: reads the log page by page until `limit` events match, or
+ * TN_LIMIT_EVENT_SCAN were looked at. */
 struct reading {
     struct bind_ask ask;
     struct tn_store *store;
@@ -326,8 +327,7 @@ static int l_after(lua_State *L)
     lua_Integer after = luaL_checkinteger(L, 1);
     luaL_argcheck(L, after >= 0, 1, "a place in the log, 0 or more");
     bind_check_keys(L, 2, names);
-    int64_t limit = bind_opt_key_int(L, 2, "limit", USUAL);
-    luaL_argcheck(L, limit >= 1 && limit <= TN_LIMIT_PAGE, 2, "'limit' is a number from 1 to 500");
+    int64_t limit = bind_opt_limit(L, 2, USUAL);
     if (!bind_desk_open(L, &desk, &err)) return bind_fail(L, &err);
     struct reading *r = bind_new(L, sizeof *r, &reading_class);
     tn_arena_init(&r->arena);

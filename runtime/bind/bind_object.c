@@ -236,6 +236,14 @@ int64_t bind_opt_key_int(lua_State *L, int table, const char *key, int64_t other
     return v;
 }
 
+int64_t bind_opt_limit(lua_State *L, int table, int64_t otherwise)
+{
+    int64_t limit = bind_opt_key_int(L, table, "limit", otherwise);
+    if (limit < 1 || limit > TN_LIMIT_PAGE)
+        luaL_error(L, "'limit' is a number from 1 to %d", TN_LIMIT_PAGE);
+    return limit;
+}
+
 bool bind_opt_key_bool(lua_State *L, int table, const char *key, bool otherwise)
 {
     bool v = otherwise;

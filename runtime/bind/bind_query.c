@@ -239,10 +239,7 @@ static void take_sort(lua_State *L, int options, struct bind_query *query)
 
 static void take_limit(lua_State *L, int options, struct bind_query *query)
 {
-    int64_t limit = bind_opt_key_int(L, options, "limit", query->resource->page);
-    if (limit < 1 || limit > TN_LIMIT_PAGE)
-        luaL_error(L, "'limit' is a number from 1 to %d", TN_LIMIT_PAGE);
-    query->q.limit = (size_t)limit;
+    query->q.limit = (size_t)bind_opt_limit(L, options, query->resource->page);
 }
 
 struct bind_query *bind_query_new(lua_State *L, int options, const struct bind_desk *desk,

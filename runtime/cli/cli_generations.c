@@ -9,13 +9,6 @@
 
 enum { PATH_MAX_LEN = 4000 };
 
-static struct tn_str text_of(struct tn_jval object, const char *key, struct tn_arena *arena)
-{
-    struct tn_str text = TN_STR("-");
-    tn_jtext(tn_jget_z(object, key), arena, &text);
-    return text;
-}
-
 static void print_units(struct tn_jval answer)
 {
     for (struct tn_jiter it = tn_jiter(tn_jget_z(answer, "units")); tn_jnext(&it);) {
@@ -25,8 +18,8 @@ static void print_units(struct tn_jval answer)
         tn_arena_init(&arena);
         tn_jint(tn_jget_z(it.value, "files"), &files);
         tn_jbool(tn_jget_z(it.value, "rolledBack"), &back);
-        printf("%-24.*s %.12s  %lld files%s\n", TN_FMT(text_of(it.value, "unit", &arena)),
-               text_of(it.value, "generation", &arena).p, (long long)files,
+        printf("%-24.*s %.12s  %lld files%s\n", TN_FMT(tn_jtext_or(it.value, "unit", &arena, "-")),
+               tn_jtext_or(it.value, "generation", &arena, "-").p, (long long)files,
                back ? ", rolled back" : "");
         tn_arena_clear(&arena);
     }
@@ -39,11 +32,12 @@ static void print_refused(struct tn_jval answer)
         int64_t line = 0;
         tn_arena_init(&arena);
         tn_jint(tn_jget_z(it.value, "line"), &line);
-        bool older = tn_str_is(text_of(it.value, "serves", &arena), "older");
-        printf("%-24.*s refused, %s: %.*s:%lld: %.*s\n", TN_FMT(text_of(it.value, "unit", &arena)),
+        bool older = tn_str_is(tn_jtext_or(it.value, "serves", &arena, "-"), "older");
+        printf("%-24.*s refused, %s: %.*s:%lld: %.*s\n",
+               TN_FMT(tn_jtext_or(it.value, "unit", &arena, "-")),
                older ? "an older one serves" : "nothing of it serves",
-               TN_FMT(text_of(it.value, "file", &arena)), (long long)line,
-               TN_FMT(text_of(it.value, "message", &arena)));
+               TN_FMT(tn_jtext_or(it.value, "file", &arena, "-")), (long long)line,
+               TN_FMT(tn_jtext_or(it.value, "message", &arena, "-")));
         tn_arena_clear(&arena);
     }
 }
@@ -62,9 +56,9 @@ static void print_history(struct tn_jval answer)
         tn_arena_init(&arena);
         tn_jbool(tn_jget_z(it.value, "active"), &active);
         printf("%c %.12s  %.*s  by %.*s\n", active ? '*' : ' ',
-               text_of(it.value, "generation", &arena).p,
-               TN_FMT(text_of(it.value, "activatedAt", &arena)),
-               TN_FMT(text_of(it.value, "actor", &arena)));
+               tn_jtext_or(it.value, "generation", &arena, "-").p,
+               TN_FMT(tn_jtext_or(it.value, "activatedAt", &arena, "-")),
+               TN_FMT(tn_jtext_or(it.value, "actor", &arena, "-")));
         tn_arena_clear(&arena);
     }
 }
@@ -75,7 +69,7 @@ static void print_diff(struct tn_jval answer)
     for (struct tn_jiter it = tn_jiter(files); tn_jnext(&it);) {
         struct tn_arena arena;
         tn_arena_init(&arena);
-        printf("%.*s", TN_FMT(text_of(it.value, "diff", &arena)));
+        printf("%.*s", TN_FMT(tn_jtext_or(it.value, "diff", &arena, "-")));
         tn_arena_clear(&arena);
     }
     if (!tn_jcount(files)) printf("no difference\n");
@@ -111,7 +105,7 @@ static bool get_diff(struct tn_client *client, const char *unit, const char *fro
     bool ok = true;
     tn_arena_init(&arena);
     if (!to && (ok = get_history(client, unit, path, reply, err))) {
-        struct tn_str active = text_of(tn_client_json(client), "active", &arena);
+        struct tn_str active = tn_jtext_or(tn_client_json(client), "active", &arena, "-");
         to = tn_arena_strndup(&arena, active.p ? active.p : "-", active.p ? active.n : 1);
     }
     add_unit(path, unit, "diff?from=");

@@ -19,23 +19,16 @@ static int generate(void)
     return TN_EXIT_ok;
 }
 
-static struct tn_str text_of(struct tn_jval v, const char *key, struct tn_arena *arena)
-{
-    struct tn_str text = TN_STR("");
-    tn_jtext(tn_jget_z(v, key), arena, &text);
-    return text;
-}
-
 static void print_list(struct tn_jval keys)
 {
     struct tn_arena arena;
     tn_arena_init(&arena);
     printf("%-36s  %-18s %-14s %s\n", "ID", "PREFIX", "ROLE", "NAME");
     for (struct tn_jiter it = tn_jiter(keys); tn_jnext(&it);) {
-        struct tn_str id = text_of(it.value, "id", &arena),
-                      prefix = text_of(it.value, "prefix", &arena),
-                      role = text_of(it.value, "role", &arena),
-                      name = text_of(it.value, "name", &arena);
+        struct tn_str id = tn_jtext_or(it.value, "id", &arena, ""),
+                      prefix = tn_jtext_or(it.value, "prefix", &arena, ""),
+                      role = tn_jtext_or(it.value, "role", &arena, ""),
+                      name = tn_jtext_or(it.value, "name", &arena, "");
         printf("%-36.*s  %-18.*s %-14.*s %.*s\n", TN_FMT(id), TN_FMT(prefix), TN_FMT(role),
                TN_FMT(name));
     }
@@ -46,8 +39,9 @@ static void print_new(struct tn_jval key)
 {
     struct tn_arena arena;
     tn_arena_init(&arena);
-    struct tn_str token = text_of(key, "key", &arena);
-    struct tn_str id = text_of(key, "id", &arena), role = text_of(key, "role", &arena);
+    struct tn_str token = tn_jtext_or(key, "key", &arena, "");
+    struct tn_str id = tn_jtext_or(key, "id", &arena, ""),
+                  role = tn_jtext_or(key, "role", &arena, "");
     printf("%.*s\n", TN_FMT(token));
     fprintf(stderr, "role %.*s, id %.*s; this is the only time that the key is shown\n",
             TN_FMT(role), TN_FMT(id));

@@ -16,27 +16,21 @@ static int64_t number(struct tn_jval object, const char *key)
     return n;
 }
 
-static struct tn_str text_of(struct tn_jval object, const char *key, struct tn_arena *arena)
-{
-    struct tn_str text = TN_STR("-");
-    if (!tn_jtext(tn_jget_z(object, key), arena, &text) || !text.p) text = TN_STR("-");
-    return text;
-}
-
 static void print_field(struct tn_jval field, struct tn_arena *arena)
 {
-    printf("    %-24.*s %lld changed\n", TN_FMT(text_of(field, "field", arena)),
+    printf("    %-24.*s %lld changed\n", TN_FMT(tn_jtext_or(field, "field", arena, "-")),
            (long long)number(field, "count"));
     for (struct tn_jiter it = tn_jiter(tn_jget_z(field, "examples")); tn_jnext(&it);)
-        printf("      %.*s: %.*s -> %.*s\n", TN_FMT(text_of(it.value, "id", arena)),
-               TN_FMT(text_of(it.value, "old", arena)), TN_FMT(text_of(it.value, "new", arena)));
+        printf("      %.*s: %.*s -> %.*s\n", TN_FMT(tn_jtext_or(it.value, "id", arena, "-")),
+               TN_FMT(tn_jtext_or(it.value, "old", arena, "-")),
+               TN_FMT(tn_jtext_or(it.value, "new", arena, "-")));
 }
 
 static void print_messages(struct tn_jval list, const char *what, struct tn_arena *arena)
 {
     for (struct tn_jiter it = tn_jiter(list); tn_jnext(&it);)
-        printf("    %s %.*s: %.*s\n", what, TN_FMT(text_of(it.value, "id", arena)),
-               TN_FMT(text_of(it.value, "message", arena)));
+        printf("    %s %.*s: %.*s\n", what, TN_FMT(tn_jtext_or(it.value, "id", arena, "-")),
+               TN_FMT(tn_jtext_or(it.value, "message", arena, "-")));
 }
 
 /* Writes a time with two significant digits, in microseconds to seconds. */
@@ -67,8 +61,9 @@ static void print_mapping(struct tn_jval m)
 {
     struct tn_arena arena;
     tn_arena_init(&arena);
-    printf("  %.*s, %.*s of integration %.*s\n", TN_FMT(text_of(m, "mapping", &arena)),
-           TN_FMT(text_of(m, "operation", &arena)), TN_FMT(text_of(m, "integrationName", &arena)));
+    printf("  %.*s, %.*s of integration %.*s\n", TN_FMT(tn_jtext_or(m, "mapping", &arena, "-")),
+           TN_FMT(tn_jtext_or(m, "operation", &arena, "-")),
+           TN_FMT(tn_jtext_or(m, "integrationName", &arena, "-")));
     printf("    %lld records: %lld same, %lld changed, %lld newly failing, %lld newly fixed, "
            "%lld failing as before\n",
            (long long)number(m, "records"), (long long)number(m, "same"),
@@ -96,7 +91,7 @@ static void print(struct tn_jval answer)
 {
     struct tn_arena arena;
     tn_arena_init(&arena);
-    struct tn_str set = text_of(answer, "generation", &arena);
+    struct tn_str set = tn_jtext_or(answer, "generation", &arena, "-");
     printf("%zu units would change, %lld stay\n", tn_jcount(tn_jget_z(answer, "changed")),
            (long long)number(answer, "unchanged"));
     tn_cli_print_findings(answer);

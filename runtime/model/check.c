@@ -362,7 +362,7 @@ static bool read_taken(struct tn_json *json, const struct tn_err *err, struct tn
     return tn_jcount(*key) > 0;
 }
 
-bool tn_check_taken_key(const struct tn_entity *e, const struct tn_err *err)
+bool tn_check_is_key_taken(const struct tn_entity *e, const struct tn_err *err)
 {
     struct tn_json *json = tn_json_new();
     struct tn_jval key;
@@ -376,7 +376,7 @@ bool tn_check_taken_key(const struct tn_entity *e, const struct tn_err *err)
     return is_key;
 }
 
-void tn_check_taken(const struct tn_entity *e, struct tn_err *err)
+void tn_check_say_taken(const struct tn_entity *e, struct tn_err *err)
 {
     char text[300];
     struct tn_err said = *err;

@@ -56,9 +56,9 @@ void tn_check_no_such(const struct tn_field *field, struct tn_str path, const st
                       struct tn_err *err);
 /* err is what the store says of a record whose key another one has (kind key_taken): becomes the
  * fault of the field. */
-void tn_check_taken(const struct tn_entity *e, struct tn_err *err);
+void tn_check_say_taken(const struct tn_entity *e, struct tn_err *err);
 /* Is such an err about the key of the entity?  Else it is about a unique field. */
-bool tn_check_taken_key(const struct tn_entity *e, const struct tn_err *err);
+bool tn_check_is_key_taken(const struct tn_entity *e, const struct tn_err *err);
 
 #define TN_SECRET_MASK "********"
 

@@ -781,10 +781,10 @@ static void see_to_key(struct tn_tx *tx, struct tn_err *err)
 {
     const struct tn_tx_record *r = refused(tx, err);
     if (!r) return;
-    if (tn_check_taken_key(r->entity, err) && looked_for_key(tx, r))
+    if (tn_check_is_key_taken(r->entity, err) && looked_for_key(tx, r))
         err->kind = TN_E_conflict;
     else
-        tn_check_taken(r->entity, err);
+        tn_check_say_taken(r->entity, err);
 }
 
 static void on_committed(void *arg, const struct tn_committed *done, const struct tn_err *err)

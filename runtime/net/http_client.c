@@ -888,6 +888,11 @@ static bool check_request(struct tn_fetch_call *call, struct tn_err *err)
     return tn_url_parse(tn_str(f->url), &call->url, err);
 }
 
+static bool may_start(const struct tn_http_client *c, struct tn_err *err)
+{
+    return !c->dying || tn_fail(err, TN_E_cancelled, "the client is being closed");
+}
+
 struct tn_fetch_call *tn_fetch_start(struct tn_http_client *c, const struct tn_fetch *f,
                                      tn_fetch_done done, void *arg, struct tn_err *err)
 {
@@ -898,8 +903,7 @@ struct tn_fetch_call *tn_fetch_start(struct tn_http_client *c, const struct tn_f
     call->began_us = tn_mono_us();
     copy_request(call, f);
     c->active++;
-    if (c->dying || !check_request(call, err) || !add_headers(call, f, err)) {
-        if (c->dying) tn_fail(err, TN_E_cancelled, "the client is being closed");
+    if (!may_start(c, err) || !check_request(call, err) || !add_headers(call, f, err)) {
         free_call(call);
         return NULL;
     }

@@ -92,8 +92,9 @@ struct tn_str tn_reply_get(const struct tn_reply *r, const char *header); /* any
 int64_t tn_reply_retry_after(const struct tn_reply *r);
 
 /* Is called once per fetch, never inside tn_fetch_start, never after a cancel. err is NULL if an
- * answer came, whatever its status. Else its kind is timeout, network, tls, too_large, egress or
- * bad_answer, and reply has what is known. It may start fetches, cancel others and free the
+ * answer came, whatever its status. Else its kind is timeout, network, tls, too_large, egress,
+ * bad_answer, rate_limited (the peer asks for a longer pause than max_wait_ms) or no_memory, and
+ * reply has what is known. It may start fetches, cancel others and free the
  * client. */
 typedef void (*tn_fetch_done)(void *arg, const struct tn_err *err, struct tn_reply *reply);
 
@@ -102,7 +103,8 @@ TN_MUST_CHECK struct tn_http_client *tn_http_client_new(struct tn_loop *loop,
                                                         const struct tn_http_client_options *o,
                                                         struct tn_err *err);
 void tn_http_client_free(struct tn_http_client *c); /* NULL does nothing */
-/* NULL: the request itself is wrong (kind invalid or egress), and done will not be called. */
+/* NULL: the request itself is wrong (kind invalid or egress), or the client is being freed (kind
+ * cancelled); done will not be called. */
 TN_MUST_CHECK struct tn_fetch_call *tn_fetch_start(struct tn_http_client *c,
                                                    const struct tn_fetch *f, tn_fetch_done done,
                                                    void *arg, struct tn_err *err);

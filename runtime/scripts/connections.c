@@ -101,7 +101,8 @@ const int64_t *tn_connection_replaced_us(const struct tn_connection *c)
     return &c->replaced_us;
 }
 
-/* Registers the secrets with the log, which masks them in every line from now on. */
+/* Registers the secrets with the log, which masks them in every line from now on.  On a side thread
+ * its caller has the floor (docs/script-host.md). */
 static void register_secrets(struct tn_log *log, const struct tn_decl *adapter,
                              struct tn_jval config)
 {

@@ -24,7 +24,7 @@ struct tn_want {
     int64_t n, team;
     size_t op;
     bool over;     /* the record was given another key since, or was deleted */
-    bool fresh;    /* op made the record */
+    bool again;    /* another operation wrote the record after op */
     uint64_t bare; /* columns that are null until the end; a bit for each real one */
     bool upsert;
     struct tn_by by;
@@ -191,18 +191,13 @@ static void add_claims(struct tn_writer *w, struct tn_want *want, const struct t
 }
 
 static struct tn_want *wait_for(struct tn_writer *w, struct tn_wtable *t, const struct tn_rec *r,
-                                uint64_t bare, bool fresh, const struct tn_by *by)
+                                uint64_t bare, const struct tn_by *by)
 {
     struct tn_unique *c = w->unique;
     struct tn_want *want = tn_arena_alloc(&c->arena, sizeof *want);
     struct record_name name;
-    *want = (struct tn_want){.t = t,
-                             .n = r->n,
-                             .team = r->team,
-                             .op = w->op,
-                             .fresh = fresh,
-                             .bare = bare,
-                             .upsert = by != NULL};
+    *want = (struct tn_want){
+        .t = t, .n = r->n, .team = r->team, .op = w->op, .bare = bare, .upsert = by != NULL};
     if (by) want->by = *by;
     *c->last = want;
     c->last = &want->next;
@@ -227,7 +222,7 @@ enum tn_step tn_unique_create(struct tn_writer *w, struct tn_wtable *t, struct t
     if (!wants_any(t, cells, all)) return tn_rec_create(w, t, r, cells, err);
     tn_cells_without(t, cells, all, bare);
     enum tn_step step = tn_rec_create(w, t, r, bare, err);
-    if (step == TN_STEP_ok) add_claims(w, wait_for(w, t, r, all, true, by), cells, NULL);
+    if (step == TN_STEP_ok) add_claims(w, wait_for(w, t, r, all, by), cells, NULL);
     return step;
 }
 
@@ -251,12 +246,12 @@ static enum tn_step change_waiting(struct tn_writer *w, struct tn_wtable *t,
     uint64_t changed = changed_columns(t->decl, cells, then);
     uint64_t all = changed | (before ? before->bare : 0);
     tn_cells_without(t, cells, all, bare);
+    if (before) before->again = true;
     if (before && !changed) return tn_rec_change(w, t, old, r, bare, by, err);
     if (before) before->over = true;
     if (!wants_any(t, cells, all)) return tn_rec_change(w, t, old, r, cells, by, err);
     enum tn_step step = tn_rec_change(w, t, old, r, bare, by, err);
-    if (step == TN_STEP_ok)
-        add_claims(w, wait_for(w, t, r, all, false, by), cells, before ? NULL : then);
+    if (step == TN_STEP_ok) add_claims(w, wait_for(w, t, r, all, by), cells, before ? NULL : then);
     return step;
 }
 
@@ -493,7 +488,7 @@ static bool leave_out_after(struct tn_writer *w, const struct tn_want *want, str
 /* Without its upsert a record keeps the key that it had, so another one that wanted this key cannot
  * have it.  The next round would find that too, but only one link of a chain at a time.  The next
  * round decides where it may see another state: where the commit speaks of the external id more
- * than once. */
+ * than once, or writes the record by its id, too. */
 static bool leave_out_all(struct tn_writer *w, struct tn_want *want, const struct tn_shape_key *key,
                           const struct tn_rec *holder, struct tn_err *err)
 {
@@ -505,7 +500,8 @@ static bool leave_out_all(struct tn_writer *w, struct tn_want *want, const struc
     tn_buf_add(&todo, &want, sizeof want);
     for (size_t at = 0; ok && at < todo.n; at += sizeof want) {
         memcpy(&want, todo.p + at, sizeof want);
-        if (is_present_once(c, &want->by)) ok = leave_out_after(w, want, &todo, err);
+        if (is_present_once(c, &want->by) && !want->again)
+            ok = leave_out_after(w, want, &todo, err);
     }
     ok = ok && tn_buf_ok(&todo, "the list of upserts to leave out", err);
     tn_buf_clear(&todo);

@@ -227,7 +227,7 @@ struct tn_str tn_judge_taken(struct tn_judge *j, struct tn_batch *b, const struc
 {
     struct tn_err err = *why;
     tn_faults_clear(&j->faults);
-    tn_check_taken(j->entity, &err);
+    tn_check_say_taken(j->entity, &err);
     tn_faults_add(&j->faults, &err);
     return faults_of(j, b);
 }

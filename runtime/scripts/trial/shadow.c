@@ -99,6 +99,7 @@ static void key_prefix(const struct tn_shadow_wish *wish, char key[KEY_MAX])
 struct team {
     struct team *next;
     int64_t team, pages_left_out;
+    int unreadable; /* workers whose findings cannot be read */
     struct tn_findings *findings;
     struct tn_shadow *shadow;
     bool reading; /* findings of a predecessor are being read; until they are added nothing is
@@ -135,7 +136,7 @@ static void read_found(struct team *t, struct tn_jval found)
     tn_findings_read(t->findings, found);
 }
 
-/* Skips findings that cannot be decrypted (another master key, damage). */
+/* Counts findings that cannot be decrypted (another master key, damage). */
 static void read_kept(const struct tn_found *found, const struct tn_secrets *secrets,
                       struct team *into)
 {
@@ -148,6 +149,8 @@ static void read_kept(const struct tn_found *found, const struct tn_secrets *sec
         if (tn_unseal(&secrets->payload, kv->value, kv->key, &text, &err) &&
             tn_json_parse(json, tn_buf_str(&text), &err))
             read_found(into, tn_json_root(json));
+        else
+            into->unreadable++;
         tn_buf_clear(&text);
     }
     tn_json_free(json);
@@ -472,6 +475,7 @@ static void show(struct showing *g, const struct tn_found *names)
     tn_time_text(wish->until_ms, text);
     tn_jw_kz(&w, "until", text);
     write_found(&g->all, names, &w);
+    if (g->all.unreadable) tn_jw_kint(&w, "workersUnreadable", g->all.unreadable);
     tn_jw_end(&w);
     if (tn_buf_ok(&out, "what a shadow found", &err))
         show_end(g, tn_buf_str(&out), NULL);
