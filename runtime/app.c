@@ -240,12 +240,14 @@ static void open_runner(struct tn_app *app)
     struct tn_runner_options o = {.loop = app->loop,
                                   .store = app->store,
                                   .log = app->p->log,
+                                  .counters = &app->page->counters,
                                   .adapters = &tn_scripts_adapters,
                                   .adapters_self = app->scripts,
                                   .seal = seal_payload,
                                   .unseal = unseal_payload,
                                   .seal_arg = (void *)&app->p->secrets,
                                   .sealer = app->env.sealer};
+    app->page->counters.runs_active = 0; /* a worker that died left its own */
     app->runner = tn_runner_open(&o);
     app->inbound = tn_inbound_open(app->loop, app->store, app->runner, app->p->log);
     app->env.runner = app->runner;
@@ -293,6 +295,7 @@ static bool open_api(struct tn_app *app, struct tn_err *err)
                                  .tools = app->env.tools,
                                  .runner = app->runner,
                                  .shared = app->p->shared,
+                                 .counters = &app->page->counters,
                                  .scripts = app->scripts,
                                  .version = TENON_VERSION,
                                  .team = FIRST_TEAM,

@@ -202,13 +202,21 @@ static void error_body(void *arg, int status, const char *text, const char *requ
     tn_answer_err_body(out, status, text, request_id);
 }
 
+static void count(struct tn_counters *n, int status, int64_t took_us)
+{
+    static const int64_t bounds[TN_HTTP_BOUNDS] = TN_HTTP_BOUNDS_US;
+    size_t i = 0;
+    while (i < TN_HTTP_BOUNDS && took_us > bounds[i]) i++;
+    tn_count(&n->http_by_time[i], 1);
+    tn_count(&n->http_by_class[status / 100 % 6], 1);
+    tn_count(&n->http_us, took_us);
+}
+
 static void observe(void *arg, const struct tn_http_exchange *x, int status, uint64_t bytes,
                     int64_t took_us)
 {
     struct tn_api *api = arg;
-    api->stats.requests++;
-    api->stats.took_us += took_us;
-    api->stats.by_class[status / 100 % 6]++;
+    count(api->p.counters, status, took_us);
     if (!tn_log_wants(api->p.log, TN_LOG_debug, "http")) return;
     const struct tn_actor *actor = api_actor(x);
     tn_log(api->p.log, TN_LOG_debug, "http", "%.*s %.*s %d %llu bytes %lld us %s %s",

@@ -12,18 +12,11 @@
 #include "net/http_server.h"
 #include "net/router.h"
 
-struct tn_api_stats {
-    uint64_t by_class[6]; /* answers by status / 100 */
-    uint64_t requests;
-    int64_t took_us; /* of all answers together */
-};
-
 struct tn_api {
     struct tn_api_parts p;
     struct tn_router *router;
     struct tn_json *json;          /* for bodies: one request is parsed at a time */
     struct tn_http_server *server; /* for numbers only; may be NULL */
-    struct tn_api_stats stats;
 };
 
 /* Every handler of a route: void fn(void *api, struct tn_http_exchange *x).

@@ -11,6 +11,7 @@ struct tn_loop;
 struct tn_runner;
 struct tn_scripts;
 struct tn_secrets;
+struct tn_counters;
 struct tn_shared;
 struct tn_store;
 struct tn_tx_tools;
@@ -25,6 +26,7 @@ struct tn_api_parts {
     struct tn_tx_tools *tools; /* of transactions */
     struct tn_runner *runner;
     struct tn_shared *shared;
+    struct tn_counters *counters; /* of this worker, in shared */
     struct tn_scripts *scripts;
     const char *version;
     int64_t team; /* of this installation, for the local command line */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/system.h"
 
+#include <stddef.h>
 #include <stdio.h>
 
 #include "api/consumers.h"
-#include "api/quarantine_counts.h"
+#include "api/figures.h"
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/time.h"
@@ -67,8 +68,8 @@ void api_system_ready(void *arg, struct tn_http_exchange *x)
 struct asking {
     struct tn_api *api;
     struct tn_http_exchange *x;
-    struct api_quarantine_counts waiting; /* in quarantine */
-    struct api_consumers consumers;       /* of none when the store does not answer */
+    struct api_figures figures;
+    struct api_consumers consumers; /* of none when the store does not answer */
 };
 
 static struct asking *asking_new(struct tn_api *api, struct tn_http_exchange *x)
@@ -88,18 +89,69 @@ static void gauge(struct tn_buf *out, const char *name, const char *type, const 
                 (long long)value);
 }
 
-static void write_http(struct tn_buf *out, const struct tn_api *api)
+static void head(struct tn_buf *out, const char *name, const char *type, const char *help)
 {
-    tn_buf_adds(out, "# HELP tenon_http_requests_total Answers of this worker by class of status.\n"
-                     "# TYPE tenon_http_requests_total counter\n");
-    for (int c = 1; c < 6; c++)
-        tn_buf_addf(out, "tenon_http_requests_total{worker=\"%d\",class=\"%dxx\"} %llu\n",
-                    api->p.worker, c, (unsigned long long)api->stats.by_class[c]);
-    tn_buf_addf(out,
-                "# HELP tenon_http_seconds_total Time from first byte to answer, summed.\n"
-                "# TYPE tenon_http_seconds_total counter\n"
-                "tenon_http_seconds_total{worker=\"%d\"} %.6f\n",
-                api->p.worker, (double)api->stats.took_us / 1e6);
+    tn_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* ---- what all workers have done ---- */
+
+static uint64_t sum(const struct tn_shared *shared, size_t offset)
+{
+    uint64_t n = 0;
+    for (int i = 0; i < shared->worker_count; i++)
+        n += *(const tn_counter *)((const char *)&shared->workers[i].counters + offset);
+    return n;
+}
+
+static void write_http(struct tn_buf *out, const struct tn_shared *shared)
+{
+    static const int64_t bounds[TN_HTTP_BOUNDS] = TN_HTTP_BOUNDS_US;
+    uint64_t below = 0;
+    head(out, "tenon_http_requests_total", "counter", "Answers by class of status.");
+    for (size_t c = 1; c < 6; c++)
+        tn_buf_addf(
+            out, "tenon_http_requests_total{class=\"%zuxx\"} %llu\n", c,
+            (unsigned long long)sum(shared, offsetof(struct tn_counters, http_by_class[c])));
+    head(out, "tenon_http_request_seconds", "histogram",
+         "Time from the first byte of a request to its answer.");
+    for (size_t i = 0; i <= TN_HTTP_BOUNDS; i++) {
+        below += sum(shared, offsetof(struct tn_counters, http_by_time[i]));
+        tn_buf_adds(out, "tenon_http_request_seconds_bucket{le=\"");
+        if (i < TN_HTTP_BOUNDS)
+            tn_buf_addf(out, "%g", (double)bounds[i] / 1e6);
+        else
+            tn_buf_adds(out, "+Inf");
+        tn_buf_addf(out, "\"} %llu\n", (unsigned long long)below);
+    }
+    tn_buf_addf(out, "tenon_http_request_seconds_sum %.6f\ntenon_http_request_seconds_count %llu\n",
+                (double)sum(shared, offsetof(struct tn_counters, http_us)) / 1e6,
+                (unsigned long long)below);
+}
+
+static void write_runs(struct tn_buf *out, const struct tn_shared *shared)
+{
+    static const struct {
+        const char *name, *type, *help;
+        size_t offset;
+    } rows[] = {
+        {"tenon_runs_active", "gauge", "Runs that workers work on.",
+         offsetof(struct tn_counters, runs_active)},
+        {"tenon_runs_started_total", "counter", "Runs that were begun.",
+         offsetof(struct tn_counters, runs_started)},
+        {"tenon_runs_resumed_total", "counter", "Runs that a worker took over from another.",
+         offsetof(struct tn_counters, runs_resumed)},
+        {"tenon_runs_succeeded_total", "counter", "Runs that ended as SUCCESS.",
+         offsetof(struct tn_counters, runs_succeeded)},
+        {"tenon_runs_partial_total", "counter", "Runs that ended as PARTIAL.",
+         offsetof(struct tn_counters, runs_partial)},
+        {"tenon_runs_failed_total", "counter", "Runs that ended as FAILURE.",
+         offsetof(struct tn_counters, runs_failed)},
+        {"tenon_sync_records_total", "counter", "Records that went through runs.",
+         offsetof(struct tn_counters, records)},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        gauge(out, rows[i].name, rows[i].type, rows[i].help, (int64_t)sum(shared, rows[i].offset));
 }
 
 static void write_processes(struct tn_buf *out, const struct tn_shared *shared)
@@ -117,20 +169,6 @@ static void write_processes(struct tn_buf *out, const struct tn_shared *shared)
     for (int i = 0; i < shared->worker_count; i++)
         tn_buf_addf(out, "tenon_worker_silence_seconds{worker=\"%d\"} %.3f\n", i + 1,
                     (double)(now - shared->workers[i].beat_us) / 1e6);
-}
-
-static void write_sync(struct tn_buf *out, const struct tn_api *api)
-{
-    struct tn_runner_stats r = tn_runner_stats(api->p.runner);
-    gauge(out, "tenon_runs_active", "gauge", "Runs that this worker works on.", r.active);
-    gauge(out, "tenon_runs_started_total", "counter", "Runs that this worker began.",
-          (int64_t)r.started);
-    gauge(out, "tenon_runs_resumed_total", "counter", "Runs that this worker took over.",
-          (int64_t)r.resumed);
-    gauge(out, "tenon_runs_failed_total", "counter", "Runs that ended as FAILURE here.",
-          (int64_t)r.failed);
-    gauge(out, "tenon_sync_records_total", "counter", "Records that went through syncs here.",
-          (int64_t)r.records);
 }
 
 /* A metric of every isolate; a row a call. */
@@ -241,15 +279,83 @@ static int64_t refused_units(const struct tn_api *api)
     return (int64_t)n;
 }
 
-/* The names are letters, digits and _-. alone. */
-static void write_waiting(struct tn_buf *out, const struct api_quarantine_counts *counts)
+/* ---- integrations ---- */
+
+enum run_metric {
+    RUNS_OK,
+    RUNS_PARTIAL,
+    RUNS_FAILED,
+    RECORDS,
+    RECORDS_FAILED,
+    TOOK,
+    LAST,
+    RUN_METRICS
+};
+
+static const struct {
+    const char *name, *label, *type, *help; /* help NULL: a further row of the metric before */
+    bool seconds;
+} run_metrics[RUN_METRICS] = {
+    [RUNS_OK] = {"tenon_integration_runs_total", ",status=\"success\"", "counter",
+                 "Runs of an integration by how they ended."},
+    [RUNS_PARTIAL] = {"tenon_integration_runs_total", ",status=\"partial\"", NULL, NULL},
+    [RUNS_FAILED] = {"tenon_integration_runs_total", ",status=\"failure\"", NULL, NULL},
+    [RECORDS] = {"tenon_integration_records_total", "", "counter",
+                 "Records that its runs went through."},
+    [RECORDS_FAILED] = {"tenon_integration_failed_records_total", "", "counter",
+                        "Records that its runs could not store."},
+    [TOOK] = {"tenon_integration_run_seconds_total", "", "counter",
+              "Time that its runs took, summed.", true},
+    [LAST] = {"tenon_integration_last_success_seconds", "", "gauge",
+              "When its last run that was a success ended, since 1970; 0: never.", true},
+};
+
+static int64_t run_value(const struct tn_run_totals *t, enum run_metric m)
 {
-    tn_buf_adds(out, "# HELP tenon_quarantine_records Records that wait in quarantine.\n"
-                     "# TYPE tenon_quarantine_records gauge\n");
-    for (size_t i = 0; i < counts->count; i++)
-        tn_buf_addf(out, "tenon_quarantine_records{integration=\"%s\",operation=\"%s\"} %lld\n",
-                    counts->list[i].integration, counts->list[i].operation,
-                    (long long)counts->list[i].records);
+    switch (m) {
+    case RUNS_OK: return t->success;
+    case RUNS_PARTIAL: return t->partial;
+    case RUNS_FAILED: return t->failure;
+    case RECORDS: return t->records;
+    case RECORDS_FAILED: return t->failed_records;
+    case TOOK: return t->took_ms;
+    default: return t->success_ms;
+    }
+}
+
+/* The names are letters, digits and _-. alone. */
+static void write_run_metric(struct tn_buf *out, const struct api_figures *f, enum run_metric m)
+{
+    for (size_t i = 0; i < f->integration_count; i++) {
+        const struct api_integration_figures *of = &f->integrations[i];
+        int64_t v = run_value(&of->runs, m);
+        tn_buf_addf(out, "%s{team=\"%lld\",integration=\"%s\"%s} ", run_metrics[m].name,
+                    (long long)of->team, of->name, run_metrics[m].label);
+        if (run_metrics[m].seconds)
+            tn_buf_addf(out, "%.3f\n", (double)v / 1e3);
+        else
+            tn_buf_addf(out, "%lld\n", (long long)v);
+    }
+}
+
+static void write_integrations(struct tn_buf *out, const struct api_figures *f)
+{
+    for (enum run_metric m = 0; m < RUN_METRICS; m++) {
+        if (run_metrics[m].help)
+            head(out, run_metrics[m].name, run_metrics[m].type, run_metrics[m].help);
+        write_run_metric(out, f, m);
+    }
+    head(out, "tenon_quarantine_records", "gauge", "Records that wait in quarantine.");
+    for (size_t i = 0; i < f->operation_count; i++) {
+        const struct api_operation_figures *o = &f->operations[i];
+        const struct api_integration_figures *of = &f->integrations[o->of];
+        tn_buf_addf(
+            out,
+            "tenon_quarantine_records{team=\"%lld\",integration=\"%s\",operation=\"%s\"} %lld\n",
+            (long long)of->team, of->name, o->operation, (long long)o->waiting);
+    }
+    gauge(out, "tenon_integrations_left_out", "gauge",
+          "1: there are more integrations or operations than these metrics show.", f->capped);
 }
 
 static void metrics_known(void *arg, const struct tn_store_stats *stats, const struct tn_err *err)
@@ -266,12 +372,12 @@ static void metrics_known(void *arg, const struct tn_store_stats *stats, const s
           (int64_t)shared->reload_failures);
     gauge(&out, "tenon_scripts_refused", "gauge", "Units that the last start refused.",
           refused_units(a->api));
-    write_http(&out, a->api);
+    write_http(&out, shared);
     write_processes(&out, shared);
-    write_sync(&out, a->api);
+    write_runs(&out, shared);
     write_isolates(&out, a->api);
     write_quarantined(&out, shared);
-    write_waiting(&out, &a->waiting);
+    write_integrations(&out, &a->figures);
     if (a->consumers.count) api_consumers_metrics(&a->consumers, &out);
     write_damages(&out, shared);
     if (!err) write_store(&out, stats);
@@ -287,17 +393,17 @@ static void metrics_looked(void *arg, const struct api_consumers *c, const struc
     tn_store_stats(a->api->p.store, metrics_known, a);
 }
 
-static void metrics_counted(void *arg, const struct api_quarantine_counts *counts)
+static void metrics_read(void *arg, const struct api_figures *figures)
 {
     struct asking *a = arg;
-    a->waiting = *counts;
+    a->figures = *figures;
     api_consumers_look(a->api, metrics_looked, a);
 }
 
 void api_system_metrics(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
-    api_quarantine_count_all(api, TN_TEAM_ALL, metrics_counted, asking_new(api, x));
+    api_figures_read(api, TN_TEAM_ALL, metrics_read, asking_new(api, x));
 }
 
 /* ---- status ---- */
@@ -324,16 +430,16 @@ static void write_quarantine(struct tn_jw *w, const struct tn_shared *shared)
 }
 
 /* Of the caller's team; operations of which none waits are left out. */
-static void write_failed_records(struct tn_jw *w, const struct api_quarantine_counts *counts)
+static void write_failed_records(struct tn_jw *w, const struct api_figures *f)
 {
     tn_jw_key(w, TN_STR("quarantineRecords"));
     tn_jw_array(w);
-    for (size_t i = 0; i < counts->count; i++) {
-        if (!counts->list[i].records) continue;
+    for (size_t i = 0; i < f->operation_count; i++) {
+        if (!f->operations[i].waiting) continue;
         tn_jw_object(w);
-        tn_jw_kz(w, "integration", counts->list[i].integration);
-        tn_jw_kz(w, "operation", counts->list[i].operation);
-        tn_jw_kint(w, "records", counts->list[i].records);
+        tn_jw_kz(w, "integration", f->integrations[f->operations[i].of].name);
+        tn_jw_kz(w, "operation", f->operations[i].operation);
+        tn_jw_kint(w, "records", f->operations[i].waiting);
         tn_jw_end(w);
     }
     tn_jw_end(w);
@@ -359,7 +465,7 @@ static void status_known(void *arg, const struct tn_store_stats *stats, const st
     }
     tn_jw_end(&a.w);
     write_quarantine(&a.w, shared);
-    write_failed_records(&a.w, &s->waiting);
+    write_failed_records(&a.w, &s->figures);
     tn_jw_key(&a.w, TN_STR("store"));
     tn_jw_object(&a.w);
     tn_jw_kbool(&a.w, "answers", !err);
@@ -376,15 +482,15 @@ static void status_known(void *arg, const struct tn_store_stats *stats, const st
     tn_free(s);
 }
 
-static void status_counted(void *arg, const struct api_quarantine_counts *counts)
+static void status_read(void *arg, const struct api_figures *figures)
 {
     struct asking *a = arg;
-    a->waiting = *counts;
+    a->figures = *figures;
     tn_store_stats(a->api->p.store, status_known, a);
 }
 
 void api_system_status(void *arg, struct tn_http_exchange *x)
 {
     struct tn_api *api = arg;
-    api_quarantine_count_all(api, api_actor(x)->team, status_counted, asking_new(api, x));
+    api_figures_read(api, api_actor(x)->team, status_read, asking_new(api, x));
 }

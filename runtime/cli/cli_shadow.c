@@ -10,18 +10,23 @@ static void print(struct tn_jval answer)
 {
     struct tn_arena arena;
     struct tn_str state = TN_STR("-"), now = TN_STR("-"), before = TN_STR("-"), until = TN_STR("-");
-    int64_t left_out = 0;
+    int64_t left_out = 0, unreadable = 0;
     tn_arena_init(&arena);
     tn_jtext(tn_jget_z(answer, "state"), &arena, &state);
     tn_jtext(tn_jget_z(answer, "generation"), &arena, &now);
     tn_jtext(tn_jget_z(answer, "previous"), &arena, &before);
     tn_jtext(tn_jget_z(answer, "until"), &arena, &until);
     tn_jint(tn_jget_z(answer, "pagesLeftOut"), &left_out);
+    tn_jint(tn_jget_z(answer, "workersUnreadable"), &unreadable);
     printf("set %.12s beside set %.12s, which serves: %.*s, until %.*s\n", before.p, now.p,
            TN_FMT(state), TN_FMT(until));
     if (left_out)
         printf("  %lld pages were left out: they came faster than they could be tried\n",
                (long long)left_out);
+    if (unreadable)
+        printf(
+            "  what %lld workers found cannot be read: it is damaged, or of another master key\n",
+            (long long)unreadable);
     tn_cli_print_findings(answer);
     if (!tn_jcount(tn_jget_z(answer, "mappings")))
         printf("  nothing that these changes touch has come yet (what is told is up to a second "

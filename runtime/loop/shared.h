@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* shared.h - one memory page that all processes of a running Tenon share: which processes live,
- * what each worker is doing now, and which isolates (script/isolate.h) are in quarantine. The
- * supervisor makes it before it forks; the fields are atomic, and there are no locks.
+ * what each worker is doing now and what it has done, and which isolates (script/isolate.h) are in
+ * quarantine. The supervisor makes it before it forks; the fields are atomic, and there are no
+ * locks.
  *
  * There is room for TN_SUSPECTS_MAX isolates. When it is full, a new one replaces the oldest that
  * is not in quarantine. When all are in quarantine, a new one is not noted, and the caller is told
@@ -12,6 +13,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "loop/counters.h"
 
 /* A name has room for the longest that an integration's isolate can have. */
 enum {
@@ -34,11 +37,12 @@ struct tn_shared_process {
     _Atomic int state;       /* enum tn_process_state */
     _Atomic int64_t beat_us; /* monotonic time at which the loop last ran */
     _Atomic uint32_t restarts;
-    _Atomic uint64_t scripts; /* version of the scripts that a worker serves: grows with each
-                                 change */
-    char unit[TN_UNIT_NAME];  /* the isolate whose script runs now; "": none */
-    unsigned char holder[16]; /* id under which this worker claims queue entries; zeroes: none
-                                 yet */
+    _Atomic uint64_t scripts;    /* version of the scripts that a worker serves: grows with each
+                                    change */
+    char unit[TN_UNIT_NAME];     /* the isolate whose script runs now; "": none */
+    unsigned char holder[16];    /* id under which this worker claims queue entries; zeroes: none
+                                    yet */
+    struct tn_counters counters; /* of a worker */
 };
 
 /* An isolate that was running when a worker died, or that overran its budget repeatedly. */

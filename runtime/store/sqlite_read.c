@@ -193,12 +193,13 @@ bool tn_sqlite_totals(struct tn_store *base, int64_t team, const char *table,
     struct tn_shape *d = tn_sqlite_decl(base, table, err);
     sqlite3_stmt *st = tn_sqlite_sql(s,
                                      "SELECT name, value FROM tn_total WHERE tbl = ?1 AND "
-                                     "team = ?2 AND id = ?3",
+                                     "id = ?3 AND (team = ?2 OR ?4)",
                                      err);
     if (!st || !d) return false;
     sqlite3_bind_int64(st, 1, d->no);
     sqlite3_bind_int64(st, 2, team);
     tn_bind_id(st, 3, id);
+    sqlite3_bind_int(st, 4, team == TN_TEAM_ALL);
     bool ok = true, more = true;
     while (more && tn_db_row(&s->db, st, "reading", &ok, err))
         more = fn(arg, &(struct tn_total){tn_column_str(st, 0), sqlite3_column_int64(st, 1)});

@@ -13,6 +13,9 @@ struct tn_run_totals {
     int64_t success, partial, failure; /* runs that ended so */
     int64_t last_ms;                   /* when the last one ended; 0: there was none */
     enum tn_run_status last;           /* how */
+    int64_t success_ms;                /* when the last success ended; 0: there was none */
+    int64_t records, failed_records;   /* that all runs went through; of them, those that failed */
+    int64_t took_ms;                   /* all runs together, from start to end */
 };
 
 /* Adds a run that ends with this commit to the totals of its integration, if that is there. */

@@ -82,6 +82,7 @@ struct tn_runner_wait {
 
 struct tn_runner {
     struct tn_runner_options o;
+    struct tn_counters own; /* where the options name none */
     struct job *jobs;
     struct call *calls;
     struct tn_runner_wait *waits;
@@ -91,7 +92,6 @@ struct tn_runner {
     unsigned dry;
     struct tn_run_view kept[DRY_KEPT]; /* dry runs that ended, newest over oldest */
     unsigned kept_at;
-    struct tn_runner_stats stats;
     void (*closed)(void *arg);
     void *closed_arg;
 };
@@ -148,7 +148,7 @@ static struct job *job_new(struct tn_runner *r, const struct tn_run_view *v)
     if (j->dry)
         r->dry++;
     else
-        r->stats.active++;
+        tn_count(&r->o.counters->runs_active, 1);
     return j;
 }
 
@@ -159,7 +159,7 @@ static void job_free(struct job *j)
     if (j->dry)
         r->dry--;
     else
-        r->stats.active--;
+        tn_count(&r->o.counters->runs_active, -1);
     if (j->loading) r->o.adapters->stop(j->loading);
     tn_call_cancel(j->reading);
     tn_call_cancel(j->marking);
@@ -323,11 +323,12 @@ static void keep_dry(struct tn_runner *r, const struct tn_run_view *v)
 
 static void count_end(struct tn_runner *r, enum tn_run_end end, enum tn_run_status status)
 {
-    if (end == TN_RUN_END_lost) r->stats.lost++;
+    struct tn_counters *n = r->o.counters;
+    if (end == TN_RUN_END_lost) tn_count(&n->runs_lost, 1);
     if (end != TN_RUN_END_done) return;
-    r->stats.succeeded += status == TN_RUN_success;
-    r->stats.partial += status == TN_RUN_partial;
-    r->stats.failed += status == TN_RUN_failure;
+    tn_count(&n->runs_succeeded, status == TN_RUN_success);
+    tn_count(&n->runs_partial, status == TN_RUN_partial);
+    tn_count(&n->runs_failed, status == TN_RUN_failure);
 }
 
 static void on_run_done(void *arg, enum tn_run_end end)
@@ -351,8 +352,8 @@ static void on_progress(void *arg, const struct tn_run_view *v)
         tn_timer_set(j->r->patience, patience_ms(j->r) + 1);
         return;
     }
-    j->r->stats.pages++;
-    j->r->stats.records += (uint64_t)(tn_run_committed(j->run) - j->seen);
+    tn_count(&j->r->o.counters->pages, 1);
+    tn_count(&j->r->o.counters->records, tn_run_committed(j->run) - j->seen);
     j->seen = tn_run_committed(j->run);
 }
 
@@ -493,7 +494,7 @@ static void put_mark(struct job *j, int64_t version)
         hand_back(j, LATE_MS);
         return;
     }
-    if (j->view.attempt > 1) r->stats.resumed++;
+    if (j->view.attempt > 1) tn_count(&r->o.counters->runs_resumed, 1);
     j->marking = tn_store_commit(r->o.store, commit, on_marked, j);
 }
 
@@ -670,7 +671,7 @@ static void on_started(void *arg, const struct tn_committed *done, const struct 
         explain_busy(c);
         return;
     }
-    c->r->stats.started += !err;
+    tn_count(&c->r->o.counters->runs_started, !err);
     start_done(c);
 }
 
@@ -886,11 +887,6 @@ void tn_runner_read(struct tn_runner *r, int64_t team, const char *run_id, tn_ru
     call_defer(c);
 }
 
-struct tn_runner_stats tn_runner_stats(const struct tn_runner *r)
-{
-    return r->stats;
-}
-
 /* ------------------------------------------------------------------ life */
 
 static bool answer_one(struct tn_runner *r)
@@ -979,6 +975,7 @@ struct tn_runner *tn_runner_open(const struct tn_runner_options *o)
 {
     struct tn_runner *r = TN_NEW(struct tn_runner);
     r->o = *o;
+    if (!r->o.counters) r->o.counters = &r->own;
     if (!r->o.active_max) r->o.active_max = ACTIVE_MAX;
     if (!r->o.retry_ms) r->o.retry_ms = RETRY_MS;
     if (!r->o.drain_ms) r->o.drain_ms = TN_LIMIT_DRAIN_MS;

@@ -7,6 +7,7 @@
 #define TN_SYNC_RUNNER_H
 
 #include "base/err.h"
+#include "loop/counters.h"
 #include "model/check.h"
 #include "sync/run_view.h"
 #include "sync/seal.h"
@@ -21,9 +22,10 @@ struct tn_store;
 
 struct tn_runner_options {
     struct tn_loop *loop;
-    struct tn_store *store; /* the worker's client; its holder id is what leases bear: after
-                             * a worker's death tn_store_release(that id) frees its runs */
-    struct tn_log *log;     /* may be NULL */
+    struct tn_store *store;       /* the worker's client; its holder id is what leases bear: after
+                                   * a worker's death tn_store_release(that id) frees its runs */
+    struct tn_log *log;           /* may be NULL */
+    struct tn_counters *counters; /* of what it does; NULL: nobody reads them */
     const struct tn_adapter_ops *adapters;
     void *adapters_self;
     unsigned active_max;  /* runs worked on at once; 0: 4 */
@@ -85,13 +87,6 @@ typedef void (*tn_runner_read_fn)(void *arg, const struct tn_run_view *v, const 
 /* done is called once, in a later turn. */
 void tn_runner_read(struct tn_runner *r, int64_t team, const char *run_id, tn_runner_read_fn done,
                     void *arg);
-
-struct tn_runner_stats {
-    unsigned active;                                             /* worked on here */
-    uint64_t started, resumed, succeeded, partial, failed, lost; /* runs, here */
-    uint64_t records, pages;                                     /* committed here */
-};
-struct tn_runner_stats tn_runner_stats(const struct tn_runner *r); /* since it was opened */
 
 /* Shut-down: each run stops after the page that it is at and stays due, so that the next process
  * goes on with it.  closed (may be NULL) is called once, in a later turn when nothing is under way

@@ -55,7 +55,7 @@ story("41 of 43 failed records are repaired, and every count adds up", async (st
 
   const metric = async () => {
     const { text } = await rest.send("GET", "//metrics");
-    return /^tenon_quarantine_records\{integration="fusion",operation="sync_items"\} (\d+)$/m.exec(text)[1];
+    return /^tenon_quarantine_records\{team="\d+",integration="fusion",operation="sync_items"\} (\d+)$/m.exec(text)[1];
   };
   assert.equal(await metric(), "43");
   assert.deepEqual((await rest.get("/status")).quarantineRecords, [

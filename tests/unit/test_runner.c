@@ -29,6 +29,7 @@ static const char integration[] = "0190a5b8-0000-7000-8000-0000000000aa";
 /* ------------------------------------------------------------------ a source in C */
 
 struct fake {
+    struct tn_counters counters;
     struct tn_loop *loop;
     struct tn_plan *plan;
     int items, page;
@@ -325,6 +326,7 @@ static struct tn_runner *new_runner(struct tn_loop *loop, struct tn_store *store
 {
     struct tn_runner_options o = {.loop = loop,
                                   .store = store,
+                                  .counters = &f->counters,
                                   .adapters = &fake_adapters,
                                   .adapters_self = f,
                                   .retry_ms = 1,
@@ -1133,7 +1135,7 @@ static void more_runs_than_places_wait_for_their_turn(void **state)
     until_held(w);
     for (int i = 0; i < 200; i++) tn_loop_turn(w->loop, false);
     assert_int_equal(w->fake.opened, 2);
-    assert_int_equal(tn_runner_stats(w->runner).active, 2);
+    assert_int_equal(w->fake.counters.runs_active, 2);
     for (int i = 0; i < RUNS; i++)
         assert_non_null(tn_runner_wait(w->runner, TEAM, a[i].id, on_waited, &a[i]));
     tn_runner_free(w->runner); /* both held sources go with it, as in a crash */
@@ -1438,7 +1440,7 @@ static void a_closed_runner_takes_no_more(void **state)
     tn_runner_start(w->runner, &q, on_started, &b);
     turn_until(w, &b.started);
     assert_int_equal(b.err.kind, TN_E_unavailable);
-    assert_int_equal(tn_runner_stats(w->runner).active, 0);
+    assert_int_equal(w->fake.counters.runs_active, 0);
     tn_runner_free(w->runner);
     w->runner = new_runner(w->loop, w->store, &w->fake);
     forget(&a);
@@ -1934,9 +1936,8 @@ static void a_run_that_was_taken_over_writes_nothing_more(void **state)
     until_stored(w, 3 * PAGE);
     touch_row(w, a.id, "{\"attempt\":2}");
     let_go(w);
-    for (int i = 0; i < TURNS_MAX && !tn_runner_stats(w->runner).lost; i++)
-        tn_loop_turn(w->loop, true);
-    assert_int_equal(tn_runner_stats(w->runner).lost, 1);
+    for (int i = 0; i < TURNS_MAX && !w->fake.counters.runs_lost; i++) tn_loop_turn(w->loop, true);
+    assert_int_equal(w->fake.counters.runs_lost, 1);
     assert_int_equal(count_of(w, "items"), 3 * PAGE);
     forget(&a);
 }
@@ -1974,8 +1975,7 @@ static void a_disk_that_stays_broken_fails_the_run_and_moves_no_cursor(void **st
     assert_true(tn_str_is(a.v.cursor, "{\"offset\":300}"));
     assert_int_equal(count_of(w, "items"), 3 * PAGE);
     tn_fault_arm(NULL);
-    for (int i = 0; i < TURNS_MAX && tn_runner_stats(w->runner).active; i++)
-        tn_loop_turn(w->loop, true);
+    for (int i = 0; i < TURNS_MAX && w->fake.counters.runs_active; i++) tn_loop_turn(w->loop, true);
     assert_int_equal(status_of(w, a.id), TN_RUN_failure);
     forget(&a);
     run_to_end(w, &a, "sync_items", false);

@@ -99,7 +99,7 @@ static void key_prefix(const struct tn_shadow_wish *wish, char key[KEY_MAX])
 struct team {
     struct team *next;
     int64_t team, pages_left_out;
-    int unreadable; /* workers whose findings cannot be read */
+    int64_t unreadable; /* workers whose findings cannot be read */
     struct tn_findings *findings;
     struct tn_shadow *shadow;
     bool reading; /* findings of a predecessor are being read; until they are added nothing is
@@ -130,9 +130,11 @@ struct tn_shadow {
 
 static void read_found(struct team *t, struct tn_jval found)
 {
-    int64_t pages = 0;
+    int64_t pages = 0, workers = 0;
     tn_jint(tn_jget_z(found, "pagesLeftOut"), &pages);
+    tn_jint(tn_jget_z(found, "workersUnreadable"), &workers);
     t->pages_left_out += pages;
+    t->unreadable += workers;
     tn_findings_read(t->findings, found);
 }
 
@@ -166,6 +168,7 @@ static void own_key(const struct tn_shadow *s, char key[KEY_MAX])
 static void write_found(const struct team *t, const struct tn_found *names, struct tn_jw *w)
 {
     tn_jw_kint(w, "pagesLeftOut", t->pages_left_out);
+    tn_jw_kint(w, "workersUnreadable", t->unreadable);
     tn_findings_write(t->findings, names, w);
 }
 
@@ -475,7 +478,6 @@ static void show(struct showing *g, const struct tn_found *names)
     tn_time_text(wish->until_ms, text);
     tn_jw_kz(&w, "until", text);
     write_found(&g->all, names, &w);
-    if (g->all.unreadable) tn_jw_kint(&w, "workersUnreadable", g->all.unreadable);
     tn_jw_end(&w);
     if (tn_buf_ok(&out, "what a shadow found", &err))
         show_end(g, tn_buf_str(&out), NULL);

@@ -6,5 +6,5 @@ CREATE TABLE tn_total (
   id    BLOB NOT NULL,               -- the record's
   name  TEXT NOT NULL,
   value INTEGER NOT NULL,
-  PRIMARY KEY (tbl, team, id, name)
+  PRIMARY KEY (tbl, id, team, name)
 ) WITHOUT ROWID;
