@@ -72,12 +72,14 @@
 #define TN_LIMIT_ISOLATE_REQUESTS 20    /* sent at once; more wait their turn */
 #define TN_LIMIT_HOST_REQUESTS                                                                     \
     8 /* of these to one host and port, unless an option says more or fewer */
-#define TN_LIMIT_ISOLATE_WAITING 1000          /* requests that wait; more are refused */
-#define TN_LIMIT_ISOLATE_PASSES  1000          /* passes through gates, held or waited for */
-#define TN_LIMIT_ISOLATE_STREAMS 4             /* streamed answers at once; more are refused */
-#define TN_LIMIT_ISOLATE_WALKS   64            /* open iterations over rows or records */
-#define TN_LIMIT_LOG_LINES       200           /* a second and isolate; more are only counted */
-#define TN_LIMIT_TOKEN           (64 * TN_KIB) /* a JSON Web Token */
+#define TN_LIMIT_ISOLATE_WAITING 1000           /* requests that wait; more are refused */
+#define TN_LIMIT_ISOLATE_PASSES  1000           /* passes through gates, held or waited for */
+#define TN_LIMIT_ISOLATE_STREAMS 4              /* streamed answers at once; more are refused */
+#define TN_LIMIT_ISOLATE_WALKS   64             /* open iterations over rows or records */
+#define TN_LIMIT_LOG_LINES       200            /* a second and isolate; more are only counted */
+#define TN_LIMIT_TOKEN           (64 * TN_KIB)  /* a JSON Web Token */
+#define TN_LIMIT_CJSON_BYTES     (256 * TN_KIB) /* of a text that cjson reads, of texts it writes */
+#define TN_LIMIT_CJSON_VALUES    20000          /* keys and values that cjson writes in one call */
 #define TN_LIMIT_ERROR_TEXT      (4 * TN_KIB)
 
 #define TN_LIMIT_ANSWER (10 * TN_MIB) /* bytes that a surface's handler may answer */

@@ -20,6 +20,8 @@ const struct tn_module bind_modules[] = {
     {"tenon.event", luaopen_tenon_event},
     {"tenon.gate", luaopen_tenon_gate},
     {"tenon.test", luaopen_tenon_test},
+    {"cjson", luaopen_bind_cjson},
+    {"cjson.safe", luaopen_bind_cjson_safe},
     {"std.connection", NULL},
     {"std.credential", NULL},
     {"std.oauth2", NULL},

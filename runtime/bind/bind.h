@@ -142,5 +142,7 @@ int luaopen_tenon_gate(lua_State *L);
 int luaopen_tenon_store(lua_State *L);
 int luaopen_tenon_event(lua_State *L);
 int luaopen_tenon_test(lua_State *L);
+int luaopen_bind_cjson(lua_State *L);
+int luaopen_bind_cjson_safe(lua_State *L);
 
 #endif

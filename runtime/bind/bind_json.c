@@ -21,7 +21,9 @@ void bind_json_push_null(lua_State *L)
 
 bool bind_json_is_null(lua_State *L, int index)
 {
-    return lua_type(L, index) == LUA_TLIGHTUSERDATA && lua_touserdata(L, index) == &null_here;
+    if (lua_type(L, index) != LUA_TLIGHTUSERDATA) return false;
+    const void *p = lua_touserdata(L, index);
+    return p == &null_here || !p; /* NULL: cjson.null */
 }
 
 static void push_array_class(lua_State *L)

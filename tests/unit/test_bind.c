@@ -144,7 +144,7 @@ static void stubs_say_what_the_tables_say(void **state)
 {
     (void)state;
     for (const struct tn_module *m = bind_modules; m->name; m++) {
-        if (!m->open) continue; /* a file */
+        if (!m->open || strcmp(m->name, "cjson.safe") == 0) continue; /* a file; as cjson */
         char path[128];
         const char *dot = strchr(m->name, '.');
         struct names c = {.n = 0}, stub = {.n = 0};
@@ -157,7 +157,7 @@ static void stubs_say_what_the_tables_say(void **state)
         names_in_c(source, &c);
         names_in_stub(meta, &stub);
         add_objects(m->name, &c);
-        if (!dot) add_words(&c);
+        if (strcmp(m->name, "tenon") == 0) add_words(&c);
         compare(m->name, &c, &stub);
         if (!strstr(meta, "---@meta") || !strstr(meta, "```lua"))
             fail_msg("%s: the stub has no ---@meta line or no example", path);
