@@ -2,6 +2,7 @@
 #include "base/xml.h"
 
 #include <expat.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -41,6 +42,7 @@ struct tn_xml {
     size_t part_count;
     bool anywhere; /* the path is one name, wanted at any depth */
     bool whole;    /* the root element is the row */
+    bool doctype;  /* the document has one */
     struct tn_str root;
     tn_rows_fn each;
     void *arg;
@@ -191,7 +193,9 @@ static void write_element(struct tn_xml *x, const struct element *e)
         write_key(x, '@', e->attributes[2 * i], &some);
         tn_json_quote(&x->json, e->attributes[2 * i + 1]);
     }
-    if (!is_blank(text)) {
+    /* Without elements the text is there even if it is empty, so that such an element always reads
+     * like one without attributes. */
+    if (!is_blank(text) || (!e->groups && e->up)) {
         write_key(x, 0, TN_STR("#text"), &some);
         tn_json_quote(&x->json, text);
     }
@@ -253,6 +257,8 @@ static void read_attributes(struct tn_xml *x, struct element *e, const char **at
     }
 }
 
+static void check_attributes(struct tn_xml *x);
+
 static void XMLCALL on_start(void *arg, const char *full, const char **atts)
 {
     struct tn_xml *x = arg;
@@ -264,6 +270,7 @@ static void XMLCALL on_start(void *arg, const char *full, const char **atts)
     }
     if (x->depth == 1)
         x->root = (struct tn_str){tn_arena_strndup(&x->fixed, name.p, name.n), name.n};
+    if (x->doctype && atts[0]) check_attributes(x);
     if (!x->at && !is_row(x, name)) return;
     if (!x->at) {
         tn_arena_reset(&x->arena);
@@ -309,11 +316,98 @@ static void XMLCALL on_text(void *arg, const char *s, int n)
     if (x->at && !x->err.kind && spend(x, (size_t)n)) tn_buf_add(&x->at->text, s, (size_t)n);
 }
 
+/* ---- a DOCTYPE: it may name the document and a file that nobody reads, but declare nothing ----
+ */
+
+static void refuse_declaration(struct tn_xml *x, const char *what, const char *name)
+{
+    char text[160];
+    snprintf(text, sizeof text, "the DOCTYPE declares the %s '%.60s': no declaration is accepted",
+             what, name);
+    stop(x, TN_E_syntax, text);
+}
+
 static void XMLCALL on_doctype(void *arg, const char *name, const char *system, const char *public,
                                int internal)
 {
-    (void)name, (void)system, (void)public, (void)internal;
-    stop(arg, TN_E_syntax, "a DOCTYPE is not accepted");
+    struct tn_xml *x = arg;
+    (void)system, (void)public, (void)internal;
+    x->doctype = true;
+    if (tn_str_eq_nocase(tn_str(name), TN_STR("html")))
+        stop(x, TN_E_syntax, "this is an HTML page, no XML document");
+}
+
+static void XMLCALL on_entity(void *arg, const char *name, int parameter, const char *value, int n,
+                              const char *base, const char *system, const char *public,
+                              const char *notation)
+{
+    (void)parameter, (void)value, (void)n, (void)base, (void)system, (void)public, (void)notation;
+    refuse_declaration(arg, "entity", name);
+}
+
+static void XMLCALL on_element(void *arg, const char *name, XML_Content *model)
+{
+    struct tn_xml *x = arg;
+    refuse_declaration(x, "element", name);
+    XML_FreeContentModel(x->parser, model);
+}
+
+static void XMLCALL on_attlist(void *arg, const char *element, const char *name, const char *type,
+                               const char *value, int required)
+{
+    (void)element, (void)type, (void)value, (void)required;
+    refuse_declaration(arg, "attribute", name);
+}
+
+static void XMLCALL on_notation(void *arg, const char *name, const char *base, const char *system,
+                                const char *public)
+{
+    (void)base, (void)system, (void)public;
+    refuse_declaration(arg, "notation", name);
+}
+
+static void unknown_entity(struct tn_xml *x, struct tn_str name)
+{
+    char text[160];
+    snprintf(text, sizeof text,
+             "the entity '%.*s' is not known, since the DOCTYPE's file is not read",
+             name.n < 60 ? (int)name.n : 60, name.p);
+    stop(x, TN_E_syntax, text);
+}
+
+/* With a DOCTYPE that names a file expat passes over entities which that file may declare. */
+static void XMLCALL on_skipped(void *arg, const char *name, int parameter)
+{
+    (void)parameter;
+    unknown_entity(arg, tn_str(name));
+}
+
+static bool is_of_xml(struct tn_str name)
+{
+    static const char *const known[] = {"amp", "lt", "gt", "quot", "apos", NULL};
+    for (const char *const *k = known; *k; k++)
+        if (tn_str_is(name, *k)) return true;
+    return name.n && name.p[0] == '#';
+}
+
+/* Expat tells nobody of an entity that it passes over in an attribute, so the bytes of the tag are
+ * searched. In UTF-16 each second byte of an ASCII character is zero. */
+static void check_attributes(struct tn_xml *x)
+{
+    int at, size, n = XML_GetCurrentByteCount(x->parser);
+    const char *p = XML_GetInputContext(x->parser, &at, &size);
+    char name[64];
+    if (!p || n < 2 || at + n > size) return;
+    p += at;
+    int wide = !p[0] || !p[1] ? 2 : 1, low = !p[0];
+    for (int i = low; i < n; i += wide) {
+        size_t length = 0;
+        if (p[i] != '&' || (wide == 2 && p[i + (low ? -1 : 1)])) continue;
+        for (i += wide; i < n && p[i] != ';' && length < sizeof name; i += wide)
+            name[length++] = p[i];
+        if (!is_of_xml((struct tn_str){name, length}))
+            unknown_entity(x, (struct tn_str){name, length});
+    }
 }
 
 static int XMLCALL on_encoding(void *arg, const char *name, XML_Encoding *info)
@@ -352,6 +446,11 @@ struct tn_xml *tn_xml_new(struct tn_str rows, tn_rows_fn each, void *arg)
     XML_SetElementHandler(x->parser, on_start, on_end);
     XML_SetCharacterDataHandler(x->parser, on_text);
     XML_SetStartDoctypeDeclHandler(x->parser, on_doctype);
+    XML_SetEntityDeclHandler(x->parser, on_entity);
+    XML_SetElementDeclHandler(x->parser, on_element);
+    XML_SetAttlistDeclHandler(x->parser, on_attlist);
+    XML_SetNotationDeclHandler(x->parser, on_notation);
+    XML_SetSkippedEntityHandler(x->parser, on_skipped);
     XML_SetUnknownEncodingHandler(x->parser, on_encoding, NULL);
     return x;
 }

@@ -2,9 +2,9 @@
 /* xml.h - reads the rows of an XML document from bytes as they arrive (expat). An element that has
  * only text becomes a text. One with attributes or elements becomes an object: "@name" is an
  * attribute, "#text" the text; elements have their local name, and several of one name become a
- * list. xsi:nil="true" is null. Namespace prefixes are ignored. A DOCTYPE is refused as soon as it
- * begins, so the five entities of XML are the only ones. Life: new; feed any number of times; end
- * once; free. */
+ * list. xsi:nil="true" is null. Namespace prefixes are ignored. A DOCTYPE is passed over, and
+ * what it names is not read; one that declares anything is refused, so the five entities of XML are
+ * the only ones. Life: new; feed any number of times; end once; free. */
 #ifndef TN_BASE_XML_H
 #define TN_BASE_XML_H
 

@@ -248,8 +248,48 @@ static void read_members(struct tn_apply *a, const struct tn_place *place, uint3
     if (missed * 4 > count) learn(layout, place, a->json, at);
 }
 
+/* Says that a name behind a list of several reads nothing. */
+static void warn_of_list(struct tn_apply *a, const struct tn_place *place, size_t count)
+{
+    const struct tn_place *kid = place->named[0];
+    struct tn_str path = kid->source;
+    a->why.line = kid->line;
+    a->why.source = path;
+    tn_apply_why(a, NULL,
+                 "a name behind a list reads nothing when the list has several elements, here %zu: "
+                 "write [0], [*] or a selection such as [code=\"A1\"] behind the list",
+                 count);
+    tn_apply_warn(a);
+}
+
+/* Finds members where no object is: a list of one reads like its element, and the #text of a text
+ * is the text. */
+static void read_other(struct tn_apply *a, const struct tn_place *place, uint32_t *slots,
+                       uint32_t at)
+{
+    struct tn_jval v = {a->json, at};
+    enum tn_json_type type = tn_jtype(v);
+    if (type == TN_JSON_array) {
+        size_t count = tn_jcount(v);
+        if (count > 1) warn_of_list(a, place, count);
+        if (count != 1) return;
+        v = tn_jat(v, 0);
+        type = tn_jtype(v);
+    }
+    if (type == TN_JSON_object) read_members(a, place, slots, v.at);
+    if (type == TN_JSON_string && place->text) slots[place->text->slot] = v.at;
+}
+
 static void read_place(struct tn_apply *a, const struct tn_place *place, uint32_t *slots,
                        uint32_t at);
+
+/* An element of a list, by index or selection. */
+static uint32_t read_element(struct tn_apply *a, const struct tn_place *place, struct tn_jval v)
+{
+    const struct tn_step step = {
+        .index = place->index, .selection = place->selection, .where = place->where};
+    return tn_path_in(v, &step, &a->arena).at;
+}
 
 /* Reads the places inside the members of the node at `at`; the members themselves were found
  * before. */
@@ -257,9 +297,8 @@ static void read_below(struct tn_apply *a, const struct tn_place *place, uint32_
                        uint32_t at)
 {
     struct tn_jval v = {a->json, at};
-    bool list = tn_jis(v, TN_JSON_array);
     for (const struct tn_place *kid = place->kids; kid; kid = kid->next) {
-        if (!kid->name.p && list) slots[kid->slot] = tn_jat(v, kid->index).at;
+        if (!kid->name.p) slots[kid->slot] = read_element(a, kid, v);
         if (kid->kids && slots[kid->slot]) read_place(a, kid, slots, slots[kid->slot]);
     }
 }
@@ -268,7 +307,10 @@ static void read_place(struct tn_apply *a, const struct tn_place *place, uint32_
                        uint32_t at)
 {
     bool object = (tn_jtape(a->json)[at].info & TN_JNODE_TYPE) == TN_JSON_object;
-    if (object && place->named_count) read_members(a, place, slots, at);
+    if (object && place->named_count)
+        read_members(a, place, slots, at);
+    else if (place->named_count)
+        read_other(a, place, slots, at);
     if (place->deep) read_below(a, place, slots, at);
 }
 
@@ -326,9 +368,9 @@ static bool is_none(const struct tn_value *v)
 
 static void collect(struct tn_apply *a, struct tn_jval v, const struct tn_step *steps, size_t n)
 {
-    for (; n && !steps->any; steps++, n--)
-        v = steps->name.p ? tn_jget(v, steps->name) : tn_jat(v, steps->index);
+    for (; n && !steps->any; steps++, n--) v = tn_path_in(v, steps, &a->arena);
     if (!n) {
+        v = tn_path_text(v);
         if (tn_jis(v, TN_JSON_absent)) return;
         if (a->side.n > 1) tn_buf_addc(&a->side, ',');
         tn_buf_addstr(&a->side, tn_jraw(v));
@@ -379,6 +421,7 @@ static void eval_parent(struct tn_apply *a, const struct tn_expr *e, struct tn_v
     else
         *v = e->step_count ? collected(a, e, slots[e->slot])
                            : tn_apply_value(a->json, slots[e->slot]);
+    if (v->type == TN_JSON_object) *v = tn_apply_value(a->json, tn_path_text(v->at).at);
 }
 
 static void eval_level(struct tn_apply *a, struct tn_value *v)
@@ -564,6 +607,7 @@ bool tn_apply_from(struct tn_apply *a, const struct tn_expr *e, const uint32_t *
     case TN_FROM_path:
         *v = e->step_count ? collected(a, e, slots[e->slot])
                            : tn_apply_value(a->json, slots[e->slot]);
+        if (v->type == TN_JSON_object) *v = tn_apply_value(a->json, tn_path_text(v->at).at);
         return true;
     case TN_FROM_const: *v = e->value; return true;
     case TN_FROM_template: return eval_template(a, e, slots, v);
@@ -681,7 +725,7 @@ static bool write_element(struct tn_apply *a, const struct tn_expr *e, uint32_t 
     struct tn_frame_path here = {.outer = a->path, .index = index};
     struct tn_value v = tn_apply_value(a->json, at);
     a->path = &here;
-    if (v.type == TN_JSON_object) {
+    if (v.type == TN_JSON_object || (v.type == TN_JSON_string && e->scope->root.text)) {
         if (index) put_char(out, ',');
         write_members(a, e->group, tn_apply_scope(a, e->scope, at), out, NULL);
     } else {
@@ -701,7 +745,7 @@ static enum tn_written write_each(struct tn_apply *a, const struct tn_expr *e,
     if (v.type == TN_JSON_absent) return NOTHING;
     if (v.type == TN_JSON_null) return NIL;
     put_char(out, '[');
-    if (v.type == TN_JSON_object) {
+    if (v.type == TN_JSON_object || (v.type == TN_JSON_string && e->scope->root.text)) {
         write_element(a, e, v.at.at, 0, out);
     } else if (v.type == TN_JSON_array) {
         for (struct tn_jiter it = tn_jiter(v.at); tn_jnext(&it);)

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "base/json_tape.h"
 #include "base/names.h"
 #include "mapping/spec.h"
 
@@ -21,17 +22,28 @@ struct tn_value {
     struct tn_jval at; /* of a list or object: s parsed; json NULL: not parsed */
 };
 
+/* A condition of a selection, [IDDAT="012"]: the value at path has this text. */
+struct tn_where {
+    struct tn_str path, value; /* path: names with dots between them */
+    const struct tn_where *next;
+};
+
 /* A place in the source that a path names or passes through. */
 struct tn_place {
-    struct tn_str name; /* name of a member; absent: it is element `index` of a list */
-    uint32_t index;
+    struct tn_str name;      /* name of a member; absent: it is an element of a list */
+    uint32_t index;          /* of the element, unless there is a selection */
+    struct tn_str selection; /* as written, without brackets; absent: none */
+    const struct tn_where *where;
+    struct tn_str source; /* the first path that needs the place, and its line */
+    int line;
     uint32_t slot; /* index in `slots` of its value */
     uint32_t id;   /* number among the places of all scopes */
     struct tn_place *next, *kids;
     struct tn_place **named; /* those kids that are members, in the numbers of `names` */
     size_t named_count;
     struct tn_names names;
-    bool deep; /* a kid is an element of a list, or has kids */
+    const struct tn_place *text; /* the kid "#text"; may be NULL */
+    bool deep;                   /* a kid is an element of a list, or has kids */
 };
 
 /* What the plan reads of the record, or of an element of a list. */
@@ -45,8 +57,10 @@ struct tn_scope {
 
 struct tn_step { /* a step of a path; a path keeps those from its first [*] on */
     bool any;
-    struct tn_str name; /* absent: the step is `index` */
-    uint32_t index;
+    struct tn_str name; /* absent: the step is an element of a list */
+    uint32_t index;     /* of the element, unless there is a selection */
+    struct tn_str selection;
+    const struct tn_where *where; /* the compiled selection */
 };
 
 struct tn_part { /* a part of a template: literal, then perhaps a value */
@@ -155,7 +169,17 @@ struct tn_plan {
     struct tn_do *zoned; /* list of operators that own a zone */
 };
 
-/* Takes one step off a path: .name, name, [n], [*], ["name"]. False: *why says what is wrong. */
+/* Takes one step off a path: .name, name, [n], [*], ["name"], [name="value"]. It leaves a selection
+ * as text. False: *why says what is wrong. */
 bool tn_path_step(struct tn_str *s, bool first, struct tn_step *out, const char **why);
+/* Takes one condition off a selection. False: *why says what is wrong. */
+bool tn_path_condition(struct tn_str *s, struct tn_str *path, struct tn_str *value,
+                       const char **why);
+/* The value to which one step other than [*] leads; absent: there is none. A value that is no list
+ * counts as a list of one, and a list of one as its element. */
+struct tn_jval tn_path_in(struct tn_jval v, const struct tn_step *step, struct tn_arena *arena);
+/* An XML element that has attributes and a text but no elements reads like one that has a text
+ * alone: gives its text. Gives v itself if v is anything else. */
+struct tn_jval tn_path_text(struct tn_jval v);
 
 #endif

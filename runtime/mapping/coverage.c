@@ -38,7 +38,7 @@ static struct tn_str names_of(struct tn_coverage *c, struct tn_str prefix, struc
     tn_buf_addstr(&c->at, prefix);
     for (bool first = true; path.n; first = false) {
         if (!tn_path_step(&path, first, &step, &why)) break;
-        if (!step.name.p) continue;
+        if (!step.name.p || tn_str_is(step.name, "#text")) continue;
         if (c->at.n) tn_buf_addc(&c->at, '.');
         tn_buf_addstr(&c->at, step.name);
     }
@@ -50,8 +50,27 @@ struct where {
     struct tn_str root, children, prefix;
 };
 
+static void add_pattern(struct tn_coverage *c, const struct where *w, struct tn_str path);
+
+/* A selection reads the members that its conditions name. */
+static void add_conditions(struct tn_coverage *c, const struct where *w, struct tn_str path)
+{
+    struct tn_str rest = path, name, value;
+    struct tn_step step;
+    const char *why;
+    for (bool first = true; rest.n; first = false) {
+        if (!tn_path_step(&rest, first, &step, &why)) return;
+        struct where at = *w;
+        if (step.selection.n)
+            at.prefix = names_of(c, w->prefix, (struct tn_str){path.p, path.n - rest.n});
+        while (step.selection.n && tn_path_condition(&step.selection, &name, &value, &why))
+            add_pattern(c, &at, name);
+    }
+}
+
 static void add_pattern(struct tn_coverage *c, const struct where *w, struct tn_str path)
 {
+    add_conditions(c, w, path);
     struct pattern *p = tn_arena_alloc(&c->arena, sizeof *p);
     *p = (struct pattern){.root = w->root, .children = w->children, .next = c->patterns};
     p->path = names_of(c, w->prefix, path);
@@ -80,6 +99,7 @@ static void add_expr(struct tn_coverage *c, const struct where *w, const struct 
         add_tree(c, w, e);
     } else if (e->from == TN_FROM_each) {
         struct where in = *w;
+        add_conditions(c, w, e->source);
         in.prefix = names_of(c, w->prefix, e->source);
         add_group(c, &in, e->group);
     } else if (e->from == TN_FROM_object) {

@@ -9,7 +9,7 @@
 #include "mapping/plan.h"
 #include "mapping/quick.h"
 
-enum { DEPTH_MAX = 32, FIELDS_MAX = 4096, INDEX_MAX = 100000, PARTS_MAX = 16 };
+enum { DEPTH_MAX = 32, FIELDS_MAX = 4096, PARTS_MAX = 16 };
 
 struct maker {
     struct tn_plan *plan;
@@ -104,57 +104,43 @@ static bool make_arg(struct maker *m, struct tn_str json, int line, struct tn_va
 
 /* ---- paths ---- */
 
-bool tn_path_step(struct tn_str *s, bool first, struct tn_step *out, const char **why)
+static bool same_place(struct maker *m, const struct tn_place *place, const struct tn_step *step)
 {
-    *out = (struct tn_step){0};
-    *why = NULL;
-    if (s->p[0] == '[') {
-        const char *end = NULL;
-        if (s->n > 1 && s->p[1] == '"') {
-            for (size_t i = 2; i + 1 < s->n && !end; i++)
-                if (s->p[i] == '"' && s->p[i + 1] == ']') end = s->p + i + 1;
-            if (!end) return *why = "[\" without \"]", false;
-            out->name = (struct tn_str){s->p + 2, (size_t)(end - s->p) - 3};
-        } else {
-            end = memchr(s->p, ']', s->n);
-            if (!end) return *why = "[ without ]", false;
-            struct tn_str in = {s->p + 1, (size_t)(end - s->p) - 1};
-            uint64_t index = 0;
-            out->any = tn_str_is(in, "*");
-            if (!out->any && (!tn_str_u64(in, &index) || index > INDEX_MAX))
-                return *why = "[ ] takes a number from 0, * or a name in quotes", false;
-            out->index = (uint32_t)index;
-        }
-        s->n -= (size_t)(end + 1 - s->p);
-        s->p = end + 1;
-        return true;
+    if (step->name.p)
+        return place->name.p && (m->spec->any_case ? tn_str_eq_nocase(place->name, step->name)
+                                                   : tn_str_eq(place->name, step->name));
+    return !place->name.p && place->index == step->index &&
+           tn_str_eq(place->selection, step->selection);
+}
+
+/* Compiles the conditions between the brackets of a selection. False: *why says what is wrong. */
+static bool make_where(struct maker *m, struct tn_str s, const struct tn_where **out,
+                       const char **why)
+{
+    struct tn_str path, value;
+    *out = NULL;
+    while (s.n) {
+        struct tn_where *w = room(m, 1, sizeof *w);
+        if (!tn_path_condition(&s, &path, &value, why)) return false;
+        *w = (struct tn_where){.path = keep(m, path), .value = keep(m, value), .next = *out};
+        *out = w;
     }
-    if (!first && s->p[0] != '.') return *why = "] has to be followed by . or [", false;
-    if (!first) {
-        s->p++;
-        s->n--;
-    }
-    size_t n = 0;
-    while (n < s->n && s->p[n] != '.' && s->p[n] != '[') n++;
-    if (!n) return *why = "a name is missing", false;
-    out->name = (struct tn_str){s->p, n};
-    s->p += n;
-    s->n -= n;
     return true;
 }
 
-static struct tn_place *place_at(struct maker *m, struct tn_place *of, const struct tn_step *step)
+static struct tn_place *place_at(struct maker *m, struct tn_place *of, const struct tn_step *step,
+                                 const struct tn_expr *e, int line)
 {
     struct tn_place **at = &of->kids;
-    for (; *at; at = &(*at)->next) {
-        bool same = step->name.p ? (m->spec->any_case ? tn_str_eq_nocase((*at)->name, step->name)
-                                                      : tn_str_eq((*at)->name, step->name)) &&
-                                       (*at)->name.p
-                                 : !(*at)->name.p && (*at)->index == step->index;
-        if (same) return *at;
-    }
+    for (; *at; at = &(*at)->next)
+        if (same_place(m, *at, step)) return *at;
     *at = room(m, 1, sizeof **at);
-    **at = (struct tn_place){.name = keep(m, step->name), .index = step->index};
+    **at = (struct tn_place){.name = keep(m, step->name),
+                             .index = step->index,
+                             .selection = keep(m, step->selection),
+                             .where = step->where,
+                             .source = e->source,
+                             .line = line ? line : m->line};
     (*at)->slot = m->scope->slots++;
     return *at;
 }
@@ -168,10 +154,11 @@ static bool make_path(struct maker *m, struct tn_str path, int line, struct tn_e
     const char *why;
     e->source = keep(m, path);
     for (bool first = true; s.n; first = false) {
-        if (!tn_path_step(&s, first, &step, &why))
+        if (!tn_path_step(&s, first, &step, &why) ||
+            !make_where(m, step.selection, &step.where, &why))
             return fault(m, line, "the path \"%.*s\": %s", TN_FMT(path), why);
         if (!count && !step.any) {
-            place = place_at(m, place, &step);
+            place = place_at(m, place, &step, e, line);
             continue;
         }
         if (count == DEPTH_MAX)
@@ -646,6 +633,7 @@ static void build_names(struct maker *m, struct tn_place *place)
         if (kid->name.p) {
             keys[place->named_count] = kid->name;
             place->named[place->named_count++] = kid;
+            if (tn_str_is(kid->name, "#text")) place->text = kid;
         }
         build_names(m, kid);
         place->deep |= kid->kids || !kid->name.p;

@@ -34,7 +34,10 @@ local map = {}
 ---@field example { give: table|string, expect: any }?
 ---@field examples table[]?
 
---- The value at a path of the source record: "a.b", "a[1]", "a[*].b".
+--- The value at a path of the source record: "a.b", "a[0]" (the first element), "a[*].b" (all, as a list),
+--- 'a[code="012"].b' (the first element whose `code` has this text; 'a[code="012",kind.no="7"]' has to meet both,
+--- 'a[*][code="012"].b' gives all that do).  One value and a list of one read alike.  A name with a dot or bracket
+--- stands in '["odd.name"]'.
 ---@param path string
 ---@return tenon.map.value
 function map.from(path) end

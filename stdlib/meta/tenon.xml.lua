@@ -3,7 +3,8 @@
 --- XML as records: an element with nothing but text is a text; with attributes or elements it is a table,
 --- in which "@name" is an attribute, "#text" the text, elements stand by their local name, and those that
 --- come more than once as a list.  xsi:nil="true" is json.null.  Prefixes do not count.  A DOCTYPE is
---- refused, so there are no entities but the five of XML itself.
+--- passed over, and the file that it names is not read; one that declares anything is refused, so there are no
+--- entities but the five of XML itself.
 ---
 --- ```lua
 --- local xml = require "tenon.xml"

@@ -145,7 +145,8 @@ static void paths_lead_through_objects_and_lists(void **state)
     expect(V("a.l[1].n[0]"), r, "{\"y\":7}");
     expect(V("a.l[9].q"), r, "{}");
     expect(V("a.b.c.d"), r, "{}");
-    expect(V("a[0]"), r, "{}");
+    expect(V("a.b[0].c"), r, "{\"y\":1}");
+    expect(V("a[1]"), r, "{}");
     expect(V("[\"x.y\"]"), r, "{\"y\":5}");
     expect(V("a.l[*].q"), r, "{\"y\":[1,2]}");
     expect(V("a.l[*]"), r, "{\"y\":[{\"q\":1},{\"q\":2,\"n\":[7,8]},3,{}]}");
@@ -309,6 +310,84 @@ static void operators_chain(void **state)
     expect(
         V("l", OPS({.op = TN_OP_join, .a = TN_STR("")}, {.op = TN_OP_number, .b = TN_STR("12")})),
         "{\"l\":[1,2]}", "{\"y\":12}");
+}
+
+static void case_27_one_element_and_a_list_of_one_read_alike(void **state)
+{
+    static const char *const same[] = {"{\"l\":{\"n\":\"7\"}}", "{\"l\":[{\"n\":\"7\"}]}"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        expect(V("l.n"), same[i], "{\"y\":\"7\"}");
+        expect(V("l[0].n"), same[i], "{\"y\":\"7\"}");
+        expect(V("l[0]"), same[i], "{\"y\":{\"n\":\"7\"}}");
+        expect(V("l[1].n"), same[i], "{}");
+        expect(V("l[*].n"), same[i], "{\"y\":[\"7\"]}");
+        expect(V("l[*].n[0]"), same[i], "{\"y\":[\"7\"]}");
+        expect(V("l[n=\"7\"].n"), same[i], "{\"y\":\"7\"}");
+        expect(V("l[n='8'].n"), same[i], "{}");
+    }
+    expect(V("l[0]"), "{\"l\":null}", "{}");
+    expect(V("l[0]"), "{\"l\":\"a\"}", "{\"y\":\"a\"}");
+    expect(V("l[0].n"), "{\"l\":[]}", "{}");
+}
+
+static void case_27_a_name_behind_a_list_of_several_is_told(void **state)
+{
+    (void)state;
+    expect(V("l.n"), "{\"l\":[{\"n\":1},{\"n\":2}]}",
+           "!m.lua:5: warning: a name behind a list reads nothing when the list has several "
+           "elements, here 2: write [0], [*] or a selection such as [code=\"A1\"] behind the list "
+           "(l.n)");
+    expect(V("l[0].n"), "{\"l\":[{\"n\":1},{\"n\":2}]}", "{\"y\":1}");
+}
+
+static void elements_are_selected_by_their_members(void **state)
+{
+    const char *r =
+        "{\"K\":[{\"Q\":\"002\",\"D\":\"20260301\"},{\"Q\":\"012\",\"D\":\"20260305\"},"
+        "{\"Q\":\"012\",\"D\":\"20260309\",\"U\":\"x\"}],"
+        "\"n\":[{\"t\":1.0,\"ok\":true,\"v\":1},{\"t\":{\"#text\":\"2]\",\"@a\":\"\"},"
+        "\"v\":2},{\"t\":[{\"c\":\"a\\u0062\"}],\"v\":3},{\"t\":[\"p\",\"q\"],\"v\":4},5]}";
+    (void)state;
+    expect(V("K[Q=\"012\"].D"), r, "{\"y\":\"20260305\"}");
+    expect(V("K[Q='012', U='x'].D"), r, "{\"y\":\"20260309\"}");
+    expect(V("K[U='x',Q='002'].D"), r, "{}");
+    expect(V("K[Q='12'].D"), r, "{}");
+    expect(V("K[*][Q='012'].D"), r, "{\"y\":[\"20260305\",\"20260309\"]}");
+    expect(V("K[Q='012'][0].D"), r, "{\"y\":\"20260305\"}");
+    expect(V("n[t='1.0'].v"), r, "{\"y\":1}");
+    expect(V("n[ok='true'].v"), r, "{\"y\":1}");
+    expect(V("n[t='2]'].v"), r, "{\"y\":2}");
+    expect(V("n[t.c='ab'].v"), r, "{\"y\":3}");
+    expect(V("n[t='q'].v"), r, "{\"y\":4}");
+    expect(V("{K[Q='002'].D}/{K[Q='012'].D}", .from = TN_FROM_template), r,
+           "{\"y\":\"20260301/20260305\"}");
+    expect(V("K[Q='002']", .from = TN_FROM_each, FIELDS(F("d", V("D")))), r,
+           "{\"y\":[{\"d\":\"20260301\"}]}");
+}
+
+static void case_27_a_text_reads_alike_with_and_without_attributes(void **state)
+{
+    static const char *const same[] = {"{\"a\":\" 5 \"}",
+                                       "{\"a\":{\"@u\":\"kg\",\"#text\":\" 5 \"}}"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        expect(V("a"), same[i], "{\"y\":\" 5 \"}");
+        expect(V("a.#text"), same[i], "{\"y\":\" 5 \"}");
+        expect(V("a[*]"), same[i], "{\"y\":[\" 5 \"]}");
+        expect(V("a[*].#text"), same[i], "{\"y\":[\" 5 \"]}");
+        expect(V("a", OPS({.op = TN_OP_number})), same[i], "{\"y\":5}");
+        expect(V("{a}", .from = TN_FROM_template), same[i], "{\"y\":\" 5 \"}");
+        expect(V("a", .from = TN_FROM_each, FIELDS(F("t", V("#text")))), same[i],
+               "{\"y\":[{\"t\":\" 5 \"}]}");
+    }
+    expect(V("a.@u"), same[1], "{\"y\":\"kg\"}");
+    expect(V("a"), "{\"a\":{\"#text\":\"t\",\"b\":\"1\"}}",
+           "{\"y\":{\"#text\":\"t\",\"b\":\"1\"}}");
+    expect(V("a"), "{\"a\":{\"@id\":\"1\"}}", "{\"y\":{\"@id\":\"1\"}}");
+    expect(V("a", .from = TN_FROM_each, FIELDS(F("t", V("#text")), F("u", V("@u")))),
+           "{\"a\":[\"x\",{\"@u\":\"m\",\"#text\":\"y\"}]}",
+           "{\"y\":[{\"t\":\"x\"},{\"t\":\"y\",\"u\":\"m\"}]}");
 }
 
 static void sources_other_than_paths(void **state)
@@ -916,12 +995,17 @@ static struct tn_jval slow_path(struct tn_jval v, struct tn_str path)
     while (path.n) {
         size_t n = 0;
         if (path.p[0] == '[') {
-            v = tn_jat(v, (size_t)(path.p[1] - '0'));
+            size_t index = (size_t)(path.p[1] - '0');
+            if (tn_jis(v, TN_JSON_array))
+                v = tn_jat(v, index);
+            else if (index || tn_jis(v, TN_JSON_null))
+                v.at = 0;
             path = (struct tn_str){path.p + 3, path.n - 3};
             continue;
         }
         if (path.p[0] == '.') path = (struct tn_str){path.p + 1, path.n - 1};
         while (n < path.n && path.p[n] != '.' && path.p[n] != '[') n++;
+        if (tn_jis(v, TN_JSON_array) && tn_jcount(v) == 1) v = tn_jat(v, 0);
         v = tn_jget(v, (struct tn_str){path.p, n});
         path = (struct tn_str){path.p + n, path.n - n};
     }
@@ -1607,6 +1691,10 @@ int main(void)
         cmocka_unit_test(paths_lead_through_objects_and_lists),
         cmocka_unit_test(operators_do_what_the_table_says),
         cmocka_unit_test(operators_chain),
+        cmocka_unit_test(case_27_one_element_and_a_list_of_one_read_alike),
+        cmocka_unit_test(case_27_a_name_behind_a_list_of_several_is_told),
+        cmocka_unit_test(elements_are_selected_by_their_members),
+        cmocka_unit_test(case_27_a_text_reads_alike_with_and_without_attributes),
         cmocka_unit_test(sources_other_than_paths),
         cmocka_unit_test(objects_and_lists_are_made),
         cmocka_unit_test(faults_follow_the_policy_of_the_field),

@@ -606,7 +606,7 @@ static void wrong_declarations_say_where_and_what(void **state)
            "expected map.from, map.const, ... or a function, got number");
     refuse(ITEM("partName = from 'a..b'"), 5, "partName", "the path \"a..b\": a name is missing");
     refuse(ITEM("partName = from 'a[x]'"), 5, "partName",
-           "[ ] takes a number from 0, * or a name in quotes");
+           "[ ] takes a number from 0, *, a name in quotes, or a selection");
     refuse(ITEM("partName = map.template 'a{b'"), 5, "partName", "a { without }");
     refuse(ITEM("partName =\n  from 'a'\n  :number { min = 'x' }"), 6, "partName",
            "min and max are numbers, not \"x\"");

@@ -50,6 +50,11 @@ static void fields_that_no_path_reaches_are_told(void **state)
     expect(V("l", .from = TN_FROM_each, .fields = q, .field_count = 1),
            "{\"l\":[{\"q\":1,\"r\":2}],\"q\":3}", "l.r 1\nq 1\n");
     expect(V(""), "{\"a\":1}", "");
+    expect(V("K[Q.c='1',R='2'].D"), "{\"K\":{\"Q\":{\"c\":\"1\"},\"R\":2,\"D\":3,\"E\":4}}",
+           "K.E 1\n");
+    expect(V("K[Q='1']", .from = TN_FROM_each, .fields = q, .field_count = 1),
+           "{\"K\":{\"Q\":\"1\",\"q\":2}}", "");
+    expect(V("a.#text"), "{\"a\":\"1\"}", "");
 }
 
 static void all_levels_of_a_tree_are_one(void **state)
