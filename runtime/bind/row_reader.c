@@ -5,7 +5,7 @@
 #include "base/ndjson.h"
 #include "base/xml.h"
 
-enum { PIECE = 16 * 1024, COLUMNS_MAX = 4096 };
+enum { PIECE = 16 * 1024, EDI_PIECE = 1024, COLUMNS_MAX = 4096 };
 
 /* ---- options ---- */
 
@@ -78,16 +78,17 @@ static void read_header(lua_State *L, int table, struct tn_csv_options *o)
     o->name_count = (size_t)n;
 }
 
+static const char formats[] = "csv, xml, fixed, ndjson, edifact, x12 or idoc";
+
 static enum row_kind read_kind(lua_State *L, int index, const char *kind)
 {
-    static const char *const kinds[] = {"csv", "xml", "fixed", "ndjson", NULL};
+    static const char *const kinds[] = {"csv",     "xml", "fixed", "ndjson",
+                                        "edifact", "x12", "idoc",  NULL};
     struct tn_str s = kind ? tn_str(kind) : bind_opt_key_str(L, index, "format");
-    if (!s.p)
-        return (enum row_kind)luaL_error(L,
-                                         "option 'format' is missing: csv, xml, fixed or ndjson");
+    if (!s.p) return (enum row_kind)luaL_error(L, "option 'format' is missing: %s", formats);
     for (int i = 0; kinds[i]; i++)
         if (tn_str_is(s, kinds[i])) return (enum row_kind)i;
-    luaL_error(L, "option 'format' is csv, xml, fixed or ndjson, not \"%s\"", s.p);
+    luaL_error(L, "option 'format' is %s, not \"%s\"", formats, s.p);
     return ROWS_csv;
 }
 
@@ -98,8 +99,11 @@ void row_format_read(lua_State *L, int index, const char *kind, struct row_forma
     static const char *const xml[] = {"format", "rows", NULL};
     static const char *const fixed[] = {"format", "columns", "bytes", "encoding", NULL};
     static const char *const ndjson[] = {"format", NULL};
-    static const char *const *const keys[] = {csv, xml, fixed, ndjson};
+    static const char *const edi[] = {"format", "groups", "encoding", NULL};
+    static const char *const idoc[] = {"format", "segments", "encoding", NULL};
+    static const char *const *const keys[] = {csv, xml, fixed, ndjson, edi, edi, idoc};
     *f = (struct row_format){.kind = read_kind(L, index, kind), .rows = TN_STR("")};
+    f->edi.x12 = f->kind == ROWS_x12;
     bind_check_keys(L, index, keys[f->kind]);
     if (lua_isnoneornil(L, index)) return;
     luaL_checkstack(L, 8, "options");
@@ -114,6 +118,12 @@ void row_format_read(lua_State *L, int index, const char *kind, struct row_forma
         f->fixed.columns = text_or_list(L, index, "columns");
         f->fixed.bytes = bind_opt_key_bool(L, index, "bytes", false);
         f->fixed.encoding = read_encoding(L, index);
+    } else if (f->kind == ROWS_edifact || f->kind == ROWS_x12) {
+        f->edi.groups = bind_opt_key_str(L, index, "groups");
+        f->edi.encoding = read_encoding(L, index);
+    } else if (f->kind == ROWS_idoc) {
+        f->idoc.segments = bind_opt_key_str(L, index, "segments");
+        f->idoc.encoding = read_encoding(L, index);
     }
 }
 
@@ -125,6 +135,8 @@ struct row_reader {
     struct tn_xml *xml;
     struct tn_fixed *fixed;
     struct tn_ndjson *ndjson;
+    struct tn_edi *edi;
+    struct tn_idoc *idoc;
 };
 
 struct row_reader *row_reader_new(const struct row_format *f, tn_rows_fn each, void *arg,
@@ -138,6 +150,9 @@ struct row_reader *row_reader_new(const struct row_format *f, tn_rows_fn each, v
     case ROWS_xml: r->xml = tn_xml_new(f->rows, each, arg); break;
     case ROWS_fixed: ok = (r->fixed = tn_fixed_new(&f->fixed, each, arg, err)) != NULL; break;
     case ROWS_ndjson: r->ndjson = tn_ndjson_new(each, arg); break;
+    case ROWS_edifact:
+    case ROWS_x12: ok = (r->edi = tn_edi_new(&f->edi, each, arg, err)) != NULL; break;
+    case ROWS_idoc: ok = (r->idoc = tn_idoc_new(&f->idoc, each, arg, err)) != NULL; break;
     }
     if (ok) return r;
     row_reader_free(r);
@@ -151,6 +166,8 @@ void row_reader_free(struct row_reader *r)
     tn_xml_free(r->xml);
     tn_fixed_free(r->fixed);
     tn_ndjson_free(r->ndjson);
+    tn_edi_free(r->edi);
+    tn_idoc_free(r->idoc);
     tn_free(r);
 }
 
@@ -160,6 +177,9 @@ static bool feed(struct row_reader *r, struct tn_str s, struct tn_err *err)
     case ROWS_csv: return tn_csv_feed(r->csv, s.p, s.n, err);
     case ROWS_xml: return tn_xml_feed(r->xml, s.p, s.n, err);
     case ROWS_fixed: return tn_fixed_feed(r->fixed, s.p, s.n, err);
+    case ROWS_edifact:
+    case ROWS_x12: return tn_edi_feed(r->edi, s.p, s.n, err);
+    case ROWS_idoc: return tn_idoc_feed(r->idoc, s.p, s.n, err);
     default: return tn_ndjson_feed(r->ndjson, s.p, s.n, err);
     }
 }
@@ -170,6 +190,7 @@ static size_t piece_of(const struct row_reader *r, struct tn_str text)
 {
     size_t n = text.n < PIECE ? text.n : PIECE;
     if (r->kind == ROWS_xml) return n;
+    if (r->edi) return n < EDI_PIECE ? n : EDI_PIECE; /* each message has the envelope, too */
     const char *end = memchr(text.p, '\n', n);
     if (end) n = (size_t)(end - text.p) + 1;
     const char *old = r->kind == ROWS_csv ? memchr(text.p, '\r', n) : NULL;
@@ -190,6 +211,9 @@ bool row_reader_end(struct row_reader *r, struct tn_err *err)
     case ROWS_csv: return tn_csv_end(r->csv, err);
     case ROWS_xml: return tn_xml_end(r->xml, err);
     case ROWS_fixed: return tn_fixed_end(r->fixed, err);
+    case ROWS_edifact:
+    case ROWS_x12: return tn_edi_end(r->edi, err);
+    case ROWS_idoc: return tn_idoc_end(r->idoc, err);
     default: return tn_ndjson_end(r->ndjson, err);
     }
 }
@@ -199,6 +223,9 @@ struct tn_str row_reader_raw(struct row_reader *r)
     switch (r->kind) {
     case ROWS_csv: return tn_csv_raw(r->csv);
     case ROWS_fixed: return tn_fixed_raw(r->fixed);
+    case ROWS_edifact:
+    case ROWS_x12: return tn_edi_raw(r->edi);
+    case ROWS_idoc: return tn_idoc_raw(r->idoc);
     case ROWS_ndjson: return tn_ndjson_raw(r->ndjson);
     default: return TN_STR("");
     }

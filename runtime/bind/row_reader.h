@@ -5,10 +5,12 @@
 #define TN_BIND_ROW_READER_H
 
 #include "base/csv.h"
+#include "base/edi.h"
 #include "base/fixed.h"
+#include "base/idoc.h"
 #include "bind/bind.h"
 
-enum row_kind { ROWS_csv, ROWS_xml, ROWS_fixed, ROWS_ndjson };
+enum row_kind { ROWS_csv, ROWS_xml, ROWS_fixed, ROWS_ndjson, ROWS_edifact, ROWS_x12, ROWS_idoc };
 
 /* The texts belong to Lua: to the table of options, or to values that row_format_read left on
  * the stack. */
@@ -16,16 +18,18 @@ struct row_format {
     enum row_kind kind;
     struct tn_csv_options csv;
     struct tn_fixed_options fixed;
+    struct tn_edi_options edi;
+    struct tn_idoc_options idoc;
     struct tn_str rows; /* XML */
 };
-/* Reads the options from the table at index (nil: none). kind: "csv", "xml", "fixed" or
- * "ndjson"; NULL: the option "format", which is then required. Raises on misuse. Leaves values
+/* Reads the options from the table at index (nil: none). kind: a format's name;
+ * NULL: the option "format", which is then required. Raises on misuse. Leaves values
  * on the stack. */
 void row_format_read(lua_State *L, int index, const char *kind, struct row_format *out);
 
 struct row_reader;
 
-/* NULL: err (faulty columns of fixed width). each must not touch Lua. */
+/* NULL: err (faulty columns, groups or segments). each must not touch Lua. */
 TN_MUST_CHECK struct row_reader *row_reader_new(const struct row_format *f, tn_rows_fn each,
                                                 void *arg, struct tn_err *err);
 void row_reader_free(struct row_reader *r); /* NULL does nothing */

@@ -389,13 +389,16 @@ int tn_cli_map(int argc, char **argv)
     size_t n;
     const struct tn_arg table[] = {
         {"site", TN_ARG_text, &o.site, "DIR", "your own scripts"},
-        {"from", TN_ARG_text, &o.in.from, "FORMAT", "json, ndjson, csv, xml or fixed"},
+        {"from", TN_ARG_text, &o.in.from, "FORMAT",
+         "json, ndjson, csv, xml, fixed, edifact, x12 or idoc"},
         {"rows", TN_ARG_text, &o.in.rows, "PATH", "where the records are in a page or document"},
         {"pages", TN_ARG_text, &o.pages, "PATH", "the same as --rows"},
         {"delimiter", TN_ARG_text, &o.in.delimiter, "C", "of CSV; tab is one too"},
         {"encoding", TN_ARG_text, &o.in.encoding, "NAME", "utf-8 or windows-1252"},
         {"decimal-comma", TN_ARG_text, &o.in.decimal_comma, "NAMES", "CSV columns with 1.249,50"},
         {"columns", TN_ARG_text, &o.in.columns, "LIST", "of fixed width: name:1-10,other:11-20"},
+        {"groups", TN_ARG_text, &o.in.groups, "TAGS", "EDI: segments below others: LIN(PIA QTY)"},
+        {"segments", TN_ARG_text, &o.in.segments, "LIST", "IDoc: E1EDK03=IDDAT:1-3,DATUM:4-11"},
         {"bytes", TN_ARG_flag, &o.in.bytes, NULL, "these positions are bytes, not characters"},
         {"to", TN_ARG_text, &o.to, "FORMAT", "ndjson, json or csv"},
         {"back", TN_ARG_flag, &o.back, NULL, "the other way: from our records to theirs"},

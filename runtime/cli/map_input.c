@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include "base/csv.h"
+#include "base/edi.h"
 #include "base/fixed.h"
+#include "base/idoc.h"
 #include "base/limits.h"
 #include "base/xml.h"
 
@@ -195,6 +197,58 @@ static bool read_fixed(struct source *s, struct tn_err *err)
     return ok;
 }
 
+static bool feed_edi(void *r, const char *bytes, size_t n, struct tn_err *err)
+{
+    return n ? tn_edi_feed(r, bytes, n, err) : tn_edi_end(r, err);
+}
+
+static bool feed_idoc(void *r, const char *bytes, size_t n, struct tn_err *err)
+{
+    return n ? tn_idoc_feed(r, bytes, n, err) : tn_idoc_end(r, err);
+}
+
+static struct tn_str text_or_none(const char *s)
+{
+    return s ? tn_str(s) : TN_STR("");
+}
+
+static struct tn_edi *open_edi(const struct tn_map_input *in, struct source *s, struct tn_err *err)
+{
+    const struct tn_edi_options o = {.x12 = is(in->from, "x12"),
+                                     .groups = text_or_none(in->groups),
+                                     .encoding = encoding_of(in)};
+    return tn_edi_new(&o, on_row, s, err);
+}
+
+static bool read_edi(struct source *s, struct tn_err *err)
+{
+    struct tn_edi *edi = open_edi(s->in, s, err);
+    bool ok = edi && pump(s, feed_edi, edi, err);
+    tn_edi_free(edi);
+    return ok;
+}
+
+static struct tn_idoc *open_idoc(const struct tn_map_input *in, struct source *s,
+                                 struct tn_err *err)
+{
+    const struct tn_idoc_options o = {.segments = text_or_none(in->segments),
+                                      .encoding = encoding_of(in)};
+    return tn_idoc_new(&o, on_row, s, err);
+}
+
+static bool read_idoc(struct source *s, struct tn_err *err)
+{
+    struct tn_idoc *idoc = open_idoc(s->in, s, err);
+    bool ok = idoc && pump(s, feed_idoc, idoc, err);
+    tn_idoc_free(idoc);
+    return ok;
+}
+
+static bool is_edi(const struct tn_map_input *in)
+{
+    return is(in->from, "edifact") || is(in->from, "x12");
+}
+
 static bool read_xml(struct source *s, struct tn_err *err)
 {
     struct tn_xml *xml = tn_xml_new(tn_str(s->in->rows ? s->in->rows : ""), on_row, s);
@@ -205,18 +259,34 @@ static bool read_xml(struct source *s, struct tn_err *err)
 
 bool tn_map_input_check(const struct tn_map_input *in, struct tn_err *err)
 {
-    static const char *const formats[] = {"json", "ndjson", "csv", "xml", "fixed", NULL};
+    static const char *const formats[] = {"json",    "ndjson", "csv",  "xml", "fixed",
+                                          "edifact", "x12",    "idoc", NULL};
     bool known = !in->from;
     for (size_t i = 0; formats[i]; i++) known |= is(in->from, formats[i]);
     if (!known)
-        return tn_fail(err, TN_E_invalid, "--from is json, ndjson, csv, xml or fixed, not '%.40s'",
+        return tn_fail(err, TN_E_invalid,
+                       "--from is json, ndjson, csv, xml, fixed, edifact, x12 or idoc, not '%.40s'",
                        in->from);
+    if (in->groups && !is_edi(in))
+        return tn_fail(err, TN_E_invalid, "--groups needs --from edifact or x12");
+    if (in->segments && !is(in->from, "idoc"))
+        return tn_fail(err, TN_E_invalid, "--segments needs --from idoc");
     if (in->encoding && !is(in->encoding, "utf-8") && !is(in->encoding, "windows-1252"))
         return tn_fail(err, TN_E_invalid, "--encoding is utf-8 or windows-1252, not '%.40s'",
                        in->encoding);
     const char *d = in->delimiter;
     if (d && !is(d, "tab") && (strlen(d) != 1 || strchr("\"\r\n", d[0])))
         return tn_fail(err, TN_E_invalid, "--delimiter is one character, or tab");
+    if (is_edi(in)) {
+        struct tn_edi *edi = open_edi(in, NULL, err);
+        tn_edi_free(edi);
+        return edi != NULL;
+    }
+    if (is(in->from, "idoc")) {
+        struct tn_idoc *idoc = open_idoc(in, NULL, err);
+        tn_idoc_free(idoc);
+        return idoc != NULL;
+    }
     if (!is(in->from, "fixed")) return true;
     struct tn_fixed *fixed = open_fixed(in, NULL, err);
     tn_fixed_free(fixed);
@@ -230,6 +300,8 @@ bool tn_map_input_read(const struct tn_map_input *in, tn_map_record_fn each, voi
     bool ok = is(in->from, "csv")     ? read_csv(&s, err)
               : is(in->from, "fixed") ? read_fixed(&s, err)
               : is(in->from, "xml")   ? read_xml(&s, err)
+              : is(in->from, "idoc")  ? read_idoc(&s, err)
+              : is_edi(in)            ? read_edi(&s, err)
                                       : read_json(&s, err);
     tn_json_free(s.json);
     return ok;

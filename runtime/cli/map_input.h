@@ -7,8 +7,10 @@
 #include "base/json.h"
 
 struct tn_map_input {
-    const char *from; /* "json", "ndjson", "csv", "xml", "fixed"; NULL: JSON as it comes */
+    const char *from; /* "json", "ndjson", "csv", "xml", "fixed", "edifact",
+                         "x12", "idoc"; NULL: JSON as it comes */
     const char *rows; /* JSON and XML: path of the rows; "" or NULL: the records themselves */
+    const char *groups, *segments; /* of EDIFACT and X12; of IDocs */
     const char *delimiter, *encoding, *decimal_comma, *columns;
     bool bytes;
     const struct tn_json_pick *pick; /* what of a record is looked at; NULL: all of it */

@@ -98,7 +98,7 @@ static const struct a_case xml_cases[] = {
     {"local v, err = xml.parse '<a/><b/>' return v, err.kind", "nil syntax"},
     {"local v, err = xml.parse '' return v, err.kind", "nil syntax"},
     {"local v, err = xml.parse '<!DOCTYPE a [<!ENTITY x \"y\">]><a>&x;</a>' return v, err.message",
-     "nil line 1, column 27: the DOCTYPE declares the entity 'x': no declaration is accepted"},
+     "nil line 1, column 25: the DOCTYPE declares the entity 'x': no declaration is accepted"},
     {"local t = {} for line, r, err in xml.rows('<l>\\n<i>1</i>\\n<i>2</i>\\n<oops', {rows = 'i'}) "
      "do t[#t + 1] = line .. (r and r['#text'] or err.kind) end return table.concat(t, ' ')",
      "21 32 4syntax"},

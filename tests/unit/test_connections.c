@@ -335,7 +335,7 @@ static void a_mistake_names_its_line(void **state)
         {"conn:emit({ { a = 1 } }, 'rows')", TN_E_script, 6, "no format"},
         {"conn:emit('a,b', 'rows')", TN_E_script, 6, "reply"},
         {"conn:emit('a,b', {})", TN_E_script, 6, "'format' is missing"},
-        {"conn:emit('a,b', { format = 'yaml' })", TN_E_script, 6, "csv, xml, fixed or ndjson"},
+        {"conn:emit('a,b', { format = 'yaml' })", TN_E_script, 6, "csv, xml, fixed, ndjson, edifact, x12 or idoc"},
         {"conn:emit('a,b', { format = 'csv', rows = 'x' })", TN_E_script, 6, "unknown option"},
         {"conn:emit('a', { format = 'fixed', columns = 'a' })", TN_E_script, 6, "name:first-last"},
         {"conn:emit('<a>', { format = 'xml', rows = 'b' })", TN_E_bad_answer, 0, "line 1, column"},
