@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/gunzip.h"
 #include "base/id.h"
 #include "base/limits.h"
 #include "base/map.h"
@@ -18,8 +19,8 @@ enum {
     DELAY_MS = 500,
     MAX_DELAY_MS = 30000,
     READ_BYTES = 64 * 1024,
-    STREAM_BYTES = 16 * 1024, /* bytes read at once; after decompression they may be a thousand
-                                 times as many */
+    STREAM_BYTES = 16 * 1024, /* bytes read at once */
+    UNPACK_BYTES = 32 * 1024, /* bytes unpacked at once */
 };
 
 /* A throttle name that a peer told to wait. */
@@ -46,6 +47,11 @@ struct tn_fetch_call {
     int status;
     bool safe, finished;
     bool too_large, header_too_large, refused, body_began;
+    struct tn_gunzip *gunzip; /* NULL: the body is not packed */
+    char *plain;              /* bytes that were unpacked and not taken yet */
+    size_t plain_at, plain_end;
+    size_t unpacked;      /* bytes of the body that curl hands over again, and that are unpacked */
+    struct tn_err coding; /* why the body cannot be unpacked */
     struct tn_reply head; /* of a body that is streamed */
     size_t streamed_bytes;
     bool streamed;
@@ -154,15 +160,90 @@ static size_t pass_on(struct tn_fetch_call *call, const char *p, size_t n)
     return n;
 }
 
+/* Returns n, or what curl takes for a pause or a failure. */
+static size_t take_body(struct tn_fetch_call *call, const char *p, size_t n)
+{
+    if (is_stream(call)) return pass_on(call, p, n);
+    tn_buf_add(&call->body, p, n);
+    if (!call->body.failed) return n;
+    call->too_large = true;
+    return 0;
+}
+
+/* Names that stand in Content-Encoding although they are no coding ("utf-8", "none") are passed
+ * over. These are codings, and nobody asked for them. */
+static bool is_foreign_coding(struct tn_str name)
+{
+    static const char *const foreign[] = {"br",  "zstd",      "compress", "x-compress",   "dcb",
+                                          "dcz", "aes128gcm", "exi",      "pack200-gzip", NULL};
+    for (const char *const *f = foreign; *f; f++)
+        if (tn_str_eq_nocase(name, tn_str(*f))) return true;
+    return false;
+}
+
+static bool is_packed(struct tn_str name)
+{
+    return tn_str_eq_nocase(name, TN_STR("gzip")) || tn_str_eq_nocase(name, TN_STR("x-gzip")) ||
+           tn_str_eq_nocase(name, TN_STR("deflate"));
+}
+
+/* Looks for a coding in a field Content-Encoding. False: it cannot be undone. */
+static bool learn_coding(struct tn_fetch_call *call, struct tn_str value)
+{
+    struct tn_str name;
+    while (value.n && tn_str_split(&value, ',', &name)) {
+        name = tn_str_trim(name);
+        if (is_foreign_coding(name) || (is_packed(name) && call->gunzip))
+            return tn_fail(&call->coding, TN_E_bad_answer,
+                           "the answer has the Content-Encoding \"%.*s\", but only one gzip was "
+                           "asked for",
+                           name.n < 40 ? (int)name.n : 40, name.p);
+        if (is_packed(name)) call->gunzip = tn_gunzip_new();
+    }
+    return true;
+}
+
+static bool begin_body(struct tn_fetch_call *call)
+{
+    struct tn_str raw = tn_buf_str(&call->raw);
+    struct tn_fetch_field f;
+    bool ok = true;
+    while (ok && next_field(&raw, &f))
+        if (tn_str_eq_nocase(f.name, TN_STR("content-encoding"))) ok = learn_coding(call, f.value);
+    if (call->gunzip && !call->plain) call->plain = tn_alloc(UNPACK_BYTES);
+    return ok;
+}
+
+/* Unpacks bytes and hands them on. If the taker has no room, curl hands the same bytes over again
+ * later: `unpacked` says how many of them are done. */
+static size_t unpack(struct tn_fetch_call *call, const char *p, size_t n)
+{
+    for (;;) {
+        if (call->plain_at < call->plain_end) {
+            size_t left = call->plain_end - call->plain_at;
+            size_t taken = take_body(call, call->plain + call->plain_at, left);
+            if (taken != left) return taken == CURL_WRITEFUNC_PAUSE ? taken : 0;
+            call->plain_at = call->plain_end;
+        }
+        if (call->unpacked > n) break;
+        struct tn_str in = {p + call->unpacked, n - call->unpacked};
+        call->plain_at = 0;
+        if (!tn_gunzip_step(call->gunzip, &in, call->plain, UNPACK_BYTES, &call->plain_end,
+                            &call->coding))
+            return 0;
+        call->unpacked = n - in.n;
+        if (!call->plain_end) break;
+    }
+    call->unpacked -= n;
+    return n;
+}
+
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
     struct tn_fetch_call *call = arg;
+    if (!call->body_began && !begin_body(call)) return 0;
     call->body_began = true;
-    if (is_stream(call)) return pass_on(call, p, size * n);
-    tn_buf_add(&call->body, p, size * n);
-    if (!call->body.failed) return size * n;
-    call->too_large = true;
-    return 0;
+    return call->gunzip ? unpack(call, p, size * n) : take_body(call, p, size * n);
 }
 
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
@@ -284,7 +365,6 @@ static void set_limits(struct tn_fetch_call *call)
     curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(e, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
     /* If a kept connection turns out to be closed, curl repeats the request by itself; but the peer
      * may already have carried it out. */
     if (!call->safe) curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
@@ -314,6 +394,10 @@ static void forget_attempt(struct tn_fetch_call *call)
     call->status = 0;
     call->streamed = false;
     call->streamed_bytes = 0;
+    tn_gunzip_free(call->gunzip);
+    call->gunzip = NULL;
+    call->plain_at = call->plain_end = call->unpacked = 0;
+    tn_err_clear(&call->coding);
     call->too_large = call->header_too_large = call->refused = call->body_began = false;
     call->address[0] = call->detail[0] = '\0';
 }
@@ -550,8 +634,6 @@ static const char *words_for(CURLcode code)
     case CURLE_PARTIAL_FILE: return "the answer was cut off";
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY: return "the peer sent something that is not an HTTP answer";
-    case CURLE_BAD_CONTENT_ENCODING:
-    case CURLE_WRITE_ERROR: return "the answer cannot be decompressed";
     case CURLE_PEER_FAILED_VERIFICATION: return "its certificate is not trusted";
     default: return NULL;
     }
@@ -564,6 +646,9 @@ static void note_failure(struct tn_fetch_call *call, CURLcode code, bool connect
     if (call->refused) return;
     if (call->too_large || call->header_too_large)
         fail_size(call);
+    else if (call->coding.kind)
+        tn_fail(&call->err, TN_E_bad_answer, "%.*s:%u: the answer cannot be unpacked: %s",
+                TN_FMT(call->url.host), call->url.port, call->coding.text);
     else if (code == CURLE_OPERATION_TIMEDOUT)
         fail_timeout(call, connected);
     else
@@ -585,6 +670,8 @@ static void end_attempt(struct tn_fetch_call *call, CURLcode code)
         snprintf(call->address, sizeof call->address, "%s", ip);
     call->status = (int)status;
     call->first_byte_ms = first / 1000;
+    if (code == CURLE_OK && call->gunzip && !tn_gunzip_end(call->gunzip, &call->coding))
+        code = CURLE_WRITE_ERROR;
     if (code != CURLE_OK)
         note_failure(call, code, ready > 0);
     else
@@ -628,6 +715,8 @@ static void free_call(struct tn_fetch_call *call)
     curl_slist_free_all(call->headers);
     tn_buf_clear(&call->body);
     tn_buf_clear(&call->raw);
+    tn_gunzip_free(call->gunzip);
+    tn_free(call->plain);
     tn_arena_clear(&call->arena);
     call->client->active--;
     tn_free(call);
@@ -833,6 +922,7 @@ static bool add_headers(struct tn_fetch_call *call, const struct tn_fetch *f, st
     }
     if (!typed) call->headers = curl_slist_append(call->headers, "Content-Type:");
     call->headers = curl_slist_append(call->headers, "Expect:");
+    call->headers = curl_slist_append(call->headers, "Accept-Encoding: gzip");
     return true;
 }
 

@@ -519,7 +519,7 @@ static void test_cut_and_garbage(void **state)
         {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhel", TN_E_network, ""},
         {"garbage and more of it\r\n\r\n", TN_E_bad_answer, "not an HTTP answer"},
         {"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello",
-         TN_E_bad_answer, "decompressed"},
+         TN_E_bad_answer, "cannot be unpacked: the gzip data is damaged (incorrect header check)"},
         {"", TN_E_network, "without an answer"},
     };
     struct world *w = *state;
@@ -758,6 +758,64 @@ static void test_gzip(void **state)
     tn_free(large);
 }
 
+/* "no,name\n1,a\n" and "2,b\n", each packed by a gzip of its own, then padding. */
+static const char two_members[] = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\xcb"
+                                  "\xd7\xc9\x4b\xcc\x4d\xe5\x32\xd4\x49\xe4\x02\x00"
+                                  "\x1f\x3a\x00\xb9\x0c\x00\x00\x00\x1f\x8b\x08\x00"
+                                  "\x00\x00\x00\x00\x02\x03\x33\xd2\x49\xe2\x02\x00"
+                                  "\x89\xb0\x2f\xfd\x04\x00\x00\x00\x00\x00\x00";
+
+static struct answer *script_members(struct world *w, struct tn_buf *text, size_t most)
+{
+    size_t n = sizeof two_members - 1;
+    tn_buf_init(text, TN_MIB);
+    tn_buf_adds(text, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n");
+    tn_buf_add(text, two_members, n < most ? n : most);
+    struct answer *a = script(w, text->p);
+    a->n = text->n;
+    a->close = true;
+    return a;
+}
+
+static void case_18_gzip_of_several_members_is_read_whole(void **state)
+{
+    struct world *w = *state;
+    struct tn_buf text;
+    script_members(w, &text, SIZE_MAX);
+    FETCH(w, .url = NULL);
+    assert_int_equal(w->err.kind, TN_E_none);
+    assert_string_equal(w->body.p, "no,name\n1,a\n2,b\n");
+    tn_buf_clear(&text);
+    w->nanswers = w->requests = 0;
+    script_members(w, &text, 41);
+    FETCH(w, .url = NULL);
+    expect_failure(w, TN_E_bad_answer, "cannot be unpacked: the gzip data is cut off");
+    tn_buf_clear(&text);
+}
+
+static void case_18_a_coding_that_is_none_is_passed_over(void **state)
+{
+    static const char *const names[] = {"utf-8", "UTF-8",  "none",           "identity",
+                                        "",      "binary", "identity, utf-8"};
+    struct world *w = *state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char text[200];
+        w->nanswers = w->requests = 0;
+        snprintf(text, sizeof text,
+                 "HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: 2\r\n\r\n{}",
+                 names[i]);
+        script(w, text);
+        FETCH(w, .url = NULL);
+        assert_int_equal(w->err.kind, TN_E_none);
+        assert_string_equal(w->body.p, "{}");
+        assert_int_equal(w->requests, 1);
+    }
+    w->nanswers = w->requests = 0;
+    script(w, "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\n{}");
+    FETCH(w, .url = NULL);
+    expect_failure(w, TN_E_bad_answer, "the Content-Encoding \"br\"");
+}
+
 /* --- what is refused before or at the connection --------------------------------------------- */
 
 static void test_egress_at_connect(void **state)
@@ -934,6 +992,25 @@ static void test_stream_of_gzip_in_parts(void **state)
     tn_free(large);
 }
 
+static void case_18_gzip_of_several_members_is_streamed(void **state)
+{
+    struct tap *t = *state;
+    struct tn_buf text;
+    script_members(&t->w, &text, SIZE_MAX);
+    t->room = 5;
+    struct tn_fetch_call *call = start(&t->w, (struct tn_fetch){.data = tapped});
+    while (!t->w.done) {
+        size_t refused = t->refused;
+        UNTIL(&t->w, t->w.done || t->refused > refused);
+        t->room = 1000;
+        if (!t->w.done) tn_fetch_resume(call);
+    }
+    assert_int_equal(t->w.err.kind, TN_E_none);
+    assert_int_equal(t->got, 16);
+    assert_int_equal(t->refused, 1);
+    tn_buf_clear(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -962,6 +1039,9 @@ int main(void)
         TEST(test_stalled),
         TEST(test_endless),
         TEST(test_gzip),
+        TEST(case_18_a_coding_that_is_none_is_passed_over),
+        TEST(case_18_gzip_of_several_members_is_read_whole),
+        TAP(case_18_gzip_of_several_members_is_streamed),
         TEST(test_egress_at_connect),
         TEST(test_egress_at_reuse),
         TEST(test_wrong_requests),
