@@ -80,6 +80,14 @@ struct tn_edi {
     size_t level;
 };
 
+/* What a message shows of a text: at most 40 bytes, cut at the end of a character. */
+static struct tn_str begin_of(struct tn_str s)
+{
+    size_t n = s.n < 40 ? s.n : 40;
+    while (n && n < s.n && ((unsigned char)s.p[n] & 0xC0) == 0x80) n--;
+    return (struct tn_str){s.n ? s.p : "", n};
+}
+
 /* ---- the option groups ---- */
 
 static bool is_tag(struct tn_str s)
@@ -95,7 +103,7 @@ static bool fail_groups(struct tn_err *err, struct tn_str rest)
     return tn_fail(err, TN_E_invalid,
                    "groups are tags with what stands below them in brackets, as in "
                    "\"NAD(RFF CTA(COM)) LIN(PIA QTY)\", not \"%.*s\"",
-                   rest.n < 30 ? (int)rest.n : 30, rest.p);
+                   TN_FMT(begin_of(rest)));
 }
 
 /* Reads tags up to the end or the ) of their bracket. */
@@ -413,13 +421,13 @@ static bool check_end(struct tn_edi *e, struct tn_str tag, size_t count, const c
     struct tn_str text = tn_str_trim(element_of(e, 1, 1)), own = element_of(e, 2, 1);
     if (!tn_str_u64(text, &told))
         return fault(e, why, tag, "it should count the %s, and has \"%.*s\"", what,
-                     text.n < 20 ? (int)text.n : 20, text.p);
+                     TN_FMT(begin_of(text)));
     if (told != count)
         return fault(e, why, tag, "it counts %llu %s, but %zu came", (unsigned long long)told, what,
                      count);
     if (same_ref(own, ref)) return true;
     return fault(e, why, tag, "its reference is \"%.*s\", but that of the beginning is \"%.*s\"",
-                 own.n < 40 ? (int)own.n : 40, own.p, ref.n < 40 ? (int)ref.n : 40, ref.p);
+                 TN_FMT(begin_of(own)), TN_FMT(begin_of(ref)));
 }
 
 /* A message whose end has not come. */
@@ -428,7 +436,7 @@ static bool end_missing(struct tn_edi *e, struct tn_str before, struct tn_err *e
     struct tn_err why;
     if (!e->in_message) return true;
     fault(e, &why, before, "the message \"%.*s\" has no %s before it",
-          e->ref.n < 40 ? (int)e->ref.n : 40, e->ref.p ? e->ref.p : "", e->syntax->end);
+          TN_FMT(begin_of(tn_buf_str(&e->ref))), e->syntax->end);
     keep_bad(e, &why);
     return give_message(e, err);
 }
@@ -456,7 +464,7 @@ static bool begin_interchange(struct tn_edi *e, struct tn_err *err)
     e->latin = tn_str_is(set, "UNOC");
     if (set.n != 4 || !tn_str_starts(set, "UNO"))
         return fault(e, err, TN_STR("UNB"), "\"%.*s\" is no syntax such as UNOC",
-                     set.n < 20 ? (int)set.n : 20, set.p);
+                     TN_FMT(begin_of(set)));
     return open_envelope(e, &e->interchange, e->syntax->open_ref, err);
 }
 
@@ -540,7 +548,7 @@ static bool end_segment(struct tn_edi *e, struct tn_err *err)
     if (ok && !is_tag(tag))
         ok = fault(e, &why, TN_STR(""),
                    "\"%.*s\" is no tag: a separator before it is missing or not released",
-                   tag.n < 20 ? (int)tag.n : 20, tag.p);
+                   TN_FMT(begin_of(tag)));
     if (!ok && e->in_message) {
         e->segments++;
         keep_bad(e, &why);
@@ -560,6 +568,27 @@ static bool is_space(char c)
     return c == '\n' || c == '\r' || c == ' ' || c == '\t';
 }
 
+static bool is_letter(char c)
+{
+    return ((c | 32) >= 'a' && (c | 32) <= 'z') || (c >= '0' && c <= '9');
+}
+
+static bool check_separators(const struct tn_edi *e, struct tn_err *err)
+{
+    const char all[] = {e->element, e->terminator, e->component, e->release};
+    for (size_t i = 0; i < sizeof all; i++) {
+        if ((unsigned char)all[i] >= 0x80 || is_letter(all[i]))
+            return tn_fail(err, TN_E_syntax,
+                           "segment %zu: a separator is a letter, a digit or no ASCII character",
+                           e->number + 1);
+        for (size_t k = 0; k < i; k++)
+            if (all[i] == all[k] && all[i])
+                return tn_fail(err, TN_E_syntax,
+                               "segment %zu: two separators are the same character", e->number + 1);
+    }
+    return true;
+}
+
 /* Learns the separators of X12 from the first segment, in which all stands at its place. */
 static bool read_isa(struct tn_edi *e, struct tn_err *err)
 {
@@ -573,11 +602,11 @@ static bool read_isa(struct tn_edi *e, struct tn_err *err)
                            "there is no separator at position %u",
                            e->number + 1, at[i] + 1u);
     e->element = p[3];
-    e->component = p[104];
+    e->component = is_letter(p[104]) || p[104] == ' ' ? 0 : p[104];
     e->terminator = p[105];
-    bool repeats = memcmp(p + 84, "00402", 5) >= 0 && !is_space(p[82]);
-    bool letter = (p[82] | 32) >= 'a' && (p[82] | 32) <= 'z';
-    e->repeat = repeats && !letter && !(p[82] >= '0' && p[82] <= '9') ? p[82] : 0;
+    bool repeats = memcmp(p + 84, "00402", 5) >= 0;
+    e->repeat = repeats && !is_letter(p[82]) && p[82] != ' ' ? p[82] : 0;
+    if (!check_separators(e, err)) return false;
     e->raw.n--;
     return true;
 }
@@ -592,11 +621,7 @@ static bool read_una(struct tn_edi *e, struct tn_err *err)
     e->una = true;
     e->una_repeat = p[4] == ' ' ? 0 : p[4];
     e->terminator = p[5];
-    if (p[0] == p[1] || p[0] == p[5] || p[1] == p[5] ||
-        (p[3] != ' ' && (p[3] == p[0] || p[3] == p[1] || p[3] == p[5])))
-        return tn_fail(err, TN_E_syntax, "segment %zu (UNA): two separators are the same character",
-                       e->number + 1);
-    return true;
+    return check_separators(e, err);
 }
 
 static bool whole_segment(struct tn_edi *e, struct tn_err *err)

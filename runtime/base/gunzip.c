@@ -17,7 +17,7 @@ struct tn_gunzip {
 
 bool tn_is_gzip(struct tn_str first)
 {
-    return first.n >= 2 && memcmp(first.p, "\x1f\x8b", 2) == 0;
+    return first.n && memcmp(first.p, "\x1f\x8b", first.n < 2 ? 1 : 2) == 0;
 }
 
 static void *zalloc(void *arg, unsigned count, unsigned size)

@@ -10,7 +10,7 @@
 
 struct tn_gunzip;
 
-/* Do these first bytes begin a gzip member? No text begins so. */
+/* Does a gzip member begin with these bytes, of which one is enough? No text begins so. */
 bool tn_is_gzip(struct tn_str first);
 
 struct tn_gunzip *tn_gunzip_new(void);    /* takes the zlib format (HTTP's "deflate") as well */

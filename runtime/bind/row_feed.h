@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* row_feed.h - gives a row reader its bytes, from a text or from a stream.
+/* row_feed.h - gives a row reader its bytes, from a text or from a stream. What begins like gzip is
+ * unpacked.
  * Life: init; some until ended; clear. */
 #ifndef TN_BIND_ROW_FEED_H
 #define TN_BIND_ROW_FEED_H
@@ -12,6 +13,10 @@ struct row_feed {
     struct tn_str text;         /* the bytes that are not read yet; of a stream: those of chunk */
     struct bind_stream *stream; /* NULL: the whole text is there */
     struct tn_buf chunk;
+    struct tn_gunzip *gunzip; /* NULL: the text is not packed */
+    struct tn_str packed;     /* the bytes that are not unpacked yet */
+    char *plain;
+    bool begun;
     bool ended;
     struct tn_err broken; /* set when ended: why the text broke off; kind none: it did not */
 };

@@ -7,13 +7,23 @@
 #include "base/csv.h"
 #include "base/edi.h"
 #include "base/fixed.h"
+#include "base/gunzip.h"
 #include "base/idoc.h"
 #include "base/limits.h"
 #include "base/xml.h"
 
 enum { STEP = 256 * 1024, PAGE_MAX = 64 * TN_MIB };
 
+/* Standard input; what begins like gzip is unpacked. */
+struct input {
+    char *block;
+    struct tn_str left; /* of block */
+    struct tn_gunzip *gunzip;
+    bool begun;
+};
+
 struct source {
+    struct input *input;
     const struct tn_map_input *in;
     struct tn_json *json;
     tn_map_record_fn each;
@@ -26,13 +36,53 @@ static bool is(const char *word, const char *what)
     return word && strcmp(word, what) == 0;
 }
 
-static ssize_t read_some(const struct source *s, char *to, size_t n, struct tn_err *err)
+static ssize_t read_raw(char *to, size_t n, struct tn_err *err)
 {
     ssize_t got;
     do {
         got = read(STDIN_FILENO, to, n);
     } while (got < 0 && errno == EINTR);
     if (got < 0) tn_fail_errno(err, errno, "standard input");
+    return got;
+}
+
+static bool refill(struct input *in, struct tn_err *err)
+{
+    ssize_t got = read_raw(in->block, STEP, err);
+    in->left = (struct tn_str){in->block, got > 0 ? (size_t)got : 0};
+    return got >= 0;
+}
+
+static ssize_t unpack(struct input *in, char *to, size_t n, struct tn_err *err)
+{
+    size_t made = 0;
+    while (!made) {
+        if (!in->left.n && !refill(in, err)) return -1;
+        if (!in->left.n) return tn_gunzip_end(in->gunzip, err) ? 0 : -1;
+        if (!tn_gunzip_step(in->gunzip, &in->left, to, n, &made, err)) return -1;
+    }
+    return (ssize_t)made;
+}
+
+static ssize_t read_input(struct input *in, char *to, size_t n, struct tn_err *err)
+{
+    if (!in->begun) {
+        in->begun = true;
+        in->block = tn_alloc(STEP);
+        if (!refill(in, err)) return -1;
+        if (tn_is_gzip(in->left)) in->gunzip = tn_gunzip_new();
+    }
+    if (in->gunzip) return unpack(in, to, n, err);
+    if (!in->left.n) return read_raw(to, n, err);
+    if (n > in->left.n) n = in->left.n;
+    memcpy(to, in->left.p, n);
+    in->left = (struct tn_str){in->left.p + n, in->left.n - n};
+    return (ssize_t)n;
+}
+
+static ssize_t read_some(const struct source *s, char *to, size_t n, struct tn_err *err)
+{
+    ssize_t got = read_input(s->input, to, n, err);
     if (got > 0) *s->bytes += (uint64_t)got;
     return got;
 }
@@ -296,7 +346,9 @@ bool tn_map_input_check(const struct tn_map_input *in, struct tn_err *err)
 bool tn_map_input_read(const struct tn_map_input *in, tn_map_record_fn each, void *arg,
                        uint64_t *bytes, struct tn_err *err)
 {
-    struct source s = {.in = in, .json = tn_json_new(), .each = each, .arg = arg, .bytes = bytes};
+    struct input input = {.begun = false};
+    struct source s = {
+        .input = &input, .in = in, .json = tn_json_new(), .each = each, .arg = arg, .bytes = bytes};
     bool ok = is(in->from, "csv")     ? read_csv(&s, err)
               : is(in->from, "fixed") ? read_fixed(&s, err)
               : is(in->from, "xml")   ? read_xml(&s, err)
@@ -304,5 +356,7 @@ bool tn_map_input_read(const struct tn_map_input *in, tn_map_record_fn each, voi
               : is_edi(in)            ? read_edi(&s, err)
                                       : read_json(&s, err);
     tn_json_free(s.json);
+    tn_gunzip_free(input.gunzip);
+    tn_free(input.block);
     return ok;
 }

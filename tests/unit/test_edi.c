@@ -88,7 +88,9 @@ static void una_tells_the_separators(void **state)
            "\"TST\":[{\"01\":[\"a\",\"c\",null],\"01-2\":[\"b\",null,\"d/\"]}],"
            "\"UNT\":[{\"01\":\"3\",\"02\":\"1\"}]}\n");
     expect(&o, "UNA:+.?  UNB+UNOA:1", "?segment 1: the text breaks off in it\n");
-    expect(&o, "UNA++.? 'UNB", "?segment 1 (UNA): two separators are the same character\n");
+    expect(&o, "UNA:+.\xbf 'UNB",
+           "?segment 1: a separator is a letter, a digit or no ASCII character\n");
+    expect(&o, "UNA++.? 'UNB", "?segment 1: two separators are the same character\n");
 }
 
 static void characters_are_those_that_unb_names(void **state)
