@@ -7,6 +7,10 @@ story("the guide to mappings holds word for word", async (stage) => {
   await follow(stage, "how-to/write-a-mapping.md");
 });
 
+story("the guide to EDI and IDocs holds word for word", async (stage) => {
+  await follow(stage, "how-to/read-edi-and-idocs.md");
+});
+
 story("the guide to safe changes holds word for word", async (stage) => {
   const { tenon } = await stage.plant({
     items: 60,
