@@ -13,7 +13,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static bool note_row(void *arg, struct tn_str json, const struct tn_err *bad, size_t line)
+static inline bool note_row(void *arg, struct tn_str json, const struct tn_err *bad, size_t line)
 {
     struct tn_buf *out = arg;
     if (bad) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
 import { mapping, mappingFile } from "../harness/mapping.mjs";
 import { story } from "../harness/story.mjs";
 import { command } from "../harness/tenon.mjs";
@@ -51,6 +52,23 @@ story("a bad row of CSV is lost alone, an entity ends the reading", async () => 
   const wrongs = [["--from", "yaml"], ["--to", "xml"], ["--from", "fixed"], ["--delimiter", "ab"]];
   for (const wrong of [...wrongs, ["--explain", "--coverage"]])
     assert.equal((await map(wrong, "")).code, 2, wrong.join(" "));
+});
+
+story("case 18: tenon map reads what gzip packed, in several members too", async () => {
+  const packed = Buffer.concat([gzipSync("ItemId,ItemNumber\n1,A\n"), gzipSync("2,B\n")]);
+  const whole = await map(["--from", "csv"], packed);
+  assert.deepEqual(lines(whole.stdout).map((r) => r.externalId), ["1", "2"], whole.output);
+  const cut = await map(["--from", "csv"], packed.subarray(0, -3));
+  assert.equal(cut.code, 1);
+  assert.match(cut.stderr, /the gzip data is cut off/);
+  const json = await map([], gzipSync('{"ItemId":1,"ItemNumber":"A"}'));
+  assert.deepEqual(lines(json.stdout).map((r) => r.externalId), ["1"], json.output);
+});
+
+story("options of EDI and IDocs are checked before anything is read", async () => {
+  const wrongs = [["--groups", "LIN"], ["--segments", "E1=A:1"], ["--from", "edifact", "--groups", "LIN("],
+    ["--from", "idoc", "--segments", "E1EDK03"]];
+  for (const wrong of wrongs) assert.equal((await map(wrong, "")).code, 2, wrong.join(" "));
 });
 
 story("tenon map says where a value comes from and what nobody reads", async () => {

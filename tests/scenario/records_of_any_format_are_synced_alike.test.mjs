@@ -32,6 +32,19 @@ local function lines(conn)
   conn:emit(conn:get("/parts.ndjson", nil, { raw = true }), { format = "ndjson" })
 end
 
+local function packed(conn)
+  conn:emit(conn:stream "/parts.csv.gz", { format = "csv", delimiter = ";", decimal_comma = "Preis" })
+end
+
+local function edifact(conn)
+  conn:emit(conn:stream "/parts.edi", { format = "edifact" })
+end
+
+local function idoc(conn)
+  conn:emit(conn:get("/parts.idoc", nil, { raw = true }), { format = "idoc",
+    segments = "E1MARAM=MATNR:18,ART:4,PREIS:12 E1MAKTM=SPRAS:1,MAKTX:40" })
+end
+
 -- However long it is.
 local function large(conn)
   conn:emit(conn:stream "/parts.csv", { format = "csv", delimiter = ";", decimal_comma = "Preis" }, { done = true })
@@ -65,6 +78,7 @@ return tn.adapter {
   title = "An old MES", type = "ERP", base = "url", auth = tn.auth.none {},
   config = { tn.url "url" { required = true } },
   operations = { csv = operation(csv), soap = operation(soap), fixed = operation(fixed), lines = operation(lines),
+                 packed = operation(packed), edifact = operation(edifact), idoc = operation(idoc),
                  built = operation(built), large = operation(large), whole = operation(whole),
                  upload = operation(upload) },
 }
@@ -76,10 +90,10 @@ local from = map.from
 return map {
   reads = "old_mes.part", writes = "item", key = "partNumber",
   set = {
-    partNumber = map.first { from "Nummer", from "@no", from "no" } :text() :required(),
-    partName = map.first { from "Name", from "name" },
-    partType = map.first { from "Art", from "Kind", from "kind" } :lookup { BUY = "COMPONENT", MAKE = "ASSEMBLY" },
-    listPrice = map.first { from "Preis", from "Price.#text", from "price" } :decimal(),
+    partNumber = map.first { from "Nummer", from "@no", from "no", from "LIN.03", from "E1MARAM.MATNR" } :text() :required(),
+    partName = map.first { from "Name", from "name", from "IMD.03-4", from "E1MAKTM.MAKTX" },
+    partType = map.first { from "Art", from "Kind", from "kind", from "FTX.04", from "E1MARAM.ART" } :lookup { BUY = "COMPONENT", MAKE = "ASSEMBLY" },
+    listPrice = map.first { from "Preis", from "Price", from "price", from 'PRI[01="AAA"].01-2', from "E1MARAM.PREIS" } :decimal(),
   },
 }
 `;
@@ -108,7 +122,7 @@ const counts = (answer) => [
   answer.recordsFailed,
 ];
 
-story("the same parts as CSV, XML, fixed width, lines and built records are the same records", async (stage) => {
+story("the same parts as CSV, XML, fixed width, lines, EDIFACT, IDocs and built records are the same records", async (stage) => {
   const { mes, tenon } = await plant(stage, 1203);
   const first = await tenon.rest.sync("mes", "csv");
   assert.deepEqual(counts(first), ["SUCCESS", 1203, 1203, 0, 0, 0], JSON.stringify(first.errors));
@@ -119,7 +133,7 @@ story("the same parts as CSV, XML, fixed width, lines and built records are the 
     [one.partName, one.partType, one.listPrice],
     ['Bolt; <M0> & "nut"', "ASSEMBLY", 1000.5],
   );
-  for (const operation of ["soap", "fixed", "lines", "built", "csv"]) {
+  for (const operation of ["soap", "fixed", "lines", "built", "packed", "edifact", "idoc", "csv"]) {
     const again = await tenon.rest.sync("mes", operation);
     assert.deepEqual(
       counts(again),

@@ -200,6 +200,96 @@ static void x12_is_read_with_the_separators_of_isa(void **state)
            "separator at position 18\n");
 }
 
+/* Random messages with random separators, against the record that is written beside them. */
+enum { TAGS = 6 };
+struct made {
+    struct tn_buf text, rows[TAGS]; /* rows: of each tag, with commas between */
+    unsigned order[TAGS], tags, segments;
+    char separators[8]; /* as in UNA, from its third character on */
+    unsigned seed;
+};
+
+static unsigned pick(struct made *m, unsigned n)
+{
+    m->seed = m->seed * 1103515245u + 12345u;
+    return (m->seed >> 16) % n;
+}
+
+static void make_value(struct made *m, unsigned element, unsigned component, bool *some)
+{
+    static const char letters[] = "aB7 +:.?'~!,\xc3";
+    char value[16];
+    size_t n = 0, most = pick(m, 5);
+    while (n < most) {
+        char c = letters[pick(m, sizeof letters - 1)];
+        if (strchr("+:?'~!", c) && (c == m->separators[0] || c == m->separators[1] ||
+                                    c == m->separators[3] || c == m->separators[5]))
+            tn_buf_addc(&m->text, m->separators[3]);
+        tn_buf_addc(&m->text, c);
+        value[n++] = c;
+        if (c == '\xc3') tn_buf_addc(&m->text, value[n++] = '\xa4');
+    }
+    if (!n) return;
+    unsigned tag = m->order[m->tags - 1];
+    tn_buf_addf(&m->rows[tag], component > 1 ? "%s\"%02u-%u\":" : "%s\"%02u\":", *some ? "," : "",
+                element, component);
+    tn_json_quote(&m->rows[tag], (struct tn_str){value, n});
+    *some = true;
+}
+
+static void make_segment(struct made *m)
+{
+    unsigned tag = pick(m, TAGS), at = 0;
+    bool some = false;
+    while (at < m->tags && m->order[at] != tag) at++;
+    if (at == m->tags) m->order[m->tags++] = tag;
+    unsigned last = m->order[m->tags - 1]; /* make_value writes to the last of the order */
+    m->order[m->tags - 1] = tag;
+    if (m->rows[tag].n) tn_buf_addc(&m->rows[tag], ',');
+    tn_buf_addc(&m->rows[tag], '{');
+    tn_buf_addf(&m->text, "T%u", tag);
+    for (unsigned e = 1, elements = pick(m, 5); e <= elements; e++) {
+        tn_buf_addc(&m->text, m->separators[1]);
+        for (unsigned c = 1, components = 1 + pick(m, 3); c <= components; c++) {
+            if (c > 1) tn_buf_addc(&m->text, m->separators[0]);
+            make_value(m, e, c, &some);
+        }
+    }
+    tn_buf_addc(&m->rows[tag], '}');
+    m->order[m->tags - 1] = last;
+    tn_buf_addf(&m->text, "%c%s", m->separators[5], pick(m, 2) ? "\r\n" : "");
+    m->segments++;
+}
+
+static void random_messages_are_read_as_they_were_made(void **state)
+{
+    static const char *const separators[] = {":+.? '", "!~.? '", ":+,\\ ~"};
+    const struct tn_edi_options o = {.x12 = false};
+    (void)state;
+    for (unsigned seed = 1; seed <= 400; seed++) {
+        struct made m = {.seed = seed};
+        struct tn_buf want;
+        tn_buf_init(&m.text, TN_MIB);
+        tn_buf_init(&want, TN_MIB);
+        for (unsigned i = 0; i < TAGS; i++) tn_buf_init(&m.rows[i], TN_MIB);
+        snprintf(m.separators, sizeof m.separators, "%s", separators[pick(&m, 3)]);
+        char c = m.separators[0], e = m.separators[1], t = m.separators[5];
+        tn_buf_addf(&m.text, "UNA%sUNB%cUNOY%c3%cA%cB%cC%c9%cUNH%c1%c", m.separators, e, c, e, e, e,
+                    e, t, e, t);
+        for (unsigned i = pick(&m, 12); i; i--) make_segment(&m);
+        tn_buf_addf(&m.text, "UNT%c%u%c1%cUNZ%c1%c9%c", e, m.segments + 2, e, t, e, e, t);
+        tn_buf_adds(&want, "{\"UNB\":[{\"01\":\"UNOY\",\"01-2\":\"3\",\"02\":\"A\",\"03\":\"B\","
+                           "\"04\":\"C\",\"05\":\"9\"}],\"UNH\":[{\"01\":\"1\"}],");
+        for (unsigned i = 0; i < m.tags; i++)
+            tn_buf_addf(&want, "\"T%u\":[%s],", m.order[i], m.rows[m.order[i]].p);
+        tn_buf_addf(&want, "\"UNT\":[{\"01\":\"%u\",\"02\":\"1\"}]}\n", m.segments + 2);
+        expect(&o, m.text.p, want.p);
+        tn_buf_clear(&m.text);
+        tn_buf_clear(&want);
+        for (unsigned i = 0; i < TAGS; i++) tn_buf_clear(&m.rows[i]);
+    }
+}
+
 static void wrong_groups_are_refused(void **state)
 {
     static const char *const rows[] = {"lin", "LIN(", "LIN(QTY", "LIN)", "LIN(QTY))", "L", "LINE"};
@@ -223,6 +313,7 @@ int main(void)
         cmocka_unit_test(a_faulty_message_is_lost_alone_and_named),
         cmocka_unit_test(what_is_no_interchange_or_breaks_off_is_told),
         cmocka_unit_test(x12_is_read_with_the_separators_of_isa),
+        cmocka_unit_test(random_messages_are_read_as_they_were_made),
         cmocka_unit_test(wrong_groups_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
