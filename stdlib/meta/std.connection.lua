@@ -47,8 +47,12 @@ function conn:patch(path, body, options) end
 ---@return tenon.http.reply
 function conn:delete(path, query, options) end
 
+---A text that begins like gzip is unpacked first.  EDIFACT, X12 and IDocs give one record a message, in which
+---segments stand by their tag (docs/how-to/read-edi-and-idocs.md).
 ---@class tenon.conn.format: tenon.csv.options, tenon.xml.options, tenon.fixed.options
----@field format "csv"|"xml"|"fixed"|"ndjson"
+---@field format "csv"|"xml"|"fixed"|"ndjson"|"edifact"|"x12"|"idoc"
+---@field groups string? EDIFACT and X12: segments that stand below others, "NAD(RFF CTA(COM)) LIN(PIA QTY)"
+---@field segments string? IDoc: fields of segments by length or position, "E1EDK03=IDDAT:3,DATUM:8 E1EDK02=QUALF:1-3"
 
 ---An answer that is read as it comes, for what is large; conn:emit takes it.  Raises like get.
 ---
