@@ -663,7 +663,8 @@ static bool learn(struct tn_edi *e, struct tn_err *err)
 
 static bool take(struct tn_edi *e, char c, struct tn_err *err)
 {
-    if (!e->begun && is_space(c)) return true;
+    if (!e->begun && (is_space(c) || (!e->number && !e->learnt && memchr("\xef\xbb\xbf", c, 3))))
+        return true; /* a byte order mark may stand before all */
     e->begun = true;
     if (e->learnt && c == e->terminator && !e->released) return whole_segment(e, err);
     tn_buf_addc(&e->raw, c);

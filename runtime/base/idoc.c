@@ -225,7 +225,7 @@ static struct tn_str type_name(struct tn_str name, char *space)
 {
     if (name.n < 4 || name.p[1] != '2' || !memchr("EZY", name.p[0], 3)) return name;
     size_t n = name.n;
-    bool version = n > 7;
+    bool version = n > (name.p[0] == 'E' ? 7 : 6); /* those of customers always have one */
     for (size_t i = n - 3; i < n; i++) version &= name.p[i] >= '0' && name.p[i] <= '9';
     if (version) n -= 3;
     memcpy(space, name.p, n);

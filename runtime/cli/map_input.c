@@ -317,6 +317,8 @@ bool tn_map_input_check(const struct tn_map_input *in, struct tn_err *err)
         return tn_fail(err, TN_E_invalid,
                        "--from is json, ndjson, csv, xml, fixed, edifact, x12 or idoc, not '%.40s'",
                        in->from);
+    if (in->rows && (is_edi(in) || is(in->from, "idoc")))
+        return tn_fail(err, TN_E_invalid, "--rows is for JSON and XML: here a message is a record");
     if (in->groups && !is_edi(in))
         return tn_fail(err, TN_E_invalid, "--groups needs --from edifact or x12");
     if (in->segments && !is(in->from, "idoc"))

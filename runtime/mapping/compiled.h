@@ -25,6 +25,7 @@ struct tn_value {
 /* A condition of a selection, [IDDAT="012"]: the value at path has this text. */
 struct tn_where {
     struct tn_str path, value; /* path: names with dots between them */
+    bool any_case;
     const struct tn_where *next;
 };
 
@@ -61,6 +62,7 @@ struct tn_step { /* a step of a path; a path keeps those from its first [*] on *
     uint32_t index;     /* of the element, unless there is a selection */
     struct tn_str selection;
     const struct tn_where *where; /* the compiled selection */
+    bool any_case;
 };
 
 struct tn_part { /* a part of a template: literal, then perhaps a value */

@@ -115,11 +115,20 @@ struct tn_jval tn_path_text(struct tn_jval v)
     return text;
 }
 
-static struct tn_jval member(struct tn_jval v, struct tn_str name)
+static struct tn_jval get_any_case(struct tn_jval v, struct tn_str name)
+{
+    struct tn_jval found = {v.json, 0};
+    if (!tn_jis(v, TN_JSON_object)) return found;
+    for (struct tn_jiter it = tn_jiter(v); tn_jnext(&it);)
+        if (tn_str_eq_nocase(it.key, name)) found = it.value;
+    return found;
+}
+
+static struct tn_jval member(struct tn_jval v, struct tn_str name, bool any_case)
 {
     if (tn_jis(v, TN_JSON_array) && tn_jcount(v) == 1) v = tn_jat(v, 0);
     if (tn_jis(v, TN_JSON_string) && tn_str_is(name, "#text")) return v;
-    return tn_jget(v, name);
+    return any_case ? get_any_case(v, name) : tn_jget(v, name);
 }
 
 /* Has v this text? A list has the texts of its elements; a number and a boolean have the text with
@@ -145,7 +154,7 @@ static bool holds(struct tn_jval v, const struct tn_where *where, struct tn_aren
     for (; where; where = where->next) {
         struct tn_str path = where->path, name;
         struct tn_jval at = v;
-        while (path.n && tn_str_split(&path, '.', &name)) at = member(at, name);
+        while (path.n && tn_str_split(&path, '.', &name)) at = member(at, name, where->any_case);
         if (!has_text(at, where->value, arena)) return false;
     }
     return true;
@@ -162,7 +171,7 @@ static struct tn_jval selected(struct tn_jval v, const struct tn_where *where,
 
 struct tn_jval tn_path_in(struct tn_jval v, const struct tn_step *step, struct tn_arena *arena)
 {
-    if (step->name.p) return member(v, step->name);
+    if (step->name.p) return member(v, step->name, step->any_case);
     if (step->selection.p) return selected(v, step->where, arena);
     if (tn_jis(v, TN_JSON_array)) return tn_jat(v, step->index);
     bool one = !step->index && !tn_jis(v, TN_JSON_null);

@@ -122,7 +122,10 @@ static bool make_where(struct maker *m, struct tn_str s, const struct tn_where *
     while (s.n) {
         struct tn_where *w = room(m, 1, sizeof *w);
         if (!tn_path_condition(&s, &path, &value, why)) return false;
-        *w = (struct tn_where){.path = keep(m, path), .value = keep(m, value), .next = *out};
+        *w = (struct tn_where){.path = keep(m, path),
+                               .value = keep(m, value),
+                               .any_case = m->spec->any_case,
+                               .next = *out};
         *out = w;
     }
     return true;
@@ -164,6 +167,7 @@ static bool make_path(struct maker *m, struct tn_str path, int line, struct tn_e
         if (count == DEPTH_MAX)
             return fault(m, line, "the path \"%.*s\" is too long", TN_FMT(path));
         step.name = keep(m, step.name);
+        step.any_case = m->spec->any_case;
         steps[count++] = step;
     }
     e->slot = place->slot;

@@ -366,6 +366,15 @@ static void elements_are_selected_by_their_members(void **state)
            "{\"y\":[{\"d\":\"20260301\"}]}");
 }
 
+static void any_case_counts_behind_a_list_and_in_a_selection(void **state)
+{
+    const struct tn_spec_field f[] = {F("y", V("L[*].n")), F("z", V("l[Q.r='a'].N"))};
+    const struct tn_spec spec = {.file = "m.lua", .fields = f, .field_count = 2, .any_case = true};
+    (void)state;
+    expect_spec(&spec, "{\"l\":[{\"q\":{\"R\":\"a\"},\"N\":1},{\"n\":2}]}",
+                "{\"y\":[1,2],\"z\":1}");
+}
+
 static void case_27_a_text_reads_alike_with_and_without_attributes(void **state)
 {
     static const char *const same[] = {"{\"a\":\" 5 \"}",
@@ -1694,6 +1703,7 @@ int main(void)
         cmocka_unit_test(case_27_one_element_and_a_list_of_one_read_alike),
         cmocka_unit_test(case_27_a_name_behind_a_list_of_several_is_told),
         cmocka_unit_test(elements_are_selected_by_their_members),
+        cmocka_unit_test(any_case_counts_behind_a_list_and_in_a_selection),
         cmocka_unit_test(case_27_a_text_reads_alike_with_and_without_attributes),
         cmocka_unit_test(sources_other_than_paths),
         cmocka_unit_test(objects_and_lists_are_made),

@@ -87,6 +87,7 @@ static void una_tells_the_separators(void **state)
            "\"05\":\"9\"}],\"UNH\":[{\"01\":\"1\",\"02\":\"X\"}],"
            "\"TST\":[{\"01\":[\"a\",\"c\",null],\"01-2\":[\"b\",null,\"d/\"]}],"
            "\"UNT\":[{\"01\":\"3\",\"02\":\"1\"}]}\n");
+    expect(&o, "\xef\xbb\xbfUNB+UNOY:4+A+B+C+9'UNZ+0+9'", "");
     expect(&o, "UNA:+.?  UNB+UNOA:1", "?segment 1: the text breaks off in it\n");
     expect(&o, "UNA:+.\xbf 'UNB",
            "?segment 1: a separator is a letter, a digit or no ASCII character\n");

@@ -18,7 +18,7 @@
 #define K03 "E2EDK03                       "
 #define P01 "E2EDP01006                    "
 #define P19 "E2EDP19001                    "
-#define ZZ  "Z2EXTRA000                    "
+#define ZZ  "Z2AB000                       "
 
 static void expect(const struct tn_idoc_options *o, const char *text, const char *want)
 {
@@ -57,7 +57,7 @@ static void segments_stand_below_their_parent(void **state)
            "\"E1EDK03\":[{\"IDDAT\":\"012\",\"DATUM\":\"20260305\"},{\"IDDAT\":\"002\"}],"
            "\"E1EDP01\":[{\"POSEX\":\"000010\",\"E1EDP19\":[{\"QUALF\":\"002\",\"IDTNR\":"
            "\"Gr\xc3\xbcn 7\","
-           "\"Z1EXTRA\":[{}]}]},{\"POSEX\":\"000020\",\"E1EDP19\":[{\"IDTNR\":\"8\"}]}]}\n");
+           "\"Z1AB\":[{}]}]},{\"POSEX\":\"000020\",\"E1EDP19\":[{\"IDTNR\":\"8\"}]}]}\n");
 }
 
 static void without_a_parent_the_level_counts(void **state)
