@@ -55,6 +55,7 @@ struct tn_edi {
     void *arg;
     struct tn_arena arena;
     struct node groups;
+    struct tn_str rows;
     size_t node_count;
     char component, element, release, repeat, terminator; /* 0: there is none */
     bool learnt;       /* the separators of this interchange are known */
@@ -136,6 +137,14 @@ static bool read_groups(struct tn_edi *e, struct tn_str s, struct tn_err *err)
     return read_nodes(e, &e->groups, &s, 1, err) && (!s.n || fail_groups(err, s));
 }
 
+static bool read_rows(struct tn_edi *e, struct tn_str tag, struct tn_err *err)
+{
+    e->rows = (struct tn_str){tn_arena_strndup(&e->arena, tag.n ? tag.p : "", tag.n), tag.n};
+    if (!tag.n || is_tag(tag)) return true;
+    return tn_fail(err, TN_E_invalid, "rows is the tag of a segment, such as LIN, not \"%.*s\"",
+                   TN_FMT(begin_of(tag)));
+}
+
 /* ---- life ---- */
 
 struct tn_edi *tn_edi_new(const struct tn_edi_options *o, tn_rows_fn each, void *arg,
@@ -157,7 +166,7 @@ struct tn_edi *tn_edi_new(const struct tn_edi_options *o, tn_rows_fn each, void 
     tn_buf_init(&e->values, 3 * (size_t)TN_LIMIT_RECORD);
     tn_buf_init(&e->json, 8 * (size_t)TN_LIMIT_RECORD);
     tn_segments_init(&e->tree);
-    if (read_groups(e, o->groups, err)) return e;
+    if (read_groups(e, o->groups, err) && read_rows(e, o->rows, err)) return e;
     tn_edi_free(e);
     return NULL;
 }
@@ -347,10 +356,9 @@ static void keep_bad(struct tn_edi *e, const struct tn_err *why)
     if (!e->bad.kind) e->bad = *why;
 }
 
-static bool hand_over(struct tn_edi *e, const struct tn_err *bad, struct tn_err *err)
+static bool give_bad(struct tn_edi *e, const struct tn_err *bad, struct tn_err *err)
 {
-    return e->each(e->arg, bad ? (struct tn_str){NULL, 0} : tn_buf_str(&e->json), bad,
-                   e->first_line) ||
+    return e->each(e->arg, (struct tn_str){NULL, 0}, bad, e->first_line) ||
            tn_fail(err, TN_E_cancelled, "stopped");
 }
 
@@ -361,18 +369,18 @@ static bool give_fault(struct tn_edi *e, const struct tn_err *why, struct tn_str
     tn_buf_reset(&e->message);
     tn_buf_addstr(&e->message, raw);
     e->first_line = e->line;
-    return hand_over(e, why, err);
+    return give_bad(e, why, err);
 }
 
 static bool give_message(struct tn_edi *e, struct tn_err *err)
 {
     struct tn_err why;
     e->in_message = false;
-    tn_buf_reset(&e->json);
-    if (!tn_buf_ok(&e->message, "the message", &why) ||
-        !tn_segments_write(&e->tree, &e->json, &why))
-        keep_bad(e, &why);
-    return hand_over(e, e->bad.kind ? &e->bad : NULL, err);
+    if (!tn_buf_ok(&e->message, "the message", &why)) keep_bad(e, &why);
+    if (!e->bad.kind &&
+        !tn_segments_give(&e->tree, e->rows, &e->json, e->each, e->arg, e->first_line, &e->bad))
+        return tn_fail(err, TN_E_cancelled, "stopped");
+    return !e->bad.kind || give_bad(e, &e->bad, err);
 }
 
 static void begin_message(struct tn_edi *e, struct tn_str ref)

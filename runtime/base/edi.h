@@ -18,10 +18,12 @@ struct tn_edi_options {
     /* Segments that stand below another one in the record: "NAD(RFF CTA(COM)) LIN(PIA QTY)". A
      * segment belongs to the innermost open one that names it, else to the message. */
     struct tn_str groups;
+    struct tn_str rows; /* a tag: each such segment of a message is a row, with the other segments
+                           of the message around it; "": the message is the row */
     enum tn_encoding encoding; /* utf8: and what UNB says, if the text is no UTF-8 */
 };
 
-/* Options are copied. NULL: err says what is wrong with the groups. */
+/* Options are copied. NULL: err says what is wrong with groups or rows. */
 TN_MUST_CHECK struct tn_edi *tn_edi_new(const struct tn_edi_options *o, tn_rows_fn each, void *arg,
                                         struct tn_err *err);
 void tn_edi_free(struct tn_edi *edi); /* NULL does nothing */

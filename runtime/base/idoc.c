@@ -45,6 +45,7 @@ struct tn_idoc {
     struct tn_arena arena;
     struct tn_map layouts; /* by segment, of struct layout */
     struct layout control;
+    struct tn_str rows;
     struct tn_buf line, decoded, message, json;
     size_t number, first; /* lines; first: of this IDoc */
     bool open;
@@ -151,7 +152,12 @@ struct tn_idoc *tn_idoc_new(const struct tn_idoc_options *o, tn_rows_fn each, vo
     tn_buf_init(&d->message, TN_LIMIT_RECORD);
     tn_buf_init(&d->json, 8 * (size_t)TN_LIMIT_RECORD);
     tn_segments_init(&d->tree);
-    if (read_layout(d, tn_str(control), &d->control, err) && read_segments(d, o->segments, err))
+    d->rows = (struct tn_str){tn_arena_strndup(&d->arena, o->rows.n ? o->rows.p : "", o->rows.n),
+                              o->rows.n};
+    bool ok = !o->rows.n || is_name(o->rows) ||
+              tn_fail(err, TN_E_invalid, "rows is the name of a segment, such as E1EDP01");
+    if (ok && read_layout(d, tn_str(control), &d->control, err) &&
+        read_segments(d, o->segments, err))
         return d;
     tn_idoc_free(d);
     return NULL;
@@ -251,16 +257,12 @@ static bool fault(const struct tn_idoc *d, struct tn_err *err, struct tn_str nam
 
 static bool give(struct tn_idoc *d, struct tn_err *err)
 {
-    struct tn_err why;
     if (!d->open) return true;
     d->open = false;
-    tn_buf_reset(&d->json);
-    if (!d->bad.kind && (!tn_buf_ok(&d->message, "the IDoc", &d->bad) ||
-                         !tn_segments_write(&d->tree, &d->json, &why)))
-        if (!d->bad.kind) d->bad = why;
-    return d->each(d->arg, d->bad.kind ? (struct tn_str){NULL, 0} : tn_buf_str(&d->json),
-                   d->bad.kind ? &d->bad : NULL, d->first) ||
-           tn_fail(err, TN_E_cancelled, "stopped");
+    bool ok = d->bad.kind || !tn_buf_ok(&d->message, "the IDoc", &d->bad) ||
+              tn_segments_give(&d->tree, d->rows, &d->json, d->each, d->arg, d->first, &d->bad);
+    if (ok && d->bad.kind) ok = d->each(d->arg, (struct tn_str){NULL, 0}, &d->bad, d->first);
+    return ok || tn_fail(err, TN_E_cancelled, "stopped");
 }
 
 static bool begin(struct tn_idoc *d, struct tn_str line, struct tn_err *why)

@@ -17,10 +17,12 @@ struct tn_idoc_options {
     /* "E1EDK03=IDDAT:1-3,DATUM:4-11 E1EDP01=POSEX:6,ACTION:3": positions in the data of the segment
      * from 1, both ends included; or a length, from the end of the field before. */
     struct tn_str segments;
+    struct tn_str rows;        /* a segment directly below the IDoc: each is a row, with the other
+                                  segments around it; "": the IDoc is the row */
     enum tn_encoding encoding; /* positions are characters of it */
 };
 
-/* Options are copied. NULL: err says what is wrong with the segments. */
+/* Options are copied. NULL: err says what is wrong with segments or rows. */
 TN_MUST_CHECK struct tn_idoc *tn_idoc_new(const struct tn_idoc_options *o, tn_rows_fn each,
                                           void *arg, struct tn_err *err);
 void tn_idoc_free(struct tn_idoc *idoc); /* NULL does nothing */

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/rows.h"
 
 struct tn_segment;
 
@@ -25,7 +26,15 @@ TN_MUST_CHECK struct tn_segment *tn_segments_add(struct tn_segments *m, struct t
                                                  struct tn_str tag, struct tn_err *err);
 /* Appends a member to the newest segment: its JSON value goes into the result. */
 struct tn_buf *tn_segments_field(struct tn_segments *m, struct tn_str name);
-/* Appends the record. False: err, it is too large. */
-TN_MUST_CHECK bool tn_segments_write(struct tn_segments *m, struct tn_buf *out, struct tn_err *err);
+/* Empties out, and writes the record; only (NULL: all of them) of the segments of one tag that
+ * stand directly below the message. False: err, it is too large. */
+TN_MUST_CHECK bool tn_segments_write(struct tn_segments *m, const struct tn_segment *only,
+                                     struct tn_buf *out, struct tn_err *err);
+/* Gives the message to each as one row or, with a tag, each segment of this tag that stands
+ * directly below the message as a row, with the segments of other tags around it. False: each was
+ * false. *bad is set when there is no such segment, or all rows together are too large: then there
+ * was no row. json is for the text of a row. */
+TN_MUST_CHECK bool tn_segments_give(struct tn_segments *m, struct tn_str tag, struct tn_buf *json,
+                                    tn_rows_fn each, void *arg, size_t line, struct tn_err *bad);
 
 #endif

@@ -99,8 +99,8 @@ void row_format_read(lua_State *L, int index, const char *kind, struct row_forma
     static const char *const xml[] = {"format", "rows", NULL};
     static const char *const fixed[] = {"format", "columns", "bytes", "encoding", NULL};
     static const char *const ndjson[] = {"format", NULL};
-    static const char *const edi[] = {"format", "groups", "encoding", NULL};
-    static const char *const idoc[] = {"format", "segments", "encoding", NULL};
+    static const char *const edi[] = {"format", "groups", "rows", "encoding", NULL};
+    static const char *const idoc[] = {"format", "segments", "rows", "encoding", NULL};
     static const char *const *const keys[] = {csv, xml, fixed, ndjson, edi, edi, idoc};
     *f = (struct row_format){.kind = read_kind(L, index, kind), .rows = TN_STR("")};
     f->edi.x12 = f->kind == ROWS_x12;
@@ -119,9 +119,11 @@ void row_format_read(lua_State *L, int index, const char *kind, struct row_forma
         f->fixed.bytes = bind_opt_key_bool(L, index, "bytes", false);
         f->fixed.encoding = read_encoding(L, index);
     } else if (f->kind == ROWS_edifact || f->kind == ROWS_x12) {
+        f->edi.rows = bind_opt_key_str(L, index, "rows");
         f->edi.groups = bind_opt_key_str(L, index, "groups");
         f->edi.encoding = read_encoding(L, index);
     } else if (f->kind == ROWS_idoc) {
+        f->idoc.rows = bind_opt_key_str(L, index, "rows");
         f->idoc.segments = bind_opt_key_str(L, index, "segments");
         f->idoc.encoding = read_encoding(L, index);
     }

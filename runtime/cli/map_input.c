@@ -266,6 +266,7 @@ static struct tn_edi *open_edi(const struct tn_map_input *in, struct source *s, 
 {
     const struct tn_edi_options o = {.x12 = is(in->from, "x12"),
                                      .groups = text_or_none(in->groups),
+                                     .rows = text_or_none(in->rows),
                                      .encoding = encoding_of(in)};
     return tn_edi_new(&o, on_row, s, err);
 }
@@ -282,6 +283,7 @@ static struct tn_idoc *open_idoc(const struct tn_map_input *in, struct source *s
                                  struct tn_err *err)
 {
     const struct tn_idoc_options o = {.segments = text_or_none(in->segments),
+                                      .rows = text_or_none(in->rows),
                                       .encoding = encoding_of(in)};
     return tn_idoc_new(&o, on_row, s, err);
 }
@@ -317,8 +319,6 @@ bool tn_map_input_check(const struct tn_map_input *in, struct tn_err *err)
         return tn_fail(err, TN_E_invalid,
                        "--from is json, ndjson, csv, xml, fixed, edifact, x12 or idoc, not '%.40s'",
                        in->from);
-    if (in->rows && (is_edi(in) || is(in->from, "idoc")))
-        return tn_fail(err, TN_E_invalid, "--rows is for JSON and XML: here a message is a record");
     if (in->groups && !is_edi(in))
         return tn_fail(err, TN_E_invalid, "--groups needs --from edifact or x12");
     if (in->segments && !is(in->from, "idoc"))

@@ -51,6 +51,7 @@ function conn:delete(path, query, options) end
 ---segments stand by their tag (docs/how-to/read-edi-and-idocs.md).
 ---@class tenon.conn.format: tenon.csv.options, tenon.xml.options, tenon.fixed.options
 ---@field format "csv"|"xml"|"fixed"|"ndjson"|"edifact"|"x12"|"idoc"
+---@field rows string? EDIFACT, X12 and IDoc: a segment of which each is a record, with its message around it: "LIN"
 ---@field groups string? EDIFACT and X12: segments that stand below others, "NAD(RFF CTA(COM)) LIN(PIA QTY)"
 ---@field segments string? IDoc: fields of segments by length or position, "E1EDK03=IDDAT:3,DATUM:8 E1EDK02=QUALF:1-3"
 

@@ -10,6 +10,7 @@ static void read_all(const uint8_t *data, size_t n, size_t step, const uint8_t *
     const struct tn_edi_options o = {
         .x12 = options[0] & 1,
         .groups = options[0] & 4 ? TN_STR("NAD(RFF CTA(COM)) LIN(QTY) PO1(PID)") : TN_STR(""),
+        .rows = options[0] & 8 ? TN_STR("LIN") : TN_STR(""),
         .encoding = options[0] & 2 ? TN_ENCODING_cp1252 : TN_ENCODING_utf8};
     struct tn_edi *r = tn_edi_new(&o, note_row, out, &err);
     if (!r) abort();

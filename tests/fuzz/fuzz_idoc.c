@@ -10,6 +10,7 @@ static void read_all(const uint8_t *data, size_t n, size_t step, const uint8_t *
     const struct tn_idoc_options o = {
         .segments =
             options[0] & 1 ? TN_STR("E1EDK03=IDDAT:1-3,DATUM:8 E1EDP01=POSEX:6") : TN_STR(""),
+        .rows = options[0] & 4 ? TN_STR("E1EDP01") : TN_STR(""),
         .encoding = options[0] & 2 ? TN_ENCODING_cp1252 : TN_ENCODING_utf8};
     struct tn_idoc *r = tn_idoc_new(&o, note_row, out, &err);
     if (!r) abort();

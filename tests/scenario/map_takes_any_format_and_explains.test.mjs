@@ -67,7 +67,7 @@ story("case 18: tenon map reads what gzip packed, in several members too", async
 
 story("options of EDI and IDocs are checked before anything is read", async () => {
   const wrongs = [["--groups", "LIN"], ["--segments", "E1=A:1"], ["--from", "edifact", "--groups", "LIN("],
-    ["--from", "idoc", "--segments", "E1EDK03"], ["--from", "x12", "--rows", "LIN"]];
+    ["--from", "idoc", "--segments", "E1EDK03"], ["--from", "x12", "--rows", "lin"]];
   for (const wrong of wrongs) assert.equal((await map(wrong, "")).code, 2, wrong.join(" "));
 });
 

@@ -291,6 +291,24 @@ static void random_messages_are_read_as_they_were_made(void **state)
     }
 }
 
+static void each_segment_of_a_tag_is_a_row_of_its_own(void **state)
+{
+    const struct tn_edi_options o = {.groups = TN_STR("LIN(PRI)"), .rows = TN_STR("LIN")};
+    (void)state;
+    expect(&o,
+           "UNB+UNOY:3+A+B+C+9'UNH+1'BGM+9'LIN+1'PRI+5'LIN+2'UNS+S'UNT+7+1'"
+           "UNH+2'BGM+9'UNT+3+2'UNZ+2+9'",
+           "{\"UNB\":[{\"01\":\"UNOY\",\"01-2\":\"3\",\"02\":\"A\",\"03\":\"B\",\"04\":\"C\","
+           "\"05\":\"9\"}],\"UNH\":[{\"01\":\"1\"}],\"BGM\":[{\"01\":\"9\"}],"
+           "\"LIN\":[{\"01\":\"1\",\"PRI\":[{\"01\":\"5\"}]}],\"UNS\":[{\"01\":\"S\"}],"
+           "\"UNT\":[{\"01\":\"7\",\"02\":\"1\"}]}\n"
+           "{\"UNB\":[{\"01\":\"UNOY\",\"01-2\":\"3\",\"02\":\"A\",\"03\":\"B\",\"04\":\"C\","
+           "\"05\":\"9\"}],\"UNH\":[{\"01\":\"1\"}],\"BGM\":[{\"01\":\"9\"}],"
+           "\"LIN\":[{\"01\":\"2\"}],\"UNS\":[{\"01\":\"S\"}],"
+           "\"UNT\":[{\"01\":\"7\",\"02\":\"1\"}]}\n"
+           "!1: the message has no segment LIN\n");
+}
+
 static void wrong_groups_are_refused(void **state)
 {
     static const char *const rows[] = {"lin", "LIN(", "LIN(QTY", "LIN)", "LIN(QTY))", "L", "LINE"};
@@ -315,6 +333,7 @@ int main(void)
         cmocka_unit_test(what_is_no_interchange_or_breaks_off_is_told),
         cmocka_unit_test(x12_is_read_with_the_separators_of_isa),
         cmocka_unit_test(random_messages_are_read_as_they_were_made),
+        cmocka_unit_test(each_segment_of_a_tag_is_a_row_of_its_own),
         cmocka_unit_test(wrong_groups_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
