@@ -19,7 +19,8 @@ static const struct tn_command commands[] = {
     {"map",
      "NAME [--site DIR] [--from FORMAT] [--rows PATH] [--delimiter C] [--decimal-comma NAMES] "
      "[--encoding NAME] "
-     "[--columns LIST] [--bytes] [--to FORMAT] [--back] [--explain] [--coverage] [--stats] "
+     "[--columns LIST] [--bytes] [--groups TAGS] [--segments LIST] [--to FORMAT] [--back] "
+     "[--explain] [--coverage] [--stats] "
      "[--json]",
      "map the records or pages of stdin, write them to stdout", tn_cli_map},
     {"show", "[PATH]", "print a shipped script or mapping, or list them all", tn_cli_show},
