@@ -337,6 +337,32 @@ static enum tn_kind once(struct model *m, const struct op *ops, size_t count, st
     return TN_E_none;
 }
 
+/* Until all that stay have their keys. */
+static enum tn_kind settle(struct model *m, const struct model *before, const struct op *ops,
+                           size_t count, struct expected *e)
+{
+    enum tn_kind kind;
+    bool again;
+    do {
+        *m = *before;
+        kind = once(m, ops, count, e, &again);
+    } while (!kind && again);
+    return kind;
+}
+
+/* After a number of rounds the store leaves out all upserts that still wait for a key; the model
+ * goes on without end. True: it did so, and the model is told which. */
+static bool take_given_up(const struct rig *r, size_t count, struct expected *e)
+{
+    bool given_up = false;
+    for (size_t i = 0; r->ok && i < count; i++)
+        given_up |= r->ops[i].kind == TN_DONE_conflict &&
+                    strstr(r->ops[i].why->text, "depends on too many others");
+    for (size_t i = 0; given_up && i < count; i++)
+        e[i].left_out = e[i].left_out || r->ops[i].kind == TN_DONE_conflict;
+    return given_up;
+}
+
 /* ------------------------------------------------------------------ a commit */
 
 static size_t some_ops(struct model *m, struct op ops[OPS])
@@ -376,15 +402,12 @@ static void step(struct rig *r, struct model *m)
     struct expected e[OPS] = {0};
     size_t count = some_ops(m, ops);
     enum tn_kind kind;
-    bool again;
     struct tn_commit *c = tn_commit_new(r->store);
     for (size_t i = 0; i < count; i++) add(c, &ops[i]);
     before = *m;
-    do {
-        *m = before;
-        kind = once(m, ops, count, e, &again);
-    } while (!kind && again);
+    kind = settle(m, &before, ops, count, e);
     rig_commit(r, c);
+    if (take_given_up(r, count, e)) kind = settle(m, &before, ops, count, e);
     if (r->ok == (kind != TN_E_none))
         fail_msg("%s, but the model says %s", r->ok ? "done" : r->err.text,
                  kind ? tn_kind_name(kind) : "yes");
