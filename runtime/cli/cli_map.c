@@ -22,7 +22,7 @@ enum { FLUSH = 64 * 1024, TARGETS_MAX = 1024 };
 struct map_options {
     struct tn_map_input in;
     const char *site, *to, *pages;
-    bool stats, json, back, explain, coverage;
+    bool stats, json, back, explain, coverage, no_examples;
 };
 
 struct mapping_run {
@@ -350,13 +350,55 @@ static bool map_all(const struct map_options *o, const struct tn_plan *plan,
     return ok;
 }
 
-static bool run(const struct map_options *o, const struct tn_workshop *workshop, const char *name,
-                uint64_t *rejected, struct tn_err *err)
+/* The faults of files, while the others load. */
+struct faults {
+    char file[256];     /* of the mapping that is wanted */
+    struct tn_err own;  /* its fault; kind none: it has none */
+    struct tn_err last; /* the last fault of another file */
+    size_t others;
+};
+
+static void take_fault(void *arg, const struct tn_err *err)
+{
+    struct faults *f = arg;
+    if (strcmp(err->file, f->file) == 0) {
+        f->own = *err;
+        return;
+    }
+    f->last = *err;
+    f->others++;
+}
+
+static bool is_there(const struct tn_units *units, const char *path)
+{
+    return tn_fileset_find(tn_units_files(units), tn_str(path)) != NULL;
+}
+
+static bool no_mapping(const struct tn_units *units, const struct faults *f, const char *name,
+                       struct tn_err *err)
+{
+    *err = f->own.kind != TN_E_none ? f->own : f->last;
+    if (f->own.kind != TN_E_none || (f->others && is_there(units, f->file))) return false;
+    return tn_fail(err, TN_E_not_found,
+                   "there is no mapping '%s'; tenon show lists the shipped ones", name);
+}
+
+static void pass_example(void *arg, const char *file, size_t number, const struct tn_err *err)
+{
+    (void)arg, (void)file, (void)number, (void)err;
+}
+
+static const struct tn_example_watch pass_examples = {pass_example, NULL};
+
+static bool run(const struct map_options *o, const struct tn_workshop *workshop,
+                const struct faults *faults, const char *name, uint64_t *rejected,
+                struct tn_err *err)
 {
     const struct tn_mapping *m = tn_units_mapping(workshop->units, name);
-    if (!m)
-        return tn_fail(err, TN_E_not_found,
-                       "there is no mapping '%s'; tenon show lists the shipped ones", name);
+    if (!m) return no_mapping(workshop->units, faults, name, err);
+    if (faults->others)
+        fprintf(stderr, "note: %zu fault%s in other files; tenon check lists them\n", faults->others,
+                faults->others == 1 ? "" : "s");
     const struct tn_plan *plan = o->back ? tn_mapping_back(m, err) : tn_mapping_plan(m);
     const char *writes = tn_mapping_info(m)->writes;
     if (!plan) return false;
@@ -405,12 +447,16 @@ int tn_cli_map(int argc, char **argv)
         {"explain", TN_ARG_flag, &o.explain, NULL, "say where each value comes from"},
         {"coverage", TN_ARG_flag, &o.coverage, NULL, "say what is never read and never set"},
         {"stats", TN_ARG_flag, &o.stats, NULL, "counts and speed on standard error"},
+        {"no-examples", TN_ARG_flag, &o.no_examples, NULL, "map although examples fail"},
         {"json", TN_ARG_flag, &o.json, NULL, "faults, stats and reports as JSON"},
         {NULL, TN_ARG_flag, NULL, NULL, NULL}};
     if (!tn_args_parse(table, argc, argv, words, 1, &n, &err) || !check_options(&o, n, &err))
         return tn_cli_usage(&err, "map");
-    bool ok = tn_workshop_open(&workshop, o.site, NULL, NULL, NULL, &err) &&
-              run(&o, &workshop, words[0], &rejected, &err);
+    struct faults faults = {.own.kind = TN_E_none};
+    snprintf(faults.file, sizeof faults.file, "mappings/%s.lua", words[0]);
+    bool ok = tn_workshop_salvage(&workshop, o.site, o.no_examples ? &pass_examples : NULL,
+                                  take_fault, &faults, &err) &&
+              run(&o, &workshop, &faults, words[0], &rejected, &err);
     tn_workshop_close(&workshop);
     if (!ok) return tn_cli_fail(&err);
     return rejected ? TN_EXIT_failed : TN_EXIT_ok;

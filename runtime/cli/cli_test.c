@@ -22,7 +22,7 @@
 
 enum { PATHS_MAX = 256, FILES_MAX = 2000, TEST_MS = 10000, DEPTH_MAX = 8 };
 
-static const char SUFFIX[] = ".test.lua", USUAL[] = "tests/lua";
+static const char SUFFIX[] = ".test.lua", USUAL[] = "tests/lua", OWN[] = "tests";
 /* On the first line of the file, so that lines keep their numbers. */
 static const char HEAD[] =
     "local test, expect = require(\"std.test\").test, require(\"std.test\").expect ";
@@ -206,11 +206,19 @@ static void take_example(void *arg, const char *file, size_t number, const struc
     say(t, file, name, err);
 }
 
+/* A file that does not load is a test that failed; the others go on. */
+static void take_fault(void *arg, const struct tn_err *err)
+{
+    struct testing *t = arg;
+    begin_group(t, err->file);
+    say(t, err->file, "loads", err);
+}
+
 static bool open_workshop(struct testing *t, const char *site, struct tn_err *err)
 {
     t->examples = (struct tn_example_watch){take_example, t};
     if (t->tap) printf("TAP version 13\n");
-    bool ok = tn_workshop_open(&t->workshop, site, &t->examples, NULL, NULL, err);
+    bool ok = tn_workshop_salvage(&t->workshop, site, &t->examples, take_fault, t, err);
     if (!ok && t->tap) put_err(err, "Bail out! ", " ");
     return ok;
 }
@@ -364,9 +372,13 @@ static int run_all(struct testing *t, int64_t began)
     return t->failed || ran_none(t) ? TN_EXIT_failed : TN_EXIT_ok;
 }
 
-/* The usual folder may be missing when a site is given, since its examples run in any case. */
+/* The tests of a site are in its folder tests. They may be missing, since the examples of its
+ * mappings run in any case. */
 static bool add_usual(struct testing *t, const char *site, struct tn_err *err)
 {
+    char own[4096];
+    snprintf(own, sizeof own, "%s/%s", site ? site : "", OWN);
+    if (site && access(own, F_OK) == 0) return add_path(t, own, 0, err);
     if (site && access(USUAL, F_OK) < 0) return true;
     return add_path(t, USUAL, 0, err);
 }

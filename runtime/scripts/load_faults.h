@@ -4,6 +4,7 @@
 #ifndef TN_SCRIPTS_LOAD_FAULTS_H
 #define TN_SCRIPTS_LOAD_FAULTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -16,6 +17,7 @@ struct tn_load_faults {
     void *arg;
     struct tn_err *first;
     size_t n;
+    bool salvage; /* units keep what loads of them; needs each */
 };
 
 /* False: loading ends with this fault. */

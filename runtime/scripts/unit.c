@@ -366,7 +366,8 @@ static struct tn_unit *load(struct tn_unit *unit_give, struct tn_load_faults *fa
         tn_load_faults_add(faults, &err);
     else if (load_files(&l))
         resolve(&l);
-    if (faults->n == before || (faults->each && unit->isolate && !unit->core)) return unit;
+    bool goes_on = faults->salvage || (faults->each && !unit->core);
+    if (faults->n == before || (goes_on && unit->isolate)) return unit;
     tn_unit_unref(unit);
     return NULL;
 }

@@ -134,6 +134,21 @@ struct tn_units *tn_units_load(const struct bind_env *env, struct tn_fileset *fi
     return NULL;
 }
 
+struct tn_units *tn_units_salvage(const struct bind_env *env, struct tn_fileset *files,
+                                  tn_fault_fn each, void *arg)
+{
+    struct tn_units *units = TN_NEW(struct tn_units);
+    struct tn_err first;
+    struct load load = {
+        .env = env,
+        .units = units,
+        .faults = {.each = each, .arg = arg, .first = &first, .salvage = true}};
+    units->refs = 1;
+    units->files = tn_fileset_ref(files);
+    load_all(&load);
+    return units;
+}
+
 bool tn_units_try(const struct bind_env *env, struct tn_fileset *files, struct tn_units *old,
                   tn_unit_fault_fn fn, void *arg, struct tn_err *err)
 {

@@ -18,6 +18,10 @@ struct tn_units;
 TN_MUST_CHECK struct tn_units *tn_units_load(const struct bind_env *env, struct tn_fileset *files,
                                              struct tn_units *old, tn_fault_fn each, void *arg,
                                              struct tn_err *err);
+/* Loads whatever loads: leaves out a file that has faults, and gives each fault to each. For
+ * commands that try one file while others are being written. Never NULL. */
+struct tn_units *tn_units_salvage(const struct bind_env *env, struct tn_fileset *files,
+                                  tn_fault_fn each, void *arg);
 /* Finds the units, other than core, that do not load: calls fn for each with its first fault.
  * False: core does not load, or resources clash; err says why. */
 typedef void (*tn_unit_fault_fn)(void *arg, const char *unit, const struct tn_err *fault);
