@@ -11,6 +11,9 @@ struct tn_embedded {
     size_t n;
 };
 
-extern const struct tn_embedded tn_shipped_scripts[]; /* sorted by path */
+/* Each is sorted by path. */
+extern const struct tn_embedded tn_shipped_scripts[]; /* scripts that load */
+extern const struct tn_embedded tn_shipped_pages[];   /* docs/, and the stubs in stdlib/meta/ */
+extern const struct tn_embedded tn_templates[];       /* what tenon new writes with */
 
 #endif

@@ -12,6 +12,9 @@
 
 static const struct tn_command commands[] = {
     {"serve", "[options]", "run the server", NULL}, /* the program defines serve itself */
+    {"new", "KIND NAME [--site DIR] [--entity NAME] [--from FILE] [--openapi FILE]",
+     "write a start that runs, with its test: site, adapter, mapping, resource, rule, surface, test",
+     tn_cli_new},
     {"check", "[--site DIR] [--json]", "load all scripts and run all examples, print every fault",
      tn_cli_check},
     {"test", "[PATH...] [--site DIR] [--tap]",

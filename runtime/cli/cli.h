@@ -32,6 +32,7 @@ int tn_cli_doctor(int argc, char **argv);
 int tn_cli_generations(int argc, char **argv);
 int tn_cli_key(int argc, char **argv);
 int tn_cli_map(int argc, char **argv);
+int tn_cli_new(int argc, char **argv);
 int tn_cli_preview(int argc, char **argv);
 int tn_cli_quarantine(int argc, char **argv);
 int tn_cli_reload(int argc, char **argv);

@@ -397,8 +397,8 @@ static bool run(const struct map_options *o, const struct tn_workshop *workshop,
     const struct tn_mapping *m = tn_units_mapping(workshop->units, name);
     if (!m) return no_mapping(workshop->units, faults, name, err);
     if (faults->others)
-        fprintf(stderr, "note: %zu fault%s in other files; tenon check lists them\n", faults->others,
-                faults->others == 1 ? "" : "s");
+        fprintf(stderr, "note: %zu fault%s in other files; tenon check lists them\n",
+                faults->others, faults->others == 1 ? "" : "s");
     const struct tn_plan *plan = o->back ? tn_mapping_back(m, err) : tn_mapping_plan(m);
     const char *writes = tn_mapping_info(m)->writes;
     if (!plan) return false;

@@ -139,10 +139,9 @@ struct tn_units *tn_units_salvage(const struct bind_env *env, struct tn_fileset 
 {
     struct tn_units *units = TN_NEW(struct tn_units);
     struct tn_err first;
-    struct load load = {
-        .env = env,
-        .units = units,
-        .faults = {.each = each, .arg = arg, .first = &first, .salvage = true}};
+    struct load load = {.env = env,
+                        .units = units,
+                        .faults = {.each = each, .arg = arg, .first = &first, .salvage = true}};
     units->refs = 1;
     units->files = tn_fileset_ref(files);
     load_all(&load);

@@ -84,6 +84,24 @@ function t.run(adapter, operation, config, filters, resume) end
 ---@return tenon.conn
 function t.connect(adapter, config) end
 
+---Runs a rule with an event, whatever its `on` and `when` say; seq, number and at are filled in.
+---@param rule table                  require "rules.item_changed"
+---@param event { type: string, record: table?, data: table?, at: string?, seq: integer?, number: integer? }
+function t.fire(rule, event) end
+
+---@class tenon.test.answer
+---@field status integer
+---@field body? any                   decoded where it is JSON
+---@field headers table<string, string>
+
+---Calls the function of a surface's route.  Keys and permissions are not looked at.
+---@param surface table               require "surfaces.shop"
+---@param method string
+---@param url string                  "/shop/orders/4711?lines=yes"
+---@param request? { headers: table<string, string>?, body: string|table|nil }
+---@return tenon.test.answer
+function t.call(surface, method, url, request) end
+
 ---Sets the time that scripts are told, and by which the store goes; it stands still but for sleeps.  Answers it.
 ---@param ms? integer
 ---@return integer

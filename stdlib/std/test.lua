@@ -2,6 +2,7 @@
 local tn      = require "tenon"
 local env     = require "tenon.test"
 local json    = require "tenon.json"
+local time    = require "tenon.time"
 local options = require "std.options"
 
 local M = {}
@@ -180,6 +181,79 @@ end
 -- The `conn` that an adapter's functions would get.
 function M.connect(adapter, config)
   return require("std.connection").new(adapter, config)
+end
+
+-- ---- rules and surfaces ----
+
+local checked_event = options.checker("t.fire", {
+  type = { "string", required = true }, seq = { "integer" }, number = { "integer" }, at = { "string" },
+  record = { "table" }, data = { "table" },
+})
+
+-- Runs a rule with an event, whatever its `on` and `when` say.
+function M.fire(rule, event)
+  checked_event(event)
+  local given = { seq = 1, number = 1, at = time.iso() }
+  for name, value in pairs(event) do given[name] = value end
+  return rule.run(given)
+end
+
+local function unescaped(text)
+  return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+-- The values of a route's {names} in a path; nil when it is another path.
+local function match(pattern, path)
+  local params, names = {}, {}
+  local lua = pattern:gsub("[%-%.%+%*%?%^%$%(%)%%%[%]]", "%%%0"):gsub("{([^}]*)}", function(name)
+    names[#names + 1] = name
+    return "([^/]+)"
+  end)
+  local found = table.pack(path:match("^" .. lua .. "$"))
+  if not found[1] then return nil end
+  for i, name in ipairs(names) do params[name] = unescaped(found[i]) end
+  return params
+end
+
+local function query_of(text)
+  local query = {}
+  for pair in text:gmatch("[^&]+") do
+    local name, value = pair:match("^([^=]*)=?(.*)$")
+    name = unescaped(name)
+    if query[name] == nil then query[name] = unescaped(value) end
+  end
+  return query
+end
+
+local checked_request = options.checker("t.call", { headers = { "table" }, body = { "string", "table" } })
+
+local function route_of(surface, method, path)
+  local best, params
+  for _, route in ipairs(surface.routes) do
+    local found = route[1] == method and match((surface.path or "") .. route[2], path)
+    if found and (not best or next(found) == nil) then best, params = route, found end
+  end
+  return best, params
+end
+
+-- Calls the function of a surface's route: status, headers and body as the caller would get them, body decoded if it
+-- is JSON.  Keys and permissions are not looked at.
+function M.call(surface, method, url, given)
+  local o = checked_request(given)
+  local path, query = url:match("^([^?]*)%??(.*)$")
+  local route, params = route_of(surface, method, path)
+  if not route then error(("the surface has no route %s %s"):format(method, path), 2) end
+  local headers = {}
+  for name, value in pairs(o.headers or {}) do headers[name:lower()] = tostring(value) end
+  local body = o.body or ""
+  if type(body) == "table" then body = json.encode(body) end
+  local request = { method = method, path = path, params = params, query = query_of(query), headers = headers, body = body,
+                    json = function(self) return json.decode(self.body) end }
+  local status, answer, more = route[3](request)
+  if answer == nil and more ~= nil and type(more) ~= "table" then error(more, 0) end
+  if type(status) ~= "number" then error("a handler answers status, body, headers: the status is a number", 2) end
+  if type(answer) == "table" then answer = json.decode(json.encode(answer)) end
+  return { status = status, body = answer, headers = more or {} }
 end
 
 M.clock = env.clock
