@@ -9,6 +9,7 @@
 #include "bind/owner.h"
 #include "bind/testing.h"
 #include "mapping/apply.h"
+#include "script/box.h"
 
 static struct bind_testing *check_test(lua_State *L)
 {
@@ -116,8 +117,34 @@ static int l_rows(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {{"answer", l_answer}, {"clock", l_clock}, {"map", l_map},
-                                     {"reset", l_reset},   {"rows", l_rows},   {NULL, NULL}};
+/* config(adapter, config): the config as the server would give it to the adapter. */
+static int l_config(lua_State *L)
+{
+    const struct bind_testing *test = check_test(L);
+    const struct tn_box *box = tn_box_test(L, 1, "adapter");
+    struct tn_jw w;
+    struct tn_err err;
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    if (!test->config || !box) return 1; /* a plain table declares no config */
+    struct trial *t = bind_new(L, sizeof *t, &trial_class);
+    tn_buf_init(&t->in, TN_LIMIT_RECORD);
+    tn_buf_init(&t->out, TN_LIMIT_RECORD);
+    t->json = tn_json_new();
+    read_record(L, 2, t);
+    tn_jw_init(&w, &t->out);
+    lua_pushvalue(L, 1);
+    int ref = tn_isolate_keep(L);
+    bool ok = test->config(tn_isolate_of(L), box->file, ref, tn_json_root(t->json), &w, &err);
+    tn_isolate_release(tn_isolate_of(L), ref);
+    if (!ok || !tn_json_parse(t->json, tn_buf_str(&t->out), &err)) bind_raise(L, &err);
+    bind_json_push(L, tn_json_root(t->json));
+    return 1;
+}
+
+static const luaL_Reg functions[] = {{"answer", l_answer}, {"clock", l_clock}, {"config", l_config},
+                                     {"map", l_map},       {"reset", l_reset}, {"rows", l_rows},
+                                     {NULL, NULL}};
 
 int luaopen_tenon_test(lua_State *L)
 {

@@ -19,6 +19,10 @@ struct bind_testing {
     /* Finds a mapping to try by its name; NULL: there is none. */
     const struct tn_mapping *(*mapping)(const void *arg, const char *name);
     const void *arg;
+    /* Checks config against the declaration of the adapter under ref and writes it with its
+     * defaults; NULL: it is taken as it is. */
+    bool (*config)(struct tn_isolate *iso, const char *file, int ref, struct tn_jval config,
+                   struct tn_jw *w, struct tn_err *err);
 };
 
 /* NULL: the isolate runs no tests. */

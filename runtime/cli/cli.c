@@ -13,20 +13,24 @@
 static const struct tn_command commands[] = {
     {"serve", "[options]", "run the server", NULL}, /* the program defines serve itself */
     {"new", "KIND NAME [--site DIR] [--entity NAME] [--from FILE] [--openapi FILE]",
-     "write a start that runs, with its test: site, adapter, mapping, resource, rule, surface, test",
+     "write a start that runs, with its test: site, adapter, mapping, resource, rule, surface, "
+     "test",
      tn_cli_new},
     {"check", "[--site DIR] [--json]", "load all scripts and run all examples, print every fault",
      tn_cli_check},
     {"test", "[PATH...] [--site DIR] [--tap]",
      "run the examples of mappings and the *.test.lua files there (tests/lua)", tn_cli_test},
     {"map",
-     "NAME [--site DIR] [--from FORMAT] [--rows PATH] [--delimiter C] [--decimal-comma NAMES] "
+     "NAME [--site DIR] [--no-examples] [--from FORMAT] [--rows PATH] [--delimiter C] "
+     "[--decimal-comma NAMES] "
      "[--encoding NAME] "
      "[--columns LIST] [--bytes] [--groups TAGS] [--segments LIST] [--to FORMAT] [--back] "
      "[--explain] [--coverage] [--stats] "
      "[--json]",
      "map the records or pages of stdin, write them to stdout", tn_cli_map},
-    {"show", "[PATH]", "print a shipped script or mapping, or list them all", tn_cli_show},
+    {"show", "[PATH]",
+     "print a shipped script, how-to or stub (write-a-mapping, tenon.map), or list them all",
+     tn_cli_show},
     {"sync", "NAME OPERATION [--filter k=v] [--dry-run] [--data DIR] [--json]",
      "run a sync and watch it", tn_cli_sync},
     {"runs", "[NAME] [--data DIR] [--json]",
@@ -135,10 +139,19 @@ static int unknown(const char *name)
     return TN_EXIT_usage;
 }
 
+/* tenon help COMMAND */
+static int help_on(const char *name, void (*serve_help)(void))
+{
+    for (const struct tn_command *c = commands; c->name; c++)
+        if (strcmp(c->name, name) == 0) return help_of(c, serve_help);
+    return unknown(name);
+}
+
 int tn_cli_main(int argc, char **argv, int (*serve)(int argc, char **argv),
                 void (*serve_help)(void))
 {
     const char *name = argc > 1 ? argv[1] : "help";
+    if (!strcmp(name, "help") && argc > 2) return help_on(argv[2], serve_help);
     if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h"))
         return help(serve_help);
     if (!strcmp(name, "--version")) name = "version";

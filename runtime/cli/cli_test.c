@@ -19,6 +19,7 @@
 #include "cli/scratch.h"
 #include "cli/workshop.h"
 #include "loop/loop.h"
+#include "scripts/decl.h"
 
 enum { PATHS_MAX = 256, FILES_MAX = 2000, TEST_MS = 10000, DEPTH_MAX = 8 };
 
@@ -307,12 +308,24 @@ static const struct tn_mapping *mapping_named(const void *units, const char *nam
     return tn_units_mapping(units, name);
 }
 
+static bool fill_config(struct tn_isolate *iso, const char *file, int ref, struct tn_jval config,
+                        struct tn_jw *w, struct tn_err *err)
+{
+    struct tn_decl *decl = tn_decl_read(iso, file, ref, TN_DECL_adapter, err);
+    bool ok = decl && tn_field_check(decl->adapter.fields, decl->adapter.n_fields, config, "config",
+                                     0, err);
+    if (ok) tn_field_fill(decl->adapter.fields, decl->adapter.n_fields, config, w);
+    tn_decl_free(decl);
+    return ok;
+}
+
 static bool open_suite(struct suite *s, const char *path, struct tn_err *err)
 {
     struct testing *t = s->t;
     t->clock.stopped = false; /* the last test of another file may have stopped it */
     s->test.mapping = mapping_named;
     s->test.arg = t->workshop.units;
+    s->test.config = fill_config;
     s->owner = (struct bind_owner){.env = &t->workshop.env,
                                    .resources =
                                        tn_unit_resources(tn_units_find(t->workshop.units, "core"))};

@@ -69,7 +69,7 @@ function t.replies(recorded) end
 ---@return tenon.test.request[]
 function t.sent() end
 
----Runs an operation against the recorded replies: a page for each conn:emit that brought records.
+---Runs an operation against the recorded replies; config is checked as the API does it, and gets its defaults: a page for each conn:emit that brought records.
 ---@param adapter table               require "adapters.acme"
 ---@param operation string
 ---@param config table<string, any>

@@ -35,6 +35,13 @@ function test.map(mapping, record) end
 ---@return tenon.error? broken why the text ends before its end
 function test.rows(what, rows) end
 
+--- The config as the server would give it to the adapter: checked against its declaration, with defaults.  Raises
+--- "invalid" with the field.
+---@param adapter table
+---@param config table<string, any>
+---@return table<string, any>
+function test.config(adapter, config) end
+
 --- The real time again, and no answers.
 function test.reset() end
 

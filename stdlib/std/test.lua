@@ -174,13 +174,14 @@ function M.run(adapter, operation, config, filters, resume)
     if broken then tn.fail("bad_answer", "the answer cannot be read: " .. broken.message) end
     return count
   end
-  connection.run(adapter, config, run, filters or {}, source, resume)
+  connection.run(adapter, env.config(adapter, config or {}), run, filters or {}, source, resume)
   return pages
 end
 
--- The `conn` that an adapter's functions would get.
+-- The `conn` that an adapter's functions would get.  Here and in run the config is checked as the API does it, and
+-- defaults are filled in.
 function M.connect(adapter, config)
-  return require("std.connection").new(adapter, config)
+  return require("std.connection").new(adapter, env.config(adapter, config or {}))
 end
 
 -- ---- rules and surfaces ----
@@ -247,7 +248,8 @@ function M.call(surface, method, url, given)
   for name, value in pairs(o.headers or {}) do headers[name:lower()] = tostring(value) end
   local body = o.body or ""
   if type(body) == "table" then body = json.encode(body) end
-  local request = { method = method, path = path, params = params, query = query_of(query), headers = headers, body = body,
+  local request = { method = method, path = path, params = params, query = query_of(query), headers = headers,
+                    body = body,
                     json = function(self) return json.decode(self.body) end }
   local status, answer, more = route[3](request)
   if answer == nil and more ~= nil and type(more) ~= "table" then error(more, 0) end

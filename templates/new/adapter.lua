@@ -97,9 +97,11 @@ end
 
 local function made_up(request)
   return { title = text.first_upper(text.words(request.name)), auth = "basic", health = "/version", paged = true,
-    operations = { { name = "sync_" .. request.resource.plural, resource = request.resource, since = "since",
+    operations = { {
+      name = "sync_" .. request.resource.plural, resource = request.resource, since = "since",
       mapping = request.name .. "/" .. request.resource.name, path = "/" .. request.resource.plural, rows = "items",
-      paging = { limit = "limit", offset = "offset", more = "hasMore" }, samples = { record.of_peer(request.resource) } } } }
+      paging = { limit = "limit", offset = "offset", more = "hasMore" },
+      samples = { record.of_peer(request.resource) } } } }
 end
 
 local AUTH = {

@@ -34,14 +34,17 @@ end
 
 -- ---- a record as the schema has it ----
 
-local BY_FORMAT = { ["date-time"] = "2026-01-31T08:00:00Z", date = "2026-01-31", uuid = "018d0000-0000-7000-8000-000000000001",
+local BY_FORMAT = { ["date-time"] = "2026-01-31T08:00:00Z", date = "2026-01-31",
+                    uuid = "018d0000-0000-7000-8000-000000000001",
                     uri = "https://peer.example/1", email = "mail@peer.example" }
 
 local sample_of
 
 local function object_of(document, schema, depth)
   local made = {}
-  for name, one in pairs(properties(document, schema, depth)) do made[name] = sample_of(document, one, depth + 1, name) end
+  for name, one in pairs(properties(document, schema, depth)) do
+    made[name] = sample_of(document, one, depth + 1, name)
+  end
   return made
 end
 
@@ -82,7 +85,7 @@ local function list_in(document, schema)
   for _, name in ipairs(names) do
     local one = resolve(document, all[name])
     local element = type(one) == "table" and one.type == "array" and resolve(document, one.items)
-    if element and next(properties(document, element, 0)) and not name:find("[^%w_]") then return name, element, all end
+    if element and next(properties(document, element, 0)) and not name:find("[^%w_]") then return name, element end
   end
 end
 
@@ -116,10 +119,10 @@ local function first_of(names, wanted)
   for _, name in ipairs(wanted) do if names[name] then return name end end
 end
 
-local function paging_of(names, members)
+local function paging_of(names)
   local limit, offset = first_of(names, LIMITS), first_of(names, OFFSETS)
   if not limit or not offset then return nil end
-  return { limit = limit, offset = offset, more = members and members.hasMore and "hasMore" or "hasMore" }
+  return { limit = limit, offset = offset, more = "hasMore" }
 end
 
 -- The resource that a path is about: the one that is called like its last word, else the one that was asked for.
@@ -135,7 +138,7 @@ end
 local function operation_of(request, document, path, item)
   local get = item.get
   if type(get) ~= "table" or path:find "{" then return nil end
-  local rows, element, members = list_in(document, (answer_schema(document, get)))
+  local rows, element = list_in(document, (answer_schema(document, get)))
   if not rows then return nil end
   local names = parameters(document, item, get)
   for _, one in pairs(names) do if one.required == true then return nil end end
@@ -144,8 +147,9 @@ local function operation_of(request, document, path, item)
   local name = word:gsub("%-", "_")
   local sample = sample_of(document, element, 0)
   if type(sample) ~= "table" then return nil end
-  return { name = "sync_" .. name, resource = resource_for(request, word), mapping = request.name .. "/" .. name:lower(),
-           path = path, rows = rows, paging = paging_of(names, members), since = first_of(names, SINCE),
+  return { name = "sync_" .. name, resource = resource_for(request, word),
+           mapping = request.name .. "/" .. name:lower(),
+           path = path, rows = rows, paging = paging_of(names), since = first_of(names, SINCE),
            samples = { sample } }
 end
 
@@ -175,7 +179,8 @@ local function auth_of(document)
   for _, name in ipairs(names) do
     local scheme = resolve(document, schemes[name])
     if type(scheme) == "table" then
-      if scheme.type == "basic" or (scheme.type == "http" and tostring(scheme.scheme):lower() == "basic") then return "basic" end
+      local basic = scheme.type == "http" and tostring(scheme.scheme):lower() == "basic"
+      if scheme.type == "basic" or basic then return "basic" end
       if scheme.type == "http" then return "bearer" end
       if scheme.type == "apiKey" and scheme["in"] == "header" then return "api_key", scheme.name end
       if scheme.type == "oauth2" or scheme.type == "openIdConnect" then return "bearer", nil,
@@ -212,7 +217,8 @@ function openapi.read(request)
   local info = type(document.info) == "table" and document.info or {}
   local paged = false
   for _, one in ipairs(operations) do paged = paged or one.paging ~= nil end
-  return { title = type(info.title) == "string" and info.title:gsub("%c", " ") or request.name, auth = auth, header = header,
+  return { title = type(info.title) == "string" and info.title:gsub("%c", " ") or request.name, auth = auth,
+           header = header,
            note = note, base = base_of(document), health = operations[1].path, paged = paged, operations = operations }
 end
 

@@ -85,7 +85,8 @@ end
 -- ---- which member for which field ----
 
 local TAKES = {
-  text = { text = 1, integer = 1, number = 1, ["integer text"] = 1, ["number text"] = 1, time = 1, date = 1, boolean = 1 },
+  text = { text = 1, integer = 1, number = 1, ["integer text"] = 1, ["number text"] = 1, time = 1, date = 1,
+           boolean = 1 },
   int = { integer = 1, ["integer text"] = 1 },
   decimal = { integer = 1, number = 1, ["integer text"] = 1, ["number text"] = 1 },
   bool = { boolean = 1 }, time = { time = 1 }, date = { date = 1 }, url = {}, uuid = {}, secret = {},
@@ -132,7 +133,8 @@ end
 
 local function from(field, column, required)
   local trims = column.kind == "text" and " :trim()" or ""
-  return "from " .. text.quote(column.path) .. " " .. OPERATORS[field.type] .. trims .. (required and " :required()" or "")
+  local ends = required and " :required()" or ""
+  return "from " .. text.quote(column.path) .. " " .. OPERATORS[field.type] .. trims .. ends
 end
 
 -- The value of a field that has to be there and that no member of the samples can give.
@@ -228,7 +230,8 @@ function proposal.mapping(name, resource, samples, order)
   local unread = {}
   for _, column in ipairs(columns) do
     if not used[column.path] then
-      unread[#unread + 1] = ("    -- not read: %s (%s, such as %s)"):format(column.path, column.kind, shown(column.example))
+      unread[#unread + 1] = ("    -- not read: %s (%s, such as %s)")
+        :format(column.path, column.kind, shown(column.example))
     end
   end
   table.move(unread, 1, #unread, #lines + 1, lines)

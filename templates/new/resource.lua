@@ -49,7 +49,8 @@ end)
 
 return function(request)
   local name = request.name
-  local plural = name:find("s$") and name .. "_list" or name:find("[^aeiou]y$") and name:gsub("y$", "ies") or name .. "s"
+  local plural = name:find("s$") and name .. "_list" or name .. "s"
+  if name:find("[^aeiou]y$") then plural = name:gsub("y$", "ies") end
   local words = { NAME = name, PLURAL = plural, PATH = "/api/v1/" .. plural:gsub("_", "-"), WORDS = text.words(name),
                   TITLE = text.first_upper(text.words(plural)) }
   return { files = {

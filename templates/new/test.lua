@@ -21,5 +21,6 @@ end)
 ]]
 
 return function(request)
-  return { files = { { path = "tests/" .. request.name .. ".test.lua", text = text.fill(TEST, { NAME = request.name }) } } }
+  local content = text.fill(TEST, { NAME = request.name })
+  return { files = { { path = "tests/" .. request.name .. ".test.lua", text = content } } }
 end

@@ -138,9 +138,9 @@ test("it maps", function() expect(t.map("acme/item", { no = 3 }).partNumber):equ
 
   assert.notEqual((await tenon.command(["check"], { data: undefined, site: site.path })).code, 0);
   site.write("mappings/acme/item.lua", "return 1\n");
-  const bailed = await command(tenon, [`${site.path}/tests`, "--tap"], site.path);
-  assert.equal(bailed.code, 1);
-  assert.match(bailed.output, /^Bail out! mappings\/acme\/item.lua:1: \[/m);
+  const broken = await command(tenon, [`${site.path}/tests`, "--tap"], site.path);
+  assert.equal(broken.code, 1);
+  assert.match(broken.output, /^not ok \d+ - mappings\/acme\/item.lua: loads\n# mappings\/acme\/item.lua:1: \[/m);
 });
 
 story("a site without tests of its own has its examples run", async (stage) => {
