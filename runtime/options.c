@@ -133,9 +133,21 @@ void tn_options_clear(struct tn_options *o)
     tn_free(o->config_text);
 }
 
+static void print_option(const char *name, const char *value, const char *help,
+                         const char *otherwise)
+{
+    char left[48];
+    snprintf(left, sizeof left, "--%s %s", name, value ? value : "");
+    printf("  %-22s %s", left, help);
+    if (otherwise) printf(" (default: %s)", otherwise);
+    printf("\n");
+}
+
 void tn_options_help(void)
 {
-    struct tn_options o;
-    struct table t = table_of(&o);
-    tn_args_help(t.rows);
+#define TN_OPTION(member, name, kind, otherwise, value, help)                                      \
+    print_option(name, value, help, otherwise);
+#include "options.def"
+#undef TN_OPTION
+    print_option("config", "FILE", "read options from there first", NULL);
 }

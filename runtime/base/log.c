@@ -19,6 +19,7 @@ struct tn_log {
     char process[24];
     int fd;
     bool json, quiet;
+    int out;
     struct tn_str *secrets;
     size_t secret_count;
 };
@@ -31,6 +32,7 @@ struct tn_log *tn_log_open(const struct tn_log_options *o, struct tn_err *err)
     log->fd = -1;
     log->json = o->json;
     log->quiet = o->quiet;
+    log->out = o->on_stderr ? STDERR_FILENO : STDOUT_FILENO;
     log->debug = tn_strdup(o->debug);
     log->path = tn_strdup(o->file);
     tn_log_reopen(log);
@@ -109,7 +111,7 @@ static void write_line(const struct tn_log *log, struct tn_str line)
 {
     /* One write for each line, so that lines of several processes do not mix (O_APPEND, pipes below
      * PIPE_BUF). */
-    if (!log->quiet && write(STDOUT_FILENO, line.p, line.n) < 0) return;
+    if (!log->quiet && write(log->out, line.p, line.n) < 0) return;
     if (log->fd >= 0 && write(log->fd, line.p, line.n) < 0) return;
 }
 

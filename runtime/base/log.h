@@ -18,6 +18,7 @@ struct tn_log_options {
     const char *file;  /* lines are appended; tn_log_reopen opens it anew; NULL: none */
     bool json;         /* one JSON object a line instead of text */
     bool quiet;        /* nothing on stdout */
+    bool on_stderr;    /* lines go there and not to stdout */
     const char *debug; /* areas that write debug lines: "sync,integrations:*", "*"; NULL: none */
 };
 /* NULL: the file cannot be opened. */

@@ -454,7 +454,7 @@ int tn_cli_map(int argc, char **argv)
         return tn_cli_usage(&err, "map");
     struct faults faults = {.own.kind = TN_E_none};
     snprintf(faults.file, sizeof faults.file, "mappings/%s.lua", words[0]);
-    bool ok = tn_workshop_salvage(&workshop, o.site, o.no_examples ? &pass_examples : NULL,
+    bool ok = tn_workshop_salvage(&workshop, o.site, NULL, o.no_examples ? &pass_examples : NULL,
                                   take_fault, &faults, &err) &&
               run(&o, &workshop, &faults, words[0], &rejected, &err);
     tn_workshop_close(&workshop);

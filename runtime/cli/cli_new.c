@@ -441,7 +441,7 @@ int tn_cli_new(int argc, char **argv)
     o.name = words[1];
     if (!check_options(&o, n, &err)) return tn_cli_usage(&err, "new");
     const char *site = access(o.site, F_OK) == 0 ? o.site : NULL;
-    bool ok = tn_workshop_salvage(&workshop, site, NULL, ignore_fault, NULL, &err) &&
+    bool ok = tn_workshop_salvage(&workshop, site, NULL, NULL, ignore_fault, NULL, &err) &&
               make(&o, &workshop, &err);
     tn_workshop_close(&workshop);
     return ok ? TN_EXIT_ok : tn_cli_fail(&err);

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/time.h"
 #include "bind/bind_map.h"
 #include "bind/testing.h"
@@ -31,6 +32,7 @@ static const char FOOT[] = "\nreturn require(\"std.test\").all()\n";
 
 struct testing {
     struct tn_workshop workshop;
+    struct tn_log *log;             /* standard error, since results go to standard output */
     struct tn_scratch_store *store; /* NULL: there is none; scripts are told so */
     int64_t teams;                  /* that tests had so far */
     struct tn_clock clock;          /* of the test that runs, and of the store */
@@ -219,7 +221,7 @@ static bool open_workshop(struct testing *t, const char *site, struct tn_err *er
 {
     t->examples = (struct tn_example_watch){take_example, t};
     if (t->tap) printf("TAP version 13\n");
-    bool ok = tn_workshop_salvage(&t->workshop, site, &t->examples, take_fault, t, err);
+    bool ok = tn_workshop_salvage(&t->workshop, site, t->log, &t->examples, take_fault, t, err);
     if (!ok && t->tap) put_err(err, "Bail out! ", " ");
     return ok;
 }
@@ -330,8 +332,11 @@ static bool open_suite(struct suite *s, const char *path, struct tn_err *err)
                                    .resources =
                                        tn_unit_resources(tn_units_find(t->workshop.units, "core"))};
     snprintf(s->owner.name, sizeof s->owner.name, "test");
-    s->context = (struct bind_context){
-        .loop = t->workshop.loop, .area = "test", .app = &s->owner, .test = &s->test};
+    s->context = (struct bind_context){.loop = t->workshop.loop,
+                                       .log = t->log,
+                                       .area = "test",
+                                       .app = &s->owner,
+                                       .test = &s->test};
     s->context.store = t->workshop.env.store;
     s->test.owner = &s->owner;
     s->test.clock = &t->clock;
@@ -422,12 +427,14 @@ int tn_cli_test(int argc, char **argv)
         return tn_cli_usage(&err, "test");
     }
     t->colour = tn_cli_terminal();
-    bool ok = add_all(t, paths, n, site, &err) && open_workshop(t, site, &err);
+    t->log = tn_log_open(&(struct tn_log_options){.on_stderr = true}, &err);
+    bool ok = t->log && add_all(t, paths, n, site, &err) && open_workshop(t, site, &err);
     if (ok && t->n_files) open_store(t);
     status = ok ? run_all(t, began) : tn_cli_fail(&err);
     tn_scratch_store_close(t->store);
     tn_tx_tools_free(t->workshop.env.tools);
     tn_workshop_close(&t->workshop);
+    tn_log_close(t->log);
     for (size_t i = 0; i < t->n_files; i++) tn_free(t->files[i]);
     tn_free(t);
     return status;

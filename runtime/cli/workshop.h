@@ -19,8 +19,9 @@ TN_MUST_CHECK bool tn_workshop_open(struct tn_workshop *w, const char *site,
                                     const struct tn_example_watch *examples, tn_fault_fn each,
                                     void *arg, struct tn_err *err);
 /* The same, but a file that has faults is left out and the others are loaded (tn_units_salvage).
- * each is not NULL.  False: the folder cannot be read, or there is no memory for scripts. */
-TN_MUST_CHECK bool tn_workshop_salvage(struct tn_workshop *w, const char *site,
+ * each is not NULL.  Lines of scripts go to log (NULL: nowhere).  False: the folder cannot be read,
+ * or there is no memory for scripts. */
+TN_MUST_CHECK bool tn_workshop_salvage(struct tn_workshop *w, const char *site, struct tn_log *log,
                                        const struct tn_example_watch *examples, tn_fault_fn each,
                                        void *arg, struct tn_err *err);
 void tn_workshop_close(struct tn_workshop *w);
