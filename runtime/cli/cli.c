@@ -10,6 +10,8 @@
 #include "base/str.h"
 #include "cli/args.h"
 
+static int completion(int argc, char **argv);
+
 static const struct tn_command commands[] = {
     {"serve", "[options]", "run the server", NULL}, /* the program defines serve itself */
     {"new", "KIND NAME [--site DIR] [--entity NAME] [--from FILE] [--openapi FILE]",
@@ -66,6 +68,9 @@ static const struct tn_command commands[] = {
      "put a backup in the place of the database, or only try it out", tn_cli_restore},
     {"doctor", "[--data DIR] [--key-file FILE] [--json]",
      "say what is wrong with a data folder, and what to do", tn_cli_doctor},
+    {"completion", "bash|zsh", "print what a shell needs to complete commands and options",
+     completion},
+    {"man", "", "print the man page", NULL}, /* it needs the options of serve */
     {"version", "", "print the version", tn_cli_version},
     {NULL, NULL, NULL, NULL},
 };
@@ -125,6 +130,7 @@ static int help_of(const struct tn_command *c, void (*serve_help)(void))
     char word[] = "--help", *argv[] = {word, NULL};
     printf("usage: tenon %s%s%s\n%s\n", c->name, c->usage[0] ? " " : "", c->usage, c->help);
     if (c->run) return c->run(1, argv);
+    if (strcmp(c->name, "serve") != 0) return TN_EXIT_ok;
     printf("\noptions:\n");
     serve_help();
     return TN_EXIT_ok;
@@ -137,6 +143,85 @@ static int unknown(const char *name)
     fprintf(stderr, "tenon: there is no command '%s'%s\ntry: tenon help\n", name,
             tn_did_you_mean(tn_str(name), names).text);
     return TN_EXIT_usage;
+}
+
+/* ---- for shells and man, made of the same rows ---- */
+
+/* The shell asks "tenon help COMMAND" for the options, so they are those of the program. */
+static const char OPTIONS_OF[] =
+    "tenon help \"$1\" 2>/dev/null | sed -n 's/^  \\(--[a-z-]*\\).*/\\1/p'";
+
+static void complete_bash(void)
+{
+    printf("# bash completion of tenon: eval \"$(tenon completion bash)\"\n"
+           "_tenon_options() { %s; }\n"
+           "_tenon() {\n"
+           "  local word=${COMP_WORDS[COMP_CWORD]}\n"
+           "  if [ \"$COMP_CWORD\" = 1 ]; then\n"
+           "    COMPREPLY=($(compgen -W \"help",
+           OPTIONS_OF);
+    for (const struct tn_command *c = commands; c->name; c++) printf(" %s", c->name);
+    printf("\" -- \"$word\"))\n"
+           "  elif [ \"${word#-}\" != \"$word\" ]; then\n"
+           "    COMPREPLY=($(compgen -W \"$(_tenon_options \"${COMP_WORDS[1]}\")\" -- \"$word\"))\n"
+           "  fi\n"
+           "}\n"
+           "complete -o default -F _tenon tenon\n");
+}
+
+static void complete_zsh(void)
+{
+    printf("#compdef tenon\n"
+           "_tenon_options() { %s; }\n"
+           "_tenon() {\n"
+           "  local -a commands\n"
+           "  commands=('help:print all commands, or one'",
+           OPTIONS_OF);
+    for (const struct tn_command *c = commands; c->name; c++)
+        printf("\n    '%s:%s'", c->name, c->help);
+    printf(")\n"
+           "  if (( CURRENT == 2 )); then _describe command commands\n"
+           "  elif [[ $PREFIX == -* ]]; then compadd -- $(_tenon_options $words[2])\n"
+           "  else _files; fi\n"
+           "}\n"
+           "compdef _tenon tenon\n");
+}
+
+static int completion(int argc, char **argv)
+{
+    static const char *const shells[] = {"bash", "zsh", NULL};
+    const struct tn_arg none[] = {{NULL, TN_ARG_flag, NULL, NULL, NULL}};
+    const char *shell[1] = {""};
+    struct tn_err err;
+    size_t n;
+    if (!tn_args_parse(none, argc, argv, shell, 1, &n, &err))
+        return tn_cli_usage(&err, "completion");
+    if (strcmp(shell[0], "bash") == 0) {
+        complete_bash();
+    } else if (strcmp(shell[0], "zsh") == 0) {
+        complete_zsh();
+    } else {
+        tn_fail(&err, TN_E_invalid, "completion takes bash or zsh, not '%s'%s", shell[0],
+                tn_did_you_mean(tn_str(shell[0]), shells).text);
+        return tn_cli_usage(&err, "completion");
+    }
+    return TN_EXIT_ok;
+}
+
+/* A page of roff: lines of help stand as they are. */
+static int man(void (*serve_help)(void))
+{
+    printf(".TH TENON 1 \"\" \"Tenon " TENON_VERSION "\"\n"
+           ".SH NAME\ntenon \\- a Lua-scriptable integration runtime for manufacturing\n"
+           ".SH SYNOPSIS\n.B tenon\nCOMMAND [options]\n"
+           ".SH EXIT STATUS\n0: done. 1: it failed or found faults. 2: the command line makes no "
+           "sense.\n.SH COMMANDS\n");
+    for (const struct tn_command *c = commands; c->name; c++) {
+        printf(".SS %s\n.nf\n", c->name);
+        help_of(c, serve_help);
+        printf(".fi\n");
+    }
+    return TN_EXIT_ok;
 }
 
 /* tenon help COMMAND */
@@ -158,6 +243,7 @@ int tn_cli_main(int argc, char **argv, int (*serve)(int argc, char **argv),
     for (const struct tn_command *c = commands; c->name; c++) {
         if (strcmp(c->name, name) != 0) continue;
         if (asks_for_help(argc - 2, argv + 2)) return help_of(c, serve_help);
+        if (strcmp(c->name, "man") == 0) return man(serve_help);
         return c->run ? c->run(argc - 2, argv + 2) : serve(argc - 2, argv + 2);
     }
     return unknown(name);

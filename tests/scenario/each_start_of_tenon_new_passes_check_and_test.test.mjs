@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { story } from "../harness/story.mjs";
+import { binary } from "../harness/tenon.mjs";
 
 const page = {
   count: 2,
@@ -181,4 +183,20 @@ story("show prints docs and stubs, help prints one command", async (stage) => {
   assert.match((await run("help", "map")).output, /^usage: tenon map NAME[^]*--no-examples/);
   assert.match((await run("help", "serve")).output, /--listen HOST:PORT .*127\.0\.0\.1:8480/);
   assert.match((await run("help", "mpa")).output, /no command 'mpa'; did you mean 'map'/);
+});
+
+story("bash completes commands and options, and the man page has every command", async (stage) => {
+  const { run } = await begin(stage);
+  const asked = (words, at) => {
+    const script = `tenon() { "${binary}" "$@"; }; eval "$(tenon completion bash)"
+COMP_WORDS=(${words}); COMP_CWORD=${at}; _tenon; echo "\${COMPREPLY[@]}"`;
+    return spawnSync("bash", ["-c", script], { encoding: "utf8", timeout: 20_000 }).stdout.trim();
+  };
+  assert.equal(asked("tenon qua", 1), "quarantine");
+  assert.equal(asked("tenon map --no", 2), "--no-examples");
+  assert.match((await run("completion", "zsh")).output, /^#compdef tenon\n[^]*'map:map the records/);
+  assert.match((await run("completion", "zhs")).output, /did you mean 'zsh'/);
+  const page = (await run("man")).output;
+  for (const word of [".TH TENON 1", ".SS new", ".SS serve", "--no-examples", "--listen HOST:PORT"])
+    assert.ok(page.includes(word), word);
 });
