@@ -150,7 +150,8 @@ test("the other mapping is there", function() assert(t.map("legacy/item", { id =
   assert.match(tested.output, /FAILED loads\n.*broken\.lua:/);
   assert.match(tested.output, /ok the other mapping is there/);
   const path = join(site, "mappings/legacy/item.lua");
-  writeFileSync(path, readFileSync(path, "utf8").replace('expect = [[{"partNumber":"4711"', 'expect = [[{"partNumber":"x"'));
+  const text = readFileSync(path, "utf8");
+  writeFileSync(path, text.replace('expect = [[{"partNumber":"4711"', 'expect = [[{"partNumber":"x"'));
   assert.match((await map()).output, /example 1: partNumber/);
   assert.match((await map("--no-examples")).stdout, /"partNumber":"A"/);
 });
