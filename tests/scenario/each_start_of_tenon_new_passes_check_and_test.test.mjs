@@ -201,3 +201,23 @@ COMP_WORDS=(${words}); COMP_CWORD=${at}; _tenon; echo "\${COMPREPLY[@]}"`;
   for (const word of [".TH TENON 1", ".SS new", ".SS serve", "--no-examples", "--listen HOST:PORT"])
     assert.ok(page.includes(word), word);
 });
+
+story("case 30: check tells a webhook that names a filter which its operation lacks", async (stage) => {
+  const { site, run, make, read } = await begin(stage);
+  await make("adapter", "acme");
+  const path = join(site, "scripts/adapters/acme.lua");
+  const hook = (since) =>
+    `  webhook = tn.webhook { signature = "X-Sig", secret = "password",
+    runs = { ["item.updated"] = { operation = "sync_items"${since} } } },\n  operations = {`;
+  const text = read("scripts/adapters/acme.lua");
+  const bare = text.replace("      filters = { tn.time \"modifiedSince\" {} },\n", "").replace(", filters)", ")")
+    .replace("{ since = filters.modifiedSince }", "{}");
+  assert.notEqual(bare, text);
+  writeFileSync(path, bare.replace("  operations = {", hook(', since = "modifiedSince"')));
+  const refused = await run("check", "--site", site);
+  assert.equal(refused.code, 1, refused.output);
+  assert.match(refused.output, /acme\.lua:\d+: the webhook's event '.*': 'sync_items' has no filter 'modifiedSince'/);
+  writeFileSync(path, bare.replace("  operations = {", hook("")));
+  const taken = await run("check", "--site", site);
+  assert.equal(taken.code, 0, taken.output);
+});
