@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <time.h>
+
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/limits.h"
@@ -29,6 +31,14 @@ static bool rig_row(void *arg, struct tn_str json, const struct tn_err *bad, siz
     tn_buf_addstr(out, json);
     tn_buf_addc(out, '\n');
     return true;
+}
+
+/* Of this thread: other programs on the machine do not count. */
+static inline double cpu_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 #endif

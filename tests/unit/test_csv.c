@@ -2,7 +2,6 @@
 #include "rows_rig.h"
 
 #include "base/csv.h"
-#include "base/time.h"
 
 static struct tn_csv_options plain;
 
@@ -86,10 +85,10 @@ static void long_names_that_differ_at_their_end_are_compared_fast(void **state)
     tn_buf_init(&commas, TN_MIB);
     for (int i = 0; i < 100000; i++) tn_buf_addf(&commas, "c%d,", i);
     struct tn_csv_options o = {.decimal_comma = tn_buf_str(&commas)};
-    int64_t from = tn_mono_us();
+    double from = cpu_seconds();
     struct tn_csv *csv = tn_csv_new(&o, rig_row, &out);
     assert_true(tn_csv_feed(csv, text.p, text.n, &err));
-    assert_true(tn_mono_us() - from < 3000000);
+    assert_true(cpu_seconds() - from < 3);
     tn_csv_free(csv);
     tn_buf_clear(&text);
     tn_buf_clear(&commas);
