@@ -30,6 +30,7 @@ const struct tn_module bind_modules[] = {
     {"std.retry", NULL},
     {"std.session", NULL},
     {"std.test", NULL},
+    {"std.url", NULL},
     {NULL, NULL},
 };
 

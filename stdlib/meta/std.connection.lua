@@ -14,6 +14,8 @@ local conn = {}
 ---@field retries? integer            config.retryAttempts
 ---@field safe? boolean               may be carried out twice; true for get
 ---@field raw? boolean                the answer need not be JSON
+---@field redirects? "any"|"same"|"none"  which redirects of a read are followed (at most five); another origin gets no
+---                                   credentials.  "any"; "same" origin; "none"
 ---@field form? table                 a body, as in tenon.http
 ---@field multipart? tenon.http.part[]
 

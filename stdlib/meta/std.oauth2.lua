@@ -9,6 +9,8 @@ local oauth2 = {}
 ---@field secret string
 ---@field scopes? string         a list or a text
 ---@field style? string          "basic" (an Authorization header; the usual) or "body"
+---@field audience? string       of whom the token is for; goes into the body of the token request
+---@field params? table<string, string>  further parameters of the token request, each with its config field
 
 ---The client credentials grant, for an adapter's `auth`: one log-in at a time, a token for all workers in
 ---the vault, one renewal after a 401, wrong credentials not tried again for 30 s.

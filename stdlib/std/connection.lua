@@ -5,18 +5,21 @@ local http    = require "tenon.http"
 local json    = require "tenon.json"
 local crypto  = require "tenon.crypto"
 local options = require "std.options"
+local url     = require "std.url"
 
 local connection = {}
 
 local SAFE = { GET = true, HEAD = true }
 local RETRIES = 3                           -- of an adapter whose config does not say
+local REDIRECTS = 5                         -- one request follows at most so many
+local REDIRECT = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
 local BAD_ANSWER_REPEATS = 1                -- a page that cannot be read is asked for once more
 
 -- What the methods of a connection take; std.page hands such a table on.
 connection.OPTIONS = {
   query = { "table" }, headers = { "table" }, accept = { "string" }, timeout = { "integer", min = 1 },
   retries = { "integer", min = 0 }, safe = { "boolean" }, raw = { "boolean" }, form = { "table" },
-  multipart = { "table" },
+  multipart = { "table" }, redirects = { "string", one_of = { "any", "same", "none" } },
 }
 
 -- ---- what a refusal says ----
@@ -90,20 +93,18 @@ end
 
 -- ---- requests ----
 
-local function origin_of(url)
-  local scheme, host = url:match("^(%a[%w+.-]*)://([^/?#]+)")
-  return scheme and scheme:lower() .. "://" .. host:lower()
-end
-
--- Paths go to the base; whole addresses have to be on the base's own host: credentials go nowhere else.
+-- Paths go to the base; whole addresses have to be of the base's own origin: credentials go nowhere else.
 local function url_of(conn, path)
   local base = conn.base
-  if not origin_of(path) then
+  if not url.origin(path) then
     if not base then tn.fail("invalid", "the adapter has no base, so requests need a whole address") end
     return base:gsub("/+$", "") .. (path:sub(1, 1) == "/" and path or "/" .. path)
   end
-  if not base or origin_of(path) ~= origin_of(base) then
-    tn.fail("egress", "the peer points to another host (" .. origin_of(path) .. "), which gets no credentials")
+  local there, own = url.origin(path), base and url.origin(base)
+  if not own then tn.fail("egress", "the adapter has no base, so " .. there .. " gets no credentials") end
+  if there ~= own then
+    tn.fail("egress", ("the peer points to another host (%s), which gets no credentials: %s"):format(there,
+      url.difference(there, own)))
   end
   return path
 end
@@ -125,9 +126,10 @@ local function send(conn, method, path, o, how)
   local config = conn.config
   local safe = o.safe
   if safe == nil then safe = SAFE[method] or false end
-  local headers, used = sign(conn)
+  local headers, used = {}, nil
+  if not o.unsigned then headers, used = sign(conn) end
   local reply, err = how {
-    method = method, url = url_of(conn, path), query = o.query, body = o.body, form = o.form,
+    method = method, url = o.unsigned and path or url_of(conn, path), query = o.query, body = o.body, form = o.form,
     multipart = o.multipart,
     headers = merged(merged({ Accept = o.accept or "application/json" }, o.headers), headers),
     credentials = names_of(headers),        -- no answer, run or log line shows their values
@@ -141,12 +143,53 @@ end
 
 local function signed(conn, method, path, o, how)
   local reply, used = send(conn, method, path, o, how)
+  if o.unsigned then return reply end
   local auth = conn.auth
   local lost = reply.status == 401 or auth.lost and not reply.close and auth.lost(reply)
   if not lost or not auth.renew then return reply end
   if reply.close then reply:close() end
   auth.renew(conn, used)
   return (send(conn, method, path, o, how))
+end
+
+-- What the request after a redirect takes: the query stands in its address; another origin gets no credentials and
+-- no header of the script, and none of those come back later.
+local function options_after(o, address, target, what)
+  local after = merged(o, {})
+  after.query = nil
+  if not o.unsigned and url.origin(target) == url.origin(address) then return after end
+  if o.redirects == "same" then
+    tn.fail("egress", ("%s: the peer redirects to %s, and redirects = \"same\" follows none to another origin: %s")
+      :format(what, url.shown(target), url.difference(url.origin(target), url.origin(address))))
+  end
+  if address:lower():find("^https:") and not target:lower():find("^https:") then
+    tn.fail("egress", ("%s: the peer redirects from https to %s, which is not encrypted"):format(what,
+      url.shown(target)))
+  end
+  after.unsigned, after.headers = true, nil
+  return after
+end
+
+-- The answer after redirects, and the address that it comes from.  Only reads follow one.
+local function followed(conn, method, path, given, how)
+  local address, o = url_of(conn, path), given
+  local what = method .. " " .. url.shown(path)
+  for hop = 0, REDIRECTS do
+    local reply = signed(conn, method, address, o, how)
+    local location = REDIRECT[reply.status] and reply:header("Location")
+    if not location then return reply, address end
+    local target = url.resolve(address, location)
+    local status = reply.status
+    if reply.close then reply:close() end
+    if not SAFE[method] or o.redirects == "none" or hop == REDIRECTS or not url.origin(target) then
+      local why = not SAFE[method] and "only reads are followed" or o.redirects == "none" and 'redirects = "none"'
+        or hop == REDIRECTS and ("%d redirects came before it"):format(REDIRECTS) or "the target is no address"
+      tn.fail("upstream", ("%s: HTTP %d: the peer redirects to %s, which is not followed: %s"):format(what, status,
+        url.shown(target), why))
+    end
+    o = options_after(o, address, target, what)
+    address = target
+  end
 end
 
 -- A success that carries no data: a sign-in page, a proxy's notice.  Who wants pages says so in accept.
@@ -169,13 +212,19 @@ end
 local function perform(conn, method, path, o)
   local what = method .. " " .. path:gsub("%?.*$", "")
   for attempt = 0, BAD_ANSWER_REPEATS do
-    local reply = signed(conn, method, path, o, http.request)
+    local reply, address = followed(conn, method, path, o, http.request)
     if reply.status >= 300 or reply.status < 200 then refused(reply, what) end
     check_page(reply, what, o)
-    if o.raw or reply.bytes == 0 then return reply end
-    local good, err = check_json(reply, what)
-    if good then return reply end
+    local empty = reply.bytes == 0
+    if o.raw or reply.status == 204 or empty and not SAFE[method] then return reply, address end
+    local good, err = not empty, nil
+    if not empty then good, err = check_json(reply, what) end
+    if good then return reply, address end
     if attempt == BAD_ANSWER_REPEATS or not SAFE[method] then
+      if empty then
+        tn.fail("bad_answer", ("%s: HTTP %d, but the answer is empty, also when asked for again; "
+          .. "raw = true takes such an answer"):format(what, reply.status))
+      end
       tn.fail("bad_answer", what .. ": the answer is no JSON: " .. err.message)
     end
   end
@@ -188,9 +237,15 @@ for _, name in ipairs { "get", "post", "put", "patch", "delete", "stream" } do
 end
 
 -- query: a table or nil.  options: headers, accept, timeout (ms), retries, raw (the answer need not be JSON, but
--- a web page is none unless accept asks for one), form and multipart (bodies, as in tenon.http).
+-- a web page is none unless accept asks for one), form and multipart (bodies, as in tenon.http), redirects ("any",
+-- the usual: at most five, to another origin without credentials; "same" origin; "none").
 function methods.get(conn, path, query, given)
-  return perform(conn, "GET", path, merged(checked.get(given), { query = query }))
+  return (perform(conn, "GET", path, merged(checked.get(given), { query = query })))
+end
+
+-- As conn:get, and the address that the answer comes from, against which its links are resolved.
+function connection.get(conn, path, query, given)
+  return perform(conn, "GET", path, merged(given or {}, { query = query }))
 end
 
 local function with_body(conn, method, path, body, given)
@@ -201,7 +256,7 @@ local function with_body(conn, method, path, body, given)
   else
     o.body = body
   end
-  return perform(conn, method, path, o)
+  return (perform(conn, method, path, o))
 end
 
 -- body: a table (sent as JSON) or text; nil with options.form or options.multipart.
@@ -216,7 +271,7 @@ function methods.patch(conn, path, body, given)
   return with_body(conn, "PATCH", path, body, checked.patch(given))
 end
 function methods.delete(conn, path, query, given)
-  return perform(conn, "DELETE", path, merged(checked.delete(given), { query = query }))
+  return (perform(conn, "DELETE", path, merged(checked.delete(given), { query = query })))
 end
 
 -- Reads the refusal that a stream brought, as from a reply.
@@ -229,7 +284,7 @@ end
 -- An answer that is read as it comes, for what is large: conn:emit takes it.  options as for get.
 function methods.stream(conn, path, query, given)
   local o = merged({ accept = "*/*" }, merged(checked.stream(given), { query = query }))
-  local stream = signed(conn, "GET", path, o, http.stream)
+  local stream = followed(conn, "GET", path, o, http.stream)
   local what = "GET " .. path:gsub("%?.*$", "")
   if stream.status >= 300 or stream.status < 200 then refused(whole(stream), what) end
   check_page(stream, what, o)
@@ -241,6 +296,7 @@ end
 -- a list of records.  cursor: where a later run goes on after them.  Waits while the engine is behind.
 function methods.emit(conn, what, rows, cursor, total)
   if not conn.source then tn.fail("invalid", "emit belongs into the run function of an operation") end
+  if type(what) == "userdata" and what.status == 204 then return 0 end
   return conn.source:emit(what, rows, cursor, total)
 end
 

@@ -26,6 +26,10 @@ local function fault_of(name, value, row)
   end
   local wanted = table.concat(words, " or ")
   if row.min then wanted = ("%s from %d on"):format(wanted, row.min) end
+  if fits and row.one_of then
+    for _, word in ipairs(row.one_of) do if word == value then return nil end end
+    return ("option '%s' has to be one of %s, not '%s'"):format(name, table.concat(row.one_of, ", "), value)
+  end
   if fits and not (row.min and value < row.min) then return nil end
   local shown = type(value) == "number" and tostring(value) or type(value)
   return ("option '%s' has to be %s, not %s"):format(name, wanted, shown)
@@ -61,7 +65,8 @@ end
 
 -- A function that checks such a table (nil is an empty one), answers it, and raises at the caller of the function that
 -- takes it.  what: the name of that function.  known: for each option its kinds ("string", "integer", "boolean",
--- "table", "strings", "function"), and if need be required = true, min, and takes = the options of a table in it.
+-- "table", "strings", "function"), and if need be required = true, min, one_of (a list of
+-- texts), and takes = the options of a table in it.
 function options.checker(what, known)
   return function(given)
     if given == nil then given = {} end

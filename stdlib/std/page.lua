@@ -3,6 +3,7 @@
 local tn         = require "tenon"
 local connection = require "std.connection"
 local options    = require "std.options"
+local url        = require "std.url"
 
 local page = {}
 
@@ -42,8 +43,14 @@ end
 -- sent such; else the size that it says its pages have; a page of unknown size is followed until an
 -- empty one comes.
 local function more(walk, reply, count, o)
-  if count == 0 then return false end
   local said = reply:at(o.more)
+  if count == 0 then
+    if said == true then
+      tn.fail("bad_answer", ("%s: the peer says that there is more (%s), but its page is empty"):format(walk.path,
+        o.more))
+    end
+    return false
+  end
   if type(said) == "boolean" then return said end
   local link = next_link(reply, o.links)
   if link then walk.linked = true end
@@ -98,6 +105,7 @@ function page.offset(conn, path, query, given)
   repeat
     count_page(walk, o.max_pages or MAX_PAGES)
     local reply = fetch(conn, walk, query or {}, o)
+    if reply.status == 204 then break end
     local count = reply:count(o.rows)
     local goes_on = more(walk, reply, count, o)
     if count > 0 then
@@ -116,17 +124,36 @@ local checked_links = options.checker("page.links", {
   options = { "table", takes = connection.OPTIONS },
 })
 
+-- The whole address of the next page, or nil.  Addresses that lead in a circle are found by comparing each with a
+-- mark, which moves on whenever the pages have doubled.
+local function next_address(walk, reply, from, o)
+  local link
+  if type(o.next) == "function" then link = o.next(reply) else link = reply:at(o.next) end
+  if type(link) ~= "string" or link == "" then
+    if type(link) == "number" or type(link) == "table" then
+      tn.fail("bad_answer", ("%s: the link to the next page is a %s, not a text"):format(walk.path, type(link)))
+    end
+    return nil
+  end
+  local address = url.resolve(from, link)
+  if address == walk.mark then
+    tn.fail("bad_answer", walk.path .. ": the links to the next pages lead in a circle")
+  end
+  if walk.pages == walk.mark_at then walk.mark, walk.mark_at = address, walk.mark_at * 2 end
+  return address
+end
+
 -- Pages by the address of the next one, which the answer carries.  options: rows, next (a path in the
 -- answer, or a function of the reply), total, max_pages, options for get.
 function page.links(conn, path, query, given)
   local o = filled(checked_links(given), LINKS)
-  local walk, seen = { path = path, pages = 0 }, 0
+  local walk, seen = { path = path, pages = 0, mark_at = 1 }, 0
   local address = conn.resume and conn.resume.next
   repeat
     count_page(walk, o.max_pages or MAX_PAGES)
-    local reply
-    if address then reply = conn:get(address, nil, o.options) else reply = conn:get(path, query, o.options) end
-    local following = type(o.next) == "function" and o.next(reply) or type(o.next) == "string" and reply:at(o.next)
+    local reply, from = connection.get(conn, address or path, not address and query or nil, o.options)
+    if reply.status == 204 then break end
+    local following = next_address(walk, reply, from, o)
     if following and following == address then
       tn.fail("bad_answer", path .. ": the next page's address is that of this page")
     end
@@ -136,7 +163,7 @@ function page.links(conn, path, query, given)
       seen = seen + count
       conn:emit(reply, o.rows, following and { next = following } or nil, number_at(reply, o.total))
     end
-    address = count > 0 and type(following) == "string" and following ~= "" and following or nil
+    address = following
   until not address
   return seen
 end

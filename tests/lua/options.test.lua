@@ -26,7 +26,8 @@ local calls = {
     function() session.login { of = { "user" }, login = print, live = 5 } end },
   { "conn:get: unknown option 'header'; did you mean 'headers'?",
     function() connect():get("/list", nil, { header = {} }) end },
-  { "conn:post: unknown option 'body'; it takes accept, form, headers, multipart, query, raw, retries, safe, timeout",
+  { "conn:post: unknown option 'body'; it takes accept, form, headers, multipart, query, raw, redirects, "
+    .. "retries, safe, timeout",
     function() connect():post("/list", {}, { body = {} }) end },
   { "conn:stream: unknown option 'timeot'; did you mean 'timeout'?",
     function() connect():stream("/list", nil, { timeot = 1 }) end },
