@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "access/secrets.h"
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -34,6 +35,7 @@ struct testing {
     struct tn_workshop workshop;
     struct tn_log *log;             /* standard error, since results go to standard output */
     struct tn_scratch_store *store; /* NULL: there is none; scripts are told so */
+    struct tn_secrets secrets;      /* with the key of its vault */
     int64_t teams;                  /* that tests had so far */
     struct tn_clock clock;          /* of the test that runs, and of the store */
     char *files[FILES_MAX];
@@ -226,6 +228,19 @@ static bool open_workshop(struct testing *t, const char *site, struct tn_err *er
     return ok;
 }
 
+/* What tests put into the vault goes with the store, so any key will do. */
+static void open_vault(struct testing *t)
+{
+    struct tn_err err;
+    char key[33];
+    for (size_t i = 0; i < sizeof key - 1; i++) key[i] = (char)('A' + i % 26);
+    key[sizeof key - 1] = '\0';
+    if (tn_secrets_from(&t->secrets, tn_str(key), TN_STR("tests"), &err))
+        t->workshop.env.secrets = &t->secrets;
+    else
+        fprintf(stderr, "tests have no vault: %s\n", err.text);
+}
+
 static void open_store(struct testing *t)
 {
     struct tn_err err;
@@ -236,6 +251,7 @@ static void open_store(struct testing *t)
     }
     t->workshop.env.store = tn_scratch_store_of(t->store);
     t->workshop.env.tools = tn_tx_tools_new();
+    open_vault(t);
 }
 
 /* ---- one test ---- */

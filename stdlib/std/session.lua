@@ -5,6 +5,7 @@ local json       = require "tenon.json"
 local crypto     = require "tenon.crypto"
 local credential = require "std.credential"
 local options    = require "std.options"
+local url        = require "std.url"
 
 local session = {}
 
@@ -27,14 +28,35 @@ local function whole(seconds)
   return math.type(seconds) == "integer" and seconds > 0
 end
 
+local SECRETS = { "pass", "secret", "token", "key" }
+
+-- How a refusal begins: who logged in where.  A field whose name sounds like a secret is not shown.
+local function who(conn, fields)
+  for _, name in ipairs(fields) do
+    local open = true
+    for _, word in ipairs(SECRETS) do open = open and not name:lower():find(word, 1, true) end
+    if open and conn.config[name] ~= nil then
+      return ("signing in failed (%s '%s' at %s): "):format(name, tostring(conn.config[name]),
+        url.shown(conn.base or "?"))
+    end
+  end
+  return ("signing in failed (at %s): "):format(url.shown(conn.base or "?"))
+end
+
 -- Logs in.  login gives a table of headers, or the reply whose cookies are the session.
 local function sign_in(conn, o)
   -- The log-in itself goes out unsigned.
   local plain = setmetatable({ auth = { kind = "none" } }, { __index = conn })
-  local headers, lives = o.login(plain)
+  local where = who(conn, o.of)
+  local worked, headers, lives = pcall(o.login, plain)
+  if not worked then
+    local err = headers
+    if type(err) ~= "userdata" then error(err, 0) end
+    tn.fail(err.kind, where .. err.message)
+  end
   if type(headers) == "userdata" then
     local cookies = headers:cookies()
-    if not cookies then tn.fail("auth", "signing in failed: the answer sets no cookie; check user and address") end
+    if not cookies then tn.fail("auth", where .. "the answer sets no cookie; check user and address") end
     headers = { Cookie = cookies }
   end
   if type(headers) ~= "table" or next(headers) == nil then

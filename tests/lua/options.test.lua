@@ -44,8 +44,8 @@ test("an unknown option is refused with its function and the nearest word, where
 end)
 
 test("a value of another kind is refused, and one that is missing", function()
-  expect(function() oauth2.client_credentials { token_url = "a", id = "b" } end)
-    :fails_with("script", "oauth2%.client_credentials: option 'secret' is required$")
+  expect(function() oauth2.client_credentials { token_url = "a", secret = "b" } end)
+    :fails_with("script", "oauth2%.client_credentials: option 'id' is required$")
   expect(function() oauth2.client_credentials() end):fails_with("script", "option 'id' is required$")
   expect(function() oauth2.client_credentials "a" end)
     :fails_with("script", "its options have to be a table, not string$")

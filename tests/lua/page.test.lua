@@ -108,7 +108,9 @@ test("offset: the peer's total ends the walk, and a total that is not reached fa
 end)
 
 test("tokens: each answer brings the token of the next; a token that comes again fails", function()
-  local function with(list, token) return { status = 200, body = { items = json.array(list), nextPageToken = token } } end
+  local function with(list, token)
+    return { status = 200, body = { items = json.array(list), nextPageToken = token } }
+  end
   local pages = walk("tokens", { with({ 1 }, "b"), with({}, "c"), with({ 2 }, "") })
   expect(#pages):equals(2)
   expect(t.sent()[3].url):matches("pageToken=c")

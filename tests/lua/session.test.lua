@@ -119,3 +119,10 @@ test("a log-in that says nonsense about its time is the script's fault", functio
   local conn = connect("j", { login = function() return { ["X-Session"] = "a" }, 0 end })
   expect(function() conn:get "/data" end):fails_with("script", "whole number above 0, not 0")
 end)
+
+test("an error of a log-in says who logged in where, and no password", function()
+  t.replies { [LOGIN] = { status = 500, body = "down" }, [DATA] = good }
+  local conn = connect("ann", { of = { "password", "user" } })
+  expect(function() conn:get "/data" end)
+    :fails_with("upstream", "signing in failed %(user 'ann' at https://tc.example%): POST /login")
+end)
