@@ -527,7 +527,8 @@ static bool open_parts(struct tn_app *app, struct tn_err *err)
                                   .log = p->log,
                                   .damaged = damaged,
                                   .damaged_arg = (void *)p};
-    struct tn_http_client_options ho = {.egress = p->egress, .user_agent = "tenon/" TENON_VERSION};
+    struct tn_http_client_options ho = {
+        .egress = p->egress, .user_agent = "tenon/" TENON_VERSION, .ca_file = p->options->ca_file};
     app->drain_limit = tn_timer_new(app->loop, give_up, app);
     heart_start(&app->heart, app->loop, app->page);
     app->store = tn_store_open(app->loop, &so, err);

@@ -16,6 +16,7 @@
 #include "cli/cli.h"
 #include "loop/shared.h"
 #include "net/egress.h"
+#include "net/http_client.h"
 #include "net/http_server.h"
 #include "options.h"
 #include "store/server.h"
@@ -139,7 +140,8 @@ static bool prepare(struct serving *s, struct tn_err *err)
     if (!s->p.shared) return tn_fail_errno(err, errno, "shared memory");
     tn_log_name(s->p.log, "supervisor");
     s->p.tcp_fd = tn_http_listen_tcp(s->options.listen, s->p.bound, err);
-    if (s->p.tcp_fd < 0 || !check_site(s, err) || !take_folder(s, &fresh, err) ||
+    if (s->p.tcp_fd < 0 || !check_site(s, err) || !tn_ca_file_check(s->options.ca_file, err) ||
+        !take_folder(s, &fresh, err) ||
         !tn_secrets_load(&s->p.secrets, s->data, s->options.key_file, fresh, err))
         return false;
     if (s->p.secrets.generated)

@@ -45,7 +45,7 @@ static void ask_waiting(struct tn_read *read, const struct api_consumer *one)
                                         {"status", TN_FILTER_eq, &values[1], 1},
                                         {.column = "integration", .op = TN_FILTER_null}};
     tn_position_leases(one->sink, leases);
-    tn_read_tail(read, 0, one->position < 0 ? 0 : one->position, 1);
+    tn_read_tail(read, TN_PARTITION_DEFAULT, one->position < 0 ? 0 : one->position, 1);
     tn_read_queue(read, one->sink->name, TN_STR(""), COUNT_MAX);
     tn_read_queue(read, leases, TN_STR(""), TN_PARTITIONS);
     tn_read_query(read, &(struct tn_query){.table = "quarantine",

@@ -93,7 +93,7 @@ static bool known_parameters(const struct tn_entity *e, struct tn_http_exchange 
 {
     const char *names[PARAMETERS_MAX + 7] = {"limit", "offset", "cursor", "sort", "order"};
     size_t n = 5;
-    for (const char *const *f = e->filter; f && *f && n < PARAMETERS_MAX; f++) names[n++] = *f;
+    for (const char *const *f = e->filter; f && *f && n < PARAMETERS_MAX + 5; f++) names[n++] = *f;
     return api_query_known(x, names);
 }
 
@@ -125,6 +125,7 @@ static void write_pagination(struct tn_jw *w, const struct reading *r, const str
     tn_jw_key(w, TN_STR("pagination"));
     tn_jw_object(w);
     tn_jw_kint(w, "total", page->total);
+    if (page->total_capped) tn_jw_kbool(w, "totalCapped", true);
     tn_jw_kint(w, "limit", (int64_t)r->limit);
     tn_jw_kint(w, "offset", (int64_t)r->offset);
     tn_jw_kbool(w, "hasMore", page->more);

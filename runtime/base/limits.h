@@ -42,6 +42,7 @@
 #define TN_LIMIT_COMMIT_QUEUE (64 * TN_MIB) /* bytes of unanswered commits in one process */
 #define TN_LIMIT_GROUP        4096          /* commits in one transaction */
 #define TN_LIMIT_PAGE         500           /* rows of one query */
+#define TN_LIMIT_OFFSET       100000        /* rows that a query passes over */
 #define TN_LIMIT_READ         (32 * TN_MIB) /* bytes of one answer; further questions are refused */
 #define TN_LIMIT_READ_MS      5             /* of reading in one turn of the loop */
 #define TN_LIMIT_SOURCE       200           /* bytes of the name of a source's entity */

@@ -227,6 +227,21 @@ static void read_options(lua_State *L, const struct bind_context *context, struc
     f->throttle = throttle_name(L, context);
 }
 
+/* Leaves the texts on the stack. */
+static void read_tls(lua_State *L, struct tn_fetch_tls *tls)
+{
+    static const char *const names[] = {"ca", "cert", "key", NULL};
+    struct tn_str *const texts[] = {&tls->ca, &tls->cert, &tls->key};
+    if (lua_getfield(L, 1, "tls") == LUA_TNIL) return;
+    int table = lua_gettop(L);
+    luaL_checktype(L, table, LUA_TTABLE);
+    bind_check_keys(L, table, names);
+    for (size_t i = 0; names[i]; i++) {
+        *texts[i] = bind_opt_key_str(L, table, names[i]);
+        lua_getfield(L, table, names[i]);
+    }
+}
+
 /* Pushes the URL with its query and returns it. */
 static const char *push_url(lua_State *L)
 {
@@ -286,6 +301,7 @@ static void read_request(lua_State *L, const char *const *keys, struct tn_fetch 
     luaL_checkstack(L, BIND_HEADERS_MAX + 120, NULL);
     bind_check_keys(L, 1, keys);
     read_options(L, context, f);
+    read_tls(L, &f->tls);
     f->url = push_url(L);
     f->body = bind_push_body(L, 1, &type);
     bool typed = false;
@@ -365,8 +381,9 @@ static bool set_host(struct call *c, const char *url, struct tn_err *err)
 static int l_request(lua_State *L)
 {
     static const char *const keys[] = {
-        "method",   "url",   "query", "headers",  "body",      "form",     "multipart",   "timeout",
-        "attempts", "delay", "safe",  "throttle", "max_reply", "per_host", "credentials", NULL};
+        "method",    "url",      "query",       "headers", "body", "form",
+        "multipart", "timeout",  "attempts",    "delay",   "safe", "throttle",
+        "max_reply", "per_host", "credentials", "tls",     NULL};
     struct tn_fetch_header headers[BIND_HEADERS_MAX + 1];
     struct tn_fetch f;
     struct tn_err err;
@@ -397,9 +414,10 @@ static int stream_rows(lua_State *L)
 
 static int l_stream(lua_State *L)
 {
-    static const char *const keys[] = {"method", "url",       "query",     "headers",     "body",
-                                       "form",   "multipart", "timeout",   "attempts",    "delay",
-                                       "safe",   "throttle",  "max_reply", "credentials", NULL};
+    static const char *const keys[] = {"method",    "url",         "query",     "headers",
+                                       "body",      "form",        "multipart", "timeout",
+                                       "attempts",  "delay",       "safe",      "throttle",
+                                       "max_reply", "credentials", "tls",       NULL};
     struct tn_fetch_header headers[BIND_HEADERS_MAX + 1];
     struct tn_fetch f;
     read_request(L, keys, &f, headers);

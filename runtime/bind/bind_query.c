@@ -237,15 +237,22 @@ static void take_sort(lua_State *L, int options, struct bind_query *query)
     lua_pop(L, 1);
 }
 
-static void take_limit(lua_State *L, int options, struct bind_query *query)
+static void take_place(lua_State *L, int options, struct bind_query *query)
 {
     query->q.limit = (size_t)bind_opt_limit(L, options, query->resource->page);
+    struct tn_str cursor = bind_opt_key_str(L, options, "cursor");
+    int64_t offset = bind_opt_key_int(L, options, "offset", 0);
+    if (offset < 0 || offset > TN_LIMIT_OFFSET)
+        luaL_error(L, "'offset' is a number from 0 to %d", TN_LIMIT_OFFSET);
+    if (cursor.p && offset) luaL_error(L, "'cursor' and 'offset' exclude each other");
+    if (cursor.p) query->q.cursor = keep_text(L, cursor, &query->arena);
+    query->q.offset = (size_t)offset;
 }
 
 struct bind_query *bind_query_new(lua_State *L, int options, const struct bind_desk *desk,
                                   const struct tn_entity *resource, const char *more)
 {
-    const char *const names[] = {"where", "sort", "limit", "cursor", "total", more, NULL};
+    const char *const names[] = {"where", "sort", "limit", "cursor", "offset", "total", more, NULL};
     bind_check_keys(L, options, names);
     struct bind_query *query = bind_new(L, sizeof *query, &bind_query_class);
     query->resource = resource;
@@ -258,10 +265,8 @@ struct bind_query *bind_query_new(lua_State *L, int options, const struct bind_d
     if (lua_isnoneornil(L, options)) return query;
     take_where(L, options, query);
     take_sort(L, options, query);
-    take_limit(L, options, query);
+    take_place(L, options, query);
     query->q.total = bind_opt_key_bool(L, options, "total", false);
-    struct tn_str cursor = bind_opt_key_str(L, options, "cursor");
-    if (cursor.p) query->q.cursor = keep_text(L, cursor, &query->arena);
     return query;
 }
 
@@ -275,6 +280,7 @@ int bind_query_send(lua_State *L, struct bind_query *query, lua_KFunction k)
     query->q.cursor =
         (struct tn_str){NULL, 0}; /* the texts of the last page are freed with its answer */
     query->q.total = false;
+    query->q.offset = 0; /* the next pages go on by cursor */
     return bind_ask_send(L, &query->ask, query->store, read, k, query);
 }
 
@@ -306,5 +312,9 @@ void bind_query_finish(lua_State *L, const struct bind_query *query)
     if (page->total >= 0) {
         lua_pushinteger(L, page->total);
         lua_setfield(L, -2, "total");
+    }
+    if (page->total_capped) {
+        lua_pushboolean(L, true);
+        lua_setfield(L, -2, "totalCapped");
     }
 }

@@ -112,7 +112,7 @@ static void read_log(struct tn_consumer *c)
     for (unsigned i = 0; i < TN_PARTITIONS; i++)
         c->parts[i].reading = has_room(&c->parts[i]) && c->parts[i].scanned == from;
     struct tn_read *read = tn_read_new(TN_TEAM_ALL);
-    tn_read_tail(read, 0, from, BATCH);
+    tn_read_tail(read, TN_PARTITION_DEFAULT, from, BATCH);
     c->log_call = tn_store_read(c->o.store, read, NULL, log_found, c);
 }
 

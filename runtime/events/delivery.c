@@ -14,7 +14,7 @@
 #include "loop/loop.h"
 #include "store/commit.h"
 
-enum { SOON_MS = 500 };
+enum { SOON_MS = 500, ONCE_SPACE = 64 };
 
 /* ---- life ---- */
 
@@ -225,18 +225,24 @@ static void looked(void *arg, struct tn_found *found, const struct tn_err *err)
     }
 }
 
-static const char once_space[] = "rule.once";
+/* The space of the ids that are done: "rule.once". */
+static void once_space(const struct delivery *d, char out[ONCE_SPACE])
+{
+    snprintf(out, ONCE_SPACE, "%s.once", d->env->sink->noun);
+}
 
 void delivery_go(struct delivery *d, bool tickets)
 {
     struct tn_read *read = NULL;
+    char space[ONCE_SPACE];
+    once_space(d, space);
     if (!d->limit) d->limit = tn_timer_new(d->env->loop, too_long, d);
     if (!d->once && (!d->order || !tickets || d->ticket)) {
         try_now(d);
         return;
     }
     read = tn_read_new(d->e.team);
-    if (d->once) d->once_question = tn_read_kv(read, once_space, tn_str(d->once));
+    if (d->once) d->once_question = tn_read_kv(read, space, tn_str(d->once));
     if (d->order && !d->ticket)
         d->order_question = tn_read_queue(read, d->env->sink->name, tn_str(d->order), 1);
     d->state = DELIVERY_looks;
@@ -247,9 +253,12 @@ void delivery_go(struct delivery *d, bool tickets)
 
 bool delivery_add_once(const struct delivery *d, struct tn_commit *c, struct tn_err *err)
 {
-    int64_t until = tn_now_ms() + (int64_t)TN_LIMIT_RULE_ONCE_DAYS * 24 * 3600 * 1000;
-    return !d->once || tn_commit_kv_set(c, d->e.team, once_space, tn_str(d->once), TN_STR("1"),
-                                        TN_ANY, until, err);
+    char space[ONCE_SPACE];
+    once_space(d, space);
+    int64_t until =
+        tn_store_now(d->env->store) + (int64_t)TN_LIMIT_RULE_ONCE_DAYS * 24 * 3600 * 1000;
+    return !d->once ||
+           tn_commit_kv_set(c, d->e.team, space, tn_str(d->once), TN_STR("1"), TN_ANY, until, err);
 }
 
 static void write_event(const struct delivery *d, struct tn_buf *out)

@@ -18,11 +18,12 @@ struct tn_delivery {
 /* How a try ended. */
 enum tn_delivery_end {
     TN_DELIVERY_done,
-    TN_DELIVERY_failed,    /* err says why; tried again after the next pause of the back-off */
-    TN_DELIVERY_refused,   /* err says why; to try again would not help: it is given up */
-    TN_DELIVERY_disturbed, /* another delivery's fault ended it: tried again, and no try is counted
-                            */
-    TN_DELIVERY_gone       /* the target does not exist any more: nothing is to be done */
+    TN_DELIVERY_failed,  /* err says why; tried again after the next pause of the back-off */
+    TN_DELIVERY_refused, /* err says why; to try again would not help: it is given up */
+    /* Another delivery's fault ended it: tried again soon, for ever, and no try is counted.  A
+     * receiver that is down has failed. */
+    TN_DELIVERY_disturbed,
+    TN_DELIVERY_gone /* the target does not exist any more: nothing is to be done */
 };
 /* Called once, in a later turn than start, unless the delivery was cancelled.  wait_ms: the next
  * try comes no earlier (a receiver's Retry-After); 0: the back-off alone decides. */
@@ -39,15 +40,18 @@ enum tn_sink_order {
 
 struct tn_sink {
     const char *name; /* "rules": names the position, the tickets, the log lines, the metrics */
-    const char *noun; /* "rule": of a target, in sentences */
+    const char *noun; /* "rule": of a target, in sentences; no two sinks have the same, since what
+                         is given up and the ids of `once` are found by it */
     enum tn_sink_order order;
     unsigned at_once; /* deliveries under way in one worker process */
     int64_t limit_ms; /* a delivery that has not ended by then is cancelled and has failed */
 
     bool (*any)(void *self); /* are there targets at all?  NULL: yes */
-    /* May deliveries begin now?  If not, the consumer asks again soon.  NULL: yes. */
+    /* May deliveries to any target begin now?  If not, the consumer asks again soon.  One target
+     * that is down is no reason to say no: its deliveries fail.  NULL: yes. */
     bool (*ready)(void *self);
-    /* Calls fn with the name of each target that wants the event.  Waits for nothing. */
+    /* Calls fn with the name of each target that wants the event.  Waits for nothing.  The events
+     * are those of every team: a target that belongs to one compares e->team. */
     void (*targets)(void *self, const struct tn_event *e, tn_target_fn fn, void *arg);
     /* Appends the id under which the target gets only one event (any bytes), and those with one id
      * one after the other.  False: it gets each event.  NULL: no target has such ids. */

@@ -74,20 +74,44 @@ static enum tn_column_type column_type(enum tn_field_type type)
     }
 }
 
+static bool has_column(const struct tn_field *f)
+{
+    return f->type != TN_FIELD_list && f->type != TN_FIELD_object && f->type != TN_FIELD_secret &&
+           !tn_is_system_field(tn_str(f->name));
+}
+
+static bool is_indexed(const struct tn_entity *e, const struct tn_field *f)
+{
+    struct tn_str name = tn_str(f->name);
+    return named(e->key, name) || named(e->filter, name) || named(e->sort, name);
+}
+
+/* A field that is looked for needs its column; the others have one as long as there is room. */
+static bool is_sought(const struct tn_entity *e, const struct tn_field *f)
+{
+    return has_column(f) && (f->unique || is_indexed(e, f));
+}
+
+size_t tn_entity_sought(const struct tn_entity *e)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < e->n_fields; i++) n += is_sought(e, &e->fields[i]);
+    return n;
+}
+
 void tn_entity_table(const struct tn_entity *e, struct tn_column *columns, struct tn_table *out)
 {
     *out = (struct tn_table){
         .name = e->plural, .columns = columns, .event = e->name, .history = e->history};
-    for (size_t i = 0; i < e->n_fields && out->column_count < TN_STORE_COLUMNS_MAX; i++) {
+    size_t rest = TN_STORE_COLUMNS_MAX - tn_entity_sought(e);
+    for (size_t i = 0; i < e->n_fields; i++) {
         const struct tn_field *f = &e->fields[i];
-        struct tn_str name = tn_str(f->name);
-        if (f->type == TN_FIELD_list || f->type == TN_FIELD_object || f->type == TN_FIELD_secret ||
-            tn_is_system_field(name))
-            continue;
-        bool indexed = named(e->key, name) || named(e->filter, name) || named(e->sort, name);
+        bool sought = is_sought(e, f);
+        if (!has_column(f) || (!sought && rest == 0)) continue;
+        rest -= !sought;
         columns[out->column_count++] = (struct tn_column){
             f->name, column_type(f->type),
-            (indexed ? TN_USE_indexed : TN_USE_shown) | (f->unique ? TN_USE_unique : 0)};
+            (is_indexed(e, f) ? TN_USE_indexed : TN_USE_shown) | (f->unique ? TN_USE_unique : 0)};
     }
     for (size_t i = 0; i < tn_entity_key_length(e); i++) out->key[i] = e->key[i];
 }

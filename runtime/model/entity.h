@@ -41,8 +41,11 @@ bool tn_entity_key_in(const struct tn_entity *e, struct tn_jval body, struct tn_
                       struct tn_str key[TN_STORE_KEY_MAX]);
 bool tn_entity_has_secrets(const struct tn_entity *e);
 bool tn_entity_has_references(const struct tn_entity *e);
-/* Describes the entity's table for the store. columns has room for TN_STORE_COLUMNS_MAX; both
- * borrow from e. */
+/* How many fields are looked for (key, filter, sort, unique); no more than TN_STORE_COLUMNS_MAX. */
+size_t tn_entity_sought(const struct tn_entity *e);
+/* Describes the entity's table for the store. Where there are more fields than columns, those that
+ * are looked for have theirs, and of the others the first. columns has room for
+ * TN_STORE_COLUMNS_MAX; both borrow from e. */
 void tn_entity_table(const struct tn_entity *e, struct tn_column *columns, struct tn_table *out);
 
 /* ---- all of them ---- */

@@ -2,6 +2,10 @@
 #include "net/http_client.h"
 
 #include <curl/curl.h>
+#include <string.h>
+#include <openssl/pem.h>
+#include <openssl/err.h>
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
@@ -65,6 +69,7 @@ struct tn_http_client {
     struct tn_loop *loop;
     struct tn_http_client_options o;
     char *user_agent;
+    struct tn_buf ca; /* what the file of the options says */
     CURLM *multi;
     struct tn_timer *timer;
     struct tn_fetch_call *calls;
@@ -332,6 +337,12 @@ static void set_method(struct tn_fetch_call *call)
     if (!head) curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, method);
 }
 
+static void set_pem(CURL *e, CURLoption option, struct tn_str pem)
+{
+    struct curl_blob blob = {(void *)(uintptr_t)pem.p, pem.n, CURL_BLOB_COPY};
+    if (pem.n) curl_easy_setopt(e, option, &blob);
+}
+
 static void set_trust(struct tn_fetch_call *call)
 {
     CURL *e = call->easy;
@@ -339,9 +350,17 @@ static void set_trust(struct tn_fetch_call *call)
     curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, f->insecure ? 0L : 1L);
     curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, f->insecure ? 0L : 2L);
-    if (!f->ca_file && !f->ca_path) return;
-    curl_easy_setopt(e, CURLOPT_CAINFO, f->ca_file); /* only these, not the system's as well */
-    curl_easy_setopt(e, CURLOPT_CAPATH, f->ca_path);
+    set_pem(e, CURLOPT_SSLCERT_BLOB, f->tls.cert);
+    set_pem(e, CURLOPT_SSLKEY_BLOB, f->tls.key);
+    if (!f->tls.ca.n && !call->client->ca.n) return;
+    /* In place of the system's file; the system's folder of authorities stays. */
+    struct tn_buf all;
+    tn_buf_init(&all, call->client->ca.n + f->tls.ca.n + 1);
+    tn_buf_addstr(&all, tn_buf_str(&call->client->ca));
+    if (all.n) tn_buf_addc(&all, '\n');
+    tn_buf_addstr(&all, f->tls.ca);
+    set_pem(e, CURLOPT_CAINFO_BLOB, tn_buf_str(&all));
+    tn_buf_clear(&all);
 }
 
 static void set_limits(struct tn_fetch_call *call)
@@ -635,9 +654,14 @@ static const char *words_for(CURLcode code)
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY: return "the peer sent something that is not an HTTP answer";
     case CURLE_PEER_FAILED_VERIFICATION: return "its certificate is not trusted";
+    case CURLE_SSL_CERTPROBLEM: return "the client certificate or its key cannot be used";
+    case CURLE_SSL_CACERT_BADFILE: return "the authorities of the integration are no certificates";
     default: return NULL;
     }
 }
+
+static const char own_authority[] =
+    "; an authority of your own is named with tenon serve --ca-file, or by the adapter's 'tls'";
 
 static void note_failure(struct tn_fetch_call *call, CURLcode code, bool connected)
 {
@@ -652,9 +676,9 @@ static void note_failure(struct tn_fetch_call *call, CURLcode code, bool connect
     else if (code == CURLE_OPERATION_TIMEDOUT)
         fail_timeout(call, connected);
     else
-        tn_fail(&call->err, kind_of(code), "%.*s:%u: %s%s%s%s", TN_FMT(call->url.host),
+        tn_fail(&call->err, kind_of(code), "%.*s:%u: %s%s%s%s%s", TN_FMT(call->url.host),
                 call->url.port, words ? words : detail, words ? " (" : "", words ? detail : "",
-                words ? ")" : "");
+                words ? ")" : "", code == CURLE_PEER_FAILED_VERIFICATION ? own_authority : "");
 }
 
 static void end_attempt(struct tn_fetch_call *call, CURLcode code)
@@ -756,6 +780,7 @@ static void destroy(struct tn_http_client *c)
     tn_timer_free(c->timer);
     tn_map_clear(&c->pauses, tn_free);
     tn_free(c->user_agent);
+    tn_buf_clear(&c->ca);
     tn_free(c);
     curl_global_cleanup();
 }
@@ -837,6 +862,40 @@ static int set_timer(CURLM *multi, long ms, void *arg)
 
 /* --- the client ------------------------------------------------------------------------------ */
 
+/* path NULL: leaves out empty. */
+static bool read_ca(const char *path, struct tn_buf *out, struct tn_err *err)
+{
+    char part[4096];
+    size_t n;
+    tn_buf_init(out, TN_MIB);
+    if (!path) return true;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return tn_fail(err, TN_E_invalid, "--ca-file %s cannot be read: %s", path, strerror(errno));
+    while ((n = fread(part, 1, sizeof part, file)) > 0) tn_buf_add(out, part, n);
+    fclose(file);
+    BIO *bio = out->failed ? NULL : BIO_new_mem_buf(out->p ? out->p : "", (int)out->n);
+    X509 *first = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    bool good = first != NULL;
+    X509_free(first);
+    BIO_free(bio);
+    ERR_clear_error();
+    if (good) return true;
+    tn_buf_clear(out);
+    return tn_fail(err, TN_E_invalid,
+                   "--ca-file %s has no certificate in PEM (-----BEGIN CERTIFICATE-----), or more "
+                   "than 1 MiB",
+                   path);
+}
+
+bool tn_ca_file_check(const char *path, struct tn_err *err)
+{
+    struct tn_buf text;
+    bool good = read_ca(path, &text, err);
+    tn_buf_clear(&text);
+    return good;
+}
+
 struct tn_http_client *tn_http_client_new(struct tn_loop *loop,
                                           const struct tn_http_client_options *o,
                                           struct tn_err *err)
@@ -845,9 +904,15 @@ struct tn_http_client *tn_http_client_new(struct tn_loop *loop,
         tn_fail(err, TN_E_internal, "libcurl cannot be started");
         return NULL;
     }
+    struct tn_buf ca;
+    if (!read_ca(o->ca_file, &ca, err)) {
+        curl_global_cleanup();
+        return NULL;
+    }
     struct tn_http_client *c = TN_NEW(struct tn_http_client);
     c->loop = loop;
     c->o = *o;
+    c->ca = ca;
     c->user_agent = tn_strdup(o->user_agent ? o->user_agent : "tenon");
     c->finished_end = &c->finished;
     tn_map_init(&c->pauses);
@@ -947,6 +1012,12 @@ static char *keep(struct tn_fetch_call *call, const char *text)
     return text ? tn_arena_strdup(&call->arena, text) : NULL;
 }
 
+static struct tn_str keep_text(struct tn_fetch_call *call, struct tn_str text)
+{
+    if (text.p) text.p = tn_arena_strndup(&call->arena, text.p, text.n);
+    return text;
+}
+
 static void copy_request(struct tn_fetch_call *call, const struct tn_fetch *f)
 {
     call->f = *f;
@@ -954,11 +1025,12 @@ static void copy_request(struct tn_fetch_call *call, const struct tn_fetch *f)
     call->f.nheaders = 0;
     call->f.method = keep(call, f->method ? f->method : "GET");
     call->f.url = keep(call, f->url);
-    call->f.ca_file = keep(call, f->ca_file);
-    call->f.ca_path = keep(call, f->ca_path);
+    call->f.tls.ca = keep_text(call, f->tls.ca);
+    call->f.tls.cert = keep_text(call, f->tls.cert);
+    call->f.tls.key = keep_text(call, f->tls.key);
     call->f.unix_path = keep(call, f->unix_path);
     call->f.throttle = keep(call, f->throttle);
-    if (f->body.p) call->f.body.p = tn_arena_strndup(&call->arena, f->body.p, f->body.n);
+    call->f.body = keep_text(call, f->body);
     call->safe = f->retry.safe || is_read(call->f.method);
     fill_defaults(&call->f);
     tn_buf_init(&call->body,

@@ -19,6 +19,8 @@ struct tn_http_client_options {
                                        range */
     const char *user_agent;         /* NULL: "tenon" */
     bool allow_insecure;            /* may a fetch switch off certificate checks? */
+    const char *ca_file;            /* authorities (PEM) that are trusted besides the system's;
+                                       NULL: none.  Read once. */
     unsigned max_connections;       /* 0: 256 */
     unsigned per_host;              /* 0: 32 */
 };
@@ -56,10 +58,13 @@ struct tn_fetch {
                                       more, the fetch ends with its answer; 0:
                                       TN_LIMIT_RETRY_AFTER_S */
     size_t max_reply;              /* after decompression; 0: TN_LIMIT_REPLY */
-    const char *ca_file, *ca_path; /* certificates; NULL: the system's */
-    bool insecure;                 /* do not check certificates; refused unless the client allows
-                                      it */
-    const char *unix_path;         /* connect to this socket instead; policy local */
+    struct tn_fetch_tls {
+        struct tn_str ca;        /* authorities (PEM) that are trusted, too; absent: none */
+        struct tn_str cert, key; /* a client certificate and its private key (PEM); absent: none */
+    } tls;
+    bool insecure;         /* do not check certificates; refused unless the client allows
+                              it */
+    const char *unix_path; /* connect to this socket instead; policy local */
     enum tn_egress_policy policy;
     struct tn_fetch_retry retry;
     tn_fetch_data data;   /* not NULL: gets the body of a 2xx answer as it arrives. Once it
@@ -98,10 +103,12 @@ int64_t tn_reply_retry_after(const struct tn_reply *r);
  * client. */
 typedef void (*tn_fetch_done)(void *arg, const struct tn_err *err, struct tn_reply *reply);
 
-/* Copies the options. NULL: curl cannot be set up, err says why. */
+/* Copies the options. NULL: curl cannot be set up, or ca_file has no certificate; err says why. */
 TN_MUST_CHECK struct tn_http_client *tn_http_client_new(struct tn_loop *loop,
                                                         const struct tn_http_client_options *o,
                                                         struct tn_err *err);
+/* Can the file serve as ca_file (NULL: there is none)?  False: err says why. */
+TN_MUST_CHECK bool tn_ca_file_check(const char *path, struct tn_err *err);
 void tn_http_client_free(struct tn_http_client *c); /* NULL does nothing */
 /* NULL: the request itself is wrong (kind invalid or egress), or the client is being freed (kind
  * cancelled); done will not be called. */

@@ -16,10 +16,13 @@ static const struct key adapter_keys[] = {{"title", D_TEXT, false},
                                           {"base", D_TEXT, false},
                                           {"config", D_TABLE, true},
                                           {"auth", D_BOX | D_TABLE, false},
+                                          {"tls", D_TABLE, false},
                                           {"health", D_FUNCTION, false},
                                           {"operations", D_TABLE, false},
                                           {"webhook", D_TABLE | D_BOX, false},
                                           {NULL, 0, false}};
+static const struct key tls_keys[] = {
+    {"ca", D_TEXT, false}, {"cert", D_TEXT, false}, {"key", D_TEXT, false}, {NULL, 0, false}};
 static const struct key operation_keys[] = {
     {"title", D_TEXT, false},           {"entity", D_TEXT, true},
     {"run", D_FUNCTION, true},          {"direction", D_TEXT, false},
@@ -109,31 +112,51 @@ static void read_auth(struct reading *r, int table, struct tn_auth *auth)
     lua_settop(L, value - 1);
 }
 
-/* Checks that the option key of auth names a declared config field. */
-static void check_auth_field(struct reading *r, const struct tn_adapter *a, const char *key,
-                             const char *field)
+/* Checks that this option of 'auth' or 'tls' (of) names a declared config field. */
+static void check_config_field(struct reading *r, const struct tn_adapter *a, const char *of,
+                               const char *key, const char *field)
 {
     const char *names[NAMES_MAX + 1] = {NULL};
     if (tn_field_find(a->fields, a->n_fields, tn_str(field))) return;
     for (size_t i = 0; i < a->n_fields && i < NAMES_MAX; i++) names[i] = a->fields[i].name;
-    r->line = a->auth.line;
     tn_decl_fault(r, tn_decl_key_line(r, key),
-                  "auth: '%s' names the config field '%s', which is not declared%s", key, field,
+                  "%s: '%s' names the config field '%s', which is not declared%s", of, key, field,
                   tn_did_you_mean(tn_str(field), names).text);
 }
 
 /* Values of tn.auth options are names of config fields, so a misspelt one is found here. */
 static void check_auth(struct reading *r, const struct tn_adapter *a)
 {
+    int line = r->line;
     static const char *const fields[] = {"user",   "password",  "token",  "key", "id",
                                          "secret", "token_url", "scopes", NULL};
+    r->line = a->auth.line ? a->auth.line : r->line;
     for (const struct tn_pair *p = a->auth.options; p->key; p++) {
         const char *const *name = fields;
         while (*name && strcmp(*name, p->key) != 0) name++;
-        if (*name) check_auth_field(r, a, p->key, p->value);
+        if (*name) check_config_field(r, a, "auth", p->key, p->value);
     }
     for (const char *const *field = a->auth.of; field && *field; field++)
-        check_auth_field(r, a, "of", *field);
+        check_config_field(r, a, "auth", "of", *field);
+    r->line = line;
+}
+
+/* What a connection shows and trusts: names of config fields with PEM texts. */
+static void check_tls(struct reading *r, int table, const struct tn_adapter *a)
+{
+    int line = r->line;
+    if (!tn_decl_push(r, table, "tls")) return;
+    int tls = lua_gettop(r->L);
+    r->line = tn_decl_key_line(r, "tls");
+    tn_decl_check(r, tls, tls_keys, "tls");
+    for (const struct key *k = tls_keys; k->name; k++) {
+        const char *field = tn_decl_opt_text(r, tls, k->name);
+        if (field) check_config_field(r, a, "tls", k->name, field);
+    }
+    if (!tn_decl_opt_text(r, tls, "cert") != !tn_decl_opt_text(r, tls, "key"))
+        tn_decl_fault(r, r->line, "'tls' needs 'cert' and 'key' together");
+    lua_settop(r->L, tls - 1);
+    r->line = line;
 }
 
 /* ---- operations ---- */
@@ -426,6 +449,7 @@ void tn_decl_read_adapter(struct reading *r, int table)
                       a->base);
     read_auth(r, table, &a->auth);
     check_auth(r, a);
+    check_tls(r, table, a);
     a->health = tn_decl_opt_ref(r, table, "health");
     a->operations = read_operations(r, table);
     if (!tn_decl_push(r, table, "webhook")) return;

@@ -11,7 +11,7 @@
 #include "base/hint.h"
 #include "base/pattern.h"
 
-enum { NESTING = 8 };
+enum { NESTING = 8, STATES_SHOWN = 100 };
 
 /* ---- constants as JSON ---- */
 
@@ -265,6 +265,26 @@ static void read_first(struct reading *r, int table, struct tn_field *f)
                           tn_did_you_mean(tn_str(*s), f->values).text);
 }
 
+/* A state from which moves lead, but which no record can get to, is a slip of the pen. */
+static void check_reached(struct reading *r, const struct tn_field *f)
+{
+    for (const struct tn_transition *from = f->moves; from->from; from++) {
+        bool reached =
+            strcmp(from->from, f->initial) == 0 || (f->first && among(f->first, from->from));
+        const char *names[STATES_SHOWN] = {f->initial};
+        size_t n = 1;
+        for (const struct tn_transition *m = f->moves; m->from; m++)
+            for (const char *const *to = m->to; *to; to++) {
+                reached = reached || strcmp(*to, from->from) == 0;
+                if (n < STATES_SHOWN - 1) names[n++] = *to;
+            }
+        if (!reached)
+            tn_decl_fault(r, tn_decl_key_line(r, from->from),
+                          "the state field '%s' has moves from '%s', but no move leads there%s",
+                          f->name, from->from, tn_did_you_mean(tn_str(from->from), names).text);
+    }
+}
+
 static void read_state(struct reading *r, int table, struct tn_field *f)
 {
     lua_State *L = r->L;
@@ -281,6 +301,7 @@ static void read_state(struct reading *r, int table, struct tn_field *f)
     f->moves = read_moves(r, table);
     f->values = all_states(r, f);
     read_first(r, table, f);
+    check_reached(r, f);
     struct tn_str quoted = tn_str(f->initial);
     char *json = tn_arena_alloc(&r->out->arena, quoted.n + 3);
     snprintf(json, quoted.n + 3, "\"%s\"", f->initial);

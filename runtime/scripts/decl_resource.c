@@ -31,7 +31,14 @@ static void check_names(struct reading *r, const struct tn_entity *a, const char
     for (; n < a->n_fields && n < 199; n++) known[n] = a->fields[n].name;
     for (; *names; names++) {
         struct tn_str name = tn_str(*names);
-        if (tn_is_system_field(name) || tn_field_find(a->fields, a->n_fields, name)) continue;
+        const struct tn_field *f = tn_field_find(a->fields, a->n_fields, name);
+        if (f &&
+            (f->type == TN_FIELD_list || f->type == TN_FIELD_object || f->type == TN_FIELD_secret))
+            tn_decl_fault(r, tn_decl_key_line(r, what),
+                          "'%s' names '%s', a %s: only fields with one plain value can be looked "
+                          "for",
+                          what, *names, tn_field_type_name(f->type));
+        if (f || tn_is_system_field(name)) continue;
         tn_decl_fault(r, tn_decl_key_line(r, what),
                       "'%s' names the field '%s', which is not declared%s", what, *names,
                       tn_did_you_mean(name, known).text);
@@ -92,6 +99,16 @@ static void read_key(struct reading *r, int table, struct tn_entity *a)
     }
     lua_pop(r->L, 1);
     check_names(r, a, a->key, "key");
+    size_t n = 0;
+    for (; a->key[n]; n++)
+        if (tn_is_system_field(tn_str(a->key[n])))
+            tn_decl_fault(r, tn_decl_key_line(r, "key"),
+                          "'key' names '%s', which Tenon gives: a key is made of fields of the "
+                          "resource",
+                          a->key[n]);
+    if (n > TN_STORE_KEY_MAX)
+        tn_decl_fault(r, tn_decl_key_line(r, "key"), "'key' has %zu fields: the limit is %d", n,
+                      TN_STORE_KEY_MAX);
 }
 
 static void check_path(struct reading *r, const char *path)
@@ -133,4 +150,8 @@ void tn_decl_read_resource(struct reading *r, int table)
     lua_pop(L, 1);
     read_key(r, table, a);
     read_list(r, table, a);
+    if (tn_entity_sought(a) > TN_STORE_COLUMNS_MAX)
+        tn_decl_fault(r, tn_decl_key_line(r, "list"),
+                      "%zu fields are in 'key', 'filter' or 'sort' or are unique: the limit is %d",
+                      tn_entity_sought(a), TN_STORE_COLUMNS_MAX);
 }

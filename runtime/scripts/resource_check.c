@@ -35,7 +35,7 @@ static bool field_fits(const struct tn_entity *r, size_t i, struct tn_err *err)
     const char *name = r->fields[i].name;
     if (is_reserved(name, false))
         return tn_fail(err, TN_E_invalid,
-                       "a field cannot be called '%s': every record has one of "
+                       "a field cannot be called '%s': every record and every table has one of "
                        "Tenon's own",
                        name);
     if (!is_plain(name))
@@ -81,8 +81,8 @@ static bool ref_fits(const struct all *all, const struct tn_field *f, struct tn_
                    f->ref, tn_did_you_mean(tn_str(f->ref), names).text);
 }
 
-/* Checks the words ref and secret of the fields and of the fields inside them. False: *at is the
- * first field at fault. */
+/* Checks references, secrets and states of the fields and of the fields inside them. False: *at is
+ * the first field at fault. */
 static bool words_fit(const struct all *all, const struct tn_field *fields, size_t n, bool inside,
                       const struct tn_field **at, struct tn_err *err)
 {
@@ -92,6 +92,11 @@ static bool words_fit(const struct all *all, const struct tn_field *fields, size
             return tn_fail(err, TN_E_invalid,
                            "the secret '%s' lies inside of another field, where it would not be "
                            "sealed: declare it beside that",
+                           f->name);
+        if (inside && f->type == TN_FIELD_state)
+            return tn_fail(err, TN_E_invalid,
+                           "the state '%s' lies inside of another field, where its moves would "
+                           "not be held: declare it beside that, or make it a text with 'values'",
                            f->name);
         if (!ref_fits(all, f, err) || !words_fit(all, f->fields, f->n_fields, true, at, err))
             return false;

@@ -7,8 +7,6 @@
 #include "base/limits.h"
 #include "store/driver.h"
 
-enum { OFFSET_MAX = 100000 };
-
 struct tn_found {
     int refs;
     struct tn_read *read;
@@ -147,7 +145,7 @@ size_t tn_read_query(struct tn_read *r, const struct tn_query *given)
         return refuse(r, q, "filters of a query", TN_STORE_FILTERS_MAX);
     if (given->sort_count > TN_STORE_SORT_MAX)
         return refuse(r, q, "sort columns of a query", TN_STORE_SORT_MAX);
-    if (given->offset > OFFSET_MAX) return refuse(r, q, "rows of an offset", OFFSET_MAX);
+    if (given->offset > TN_LIMIT_OFFSET) return refuse(r, q, "rows of an offset", TN_LIMIT_OFFSET);
     struct tn_query *own = copy(r, given, sizeof *own);
     own->team = r->team;
     own->table = q->name;

@@ -68,6 +68,10 @@ function conn:delete(path, query, options) end
 ---@return tenon.http.stream
 function conn:stream(path, query, options) end
 
+---What the adapter's `tls` says, for the option `tls` of tenon.http in requests of your own; nil when it says nothing.
+---@return { ca: string?, cert: string?, key: string? }?
+function conn:tls() end
+
 ---Hands records to the sync engine, as they are; waits while the engine is behind.  What they were written
 ---in makes no difference to a mapping: cells of CSV and fixed width and texts of XML are texts.  A record
 ---that cannot be read (a row with a cell too many) fails alone, with its line and its bytes in quarantine;

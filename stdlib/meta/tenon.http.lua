@@ -16,6 +16,7 @@ local http = {}
 ---@field method string? "GET"
 ---@field query table? names and values
 ---@field headers table<string, string>?
+---@field tls { ca: string?, cert: string?, key: string? }? PEM texts: authorities that are trusted besides the system's; a client certificate and its private key
 ---@field credentials string[]? names of headers whose values no error, answer or log line may show; Authorization, Cookie and X-API-Key are always
 ---@field body string?
 ---@field form table? a body of names and values, application/x-www-form-urlencoded; a list gives a name several times

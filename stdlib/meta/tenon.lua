@@ -57,6 +57,7 @@ local tenon = {}
 ---@field base string? name of the config field that holds the base address
 ---@field config tenon.field[]
 ---@field auth tenon.auth|table?
+---@field tls { ca: string?, cert: string?, key: string? }? config fields with PEM texts: authorities that are trusted besides the system's; a client certificate and its private key
 ---@field health (fun(conn: table): table?)? raises when the other side is not there
 ---@field operations table<string, tenon.operation>?
 ---@field webhook tenon.webhook?

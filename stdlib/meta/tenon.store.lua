@@ -34,12 +34,14 @@ local store = {}
 --- The records to look for.  `where`: a value (equal), a list (one of), tenon.json.null, or operators: eq ne in
 --- lt le gt ge prefix contains null (true or false); only fields that the resource lists as filter, sort or
 --- key, and id, version, createdAt, updatedAt.  `sort`: "field", "-field" or a list of up to four.
---- `limit`: 1 to 500, else the resource's page.  `cursor`: `next` of the page before.  `total`: count all.
+--- `limit`: 1 to 500, else the resource's page.  `cursor`: `next` of the page before; or `offset`: so many are
+--- passed over, 0 to 100000.  `total`: count all.
 ---@class tenon.store.query
 ---@field where table<string, any>?
 ---@field sort string|string[]|nil
 ---@field limit integer?
 ---@field cursor string?
+---@field offset integer?
 ---@field total boolean?
 
 ---@class tenon.store.page
@@ -47,6 +49,7 @@ local store = {}
 ---@field more boolean
 ---@field next string? cursor of the next page
 ---@field total integer? when it was asked for
+---@field totalCapped boolean? true: there are at least `total`, which is then 100000
 
 --- The record of this id; nil when the team has none.
 ---@param resource string

@@ -122,6 +122,14 @@ local function names_of(headers)
   return names
 end
 
+local function tls_of(conn, shown)
+  local names, config = conn.declared_tls, conn.config
+  if not names then return nil end
+  local tls = { ca = names.ca and config[names.ca] }
+  if shown then tls.cert, tls.key = names.cert and config[names.cert], names.key and config[names.key] end
+  return tls
+end
+
 local function send(conn, method, path, o, how)
   local config = conn.config
   local safe = o.safe
@@ -132,6 +140,7 @@ local function send(conn, method, path, o, how)
     method = method, url = o.unsigned and path or url_of(conn, path), query = o.query, body = o.body, form = o.form,
     multipart = o.multipart,
     headers = merged(merged({ Accept = o.accept or "application/json" }, o.headers), headers),
+    tls = tls_of(conn, not o.unsigned),
     credentials = names_of(headers),        -- no answer, run or log line shows their values
     -- the time that the config gives is for one page, not for all that a stream brings
     timeout = o.timeout or (how == http.request and config.timeout or nil), safe = safe,
@@ -274,6 +283,9 @@ function methods.delete(conn, path, query, given)
   return (perform(conn, "DELETE", path, merged(checked.delete(given), { query = query })))
 end
 
+-- What the adapter's 'tls' says, for the option tls of tenon.http; nil when it says nothing.
+function methods.tls(conn) return tls_of(conn, true) end
+
 -- Reads the refusal that a stream brought, as from a reply.
 local function whole(stream)
   local parts = {}
@@ -312,7 +324,7 @@ end
 
 function connection.new(adapter, config, source, resume)
   local conn = { config = read_only(config), auth = adapter.auth or { kind = "none" }, source = source,
-                 base = adapter.base and config[adapter.base], resume = resume }
+                 base = adapter.base and config[adapter.base], resume = resume, declared_tls = adapter.tls }
   return setmetatable(conn, { __index = methods })
 end
 

@@ -93,7 +93,8 @@ local function request(conn, s)
   identify(s, fields, headers)
   add(fields, s.more)
   return http.request { method = "POST", url = s.url, headers = headers, body = form(fields), safe = not s.grant.once,
-                        timeout = conn.config.timeout, attempts = 1 + (conn.config.retryAttempts or RETRIES),
+                        tls = conn:tls(), timeout = conn.config.timeout,
+                        attempts = 1 + (conn.config.retryAttempts or RETRIES),
                         delay = conn.config.retryDelay, throttle = false }
 end
 

@@ -248,7 +248,7 @@ static const struct {
     {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  helth = function() end,\n}", 4,
      "unknown key 'helth' in tn.adapter; did you mean 'health'?"},
     {TN_DECL_adapter, "return tn.adapter {\n  config = {},\n  colour = 1,\n}", 4,
-     "unknown key 'colour' in tn.adapter; it takes: title, type, base, config, auth, health, "
+     "unknown key 'colour' in tn.adapter; it takes: title, type, base, config, auth, tls, health, "
      "operations, webhook"},
     {TN_DECL_adapter, "return tn.adapter {\n  title = 7,\n  config = {},\n}", 3,
      "'title' in tn.adapter has to be a text, not a whole number"},
@@ -402,6 +402,27 @@ static const struct {
      "return tn.resource {\n  path = \"/items\", fields = { tn.state \"s\" { \"new\", new = {},\n"
      "    first = { \"nw\" } } } }",
      4, "'first' names 'nw', which is no state; did you mean 'new'?"},
+    {TN_DECL_resource,
+     "return tn.resource {\n  path = \"/items\", fields = { tn.state \"s\" { \"new\",\n"
+     "    new = { \"done\" }, dnoe = { \"new\" } } } }",
+     4, "the state field 's' has moves from 'dnoe', but no move leads there; did you mean 'done'?"},
+    {TN_DECL_resource,
+     "return tn.resource {\n  path = \"/items\", fields = { tn.list \"l\" { tn.text \"a\" } },\n"
+     "  list = { filter = { \"l\" } } }",
+     4, "'filter' names 'l', a list: only fields with one plain value can be looked for"},
+    {TN_DECL_resource,
+     "return tn.resource {\n  path = \"/items\", fields = { tn.text \"a\" },\n"
+     "  key = { \"createdAt\" } }",
+     4, "'key' names 'createdAt', which Tenon gives: a key is made of fields of the resource"},
+    {TN_DECL_resource,
+     "return tn.resource {\n  path = \"/items\", fields = { tn.text \"a\", tn.text \"b\", tn.text "
+     "\"c\",\n"
+     "    tn.text \"d\", tn.text \"e\" },\n  key = { \"a\", \"b\", \"c\", \"d\", \"e\" } }",
+     5, "'key' has 5 fields: the limit is 4"},
+    {TN_DECL_resource,
+     "local f, u = {}, {}\nfor i = 1, 65 do u[i] = \"f\" .. i f[i] = tn.text(u[i]) end\n"
+     "return tn.resource {\n  path = \"/items\", fields = f,\n  list = { filter = u } }",
+     6, "65 fields are in 'key', 'filter' or 'sort' or are unique: the limit is 64"},
     {TN_DECL_resource,
      "return tn.resource {\n  path = \"/items\", fields = {\n    tn.secret \"a\" { unique = true } "
      "} "

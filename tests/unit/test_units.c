@@ -291,6 +291,15 @@ static void faults_name_file_and_line(void **state)
         "scripts/resources/bad.lua", 4,
         "the secret 'word' lies inside of another field, where it would not be sealed: declare "
         "it beside that");
+    expect_fault(
+        r,
+        FILES(TEXT("scripts/resources/bad.lua",
+                   "local tn = require 'tenon'\nreturn tn.resource { path = '/bads', fields = {\n"
+                   "  tn.list 'lines' {\n"
+                   "    tn.state 'status' { 'new', new = { 'done' } } } } }\n")),
+        "scripts/resources/bad.lua", 4,
+        "the state 'status' lies inside of another field, where its moves would not be held: "
+        "declare it beside that, or make it a text with 'values'");
     expect_fault(r, FILES(TEXT("scripts/resources/bad.lua", "while true do end\n")),
                  "scripts/resources/bad.lua", 1, "");
     expect_fault(r, FILES(TEXT("scripts/resources/bad.lua", "return 7\n")),
