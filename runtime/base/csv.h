@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* csv.h - CSV (RFC 4180): a reader that takes bytes as they arrive, and a writer. The first row has
  * the names. A cell is a text; an empty cell without quotes is null. A faulty row (wrong count of
- * cells, bad quotes or characters) is reported, and the reader goes on with the next one. Life:
- * new; feed any number of times; end once; free. */
+ * cells, bad quotes or characters) is reported, and the reader goes on with the next one. A
+ * column without a name is passed over; a value in it is a fault of its row. Columns of one name
+ * are one member, a list of their cells. A first line "sep=;" names the delimiter. Life: new; feed
+ * any number of times; end once; free. */
 #ifndef TN_BASE_CSV_H
 #define TN_BASE_CSV_H
 
@@ -12,6 +14,8 @@
 
 struct tn_csv;
 
+enum { TN_CSV_SKIP_MAX = 1000000, TN_CSV_FOOTER_MAX = 100 };
+
 struct tn_csv_options {
     char delimiter; /* 0: a comma */
     enum tn_encoding encoding;
@@ -20,6 +24,9 @@ struct tn_csv_options {
     const struct tn_str *names;  /* names of the columns when no row has them; NULL: the first
                                     row has them */
     size_t name_count;
+    size_t skip_lines;  /* lines before the header, or before the first row if names are given */
+    size_t skip_footer; /* rows at the end that are passed over; at most TN_CSV_FOOTER_MAX */
+    char comment;       /* a line that begins with it is passed over; 0: none */
 };
 
 /* Options are copied. */

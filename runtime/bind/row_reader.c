@@ -53,6 +53,22 @@ static char read_delimiter(lua_State *L, int table)
     return s.p[0];
 }
 
+static char read_comment(lua_State *L, int table)
+{
+    struct tn_str s = bind_opt_key_str(L, table, "comment");
+    if (!s.p) return 0;
+    if (s.n != 1 || strchr("\"\r\n", s.p[0]))
+        luaL_error(L, "option 'comment' is one character, and no quote or line end");
+    return s.p[0];
+}
+
+static size_t read_count(lua_State *L, int table, const char *key, int64_t max)
+{
+    int64_t n = bind_opt_key_int(L, table, key, 0);
+    if (n < 0 || n > max) luaL_error(L, "option '%s' is 0 to %d", key, (int)max);
+    return (size_t)n;
+}
+
 /* Reads the list of column names into memory that Lua owns. */
 static void read_header(lua_State *L, int table, struct tn_csv_options *o)
 {
@@ -95,7 +111,8 @@ static enum row_kind read_kind(lua_State *L, int index, const char *kind)
 void row_format_read(lua_State *L, int index, const char *kind, struct row_format *f)
 {
     static const char *const csv[] = {"format",        "delimiter", "encoding",
-                                      "decimal_comma", "header",    NULL};
+                                      "decimal_comma", "header",    "skip_lines",
+                                      "skip_footer",   "comment",   NULL};
     static const char *const xml[] = {"format", "rows", NULL};
     static const char *const fixed[] = {"format", "columns", "bytes", "encoding", NULL};
     static const char *const ndjson[] = {"format", NULL};
@@ -111,6 +128,9 @@ void row_format_read(lua_State *L, int index, const char *kind, struct row_forma
         f->csv.delimiter = read_delimiter(L, index);
         f->csv.encoding = read_encoding(L, index);
         f->csv.decimal_comma = text_or_list(L, index, "decimal_comma");
+        f->csv.skip_lines = read_count(L, index, "skip_lines", TN_CSV_SKIP_MAX);
+        f->csv.skip_footer = read_count(L, index, "skip_footer", TN_CSV_FOOTER_MAX);
+        f->csv.comment = read_comment(L, index);
         read_header(L, index, &f->csv);
     } else if (f->kind == ROWS_xml) {
         f->rows = bind_opt_key_str(L, index, "rows");

@@ -24,7 +24,7 @@ static const struct tn_command commands[] = {
      "run the examples of mappings and the *.test.lua files there (tests/lua)", tn_cli_test},
     {"map",
      "NAME [--site DIR] [--no-examples] [--from FORMAT] [--rows PATH] [--delimiter C] "
-     "[--decimal-comma NAMES] "
+     "[--decimal-comma NAMES] [--skip-lines N] [--skip-footer N] [--comment C] "
      "[--encoding NAME] "
      "[--columns LIST] [--bytes] [--groups TAGS] [--segments LIST] [--to FORMAT] [--back] "
      "[--explain] [--coverage] [--stats] "

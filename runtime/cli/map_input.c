@@ -223,7 +223,10 @@ static bool read_csv(struct source *s, struct tn_err *err)
                                                   : d          ? d[0]
                                                                : ',',
                                      .encoding = encoding_of(s->in),
-                                     .decimal_comma = tn_str(s->in->decimal_comma)};
+                                     .decimal_comma = tn_str(s->in->decimal_comma),
+                                     .skip_lines = (size_t)s->in->skip_lines,
+                                     .skip_footer = (size_t)s->in->skip_footer,
+                                     .comment = s->in->comment ? s->in->comment[0] : 0};
     struct tn_csv *csv = tn_csv_new(&o, on_row, s);
     bool ok = pump(s, feed_csv, csv, err);
     tn_csv_free(csv);
@@ -309,6 +312,28 @@ static bool read_xml(struct source *s, struct tn_err *err)
     return ok;
 }
 
+static bool is_one_char(const char *s)
+{
+    return strlen(s) == 1 && !strchr("\"\r\n", s[0]);
+}
+
+static bool check_csv(const struct tn_map_input *in, struct tn_err *err)
+{
+    const char *d = in->delimiter;
+    if (d && !is(d, "tab") && !is_one_char(d))
+        return tn_fail(err, TN_E_invalid, "--delimiter is one character, or tab");
+    if (in->comment && !is_one_char(in->comment))
+        return tn_fail(err, TN_E_invalid, "--comment is one character");
+    if (in->skip_lines < 0 || in->skip_lines > TN_CSV_SKIP_MAX)
+        return tn_fail(err, TN_E_invalid, "--skip-lines is 0 to %d", TN_CSV_SKIP_MAX);
+    if (in->skip_footer < 0 || in->skip_footer > TN_CSV_FOOTER_MAX)
+        return tn_fail(err, TN_E_invalid, "--skip-footer is 0 to %d", TN_CSV_FOOTER_MAX);
+    if (!is(in->from, "csv") && (in->comment || in->skip_lines || in->skip_footer))
+        return tn_fail(err, TN_E_invalid,
+                       "--skip-lines, --skip-footer and --comment need --from csv");
+    return true;
+}
+
 bool tn_map_input_check(const struct tn_map_input *in, struct tn_err *err)
 {
     static const char *const formats[] = {"json",    "ndjson", "csv",  "xml", "fixed",
@@ -326,9 +351,7 @@ bool tn_map_input_check(const struct tn_map_input *in, struct tn_err *err)
     if (in->encoding && !is(in->encoding, "utf-8") && !is(in->encoding, "windows-1252"))
         return tn_fail(err, TN_E_invalid, "--encoding is utf-8 or windows-1252, not '%.40s'",
                        in->encoding);
-    const char *d = in->delimiter;
-    if (d && !is(d, "tab") && (strlen(d) != 1 || strchr("\"\r\n", d[0])))
-        return tn_fail(err, TN_E_invalid, "--delimiter is one character, or tab");
+    if (!check_csv(in, err)) return false;
     if (is_edi(in)) {
         struct tn_edi *edi = open_edi(in, NULL, err);
         tn_edi_free(edi);

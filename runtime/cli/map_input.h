@@ -12,6 +12,8 @@ struct tn_map_input {
     const char *rows; /* JSON and XML: path of the rows; "" or NULL: the records themselves */
     const char *groups, *segments; /* of EDIFACT and X12; of IDocs */
     const char *delimiter, *encoding, *decimal_comma, *columns;
+    const char *comment; /* of CSV, as the next two */
+    int64_t skip_lines, skip_footer;
     bool bytes;
     const struct tn_json_pick *pick; /* what of a record is looked at; NULL: all of it */
 };

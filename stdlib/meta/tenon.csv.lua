@@ -1,7 +1,8 @@
 ---@meta tenon.csv
 
 --- Comma-separated values (RFC 4180).  Cells are texts, exactly as they stand; an empty one without
---- quotes is json.null.
+--- quotes is json.null.  A column without a name is passed over; a value in it is a fault of its row.  Columns of
+--- one name are one member, the list of their cells: map.from "name[0]".  A first line "sep=;" names the delimiter.
 ---
 --- ```lua
 --- local csv = require "tenon.csv"
@@ -16,6 +17,9 @@ local csv = {}
 ---@field delimiter string? ","; one character
 ---@field encoding string? "utf-8" or "windows-1252"
 ---@field decimal_comma string|string[]|nil columns whose "1.249,50" becomes "1249.50"; "*": all
+---@field skip_lines integer? lines before the header (or before the first record, with header) that are passed over
+---@field skip_footer integer? rows at the end that are passed over, such as totals; at most 100
+---@field comment string? one character; a line that begins with it is passed over
 ---@field header string[]? names of the columns of a text whose first row is a record
 
 --- All records, in order; or nil and the err (syntax, too_large) of the first row that is wrong:

@@ -10,7 +10,10 @@ static void read_all(const uint8_t *data, size_t n, size_t step, const uint8_t *
     const struct tn_csv_options o = {.delimiter = options[0] & 1 ? 0 : 0x3B,
                                      .encoding =
                                          options[0] & 2 ? TN_ENCODING_cp1252 : TN_ENCODING_utf8,
-                                     .decimal_comma = options[0] & 4 ? TN_STR("*") : TN_STR("")};
+                                     .decimal_comma = options[0] & 4 ? TN_STR("*") : TN_STR(""),
+                                     .skip_lines = options[0] >> 3 & 3,
+                                     .skip_footer = options[0] >> 5 & 1,
+                                     .comment = options[0] & 64 ? 0x23 : 0};
     struct tn_csv *r = tn_csv_new(&o, note_row, out);
     bool ok = true;
     for (size_t i = 0; i < n && ok;) {

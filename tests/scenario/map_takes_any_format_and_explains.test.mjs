@@ -65,6 +65,27 @@ story("case 18: tenon map reads what gzip packed, in several members too", async
   assert.deepEqual(lines(json.stdout).map((r) => r.externalId), ["1"], json.output);
 });
 
+story("case 13: CSV as banks and ERP systems export it", async () => {
+  const csv = (input, ...args) => map(["--from", "csv", "--delimiter", ";", ...args], input);
+  const ids = async (...args) => {
+    const run = await csv(...args);
+    assert.equal(run.code, 0, run.output);
+    return lines(run.stdout).map((r) => r.externalId);
+  };
+  assert.deepEqual(await ids("ItemId;ItemNumber;\n007;A;\n"), ["007"]);
+  assert.deepEqual(await ids("ItemId;ItemNumber\n007;A;\n"), ["007"]);
+  const report = "Report 2026\nItemId;ItemNumber\n007;A\n# checked\nTotals:;;1\n";
+  assert.deepEqual(await ids(report, "--skip-lines", "1", "--skip-footer", "1", "--comment", "#"), ["007"]);
+  assert.deepEqual(await ids("sep=|\nItemId|ItemNumber\n007|A\n"), ["007"]);
+  assert.deepEqual(await ids("ItemId;ItemNumber;Note;Note\n007;A;x;y\n"), ["007"]);
+  const doubled = await csv("ItemId;ItemNumber;ItemNumber\n7;A;B\n");
+  assert.equal(doubled.code, 1, doubled.output);
+  assert.match(doubled.stderr, /ItemNumber/);
+  for (const wrong of [["--skip-lines", "-1"], ["--skip-footer", "101"], ["--comment", "//"]])
+    assert.equal((await csv("", ...wrong)).code, 2, wrong.join(" "));
+  assert.equal((await map(["--skip-lines", "1"], "")).code, 2);
+});
+
 story("options of EDI and IDocs are checked before anything is read", async () => {
   const wrongs = [["--groups", "LIN"], ["--segments", "E1=A:1"], ["--from", "edifact", "--groups", "LIN("],
     ["--from", "idoc", "--segments", "E1EDK03"], ["--from", "x12", "--rows", "lin"]];

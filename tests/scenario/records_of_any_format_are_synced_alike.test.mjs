@@ -212,10 +212,10 @@ story("an answer that breaks off fails the run and what came before it is stored
   assert.equal(answer.status, "FAILURE");
   assert.match(answer.errors[0].message, /the answer cannot be read: line \d+, column \d+: /);
   assert.equal(answer.recordsCreated, 1100);
-  mes.spoil = (text) => text.replace("Name;Art", "Art;Art");
+  mes.spoil = (text) => text.replace(/^[^\r\n]*/, ";;");
   const header = await tenon.rest.sync("mes", "csv");
   assert.equal(header.status, "FAILURE");
-  assert.match(header.errors[0].message, /line 1, the header: two columns have the name "Art"/);
+  assert.match(header.errors[0].message, /line 1, the header: no column has a name/);
   mes.spoil = (text) => text;
   assert.deepEqual(counts(await tenon.rest.sync("mes", "soap")), ["SUCCESS", 1200, 100, 0, 1100, 0]);
 });

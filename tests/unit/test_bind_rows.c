@@ -27,11 +27,11 @@ static const struct a_case csv_cases[] = {
      "[{\"x\":\"1\",\"y\":\"2\"},{\"x\":\"3\",\"y\":\"4\"}]"},
     {"local v, err = csv.parse 'a,b\\n1,2\\n3\\n4,5' return v, err.kind, err.line, err.message",
      "nil syntax 3 line 3: 1 cells, but the header has 2"},
-    {"local v, err = csv.parse 'a,a\\n1,2' return v, err.kind, err.line", "nil syntax 1"},
+    {"local v, err = csv.parse ',\\n1,2' return v, err.kind, err.line", "nil syntax 1"},
     {"local t = {} for line, r, err in csv.rows 'a,b\\n1,2\\n3\\n\"4\\n\",5\\n6,7' do "
      "t[#t + 1] = line .. (r and r.a or '!' .. err.message) end return table.concat(t, '|')",
      "21|3!line 3: 1 cells, but the header has 2|44\n|66"},
-    {"local t = {} for line, r, err in csv.rows 'a,a\\n1' do t[#t+1] = line .. err.kind end return "
+    {"local t = {} for line, r, err in csv.rows ',\\n1' do t[#t+1] = line .. err.kind end return "
      "#t, t[1]",
      "1 1syntax"},
     {"return e(csv.parse(csv.write({{a = '=1+1', b = 'x,\"y\"', c = 7}}, {'a', 'b', 'c'})))",
@@ -48,6 +48,12 @@ static const struct a_case csv_cases[] = {
     {"csv.parse('a', {delimiter = ';;'})", NULL},
     {"csv.parse('a', {delimeter = ';'})", NULL},
     {"csv.parse('a', {encoding = 'latin'})", NULL},
+    {"return #csv.parse('x\\na\\n#\\n1\\n2\\nsum', {skip_lines = 1, skip_footer = 1, comment = "
+     "'#'})",
+     "2"},
+    {"csv.parse('a', {skip_lines = -1})", NULL},
+    {"csv.parse('a', {skip_footer = 101})", NULL},
+    {"csv.parse('a', {comment = '//'})", NULL},
     {"csv.parse('a', {header = {}})", NULL},
     {"csv.parse('a', {header = {'a', 'a'}})", NULL},
     {"csv.parse('a', {header = {'a', 5}})", NULL},

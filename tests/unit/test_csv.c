@@ -64,8 +64,69 @@ static void a_wrong_row_is_lost_alone(void **state)
 static void a_wrong_header_ends_it(void **state)
 {
     (void)state;
-    expect(&plain, "a,a\n1,2\n", "?line 1, the header: two columns have the name \"a\"\n");
-    expect(&plain, "a,\n1,2\n", "?line 1, the header: column 2 has no name\n");
+    expect(&plain, ",\n1,2\n", "?line 1, the header: no column has a name\n");
+    expect(&plain, "\n\xff,a\n1,2\n",
+           "?line 2, the header: column 1 is no UTF-8: is it Windows-1252?\n");
+}
+
+static void case_13_separators_at_the_end_of_lines_are_passed_over(void **state)
+{
+    static const char row[] = "{\"no\":\"007\",\"price\":\"1\"}\n";
+    (void)state;
+    expect(&plain, "no,price,\n007,1,\n", row);
+    expect(&plain, "no,price\n007,1,\n", row);
+    expect(&plain, "no,price\n007,1,,,\n", row);
+    expect(&plain, "no,price,,\n007,1\n", row);
+    expect(&plain, "no,,price\n007,,1\n", row);
+    expect(&plain, ",no,price\n,007,1\n", row);
+    expect(&plain, "no,,price\n1,x,2\n007,,1\n",
+           "!2: column 2 has a value, but no name in the header\n"
+           "{\"no\":\"007\",\"price\":\"1\"}\n");
+    expect(&plain, "no,price,\n007,1,x,\n",
+           "!2: column 3 has a value, but no name in the header\n");
+    expect(&plain, "no,price\n007,1,,x\n007\n",
+           "!2: 4 cells, but the header has 2\n!3: 1 cells, but the header has 2\n");
+}
+
+static void case_13_lines_before_the_header_and_behind_the_rows_are_passed_over(void **state)
+{
+    const struct tn_csv_options o = {.skip_lines = 2, .skip_footer = 2, .comment = '#'};
+    static const struct tn_str names[] = {TN_STR("a"), TN_STR("b")};
+    const struct tn_csv_options named = {.skip_lines = 1, .names = names, .name_count = 2};
+    static const char row[] = "{\"a\":\"1\",\"b\":\"2\"}\n";
+    (void)state;
+    expect(&o, "Report \"2026\n,,,\na,b\n1,2\nTotals:,\n#x\nEnd\n\n", row);
+    expect(&o, "\xEF\xBB\xBFReport\r\n\r\na,b\r\n#1,\"\r\n1,2\r\n#\r\nx\r\n\"y", row);
+    expect(&o, "x\ry\ra,b\r1,2\r#\rx\r#y\ry\r", row);
+    expect(&o, "\xEF\xBB\n\na,b\n1\n1,2\n3,4\n5,6\n",
+           "!4: 1 cells, but the header has 2\n{\"a\":\"1\",\"b\":\"2\"}\n");
+    expect(&o, "x\ny\na,b\n1,2\n", "");
+    expect(&o, "x", "");
+    expect(&o, "", "");
+    expect(&named, "a,b,c\n1,2\n", row);
+}
+
+static void case_13_a_first_line_names_the_delimiter(void **state)
+{
+    const struct tn_csv_options skip = {.skip_lines = 2};
+    static const char row[] = "{\"no\":\"1\",\"p\":\"2\"}\n";
+    (void)state;
+    expect(&plain, "sep=;\nno;p\n1;2\n", row);
+    expect(&plain, "\xEF\xBB\xBFsep=\t\r\nno\tp\r\n1\t2\r\n", row);
+    expect(&skip, "sep=;\rReport\rno;p\r1;2\r", row);
+    expect(&plain, "sep=,p\n1,2\n", "{\"sep=\":\"1\",\"p\":\"2\"}\n");
+    expect(&plain, "sep=\n1\n", "{\"sep=\":\"1\"}\n");
+    expect(&plain, "se\n1\nsep=;\n", "{\"se\":\"1\"}\n{\"se\":\"sep=;\"}\n");
+    expect(&plain, "sep", "");
+}
+
+static void case_13_columns_of_one_name_are_a_list(void **state)
+{
+    (void)state;
+    expect(&plain, "n,no,n,n\na,1,,c\n", "{\"n\":[\"a\",null,\"c\"],\"no\":\"1\"}\n");
+    expect(&plain, "no,n,n\n1,a,\xff\n2,b,c\n",
+           "!2: column 3 is no UTF-8: is it Windows-1252?\n"
+           "{\"no\":\"2\",\"n\":[\"b\",\"c\"]}\n");
 }
 
 static void long_names_that_differ_at_their_end_are_compared_fast(void **state)
@@ -174,6 +235,10 @@ int main(void)
         cmocka_unit_test(cells_are_read_as_the_standard_says),
         cmocka_unit_test(a_wrong_row_is_lost_alone),
         cmocka_unit_test(a_wrong_header_ends_it),
+        cmocka_unit_test(case_13_separators_at_the_end_of_lines_are_passed_over),
+        cmocka_unit_test(case_13_lines_before_the_header_and_behind_the_rows_are_passed_over),
+        cmocka_unit_test(case_13_a_first_line_names_the_delimiter),
+        cmocka_unit_test(case_13_columns_of_one_name_are_a_list),
         cmocka_unit_test(long_names_that_differ_at_their_end_are_compared_fast),
         cmocka_unit_test(decimal_commas_are_changed_where_told),
         cmocka_unit_test(windows_1252_becomes_utf_8),
