@@ -101,12 +101,15 @@ struct tn_json_rows {
                                         only the members that it names; the others are checked
                                         and dropped */
     unsigned state, levels;
+    bool optional;
     bool tokens; /* a row was unusual: from then on json_read.c reads all rows */
 };
 /* path names the array: "items", "d.results" (members, from the root). With "" the text itself is
  * the array or, if it does not begin with '[', any number of values (NDJSON: one a line; an empty
  * text has none). False: kind syntax; or not_found when the member is missing (the text of err
- * lists the members that are there). Null in place of the array counts as an empty array. */
+ * lists the members that are there). Null in place of the array counts as an empty array, an object
+ * as an array of it alone. A path that ends in "?" has no rows where a member of it is missing. A
+ * byte order mark may stand before the text. */
 TN_MUST_CHECK bool tn_json_rows_open(struct tn_json_rows *rows, struct tn_json *json,
                                      struct tn_str text, struct tn_str path, struct tn_err *err);
 /* True: the next row is tn_json_root(json), and is valid until the next call. False: either the end

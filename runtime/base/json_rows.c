@@ -3,7 +3,7 @@
 #include "base/json_reader.h"
 #include "base/limits.h"
 
-enum state { FIRST, NEXT, LINES, NO_ROWS, ENDED, BROKEN };
+enum state { FIRST, NEXT, LINES, ONE, NO_ROWS, ENDED, BROKEN };
 
 static const char *text_at(const struct tn_json *json, size_t at)
 {
@@ -100,22 +100,51 @@ static bool open_array(struct tn_json_rows *rows, struct tn_err *err)
         rows->state = LINES;
         return true;
     }
+    if (c == '{') {
+        rows->state = ONE;
+        return true;
+    }
     if (c != 'n') return wanted(json, "an array", err);
     rows->state = NO_ROWS;
     return tn_json_one(json, err);
 }
 
+/* Enters the next member of the path. *none: the member may be missing, and it is. */
+static bool enter_next(struct tn_json_rows *rows, struct tn_str name, bool *none,
+                       struct tn_err *err)
+{
+    struct tn_json *json = rows->json;
+    *none = rows->optional && tn_json_peek(json) == 'n';
+    if (*none) return tn_json_one(json, err);
+    if (enter(json, name, err)) {
+        rows->levels++;
+        return true;
+    }
+    *none = rows->optional && err->kind == TN_E_not_found;
+    return *none;
+}
+
+/* A byte order mark stands before texts that were saved on some systems. */
+static void skip_mark(struct tn_json *json, struct tn_str text)
+{
+    if (tn_str_starts(text, "\xEF\xBB\xBF")) tn_json_seek(json, 3);
+}
+
 bool tn_json_rows_open(struct tn_json_rows *rows, struct tn_json *json, struct tn_str text,
                        struct tn_str path, struct tn_err *err)
 {
-    *rows = (struct tn_json_rows){.json = json, .path = path, .index = SIZE_MAX, .state = BROKEN};
+    bool optional = tn_str_ends(path, "?"), none = false;
+    path.n -= optional;
+    *rows = (struct tn_json_rows){
+        .json = json, .path = path, .optional = optional, .index = SIZE_MAX, .state = BROKEN};
     if (!tn_json_begin(json, text, err)) return false;
+    skip_mark(json, text);
     struct tn_str name;
-    while (path.n && tn_str_split(&path, '.', &name)) {
-        if (!enter(json, name, err)) return false;
-        rows->levels++;
-    }
-    return open_array(rows, err);
+    while (path.n && !none && tn_str_split(&path, '.', &name))
+        if (!enter_next(rows, name, &none, err)) return false;
+    if (!none) return open_array(rows, err);
+    rows->state = NO_ROWS;
+    return true;
 }
 
 /* Reads the text that follows the array in each object around it. */
@@ -234,6 +263,11 @@ bool tn_json_rows_next(struct tn_json_rows *rows, struct tn_err *err)
     case LINES: return read_line(rows, err);
     case ENDED: return false;
     case NO_ROWS: return finish(rows, err);
+    case ONE:
+        rows->state = BROKEN;
+        if (!read_row(rows, err)) return false;
+        rows->state = NO_ROWS;
+        return true;
     case BROKEN: return tn_fail(err, TN_E_syntax, "the text was bad before");
     case FIRST:
         if (take(json, ']')) return finish(rows, err);

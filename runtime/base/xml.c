@@ -40,6 +40,7 @@ struct tn_xml {
     XML_Parser parser;
     struct tn_str parts[PARTS_MAX];
     size_t part_count;
+    bool optional; /* the path may lead nowhere */
     bool anywhere; /* the path is one name, wanted at any depth */
     bool whole;    /* the root element is the row */
     bool doctype;  /* the document has one */
@@ -435,6 +436,8 @@ struct tn_xml *tn_xml_new(struct tn_str rows, tn_rows_fn each, void *arg)
     tn_arena_init(&x->arena);
     tn_buf_init(&x->gathered, TN_LIMIT_RECORD + PIECE);
     tn_buf_init(&x->json, 8 * (size_t)TN_LIMIT_RECORD);
+    x->optional = tn_str_ends(rows, "?");
+    rows.n -= x->optional;
     rows = (struct tn_str){tn_arena_strndup(&x->fixed, rows.n ? rows.p : "", rows.n), rows.n};
     while (rows.n && x->part_count < PARTS_MAX && tn_str_split(&rows, '.', &one))
         x->parts[x->part_count++] = one;
@@ -528,7 +531,7 @@ bool tn_xml_feed(struct tn_xml *x, const char *bytes, size_t n, struct tn_err *e
  * sign-in page that happens to be XML, does not mean "no records". */
 static bool found_list(const struct tn_xml *x, struct tn_err *err)
 {
-    if (x->part_count < 2 || x->farthest + 1 >= x->part_count) return true;
+    if (x->optional || x->part_count < 2 || x->farthest + 1 >= x->part_count) return true;
     tn_fail(err, TN_E_bad_answer, "there is no element '%.*s'%s%.*s that could hold '%.*s'",
             TN_FMT(x->parts[x->farthest]), x->farthest ? " in " : "",
             x->farthest ? (int)x->parts[x->farthest - 1].n : 0,

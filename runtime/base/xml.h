@@ -14,7 +14,8 @@
 struct tn_xml;
 
 /* rows: names from the root on, "Envelope.Body.Items.Item"; one name alone means elements of that
- * name at any depth; "" all elements directly in the root; "*" the root itself. */
+ * name at any depth; "" all elements directly in the root; "*" the root itself. A path that ends in
+ * "?" may lead nowhere. */
 struct tn_xml *tn_xml_new(struct tn_str rows, tn_rows_fn each, void *arg);
 void tn_xml_free(struct tn_xml *xml); /* NULL does nothing */
 /* False: err has line and column; the rows before it were handed over. */

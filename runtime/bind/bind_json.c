@@ -401,6 +401,7 @@ static int l_decode(lua_State *L)
     struct tn_err err;
     struct reader *reader = bind_new_free(L, sizeof *reader, &READER);
     reader->json = tn_json_new();
+    if (tn_str_starts(text, "\xEF\xBB\xBF")) text.p += 3, text.n -= 3;
     if (!tn_json_parse(reader->json, text, &err)) {
         bind_drop(reader);
         return bind_fail(L, &err);

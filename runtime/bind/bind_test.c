@@ -113,7 +113,15 @@ static int l_rows(lua_State *L)
     if (lua_istable(L, 2)) return bind_rows_sorted(L);
     struct bind_body *body = bind_as_reply(L, 1);
     if (!bind_body_rows(body, bind_opt_str(L, 2, ""), &rows, &err)) bind_raise(L, &err);
+    if (tn_jis(rows, TN_JSON_array)) {
+        bind_json_push(L, rows);
+        return 1;
+    }
+    lua_newtable(L);
+    bind_json_mark_array(L, -1);
+    if (!bind_rows_count(rows)) return 1;
     bind_json_push(L, rows);
+    lua_rawseti(L, -2, 1);
     return 1;
 }
 

@@ -150,10 +150,19 @@ bool bind_body_rows(struct bind_body *b, struct tn_str path, struct tn_jval *row
 {
     struct tn_jval root;
     if (!bind_body_json(b, &root, err)) return false;
+    bool optional = tn_str_ends(path, "?");
+    path.n -= optional;
     *rows = at_path(root, path);
     if (tn_jis(*rows, TN_JSON_array) || tn_jis(*rows, TN_JSON_null)) return true;
+    if (tn_jis(*rows, TN_JSON_object) && path.n) return true;
+    if (tn_jis(*rows, TN_JSON_absent) && optional) return true;
     return tn_fail(err, TN_E_bad_answer, "the answer has %s where its rows should be: \"%.*s\"",
                    tn_json_type_name(tn_jtype(*rows)), TN_FMT(path));
+}
+
+size_t bind_rows_count(struct tn_jval rows)
+{
+    return tn_jis(rows, TN_JSON_array) ? tn_jcount(rows) : tn_jis(rows, TN_JSON_object);
 }
 
 /* ---- replies ---- */
@@ -271,7 +280,7 @@ static int reply_count(lua_State *L)
     struct tn_jval rows;
     struct tn_err err;
     if (!bind_body_rows(r->body, bind_str(L, 2), &rows, &err)) bind_raise(L, &err);
-    lua_pushinteger(L, tn_jis(rows, TN_JSON_array) ? (lua_Integer)tn_jcount(rows) : 0);
+    lua_pushinteger(L, (lua_Integer)bind_rows_count(rows));
     return 1;
 }
 

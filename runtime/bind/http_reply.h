@@ -38,10 +38,11 @@ struct tn_str bind_body_text(const struct bind_body *b);
  * adapter reads a large answer as a stream instead. False: kind bad_answer; the message says
  * where the JSON is wrong. */
 TN_MUST_CHECK bool bind_body_json(struct bind_body *b, struct tn_jval *root, struct tn_err *err);
-/* The array at a path (names with dots between); null counts as an empty array. False: kind
- * bad_answer, and the message names the path. */
+/* The rows at a path (names with dots between): an array, null (no rows), an object (one row), or
+ * absent, if the path ends in "?". False: kind bad_answer, and the message names the path. */
 TN_MUST_CHECK bool bind_body_rows(struct bind_body *b, struct tn_str path, struct tn_jval *rows,
                                   struct tn_err *err);
+size_t bind_rows_count(struct tn_jval rows);
 
 /* The code that fills a reply initialises fields.memory. */
 struct bind_reply {

@@ -29,6 +29,7 @@ struct source {
     tn_map_record_fn each;
     void *arg;
     uint64_t *bytes;
+    uint64_t count; /* of rows, unless the input is JSON */
 };
 
 static bool is(const char *word, const char *what)
@@ -136,6 +137,13 @@ static bool give_text(const struct source *s, struct tn_str text, bool pages, st
     return true;
 }
 
+static void skip_mark(struct tn_buf *in)
+{
+    if (!tn_str_starts(tn_buf_str(in), "\xEF\xBB\xBF")) return;
+    memmove(in->p, in->p + 3, in->n - 3);
+    in->n -= 3;
+}
+
 /* Maps lines as they come; a page or a list has to be read to its end first. */
 static bool read_json(const struct source *s, struct tn_err *err)
 {
@@ -150,6 +158,7 @@ static bool read_json(const struct source *s, struct tn_err *err)
         if (n < 0) ok = false;
         if (n <= 0) break;
         in.n += (size_t)n;
+        if (first) skip_mark(&in);
         if (first && !lines) whole |= begins_array(tn_buf_str(&in));
         first = false;
         char *end = whole ? NULL : memrchr(in.p, '\n', in.n);
@@ -168,8 +177,9 @@ static bool read_json(const struct source *s, struct tn_err *err)
 
 static bool on_row(void *arg, struct tn_str json, const struct tn_err *bad, size_t line)
 {
-    const struct source *s = arg;
+    struct source *s = arg;
     struct tn_err err;
+    s->count++;
     if (!bad && tn_json_parse(s->json, json, &err)) {
         s->each(s->arg, tn_json_root(s->json), NULL);
         return true;
@@ -368,6 +378,15 @@ bool tn_map_input_check(const struct tn_map_input *in, struct tn_err *err)
     return fixed != NULL;
 }
 
+/* An empty list of JSON is one; in other formats nothing tells it from a path that is wrong. */
+static bool found_rows(const struct source *s, struct tn_err *err)
+{
+    const char *rows = s->in->rows;
+    if (!rows || !*rows || s->count || tn_str_ends(tn_str(rows), "?")) return true;
+    return tn_fail(err, TN_E_not_found, "--rows %.100s found nothing in the input%s", rows,
+                   is(s->in->from, "xml") ? "; with a ? at its end that is no fault" : "");
+}
+
 bool tn_map_input_read(const struct tn_map_input *in, tn_map_record_fn each, void *arg,
                        uint64_t *bytes, struct tn_err *err)
 {
@@ -380,6 +399,8 @@ bool tn_map_input_read(const struct tn_map_input *in, tn_map_record_fn each, voi
               : is(in->from, "idoc")  ? read_idoc(&s, err)
               : is_edi(in)            ? read_edi(&s, err)
                                       : read_json(&s, err);
+    bool json = !in->from || is(in->from, "json") || is(in->from, "ndjson");
+    ok = ok && (json || found_rows(&s, err));
     tn_json_free(s.json);
     tn_gunzip_free(input.gunzip);
     tn_free(input.block);

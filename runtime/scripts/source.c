@@ -225,7 +225,7 @@ static int emit_answer(lua_State *L, struct source *s)
     struct tn_jval array;
     struct tn_err err;
     if (!bind_body_rows(body, rows, &array, &err)) bind_raise(L, &err);
-    size_t count = tn_jcount(array);
+    size_t count = bind_rows_count(array);
     struct tn_str cursor = write_cursor(L, 4);
     if (count) enqueue_answer(s, body, rows, cursor, total);
     lua_pushinteger(L, (lua_Integer)count);

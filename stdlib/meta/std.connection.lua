@@ -85,7 +85,8 @@ function conn:tls() end
 ---conn:emit({ { id = 1, name = "Bolt" }, { id = 2 } })
 ---```
 ---@param what tenon.http.reply|tenon.http.stream|string|table[]  an answer, a stream, a text, or a list of records
----@param rows? string|tenon.conn.format  path of the array in an answer that is JSON; or what it is written in
+---@param rows? string|tenon.conn.format  path of the array in an answer that is JSON; or what it is written in.
+---  Null there is no record, an object one record.  "items?": an answer without that member has no records, too
 ---@param cursor? any                 where a later run goes on after all of this
 ---@param total? integer              records in all, for progress
 ---@return integer                    records that were in it, bad ones included

@@ -86,6 +86,48 @@ story("case 13: CSV as banks and ERP systems export it", async () => {
   assert.equal((await map(["--skip-lines", "1"], "")).code, 2);
 });
 
+story("case 12: one row is an object, no row is no member", async () => {
+  const item = '{"ItemId":7,"ItemNumber":"A"}';
+  const ids = async (rows, input) => {
+    const run = await map(["--rows", rows], input);
+    assert.equal(run.code, 0, run.output);
+    return run.stdout ? lines(run.stdout).map((r) => r.externalId) : [];
+  };
+  assert.deepEqual(await ids("items", `{"items":${item}}`), ["7"]);
+  assert.deepEqual(await ids("items", '{"items":null}'), []);
+  assert.deepEqual(await ids("items?", '{"count":0,"hasMore":false}'), []);
+  assert.deepEqual(await ids("items?", `{"items":[${item},${item}]}`), ["7", "7"]);
+  const missing = await map(["--rows", "items"], '{"count":0,"hasMore":false}');
+  assert.equal(missing.code, 1);
+  assert.match(missing.stderr, /there is no member "items"; there are "count", "hasMore"/);
+});
+
+story("case 23: JSON with a byte order mark", async () => {
+  const item = '{"ItemId":7,"ItemNumber":"A"}';
+  const page = `{"items":[${item}]}`;
+  for (const [args, input] of [[["--rows", "items"], page], [[], `[${item}]`], [[], item],
+    [["--from", "ndjson"], `${item}\n`], [["--from", "ndjson", "--rows", "items"], `${page}\n`]]) {
+    const run = await map(args, `\ufeff${input}`);
+    assert.deepEqual(lines(run.stdout).map((r) => r.externalId), ["7"], run.output);
+  }
+});
+
+story("case 30: --rows that finds nothing says so", async () => {
+  const xml = "<items><item><ItemId>1</ItemId><ItemNumber>A</ItemNumber></item></items>";
+  for (const rows of ["itemz", "items.itemz"]) {
+    const run = await map(["--from", "xml", "--rows", rows], xml);
+    assert.equal(run.code, 1, run.output);
+    assert.match(run.stderr, new RegExp(`--rows ${rows} found nothing in the input`));
+  }
+  const none = await map(["--from", "xml", "--rows", "items.part?"], "<items/>");
+  assert.equal(none.code, 0, none.output);
+  const other = await map(["--from", "xml", "--rows", "list.part?"], "<items/>");
+  assert.equal(other.code, 0, other.output);
+  const edi = await map(["--from", "edifact", "--rows", "LIN"], "UNB+UNOY:4+A+B+C+9'UNZ+0+9'");
+  assert.equal(edi.code, 1, edi.output);
+  assert.match(edi.stderr, /--rows LIN found nothing/);
+});
+
 story("options of EDI and IDocs are checked before anything is read", async () => {
   const wrongs = [["--groups", "LIN"], ["--segments", "E1=A:1"], ["--from", "edifact", "--groups", "LIN("],
     ["--from", "idoc", "--segments", "E1EDK03"], ["--from", "x12", "--rows", "lin"]];

@@ -527,11 +527,58 @@ static void a_page_without_its_rows_is_told(void **state)
     assert_string_equal(err.text, "there is no member \"items\"; there are \"Items\", \"count\"");
     assert_int_equal(count_rows("{}", "items", &err), 0);
     assert_int_equal(err.kind, TN_E_not_found);
-    assert_int_equal(count_rows("{\"items\":{}}", "items", &err), 0);
-    assert_string_equal(err.text, "line 1, column 10: expected an array, found '{'");
+    assert_int_equal(count_rows("{\"items\":7}", "items", &err), 0);
+    assert_string_equal(err.text, "line 1, column 10: expected an array, found '7'");
     assert_int_equal(count_rows("[]", "items", &err), 0);
     assert_string_equal(err.text, "line 1, column 1: expected an object, found '['");
     assert_int_equal(count_rows("", "items", &err), 0);
+    assert_int_equal(err.kind, TN_E_syntax);
+}
+
+static void case_12_one_row_is_an_object_and_no_row_is_no_member(void **state)
+{
+    static const struct {
+        const char *text, *path;
+        int rows;
+        enum tn_kind kind;
+    } cases[] = {
+        {"{\"items\":{\"no\":1},\"z\":[1]}", "items", 1, TN_E_none},
+        {"{\"d\":{\"results\":{}}}", "d.results", 1, TN_E_none},
+        {"{\"items\":{\"no\"}}", "items", 0, TN_E_syntax},
+        {"{\"items\":{\"no\":1}]", "items", 1, TN_E_syntax},
+        {"{\"items\":null}", "items", 0, TN_E_none},
+        {"{\"count\":0,\"more\":false}", "items", 0, TN_E_not_found},
+        {"{\"count\":0,\"more\":false}", "items?", 0, TN_E_none},
+        {"{\"items\":[1,2]}", "items?", 2, TN_E_none},
+        {"{\"items\":{}}", "items?", 1, TN_E_none},
+        {"{}", "items?", 0, TN_E_none},
+        {"{\"d\":{},\"z\":{}}", "d.results?", 0, TN_E_none},
+        {"{\"d\":null,\"z\":{}}", "d.results?", 0, TN_E_none},
+        {"{\"d\":{},\"z\":}", "d.results?", 0, TN_E_syntax},
+        {"{\"count\":0}x", "items?", 0, TN_E_syntax},
+        {"{\"count\":", "items?", 0, TN_E_syntax},
+        {"{\"items\":\"x\"}", "items?", 0, TN_E_syntax},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tn_err err;
+        int n = count_rows(cases[i].text, cases[i].path, &err);
+        if (n != cases[i].rows || err.kind != cases[i].kind)
+            fail_msg("%s at %s: %d rows, %s", cases[i].text, cases[i].path, n, err.text);
+    }
+}
+
+static void case_23_a_byte_order_mark_may_stand_before_rows(void **state)
+{
+    struct tn_err err;
+    (void)state;
+    assert_int_equal(count_rows("\xEF\xBB\xBF{\"items\":[1,2]}", "items", &err), 2);
+    assert_int_equal(err.kind, TN_E_none);
+    assert_int_equal(count_rows("\xEF\xBB\xBF{\"a\":1}\n{\"a\":2}\n", "", &err), 2);
+    assert_int_equal(err.kind, TN_E_none);
+    assert_int_equal(count_rows("\xEF\xBB\xBF", "", &err), 0);
+    assert_int_equal(err.kind, TN_E_none);
+    assert_int_equal(count_rows("\xEF\xBB[1]", "", &err), 0);
     assert_int_equal(err.kind, TN_E_syntax);
 }
 
@@ -986,6 +1033,8 @@ int main(void)
         cmocka_unit_test(rows_come_one_by_one),
         cmocka_unit_test(rows_are_found_wherever_they_are),
         cmocka_unit_test(a_page_without_its_rows_is_told),
+        cmocka_unit_test(case_12_one_row_is_an_object_and_no_row_is_no_member),
+        cmocka_unit_test(case_23_a_byte_order_mark_may_stand_before_rows),
         cmocka_unit_test(a_bad_page_ends_in_an_error),
         cmocka_unit_test(a_bad_line_is_lost_alone),
         cmocka_unit_test(a_row_keeps_only_the_members_that_are_wanted),
