@@ -4,6 +4,7 @@
 #include "base/charset.h"
 #include "base/limits.h"
 #include "base/map.h"
+#include "base/recode.h"
 
 enum { COLUMNS_MAX = 4096 };
 
@@ -132,7 +133,7 @@ static bool decode(struct tn_csv *c, size_t i, struct tn_str *s)
 {
     if (c->o.encoding == TN_ENCODING_utf8) {
         if (tn_utf8_valid(s->p, s->n)) return true;
-        bad(c, TN_E_syntax, "column %zu is no UTF-8: is it Windows-1252?", i + 1);
+        bad(c, TN_E_syntax, "column %zu %s", i + 1, tn_recode_why(*s));
         return false;
     }
     tn_buf_reset(&c->decoded);

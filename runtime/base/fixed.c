@@ -5,6 +5,7 @@
 #include "base/charset.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/recode.h"
 
 enum { COLUMNS_MAX = 1000 };
 
@@ -134,7 +135,7 @@ static bool write_row(struct tn_fixed *f, struct tn_str line, struct tn_err *bad
     tn_buf_reset(&f->json);
     if (f->line.failed) return tn_fail(bad, TN_E_too_large, "the line is too long");
     if (f->encoding == TN_ENCODING_utf8 && !f->bytes && !tn_utf8_valid(line.p, line.n))
-        return tn_fail(bad, TN_E_syntax, "the line is no UTF-8: is it Windows-1252?");
+        return tn_fail(bad, TN_E_syntax, "the line %s", tn_recode_why(line));
     for (size_t i = 0; i < f->count; i++) {
         tn_buf_addc(&f->json, i ? ',' : '{');
         tn_json_quote(&f->json, f->columns[i].name);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/charset.h"
+#include "base/recode.h"
 #include "base/json.h"
 #include "base/limits.h"
 
@@ -414,14 +414,7 @@ static void check_attributes(struct tn_xml *x)
 static int XMLCALL on_encoding(void *arg, const char *name, XML_Encoding *info)
 {
     (void)arg;
-    if (!tn_str_eq_nocase(tn_str(name), TN_STR("windows-1252")) &&
-        !tn_str_eq_nocase(tn_str(name), TN_STR("cp1252")))
-        return XML_STATUS_ERROR;
-    for (unsigned i = 0; i < 256; i++) {
-        unsigned c = tn_cp1252((unsigned char)i);
-        info->map[i] = c || !i ? (int)c : -1;
-    }
-    return XML_STATUS_OK;
+    return tn_recode_table(tn_str(name), info->map) ? XML_STATUS_OK : XML_STATUS_ERROR;
 }
 
 /* ---- life ---- */
@@ -456,6 +449,11 @@ struct tn_xml *tn_xml_new(struct tn_str rows, tn_rows_fn each, void *arg)
     XML_SetSkippedEntityHandler(x->parser, on_skipped);
     XML_SetUnknownEncodingHandler(x->parser, on_encoding, NULL);
     return x;
+}
+
+void tn_xml_utf8(struct tn_xml *x)
+{
+    if (XML_SetEncoding(x->parser, "UTF-8") != XML_STATUS_OK) abort();
 }
 
 void tn_xml_free(struct tn_xml *x)

@@ -17,6 +17,8 @@ struct tn_xml;
  * name at any depth; "" all elements directly in the root; "*" the root itself. A path that ends in
  * "?" may lead nowhere. */
 struct tn_xml *tn_xml_new(struct tn_str rows, tn_rows_fn each, void *arg);
+/* Before the first byte: the text is UTF-8, whatever it says of itself. */
+void tn_xml_utf8(struct tn_xml *xml);
 void tn_xml_free(struct tn_xml *xml); /* NULL does nothing */
 /* False: err has line and column; the rows before it were handed over. */
 TN_MUST_CHECK bool tn_xml_feed(struct tn_xml *xml, const char *bytes, size_t n, struct tn_err *err);

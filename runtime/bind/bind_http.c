@@ -114,8 +114,8 @@ static void on_reply(void *arg, const struct tn_err *err, struct tn_reply *reply
     } else {
         c->reply.status = reply->status;
         c->reply.attempts = reply->attempts;
-        c->reply.body = bind_body_new(&reply->body, c->live);
         bind_fields_copy(&c->reply.fields, reply);
+        c->reply.body = bind_body_new(&reply->body, &c->reply.fields, c->live);
     }
     tn_task_wake(c->task);
 }
@@ -279,10 +279,10 @@ static int recorded_reply(lua_State *L)
     tn_arena_init(&r->fields.memory);
     r->status = (int)bind_opt_key_int(L, table, "status", 200);
     r->attempts = 1;
+    bind_fields_read(L, table, &r->fields);
     tn_buf_init(&text, TN_LIMIT_REPLY);
     tn_buf_addstr(&text, body);
-    r->body = bind_body_new(&text, live);
-    bind_fields_read(L, table, &r->fields);
+    r->body = bind_body_new(&text, &r->fields, live);
     lua_settop(L, made);
     return 1;
 }

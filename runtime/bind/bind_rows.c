@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "bind/bind_walk.h"
+#include "bind/http_reply.h"
 #include "bind/row_feed.h"
 
 enum { QUEUE_BYTES = 16 * TN_LIMIT_RECORD, WALK_KIB = 128 };
@@ -58,9 +59,12 @@ static struct walk *push_walk(lua_State *L, const char *kind)
     struct row_format format;
     struct tn_err err;
     struct bind_stream *stream = kind ? NULL : bind_is_stream(L, 1);
-    struct tn_str text = stream ? TN_STR("") : bind_str(L, 1);
+    struct bind_body *body = kind ? NULL : bind_is_reply(L, 1);
+    struct tn_str text = stream ? TN_STR("") : body ? bind_body_text(body) : bind_str(L, 1);
     lua_settop(L, 2);
     row_format_read(L, 2, kind, &format);
+    if (stream) row_format_hint(&format, bind_stream_type(stream));
+    if (body) row_format_hint(&format, bind_body_type(body));
     struct walk *w = bind_new_free(L, sizeof *w, &WALK);
     w->walks = bind_walk_begin(L, WALK_KIB);
     tn_buf_init(&w->queue, QUEUE_BYTES);

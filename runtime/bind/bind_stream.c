@@ -153,6 +153,11 @@ static enum bind_streamed look(struct bind_stream *s, struct tn_err *err)
     return BIND_STREAM_failed;
 }
 
+struct tn_str bind_stream_type(const struct bind_stream *s)
+{
+    return bind_fields_get(&s->fields, TN_STR("content-type"));
+}
+
 enum bind_streamed bind_stream_take(struct bind_stream *s, size_t most, struct tn_buf *into,
                                     struct tn_err *err)
 {

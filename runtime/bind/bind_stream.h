@@ -19,6 +19,8 @@ struct bind_stream *bind_is_stream(lua_State *L, int index); /* NULL: the value 
 /* Raises unless the running task may read the stream. */
 void bind_stream_check(lua_State *L, struct bind_stream *s);
 
+struct tn_str bind_stream_type(const struct bind_stream *s); /* the Content-Type; may be absent */
+
 /* Moves up to `most` bytes that have arrived into `into`, which was empty. `wait`: none have
  * arrived. The caller then parks the task, which is woken when there are more. */
 enum bind_streamed { BIND_STREAM_bytes, BIND_STREAM_wait, BIND_STREAM_end, BIND_STREAM_failed };

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "bind/http_reply.h"
 
+#include <stdio.h>
+
 #include "base/log.h"
+#include "base/recode.h"
 #include "bind/http_body.h"
 #include "bind/http_live.h"
 
@@ -50,14 +53,20 @@ void bind_fields_read(lua_State *L, int index, struct bind_fields *f)
     lua_settop(L, top);
 }
 
+struct tn_str bind_fields_get(const struct bind_fields *f, struct tn_str name)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (tn_str_eq_nocase(f->list[i].name, name)) return f->list[i].value;
+    return (struct tn_str){NULL, 0};
+}
+
 int bind_fields_push(lua_State *L, const struct bind_fields *f, struct tn_str name)
 {
-    for (size_t i = 0; i < f->count; i++) {
-        if (!tn_str_eq_nocase(f->list[i].name, name)) continue;
-        lua_pushlstring(L, f->list[i].value.p, f->list[i].value.n);
-        return 1;
-    }
-    lua_pushnil(L);
+    struct tn_str value = bind_fields_get(f, name);
+    if (value.p)
+        lua_pushlstring(L, value.p, value.n);
+    else
+        lua_pushnil(L);
     return 1;
 }
 
@@ -67,6 +76,9 @@ struct bind_body {
     unsigned refs;
     struct bind_live *live;
     struct tn_buf buf;
+    char type[128];       /* its Content-Type */
+    struct tn_buf utf8;   /* the text, if it came in another encoding */
+    bool looked;          /* at the encoding */
     struct tn_json *json; /* NULL: not parsed yet */
     struct tn_err err;    /* the failure of parsing; kind none: it was good */
 };
@@ -77,7 +89,8 @@ static size_t cost(const struct tn_buf *text)
     return 2 * text->room;
 }
 
-struct bind_body *bind_body_new(struct tn_buf *text_give, struct bind_live *live)
+struct bind_body *bind_body_new(struct tn_buf *text_give, const struct bind_fields *fields,
+                                struct bind_live *live)
 {
     struct bind_body *b = TN_NEW(struct bind_body);
     b->refs = 1;
@@ -86,6 +99,9 @@ struct bind_body *bind_body_new(struct tn_buf *text_give, struct bind_live *live
     live->bytes += cost(text_give);
     b->buf = *text_give;
     tn_buf_init(text_give, text_give->max);
+    tn_buf_init(&b->utf8, 3 * (size_t)b->buf.max);
+    struct tn_str type = bind_fields_get(fields, TN_STR("content-type"));
+    snprintf(b->type, sizeof b->type, "%.*s", TN_FMT(type));
     return b;
 }
 
@@ -98,10 +114,11 @@ struct bind_body *bind_body_ref(struct bind_body *b)
 void bind_body_unref(struct bind_body *b)
 {
     if (!b || --b->refs) return;
-    b->live->bytes -= cost(&b->buf);
+    b->live->bytes -= cost(&b->buf) + b->utf8.room;
     bind_live_unref(b->live);
     tn_json_free(b->json);
     tn_buf_clear(&b->buf);
+    tn_buf_clear(&b->utf8);
     tn_free(b);
 }
 
@@ -117,12 +134,34 @@ struct tn_str bind_body_text(const struct bind_body *b)
     return (struct tn_str){text.p + 3, text.n - 3};
 }
 
+struct tn_str bind_body_type(const struct bind_body *b)
+{
+    return tn_str(b->type);
+}
+
+/* A text of ASCII alone is the same in most encodings, but not in UTF-16, which has zero bytes. */
+static bool is_plain(struct tn_str text)
+{
+    return tn_utf8_valid(text.p, text.n) && !memchr(text.p, 0, text.n);
+}
+
+struct tn_str bind_body_utf8(struct bind_body *b)
+{
+    struct tn_str text = bind_body_text(b);
+    if (!b->looked && !is_plain(text)) {
+        tn_recode_text(text, tn_recode_charset(tn_str(b->type)), &b->utf8);
+        b->live->bytes += b->utf8.room;
+    }
+    b->looked = true;
+    return b->utf8.n ? tn_buf_str(&b->utf8) : text;
+}
+
 bool bind_body_json(struct bind_body *b, struct tn_jval *root, struct tn_err *err)
 {
     if (!b->json) {
         b->json = tn_json_new();
         tn_err_clear(&b->err);
-        if (!tn_json_parse(b->json, bind_body_text(b), &b->err)) b->err.kind = TN_E_bad_answer;
+        if (!tn_json_parse(b->json, bind_body_utf8(b), &b->err)) b->err.kind = TN_E_bad_answer;
     }
     *root = tn_json_root(b->json);
     if (b->err.kind == TN_E_none) return true;
@@ -186,6 +225,12 @@ static const struct bind_class reply_class = {
 struct bind_reply *bind_reply_new(lua_State *L)
 {
     return bind_new(L, sizeof(struct bind_reply), &reply_class);
+}
+
+struct bind_body *bind_is_reply(lua_State *L, int index)
+{
+    const struct bind_reply *r = bind_is(L, index, &reply_class);
+    return r ? r->body : NULL;
 }
 
 struct bind_body *bind_as_reply(lua_State *L, int index)

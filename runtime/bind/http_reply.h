@@ -26,14 +26,21 @@ void bind_fields_read(lua_State *L, int index, struct bind_fields *to);
 /* Pushes the value of the first field of that name, in upper or lower case, or nil; returns 1. */
 int bind_fields_push(lua_State *L, const struct bind_fields *f, struct tn_str name);
 
+/* The value of the field, in upper or lower case; absent: there is none. */
+struct tn_str bind_fields_get(const struct bind_fields *f, struct tn_str name);
+
 /* Takes the text over and counts its bytes in live. The caller has the one reference. */
-struct bind_body *bind_body_new(struct tn_buf *text_give, struct bind_live *live);
+struct bind_body *bind_body_new(struct tn_buf *text_give, const struct bind_fields *fields,
+                                struct bind_live *live);
 struct bind_body *bind_body_ref(struct bind_body *b);
 void bind_body_unref(struct bind_body *b); /* NULL does nothing */
 void bind_body_redact(struct bind_body *b,
                       struct tn_log *log); /* masks in the body the secrets that the log masks */
-/* The text of the body, without a byte order mark. */
+/* The text of the body as it came, without the byte order mark of UTF-8. */
 struct tn_str bind_body_text(const struct bind_body *b);
+/* What is read as JSON: the text in UTF-8, by its byte order mark or the charset of its type. */
+struct tn_str bind_body_utf8(struct bind_body *b);
+struct tn_str bind_body_type(const struct bind_body *b); /* its Content-Type, or empty */
 /* The body as JSON, which is parsed whole at the first call, without giving way to other work; an
  * adapter reads a large answer as a stream instead. False: kind bad_answer; the message says
  * where the JSON is wrong. */
@@ -52,7 +59,8 @@ struct bind_reply {
     struct bind_fields fields;
 };
 void bind_reply_clear(struct bind_reply *r);
-struct bind_reply *bind_reply_new(lua_State *L); /* pushes it, zeroed */
+struct bind_reply *bind_reply_new(lua_State *L);          /* pushes it, zeroed */
+struct bind_body *bind_is_reply(lua_State *L, int index); /* NULL: the value is no reply */
 /* The body of the reply at index; raises when the value is no reply. */
 struct bind_body *bind_as_reply(lua_State *L, int index);
 

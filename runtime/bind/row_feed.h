@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* row_feed.h - gives a row reader its bytes, from a text or from a stream. What begins like gzip is
- * unpacked.
+ * unpacked, and what is not in UTF-8 becomes so.
  * Life: init; some until ended; clear. */
 #ifndef TN_BIND_ROW_FEED_H
 #define TN_BIND_ROW_FEED_H
@@ -16,6 +16,10 @@ struct row_feed {
     struct tn_gunzip *gunzip; /* NULL: the text is not packed */
     struct tn_str packed;     /* the bytes that are not unpacked yet */
     char *plain;
+    struct tn_recode *recode;
+    struct tn_str coded; /* the bytes that are not decoded yet */
+    bool last;           /* no more of them follow */
+    char *decoded;
     bool begun;
     bool ended;
     struct tn_err broken; /* set when ended: why the text broke off; kind none: it did not */

@@ -9,6 +9,23 @@ enum { PIECE = 16 * 1024, EDI_PIECE = 1024, COLUMNS_MAX = 4096 };
 
 /* ---- options ---- */
 
+static bool decodes(const struct row_format *f)
+{
+    bool able = f->kind != ROWS_xml && f->kind != ROWS_ndjson;
+    return able && tn_str_eq_nocase(f->encoding, TN_STR("windows-1252"));
+}
+
+void row_format_hint(struct row_format *f, struct tn_str content_type)
+{
+    struct tn_str charset = tn_recode_charset(content_type);
+    if (f->encoding.n || f->fixed.bytes || !charset.n) return;
+    if (tn_str_eq_nocase(charset, TN_STR("utf-8")) ||
+        !tn_recode_known(charset, &(struct tn_err){0}))
+        return;
+    f->encoding = charset;
+    f->how = TN_RECODE_hint;
+}
+
 /* Reads a text, or a list of texts that is joined with commas. */
 static struct tn_str text_or_list(lua_State *L, int table, const char *key)
 {
@@ -35,13 +52,16 @@ static struct tn_str text_or_list(lua_State *L, int table, const char *key)
     return s;
 }
 
-static enum tn_encoding read_encoding(lua_State *L, int table)
+/* The encoding that the reader itself decodes; others are decoded before it. */
+static enum tn_encoding read_encoding(lua_State *L, int table, struct row_format *f)
 {
-    struct tn_str s = bind_opt_key_str(L, table, "encoding");
-    if (!s.p || tn_str_eq_nocase(s, TN_STR("utf-8"))) return TN_ENCODING_utf8;
-    if (tn_str_eq_nocase(s, TN_STR("windows-1252"))) return TN_ENCODING_cp1252;
-    luaL_error(L, "option 'encoding' is \"utf-8\" or \"windows-1252\", not \"%s\"", s.p);
-    return TN_ENCODING_utf8;
+    struct tn_err err;
+    f->encoding = bind_opt_key_str(L, table, "encoding");
+    if (!f->encoding.p) return TN_ENCODING_utf8;
+    if (!tn_recode_known(f->encoding, &err)) luaL_error(L, "option 'encoding': %s", err.text);
+    if (!decodes(f)) return TN_ENCODING_utf8;
+    f->how = TN_RECODE_asis;
+    return TN_ENCODING_cp1252;
 }
 
 static char read_delimiter(lua_State *L, int table)
@@ -94,6 +114,14 @@ static void read_header(lua_State *L, int table, struct tn_csv_options *o)
     o->name_count = (size_t)n;
 }
 
+static void check_bytes(lua_State *L, const struct row_format *f)
+{
+    if (f->fixed.bytes && f->encoding.n && f->fixed.encoding == TN_ENCODING_utf8 &&
+        !tn_str_eq_nocase(f->encoding, TN_STR("utf-8")))
+        luaL_error(L, "option 'bytes' counts bytes of utf-8 or windows-1252, not of %s",
+                   f->encoding.p);
+}
+
 static const char formats[] = "csv, xml, fixed, ndjson, edifact, x12 or idoc";
 
 static enum row_kind read_kind(lua_State *L, int index, const char *kind)
@@ -113,9 +141,9 @@ void row_format_read(lua_State *L, int index, const char *kind, struct row_forma
     static const char *const csv[] = {"format",        "delimiter", "encoding",
                                       "decimal_comma", "header",    "skip_lines",
                                       "skip_footer",   "comment",   NULL};
-    static const char *const xml[] = {"format", "rows", NULL};
+    static const char *const xml[] = {"format", "rows", "encoding", NULL};
     static const char *const fixed[] = {"format", "columns", "bytes", "encoding", NULL};
-    static const char *const ndjson[] = {"format", NULL};
+    static const char *const ndjson[] = {"format", "encoding", NULL};
     static const char *const edi[] = {"format", "groups", "rows", "encoding", NULL};
     static const char *const idoc[] = {"format", "segments", "rows", "encoding", NULL};
     static const char *const *const keys[] = {csv, xml, fixed, ndjson, edi, edi, idoc};
@@ -126,7 +154,7 @@ void row_format_read(lua_State *L, int index, const char *kind, struct row_forma
     luaL_checkstack(L, 8, "options");
     if (f->kind == ROWS_csv) {
         f->csv.delimiter = read_delimiter(L, index);
-        f->csv.encoding = read_encoding(L, index);
+        f->csv.encoding = read_encoding(L, index, f);
         f->csv.decimal_comma = text_or_list(L, index, "decimal_comma");
         f->csv.skip_lines = read_count(L, index, "skip_lines", TN_CSV_SKIP_MAX);
         f->csv.skip_footer = read_count(L, index, "skip_footer", TN_CSV_FOOTER_MAX);
@@ -134,18 +162,22 @@ void row_format_read(lua_State *L, int index, const char *kind, struct row_forma
         read_header(L, index, &f->csv);
     } else if (f->kind == ROWS_xml) {
         f->rows = bind_opt_key_str(L, index, "rows");
+        (void)read_encoding(L, index, f);
+    } else if (f->kind == ROWS_ndjson) {
+        (void)read_encoding(L, index, f);
     } else if (f->kind == ROWS_fixed) {
         f->fixed.columns = text_or_list(L, index, "columns");
         f->fixed.bytes = bind_opt_key_bool(L, index, "bytes", false);
-        f->fixed.encoding = read_encoding(L, index);
+        f->fixed.encoding = read_encoding(L, index, f);
+        check_bytes(L, f);
     } else if (f->kind == ROWS_edifact || f->kind == ROWS_x12) {
         f->edi.rows = bind_opt_key_str(L, index, "rows");
         f->edi.groups = bind_opt_key_str(L, index, "groups");
-        f->edi.encoding = read_encoding(L, index);
+        f->edi.encoding = read_encoding(L, index, f);
     } else if (f->kind == ROWS_idoc) {
         f->idoc.rows = bind_opt_key_str(L, index, "rows");
         f->idoc.segments = bind_opt_key_str(L, index, "segments");
-        f->idoc.encoding = read_encoding(L, index);
+        f->idoc.encoding = read_encoding(L, index, f);
     }
 }
 
@@ -169,7 +201,10 @@ struct row_reader *row_reader_new(const struct row_format *f, tn_rows_fn each, v
     r->kind = f->kind;
     switch (f->kind) {
     case ROWS_csv: r->csv = tn_csv_new(&f->csv, each, arg); break;
-    case ROWS_xml: r->xml = tn_xml_new(f->rows, each, arg); break;
+    case ROWS_xml:
+        r->xml = tn_xml_new(f->rows, each, arg);
+        if (f->encoding.n) tn_xml_utf8(r->xml);
+        break;
     case ROWS_fixed: ok = (r->fixed = tn_fixed_new(&f->fixed, each, arg, err)) != NULL; break;
     case ROWS_ndjson: r->ndjson = tn_ndjson_new(each, arg); break;
     case ROWS_edifact:

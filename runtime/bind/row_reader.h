@@ -8,6 +8,7 @@
 #include "base/edi.h"
 #include "base/fixed.h"
 #include "base/idoc.h"
+#include "base/recode.h"
 #include "bind/bind.h"
 
 enum row_kind { ROWS_csv, ROWS_xml, ROWS_fixed, ROWS_ndjson, ROWS_edifact, ROWS_x12, ROWS_idoc };
@@ -20,12 +21,16 @@ struct row_format {
     struct tn_fixed_options fixed;
     struct tn_edi_options edi;
     struct tn_idoc_options idoc;
-    struct tn_str rows; /* XML */
+    struct tn_str rows;     /* XML */
+    struct tn_str encoding; /* its name; absent: UTF-8, or what the mark says */
+    enum tn_recode_how how;
 };
 /* Reads the options from the table at index (nil: none). kind: a format's name;
  * NULL: the option "format", which is then required. Raises on misuse. Leaves values
  * on the stack. */
 void row_format_read(lua_State *L, int index, const char *kind, struct row_format *out);
+/* Takes the charset of the answer's Content-Type, unless the options name an encoding. */
+void row_format_hint(struct row_format *f, struct tn_str content_type);
 
 struct row_reader;
 

@@ -436,7 +436,7 @@ int tn_cli_map(int argc, char **argv)
         {"rows", TN_ARG_text, &o.in.rows, "PATH", "where the records are in a page or document"},
         {"pages", TN_ARG_text, &o.pages, "PATH", "the same as --rows"},
         {"delimiter", TN_ARG_text, &o.in.delimiter, "C", "of CSV; tab is one too"},
-        {"encoding", TN_ARG_text, &o.in.encoding, "NAME", "utf-8 or windows-1252"},
+        {"encoding", TN_ARG_text, &o.in.encoding, "NAME", "of the input, such as iso-8859-15"},
         {"decimal-comma", TN_ARG_text, &o.in.decimal_comma, "NAMES", "CSV columns with 1.249,50"},
         {"skip-lines", TN_ARG_num, &o.in.skip_lines, "N", "CSV: lines before the header"},
         {"skip-footer", TN_ARG_num, &o.in.skip_footer, "N", "CSV: rows at the end, as totals"},

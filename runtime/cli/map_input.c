@@ -10,12 +10,17 @@
 #include "base/gunzip.h"
 #include "base/idoc.h"
 #include "base/limits.h"
+#include "base/recode.h"
 #include "base/xml.h"
 
 enum { STEP = 256 * 1024, PAGE_MAX = 64 * TN_MIB };
 
-/* Standard input; what begins like gzip is unpacked. */
+/* Standard input; what begins like gzip is unpacked, and what is not in UTF-8 becomes so. */
 struct input {
+    struct tn_recode *recode;
+    char *coded;
+    struct tn_str coded_left; /* of coded */
+    bool coded_end;
     char *block;
     struct tn_str left; /* of block */
     struct tn_gunzip *gunzip;
@@ -83,9 +88,21 @@ static ssize_t read_input(struct input *in, char *to, size_t n, struct tn_err *e
 
 static ssize_t read_some(const struct source *s, char *to, size_t n, struct tn_err *err)
 {
-    ssize_t got = read_input(s->input, to, n, err);
-    if (got > 0) *s->bytes += (uint64_t)got;
-    return got;
+    struct input *in = s->input;
+    size_t made = 0;
+    for (bool last = false; !made && !last;) {
+        last = in->coded_end;
+        if (!in->coded_left.n && !in->coded_end) {
+            ssize_t got = read_input(in, in->coded, STEP, err);
+            if (got < 0) return -1;
+            in->coded_left = (struct tn_str){in->coded, (size_t)got};
+            in->coded_end = !got;
+            *s->bytes += (uint64_t)got;
+        }
+        if (!tn_recode_step(in->recode, &in->coded_left, in->coded_end, to, n, &made, err))
+            return -1;
+    }
+    return (ssize_t)made;
 }
 
 /* ---- JSON ---- */
@@ -137,13 +154,6 @@ static bool give_text(const struct source *s, struct tn_str text, bool pages, st
     return true;
 }
 
-static void skip_mark(struct tn_buf *in)
-{
-    if (!tn_str_starts(tn_buf_str(in), "\xEF\xBB\xBF")) return;
-    memmove(in->p, in->p + 3, in->n - 3);
-    in->n -= 3;
-}
-
 /* Maps lines as they come; a page or a list has to be read to its end first. */
 static bool read_json(const struct source *s, struct tn_err *err)
 {
@@ -158,7 +168,6 @@ static bool read_json(const struct source *s, struct tn_err *err)
         if (n < 0) ok = false;
         if (n <= 0) break;
         in.n += (size_t)n;
-        if (first) skip_mark(&in);
         if (first && !lines) whole |= begins_array(tn_buf_str(&in));
         first = false;
         char *end = whole ? NULL : memrchr(in.p, '\n', in.n);
@@ -221,9 +230,18 @@ static bool pump(const struct source *s, feed_fn feed, void *reader, struct tn_e
     return ok;
 }
 
+/* Does the reader of this format itself decode the encoding? */
+static bool decodes(const struct tn_map_input *in)
+{
+    static const char *const formats[] = {"csv", "fixed", "edifact", "x12", "idoc"};
+    bool able = false;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) able |= is(in->from, formats[i]);
+    return able && is(in->encoding, "windows-1252");
+}
+
 static enum tn_encoding encoding_of(const struct tn_map_input *in)
 {
-    return is(in->encoding, "windows-1252") ? TN_ENCODING_cp1252 : TN_ENCODING_utf8;
+    return decodes(in) ? TN_ENCODING_cp1252 : TN_ENCODING_utf8;
 }
 
 static bool read_csv(struct source *s, struct tn_err *err)
@@ -317,6 +335,7 @@ static bool is_edi(const struct tn_map_input *in)
 static bool read_xml(struct source *s, struct tn_err *err)
 {
     struct tn_xml *xml = tn_xml_new(tn_str(s->in->rows ? s->in->rows : ""), on_row, s);
+    if (s->in->encoding) tn_xml_utf8(xml);
     bool ok = pump(s, feed_xml, xml, err);
     tn_xml_free(xml);
     return ok;
@@ -358,9 +377,11 @@ bool tn_map_input_check(const struct tn_map_input *in, struct tn_err *err)
         return tn_fail(err, TN_E_invalid, "--groups needs --from edifact or x12");
     if (in->segments && !is(in->from, "idoc"))
         return tn_fail(err, TN_E_invalid, "--segments needs --from idoc");
-    if (in->encoding && !is(in->encoding, "utf-8") && !is(in->encoding, "windows-1252"))
-        return tn_fail(err, TN_E_invalid, "--encoding is utf-8 or windows-1252, not '%.40s'",
-                       in->encoding);
+    if (in->encoding && !tn_recode_known(tn_str(in->encoding), err))
+        return tn_fail_in(err, "--encoding");
+    if (in->bytes && in->encoding && !is(in->encoding, "utf-8") && !decodes(in))
+        return tn_fail(err, TN_E_invalid,
+                       "--bytes counts bytes of utf-8 or windows-1252, not of %.40s", in->encoding);
     if (!check_csv(in, err)) return false;
     if (is_edi(in)) {
         struct tn_edi *edi = open_edi(in, NULL, err);
@@ -390,7 +411,10 @@ static bool found_rows(const struct source *s, struct tn_err *err)
 bool tn_map_input_read(const struct tn_map_input *in, tn_map_record_fn each, void *arg,
                        uint64_t *bytes, struct tn_err *err)
 {
-    struct input input = {.begun = false};
+    struct tn_str encoding = text_or_none(in->encoding);
+    struct input input = {
+        .recode = tn_recode_new(encoding, decodes(in) ? TN_RECODE_asis : TN_RECODE_told),
+        .coded = tn_alloc(STEP)};
     struct source s = {
         .input = &input, .in = in, .json = tn_json_new(), .each = each, .arg = arg, .bytes = bytes};
     bool ok = is(in->from, "csv")     ? read_csv(&s, err)
@@ -403,6 +427,8 @@ bool tn_map_input_read(const struct tn_map_input *in, tn_map_record_fn each, voi
     ok = ok && (json || found_rows(&s, err));
     tn_json_free(s.json);
     tn_gunzip_free(input.gunzip);
+    tn_recode_free(input.recode);
+    tn_free(input.coded);
     tn_free(input.block);
     return ok;
 }

@@ -211,7 +211,7 @@ static void enqueue_answer(struct source *s, struct bind_body *body, struct tn_s
     }
     p->body = bind_body_ref(body);
     p->rows = tn_strndup(rows.p, rows.n);
-    p->view.text = bind_body_text(body);
+    p->view.text = bind_body_utf8(body);
     p->view.rows = (struct tn_str){p->rows, rows.n};
     enqueue(s, p, cursor, total);
 }
@@ -371,18 +371,20 @@ static void check_list(lua_State *L)
 }
 
 /* Opens the text, stream or reply at 2. */
-static void open_feed(lua_State *L, struct maker *m, const struct row_format *format)
+static void open_feed(lua_State *L, struct maker *m, struct row_format *format)
 {
     struct tn_err err;
     struct bind_stream *stream = bind_is_stream(L, 2);
     struct tn_str text = TN_STR("");
     if (stream) {
         bind_stream_check(L, stream);
+        row_format_hint(format, bind_stream_type(stream));
     } else if (lua_type(L, 2) == LUA_TSTRING) {
         text = bind_str(L, 2);
     } else {
         m->body = bind_body_ref(bind_as_reply(L, 2));
         text = bind_body_text(m->body);
+        row_format_hint(format, bind_body_type(m->body));
     }
     if (!row_feed_init(&m->feed, format, text, stream, take_row, m, &err))
         luaL_error(L, "%s", err.text);

@@ -15,7 +15,8 @@ local csv = {}
 
 ---@class tenon.csv.options
 ---@field delimiter string? ","; one character
----@field encoding string? "utf-8" or "windows-1252"
+---@field encoding string? as iconv names it: "windows-1252", "iso-8859-15", "shift_jis", "utf-16"; without it UTF-8, or what
+---  a byte order mark or the charset of an answer says
 ---@field decimal_comma string|string[]|nil columns whose "1.249,50" becomes "1249.50"; "*": all
 ---@field skip_lines integer? lines before the header (or before the first record, with header) that are passed over
 ---@field skip_footer integer? rows at the end that are passed over, such as totals; at most 100

@@ -18,6 +18,7 @@ local xml = {}
 
 ---@class tenon.xml.options
 ---@field rows string? names from the root on, "Envelope.Body.Items.Item"; one name: elements of that name wherever they are; "": all that is directly in the root
+---@field encoding string? as for tenon.csv; it counts more than what the document says of itself
 
 --- Without options the root as one record, and its name.  With rows: an array of these records.  nil and
 --- an err (syntax, too_large) for what is no XML: err.line is the line in the text.

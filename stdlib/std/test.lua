@@ -144,7 +144,6 @@ end
 -- Records, those that cannot be read, and the err of an answer that breaks off.
 local function records_of(what, rows)
   if type(what) == "table" then return built(what) end
-  if type(rows) == "table" and type(what) == "userdata" and what.text then what = what:text() end
   return env.rows(what, rows)
 end
 

@@ -7,11 +7,16 @@ local adapter = tn.adapter {
   title = "ACME", type = "ERP", base = "baseUrl",
   config = { tn.url "baseUrl" { required = true }, tn.text "path" {} },
   operations = { sync_items = { entity = "item", direction = "pull", mapping = "oracle_fusion/item",
-    run = function(conn) conn:emit(conn:get("/items"), conn.config.path) end } },
+      run = function(conn) conn:emit(conn:get("/items"), conn.config.path) end },
+    sync_csv = { entity = "item", direction = "pull", mapping = "oracle_fusion/item", run = function(conn)
+      conn:emit(conn:get("/items", nil, { raw = true }), { format = "csv" })
+      conn:emit(conn:stream("/items"), { format = "csv", encoding = conn.config.path })
+    end } },
 }
 
-local function rows(body, path)
-  t.replies { ["GET https://api.example/items"] = { status = 200, body = body } }
+local function rows(body, path, type)
+  t.replies { ["GET https://api.example/items"] = { status = 200, body = body,
+    headers = { ["Content-Type"] = type or "application/json" } } }
   local pages = t.run(adapter, "sync_items", { baseUrl = "https://api.example", path = path or "items" })
   return #pages == 0 and {} or pages[1].rows
 end
@@ -32,4 +37,26 @@ end)
 test("case 23: a byte order mark before JSON", function()
   expect(rows('\xEF\xBB\xBF{"items":[{"no":"1"}]}')):equals({ { no = "1" } })
   expect(json.decode('\xEF\xBB\xBF[1]')):equals({ 1 })
+end)
+
+test("case 14: JSON in the charset that the answer names, or in UTF-16", function()
+  local latin = '{"items":[{"no":"Gr\xFCn"}]}'
+  expect(rows(latin, "items", "application/json; charset=ISO-8859-1")):equals({ { no = "Grün" } })
+  expect(rows('{"items":[{"no":"Grün"}]}', "items", "application/json; charset=ISO-8859-1"))
+    :equals({ { no = "Grün" } })
+  expect(rows(("\xEF\xBB\xBF" .. '{"items":[]}'), "items")):equals({})
+  local wide = latin:gsub(".", "%0\0")
+  expect(rows(wide, "items")):equals({ { no = "Grün" } })
+  expect(rows("\xFF\xFE" .. wide, "items", "application/json; charset=utf-8")):equals({ { no = "Grün" } })
+  expect(function() rows(latin, "items") end):fails_with("bad_answer")
+end)
+
+test("case 14: CSV in the charset that the answer names", function()
+  t.replies { ["GET https://api.example/items"] = { status = 200, body = "no\nGr\xFCn\xA4\n",
+    headers = { ["Content-Type"] = 'text/csv; charset="ISO-8859-15"' } } }
+  local pages = t.run(adapter, "sync_csv", { baseUrl = "https://api.example" })
+  expect(pages[1].rows):equals({ { no = "Grün€" } })
+  expect(pages[2].rows):equals({ { no = "Grün€" } })
+  pages = t.run(adapter, "sync_csv", { baseUrl = "https://api.example", path = "windows-1252" })
+  expect(pages[2].rows):equals({ { no = "Grün¤" } })
 end)

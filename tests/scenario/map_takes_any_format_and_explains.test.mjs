@@ -128,6 +128,41 @@ story("case 30: --rows that finds nothing says so", async () => {
   assert.match(edi.stderr, /--rows LIN found nothing/);
 });
 
+story("case 14: any format in any encoding, by its mark, its declaration or the option", async () => {
+  const csv = "ItemId,ItemNumber,ItemDescription\r\n7,A,Äsche\r\n";
+  const name = async (args, input) => {
+    const run = await map(args, input);
+    assert.equal(run.code, 0, run.output);
+    return lines(run.stdout).map((r) => r.partName);
+  };
+  const utf16 = (text) => Buffer.from(`\ufeff${text}`, "utf16le");
+  const latin = (text) => Buffer.from(text, "latin1");
+  assert.deepEqual(await name(["--from", "csv"], utf16(csv)), ["Äsche"]);
+  assert.deepEqual(await name(["--from", "csv"], gzipSync(utf16(csv))), ["Äsche"]);
+  assert.deepEqual(await name(["--from", "csv"], utf16(csv).subarray(2)), ["Äsche"]);
+  assert.deepEqual(await name(["--from", "csv"], utf16(csv).swap16()), ["Äsche"]);
+  assert.deepEqual(await name(["--from", "csv", "--encoding", "iso-8859-1"], latin(csv)), ["Äsche"]);
+  const json = '{"ItemId":7,"ItemNumber":"A","ItemDescription":"Äsche"}';
+  assert.deepEqual(await name([], utf16(json)), ["Äsche"]);
+  assert.deepEqual(await name(["--encoding", "iso-8859-1"], latin(json)), ["Äsche"]);
+  const item = "<i><ItemId>7</ItemId><ItemNumber>A</ItemNumber><ItemDescription>Äsche €</ItemDescription></i>";
+  const xml = latin(`<?xml version="1.0" encoding="ISO-8859-15"?><r>${item.replace("€", "\xa4")}</r>`);
+  assert.deepEqual(await name(["--from", "xml", "--rows", "i"], xml), ["Äsche €"]);
+  const undeclared = latin(`<r>${item.replace("€", "\xa4")}</r>`);
+  assert.deepEqual(await name(["--from", "xml", "--rows", "i", "--encoding", "iso-8859-15"], undeclared), ["Äsche €"]);
+  const fixed = ["--from", "fixed", "--columns", "ItemId:1-1,ItemNumber:2-2,ItemDescription:3-7"];
+  assert.deepEqual(await name(fixed, utf16("7AÄsche\n")), ["Äsche"]);
+  assert.deepEqual(await name([...fixed, "--encoding", "iso-8859-1"], latin("7AÄsche\n")), ["Äsche"]);
+  const wrong = await map(["--from", "csv", "--encoding", "windows-1252"], utf16(csv));
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.stderr, /byte order mark of UTF-16LE, but its encoding is said to be windows-1252/);
+  const bad = await map(["--from", "csv", "--encoding", "windows-1250"], latin(`${csv}8,B,\x81\r\n9,C,x\r\n`));
+  assert.deepEqual(lines(bad.stdout).map((r) => r.externalId), ["7", "9"]);
+  assert.match(bad.stderr, /line 3: column 3 has bytes that are no character/);
+  for (const no of ["latin", "utf-8//IGNORE"])
+    assert.equal((await map(["--encoding", no], "")).code, 2, no);
+});
+
 story("options of EDI and IDocs are checked before anything is read", async () => {
   const wrongs = [["--groups", "LIN"], ["--segments", "E1=A:1"], ["--from", "edifact", "--groups", "LIN("],
     ["--from", "idoc", "--segments", "E1EDK03"], ["--from", "x12", "--rows", "lin"]];

@@ -47,7 +47,9 @@ static const struct a_case csv_cases[] = {
     {"csv.parse(5)", NULL},
     {"csv.parse('a', {delimiter = ';;'})", NULL},
     {"csv.parse('a', {delimeter = ';'})", NULL},
+    {"return e(csv.parse('n\\n\\xa4', {encoding = 'iso-8859-15'}))", "[{\"n\":\"\xe2\x82\xac\"}]"},
     {"csv.parse('a', {encoding = 'latin'})", NULL},
+    {"csv.parse('a', {encoding = 'utf-8//IGNORE'})", NULL},
     {"return #csv.parse('x\\na\\n#\\n1\\n2\\nsum', {skip_lines = 1, skip_footer = 1, comment = "
      "'#'})",
      "2"},
