@@ -23,6 +23,9 @@ struct tn_fixed {
     struct column *columns;
     size_t count;
     struct tn_buf line, decoded, json;
+    const struct column *kind; /* NULL: all lines are rows */
+    struct tn_str kinds;       /* its values, separated by commas */
+    size_t skipped;
     size_t number; /* number of the current line */
     bool begun;
 };
@@ -53,6 +56,23 @@ bad:
                    s.n > 60 ? 60 : (int)s.n, s.p);
 }
 
+static bool read_only(struct tn_fixed *f, struct tn_str only, struct tn_err *err)
+{
+    struct tn_str name;
+    if (!only.n) return true;
+    if (!memchr(only.p, '=', only.n))
+        return tn_fail(err, TN_E_invalid, "only is column=value, as in kind=D, not \"%.*s\"",
+                       TN_FMT(only));
+    tn_str_split(&only, '=', &name);
+    name = tn_str_trim(name);
+    for (size_t i = 0; i < f->count && !f->kind; i++)
+        if (tn_str_eq(f->columns[i].name, name)) f->kind = &f->columns[i];
+    if (!f->kind)
+        return tn_fail(err, TN_E_invalid, "only: there is no column \"%.*s\"", TN_FMT(name));
+    f->kinds = (struct tn_str){tn_arena_strndup(&f->arena, only.n ? only.p : "", only.n), only.n};
+    return true;
+}
+
 struct tn_fixed *tn_fixed_new(const struct tn_fixed_options *o, tn_rows_fn each, void *arg,
                               struct tn_err *err)
 {
@@ -74,8 +94,9 @@ struct tn_fixed *tn_fixed_new(const struct tn_fixed_options *o, tn_rows_fn each,
         tn_fixed_free(f);
         return NULL;
     }
-    if (f->count) return f;
-    tn_fail(err, TN_E_invalid, "fixed width needs columns, as in name:1-10,quantity:11-18");
+    if (f->count && read_only(f, o->only, err)) return f;
+    if (!f->count)
+        tn_fail(err, TN_E_invalid, "fixed width needs columns, as in name:1-10,quantity:11-18");
     tn_fixed_free(f);
     return NULL;
 }
@@ -109,10 +130,11 @@ static struct tn_str cut(const struct tn_fixed *f, const struct column *c, struc
     return (struct tn_str){s.p, to < s.n ? to : s.n};
 }
 
-static bool write_value(struct tn_fixed *f, const struct column *c, struct tn_str s,
-                        struct tn_err *bad)
+/* Cuts the value out of the line, as UTF-8; valid until the next call. */
+static bool read_value(struct tn_fixed *f, const struct column *c, struct tn_str line,
+                       struct tn_str *out, struct tn_err *bad)
 {
-    s = tn_str_trim(s);
+    struct tn_str s = tn_str_trim(cut(f, c, line));
     if (f->encoding == TN_ENCODING_cp1252) {
         tn_buf_reset(&f->decoded);
         if (!tn_cp1252_text(s, &f->decoded))
@@ -123,24 +145,41 @@ static bool write_value(struct tn_fixed *f, const struct column *c, struct tn_st
         return tn_fail(bad, TN_E_syntax, "%.*s: a character is cut, or it is no UTF-8",
                        TN_FMT(c->name));
     }
-    if (s.n)
-        tn_json_quote(&f->json, s);
-    else
-        tn_buf_adds(&f->json, "null");
+    *out = s;
+    return true;
+}
+
+/* Is the line of a kind that was not asked for? */
+static bool is_other_kind(struct tn_fixed *f, struct tn_str line, struct tn_err *bad)
+{
+    struct tn_str value, rest = f->kinds, one;
+    if (!f->kind || !read_value(f, f->kind, line, &value, bad)) return false;
+    while (rest.n && tn_str_split(&rest, ',', &one))
+        if (tn_str_eq(tn_str_trim(one), value)) return false;
+    return true;
+}
+
+static bool check_line(const struct tn_fixed *f, struct tn_str line, struct tn_err *bad)
+{
+    if (f->line.failed) return tn_fail(bad, TN_E_too_large, "the line is too long");
+    if (f->encoding == TN_ENCODING_utf8 && !f->bytes && !tn_utf8_valid(line.p, line.n))
+        return tn_fail(bad, TN_E_syntax, "the line %s", tn_recode_why(line));
     return true;
 }
 
 static bool write_row(struct tn_fixed *f, struct tn_str line, struct tn_err *bad)
 {
     tn_buf_reset(&f->json);
-    if (f->line.failed) return tn_fail(bad, TN_E_too_large, "the line is too long");
-    if (f->encoding == TN_ENCODING_utf8 && !f->bytes && !tn_utf8_valid(line.p, line.n))
-        return tn_fail(bad, TN_E_syntax, "the line %s", tn_recode_why(line));
     for (size_t i = 0; i < f->count; i++) {
         tn_buf_addc(&f->json, i ? ',' : '{');
         tn_json_quote(&f->json, f->columns[i].name);
         tn_buf_addc(&f->json, ':');
-        if (!write_value(f, &f->columns[i], cut(f, &f->columns[i], line), bad)) return false;
+        struct tn_str value;
+        if (!read_value(f, &f->columns[i], line, &value, bad)) return false;
+        if (value.n)
+            tn_json_quote(&f->json, value);
+        else
+            tn_buf_adds(&f->json, "null");
     }
     tn_buf_addc(&f->json, '}');
     return tn_buf_ok(&f->json, "the row", bad);
@@ -152,8 +191,11 @@ static bool end_line(struct tn_fixed *f, struct tn_err *err)
     struct tn_err bad = {.kind = TN_E_none};
     f->number++;
     bool ok = true;
-    if (tn_str_trim(line).n || f->line.failed) {
-        bool good = write_row(f, line, &bad);
+    bool blank = !tn_str_trim(line).n && !f->line.failed;
+    bool skip = !blank && check_line(f, line, &bad) && is_other_kind(f, line, &bad);
+    f->skipped += skip;
+    if (!blank && !skip) {
+        bool good = !bad.kind && write_row(f, line, &bad);
         ok = f->each(f->arg, good ? tn_buf_str(&f->json) : (struct tn_str){0}, good ? NULL : &bad,
                      f->number) ||
              tn_fail(err, TN_E_cancelled, "stopped");
@@ -181,6 +223,11 @@ bool tn_fixed_feed(struct tn_fixed *f, const char *bytes, size_t n, struct tn_er
 bool tn_fixed_end(struct tn_fixed *f, struct tn_err *err)
 {
     return !f->begun || end_line(f, err);
+}
+
+size_t tn_fixed_skipped(const struct tn_fixed *f)
+{
+    return f->skipped;
 }
 
 struct tn_str tn_fixed_raw(const struct tn_fixed *f)

@@ -15,15 +15,18 @@ struct tn_fixed_options {
     struct tn_str columns; /* "name:1-10,quantity:11-18": counted from 1, both ends included */
     bool bytes;            /* positions are bytes, not characters */
     enum tn_encoding encoding;
+    struct tn_str only; /* "kind=D,E": lines whose column has another value are passed over; "":
+                           none is */
 };
 
-/* NULL: err says what is wrong with the columns. */
+/* NULL: err says what is wrong with the columns, or with only. */
 TN_MUST_CHECK struct tn_fixed *tn_fixed_new(const struct tn_fixed_options *o, tn_rows_fn each,
                                             void *arg, struct tn_err *err);
 void tn_fixed_free(struct tn_fixed *fixed); /* NULL does nothing */
 TN_MUST_CHECK bool tn_fixed_feed(struct tn_fixed *fixed, const char *bytes, size_t n,
                                  struct tn_err *err);
 TN_MUST_CHECK bool tn_fixed_end(struct tn_fixed *fixed, struct tn_err *err);
+size_t tn_fixed_skipped(const struct tn_fixed *fixed); /* lines that `only` passed over */
 /* Call it inside `each`: the raw bytes of this line. */
 struct tn_str tn_fixed_raw(const struct tn_fixed *fixed);
 

@@ -142,7 +142,7 @@ void row_format_read(lua_State *L, int index, const char *kind, struct row_forma
                                       "decimal_comma", "header",    "skip_lines",
                                       "skip_footer",   "comment",   NULL};
     static const char *const xml[] = {"format", "rows", "encoding", NULL};
-    static const char *const fixed[] = {"format", "columns", "bytes", "encoding", NULL};
+    static const char *const fixed[] = {"format", "columns", "bytes", "encoding", "only", NULL};
     static const char *const ndjson[] = {"format", "encoding", NULL};
     static const char *const edi[] = {"format", "groups", "rows", "encoding", NULL};
     static const char *const idoc[] = {"format", "segments", "rows", "encoding", NULL};
@@ -170,6 +170,7 @@ void row_format_read(lua_State *L, int index, const char *kind, struct row_forma
         f->fixed.bytes = bind_opt_key_bool(L, index, "bytes", false);
         f->fixed.encoding = read_encoding(L, index, f);
         check_bytes(L, f);
+        f->fixed.only = bind_opt_key_str(L, index, "only");
     } else if (f->kind == ROWS_edifact || f->kind == ROWS_x12) {
         f->edi.rows = bind_opt_key_str(L, index, "rows");
         f->edi.groups = bind_opt_key_str(L, index, "groups");

@@ -37,7 +37,8 @@ struct mapping_run {
     struct tn_buf out, line, record;
     struct tn_outcome outcome;
     bool colours; /* of faults, on standard error */
-    uint64_t records, rejected, warnings, bytes, given;
+    struct tn_map_read read;
+    uint64_t records, rejected, warnings, given;
 };
 
 static bool is(const char *word, const char *what)
@@ -303,13 +304,14 @@ static void print_stats(const struct mapping_run *r, int64_t took_us)
     getrusage(RUSAGE_SELF, &use);
     const char *form =
         r->o->json ? "{\"records\":%llu,\"rejected\":%llu,\"withWarnings\":%llu,"
+                     "\"skipped\":%llu,"
                      "\"seconds\":%.3f,\"recordsPerSecond\":%.0f,\"megabytesPerSecond\":%.1f,"
                      "\"peakKilobytes\":%ld}\n"
-                   : "%llu records, %llu rejected, %llu with warnings, %.3f s, "
+                   : "%llu records, %llu rejected, %llu with warnings, %llu skipped, %.3f s, "
                      "%.0f records/s, %.1f MB/s, %ld KB of memory at most\n";
     fprintf(stderr, form, (unsigned long long)r->records, (unsigned long long)r->rejected,
-            (unsigned long long)r->warnings, s, (double)r->records / s, (double)r->bytes / s / 1e6,
-            use.ru_maxrss);
+            (unsigned long long)r->warnings, (unsigned long long)r->read.skipped, s,
+            (double)r->records / s, (double)r->read.bytes / s / 1e6, use.ru_maxrss);
 }
 
 static bool map_all(const struct map_options *o, const struct tn_plan *plan,
@@ -333,11 +335,14 @@ static bool map_all(const struct map_options *o, const struct tn_plan *plan,
     if (!o->explain && !o->coverage) write_frame(r, false);
     struct tn_map_input in = o->in;
     in.pick = o->coverage ? NULL : tn_plan_pick(plan);
-    bool ok = tn_map_input_read(&in, on_record, r, &r->bytes, err);
+    bool ok = tn_map_input_read(&in, on_record, r, &r->read, err);
     if (!o->explain && !o->coverage) write_frame(r, true);
     flush_out(r);
     if (r->coverage && o->json) coverage_json(r, target);
     if (r->coverage && !o->json) coverage_text(r, target);
+    if (r->read.skipped && !o->json)
+        fprintf(stderr, "note: --only %.60s passed over %llu line%s\n", o->in.only,
+                (unsigned long long)r->read.skipped, r->read.skipped == 1 ? "" : "s");
     if (o->stats) print_stats(r, tn_mono_us() - began);
     *rejected = r->rejected;
     tn_coverage_free(r->coverage);
@@ -442,6 +447,7 @@ int tn_cli_map(int argc, char **argv)
         {"skip-footer", TN_ARG_num, &o.in.skip_footer, "N", "CSV: rows at the end, as totals"},
         {"comment", TN_ARG_text, &o.in.comment, "C", "CSV: lines that begin with it are none"},
         {"columns", TN_ARG_text, &o.in.columns, "LIST", "of fixed width: name:1-10,other:11-20"},
+        {"only", TN_ARG_text, &o.in.only, "KIND", "of fixed width: lines with this value: kind=D"},
         {"groups", TN_ARG_text, &o.in.groups, "TAGS", "EDI: segments below others: LIN(PIA QTY)"},
         {"segments", TN_ARG_text, &o.in.segments, "LIST", "IDoc: E1EDK03=IDDAT:1-3,DATUM:4-11"},
         {"bytes", TN_ARG_flag, &o.in.bytes, NULL, "these positions are bytes, not characters"},

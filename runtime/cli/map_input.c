@@ -33,7 +33,7 @@ struct source {
     struct tn_json *json;
     tn_map_record_fn each;
     void *arg;
-    uint64_t *bytes;
+    struct tn_map_read *read;
     uint64_t count; /* of rows, unless the input is JSON */
 };
 
@@ -97,7 +97,7 @@ static ssize_t read_some(const struct source *s, char *to, size_t n, struct tn_e
             if (got < 0) return -1;
             in->coded_left = (struct tn_str){in->coded, (size_t)got};
             in->coded_end = !got;
-            *s->bytes += (uint64_t)got;
+            s->read->bytes += (uint64_t)got;
         }
         if (!tn_recode_step(in->recode, &in->coded_left, in->coded_end, to, n, &made, err))
             return -1;
@@ -261,12 +261,18 @@ static bool read_csv(struct source *s, struct tn_err *err)
     return ok;
 }
 
+static struct tn_str text_or_none(const char *s)
+{
+    return s ? tn_str(s) : TN_STR("");
+}
+
 static struct tn_fixed *open_fixed(const struct tn_map_input *in, struct source *s,
                                    struct tn_err *err)
 {
     const struct tn_fixed_options o = {.columns = tn_str(in->columns ? in->columns : ""),
                                        .bytes = in->bytes,
-                                       .encoding = encoding_of(in)};
+                                       .encoding = encoding_of(in),
+                                       .only = text_or_none(in->only)};
     return tn_fixed_new(&o, on_row, s, err);
 }
 
@@ -274,6 +280,7 @@ static bool read_fixed(struct source *s, struct tn_err *err)
 {
     struct tn_fixed *fixed = open_fixed(s->in, s, err);
     bool ok = fixed && pump(s, feed_fixed, fixed, err);
+    if (fixed) s->read->skipped = tn_fixed_skipped(fixed);
     tn_fixed_free(fixed);
     return ok;
 }
@@ -286,11 +293,6 @@ static bool feed_edi(void *r, const char *bytes, size_t n, struct tn_err *err)
 static bool feed_idoc(void *r, const char *bytes, size_t n, struct tn_err *err)
 {
     return n ? tn_idoc_feed(r, bytes, n, err) : tn_idoc_end(r, err);
-}
-
-static struct tn_str text_or_none(const char *s)
-{
-    return s ? tn_str(s) : TN_STR("");
 }
 
 static struct tn_edi *open_edi(const struct tn_map_input *in, struct source *s, struct tn_err *err)
@@ -373,6 +375,8 @@ bool tn_map_input_check(const struct tn_map_input *in, struct tn_err *err)
         return tn_fail(err, TN_E_invalid,
                        "--from is json, ndjson, csv, xml, fixed, edifact, x12 or idoc, not '%.40s'",
                        in->from);
+    if (in->only && !is(in->from, "fixed"))
+        return tn_fail(err, TN_E_invalid, "--only needs --from fixed");
     if (in->groups && !is_edi(in))
         return tn_fail(err, TN_E_invalid, "--groups needs --from edifact or x12");
     if (in->segments && !is(in->from, "idoc"))
@@ -409,14 +413,14 @@ static bool found_rows(const struct source *s, struct tn_err *err)
 }
 
 bool tn_map_input_read(const struct tn_map_input *in, tn_map_record_fn each, void *arg,
-                       uint64_t *bytes, struct tn_err *err)
+                       struct tn_map_read *read, struct tn_err *err)
 {
     struct tn_str encoding = text_or_none(in->encoding);
     struct input input = {
         .recode = tn_recode_new(encoding, decodes(in) ? TN_RECODE_asis : TN_RECODE_told),
         .coded = tn_alloc(STEP)};
     struct source s = {
-        .input = &input, .in = in, .json = tn_json_new(), .each = each, .arg = arg, .bytes = bytes};
+        .input = &input, .in = in, .json = tn_json_new(), .each = each, .arg = arg, .read = read};
     bool ok = is(in->from, "csv")     ? read_csv(&s, err)
               : is(in->from, "fixed") ? read_fixed(&s, err)
               : is(in->from, "xml")   ? read_xml(&s, err)

@@ -14,6 +14,7 @@ struct tn_map_input {
     const char *delimiter, *encoding, *decimal_comma, *columns;
     const char *comment; /* of CSV, as the next two */
     int64_t skip_lines, skip_footer;
+    const char *only; /* of fixed width */
     bool bytes;
     const struct tn_json_pick *pick; /* what of a record is looked at; NULL: all of it */
 };
@@ -24,8 +25,11 @@ typedef void (*tn_map_record_fn)(void *arg, struct tn_jval record, const struct 
 
 /* Checks the options before anything is read. False: kind invalid, an option makes no sense. */
 TN_MUST_CHECK bool tn_map_input_check(const struct tn_map_input *in, struct tn_err *err);
-/* Reads to the end; *bytes counts.  False: the rest cannot be read. */
+struct tn_map_read {
+    uint64_t bytes, skipped; /* skipped: lines that the options pass over */
+};
+/* Reads to the end, and counts. False: the rest cannot be read. */
 TN_MUST_CHECK bool tn_map_input_read(const struct tn_map_input *in, tn_map_record_fn each,
-                                     void *arg, uint64_t *bytes, struct tn_err *err);
+                                     void *arg, struct tn_map_read *read, struct tn_err *err);
 
 #endif

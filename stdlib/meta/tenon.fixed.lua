@@ -12,6 +12,7 @@ local fixed = {}
 
 ---@class tenon.fixed.options
 ---@field columns string|string[] "name:first-last": positions from 1, both ends included
+---@field only string? "kind=D" or "kind=D,E": lines whose column has another value, such as headers, are passed over
 ---@field bytes boolean? positions are bytes (of utf-8 or windows-1252), not characters
 ---@field encoding string? as iconv names it: "windows-1252", "iso-8859-15", "shift_jis", "utf-16"; without it UTF-8, or what
 ---  a byte order mark or the charset of an answer says

@@ -10,6 +10,7 @@ static void read_all(const uint8_t *data, size_t n, size_t step, const uint8_t *
     const struct tn_fixed_options o = {
         .columns = options[0] & 4 ? TN_STR("a:1-3,b:2-9,c:5-5") : TN_STR("a:1-1,b:4-30"),
         .bytes = options[0] & 1,
+        .only = options[0] & 8 ? TN_STR("a=1,x") : TN_STR(""),
         .encoding = options[0] & 2 ? TN_ENCODING_cp1252 : TN_ENCODING_utf8};
     struct tn_fixed *r = tn_fixed_new(&o, note_row, out, &err);
     if (!r) abort();

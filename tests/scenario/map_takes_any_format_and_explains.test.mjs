@@ -163,6 +163,20 @@ story("case 14: any format in any encoding, by its mark, its declaration or the 
     assert.equal((await map(["--encoding", no], "")).code, 2, no);
 });
 
+story("case 17: lines of fixed width of another kind are passed over and counted", async () => {
+  const fixed = ["--from", "fixed", "--columns", "kind:1-1,ItemId:2-5,ItemNumber:2-5"];
+  const input = "H20260305ACME\nD0001 Bolt\nT0000002\n";
+  const run = await map([...fixed, "--only", "kind=D"], input);
+  assert.equal(run.code, 0, run.output);
+  assert.deepEqual(lines(run.stdout).map((r) => r.externalId), ["0001"]);
+  assert.match(run.stderr, /note: --only kind=D passed over 2 lines/);
+  const counted = await map([...fixed, "--only", "kind=D", "--stats", "--json"], input);
+  const stats = JSON.parse(counted.stderr);
+  assert.deepEqual([stats.records, stats.skipped], [1, 2]);
+  assert.equal((await map([...fixed, "--only", "typ=D"], "")).code, 2);
+  assert.equal((await map(["--only", "kind=D"], "")).code, 2);
+});
+
 story("options of EDI and IDocs are checked before anything is read", async () => {
   const wrongs = [["--groups", "LIN"], ["--segments", "E1=A:1"], ["--from", "edifact", "--groups", "LIN("],
     ["--from", "idoc", "--segments", "E1EDK03"], ["--from", "x12", "--rows", "lin"]];

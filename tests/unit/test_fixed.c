@@ -43,6 +43,39 @@ static void fields_are_cut_at_their_positions(void **state)
            "{\"a\":\"\xc3\x84x\",\"b\":\"\xc3\x9fy\"}\n");
 }
 
+static void case_17_lines_of_another_kind_are_passed_over(void **state)
+{
+    static const char text[] = "H20260305ACME\nD0001 Bolt      0000125\n\nE0002\nT0000002";
+    const struct tn_str columns = TN_STR("kind:1-1,no:2-5,name:7-16,price:17-23");
+    const struct tn_fixed_options one = {.columns = columns, .only = TN_STR("kind=D")};
+    const struct tn_fixed_options two = {.columns = columns, .only = TN_STR("no = 0002 , 0001")};
+    static const char bolt[] =
+        "{\"kind\":\"D\",\"no\":\"0001\",\"name\":\"Bolt\",\"price\":\"0000125\"}\n";
+    struct tn_buf out;
+    struct tn_err err;
+    (void)state;
+    expect(&one, text, bolt);
+    tn_buf_init(&out, TN_MIB);
+    struct tn_fixed *fixed = tn_fixed_new(&one, rig_row, &out, &err);
+    assert_true(tn_fixed_feed(fixed, text, strlen(text), &err) && tn_fixed_end(fixed, &err));
+    assert_int_equal(tn_fixed_skipped(fixed), 3);
+    tn_fixed_free(fixed);
+    fixed = tn_fixed_new(&two, rig_row, &out, &err);
+    assert_true(tn_fixed_feed(fixed, text, strlen(text), &err) && tn_fixed_end(fixed, &err));
+    assert_int_equal(tn_fixed_skipped(fixed), 2);
+    tn_fixed_free(fixed);
+    tn_buf_clear(&out);
+    expect(&one, "\xff\nD0001\n",
+           "!1: the line is no UTF-8: is it Windows-1252?\n"
+           "{\"kind\":\"D\",\"no\":\"0001\",\"name\":null,\"price\":null}\n");
+    const struct tn_fixed_options missing = {.columns = columns, .only = TN_STR("typ=D")};
+    assert_null(tn_fixed_new(&missing, rig_row, NULL, &err));
+    assert_string_equal(err.text, "only: there is no column \"typ\"");
+    const struct tn_fixed_options vague = {.columns = columns, .only = TN_STR("D")};
+    assert_null(tn_fixed_new(&vague, rig_row, NULL, &err));
+    assert_string_equal(err.text, "only is column=value, as in kind=D, not \"D\"");
+}
+
 static void refuse(const char *columns, const char *part)
 {
     const struct tn_fixed_options o = {.columns = tn_str(columns)};
@@ -67,6 +100,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_are_cut_at_their_positions),
+        cmocka_unit_test(case_17_lines_of_another_kind_are_passed_over),
         cmocka_unit_test(wrong_layouts_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
