@@ -207,6 +207,20 @@ static bool take_header(struct tn_csv *c, struct tn_err *err)
 
 /* ---- rows ---- */
 
+/* Do points stand only between groups of three digits? The first group may be shorter, but has no
+ * zero in front: the point of "0.500" is a decimal one. */
+static bool are_groups(struct tn_str s)
+{
+    size_t sign = s.n && (s.p[0] == '-' || s.p[0] == '+');
+    const char *first = s.n ? memchr(s.p, '.', s.n) : NULL;
+    if (!first) return true;
+    size_t lead = (size_t)(first - s.p) - sign;
+    if (!lead || lead > 3 || s.p[sign] == '0') return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] == '.' && (s.n - i) % 4) return false;
+    return true;
+}
+
 /* Turns "1.249,50" into "1249.50"; any other text stays as it is. */
 static struct tn_str without_comma(struct tn_csv *c, struct tn_str s)
 {
@@ -224,10 +238,8 @@ static struct tn_str without_comma(struct tn_csv *c, struct tn_str s)
             return s;
     }
     if (!digits) return s;
-    /* the points must stand between groups of three digits */
     size_t end = comma == SIZE_MAX ? in.n : comma;
-    for (size_t i = 0; i < end; i++)
-        if (in.p[i] == '.' && (end - i) % 4) return s;
+    if (!are_groups((struct tn_str){in.p, end})) return s;
     char *out = tn_buf_reserve(&c->json, in.n);
     if (!out) return s;
     for (size_t i = 0; i < in.n; i++)
@@ -235,6 +247,37 @@ static struct tn_str without_comma(struct tn_csv *c, struct tn_str s)
     tn_buf_reset(&c->decoded);
     tn_buf_add(&c->decoded, out, n);
     return tn_buf_str(&c->decoded);
+}
+
+/* Is it a number with a decimal point, as "12.50", and no comma? */
+static bool has_point(struct tn_str s)
+{
+    size_t points = 0, digits = 0;
+    s = tn_str_trim(s);
+    for (size_t i = 0; i < s.n; i++) {
+        bool sign = !i && (s.p[i] == '-' || s.p[i] == '+');
+        if (s.p[i] >= '0' && s.p[i] <= '9')
+            digits++;
+        else if (s.p[i] == '.')
+            points++;
+        else if (!sign)
+            return false;
+    }
+    return points == 1 && digits;
+}
+
+/* A number of a column with a decimal comma. One that has its point elsewhere than between groups
+ * is a fault: nobody can tell what the point of "1.250" in the row before meant. */
+static struct tn_str read_comma(struct tn_csv *c, size_t i, struct tn_str s)
+{
+    bool point = has_point(s);
+    struct tn_str text = without_comma(c, s); /* it may stand where s stood */
+    if (point && text.n == s.n)
+        bad(c, TN_E_syntax,
+            "column %zu: \"%.*s\" has a point where no group of three digits begins, but the "
+            "column has a decimal comma",
+            i + 1, s.n > 40 ? 40 : (int)s.n, s.p);
+    return text;
 }
 
 static bool write_cell(struct tn_csv *c, size_t i)
@@ -245,7 +288,8 @@ static bool write_cell(struct tn_csv *c, size_t i)
         return true;
     }
     if (!decode(c, i, &s)) return false;
-    if (c->columns[i].comma) s = without_comma(c, s);
+    if (c->columns[i].comma) s = read_comma(c, i, s);
+    if (c->bad.kind) return false;
     tn_json_quote(&c->json, s);
     return true;
 }

@@ -20,7 +20,8 @@ struct tn_csv_options {
     char delimiter; /* 0: a comma */
     enum tn_encoding encoding;
     struct tn_str decimal_comma; /* names of columns, separated by commas, whose cells look like
-                                    "1.249,50"; "*": all */
+                                    "1.249,50"; "*": all. "1.250" there is 1250;
+                                    a number such as "12.50" is a fault */
     const struct tn_str *names;  /* names of the columns when no row has them; NULL: the first
                                     row has them */
     size_t name_count;

@@ -26,7 +26,8 @@ static const struct tn_command commands[] = {
      "NAME [--site DIR] [--no-examples] [--from FORMAT] [--rows PATH] [--delimiter C] "
      "[--decimal-comma NAMES] [--skip-lines N] [--skip-footer N] [--comment C] "
      "[--encoding NAME] "
-     "[--columns LIST] [--only KIND] [--bytes] [--groups TAGS] [--segments LIST] [--to FORMAT] [--back] "
+     "[--columns LIST] [--only KIND] [--bytes] [--groups TAGS] [--segments LIST] [--to FORMAT] "
+     "[--back] "
      "[--explain] [--coverage] [--stats] "
      "[--json]",
      "map the records or pages of stdin, write them to stdout", tn_cli_map},

@@ -17,7 +17,8 @@ local csv = {}
 ---@field delimiter string? ","; one character
 ---@field encoding string? as iconv names it: "windows-1252", "iso-8859-15", "shift_jis", "utf-16"; without it UTF-8, or what
 ---  a byte order mark or the charset of an answer says
----@field decimal_comma string|string[]|nil columns whose "1.249,50" becomes "1249.50"; "*": all
+---@field decimal_comma string|string[]|nil columns whose "1.249,50" becomes "1249.50"; "*": all.  A point there separates
+---  groups of three digits: "1.250" is 1250, and a row with "12.50" is a fault
 ---@field skip_lines integer? lines before the header (or before the first record, with header) that are passed over
 ---@field skip_footer integer? rows at the end that are passed over, such as totals; at most 100
 ---@field comment string? one character; a line that begins with it is passed over

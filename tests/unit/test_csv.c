@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "rows_rig.h"
 
+#include <stdio.h>
+
 #include "base/csv.h"
 
 static struct tn_csv_options plain;
@@ -168,6 +170,33 @@ static void decimal_commas_are_changed_where_told(void **state)
            "{\"p\":\"1,\"}\n{\"p\":\",5\"}\n{\"p\":\"1,2,3\"}\n{\"p\":\"+1234567.8\"}\n");
 }
 
+static void case_15_a_point_in_a_column_with_a_decimal_comma_is_no_decimal_point(void **state)
+{
+    const struct tn_csv_options o = {.delimiter = ';', .decimal_comma = TN_STR("p")};
+    (void)state;
+    expect(
+        &o, "p;q\n1.250;12.50\n12.50;x\n-1.250.000;1.5\n",
+        "{\"p\":\"1250\",\"q\":\"12.50\"}\n"
+        "!3: column 1: \"12.50\" has a point where no group of three digits begins, but the column "
+        "has a decimal comma\n{\"p\":\"-1250000\",\"q\":\"1.5\"}\n");
+    for (const char *const *at =
+             (const char *const[]){".5", "5.", "1234.567", "+0.5", "1.2500", "0.500", NULL};
+         *at; at++) {
+        char text[80], want[200];
+        snprintf(text, sizeof text, "p\n%s\n", *at);
+        snprintf(want, sizeof want,
+                 "!2: column 1: \"%s\" has a point where no group of three digits begins, but the "
+                 "column has a decimal comma\n",
+                 *at);
+        expect(&o, text, want);
+    }
+    const struct tn_csv_options old = {.encoding = TN_ENCODING_cp1252,
+                                       .decimal_comma = TN_STR("p")};
+    expect(&old, "p\n1.250\n\"1.249,50\"\n", "{\"p\":\"1250\"}\n{\"p\":\"1249.50\"}\n");
+    expect(&o, "p\n31.12.2026\n1.250,5\nv1.5\n.\n",
+           "{\"p\":\"31.12.2026\"}\n{\"p\":\"1250.5\"}\n{\"p\":\"v1.5\"}\n{\"p\":\".\"}\n");
+}
+
 static void windows_1252_becomes_utf_8(void **state)
 {
     const struct tn_csv_options o = {.encoding = TN_ENCODING_cp1252};
@@ -241,6 +270,7 @@ int main(void)
         cmocka_unit_test(case_13_columns_of_one_name_are_a_list),
         cmocka_unit_test(long_names_that_differ_at_their_end_are_compared_fast),
         cmocka_unit_test(decimal_commas_are_changed_where_told),
+        cmocka_unit_test(case_15_a_point_in_a_column_with_a_decimal_comma_is_no_decimal_point),
         cmocka_unit_test(windows_1252_becomes_utf_8),
         cmocka_unit_test(a_row_without_an_end_does_not_fill_the_memory),
         cmocka_unit_test(written_cells_are_no_formulas),
