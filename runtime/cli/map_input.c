@@ -359,9 +359,29 @@ static bool check_csv(const struct tn_map_input *in, struct tn_err *err)
         return tn_fail(err, TN_E_invalid, "--skip-lines is 0 to %d", TN_CSV_SKIP_MAX);
     if (in->skip_footer < 0 || in->skip_footer > TN_CSV_FOOTER_MAX)
         return tn_fail(err, TN_E_invalid, "--skip-footer is 0 to %d", TN_CSV_FOOTER_MAX);
-    if (!is(in->from, "csv") && (in->comment || in->skip_lines || in->skip_footer))
-        return tn_fail(err, TN_E_invalid,
-                       "--skip-lines, --skip-footer and --comment need --from csv");
+    return true;
+}
+
+/* Refuses an option that would do nothing with this format. */
+static bool check_meaning(const struct tn_map_input *in, struct tn_err *err)
+{
+    const struct {
+        const char *name, *format;
+        bool given;
+    } options[] = {
+        {"delimiter", "csv", in->delimiter},   {"decimal-comma", "csv", in->decimal_comma},
+        {"skip-lines", "csv", in->skip_lines}, {"skip-footer", "csv", in->skip_footer},
+        {"comment", "csv", in->comment},       {"columns", "fixed", in->columns},
+        {"only", "fixed", in->only},           {"bytes", "fixed", in->bytes},
+        {"segments", "idoc", in->segments}};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (options[i].given && !is(in->from, options[i].format))
+            return tn_fail(err, TN_E_invalid, "--%s needs --from %s", options[i].name,
+                           options[i].format);
+    if (in->groups && !is_edi(in))
+        return tn_fail(err, TN_E_invalid, "--groups needs --from edifact or x12");
+    if (in->rows && (is(in->from, "csv") || is(in->from, "fixed")))
+        return tn_fail(err, TN_E_invalid, "--rows means nothing with --from %s", in->from);
     return true;
 }
 
@@ -375,12 +395,7 @@ bool tn_map_input_check(const struct tn_map_input *in, struct tn_err *err)
         return tn_fail(err, TN_E_invalid,
                        "--from is json, ndjson, csv, xml, fixed, edifact, x12 or idoc, not '%.40s'",
                        in->from);
-    if (in->only && !is(in->from, "fixed"))
-        return tn_fail(err, TN_E_invalid, "--only needs --from fixed");
-    if (in->groups && !is_edi(in))
-        return tn_fail(err, TN_E_invalid, "--groups needs --from edifact or x12");
-    if (in->segments && !is(in->from, "idoc"))
-        return tn_fail(err, TN_E_invalid, "--segments needs --from idoc");
+    if (!check_meaning(in, err)) return false;
     if (in->encoding && !tn_recode_known(tn_str(in->encoding), err))
         return tn_fail_in(err, "--encoding");
     if (in->bytes && in->encoding && !is(in->encoding, "utf-8") && !decodes(in))

@@ -183,6 +183,17 @@ story("options of EDI and IDocs are checked before anything is read", async () =
   for (const wrong of wrongs) assert.equal((await map(wrong, "")).code, 2, wrong.join(" "));
 });
 
+story("an option that means nothing for the format is refused", async () => {
+  const wrongs = [["--delimiter", ";"], ["--decimal-comma", "a"], ["--comment", "#"], ["--columns", "a:1-2"], ["--bytes"],
+    ["--from", "csv", "--rows", "items"], ["--from", "fixed", "--columns", "a:1-2", "--rows", "items"],
+    ["--from", "csv", "--columns", "a:1-2"], ["--from", "xml", "--only", "a=1"]];
+  for (const wrong of wrongs) {
+    const run = await map(wrong, "");
+    assert.equal(run.code, 2, wrong.join(" "));
+    assert.match(run.stderr, /needs --from|means nothing with --from/);
+  }
+});
+
 story("tenon map says where a value comes from and what nobody reads", async () => {
   const item = { ItemId: 7, ItemNumber: "A", LastUpdateDate: "2026-01-31T00:00:00Z", Flex: { Color: ["red"] } };
   const record = JSON.stringify(item);
