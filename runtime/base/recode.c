@@ -41,7 +41,8 @@ static bool is_wide(struct tn_str name)
     return is_one_of(name, list);
 }
 
-/* The name for iconv; "": it cannot be one. iconv gives a '/' and what follows a meaning. */
+/* The name for iconv; "": it cannot be one. iconv gives a '/' and what follows a meaning. UTF-7 is
+ * left out: behind a fault in it, iconv reads on differently in pieces than as a whole. */
 static void copy_name(struct tn_str name, char out[NAME_MAX_BYTES])
 {
     bool ok = name.n < NAME_MAX_BYTES;
@@ -51,6 +52,7 @@ static void copy_name(struct tn_str name, char out[NAME_MAX_BYTES])
              (c && strchr("-_.:()+", c));
     }
     snprintf(out, NAME_MAX_BYTES, "%.*s", ok ? (int)name.n : 0, ok ? name.p : "");
+    if (strcasestr(out, "utf7") || strcasestr(out, "utf-7")) out[0] = 0;
 }
 
 bool tn_recode_known(struct tn_str name, struct tn_err *err)

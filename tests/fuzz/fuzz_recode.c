@@ -4,7 +4,7 @@
 #include "base/recode.h"
 
 static const char *const names[] = {"",          "utf-16",      "utf-32le", "windows-1252",
-                                    "shift_jis", "iso-2022-jp", "gb18030",  "utf-7"};
+                                    "shift_jis", "iso-2022-jp", "gb18030",  "big5-hkscs"};
 
 static void read_all(const uint8_t *data, size_t n, size_t step, const uint8_t *options,
                      struct tn_buf *out)

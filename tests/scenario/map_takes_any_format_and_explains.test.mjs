@@ -184,8 +184,8 @@ story("options of EDI and IDocs are checked before anything is read", async () =
 });
 
 story("an option that means nothing for the format is refused", async () => {
-  const wrongs = [["--delimiter", ";"], ["--decimal-comma", "a"], ["--comment", "#"], ["--columns", "a:1-2"], ["--bytes"],
-    ["--from", "csv", "--rows", "items"], ["--from", "fixed", "--columns", "a:1-2", "--rows", "items"],
+  const wrongs = [["--delimiter", ";"], ["--decimal-comma", "a"], ["--comment", "#"], ["--columns", "a:1-2"],
+    ["--bytes"], ["--from", "csv", "--rows", "items"], ["--from", "fixed", "--columns", "a:1-2", "--rows", "items"],
     ["--from", "csv", "--columns", "a:1-2"], ["--from", "xml", "--only", "a=1"]];
   for (const wrong of wrongs) {
     const run = await map(wrong, "");

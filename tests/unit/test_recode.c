@@ -127,6 +127,7 @@ static void names_are_checked(void **state)
     assert_true(tn_recode_known(TN_STR("utf-8"), &err));
     assert_true(tn_recode_known(TN_STR("IBM273"), &err));
     assert_false(tn_recode_known(TN_STR(""), &err));
+    assert_false(tn_recode_known(TN_STR("UTF-7"), &err));
     assert_false(tn_recode_known(TN_STR("latin"), &err));
     assert_non_null(strstr(err.text, "\"latin\""));
     assert_false(tn_recode_known(TN_STR("utf-8//IGNORE"), &err));
