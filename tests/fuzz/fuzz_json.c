@@ -125,6 +125,8 @@ static void all_rows_agree(const char *engine, struct tn_str text, struct tn_are
     tn_names_build(&pick.names, arena, names, NAMES, false);
     rows_agree(engine, text, "items", NULL);
     rows_agree(engine, text, "items", &pick);
+    rows_agree(engine, text, "items.a?", NULL);
+    rows_agree(engine, text, "items?", &pick);
     rows_agree(engine, text, "", NULL);
     rows_agree(engine, text, "", &pick);
 }
@@ -154,6 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 canonical_is_its_own(json);
             }
             walk_rows(json, text, "items");
+            walk_rows(json, text, "items.a?");
             walk_rows(json, text, "");
             all_rows_agree(engines[e], text, &arena);
             all_rows_agree(engines[e], tn_buf_str(&padded), &arena);
