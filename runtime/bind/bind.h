@@ -121,6 +121,12 @@ bool bind_json_is_array(lua_State *L, int index);
 
 /* Pushes the number that is written so: a Lua integer if it is one and fits, else a decimal. */
 void bind_decimal_push(lua_State *L, struct tn_str lexeme);
+/* Pushes a JSON number by its value: 5, 5.0 and 5e0 are the Lua integer 5; a number with a
+ * fraction, or beyond 64 bits, is a decimal. Raises when the number is too long to calculate with.
+ */
+void bind_decimal_push_value(lua_State *L, struct tn_str lexeme);
+/* Gives Lua numbers the methods of decimals: (10):div(4, 2). */
+void bind_decimal_methods(lua_State *L);
 /* The number as the decimal at index writes it; absent when the value is no decimal. */
 struct tn_str bind_decimal_text(lua_State *L, int index);
 

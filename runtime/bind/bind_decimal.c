@@ -9,6 +9,7 @@
 
 #include "base/decimal.h"
 #include "base/limits.h"
+#include "mapping/coerce.h"
 
 /* User value 1 is the number's text, a Lua string; nil until the text is needed. */
 struct number {
@@ -26,6 +27,12 @@ static int l_add(lua_State *L);
 static int l_sub(lua_State *L);
 static int l_mul(lua_State *L);
 static int l_divide(lua_State *L);
+static int l_floor_divide(lua_State *L);
+static int l_modulo(lua_State *L);
+static int l_whole_below(lua_State *L);
+static int l_whole_above(lua_State *L);
+static int l_abs(lua_State *L);
+static int l_self(lua_State *L);
 static int l_negate(lua_State *L);
 static int l_equal(lua_State *L);
 static int l_less(lua_State *L);
@@ -39,14 +46,20 @@ static int l_integer(lua_State *L);
 static int l_number(lua_State *L);
 static int l_sign(lua_State *L);
 
-static const luaL_Reg methods[] = {
-    {"__add", l_add},    {"__sub", l_sub},       {"__mul", l_mul},
-    {"__div", l_divide}, {"__unm", l_negate},    {"__eq", l_equal},
-    {"__lt", l_less},    {"__le", l_less_equal}, {"__tostring", l_text},
-    {"__json", l_text},  {"__concat", l_concat}, {"compare", l_compare},
-    {"div", l_div},      {"integer", l_integer}, {"number", l_number},
-    {"round", l_round},  {"sign", l_sign},       {"text", l_text},
-    {NULL, NULL}};
+/* The names __tonumber to __tointeger are those that the sandbox asks for (script/sandbox.c). */
+static const luaL_Reg methods[] = {{"__idiv", l_floor_divide}, {"__mod", l_modulo},
+                                   {"__tonumber", l_self},     {"__floor", l_whole_below},
+                                   {"__ceil", l_whole_above},  {"__abs", l_abs},
+                                   {"__tointeger", l_integer}, {"__add", l_add},
+                                   {"__sub", l_sub},           {"__mul", l_mul},
+                                   {"__div", l_divide},        {"__unm", l_negate},
+                                   {"__eq", l_equal},          {"__lt", l_less},
+                                   {"__le", l_less_equal},     {"__tostring", l_text},
+                                   {"__json", l_text},         {"__concat", l_concat},
+                                   {"compare", l_compare},     {"div", l_div},
+                                   {"integer", l_integer},     {"number", l_number},
+                                   {"round", l_round},         {"sign", l_sign},
+                                   {"text", l_text},           {NULL, NULL}};
 static const struct bind_class NUMBER = {
     .name = "tenon.decimal", .drop = drop_number, .methods = methods, .pure = true};
 
@@ -80,6 +93,33 @@ void bind_decimal_push(lua_State *L, struct tn_str lexeme)
     push_number(L);
     lua_pushlstring(L, lexeme.p, lexeme.n);
     lua_setiuservalue(L, -2, 1);
+}
+
+/* Is it plain that the number is not whole? Then it need not be calculated to know that. */
+static bool has_fraction(struct tn_str lexeme)
+{
+    return memchr(lexeme.p, '.', lexeme.n) && lexeme.p[lexeme.n - 1] != '0' &&
+           !memchr(lexeme.p, 'e', lexeme.n) && !memchr(lexeme.p, 'E', lexeme.n);
+}
+
+void bind_decimal_push_value(lua_State *L, struct tn_str lexeme)
+{
+    struct tn_err err;
+    int64_t whole;
+    if (integer_lexeme(lexeme, &whole)) {
+        lua_pushinteger(L, whole);
+        return;
+    }
+    struct number *n = push_number(L);
+    lua_pushlstring(L, lexeme.p, lexeme.n);
+    lua_setiuservalue(L, -2, 1);
+    if (has_fraction(lexeme)) return;
+    if (!tn_decimal_parse(&n->value, lexeme, &err)) bind_raise(L, &err);
+    n->known = true;
+    if (tn_decimal_int(&n->value, &whole)) {
+        lua_pop(L, 1);
+        lua_pushinteger(L, whole);
+    }
 }
 
 /* Pushes the text of the decimal at index. */
@@ -141,17 +181,23 @@ static void from_float(lua_State *L, struct number *n, lua_Number d)
     if (!tn_decimal_parse(&n->value, tn_str(text), &err)) bind_raise(L, &err);
 }
 
-/* Reads the number from text. Raises an error of kind invalid when the text is no number. */
-static void from_text(lua_State *L, struct number *n, int index)
+/* Reads text as the mapping word :decimal() does. Pushes the JSON number. False: nothing is pushed.
+ */
+static bool from_text(lua_State *L, struct number *n, struct tn_str text, struct tn_err *err)
 {
-    struct tn_err err;
-    if (!tn_decimal_parse(&n->value, bind_str(L, index), &err)) bind_raise(L, &err);
+    char room[TN_COERCE_MAX];
+    struct tn_str lexeme = text;
+    tn_coerce_number(text, room, &lexeme); /* if this fails, tn_decimal_parse says why */
+    if (!tn_decimal_parse(&n->value, lexeme, err)) return false;
+    lua_pushlstring(L, lexeme.p, lexeme.n);
+    return true;
 }
 
 /* The value of an operand, which is a decimal, a Lua number or the text of a number. On the
  * stack a decimal takes the place of the other two. */
 static const struct tn_decimal *operand(lua_State *L, int index)
 {
+    struct tn_err err;
     struct number *n = bind_is(L, index, &NUMBER);
     if (n) return value_of(L, n, index);
     n = push_number(L);
@@ -159,9 +205,10 @@ static const struct tn_decimal *operand(lua_State *L, int index)
         tn_decimal_from_int(&n->value, lua_tointeger(L, index));
     else if (lua_type(L, index) == LUA_TNUMBER)
         from_float(L, n, lua_tonumber(L, index));
-    else if (lua_type(L, index) == LUA_TSTRING)
-        from_text(L, n, index);
-    else
+    else if (lua_type(L, index) == LUA_TSTRING) {
+        if (!from_text(L, n, bind_str(L, index), &err)) bind_raise(L, &err);
+        lua_pop(L, 1);
+    } else
         luaL_typeerror(L, index, "decimal or number");
     n->known = true;
     lua_replace(L, index);
@@ -206,6 +253,72 @@ static int l_mul(lua_State *L)
 static int l_divide(lua_State *L)
 {
     return luaL_error(L, "how many digits? write a:div(b, digits) to divide decimals");
+}
+
+/* The whole number at or below a / b. */
+static bool floor_quotient(struct tn_decimal *out, const struct tn_decimal *a,
+                           const struct tn_decimal *b, struct tn_err *err)
+{
+    bool negative = tn_decimal_sign(a) * tn_decimal_sign(b) < 0;
+    return tn_decimal_div(out, a, b, 0, negative ? TN_ROUND_up : TN_ROUND_down, err);
+}
+
+static bool modulo(struct tn_decimal *out, const struct tn_decimal *a, const struct tn_decimal *b,
+                   struct tn_err *err)
+{
+    return floor_quotient(out, a, b, err) && tn_decimal_mul(out, out, b, err) &&
+           tn_decimal_sub(out, a, out, err);
+}
+
+/* Returns the decimal at the top, as a Lua integer when it is a whole number that fits. */
+static int whole_or_decimal(lua_State *L)
+{
+    int64_t v;
+    if (tn_decimal_int(operand(L, lua_gettop(L)), &v)) lua_pushinteger(L, v);
+    return 1;
+}
+
+static int l_floor_divide(lua_State *L)
+{
+    calculate(L, floor_quotient);
+    return whole_or_decimal(L);
+}
+
+static int l_modulo(lua_State *L)
+{
+    return calculate(L, modulo);
+}
+
+static int to_whole(lua_State *L, bool up)
+{
+    struct tn_err err;
+    const struct tn_decimal *a = operand(L, 1);
+    bool away = (tn_decimal_sign(a) > 0) == up;
+    if (!tn_decimal_round(&result(L)->value, a, 0, away ? TN_ROUND_up : TN_ROUND_down, &err))
+        return bind_raise(L, &err);
+    return whole_or_decimal(L);
+}
+
+static int l_whole_below(lua_State *L)
+{
+    return to_whole(L, false);
+}
+
+static int l_whole_above(lua_State *L)
+{
+    return to_whole(L, true);
+}
+
+static int l_abs(lua_State *L)
+{
+    lua_settop(L, 1);
+    return tn_decimal_sign(operand(L, 1)) < 0 ? l_negate(L) : 1;
+}
+
+static int l_self(lua_State *L)
+{
+    lua_settop(L, 1);
+    return 1;
 }
 
 static int l_negate(lua_State *L)
@@ -295,7 +408,7 @@ static int l_sign(lua_State *L)
 
 static int l_text(lua_State *L)
 {
-    bind_as(L, 1, &NUMBER);
+    operand(L, 1);
     push_text(L, 1);
     return 1;
 }
@@ -320,13 +433,28 @@ static int l_integer(lua_State *L)
 
 static int l_number(lua_State *L)
 {
-    bind_as(L, 1, &NUMBER);
+    operand(L, 1);
     push_text(L, 1);
     lua_pushnumber(L, strtod(lua_tostring(L, -1), NULL));
     return 1;
 }
 
 /* ---- the module ---- */
+
+void bind_decimal_methods(lua_State *L)
+{
+    static const luaL_Reg shared[] = {
+        {"compare", l_compare}, {"div", l_div},   {"integer", l_integer}, {"number", l_number},
+        {"round", l_round},     {"sign", l_sign}, {"text", l_text},       {NULL, NULL}};
+    lua_pushinteger(L, 0);
+    lua_createtable(L, 0, 2);
+    luaL_newlib(L, shared);
+    lua_setfield(L, -2, "__index");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
+    lua_pop(L, 1);
+}
 
 static int l_new(lua_State *L)
 {
@@ -337,8 +465,7 @@ static int l_new(lua_State *L)
         return 1;
     }
     struct number *n = result(L);
-    if (!tn_decimal_parse(&n->value, bind_str(L, 1), &err)) return bind_fail(L, &err);
-    lua_pushvalue(L, 1);
+    if (!from_text(L, n, bind_str(L, 1), &err)) return bind_fail(L, &err);
     lua_setiuservalue(L, 2, 1);
     return 1;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* bind_map_load.c - makes a declared mapping ready for use: its plan, functions and examples. */
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/time.h"
 #include "bind/bind.h"
@@ -42,6 +44,30 @@ static int push_record(lua_State *L, void *arg)
     return 1;
 }
 
+/* A float of more digits than it surely keeps is a quotient or product that was rounded. */
+static void check_float(lua_State *L, lua_Number d)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.15g", d);
+    if (!isfinite(d) || strtod(text, NULL) == d) return;
+    snprintf(text, sizeof text, "%.17g", d);
+    luaL_error(L,
+               "the function's result has the float %s, which may be rounded: calculate with "
+               "decimals (a:div(b, 4), decimal.new \"0.1\")",
+               text);
+}
+
+/* Checks all floats of the value at index, which bind_json_write has written: so it has no cycle.
+ */
+static void check_floats(lua_State *L, int index)
+{
+    luaL_checkstack(L, 4, "a result");
+    if (lua_type(L, index) == LUA_TNUMBER && !lua_isinteger(L, index))
+        check_float(L, lua_tonumber(L, index));
+    if (lua_type(L, index) != LUA_TTABLE) return;
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) check_floats(L, lua_gettop(L));
+}
+
 static void take_result(lua_State *L, int n, void *arg)
 {
     struct call *c = arg;
@@ -53,7 +79,10 @@ static void take_result(lua_State *L, int n, void *arg)
         tn_jw_raw(c->out, raw);
         return;
     }
-    if (bind_json_write(L, 1, c->out, &err)) return;
+    if (bind_json_write(L, 1, c->out, &err)) {
+        check_floats(L, 1);
+        return;
+    }
     luaL_error(L, "the function's result%s%s: %s", err.field[0] ? " at " : "", err.field, err.text);
 }
 

@@ -53,9 +53,12 @@ static void push_value(lua_State *L, int index, struct tn_jval v)
             return;
         }
     }
-    if (type == TN_JSON_number && (tn_jtape(v.json)[v.at].info & TN_JNODE_INTEGER) &&
-        tn_jraw(v).p[0] != '-' && tn_jint(v, &n)) {
-        lua_pushinteger(L, n);
+    if (type == TN_JSON_number) {
+        bool plain = tn_jtape(v.json)[v.at].info & TN_JNODE_INTEGER && tn_jraw(v).p[0] != '-';
+        if (plain && tn_jint(v, &n))
+            lua_pushinteger(L, n);
+        else
+            bind_decimal_push_value(L, tn_jraw(v));
         return;
     }
     if (type != TN_JSON_array && type != TN_JSON_object) {
@@ -148,6 +151,7 @@ static const luaL_Reg methods[] = {{"__index", l_index},
 void map_view_open(lua_State *L)
 {
     static const char *const classes[] = {ROOT, VIEW};
+    bind_decimal_methods(L);
     for (size_t i = 0; i < 2; i++) {
         luaL_newmetatable(L, classes[i]);
         luaL_setfuncs(L, methods, 0);

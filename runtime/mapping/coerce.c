@@ -20,11 +20,11 @@ static size_t digits_end(struct tn_str s, size_t i)
     return i;
 }
 
-/* Is s a JSON number, except that it may have leading zeros? */
+/* Is s a JSON number, except that it may have leading zeros, or no digit before the point? */
 static bool number_shape(struct tn_str s)
 {
     size_t i = s.n && s.p[0] == '-', end = digits_end(s, i);
-    if (end == i) return false;
+    if (end == i && (i == s.n || s.p[i] != '.')) return false;
     i = end;
     if (i < s.n && s.p[i] == '.') {
         end = digits_end(s, i + 1);
@@ -63,10 +63,12 @@ bool tn_coerce_number(struct tn_str text, char room[TN_COERCE_MAX], struct tn_st
     bool neg = s.p[0] == '-';
     size_t zeros = neg;
     while (zeros + 1 < s.n && s.p[zeros] == '0' && is_digit(s.p[zeros + 1])) zeros++;
-    if (zeros > neg) {
+    bool bare = s.p[zeros] == '.';
+    if (zeros > neg || bare) {
         room[0] = '-';
-        memcpy(room + neg, s.p + zeros, s.n - zeros);
-        s = (struct tn_str){room, s.n - zeros + neg};
+        room[neg] = '0';
+        memcpy(room + neg + bare, s.p + zeros, s.n - zeros);
+        s = (struct tn_str){room, s.n - zeros + neg + bare};
     }
     if (!readable(s)) return false;
     *lexeme = s;

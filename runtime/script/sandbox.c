@@ -249,6 +249,28 @@ static int l_tostring(lua_State *L)
     return shown(L, LUA_OK, 0);
 }
 
+/* A function of Lua that takes numbers, for decimals as well: these say by a metafield what it
+ * means for them. Upvalues: Lua's function, the name of the metafield. */
+static int of_number(lua_State *L)
+{
+    int n = lua_gettop(L);
+    bool own = lua_type(L, 1) == LUA_TUSERDATA &&
+               luaL_getmetafield(L, 1, lua_tostring(L, lua_upvalueindex(2))) != LUA_TNIL;
+    if (!own) lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, n, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+/* Lets the function `name` of the table at the top take decimals. */
+static void take_decimals(lua_State *L, const char *name, const char *metafield)
+{
+    lua_getfield(L, -1, name);
+    lua_pushstring(L, metafield);
+    lua_pushcclosure(L, of_number, 2);
+    lua_setfield(L, -2, name);
+}
+
 static int print_line(lua_State *L)
 {
     struct tn_str text;
@@ -357,6 +379,10 @@ static void add_libraries(lua_State *L)
     stock(L, luaopen_math);
     seed(L);
     keep(L, kept_math);
+    take_decimals(L, "floor", "__floor");
+    take_decimals(L, "ceil", "__ceil");
+    take_decimals(L, "abs", "__abs");
+    take_decimals(L, "tointeger", "__tointeger");
     add_library(L, "math");
     lua_newtable(L);
     stock(L, luaopen_utf8);
@@ -392,6 +418,7 @@ void tn_sandbox_open(lua_State *L)
     lua_pushliteral(L, LUA_VERSION);
     lua_setfield(L, -2, "_VERSION");
     luaL_setfuncs(L, ours, 0);
+    take_decimals(L, "tonumber", "__tonumber");
     add_libraries(L);
     add_environment(L);
     lua_pop(L, 1);

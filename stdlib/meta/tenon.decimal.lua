@@ -3,6 +3,8 @@
 --- Numbers with all their digits.  + - * and < <= > >= work with integers, floats and texts of numbers as
 --- well; digits behind the point are kept: 0.10 + 0.2 is 0.30.
 ---
+--- //, %, math.floor, math.ceil, math.abs and math.tointeger are exact as well; tonumber gives the decimal itself.
+---
 --- == holds between two decimals alone: Lua takes values of different types for different and asks nobody, so
 --- decimal.new("1") == 1 is false.  Write price:compare(1) == 0, or price == decimal.new(1).
 ---
@@ -15,6 +17,7 @@
 ---@class tenon.decimal.module
 local decimal = {}
 
+--- Texts are read as the mapping word :decimal() reads them: ".5", "+5", "0000125" and spaces around are fine.
 --- A text that is no number gives nil and an err of kind "invalid".
 ---@param value string|number|tenon.decimal
 ---@return tenon.decimal? value
@@ -30,6 +33,8 @@ function decimal.is(value) end
 ---@operator sub(tenon.decimal|number|string): tenon.decimal
 ---@operator mul(tenon.decimal|number|string): tenon.decimal
 ---@operator unm: tenon.decimal
+---@operator idiv(tenon.decimal|number|string): tenon.decimal|integer
+---@operator mod(tenon.decimal|number|string): tenon.decimal
 local Decimal = {}
 
 ---@alias tenon.rounding "half_even"|"half_up"|"down"|"up"

@@ -67,6 +67,9 @@ function map.when(test, value, otherwise) end
 ---@return tenon.map.value
 function map.object(fields) end
 
+--- A function of the record.  A whole number of up to 64 bits is an integer, however it is written (5, 5.0, 5e0); any
+--- other is a decimal.  Integers have the methods of decimals: source.price:div(3, 2).  A result with a float that may
+--- be rounded (1 / 3) is refused.
 ---@param fn fun(source: table): any
 ---@return tenon.map.value
 function map.fn(fn) end
@@ -134,6 +137,8 @@ function Value:join(separator) end
 ---@return tenon.map.value
 function Value:blank(text) end
 
+--- A text counts as a number: "7", ".5", "+5", "0000125" (which is 125), "1e3", spaces around.  So do integer and
+--- decimal, and decimal.new reads texts in the same way.
 ---@param options { min: any, max: any }?
 ---@return tenon.map.value
 function Value:number(options) end

@@ -365,6 +365,41 @@ static void functions_see_the_record_as_it_is(void **state)
            "{\"id\":\"1\",\"l\":[{\"q\":4}]}", "{\"id\":\"1\",\"l\":[{\"d\":8}]}");
 }
 
+/* The kind "a value has one type in scripts whatever its spelling" of the cases. */
+static void case_28_numbers_in_functions_are_exact_or_fail_loudly(void **state)
+{
+    static const char *const fives[] = {"5", "5.0", "5.00", "5e0", "0.5E1", "50e-1", "500.0e-2"};
+    char record[80];
+    (void)state;
+    for (size_t i = 0; i < sizeof fives / sizeof *fives; i++) {
+        snprintf(record, sizeof record, "{\"id\":1,\"a\":%s}", fives[i]);
+        expect(
+            MAP("t = function(r) return math.type(r.a) end, e = function(r) return r.a == 5 end,\n"
+                "k = function(r) return ({ [5] = 'five' })[r.a] end,\n"
+                "d = function(r) return ('%d'):format(r.a) end,\n"
+                "q = function(r) return r.a:div(3, 2) end, n = function(r) return tonumber(r.a) "
+                "end"),
+            record,
+            "{\"id\":\"1\",\"e\":true,\"t\":\"integer\",\"k\":\"five\",\"d\":\"5\",\"n\":5,\"q\":1."
+            "67}");
+    }
+    expect(MAP("n = function(r) return tonumber(r.a) end, f = function(r) return math.floor(r.a) "
+               "end,\n"
+               "q = function(r) return r.a:div(3, 2) end, i = function(r) return r.a // 2 end,\n"
+               "c = function(r) return r.a:compare(5.5) end"),
+           "{\"id\":1,\"a\":5.50}", "{\"id\":\"1\",\"f\":5,\"n\":5.50,\"i\":2,\"q\":1.83,\"c\":0}");
+    expect(MAP("y = function(r) return r.a == 6150769120280496265 and r.b == -0 end"),
+           "{\"id\":1,\"a\":6150769120280496265,\"b\":-0}", "{\"id\":\"1\",\"y\":true}");
+    expect(MAP("y = function(r) return r.a / 2 end"), "{\"id\":1,\"a\":5}",
+           "{\"id\":\"1\",\"y\":2.5}");
+    expect(MAP("y = function(r) return r.a / 3 end"), "{\"id\":1,\"a\":5}", "!may be rounded");
+    expect(MAP("y = function(r) return { q = { r.a / 3 } } end"), "{\"id\":1,\"a\":5}",
+           "!may be rounded");
+    expect(MAP("y = function(r) return 0.1 * r.a end"), "{\"id\":1,\"a\":3}", "!may be rounded");
+    expect(MAP("y = function(r) return r.a / 3 end"), "{\"id\":1,\"a\":5.5}", "!how many digits?");
+    expect(MAP("y = function(r) return ('%d'):format(r.a) end"), "{\"id\":1,\"a\":5.5}", "!number");
+}
+
 static void a_function_that_fails_fails_its_record_alone(void **state)
 {
     (void)state;
@@ -781,6 +816,7 @@ int main(void)
         cmocka_unit_test(what_is_one_way_says_out),
         cmocka_unit_test(chains_can_share_their_beginning),
         cmocka_unit_test(functions_see_the_record_as_it_is),
+        cmocka_unit_test(case_28_numbers_in_functions_are_exact_or_fail_loudly),
         cmocka_unit_test(a_function_that_fails_fails_its_record_alone),
         cmocka_unit_test(a_view_kept_over_the_call_is_stale),
         cmocka_unit_test(loops_and_memory_hogs_end_by_their_budget),
