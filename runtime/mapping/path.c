@@ -75,6 +75,12 @@ bool tn_path_step(struct tn_str *s, bool first, struct tn_step *out, const char 
     out->name = (struct tn_str){s->p, n};
     s->p += n;
     s->n -= n;
+    /* An attribute has no members, and a name such as @odata.etag is one name. */
+    bool odd = memchr(out->name.p, '@', n) && s->n && s->p[0] == '.';
+    if (odd)
+        return *why = "a dot ends a name; a name with @ and a dot is written in brackets and "
+                      "quotes: '[\"@odata.etag\"]' (or '[\"@a\"].b' for b in @a)",
+               false;
     return true;
 }
 

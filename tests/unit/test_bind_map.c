@@ -400,6 +400,16 @@ static void case_28_numbers_in_functions_are_exact_or_fail_loudly(void **state)
     expect(MAP("y = function(r) return ('%d'):format(r.a) end"), "{\"id\":1,\"a\":5.5}", "!number");
 }
 
+static void case_30_a_name_with_a_dot_is_written_in_brackets(void **state)
+{
+    (void)state;
+    refuse(PART("status = from '@odata.etag'"), 5, "status", "'[\"@odata.etag\"]'");
+    refuse(PART("status = from '_owner@OData.Value'"), 5, "status", "brackets");
+    expect(MAP("y = from '[\"@odata.etag\"]', z = from '[\"@c\"].d', w = from 'w.@unit'"),
+           "{\"id\":1,\"@odata.etag\":\"W/1\",\"@c\":{\"d\":2},\"w\":{\"@unit\":\"kg\"}}",
+           "{\"id\":\"1\",\"w\":\"kg\",\"y\":\"W/1\",\"z\":2}");
+}
+
 static void a_function_that_fails_fails_its_record_alone(void **state)
 {
     (void)state;
@@ -816,6 +826,7 @@ int main(void)
         cmocka_unit_test(what_is_one_way_says_out),
         cmocka_unit_test(chains_can_share_their_beginning),
         cmocka_unit_test(functions_see_the_record_as_it_is),
+        cmocka_unit_test(case_30_a_name_with_a_dot_is_written_in_brackets),
         cmocka_unit_test(case_28_numbers_in_functions_are_exact_or_fail_loudly),
         cmocka_unit_test(a_function_that_fails_fails_its_record_alone),
         cmocka_unit_test(a_view_kept_over_the_call_is_stale),
