@@ -243,8 +243,73 @@ static struct tn_zone *open_zone(struct tn_str name)
     return z;
 }
 
-struct tn_zone *tn_zone_new(struct tn_str name, struct tn_err *err)
+/* Names of Windows, and the zones that CLDR gives for them (windowsZones.xml, territory 001). */
+static const struct {
+    const char *windows, *name;
+} windows_zones[] = {
+    {"AUS Central Standard Time", "Australia/Darwin"},
+    {"AUS Eastern Standard Time", "Australia/Sydney"},
+    {"Alaskan Standard Time", "America/Anchorage"},
+    {"Arab Standard Time", "Asia/Riyadh"},
+    {"Arabian Standard Time", "Asia/Dubai"},
+    {"Arabic Standard Time", "Asia/Baghdad"},
+    {"Argentina Standard Time", "America/Argentina/Buenos_Aires"},
+    {"Atlantic Standard Time", "America/Halifax"},
+    {"Cen. Australia Standard Time", "Australia/Adelaide"},
+    {"Central America Standard Time", "America/Guatemala"},
+    {"Central Europe Standard Time", "Europe/Budapest"},
+    {"Central European Standard Time", "Europe/Warsaw"},
+    {"Central Standard Time", "America/Chicago"},
+    {"Central Standard Time (Mexico)", "America/Mexico_City"},
+    {"China Standard Time", "Asia/Shanghai"},
+    {"E. Africa Standard Time", "Africa/Nairobi"},
+    {"E. Australia Standard Time", "Australia/Brisbane"},
+    {"E. South America Standard Time", "America/Sao_Paulo"},
+    {"Eastern Standard Time", "America/New_York"},
+    {"Egypt Standard Time", "Africa/Cairo"},
+    {"FLE Standard Time", "Europe/Kyiv"},
+    {"GMT Standard Time", "Europe/London"},
+    {"GTB Standard Time", "Europe/Bucharest"},
+    {"Greenwich Standard Time", "Atlantic/Reykjavik"},
+    {"Hawaiian Standard Time", "Pacific/Honolulu"},
+    {"India Standard Time", "Asia/Kolkata"},
+    {"Iran Standard Time", "Asia/Tehran"},
+    {"Israel Standard Time", "Asia/Jerusalem"},
+    {"Korea Standard Time", "Asia/Seoul"},
+    {"Mountain Standard Time", "America/Denver"},
+    {"New Zealand Standard Time", "Pacific/Auckland"},
+    {"Newfoundland Standard Time", "America/St_Johns"},
+    {"Pacific Standard Time", "America/Los_Angeles"},
+    {"Pakistan Standard Time", "Asia/Karachi"},
+    {"Romance Standard Time", "Europe/Paris"},
+    {"Russian Standard Time", "Europe/Moscow"},
+    {"SA Pacific Standard Time", "America/Bogota"},
+    {"SA Western Standard Time", "America/La_Paz"},
+    {"SE Asia Standard Time", "Asia/Bangkok"},
+    {"Singapore Standard Time", "Asia/Singapore"},
+    {"South Africa Standard Time", "Africa/Johannesburg"},
+    {"Taipei Standard Time", "Asia/Taipei"},
+    {"Tasmania Standard Time", "Australia/Hobart"},
+    {"Tokyo Standard Time", "Asia/Tokyo"},
+    {"Turkey Standard Time", "Europe/Istanbul"},
+    {"US Eastern Standard Time", "America/Indiana/Indianapolis"},
+    {"US Mountain Standard Time", "America/Phoenix"},
+    {"W. Australia Standard Time", "Australia/Perth"},
+    {"W. Central Africa Standard Time", "Africa/Lagos"},
+    {"W. Europe Standard Time", "Europe/Berlin"},
+};
+
+static struct tn_str without_windows(struct tn_str name)
 {
+    for (size_t i = 0; i < sizeof windows_zones / sizeof *windows_zones; i++)
+        if (tn_str_eq_nocase(name, tn_str(windows_zones[i].windows)))
+            return tn_str(windows_zones[i].name);
+    return name;
+}
+
+struct tn_zone *tn_zone_new(struct tn_str asked, struct tn_err *err)
+{
+    struct tn_str name = without_windows(asked);
     int64_t offset;
     if (tn_str_is(name, "UTC") || tn_str_is(name, "Z")) return fixed(0);
     if (read_offset(name, &offset)) return fixed(offset);
@@ -252,8 +317,8 @@ struct tn_zone *tn_zone_new(struct tn_str name, struct tn_err *err)
     if (!z)
         tn_fail(err, TN_E_invalid,
                 "no zone \"%.*s\": expected \"UTC\", an offset as \"+02:00\", or a name as "
-                "\"Europe/Berlin\"",
-                TN_FMT(name));
+                "\"Europe/Berlin\" or \"W. Europe Standard Time\"",
+                TN_FMT(asked));
     return z;
 }
 

@@ -431,7 +431,20 @@ static bool take_year2(struct tn_str *s, struct tn_moment *m)
     return true;
 }
 
-static bool take_field(struct tn_str *s, char what, struct tn_moment *m, int *half)
+/* What a format gives beside the fields of the moment. */
+struct marks {
+    int half; /* 0 AM, 1 PM, -1 neither */
+    unsigned day_of_year;
+};
+
+/* Takes two digits; with loose also one. */
+static bool take_pair(struct tn_str *s, bool loose, unsigned *out)
+{
+    return take_digits(s, 2, out) || (loose && take_digits(s, 1, out));
+}
+
+static bool take_field(struct tn_str *s, char what, bool loose, struct tn_moment *m,
+                       struct marks *marks)
 {
     unsigned year;
     switch (what) {
@@ -440,16 +453,17 @@ static bool take_field(struct tn_str *s, char what, struct tn_moment *m, int *ha
         m->year = (int)year;
         return true;
     case 'y': return take_year2(s, m);
-    case 'm': return take_digits(s, 2, &m->month);
+    case 'm': return take_pair(s, loose, &m->month);
+    case 'j': return take_digits(s, 3, &marks->day_of_year) && marks->day_of_year;
     case 'b': return take_month(s, m);
-    case 'd': return take_digits(s, 2, &m->day);
+    case 'd': return take_pair(s, loose, &m->day);
     case 'e': return take_loose(s, &m->day);
-    case 'H': return take_digits(s, 2, &m->hour);
+    case 'H': return take_pair(s, loose, &m->hour);
     case 'I': return take_loose(s, &m->hour) && m->hour >= 1 && m->hour <= 12;
     case 'M': return take_digits(s, 2, &m->minute);
     case 'S': return take_digits(s, 2, &m->second);
     case 'f': return take_fraction(s, m);
-    case 'p': return take_half(s, half);
+    case 'p': return take_half(s, &marks->half);
     case 'z': return take_offset(s, m);
     case 'F': return take_date(s, m);
     case 'T':
@@ -460,12 +474,28 @@ static bool take_field(struct tn_str *s, char what, struct tn_moment *m, int *ha
     }
 }
 
+/* Counts the days from January 1st of the year. False: the year has no such day. */
+static bool set_day_of_year(struct tn_moment *m, unsigned day)
+{
+    int64_t year;
+    if (day < 1 || m->year < 1) return false;
+    tn_civil(tn_days(m->year, 1, 1) + day - 1, &year, &m->month, &m->day);
+    return year == m->year;
+}
+
 static bool read_format(struct tn_str s, struct tn_str f, struct tn_moment *m)
 {
-    int half = -1;
+    struct marks marks = {.half = -1};
+    bool joined = false; /* the field stands right behind another one */
     for (size_t i = 0; i < f.n; i++) {
         if (f.p[i] == '%' && i + 1 < f.n) {
-            if (!take_field(&s, f.p[++i], m, &half)) return false;
+            bool bare = f.p[++i] == '-' && i + 1 < f.n;
+            i += bare;
+            /* Between texts it is clear where a number of one digit begins and ends. */
+            bool ends = i + 1 == f.n || (f.p[i + 1] != '%' && !is_digit(f.p[i + 1]));
+            if (!take_field(&s, f.p[i], bare || (ends && !joined), m, &marks)) return false;
+            joined = true;
+            continue;
         } else if (f.p[i] == ' ') {
             if (!take_char(&s, ' ') && !take_char(&s, '\t')) return false;
             while (take_char(&s, ' ') || take_char(&s, '\t')) {
@@ -473,32 +503,105 @@ static bool read_format(struct tn_str s, struct tn_str f, struct tn_moment *m)
         } else if (!take_char(&s, f.p[i])) {
             return false;
         }
+        joined = false;
     }
-    if (half >= 0) {
+    if (marks.half >= 0) {
         if (m->hour < 1 || m->hour > 12) return false;
-        m->hour = m->hour % 12 + 12 * (unsigned)half;
+        m->hour = m->hour % 12 + 12 * (unsigned)marks.half;
     }
-    return !s.n;
+    return !s.n && (!marks.day_of_year || set_day_of_year(m, marks.day_of_year));
+}
+
+/* ---- formats with a name ---- */
+
+enum named { NAMED_none, NAMED_seconds, NAMED_millis, NAMED_odata, NAMED_cyyddd };
+
+static enum named named(struct tn_str format)
+{
+    if (tn_str_is(format, "epoch") || tn_str_is(format, "%s")) return NAMED_seconds;
+    if (tn_str_is(format, "epoch_ms")) return NAMED_millis;
+    if (tn_str_is(format, "/Date()/")) return NAMED_odata;
+    return tn_str_is(format, "cyyddd") ? NAMED_cyyddd : NAMED_none;
+}
+
+bool tn_moment_numeric(struct tn_str format)
+{
+    enum named n = named(format);
+    return n != NAMED_none && n != NAMED_odata;
+}
+
+/* Reads OData's /Date(1493596800000)/; an offset behind the number does not move the instant. */
+static bool read_odata(struct tn_str s, struct tn_moment *m)
+{
+    static const char head[] = "/Date(", tail[] = ")/";
+    s = tn_str_trim(s);
+    size_t extra = sizeof head + sizeof tail - 2;
+    if (s.n <= extra || memcmp(s.p, head, sizeof head - 1) != 0 ||
+        memcmp(s.p + s.n - 2, tail, 2) != 0)
+        return false;
+    s = (struct tn_str){s.p + sizeof head - 1, s.n - extra};
+    size_t end = digits_end(s, s.p[0] == '-');
+    if (end < s.n && s.p[end] != '+' && s.p[end] != '-') return false;
+    if (end < s.n && (end + 1 == s.n || digits_end(s, end + 1) != s.n)) return false;
+    return read_epoch((struct tn_str){s.p, end}, 1, m);
+}
+
+/* Reads a date of JD Edwards: centuries since 1900, year, day of the year. */
+static bool read_cyyddd(struct tn_str s, struct tn_moment *m)
+{
+    int64_t v;
+    s = tn_str_trim(s);
+    if (s.n > 6 || !small_int(s, &v) || v < 1) return false;
+    m->year = (int)(1900 + v / 1000);
+    return set_day_of_year(m, (unsigned)(v % 1000));
+}
+
+static bool read_named(enum named how, struct tn_str text, struct tn_moment *out)
+{
+    switch (how) {
+    case NAMED_seconds: return read_epoch(text, 1000, out);
+    case NAMED_millis: return read_epoch(text, 1, out);
+    case NAMED_odata: return read_odata(text, out);
+    case NAMED_cyyddd: return read_cyyddd(text, out);
+    case NAMED_none: break;
+    }
+    return false;
+}
+
+/* 24:00:00 is the beginning of the next day. */
+static bool end_of_day(struct tn_moment *m)
+{
+    int64_t year;
+    if (m->hour != 24) return true;
+    if (m->minute || m->second || m->milli || m->month < 1 || m->month > 12) return false;
+    if (m->day < 1 || m->day > tn_month_days(m->year, m->month)) return false;
+    tn_civil(tn_days(m->year, m->month, m->day) + 1, &year, &m->month, &m->day);
+    m->year = (int)year;
+    m->hour = 0;
+    return year <= 9999;
 }
 
 bool tn_moment_read(struct tn_str text, struct tn_str format, struct tn_moment *out)
 {
     *out = (struct tn_moment){.month = 1, .day = 1};
-    if (!format.p) return read_iso(text, out) && moment_ok(out);
-    if (tn_str_is(format, "epoch")) return read_epoch(text, 1000, out);
-    if (tn_str_is(format, "epoch_ms")) return read_epoch(text, 1, out);
-    return read_format(tn_str_trim(text), format, out) && moment_ok(out);
+    enum named how = named(format);
+    if (how != NAMED_none) return read_named(how, text, out);
+    bool ok = format.p ? read_format(tn_str_trim(text), format, out) : read_iso(text, out);
+    return ok && end_of_day(out) && moment_ok(out);
 }
 
 const char *tn_moment_format_fault(struct tn_str f)
 {
     bool year = false;
-    if (!f.p || tn_str_is(f, "epoch") || tn_str_is(f, "epoch_ms")) return NULL;
+    if (!f.p || named(f) != NAMED_none) return NULL;
     for (size_t i = 0; i < f.n; i++) {
         if (f.p[i] != '%') continue;
         if (++i == f.n) return "it ends in %";
-        if (!memchr("YymbdeHIMSfpzTF%", f.p[i], 16))
-            return "it may contain %Y %y %m %b %d %e %H %I %M %S %f %p %z %T %F %% and plain text";
+        if (f.p[i] == '-' && i + 1 < f.n && memchr("mdHI", f.p[i + 1], 4)) i++;
+        if (!memchr("YymbdejHIMSfpzTF%", f.p[i], 17))
+            return "it may contain %Y %y %m %b %d %e %j %H %I %M %S %f %p %z %T %F %% %-m %-d %-H "
+                   "%-I and plain text; or it is \"epoch\" (seconds since 1970, also \"%s\"), "
+                   "\"epoch_ms\", \"/Date()/\" or \"cyyddd\"";
         if (f.p[i] == 'Y' || f.p[i] == 'y' || f.p[i] == 'F') year = true;
     }
     return year ? NULL : "it has no year (%Y, %y or %F)";
@@ -620,6 +723,21 @@ bool tn_moment_quick(struct tn_str text, char out[TN_MOMENT_LEN])
 
 /* ---- writing by a format ---- */
 
+static unsigned day_of_year(const struct tn_moment *m)
+{
+    return (unsigned)(tn_days(m->year, m->month, m->day) - tn_days(m->year, 1, 1)) + 1;
+}
+
+/* Writes a number without a zero in front. */
+static int write_bare(char what, const struct tn_moment *m, char *w, size_t n)
+{
+    unsigned v = what == 'm'   ? m->month
+                 : what == 'd' ? m->day
+                 : what == 'H' ? m->hour
+                               : (m->hour + 11) % 12 + 1;
+    return snprintf(w, n, "%u", v);
+}
+
 static int write_field(char what, const struct tn_moment *m, char *w, size_t n)
 {
     int offset = m->offset < 0 ? -m->offset : m->offset;
@@ -631,6 +749,7 @@ static int write_field(char what, const struct tn_moment *m, char *w, size_t n)
     case 'b': return snprintf(w, n, "%c%s", name[0] - 32, name + 1);
     case 'd': return snprintf(w, n, "%02u", m->day);
     case 'e': return snprintf(w, n, "%2u", m->day);
+    case 'j': return snprintf(w, n, "%03u", day_of_year(m));
     case 'H': return snprintf(w, n, "%02u", m->hour);
     case 'I': return snprintf(w, n, "%02u", (m->hour + 11) % 12 + 1);
     case 'M': return snprintf(w, n, "%02u", m->minute);
@@ -651,10 +770,10 @@ bool tn_moment_text(const struct tn_moment *from, struct tn_str format, const st
     struct tn_moment m = *from;
     int64_t utc = local_ms(&m) - (int64_t)m.offset * 60000;
     size_t n = 0;
-    bool epoch = tn_str_is(format, "epoch"), epoch_ms = tn_str_is(format, "epoch_ms");
-    if (epoch || epoch_ms) {
-        n = (size_t)snprintf(room, TN_MOMENT_TEXT, "%lld",
-                             (long long)(epoch ? floor_div(utc, 1000) : utc));
+    enum named how = named(format);
+    if (how != NAMED_none && how != NAMED_cyyddd) {
+        n = (size_t)snprintf(room, TN_MOMENT_TEXT, how == NAMED_odata ? "/Date(%lld)/" : "%lld",
+                             (long long)(how == NAMED_seconds ? floor_div(utc, 1000) : utc));
         *out = (struct tn_str){room, n};
         return true;
     }
@@ -665,12 +784,22 @@ bool tn_moment_text(const struct tn_moment *from, struct tn_str format, const st
         from_ms(utc + offset * 1000, &m);
         m.offset = (int)(offset / 60);
     }
+    if (how == NAMED_cyyddd) {
+        if (m.year < 1900 || m.year > 2899) return false;
+        n = (size_t)snprintf(room, TN_MOMENT_TEXT, "%u",
+                             (unsigned)(m.year - 1900) * 1000 + day_of_year(&m));
+        *out = (struct tn_str){room, n};
+        return true;
+    }
     for (size_t i = 0; i < format.n; i++) {
         char one[2] = {format.p[i], '\0'};
         bool field = one[0] == '%' && i + 1 < format.n;
+        bool bare = field && format.p[i + 1] == '-' && i + 2 < format.n;
         size_t left = TN_MOMENT_TEXT - n;
-        int wrote = field ? write_field(format.p[++i], &m, room + n, left)
-                          : snprintf(room + n, left, "%s", one);
+        i += (size_t)field + bare;
+        int wrote = bare    ? write_bare(format.p[i], &m, room + n, left)
+                    : field ? write_field(format.p[i], &m, room + n, left)
+                            : snprintf(room + n, left, "%s", one);
         if (wrote < 0 || (size_t)wrote >= left) return false;
         n += (size_t)wrote;
     }

@@ -46,9 +46,13 @@ struct tn_moment {
 enum { TN_MOMENT_LEN = 24 };
 
 /* Reads a time. format absent: ISO 8601 (a date, or date and time; any number of second digits;
- * offset or none). Else literal text and %Y %y %m %b %d %e %H %I %M %S %f %p %z %T %F %%; a space
- * matches any white space. Or "epoch", "epoch_ms": a whole number since 1970. */
+ * offset or none). Else literal text and %Y %y %m %b %d %e %j %H %I %M %S %f %p %z %T %F %%; a
+ * space matches any white space; %m %d %H take one digit where no digit can follow, and %-m %-d %-H
+ * %-I everywhere. Or "epoch" ("%s"), "epoch_ms": a whole number since 1970; "/Date()/": OData's; or
+ * "cyyddd": JD Edwards' date. 24:00:00 is the next day. */
 bool tn_moment_read(struct tn_str text, struct tn_str format, struct tn_moment *out);
+/* Is a time of this format a number? */
+bool tn_moment_numeric(struct tn_str format);
 /* NULL: the format is valid; else what is wrong with it. */
 const char *tn_moment_format_fault(struct tn_str format);
 /* Writes 2026-01-31T08:09:10.123Z. zone (may be NULL) is for moments without an offset. False: the

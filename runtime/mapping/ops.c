@@ -350,7 +350,7 @@ static bool moment_out(struct tn_apply *a, const struct tn_do *d, struct tn_valu
     struct tn_moment m;
     struct tn_str out;
     char space[TN_MOMENT_TEXT];
-    bool epoch = tn_str_is(d->a, "epoch") || tn_str_is(d->a, "epoch_ms");
+    bool numeric = tn_moment_numeric(d->a);
     if (!tn_op_text(a, &text)) return false;
     if (!tn_moment_read(text.s, (struct tn_str){0}, &m))
         return tn_apply_why(a, v, "expected a %s of ours, such as %s",
@@ -363,7 +363,7 @@ static bool moment_out(struct tn_apply *a, const struct tn_do *d, struct tn_valu
     if (!tn_moment_text(&m, d->a, d->zone, space, &out))
         return tn_apply_why(a, v, "it cannot be written as \"%.*s\"", TN_FMT(d->a));
     set_text(v, copy(a, out), false);
-    if (epoch) *v = (struct tn_value){.type = TN_JSON_number, .s = v->s, .canonical = true};
+    if (numeric) *v = (struct tn_value){.type = TN_JSON_number, .s = v->s, .canonical = true};
     return true;
 }
 

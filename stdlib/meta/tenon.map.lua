@@ -37,7 +37,7 @@ local map = {}
 --- The value at a path of the source record: "a.b", "a[0]" (the first element), "a[*].b" (all, as a list),
 --- 'a[code="012"].b' (the first element whose `code` has this text; 'a[code="012",kind.no="7"]' has to meet both,
 --- 'a[*][code="012"].b' gives all that do).  One value and a list of one read alike.  A name with a dot or bracket
---- stands in '["odd.name"]'.
+--- stands in '["odd.name"]': '["@odata.etag"]'.
 ---@param path string
 ---@return tenon.map.value
 function map.from(path) end
@@ -156,10 +156,14 @@ function Value:decimal(options) end
 ---@return tenon.map.value
 function Value:boolean(words) end
 
+--- ISO 8601, or by `format`: text and %Y %y %m %b %d %e %j %H %I %M %S %f %p %z %T %F %%; %m %d %H between texts
+--- read one digit, too; %-m %-d %-H %-I also write none but the needed ones.  Or the format is "epoch" ("%s"), "epoch_ms",
+--- "/Date()/" (OData 2) or "cyyddd" (JD Edwards).  zone: "UTC", "+02:00", "Europe/Berlin", "W. Europe Standard Time".
 ---@param options { format: string?, zone: string? }?
 ---@return tenon.map.value
 function Value:time(options) end
 
+--- Formats as time.
 ---@param options { format: string?, zone: string? }?
 ---@return tenon.map.value
 function Value:date(options) end

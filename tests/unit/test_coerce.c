@@ -258,7 +258,7 @@ static void formats_are_followed(void **state)
     expect_time("03/05/24 12:00:00 AM", "%m/%d/%y %I:%M:%S %p", "UTC", "2024-03-05T00:00:00.000Z");
     expect_time("03/05/24 00:00:00 AM", "%m/%d/%y %I:%M:%S %p", "UTC", NULL);
     expect_time("20240305163412.5 +0100", "%Y%m%d%H%M%S.%f %z", NULL, "2024-03-05T15:34:12.500Z");
-    expect_time("5.3.2024 7:05", "%e.%m.%Y %H:%M", "UTC", NULL);
+    expect_time("5.3.2024 7:05", "%e.%m.%Y %H:%M", "UTC", "2024-03-05T07:05:00.000Z");
     expect_time("5.03.2024 07:05", "%e.%m.%Y %H:%M", "UTC", "2024-03-05T07:05:00.000Z");
     expect_time("1709656452", "epoch", NULL, "2024-03-05T16:34:12.000Z");
     expect_time("1709656452220", "epoch_ms", NULL, "2024-03-05T16:34:12.220Z");
@@ -273,6 +273,58 @@ static void formats_are_followed(void **state)
     assert_non_null(tn_moment_format_fault(TN_STR("%d-%b")));
     assert_non_null(tn_moment_format_fault(TN_STR("%Q %Y")));
     assert_non_null(tn_moment_format_fault(TN_STR("%Y%")));
+}
+
+static void case_16_times_as_erp_systems_write_them(void **state)
+{
+    (void)state;
+    expect_time("3/5/2024 4:34 PM", "%m/%d/%Y %I:%M %p", "UTC", "2024-03-05T16:34:00.000Z");
+    expect_time("5.3.2024", "%d.%m.%Y", "UTC", "2024-03-05T00:00:00.000Z");
+    expect_time("05.03.2024", "%d.%m.%Y", "UTC", "2024-03-05T00:00:00.000Z");
+    expect_time("5.3.2024 7:05", "%d.%m.%Y %H:%M", "UTC", "2024-03-05T07:05:00.000Z");
+    expect_time("2024112", "%Y%m%d", "UTC", NULL);
+    expect_time("2024-3-5", "%Y-%-m-%-d", "UTC", "2024-03-05T00:00:00.000Z");
+    expect_time("2024060", "%Y%j", "UTC", "2024-02-29T00:00:00.000Z");
+    expect_time("2023-366", "%Y-%j", "UTC", NULL);
+    expect_time("2023-000", "%Y-%j", "UTC", NULL);
+    expect_time("/Date(1493596800000)/", "/Date()/", NULL, "2017-05-01T00:00:00.000Z");
+    expect_time("/Date(1493596800000+0120)/", "/Date()/", NULL, "2017-05-01T00:00:00.000Z");
+    expect_time("/Date(-1)/", "/Date()/", NULL, "1969-12-31T23:59:59.999Z");
+    expect_time("/Date()/", "/Date()/", NULL, NULL);
+    expect_time("/Date(-)/", "/Date()/", NULL, NULL);
+    expect_time("/Date(1+)/", "/Date()/", NULL, NULL);
+    expect_time("/Date(1)", "/Date()/", NULL, NULL);
+    expect_time("1493596800000", "epoch_ms", NULL, "2017-05-01T00:00:00.000Z");
+    expect_time("1493596800", "%s", NULL, "2017-05-01T00:00:00.000Z");
+    expect_time("124060", "cyyddd", "UTC", "2024-02-29T00:00:00.000Z");
+    expect_time("99365", "cyyddd", "UTC", "1999-12-31T00:00:00.000Z");
+    expect_time("0", "cyyddd", "UTC", NULL);
+    expect_time("123366", "cyyddd", "UTC", NULL);
+    expect_time("2020-04-15T24:00:00Z", NULL, NULL, "2020-04-16T00:00:00.000Z");
+    expect_time("2020-12-31T24:00:00", NULL, "UTC", "2021-01-01T00:00:00.000Z");
+    expect_time("2020-04-15T24:00:01Z", NULL, NULL, NULL);
+    expect_time("2020-04-31T24:00:00Z", NULL, NULL, NULL);
+    expect_time("9999-12-31T24:00:00Z", NULL, NULL, NULL);
+    expect_time("2024-07-15T12:00:00", NULL, "W. Europe Standard Time", "2024-07-15T10:00:00.000Z");
+    expect_time("2024-07-15T12:00:00", NULL, "eastern standard time", "2024-07-15T16:00:00.000Z");
+    assert_non_null(strstr(tn_moment_format_fault(TN_STR("%Q %Y")), "epoch_ms"));
+}
+
+static void case_16_times_are_written_as_they_are_read(void **state)
+{
+    static const char *const rows[][2] = {{"%-m/%-d/%Y %-I:%M %p", "3/5/2024 4:34 PM"},
+                                          {"%Y%j", "2024065"},
+                                          {"cyyddd", "124065"},
+                                          {"/Date()/", "/Date(1709656440000)/"},
+                                          {"%s", "1709656440"}};
+    char room[TN_MOMENT_TEXT];
+    struct tn_moment m;
+    struct tn_str got;
+    (void)state;
+    assert_true(tn_moment_read(TN_STR("2024-03-05T16:34:00Z"), (struct tn_str){0}, &m));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        expect_text(tn_moment_text(&m, tn_str(rows[i][0]), NULL, room, &got), got, rows[i][1],
+                    rows[i][0]);
 }
 
 static void zones_follow_their_summer_time(void **state)
@@ -394,6 +446,8 @@ int main(void)
         cmocka_unit_test(words_mean_yes_or_no),
         cmocka_unit_test(times_become_utc),
         cmocka_unit_test(formats_are_followed),
+        cmocka_unit_test(case_16_times_as_erp_systems_write_them),
+        cmocka_unit_test(case_16_times_are_written_as_they_are_read),
         cmocka_unit_test(zones_follow_their_summer_time),
         cmocka_unit_test(units_convert_exactly),
         cmocka_unit_test(short_decimals_are_those_of_the_long_way),
