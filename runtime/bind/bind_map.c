@@ -395,6 +395,39 @@ static int l_decimal(lua_State *L)
     return 1;
 }
 
+/* Pushes the option `name`, a text of one character, or otherwise. */
+static void push_character(lua_State *L, bool some, const char *name, const char *otherwise)
+{
+    size_t n = 0;
+    lua_pushstring(L, otherwise);
+    if (!some || lua_getfield(L, 2, name) == LUA_TNIL) {
+        lua_settop(L, lua_gettop(L) - some);
+        return;
+    }
+    if (lua_type(L, -1) != LUA_TSTRING || (lua_tolstring(L, -1, &n), n != 1))
+        map_misuse(L, "amount: %s is a text of one character", name);
+    lua_replace(L, -2);
+}
+
+static int l_amount(lua_State *L)
+{
+    static const char *const names[] = {"point", "group", "implied", "currency", NULL};
+    bool some = options(L, "amount", names);
+    int whole = 1;
+    int64_t implied = 0;
+    if (some && lua_getfield(L, 2, "implied") != LUA_TNIL) implied = lua_tointegerx(L, -1, &whole);
+    if (!whole || implied < 0 || implied > 18)
+        return map_misuse(L, "amount: implied is a count of digits, 0 to 18");
+    struct map_node *n = push_step(L, TN_OP_amount);
+    n->i = implied;
+    push_character(L, some, "point", ".");
+    push_character(L, some, "group", "");
+    lua_concat(L, 2);
+    lua_setiuservalue(L, -2, MAP_B);
+    if (some) text_option(L, "amount", "currency", MAP_A);
+    return 1;
+}
+
 static int l_unit(lua_State *L)
 {
     static const char *const names[] = {"from", "to", "scale", "rounding", NULL};
@@ -545,6 +578,7 @@ static const luaL_Reg methods[] = {{"text", l_text},
                                    {"date", l_date},
                                    {"lookup", l_lookup},
                                    {"unit", l_unit},
+                                   {"amount", l_amount},
                                    {"each", l_each},
                                    {"flatten", l_flatten},
                                    {"default", l_default},

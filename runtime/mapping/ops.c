@@ -2,6 +2,7 @@
 /* ops.c - runs operators on a value. */
 #include "base/json_tape.h"
 #include "mapping/applier.h"
+#include "mapping/amount.h"
 #include "mapping/coerce.h"
 
 static struct tn_str copy(struct tn_apply *a, struct tn_str s)
@@ -279,6 +280,27 @@ static bool decimal(struct tn_apply *a, const struct tn_do *d, struct tn_value *
     return true;
 }
 
+/* Reads a number as printed. A JSON number has its point where it is, unless digits are implied. */
+static bool amount(struct tn_apply *a, const struct tn_do *d, struct tn_value *v)
+{
+    char space[TN_COERCE_MAX];
+    struct tn_value text = *v;
+    struct tn_str out;
+    const struct tn_amount how = {.point = d->b.p[0],
+                                  .group = d->b.n > 1 ? d->b.p[1] : '\0',
+                                  .implied = (int)d->i,
+                                  .currency = d->a};
+    if (v->type == TN_JSON_number && !how.implied) return true;
+    if (v->type != TN_JSON_number && v->type != TN_JSON_string)
+        return tn_apply_why(a, v, "expected an amount, got %s", what(v));
+    if (!tn_op_text(a, &text)) return false;
+    if (!tn_amount_read(text.s, &how, space, &out))
+        return tn_apply_why(a, v, "expected an amount with the point '%c'%s%s", how.point,
+                            how.group ? ", groups of three digits" : " and no groups",
+                            how.implied ? " and digits only, as the point is implied" : "");
+    return set_number(a, v, out, space);
+}
+
 static bool unit(struct tn_apply *a, const struct tn_do *d, struct tn_value *v)
 {
     char space[TN_COERCE_MAX], result[TN_COERCE_MAX];
@@ -483,6 +505,7 @@ bool tn_op_run(struct tn_apply *a, const struct tn_do *d, struct tn_value *v)
     case TN_OP_date: return date_op(a, d, v);
     case TN_OP_lookup: return lookup(a, d, v);
     case TN_OP_unit: return unit(a, d, v);
+    case TN_OP_amount: return amount(a, d, v);
     case TN_OP_time_out:
     case TN_OP_date_out: return moment_out(a, d, v);
     case TN_OP_unpick: return unpick(a, d, v);

@@ -254,6 +254,17 @@ static bool make_unpick(struct maker *m, const struct tn_spec_op *s, struct tn_d
     return fault(m, s->line, "the template has no such part");
 }
 
+/* Are point and group two ASCII characters that cannot be part of a number? */
+static bool amount_ok(const struct tn_spec_op *s)
+{
+    if (s->b.n < 1 || s->b.n > 2 || s->i < 0 || s->i > 18) return false;
+    for (size_t i = 0; i < s->b.n; i++) {
+        char c = s->b.p[i];
+        if (c < ' ' || c > '~' || (c >= '0' && c <= '9') || c == '-' || c == '+') return false;
+    }
+    return s->b.p[0] != ' ' && (s->b.n < 2 || s->b.p[0] != s->b.p[1]);
+}
+
 static bool make_op(struct maker *m, const struct tn_spec_op *s, struct tn_do *d)
 {
     if (!utf8(m, s->a, s->line) || !utf8(m, s->b, s->line)) return false;
@@ -270,6 +281,12 @@ static bool make_op(struct maker *m, const struct tn_spec_op *s, struct tn_do *d
                make_number_limit(m, s->line, s->b, &d->b);
     case TN_OP_decimal: return scale_ok(m, s);
     case TN_OP_unpick: return make_unpick(m, s, d);
+    case TN_OP_amount:
+        if (!amount_ok(s))
+            return fault(m, s->line,
+                         "amount takes one character as point and one as group, no digits or "
+                         "signs, and 0 to 18 implied digits");
+        break;
     case TN_OP_time:
     case TN_OP_date:
     case TN_OP_time_out:
@@ -772,9 +789,9 @@ static void explain_source(const struct tn_expr *e, struct tn_buf *out)
 void tn_expr_ops(const struct tn_expr *e, struct tn_buf *out)
 {
     static const char *const words[] = {
-        "text",  "trim",   "upper",  "lower",   "substring", "replace", "pad",
-        "split", "join",   "number", "integer", "decimal",   "boolean", "time",
-        "date",  "lookup", "unit",   "blank",   "time as",   "date as", "part of"};
+        "text", "trim",   "upper",   "lower",   "substring", "replace", "pad",  "split",
+        "join", "number", "integer", "decimal", "boolean",   "time",    "date", "lookup",
+        "unit", "blank",  "time as", "date as", "part of",   "amount"};
     for (size_t i = 0; i < e->op_count; i++)
         tn_buf_addf(out, "%s%s", i ? " " : "", words[e->ops[i].op]);
     if (e->has_fallback)

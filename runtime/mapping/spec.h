@@ -70,7 +70,9 @@ enum tn_op {
     /* of inverted mappings (reverse.h) */
     TN_OP_time_out, /* writes a time of ours by format a, in zone b */
     TN_OP_date_out, /* writes a date of ours by format a */
-    TN_OP_unpick    /* takes value number i (from 0) out of a text that template a made */
+    TN_OP_unpick,   /* takes value number i (from 0) out of a text that template a made */
+    TN_OP_amount    /* a number as printed (amount.h); a: currency; b: point, then the group if any;
+                       i: implied digits */
 };
 
 /* A mode besides those of enum tn_round: a fault if digits would be lost. */

@@ -151,6 +151,13 @@ function Value:integer(options) end
 ---@return tenon.map.value
 function Value:decimal(options) end
 
+--- A number as a system prints it, its sign in front or behind (+, - or U+2212): "100.00-".  point is "." unless told;
+--- group (none unless told) stands between groups of three digits, " " also for no-break spaces; currency is a text
+--- before or behind that may be missing.  implied = 2 reads "0000125" as 1.25.  It is not undone by --back.
+---@param options { point: string?, group: string?, implied: integer?, currency: string? }?
+---@return tenon.map.value
+function Value:amount(options) end
+
 --- The words that mean true and false.
 ---@param words table?
 ---@return tenon.map.value

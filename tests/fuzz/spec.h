@@ -121,7 +121,7 @@ static const struct tn_spec_field *fields(struct recipe *r, unsigned depth, size
 static void one_op(struct recipe *r, struct tn_spec_op *op)
 {
     struct tn_spec_row *rows = tn_arena_alloc(&r->arena, 2 * sizeof *rows);
-    *op = (struct tn_spec_op){.op = (enum tn_op)next(r, TN_OP_unpick + 1), .line = 3, .rows = rows};
+    *op = (struct tn_spec_op){.op = (enum tn_op)next(r, TN_OP_amount + 1), .line = 3, .rows = rows};
     op->row_count = op->op == TN_OP_lookup ? 1 + next(r, 2) : 0;
     for (size_t i = 0; i < op->row_count; i++)
         rows[i] = (struct tn_spec_row){.key = i ? TN_STR("7") : text(r), .value = text(r)};

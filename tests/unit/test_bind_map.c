@@ -400,6 +400,58 @@ static void case_28_numbers_in_functions_are_exact_or_fail_loudly(void **state)
     expect(MAP("y = function(r) return ('%d'):format(r.a) end"), "{\"id\":1,\"a\":5.5}", "!number");
 }
 
+static void case_15_amounts_are_read_as_erp_systems_print_them(void **state)
+{
+    static const struct {
+        const char *options, *text, *want;
+    } rows[] = {{"", "\"100.00-\"", "-100.00"},
+                {"", "\"-.5\"", "-0.5"},
+                {"", "\".5\"", "0.5"},
+                {"", "\"\u22121\"", "-1"},
+                {"", "\"1\u2212\"", "-1"},
+                {"", "\"+7\"", "7"},
+                {"", "\"- 7 \"", "-7"},
+                {"", "-7.50", "-7.50"},
+                {"", "\"-7-\"", NULL},
+                {"", "\"1,5\"", NULL},
+                {"", "\"1 000\"", NULL},
+                {"", "\"5.\"", NULL},
+                {"", "\"\"", NULL},
+                {"", "\"-\"", NULL},
+                {"", "true", NULL},
+                {"{ point = ',', currency = '\u20AC' }", "\"-950,00 \u20AC\"", "-950.00"},
+                {"{ point = ',', currency = '\u20AC' }", "\"\u20AC -950,00\"", "-950.00"},
+                {"{ point = ',', currency = '\u20AC' }", "\"950,00\"", "950.00"},
+                {"{ point = ',', currency = '\u20AC' }", "\"950,00 $\"", NULL},
+                {"{ point = ',', currency = '\u20AC' }", "\"\u20AC950,00\u20AC\"", NULL},
+                {"{ point = ',', group = ' ' }", "\"1\u00A0000,50\"", "1000.50"},
+                {"{ point = ',', group = ' ' }", "\"1\u202F000 000,50-\"", "-1000000.50"},
+                {"{ point = ',', group = '.' }", "\"1.250\"", "1250"},
+                {"{ point = ',', group = '.' }", "\"12.50\"", NULL},
+                {"{ point = ',', group = '.' }", "\"1.2500\"", NULL},
+                {"{ point = ',', group = '.' }", "\"1250.000\"", NULL},
+                {"{ point = ',', group = '.' }", "\".250\"", NULL},
+                {"{ point = ',', group = '.' }", "\"1.234.567,89-\"", "-1234567.89"},
+                {"{ implied = 2 }", "\"0000125\"", "1.25"},
+                {"{ implied = 2 }", "\"0000125-\"", "-1.25"},
+                {"{ implied = 2 }", "\"5\"", "0.05"},
+                {"{ implied = 2 }", "125", "1.25"},
+                {"{ implied = 2 }", "\"1.25\"", NULL},
+                {"{ implied = 2 }", "1.25", NULL}};
+    char script[400], record[200], want[200];
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(script, sizeof script, MAP("y = from 'a' :amount(%s)"), rows[i].options);
+        snprintf(record, sizeof record, "{\"id\":1,\"a\":%s}", rows[i].text);
+        snprintf(want, sizeof want, "{\"id\":\"1\",\"y\":%s}", rows[i].want ? rows[i].want : "");
+        expect(script, record, rows[i].want ? want : "!expected an amount");
+    }
+    refuse(PART("status = from 'a' :amount { point = '1' }"), 5, "status",
+           "one character as point");
+    refuse(PART("status = from 'a' :amount { point = '.', group = '.' }"), 5, "status",
+           "one character");
+}
+
 static void case_30_a_name_with_a_dot_is_written_in_brackets(void **state)
 {
     (void)state;
@@ -826,6 +878,7 @@ int main(void)
         cmocka_unit_test(what_is_one_way_says_out),
         cmocka_unit_test(chains_can_share_their_beginning),
         cmocka_unit_test(functions_see_the_record_as_it_is),
+        cmocka_unit_test(case_15_amounts_are_read_as_erp_systems_print_them),
         cmocka_unit_test(case_30_a_name_with_a_dot_is_written_in_brackets),
         cmocka_unit_test(case_28_numbers_in_functions_are_exact_or_fail_loudly),
         cmocka_unit_test(a_function_that_fails_fails_its_record_alone),
