@@ -302,7 +302,7 @@ static void links_that_lead_nowhere_are_errors(void **state)
             "  assert(not good and err.kind == kind and err.message:find(text, 1, true), path .. "
             "': ' .. tostring(err))\n"
             "end\n"
-            "try('/loop', 'bad_answer', 'address is that of this page')\n"
+            "try('/loop', 'bad_answer', 'lead in a circle')\n"
             "try('/same', 'bad_answer', 'the same page came twice')\n"
             "try('/away', 'egress', 'elsewhere.example')\n"
             "try('/many', 'bad_answer', 'more than 2 pages', { max_pages = 2 })\n");
