@@ -156,12 +156,22 @@ struct tn_str bind_body_utf8(struct bind_body *b)
     return b->utf8.n ? tn_buf_str(&b->utf8) : text;
 }
 
+/* Nearly all JSON is UTF-8, which the parser checks: only what it refuses is looked at. */
+static bool parse(struct bind_body *b)
+{
+    tn_err_clear(&b->err);
+    if (!b->utf8.n && tn_json_parse(b->json, bind_body_text(b), &b->err)) return b->looked = true;
+    struct tn_str text = bind_body_utf8(b);
+    if (!b->utf8.n) return false;
+    tn_err_clear(&b->err);
+    return tn_json_parse(b->json, text, &b->err);
+}
+
 bool bind_body_json(struct bind_body *b, struct tn_jval *root, struct tn_err *err)
 {
     if (!b->json) {
         b->json = tn_json_new();
-        tn_err_clear(&b->err);
-        if (!tn_json_parse(b->json, bind_body_utf8(b), &b->err)) b->err.kind = TN_E_bad_answer;
+        if (!parse(b)) b->err.kind = TN_E_bad_answer;
     }
     *root = tn_json_root(b->json);
     if (b->err.kind == TN_E_none) return true;
