@@ -68,6 +68,7 @@
 #define TN_LIMIT_DRAIN_MS         1800000 /* a run may continue with replaced scripts */
 #define TN_LIMIT_LOAD_MS          1000    /* of CPU, loading a unit */
 #define TN_LIMIT_SCRIPT_FILE      TN_MIB
+#define TN_LIMIT_CHUNKS           (8 * TN_MIB) /* compiled files that a process keeps */
 #define TN_LIMIT_SCRIPT_FILES     2000
 #define TN_LIMIT_TASKS            10000 /* per isolate */
 #define TN_LIMIT_ISOLATE_REQUESTS 20    /* sent at once; more wait their turn */

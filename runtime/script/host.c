@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/time.h"
 #include "loop/loop.h"
+#include "script/chunks.h"
 #include "script/failure.h"
 #include "script/state.h"
 #include "script/task.h"
@@ -18,6 +19,7 @@ struct tn_host *tn_host_new(struct tn_loop *loop, struct tn_log *log, struct tn_
         return NULL;
     }
     host->sides = tn_sides_new(loop, &host->floor, tn_failure_hook);
+    host->chunks = tn_chunks_new();
     host->turn = tn_timer_new(loop, tn_task_run_ready, host);
     return host;
 }
@@ -52,6 +54,7 @@ void tn_host_free(struct tn_host *host)
     tn_sides_free(host->sides);
     tn_timer_free(host->turn);
     tn_watchdog_free(host->floor.dog);
+    tn_chunks_free(host->chunks);
     tn_free(host);
 }
 

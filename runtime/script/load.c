@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/hint.h"
 #include "script/call.h"
+#include "script/chunks.h"
 #include "script/poll.h"
 
 /* Registry keys: the values that require has returned; the files being loaded now. */
@@ -115,6 +116,16 @@ static _Noreturn void raise_at(lua_State *L, enum tn_kind kind, const char *path
     tn_lua_raise(L, &err);
 }
 
+static void push_file(lua_State *L, const char *path, const char *chunk, struct tn_str text)
+{
+    struct tn_chunks *chunks = tn_isolate_of(L)->host->chunks;
+    if (tn_chunks_push(chunks, L, chunk, text)) return;
+    int status = tn_load_text(L, text, chunk);
+    if (status == LUA_ERRSYNTAX) raise_syntax(L, path);
+    if (status != LUA_OK) lua_error(L);
+    tn_chunks_keep(chunks, L, chunk, text);
+}
+
 static void run_text(lua_State *L, const char *path, struct tn_str text)
 {
     struct tn_isolate *iso = tn_isolate_of(L);
@@ -122,9 +133,7 @@ static void run_text(lua_State *L, const char *path, struct tn_str text)
         raise_at(L, TN_E_too_large, path, 1, "more than %d files", TN_LIMIT_SCRIPT_FILES);
     if (text.n <= TN_LIMIT_SCRIPT_FILE) keep_text(iso, path, text);
     lua_pushfstring(L, "@%s", path);
-    int status = tn_load_text(L, text, lua_tostring(L, -1));
-    if (status == LUA_ERRSYNTAX) raise_syntax(L, path);
-    if (status != LUA_OK) lua_error(L);
+    push_file(L, path, lua_tostring(L, -1), text);
     lua_remove(L, -2);
     int base = lua_gettop(L);
     lua_call(L, 0, LUA_MULTRET);

@@ -16,6 +16,7 @@ struct tn_host {
     struct tn_log *log;
     struct tn_speaker floor;
     struct tn_sides *sides;
+    struct tn_chunks *chunks;           /* files that were compiled */
     int away;                           /* number of isolates that run beside the loop */
     char *slot;                         /* holds the name of the running isolate
                                            (tn_host_on_enter); may be NULL */
