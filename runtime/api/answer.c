@@ -159,3 +159,10 @@ void tn_answer_err_body(struct tn_buf *out, int status, const char *text, const 
     if (status == 505) code = "VERSION_NOT_SUPPORTED";
     write_error(out, code, text, NULL, request_id);
 }
+
+/* ---- metrics ---- */
+
+void tn_metric_head(struct tn_buf *out, const char *name, const char *type, const char *help)
+{
+    tn_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}

@@ -31,4 +31,7 @@ void tn_answer_err_body(struct tn_buf *out, int status, const char *text, const 
 /* "VALIDATION_ERROR" */
 const char *tn_answer_code(enum tn_kind kind);
 
+/* Begins a metric of Prometheus: its lines HELP and TYPE. */
+void tn_metric_head(struct tn_buf *out, const char *name, const char *type, const char *help);
+
 #endif

@@ -190,24 +190,20 @@ static double value_of(const struct api_consumers *c, const struct api_consumer 
     }
 }
 
-static void begin(struct tn_buf *out, const char *name, const char *help)
-{
-    tn_buf_addf(out, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
-}
-
 void api_consumers_metrics(const struct api_consumers *c, struct tn_buf *out)
 {
     for (enum metric m = 0; m < METRICS; m++) {
-        begin(out, metrics[m].name, metrics[m].help);
+        tn_metric_head(out, metrics[m].name, "gauge", metrics[m].help);
         for (size_t i = 0; i < c->count; i++)
             tn_buf_addf(out, "%s{consumer=\"%s\"} %.*f\n", metrics[m].name, c->list[i].sink->name,
                         metrics[m].decimals, value_of(c, &c->list[i], m));
     }
-    begin(out, "tenon_queue_entries", "Tickets that wait or are worked on.");
+    tn_metric_head(out, "tenon_queue_entries", "gauge", "Tickets that wait or are worked on.");
     for (size_t i = 0; i < c->queue_count; i++)
         tn_buf_addf(out, "tenon_queue_entries{queue=\"%s\"} %lld\n", c->queues[i].name,
                     (long long)c->queues[i].state.entries);
-    begin(out, "tenon_queue_oldest_seconds", "Age of the oldest ticket; 0: there is none.");
+    tn_metric_head(out, "tenon_queue_oldest_seconds", "gauge",
+                   "Age of the oldest ticket; 0: there is none.");
     for (size_t i = 0; i < c->queue_count; i++)
         tn_buf_addf(out, "tenon_queue_oldest_seconds{queue=\"%s\"} %.3f\n", c->queues[i].name,
                     seconds_since(c, c->queues[i].state.oldest_ms));

@@ -85,13 +85,8 @@ static struct asking *asking_new(struct tn_api *api, struct tn_http_exchange *x)
 static void gauge(struct tn_buf *out, const char *name, const char *type, const char *help,
                   int64_t value)
 {
-    tn_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n%s %lld\n", name, help, name, type, name,
-                (long long)value);
-}
-
-static void head(struct tn_buf *out, const char *name, const char *type, const char *help)
-{
-    tn_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+    tn_metric_head(out, name, type, help);
+    tn_buf_addf(out, "%s %lld\n", name, (long long)value);
 }
 
 /* ---- what all workers have done ---- */
@@ -108,13 +103,13 @@ static void write_http(struct tn_buf *out, const struct tn_shared *shared)
 {
     static const int64_t bounds[TN_HTTP_BOUNDS] = TN_HTTP_BOUNDS_US;
     uint64_t below = 0;
-    head(out, "tenon_http_requests_total", "counter", "Answers by class of status.");
+    tn_metric_head(out, "tenon_http_requests_total", "counter", "Answers by class of status.");
     for (size_t c = 1; c < 6; c++)
         tn_buf_addf(
             out, "tenon_http_requests_total{class=\"%zuxx\"} %llu\n", c,
             (unsigned long long)sum(shared, offsetof(struct tn_counters, http_by_class[c])));
-    head(out, "tenon_http_request_seconds", "histogram",
-         "Time from the first byte of a request to its answer.");
+    tn_metric_head(out, "tenon_http_request_seconds", "histogram",
+                   "Time from the first byte of a request to its answer.");
     for (size_t i = 0; i <= TN_HTTP_BOUNDS; i++) {
         below += sum(shared, offsetof(struct tn_counters, http_by_time[i]));
         tn_buf_adds(out, "tenon_http_request_seconds_bucket{le=\"");
@@ -157,15 +152,15 @@ static void write_runs(struct tn_buf *out, const struct tn_shared *shared)
 static void write_processes(struct tn_buf *out, const struct tn_shared *shared)
 {
     int64_t now = tn_mono_us();
-    tn_buf_adds(out, "# HELP tenon_process_restarts_total How often a process was replaced.\n"
-                     "# TYPE tenon_process_restarts_total counter\n");
+    tn_metric_head(out, "tenon_process_restarts_total", "counter",
+                   "How often a process was replaced.");
     tn_buf_addf(out, "tenon_process_restarts_total{process=\"store\"} %u\n",
                 shared->store.restarts);
     for (int i = 0; i < shared->worker_count; i++)
         tn_buf_addf(out, "tenon_process_restarts_total{process=\"worker %d\"} %u\n", i + 1,
                     shared->workers[i].restarts);
-    tn_buf_adds(out, "# HELP tenon_worker_silence_seconds Since the loop of a worker last turned.\n"
-                     "# TYPE tenon_worker_silence_seconds gauge\n");
+    tn_metric_head(out, "tenon_worker_silence_seconds", "gauge",
+                   "Since the loop of a worker last turned.");
     for (int i = 0; i < shared->worker_count; i++)
         tn_buf_addf(out, "tenon_worker_silence_seconds{worker=\"%d\"} %.3f\n", i + 1,
                     (double)(now - shared->workers[i].beat_us) / 1e6);
@@ -216,8 +211,7 @@ static void write_isolates(struct tn_buf *out, const struct tn_api *api)
     size_t alive = 0;
     for (int m = 0; m < ISOLATE_METRICS; m++) {
         struct isolate_rows rows = {out, api->p.worker, m};
-        tn_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", isolate_metrics[m][0],
-                    isolate_metrics[m][2], isolate_metrics[m][0], isolate_metrics[m][1]);
+        tn_metric_head(out, isolate_metrics[m][0], isolate_metrics[m][1], isolate_metrics[m][2]);
         alive = tn_scripts_isolates(api->p.scripts, isolate_row, &rows);
     }
     gauge(out, "tenon_isolates", "gauge", "Isolates in this worker, of older generations too.",
@@ -228,9 +222,8 @@ static void write_isolates(struct tn_buf *out, const struct tn_api *api)
 static void write_quarantined(struct tn_buf *out, const struct tn_shared *shared)
 {
     int64_t all = 0;
-    tn_buf_adds(out,
-                "# HELP tenon_isolate_quarantined 1: stopped until it is changed or released.\n"
-                "# TYPE tenon_isolate_quarantined gauge\n");
+    tn_metric_head(out, "tenon_isolate_quarantined", "gauge",
+                   "1: stopped until it is changed or released.");
     for (int i = 0; i < TN_SUSPECTS_MAX; i++) {
         const struct tn_shared_suspect *suspect = tn_shared_in_quarantine(shared, i);
         if (!suspect) continue;
@@ -242,8 +235,8 @@ static void write_quarantined(struct tn_buf *out, const struct tn_shared *shared
 
 static void write_damages(struct tn_buf *out, const struct tn_shared *shared)
 {
-    tn_buf_adds(out, "# HELP tenon_store_damaged_total Statements that met a damaged page.\n"
-                     "# TYPE tenon_store_damaged_total counter\n");
+    tn_metric_head(out, "tenon_store_damaged_total", "counter",
+                   "Statements that met a damaged page.");
     for (int i = 0; i < TN_DAMAGES_MAX; i++) {
         const struct tn_shared_damage *d = tn_shared_damage(shared, i);
         if (d)
@@ -262,8 +255,8 @@ static void write_store(struct tn_buf *out, const struct tn_store_stats *s)
     gauge(out, "tenon_store_wal_bytes", "gauge", "Size of the write-ahead log.", s->wal_bytes);
     gauge(out, "tenon_store_database_bytes", "gauge", "Size of the database.", s->db_bytes);
     gauge(out, "tenon_store_free_bytes", "gauge", "Room left on its disk.", s->free_bytes);
-    tn_buf_adds(out, "# HELP tenon_retention_removed_total Things that were kept long enough.\n"
-                     "# TYPE tenon_retention_removed_total counter\n");
+    tn_metric_head(out, "tenon_retention_removed_total", "counter",
+                   "Things that were kept long enough.");
     for (int i = 0; i < TN_RETAIN_KINDS; i++)
         tn_buf_addf(out, "tenon_retention_removed_total{what=\"%s\"} %lld\n",
                     tn_retain_name((enum tn_retain)i), (long long)s->retained[i]);
@@ -342,10 +335,10 @@ static void write_integrations(struct tn_buf *out, const struct api_figures *f)
 {
     for (enum run_metric m = 0; m < RUN_METRICS; m++) {
         if (run_metrics[m].help)
-            head(out, run_metrics[m].name, run_metrics[m].type, run_metrics[m].help);
+            tn_metric_head(out, run_metrics[m].name, run_metrics[m].type, run_metrics[m].help);
         write_run_metric(out, f, m);
     }
-    head(out, "tenon_quarantine_records", "gauge", "Records that wait in quarantine.");
+    tn_metric_head(out, "tenon_quarantine_records", "gauge", "Records that wait in quarantine.");
     for (size_t i = 0; i < f->operation_count; i++) {
         const struct api_operation_figures *o = &f->operations[i];
         const struct api_integration_figures *of = &f->integrations[o->of];
