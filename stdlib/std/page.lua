@@ -148,23 +148,32 @@ local checked_links = options.checker("page.links", {
   options = { "table", takes = connection.OPTIONS },
 })
 
--- The whole address of the next page, or nil.  Addresses that lead in a circle are found by comparing each with a
--- mark, which moves on whenever the pages have doubled.
+-- What the answer says of the next page.
+local function next_of(reply, o)
+  if type(o.next) == "function" then return o.next(reply) end
+  return reply:at(o.next)
+end
+
+-- Positions that lead in a circle are found by comparing each with the one before (here) and with a mark, which moves
+-- on whenever the pages have doubled.
+local function check_circle(walk, position, here, what)
+  if position == here or position == walk.mark then
+    tn.fail("bad_answer", ("%s: the %s the next pages lead in a circle"):format(walk.path, what))
+  end
+  if walk.pages == walk.mark_at then walk.mark, walk.mark_at = position, walk.mark_at * 2 end
+  return position
+end
+
+-- The whole address of the next page, or nil.
 local function next_address(walk, reply, from, o)
-  local link
-  if type(o.next) == "function" then link = o.next(reply) else link = reply:at(o.next) end
+  local link = next_of(reply, o)
   if type(link) ~= "string" or link == "" then
     if type(link) == "number" or type(link) == "table" then
       tn.fail("bad_answer", ("%s: the link to the next page is a %s, not a text"):format(walk.path, type(link)))
     end
     return nil
   end
-  local address = url.resolve(from, link)
-  if address == walk.mark then
-    tn.fail("bad_answer", walk.path .. ": the links to the next pages lead in a circle")
-  end
-  if walk.pages == walk.mark_at then walk.mark, walk.mark_at = address, walk.mark_at * 2 end
-  return address
+  return check_circle(walk, url.resolve(from, link), nil, "links to")
 end
 
 -- Pages by the address of the next one, which the answer carries.  options: rows, next (a path in the
@@ -263,19 +272,14 @@ local checked_tokens = options.checker("page.tokens", {
   post = { "table" }, max_pages = { "integer", min = 1 }, options = { "table", takes = connection.OPTIONS },
 })
 
--- The token of the next page, or nil.  Tokens that lead in a circle are found as addresses are.
+-- The token of the next page, or nil.
 local function next_token(walk, reply, o)
-  local token
-  if type(o.next) == "function" then token = o.next(reply) else token = reply:at(o.next) end
+  local token = next_of(reply, o)
   if token == nil or token == "" or token == false or token == json.null then return nil end
   if type(token) ~= "string" and math.type(token) ~= "integer" then
     tn.fail("bad_answer", ("%s: the token of the next page is a %s, not a text"):format(walk.path, type(token)))
   end
-  if token == walk.token or token == walk.mark then
-    tn.fail("bad_answer", walk.path .. ": the tokens of the next pages lead in a circle")
-  end
-  if walk.pages == walk.mark_at then walk.mark, walk.mark_at = token, walk.mark_at * 2 end
-  return token
+  return check_circle(walk, token, walk.token, "tokens of")
 end
 
 -- Pages by a token that each answer carries for the next.  options (all have a default): rows, next (a path in the
