@@ -5,28 +5,9 @@ import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import https from "node:https";
 import { join } from "node:path";
+import { syncAcme, writeAcme } from "../harness/acme.mjs";
 import { story } from "../harness/story.mjs";
 import { command } from "../harness/tenon.mjs";
-
-const adapter = `\
-local tn = require "tenon"
-return tn.adapter {
-  title = "Acme", type = "ERP", base = "baseUrl",
-  config = { tn.url "baseUrl" { required = true }, tn.text "ca" {}, tn.text "cert" {}, tn.secret "key" {} },
-  tls = { ca = "ca", cert = "cert", key = "key" },
-  operations = {
-    sync_items = { title = "Items", entity = "item", direction = "pull", mapping = "acme/item",
-      run = function(conn) conn:emit(conn:get("/parts"), "parts") end },
-  },
-}
-`;
-const mapping = `\
-local map = require "tenon.map"
-return map {
-  reads = "acme.item", writes = "item", key = "partNumber",
-  set = { partNumber = map.from "no" :text() :required() },
-}
-`;
 
 // A real authority, and certificates that it signed for a server and a client.
 function certificates(folder) {
@@ -61,33 +42,26 @@ async function upstream(stage, certs, asks) {
   return { baseUrl: `https://127.0.0.1:${server.address().port}`, seen };
 }
 
-async function syncedWith(tenon, name, config) {
-  await tenon.rest.create({ name, displayName: name, type: "ERP", integrationType: "acme", enabled: true, config });
-  const { body } = await tenon.rest.send("POST", `/integrations/${name}/sync`, { operation: "sync_items" });
-  return body;
-}
-
-function siteOf(stage) {
-  const site = stage.site();
-  site.write("scripts/adapters/acme.lua", adapter);
-  site.write("mappings/acme/item.lua", mapping);
-  return site;
-}
+const siteOf = (stage) =>
+  writeAcme(stage.site(), {
+    config: 'tn.text "ca" {}, tn.text "cert" {}, tn.secret "key" {}',
+    more: 'tls = { ca = "ca", cert = "cert", key = "key" },',
+  });
 
 story("case 21: an integration names the authority that it trusts, and shows its own certificate", async (stage) => {
   const certs = certificates(stage.scratch);
   const { baseUrl, seen } = await upstream(stage, certs, true);
   const tenon = await stage.tenon({ site: siteOf(stage), workers: 1 });
-  const unknown = await syncedWith(tenon, "unknown", { baseUrl });
+  const unknown = await syncAcme(tenon.rest, "unknown", { baseUrl });
   assert.equal(unknown.status, "FAILURE");
   assert.match(JSON.stringify(unknown), /its certificate is not trusted .*--ca-file.*adapter's 'tls'/);
   const ca = certs.text("ca.pem");
-  const anonymous = await syncedWith(tenon, "anonymous", { baseUrl, ca });
+  const anonymous = await syncAcme(tenon.rest, "anonymous", { baseUrl, ca });
   assert.equal(anonymous.status, "FAILURE", "the peer asks for a certificate");
   const cert = certs.text("client.pem");
-  const wrong = await syncedWith(tenon, "wrong", { baseUrl, ca, cert, key: certs.text("server.key") });
+  const wrong = await syncAcme(tenon.rest, "wrong", { baseUrl, ca, cert, key: certs.text("server.key") });
   assert.match(JSON.stringify(wrong), /the client certificate or its key cannot be used/);
-  const known = await syncedWith(tenon, "known", { baseUrl, ca, cert, key: certs.text("client.key") });
+  const known = await syncAcme(tenon.rest, "known", { baseUrl, ca, cert, key: certs.text("client.key") });
   assert.equal(known.status, "SUCCESS", JSON.stringify(known));
   assert.deepEqual(seen, ["client"]);
   const shown = await tenon.rest.get("/integrations/known");
@@ -98,7 +72,7 @@ story("case 21: an authority of the server is trusted by every integration", asy
   const certs = certificates(stage.scratch);
   const { baseUrl } = await upstream(stage, certs, false);
   const tenon = await stage.tenon({ site: siteOf(stage), workers: 1, args: ["--ca-file", certs.path("ca.pem")] });
-  const run = await syncedWith(tenon, "acme", { baseUrl });
+  const run = await syncAcme(tenon.rest, "acme", { baseUrl });
   assert.equal(run.status, "SUCCESS", JSON.stringify(run));
 });
 
